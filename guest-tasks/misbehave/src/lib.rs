@@ -4,8 +4,8 @@
 //! for anybody else. Not one to copy, but one to try a pool with.
 
 mod exhaust;
+mod network;
 
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, io, process};
 
@@ -86,9 +86,7 @@ impl Guest for Misbehave {
     }
 
     fn connect_to(address: String) -> Result<(), String> {
-        TcpStream::connect(&address)
-            .map(drop)
-            .map_err(|e| format!("cannot connect to `{address}`: {e}"))
+        network::connect(&address)
     }
 
     fn env(name: String) -> Option<String> {
