@@ -1,0 +1,115 @@
+//! What a change has to pass, one step after another, each with its time. The
+//! first step that fails ends the run.
+
+use std::ffi::OsString;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::command::{cargo, root, run};
+use crate::toolchain::{Install, Toolchain};
+use crate::{guests, toolchain};
+
+/// Format and lints of both workspaces; the guests' lints only where there is
+/// a compiler for them, since linting should not install one.
+pub fn lint() -> Result<()> {
+    let mut steps = Steps::start();
+    lint_steps(&mut steps, toolchain::find().as_ref())?;
+    steps.finish();
+    Ok(())
+}
+
+/// Everything: guests, lints, then unit, integration and doc tests and the
+/// examples. `arguments` go to `cargo test`.
+pub fn test(arguments: &[OsString], install: Install) -> Result<()> {
+    let mut steps = Steps::start();
+    let toolchain = toolchain::ensure(install)?;
+    steps.step("guests", || guests::build(&toolchain).map(drop))?;
+    lint_steps(&mut steps, Some(&toolchain))?;
+    steps.step("tests", || {
+        run(cargo(root()).args(["test", "--workspace"]).args(arguments))
+    })?;
+    steps.finish();
+    Ok(())
+}
+
+/// The integration tests over and over, for what goes wrong only now and then.
+/// Stops at the first failure, so that its report is the last thing on screen.
+pub fn soak(times: u32, install: Install) -> Result<()> {
+    let mut steps = Steps::start();
+    let toolchain = toolchain::ensure(install)?;
+    steps.step("guests", || guests::build(&toolchain).map(drop))?;
+    for round in 1..=times {
+        steps.step(&format!("round {round} of {times}"), || {
+            run(cargo(root()).args(["test", "--quiet", "--package", "sandpool", "--test", "*"]))
+        })?;
+    }
+    steps.finish();
+    Ok(())
+}
+
+fn lint_steps(steps: &mut Steps, toolchain: Option<&Toolchain>) -> Result<()> {
+    steps.step("format", || {
+        run(cargo(root()).args(["fmt", "--all", "--check"]))
+    })?;
+    steps.step("format of the guests", || {
+        run(cargo(&guests::source()).args(["fmt", "--all", "--check"]))
+    })?;
+    steps.step("lints", || {
+        let arguments = [
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ];
+        run(cargo(root()).args(arguments))
+    })?;
+    let Some(toolchain) = toolchain else {
+        println!("lints of the guests: left out, there is no compiler for them here");
+        return Ok(());
+    };
+    steps.step("lints of the guests", || {
+        if !guests::clippy(toolchain)? {
+            println!("left out: the compiler for the guests has no clippy");
+        }
+        Ok(())
+    })
+}
+
+/// Runs steps and keeps the time.
+struct Steps {
+    begin: Instant,
+    passed: u32,
+}
+
+impl Steps {
+    fn start() -> Self {
+        Steps {
+            begin: Instant::now(),
+            passed: 0,
+        }
+    }
+
+    fn step(&mut self, name: &str, step: impl FnOnce() -> Result<()>) -> Result<()> {
+        println!("== {name}");
+        let begin = Instant::now();
+        step().with_context(|| format!("{name} failed after {}", time(begin.elapsed())))?;
+        println!("== {name}: passed in {}", time(begin.elapsed()));
+        self.passed += 1;
+        Ok(())
+    }
+
+    fn finish(self) {
+        let time = time(self.begin.elapsed());
+        println!("== all {} steps passed in {time}", self.passed);
+    }
+}
+
+fn time(duration: Duration) -> String {
+    match duration.as_secs() {
+        0..60 => format!("{:.1} s", duration.as_secs_f64()),
+        seconds => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
+}

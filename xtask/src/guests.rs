@@ -1,0 +1,97 @@
+//! Building the task modules of `guest-tasks/`.
+//!
+//! They end up as `target/guests/<folder name>.wasm`, where tests, examples
+//! and the demo look for them, and nothing is left behind in `guest-tasks/`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{root, run};
+use crate::toolchain::{TARGET, Toolchain};
+
+/// Builds every guest. The finished modules, by name.
+pub fn build(toolchain: &Toolchain) -> Result<Vec<PathBuf>> {
+    run(&mut toolchain.cargo(&source(), &target_folder(), "build"))?;
+
+    let built = target_folder().join(TARGET).join("release");
+    let finished = root().join("target/guests");
+    fs::create_dir_all(&finished)
+        .with_context(|| format!("cannot make `{}`", finished.display()))?;
+    let mut modules = Vec::new();
+    for name in names()? {
+        let module = finished.join(format!("{name}.wasm"));
+        copy_if_changed(&built_module(&built, &name)?, &module)?;
+        modules.push(module);
+    }
+    Ok(modules)
+}
+
+/// Lints every guest. Debian's route has no clippy of its own, and rustup's
+/// cannot read what another rustc compiled; then there is nothing to do, and
+/// the answer is false.
+pub fn clippy(toolchain: &Toolchain) -> Result<bool> {
+    if let Toolchain::Debian { .. } = toolchain {
+        return Ok(false);
+    }
+    let mut clippy = toolchain.cargo(&source(), &target_folder(), "clippy");
+    run(clippy.args(["--", "-D", "warnings"]))?;
+    Ok(true)
+}
+
+/// The workspace of the guests.
+pub fn source() -> PathBuf {
+    root().join("guest-tasks")
+}
+
+fn target_folder() -> PathBuf {
+    root().join("target/guests-build")
+}
+
+/// The names of all guests: the folders that have a manifest.
+fn names() -> Result<Vec<String>> {
+    let source = source();
+    let mut names = Vec::new();
+    for entry in
+        fs::read_dir(&source).with_context(|| format!("cannot read `{}`", source.display()))?
+    {
+        let entry = entry?;
+        if entry.path().join("Cargo.toml").is_file() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// What cargo calls the guest `name`: its package is `<name>-task`, and a
+/// library's file has an underscore where a program's keeps the dash.
+fn built_module(folder: &Path, name: &str) -> Result<PathBuf> {
+    let candidates = [format!("{name}_task.wasm"), format!("{name}-task.wasm")];
+    for candidate in &candidates {
+        let path = folder.join(candidate);
+        if path.is_file() {
+            return Ok(path);
+        }
+    }
+    bail!(
+        "guest `{name}` was built, but neither `{}` nor `{}` is in `{}`: its package must be called `{name}-task`",
+        candidates[0],
+        candidates[1],
+        folder.display()
+    )
+}
+
+/// Leaves an equal file alone, with its time of change; and never lets anybody
+/// see half a module, so that a pool may be running while guests are built.
+fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
+    let new = fs::read(from).with_context(|| format!("cannot read `{}`", from.display()))?;
+    if fs::read(to).is_ok_and(|old| old == new) {
+        return Ok(());
+    }
+    let unfinished = to.with_extension("wasm.new");
+    fs::write(&unfinished, new)
+        .and_then(|()| fs::rename(&unfinished, to))
+        .with_context(|| format!("cannot write `{}`", to.display()))
+}

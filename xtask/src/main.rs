@@ -1,0 +1,106 @@
+//! The developers' commands: `cargo xtask <command>`.
+//!
+//! Everything that is done to this repository more than once has a command
+//! here, so that a fresh clone needs cargo and a C compiler and nothing else.
+#![expect(
+    clippy::print_stdout,
+    reason = "these commands talk to whoever started them"
+)]
+
+mod checks;
+mod command;
+mod guests;
+mod toolchain;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::command::root;
+use crate::toolchain::Install;
+
+/// The developers' commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the task modules: leaves target/guests/<name>.wasm
+    Guests {
+        #[command(flatten)]
+        installing: Installing,
+    },
+    /// Check format and lints, warnings denied
+    Lint,
+    /// Everything that checks the project: guests, lints, all tests
+    Test {
+        #[command(flatten)]
+        installing: Installing,
+        /// Handed to `cargo test`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Run the integration tests many times over
+    Soak {
+        /// How many times
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        times: u32,
+        #[command(flatten)]
+        installing: Installing,
+    },
+}
+
+#[derive(clap::Args)]
+struct Installing {
+    /// Use what there is: never install a compiler for the wasm target
+    #[arg(long)]
+    no_install: bool,
+}
+
+impl From<Installing> for Install {
+    fn from(installing: Installing) -> Self {
+        if installing.no_install {
+            Install::Forbidden
+        } else {
+            Install::Allowed
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match perform(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<()> {
+    match task {
+        Task::Guests { installing } => build_guests(installing.into()),
+        Task::Lint => checks::lint(),
+        Task::Test {
+            installing,
+            arguments,
+        } => checks::test(&arguments, installing.into()),
+        Task::Soak { times, installing } => checks::soak(times, installing.into()),
+    }
+}
+
+fn build_guests(install: Install) -> Result<()> {
+    let toolchain = toolchain::ensure(install)?;
+    for module in guests::build(&toolchain)? {
+        let size = std::fs::metadata(&module)?.len();
+        let shown = module.strip_prefix(root()).unwrap_or(&module);
+        println!("{} ({} KiB)", shown.display(), size.div_ceil(1024));
+    }
+    Ok(())
+}
