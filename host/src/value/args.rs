@@ -1,0 +1,161 @@
+//! The arguments of a call from Rust: tuples for positions, [`Kwargs`] for
+//! keywords.
+
+use super::{ArgumentError, Function, ToValue, Value, arguments};
+
+/// What was given for a call, before it is put onto parameters.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Args {
+    /// The arguments by position.
+    pub positional: Vec<Value>,
+    /// The arguments by keyword.
+    pub keywords: Vec<(String, Value)>,
+}
+
+impl Args {
+    /// Adds an argument by keyword.
+    pub fn kwarg(&mut self, name: impl Into<String>, value: impl ToValue) {
+        self.keywords.push((name.into(), value.into_value()));
+    }
+
+    /// The arguments in the order and in the types of the function's
+    /// parameters; options that are left out are none.
+    ///
+    /// # Errors
+    ///
+    /// When they do not fit; see [`ArgumentError`].
+    pub fn bind(self, function: &Function) -> Result<Vec<Value>, ArgumentError> {
+        arguments::bind(self.positional, self.keywords, function)
+    }
+}
+
+/// What can be the arguments of a call: a tuple of up to eight values,
+/// `()`, a `Vec<Value>`, [`Kwargs`], or [`Args`].
+pub trait ToArgs {
+    /// The arguments.
+    fn into_args(self) -> Args;
+}
+
+/// Arguments by keyword.
+///
+/// ```ignore
+/// pool.apply::<u64>(&math, "fib", Kwargs::new().set("n", 30u32))?;
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Kwargs(Vec<(String, Value)>);
+
+impl Kwargs {
+    /// No arguments yet.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// With one more argument.
+    #[must_use]
+    pub fn set(mut self, name: impl Into<String>, value: impl ToValue) -> Self {
+        self.0.push((name.into(), value.into_value()));
+        self
+    }
+}
+
+impl<N: Into<String>, V: ToValue, const COUNT: usize> From<[(N, V); COUNT]> for Kwargs {
+    fn from(pairs: [(N, V); COUNT]) -> Self {
+        pairs
+            .into_iter()
+            .fold(Self::new(), |kwargs, (name, value)| kwargs.set(name, value))
+    }
+}
+
+impl ToArgs for Args {
+    fn into_args(self) -> Args {
+        self
+    }
+}
+
+impl ToArgs for Kwargs {
+    fn into_args(self) -> Args {
+        Args {
+            positional: Vec::new(),
+            keywords: self.0,
+        }
+    }
+}
+
+impl ToArgs for Vec<Value> {
+    fn into_args(self) -> Args {
+        Args {
+            positional: self,
+            keywords: Vec::new(),
+        }
+    }
+}
+
+impl ToArgs for () {
+    fn into_args(self) -> Args {
+        Args::default()
+    }
+}
+
+macro_rules! tuples {
+    ($($name:ident)+) => {
+        impl<$($name: ToValue),+> ToArgs for ($($name,)+) {
+            fn into_args(self) -> Args {
+                #[expect(non_snake_case, reason = "types and values share their names")]
+                let ($($name,)+) = self;
+                vec![$($name.into_value()),+].into_args()
+            }
+        }
+    };
+}
+
+tuples!(A);
+tuples!(A B);
+tuples!(A B C);
+tuples!(A B C D);
+tuples!(A B C D E);
+tuples!(A B C D E F);
+tuples!(A B C D E F G);
+tuples!(A B C D E F G H);
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Param, Type};
+    use super::*;
+
+    fn fib() -> Function {
+        Function {
+            name: "fib".into(),
+            interface: None,
+            params: vec![Param {
+                name: "n".into(),
+                ty: Type::U32,
+            }],
+            result: Some(Type::U64),
+        }
+    }
+
+    #[test]
+    fn tuples_and_keywords_bind_alike() {
+        let expected = vec![Value::U32(30)];
+        assert_eq!((30u64,).into_args().bind(&fib()).unwrap(), expected);
+        let kwargs = Kwargs::new().set("n", 30i8);
+        assert_eq!(kwargs.into_args().bind(&fib()).unwrap(), expected);
+        let kwargs = Kwargs::from([("n", 30u32)]);
+        assert_eq!(kwargs.into_args().bind(&fib()).unwrap(), expected);
+        assert!(().into_args().bind(&fib()).is_err());
+    }
+
+    #[test]
+    fn a_tuple_keeps_its_order() {
+        let args = (1u8, "a", vec![1u8, 2], Some(true)).into_args();
+        assert_eq!(
+            args.positional,
+            [
+                Value::U8(1),
+                Value::String("a".into()),
+                Value::Bytes(vec![1, 2]),
+                Value::some(Value::Bool(true))
+            ]
+        );
+    }
+}

@@ -1,0 +1,287 @@
+//! Putting what was given for a call onto the function's parameters, by
+//! position and by keyword.
+
+use std::io;
+
+use super::lookup::same_name;
+use super::text::{cut, listed, quoted};
+use super::{Function, Mismatch, Param, ParseError, Type, Value};
+
+/// How much of a signature a message shows.
+const SHOWN_SIGNATURE: usize = 240;
+
+/// What was given does not fit the function's parameters. Nothing was sent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArgumentError {
+    /// An argument is not of its parameter's type.
+    #[error("{}", unfit(problem, parameter, function))]
+    Unfit {
+        /// The parameter's name.
+        parameter: String,
+        /// The function's signature.
+        function: String,
+        /// What is wrong with the argument; the message has it whole.
+        problem: Box<ParseError>,
+    },
+    /// The file given for an argument could not be read.
+    #[error(
+        "cannot read {} for parameter {} of `{function}`",
+        quoted(file),
+        quoted(parameter)
+    )]
+    File {
+        /// The file as it was named; `-` is standard input.
+        file: String,
+        /// The parameter's name.
+        parameter: String,
+        /// The function's signature.
+        function: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There are more arguments than parameters.
+    #[error("{given} arguments for `{function}`, which takes {takes}")]
+    TooMany {
+        /// How many arguments there are.
+        given: usize,
+        /// How many parameters there are.
+        takes: usize,
+        /// The function's signature.
+        function: String,
+    },
+    /// A parameter that is no option has no argument.
+    #[error(
+        "there is no argument for parameter {} of `{function}`",
+        quoted(parameter)
+    )]
+    Missing {
+        /// The parameter's name.
+        parameter: String,
+        /// The function's signature.
+        function: String,
+    },
+    /// No parameter has the name of a keyword.
+    #[error(
+        "`{function}` has no parameter {}{}",
+        quoted(keyword),
+        there_are(available)
+    )]
+    UnknownKeyword {
+        /// The keyword.
+        keyword: String,
+        /// The function's signature.
+        function: String,
+        /// The names that there are.
+        available: Vec<String>,
+    },
+    /// A parameter has two arguments.
+    #[error("parameter {} of `{function}` is given twice", quoted(parameter))]
+    Twice {
+        /// The parameter's name.
+        parameter: String,
+        /// The function's signature.
+        function: String,
+    },
+    /// A line of input is not JSON.
+    #[error("{line} is no JSON: {reason}")]
+    NotJson {
+        /// The line, in backticks, cut.
+        line: String,
+        /// What the parser said.
+        reason: String,
+    },
+}
+
+fn unfit(problem: &ParseError, parameter: &str, function: &str) -> String {
+    let (head, reason) = problem.parts();
+    let mut text = format!("{head} for parameter {} of `{function}`", quoted(parameter));
+    if let Some(reason) = reason {
+        text.push_str(": ");
+        text.push_str(reason);
+    }
+    text
+}
+
+fn there_are(names: &[String]) -> String {
+    if names.is_empty() {
+        ": it has none".to_owned()
+    } else {
+        format!(": it has {}", listed(names.iter().map(String::as_str)))
+    }
+}
+
+/// A signature for a message.
+pub(super) fn signature(function: &Function) -> String {
+    cut(&function.signature(), SHOWN_SIGNATURE)
+}
+
+/// The error for an argument that is not what its parameter wants.
+pub(super) fn unfit_argument(
+    problem: ParseError,
+    param: &Param,
+    function: &Function,
+) -> ArgumentError {
+    let parameter = param.name.clone();
+    let function = signature(function);
+    match problem {
+        ParseError::File { file, source } => ArgumentError::File {
+            file,
+            parameter,
+            function,
+            source,
+        },
+        problem => ArgumentError::Unfit {
+            parameter,
+            function,
+            problem: Box::new(problem),
+        },
+    }
+}
+
+/// Places what was given on the parameters and makes a value of each. Options
+/// that are left out are none.
+pub(super) fn place<T>(
+    positional: impl ExactSizeIterator<Item = T>,
+    keywords: impl IntoIterator<Item = (impl AsRef<str>, T)>,
+    function: &Function,
+    read: impl Fn(T, &Type) -> Result<Value, ParseError>,
+) -> Result<Vec<Value>, ArgumentError> {
+    let params = &function.params;
+    if positional.len() > params.len() {
+        return Err(ArgumentError::TooMany {
+            given: positional.len(),
+            takes: params.len(),
+            function: signature(function),
+        });
+    }
+    let read = |given, param: &Param| {
+        read(given, &param.ty).map_err(|problem| unfit_argument(problem, param, function))
+    };
+    let mut args = Vec::with_capacity(params.len());
+    for (given, param) in positional.zip(params) {
+        args.push(read(given, param)?);
+    }
+    let mut keywords = keywords.into_iter().peekable();
+    if keywords.peek().is_none() && args.len() == params.len() {
+        return Ok(args);
+    }
+
+    let mut slots: Vec<Option<Value>> = args.into_iter().map(Some).collect();
+    slots.resize(params.len(), None);
+    for (keyword, given) in keywords {
+        let keyword = keyword.as_ref();
+        let Some(index) = parameter_named(params, keyword) else {
+            return Err(ArgumentError::UnknownKeyword {
+                keyword: keyword.to_owned(),
+                function: signature(function),
+                available: params.iter().map(|param| param.name.clone()).collect(),
+            });
+        };
+        let (Some(slot), Some(param)) = (slots.get_mut(index), params.get(index)) else {
+            continue;
+        };
+        if slot.is_some() {
+            return Err(ArgumentError::Twice {
+                parameter: param.name.clone(),
+                function: signature(function),
+            });
+        }
+        *slot = Some(read(given, param)?);
+    }
+    slots
+        .into_iter()
+        .zip(params)
+        .map(|(slot, param)| match (slot, &param.ty) {
+            (Some(value), _) => Ok(value),
+            (None, Type::Option(_)) => Ok(Value::none()),
+            (None, _) => Err(ArgumentError::Missing {
+                parameter: param.name.clone(),
+                function: signature(function),
+            }),
+        })
+        .collect()
+}
+
+/// The parameter of a name: exactly, else as `word_count` names `word-count`.
+fn parameter_named(params: &[Param], name: &str) -> Option<usize> {
+    params
+        .iter()
+        .position(|param| param.name == name)
+        .or_else(|| params.iter().position(|param| same_name(&param.name, name)))
+}
+
+/// Places values, of types that are close.
+pub(super) fn bind(
+    positional: Vec<Value>,
+    keywords: Vec<(String, Value)>,
+    function: &Function,
+) -> Result<Vec<Value>, ArgumentError> {
+    place(positional.into_iter(), keywords, function, |value, ty| {
+        value.coerce(ty).map_err(|e: Mismatch| e.into())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn function() -> Function {
+        let param = |name: &str, ty| Param {
+            name: name.into(),
+            ty,
+        };
+        Function {
+            name: "f".into(),
+            interface: None,
+            params: vec![
+                param("n", Type::U32),
+                param("top-k", Type::S64),
+                param("tag", Type::option(Type::String)),
+            ],
+            result: None,
+        }
+    }
+
+    fn message(positional: Vec<Value>, keywords: Vec<(&str, Value)>) -> String {
+        let keywords = keywords.into_iter().map(|(n, v)| (n.to_owned(), v));
+        bind(positional, keywords.collect(), &function())
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn arguments_go_by_position_and_by_keyword() {
+        let args = bind(
+            vec![Value::U8(1)],
+            vec![("top_k".into(), Value::S32(5))],
+            &function(),
+        );
+        assert_eq!(args.unwrap(), [Value::U32(1), Value::S64(5), Value::none()]);
+    }
+
+    #[test]
+    fn errors_name_the_parameter_and_the_function() {
+        let of = "`f: func(n: u32, top-k: s64, tag: option<string>)`";
+        assert_eq!(
+            message(vec![Value::S8(-1)], vec![]),
+            format!("`-1` is no u32 for parameter `n` of {of}: it goes from 0 to 4294967295")
+        );
+        assert_eq!(
+            message(vec![], vec![("n", Value::U8(1))]),
+            format!("there is no argument for parameter `top-k` of {of}")
+        );
+        assert_eq!(
+            message(vec![Value::U8(1)], vec![("n", Value::U8(1))]),
+            format!("parameter `n` of {of} is given twice")
+        );
+        assert_eq!(
+            message(vec![], vec![("x", Value::U8(1))]),
+            format!("{of} has no parameter `x`: it has `n`, `top-k`, `tag`")
+        );
+        assert_eq!(
+            message(vec![Value::U8(1); 4], vec![]),
+            format!("4 arguments for {of}, which takes 3")
+        );
+    }
+}

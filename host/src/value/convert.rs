@@ -1,0 +1,325 @@
+//! Rust's own types as values, and back: the traits, numbers and text. What
+//! holds other values is in `convert_compound`.
+
+use super::Value;
+use super::text::{quoted, quoted_value};
+
+/// What can be an argument: integers, floats, `bool`, `char`, text, `Vec`,
+/// slices, arrays, `Option`, `Result`, tuples, `Box`, maps with text as keys,
+/// and [`Value`] itself.
+///
+/// The width of a number does not matter if it fits the parameter.
+pub trait ToValue {
+    /// This as a value.
+    fn into_value(self) -> Value;
+
+    /// Many of these as one value: bytes are not a value each.
+    #[doc(hidden)]
+    fn vec_into_value(items: Vec<Self>) -> Value
+    where
+        Self: Sized,
+    {
+        Value::List(items.into_iter().map(Self::into_value).collect())
+    }
+
+    /// As `vec_into_value`, of a copy.
+    #[doc(hidden)]
+    fn slice_into_value(items: &[Self]) -> Value
+    where
+        Self: Sized + Clone,
+    {
+        Value::List(items.iter().cloned().map(Self::into_value).collect())
+    }
+}
+
+/// What a result can be read as: the owned ones among [`ToValue`]'s types.
+pub trait FromValue: Sized {
+    /// Reads the value. Integers convert if they fit; a missing result is `()`.
+    ///
+    /// # Errors
+    ///
+    /// When the value is something else.
+    fn from_value(value: Value) -> Result<Self, ConvertError>;
+
+    /// Many of these from one value: bytes are not a value each.
+    #[doc(hidden)]
+    fn vec_from_value(value: Value) -> Result<Vec<Self>, ConvertError> {
+        match value {
+            Value::List(items) => items
+                .into_iter()
+                .enumerate()
+                .map(|(index, item)| Self::from_value(item).map_err(|e| e.in_element(index)))
+                .collect(),
+            Value::Bytes(bytes) => bytes
+                .into_iter()
+                .enumerate()
+                .map(|(index, byte)| {
+                    Self::from_value(Value::U8(byte)).map_err(|e| e.in_element(index))
+                })
+                .collect(),
+            other => Err(ConvertError::new(&other, "list")),
+        }
+    }
+}
+
+/// A value is not what the Rust type asks for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConvertError {
+    /// The value, or a part of it, is something else or does not fit.
+    #[error("the value {found} is no {wanted}{}", place(path))]
+    Mismatch {
+        /// Where in the whole, as `[3]`; empty for the whole itself.
+        path: String,
+        /// What was found, as JSON in backticks, cut.
+        found: String,
+        /// What the Rust type asks for.
+        wanted: &'static str,
+    },
+}
+
+fn place(path: &str) -> String {
+    if path.is_empty() {
+        String::new()
+    } else {
+        format!(" at {}", quoted(path))
+    }
+}
+
+impl ConvertError {
+    pub(super) fn new(found: &Value, wanted: &'static str) -> Self {
+        Self::Mismatch {
+            path: String::new(),
+            found: quoted_value(found),
+            wanted,
+        }
+    }
+
+    pub(super) fn in_element(self, index: usize) -> Self {
+        let Self::Mismatch {
+            path,
+            found,
+            wanted,
+        } = self;
+        Self::Mismatch {
+            path: format!("[{index}]{path}"),
+            found,
+            wanted,
+        }
+    }
+}
+
+macro_rules! integers {
+    ($($rust:ident $variant:ident),*) => {$(
+        impl ToValue for $rust {
+            fn into_value(self) -> Value {
+                Value::$variant(self)
+            }
+        }
+
+        impl FromValue for $rust {
+            fn from_value(value: Value) -> Result<Self, ConvertError> {
+                match value {
+                    Value::$variant(n) => Ok(n),
+                    other => other
+                        .as_integer()
+                        .and_then(|n| n.try_into().ok())
+                        .ok_or_else(|| ConvertError::new(&other, stringify!($rust))),
+                }
+            }
+        }
+    )*};
+}
+
+integers!(i8 S8, i16 S16, u16 U16, i32 S32, u32 U32, i64 S64, u64 U64);
+
+impl ToValue for u8 {
+    fn into_value(self) -> Value {
+        Value::U8(self)
+    }
+
+    fn vec_into_value(items: Vec<Self>) -> Value {
+        Value::Bytes(items)
+    }
+
+    fn slice_into_value(items: &[Self]) -> Value {
+        Value::Bytes(items.to_vec())
+    }
+}
+
+impl FromValue for u8 {
+    fn from_value(value: Value) -> Result<Self, ConvertError> {
+        value
+            .as_integer()
+            .and_then(|n| n.try_into().ok())
+            .ok_or_else(|| ConvertError::new(&value, "u8"))
+    }
+
+    fn vec_from_value(value: Value) -> Result<Vec<Self>, ConvertError> {
+        match value {
+            Value::Bytes(bytes) => Ok(bytes),
+            Value::List(items) => items
+                .into_iter()
+                .enumerate()
+                .map(|(index, item)| Self::from_value(item).map_err(|e| e.in_element(index)))
+                .collect(),
+            other => Err(ConvertError::new(&other, "list of bytes")),
+        }
+    }
+}
+
+/// The sizes of this machine are 64 bits: the crate builds nowhere else.
+impl ToValue for usize {
+    fn into_value(self) -> Value {
+        Value::U64(self as u64)
+    }
+}
+
+impl FromValue for usize {
+    fn from_value(value: Value) -> Result<Self, ConvertError> {
+        value
+            .as_integer()
+            .and_then(|n| n.try_into().ok())
+            .ok_or_else(|| ConvertError::new(&value, "usize"))
+    }
+}
+
+impl ToValue for f32 {
+    fn into_value(self) -> Value {
+        Value::F32(self)
+    }
+}
+
+impl FromValue for f32 {
+    fn from_value(value: Value) -> Result<Self, ConvertError> {
+        match value {
+            Value::F32(x) => Ok(x),
+            // A double only if nothing is lost.
+            Value::F64(x) if x.is_nan() || f64::from(x as f32) == x => Ok(x as f32),
+            other => Err(ConvertError::new(&other, "f32")),
+        }
+    }
+}
+
+impl ToValue for f64 {
+    fn into_value(self) -> Value {
+        Value::F64(self)
+    }
+}
+
+impl FromValue for f64 {
+    fn from_value(value: Value) -> Result<Self, ConvertError> {
+        match value {
+            Value::F64(x) => Ok(x),
+            Value::F32(x) => Ok(x.into()),
+            other => Err(ConvertError::new(&other, "f64")),
+        }
+    }
+}
+
+impl ToValue for bool {
+    fn into_value(self) -> Value {
+        Value::Bool(self)
+    }
+}
+
+impl FromValue for bool {
+    fn from_value(value: Value) -> Result<Self, ConvertError> {
+        match value {
+            Value::Bool(b) => Ok(b),
+            other => Err(ConvertError::new(&other, "bool")),
+        }
+    }
+}
+
+impl ToValue for char {
+    fn into_value(self) -> Value {
+        Value::Char(self)
+    }
+}
+
+impl FromValue for char {
+    fn from_value(value: Value) -> Result<Self, ConvertError> {
+        match value {
+            Value::Char(c) => Ok(c),
+            other => Err(ConvertError::new(&other, "char")),
+        }
+    }
+}
+
+impl ToValue for String {
+    fn into_value(self) -> Value {
+        Value::String(self)
+    }
+}
+
+impl ToValue for &str {
+    fn into_value(self) -> Value {
+        Value::String(self.to_owned())
+    }
+}
+
+/// Also the case of an enum, and of a variant that has no payload.
+impl FromValue for String {
+    fn from_value(value: Value) -> Result<Self, ConvertError> {
+        match value {
+            Value::String(text) | Value::Enum(text) | Value::Variant(text, None) => Ok(text),
+            other => Err(ConvertError::new(&other, "string")),
+        }
+    }
+}
+
+impl ToValue for Value {
+    fn into_value(self) -> Value {
+        self
+    }
+}
+
+impl FromValue for Value {
+    fn from_value(value: Value) -> Result<Self, ConvertError> {
+        Ok(value)
+    }
+}
+
+impl ToValue for () {
+    fn into_value(self) -> Value {
+        Value::unit()
+    }
+}
+
+impl FromValue for () {
+    fn from_value(value: Value) -> Result<Self, ConvertError> {
+        if value.is_unit() {
+            Ok(())
+        } else {
+            Err(ConvertError::new(&value, "missing result"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_convert_if_they_fit() {
+        assert_eq!(u64::from_value(Value::U32(7)), Ok(7));
+        assert_eq!(i8::from_value(Value::U64(127)), Ok(127));
+        let error = i8::from_value(Value::U64(128)).unwrap_err();
+        assert_eq!(error.to_string(), "the value `128` is no i8");
+        assert!(u64::from_value(Value::F64(1.0)).is_err());
+    }
+
+    #[test]
+    fn floats_convert_if_nothing_is_lost() {
+        assert_eq!(f64::from_value(Value::F32(0.5)), Ok(0.5));
+        assert_eq!(f32::from_value(Value::F64(0.5)), Ok(0.5));
+        assert!(f32::from_value(Value::F64(0.1)).is_err());
+    }
+
+    #[test]
+    fn no_result_is_unit() {
+        assert_eq!(<()>::from_value(Value::unit()), Ok(()));
+        assert!(<()>::from_value(Value::U8(1)).is_err());
+    }
+}

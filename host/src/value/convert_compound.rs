@@ -1,0 +1,217 @@
+//! Rust's own types that hold other values, as values and back.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
+
+use super::{ConvertError, FromValue, ToValue, Value};
+
+impl<T: ToValue + Clone> ToValue for &T {
+    fn into_value(self) -> Value {
+        self.clone().into_value()
+    }
+}
+
+impl<T: ToValue> ToValue for Box<T> {
+    fn into_value(self) -> Value {
+        (*self).into_value()
+    }
+}
+
+impl<T: FromValue> FromValue for Box<T> {
+    fn from_value(value: Value) -> Result<Self, ConvertError> {
+        T::from_value(value).map(Box::new)
+    }
+}
+
+impl<T: ToValue> ToValue for Vec<T> {
+    fn into_value(self) -> Value {
+        T::vec_into_value(self)
+    }
+}
+
+impl<T: FromValue> FromValue for Vec<T> {
+    fn from_value(value: Value) -> Result<Self, ConvertError> {
+        T::vec_from_value(value)
+    }
+}
+
+impl<T: ToValue + Clone> ToValue for &[T] {
+    fn into_value(self) -> Value {
+        T::slice_into_value(self)
+    }
+}
+
+impl<T: ToValue, const COUNT: usize> ToValue for [T; COUNT] {
+    fn into_value(self) -> Value {
+        T::vec_into_value(self.into())
+    }
+}
+
+impl<T: ToValue> ToValue for Option<T> {
+    fn into_value(self) -> Value {
+        Value::Option(self.map(|value| Box::new(value.into_value())))
+    }
+}
+
+impl<T: FromValue> FromValue for Option<T> {
+    fn from_value(value: Value) -> Result<Self, ConvertError> {
+        match value {
+            Value::Option(None) => Ok(None),
+            Value::Option(Some(value)) => T::from_value(*value).map(Some),
+            other => Err(ConvertError::new(&other, "option")),
+        }
+    }
+}
+
+/// A payload that is `()` in Rust is none in WIT.
+fn payload(value: Value) -> Option<Box<Value>> {
+    (!value.is_unit()).then(|| Box::new(value))
+}
+
+impl<T: ToValue, E: ToValue> ToValue for Result<T, E> {
+    fn into_value(self) -> Value {
+        Value::Result(match self {
+            Ok(ok) => Ok(payload(ok.into_value())),
+            Err(err) => Err(payload(err.into_value())),
+        })
+    }
+}
+
+impl<T: FromValue, E: FromValue> FromValue for Result<T, E> {
+    fn from_value(value: Value) -> Result<Self, ConvertError> {
+        let unboxed = |payload: Option<Box<Value>>| payload.map_or(Value::unit(), |value| *value);
+        match value {
+            Value::Result(Ok(ok)) => T::from_value(unboxed(ok)).map(Ok),
+            Value::Result(Err(err)) => E::from_value(unboxed(err)).map(Err),
+            other => Err(ConvertError::new(&other, "result")),
+        }
+    }
+}
+
+/// As a list of pairs: WIT has no maps.
+impl<T: ToValue, S: BuildHasher> ToValue for HashMap<String, T, S> {
+    fn into_value(self) -> Value {
+        Value::List(self.into_iter().map(ToValue::into_value).collect())
+    }
+}
+
+/// As a list of pairs: WIT has no maps.
+impl<T: ToValue> ToValue for BTreeMap<String, T> {
+    fn into_value(self) -> Value {
+        Value::List(self.into_iter().map(ToValue::into_value).collect())
+    }
+}
+
+/// From a list of pairs, of which the last of a key counts, or from a record
+/// whose fields are all alike.
+impl<T: FromValue, S: BuildHasher + Default> FromValue for HashMap<String, T, S> {
+    fn from_value(value: Value) -> Result<Self, ConvertError> {
+        pairs(value)
+    }
+}
+
+/// From a list of pairs, of which the last of a key counts, or from a record
+/// whose fields are all alike.
+impl<T: FromValue> FromValue for BTreeMap<String, T> {
+    fn from_value(value: Value) -> Result<Self, ConvertError> {
+        pairs(value)
+    }
+}
+
+fn pairs<T: FromValue, M>(value: Value) -> Result<M, ConvertError>
+where
+    M: FromIterator<(String, T)>,
+{
+    match value {
+        Value::Record(fields) => fields
+            .into_iter()
+            .map(|(name, value)| Ok((name, T::from_value(value)?)))
+            .collect(),
+        list => Ok(<(String, T)>::vec_from_value(list)?.into_iter().collect()),
+    }
+}
+
+macro_rules! tuples {
+    ($count:literal $($name:ident)+) => {
+        impl<$($name: ToValue),+> ToValue for ($($name,)+) {
+            fn into_value(self) -> Value {
+                #[expect(non_snake_case, reason = "types and values share their names")]
+                let ($($name,)+) = self;
+                Value::Tuple(vec![$($name.into_value()),+])
+            }
+        }
+
+        /// From a tuple, or from a record by the order of its fields.
+        impl<$($name: FromValue),+> FromValue for ($($name,)+) {
+            fn from_value(value: Value) -> Result<Self, ConvertError> {
+                const WANTED: &str = concat!("tuple of ", $count);
+                let items = match value {
+                    Value::Tuple(items) => items,
+                    Value::Record(fields) => fields.into_iter().map(|(_, value)| value).collect(),
+                    other => return Err(ConvertError::new(&other, WANTED)),
+                };
+                let items: [Value; $count] = items
+                    .try_into()
+                    .map_err(|items| ConvertError::new(&Value::Tuple(items), WANTED))?;
+                #[expect(non_snake_case, reason = "types and values share their names")]
+                let [$($name),+] = items;
+                let mut index = 0;
+                Ok(($({
+                    index += 1;
+                    $name::from_value($name).map_err(|e| e.in_element(index - 1))?
+                },)+))
+            }
+        }
+    };
+}
+
+tuples!(1 A);
+tuples!(2 A B);
+tuples!(3 A B C);
+tuples!(4 A B C D);
+tuples!(5 A B C D E);
+tuples!(6 A B C D E F);
+tuples!(7 A B C D E F G);
+tuples!(8 A B C D E F G H);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip<T: ToValue + FromValue + Clone + PartialEq + std::fmt::Debug>(value: T) {
+        assert_eq!(T::from_value(value.clone().into_value()), Ok(value));
+    }
+
+    #[test]
+    fn what_goes_in_comes_out() {
+        round_trip(vec![1u8, 2, 3]);
+        round_trip(vec![vec![1u32], vec![]]);
+        round_trip(Some(Some("a".to_owned())));
+        round_trip((1u8, 'x', -3i64, true, 0.5f32, 2u16, vec![0u8], None::<u8>));
+        round_trip(Ok::<(), String>(()));
+        round_trip(Err::<(), String>("no".into()));
+        round_trip(Box::new(3u64));
+        round_trip(BTreeMap::from([
+            ("a".to_owned(), 1u32),
+            ("b".to_owned(), 2),
+        ]));
+        round_trip(HashMap::from([("a".to_owned(), vec![1u8])]));
+    }
+
+    #[test]
+    fn bytes_are_never_a_value_each() {
+        let bytes = Value::Bytes(vec![1, 2]);
+        assert_eq!(vec![1u8, 2].into_value(), bytes);
+        assert_eq!([1u8, 2].as_slice().into_value(), bytes);
+        assert_eq!([1u8, 2].into_value(), bytes);
+        assert_eq!((&vec![1u8, 2]).into_value(), bytes);
+        assert_eq!(Vec::<u32>::from_value(bytes), Ok(vec![1, 2]));
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        let value = vec![(1u32, "a"), (2, "b")].into_value();
+        let error = Vec::<(u32, u8)>::from_value(value).unwrap_err();
+        assert_eq!(error.to_string(), "the value `\"a\"` is no u8 at `[0][1]`");
+    }
+}

@@ -1,0 +1,433 @@
+//! Values from JSON, read by the type that is wanted. The forms are those of
+//! `json_write`'s table; also read are arrays for `list<u8>`, integers for
+//! floats, records without their options, and bare values for nested options.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde_json::{Map, Value as Json};
+
+use super::coerce::{flags, missing_field, unknown_field, variant};
+use super::text::{listed, quoted};
+use super::{Mismatch, ParseError, Type, Value};
+
+/// Padding may be there or not: both are common.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Reads a value of the type from JSON.
+///
+/// # Errors
+///
+/// When the JSON is of another type; the error names the place.
+pub fn from_json(json: &Json, ty: &Type) -> Result<Value, ParseError> {
+    read(json, ty).map_err(ParseError::Mismatch)
+}
+
+/// Reads a value of the type from text that is JSON; numbers are read without
+/// building anything.
+///
+/// # Errors
+///
+/// When the text is not JSON, or of another type.
+pub fn from_json_str(text: &str, ty: &Type) -> Result<Value, ParseError> {
+    if let Some(value) = read_scalar(text.trim_matches([' ', '\t', '\r', '\n']), ty) {
+        return Ok(value);
+    }
+    if ty.is_bytes() {
+        // Straight to bytes, without a value for each; what fails is read
+        // again for its message.
+        if let Ok(bytes) = serde_json::from_str::<Vec<u8>>(text) {
+            return Ok(Value::Bytes(bytes));
+        }
+    }
+    let json = parse_json(text, ty)?;
+    from_json(&json, ty)
+}
+
+/// Parses JSON; the type is only for the message.
+pub(super) fn parse_json(text: &str, ty: &Type) -> Result<Json, ParseError> {
+    serde_json::from_str(text).map_err(|error| ParseError::syntax(text, ty, &error.to_string()))
+}
+
+/// The commonest lines and words: a lone number or boolean. `None` is no
+/// verdict: the long way decides, and has the message.
+fn read_scalar(text: &str, ty: &Type) -> Option<Value> {
+    match ty {
+        Type::Bool => match text {
+            "true" => Some(Value::Bool(true)),
+            "false" => Some(Value::Bool(false)),
+            _ => None,
+        },
+        Type::F32 | Type::F64 if is_json_number(text) => float(text.parse().ok()?, ty),
+        _ if ty.integer_range().is_some() && is_json_integer(text) => {
+            // Nineteen digits with their sign fit into i64 nearly always;
+            // i128 is several times slower.
+            let n = match text.parse::<i64>() {
+                Ok(n) => n.into(),
+                Err(_) => text.parse::<u64>().ok()?.into(),
+            };
+            Value::from_integer(n, ty)
+        }
+        _ => None,
+    }
+}
+
+fn is_json_integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    match digits {
+        [b'0'] => true,
+        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
+}
+
+fn is_json_number(text: &str) -> bool {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (text, None),
+    };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    is_json_integer(whole)
+        && fraction.is_none_or(digits)
+        && exponent.is_none_or(|e| digits(e.strip_prefix(['+', '-']).unwrap_or(e)))
+}
+
+/// A float of the type, unless it is beyond its range.
+fn float(x: f64, ty: &Type) -> Option<Value> {
+    match ty {
+        Type::F32 => Some(x as f32).filter(|x| x.is_finite()).map(Value::F32),
+        _ => Some(x).filter(|x| x.is_finite()).map(Value::F64),
+    }
+}
+
+fn read(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
+    let mismatch = || Mismatch::of(shown(json), ty);
+    match (ty, json) {
+        (Type::Bool, Json::Bool(b)) => Ok(Value::Bool(*b)),
+        (Type::F32 | Type::F64, _) => read_float(json, ty).ok_or_else(mismatch),
+        (Type::Char, Json::String(text)) => one_char(text).map(Value::Char).ok_or_else(mismatch),
+        (Type::String, Json::String(text)) => Ok(Value::String(text.clone())),
+        (ty, json) if ty.is_bytes() => read_bytes(json, ty),
+        (Type::List(element), Json::Array(items)) => items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| read(item, element).map_err(|e| e.in_element(index)))
+            .collect::<Result<_, _>>()
+            .map(Value::List),
+        (Type::Record(types), Json::Object(fields)) => read_record(fields, types, ty),
+        (Type::Tuple(types), Json::Null) if types.is_empty() => Ok(Value::unit()),
+        (Type::Tuple(types), Json::Array(items)) => {
+            if items.len() != types.len() {
+                let reason = format!("it has {}, not {}", items.len(), types.len());
+                return Err(mismatch().because(reason));
+            }
+            items
+                .iter()
+                .zip(types.iter())
+                .enumerate()
+                .map(|(index, (item, ty))| read(item, ty).map_err(|e| e.in_element(index)))
+                .collect::<Result<_, _>>()
+                .map(Value::Tuple)
+        }
+        (Type::Variant(_), Json::String(case)) => variant(case.clone(), None, ty),
+        (Type::Variant(cases), Json::Object(object)) => {
+            let Some((case, payload)) = only_entry(object) else {
+                return Err(mismatch().because("it has not exactly one case"));
+            };
+            match cases.iter().find(|(name, _)| name == case) {
+                Some((_, Some(ty))) => {
+                    let payload = read(payload, ty).map_err(|e| e.in_field(case))?;
+                    Ok(Value::Variant(case.clone(), Some(Box::new(payload))))
+                }
+                Some((_, None)) if payload.is_null() => Ok(Value::Variant(case.clone(), None)),
+                Some((_, None)) => Err(Mismatch::new(shown(payload), "payload")
+                    .because("this case has none")
+                    .in_field(case)),
+                // For its message.
+                None => variant(case.clone(), None, ty),
+            }
+        }
+        (Type::Enum(cases), Json::String(case)) => {
+            if cases.contains(case) {
+                Ok(Value::Enum(case.clone()))
+            } else {
+                let cases = listed(cases.iter().map(String::as_str));
+                Err(mismatch().because(format!("its cases are {cases}")))
+            }
+        }
+        (Type::Flags(_), Json::Array(names)) => {
+            let names = names.iter().enumerate().map(|(index, name)| {
+                let name = name.as_str().map(str::to_owned);
+                name.ok_or_else(|| {
+                    Mismatch::new(shown(&names[index]), "flag's name").in_element(index)
+                })
+            });
+            flags(names.collect::<Result<_, _>>()?, ty)
+        }
+        (Type::Option(_), Json::Null) => Ok(Value::none()),
+        (Type::Option(some), json) => {
+            let json = match (&**some, json) {
+                (Type::Option(_) | Type::Tuple(_), Json::Object(object)) => {
+                    match only_entry(object) {
+                        Some((key, payload)) if key == "some" => payload,
+                        _ => json,
+                    }
+                }
+                _ => json,
+            };
+            Ok(Value::some(read(json, some)?))
+        }
+        (Type::Result { ok, err }, json) => read_result(json, ok.as_deref(), err.as_deref(), ty),
+        (ty, Json::Number(_)) if ty.integer_range().is_some() => read_integer(json, ty),
+        _ => Err(mismatch()),
+    }
+}
+
+/// JSON in backticks, cut to what a message shows.
+fn shown(json: &Json) -> String {
+    match json {
+        // Deep or long, it would be written out whole only to be cut.
+        Json::Array(items) if items.len() > 40 => "this".to_owned(),
+        Json::Object(entries) if entries.len() > 20 => "this".to_owned(),
+        json => quoted(&json.to_string()),
+    }
+}
+
+fn read_integer(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
+    let n: i128 = if let Some(n) = json.as_i64() {
+        n.into()
+    } else if let Some(n) = json.as_u64() {
+        n.into()
+    } else {
+        return match json.as_f64() {
+            // `-0` is an integer to JSON, and a float to serde_json.
+            Some(x) if x == 0.0 && x.is_sign_negative() => {
+                Value::from_integer(0, ty).ok_or_else(|| Mismatch::of(shown(json), ty))
+            }
+            Some(x) if x.abs() >= u64::MAX as f64 => Err(Mismatch::out_of_range(shown(json), ty)),
+            _ => Err(Mismatch::of(shown(json), ty)),
+        };
+    };
+    Value::from_integer(n, ty).ok_or_else(|| Mismatch::out_of_range(shown(json), ty))
+}
+
+fn read_float(json: &Json, ty: &Type) -> Option<Value> {
+    let x = match json {
+        Json::Number(n) => return float(n.as_f64()?, ty),
+        Json::String(text) => match text.as_str() {
+            "NaN" => f64::NAN,
+            "Infinity" => f64::INFINITY,
+            "-Infinity" => f64::NEG_INFINITY,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(match ty {
+        Type::F32 => Value::F32(x as f32),
+        _ => Value::F64(x),
+    })
+}
+
+/// The character of a text that has exactly one.
+pub(super) fn one_char(text: &str) -> Option<char> {
+    let mut chars = text.chars();
+    chars.next().filter(|_| chars.next().is_none())
+}
+
+fn only_entry(object: &Map<String, Json>) -> Option<(&String, &Json)> {
+    object.iter().next().filter(|_| object.len() == 1)
+}
+
+fn read_bytes(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
+    match json {
+        Json::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| match item.as_u64().map(u8::try_from) {
+                Some(Ok(byte)) => Ok(byte),
+                _ if item.is_i64() || item.is_u64() => {
+                    Err(Mismatch::out_of_range(shown(item), &Type::U8).in_element(index))
+                }
+                _ => Err(Mismatch::of(shown(item), &Type::U8).in_element(index)),
+            })
+            .collect::<Result<_, _>>()
+            .map(Value::Bytes),
+        Json::Object(object) => match only_entry(object) {
+            Some((key, Json::String(text))) if key == "base64" => match BASE64.decode(text) {
+                Ok(bytes) => Ok(Value::Bytes(bytes)),
+                Err(error) => Err(Mismatch::new(quoted(text), "base64")
+                    .because(error.to_string().to_lowercase())
+                    .in_field("base64")),
+            },
+            _ => Err(bytes_mismatch(json, ty)),
+        },
+        _ => Err(bytes_mismatch(json, ty)),
+    }
+}
+
+fn bytes_mismatch(json: &Json, ty: &Type) -> Mismatch {
+    Mismatch::of(shown(json), ty)
+        .because(r#"bytes are written as `{"base64":"..."}` or as an array of numbers"#)
+}
+
+fn read_record(
+    fields: &Map<String, Json>,
+    types: &[(String, Type)],
+    ty: &Type,
+) -> Result<Value, Mismatch> {
+    let mut used = 0;
+    let mut out = Vec::with_capacity(types.len());
+    for (name, field_type) in types {
+        let value = match (fields.get(name), field_type) {
+            (Some(json), _) => {
+                used += 1;
+                read(json, field_type).map_err(|e| e.in_field(name))?
+            }
+            (None, Type::Option(_)) => Value::none(),
+            (None, _) => return Err(missing_field(name, ty)),
+        };
+        out.push((name.clone(), value));
+    }
+    if used < fields.len() {
+        let known = |key: &&String| types.iter().any(|(name, _)| name == *key);
+        if let Some(key) = fields.keys().find(|key| !known(key)) {
+            return Err(unknown_field(key, types, ty));
+        }
+    }
+    Ok(Value::Record(out))
+}
+
+fn read_result(
+    json: &Json,
+    ok: Option<&Type>,
+    err: Option<&Type>,
+    ty: &Type,
+) -> Result<Value, Mismatch> {
+    let (case, payload) = match json {
+        Json::String(case) => (case, &Json::Null),
+        Json::Object(object) => match only_entry(object) {
+            Some((case, payload)) => (case, payload),
+            None => return Err(result_mismatch(json, ty)),
+        },
+        _ => return Err(result_mismatch(json, ty)),
+    };
+    let read_payload = |ty: Option<&Type>| match ty {
+        Some(ty) => read(payload, ty)
+            .map(|value| Some(Box::new(value)))
+            .map_err(|e| e.in_field(case)),
+        None if payload.is_null() => Ok(None),
+        None => Err(Mismatch::new(shown(payload), "payload")
+            .because("this case has none")
+            .in_field(case)),
+    };
+    match case.as_str() {
+        "ok" => Ok(Value::Result(Ok(read_payload(ok)?))),
+        "err" => Ok(Value::Result(Err(read_payload(err)?))),
+        _ => Err(result_mismatch(json, ty)),
+    }
+}
+
+fn result_mismatch(json: &Json, ty: &Type) -> Mismatch {
+    Mismatch::of(shown(json), ty).because(r#"a result is written as `{"ok":...}` or `{"err":...}`"#)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::strategies::typed_value;
+    use super::*;
+
+    fn error(text: &str, ty: &Type) -> String {
+        from_json_str(text, ty).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn integers_must_be_integers_within_range() {
+        assert_eq!(from_json_str("255", &Type::U8).unwrap(), Value::U8(255));
+        assert_eq!(
+            from_json_str(" 18446744073709551615\n", &Type::U64).unwrap(),
+            Value::U64(u64::MAX)
+        );
+        assert_eq!(from_json_str("-0", &Type::U8).unwrap(), Value::U8(0));
+        assert_eq!(
+            error("300", &Type::U8),
+            "`300` is no u8: it goes from 0 to 255"
+        );
+        assert_eq!(error("3.0", &Type::U32), "`3.0` is no u32");
+        assert_eq!(error("\"3\"", &Type::U32), "`\"3\"` is no u32");
+        assert!(error("007", &Type::U32).starts_with("`007` is no u32: "));
+        assert!(error("1e30", &Type::U64).ends_with("18446744073709551615"));
+    }
+
+    #[test]
+    fn floats_are_numbers_or_three_words() {
+        assert_eq!(from_json_str("3", &Type::F64).unwrap(), Value::F64(3.0));
+        assert_eq!(
+            from_json_str("\"-Infinity\"", &Type::F32).unwrap(),
+            Value::F32(f32::NEG_INFINITY)
+        );
+        assert!(matches!(
+            from_json_str("\"NaN\"", &Type::F64).unwrap(),
+            Value::F64(x) if x.is_nan()
+        ));
+        assert!(from_json_str("1e300", &Type::F32).is_err());
+        assert!(from_json_str("inf", &Type::F64).is_err());
+        assert!(from_json_str(".5", &Type::F64).is_err());
+    }
+
+    #[test]
+    fn bytes_are_base64_or_an_array() {
+        let ty = Type::list(Type::U8);
+        for text in [r#"{"base64":"aGk="}"#, r#"{"base64":"aGk"}"#, "[104, 105]"] {
+            assert_eq!(
+                from_json_str(text, &ty).unwrap(),
+                Value::Bytes(b"hi".to_vec())
+            );
+        }
+        assert_eq!(
+            error("[1,256]", &ty),
+            "`256` is no u8 at `[1]`: it goes from 0 to 255"
+        );
+        assert!(error("\"hi\"", &ty).contains("base64"));
+    }
+
+    #[test]
+    fn nested_options_are_told_apart() {
+        let ty = Type::option(Type::option(Type::U8));
+        let read = |text| from_json_str(text, &ty).unwrap();
+        assert_eq!(read("null"), Value::none());
+        assert_eq!(read(r#"{"some":null}"#), Value::some(Value::none()));
+        let both = Value::some(Value::some(Value::U8(1)));
+        assert_eq!(read(r#"{"some":1}"#), both);
+        assert_eq!(read("1"), both);
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        let ty = Type::record([("users", Type::list(Type::record([("age", Type::U8)])))]);
+        assert_eq!(
+            error(r#"{"users":[{"age":1},{"age":"x"}]}"#, &ty),
+            "`\"x\"` is no u8 at `.users[1].age`"
+        );
+        assert!(error(r#"{"users":[{}]}"#, &ty).contains("`age` is missing"));
+        assert!(error(r#"{"users":[],"b":1}"#, &ty).contains("no field `b`"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back((ty, value) in typed_value()) {
+            let text = value.to_string();
+            prop_assert_eq!(from_json_str(&text, &ty).unwrap(), value.clone());
+            let json = super::super::to_json(&value);
+            prop_assert_eq!(from_json(&json, &ty).unwrap(), value);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Types, values and functions as the host knows them, and every form they
+//! take: bytes on the channel, JSON, WAVE, words of a command line, lines of an
+//! input file, and Rust's own types.
+//!
+//! Nothing here knows wasmtime, processes or pools. Types, functions and
+//! encoded values come from processes that may have been taken over, so every
+//! decoder in here bounds depth, memory and work by what it was given, and no
+//! text of a guest reaches a message unescaped.
+//!
+//! | to go from | to | use |
+//! |---|---|---|
+//! | Rust | [`Value`] and back | [`ToValue`], [`FromValue`], [`ToArgs`] |
+//! | [`Value`] | the channel and back | [`encode`], [`decode`], [`encode_args`], [`decode_args`] |
+//! | JSON | [`Value`] and back | [`from_json`], [`from_json_str`], [`to_json`], [`write_json`] |
+//! | WAVE | [`Value`] and back | [`from_wave`], [`to_wave`] |
+//! | words, lines | arguments | [`parse_words`], [`parse_line`] |
+//! | Rust arguments | arguments checked against a function | [`Args::bind`] |
+
+mod args;
+mod arguments;
+mod codec;
+mod coerce;
+mod convert;
+mod convert_compound;
+mod decode;
+mod function;
+mod json;
+mod json_write;
+mod lines;
+mod lookup;
+mod output;
+mod parse_error;
+#[cfg(test)]
+mod strategies;
+mod text;
+mod type_codec;
+mod types;
+#[expect(
+    clippy::module_inception,
+    reason = "the file is named after its one type"
+)]
+mod value;
+mod wave;
+mod wire;
+mod words;
+
+pub use args::{Args, Kwargs, ToArgs};
+pub use arguments::ArgumentError;
+pub use codec::{decode_args, decode_result, encode, encode_args, encode_args_into};
+pub use convert::{ConvertError, FromValue, ToValue};
+pub use decode::{DECODED_LIMIT, DecodeError, decode, decode_within};
+pub use function::{Function, Param, decode_functions, encode_functions};
+pub use json::{from_json, from_json_str};
+pub use json_write::{to_json, write_json};
+pub use lines::{LineFormat, parse_line};
+pub use lookup::{LookupError, find_function};
+pub use output::{raw, unwrap_result};
+pub use parse_error::{Mismatch, ParseError};
+pub use text::{Printable, quoted};
+pub use type_codec::{MAX_TYPE_DEPTH, MAX_TYPE_PARTS, TypeDecodeError};
+pub use types::Type;
+pub use value::Value;
+pub use wave::{from_wave, to_wave};
+pub use words::{parse_word, parse_words};

@@ -1,0 +1,161 @@
+//! Why a text or a value is not what a type asks for, as one line for a user.
+
+use std::io;
+
+use super::Type;
+use super::text::{quoted, shortened};
+
+/// A value is not of the type asked for.
+///
+/// Prints as `` `x` is no u32 `` or `` `300` is no u8 at `.users[3].age`: it
+/// goes from 0 to 255 ``.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{found} is no {expected}{}{}", place(path), because(reason))]
+pub struct Mismatch {
+    /// Where in the whole, as `.field[3]`; empty for the whole itself.
+    pub path: String,
+    /// What was found, in backticks, cut to a printable line.
+    pub found: String,
+    /// What was asked for: a type in WIT's syntax.
+    pub expected: String,
+    /// More on why, where there is more to say.
+    pub reason: Option<String>,
+}
+
+fn place(path: &str) -> String {
+    if path.is_empty() {
+        String::new()
+    } else {
+        format!(" at {}", quoted(path))
+    }
+}
+
+fn because(reason: &Option<String>) -> String {
+    reason
+        .as_ref()
+        .map_or(String::new(), |reason| format!(": {reason}"))
+}
+
+impl Mismatch {
+    pub(super) fn new(found: String, expected: impl Into<String>) -> Self {
+        Self {
+            path: String::new(),
+            found,
+            expected: expected.into(),
+            reason: None,
+        }
+    }
+
+    pub(super) fn of(found: String, ty: &Type) -> Self {
+        Self::new(found, shortened(&ty.to_string()))
+    }
+
+    /// That the number found is beyond what the integer type holds.
+    pub(super) fn out_of_range(found: String, ty: &Type) -> Self {
+        let error = Self::of(found, ty);
+        match ty.integer_range() {
+            Some((least, most)) => error.because(format!("it goes from {least} to {most}")),
+            None => error,
+        }
+    }
+
+    pub(super) fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    pub(super) fn in_field(mut self, name: &str) -> Self {
+        self.path = format!(".{name}{}", self.path);
+        self
+    }
+
+    pub(super) fn in_element(mut self, index: usize) -> Self {
+        self.path = format!("[{index}]{}", self.path);
+        self
+    }
+}
+
+/// A text could not be read as a value of the type asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// It was read, but is of another type.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    /// It is not JSON, WAVE or what else was asked for.
+    #[error("{found} is no {expected}: {reason}")]
+    Syntax {
+        /// The text, in backticks, cut to a printable line.
+        found: String,
+        /// What was asked for: a type in WIT's syntax, or a format.
+        expected: String,
+        /// What the format's parser said.
+        reason: String,
+    },
+    /// `@FILE` could not be read.
+    #[error("cannot read {}", quoted(file))]
+    File {
+        /// The file as it was named; `-` is standard input.
+        file: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// `@FILE` was to be text.
+    #[error("{} is not UTF-8 text", quoted(file))]
+    NotText {
+        /// The file as it was named.
+        file: String,
+    },
+    /// A word that is `@` alone.
+    #[error("a file name is missing after `@` (a literal `@` is written `@@`)")]
+    NoFileName,
+}
+
+impl ParseError {
+    /// The message in two: what is wrong, and the reason where it has one. What
+    /// a message says of the place goes between them.
+    pub(super) fn parts(&self) -> (String, Option<&str>) {
+        match self {
+            Self::Mismatch(mismatch) => {
+                let head = format!(
+                    "{} is no {}{}",
+                    mismatch.found,
+                    mismatch.expected,
+                    place(&mismatch.path)
+                );
+                (head, mismatch.reason.as_deref())
+            }
+            Self::Syntax {
+                found,
+                expected,
+                reason,
+            } => (format!("{found} is no {expected}"), Some(reason)),
+            other => (other.to_string(), None),
+        }
+    }
+
+    pub(super) fn syntax(text: &str, ty: &Type, reason: &str) -> Self {
+        Self::Syntax {
+            found: quoted(text),
+            expected: shortened(&ty.to_string()),
+            reason: shortened(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mismatch_is_one_printable_line() {
+        let error = Mismatch::out_of_range("`300`".into(), &Type::U8)
+            .in_field("age")
+            .in_element(3)
+            .in_field("users");
+        assert_eq!(
+            error.to_string(),
+            "`300` is no u8 at `.users[3].age`: it goes from 0 to 255"
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! Arguments from words of a command line.
+//!
+//! A word is read by its parameter's type: text as it is and never unquoted, a
+//! character as it is, everything else as JSON or else as WAVE. `@FILE` stands
+//! for a file's contents, `@-` for those of standard input, `@@` for a literal
+//! `@`. An option is `null` or what its type reads.
+
+use std::io;
+
+use super::arguments::place;
+use super::json::one_char;
+use super::text::{quoted, shortened};
+use super::{ArgumentError, Function, Mismatch, ParseError, Type, Value, from_json_str, from_wave};
+
+/// Reads the contents of a file that a word names; `-` is standard input.
+type Files<'a> = &'a dyn Fn(&str) -> io::Result<Vec<u8>>;
+
+/// Reads one word as a value of the type.
+///
+/// A file's contents are the bytes of a `list<u8>` and the text of a `string`
+/// as they are; for any other type they are read as a word is, with white space
+/// at the end (a text file's last newline) left out and `@` without meaning.
+///
+/// # Errors
+///
+/// When the word is not of the type, or its file cannot be read.
+pub fn parse_word(text: &str, ty: &Type, files: Files<'_>) -> Result<Value, ParseError> {
+    match text.strip_prefix('@') {
+        // The character itself: it needs no escape, having no file's length.
+        Some("") if *ty == Type::Char => Ok(Value::Char('@')),
+        Some("") => Err(ParseError::NoFileName),
+        Some(rest) if rest.starts_with('@') => plain(rest, ty),
+        Some(file) => {
+            let contents = files(file).map_err(|source| ParseError::File {
+                file: file.to_owned(),
+                source,
+            })?;
+            from_file(contents, ty, file)
+        }
+        None => plain(text, ty),
+    }
+}
+
+/// Reads words and keywords as the arguments of a function. Options at the end
+/// may be left out.
+///
+/// # Errors
+///
+/// When they do not fit the parameters; see [`ArgumentError`].
+pub fn parse_words(
+    words: &[String],
+    kwargs: &[(String, String)],
+    function: &Function,
+    files: Files<'_>,
+) -> Result<Vec<Value>, ArgumentError> {
+    let keywords = kwargs.iter().map(|(name, word)| (name, word));
+    place(words.iter(), keywords, function, |word, ty| {
+        parse_word(word, ty, files)
+    })
+}
+
+fn from_file(contents: Vec<u8>, ty: &Type, file: &str) -> Result<Value, ParseError> {
+    if ty.is_bytes() {
+        return Ok(Value::Bytes(contents));
+    }
+    if let Type::Option(some) = ty
+        && (some.is_bytes() || **some == Type::String)
+    {
+        return Ok(Value::some(from_file(contents, some, file)?));
+    }
+    let text = String::from_utf8(contents).map_err(|_| ParseError::NotText {
+        file: file.to_owned(),
+    })?;
+    match ty {
+        Type::String => Ok(Value::String(text)),
+        ty => plain(text.trim_end(), ty),
+    }
+}
+
+/// Reads a word in which `@` means nothing.
+fn plain(text: &str, ty: &Type) -> Result<Value, ParseError> {
+    match ty {
+        Type::String => Ok(Value::String(text.to_owned())),
+        Type::Char => one_char(text)
+            .map(Value::Char)
+            .ok_or_else(|| Mismatch::of(quoted(text), ty).into()),
+        Type::Enum(cases) if cases.iter().any(|case| case == text) => {
+            Ok(Value::Enum(text.to_owned()))
+        }
+        Type::Option(_) if text == "null" => Ok(Value::none()),
+        Type::Option(some) => {
+            if matches!(**some, Type::Option(_))
+                && let Ok(value) = from_json_str(text, ty)
+            {
+                return Ok(value);
+            }
+            match plain(text, some) {
+                Ok(value) => Ok(Value::some(value)),
+                // `none` and `some(3)`, where the type leaves room for them.
+                Err(error) => from_wave(text, ty).map_err(|_| error),
+            }
+        }
+        Type::F32 | Type::F64 if matches!(text, "NaN" | "Infinity" | "-Infinity") => {
+            from_json_str(&format!("\"{text}\""), ty)
+        }
+        ty => {
+            let json = match from_json_str(text, ty) {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            from_wave(text, ty).map_err(|wave| neither(text, ty, json, wave))
+        }
+    }
+}
+
+/// The error for a word that is neither JSON nor WAVE of the type.
+fn neither(text: &str, ty: &Type, json: ParseError, wave: ParseError) -> ParseError {
+    match (json, wave) {
+        // It is JSON, only not of the type: that reader's message is the one.
+        (mismatch @ ParseError::Mismatch(_), _) => mismatch,
+        _ if !ty.is_compound() && !matches!(ty, Type::Enum(_)) => {
+            Mismatch::of(quoted(text), ty).into()
+        }
+        (ParseError::Syntax { reason: json, .. }, ParseError::Syntax { reason: wave, .. })
+            if text.starts_with(['[', '{', '"']) =>
+        {
+            Mismatch::of(quoted(text), ty)
+                .because(format!("as JSON, {json}; as WAVE, {wave}"))
+                .into()
+        }
+        (_, ParseError::Syntax { reason, .. }) => Mismatch::of(quoted(text), ty)
+            .because(shortened(&reason))
+            .into(),
+        (json, _) => json,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Param;
+    use super::*;
+
+    fn no_files(file: &str) -> io::Result<Vec<u8>> {
+        match file {
+            "text" => Ok(b"gr\xc3\xbcn\n".to_vec()),
+            "bytes" => Ok(vec![0, 255]),
+            "number" => Ok(b"30\n".to_vec()),
+            "-" => Ok(b"stdin".to_vec()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn word(text: &str, ty: &Type) -> Result<Value, ParseError> {
+        parse_word(text, ty, &no_files)
+    }
+
+    fn text(text: &str) -> Value {
+        Value::String(text.into())
+    }
+
+    #[test]
+    fn text_is_taken_as_it_is() {
+        for given in ["\"quoted\"", "null", "3", "", " a "] {
+            assert_eq!(word(given, &Type::String).unwrap(), text(given));
+        }
+        assert_eq!(word("'", &Type::Char).unwrap(), Value::Char('\''));
+        assert_eq!(word("@", &Type::Char).unwrap(), Value::Char('@'));
+        assert!(word("ab", &Type::Char).is_err());
+    }
+
+    #[test]
+    fn other_types_are_json_or_else_wave() {
+        let pair = Type::record([("a", Type::S8), ("b", Type::F64)]);
+        let expected = Value::record([("a", Value::S8(-1)), ("b", Value::F64(2.0))]);
+        assert_eq!(word(r#"{"a":-1,"b":2}"#, &pair).unwrap(), expected);
+        assert_eq!(word("{a: -1, b: 2}", &pair).unwrap(), expected);
+        assert_eq!(word("-7", &Type::S8).unwrap(), Value::S8(-7));
+        let wind = Type::enumeration(["east", "none"]);
+        assert_eq!(word("none", &wind).unwrap(), Value::Enum("none".into()));
+        assert_eq!(
+            word("-Infinity", &Type::F64).unwrap(),
+            Value::F64(f64::NEG_INFINITY)
+        );
+        assert_eq!(word("inf", &Type::F32).unwrap(), Value::F32(f32::INFINITY));
+    }
+
+    #[test]
+    fn an_option_is_null_or_its_value() {
+        let number = Type::option(Type::U8);
+        assert_eq!(word("null", &number).unwrap(), Value::none());
+        assert_eq!(word("3", &number).unwrap(), Value::some(Value::U8(3)));
+        assert_eq!(word("some(3)", &number).unwrap(), Value::some(Value::U8(3)));
+        assert_eq!(word("none", &number).unwrap(), Value::none());
+        let maybe = Type::option(Type::String);
+        assert_eq!(word("null", &maybe).unwrap(), Value::none());
+        assert_eq!(word("none", &maybe).unwrap(), Value::some(text("none")));
+        let nested = Type::option(number);
+        assert_eq!(
+            word(r#"{"some":null}"#, &nested).unwrap(),
+            Value::some(Value::none())
+        );
+    }
+
+    #[test]
+    fn at_reads_a_file() {
+        assert_eq!(word("@text", &Type::String).unwrap(), text("grün\n"));
+        let bytes = Type::list(Type::U8);
+        assert_eq!(word("@bytes", &bytes).unwrap(), Value::Bytes(vec![0, 255]));
+        assert_eq!(
+            word("@-", &Type::option(bytes)).unwrap(),
+            Value::some(Value::Bytes(b"stdin".to_vec()))
+        );
+        assert_eq!(word("@number", &Type::U8).unwrap(), Value::U8(30));
+        assert_eq!(word("@@x", &Type::String).unwrap(), text("@x"));
+        assert_eq!(word("@@", &Type::String).unwrap(), text("@"));
+        let message = |given| word(given, &Type::String).unwrap_err().to_string();
+        assert_eq!(message("@bytes"), "`bytes` is not UTF-8 text");
+        assert_eq!(message("@none"), "cannot read `none`");
+        assert!(message("@").contains("@@"));
+    }
+
+    #[test]
+    fn errors_name_the_word_the_type_and_the_parameter() {
+        let fib = Function {
+            name: "fib".into(),
+            interface: None,
+            params: vec![Param {
+                name: "n".into(),
+                ty: Type::U32,
+            }],
+            result: Some(Type::U64),
+        };
+        let message = |given: &str| {
+            parse_words(&[given.to_owned()], &[], &fib, &no_files)
+                .unwrap_err()
+                .to_string()
+        };
+        let of = "for parameter `n` of `fib: func(n: u32) -> u64`";
+        assert_eq!(message("x"), format!("`x` is no u32 {of}"));
+        assert_eq!(message("@gone"), format!("cannot read `gone` {of}"));
+        assert_eq!(
+            message("-1"),
+            format!("`-1` is no u32 {of}: it goes from 0 to 4294967295")
+        );
+        let kwargs = [("n".to_owned(), "30".to_owned())];
+        assert_eq!(
+            parse_words(&[], &kwargs, &fib, &no_files).unwrap(),
+            [Value::U32(30)]
+        );
+        assert!(parse_words(&["1".to_owned()], &kwargs, &fib, &no_files).is_err());
+    }
+
+    #[test]
+    fn a_compound_that_is_neither_says_both_reasons() {
+        let ty = Type::list(Type::U32);
+        let message = word("[1,", &ty).unwrap_err().to_string();
+        assert!(message.starts_with("`[1,` is no list<u32>: as JSON, "));
+        assert!(message.contains("; as WAVE, "));
+    }
+}
