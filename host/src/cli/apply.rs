@@ -1,0 +1,259 @@
+//! `sandpool apply`: one call of a function.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use sandpool::value::{self, Function, LookupError};
+use sandpool::{Module, Outcome, Pool, Value};
+
+use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
+use super::interrupt::Interruption;
+use super::outcome::{self, LineWriter};
+use super::parse::{self, Keyword};
+use super::report::{self, Failure, Kind, TASK_FAILED};
+use super::{sanitize, shell};
+
+/// The most bytes of a file that `@FILE` reads; the limit on arguments says the
+/// same, but only after all of it is in memory.
+const LONGEST_FILE: u64 = 1 << 30;
+
+const EXAMPLES: &str = "\
+A word is read by its parameter's type: a string as it is, others as JSON or WAVE.
+`@FILE` and `@-` are that file's contents, `@@` is a literal @. Numbers below zero are
+values; other words that begin with a dash go after `--`.
+
+Exit codes: 0 ok, 1 the task did not end ok, 2 usage, 3 the module, the function or the
+arguments cannot be used, 4 sandpool failed, 130 interrupted.
+
+Examples:
+  sandpool apply math.wasm fib 30
+  sandpool apply math.wasm add -1 2
+  sandpool apply math.wasm fib --kwarg n=30 --timeout 500ms
+  sandpool apply --raw image.wasm thumbnail @photo.jpg 128 > small.png
+  sandpool apply text.wasm describe '{\"rectangle\":{\"width\":2,\"height\":3}}'";
+
+/// Call one function of a module and print its result as JSON
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Apply {
+    /// The module: a component, a core module, or WAT
+    module: PathBuf,
+    /// The function: `fib`, `arith#fib`, `demo:math/arith#fib`
+    function: String,
+    /// Its arguments, in order
+    #[arg(allow_negative_numbers = true)]
+    words: Vec<String>,
+    /// An argument by its parameter's name
+    #[arg(long, value_name = "NAME=WORD", value_parser = parse::keyword)]
+    kwarg: Vec<Keyword>,
+    /// Print strings and bytes as they are
+    #[arg(long, conflicts_with = "format")]
+    raw: bool,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    format: Format,
+    #[command(flatten)]
+    task: TaskFlags,
+    #[command(flatten)]
+    workers: WorkerFlags,
+    #[command(flatten)]
+    modules: ModuleFlags,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Json,
+    Wave,
+}
+
+impl Apply {
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        let builder = self.workers.apply(self.modules.apply(Pool::builder()));
+        let builder = self.task.apply(builder)?;
+        let pool = flags::build(flags::show_logs(builder, self.modules.quiet))?;
+        let interruption = Interruption::watch(&pool)?;
+        let outcome = self.call(&pool);
+        pool.terminate();
+        let outcome = outcome.map_err(|failure| interruption.explain(failure))?;
+        if !self.modules.quiet {
+            report::show_guest_output(outcome.stdout.as_deref().unwrap_or_default());
+            report::show_guest_output(outcome.stderr.as_deref().unwrap_or_default());
+        }
+        match &outcome.value {
+            Some(value) if outcome.is_ok() => self.print(value),
+            _ if interruption.happened() => Err(Failure::interrupted()),
+            _ => {
+                report::say_outcome(&outcome);
+                Ok(ExitCode::from(TASK_FAILED))
+            }
+        }
+    }
+
+    fn call(&self, pool: &Pool) -> Result<Outcome<Value>, Failure> {
+        let module = pool.load(&self.module)?;
+        let function = find(&module, &self.module, &self.function)?;
+        let keywords: Vec<_> = self
+            .kwarg
+            .iter()
+            .map(|Keyword { name, word }| (name.clone(), word.clone()))
+            .collect();
+        let values = value::parse_words(&self.words, &keywords, function, &read_file)
+            .map_err(|error| Failure::new(Kind::Unusable, error))?;
+        Ok(pool
+            .call(&module, &function.full_name())
+            .values(values)
+            .outcome()?)
+    }
+
+    fn print(&self, value: &Value) -> Result<ExitCode, Failure> {
+        let mut line = LineWriter::default();
+        let printed = match self.format {
+            _ if self.raw => report::print(&raw(value)),
+            Format::Json => report::print(line.line(|out| outcome::put_value(value, out))),
+            // An escape of ours is an escape of WAVE too.
+            Format::Wave => report::print(
+                line.line(|out| out.extend(sanitize::line(&value::to_wave(value)).bytes())),
+            ),
+        };
+        Ok(printed?.unwrap_or(ExitCode::SUCCESS))
+    }
+}
+
+/// Text and bytes as they are; only where a person looks at them, the prompt
+/// that follows gets a line of its own.
+fn raw(value: &Value) -> Vec<u8> {
+    let mut bytes = value::raw(value);
+    let text = matches!(value, Value::String(_) | Value::Char(_)) && io::stdout().is_terminal();
+    let json =
+        !matches!(value, Value::String(_) | Value::Char(_) | Value::Bytes(_)) && !value.is_unit();
+    if json || (text && !bytes.ends_with(b"\n")) {
+        bytes.push(b'\n');
+    }
+    bytes
+}
+
+/// Finds the function, or says what there is.
+pub fn find<'a>(module: &'a Module, path: &Path, asked: &str) -> Result<&'a Function, Failure> {
+    module.find(asked).map_err(|error| {
+        let command = module.is_command() && module.functions().is_empty();
+        let hint = match (&error, command) {
+            (_, true) => format!(
+                "it is a command: `sandpool run {}`",
+                shell::quote(&path.display().to_string())
+            ),
+            (
+                LookupError::Unknown {
+                    available,
+                    suggestion: Some(near),
+                    ..
+                },
+                _,
+            ) => {
+                format!(
+                    "did you mean `{}`? it has {}",
+                    sanitize::line(near),
+                    names(available)
+                )
+            }
+            (LookupError::Unknown { available, .. }, _) if !available.is_empty() => {
+                format!("it has {}", names(available))
+            }
+            _ => error.hint(),
+        };
+        Failure::from(error).hint(hint)
+    })
+}
+
+/// Names of a guest's in a sentence; not all of ten thousand.
+pub fn names(all: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let mut text = all
+        .iter()
+        .take(SHOWN)
+        .map(|name| format!("`{}`", sanitize::line(name)))
+        .collect::<Vec<_>>()
+        .join(", ");
+    if all.len() > SHOWN {
+        text.push_str(&format!(" and {} more", all.len() - SHOWN));
+    }
+    text
+}
+
+/// What `@FILE` and `@-` stand for.
+fn read_file(name: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = match name {
+        "-" => io::stdin()
+            .lock()
+            .take(LONGEST_FILE + 1)
+            .read_to_end(&mut bytes)?,
+        name => File::open(name)?
+            .take(LONGEST_FILE + 1)
+            .read_to_end(&mut bytes)?,
+    };
+    match read as u64 > LONGEST_FILE {
+        true => Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "it is larger than 1 GiB",
+        )),
+        false => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser, Debug)]
+    struct Line {
+        #[command(flatten)]
+        apply: Apply,
+    }
+
+    fn read(words: &[&str]) -> Result<Apply, clap::Error> {
+        Line::try_parse_from([&["apply"], words].concat()).map(|line| line.apply)
+    }
+
+    #[test]
+    fn negative_numbers_are_values_and_flags_may_stand_anywhere() {
+        let apply = read(&[
+            "m.wasm",
+            "add",
+            "-1",
+            "--timeout",
+            "2s",
+            "-2.5e3",
+            "-j",
+            "2",
+        ])
+        .unwrap();
+        assert_eq!(apply.words, ["-1", "-2.5e3"]);
+        let apply = read(&["--raw", "m.wasm", "f", "--", "-x", "--timeout"]).unwrap();
+        assert_eq!(apply.words, ["-x", "--timeout"]);
+        assert!(read(&["m.wasm", "f", "-x"]).is_err());
+    }
+
+    #[test]
+    fn a_keyword_may_have_a_negative_value() {
+        let apply = read(&["m.wasm", "add", "--kwarg", "a=-1", "--kwarg=b=2"]).unwrap();
+        assert_eq!(
+            apply.kwarg[0],
+            Keyword {
+                name: "a".into(),
+                word: "-1".into()
+            }
+        );
+        assert_eq!(apply.kwarg[1].word, "2");
+    }
+
+    #[test]
+    fn not_all_names_of_a_large_module_are_listed() {
+        let all: Vec<_> = (0..1000).map(|n| format!("f{n}")).collect();
+        assert!(names(&all).ends_with("`f19` and 980 more"));
+        assert_eq!(names(&["a\u{1b}".to_owned()]), "`a\\u{1b}`");
+    }
+}

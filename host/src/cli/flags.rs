@@ -1,0 +1,316 @@
+//! The flags that several subcommands share, and the pool that they make.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use sandpool::{
+    DirGrant, Interrupt, Isolation, LogRecord, Pool, PoolBuilder, Sandbox, WasmFeature,
+};
+
+use super::parse::{self, OrNone, Variable};
+use super::report::{self, Failure};
+use super::sanitize;
+
+/// How a module becomes something that runs: for every subcommand.
+#[derive(Args, Debug)]
+pub struct ModuleFlags {
+    /// Wasm features to turn on: exceptions, function-references, gc, memory64
+    #[arg(
+        long,
+        value_name = "FEATURES",
+        value_delimiter = ',',
+        help_heading = "Modules"
+    )]
+    wasm: Vec<WasmFeature>,
+    /// Wall time for compiling the module [default: 120s]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Modules")]
+    compile_timeout: Option<OrNone<Duration>>,
+    /// Memory for compiling the module [default: 4GiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Modules")]
+    compile_memory: Option<OrNone<u64>>,
+    /// Neither read nor write the cache of compiled modules
+    #[arg(long, help_heading = "Modules")]
+    no_cache: bool,
+    /// What to do when a layer of the operating system's sandbox is missing:
+    /// refuse, use what there is, or use none [default: auto]
+    #[arg(
+        long,
+        value_name = "MODE",
+        value_enum,
+        hide_possible_values = false,
+        help_heading = "Isolation"
+    )]
+    sandbox: Option<SandboxMode>,
+    /// Say nothing on stderr but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// What tasks may use and reach: for the subcommands that run some.
+#[derive(Args, Debug)]
+pub struct TaskFlags {
+    /// Wall time of a task, from when a worker takes it [default: 10s; `run`: none]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Limits (`none` lifts one)")]
+    timeout: Option<OrNone<Duration>>,
+    /// CPU time of a task [default: none]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Limits (`none` lifts one)")]
+    cpu_time: Option<OrNone<Duration>>,
+    /// Count fuel, and end a task that has used so much [default: none]
+    #[arg(long, value_name = "UNITS", value_parser = parse::fuel, help_heading = "Limits (`none` lifts one)")]
+    fuel: Option<OrNone<u64>>,
+    /// Wasm memory of a task [default: 128MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
+    memory: Option<OrNone<u64>>,
+    /// What a task may write to stdout [default: 1MiB; `run`: none]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
+    stdout_limit: Option<OrNone<u64>>,
+    /// What a task may write to stderr [default: 1MiB; `run`: none]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
+    stderr_limit: Option<OrNone<u64>>,
+    /// What a task may log [default: 1MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
+    log_limit: Option<OrNone<u64>>,
+    /// What a task may return [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
+    result_limit: Option<OrNone<u64>>,
+    /// Let the guest read a directory; `:rw` lets it write too
+    #[arg(long, value_name = "HOST[::GUEST][:rw]", value_parser = parse::dir, help_heading = "Grants")]
+    dir: Vec<DirGrant>,
+    /// Give the guest a variable; without a value, the one it has here
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = parse::variable, help_heading = "Grants")]
+    env: Vec<Variable>,
+    /// process, process-reuse=N (keep an instance for N tasks), or
+    /// process-per-task [default: process]
+    #[arg(long, value_name = "NOTCH", value_parser = parse::isolation, help_heading = "Isolation")]
+    isolation: Option<Isolation>,
+    /// How a task that ran too long is ended: with its worker, or by checks
+    /// compiled into it, which tell where it was [default: kill]
+    #[arg(long, value_name = "HOW", value_enum, help_heading = "Isolation")]
+    interrupt: Option<InterruptMode>,
+    /// Whose tasks these are; no worker serves two tenants
+    #[arg(long, value_name = "KEY", help_heading = "Isolation")]
+    tenant: Option<String>,
+}
+
+/// How many workers there are: for the subcommands that run many tasks.
+#[derive(Args, Debug)]
+pub struct WorkerFlags {
+    /// Worker processes [default: one for each core]
+    #[arg(short = 'j', long, value_name = "N", help_heading = "Isolation")]
+    processes: Option<NonZeroUsize>,
+    /// Replace a worker when it has run so many tasks
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Isolation")]
+    max_tasks_per_process: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SandboxMode {
+    Strict,
+    Auto,
+    Off,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum InterruptMode {
+    Kill,
+    Epoch,
+}
+
+impl ModuleFlags {
+    pub fn apply(&self, mut builder: PoolBuilder) -> PoolBuilder {
+        for feature in &self.wasm {
+            builder = builder.wasm_feature(*feature);
+        }
+        if let Some(OrNone(limit)) = self.compile_timeout {
+            builder = builder.compile_timeout(limit);
+        }
+        if let Some(OrNone(limit)) = self.compile_memory {
+            builder = builder.compile_memory(limit);
+        }
+        if let Some(mode) = self.sandbox {
+            builder = builder.sandbox(match mode {
+                SandboxMode::Strict => Sandbox::Strict,
+                SandboxMode::Auto => Sandbox::Auto,
+                SandboxMode::Off => Sandbox::Off,
+            });
+        }
+        if self.no_cache {
+            builder = builder.cache(false);
+        }
+        builder
+    }
+}
+
+impl TaskFlags {
+    pub fn apply(&self, mut builder: PoolBuilder) -> Result<PoolBuilder, Failure> {
+        if let Some(OrNone(limit)) = self.timeout {
+            builder = builder.timeout(limit);
+        }
+        if let Some(OrNone(limit)) = self.cpu_time {
+            builder = builder.cpu_time(limit);
+        }
+        if let Some(OrNone(limit)) = self.fuel {
+            builder = builder.fuel(limit);
+        }
+        if let Some(OrNone(limit)) = self.memory {
+            builder = builder.memory(limit);
+        }
+        if let Some(OrNone(limit)) = self.stdout_limit {
+            builder = builder.stdout_limit(limit);
+        }
+        if let Some(OrNone(limit)) = self.stderr_limit {
+            builder = builder.stderr_limit(limit);
+        }
+        if let Some(OrNone(limit)) = self.log_limit {
+            builder = builder.log_limit(limit);
+        }
+        if let Some(OrNone(limit)) = self.result_limit {
+            builder = builder.result_limit(limit);
+        }
+        if let Some(isolation) = self.isolation {
+            builder = builder.isolation(isolation);
+        }
+        if let Some(mode) = self.interrupt {
+            builder = builder.interrupt(match mode {
+                InterruptMode::Kill => Interrupt::Kill,
+                InterruptMode::Epoch => Interrupt::Epoch,
+            });
+        }
+        if let Some(tenant) = &self.tenant {
+            builder = builder.tenant(tenant.clone());
+        }
+        self.grant(builder)
+    }
+
+    fn grant(&self, mut builder: PoolBuilder) -> Result<PoolBuilder, Failure> {
+        for dir in &self.dir {
+            if !dir.host.is_dir() {
+                let what = if dir.host.exists() {
+                    "is no directory"
+                } else {
+                    "does not exist"
+                };
+                return Err(Failure::usage(format!(
+                    "`{}`, named with `--dir`, {what}",
+                    dir.host.display()
+                )));
+            }
+            builder = builder.dir(dir.clone());
+        }
+        for variable in &self.env {
+            let value = match &variable.value {
+                Some(value) => value.clone(),
+                None => own_variable(&variable.name)?,
+            };
+            builder = builder.env(variable.name.clone(), value);
+        }
+        Ok(builder)
+    }
+}
+
+/// A variable of our own environment that the guest is to have.
+fn own_variable(name: &str) -> Result<String, Failure> {
+    std::env::var(name).map_err(|error| {
+        let why = match error {
+            std::env::VarError::NotPresent => "is not set here",
+            std::env::VarError::NotUnicode(_) => "is not UTF-8, which is all that a guest can have",
+        };
+        Failure::usage(format!("the variable `{name}`, named with `--env`, {why}"))
+            .hint(format!("`--env {name}=VALUE` gives it a value"))
+    })
+}
+
+impl WorkerFlags {
+    pub fn apply(&self, mut builder: PoolBuilder) -> PoolBuilder {
+        if let Some(processes) = self.processes {
+            builder = builder.processes(processes.get());
+        }
+        if let Some(tasks) = self.max_tasks_per_process {
+            builder = builder.maxtasksperchild(tasks);
+        }
+        builder
+    }
+}
+
+/// Lets the builder show guests' log lines on stderr.
+pub fn show_logs(builder: PoolBuilder, quiet: bool) -> PoolBuilder {
+    if quiet {
+        return builder;
+    }
+    builder.on_log(|record: LogRecord| {
+        let LogRecord {
+            task_index,
+            function,
+            level,
+            message,
+            ..
+        } = record;
+        let function = sanitize::line(&function);
+        report::show_guest_output(
+            format!("[{task_index}] {function} {level}: {message}").as_bytes(),
+        );
+    })
+}
+
+/// Builds the pool.
+pub fn build(builder: PoolBuilder) -> Result<Pool, Failure> {
+    Ok(builder.build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser, Debug)]
+    struct All {
+        #[command(flatten)]
+        module: ModuleFlags,
+        #[command(flatten)]
+        task: TaskFlags,
+        #[command(flatten)]
+        workers: WorkerFlags,
+    }
+
+    fn read(words: &[&str]) -> Result<All, clap::Error> {
+        All::try_parse_from([&["sandpool"], words].concat())
+    }
+
+    #[test]
+    fn none_lifts_every_limit() {
+        let all = read(&[
+            "--timeout",
+            "none",
+            "--memory=none",
+            "--fuel",
+            "none",
+            "--compile-timeout",
+            "none",
+        ])
+        .unwrap();
+        assert_eq!(all.task.timeout, Some(OrNone(None)));
+        assert_eq!(all.task.memory, Some(OrNone(None)));
+        assert_eq!(all.task.fuel, Some(OrNone(None)));
+        assert_eq!(all.module.compile_timeout, Some(OrNone(None)));
+        assert_eq!(all.task.cpu_time, None);
+    }
+
+    #[test]
+    fn features_are_a_list_and_an_unknown_one_names_those_there_are() {
+        let all = read(&["--wasm", "exceptions,gc"]).unwrap();
+        assert_eq!(all.module.wasm, [WasmFeature::Exceptions, WasmFeature::Gc]);
+        let error = read(&["--wasm", "threads"]).unwrap_err().to_string();
+        assert!(error.contains("memory64"), "{error}");
+    }
+
+    #[test]
+    fn a_pool_has_at_least_one_process() {
+        assert!(read(&["-j", "0"]).is_err());
+        assert!(read(&["--max-tasks-per-process", "0"]).is_err());
+        assert_eq!(
+            read(&["-j2"]).unwrap().workers.processes,
+            NonZeroUsize::new(2)
+        );
+    }
+}

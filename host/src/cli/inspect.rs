@@ -1,0 +1,267 @@
+//! `sandpool inspect`: what a module is, what it exports and how to call that,
+//! what it imports and what would have to be granted. Nothing of it runs.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use sandpool::value::Function;
+use sandpool::{Import, Module, ModuleKind, Pool};
+use serde_json::json;
+
+use super::flags::{self, ModuleFlags};
+use super::interrupt::Interruption;
+use super::report::{self, Failure};
+use super::{sanitize, shell};
+
+const EXAMPLES: &str = "\
+Examples:
+  sandpool inspect math.wasm
+  sandpool inspect --json math.wasm | jq -r '.functions[].signature'";
+
+/// Show what a module exports, imports and would have to be granted
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Inspect {
+    /// The module: a component, a core module, or WAT
+    module: PathBuf,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    modules: ModuleFlags,
+}
+
+impl Inspect {
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        let pool = flags::build(self.modules.apply(Pool::builder().processes(1)))?;
+        let interruption = Interruption::watch(&pool)?;
+        let module = pool.load(&self.module);
+        pool.terminate();
+        let module = module.map_err(|error| interruption.explain(error.into()))?;
+        let text = match self.json {
+            true => as_json(&self.module, &module),
+            false => as_text(&self.module, &module),
+        };
+        Ok(report::print(text.as_bytes())?.unwrap_or(ExitCode::SUCCESS))
+    }
+}
+
+/// `74123 bytes`, and from a MiB on what that is about.
+fn show_size(bytes: u64) -> String {
+    const MIB: u64 = 1 << 20;
+    match bytes {
+        0..MIB => format!("{bytes} bytes"),
+        _ => format!("{bytes} bytes ({:.1} MiB)", bytes as f64 / MIB as f64),
+    }
+}
+
+fn kind_name(kind: ModuleKind) -> &'static str {
+    match kind {
+        ModuleKind::Component => "component",
+        ModuleKind::Command => "command",
+        ModuleKind::Core => "core module",
+    }
+}
+
+fn as_text(path: &Path, module: &Module) -> String {
+    let path = path.display().to_string();
+    let mut lines = vec![
+        sanitize::line(&path),
+        format!("  kind    {}", kind_name(module.kind())),
+        format!("  size    {}", show_size(module.size())),
+        format!("  sha256  {}", module.hash()),
+        String::new(),
+    ];
+    push_exports(&path, module, &mut lines);
+    lines.push(String::new());
+    push_imports(module.imports(), &mut lines);
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn push_exports(path: &str, module: &Module, lines: &mut Vec<String>) {
+    if module.is_command() {
+        lines.push("runs as a command".into());
+        lines.push(format!("    {}", run_line(path)));
+    }
+    if module.functions().is_empty() {
+        if !module.is_command() {
+            lines.push("exports nothing that can be called".into());
+        }
+        return;
+    }
+    lines.push("exports".into());
+    for function in module.functions() {
+        let interface = match &function.interface {
+            Some(interface) => format!("{}#", sanitize::line(interface)),
+            None => String::new(),
+        };
+        lines.push(format!("  {interface}{}", function.signature()));
+        lines.push(match function.unsupported() {
+            Some(what) => format!(
+                "    cannot be called: no call can carry {}",
+                sanitize::line(what)
+            ),
+            None => format!("    {}", apply_line(path, module, function)),
+        });
+    }
+}
+
+fn push_imports(imports: &[Import], lines: &mut Vec<String>) {
+    if imports.is_empty() {
+        lines.push("imports nothing".into());
+        return;
+    }
+    lines.push("imports".into());
+    let names: Vec<_> = imports
+        .iter()
+        .map(|import| sanitize::line(&import.name))
+        .collect();
+    let width = names
+        .iter()
+        .map(|name| name.len())
+        .max()
+        .unwrap_or(0)
+        .min(60);
+    for (import, name) in imports.iter().zip(&names) {
+        let given = match import.granted_by.as_deref() {
+            Some("given") => "given".into(),
+            Some(flag) => format!("only with `{}`", sanitize::line(flag)),
+            None => "not to be had".into(),
+        };
+        lines.push(format!("  {name:width$}  {given}"));
+    }
+    let grants = grants(imports);
+    let all = match grants.is_empty() {
+        true => "nothing".to_owned(),
+        false => grants.join(", "),
+    };
+    lines.push(String::new());
+    lines.push(format!("to be granted, if the task is to use it: {all}"));
+}
+
+/// The flags that its imports ask for, each once.
+fn grants(imports: &[Import]) -> Vec<String> {
+    let flags = imports
+        .iter()
+        .filter_map(|import| import.granted_by.as_deref());
+    let mut flags: Vec<_> = flags
+        .filter(|flag| *flag != "given")
+        .map(sanitize::line)
+        .collect();
+    flags.sort();
+    flags.dedup();
+    flags
+}
+
+fn run_line(path: &str) -> String {
+    format!("sandpool run {}", shell::quote(path))
+}
+
+fn apply_line(path: &str, module: &Module, function: &Function) -> String {
+    let namesakes = module
+        .functions()
+        .iter()
+        .filter(|other| other.name == function.name)
+        .count();
+    let name = if namesakes > 1 {
+        function.full_name()
+    } else {
+        function.name.clone()
+    };
+    format!(
+        "sandpool apply {} {}",
+        shell::quote(path),
+        shell::call_by(&name, function)
+    )
+}
+
+fn as_json(path: &Path, module: &Module) -> String {
+    let path = path.display().to_string();
+    let functions: Vec<_> = module
+        .functions()
+        .iter()
+        .map(|function| {
+            let params = function.params.iter().map(|param| json!({"name": param.name, "type": param.ty.to_string()}));
+            json!({
+                "name": function.name,
+                "interface": function.interface,
+                "signature": function.signature(),
+                "params": params.collect::<Vec<_>>(),
+                "result": function.result.as_ref().map(ToString::to_string),
+                "callable": function.unsupported().is_none(),
+                "example": function.unsupported().is_none().then(|| apply_line(&path, module, function)),
+            })
+        })
+        .collect();
+    let imports: Vec<_> = module
+        .imports()
+        .iter()
+        .map(|import| json!({"name": import.name, "granted_by": import.granted_by}))
+        .collect();
+    let all = json!({
+        "path": path,
+        "kind": match module.kind() {
+            ModuleKind::Component => "component",
+            ModuleKind::Command => "command",
+            ModuleKind::Core => "core",
+        },
+        "command": module.is_command(),
+        "size": module.size(),
+        "sha256": module.hash(),
+        "functions": functions,
+        "imports": imports,
+        "grants": grants(module.imports()),
+        "example": module.is_command().then(|| run_line(&path)),
+    });
+    // JSON lets DEL and the C1 set stand in a string as they are.
+    let mut text = String::new();
+    for c in format!("{all:#}").chars() {
+        match c {
+            '\n' => text.push('\n'),
+            c if c.is_control() => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => text.push(c),
+        }
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn import(name: &str, granted_by: Option<&str>) -> Import {
+        Import {
+            name: name.into(),
+            granted_by: granted_by.map(Into::into),
+        }
+    }
+
+    #[test]
+    fn what_has_to_be_granted_is_named_once() {
+        let imports = [
+            import("wasi:filesystem/types@0.2.6", Some("--dir")),
+            import("wasi:filesystem/preopens@0.2.6", Some("--dir")),
+            import("wasi:clocks/wall-clock@0.2.6", Some("given")),
+            import("wasi:sockets/tcp@0.2.6", None),
+        ];
+        assert_eq!(grants(&imports), ["--dir"]);
+        let mut lines = Vec::new();
+        push_imports(&imports, &mut lines);
+        assert_eq!(
+            lines[1],
+            "  wasi:filesystem/types@0.2.6     only with `--dir`"
+        );
+        assert_eq!(lines[4], "  wasi:sockets/tcp@0.2.6          not to be had");
+        assert_eq!(lines[6], "to be granted, if the task is to use it: --dir");
+    }
+
+    #[test]
+    fn a_hostile_import_cannot_drive_the_terminal() {
+        let mut lines = Vec::new();
+        push_imports(&[import("\u{1b}]0;x\u{7}", None)], &mut lines);
+        assert!(lines.iter().all(|line| !line.chars().any(char::is_control)));
+    }
+}

@@ -1,0 +1,81 @@
+//! Ctrl-C and SIGTERM: the pool is terminated, what had finished is printed,
+//! and the command leaves with 130.
+//!
+//! A thread waits for the signals. The first one terminates the pool, which
+//! ends every wait of the main thread; a second one, or a main thread that
+//! does not come to its end, ends the process at once. The workers then die
+//! with it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sandpool::Pool;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::report::{Failure, INTERRUPTED, Kind};
+
+/// How long the main thread has to print what had finished.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Knows whether the command was interrupted.
+#[derive(Clone, Debug)]
+pub struct Interruption {
+    happened: Arc<AtomicBool>,
+}
+
+impl Interruption {
+    /// From now on, Ctrl-C and SIGTERM terminate this pool.
+    pub fn watch(pool: &Pool) -> Result<Self, Failure> {
+        let interruption = Interruption {
+            happened: Arc::new(AtomicBool::new(false)),
+        };
+        let start = || {
+            let signals = Signals::new([SIGINT, SIGTERM])?;
+            let (pool, happened) = (pool.clone(), Arc::clone(&interruption.happened));
+            thread::Builder::new()
+                .name("interrupt".into())
+                .spawn(move || wait(signals, pool, &happened))
+        };
+        start()
+            .context("cannot wait for signals")
+            .map_err(|error| Failure::new(Kind::Pool, error))?;
+        Ok(interruption)
+    }
+
+    /// Whether a signal has come.
+    pub fn happened(&self) -> bool {
+        self.happened.load(Ordering::Acquire)
+    }
+
+    /// The failure, or the interruption if that is what brought it about.
+    pub fn explain(&self, failure: Failure) -> Failure {
+        if self.happened() {
+            Failure::interrupted()
+        } else {
+            failure
+        }
+    }
+}
+
+fn wait(mut signals: Signals, pool: Pool, happened: &AtomicBool) {
+    let mut signals = signals.forever();
+    if signals.next().is_none() {
+        return;
+    }
+    happened.store(true, Ordering::Release);
+    // On a thread of its own, so that a second signal is heard meanwhile.
+    let stopping = thread::Builder::new().spawn(move || {
+        pool.terminate();
+        drop(pool);
+        thread::sleep(GRACE);
+        std::process::exit(INTERRUPTED.into());
+    });
+    if stopping.is_ok() {
+        signals.next();
+    }
+    std::process::exit(INTERRUPTED.into());
+}

@@ -1,0 +1,283 @@
+//! Reads the values of flags: durations, sizes, directories, variables.
+//!
+//! Every function here is a clap value parser, so its error is one line that
+//! clap puts behind the flag's name.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sandpool::{DirGrant, Isolation};
+
+/// A limit as a flag gives it; `none` is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrNone<T>(pub Option<T>);
+
+/// `--env NAME[=VALUE]`; without a value it is taken from our environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    pub name: String,
+    pub value: Option<String>,
+}
+
+/// `--kwarg NAME=WORD`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keyword {
+    pub name: String,
+    pub word: String,
+}
+
+/// `300ms`, `2s`, `1m`, `1m30s`, `1.5h`, or `none`.
+pub fn duration(text: &str) -> Result<OrNone<Duration>, String> {
+    if text == "none" {
+        return Ok(OrNone(None));
+    }
+    let mut seconds = 0.0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (number, unit, after) = take_quantity(rest).ok_or_else(|| {
+            "a duration is a number and a unit, as in `300ms`, `2s` or `1m`, or `none`".to_owned()
+        })?;
+        seconds += number
+            * match unit {
+                "us" | "µs" => 1e-6,
+                "ms" => 1e-3,
+                "s" => 1.0,
+                "m" | "min" => 60.0,
+                "h" => 3600.0,
+                "" => return Err(format!("it has no unit; for seconds say `{text}s`")),
+                _ => {
+                    return Err(format!(
+                        "`{unit}` is no unit of time; there are us, ms, s, m and h"
+                    ));
+                }
+            };
+        rest = after;
+    }
+    let value = Duration::try_from_secs_f64(seconds)
+        .map_err(|_| "it is too long; for no limit say `none`".to_owned())?;
+    match value.is_zero() {
+        true => Err("a limit of nothing lets nothing run; for no limit say `none`".into()),
+        false => Ok(OrNone(Some(value))),
+    }
+}
+
+/// `128MiB`, `64K`, `1.5G`, a plain number of bytes, or `none`. `K`, `M` and
+/// `G` are powers of 1024, as `KiB` is; `KB`, `MB` and `GB` are powers of 1000.
+pub fn size(text: &str) -> Result<OrNone<u64>, String> {
+    if text == "none" {
+        return Ok(OrNone(None));
+    }
+    let shape =
+        || "a size is a number and a unit, as in `64K`, `128MiB` or `1G`, or `none`".to_owned();
+    let (number, unit, after) = take_quantity(text).ok_or_else(shape)?;
+    if !after.is_empty() {
+        return Err(shape());
+    }
+    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        _ => {
+            return Err(format!(
+                "`{unit}` is no unit of size; there are B, KiB, MiB and GiB"
+            ));
+        }
+    };
+    let bytes = number * factor as f64;
+    // 2^53: beyond it a float no longer holds every whole number, and no
+    // machine has as much.
+    if bytes > 9_007_199_254_740_992.0 {
+        return Err("it is too large; for no limit say `none`".into());
+    }
+    Ok(OrNone(Some(bytes as u64)))
+}
+
+/// Units of fuel: a whole number, with underscores if one likes, or `none`.
+pub fn fuel(text: &str) -> Result<OrNone<u64>, String> {
+    if text == "none" {
+        return Ok(OrNone(None));
+    }
+    let digits = text.replace('_', "");
+    let number = digits
+        .parse()
+        .map_err(|_| "fuel is a whole number, or `none`".to_owned())?;
+    Ok(OrNone(Some(number)))
+}
+
+/// Splits `1.5GiB...` into its number, its unit and what follows.
+fn take_quantity(text: &str) -> Option<(f64, &str, &str)> {
+    let is_digit = |c: char| c.is_ascii_digit() || c == '.';
+    let digits = text.find(|c| !is_digit(c)).unwrap_or(text.len());
+    let (number, rest) = text.split_at(digits);
+    let letters = rest.find(is_digit).unwrap_or(rest.len());
+    let (unit, after) = rest.split_at(letters);
+    Some((number.parse().ok()?, unit.trim(), after))
+}
+
+/// `HOST[::GUEST][:rw]`: the guest sees it under the same path unless told
+/// otherwise, and may not write unless `:rw` says so.
+pub fn dir(text: &str) -> Result<DirGrant, String> {
+    let (paths, writable) = match text.strip_suffix(":rw") {
+        Some(paths) => (paths, true),
+        None => (text, false),
+    };
+    let (host, guest) = paths.rsplit_once("::").unwrap_or((paths, paths));
+    if host.is_empty() || guest.is_empty() {
+        return Err("a directory is `HOST`, `HOST::GUEST` or `HOST::GUEST:rw`".into());
+    }
+    Ok(DirGrant {
+        host: PathBuf::from(host),
+        guest: guest.to_owned(),
+        writable,
+    })
+}
+
+/// `NAME` or `NAME=VALUE`.
+pub fn variable(text: &str) -> Result<Variable, String> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (text, None),
+    };
+    match name {
+        "" => Err("a variable is `NAME` or `NAME=VALUE`".into()),
+        _ => Ok(Variable {
+            name: name.to_owned(),
+            value,
+        }),
+    }
+}
+
+/// `NAME=WORD`.
+pub fn keyword(text: &str) -> Result<Keyword, String> {
+    match text.split_once('=') {
+        Some((name, word)) if !name.is_empty() => Ok(Keyword {
+            name: name.to_owned(),
+            word: word.to_owned(),
+        }),
+        _ => Err("an argument by name is `NAME=WORD`, as in `n=30`".into()),
+    }
+}
+
+/// `process`, `process-reuse=N` or `process-per-task`.
+pub fn isolation(text: &str) -> Result<Isolation, String> {
+    match text {
+        "process" => return Ok(Isolation::Process),
+        "process-per-task" => return Ok(Isolation::ProcessPerTask),
+        "process-reuse" => {
+            return Err(
+                "say for how many tasks an instance is kept, as in `process-reuse=100`".into(),
+            );
+        }
+        "in-process" => {
+            return Err(
+                "the command never runs a guest in its own process; the library can".into(),
+            );
+        }
+        _ => {}
+    }
+    let unknown = || "there are `process`, `process-reuse=N` and `process-per-task`".to_owned();
+    let tasks = text.strip_prefix("process-reuse=").ok_or_else(unknown)?;
+    let tasks = tasks
+        .parse()
+        .map_err(|_| format!("`{tasks}` is no number of tasks from 1 upwards"))?;
+    Ok(Isolation::ProcessReuse(tasks))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::NonZeroU64;
+
+    #[test]
+    fn durations_need_a_unit_and_may_be_none() {
+        let read = |text| duration(text).unwrap().0;
+        assert_eq!(read("300ms"), Some(Duration::from_millis(300)));
+        assert_eq!(read("2s"), Some(Duration::from_secs(2)));
+        assert_eq!(read("1m30s"), Some(Duration::from_secs(90)));
+        assert_eq!(read("1.5h"), Some(Duration::from_secs(5400)));
+        assert_eq!(read("none"), None);
+        assert_eq!(
+            duration("300").unwrap_err(),
+            "it has no unit; for seconds say `300s`"
+        );
+        for wrong in [
+            "",
+            "s",
+            "-1s",
+            "0s",
+            "1y",
+            "1e400s",
+            "nones",
+            "1..2s",
+            "99999999999999999999h",
+        ] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_powers_of_1024_unless_they_end_in_a_plain_b() {
+        let read = |text| size(text).unwrap().0;
+        assert_eq!(read("128MiB"), Some(128 << 20));
+        assert_eq!(read("64K"), Some(64 << 10));
+        assert_eq!(read("1g"), Some(1 << 30));
+        assert_eq!(read("1.5KiB"), Some(1536));
+        assert_eq!(read("5KB"), Some(5000));
+        assert_eq!(read("1000"), Some(1000));
+        assert_eq!(read("none"), None);
+        for wrong in ["", "MiB", "-1", "1X", "1M2", "1e3", "99999999T"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_directory_is_read_only_and_keeps_its_path_unless_told_otherwise() {
+        let grant = |host: &str, guest: &str, writable| DirGrant {
+            host: host.into(),
+            guest: guest.into(),
+            writable,
+        };
+        assert_eq!(dir("data").unwrap(), grant("data", "data", false));
+        assert_eq!(dir("data::/in").unwrap(), grant("data", "/in", false));
+        assert_eq!(
+            dir("/tmp/x::/out:rw").unwrap(),
+            grant("/tmp/x", "/out", true)
+        );
+        assert_eq!(dir("out:rw").unwrap(), grant("out", "out", true));
+        assert!(dir("").is_err() && dir("::/in").is_err() && dir("data::").is_err());
+    }
+
+    #[test]
+    fn a_keyword_is_split_at_its_first_equals_sign() {
+        assert_eq!(
+            keyword("a=b=c").unwrap(),
+            Keyword {
+                name: "a".into(),
+                word: "b=c".into()
+            }
+        );
+        assert_eq!(keyword("a=").unwrap().word, "");
+        assert!(keyword("a").is_err() && keyword("=b").is_err());
+        assert_eq!(variable("HOME").unwrap().value, None);
+        assert_eq!(variable("HOME=").unwrap().value, Some(String::new()));
+    }
+
+    #[test]
+    fn isolation_names_what_there_is() {
+        assert_eq!(isolation("process"), Ok(Isolation::Process));
+        assert_eq!(isolation("process-per-task"), Ok(Isolation::ProcessPerTask));
+        let hundred = NonZeroU64::new(100).unwrap();
+        assert_eq!(
+            isolation("process-reuse=100"),
+            Ok(Isolation::ProcessReuse(hundred))
+        );
+        for wrong in ["process-reuse=0", "process-reuse", "in-process", "thread"] {
+            assert!(isolation(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What the command says when something went wrong, and the exit code it
+//! leaves with.
+//!
+//! The form is the same everywhere: one line that begins with `error:`, its
+//! causes indented beneath it, then a blank line and `hint:` where there is
+//! one. All of it goes to stderr and through [`sanitize`].
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use sandpool::value::LookupError;
+use sandpool::{Error, LoadError, Outcome, Verdict};
+
+use super::sanitize;
+
+/// A closed stdout is how `| head` says that it has had enough.
+pub const QUIET_END: u8 = 0;
+/// A task did not end ok.
+pub const TASK_FAILED: u8 = 1;
+/// Stopped by Ctrl-C or SIGTERM.
+pub const INTERRUPTED: u8 = 130;
+
+/// Why the command cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The command line asks for something that cannot be.
+    Usage,
+    /// There is no such module.
+    NotFound,
+    /// The module, the function or the arguments cannot be used.
+    Unusable,
+    /// sandpool or the machine beneath it failed.
+    Pool,
+    /// Stopped by Ctrl-C or SIGTERM.
+    Interrupted,
+}
+
+impl Kind {
+    /// The exit code of every command but `run`.
+    pub fn code(self) -> u8 {
+        match self {
+            Kind::Usage => 2,
+            Kind::NotFound | Kind::Unusable => 3,
+            Kind::Pool => 4,
+            Kind::Interrupted => INTERRUPTED,
+        }
+    }
+
+    /// The exit code of `run`, whose own are those of timeout(1).
+    pub fn run_code(self) -> u8 {
+        match self {
+            Kind::Usage | Kind::Pool => 125,
+            Kind::Unusable => 126,
+            Kind::NotFound => 127,
+            Kind::Interrupted => INTERRUPTED,
+        }
+    }
+}
+
+/// An end of the command that it did not want.
+#[derive(Debug)]
+pub struct Failure {
+    pub kind: Kind,
+    error: anyhow::Error,
+    hint: Option<String>,
+}
+
+impl Failure {
+    pub fn new(kind: Kind, error: impl Into<anyhow::Error>) -> Self {
+        Failure {
+            kind,
+            error: error.into(),
+            hint: None,
+        }
+    }
+
+    pub fn usage(text: impl Into<String>) -> Self {
+        Failure::new(Kind::Usage, anyhow::Error::msg(text.into()))
+    }
+
+    pub fn unusable(text: impl Into<String>) -> Self {
+        Failure::new(Kind::Unusable, anyhow::Error::msg(text.into()))
+    }
+
+    /// The end that an interrupt brings, which needs no words.
+    pub fn interrupted() -> Self {
+        Failure::new(Kind::Interrupted, anyhow::Error::msg("interrupted"))
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says it on stderr.
+    pub fn say(&self) {
+        if self.kind == Kind::Interrupted {
+            return;
+        }
+        let mut texts: Vec<String> = self.error.chain().map(ToString::to_string).collect();
+        // A text may hold its cause already.
+        texts.dedup_by(|cause, text| text.ends_with(cause.as_str()));
+        let mut texts = texts.into_iter();
+        let text = texts.next().unwrap_or_default();
+        say_error(&text, texts, self.hint.as_deref());
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        let kind = match &error {
+            error if error.is_not_found() => Kind::NotFound,
+            error if error.is_internal() => Kind::Pool,
+            _ => Kind::Unusable,
+        };
+        let hint = error.hint();
+        Failure {
+            kind,
+            error: error.into(),
+            hint,
+        }
+    }
+}
+
+impl From<LookupError> for Failure {
+    fn from(error: LookupError) -> Self {
+        Failure::new(Kind::Unusable, error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Function(_)
+            | Error::Arguments(_)
+            | Error::ArgumentsTooLarge { .. }
+            | Error::Unsupported { .. }
+            | Error::WrongKind { .. } => Kind::Unusable,
+            Error::Setting { .. } => Kind::Usage,
+            Error::Terminated => Kind::Interrupted,
+            _ => Kind::Pool,
+        };
+        Failure::new(kind, error)
+    }
+}
+
+/// Says what became of a task that did not end ok.
+pub fn say_outcome<T>(outcome: &Outcome<T>) {
+    let text = outcome_text(outcome);
+    match outcome.verdict {
+        // The task's own words need no preface.
+        Verdict::Error => say_error(&text, [], None),
+        verdict => say_error(&format!("{}: {text}", verdict.name()), [], None),
+    }
+}
+
+/// Why a task did not end ok, in one line where the library made it one.
+pub fn outcome_text<T>(outcome: &Outcome<T>) -> String {
+    match (&outcome.error, &outcome.limit) {
+        (Some(error), _) => error.clone(),
+        (None, Some(limit)) => limit.to_string(),
+        (None, None) => format!(
+            "`{}` ended with the verdict {}",
+            outcome.function, outcome.verdict
+        ),
+    }
+}
+
+/// Writes an error with its causes and its hint to stderr.
+pub fn say_error(text: &str, causes: impl IntoIterator<Item = String>, hint: Option<&str>) {
+    let colour = use_colour();
+    let paint = |code: &str, word: &str| match colour {
+        true => format!("\u{1b}[{code}m{word}\u{1b}[0m"),
+        false => word.to_owned(),
+    };
+    let mut message = format!("{} {}\n", paint("1;31", "error:"), indented(text));
+    for cause in causes {
+        message.push_str(&format!("  because {}\n", indented(&cause)));
+    }
+    if let Some(hint) = hint {
+        message.push_str(&format!(
+            "\n{} {}\n",
+            paint("1;36", "hint:"),
+            indented(hint)
+        ));
+    }
+    say_raw(&message);
+}
+
+/// Writes a note of ours to stderr: no error, and nothing that a script reads.
+pub fn note(text: &str) {
+    say_raw(&format!("sandpool: {}\n", indented(text)));
+}
+
+/// Shows a guest's output on stderr, line by line, made harmless.
+pub fn show_guest_output(bytes: &[u8]) {
+    let lines = sanitize::lines(bytes);
+    if !lines.is_empty() {
+        say_raw(&format!("{}\n", lines.join("\n")));
+    }
+}
+
+/// One write, so that lines of several threads do not mix. When stderr is gone
+/// there is nobody left to tell.
+fn say_raw(message: &str) {
+    let _ = io::stderr().lock().write_all(message.as_bytes());
+}
+
+/// A text of several lines (a backtrace) stays one message: what follows its
+/// first line is indented, so that none of it can pass for a line of ours.
+fn indented(text: &str) -> String {
+    let lines: Vec<_> = text.trim_end().lines().map(sanitize::tabbed).collect();
+    lines.join("\n    ")
+}
+
+fn use_colour() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    io::stderr().is_terminal()
+        && !set("NO_COLOR")
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Turns a failed write to stdout into the end of the command.
+pub fn stdout_failure(error: io::Error) -> Failure {
+    Failure::new(
+        Kind::Pool,
+        anyhow::Error::new(error).context("stdout cannot be written"),
+    )
+}
+
+/// Writes to stdout and flushes; when the reader has gone away that is a quiet
+/// end, and `Some` holds its exit code.
+pub fn print(bytes: &[u8]) -> Result<Option<ExitCode>, Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(Some(ExitCode::from(QUIET_END)))
+        }
+        Err(error) => Err(stdout_failure(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_those_that_design_promises() {
+        let kinds = [
+            Kind::Usage,
+            Kind::NotFound,
+            Kind::Unusable,
+            Kind::Pool,
+            Kind::Interrupted,
+        ];
+        assert_eq!(kinds.map(Kind::code), [2, 3, 3, 4, 130]);
+        assert_eq!(kinds.map(Kind::run_code), [125, 127, 126, 125, 130]);
+    }
+
+    #[test]
+    fn no_line_of_a_guest_can_pass_for_one_of_ours() {
+        assert_eq!(
+            indented("one\nhint: rm -rf\n\u{1b}[2J\n"),
+            "one\n    hint: rm -rf\n    \\u{1b}[2J"
+        );
+    }
+}

@@ -1,0 +1,215 @@
+//! `sandpool run`: a command module in one isolated process, as if it were a
+//! program.
+//!
+//! Its stdin, stdout and stderr are ours, byte for byte, and we leave with its
+//! exit code. Codes of our own are those of timeout(1).
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use sandpool::{Module, Outcome, Pool, Stdin, Stdio, Value, Verdict};
+
+use super::flags::{self, ModuleFlags, TaskFlags};
+use super::interrupt::Interruption;
+use super::outcome::{self, Detail, LineWriter};
+use super::report::{self, Failure, Kind};
+use super::shell;
+
+const EXAMPLES: &str = "\
+Every word after MODULE is the guest's own, also those that begin with a dash.
+
+Exit codes: the guest's own; else 124 it ran past --timeout, 125 sandpool failed or
+was used wrongly, 126 the module cannot be used, 127 there is no such module,
+130 interrupted, 134 it trapped, 137 another limit, a refusal, or its process died.
+
+Examples:
+  sandpool run wc.wasm -l < README.md
+  sandpool run --dir .::/work --timeout 5s wc.wasm /work/README.md
+  sandpool run --dir out::/out:rw --env HOME --memory 64MiB tool.wasm -o /out/x
+  sandpool run --outcome why.json tool.wasm; jq .verdict why.json";
+
+/// Run a command module as if it were a program
+#[derive(Args, Debug)]
+#[command(
+    after_help = EXAMPLES,
+    override_usage = "sandpool run [OPTIONS] MODULE [ARGS]..."
+)]
+pub struct Run {
+    /// The module and the arguments it gets
+    //
+    // Two positionals would leave flags after MODULE to us.
+    #[arg(required = true, trailing_var_arg = true, value_names = ["MODULE", "ARGS"], num_args = 1..)]
+    words: Vec<OsString>,
+    /// Write all that is known of how it ended to a file, as JSON
+    #[arg(long, value_name = "FILE")]
+    outcome: Option<PathBuf>,
+    #[command(flatten)]
+    task: TaskFlags,
+    #[command(flatten)]
+    module: ModuleFlags,
+}
+
+impl Run {
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        let (path, arguments) = self
+            .words
+            .split_first()
+            .ok_or_else(|| Failure::usage("a module is missing"))?;
+        let arguments = arguments.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+        let builder = Pool::builder()
+            .processes(1)
+            .stdio(Stdio::Inherit)
+            .timeout(None::<Duration>);
+        let builder = self.task.apply(self.module.apply(builder))?;
+        let pool = flags::build(flags::show_logs(builder, self.module.quiet))?;
+        let interruption = Interruption::watch(&pool)?;
+        let outcome = run(&pool, Path::new(path), arguments);
+        // All that the guest wrote has been passed on when its outcome is
+        // there; nothing of it is left running.
+        pool.terminate();
+        let outcome = outcome.map_err(|failure| interruption.explain(failure))?;
+        if let Some(file) = &self.outcome {
+            write_outcome(file, &outcome)?;
+        }
+        if interruption.happened() && outcome.verdict == Verdict::Cancelled {
+            return Err(Failure::interrupted());
+        }
+        if !matches!(outcome.verdict, Verdict::Ok | Verdict::Exit) {
+            report::say_outcome(&outcome);
+        }
+        Ok(ExitCode::from(exit_code(
+            outcome.verdict,
+            outcome.exit_code,
+        )))
+    }
+}
+
+fn run(pool: &Pool, path: &Path, arguments: Vec<String>) -> Result<Outcome<Value>, Failure> {
+    let module = pool.load(path)?;
+    if !module.is_command() {
+        return Err(no_command(path, &module));
+    }
+    Ok(pool
+        .command(&module)
+        .argv(arguments)
+        .stdin(Stdin::Inherit)
+        .outcome()?)
+}
+
+fn no_command(path: &Path, module: &Module) -> Failure {
+    let path = path.display().to_string();
+    let function = module.functions().first();
+    let hint = match function {
+        Some(function) => format!(
+            "it has functions: `sandpool apply {} {}`",
+            shell::quote(&path),
+            shell::call(function)
+        ),
+        None => format!(
+            "`sandpool inspect {}` tells what it has",
+            shell::quote(&path)
+        ),
+    };
+    Failure::unusable(format!(
+        "`{path}` is no command: it exports neither `wasi:cli/run` nor `_start`"
+    ))
+    .hint(hint)
+}
+
+/// A guest's arguments are Unicode.
+fn text(word: &OsString) -> Result<String, Failure> {
+    let text = word.to_str().map(str::to_owned);
+    text.ok_or_else(|| Failure::usage(format!("the argument `{}` is not UTF-8", word.display())))
+}
+
+fn write_outcome(file: &Path, outcome: &Outcome<Value>) -> Result<(), Failure> {
+    let mut writer = LineWriter::default();
+    let line = writer.line(|out| outcome::put_command_outcome(outcome, Detail::Full, out));
+    fs::write(file, line)
+        .with_context(|| format!("the outcome cannot be written to `{}`", file.display()))
+        .map_err(|error| Failure::new(Kind::Pool, error))
+}
+
+/// The code that we leave with, after timeout(1).
+fn exit_code(verdict: Verdict, guest: Option<i32>) -> u8 {
+    match verdict {
+        Verdict::Ok => 0,
+        // A guest that failed must not pass for one that did not, as 256 would
+        // when only its low byte is handed on.
+        Verdict::Exit => match guest.unwrap_or(1).to_le_bytes()[0] {
+            0 => 1,
+            code => code,
+        },
+        Verdict::Error => 1,
+        Verdict::Timeout => 124,
+        Verdict::InternalError => 125,
+        Verdict::InvalidModule | Verdict::CompileLimit | Verdict::InvalidArguments => 126,
+        Verdict::Cancelled => report::INTERRUPTED,
+        Verdict::Trap => 134,
+        Verdict::CpuLimit
+        | Verdict::OutOfFuel
+        | Verdict::MemoryLimit
+        | Verdict::OutputLimit
+        | Verdict::Denied
+        | Verdict::WorkerLost => 137,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser, Debug)]
+    struct Line {
+        #[command(flatten)]
+        run: Run,
+    }
+
+    fn words(line: &[&str]) -> Result<Vec<OsString>, clap::Error> {
+        Line::try_parse_from([&["run"], line].concat()).map(|line| line.run.words)
+    }
+
+    #[test]
+    fn every_word_after_the_module_is_the_guests() {
+        let line = [
+            "--timeout",
+            "1s",
+            "wc.wasm",
+            "-l",
+            "--timeout",
+            "--help",
+            "--",
+            "-j2",
+            "x",
+        ];
+        assert_eq!(words(&line).unwrap(), line[2..]);
+        assert_eq!(
+            words(&["--", "-odd.wasm", "-l"]).unwrap(),
+            ["-odd.wasm", "-l"]
+        );
+    }
+
+    #[test]
+    fn a_flag_before_the_module_must_be_ours() {
+        assert!(words(&["--lines", "wc.wasm"]).is_err());
+        assert!(words(&["-l", "wc.wasm"]).is_err());
+        assert!(words(&[]).is_err());
+    }
+
+    #[test]
+    fn the_guests_code_is_handed_on_and_never_turns_into_success() {
+        assert_eq!(exit_code(Verdict::Ok, None), 0);
+        assert_eq!(exit_code(Verdict::Exit, Some(42)), 42);
+        assert_eq!(exit_code(Verdict::Exit, Some(256)), 1);
+        assert_eq!(exit_code(Verdict::Exit, Some(-1)), 255);
+        assert_eq!(exit_code(Verdict::Timeout, None), 124);
+        assert_eq!(exit_code(Verdict::Trap, None), 134);
+        assert_eq!(exit_code(Verdict::MemoryLimit, None), 137);
+    }
+}

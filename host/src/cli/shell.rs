@@ -1,0 +1,133 @@
+//! Lines that a user can paste into a shell.
+
+use std::borrow::Cow;
+
+use sandpool::value::{Function, Type};
+
+use super::sanitize;
+
+/// A word as the shell reads it: quoted where it has to be.
+pub fn quote(word: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=@%+#".contains(c);
+    // A `#` begins a comment only at the start of a word.
+    if !word.is_empty() && !word.starts_with('#') && word.chars().all(plain) {
+        return Cow::Borrowed(word);
+    }
+    // Within single quotes nothing means anything. A control code cannot be
+    // pasted safely; its escape then is not the word, and the line fails.
+    Cow::Owned(format!("'{}'", sanitize::line(word).replace('\'', r"'\''")))
+}
+
+/// A function's name and a word for each of its parameters.
+pub fn call(function: &Function) -> String {
+    call_by(&function.name, function)
+}
+
+/// The same, with the name that finds the function among its namesakes.
+pub fn call_by(name: &str, function: &Function) -> String {
+    let mut line = quote(name).into_owned();
+    for param in &function.params {
+        line.push(' ');
+        line.push_str(&quote(&sample_word(&param.ty)));
+    }
+    line
+}
+
+/// A word that `apply` reads as a value of the type.
+fn sample_word(ty: &Type) -> String {
+    match ty {
+        Type::String => "text".into(),
+        Type::Char => "x".into(),
+        ty if ty.is_bytes() => "@FILE".into(),
+        // WAVE, which is shorter to type than a quoted string within quotes.
+        Type::Enum(cases) if !cases.is_empty() => cases[0].clone(),
+        Type::Option(some) => match **some {
+            // Read as its payload would be, unless it could be `null` itself.
+            Type::Option(_) => "null".into(),
+            ref some => sample_word(some),
+        },
+        ty => sample_json(ty, 0),
+    }
+}
+
+/// A value of the type as JSON. Types come from a guest: what is nested deeper
+/// than anyone would paste is cut short.
+fn sample_json(ty: &Type, depth: u8) -> String {
+    if depth > 8 {
+        return "...".into();
+    }
+    let json = |ty: &Type| sample_json(ty, depth + 1);
+    let string = |text: &str| serde_json::Value::from(text).to_string();
+    let case = |name: &str, payload: Option<&Type>| match payload {
+        Some(payload) => format!("{{{}:{}}}", string(name), json(payload)),
+        None => string(name),
+    };
+    match ty {
+        Type::Bool => "true".into(),
+        Type::F32 | Type::F64 => "1.5".into(),
+        Type::Char => string("x"),
+        Type::String => string("text"),
+        ty if ty.is_bytes() => "{\"base64\":\"aGk=\"}".into(),
+        Type::List(element) => format!("[{}]", json(element)),
+        Type::Record(fields) => {
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|(name, ty)| format!("{}:{}", string(name), json(ty)))
+                .collect();
+            format!("{{{}}}", fields.join(","))
+        }
+        Type::Tuple(types) => format!("[{}]", types.iter().map(json).collect::<Vec<_>>().join(",")),
+        Type::Variant(cases) => cases
+            .first()
+            .map_or("null".into(), |(name, ty)| case(name, ty.as_ref())),
+        Type::Enum(cases) => cases.first().map_or("null".into(), |name| string(name)),
+        Type::Flags(names) => format!(
+            "[{}]",
+            names.first().map_or(String::new(), |name| string(name))
+        ),
+        Type::Option(_) => "null".into(),
+        Type::Result { ok, .. } => {
+            format!("{{\"ok\":{}}}", ok.as_deref().map_or("null".into(), json))
+        }
+        Type::Unsupported(_) => "...".into(),
+        // Integers of every width.
+        _ => "7".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_read_them_otherwise() {
+        assert_eq!(quote("target/guests/math.wasm"), "target/guests/math.wasm");
+        assert_eq!(
+            quote("demo:math/arith@1.0.0#fib"),
+            "demo:math/arith@1.0.0#fib"
+        );
+        assert_eq!(quote(""), "''");
+        assert_eq!(quote("it's"), r"'it'\''s'");
+        assert_eq!(quote("$(reboot)"), "'$(reboot)'");
+        assert_eq!(quote("\u{1b}[2J"), "'\\u{1b}[2J'");
+    }
+
+    #[test]
+    fn every_type_has_a_sample() {
+        let rectangle = Type::record([("width", Type::F64), ("height", Type::F64)]);
+        let shape = Type::variant([("rectangle", Some(rectangle)), ("point", None)]);
+        assert_eq!(sample_word(&Type::U32), "7");
+        assert_eq!(sample_word(&Type::list(Type::U8)), "@FILE");
+        assert_eq!(sample_word(&Type::option(Type::String)), "text");
+        assert_eq!(
+            sample_word(&shape),
+            r#"{"rectangle":{"width":1.5,"height":1.5}}"#
+        );
+        assert_eq!(sample_word(&Type::enumeration(["lower", "upper"])), "lower");
+        assert_eq!(sample_word(&Type::flags(["r", "w"])), r#"["r"]"#);
+        assert_eq!(
+            sample_word(&Type::tuple([Type::Bool, Type::String])),
+            r#"[true,"text"]"#
+        );
+    }
+}
