@@ -152,6 +152,15 @@ fn rustup_linkers() -> Option<PathBuf> {
     complete.then_some(folder)
 }
 
+/// Whether WASI's libc is of the kind whose start code leaves it to the linker
+/// to run constructors; see the guest `wc` for what that breaks. Newer start
+/// code calls them by name.
+fn debian_wasi_libc_is_old() -> bool {
+    let name = b"__wasm_call_ctors";
+    fs::read(Path::new(DEBIAN_WASI_LIBC).join("crt1-command.o"))
+        .is_ok_and(|code| !code.windows(name.len()).any(|part| part == name))
+}
+
 fn install_debian_packages() {
     let Some(sudo) = privileged() else {
         println!("not installing Debian's packages: this needs root, or sudo without a password");
@@ -213,7 +222,11 @@ impl Toolchain {
         if let Toolchain::Debian { linkers } = self {
             // This adds to the flags in the guests' .cargo/config.toml, where
             // RUSTFLAGS would replace them.
-            let flags = format!(r#"target.{TARGET}.rustflags=["-L", "native={DEBIAN_WASI_LIBC}"]"#);
+            let mut flags = format!(r#""-L", "native={DEBIAN_WASI_LIBC}""#);
+            if debian_wasi_libc_is_old() {
+                flags.push_str(r#", "--cfg", "old_wasi_libc""#);
+            }
+            let flags = format!("target.{TARGET}.rustflags=[{flags}]");
             cargo
                 .args(["--config", &flags])
                 .args(["-Z", "build-std=std,panic_abort"])

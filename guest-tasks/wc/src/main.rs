@@ -6,6 +6,8 @@
 //! components; files it can read only where a directory was granted.
 
 mod count;
+#[cfg(old_wasi_libc)]
+mod old_wasi_libc;
 mod options;
 
 use std::fs::File;
@@ -16,6 +18,9 @@ use count::Counts;
 use options::Options;
 
 fn main() -> ExitCode {
+    #[cfg(old_wasi_libc)]
+    old_wasi_libc::run_constructors();
+
     let options = match options::parse(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(message) => {
