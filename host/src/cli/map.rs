@@ -111,7 +111,8 @@ enum OutputForm {
 /// What is done for each line.
 enum Job {
     Call(Function),
-    Command(Template),
+    /// The command's own name, and the words after it.
+    Command(String, Template),
 }
 
 impl Map {
@@ -119,7 +120,7 @@ impl Map {
         // Before a worker is started for nothing.
         let input = self.open_input()?;
         let builder = self.workers.apply(self.modules.apply(Pool::builder()));
-        let builder = self.task.apply(builder)?;
+        let builder = self.task.apply(builder.measure_cpu_time(self.outcomes))?;
         let pool = flags::build(flags::show_logs(builder, self.modules.quiet))?;
         let interruption = Interruption::watch(&pool)?;
         let ended = self.map(&pool, input, &interruption);
@@ -207,7 +208,10 @@ impl Map {
                 ))
                 .hint(format!("`sandpool map {quoted} {}`", shell::quote(first))));
             }
-            return Ok(Job::Command(Template::new(self.template.clone())));
+            return Ok(Job::Command(
+                module.name().to_owned(),
+                Template::new(self.template.clone()),
+            ));
         }
         if let Some(asked) = &self.function {
             return match apply::find(module, &self.module, asked) {
@@ -245,9 +249,9 @@ impl Map {
         };
         match (self.to, job) {
             (OutputForm::Jsonl, Job::Call(_)) => Form::Calls(detail),
-            (OutputForm::Jsonl, Job::Command(_)) => Form::Commands(detail),
+            (OutputForm::Jsonl, Job::Command(..)) => Form::Commands(detail),
             (OutputForm::Values, Job::Call(_)) => Form::Values,
-            (OutputForm::Values, Job::Command(_)) => Form::Outputs,
+            (OutputForm::Values, Job::Command(..)) => Form::Outputs,
         }
     }
 
@@ -260,7 +264,7 @@ impl Map {
     ) -> Result<IMap<Value>, Failure> {
         let call = match &job {
             Job::Call(function) => pool.call(module, &function.full_name()),
-            Job::Command(_) => pool.command(module),
+            Job::Command(..) => pool.command(module),
         };
         let format = self.format();
         let inputs = lines.map(move |line| job.input(line, format));
@@ -290,13 +294,17 @@ impl Job {
                 Ok(values) => Input::Args(values),
                 Err(error) => Input::Invalid(error.to_string()),
             },
-            Job::Command(_) if line.contains('\0') => {
+            Job::Command(..) if line.contains('\0') => {
                 Input::Invalid("an argument cannot hold a NUL character".into())
             }
-            Job::Command(template) => Input::Command {
-                argv: template.fill(&line),
-                stdin: Vec::new(),
-            },
+            Job::Command(name, template) => {
+                let mut argv = vec![name.clone()];
+                argv.extend(template.fill(&line));
+                Input::Command {
+                    argv,
+                    stdin: Vec::new(),
+                }
+            }
         }
     }
 }

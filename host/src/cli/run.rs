@@ -65,6 +65,7 @@ impl Run {
             .processes(1)
             .stdio(Stdio::Inherit)
             .timeout(None::<Duration>);
+        let builder = builder.measure_cpu_time(self.outcome.is_some());
         let builder = self.task.apply(self.module.apply(builder))?;
         let pool = flags::build(flags::show_logs(builder, self.module.quiet))?;
         let interruption = Interruption::watch(&pool)?;
