@@ -1,0 +1,277 @@
+//! The compiler process: one for each compilation, limited, and not trusted.
+//!
+//! It reads a stranger's module, so a hole in the validator or in Cranelift is
+//! reached here first. It sees no task's data, and what it answers is read as
+//! hostile bytes. Its artifact is machine code, but that runs in workers, which
+//! are not trusted either.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+
+use wasmtime::component::Component;
+use wasmtime::{Engine, Module};
+
+use crate::engine::{config, describe, imports};
+use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
+use crate::protocol::description::{Description, Import, MAX_DESCRIPTION};
+use crate::protocol::handshake::Hello;
+use crate::sandbox;
+use crate::settings::WasmFeature;
+use crate::sys::{ControlSocket, MAX_MESSAGE, Received};
+
+/// Compiles one module and returns the exit code of the process.
+pub(crate) fn main(control: &ControlSocket) -> i32 {
+    match compile(control) {
+        Ok(()) => 0,
+        Err(failed) => {
+            let Failed { reason, message } = failed;
+            let message = one_line(&message);
+            let told = control.send(&encode(&FromChild::Failed { reason, message }), &[], true);
+            i32::from(told.is_err())
+        }
+    }
+}
+
+struct Failed {
+    reason: Failure,
+    message: String,
+}
+
+impl Failed {
+    fn module(message: impl Into<String>) -> Self {
+        Failed {
+            reason: Failure::Module,
+            message: message.into(),
+        }
+    }
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Failed {
+            reason: Failure::System,
+            message: error.to_string(),
+        }
+    }
+}
+
+/// The life of a compiler, from the first message to the last.
+fn compile(control: &ControlSocket) -> Result<(), Failed> {
+    // 1. Who we are, before anything can go wrong that the host would have to
+    //    understand.
+    control.send(&Hello::of_this_build().encode(), &[], true)?;
+    // 2. What to do. The module's bytes are not touched yet.
+    let (setup, fds) = receive_setup(control)?;
+    let [module, artifact, description] = <[OwnedFd; 3]>::try_from(fds)
+        .map_err(|_| io::Error::other("the compiler got the wrong descriptors"))?;
+    // 3. Lock in, before the first byte of the module is looked at.
+    sandbox::enter()?;
+    sandbox::limit_memory(setup.memory)?;
+    sandbox::limit_cpu_time(setup.cpu_time)?;
+    // 4. Now the stranger's bytes.
+    let bytes = to_binary(read_all(module)?)?;
+    let engine = config::engine(&setup.engine).map_err(|error| Failed {
+        reason: Failure::System,
+        message: format!("{error:#}"),
+    })?;
+    let (machine_code, described) = if is_component(&bytes) {
+        component(&engine, &bytes)?
+    } else {
+        core_module(&engine, &bytes)?
+    };
+    // 5. The answer, in files that the host made.
+    let encoded = described.encode();
+    if encoded.len() as u64 > MAX_DESCRIPTION {
+        return Err(Failed::module(
+            "its exports take more than 1 MiB to describe",
+        ));
+    }
+    File::from(description).write_all(&encoded)?;
+    File::from(artifact).write_all(&machine_code)?;
+    control.send(&encode(&FromChild::Ready), &[], true)?;
+    Ok(())
+}
+
+fn receive_setup(control: &ControlSocket) -> io::Result<(CompilerSetup, Vec<OwnedFd>)> {
+    let mut buffer = vec![0; MAX_MESSAGE];
+    let Received::Message(len, fds) = control.receive(&mut buffer, true)? else {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+    };
+    match decode(&buffer[..len]) {
+        Ok(ToChild::Compile(setup)) => Ok((setup, fds)),
+        _ => Err(io::Error::other(
+            "the first message is no setup for a compiler",
+        )),
+    }
+}
+
+fn read_all(file: OwnedFd) -> io::Result<Vec<u8>> {
+    let mut file = File::from(file);
+    file.seek(SeekFrom::Start(0))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// WebAssembly text becomes binary; binary stays what it is.
+fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>, Failed> {
+    if bytes.is_empty() {
+        return Err(Failed::module("it is empty"));
+    }
+    if bytes.starts_with(b"\0asm") {
+        return Ok(bytes);
+    }
+    let text = std::str::from_utf8(&bytes)
+        .ok()
+        .filter(|text| looks_like_wat(text));
+    let Some(text) = text else {
+        return Err(Failed::module(
+            "it is neither WebAssembly nor its text format",
+        ));
+    };
+    wat::parse_str(text).map_err(|error| {
+        let text = error.to_string();
+        Failed::module(format!(
+            "its text cannot be parsed: {}",
+            text.trim_start_matches("error: ")
+        ))
+    })
+}
+
+/// Text that starts, after white space and comments, with a parenthesis.
+fn looks_like_wat(text: &str) -> bool {
+    let mut rest = text.trim_start_matches('\u{feff}').trim_start();
+    loop {
+        if let Some(comment) = rest.strip_prefix(";;") {
+            rest = comment
+                .split_once('\n')
+                .map_or("", |(_, after)| after)
+                .trim_start();
+        } else if rest.starts_with("(;") {
+            // A block comment may be nested; the real parser sorts that out.
+            return true;
+        } else {
+            return rest.starts_with('(');
+        }
+    }
+}
+
+/// The binary format's fifth to eighth byte tell components from core modules.
+fn is_component(bytes: &[u8]) -> bool {
+    bytes.get(6).is_some_and(|layer| *layer == 1)
+}
+
+fn component(engine: &Engine, bytes: &[u8]) -> Result<(Vec<u8>, Description), Failed> {
+    let component = Component::from_binary(engine, bytes).map_err(|error| invalid(&error))?;
+    let linker = imports::component_linker(engine).map_err(|error| system(&error))?;
+    linker
+        .instantiate_pre(&component)
+        .map_err(|error| cannot_link(&error))?;
+    let functions = describe::component_functions(engine, &component).map_err(Failed::module)?;
+    let ty = component.component_type();
+    let description = Description {
+        component: true,
+        command: describe::component_command(&component).is_some(),
+        functions: functions.into_iter().map(|f| f.function).collect(),
+        imports: ty
+            .imports(engine)
+            .map(|(name, _)| import(name.to_owned()))
+            .collect(),
+    };
+    exports_something(&description)?;
+    Ok((
+        component.serialize().map_err(|error| system(&error))?,
+        description,
+    ))
+}
+
+fn core_module(engine: &Engine, bytes: &[u8]) -> Result<(Vec<u8>, Description), Failed> {
+    let module = Module::from_binary(engine, bytes).map_err(|error| invalid(&error))?;
+    let linker = imports::core_linker(engine).map_err(|error| system(&error))?;
+    linker
+        .instantiate_pre(&module)
+        .map_err(|error| cannot_link(&error))?;
+    let description = Description {
+        component: false,
+        command: describe::is_core_command(&module),
+        functions: describe::core_functions(&module),
+        imports: module
+            .imports()
+            .map(|import| self::import(format!("{}#{}", import.module(), import.name())))
+            .collect(),
+    };
+    exports_something(&description)?;
+    Ok((
+        module.serialize().map_err(|error| system(&error))?,
+        description,
+    ))
+}
+
+fn import(name: String) -> Import {
+    let granted_by = imports::granted_by(&name).map(str::to_owned);
+    Import { name, granted_by }
+}
+
+fn exports_something(description: &Description) -> Result<(), Failed> {
+    if description.functions.is_empty() && !description.command {
+        return Err(Failed::module(
+            "it exports no function, and it is no command",
+        ));
+    }
+    Ok(())
+}
+
+fn system(error: &wasmtime::Error) -> Failed {
+    Failed {
+        reason: Failure::System,
+        message: format!("{error:#}"),
+    }
+}
+
+fn cannot_link(error: &wasmtime::Error) -> Failed {
+    Failed::module(format!("it imports what sandpool does not give: {error:#}"))
+}
+
+/// The validator's complaint, with the flag that would have prevented it.
+fn invalid(error: &wasmtime::Error) -> Failed {
+    let text = format!("{error:#}");
+    let needs = [
+        ("exceptions", WasmFeature::Exceptions),
+        ("function references", WasmFeature::FunctionReferences),
+        ("gc", WasmFeature::Gc),
+        ("memory64", WasmFeature::Memory64),
+        ("64-bit memor", WasmFeature::Memory64),
+    ];
+    let lower = text.to_lowercase();
+    let wanted = needs.into_iter().find(|(word, _)| {
+        lower.contains(word)
+            && [
+                "not enabled",
+                "not supported",
+                "disabled",
+                "must be enabled",
+                "requires",
+                "support",
+            ]
+            .iter()
+            .any(|sign| lower.contains(sign))
+    });
+    match wanted {
+        Some((_, feature)) => Failed::module(format!(
+            "it needs the WebAssembly feature `{feature}`, which is off; allow it with `--wasm {feature}` ({text})"
+        )),
+        None => Failed::module(text),
+    }
+}
+
+/// Messages of parsers run over several lines; ours do not.
+fn one_line(text: &str) -> String {
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.len() > 2000 {
+        let end = line.floor_char_boundary(2000);
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}

@@ -1,0 +1,91 @@
+//! The one wasmtime configuration. An artifact loads only in an engine whose
+//! settings equal those of the engine that compiled it, so there is no other.
+
+use wasmtime::{
+    Collector, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+};
+
+use crate::settings::{EngineSettings, WasmFeature};
+
+/// Bytes of a linear memory that stay resident between two tasks, zeroed with
+/// memset rather than given back and faulted in again. Guests that are linked
+/// with a small shadow stack fit.
+const MEMORY_KEEP_RESIDENT: usize = 128 * 1024;
+
+/// Bytes of a table that stay resident between two tasks.
+const TABLE_KEEP_RESIDENT: usize = 64 * 1024;
+
+/// Makes an engine for `settings`.
+pub(crate) fn engine(settings: &EngineSettings) -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    config
+        .concurrency_support(false)
+        .consume_fuel(settings.count_fuel)
+        .epoch_interruption(settings.check_epochs)
+        .max_wasm_stack(usize::try_from(settings.wasm_stack).unwrap_or(usize::MAX))
+        // Nobody unwinds through guest code but wasmtime, which has its own
+        // tables: system unwind information only makes artifacts bigger.
+        .native_unwind_info(false)
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16))
+        .collector(Collector::DeferredReferenceCounting)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(settings)));
+    let has = |feature| settings.features.contains(&feature);
+    let gc = has(WasmFeature::Gc);
+    config
+        .gc_support(gc || has(WasmFeature::Exceptions) || has(WasmFeature::FunctionReferences))
+        .wasm_function_references(gc || has(WasmFeature::FunctionReferences))
+        .wasm_gc(gc)
+        .wasm_exceptions(has(WasmFeature::Exceptions))
+        .wasm_memory64(has(WasmFeature::Memory64));
+    Engine::new(&config)
+}
+
+/// A worker runs one task at a time, so a small pool is enough; that keeps its
+/// address space, and the time to make an engine, small.
+fn pooling(settings: &EngineSettings) -> PoolingAllocationConfig {
+    let mut pooling = PoolingAllocationConfig::new();
+    pooling
+        .total_stacks(1)
+        .total_component_instances(1)
+        .total_core_instances(settings.instances)
+        .max_core_instances_per_component(settings.instances)
+        .total_memories(settings.memories)
+        .max_memories_per_component(settings.memories)
+        .max_memories_per_module(settings.memories)
+        .total_tables(settings.tables)
+        .max_tables_per_component(settings.tables)
+        .max_tables_per_module(settings.tables)
+        .table_elements(settings.table_elements as usize)
+        .total_gc_heaps(1)
+        .max_component_instance_size(8 * 1024 * 1024)
+        .max_core_instance_size(8 * 1024 * 1024)
+        .max_unused_warm_slots(settings.memories)
+        .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT)
+        .table_keep_resident(TABLE_KEEP_RESIDENT)
+        // Swapped-out dirty pages are not reset with it on this release.
+        .pagemap_scan(Enabled::No);
+    pooling
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::PoolLimits;
+
+    #[test]
+    fn every_combination_of_settings_makes_an_engine() {
+        for count_fuel in [false, true] {
+            for check_epochs in [false, true] {
+                for features in [vec![], WasmFeature::ALL.to_vec()] {
+                    let settings = EngineSettings {
+                        count_fuel,
+                        check_epochs,
+                        features,
+                        ..EngineSettings::new(&PoolLimits::default())
+                    };
+                    engine(&settings).expect("engine");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The host side of one guest: what wasmtime keeps beside an instance, and the
+//! bounds of what the guest may make it do.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasmtime::ResourceLimiter;
+use wasmtime_wasi::p1::WasiP1Ctx;
+
+use crate::limits::LimitName;
+use crate::outcome::Refusal;
+use crate::settings::{EngineSettings, LogLevel};
+
+/// A guest's refusals are counted up to this many, and no further.
+const MAX_REFUSALS: usize = 64;
+
+/// What the `task` interface tells a guest of itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TaskInfo {
+    pub(crate) index: u64,
+    pub(crate) attempt: u32,
+    pub(crate) name: String,
+    pub(crate) worker_pid: u32,
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl TaskInfo {
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// Where a guest's log lines and progress go.
+pub(crate) trait Messages: Send + Sync {
+    /// A line that the task with this index logged.
+    fn log(&self, index: u64, level: LogLevel, message: String);
+    /// How far the task with this index says it is.
+    fn progress(&self, index: u64, done: u64, total: Option<u64>, message: Option<String>);
+}
+
+/// An output of the guest grew past its limit, which ends the task.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the output grew past its limit")]
+pub(crate) struct OutputLimitReached(pub(crate) LimitName);
+
+/// State of one store.
+pub(crate) struct Guest {
+    pub(crate) wasi: WasiP1Ctx,
+    pub(crate) task: TaskInfo,
+    pub(crate) bounds: Bounds,
+    pub(crate) messages: Arc<dyn Messages>,
+    /// Bytes of log and progress that are still allowed.
+    pub(crate) log_left: Option<u64>,
+}
+
+impl Guest {
+    pub(crate) fn tell_log(&mut self, level: LogLevel, message: String) -> wasmtime::Result<()> {
+        self.spend_log(message.len())?;
+        self.messages.log(self.task.index, level, message);
+        Ok(())
+    }
+
+    pub(crate) fn tell_progress(
+        &mut self,
+        done: u64,
+        total: Option<u64>,
+        message: Option<String>,
+    ) -> wasmtime::Result<()> {
+        self.spend_log(message.as_ref().map_or(0, String::len))?;
+        self.messages
+            .progress(self.task.index, done, total, message);
+        Ok(())
+    }
+
+    /// Every message costs its bytes and a little more, so that empty ones
+    /// cannot flood the host.
+    fn spend_log(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        if let Some(left) = &mut self.log_left {
+            *left = left
+                .checked_sub(bytes as u64 + 16)
+                .ok_or(OutputLimitReached(LimitName::Log))?;
+        }
+        Ok(())
+    }
+}
+
+/// Bounds of memories, tables and instances, and what was refused.
+#[derive(Debug, Default)]
+pub(crate) struct Bounds {
+    pub(crate) memory_limit: Option<u64>,
+    pub(crate) max_tables: usize,
+    pub(crate) max_table_elements: usize,
+    pub(crate) max_memories: usize,
+    pub(crate) max_instances: usize,
+    /// Bytes of all linear memories now.
+    pub(crate) memory: u64,
+    /// The most bytes of all linear memories at once.
+    pub(crate) peak_memory: u64,
+    pub(crate) refusals: Vec<Refusal>,
+    /// The first limit of a growth that was refused.
+    pub(crate) refused_growth: Option<LimitName>,
+    /// Whether a capability was refused.
+    pub(crate) refused_capability: bool,
+}
+
+impl Bounds {
+    /// The bounds that hold for every task of a pool.
+    pub(crate) fn new(settings: &EngineSettings) -> Self {
+        Bounds {
+            max_tables: settings.tables as usize,
+            max_table_elements: settings.table_elements as usize,
+            max_memories: settings.memories as usize,
+            max_instances: settings.instances as usize,
+            ..Bounds::default()
+        }
+    }
+
+    /// Begins a task in an instance that may have had others: what they were
+    /// refused is forgotten, what memory they left is not.
+    pub(crate) fn begin(&mut self, memory_limit: Option<u64>) {
+        self.memory_limit = memory_limit;
+        self.peak_memory = self.memory;
+        self.refusals.clear();
+        self.refused_growth = None;
+        self.refused_capability = false;
+    }
+
+    fn refuse(&mut self, limit: LimitName, what: &str, detail: String) {
+        self.refused_growth.get_or_insert(limit);
+        self.note(what, detail);
+    }
+
+    fn note(&mut self, what: &str, detail: String) {
+        if self.refusals.len() < MAX_REFUSALS {
+            self.refusals.push(Refusal {
+                what: what.to_owned(),
+                detail,
+            });
+        }
+    }
+
+    /// Notes that a capability was refused.
+    pub(crate) fn deny(&mut self, what: &str, detail: String) {
+        self.refused_capability = true;
+        self.note(what, detail);
+    }
+}
+
+impl ResourceLimiter for Bounds {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        // A module's own maximum is its own affair: that growth fails without
+        // being a refusal of ours.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let total = self
+            .memory
+            .saturating_add(desired.saturating_sub(current) as u64);
+        if self.memory_limit.is_some_and(|limit| total > limit) {
+            self.refuse(LimitName::Memory, "memory", format!("{total} bytes"));
+            return Ok(false);
+        }
+        self.memory = total;
+        self.peak_memory = self.peak_memory.max(total);
+        Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        // Only growth that the operating system refused counts.
+        if error.downcast_ref::<std::io::Error>().is_some() {
+            self.refuse(
+                LimitName::ProcessMemory,
+                "process memory",
+                format!("{error:#}"),
+            );
+        }
+        Ok(())
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if desired > self.max_table_elements {
+            self.refuse(LimitName::Tables, "table", format!("{desired} elements"));
+            return Ok(false);
+        }
+        Ok(maximum.is_none_or(|maximum| desired <= maximum))
+    }
+
+    fn instances(&self) -> usize {
+        self.max_instances
+    }
+
+    fn tables(&self) -> usize {
+        self.max_tables
+    }
+
+    fn memories(&self) -> usize {
+        self.max_memories
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_memories_of_a_task_share_one_limit() {
+        let mut bounds = Bounds {
+            memory_limit: Some(3 * 65536),
+            ..Bounds::default()
+        };
+        assert!(bounds.memory_growing(0, 2 * 65536, None).expect("no error"));
+        assert!(bounds.memory_growing(0, 65536, None).expect("no error"));
+        assert!(
+            !bounds
+                .memory_growing(65536, 2 * 65536, None)
+                .expect("no error")
+        );
+        assert_eq!(bounds.refused_growth, Some(LimitName::Memory));
+        assert_eq!(bounds.peak_memory, 3 * 65536);
+    }
+
+    #[test]
+    fn a_modules_own_maximum_is_no_refusal_of_ours() {
+        let mut bounds = Bounds {
+            memory_limit: Some(65536),
+            ..Bounds::default()
+        };
+        assert!(
+            !bounds
+                .memory_growing(0, 65536 * 9, Some(65536))
+                .expect("no error")
+        );
+        assert_eq!(bounds.refused_growth, None);
+    }
+}

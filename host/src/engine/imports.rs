@@ -1,0 +1,111 @@
+//! What a guest may import: WASI, and the interfaces in `wit/`.
+//!
+//! The compiler uses the same linkers to find out whether a module imports
+//! anything else, so that the caller learns it before a worker is started.
+
+use wasmtime::component::{HasData, Linker as ComponentLinker};
+use wasmtime::{Engine, Linker as CoreLinker};
+use wasmtime_wasi::{WasiCtxView, WasiView, p1, p2};
+
+use super::guest::Guest;
+use crate::settings::LogLevel;
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "task-module",
+        imports: { default: trappable },
+    });
+}
+
+use bindings::sandpool::task::{log, progress, task};
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.wasi.ctx()
+    }
+}
+
+struct Own;
+
+impl HasData for Own {
+    type Data<'a> = &'a mut Guest;
+}
+
+/// Everything that a component may import.
+pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<ComponentLinker<Guest>> {
+    let mut linker = ComponentLinker::new(engine);
+    p2::add_to_linker_sync(&mut linker)?;
+    task::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
+    log::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
+    progress::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
+    Ok(linker)
+}
+
+/// Everything that a core module may import: WASI preview 1.
+pub(crate) fn core_linker(engine: &Engine) -> wasmtime::Result<CoreLinker<Guest>> {
+    let mut linker = CoreLinker::new(engine);
+    p1::add_to_linker_sync(&mut linker, |guest: &mut Guest| &mut guest.wasi)?;
+    Ok(linker)
+}
+
+impl task::Host for Guest {
+    fn index(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.task.index)
+    }
+
+    fn attempt(&mut self) -> wasmtime::Result<u32> {
+        Ok(self.task.attempt)
+    }
+
+    fn name(&mut self) -> wasmtime::Result<String> {
+        Ok(self.task.name.clone())
+    }
+
+    fn worker_pid(&mut self) -> wasmtime::Result<u32> {
+        Ok(self.task.worker_pid)
+    }
+
+    fn time_left(&mut self) -> wasmtime::Result<Option<u64>> {
+        Ok(self
+            .task
+            .time_left()
+            .map(|left| u64::try_from(left.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl log::Host for Guest {
+    fn log(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        let level = match level {
+            log::Level::Trace => LogLevel::Trace,
+            log::Level::Debug => LogLevel::Debug,
+            log::Level::Info => LogLevel::Info,
+            log::Level::Warn => LogLevel::Warn,
+            log::Level::Error => LogLevel::Error,
+        };
+        self.tell_log(level, message)
+    }
+}
+
+impl progress::Host for Guest {
+    fn report(
+        &mut self,
+        done: u64,
+        total: Option<u64>,
+        message: Option<String>,
+    ) -> wasmtime::Result<()> {
+        self.tell_progress(done, total, message)
+    }
+}
+
+/// Whether an import that the linkers know gives the guest anything without a
+/// grant: what `inspect` shows.
+pub(crate) fn granted_by(import: &str) -> Option<&'static str> {
+    let interface = import.split('@').next().unwrap_or(import);
+    match interface {
+        name if name.starts_with("wasi:filesystem/") => Some("--dir"),
+        "wasi:cli/environment" => Some("--env"),
+        name if name.starts_with("wasi:sockets/") => None,
+        _ => Some("given"),
+    }
+}

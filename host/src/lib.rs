@@ -1,0 +1,69 @@
+//! `multiprocessing.Pool` for code that you do not trust: WebAssembly task
+//! modules that run in parallel, each inside an isolated worker process.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use sandpool::Pool;
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     sandpool::worker_entry(); // this program is its own worker
+//!     let pool = Pool::builder().processes(4).build()?;
+//!     let math = pool.load("math.wasm")?;
+//!     let n: u64 = pool.apply(&math, "fib", (30u32,))?;
+//!     assert_eq!(n, 832_040);
+//!     let later = pool
+//!         .call(&math, "fib")
+//!         .kwarg("n", 30u32)
+//!         .timeout(Duration::from_secs(2))
+//!         .callback(|outcome| println!("{outcome}"))
+//!         .apply_async::<u64>()?;
+//!     assert_eq!(later.get(None)?, 832_040);
+//!     for outcome in pool.imap_unordered::<u64>(&math, "fib", (0..20u32).map(|n| (n,)))? {
+//!         println!("{outcome}");
+//!     }
+//!     pool.close();
+//!     pool.join()?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! A task that crashes, loops, eats memory or attacks the host harms itself
+//! alone, and the caller is always told what happened: see [`Outcome`] and
+//! [`Verdict`]. What a task may use is in [`TaskLimits`], what a pool may use
+//! in [`PoolLimits`].
+
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+compile_error!(
+    "sandpool runs on Linux, on x86-64 and aarch64: its sandbox is made of what that kernel has"
+);
+
+mod compiler;
+mod engine;
+mod entry;
+mod limits;
+mod module;
+mod outcome;
+mod pool;
+mod protocol;
+mod sandbox;
+mod settings;
+mod sys;
+pub mod value;
+mod worker;
+
+pub use entry::worker_entry;
+pub use limits::{GIB, KIB, Limit, LimitHit, LimitName, MIB, Origin, PoolLimits, TaskLimits};
+pub use module::{LoadError, Module};
+pub use outcome::{Outcome, Refusal, Verdict};
+pub use pool::{
+    AsyncResult, Call, Error, IMap, Input, LogRecord, MapResult, Pool, PoolBuilder, ProgressReport,
+    Stdin,
+};
+pub use protocol::description::{Import, ModuleKind};
+pub use settings::{
+    DirGrant, Interrupt, Isolation, LogLevel, Sandbox, Stdio, UnknownWasmFeature, WasmFeature,
+};
+pub use value::{Function, Param, Type, Value};

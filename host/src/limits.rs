@@ -1,0 +1,289 @@
+//! What a task, a module and a pool may use, with every default.
+//!
+//! A limit that is `None` is not enforced. Each limit remembers where its
+//! value came from, so that an outcome can say which knob to turn.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// One KiB in bytes.
+pub const KIB: u64 = 1024;
+/// One MiB in bytes.
+pub const MIB: u64 = 1024 * KIB;
+/// One GiB in bytes.
+pub const GIB: u64 = 1024 * MIB;
+
+/// Where the value of a limit came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// The documented default.
+    #[default]
+    Default,
+    /// Set on the pool's builder, or by the command's flag.
+    Pool,
+    /// Set on this one call.
+    Call,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Origin::Default => "default",
+            Origin::Pool => "set for the pool",
+            Origin::Call => "set for this call",
+        })
+    }
+}
+
+/// A limit: its value (`None` is no limit) and where it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit<T> {
+    /// The value; `None` is not limited.
+    pub value: Option<T>,
+    /// Where the value came from.
+    pub origin: Origin,
+}
+
+impl<T> Limit<T> {
+    /// A documented default.
+    pub const fn by_default(value: Option<T>) -> Self {
+        Limit {
+            value,
+            origin: Origin::Default,
+        }
+    }
+
+    /// A value that someone asked for.
+    pub const fn set(value: Option<T>, origin: Origin) -> Self {
+        Limit { value, origin }
+    }
+}
+
+/// What one task may use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskLimits {
+    /// Wall time from the moment a worker takes the task \[10 s; none for
+    /// `run` and `Process`\]. Time in the queue does not count.
+    pub timeout: Limit<Duration>,
+    /// CPU time of the worker during the task \[none\], enforced by the host on
+    /// the worker's own clock, within 20 ms.
+    pub cpu_time: Limit<Duration>,
+    /// Linear memory in bytes, all memories of the task together \[128 MiB\].
+    /// Does not cover what wasmtime itself allocates; see
+    /// [`PoolLimits::process_memory`].
+    pub memory: Limit<u64>,
+    /// Bytes of the encoded result \[64 MiB\].
+    pub result: Limit<u64>,
+    /// Bytes of the encoded arguments, stdin included \[64 MiB\].
+    pub arguments: Limit<u64>,
+    /// Bytes of captured standard output \[1 MiB\]. Output that is passed
+    /// through is not limited unless this is set.
+    pub stdout: Limit<u64>,
+    /// Bytes of captured standard error \[1 MiB\].
+    pub stderr: Limit<u64>,
+    /// Bytes of log and progress messages \[1 MiB\].
+    pub log: Limit<u64>,
+    /// Units of fuel \[not counted\]. A pool that counts it compiles its
+    /// modules for it, which costs a loop 25 to 35 % of its speed.
+    pub fuel: Limit<u64>,
+}
+
+impl Default for TaskLimits {
+    fn default() -> Self {
+        TaskLimits {
+            timeout: Limit::by_default(Some(Duration::from_secs(10))),
+            cpu_time: Limit::by_default(None),
+            memory: Limit::by_default(Some(128 * MIB)),
+            result: Limit::by_default(Some(64 * MIB)),
+            arguments: Limit::by_default(Some(64 * MIB)),
+            stdout: Limit::by_default(Some(MIB)),
+            stderr: Limit::by_default(Some(MIB)),
+            log: Limit::by_default(Some(MIB)),
+            fuel: Limit::by_default(None),
+        }
+    }
+}
+
+/// What a pool, its workers and its compilations may use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolLimits {
+    /// Tables of one task \[40\].
+    pub tables: u32,
+    /// Elements of each table \[200,000\].
+    pub table_elements: u32,
+    /// Core instances of one task \[100\].
+    pub instances: u32,
+    /// Linear memories of one task \[16\].
+    pub memories: u32,
+    /// Bytes of wasm stack \[512 KiB\].
+    pub wasm_stack: u64,
+    /// Private memory of a worker process in bytes (`RLIMIT_DATA`)
+    /// \[the task's memory limit and 512 MiB\].
+    pub process_memory: Limit<u64>,
+    /// Bytes of a module \[256 MiB\].
+    pub module_size: Limit<u64>,
+    /// Wall time of one compilation \[120 s\].
+    pub compile_timeout: Limit<Duration>,
+    /// CPU time of one compilation, all its threads together \[240 s\].
+    pub compile_cpu_time: Limit<Duration>,
+    /// Memory of one compilation in bytes \[4 GiB\].
+    pub compile_memory: Limit<u64>,
+    /// Tasks that may wait in the queue \[none\].
+    pub queue_length: Limit<u64>,
+}
+
+impl Default for PoolLimits {
+    fn default() -> Self {
+        PoolLimits {
+            tables: 40,
+            table_elements: 200_000,
+            instances: 100,
+            memories: 16,
+            wasm_stack: 512 * KIB,
+            process_memory: Limit::by_default(None),
+            module_size: Limit::by_default(Some(256 * MIB)),
+            compile_timeout: Limit::by_default(Some(Duration::from_secs(120))),
+            compile_cpu_time: Limit::by_default(Some(Duration::from_secs(240))),
+            compile_memory: Limit::by_default(Some(4 * GIB)),
+            queue_length: Limit::by_default(None),
+        }
+    }
+}
+
+/// Names a limit, in outcomes and on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum LimitName {
+    /// [`TaskLimits::timeout`].
+    Timeout,
+    /// [`TaskLimits::cpu_time`].
+    CpuTime,
+    /// [`TaskLimits::memory`].
+    Memory,
+    /// [`PoolLimits::tables`] and [`PoolLimits::table_elements`].
+    Tables,
+    /// [`PoolLimits::instances`].
+    Instances,
+    /// [`PoolLimits::process_memory`].
+    ProcessMemory,
+    /// What a guest may make the host side of its worker allocate.
+    HostCalls,
+    /// [`TaskLimits::result`].
+    Result,
+    /// [`TaskLimits::stdout`].
+    Stdout,
+    /// [`TaskLimits::stderr`].
+    Stderr,
+    /// [`TaskLimits::log`].
+    Log,
+    /// [`TaskLimits::fuel`].
+    Fuel,
+    /// [`PoolLimits::compile_timeout`].
+    CompileTimeout,
+    /// [`PoolLimits::compile_cpu_time`].
+    CompileCpuTime,
+    /// [`PoolLimits::compile_memory`].
+    CompileMemory,
+}
+
+impl LimitName {
+    /// The command's flag that sets this limit, where there is one.
+    pub fn flag(self) -> Option<&'static str> {
+        Some(match self {
+            LimitName::Timeout => "--timeout",
+            LimitName::CpuTime => "--cpu-time",
+            LimitName::Memory => "--memory",
+            LimitName::Result => "--result-limit",
+            LimitName::Stdout => "--stdout-limit",
+            LimitName::Stderr => "--stderr-limit",
+            LimitName::Log => "--log-limit",
+            LimitName::Fuel => "--fuel",
+            LimitName::CompileTimeout => "--compile-timeout",
+            LimitName::CompileMemory => "--compile-memory",
+            LimitName::Tables
+            | LimitName::Instances
+            | LimitName::ProcessMemory
+            | LimitName::HostCalls
+            | LimitName::CompileCpuTime => return None,
+        })
+    }
+}
+
+/// A limit that ended a task: which, its value and where that came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LimitHit {
+    /// Which limit.
+    pub name: LimitName,
+    /// The value, ready to print (`10s`, `128MiB`).
+    pub value: String,
+    /// Where the value came from.
+    pub origin: Origin,
+}
+
+impl fmt::Display for LimitHit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.name {
+            LimitName::Timeout => "ran past",
+            LimitName::CpuTime => "used more CPU time than",
+            LimitName::Memory => "asked for more memory than",
+            LimitName::Tables => "asked for more tables than",
+            LimitName::Instances => "asked for more instances than",
+            LimitName::ProcessMemory => "its process asked for more memory than",
+            LimitName::HostCalls => "made the host side allocate more than",
+            LimitName::Result => "returned more than",
+            LimitName::Stdout => "wrote more to stdout than",
+            LimitName::Stderr => "wrote more to stderr than",
+            LimitName::Log => "logged more than",
+            LimitName::Fuel => "used more fuel than",
+            LimitName::CompileTimeout => "compiling it ran past",
+            LimitName::CompileCpuTime => "compiling it used more CPU time than",
+            LimitName::CompileMemory => "compiling it asked for more memory than",
+        };
+        write!(f, "{what} {} ({})", self.value, self.origin)?;
+        if let Some(flag) = self.name.flag() {
+            write!(f, "; raise it with `{flag}`")?;
+        }
+        Ok(())
+    }
+}
+
+/// `1.5s`, `300ms`: a duration as the command's flags read it.
+pub fn show_duration(value: Duration) -> String {
+    format!("{value:?}")
+}
+
+/// `128MiB`, `1000B`: a size in the largest unit that loses nothing.
+pub fn show_bytes(value: u64) -> String {
+    match value {
+        v if v >= GIB && v % GIB == 0 => format!("{}GiB", v / GIB),
+        v if v >= MIB && v % MIB == 0 => format!("{}MiB", v / MIB),
+        v if v >= KIB && v % KIB == 0 => format!("{}KiB", v / KIB),
+        v => format!("{v}B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_was_hit_says_its_value_its_origin_and_its_flag() {
+        let hit = LimitHit {
+            name: LimitName::Timeout,
+            value: show_duration(Duration::from_secs(10)),
+            origin: Origin::Default,
+        };
+        assert_eq!(
+            hit.to_string(),
+            "ran past 10s (default); raise it with `--timeout`"
+        );
+    }
+
+    #[test]
+    fn sizes_are_shown_in_the_largest_unit_that_loses_nothing() {
+        assert_eq!(show_bytes(128 * MIB), "128MiB");
+        assert_eq!(show_bytes(1500), "1500B");
+        assert_eq!(show_bytes(64 * KIB), "64KiB");
+    }
+}

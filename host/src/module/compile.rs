@@ -1,0 +1,166 @@
+//! Supervises a compiler process: one for each compilation, with a deadline.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+use super::Loader;
+use super::error::Problem;
+use super::source::Source;
+use crate::entry::{COMPILER_ROLE, PANICKED};
+use crate::limits::{Limit, LimitHit, LimitName, show_bytes, show_duration};
+use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
+use crate::protocol::description::{Description, MAX_DESCRIPTION};
+use crate::protocol::handshake::Hello;
+use crate::sys::{
+    ChildProcess, ControlSocket, Ended, MAX_MESSAGE, Program, Received, SealedMemory,
+    memfd_growable, seal_contents,
+};
+
+/// What the compiler said before it ended.
+#[derive(Default)]
+struct Said {
+    hello: Option<Hello>,
+    last: Option<FromChild>,
+}
+
+/// Compiles a module in a process of its own.
+pub(super) fn compile(
+    loader: &Loader,
+    source: &Source,
+) -> Result<(SealedMemory, Description), Problem> {
+    let system = |error: io::Error| Problem::Compiler(error.to_string());
+    let (ours, theirs) = ControlSocket::pair().map_err(system)?;
+    let program = Program {
+        role: COMPILER_ROLE.into(),
+        ..loader.program.clone()
+    };
+    let artifact = memfd_growable("sandpool-artifact").map_err(system)?;
+    let description = memfd_growable("sandpool-description").map_err(system)?;
+    let mut child = ChildProcess::start(&program, theirs).map_err(|error| {
+        Problem::Compiler(format!(
+            "`{}` cannot be started: {error}",
+            program.path.display()
+        ))
+    })?;
+    let setup = ToChild::Compile(CompilerSetup {
+        engine: loader.settings.clone(),
+        memory: loader.limits.compile_memory.value,
+        cpu_time: loader.limits.compile_cpu_time.value,
+    });
+    let fds = [source.memory.as_fd(), artifact.as_fd(), description.as_fd()];
+    // A child that is already gone says why below.
+    let _ = ours.send(&encode(&setup), &fds, false);
+    let (said, ended) = supervise(&mut child, &ours, loader.limits.compile_timeout)?;
+    if let Some(hello) = &said.hello {
+        hello.check().map_err(Problem::Compiler)?;
+    }
+    match (said.last, ended) {
+        (Some(FromChild::Ready), Ended::Exited(0)) => {}
+        (Some(FromChild::Failed { reason, message }), _) => {
+            return Err(match reason {
+                Failure::Module => Problem::Invalid(message),
+                Failure::Artifact | Failure::System => Problem::Compiler(message),
+                Failure::Limit(name) => Problem::Limit(hit(loader, name)),
+            });
+        }
+        (_, ended) => return Err(died(loader, ended)),
+    }
+    // The compiler is gone, so nobody has these mapped and they can be sealed.
+    let artifact = seal_contents(artifact).map_err(system)?;
+    let description = seal_contents(description).map_err(system)?;
+    if description.len() > MAX_DESCRIPTION {
+        return Err(Problem::Compiler(
+            "it wrote a description of more than 1 MiB".into(),
+        ));
+    }
+    let bytes = description.read().map_err(system)?;
+    let description = Description::decode(&bytes)
+        .map_err(|error| Problem::Compiler(format!("its description makes no sense: {error}")))?;
+    Ok((artifact, description))
+}
+
+/// Listens until the compiler has ended, or ends it at its deadline.
+fn supervise(
+    child: &mut ChildProcess,
+    control: &ControlSocket,
+    timeout: Limit<Duration>,
+) -> Result<(Said, Ended), Problem> {
+    let deadline = timeout
+        .value
+        .and_then(|timeout| Instant::now().checked_add(timeout));
+    let mut said = Said::default();
+    let mut buffer = vec![0; MAX_MESSAGE];
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) {
+            child.kill();
+            child.wait();
+            let value = timeout.value.map_or_else(String::new, show_duration);
+            let name = LimitName::CompileTimeout;
+            return Err(Problem::Limit(LimitHit {
+                name,
+                value,
+                origin: timeout.origin,
+            }));
+        }
+        let left = left.and_then(|left| left.try_into().ok());
+        {
+            let mut ready = [PollFd::from_borrowed_fd(child.pidfd(), PollFlags::IN)];
+            // Every message of a compiler fits into its socket, so it is enough
+            // to read them all when it has ended.
+            match poll(&mut ready, left.as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(Problem::Compiler(error.to_string())),
+            }
+        }
+        if let Some(ended) = child.ended() {
+            listen(control, &mut buffer, &mut said);
+            return Ok((said, ended));
+        }
+    }
+}
+
+fn listen(control: &ControlSocket, buffer: &mut [u8], said: &mut Said) {
+    while let Ok(Received::Message(len, _)) = control.receive_bytes(buffer) {
+        if said.hello.is_none() {
+            said.hello = Hello::decode(&buffer[..len]);
+        } else {
+            said.last = decode(&buffer[..len]).ok();
+        }
+    }
+}
+
+/// What a compiler's death means.
+fn died(loader: &Loader, ended: Ended) -> Problem {
+    match ended {
+        Ended::Killed(libc::SIGXCPU) => Problem::Limit(hit(loader, LimitName::CompileCpuTime)),
+        // An allocation that is refused aborts.
+        Ended::Killed(libc::SIGABRT) => Problem::Limit(hit(loader, LimitName::CompileMemory)),
+        Ended::Killed(signal) => Problem::CompilerDied(format!("was killed by signal {signal}")),
+        Ended::Exited(PANICKED) => Problem::CompilerDied("panicked".into()),
+        Ended::Exited(code) => Problem::CompilerDied(format!("left with exit code {code}")),
+        Ended::Unknown => Problem::CompilerDied("ended, nobody knows how".into()),
+    }
+}
+
+fn hit(loader: &Loader, name: LimitName) -> LimitHit {
+    let limits = &loader.limits;
+    let (value, origin) = match name {
+        LimitName::CompileCpuTime => (
+            limits.compile_cpu_time.value.map(show_duration),
+            limits.compile_cpu_time.origin,
+        ),
+        _ => (
+            limits.compile_memory.value.map(show_bytes),
+            limits.compile_memory.origin,
+        ),
+    };
+    LimitHit {
+        name,
+        value: value.unwrap_or_else(|| "there is".into()),
+        origin,
+    }
+}

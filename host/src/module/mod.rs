@@ -1,0 +1,188 @@
+//! From a path to an artifact that workers can load: read, hashed, taken from
+//! the cache or compiled by a process of its own.
+//!
+//! The host reads a module's bytes only to hash and to copy them. It never
+//! parses, compiles or loads one.
+
+mod cache;
+mod compile;
+mod error;
+mod source;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use error::LoadError;
+
+pub(crate) use cache::Cache;
+
+use crate::limits::PoolLimits;
+use crate::outcome::Verdict;
+use crate::protocol::description::{Description, Import, ModuleKind};
+use crate::settings::EngineSettings;
+use crate::sys::{Program, SealedMemory};
+use crate::value::{Function, LookupError, find_function};
+use source::Source;
+
+/// A task module that a pool has loaded. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Module {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    hash: String,
+    size: u64,
+    description: Description,
+    artifact: SealedMemory,
+    settings: EngineSettings,
+}
+
+impl Module {
+    /// Name of the file without its ending, or `module` for bytes.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// SHA-256 of the module's bytes, in lowercase hex.
+    pub fn hash(&self) -> &str {
+        &self.inner.hash
+    }
+
+    /// Size of the module in bytes.
+    pub fn size(&self) -> u64 {
+        self.inner.size
+    }
+
+    /// Which of the three kinds it is.
+    pub fn kind(&self) -> ModuleKind {
+        self.inner.description.kind()
+    }
+
+    /// Whether it can be run as a command.
+    pub fn is_command(&self) -> bool {
+        self.inner.description.command
+    }
+
+    /// The functions it exports.
+    pub fn functions(&self) -> &[Function] {
+        &self.inner.description.functions
+    }
+
+    /// What it imports.
+    pub fn imports(&self) -> &[Import] {
+        &self.inner.description.imports
+    }
+
+    /// The function with this name, or with any unique suffix of its full
+    /// name: `fib`, `arith#fib`, `demo:math/arith#fib`.
+    ///
+    /// # Errors
+    /// If there is no such function, or more than one.
+    pub fn find(&self, name: &str) -> Result<&Function, LookupError> {
+        Ok(&self.functions()[self.find_index(name)?])
+    }
+
+    pub(crate) fn find_index(&self, name: &str) -> Result<usize, LookupError> {
+        find_function(self.functions(), name)
+    }
+
+    pub(crate) fn is_component(&self) -> bool {
+        self.inner.description.component
+    }
+
+    /// Whether it imports log or progress, whose messages have to be collected
+    /// before an answer is handed over.
+    pub(crate) fn sends_messages(&self) -> bool {
+        self.imports()
+            .iter()
+            .any(|import| import.name.starts_with("sandpool:task/"))
+    }
+
+    pub(crate) fn artifact(&self) -> &SealedMemory {
+        &self.inner.artifact
+    }
+
+    pub(crate) fn settings(&self) -> &EngineSettings {
+        &self.inner.settings
+    }
+}
+
+/// How a pool loads its modules.
+#[derive(Debug)]
+pub(crate) struct Loader {
+    pub(crate) program: Program,
+    pub(crate) settings: EngineSettings,
+    pub(crate) limits: PoolLimits,
+    pub(crate) cache: Option<Cache>,
+}
+
+impl Loader {
+    pub(crate) fn load_file(&self, path: &Path) -> Result<Module, LoadError> {
+        let name = path
+            .file_stem()
+            .map_or_else(String::new, |stem| stem.to_string_lossy().into());
+        let shown = path.display().to_string();
+        let source = Source::from_file(path, self.limits.module_size.value)
+            .map_err(|problem| LoadError::new(shown.clone(), problem))?;
+        self.load(name, &source)
+            .map_err(|problem| LoadError::new(shown, problem))
+    }
+
+    pub(crate) fn load_bytes(&self, bytes: &[u8]) -> Result<Module, LoadError> {
+        let name = "module".to_owned();
+        let source = Source::from_bytes(bytes, self.limits.module_size.value)
+            .map_err(|problem| LoadError::new(name.clone(), problem))?;
+        self.load(name.clone(), &source)
+            .map_err(|problem| LoadError::new(name, problem))
+    }
+
+    /// The module again, compiled anew: for an artifact from the cache that a
+    /// worker could not load.
+    pub(crate) fn forget(&self, module: &Module) {
+        if let Some(cache) = &self.cache {
+            cache.remove(module.hash(), module.settings());
+        }
+    }
+
+    fn load(&self, name: String, source: &Source) -> Result<Module, error::Problem> {
+        let cached = self
+            .cache
+            .as_ref()
+            .and_then(|cache| cache.get(&source.hash, &self.settings));
+        let (artifact, description) = match cached {
+            Some(found) => found,
+            None => {
+                let compiled = compile::compile(self, source)?;
+                if let Some(cache) = &self.cache {
+                    cache.put(&source.hash, &self.settings, &compiled.0, &compiled.1);
+                }
+                compiled
+            }
+        };
+        Ok(Module {
+            inner: Arc::new(Inner {
+                name,
+                hash: source.hash.clone(),
+                size: source.memory.len(),
+                description,
+                artifact,
+                settings: self.settings.clone(),
+            }),
+        })
+    }
+}
+
+/// The verdict of a task whose module could not be loaded.
+impl LoadError {
+    /// `invalid_module`, or `compile_limit` when compiling it ran past a limit.
+    pub fn verdict(&self) -> Verdict {
+        if self.limit().is_some() {
+            Verdict::CompileLimit
+        } else {
+            Verdict::InvalidModule
+        }
+    }
+}

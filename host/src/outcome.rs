@@ -1,0 +1,198 @@
+//! What became of a task: its verdict and everything the host knows about it.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::LimitHit;
+use crate::value::{FromValue, Value};
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It returned.
+    Ok,
+    /// It returned its own error.
+    Error,
+    /// A command left with an exit code that is not 0.
+    Exit,
+    /// It trapped; the error text holds wasmtime's trap code.
+    Trap,
+    /// It ran past its wall time.
+    Timeout,
+    /// It used more CPU time than allowed.
+    CpuLimit,
+    /// It used up its fuel.
+    OutOfFuel,
+    /// A refused growth ended it.
+    MemoryLimit,
+    /// Its result, output or log grew past its limit.
+    OutputLimit,
+    /// A capability that was not granted ended it.
+    Denied,
+    /// The arguments do not fit the function; it was never sent.
+    InvalidArguments,
+    /// The module cannot be loaded.
+    InvalidModule,
+    /// Compiling the module ran past a limit.
+    CompileLimit,
+    /// Its worker process died under it.
+    WorkerLost,
+    /// It was cancelled.
+    Cancelled,
+    /// sandpool itself failed.
+    InternalError,
+}
+
+impl Verdict {
+    /// The verdict's name as it is printed and written to JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Ok => "ok",
+            Verdict::Error => "error",
+            Verdict::Exit => "exit",
+            Verdict::Trap => "trap",
+            Verdict::Timeout => "timeout",
+            Verdict::CpuLimit => "cpu_limit",
+            Verdict::OutOfFuel => "out_of_fuel",
+            Verdict::MemoryLimit => "memory_limit",
+            Verdict::OutputLimit => "output_limit",
+            Verdict::Denied => "denied",
+            Verdict::InvalidArguments => "invalid_arguments",
+            Verdict::InvalidModule => "invalid_module",
+            Verdict::CompileLimit => "compile_limit",
+            Verdict::WorkerLost => "worker_lost",
+            Verdict::Cancelled => "cancelled",
+            Verdict::InternalError => "internal_error",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Something a task asked for and was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// `memory`, `table`, `socket`, `directory`, ...
+    pub what: String,
+    /// What exactly was asked for.
+    pub detail: String,
+}
+
+/// What became of one task.
+///
+/// `T` is the type of the value: [`Value`] unless a typed call asked for
+/// another. What a killed worker could not tell is `None`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Outcome<T = Value> {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What it returned, with the verdict `ok`.
+    pub value: Option<T>,
+    /// The payload of its own `err`, with the verdict `error`.
+    pub error_value: Option<Value>,
+    /// What went wrong, in one line; `None` with the verdict `ok`.
+    pub error: Option<String>,
+    /// Index of the task within its map; 0 for a single call.
+    pub index: u64,
+    /// How often the task was started.
+    pub attempts: u32,
+    /// Name of the function, or of the command.
+    pub function: String,
+    /// SHA-256 of the module, in lowercase hex.
+    pub module_hash: String,
+    /// The process that ran it last.
+    pub worker_pid: Option<u32>,
+    /// Time from submission to the worker's taking it.
+    pub queue_wait: Duration,
+    /// Wall time on the worker.
+    pub run_time: Option<Duration>,
+    /// CPU time on the worker, when it is limited or asked for.
+    pub cpu_time: Option<Duration>,
+    /// The most linear memory it had at once, in bytes.
+    pub peak_memory: Option<u64>,
+    /// Fuel used, where it is counted.
+    pub fuel: Option<u64>,
+    /// Exit code of a command, and of a worker that left by itself.
+    pub exit_code: Option<i32>,
+    /// Signal that killed the worker, with the verdict `worker_lost`.
+    pub signal: Option<i32>,
+    /// Standard output, where it was captured.
+    pub stdout: Option<Vec<u8>>,
+    /// Standard error, where it was captured.
+    pub stderr: Option<Vec<u8>>,
+    /// What it asked for and was refused, also when it survived that.
+    pub refusals: Vec<Refusal>,
+    /// The limit that ended it.
+    pub limit: Option<LimitHit>,
+}
+
+impl<T> Outcome<T> {
+    /// Whether the verdict is `ok`.
+    pub fn is_ok(&self) -> bool {
+        self.verdict == Verdict::Ok
+    }
+
+    /// The same outcome with another value.
+    fn with_value<U>(self, value: Option<U>) -> Outcome<U> {
+        Outcome {
+            verdict: self.verdict,
+            value,
+            error_value: self.error_value,
+            error: self.error,
+            index: self.index,
+            attempts: self.attempts,
+            function: self.function,
+            module_hash: self.module_hash,
+            worker_pid: self.worker_pid,
+            queue_wait: self.queue_wait,
+            run_time: self.run_time,
+            cpu_time: self.cpu_time,
+            peak_memory: self.peak_memory,
+            fuel: self.fuel,
+            exit_code: self.exit_code,
+            signal: self.signal,
+            stdout: self.stdout,
+            stderr: self.stderr,
+            refusals: self.refusals,
+            limit: self.limit,
+        }
+    }
+}
+
+impl Outcome<Value> {
+    /// The outcome with its value read as a `T`. A value that is no `T` makes
+    /// it an `internal_error` that says so: the caller asked for the wrong type.
+    pub fn typed<T: FromValue>(mut self) -> Outcome<T> {
+        let value = match self.value.take().map(T::from_value) {
+            None => None,
+            Some(Ok(value)) => Some(value),
+            Some(Err(mismatch)) => {
+                self.verdict = Verdict::InternalError;
+                self.error = Some(format!(
+                    "the result is not of the type asked for: {mismatch}"
+                ));
+                None
+            }
+        };
+        self.with_value(value)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Display for Outcome<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}] {} {}", self.index, self.function, self.verdict)?;
+        match (&self.value, &self.error) {
+            (Some(value), _) => write!(f, ": {value:?}"),
+            (None, Some(error)) => write!(f, ": {error}"),
+            (None, None) => Ok(()),
+        }
+    }
+}

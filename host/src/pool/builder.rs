@@ -1,0 +1,370 @@
+//! How a pool is put together.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::binary;
+use super::callbacks::{Callbacks, LogHandler, LogRecord, ProgressHandler, ProgressReport};
+use super::dispatcher::Dispatcher;
+use super::error::Error;
+use super::pool::Pool;
+use super::relay::Relay;
+use super::state::{Config, PoolPhase, Shared};
+use crate::entry::WORKER_ROLE;
+use crate::limits::{Limit, Origin, PoolLimits, TaskLimits};
+use crate::module::{Cache, Loader};
+use crate::protocol::control::WorkerGrants;
+use crate::settings::{
+    DirGrant, EngineSettings, Interrupt, Isolation, Sandbox, Stdio, WasmFeature,
+};
+use crate::sys::{EventFd, Program};
+use crate::value::{ToArgs, Value};
+
+/// The most wasm stack: guests run on the worker's own stack, of 8 MiB.
+const MAX_WASM_STACK: u64 = 4 * crate::limits::MIB;
+
+/// Builds a [`Pool`].
+///
+/// Every limit takes a value or `None` for no limit. Defaults:
+///
+/// | setting | default |
+/// |---|---|
+/// | `processes` | number of cores |
+/// | `maxtasksperchild` | no limit |
+/// | `isolation` | [`Isolation::Process`]: a fresh instance for each task |
+/// | `interrupt` | [`Interrupt::Kill`] |
+/// | `stdio` | [`Stdio::Capture`] |
+/// | `sandbox` | [`Sandbox::Auto`] |
+/// | `timeout` | 10 s |
+/// | `cpu_time`, `fuel`, `queue_length` | no limit |
+/// | `memory` | 128 MiB |
+/// | `result_limit`, `arguments_limit` | 64 MiB each |
+/// | `stdout_limit`, `stderr_limit`, `log_limit` | 1 MiB each |
+/// | `process_memory` | `memory` and 512 MiB |
+/// | `module_size` | 256 MiB |
+/// | `compile_timeout`, `compile_cpu_time` | 120 s, 240 s |
+/// | `compile_memory` | 4 GiB |
+/// | `cache` | on |
+/// | capabilities (`env`, `dir`) | none |
+///
+/// [`TaskLimits`] and [`PoolLimits`] say what each limit covers.
+#[must_use = "a builder does nothing until it is built"]
+#[derive(Default)]
+pub struct PoolBuilder {
+    processes: Option<usize>,
+    max_tasks: Option<u64>,
+    isolation: Isolation,
+    interrupt: Interrupt,
+    stdio: Stdio,
+    sandbox: Sandbox,
+    task_limits: TaskLimits,
+    limits: PoolLimits,
+    features: Vec<WasmFeature>,
+    grants: WorkerGrants,
+    tenant: Option<String>,
+    initializer: Option<(String, Vec<Value>)>,
+    no_cache: bool,
+    measure_cpu: bool,
+    worker_binary: Option<PathBuf>,
+    on_log: Option<LogHandler>,
+    on_progress: Option<ProgressHandler>,
+}
+
+/// Setters for limits of tasks, all alike.
+macro_rules! task_limits {
+    ($($(#[$doc:meta])* $method:ident: $field:ident, $ty:ty;)+) => {
+        $(
+            $(#[$doc])*
+            pub fn $method(mut self, limit: impl Into<Option<$ty>>) -> Self {
+                self.task_limits.$field = Limit::set(limit.into(), Origin::Pool);
+                self
+            }
+        )+
+    };
+}
+
+/// Setters for limits of the pool, all alike.
+macro_rules! pool_limits {
+    ($($(#[$doc:meta])* $method:ident: $ty:ty;)+) => {
+        $(
+            $(#[$doc])*
+            pub fn $method(mut self, limit: impl Into<Option<$ty>>) -> Self {
+                self.limits.$method = Limit::set(limit.into(), Origin::Pool);
+                self
+            }
+        )+
+    };
+}
+
+impl PoolBuilder {
+    task_limits! {
+        /// Wall time of a task, from the moment a worker takes it.
+        timeout: timeout, Duration;
+        /// CPU time of the worker during a task.
+        cpu_time: cpu_time, Duration;
+        /// Linear memory of a task in bytes.
+        memory: memory, u64;
+        /// Bytes of a task's result.
+        result_limit: result, u64;
+        /// Bytes of a task's arguments, standard input included.
+        arguments_limit: arguments, u64;
+        /// Bytes of a task's standard output.
+        stdout_limit: stdout, u64;
+        /// Bytes of a task's standard error.
+        stderr_limit: stderr, u64;
+        /// Bytes of a task's log and progress messages.
+        log_limit: log, u64;
+        /// Units of fuel for a task. Setting it makes the pool count fuel, and
+        /// compile its modules for it.
+        fuel: fuel, u64;
+    }
+
+    pool_limits! {
+        /// Private memory of a worker process in bytes.
+        process_memory: u64;
+        /// Bytes of a module.
+        module_size: u64;
+        /// Wall time of a compilation.
+        compile_timeout: Duration;
+        /// CPU time of a compilation.
+        compile_cpu_time: Duration;
+        /// Memory of a compilation in bytes.
+        compile_memory: u64;
+        /// Tasks that may wait in the queue.
+        queue_length: u64;
+    }
+
+    /// How many tasks run at once, each in a process of its own.
+    pub fn processes(mut self, processes: usize) -> Self {
+        self.processes = Some(processes);
+        self
+    }
+
+    /// Tasks that a worker runs before it is replaced by a new one.
+    pub fn maxtasksperchild(mut self, tasks: u64) -> Self {
+        self.max_tasks = Some(tasks);
+        self
+    }
+
+    /// A function to call in each new instance before its first task, within
+    /// that task's limits. If it fails, the pool is broken.
+    pub fn initializer(mut self, function: &str, args: impl ToArgs) -> Self {
+        self.initializer = Some((function.to_owned(), args.into_args().positional));
+        self
+    }
+
+    /// Bytes of wasm stack, at most 4 MiB \[512 KiB\].
+    pub fn wasm_stack(mut self, bytes: u64) -> Self {
+        self.limits.wasm_stack = bytes;
+        self
+    }
+
+    /// How much two tasks share.
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
+        self
+    }
+
+    /// How a task that runs past its wall time is ended.
+    pub fn interrupt(mut self, interrupt: Interrupt) -> Self {
+        self.interrupt = interrupt;
+        self
+    }
+
+    /// Where standard output and error of guests go.
+    pub fn stdio(mut self, stdio: Stdio) -> Self {
+        self.stdio = stdio;
+        self
+    }
+
+    /// What to do when a layer of the operating system's sandbox is missing.
+    pub fn sandbox(mut self, sandbox: Sandbox) -> Self {
+        self.sandbox = sandbox;
+        self
+    }
+
+    /// Turns on a WebAssembly proposal that is off by default.
+    pub fn wasm_feature(mut self, feature: WasmFeature) -> Self {
+        if let Err(place) = self.features.binary_search(&feature) {
+            self.features.insert(place, feature);
+        }
+        self
+    }
+
+    /// Grants an environment variable.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.grants.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Grants a directory.
+    pub fn dir(mut self, grant: DirGrant) -> Self {
+        self.grants.dirs.push(grant);
+        self
+    }
+
+    /// Keeps the tasks of this pool's calls apart from those of calls with
+    /// another tenant; see [`Call::tenant`](crate::Call::tenant).
+    pub fn tenant(mut self, key: impl Into<String>) -> Self {
+        self.tenant = Some(key.into());
+        self
+    }
+
+    /// Whether artifacts are kept for the next run, in `$SANDPOOL_CACHE_DIR`,
+    /// else `$XDG_CACHE_HOME/sandpool`, else `~/.cache/sandpool`. A folder that
+    /// others may read or write is not used.
+    pub fn cache(mut self, on: bool) -> Self {
+        self.no_cache = !on;
+        self
+    }
+
+    /// Whether every outcome tells its CPU time (one system call a task).
+    pub fn measure_cpu_time(mut self, on: bool) -> Self {
+        self.measure_cpu = on;
+        self
+    }
+
+    /// The binary for worker and compiler processes. Without it:
+    /// `$SANDPOOL_WORKER`, this program if it called
+    /// [`worker_entry`](crate::worker_entry), `sandpool` beside this program,
+    /// `sandpool` on PATH.
+    pub fn worker_binary(mut self, path: impl Into<PathBuf>) -> Self {
+        self.worker_binary = Some(path.into());
+        self
+    }
+
+    /// Called with each line that a guest logs, on the callback thread.
+    pub fn on_log(mut self, handler: impl FnMut(LogRecord) + Send + 'static) -> Self {
+        self.on_log = Some(Box::new(handler));
+        self
+    }
+
+    /// Called with each progress report of a guest, on the callback thread.
+    pub fn on_progress(mut self, handler: impl FnMut(ProgressReport) + Send + 'static) -> Self {
+        self.on_progress = Some(Box::new(handler));
+        self
+    }
+
+    /// Builds the pool. Workers are started when there are tasks for them.
+    ///
+    /// # Errors
+    /// If a setting makes no sense, no worker binary is found, or the
+    /// operating system gives no thread.
+    pub fn build(self) -> Result<Pool, Error> {
+        let processes = match self.processes {
+            Some(0) => return Err(Error::Processes { asked: 0 }),
+            Some(processes) => processes,
+            None => thread::available_parallelism().map_or(1, usize::from),
+        };
+        if self.max_tasks == Some(0) {
+            return Err(Error::Setting {
+                what: "a worker needs at least 1 task before it is replaced, not `0`".into(),
+            });
+        }
+        if self.limits.wasm_stack > MAX_WASM_STACK || self.limits.wasm_stack == 0 {
+            return Err(Error::Setting {
+                what: format!(
+                    "the wasm stack is from 1 byte to 4MiB, not `{}`",
+                    self.limits.wasm_stack
+                ),
+            });
+        }
+        if self.sandbox == Sandbox::Strict {
+            return Err(Error::Sandbox {
+                missing: "namespaces, Landlock and seccomp are not built into this version".into(),
+            });
+        }
+        let path = binary::find(self.worker_binary.as_deref())?;
+        let (max_tasks, reuse) = match self.isolation {
+            Isolation::Process => (self.max_tasks, 1),
+            Isolation::ProcessReuse(tasks) => (self.max_tasks, NonZeroU64::get(tasks)),
+            Isolation::ProcessPerTask => (Some(1), 1),
+        };
+        let settings = EngineSettings {
+            count_fuel: self.task_limits.fuel.value.is_some(),
+            check_epochs: self.interrupt == Interrupt::Epoch,
+            features: self.features,
+            ..EngineSettings::new(&self.limits)
+        };
+        let loader = Loader {
+            program: Program {
+                path,
+                role: WORKER_ROLE.into(),
+            },
+            settings,
+            limits: self.limits.clone(),
+            cache: if self.no_cache {
+                None
+            } else {
+                Cache::of_this_user()
+            },
+        };
+        let config = Config {
+            processes,
+            max_tasks: max_tasks.unwrap_or(u64::MAX),
+            reuse,
+            limits: self.limits,
+            task_limits: passed_through(self.task_limits, self.stdio),
+            stdio: self.stdio,
+            interrupt: self.interrupt,
+            measure_cpu: self.measure_cpu,
+            grants: self.grants,
+            tenant: self.tenant,
+            initializer: self.initializer,
+            wants_log: self.on_log.is_some(),
+            wants_progress: self.on_progress.is_some(),
+        };
+        start(config, loader, self.on_log, self.on_progress).map_err(|source| Error::System {
+            what: "start the pool's threads",
+            source,
+        })
+    }
+}
+
+/// Output that is passed through is not limited unless that was asked for.
+fn passed_through(mut limits: TaskLimits, stdio: Stdio) -> TaskLimits {
+    if stdio != Stdio::Capture {
+        for limit in [&mut limits.stdout, &mut limits.stderr] {
+            if limit.origin == Origin::Default {
+                limit.value = None;
+            }
+        }
+    }
+    limits
+}
+
+fn start(
+    config: Config,
+    loader: Loader,
+    on_log: Option<LogHandler>,
+    on_progress: Option<ProgressHandler>,
+) -> std::io::Result<Pool> {
+    let relayed = config.stdio == Stdio::Inherit;
+    let raw = config.processes == 1;
+    let callbacks = Callbacks::start(on_log, on_progress)?;
+    let settler = callbacks.settler();
+    let relay = if relayed {
+        Some(Relay::start(raw, settler.clone())?)
+    } else {
+        None
+    };
+    let shared = Arc::new(Shared::new(config, loader, settler, EventFd::new()?));
+    shared.lock().own_threads.push(callbacks.thread_id());
+    let dispatcher = Dispatcher::new(Arc::clone(&shared), callbacks, relay)?;
+    let spawned = thread::Builder::new()
+        .name("sandpool-dispatch".into())
+        .spawn(move || dispatcher.run());
+    match spawned {
+        Ok(thread) => {
+            shared.lock().own_threads.push(thread.thread().id());
+            Ok(Pool::new(shared))
+        }
+        Err(error) => {
+            shared.set_phase(PoolPhase::Terminated);
+            Err(error)
+        }
+    }
+}

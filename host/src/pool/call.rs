@@ -1,0 +1,491 @@
+//! One call, put together step by step and checked before it is sent.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use super::error::Error;
+use super::handle::{AsyncResult, Cell, TaskRef, value_of};
+use super::imap::{self, IMap, Input};
+use super::state::{Key, Shared};
+use super::task::{Callback, Task, Template};
+use crate::limits::{Limit, Origin, TaskLimits};
+use crate::module::Module;
+use crate::outcome::Outcome;
+use crate::protocol::frame::What;
+use crate::value::{Args, FromValue, Function, ToArgs, ToValue, Value, encode_args};
+
+/// What a command reads as its standard input.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Stdin {
+    /// Nothing (default).
+    #[default]
+    Empty,
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// The host's own, from the guest's first read on.
+    Inherit,
+}
+
+/// One call of a function or run of a command, made by
+/// [`Pool::call`](crate::Pool::call) and
+/// [`Pool::command`](crate::Pool::command).
+///
+/// Limits that are not set here are the pool's.
+#[must_use = "a call does nothing until it is applied"]
+pub struct Call {
+    shared: Arc<Shared>,
+    module: Module,
+    /// `None` for a command.
+    function: Option<String>,
+    args: Args,
+    argv: Vec<String>,
+    stdin: Stdin,
+    limits: TaskLimits,
+    tenant: Option<String>,
+    name: Option<String>,
+    callback: Option<Callback>,
+    error_callback: Option<Callback>,
+}
+
+impl Call {
+    pub(super) fn new(shared: Arc<Shared>, module: &Module, function: Option<&str>) -> Self {
+        Call {
+            module: module.clone(),
+            function: function.map(str::to_owned),
+            args: Args::default(),
+            argv: vec![module.name().to_owned()],
+            stdin: Stdin::Empty,
+            limits: shared.config.task_limits.clone(),
+            tenant: shared.config.tenant.clone(),
+            name: None,
+            callback: None,
+            error_callback: None,
+            shared,
+        }
+    }
+
+    /// Adds a positional argument.
+    pub fn arg(mut self, value: impl ToValue) -> Self {
+        self.args.positional.push(value.into_value());
+        self
+    }
+
+    /// Adds positional arguments, and keywords where `args` has some.
+    pub fn args(mut self, args: impl ToArgs) -> Self {
+        let args = args.into_args();
+        self.args.positional.extend(args.positional);
+        self.args.keywords.extend(args.keywords);
+        self
+    }
+
+    /// Adds positional arguments that are values already.
+    pub fn values(mut self, values: Vec<Value>) -> Self {
+        self.args.positional.extend(values);
+        self
+    }
+
+    /// Adds an argument by the name of its parameter.
+    pub fn kwarg(mut self, name: &str, value: impl ToValue) -> Self {
+        self.args
+            .keywords
+            .push((name.to_owned(), value.into_value()));
+        self
+    }
+
+    /// Words for the command, after its own name.
+    pub fn argv<W: Into<String>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
+        self.argv.extend(words.into_iter().map(Into::into));
+        self
+    }
+
+    /// Standard input of the command.
+    pub fn stdin(mut self, stdin: Stdin) -> Self {
+        self.stdin = stdin;
+        self
+    }
+
+    /// Wall time from the moment a worker takes the task.
+    pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.limits.timeout = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// CPU time of the worker during the task.
+    pub fn cpu_time(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.limits.cpu_time = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Linear memory in bytes.
+    pub fn memory(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.memory = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Bytes of the result.
+    pub fn result_limit(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.result = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Bytes of standard output.
+    pub fn stdout_limit(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.stdout = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Bytes of standard error.
+    pub fn stderr_limit(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.stderr = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Bytes of log and progress messages.
+    pub fn log_limit(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.log = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Units of fuel. The pool must count fuel: see
+    /// [`PoolBuilder::fuel`](crate::PoolBuilder::fuel).
+    pub fn fuel(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.fuel = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Keeps this call away from the workers of every other tenant.
+    pub fn tenant(mut self, key: impl Into<String>) -> Self {
+        self.tenant = Some(key.into());
+        self
+    }
+
+    /// A name for the task, which its guest can ask for \[the function's\].
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Called in the parent, on the pool's callback thread, when the task has
+    /// ended, whatever its verdict. The result is handed over after it.
+    pub fn callback(mut self, callback: impl FnOnce(&Outcome<Value>) + Send + 'static) -> Self {
+        self.callback = Some(Box::new(callback));
+        self
+    }
+
+    /// Called like [`Call::callback`], and instead of it, when the task has
+    /// not ended `ok`.
+    pub fn error_callback(
+        mut self,
+        callback: impl FnOnce(&Outcome<Value>) + Send + 'static,
+    ) -> Self {
+        self.error_callback = Some(Box::new(callback));
+        self
+    }
+
+    /// Runs the task and waits for its value.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] if it does not end `ok`; others if it cannot be sent.
+    pub fn apply<T: FromValue>(self) -> Result<T, Error> {
+        self.outcome().and_then(value_of)
+    }
+
+    /// Runs the task and waits for everything that is known about it.
+    ///
+    /// # Errors
+    /// If it cannot be sent.
+    pub fn outcome(self) -> Result<Outcome<Value>, Error> {
+        self.apply_async::<Value>()?.outcome(None)
+    }
+
+    /// Sends the task and returns at once.
+    ///
+    /// # Errors
+    /// If the pool takes no tasks, or the arguments do not fit.
+    pub fn apply_async<T: FromValue>(mut self) -> Result<AsyncResult<T>, Error> {
+        let callback = merge(self.callback.take(), self.error_callback.take());
+        let args = std::mem::take(&mut self.args);
+        let argv = std::mem::take(&mut self.argv);
+        let stdin = std::mem::take(&mut self.stdin);
+        let shared = Arc::clone(&self.shared);
+        let (template, function) = self.template()?;
+        let prepared = match function {
+            Some(function) => Prepared {
+                what: What::Function(function.index),
+                raw: encode_args(&args.bind(&function.function)?),
+            },
+            None => Prepared {
+                what: What::Command {
+                    argv,
+                    inherit_stdin: stdin == Stdin::Inherit,
+                },
+                raw: match stdin {
+                    Stdin::Bytes(bytes) => bytes,
+                    Stdin::Empty | Stdin::Inherit => Vec::new(),
+                },
+            },
+        };
+        check_size(&template, prepared.raw.len())?;
+        let cell = Arc::new(Cell::default());
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let key = template.key;
+        let task = Task {
+            id: 0,
+            index: 0,
+            attempts: 0,
+            template: Arc::new(template),
+            what: prepared.what,
+            raw: prepared.raw,
+            submitted: Instant::now(),
+            sink: Arc::clone(&cell) as _,
+            callback,
+            cancelled: Arc::clone(&cancelled),
+        };
+        let submitted = shared.submit([task].into_iter())?;
+        let pool = Arc::downgrade(&shared);
+        Ok(AsyncResult::new(
+            cell,
+            TaskRef {
+                pool,
+                key,
+                id: submitted.first,
+                cancelled,
+            },
+        ))
+    }
+
+    /// Sends a task for each item, all at once, and returns their results.
+    pub(super) fn map_async<T: FromValue, A: ToArgs>(
+        self,
+        items: impl Iterator<Item = A>,
+    ) -> Result<Vec<AsyncResult<T>>, Error> {
+        let shared = Arc::clone(&self.shared);
+        let (template, function) = self.template()?;
+        let template = Arc::new(template);
+        let function = function.ok_or_else(|| wrong_kind(&template.module))?;
+        let mut results = Vec::new();
+        let mut tasks = Vec::new();
+        for (index, item) in items.enumerate() {
+            let cell = Arc::new(Cell::default());
+            let cancelled = Arc::new(AtomicBool::new(false));
+            let raw = encode_args(&item.into_args().bind(&function.function)?);
+            check_size(&template, raw.len())?;
+            tasks.push(Task {
+                id: 0,
+                index: index as u64,
+                attempts: 0,
+                template: Arc::clone(&template),
+                what: What::Function(function.index),
+                raw,
+                submitted: Instant::now(),
+                sink: Arc::clone(&cell) as _,
+                callback: None,
+                cancelled: Arc::clone(&cancelled),
+            });
+            results.push((cell, cancelled));
+        }
+        let first = shared.submit(tasks.into_iter())?.first;
+        let results = results
+            .into_iter()
+            .zip(first..)
+            .map(|((cell, cancelled), id)| {
+                let pool = Arc::downgrade(&shared);
+                AsyncResult::new(
+                    cell,
+                    TaskRef {
+                        pool,
+                        key: template.key,
+                        id,
+                        cancelled,
+                    },
+                )
+            });
+        Ok(results.collect())
+    }
+
+    /// Runs a task for each input and yields the outcomes in the order of the
+    /// inputs. Inputs are pulled as they are needed; the arguments, words and
+    /// standard input of this call are not used.
+    ///
+    /// # Errors
+    /// If the pool takes no tasks, or the function cannot be called.
+    pub fn imap(
+        self,
+        inputs: impl IntoIterator<Item = Input, IntoIter: Send + 'static>,
+    ) -> Result<IMap<Value>, Error> {
+        self.stream(inputs.into_iter(), true)
+    }
+
+    /// As [`Call::imap`], in the order in which the tasks end.
+    ///
+    /// # Errors
+    /// As [`Call::imap`].
+    pub fn imap_unordered(
+        self,
+        inputs: impl IntoIterator<Item = Input, IntoIter: Send + 'static>,
+    ) -> Result<IMap<Value>, Error> {
+        self.stream(inputs.into_iter(), false)
+    }
+
+    pub(super) fn stream<T: FromValue>(
+        self,
+        inputs: impl Iterator<Item = Input> + Send + 'static,
+        ordered: bool,
+    ) -> Result<IMap<T>, Error> {
+        let shared = Arc::clone(&self.shared);
+        let (template, _) = self.template()?;
+        imap::start(&shared, Arc::new(template), inputs, ordered)
+    }
+
+    /// Finds the function and gathers what all tasks of this call share.
+    pub(super) fn template(self) -> Result<(Template, Option<Callable>), Error> {
+        let module = self.module;
+        let pool_settings = &self.shared.loader.settings;
+        if module.settings() != pool_settings {
+            return Err(Error::ForeignModule {
+                module: module.name().to_owned(),
+            });
+        }
+        let function = match &self.function {
+            Some(name) => Some(callable(&module, name)?),
+            None if module.is_command() => None,
+            None => return Err(wrong_kind(&module)),
+        };
+        if self.limits.fuel.value.is_some() && !pool_settings.count_fuel {
+            return Err(Error::Setting {
+                what: "this pool does not count fuel; set a fuel limit on its builder".into(),
+            });
+        }
+        if let Some((initializer, _)) = &self.shared.config.initializer {
+            module.find(initializer)?;
+        }
+        let key = Key {
+            module: module.hash().to_owned(),
+            grants: self.shared.config.grants.clone(),
+            tenant: self.tenant,
+        };
+        let key = self.shared.lock().keys.id(key, &module);
+        let shown = function.as_ref().map_or_else(
+            || module.name().to_owned(),
+            |function| function.function.name.clone(),
+        );
+        let template = Template {
+            key,
+            function: shown.into(),
+            name: self.name,
+            result: function
+                .as_ref()
+                .and_then(|function| function.function.result.clone()),
+            callable: function.clone(),
+            measure_cpu: self.limits.cpu_time.value.is_some() || self.shared.config.measure_cpu,
+            limits: self.limits,
+            module,
+        };
+        Ok((template, function))
+    }
+}
+
+/// A function and its number in the module.
+#[derive(Clone)]
+pub(super) struct Callable {
+    pub(super) index: u32,
+    pub(super) function: Function,
+}
+
+fn callable(module: &Module, name: &str) -> Result<Callable, Error> {
+    if module.functions().is_empty() {
+        return Err(wrong_kind(module));
+    }
+    let index = module.find_index(name)?;
+    let function = &module.functions()[index];
+    if let Some(unsupported) = function.unsupported() {
+        return Err(Error::Unsupported {
+            function: function.name.clone(),
+            unsupported: unsupported.to_owned(),
+        });
+    }
+    Ok(Callable {
+        index: u32::try_from(index).unwrap_or(u32::MAX),
+        function: function.clone(),
+    })
+}
+
+fn wrong_kind(module: &Module) -> Error {
+    Error::WrongKind {
+        module: module.name().to_owned(),
+        kind: module.kind(),
+    }
+}
+
+fn check_size(template: &Template, size: usize) -> Result<(), Error> {
+    match template.limits.arguments.value {
+        Some(limit) if size as u64 > limit => Err(Error::ArgumentsTooLarge {
+            size: size as u64,
+            limit,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn merge(callback: Option<Callback>, error_callback: Option<Callback>) -> Option<Callback> {
+    match (callback, error_callback) {
+        (callback, None) => callback,
+        (callback, Some(on_error)) => Some(Box::new(move |outcome: &Outcome<Value>| {
+            if !outcome.is_ok() {
+                on_error(outcome);
+            } else if let Some(callback) = callback {
+                callback(outcome);
+            }
+        })),
+    }
+}
+
+/// What a task runs and the bytes that go with it, checked.
+pub(super) struct Prepared {
+    pub(super) what: What,
+    pub(super) raw: Vec<u8>,
+}
+
+impl Prepared {
+    /// Checked arguments for the template's function; an error says what is
+    /// wrong with them.
+    pub(super) fn function(template: &Template, values: Vec<Value>) -> Result<Self, String> {
+        let callable = template
+            .callable
+            .as_ref()
+            .ok_or("arguments for a command")?;
+        let args = Args {
+            positional: values,
+            keywords: Vec::new(),
+        };
+        let values = args
+            .bind(&callable.function)
+            .map_err(|error| error.to_string())?;
+        let raw = encode_args(&values);
+        check_size(template, raw.len()).map_err(|error| error.to_string())?;
+        Ok(Prepared {
+            what: What::Function(callable.index),
+            raw,
+        })
+    }
+
+    /// Words and standard input for the template's command.
+    pub(super) fn command(
+        template: &Template,
+        argv: Vec<String>,
+        stdin: Vec<u8>,
+    ) -> Result<Self, String> {
+        if template.callable.is_some() {
+            return Err("words of a command for a function".into());
+        }
+        check_size(template, stdin.len()).map_err(|error| error.to_string())?;
+        Ok(Prepared {
+            what: What::Command {
+                argv,
+                inherit_stdin: false,
+            },
+            raw: stdin,
+        })
+    }
+}

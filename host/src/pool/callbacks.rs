@@ -1,0 +1,154 @@
+//! The thread on which callbacks run: in the parent, one at a time, in the
+//! order in which tasks ended.
+
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SendError, Sender, channel};
+use std::thread::{self, JoinHandle, ThreadId};
+
+use super::task::Completion;
+use crate::settings::LogLevel;
+
+/// A line that a guest logged.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LogRecord {
+    /// Index of the task within its map; 0 for a single call.
+    pub task_index: u64,
+    /// The function that ran.
+    pub function: String,
+    /// How important the guest says it is.
+    pub level: LogLevel,
+    /// The text, as the guest wrote it: it may hold control characters.
+    pub message: String,
+}
+
+/// How far a guest says it is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ProgressReport {
+    /// Index of the task within its map; 0 for a single call.
+    pub task_index: u64,
+    /// The function that runs.
+    pub function: String,
+    /// Steps that are done.
+    pub done: u64,
+    /// Steps in all, if the guest knows.
+    pub total: Option<u64>,
+    /// What it is doing, as the guest wrote it.
+    pub message: Option<String>,
+}
+
+/// Called with each log line.
+pub(super) type LogHandler = Box<dyn FnMut(LogRecord) + Send>;
+/// Called with each progress report.
+pub(super) type ProgressHandler = Box<dyn FnMut(ProgressReport) + Send>;
+
+/// Something for the callback thread to do.
+pub(super) enum Job {
+    Log(LogRecord),
+    Progress(ProgressReport),
+    /// Run the task's callback, then hand over the outcome.
+    Finish(Completion),
+    /// Nothing more comes.
+    Stop,
+}
+
+/// Hands over outcomes: by way of the callback thread if the task has a
+/// callback, else at once.
+#[derive(Clone)]
+pub(super) struct Settler {
+    jobs: Sender<Job>,
+}
+
+impl Settler {
+    pub(super) fn settle(&self, completion: Completion) {
+        if completion.callback.is_none() {
+            return completion.sink.deliver(completion.outcome);
+        }
+        if let Err(SendError(Job::Finish(completion))) = self.jobs.send(Job::Finish(completion)) {
+            // The thread has ended with its pool; the waiter must not wait.
+            completion.sink.deliver(completion.outcome);
+        }
+    }
+}
+
+/// The thread and the way to it.
+pub(super) struct Callbacks {
+    jobs: Sender<Job>,
+    thread: JoinHandle<()>,
+}
+
+impl Callbacks {
+    pub(super) fn start(
+        on_log: Option<LogHandler>,
+        on_progress: Option<ProgressHandler>,
+    ) -> std::io::Result<Self> {
+        let (jobs, inbox) = channel();
+        let thread = thread::Builder::new()
+            .name("sandpool-callbacks".into())
+            .spawn(move || work(&inbox, on_log, on_progress))?;
+        Ok(Callbacks { jobs, thread })
+    }
+
+    pub(super) fn thread_id(&self) -> ThreadId {
+        self.thread.thread().id()
+    }
+
+    pub(super) fn settler(&self) -> Settler {
+        Settler {
+            jobs: self.jobs.clone(),
+        }
+    }
+
+    pub(super) fn submit(&self, job: Job) {
+        // The thread lives as long as this value, so it takes every job.
+        let _ = self.jobs.send(job);
+    }
+
+    /// Waits until everything that was submitted is done.
+    pub(super) fn finish(self) {
+        let _ = self.jobs.send(Job::Stop);
+        let _ = self.thread.join();
+    }
+}
+
+fn work(
+    inbox: &Receiver<Job>,
+    mut on_log: Option<LogHandler>,
+    mut on_progress: Option<ProgressHandler>,
+) {
+    for job in inbox {
+        match job {
+            Job::Log(record) => {
+                if let Some(handler) = &mut on_log {
+                    guard("log handler", || handler(record));
+                }
+            }
+            Job::Progress(report) => {
+                if let Some(handler) = &mut on_progress {
+                    guard("progress handler", || handler(report));
+                }
+            }
+            Job::Finish(completion) => {
+                if let Some(callback) = completion.callback {
+                    guard("callback", || callback(&completion.outcome));
+                }
+                completion.sink.deliver(completion.outcome);
+            }
+            Job::Stop => return,
+        }
+    }
+}
+
+/// A panic in the user's code is reported and ends nothing.
+fn guard(what: &str, run: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "it said nothing".into());
+        let _ = writeln!(std::io::stderr(), "sandpool: a {what} panicked: {text}");
+    }
+}

@@ -1,0 +1,346 @@
+//! The thread that owns the workers: starts them, listens to them, keeps their
+//! tasks' deadlines, ends them and reaps them.
+//!
+//! It is also the thread that all workers are started from, since a worker
+//! dies with the thread that started it. Under the lock it only decides;
+//! processes are started and outcomes delivered without it.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::callbacks::{Callbacks, Job};
+use super::relay::Relay;
+use super::settle::{self, Lost};
+use super::slot::{Phase, Slot};
+use super::start::start_worker;
+use super::state::{Place, PoolPhase, Shared, State};
+use super::task::Completion;
+use super::watch::{Signs, Watch};
+use crate::outcome::Verdict;
+use crate::sys::{MAX_MESSAGE, Poller};
+
+/// Failed worker starts, one after the other, that break a pool.
+pub(super) const MAX_FAILED_STARTS: u32 = 3;
+
+/// What leaves the lock: outcomes, messages of guests, and from which worker.
+#[derive(Default)]
+pub(super) struct Outbox {
+    pub(super) jobs: Vec<(Option<u64>, Job)>,
+    /// Workers that are gone.
+    pub(super) gone: Vec<u64>,
+    /// Workers that want the host's standard input.
+    pub(super) want_stdin: Vec<u64>,
+}
+
+impl Outbox {
+    pub(super) fn finish(&mut self, serial: Option<u64>, completion: Completion) {
+        self.jobs.push((serial, Job::Finish(completion)));
+    }
+}
+
+/// The dispatcher's own things.
+pub(super) struct Dispatcher {
+    shared: Arc<Shared>,
+    callbacks: Callbacks,
+    relay: Option<Relay>,
+    poller: Poller,
+    ready: Vec<u64>,
+    buffer: Vec<u8>,
+}
+
+/// Which of a worker's descriptors a poller's token means.
+const BELL: u64 = 0;
+const CONTROL: u64 = 1;
+const END: u64 = 2;
+const KINDS: u64 = 3;
+
+/// The token of what callers ring.
+const WAKE: u64 = u64::MAX;
+
+impl Dispatcher {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        callbacks: Callbacks,
+        relay: Option<Relay>,
+    ) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        poller.add(&shared.wake, WAKE)?;
+        let buffer = vec![0; MAX_MESSAGE];
+        Ok(Dispatcher {
+            shared,
+            callbacks,
+            relay,
+            poller,
+            ready: Vec::new(),
+            buffer,
+        })
+    }
+
+    /// Runs until the pool has ended and no process is left.
+    pub(super) fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        loop {
+            let mut out = Outbox::default();
+            let now = Instant::now();
+            let mut state = shared.lock();
+            state.asleep_until = None;
+            self.attend(&mut state, now, &mut out);
+            shared.changed.notify_all();
+            let finished = self.wind_up(&mut state, &mut out);
+            let starts = if finished {
+                Vec::new()
+            } else {
+                reserve(&mut state, now)
+            };
+            drop(state);
+            self.deliver(out);
+            if finished {
+                break;
+            }
+            for (place, key) in starts {
+                self.start(place, key);
+            }
+            self.sleep();
+        }
+        if let Some(relay) = self.relay.take() {
+            relay.finish();
+        }
+        self.callbacks.finish();
+        let mut state = shared.lock();
+        state.ended = true;
+        drop(state);
+        shared.changed.notify_all();
+    }
+
+    /// Looks at every worker, then hands out what waits.
+    fn attend(&mut self, state: &mut State, now: Instant, out: &mut Outbox) {
+        let signs = self.signs();
+        for i in 0..state.slots.len() {
+            let State {
+                slots,
+                queue,
+                unfinished,
+                failed_starts,
+                ..
+            } = &mut *state;
+            let Some(slot) = slots[i].slot_mut() else {
+                continue;
+            };
+            let mut watch = Watch {
+                config: &self.shared.config,
+                queue,
+                unfinished,
+                failed_starts,
+                out,
+                buffer: &mut self.buffer,
+                broken: None,
+            };
+            let signs = signs.get(&slot.serial).copied().unwrap_or_default();
+            let gone = watch.attend(slot, signs, now);
+            let broken = watch.broken.take();
+            if gone {
+                out.gone.push(slot.serial);
+                slots[i] = Place::Free;
+            }
+            if let Some(reason) = broken {
+                break_pool(state, reason);
+            } else if state.failed_starts >= MAX_FAILED_STARTS {
+                let reason = "a worker could not be started three times in a row".to_owned();
+                break_pool(state, reason);
+            }
+        }
+        state.give_out(now);
+        // A violation that was found while handing out leaves its worker
+        // dying; everything else is done.
+    }
+
+    /// What the poller said, by worker.
+    fn signs(&mut self) -> HashMap<u64, Signs> {
+        let mut signs: HashMap<u64, Signs> = HashMap::new();
+        for token in self.ready.drain(..) {
+            if token == WAKE {
+                self.shared.wake.clear();
+                continue;
+            }
+            let of_worker = signs.entry(token / KINDS).or_default();
+            match token % KINDS {
+                BELL => of_worker.rang = true,
+                CONTROL => of_worker.spoke = true,
+                _ => of_worker.ended = true,
+            }
+        }
+        signs
+    }
+
+    /// Ends what a closed, terminated or broken pool no longer needs. Says
+    /// whether all is done.
+    fn wind_up(&self, state: &mut State, out: &mut Outbox) -> bool {
+        let phase = state.phase.clone();
+        match &phase {
+            PoolPhase::Open => return false,
+            PoolPhase::Closed => {
+                if state.unfinished > 0 {
+                    return false;
+                }
+                for slot in state.slots.iter_mut().filter_map(Place::slot_mut) {
+                    if !matches!(slot.phase, Phase::Dying { .. }) {
+                        slot.kill(None);
+                    }
+                }
+            }
+            PoolPhase::Terminated | PoolPhase::Broken(_) => {
+                let (verdict, text) = match &phase {
+                    PoolPhase::Broken(reason) => (Verdict::InternalError, reason.as_str()),
+                    _ => (Verdict::Cancelled, "the pool was terminated"),
+                };
+                for task in state.queue.drain() {
+                    let mut outcome = settle::bare(&task, verdict, settle::Observed::default());
+                    outcome.error = Some(text.to_owned());
+                    state.unfinished -= 1;
+                    let completion = Completion {
+                        outcome,
+                        sink: task.sink,
+                        callback: task.callback,
+                    };
+                    out.finish(None, completion);
+                }
+                for slot in state.slots.iter_mut().filter_map(Place::slot_mut) {
+                    if !matches!(slot.phase, Phase::Dying { .. }) {
+                        slot.kill(Some(Lost::Cancelled));
+                    }
+                }
+            }
+        }
+        // A broken pool stays, to tell everybody, until its handles are gone.
+        let no_worker = state.slots.iter().all(|place| matches!(place, Place::Free));
+        no_worker && state.unfinished == 0 && !matches!(phase, PoolPhase::Broken(_))
+    }
+
+    fn deliver(&self, out: Outbox) {
+        for (serial, job) in out.jobs {
+            match (job, &self.relay, serial) {
+                // What a guest printed comes before its outcome.
+                (Job::Finish(completion), Some(relay), Some(serial)) => {
+                    relay.complete(serial, completion);
+                }
+                (Job::Finish(completion), _, _) => self.shared.settler.settle(completion),
+                (job, _, _) => self.callbacks.submit(job),
+            }
+        }
+        if let Some(relay) = &self.relay {
+            for serial in out.gone {
+                relay.worker_gone(serial);
+            }
+        }
+        for serial in out.want_stdin {
+            self.open_stdin(serial);
+        }
+    }
+
+    fn open_stdin(&self, serial: u64) {
+        let Ok(pipe) = super::relay::stdin_pipe() else {
+            return;
+        };
+        let mut state = self.shared.lock();
+        let mut slots = state.slots.iter_mut().filter_map(Place::slot_mut);
+        if let Some(slot) = slots.find(|slot| slot.serial == serial) {
+            slot.hand_over_stdin(&pipe);
+        }
+    }
+
+    /// Starts a worker in a reserved place.
+    fn start(&self, place: usize, key: super::task::KeyId) {
+        let mut state = self.shared.lock();
+        let Some((full_key, module)) = state.keys.get(key).cloned() else {
+            return;
+        };
+        let serial = state.next_serial();
+        drop(state);
+        let config = &self.shared.config;
+        let started = start_worker(&self.shared.loader, config, &full_key, &module);
+        let now = Instant::now();
+        let mut state = self.shared.lock();
+        let started = started.and_then(|(started, pipes)| {
+            let token = serial * KINDS;
+            self.poller.add(&started.bell, token + BELL)?;
+            self.poller.add(&started.control, token + CONTROL)?;
+            self.poller.add(started.child.pidfd(), token + END)?;
+            Ok((started, pipes))
+        });
+        match started {
+            Ok((started, pipes)) => {
+                if let (Some(relay), Some(pipes)) = (&self.relay, pipes) {
+                    relay.worker(serial, pipes);
+                }
+                let slot = Slot::new(serial, key, started, config.max_tasks, now);
+                state.slots[place] = Place::Taken(Box::new(slot));
+            }
+            Err(error) => {
+                state.slots[place] = Place::Free;
+                state.failed_starts += 1;
+                if state.failed_starts >= MAX_FAILED_STARTS {
+                    break_pool(&mut state, format!("a worker cannot be started: {error}"));
+                }
+            }
+        }
+    }
+
+    /// Sleeps until a worker, a deadline or a caller needs something.
+    fn sleep(&mut self) {
+        let now = Instant::now();
+        let mut state = self.shared.lock();
+        let slots = || state.slots.iter().filter_map(Place::slot);
+        slots().for_each(|slot| slot.ring.announce_sleep());
+        let due = slots()
+            .filter_map(Slot::due)
+            .chain(replacement_due(&state, now))
+            .min();
+        let until = due.unwrap_or_else(|| State::latest_wake(now));
+        // Looked at after the announcement: whoever publishes from now on
+        // rings. A worker that is being ended is not listened to any more.
+        let answers = slots().any(|slot| slot.ring.has_answer() && slot.is_ready());
+        let timeout = if answers {
+            Duration::ZERO
+        } else {
+            until.saturating_duration_since(now)
+        };
+        state.asleep_until = Some(until);
+        drop(state);
+        if self.poller.wait(Some(timeout), &mut self.ready).is_err() {
+            // Nothing that can be waited for: look at everything, at leisure.
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// When a waiting task's patience is over, if some worker could be replaced.
+fn replacement_due(state: &State, now: Instant) -> Option<Instant> {
+    (!state.queue.is_empty()).then(|| now + Duration::from_millis(50))
+}
+
+fn break_pool(state: &mut State, reason: String) {
+    if matches!(state.phase, PoolPhase::Open | PoolPhase::Closed) {
+        state.phase = PoolPhase::Broken(reason);
+    }
+}
+
+/// Reserves places for workers that are to be started, and ends idle workers
+/// that have to make room.
+fn reserve(state: &mut State, now: Instant) -> Vec<(usize, super::task::KeyId)> {
+    let mut starts = Vec::new();
+    if !matches!(state.phase, PoolPhase::Open | PoolPhase::Closed) {
+        return starts;
+    }
+    while let Some((place, key)) = state.next_start() {
+        state.slots[place] = Place::Reserved(key);
+        starts.push((place, key));
+    }
+    if let Some(place) = state.next_to_replace(now)
+        && let Some(slot) = state.slots[place].slot_mut()
+    {
+        slot.kill(None);
+    }
+    starts
+}

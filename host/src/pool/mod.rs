@@ -1,0 +1,39 @@
+//! The parent's side: queues, schedules, keeps deadlines and gives verdicts.
+//!
+//! One *dispatcher* thread per pool owns the workers and decides; see
+//! `dispatcher`. Whoever submits a task hands it to an idle worker directly,
+//! under the same lock. A task's way: [`Call`] checks the arguments and makes a
+//! `Task`, `queue` holds it, `slot` has it while a worker does, `settle` turns
+//! the answer (or its absence) into an [`Outcome`](crate::Outcome), and its
+//! `Sink` hands that to whoever waits.
+
+mod binary;
+mod builder;
+mod call;
+mod callbacks;
+mod dispatcher;
+mod error;
+mod handle;
+mod imap;
+#[expect(
+    clippy::module_inception,
+    reason = "the file is named after its one type"
+)]
+mod pool;
+mod queue;
+mod relay;
+mod scheduler;
+mod settle;
+mod slot;
+mod start;
+mod state;
+mod task;
+mod watch;
+
+pub use builder::PoolBuilder;
+pub use call::{Call, Stdin};
+pub use callbacks::{LogRecord, ProgressReport};
+pub use error::Error;
+pub use handle::{AsyncResult, MapResult};
+pub use imap::{IMap, Input};
+pub use pool::Pool;

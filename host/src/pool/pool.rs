@@ -1,0 +1,354 @@
+//! The handle to a pool: multiprocessing's names, and their meaning.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use super::builder::PoolBuilder;
+use super::call::Call;
+use super::error::Error;
+use super::handle::AsyncResult;
+use super::handle::MapResult;
+use super::imap::{IMap, Input};
+use super::settle;
+use super::state::{Place, PoolPhase, Shared, State};
+use super::task::{Completion, KeyId, Task};
+use crate::module::{LoadError, Module};
+use crate::outcome::{Outcome, Verdict};
+use crate::value::{FromValue, ToArgs};
+
+/// Worker processes that run tasks of WebAssembly modules, as many at once as
+/// there are processes.
+///
+/// A `Pool` is a handle: it is cheap to clone, and all clones mean the same
+/// pool. Dropping the last one terminates the pool and leaves no process.
+///
+/// Blocking calls may be made from anywhere, also from inside a tokio runtime
+/// (where they block that thread).
+#[derive(Clone, Debug)]
+pub struct Pool {
+    handle: Arc<Handle>,
+}
+
+/// What all clones of a pool share; its end is the pool's.
+struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool")
+            .field("processes", &self.shared.config.processes)
+            .finish()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.set_phase(PoolPhase::Terminated);
+        self.shared.wait_for_end();
+    }
+}
+
+impl Pool {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Pool {
+            handle: Arc::new(Handle { shared }),
+        }
+    }
+
+    /// A builder; see its methods for every default.
+    pub fn builder() -> PoolBuilder {
+        PoolBuilder::default()
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.handle.shared
+    }
+
+    /// How many tasks run at once.
+    pub fn processes(&self) -> usize {
+        self.shared().config.processes
+    }
+
+    /// The processes that live now. Workers are started as they are needed, so
+    /// there may be fewer than [`Pool::processes`].
+    pub fn worker_pids(&self) -> Vec<u32> {
+        let state = self.shared().lock();
+        state
+            .slots
+            .iter()
+            .filter_map(Place::slot)
+            .map(|slot| slot.child.pid())
+            .collect()
+    }
+
+    /// Loads a module from a file: WebAssembly or its text format. It is
+    /// compiled in a process of its own, or taken from the cache.
+    ///
+    /// Blocks until that is done.
+    ///
+    /// # Errors
+    /// If the file is no module that can be run here; the error says why.
+    pub fn load(&self, path: impl AsRef<Path>) -> Result<Module, LoadError> {
+        self.shared().loader.load_file(path.as_ref())
+    }
+
+    /// As [`Pool::load`], from bytes.
+    ///
+    /// # Errors
+    /// As [`Pool::load`].
+    pub fn load_bytes(&self, bytes: impl AsRef<[u8]>) -> Result<Module, LoadError> {
+        self.shared().loader.load_bytes(bytes.as_ref())
+    }
+
+    /// Puts together a call of a function, found by name or by any unique
+    /// suffix of its full name.
+    pub fn call(&self, module: &Module, function: &str) -> Call {
+        Call::new(Arc::clone(self.shared()), module, Some(function))
+    }
+
+    /// Puts together a run of a module that is a command.
+    pub fn command(&self, module: &Module) -> Call {
+        Call::new(Arc::clone(self.shared()), module, None)
+    }
+
+    /// Calls a function and waits for its value.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] if the task does not end `ok`; others if it cannot be
+    /// sent.
+    pub fn apply<T: FromValue>(
+        &self,
+        module: &Module,
+        function: &str,
+        args: impl ToArgs,
+    ) -> Result<T, Error> {
+        self.call(module, function).args(args).apply()
+    }
+
+    /// Calls a function and returns at once.
+    ///
+    /// # Errors
+    /// If the task cannot be sent.
+    pub fn apply_async<T: FromValue>(
+        &self,
+        module: &Module,
+        function: &str,
+        args: impl ToArgs,
+    ) -> Result<AsyncResult<T>, Error> {
+        self.call(module, function).args(args).apply_async()
+    }
+
+    /// Calls a function for each item and waits for all outcomes, in the order
+    /// of the items. A task that fails costs no other its result.
+    ///
+    /// All items are taken at once; for more than fit into memory, use
+    /// [`Pool::imap`].
+    ///
+    /// # Errors
+    /// If the tasks cannot be sent, or an item does not fit the function.
+    pub fn map<T: FromValue>(
+        &self,
+        module: &Module,
+        function: &str,
+        items: impl IntoIterator<Item: ToArgs>,
+    ) -> Result<Vec<Outcome<T>>, Error> {
+        self.map_async(module, function, items)?.get(None)
+    }
+
+    /// As [`Pool::map`], without waiting.
+    ///
+    /// # Errors
+    /// As [`Pool::map`].
+    pub fn map_async<T: FromValue>(
+        &self,
+        module: &Module,
+        function: &str,
+        items: impl IntoIterator<Item: ToArgs>,
+    ) -> Result<MapResult<T>, Error> {
+        Ok(MapResult::new(
+            self.call(module, function).map_async(items.into_iter())?,
+        ))
+    }
+
+    /// As [`Pool::map`]; multiprocessing has two names, for items that are one
+    /// argument and for items that are tuples of them. Here both take both.
+    ///
+    /// # Errors
+    /// As [`Pool::map`].
+    pub fn starmap<T: FromValue>(
+        &self,
+        module: &Module,
+        function: &str,
+        items: impl IntoIterator<Item: ToArgs>,
+    ) -> Result<Vec<Outcome<T>>, Error> {
+        self.map(module, function, items)
+    }
+
+    /// As [`Pool::map_async`]; see [`Pool::starmap`].
+    ///
+    /// # Errors
+    /// As [`Pool::map`].
+    pub fn starmap_async<T: FromValue>(
+        &self,
+        module: &Module,
+        function: &str,
+        items: impl IntoIterator<Item: ToArgs>,
+    ) -> Result<MapResult<T>, Error> {
+        self.map_async(module, function, items)
+    }
+
+    /// Calls a function for each item and yields the outcomes in the order of
+    /// the items, each as soon as it and all before it are there. Items are
+    /// pulled as they are needed, on a thread of their own. An item that does
+    /// not fit the function has the outcome `invalid_arguments`.
+    ///
+    /// # Errors
+    /// If the pool takes no tasks, or the function cannot be called.
+    pub fn imap<T: FromValue>(
+        &self,
+        module: &Module,
+        function: &str,
+        items: impl IntoIterator<Item: ToArgs, IntoIter: Send + 'static>,
+    ) -> Result<IMap<T>, Error> {
+        self.stream(module, function, items, true)
+    }
+
+    /// As [`Pool::imap`], in the order in which the tasks end.
+    ///
+    /// # Errors
+    /// As [`Pool::imap`].
+    pub fn imap_unordered<T: FromValue>(
+        &self,
+        module: &Module,
+        function: &str,
+        items: impl IntoIterator<Item: ToArgs, IntoIter: Send + 'static>,
+    ) -> Result<IMap<T>, Error> {
+        self.stream(module, function, items, false)
+    }
+
+    fn stream<T: FromValue>(
+        &self,
+        module: &Module,
+        function: &str,
+        items: impl IntoIterator<Item: ToArgs, IntoIter: Send + 'static>,
+        ordered: bool,
+    ) -> Result<IMap<T>, Error> {
+        let signature = module.find(function)?.clone();
+        let inputs = items.into_iter().map(move |item| {
+            item.into_args()
+                .bind(&signature)
+                .map_or_else(|error| Input::Invalid(error.to_string()), Input::Args)
+        });
+        self.call(module, function).stream(inputs, ordered)
+    }
+
+    /// Takes no more tasks. Those that were submitted are finished, then the
+    /// workers end.
+    pub fn close(&self) {
+        self.shared().set_phase(PoolPhase::Closed);
+    }
+
+    /// Ends at once: tasks that have not ended are cancelled. Returns when no
+    /// process is left.
+    pub fn terminate(&self) {
+        self.shared().set_phase(PoolPhase::Terminated);
+        self.shared().wait_for_end();
+    }
+
+    /// Waits until all tasks have ended, all callbacks have run and no process
+    /// is left.
+    ///
+    /// # Errors
+    /// [`Error::NotClosed`] unless `close` or `terminate` was called before;
+    /// [`Error::Broken`] if the pool broke; [`Error::WouldDeadlock`] from a
+    /// callback.
+    pub fn join(&self) -> Result<(), Error> {
+        let state = self.shared().lock();
+        if state.phase == PoolPhase::Open {
+            return Err(Error::NotClosed);
+        }
+        if state.is_own_thread() {
+            return Err(Error::WouldDeadlock);
+        }
+        drop(state);
+        self.shared().wait_for_end();
+        match &self.shared().lock().phase {
+            PoolPhase::Broken(reason) => Err(Error::Broken {
+                reason: reason.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl State {
+    fn is_own_thread(&self) -> bool {
+        self.own_threads.contains(&thread::current().id())
+    }
+}
+
+impl Shared {
+    /// Waits until the dispatcher has ended, unless this is one of the threads
+    /// that it waits for.
+    fn wait_for_end(&self) {
+        let mut state = self.lock();
+        while !state.ended && !state.is_own_thread() && !matches!(state.phase, PoolPhase::Broken(_))
+        {
+            state = self.wait(state);
+        }
+    }
+
+    /// Submits one task, and waits while the queue is full.
+    pub(super) fn submit_waiting(&self, task: Task) -> Result<u64, Error> {
+        let mut state = self.lock();
+        if let Some(limit) = self.config.limits.queue_length.value {
+            while state.queue.len() as u64 >= limit && state.phase == PoolPhase::Open {
+                state = self.wait(state);
+            }
+        }
+        self.submit_locked(state, [task].into_iter())
+    }
+
+    /// Cancels a task wherever it is. It ends by the usual way, so its waiter
+    /// hears of it once.
+    pub(super) fn cancel(&self, key: KeyId, id: u64) {
+        let mut state = self.lock();
+        let mut waiting = state.queue.remove(key, id);
+        if waiting.is_none() {
+            waiting = state.recall(id).and_then(|()| state.queue.remove(key, id));
+        }
+        if waiting.is_some() {
+            state.unfinished -= 1;
+        }
+        drop(state);
+        // What runs, or is about to, is the dispatcher's affair; and what was
+        // recalled for this one's sake goes out again.
+        self.wake.ring();
+        if let Some(task) = waiting {
+            let mut outcome = settle::bare(&task, Verdict::Cancelled, settle::Observed::default());
+            outcome.error = Some("cancelled before it ran".into());
+            let completion = Completion {
+                outcome,
+                sink: task.sink,
+                callback: task.callback,
+            };
+            self.settler.settle(completion);
+        }
+    }
+}
+
+impl State {
+    /// Takes back what was sent to the worker that has this task, if nobody
+    /// has claimed it.
+    fn recall(&mut self, id: u64) -> Option<()> {
+        let State { slots, queue, .. } = self;
+        let has_it = |slot: &&mut super::slot::Slot| slot.sent.iter().any(|task| task.id == id);
+        let slot = slots.iter_mut().filter_map(Place::slot_mut).find(has_it)?;
+        // A violation is found again, and answered, by the dispatcher.
+        let back = slot.take_back().ok()?;
+        queue.put_back(back.into_iter());
+        Some(())
+    }
+}

@@ -1,0 +1,111 @@
+//! Tasks that wait for a worker: first in, first out, for each key.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Instant;
+
+use super::task::{KeyId, Task};
+
+/// The waiting tasks of a pool.
+#[derive(Default)]
+pub(super) struct Queue {
+    by_key: HashMap<KeyId, VecDeque<Task>>,
+    /// The oldest task of each key that has any, by age. Ids grow with age.
+    fronts: BTreeMap<u64, KeyId>,
+    len: usize,
+}
+
+impl Queue {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Appends a new task.
+    pub(super) fn push(&mut self, task: Task) {
+        let queue = self.by_key.entry(task.template.key).or_default();
+        if queue.is_empty() {
+            self.fronts.insert(task.id, task.template.key);
+        }
+        queue.push_back(task);
+        self.len += 1;
+    }
+
+    /// Puts back tasks that were taken from a worker, oldest first, where
+    /// their age belongs: before everything younger.
+    pub(super) fn put_back(&mut self, tasks: impl DoubleEndedIterator<Item = Task>) {
+        for task in tasks.rev() {
+            let queue = self.by_key.entry(task.template.key).or_default();
+            if let Some(front) = queue.front() {
+                self.fronts.remove(&front.id);
+            }
+            // Nearly always at the front; two workers that give back at once
+            // interleave.
+            let place = queue.partition_point(|other| other.id < task.id);
+            let key = task.template.key;
+            queue.insert(place, task);
+            self.len += 1;
+            if let Some(front) = queue.front() {
+                self.fronts.insert(front.id, key);
+            }
+        }
+    }
+
+    /// Takes the oldest task of `key`.
+    pub(super) fn pop(&mut self, key: KeyId) -> Option<Task> {
+        let queue = self.by_key.get_mut(&key)?;
+        let task = queue.pop_front()?;
+        self.fronts.remove(&task.id);
+        self.len -= 1;
+        match queue.front() {
+            Some(front) => {
+                self.fronts.insert(front.id, key);
+            }
+            // Tenants come and go: an empty queue is not kept.
+            None => {
+                self.by_key.remove(&key);
+            }
+        }
+        Some(task)
+    }
+
+    /// Whether any task of `key` waits.
+    pub(super) fn waits(&self, key: KeyId) -> bool {
+        self.by_key.contains_key(&key)
+    }
+
+    /// How many tasks of `key` wait.
+    pub(super) fn waiting(&self, key: KeyId) -> usize {
+        self.by_key.get(&key).map_or(0, VecDeque::len)
+    }
+
+    /// The keys that have waiting tasks, the one with the oldest task first,
+    /// and since when that one waits.
+    pub(super) fn keys(&self) -> impl Iterator<Item = (KeyId, Instant)> {
+        self.fronts
+            .values()
+            .filter_map(|key| Some((*key, self.by_key.get(key)?.front()?.submitted)))
+    }
+
+    /// Takes out the task with this id, wherever it waits.
+    pub(super) fn remove(&mut self, key: KeyId, id: u64) -> Option<Task> {
+        let queue = self.by_key.get_mut(&key)?;
+        let place = queue.binary_search_by_key(&id, |task| task.id).ok()?;
+        if place == 0 {
+            return self.pop(key);
+        }
+        self.len -= 1;
+        queue.remove(place)
+    }
+
+    /// Takes all tasks out.
+    pub(super) fn drain(&mut self) -> Vec<Task> {
+        self.fronts.clear();
+        self.len = 0;
+        let mut tasks: Vec<Task> = self.by_key.drain().flat_map(|(_, queue)| queue).collect();
+        tasks.sort_by_key(|task| task.id);
+        tasks
+    }
+}

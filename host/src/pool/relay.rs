@@ -1,0 +1,245 @@
+//! Passes the output of guests on to the host's own: live, in whole lines, in
+//! the order in which it arrives.
+//!
+//! A thread of its own, since the host's output may be blocked for as long as
+//! it likes while deadlines are kept. A task's outcome goes through here too,
+//! so that what the guest printed comes before it.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use super::callbacks::Settler;
+use super::start::OutputPipes;
+use super::task::Completion;
+use crate::sys::{EventFd, Poller};
+
+/// A line longer than this is passed on in pieces.
+const MAX_LINE: usize = 64 * 1024;
+
+/// The token of the relay's own bell.
+const BELL: u64 = u64::MAX;
+
+/// The relay's thread and the way to it.
+pub(super) struct Relay {
+    orders: Sender<Order>,
+    bell: Arc<EventFd>,
+    thread: JoinHandle<()>,
+}
+
+enum Order {
+    Worker(u64, OutputPipes),
+    Complete(u64, Completion),
+    Gone(u64),
+    Finish,
+}
+
+impl Relay {
+    /// Starts the thread. With `raw`, bytes are passed on as they come: for a
+    /// single worker, whose output nothing can get between.
+    pub(super) fn start(raw: bool, settler: Settler) -> io::Result<Self> {
+        let (orders, inbox) = channel();
+        let bell = Arc::new(EventFd::new()?);
+        let poller = Poller::new()?;
+        poller.add(&*bell, BELL)?;
+        let desk = Desk {
+            inbox,
+            bell: Arc::clone(&bell),
+            poller,
+            raw,
+            settler,
+            streams: HashMap::new(),
+        };
+        let thread = thread::Builder::new()
+            .name("sandpool-relay".into())
+            .spawn(move || desk.work())?;
+        Ok(Relay {
+            orders,
+            bell,
+            thread,
+        })
+    }
+
+    fn order(&self, order: Order) {
+        let _ = self.orders.send(order);
+        self.bell.ring();
+    }
+
+    /// A new worker and its pipes.
+    pub(super) fn worker(&self, serial: u64, pipes: OutputPipes) {
+        self.order(Order::Worker(serial, pipes));
+    }
+
+    /// Passes on what the worker has printed, then hands over the outcome.
+    pub(super) fn complete(&self, serial: u64, completion: Completion) {
+        self.order(Order::Complete(serial, completion));
+    }
+
+    /// The worker is gone; what is left in its pipes is passed on.
+    pub(super) fn worker_gone(&self, serial: u64) {
+        self.order(Order::Gone(serial));
+    }
+
+    /// Waits until everything is passed on.
+    pub(super) fn finish(self) {
+        self.order(Order::Finish);
+        let _ = self.thread.join();
+    }
+}
+
+/// One output stream of one worker.
+struct Stream {
+    pipe: File,
+    to_stderr: bool,
+    line: Vec<u8>,
+    open: bool,
+}
+
+struct Desk {
+    inbox: Receiver<Order>,
+    bell: Arc<EventFd>,
+    poller: Poller,
+    raw: bool,
+    settler: Settler,
+    /// By token: the worker's serial number twice, plus 1 for stderr.
+    streams: HashMap<u64, Stream>,
+}
+
+impl Desk {
+    fn work(mut self) {
+        let mut ready = Vec::new();
+        loop {
+            if self.poller.wait(None, &mut ready).is_err() {
+                return;
+            }
+            for token in &ready {
+                if *token == BELL {
+                    self.bell.clear();
+                } else {
+                    self.drain(*token);
+                }
+            }
+            while let Ok(order) = self.inbox.try_recv() {
+                match order {
+                    Order::Worker(serial, pipes) => {
+                        self.watch(serial * 2, pipes.stdout);
+                        self.watch(serial * 2 + 1, pipes.stderr);
+                    }
+                    Order::Complete(serial, completion) => {
+                        self.flush(serial);
+                        self.settler.settle(completion);
+                    }
+                    Order::Gone(serial) => {
+                        self.flush(serial);
+                        self.streams.remove(&(serial * 2));
+                        self.streams.remove(&(serial * 2 + 1));
+                    }
+                    Order::Finish => return,
+                }
+            }
+        }
+    }
+
+    fn watch(&mut self, token: u64, pipe: OwnedFd) {
+        if self.poller.add(&pipe, token).is_ok() {
+            let to_stderr = token % 2 == 1;
+            let stream = Stream {
+                pipe: File::from(pipe),
+                to_stderr,
+                line: Vec::new(),
+                open: true,
+            };
+            self.streams.insert(token, stream);
+        }
+    }
+
+    fn flush(&mut self, serial: u64) {
+        for token in [serial * 2, serial * 2 + 1] {
+            self.drain(token);
+            if let Some(stream) = self.streams.get_mut(&token) {
+                if !stream.line.is_empty() && !self.raw {
+                    stream.line.push(b'\n');
+                }
+                stream.emit_all();
+            }
+        }
+    }
+
+    /// Passes on all that is in a pipe now.
+    fn drain(&mut self, token: u64) {
+        let Some(stream) = self.streams.get_mut(&token).filter(|stream| stream.open) else {
+            return;
+        };
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            match stream.pipe.read(&mut buffer) {
+                Ok(0) => {
+                    stream.open = false;
+                    // A closed pipe stays readable for ever: stop watching it.
+                    if let Ok(null) = File::open("/dev/null") {
+                        stream.pipe = null;
+                    }
+                    return;
+                }
+                Ok(len) => {
+                    stream.line.extend_from_slice(&buffer[..len]);
+                    if self.raw || stream.line.len() > MAX_LINE {
+                        stream.emit_all();
+                    } else {
+                        stream.emit_lines();
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+impl Stream {
+    fn emit_lines(&mut self) {
+        if let Some(end) = self.line.iter().rposition(|byte| *byte == b'\n') {
+            let rest = self.line.split_off(end + 1);
+            self.emit_all();
+            self.line = rest;
+        }
+    }
+
+    fn emit_all(&mut self) {
+        if self.line.is_empty() {
+            return;
+        }
+        // Output that nobody takes any more is dropped, as a pipe's would be.
+        let _ = if self.to_stderr {
+            io::stderr().lock().write_all(&self.line)
+        } else {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(&self.line).and_then(|()| stdout.flush())
+        };
+        self.line.clear();
+    }
+}
+
+/// The pipe into which the host's standard input is copied, made at the first
+/// call: input that no guest asks for is not touched.
+pub(super) fn stdin_pipe() -> io::Result<OwnedFd> {
+    static PIPE: Mutex<Option<OwnedFd>> = Mutex::new(None);
+    let mut pipe = PIPE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(read) = &*pipe {
+        return read.try_clone();
+    }
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    let copy = read.try_clone()?;
+    thread::Builder::new()
+        .name("sandpool-stdin".into())
+        .spawn(move || {
+            // Ends with the input, or when nobody reads it any more.
+            let _ = io::copy(&mut io::stdin().lock(), &mut File::from(write));
+        })?;
+    *pipe = Some(copy);
+    Ok(read)
+}

@@ -1,0 +1,260 @@
+//! Turns an answer, or its absence, into an outcome. The answer is what a
+//! worker says about its own task, so it is checked before it is believed.
+
+use std::time::Duration;
+
+use super::task::Task;
+use crate::limits::{Limit, LimitHit, LimitName, PoolLimits, show_bytes, show_duration};
+use crate::outcome::{Outcome, Verdict};
+use crate::protocol::Violation;
+use crate::protocol::frame::{AnswerHeader, End};
+use crate::settings::Stdio;
+use crate::sys::Ended;
+use crate::value::{Printable, Type, Value, decode_result, raw};
+
+/// What the host knows about a task's run by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Observed {
+    pub(super) worker_pid: Option<u32>,
+    pub(super) queue_wait: Duration,
+    pub(super) run_time: Option<Duration>,
+    pub(super) cpu_time: Option<Duration>,
+}
+
+/// Why the host ended a task's worker, or found it dead.
+#[derive(Clone, Debug)]
+pub(super) enum Lost {
+    Timeout,
+    CpuLimit,
+    Cancelled,
+    /// The worker died by itself.
+    Died(Ended),
+    /// The worker broke the rules of the channel.
+    Violation(Violation),
+}
+
+/// An outcome with nothing in it but what the host knows.
+pub(super) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome<Value> {
+    Outcome {
+        verdict,
+        value: None,
+        error_value: None,
+        error: None,
+        index: task.index,
+        attempts: task.attempts,
+        function: task.template.function.to_string(),
+        module_hash: task.template.module.hash().to_owned(),
+        worker_pid: observed.worker_pid,
+        queue_wait: observed.queue_wait,
+        run_time: observed.run_time,
+        cpu_time: observed.cpu_time,
+        peak_memory: None,
+        fuel: None,
+        exit_code: None,
+        signal: None,
+        stdout: None,
+        stderr: None,
+        refusals: Vec::new(),
+        limit: None,
+    }
+}
+
+/// The outcome of a task whose worker answered.
+pub(super) fn answered(
+    task: &Task,
+    header: AnswerHeader,
+    raw_parts: [&[u8]; 3],
+    observed: Observed,
+    stdio: (Stdio, Stdio),
+    pool: &PoolLimits,
+) -> Result<Outcome<Value>, Violation> {
+    let [value, stdout, stderr] = raw_parts;
+    let mut outcome = bare(task, Verdict::Ok, observed);
+    outcome.run_time = Some(header.run_time);
+    outcome.peak_memory = Some(header.peak_memory);
+    outcome.fuel = header.fuel;
+    outcome.refusals = header.refusals;
+    outcome.stdout = (stdio.0 == Stdio::Capture).then(|| stdout.to_vec());
+    outcome.stderr = (stdio.1 == Stdio::Capture).then(|| stderr.to_vec());
+    let read = |ty: &Option<Type>| {
+        decode_result(ty, value).map_err(|_| Violation("a result is not of its function's type"))
+    };
+    let (ok_type, err_type) = match &task.template.result {
+        Some(Type::Result { ok, err }) => (ok.as_deref().cloned(), err.as_deref().cloned()),
+        other => (other.clone(), None),
+    };
+    outcome.verdict = match header.end {
+        End::Ok => {
+            outcome.value = Some(read(&ok_type)?);
+            if task.is_command() {
+                outcome.exit_code = Some(0);
+            }
+            Verdict::Ok
+        }
+        End::Error => {
+            let payload = err_type.is_some().then(|| read(&err_type)).transpose()?;
+            outcome.error = Some(payload.as_ref().map_or_else(
+                || "the function returned an error".to_owned(),
+                |value| String::from_utf8_lossy(&raw(value)).into_owned(),
+            ));
+            outcome.error_value = payload;
+            Verdict::Error
+        }
+        End::Exit(code) => {
+            outcome.exit_code = Some(code);
+            outcome.error = Some(format!("left with exit code {code}"));
+            Verdict::Exit
+        }
+        End::Trap => {
+            let text = header.message.unwrap_or_else(|| "trapped".into());
+            outcome.error = Some(Printable(&text).to_string());
+            Verdict::Trap
+        }
+        End::Interrupted => {
+            outcome.error = header.message.map(|text| Printable(&text).to_string());
+            Verdict::Trap
+        }
+        End::OutOfFuel => limit(
+            &mut outcome,
+            task,
+            pool,
+            LimitName::Fuel,
+            Verdict::OutOfFuel,
+        ),
+        End::MemoryLimit(name) => limit(&mut outcome, task, pool, name, Verdict::MemoryLimit),
+        End::OutputLimit(name) => limit(&mut outcome, task, pool, name, Verdict::OutputLimit),
+        End::Denied => {
+            let asked = outcome.refusals.last();
+            outcome.error = Some(match asked {
+                Some(refusal) => Printable(&format!(
+                    "{} was not granted: {}",
+                    refusal.what, refusal.detail
+                ))
+                .to_string(),
+                None => "a capability was not granted".into(),
+            });
+            Verdict::Denied
+        }
+        End::Initializer => {
+            let text = header.message.unwrap_or_default();
+            outcome.error = Some(format!("the initializer failed: {}", Printable(&text)));
+            Verdict::InternalError
+        }
+    };
+    Ok(outcome)
+}
+
+fn limit(
+    outcome: &mut Outcome<Value>,
+    task: &Task,
+    pool: &PoolLimits,
+    name: LimitName,
+    verdict: Verdict,
+) -> Verdict {
+    let hit = hit(task, pool, name);
+    outcome.error = Some(hit.to_string());
+    outcome.limit = Some(hit);
+    verdict
+}
+
+/// The limit with this name as it stands for this task.
+fn hit(task: &Task, pool: &PoolLimits, name: LimitName) -> LimitHit {
+    let limits = &task.template.limits;
+    let bytes = |limit: Limit<u64>| (limit.value.map(show_bytes), limit.origin);
+    let time = |limit: Limit<Duration>| (limit.value.map(show_duration), limit.origin);
+    let count = |value: u32| (Some(value.to_string()), Default::default());
+    let (value, origin) = match name {
+        LimitName::Timeout => time(limits.timeout),
+        LimitName::CpuTime => time(limits.cpu_time),
+        LimitName::Memory => bytes(limits.memory),
+        LimitName::Result => bytes(limits.result),
+        LimitName::Stdout => bytes(limits.stdout),
+        LimitName::Stderr => bytes(limits.stderr),
+        LimitName::Log => bytes(limits.log),
+        LimitName::Fuel => (
+            limits.fuel.value.map(|fuel| fuel.to_string()),
+            limits.fuel.origin,
+        ),
+        LimitName::Tables => count(pool.tables),
+        LimitName::Instances => count(pool.instances),
+        LimitName::ProcessMemory => bytes(pool.process_memory),
+        LimitName::CompileTimeout => time(pool.compile_timeout),
+        LimitName::CompileCpuTime => time(pool.compile_cpu_time),
+        LimitName::CompileMemory => bytes(pool.compile_memory),
+        LimitName::HostCalls => (None, Default::default()),
+    };
+    LimitHit {
+        name,
+        value: value.unwrap_or_else(|| "allowed".into()),
+        origin,
+    }
+}
+
+/// The outcome of a task that was running when its worker was ended or died.
+pub(super) fn lost(
+    task: &Task,
+    lost: &Lost,
+    observed: Observed,
+    pool: &PoolLimits,
+    where_it_was: Option<String>,
+) -> Outcome<Value> {
+    let mut outcome = bare(task, Verdict::WorkerLost, observed);
+    outcome.verdict = match lost {
+        Lost::Timeout => limit(
+            &mut outcome,
+            task,
+            pool,
+            LimitName::Timeout,
+            Verdict::Timeout,
+        ),
+        Lost::CpuLimit => limit(
+            &mut outcome,
+            task,
+            pool,
+            LimitName::CpuTime,
+            Verdict::CpuLimit,
+        ),
+        Lost::Cancelled => {
+            outcome.error = Some("cancelled while it ran".into());
+            Verdict::Cancelled
+        }
+        Lost::Died(ended) => {
+            outcome.error = Some(match ended {
+                Ended::Killed(signal) => {
+                    outcome.signal = Some(*signal);
+                    format!(
+                        "the worker was killed by signal {signal} ({})",
+                        signal_name(*signal)
+                    )
+                }
+                Ended::Exited(code) => {
+                    outcome.exit_code = Some(*code);
+                    format!("the worker left with exit code {code}")
+                }
+                Ended::Unknown => "the worker ended, nobody knows how".into(),
+            });
+            Verdict::WorkerLost
+        }
+        Lost::Violation(violation) => {
+            outcome.error = Some(format!("protocol: {violation}"));
+            Verdict::WorkerLost
+        }
+    };
+    if let (Some(place), Some(error)) = (where_it_was, &mut outcome.error) {
+        error.push_str(&format!(", {}", Printable(&place)));
+    }
+    outcome
+}
+
+fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGILL => "SIGILL",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGSYS => "SIGSYS",
+        libc::SIGTERM => "SIGTERM",
+        _ => "see `kill -l`",
+    }
+}

@@ -1,0 +1,261 @@
+//! One worker process, as the host sees it.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use super::scheduler::STRANDED_AFTER;
+use super::settle::{Lost, Observed};
+use super::task::{KeyId, Task};
+use crate::protocol::Violation;
+use crate::protocol::control::{ToChild, encode};
+use crate::protocol::frame::{Payload, fits_inline};
+use crate::protocol::host_end::{HostEnd, SendError};
+use crate::sys::{ChildProcess, ControlSocket, EventFd, memfd_of, process_cpu_time};
+
+/// Tasks are sent ahead for about this much work.
+const SEND_AHEAD: Duration = Duration::from_millis(1);
+
+/// The most tasks that are sent ahead.
+const MAX_AHEAD: usize = 127;
+
+/// A worker and what is on its way to it.
+pub(super) struct Slot {
+    /// Unique in the pool: a new worker in the same place is another.
+    pub(super) serial: u64,
+    pub(super) key: KeyId,
+    pub(super) child: ChildProcess,
+    pub(super) control: ControlSocket,
+    pub(super) bell: EventFd,
+    pub(super) ring: HostEnd,
+    pub(super) phase: Phase,
+    /// Tasks that were sent and not answered, oldest first.
+    pub(super) sent: VecDeque<Task>,
+    /// Since when the oldest of them runs, as far as was seen.
+    pub(super) running: Option<Instant>,
+    /// When the oldest of them became the worker's next, and the worker's CPU
+    /// clock at that time, if it matters.
+    pub(super) next_since: Instant,
+    next_cpu: Option<Duration>,
+    /// When to look again whether it was claimed.
+    pub(super) look_after: Duration,
+    /// Whether its hello has come.
+    pub(super) greeted: bool,
+    /// Bytes that the oldest sent task has logged.
+    pub(super) log_bytes: u64,
+    /// Room that the worker asked for and was given.
+    pub(super) room: Option<File>,
+    /// Tasks that it has answered.
+    pub(super) done: u64,
+    /// Tasks it may still be given (`maxtasksperchild`).
+    pub(super) tasks_left: u64,
+    last_answer: Instant,
+    /// When it was last sent something while it had nothing.
+    burst_since: Instant,
+    /// Moving average of the time from one answer to the next.
+    pace: Option<Duration>,
+    /// What a failed start said.
+    pub(super) complaint: Option<String>,
+}
+
+/// Where a worker stands in its life.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Started, and loading its artifact.
+    Starting { since: Instant },
+    /// Takes tasks.
+    Ready { since: Instant },
+    /// Was told to end its task, and has a moment to do so.
+    Interrupted { why: Lost, until: Instant },
+    /// Was killed, and is not reaped yet. `why` is the verdict of its task.
+    Dying { why: Option<Lost> },
+}
+
+/// What a slot is made of, fresh from its start.
+pub(super) struct Started {
+    pub(super) child: ChildProcess,
+    pub(super) control: ControlSocket,
+    pub(super) bell: EventFd,
+    pub(super) ring: HostEnd,
+}
+
+impl Slot {
+    pub(super) fn new(serial: u64, key: KeyId, started: Started, tasks: u64, now: Instant) -> Self {
+        let Started {
+            child,
+            control,
+            bell,
+            ring,
+        } = started;
+        Slot {
+            serial,
+            key,
+            child,
+            control,
+            bell,
+            ring,
+            phase: Phase::Starting { since: now },
+            sent: VecDeque::new(),
+            running: None,
+            next_since: now,
+            next_cpu: None,
+            look_after: Duration::ZERO,
+            greeted: false,
+            log_bytes: 0,
+            room: None,
+            last_answer: now,
+            burst_since: now,
+            done: 0,
+            tasks_left: tasks,
+            pace: None,
+            complaint: None,
+        }
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(self.phase, Phase::Ready { .. })
+    }
+
+    /// Ready, and nothing to do.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_ready() && self.sent.is_empty()
+    }
+
+    /// How many further tasks may be sent ahead now.
+    pub(super) fn window(&self) -> usize {
+        // Behind a task that takes long, everything would only wait.
+        let strands = self
+            .running
+            .is_some_and(|since| since.elapsed() >= STRANDED_AFTER);
+        if !self.is_ready() || strands {
+            return 0;
+        }
+        let ahead = match self.pace {
+            None => 1,
+            Some(pace) if pace.is_zero() => MAX_AHEAD,
+            Some(pace) => {
+                usize::try_from(SEND_AHEAD.as_nanos() / pace.as_nanos()).unwrap_or(MAX_AHEAD)
+            }
+        };
+        let window = 1 + ahead.clamp(1, MAX_AHEAD);
+        window
+            .saturating_sub(self.sent.len())
+            .min(usize::try_from(self.tasks_left).unwrap_or(usize::MAX))
+    }
+
+    /// Sends a task; hands it back if the ring is full.
+    pub(super) fn send(&mut self, task: Task, now: Instant) -> Result<(), (Task, SendError)> {
+        let payload = task.payload();
+        let sent = if fits_inline(&payload) {
+            self.ring.send(&payload)
+        } else {
+            self.send_in_file(&task, &payload[1..])
+        };
+        if let Err(error) = sent {
+            return Err((task, error));
+        }
+        self.tasks_left = self.tasks_left.saturating_sub(1);
+        self.sent.push_back(task);
+        if self.sent.len() == 1 {
+            self.burst_since = now;
+            self.becomes_next(now);
+        }
+        Ok(())
+    }
+
+    /// Sends a frame in a memory file of its own, made and sealed here.
+    fn send_in_file(&mut self, task: &Task, frame: &[u8]) -> Result<(), SendError> {
+        let file = memfd_of("sandpool-task", &[frame]).map_err(|_| SendError::Full)?;
+        let message = ToChild::Payload {
+            id: task.id,
+            len: file.len(),
+        };
+        // A full socket is a full channel: the task waits for its turn.
+        self.control
+            .send(&encode(&message), &[file.as_fd()], false)
+            .map_err(|_| SendError::Full)?;
+        self.ring.send(&Payload::in_file(task.id, file.len()))
+    }
+
+    /// The oldest sent task is the worker's next from now on.
+    pub(super) fn becomes_next(&mut self, now: Instant) {
+        self.running = None;
+        self.log_bytes = 0;
+        self.next_since = now;
+        self.look_after = Duration::from_millis(1);
+        // A worker between two tasks uses no CPU, so its clock stands still
+        // until it claims the next.
+        self.next_cpu = match self.sent.front() {
+            Some(task) if task.template.measure_cpu => process_cpu_time(self.child.pid()),
+            _ => None,
+        };
+    }
+
+    /// Notes that the oldest sent task was seen to run, and says since when.
+    pub(super) fn is_running(&mut self, now: Instant) -> Instant {
+        if let Some(since) = self.running {
+            return since;
+        }
+        self.running = Some(now);
+        if let Some(task) = self.sent.front_mut() {
+            task.attempts += 1;
+        }
+        now
+    }
+
+    /// CPU time that the oldest sent task has used, where it is measured.
+    pub(super) fn cpu_time(&self) -> Option<Duration> {
+        process_cpu_time(self.child.pid())?.checked_sub(self.next_cpu?)
+    }
+
+    /// Counts answers that have just come.
+    pub(super) fn answered(&mut self, count: u32, now: Instant) {
+        self.done += u64::from(count);
+        // From the last answer, or from when the first of these was sent.
+        let since = self.last_answer.max(self.burst_since);
+        let each = now.saturating_duration_since(since) / count.max(1);
+        self.last_answer = now;
+        self.pace = Some(self.pace.map_or(each, |pace| (pace * 3 + each) / 4));
+    }
+
+    /// Name of the function that runs, for messages.
+    pub(super) fn function(&self) -> String {
+        self.sent
+            .front()
+            .map_or_else(String::new, |task| task.template.function.to_string())
+    }
+
+    /// Hands over the read end of a pipe as standard input.
+    pub(super) fn hand_over_stdin(&self, pipe: &impl AsFd) {
+        let _ = self
+            .control
+            .send(&encode(&ToChild::Stdin), &[pipe.as_fd()], false);
+    }
+
+    /// Takes back every task that the worker has not claimed.
+    pub(super) fn take_back(&mut self) -> Result<VecDeque<Task>, Violation> {
+        let count = self.ring.take_back()? as usize;
+        let keep = self.sent.len().saturating_sub(count);
+        let back = self.sent.split_off(keep);
+        self.tasks_left = self.tasks_left.saturating_add(back.len() as u64);
+        Ok(back)
+    }
+
+    /// What the host knows of the run of the oldest sent task.
+    pub(super) fn observed(&self, task: &Task, now: Instant) -> Observed {
+        let started = self.running.unwrap_or(self.next_since);
+        Observed {
+            worker_pid: Some(self.child.pid()),
+            queue_wait: started.saturating_duration_since(task.submitted),
+            run_time: Some(now.saturating_duration_since(started)),
+            cpu_time: self.cpu_time(),
+        }
+    }
+
+    /// Kills the worker. `why` is the verdict of the task it runs.
+    pub(super) fn kill(&mut self, why: Option<Lost>) {
+        self.child.kill();
+        self.phase = Phase::Dying { why };
+    }
+}

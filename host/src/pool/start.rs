@@ -1,0 +1,103 @@
+//! Starts a worker: the ring, the socket, the process, and its setup.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::slot::Started;
+use super::state::{Config, Key};
+use crate::limits::MIB;
+use crate::module::{Loader, Module};
+use crate::protocol::control::{Initializer, ToChild, WorkerSetup, encode};
+use crate::protocol::host_end::HostEnd;
+use crate::protocol::ring::{RING_SIZE, Ring};
+use crate::settings::Stdio;
+use crate::sys::{ChildProcess, ControlSocket, EventFd, Mapping, memfd_sized};
+use crate::value::encode_args;
+
+/// Private memory that a worker needs beside its guests' linear memory.
+const WORKER_MEMORY: u64 = 512 * MIB;
+
+/// The host's ends of a worker's passed-on output streams.
+pub(super) struct OutputPipes {
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: OwnedFd,
+}
+
+/// Starts a worker for `key`. To be called on the dispatcher's thread: the
+/// worker dies with the thread that started it.
+pub(super) fn start_worker(
+    loader: &Loader,
+    config: &Config,
+    key: &Key,
+    module: &Module,
+) -> io::Result<(Started, Option<OutputPipes>)> {
+    let ring_file = memfd_sized("sandpool-ring", RING_SIZE as u64)?;
+    let ring = HostEnd::new(Ring::new(Mapping::new(&ring_file, RING_SIZE)?));
+    let bell = EventFd::new()?;
+    let (control, theirs) = ControlSocket::pair()?;
+    let (pipes, ends) = match config.stdio {
+        Stdio::Inherit => {
+            let (stdout, stdout_end) = pipe()?;
+            let (stderr, stderr_end) = pipe()?;
+            (
+                Some(OutputPipes { stdout, stderr }),
+                vec![stdout_end, stderr_end],
+            )
+        }
+        Stdio::Capture | Stdio::Null => (None, Vec::new()),
+    };
+    let child = ChildProcess::start(&loader.program, theirs)?;
+    let setup = ToChild::Work(WorkerSetup {
+        engine: module.settings().clone(),
+        component: module.is_component(),
+        grants: key.grants.clone(),
+        pid: child.pid(),
+        stdout: config.stdio,
+        stderr: config.stdio,
+        reuse: config.reuse,
+        initializer: initializer(config, module)?,
+        process_memory: process_memory(config),
+    });
+    let mut fds: Vec<BorrowedFd<'_>> =
+        vec![ring_file.as_fd(), bell.as_fd(), module.artifact().as_fd()];
+    fds.extend(ends.iter().map(AsFd::as_fd));
+    // A child that is already gone is noticed by its end.
+    let _ = control.send(&encode(&setup), &fds, false);
+    Ok((
+        Started {
+            child,
+            control,
+            bell,
+            ring,
+        },
+        pipes,
+    ))
+}
+
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(&read, true)?;
+    Ok((read, write))
+}
+
+/// The initializer's number in this module and its encoded arguments.
+fn initializer(config: &Config, module: &Module) -> io::Result<Option<Initializer>> {
+    let Some((name, values)) = &config.initializer else {
+        return Ok(None);
+    };
+    let function = module.find_index(name).map_err(io::Error::other)?;
+    let function = u32::try_from(function).map_err(io::Error::other)?;
+    Ok(Some(Initializer {
+        function,
+        arguments: encode_args(values),
+    }))
+}
+
+fn process_memory(config: &Config) -> Option<u64> {
+    let limits = &config.limits;
+    match (limits.process_memory.value, config.task_limits.memory.value) {
+        (Some(limit), _) => Some(limit),
+        (None, Some(memory)) => memory.checked_add(WORKER_MEMORY),
+        (None, None) => None,
+    }
+}

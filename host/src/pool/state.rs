@@ -1,0 +1,271 @@
+//! What all threads of a pool share, under one lock.
+
+use std::collections::HashMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use super::callbacks::Settler;
+use super::error::Error;
+use super::queue::Queue;
+use super::slot::Slot;
+use super::task::{KeyId, Task};
+use crate::limits::{PoolLimits, TaskLimits};
+use crate::module::{Loader, Module};
+use crate::protocol::control::WorkerGrants;
+use crate::settings::{Interrupt, Stdio};
+use crate::sys::EventFd;
+
+/// How a pool was built; never changes.
+pub(super) struct Config {
+    pub(super) processes: usize,
+    /// Tasks for each worker, then it is replaced.
+    pub(super) max_tasks: u64,
+    /// Tasks for each instance.
+    pub(super) reuse: u64,
+    pub(super) limits: PoolLimits,
+    pub(super) task_limits: TaskLimits,
+    pub(super) stdio: Stdio,
+    pub(super) interrupt: Interrupt,
+    pub(super) measure_cpu: bool,
+    pub(super) grants: WorkerGrants,
+    pub(super) tenant: Option<String>,
+    pub(super) initializer: Option<(String, Vec<crate::value::Value>)>,
+    pub(super) wants_log: bool,
+    pub(super) wants_progress: bool,
+}
+
+/// What a worker is bound to for life.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    /// Hash of the module; its settings are the pool's.
+    pub(super) module: String,
+    pub(super) grants: WorkerGrants,
+    pub(super) tenant: Option<String>,
+}
+
+/// A pool, without the handles to it.
+pub(super) struct Shared {
+    pub(super) config: Config,
+    pub(super) loader: Loader,
+    pub(super) settler: Settler,
+    state: Mutex<State>,
+    /// Wakes the dispatcher.
+    pub(super) wake: EventFd,
+    /// Something changed that a waiting thread may want to know: a task of a
+    /// full queue left it, or the pool ended.
+    pub(super) changed: Condvar,
+}
+
+/// The changing part.
+pub(super) struct State {
+    pub(super) phase: PoolPhase,
+    pub(super) queue: Queue,
+    /// As many places as processes; workers come and go.
+    pub(super) slots: Vec<Place>,
+    pub(super) keys: KeyTable,
+    next_task: u64,
+    next_serial: u64,
+    /// Tasks that were submitted and have no outcome yet.
+    pub(super) unfinished: u64,
+    /// Worker starts that failed, one after the other.
+    pub(super) failed_starts: u32,
+    /// Until when the dispatcher sleeps, unless it is rung; `None` while it is
+    /// awake.
+    pub(super) asleep_until: Option<Instant>,
+    /// All threads and processes of the pool are gone.
+    pub(super) ended: bool,
+    /// The threads that must not wait for the pool.
+    pub(super) own_threads: Vec<ThreadId>,
+}
+
+/// Where a worker may live.
+pub(super) enum Place {
+    Free,
+    /// The dispatcher is starting a worker for it.
+    Reserved(KeyId),
+    Taken(Box<Slot>),
+}
+
+impl Place {
+    pub(super) fn slot(&self) -> Option<&Slot> {
+        match self {
+            Place::Taken(slot) => Some(slot),
+            _ => None,
+        }
+    }
+
+    pub(super) fn slot_mut(&mut self) -> Option<&mut Slot> {
+        match self {
+            Place::Taken(slot) => Some(slot),
+            _ => None,
+        }
+    }
+}
+
+/// Where a pool stands in its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum PoolPhase {
+    Open,
+    Closed,
+    Terminated,
+    Broken(String),
+}
+
+/// Numbers for keys, and the modules they stand for.
+#[derive(Default)]
+pub(super) struct KeyTable {
+    ids: HashMap<Key, KeyId>,
+    known: Vec<(Key, Module)>,
+}
+
+impl KeyTable {
+    pub(super) fn id(&mut self, key: Key, module: &Module) -> KeyId {
+        if let Some(id) = self.ids.get(&key) {
+            return *id;
+        }
+        let id = KeyId::try_from(self.known.len()).unwrap_or(KeyId::MAX);
+        self.known.push((key.clone(), module.clone()));
+        self.ids.insert(key, id);
+        id
+    }
+
+    pub(super) fn get(&self, id: KeyId) -> Option<&(Key, Module)> {
+        self.known.get(id as usize)
+    }
+}
+
+/// How long the dispatcher sleeps when nothing is planned.
+const FOR_EVER: Duration = Duration::from_secs(3600);
+
+impl Shared {
+    pub(super) fn new(config: Config, loader: Loader, settler: Settler, wake: EventFd) -> Self {
+        let slots = (0..config.processes).map(|_| Place::Free).collect();
+        Shared {
+            config,
+            loader,
+            settler,
+            state: Mutex::new(State {
+                phase: PoolPhase::Open,
+                queue: Queue::default(),
+                slots,
+                keys: KeyTable::default(),
+                next_task: 0,
+                next_serial: 0,
+                unfinished: 0,
+                failed_starts: 0,
+                asleep_until: None,
+                ended: false,
+                own_threads: Vec::new(),
+            }),
+            wake,
+            changed: Condvar::new(),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // No code of users runs under the lock, so a poisoned one would be a
+        // bug of ours; going on is still better than a second panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed
+            .wait(state)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes tasks that were checked. They all get in, or none.
+    ///
+    /// # Errors
+    /// If the pool takes no more, or its queue is full.
+    pub(super) fn submit(
+        &self,
+        tasks: impl ExactSizeIterator<Item = Task>,
+    ) -> Result<Submitted, Error> {
+        self.submit_locked(self.lock(), tasks)
+            .map(|first| Submitted { first })
+    }
+
+    /// As [`Shared::submit`], under a lock that is already held; returns the
+    /// first task's number.
+    pub(super) fn submit_locked(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        tasks: impl ExactSizeIterator<Item = Task>,
+    ) -> Result<u64, Error> {
+        let now = Instant::now();
+        state.accepts_tasks()?;
+        if let Some(limit) = self.config.limits.queue_length.value
+            && (state.queue.len() + tasks.len()) as u64 > limit
+        {
+            return Err(Error::QueueFull { limit });
+        }
+        let first = state.next_task;
+        for mut task in tasks {
+            task.id = state.next_task;
+            state.next_task += 1;
+            state.unfinished += 1;
+            state.queue.push(task);
+        }
+        let ring = state.give_out(now);
+        drop(state);
+        if ring {
+            self.wake.ring();
+        }
+        Ok(first)
+    }
+
+    /// Changes the phase, wakes everybody, and does not wait.
+    pub(super) fn set_phase(&self, phase: PoolPhase) {
+        let mut state = self.lock();
+        let later = match (&state.phase, &phase) {
+            (PoolPhase::Open, _) => true,
+            (PoolPhase::Closed, PoolPhase::Open | PoolPhase::Closed) => false,
+            (PoolPhase::Closed, _) => true,
+            (PoolPhase::Terminated, _) => false,
+            (PoolPhase::Broken(_), PoolPhase::Terminated) => true,
+            (PoolPhase::Broken(_), _) => false,
+        };
+        if later {
+            state.phase = phase;
+        }
+        drop(state);
+        self.wake.ring();
+        self.changed.notify_all();
+    }
+}
+
+/// Tasks that a pool has taken; they are numbered from `first`.
+pub(super) struct Submitted {
+    pub(super) first: u64,
+}
+
+impl State {
+    pub(super) fn accepts_tasks(&self) -> Result<(), Error> {
+        match &self.phase {
+            PoolPhase::Open => Ok(()),
+            PoolPhase::Closed => Err(Error::Closed),
+            PoolPhase::Terminated => Err(Error::Terminated),
+            PoolPhase::Broken(reason) => Err(Error::Broken {
+                reason: reason.clone(),
+            }),
+        }
+    }
+
+    pub(super) fn next_serial(&mut self) -> u64 {
+        self.next_serial += 1;
+        self.next_serial
+    }
+
+    /// Whether the dispatcher, if it sleeps, would wake too late for something
+    /// that is due at `when`.
+    pub(super) fn sleeps_past(&self, when: Instant) -> bool {
+        self.asleep_until.is_some_and(|until| until > when)
+    }
+
+    /// When the dispatcher has to look at its workers again.
+    pub(super) fn latest_wake(now: Instant) -> Instant {
+        now + FOR_EVER
+    }
+}

@@ -1,0 +1,111 @@
+//! A task on its way through the host, and whoever waits for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::call::Callable;
+use crate::limits::TaskLimits;
+use crate::module::Module;
+use crate::outcome::Outcome;
+use crate::protocol::frame::{TaskHeader, What, WireLimits, inline_payload};
+use crate::value::{Type, Value};
+
+/// Number of a worker key in its pool: module, grants and tenant.
+pub(super) type KeyId = u32;
+
+/// Whoever waits for an outcome.
+pub(super) trait Sink: Send + Sync {
+    /// Takes the outcome. Called once for each task, with no lock held.
+    fn deliver(&self, outcome: Outcome<Value>);
+}
+
+/// Runs in the parent when a task has ended.
+pub(super) type Callback = Box<dyn FnOnce(&Outcome<Value>) + Send>;
+
+/// What many tasks of one call have in common.
+pub(super) struct Template {
+    pub(super) key: KeyId,
+    pub(super) module: Module,
+    /// Name of the function, or of the command.
+    pub(super) function: Arc<str>,
+    pub(super) name: Option<String>,
+    /// `None` for a command.
+    pub(super) callable: Option<Callable>,
+    pub(super) result: Option<Type>,
+    pub(super) limits: TaskLimits,
+    /// Whether CPU time is read for each task.
+    pub(super) measure_cpu: bool,
+}
+
+/// One task.
+pub(super) struct Task {
+    pub(super) id: u64,
+    pub(super) index: u64,
+    /// How often a worker has claimed it.
+    pub(super) attempts: u32,
+    pub(super) template: Arc<Template>,
+    pub(super) what: What,
+    /// Encoded arguments, or standard input.
+    pub(super) raw: Vec<u8>,
+    pub(super) submitted: Instant,
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) callback: Option<Callback>,
+    /// Set by whoever cancels it; looked at by the dispatcher.
+    pub(super) cancelled: Arc<AtomicBool>,
+}
+
+impl Task {
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// The bytes that a worker gets.
+    pub(super) fn payload(&self) -> Vec<u8> {
+        let limits = &self.template.limits;
+        let header = TaskHeader {
+            task: self.id,
+            index: self.index,
+            attempt: self.attempts + 1,
+            name: self.template.name.clone(),
+            what: self.what.clone(),
+            limits: WireLimits {
+                timeout: limits.timeout.value,
+                memory: limits.memory.value,
+                result: limits.result.value,
+                stdout: limits.stdout.value,
+                stderr: limits.stderr.value,
+                log: limits.log.value,
+                fuel: limits.fuel.value,
+            },
+        };
+        inline_payload(&header, &[&self.raw])
+    }
+
+    /// The most bytes that an honest answer to this task can have.
+    pub(super) fn most_answer_bytes(&self) -> u64 {
+        let limits = &self.template.limits;
+        let parts = [
+            limits.result.value,
+            limits.stdout.value,
+            limits.stderr.value,
+        ];
+        let sum = parts
+            .into_iter()
+            .try_fold(1024 * 1024u64, |sum, part| sum.checked_add(part?));
+        sum.unwrap_or(u64::MAX)
+    }
+}
+
+/// A task that has ended, with its outcome, on the way to its sink.
+pub(super) struct Completion {
+    pub(super) outcome: Outcome<Value>,
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) callback: Option<Callback>,
+}
+
+impl Task {
+    pub(super) fn is_command(&self) -> bool {
+        matches!(self.what, What::Command { .. })
+    }
+}

@@ -1,0 +1,94 @@
+//! Where in a ring's arena each payload lies.
+//!
+//! Payloads are freed in the order in which they were placed, or, when tasks
+//! are taken back, from the other end. Only the side that writes the arena
+//! keeps this book; it lives in that side's private memory.
+
+use std::collections::VecDeque;
+
+/// The book of one arena.
+#[derive(Debug)]
+pub(crate) struct Arena {
+    size: usize,
+    live: VecDeque<(usize, usize)>,
+}
+
+impl Arena {
+    pub(crate) fn new(size: usize) -> Self {
+        Arena {
+            size,
+            live: VecDeque::new(),
+        }
+    }
+
+    /// Finds a place for `len` bytes, at a multiple of 8.
+    pub(crate) fn place(&mut self, len: usize) -> Option<usize> {
+        let len = len.max(1).next_multiple_of(8);
+        let offset = match (self.live.front(), self.live.back()) {
+            (Some(&(first, _)), Some(&(last, last_len))) => {
+                let end = last + last_len;
+                if last >= first {
+                    // Not wrapped: free are the end of the arena and its start.
+                    if self.size - end >= len {
+                        end
+                    } else if first >= len {
+                        0
+                    } else {
+                        return None;
+                    }
+                } else if first - end >= len {
+                    end
+                } else {
+                    return None;
+                }
+            }
+            // An empty arena starts over, so a quiet channel keeps touching
+            // the same few pages.
+            _ if len <= self.size => 0,
+            _ => return None,
+        };
+        self.live.push_back((offset, len));
+        Some(offset)
+    }
+
+    /// Frees the oldest payload.
+    pub(crate) fn free_oldest(&mut self) {
+        self.live.pop_front();
+    }
+
+    /// Frees the newest payload.
+    pub(crate) fn free_newest(&mut self) {
+        self.live.pop_back();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn live_payloads_never_overlap_and_stay_inside(
+            steps in proptest::collection::vec((0u8..4, 0usize..300), 1..400)
+        ) {
+            let mut arena = Arena::new(1024);
+            let mut live: VecDeque<(usize, usize)> = VecDeque::new();
+            for (step, len) in steps {
+                match step {
+                    0 | 1 => if let Some(offset) = arena.place(len) {
+                        prop_assert!(offset % 8 == 0 && offset + len <= 1024);
+                        for &(other, other_len) in &live {
+                            prop_assert!(offset + len <= other || other + other_len <= offset);
+                        }
+                        live.push_back((offset, len));
+                    } else {
+                        prop_assert!(!live.is_empty());
+                    },
+                    2 => { arena.free_oldest(); live.pop_front(); }
+                    _ => { arena.free_newest(); live.pop_back(); }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Messages on the control socket.
+//!
+//! The host sends [`ToChild`]; a child answers with [`FromChild`], after its
+//! first message, which is a [`super::handshake::Hello`]. Descriptors travel
+//! from the host only.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::Violation;
+use crate::limits::LimitName;
+use crate::settings::{DirGrant, EngineSettings, LogLevel, Stdio};
+
+/// From the host to a child.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum ToChild {
+    /// Be a worker. With it come, in this order, the ring, the host's bell,
+    /// the artifact, and the pipes for stdout and stderr where they are passed
+    /// through.
+    Work(WorkerSetup),
+    /// Be a compiler. With it come the module and two empty memory files: for
+    /// the artifact and for the description.
+    Compile(CompilerSetup),
+    /// The memory file that comes with it holds the payload with this number.
+    Payload { id: u64, len: u64 },
+    /// The memory file that comes with it is for the answer the worker asked
+    /// room for.
+    Room { len: u64 },
+    /// The read end of the pipe that carries standard input.
+    Stdin,
+    /// End the running task at the next epoch check.
+    Interrupt { task: u64 },
+}
+
+/// What a worker is, for its whole life.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct WorkerSetup {
+    pub(crate) engine: EngineSettings,
+    /// Whether the artifact is a component (else a core module).
+    pub(crate) component: bool,
+    pub(crate) grants: WorkerGrants,
+    pub(crate) pid: u32,
+    pub(crate) stdout: Stdio,
+    pub(crate) stderr: Stdio,
+    /// Tasks that share one instance.
+    pub(crate) reuse: u64,
+    /// A function to call in each new instance, with its encoded arguments.
+    pub(crate) initializer: Option<Initializer>,
+    /// `RLIMIT_DATA` in bytes.
+    pub(crate) process_memory: Option<u64>,
+}
+
+/// A function that runs in each new instance before its first task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Initializer {
+    pub(crate) function: u32,
+    #[serde(with = "serde_bytes")]
+    pub(crate) arguments: Vec<u8>,
+}
+
+/// What the guests of a worker may reach.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct WorkerGrants {
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) dirs: Vec<DirGrant>,
+}
+
+/// What a compiler is to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CompilerSetup {
+    pub(crate) engine: EngineSettings,
+    pub(crate) memory: Option<u64>,
+    pub(crate) cpu_time: Option<Duration>,
+}
+
+/// From a child to the host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum FromChild {
+    /// The worker has loaded its artifact and waits for tasks; the compiler
+    /// has written artifact and description.
+    Ready,
+    /// The child cannot do what it was asked to.
+    Failed { reason: Failure, message: String },
+    /// The worker wants room for an answer of this many bytes.
+    WantRoom { len: u64 },
+    /// The guest reads standard input for the first time.
+    WantStdin,
+    /// A line that the guest logged.
+    Log {
+        index: u64,
+        level: LogLevel,
+        message: String,
+    },
+    /// How far the guest says it is.
+    Progress {
+        index: u64,
+        done: u64,
+        total: Option<u64>,
+        message: Option<String>,
+    },
+}
+
+/// Why a child failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Failure {
+    /// The module is not valid, or needs what is not there.
+    Module,
+    /// The artifact was made by another engine or for another CPU.
+    Artifact,
+    /// The operating system refused something.
+    System,
+    /// A limit, for which the name is given.
+    Limit(LimitName),
+}
+
+/// The bytes of a message. Ours always encode.
+pub(crate) fn encode<T: Serialize>(message: &T) -> Vec<u8> {
+    postcard::to_stdvec(message).unwrap_or_default()
+}
+
+/// Reads a message that a child may have made up.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Violation> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((message, [])) => Ok(message),
+        Ok(_) => Err(Violation("a control message has bytes left over")),
+        Err(_) => Err(Violation("a control message cannot be read")),
+    }
+}

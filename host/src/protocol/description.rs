@@ -1,0 +1,156 @@
+//! What the compiler says about a module.
+//!
+//! The compiler has parsed a stranger's module, so the host reads its
+//! description as hostile bytes: at most 1 MiB, types at most 64 deep.
+
+use crate::value::Function;
+
+/// The most bytes of an encoded description.
+pub(crate) const MAX_DESCRIPTION: u64 = 1024 * 1024;
+
+/// Which of the three kinds a module is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModuleKind {
+    /// A component; its exports are typed functions.
+    Component,
+    /// A command: a component that exports `wasi:cli/run`, or a core module
+    /// with `_start` (WASI preview 1). It may export functions besides.
+    Command,
+    /// A core module; its exports take and return numbers.
+    Core,
+}
+
+/// Something that a module imports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// Its full name.
+    pub name: String,
+    /// What gives it: `given` for what every guest has, a flag for what has to
+    /// be granted, `None` for what sandpool never gives a working form of.
+    pub granted_by: Option<String>,
+}
+
+/// What the host knows of a module.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Description {
+    pub(crate) component: bool,
+    pub(crate) command: bool,
+    pub(crate) functions: Vec<Function>,
+    pub(crate) imports: Vec<Import>,
+}
+
+impl Description {
+    pub(crate) fn kind(&self) -> ModuleKind {
+        match (self.command, self.component) {
+            (true, _) => ModuleKind::Command,
+            (false, true) => ModuleKind::Component,
+            (false, false) => ModuleKind::Core,
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![u8::from(self.component), u8::from(self.command)];
+        put_len(&mut bytes, self.functions.len());
+        for function in &self.functions {
+            function.encode(&mut bytes);
+        }
+        put_len(&mut bytes, self.imports.len());
+        for import in &self.imports {
+            put_string(&mut bytes, &import.name);
+            put_string(&mut bytes, import.granted_by.as_deref().unwrap_or(""));
+        }
+        bytes
+    }
+
+    /// Reads a description; an error text says what is wrong with it.
+    pub(crate) fn decode(mut bytes: &[u8]) -> Result<Self, String> {
+        if bytes.len() as u64 > MAX_DESCRIPTION {
+            return Err("it is longer than 1 MiB".into());
+        }
+        let input = &mut bytes;
+        let component = take_bool(input)?;
+        let command = take_bool(input)?;
+        // Every entry takes at least one byte, so a count is never believed
+        // beyond the bytes that are there.
+        let functions = (0..take_len(input)?)
+            .map(|_| Function::decode(input).map_err(|error| error.to_string()))
+            .collect::<Result<_, _>>()?;
+        let imports = (0..take_len(input)?)
+            .map(|_| {
+                let name = take_string(input)?;
+                let granted_by = Some(take_string(input)?).filter(|by| !by.is_empty());
+                Ok::<_, String>(Import { name, granted_by })
+            })
+            .collect::<Result<_, _>>()?;
+        if !input.is_empty() {
+            return Err("it has bytes left over".into());
+        }
+        Ok(Description {
+            component,
+            command,
+            functions,
+            imports,
+        })
+    }
+}
+
+fn put_len(bytes: &mut Vec<u8>, len: usize) {
+    bytes.extend(u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn put_string(bytes: &mut Vec<u8>, text: &str) {
+    put_len(bytes, text.len());
+    bytes.extend(text.as_bytes());
+}
+
+fn take_bool(input: &mut &[u8]) -> Result<bool, String> {
+    match input.split_off_first() {
+        Some(0) => Ok(false),
+        Some(1) => Ok(true),
+        _ => Err("a flag in it cannot be read".into()),
+    }
+}
+
+fn take_len(input: &mut &[u8]) -> Result<usize, String> {
+    let (len, rest) = input.split_first_chunk::<4>().ok_or("it ends too early")?;
+    let len = u32::from_le_bytes(*len) as usize;
+    if len > rest.len() {
+        return Err("it names more than it holds".into());
+    }
+    *input = rest;
+    Ok(len)
+}
+
+fn take_string(input: &mut &[u8]) -> Result<String, String> {
+    let len = take_len(input)?;
+    let (text, rest) = input.split_at_checked(len).ok_or("it ends too early")?;
+    *input = rest;
+    String::from_utf8(text.to_vec()).map_err(|_| "a name in it is not UTF-8".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_description_is_read_back() {
+        let description = Description {
+            component: true,
+            command: false,
+            functions: vec![],
+            imports: vec![Import {
+                name: "wasi:io/poll@0.2.0".into(),
+                granted_by: None,
+            }],
+        };
+        assert_eq!(Description::decode(&description.encode()), Ok(description));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Description::decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Layout of the memory that the host shares with one worker, and the claim
+//! word.
+//!
+//! Both rings count in 32-bit sequence numbers that wrap. The host sends task
+//! `n` by filling slot `n % SLOTS` and moving the claim word's `tail` past it.
+//! The worker claims it by moving `head` past it, runs it, publishes answer
+//! `n`, and only then claims the next. The host takes tasks back that nobody
+//! has claimed by moving `tail` back. Head and tail share one atomic word, so
+//! a task is either claimed or taken back, never both.
+//!
+//! An answer stays in its slot when the worker dies. So exactly the task that
+//! was claimed and not answered is lost.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::sys::Mapping;
+
+/// Tasks that can be on their way to one worker at once.
+pub(crate) const SLOTS: u32 = 256;
+
+/// Bytes for the payloads of tasks, and as many for those of answers.
+pub(crate) const ARENA: usize = 1024 * 1024;
+
+/// Payloads up to this many bytes travel in the ring; bigger ones in a memory
+/// file of their own.
+pub(crate) const INLINE: usize = 64 * 1024;
+
+const SLOT_SIZE: usize = 8;
+
+// Words that different sides write lie on different cache lines.
+const CLAIM: usize = 0;
+const DOORBELL: usize = 64;
+const WORKER_SLEEPS: usize = 128;
+const PUBLISHED: usize = 192;
+const HOST_SLEEPS: usize = 256;
+const CONSUMED: usize = 320;
+const TASK_SLOTS: usize = 4096;
+const ANSWER_SLOTS: usize = TASK_SLOTS + SLOTS as usize * SLOT_SIZE;
+const TASK_ARENA: usize = 8192;
+const ANSWER_ARENA: usize = TASK_ARENA + ARENA;
+
+/// Bytes of the whole.
+pub(crate) const RING_SIZE: usize = ANSWER_ARENA + ARENA;
+
+const _: () = assert!(ANSWER_SLOTS + SLOTS as usize * SLOT_SIZE <= TASK_ARENA);
+
+/// Which of the two rings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    Tasks,
+    Answers,
+}
+
+/// What the claim word says: tasks before `head` are claimed, those from
+/// `head` to `tail` are sent and free to be claimed or taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub(crate) head: u32,
+    pub(crate) tail: u32,
+}
+
+impl Claim {
+    pub(crate) fn from_word(word: u64) -> Self {
+        Claim {
+            head: word as u32,
+            tail: (word >> 32) as u32,
+        }
+    }
+
+    pub(crate) fn word(self) -> u64 {
+        u64::from(self.head) | u64::from(self.tail) << 32
+    }
+}
+
+/// The shared memory, with a name for each of its words.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    memory: Mapping,
+}
+
+impl Ring {
+    pub(crate) fn new(memory: Mapping) -> Self {
+        Ring { memory }
+    }
+
+    /// The claim word; see [`Claim`].
+    pub(crate) fn claim(&self) -> &AtomicU64 {
+        self.memory.word64(CLAIM)
+    }
+
+    /// Counts the host's calls; the worker sleeps on it.
+    pub(crate) fn doorbell(&self) -> &AtomicU32 {
+        self.memory.word32(DOORBELL)
+    }
+
+    /// 1 while the worker sleeps, or is about to.
+    pub(crate) fn worker_sleeps(&self) -> &AtomicU32 {
+        self.memory.word32(WORKER_SLEEPS)
+    }
+
+    /// Answers that the worker has published.
+    pub(crate) fn published(&self) -> &AtomicU32 {
+        self.memory.word32(PUBLISHED)
+    }
+
+    /// 1 while the host sleeps, or is about to.
+    pub(crate) fn host_sleeps(&self) -> &AtomicU32 {
+        self.memory.word32(HOST_SLEEPS)
+    }
+
+    /// Answers that the host has taken; the worker may reuse their memory.
+    pub(crate) fn consumed(&self) -> &AtomicU32 {
+        self.memory.word32(CONSUMED)
+    }
+
+    fn slot(&self, lane: Lane, sequence: u32) -> &AtomicU64 {
+        let base = match lane {
+            Lane::Tasks => TASK_SLOTS,
+            Lane::Answers => ANSWER_SLOTS,
+        };
+        self.memory
+            .word64(base + (sequence % SLOTS) as usize * SLOT_SIZE)
+    }
+
+    fn arena(lane: Lane) -> usize {
+        match lane {
+            Lane::Tasks => TASK_ARENA,
+            Lane::Answers => ANSWER_ARENA,
+        }
+    }
+
+    /// Writes a payload into the arena and its place into the slot.
+    pub(crate) fn fill(&self, lane: Lane, sequence: u32, offset: usize, payload: &[u8]) {
+        self.memory.copy_in(Self::arena(lane) + offset, payload);
+        let slot = offset as u64 | (payload.len() as u64) << 32;
+        self.slot(lane, sequence).store(slot, Ordering::Relaxed);
+    }
+
+    /// Appends a slot's payload to `into`; `None` if the slot points outside
+    /// the arena or names more bytes than a ring carries.
+    pub(crate) fn take(&self, lane: Lane, sequence: u32, into: &mut Vec<u8>) -> Option<()> {
+        // Read once: what is checked is what is used.
+        let slot = self.slot(lane, sequence).load(Ordering::Relaxed);
+        let offset = (slot & 0xffff_ffff) as usize;
+        let len = (slot >> 32) as usize;
+        let fits = len <= INLINE + 64 && offset % 8 == 0 && offset.checked_add(len)? <= ARENA;
+        if !fits {
+            return None;
+        }
+        self.memory.copy_out(Self::arena(lane) + offset, len, into);
+        Some(())
+    }
+}

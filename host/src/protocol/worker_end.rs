@@ -1,0 +1,121 @@
+//! The worker's end of a ring: claims tasks one at a time, publishes answers.
+
+use std::sync::atomic::{Ordering, fence};
+use std::time::Duration;
+
+use super::arena::Arena;
+use super::ring::{ARENA, Claim, Lane, Ring};
+use crate::sys::{EventFd, futex_wait};
+
+/// The worker's end.
+#[derive(Debug)]
+pub(crate) struct WorkerEnd {
+    ring: Ring,
+    /// Rings the host when it sleeps.
+    bell: EventFd,
+    arena: Arena,
+    /// Answers published.
+    published: u32,
+    /// Answers that the host was last seen to have taken.
+    freed: u32,
+}
+
+impl WorkerEnd {
+    pub(crate) fn new(ring: Ring, bell: EventFd) -> Self {
+        WorkerEnd {
+            ring,
+            bell,
+            arena: Arena::new(ARENA),
+            published: 0,
+            freed: 0,
+        }
+    }
+
+    /// Claims the next task and appends its payload to `into`, or says that
+    /// there is none.
+    pub(crate) fn claim(&mut self, into: &mut Vec<u8>) -> bool {
+        loop {
+            let word = self.ring.claim().load(Ordering::Acquire);
+            let claim = Claim::from_word(word);
+            if claim.head == claim.tail {
+                return false;
+            }
+            let next = Claim {
+                head: claim.head.wrapping_add(1),
+                ..claim
+            };
+            let swapped = self.ring.claim().compare_exchange(
+                word,
+                next.word(),
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            );
+            if swapped.is_ok() {
+                let taken = self.ring.take(Lane::Tasks, claim.head, into);
+                debug_assert!(
+                    taken.is_some(),
+                    "the host fills slots before it moves the tail"
+                );
+                return taken.is_some();
+            }
+        }
+    }
+
+    /// Sleeps until a task may be there.
+    pub(crate) fn wait_for_task(&self) {
+        let seen = self.ring.doorbell().load(Ordering::Acquire);
+        self.sleep_unless(seen, || {
+            let claim = Claim::from_word(self.ring.claim().load(Ordering::Acquire));
+            claim.head != claim.tail
+        });
+    }
+
+    fn sleep_unless(&self, seen: u32, ready: impl Fn() -> bool) {
+        self.ring.worker_sleeps().store(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if !ready() {
+            futex_wait(self.ring.doorbell(), seen, None);
+        }
+        self.ring.worker_sleeps().store(0, Ordering::Relaxed);
+    }
+
+    /// Publishes the answer to the task that was claimed last. Waits while the
+    /// arena is full of answers that the host has not taken.
+    pub(crate) fn publish(&mut self, payload: &[u8]) {
+        let offset = loop {
+            let seen = self.ring.doorbell().load(Ordering::Acquire);
+            self.free_taken();
+            if let Some(offset) = self.arena.place(payload.len()) {
+                break offset;
+            }
+            let freed = self.freed;
+            self.bell.ring();
+            self.ring.worker_sleeps().store(1, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            if self.ring.consumed().load(Ordering::Acquire) == freed {
+                // The host wakes sleepers when it has sent something; while it
+                // only takes answers, look again after a moment.
+                futex_wait(self.ring.doorbell(), seen, Some(Duration::from_millis(1)));
+            }
+            self.ring.worker_sleeps().store(0, Ordering::Relaxed);
+        };
+        self.ring
+            .fill(Lane::Answers, self.published, offset, payload);
+        self.published = self.published.wrapping_add(1);
+        self.ring
+            .published()
+            .store(self.published, Ordering::Release);
+        fence(Ordering::SeqCst);
+        if self.ring.host_sleeps().swap(0, Ordering::Relaxed) == 1 {
+            self.bell.ring();
+        }
+    }
+
+    fn free_taken(&mut self) {
+        let consumed = self.ring.consumed().load(Ordering::Acquire);
+        while self.freed != consumed {
+            self.arena.free_oldest();
+            self.freed = self.freed.wrapping_add(1);
+        }
+    }
+}

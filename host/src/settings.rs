@@ -1,0 +1,188 @@
+//! Choices that are not limits: how modules are compiled, how far tasks are
+//! kept apart, where their output goes, what they may reach.
+
+use std::fmt;
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a guest's standard output and error go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Stdio {
+    /// Kept and handed over with the outcome (default for pools).
+    #[default]
+    Capture,
+    /// Passed on to the host's own, in whole lines, live (default for `run`).
+    Inherit,
+    /// Thrown away.
+    Null,
+}
+
+/// How a task that runs past its wall time is ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Interrupt {
+    /// Its worker is killed and another started. Guest code runs without
+    /// checks, a quarter to a third faster (default).
+    #[default]
+    Kill,
+    /// Guest code is compiled with epoch checks; the worker lives on, and the
+    /// error says where the guest was. A task that is blocked in a host call
+    /// costs its worker all the same.
+    Epoch,
+}
+
+/// How much two tasks share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Isolation {
+    /// Pooled worker processes, a fresh instance for each task (default).
+    #[default]
+    Process,
+    /// Pooled worker processes; an instance is kept for this many tasks, which
+    /// can see what the ones before them left in its memory.
+    ProcessReuse(NonZeroU64),
+    /// A worker process of its own for each task.
+    ProcessPerTask,
+}
+
+/// What to do when a layer of the operating system's sandbox is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Sandbox {
+    /// Refuse to run.
+    Strict,
+    /// Use what there is and say once on stderr what was not there (default).
+    #[default]
+    Auto,
+    /// Use none of it.
+    Off,
+}
+
+/// A WebAssembly proposal that is off unless asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum WasmFeature {
+    /// Exception handling, which today's C++ toolchains use.
+    Exceptions,
+    /// Typed function references.
+    FunctionReferences,
+    /// Garbage-collected objects; implies function references.
+    Gc,
+    /// 64-bit memories.
+    Memory64,
+}
+
+impl WasmFeature {
+    /// All of them.
+    pub const ALL: [WasmFeature; 4] = [
+        WasmFeature::Exceptions,
+        WasmFeature::FunctionReferences,
+        WasmFeature::Gc,
+        WasmFeature::Memory64,
+    ];
+
+    /// Its name, as `--wasm` reads it.
+    pub fn name(self) -> &'static str {
+        match self {
+            WasmFeature::Exceptions => "exceptions",
+            WasmFeature::FunctionReferences => "function-references",
+            WasmFeature::Gc => "gc",
+            WasmFeature::Memory64 => "memory64",
+        }
+    }
+}
+
+impl fmt::Display for WasmFeature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for WasmFeature {
+    type Err = UnknownWasmFeature;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = WasmFeature::ALL
+            .into_iter()
+            .find(|feature| feature.name() == text);
+        known.ok_or_else(|| UnknownWasmFeature {
+            text: text.to_owned(),
+        })
+    }
+}
+
+/// The text names no [`WasmFeature`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{text}` is no WebAssembly feature that can be turned on; there are exceptions, function-references, gc and memory64"
+)]
+pub struct UnknownWasmFeature {
+    /// The text.
+    pub text: String,
+}
+
+/// A directory that guests may reach.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct DirGrant {
+    /// Where it is on the host.
+    pub host: PathBuf,
+    /// The path that guests see.
+    pub guest: String,
+    /// Whether they may change what is in it \[no\].
+    pub writable: bool,
+}
+
+/// How important a guest says a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum LogLevel {
+    /// Steps of interest to nobody but the author.
+    Trace,
+    /// For finding faults.
+    Debug,
+    /// What goes on.
+    Info,
+    /// Something is odd.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            LogLevel::Trace => "trace",
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error => "error",
+        })
+    }
+}
+
+/// Settings that compiler and worker must agree on, or the artifact does not
+/// load. Part of its name in the cache.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct EngineSettings {
+    pub(crate) count_fuel: bool,
+    pub(crate) check_epochs: bool,
+    /// Sorted.
+    pub(crate) features: Vec<WasmFeature>,
+    pub(crate) wasm_stack: u64,
+    pub(crate) tables: u32,
+    pub(crate) table_elements: u32,
+    pub(crate) instances: u32,
+    pub(crate) memories: u32,
+}
+
+impl EngineSettings {
+    /// The settings for a pool with these limits and nothing special.
+    pub(crate) fn new(limits: &crate::limits::PoolLimits) -> Self {
+        EngineSettings {
+            wasm_stack: limits.wasm_stack,
+            tables: limits.tables,
+            table_elements: limits.table_elements,
+            instances: limits.instances,
+            memories: limits.memories,
+            ..EngineSettings::default()
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Memory that the host and one worker have mapped both.
+//!
+//! The other side may write at any time, so nobody ever gets a reference to
+//! plain bytes in here: control words are atomics, and contents are copied in
+//! and out word by word with atomic accesses.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+/// A shared, writable mapping of a memory file.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: the mapping is plain memory that belongs to no thread, and every
+// access to it goes through atomics.
+unsafe impl Send for Mapping {}
+// SAFETY: as above; two threads that use the same mapping only do atomic
+// accesses.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps the first `len` bytes of `file`, which must be a memory file of at
+    /// least that size that is sealed against shrinking, or a later access
+    /// would be a SIGBUS.
+    pub(crate) fn new(file: impl AsFd, len: usize) -> io::Result<Self> {
+        // SAFETY: a null address lets the kernel choose where, so no existing
+        // mapping is replaced; length and protection need no precondition.
+        let start = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                len,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::SHARED,
+                file,
+                0,
+            )?
+        };
+        let start = NonNull::new(start.cast()).ok_or_else(|| io::Error::other("mapped at null"))?;
+        Ok(Mapping { start, len })
+    }
+
+    /// The 32-bit word at `offset`.
+    ///
+    /// # Panics
+    /// If `offset` is out of bounds or unaligned; offsets of words are
+    /// constants of the layout, never read from shared memory.
+    pub(crate) fn word32(&self, offset: usize) -> &AtomicU32 {
+        assert!(offset.is_multiple_of(4) && offset + 4 <= self.len);
+        // SAFETY: in bounds (checked), aligned (checked, and mappings start at
+        // a page), mapped for as long as `self` lives, only accessed
+        // atomically.
+        unsafe { AtomicU32::from_ptr(self.start.as_ptr().add(offset).cast()) }
+    }
+
+    /// The 64-bit word at `offset`.
+    ///
+    /// # Panics
+    /// As [`Mapping::word32`].
+    pub(crate) fn word64(&self, offset: usize) -> &AtomicU64 {
+        assert!(offset.is_multiple_of(8) && offset + 8 <= self.len);
+        // SAFETY: as in `word32`, with 8 bytes.
+        unsafe { AtomicU64::from_ptr(self.start.as_ptr().add(offset).cast()) }
+    }
+
+    fn byte(&self, offset: usize) -> &AtomicU8 {
+        assert!(offset < self.len);
+        // SAFETY: in bounds (checked), mapped for as long as `self` lives,
+        // only accessed atomically.
+        unsafe { AtomicU8::from_ptr(self.start.as_ptr().add(offset)) }
+    }
+
+    /// Whether `len` bytes from `offset` lie inside.
+    pub(crate) fn contains(&self, offset: usize, len: usize) -> bool {
+        offset.checked_add(len).is_some_and(|end| end <= self.len)
+    }
+
+    /// Appends `len` bytes from `offset` (a multiple of 8) to `into`.
+    ///
+    /// # Panics
+    /// If the range is not inside; callers check it first.
+    pub(crate) fn copy_out(&self, offset: usize, len: usize, into: &mut Vec<u8>) {
+        assert!(self.contains(offset, len));
+        into.reserve(len);
+        let words = len / 8;
+        for i in 0..words {
+            let word = self.word64(offset + i * 8).load(Ordering::Relaxed);
+            into.extend_from_slice(&word.to_ne_bytes());
+        }
+        for i in words * 8..len {
+            into.push(self.byte(offset + i).load(Ordering::Relaxed));
+        }
+    }
+
+    /// Writes `bytes` at `offset` (a multiple of 8).
+    ///
+    /// # Panics
+    /// If they do not fit; callers allocate first.
+    pub(crate) fn copy_in(&self, offset: usize, bytes: &[u8]) {
+        assert!(self.contains(offset, bytes.len()));
+        let (words, rest) = bytes.as_chunks::<8>();
+        for (i, word) in words.iter().enumerate() {
+            self.word64(offset + i * 8)
+                .store(u64::from_ne_bytes(*word), Ordering::Relaxed);
+        }
+        for (i, byte) in rest.iter().enumerate() {
+            self.byte(offset + words.len() * 8 + i)
+                .store(*byte, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: exactly the range that `new` mapped, and no reference into
+        // it outlives `self`.
+        let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::memfd_sized;
+
+    #[test]
+    fn what_is_copied_in_is_copied_out_at_every_length() {
+        let file = memfd_sized("test", 4096).expect("memfd");
+        let mapping = Mapping::new(&file, 4096).expect("map");
+        for len in 0..40 {
+            let bytes: Vec<u8> = (0..len).map(|i| i as u8 ^ 0x5a).collect();
+            mapping.copy_in(64, &bytes);
+            let mut back = Vec::new();
+            mapping.copy_out(64, len, &mut back);
+            assert_eq!(back, bytes);
+        }
+    }
+
+    #[test]
+    fn ranges_past_the_end_and_past_overflow_are_outside() {
+        let file = memfd_sized("test", 4096).expect("memfd");
+        let mapping = Mapping::new(&file, 4096).expect("map");
+        assert!(mapping.contains(4088, 8));
+        assert!(!mapping.contains(4089, 8));
+        assert!(!mapping.contains(usize::MAX, 8));
+    }
+}

@@ -1,0 +1,105 @@
+//! Memory files: how payloads, modules and artifacts reach a process that may
+//! open nothing. All of them are made and sealed by the host.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+
+/// A memory file whose contents can no longer change, for anybody.
+#[derive(Debug)]
+pub(crate) struct SealedMemory {
+    file: File,
+    len: u64,
+}
+
+impl SealedMemory {
+    /// Bytes in the file.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// The whole contents.
+    pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
+        memfd_read_at(&self.file, self.len)
+    }
+}
+
+impl AsFd for SealedMemory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+fn create(name: &str) -> io::Result<File> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    Ok(File::from(memfd_create(name, flags)?))
+}
+
+/// An empty memory file that may grow: a place for a child's output of a size
+/// that is not known yet. [`seal_contents`] ends that.
+pub(crate) fn memfd_growable(name: &str) -> io::Result<OwnedFd> {
+    Ok(create(name)?.into())
+}
+
+/// A memory file of exactly `len` bytes, for good: neither side can make the
+/// other's accesses fault by resizing it.
+pub(crate) fn memfd_sized(name: &str, len: u64) -> io::Result<OwnedFd> {
+    let file = create(name)?;
+    ftruncate(&file, len)?;
+    fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+    Ok(file.into())
+}
+
+/// A sealed memory file that holds `parts`, one after the other.
+pub(crate) fn memfd_of(name: &str, parts: &[&[u8]]) -> io::Result<SealedMemory> {
+    let mut file = create(name)?;
+    for part in parts {
+        file.write_all(part)?;
+    }
+    seal_contents(file.into())
+}
+
+/// Seals size and contents of a file made by [`memfd_growable`]. Fails while
+/// anybody has it mapped writable.
+pub(crate) fn seal_contents(file: OwnedFd) -> io::Result<SealedMemory> {
+    fcntl_add_seals(
+        &file,
+        SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL,
+    )?;
+    let file = File::from(file);
+    let len = file.metadata()?.len();
+    Ok(SealedMemory { file, len })
+}
+
+/// The first `len` bytes of a memory file, copied out.
+pub(crate) fn memfd_read_at(file: &File, len: u64) -> io::Result<Vec<u8>> {
+    let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    let mut bytes = vec![0; len];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sealed_contents_can_be_read_and_no_longer_written() {
+        let sealed = memfd_of("test", &[b"one ", b"two"]).expect("memfd");
+        assert_eq!(sealed.read().expect("read"), b"one two");
+        assert_eq!(sealed.len(), 7);
+        assert!(sealed.file.write_at(b"x", 0).is_err());
+        assert!(sealed.file.set_len(1).is_err());
+    }
+
+    #[test]
+    fn a_sized_file_can_be_written_and_not_resized() {
+        let file = File::from(memfd_sized("test", 16).expect("memfd"));
+        file.write_at(b"x", 15).expect("write inside");
+        assert!(file.set_len(8).is_err());
+        assert!(file.write_at(b"x", 16).is_err());
+    }
+}

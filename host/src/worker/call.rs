@@ -1,0 +1,153 @@
+//! Calls a function or a command of an instance.
+
+use wasmtime::Store;
+use wasmtime_wasi::I32Exit;
+
+use super::convert::{from_core, from_val, to_core, to_val};
+use super::instance::{Instance, Workshop};
+use super::load::Code;
+use crate::engine::guest::Guest;
+use crate::value::{Function, Type, Value, decode_args};
+
+/// What a call came back with.
+pub(super) enum Returned {
+    /// A value (the payload of an `ok`), encoded with this type.
+    Value(Value),
+    /// The payload of the function's own `err`.
+    Error(Option<Value>),
+    /// A command's exit code.
+    Exit(i32),
+}
+
+impl Workshop {
+    /// The function with this index.
+    pub(super) fn function(&self, index: u32) -> wasmtime::Result<&Function> {
+        let index = index as usize;
+        let function = match &self.loaded.code {
+            Code::Component { functions, .. } => functions.get(index).map(|f| &f.function),
+            Code::Core { functions, .. } => functions.get(index),
+        };
+        function.ok_or_else(|| wasmtime::format_err!("there is no function {index}"))
+    }
+
+    /// Calls the function with this index; `arguments` are encoded.
+    pub(super) fn call(
+        &self,
+        store: &mut Store<Guest>,
+        instance: Instance,
+        index: u32,
+        arguments: &[u8],
+    ) -> wasmtime::Result<Returned> {
+        let function = self.function(index)?;
+        let arguments = decode_args(&function.params, arguments)
+            .map_err(|error| wasmtime::format_err!("the arguments cannot be read: {error}"))?;
+        let value = match (&self.loaded.code, instance) {
+            (Code::Component { functions, .. }, Instance::Component(instance)) => {
+                let loaded = &functions[index as usize];
+                let func = instance
+                    .get_func(&mut *store, loaded.export)
+                    .ok_or_else(|| wasmtime::format_err!("the function is gone"))?;
+                match loaded.fast {
+                    Some(fast) => fast(store, func, arguments)?,
+                    None => call_dynamic(store, func, function, arguments)?,
+                }
+            }
+            (Code::Core { .. }, Instance::Core(instance)) => {
+                call_core(store, instance, function, &arguments)?
+            }
+            _ => return Err(wasmtime::format_err!("the instance is of another kind")),
+        };
+        Ok(unwrap_result(value, function.result.as_ref()))
+    }
+
+    /// Runs the command.
+    pub(super) fn run_command(
+        &self,
+        store: &mut Store<Guest>,
+        instance: Instance,
+    ) -> wasmtime::Result<Returned> {
+        let no_command = || wasmtime::format_err!("the module is no command");
+        let ended = match (&self.loaded.code, instance) {
+            (Code::Component { run, .. }, Instance::Component(instance)) => {
+                let export = run.ok_or_else(no_command)?;
+                let func = instance
+                    .get_func(&mut *store, export)
+                    .ok_or_else(no_command)?;
+                let run = func.typed::<(), (Result<(), ()>,)>(&mut *store)?;
+                run.call(store, ())
+                    .map(|(result,)| i32::from(result.is_err()))
+            }
+            (Code::Core { .. }, Instance::Core(instance)) => {
+                let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
+                start.call(store, ()).map(|()| 0)
+            }
+            _ => return Err(no_command()),
+        };
+        match ended {
+            Ok(code) => Ok(Returned::Exit(code)),
+            Err(error) => match error.downcast_ref::<I32Exit>() {
+                Some(exit) => Ok(Returned::Exit(exit.0)),
+                None => Err(error),
+            },
+        }
+    }
+}
+
+fn call_dynamic(
+    store: &mut Store<Guest>,
+    func: wasmtime::component::Func,
+    function: &Function,
+    arguments: Vec<Value>,
+) -> wasmtime::Result<Value> {
+    let params: Vec<_> = arguments.into_iter().map(to_val).collect();
+    let Some(ty) = &function.result else {
+        func.call(store, &params, &mut [])?;
+        return Ok(Value::unit());
+    };
+    let mut results = [wasmtime::component::Val::Bool(false)];
+    func.call(store, &params, &mut results)?;
+    let [result] = results;
+    from_val(result, ty).ok_or_else(|| wasmtime::format_err!("the result cannot leave the worker"))
+}
+
+fn call_core(
+    store: &mut Store<Guest>,
+    instance: wasmtime::Instance,
+    function: &Function,
+    arguments: &[Value],
+) -> wasmtime::Result<Value> {
+    let func = instance
+        .get_func(&mut *store, &function.name)
+        .ok_or_else(|| wasmtime::format_err!("the function is gone"))?;
+    let no_number = || wasmtime::format_err!("a value is no number");
+    let params: Option<Vec<_>> = arguments.iter().map(to_core).collect();
+    let count = match &function.result {
+        None => 0,
+        Some(Type::Tuple(types)) => types.len(),
+        Some(_) => 1,
+    };
+    let mut results = vec![wasmtime::Val::I32(0); count];
+    func.call(store, &params.ok_or_else(no_number)?, &mut results)?;
+    let mut values: Vec<Value> = results
+        .iter()
+        .map(from_core)
+        .collect::<Option<_>>()
+        .ok_or_else(no_number)?;
+    Ok(match values.len() {
+        1 => values.remove(0),
+        _ => Value::Tuple(values),
+    })
+}
+
+/// A function's own top-level `ok` is unwrapped, its `err` is an error.
+fn unwrap_result(value: Value, ty: Option<&Type>) -> Returned {
+    match (value, ty) {
+        (Value::Result(Ok(value)), Some(Type::Result { .. })) => {
+            Returned::Value(value.map_or_else(Value::unit, |value| *value))
+        }
+        (Value::Result(Err(value)), Some(Type::Result { .. })) => {
+            Returned::Error(value.map(|value| *value))
+        }
+        (value, _) => Returned::Value(value),
+    }
+}

@@ -1,0 +1,187 @@
+//! The worker's second thread: reads the control socket, and drives the timers
+//! of guests that sleep.
+//!
+//! The first thread runs guests and is often busy for long. When the host hangs
+//! up, this one ends the process, whatever the first is doing.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+
+use tokio::io::Interest;
+use tokio::net::UnixDatagram;
+use tokio::runtime::{Builder, Handle};
+use wasmtime::Engine;
+
+use crate::engine::guest::Messages;
+use crate::protocol::control::{FromChild, ToChild, decode, encode};
+use crate::settings::LogLevel;
+use crate::sys::{ControlSocket, MAX_MESSAGE, Received, memfd_read_at};
+
+/// No task runs.
+const IDLE: u64 = u64::MAX;
+
+/// A log message is cut to this many bytes, so that it fits a control message.
+const MAX_TEXT: usize = 48 * 1024;
+
+/// What the two threads share.
+pub(super) struct HostLink {
+    control: Arc<ControlSocket>,
+    inbox: Mutex<Inbox>,
+    arrived: Condvar,
+    /// The task that runs, for interrupts that come too late.
+    running: AtomicU64,
+    runtime: Handle,
+}
+
+#[derive(Default)]
+struct Inbox {
+    payloads: VecDeque<(u64, OwnedFd, u64)>,
+    room: Option<OwnedFd>,
+    stdin: Option<OwnedFd>,
+}
+
+impl HostLink {
+    /// Starts the second thread.
+    pub(super) fn start(control: Arc<ControlSocket>, engine: Engine) -> io::Result<Arc<Self>> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let link = Arc::new(HostLink {
+            control,
+            inbox: Mutex::default(),
+            arrived: Condvar::new(),
+            running: AtomicU64::new(IDLE),
+            runtime: runtime.handle().clone(),
+        });
+        let listener = Arc::clone(&link);
+        thread::Builder::new().name("link".into()).spawn(move || {
+            // Whether it is told to leave or cannot listen any longer: a
+            // worker without its host has no reason to live.
+            let code = i32::from(runtime.block_on(listener.listen(&engine)).is_err());
+            std::process::exit(code);
+        })?;
+        Ok(link)
+    }
+
+    /// The runtime that guests' sleeps wait in.
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    async fn listen(&self, engine: &Engine) -> io::Result<()> {
+        // Only watched through this one; messages keep being received, with
+        // their descriptors, by our own socket.
+        let watched = UnixDatagram::from_std(self.control.for_event_loop()?)?;
+        let mut buffer = vec![0; MAX_MESSAGE];
+        loop {
+            let received = watched
+                .async_io(Interest::READABLE, || {
+                    match self.control.receive(&mut buffer, false)? {
+                        Received::Nothing => Err(io::ErrorKind::WouldBlock.into()),
+                        received => Ok(received),
+                    }
+                })
+                .await?;
+            let Received::Message(len, fds) = received else {
+                return Ok(());
+            };
+            let message = decode(&buffer[..len])
+                .map_err(|_| io::Error::other("unreadable message from the host"))?;
+            self.take_in(message, fds, engine);
+        }
+    }
+
+    fn take_in(&self, message: ToChild, fds: Vec<OwnedFd>, engine: &Engine) {
+        let fd = fds.into_iter().next();
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        match (message, fd) {
+            (ToChild::Payload { id, len }, Some(fd)) => inbox.payloads.push_back((id, fd, len)),
+            (ToChild::Room { .. }, Some(fd)) => inbox.room = Some(fd),
+            (ToChild::Stdin, Some(fd)) => inbox.stdin = Some(fd),
+            (ToChild::Interrupt { task }, _) => {
+                if self.running.load(Ordering::SeqCst) == task {
+                    engine.increment_epoch();
+                }
+            }
+            _ => {}
+        }
+        self.arrived.notify_all();
+    }
+
+    fn wait_for<T>(&self, mut find: impl FnMut(&mut Inbox) -> Option<T>) -> T {
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(found) = find(&mut inbox) {
+                return found;
+            }
+            inbox = self
+                .arrived
+                .wait(inbox)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Says which task runs now; `None` between two.
+    pub(super) fn set_running(&self, task: Option<u64>) {
+        self.running.store(task.unwrap_or(IDLE), Ordering::SeqCst);
+    }
+
+    /// The frame that the host sent in a memory file. Files of tasks that were
+    /// taken back are dropped on the way.
+    pub(super) fn payload(&self, id: u64) -> io::Result<Vec<u8>> {
+        let (file, len) = self.wait_for(|inbox| {
+            while let Some((found, file, len)) = inbox.payloads.pop_front() {
+                if found == id {
+                    return Some((file, len));
+                }
+            }
+            None
+        });
+        memfd_read_at(&File::from(file), len)
+    }
+
+    /// A memory file of `len` bytes for an answer.
+    pub(super) fn room(&self, len: u64) -> io::Result<File> {
+        self.control
+            .send(&encode(&FromChild::WantRoom { len }), &[], true)?;
+        Ok(File::from(self.wait_for(|inbox| inbox.room.take())))
+    }
+
+    /// The host's standard input, or what stands for it.
+    pub(super) fn stdin(&self) -> io::Result<OwnedFd> {
+        self.control
+            .send(&encode(&FromChild::WantStdin), &[], true)?;
+        Ok(self.wait_for(|inbox| inbox.stdin.take()))
+    }
+}
+
+impl Messages for HostLink {
+    fn log(&self, index: u64, level: LogLevel, message: String) {
+        let message = FromChild::Log {
+            index,
+            level,
+            message: cut(message),
+        };
+        let _ = self.control.send(&encode(&message), &[], true);
+    }
+
+    fn progress(&self, index: u64, done: u64, total: Option<u64>, message: Option<String>) {
+        let message = FromChild::Progress {
+            index,
+            done,
+            total,
+            message: message.map(cut),
+        };
+        let _ = self.control.send(&encode(&message), &[], true);
+    }
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > MAX_TEXT {
+        text.truncate(text.floor_char_boundary(MAX_TEXT));
+    }
+    text
+}

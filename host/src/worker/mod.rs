@@ -1,0 +1,18 @@
+//! The worker process: loads one artifact, then runs one task at a time.
+//!
+//! It is bound for life to one module, one set of engine settings, one set of
+//! grants and one tenant. It is not trusted: whatever runs in it may be under
+//! a guest's control, so it holds nothing but what its guests were granted.
+
+mod call;
+mod convert;
+mod instance;
+mod link;
+mod load;
+mod serve;
+mod start;
+mod stdio;
+mod typed;
+mod verdict;
+
+pub(crate) use start::main;

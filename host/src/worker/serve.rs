@@ -1,0 +1,299 @@
+//! The worker's loop: claim a task, run it, publish its answer.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::{Engine, Store};
+
+use super::call::Returned;
+use super::instance::{Live, Workshop};
+use super::link::HostLink;
+use super::load::Loaded;
+use super::stdio::{GuestInput, Output};
+use super::verdict;
+use crate::engine::guest::Guest;
+use crate::limits::LimitName;
+use crate::protocol::Violation;
+use crate::protocol::control::WorkerSetup;
+use crate::protocol::frame::{
+    AnswerHeader, End, Payload, TaskHeader, What, fits_inline, inline_payload, split,
+};
+use crate::protocol::worker_end::WorkerEnd;
+use crate::value::{Value, encode};
+
+/// A worker that has loaded its artifact.
+pub(super) struct Server {
+    ring: WorkerEnd,
+    shop: Workshop,
+    /// An instance that is kept for further tasks.
+    kept: Option<Live>,
+    /// An instance that is done with; freed when its answer is out.
+    retired: Option<Live>,
+}
+
+/// How a task ended, on the way to an answer.
+struct Ending {
+    end: End,
+    message: Option<String>,
+    value: Vec<u8>,
+}
+
+impl Ending {
+    fn new(end: End, message: Option<String>) -> Self {
+        Ending {
+            end,
+            message,
+            value: Vec::new(),
+        }
+    }
+}
+
+impl Server {
+    pub(super) fn new(
+        ring: WorkerEnd,
+        link: Arc<HostLink>,
+        loaded: Loaded,
+        engine: Engine,
+        setup: WorkerSetup,
+        stdout: Arc<Output>,
+        stderr: Arc<Output>,
+    ) -> Self {
+        let shop = Workshop {
+            engine,
+            loaded,
+            setup,
+            link,
+            stdout,
+            stderr,
+        };
+        Server {
+            ring,
+            shop,
+            kept: None,
+            retired: None,
+        }
+    }
+
+    /// Serves until the process is ended. Returns only when the host's own
+    /// bytes make no sense, with the exit code.
+    pub(super) fn serve(mut self) -> i32 {
+        let link = Arc::clone(&self.shop.link);
+        let _timers = link.runtime().enter();
+        let mut payload = Vec::new();
+        loop {
+            payload.clear();
+            if !self.ring.claim(&mut payload) {
+                self.ring.wait_for_task();
+                continue;
+            }
+            if self.serve_one(&payload).is_err() {
+                return 1;
+            }
+        }
+    }
+
+    fn serve_one(&mut self, payload: &[u8]) -> Result<(), Violation> {
+        let fetched;
+        let frame = match Payload::read(payload)? {
+            Payload::Inline(frame) => frame,
+            Payload::InFile { id, .. } => {
+                fetched = self
+                    .shop
+                    .link
+                    .payload(id)
+                    .map_err(|_| Violation("a payload's file cannot be read"))?;
+                &fetched
+            }
+        };
+        let (header, raw) = split::<TaskHeader>(frame)?;
+        self.shop.link.set_running(Some(header.task));
+        let answer = self.run(&header, raw);
+        self.shop.link.set_running(None);
+        self.ring.publish(&answer);
+        self.retired = None;
+        Ok(())
+    }
+
+    /// Runs one task and returns the payload of its answer.
+    fn run(&mut self, header: &TaskHeader, raw: &[u8]) -> Vec<u8> {
+        let started = Instant::now();
+        let mut live = match self.kept.take() {
+            Some(live) => live,
+            None => match self.instantiate(header, raw) {
+                Ok(live) => live,
+                Err((store, ending)) => return self.answer(header, started, &store, ending),
+            },
+        };
+        if live.used > 0
+            && let Err(error) = self.begin(&mut live.store, header)
+        {
+            let ending = Ending::new(End::Trap, Some(error.to_string()));
+            return self.answer(header, started, &live.store, ending);
+        }
+        let called = match &header.what {
+            What::Function(index) => self.shop.call(&mut live.store, live.instance, *index, raw),
+            What::Command { .. } => self.shop.run_command(&mut live.store, live.instance),
+        };
+        let sound = called.is_ok();
+        let ending = self.end(header, &live.store, called);
+        let answer = self.answer(header, started, &live.store, ending);
+        live.used += 1;
+        // What trapped may be in any state: only sound instances are kept.
+        let is_function = matches!(header.what, What::Function(_));
+        if sound && is_function && live.used < self.shop.setup.reuse {
+            self.kept = Some(live);
+        } else {
+            self.retired = Some(live);
+        }
+        answer
+    }
+
+    fn begin(&self, store: &mut Store<Guest>, header: &TaskHeader) -> wasmtime::Result<()> {
+        let name = match &header.what {
+            What::Function(index) => self.shop.function(*index)?.name.as_str(),
+            What::Command { argv, .. } => argv.first().map_or("", String::as_str),
+        };
+        self.shop.begin(store, header, name)
+    }
+
+    /// A new instance, with the pool's initializer called in it.
+    fn instantiate(&self, header: &TaskHeader, raw: &[u8]) -> Result<Live, (Store<Guest>, Ending)> {
+        let stdin = match &header.what {
+            What::Function(_) => GuestInput::bytes(Vec::new()),
+            What::Command {
+                inherit_stdin: true,
+                ..
+            } => GuestInput::inherit(Arc::clone(&self.shop.link)),
+            What::Command { .. } => GuestInput::bytes(raw.to_vec()),
+        };
+        let mut store = self.shop.store(header, stdin);
+        let made = self
+            .begin(&mut store, header)
+            .and_then(|()| self.shop.instantiate(&mut store));
+        let instance = match made {
+            Ok(instance) => instance,
+            Err(error) => {
+                let (end, message) = verdict::of_error(&error, &store.data().bounds);
+                return Err((store, Ending::new(end, message)));
+            }
+        };
+        if let Some(initializer) = &self.shop.setup.initializer {
+            let called = self.shop.call(
+                &mut store,
+                instance,
+                initializer.function,
+                &initializer.arguments,
+            );
+            let failed = match called {
+                Ok(Returned::Value(_)) => None,
+                Ok(Returned::Error(Some(Value::String(text)))) => Some(text),
+                Ok(Returned::Error(error)) => Some(format!("it returned an error: {error:?}")),
+                Ok(Returned::Exit(code)) => Some(format!("it left with exit code {code}")),
+                Err(error) => {
+                    let (end, message) = verdict::of_error(&error, &store.data().bounds);
+                    Some(message.unwrap_or_else(|| format!("{end:?}")))
+                }
+            };
+            if let Some(message) = failed {
+                return Err((store, Ending::new(End::Initializer, Some(message))));
+            }
+        }
+        Ok(Live {
+            store,
+            instance,
+            used: 0,
+        })
+    }
+
+    /// Turns what a call came back with into an ending.
+    fn end(
+        &self,
+        header: &TaskHeader,
+        store: &Store<Guest>,
+        called: wasmtime::Result<Returned>,
+    ) -> Ending {
+        let bounds = &store.data().bounds;
+        match called {
+            Ok(Returned::Value(value)) => self.value(header, End::Ok, &value),
+            Ok(Returned::Error(_)) if bounds.refused_capability => Ending::new(End::Denied, None),
+            Ok(Returned::Error(None)) => Ending::new(End::Error, None),
+            Ok(Returned::Error(Some(value))) => self.value(header, End::Error, &value),
+            Ok(Returned::Exit(0)) => self.value(header, End::Ok, &Value::unit()),
+            Ok(Returned::Exit(code)) => Ending::new(
+                match bounds.refused_growth {
+                    Some(limit) => End::MemoryLimit(limit),
+                    None if bounds.refused_capability => End::Denied,
+                    None => End::Exit(code),
+                },
+                None,
+            ),
+            Err(error) => {
+                let (end, message) = verdict::of_error(&error, bounds);
+                Ending::new(end, message)
+            }
+        }
+    }
+
+    fn value(&self, header: &TaskHeader, end: End, value: &Value) -> Ending {
+        let mut bytes = Vec::new();
+        encode(value, &mut bytes);
+        if header
+            .limits
+            .result
+            .is_some_and(|limit| bytes.len() as u64 > limit)
+        {
+            return Ending::new(End::OutputLimit(LimitName::Result), None);
+        }
+        Ending {
+            end,
+            message: None,
+            value: bytes,
+        }
+    }
+
+    fn answer(
+        &self,
+        header: &TaskHeader,
+        started: Instant,
+        store: &Store<Guest>,
+        ending: Ending,
+    ) -> Vec<u8> {
+        let (stdout, stderr) = (self.shop.stdout.take(), self.shop.stderr.take());
+        let bounds = &store.data().bounds;
+        let fuel = if self.shop.setup.engine.count_fuel {
+            let given = header.limits.fuel.unwrap_or(u64::MAX);
+            store.get_fuel().ok().map(|left| given.saturating_sub(left))
+        } else {
+            None
+        };
+        let answer = AnswerHeader {
+            task: header.task,
+            end: ending.end,
+            message: ending.message,
+            run_time: started.elapsed(),
+            peak_memory: bounds.peak_memory,
+            fuel,
+            refusals: bounds.refusals.clone(),
+            value_len: ending.value.len() as u64,
+            stdout_len: stdout.len() as u64,
+            stderr_len: stderr.len() as u64,
+        };
+        let payload = inline_payload(&answer, &[&ending.value, &stdout, &stderr]);
+        if fits_inline(&payload) {
+            return payload;
+        }
+        self.in_file(&payload[1..])
+    }
+
+    /// Puts a frame into a memory file that the host makes.
+    fn in_file(&self, frame: &[u8]) -> Vec<u8> {
+        use std::os::unix::fs::FileExt;
+        let len = frame.len() as u64;
+        let room = self.shop.link.room(len);
+        // Without room there is no answer: the host sees a worker that leaves.
+        match room.and_then(|file| file.write_all_at(frame, 0)) {
+            Ok(()) => Payload::in_file(0, len),
+            Err(_) => std::process::exit(1),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What a failed call says about its task.
+
+use wasmtime::{Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+
+use crate::engine::guest::{Bounds, OutputLimitReached};
+use crate::limits::LimitName;
+use crate::protocol::frame::End;
+
+/// Reads an error of wasmtime's.
+pub(super) fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (End, Option<String>) {
+    if let Some(OutputLimitReached(limit)) = error.downcast_ref() {
+        return (End::OutputLimit(*limit), None);
+    }
+    let trap = error.downcast_ref::<Trap>();
+    match trap {
+        Some(Trap::OutOfFuel) => return (End::OutOfFuel, None),
+        Some(Trap::Interrupt) => return (End::Interrupted, where_it_was(error)),
+        _ => {}
+    }
+    let text = error_text(error, trap);
+    let exit = error.downcast_ref::<I32Exit>().map(|exit| exit.0);
+    // A refusal counts only when the task then ended badly, as it did here.
+    if exit != Some(0) {
+        if let Some(limit) = bounds.refused_growth {
+            return (End::MemoryLimit(limit), None);
+        }
+        if let Some(limit) = refused_by_wasmtime(error) {
+            return (End::MemoryLimit(limit), None);
+        }
+        if bounds.refused_capability {
+            return (End::Denied, None);
+        }
+    }
+    match exit {
+        Some(code) => (End::Exit(code), None),
+        None => (End::Trap, Some(text)),
+    }
+}
+
+/// Limits that wasmtime keeps by itself and tells only in words.
+fn refused_by_wasmtime(error: &wasmtime::Error) -> Option<LimitName> {
+    let text = format!("{error:#}");
+    let says = |words: &str| text.contains(words);
+    if says("fuel allocated for hostcalls") || says("hostcall fuel") {
+        Some(LimitName::HostCalls)
+    } else if says("resource limit exceeded: instance count") || says("instances") && says("limit")
+    {
+        Some(LimitName::Instances)
+    } else if says("memory minimum size") || says("resource limit exceeded: memory") {
+        Some(LimitName::Memory)
+    } else if says("table minimum size") || says("resource limit exceeded: table") {
+        Some(LimitName::Tables)
+    } else {
+        None
+    }
+}
+
+/// One line: the trap code in words and where it happened.
+fn error_text(error: &wasmtime::Error, trap: Option<&Trap>) -> String {
+    let what = match trap {
+        Some(trap) => trap
+            .to_string()
+            .trim_start_matches("wasm trap: ")
+            .to_owned(),
+        None => error.root_cause().to_string(),
+    };
+    match where_it_was(error) {
+        Some(place) => format!("{what}, {place}"),
+        None => what,
+    }
+}
+
+/// The innermost functions of the backtrace, where there is one.
+fn where_it_was(error: &wasmtime::Error) -> Option<String> {
+    let backtrace = error.downcast_ref::<WasmBacktrace>()?;
+    let names: Vec<String> = backtrace
+        .frames()
+        .iter()
+        .take(4)
+        .map(|frame| match frame.func_name() {
+            Some(name) => format!("`{}`", readable(name)),
+            None => format!("function {}", frame.func_index()),
+        })
+        .collect();
+    if names.is_empty() {
+        None
+    } else {
+        Some(format!("in {}", names.join(" from ")))
+    }
+}
+
+/// A Rust or C++ symbol without its mangling; other names as they are.
+fn readable(name: &str) -> String {
+    rustc_demangle::try_demangle(name).map_or_else(|_| name.to_owned(), |name| format!("{name:#}"))
+}
