@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use sandpool::value::{self, Function, LookupError};
-use sandpool::{Module, Outcome, Pool, Value};
+use sandpool::{Module, Outcome, Pool, Value, Verdict};
 
 use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
@@ -79,8 +79,7 @@ impl Apply {
         pool.terminate();
         let outcome = outcome.map_err(|failure| interruption.explain(failure))?;
         if !self.modules.quiet {
-            report::show_guest_output(outcome.stdout.as_deref().unwrap_or_default());
-            report::show_guest_output(outcome.stderr.as_deref().unwrap_or_default());
+            show_output(&outcome);
         }
         match &outcome.value {
             Some(value) if outcome.is_ok() => self.print(value),
@@ -133,6 +132,24 @@ fn raw(value: &Value) -> Vec<u8> {
         bytes.push(b'\n');
     }
     bytes
+}
+
+/// Shows on stderr what the guest wrote; of a flood, its end.
+fn show_output(outcome: &Outcome<Value>) {
+    const END: usize = 2048;
+    for bytes in [&outcome.stdout, &outcome.stderr].into_iter().flatten() {
+        let flood = outcome.verdict == Verdict::OutputLimit && bytes.len() > END;
+        let shown = if flood {
+            report::note(&format!(
+                "of {} bytes of output, the last {END}:",
+                bytes.len()
+            ));
+            &bytes[bytes.len() - END..]
+        } else {
+            bytes
+        };
+        report::show_guest_output(shown);
+    }
 }
 
 /// Finds the function, or says what there is.
