@@ -139,8 +139,7 @@ impl Loader {
             .map_err(|problem| LoadError::new(name, problem))
     }
 
-    /// The module again, compiled anew: for an artifact from the cache that a
-    /// worker could not load.
+    /// Throws a module's artifact out of the cache: a worker could not load it.
     pub(crate) fn forget(&self, module: &Module) {
         if let Some(cache) = &self.cache {
             cache.remove(module.hash(), module.settings());

@@ -229,7 +229,7 @@ impl Call {
         check_size(&template, prepared.raw.len())?;
         let cell = Arc::new(Cell::default());
         let cancelled = Arc::new(AtomicBool::new(false));
-        let key = template.key;
+        let key = template.bound.id;
         let task = Task {
             id: 0,
             index: 0,
@@ -242,14 +242,14 @@ impl Call {
             callback,
             cancelled: Arc::clone(&cancelled),
         };
-        let submitted = shared.submit([task].into_iter())?;
+        let id = shared.submit([task].into_iter())?;
         let pool = Arc::downgrade(&shared);
         Ok(AsyncResult::new(
             cell,
             TaskRef {
                 pool,
                 key,
-                id: submitted.first,
+                id,
                 cancelled,
             },
         ))
@@ -263,7 +263,7 @@ impl Call {
         let shared = Arc::clone(&self.shared);
         let (template, function) = self.template()?;
         let template = Arc::new(template);
-        let function = function.ok_or_else(|| wrong_kind(&template.module))?;
+        let function = function.ok_or_else(|| wrong_kind(&template.bound.module))?;
         let mut results = Vec::new();
         let mut tasks = Vec::new();
         for (index, item) in items.enumerate() {
@@ -285,7 +285,7 @@ impl Call {
             });
             results.push((cell, cancelled));
         }
-        let first = shared.submit(tasks.into_iter())?.first;
+        let first = shared.submit(tasks.into_iter())?;
         let results = results
             .into_iter()
             .zip(first..)
@@ -295,7 +295,7 @@ impl Call {
                     cell,
                     TaskRef {
                         pool,
-                        key: template.key,
+                        key: template.bound.id,
                         id,
                         cancelled,
                     },
@@ -365,13 +365,13 @@ impl Call {
             grants: self.shared.config.grants.clone(),
             tenant: self.tenant,
         };
-        let key = self.shared.lock().keys.id(key, &module);
+        let bound = self.shared.lock().keys.bind(key, &module);
         let shown = function.as_ref().map_or_else(
             || module.name().to_owned(),
             |function| function.function.name.clone(),
         );
         let template = Template {
-            key,
+            bound,
             function: shown.into(),
             name: self.name,
             result: function
@@ -380,7 +380,6 @@ impl Call {
             callable: function.clone(),
             measure_cpu: self.limits.cpu_time.value.is_some() || self.shared.config.measure_cpu,
             limits: self.limits,
-            module,
         };
         Ok((template, function))
     }

@@ -15,9 +15,10 @@ use super::relay::Relay;
 use super::settle::{self, Lost};
 use super::slot::{Phase, Slot};
 use super::start::start_worker;
-use super::state::{Place, PoolPhase, Shared, State};
+use super::state::{Bound, Place, PoolPhase, Shared, State};
 use super::task::Completion;
 use super::watch::{Signs, Watch};
+use crate::module::Module;
 use crate::outcome::Verdict;
 use crate::sys::{MAX_MESSAGE, Poller};
 
@@ -32,6 +33,8 @@ pub(super) struct Outbox {
     pub(super) gone: Vec<u64>,
     /// Workers that want the host's standard input.
     pub(super) want_stdin: Vec<u64>,
+    /// Modules whose artifacts workers cannot load.
+    pub(super) bad_artifacts: Vec<Module>,
 }
 
 impl Outbox {
@@ -89,8 +92,8 @@ impl Dispatcher {
             self.attend(&mut state, now, &mut out);
             shared.changed.notify_all();
             let finished = self.wind_up(&mut state, &mut out);
-            let starts = if finished {
-                Vec::new()
+            let start = if finished {
+                None
             } else {
                 reserve(&mut state, now)
             };
@@ -99,10 +102,14 @@ impl Dispatcher {
             if finished {
                 break;
             }
-            for (place, key) in starts {
-                self.start(place, key);
+            match start {
+                // One at a time: starting takes a moment, and deadlines go on.
+                Some((place, bound)) => {
+                    self.start(place, bound);
+                    self.sleep(Some(Duration::ZERO));
+                }
+                None => self.sleep(None),
             }
-            self.sleep();
         }
         if let Some(relay) = self.relay.take() {
             relay.finish();
@@ -237,6 +244,9 @@ impl Dispatcher {
         for serial in out.want_stdin {
             self.open_stdin(serial);
         }
+        for module in out.bad_artifacts {
+            self.shared.loader.forget(&module);
+        }
     }
 
     fn open_stdin(&self, serial: u64) {
@@ -251,15 +261,10 @@ impl Dispatcher {
     }
 
     /// Starts a worker in a reserved place.
-    fn start(&self, place: usize, key: super::task::KeyId) {
-        let mut state = self.shared.lock();
-        let Some((full_key, module)) = state.keys.get(key).cloned() else {
-            return;
-        };
-        let serial = state.next_serial();
-        drop(state);
+    fn start(&self, place: usize, bound: Arc<Bound>) {
+        let serial = self.shared.lock().next_serial();
         let config = &self.shared.config;
-        let started = start_worker(&self.shared.loader, config, &full_key, &module);
+        let started = start_worker(&self.shared.loader, config, &bound);
         let now = Instant::now();
         let mut state = self.shared.lock();
         let started = started.and_then(|(started, pipes)| {
@@ -274,7 +279,7 @@ impl Dispatcher {
                 if let (Some(relay), Some(pipes)) = (&self.relay, pipes) {
                     relay.worker(serial, pipes);
                 }
-                let slot = Slot::new(serial, key, started, config.max_tasks, now);
+                let slot = Slot::new(serial, bound, started, config.max_tasks, now);
                 state.slots[place] = Place::Taken(Box::new(slot));
             }
             Err(error) => {
@@ -287,8 +292,9 @@ impl Dispatcher {
         }
     }
 
-    /// Sleeps until a worker, a deadline or a caller needs something.
-    fn sleep(&mut self) {
+    /// Sleeps until a worker, a deadline or a caller needs something, for
+    /// `at_most` so long.
+    fn sleep(&mut self, at_most: Option<Duration>) {
         let now = Instant::now();
         let mut state = self.shared.lock();
         let slots = || state.slots.iter().filter_map(Place::slot);
@@ -304,7 +310,7 @@ impl Dispatcher {
         let timeout = if answers {
             Duration::ZERO
         } else {
-            until.saturating_duration_since(now)
+            at_most.unwrap_or_else(|| until.saturating_duration_since(now))
         };
         state.asleep_until = Some(until);
         drop(state);
@@ -326,21 +332,20 @@ fn break_pool(state: &mut State, reason: String) {
     }
 }
 
-/// Reserves places for workers that are to be started, and ends idle workers
-/// that have to make room.
-fn reserve(state: &mut State, now: Instant) -> Vec<(usize, super::task::KeyId)> {
-    let mut starts = Vec::new();
+/// Reserves a place for a worker that is to be started, and ends an idle
+/// worker that has to make room.
+fn reserve(state: &mut State, now: Instant) -> Option<(usize, Arc<Bound>)> {
     if !matches!(state.phase, PoolPhase::Open | PoolPhase::Closed) {
-        return starts;
+        return None;
     }
-    while let Some((place, key)) = state.next_start() {
-        state.slots[place] = Place::Reserved(key);
-        starts.push((place, key));
+    let start = state.next_start();
+    if let Some((place, bound)) = &start {
+        state.slots[*place] = Place::Reserved(bound.id);
     }
     if let Some(place) = state.next_to_replace(now)
         && let Some(slot) = state.slots[place].slot_mut()
     {
         slot.kill(None);
     }
-    starts
+    start
 }

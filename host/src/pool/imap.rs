@@ -2,7 +2,7 @@
 //! as they are ready.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Instant;
@@ -61,6 +61,8 @@ struct Flow {
     room: Condvar,
     ordered: bool,
     pool: Weak<Shared>,
+    /// Cancels all tasks of the flow at once.
+    cancelled: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
@@ -78,7 +80,6 @@ struct FlowState {
     no_more_inputs: bool,
     /// The iterator is gone.
     abandoned: bool,
-    running: BTreeMap<u64, (u64, u64)>,
 }
 
 /// One task of a flow, as the pool sees it.
@@ -100,7 +101,6 @@ impl Flow {
 
     fn deliver(&self, outcome: Outcome<Value>, input_bytes: u64) {
         let mut state = self.lock();
-        state.running.remove(&outcome.index);
         state.bytes = state
             .bytes
             .saturating_sub(input_bytes)
@@ -188,6 +188,7 @@ pub(super) fn start<T: FromValue>(
         room: Condvar::new(),
         ordered,
         pool: Arc::downgrade(shared),
+        cancelled: Arc::default(),
     });
     let feeder = Feeder {
         flow: Arc::clone(&flow),
@@ -254,7 +255,7 @@ impl Feeder {
             submitted: Instant::now(),
             sink,
             callback: None,
-            cancelled: Arc::new(AtomicBool::new(false)),
+            cancelled: Arc::clone(&self.flow.cancelled),
         };
         let failed = |verdict, text: String| {
             let mut outcome = settle::bare(&task, verdict, settle::Observed::default());
@@ -271,13 +272,8 @@ impl Feeder {
             self.flow.deliver(gone, bytes);
             return false;
         };
-        let key = self.template.key;
         match pool.submit_waiting(task) {
-            Ok(id) => {
-                let mut state = self.flow.lock();
-                state.running.insert(index, (u64::from(key), id));
-                true
-            }
+            Ok(()) => true,
             Err(error) => {
                 let verdict = match &error {
                     Error::Broken { .. } => Verdict::InternalError,
@@ -351,15 +347,11 @@ impl<T: FromValue> Iterator for IMap<T> {
 
 impl<T> Drop for IMap<T> {
     fn drop(&mut self) {
-        let mut state = self.flow.lock();
-        state.abandoned = true;
-        let running = std::mem::take(&mut state.running);
-        drop(state);
+        self.flow.lock().abandoned = true;
         self.flow.room.notify_all();
+        self.flow.cancelled.store(true, Ordering::Relaxed);
         if let Some(pool) = self.flow.pool.upgrade() {
-            for (key, id) in running.into_values() {
-                pool.cancel(u32::try_from(key).unwrap_or(u32::MAX), id);
-            }
+            pool.sweep_cancelled();
         }
     }
 }

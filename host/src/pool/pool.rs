@@ -1,7 +1,7 @@
 //! The handle to a pool: multiprocessing's names, and their meaning.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::thread;
 
 use super::builder::PoolBuilder;
@@ -301,14 +301,14 @@ impl Shared {
     }
 
     /// Submits one task, and waits while the queue is full.
-    pub(super) fn submit_waiting(&self, task: Task) -> Result<u64, Error> {
+    pub(super) fn submit_waiting(&self, task: Task) -> Result<(), Error> {
         let mut state = self.lock();
         if let Some(limit) = self.config.limits.queue_length.value {
             while state.queue.len() as u64 >= limit && state.phase == PoolPhase::Open {
                 state = self.wait(state);
             }
         }
-        self.submit_locked(state, [task].into_iter())
+        self.submit_locked(state, [task].into_iter()).map(|_| ())
     }
 
     /// Cancels a task wherever it is. It ends by the usual way, so its waiter
@@ -317,16 +317,28 @@ impl Shared {
         let mut state = self.lock();
         let mut waiting = state.queue.remove(key, id);
         if waiting.is_none() {
-            waiting = state.recall(id).and_then(|()| state.queue.remove(key, id));
+            state.recall(|task| task.id == id);
+            waiting = state.queue.remove(key, id);
         }
-        if waiting.is_some() {
-            state.unfinished -= 1;
-        }
+        self.never_ran(state, waiting.into_iter().collect());
+    }
+
+    /// Cancels every task whose flag says so.
+    pub(super) fn sweep_cancelled(&self) {
+        let mut state = self.lock();
+        state.recall(Task::is_cancelled);
+        let waiting = state.queue.remove_all(Task::is_cancelled);
+        self.never_ran(state, waiting);
+    }
+
+    /// Settles tasks that were cancelled before anybody ran them.
+    fn never_ran(&self, mut state: MutexGuard<'_, State>, tasks: Vec<Task>) {
+        state.unfinished -= tasks.len() as u64;
         drop(state);
         // What runs, or is about to, is the dispatcher's affair; and what was
-        // recalled for this one's sake goes out again.
+        // recalled for the sake of others goes out again.
         self.wake.ring();
-        if let Some(task) = waiting {
+        for task in tasks {
             let mut outcome = settle::bare(&task, Verdict::Cancelled, settle::Observed::default());
             outcome.error = Some("cancelled before it ran".into());
             let completion = Completion {
@@ -340,15 +352,17 @@ impl Shared {
 }
 
 impl State {
-    /// Takes back what was sent to the worker that has this task, if nobody
-    /// has claimed it.
-    fn recall(&mut self, id: u64) -> Option<()> {
+    /// Takes back what was sent to workers that have such a task and nobody
+    /// has claimed.
+    fn recall(&mut self, such: impl Fn(&Task) -> bool) {
         let State { slots, queue, .. } = self;
-        let has_it = |slot: &&mut super::slot::Slot| slot.sent.iter().any(|task| task.id == id);
-        let slot = slots.iter_mut().filter_map(Place::slot_mut).find(has_it)?;
-        // A violation is found again, and answered, by the dispatcher.
-        let back = slot.take_back().ok()?;
-        queue.put_back(back.into_iter());
-        Some(())
+        for slot in slots.iter_mut().filter_map(Place::slot_mut) {
+            // A violation is found again, and answered, by the dispatcher.
+            if slot.sent.iter().any(&such)
+                && let Ok(back) = slot.take_back()
+            {
+                queue.put_back(back.into_iter());
+            }
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! Tasks that wait for a worker: first in, first out, for each key.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::state::Bound;
 use super::task::{KeyId, Task};
 
 /// The waiting tasks of a pool.
@@ -25,9 +27,9 @@ impl Queue {
 
     /// Appends a new task.
     pub(super) fn push(&mut self, task: Task) {
-        let queue = self.by_key.entry(task.template.key).or_default();
+        let queue = self.by_key.entry(task.template.bound.id).or_default();
         if queue.is_empty() {
-            self.fronts.insert(task.id, task.template.key);
+            self.fronts.insert(task.id, task.template.bound.id);
         }
         queue.push_back(task);
         self.len += 1;
@@ -37,14 +39,14 @@ impl Queue {
     /// their age belongs: before everything younger.
     pub(super) fn put_back(&mut self, tasks: impl DoubleEndedIterator<Item = Task>) {
         for task in tasks.rev() {
-            let queue = self.by_key.entry(task.template.key).or_default();
+            let queue = self.by_key.entry(task.template.bound.id).or_default();
             if let Some(front) = queue.front() {
                 self.fronts.remove(&front.id);
             }
             // Nearly always at the front; two workers that give back at once
             // interleave.
             let place = queue.partition_point(|other| other.id < task.id);
-            let key = task.template.key;
+            let key = task.template.bound.id;
             queue.insert(place, task);
             self.len += 1;
             if let Some(front) = queue.front() {
@@ -76,6 +78,12 @@ impl Queue {
         self.by_key.contains_key(&key)
     }
 
+    /// The key with this number, if any task of it waits.
+    pub(super) fn bound(&self, key: KeyId) -> Option<Arc<Bound>> {
+        let task = self.by_key.get(&key)?.front()?;
+        Some(Arc::clone(&task.template.bound))
+    }
+
     /// How many tasks of `key` wait.
     pub(super) fn waiting(&self, key: KeyId) -> usize {
         self.by_key.get(&key).map_or(0, VecDeque::len)
@@ -98,6 +106,13 @@ impl Queue {
         }
         self.len -= 1;
         queue.remove(place)
+    }
+
+    /// Takes out all tasks of a kind, oldest first.
+    pub(super) fn remove_all(&mut self, such: impl Fn(&Task) -> bool) -> Vec<Task> {
+        let (removed, kept): (Vec<_>, Vec<_>) = self.drain().into_iter().partition(such);
+        self.put_back(kept.into_iter());
+        removed
     }
 
     /// Takes all tasks out.

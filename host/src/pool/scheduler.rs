@@ -5,11 +5,12 @@
 //! only to keep a worker from starving, and taken back as soon as they would
 //! wait for nothing.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::settle::Lost;
 use super::slot::{Phase, Slot};
-use super::state::{Place, PoolPhase, State};
+use super::state::{Bound, Place, PoolPhase, State};
 use super::task::KeyId;
 use crate::protocol::host_end::SendError;
 
@@ -54,7 +55,7 @@ impl State {
             };
             if slot.is_idle()
                 && slot.tasks_left > 0
-                && let Some(task) = queue.pop(slot.key)
+                && let Some(task) = queue.pop(slot.key())
             {
                 match slot.send(task, now) {
                     Ok(()) => slot.ring.wake(),
@@ -77,7 +78,7 @@ impl State {
             else {
                 continue;
             };
-            let key = slot.key;
+            let key = slot.key();
             if self.queue.waits(key) {
                 continue;
             }
@@ -85,7 +86,7 @@ impl State {
                 .slots
                 .iter_mut()
                 .filter_map(Place::slot_mut)
-                .filter(|slot| slot.key == key && slot.is_ready() && slot.sent.len() > 1)
+                .filter(|slot| slot.key() == key && slot.is_ready() && slot.sent.len() > 1)
                 .max_by_key(|slot| slot.sent.len());
             let Some(richest) = richest else { continue };
             match richest.take_back() {
@@ -105,7 +106,7 @@ impl State {
         let overdue = self.overdue(now).map(|key| (key, self.workers_of(key)));
         let mut violated = false;
         for i in 0..self.slots.len() {
-            let Some(key) = self.slots[i].slot().map(|slot| slot.key) else {
+            let Some(key) = self.slots[i].slot().map(|slot| slot.key()) else {
                 continue;
             };
             // One that is to be replaced gets nothing ahead.
@@ -121,7 +122,7 @@ impl State {
             let mut sent = 0;
             let share = slot.window();
             while sent < share
-                && let Some(task) = queue.pop(slot.key)
+                && let Some(task) = queue.pop(slot.key())
             {
                 match slot.send(task, now) {
                     Ok(()) => sent += 1,
@@ -152,7 +153,7 @@ impl State {
         let of_key = |place: &&Place| match place {
             Place::Free => false,
             Place::Reserved(other) => *other == key,
-            Place::Taken(slot) => slot.key == key && !matches!(slot.phase, Phase::Dying { .. }),
+            Place::Taken(slot) => slot.key() == key && !matches!(slot.phase, Phase::Dying { .. }),
         };
         self.slots.iter().filter(of_key).count()
     }
@@ -162,7 +163,7 @@ impl State {
         let coming = |place: &&Place| match place {
             Place::Free => false,
             Place::Reserved(other) => *other == key,
-            Place::Taken(slot) => slot.key == key && matches!(slot.phase, Phase::Starting { .. }),
+            Place::Taken(slot) => slot.key() == key && matches!(slot.phase, Phase::Starting { .. }),
         };
         self.slots.iter().filter(coming).count()
     }
@@ -173,7 +174,7 @@ impl State {
     }
 
     /// The key that a new worker should have, if a place is free.
-    pub(super) fn next_start(&self) -> Option<(usize, KeyId)> {
+    pub(super) fn next_start(&self) -> Option<(usize, Arc<Bound>)> {
         let place = self
             .slots
             .iter()
@@ -183,7 +184,7 @@ impl State {
             .keys()
             .map(|(key, _)| key)
             .find(|key| self.lacks_workers(*key))?;
-        Some((place, key))
+        Some((place, self.queue.bound(key)?))
     }
 
     fn lacks_workers(&self, key: KeyId) -> bool {
@@ -215,9 +216,9 @@ impl State {
             .iter()
             .enumerate()
             .filter_map(|(i, place)| Some((i, place.slot()?)));
-        let mut idle = candidates.filter(|(_, slot)| slot.is_idle() && slot.key != wanted);
+        let mut idle = candidates.filter(|(_, slot)| slot.is_idle() && slot.key() != wanted);
         idle.find(|(_, slot)| {
-            if !self.queue.waits(slot.key) {
+            if !self.queue.waits(slot.key()) {
                 return true;
             }
             let Phase::Ready { since } = slot.phase else {
@@ -225,7 +226,7 @@ impl State {
             };
             waited_long
                 && now.saturating_duration_since(since) >= PATIENCE
-                && self.workers_of(slot.key) > of_wanted
+                && self.workers_of(slot.key()) > of_wanted
         })
         .map(|(i, _)| i)
     }

@@ -43,7 +43,7 @@ pub(super) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome
         index: task.index,
         attempts: task.attempts,
         function: task.template.function.to_string(),
-        module_hash: task.template.module.hash().to_owned(),
+        module_hash: task.template.bound.module.hash().to_owned(),
         worker_pid: observed.worker_pid,
         queue_wait: observed.queue_wait,
         run_time: observed.run_time,

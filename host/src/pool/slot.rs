@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::scheduler::STRANDED_AFTER;
 use super::settle::{Lost, Observed};
+use super::state::Bound;
 use super::task::{KeyId, Task};
 use crate::protocol::Violation;
 use crate::protocol::control::{ToChild, encode};
@@ -24,7 +26,7 @@ const MAX_AHEAD: usize = 127;
 pub(super) struct Slot {
     /// Unique in the pool: a new worker in the same place is another.
     pub(super) serial: u64,
-    pub(super) key: KeyId,
+    pub(super) bound: Arc<Bound>,
     pub(super) child: ChildProcess,
     pub(super) control: ControlSocket,
     pub(super) bell: EventFd,
@@ -81,7 +83,13 @@ pub(super) struct Started {
 }
 
 impl Slot {
-    pub(super) fn new(serial: u64, key: KeyId, started: Started, tasks: u64, now: Instant) -> Self {
+    pub(super) fn new(
+        serial: u64,
+        bound: Arc<Bound>,
+        started: Started,
+        tasks: u64,
+        now: Instant,
+    ) -> Self {
         let Started {
             child,
             control,
@@ -90,7 +98,7 @@ impl Slot {
         } = started;
         Slot {
             serial,
-            key,
+            bound,
             child,
             control,
             bell,
@@ -111,6 +119,11 @@ impl Slot {
             pace: None,
             complaint: None,
         }
+    }
+
+    /// Number of the key that it is bound to.
+    pub(super) fn key(&self) -> KeyId {
+        self.bound.id
     }
 
     pub(super) fn is_ready(&self) -> bool {

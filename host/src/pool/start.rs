@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::slot::Started;
-use super::state::{Config, Key};
+use super::state::{Bound, Config};
 use crate::limits::MIB;
 use crate::module::{Loader, Module};
 use crate::protocol::control::{Initializer, ToChild, WorkerSetup, encode};
@@ -23,14 +23,14 @@ pub(super) struct OutputPipes {
     pub(super) stderr: OwnedFd,
 }
 
-/// Starts a worker for `key`. To be called on the dispatcher's thread: the
+/// Starts a worker for a key. To be called on the dispatcher's thread: the
 /// worker dies with the thread that started it.
 pub(super) fn start_worker(
     loader: &Loader,
     config: &Config,
-    key: &Key,
-    module: &Module,
+    bound: &Bound,
 ) -> io::Result<(Started, Option<OutputPipes>)> {
+    let Bound { key, module, .. } = bound;
     let ring_file = memfd_sized("sandpool-ring", RING_SIZE as u64)?;
     let ring = HostEnd::new(Ring::new(Mapping::new(&ring_file, RING_SIZE)?));
     let bell = EventFd::new()?;

@@ -1,7 +1,7 @@
 //! What all threads of a pool share, under one lock.
 
 use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
@@ -112,26 +112,40 @@ pub(super) enum PoolPhase {
     Broken(String),
 }
 
-/// Numbers for keys, and the modules they stand for.
+/// A key with its number and its module; lives as long as a task or a worker
+/// of it.
+pub(super) struct Bound {
+    pub(super) id: KeyId,
+    pub(super) key: Key,
+    pub(super) module: Module,
+}
+
+/// The keys in use. Modules and tenants come and go, so it holds none of them.
 #[derive(Default)]
 pub(super) struct KeyTable {
-    ids: HashMap<Key, KeyId>,
-    known: Vec<(Key, Module)>,
+    known: HashMap<Key, Weak<Bound>>,
+    next: KeyId,
+    /// Size at which those no longer in use are thrown out.
+    clean_at: usize,
 }
 
 impl KeyTable {
-    pub(super) fn id(&mut self, key: Key, module: &Module) -> KeyId {
-        if let Some(id) = self.ids.get(&key) {
-            return *id;
+    pub(super) fn bind(&mut self, key: Key, module: &Module) -> Arc<Bound> {
+        if let Some(bound) = self.known.get(&key).and_then(Weak::upgrade) {
+            return bound;
         }
-        let id = KeyId::try_from(self.known.len()).unwrap_or(KeyId::MAX);
-        self.known.push((key.clone(), module.clone()));
-        self.ids.insert(key, id);
-        id
-    }
-
-    pub(super) fn get(&self, id: KeyId) -> Option<&(Key, Module)> {
-        self.known.get(id as usize)
+        if self.known.len() >= self.clean_at {
+            self.known.retain(|_, bound| bound.strong_count() > 0);
+            self.clean_at = self.known.len() * 2 + 64;
+        }
+        let bound = Arc::new(Bound {
+            id: self.next,
+            key: key.clone(),
+            module: module.clone(),
+        });
+        self.next += 1;
+        self.known.insert(key, Arc::downgrade(&bound));
+        bound
     }
 }
 
@@ -175,16 +189,13 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes tasks that were checked. They all get in, or none.
+    /// Takes tasks that were checked. They all get in, or none. Returns the
+    /// number of the first; the others follow it.
     ///
     /// # Errors
     /// If the pool takes no more, or its queue is full.
-    pub(super) fn submit(
-        &self,
-        tasks: impl ExactSizeIterator<Item = Task>,
-    ) -> Result<Submitted, Error> {
+    pub(super) fn submit(&self, tasks: impl ExactSizeIterator<Item = Task>) -> Result<u64, Error> {
         self.submit_locked(self.lock(), tasks)
-            .map(|first| Submitted { first })
     }
 
     /// As [`Shared::submit`], under a lock that is already held; returns the
@@ -234,11 +245,6 @@ impl Shared {
         self.wake.ring();
         self.changed.notify_all();
     }
-}
-
-/// Tasks that a pool has taken; they are numbered from `first`.
-pub(super) struct Submitted {
-    pub(super) first: u64,
 }
 
 impl State {

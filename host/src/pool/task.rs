@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::call::Callable;
+use super::state::Bound;
 use crate::limits::TaskLimits;
-use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::protocol::frame::{TaskHeader, What, WireLimits, inline_payload};
 use crate::value::{Type, Value};
 
 /// Number of a worker key in its pool: module, grants and tenant.
-pub(super) type KeyId = u32;
+pub(super) type KeyId = u64;
 
 /// Whoever waits for an outcome.
 pub(super) trait Sink: Send + Sync {
@@ -25,8 +25,7 @@ pub(super) type Callback = Box<dyn FnOnce(&Outcome<Value>) + Send>;
 
 /// What many tasks of one call have in common.
 pub(super) struct Template {
-    pub(super) key: KeyId,
-    pub(super) module: Module,
+    pub(super) bound: Arc<Bound>,
     /// Name of the function, or of the command.
     pub(super) function: Arc<str>,
     pub(super) name: Option<String>,

@@ -15,7 +15,7 @@ use super::state::Config;
 use super::task::{Completion, Task};
 use crate::outcome::Outcome;
 use crate::protocol::Violation;
-use crate::protocol::control::{FromChild, ToChild, decode, encode};
+use crate::protocol::control::{Failure, FromChild, ToChild, decode, encode};
 use crate::protocol::frame::{AnswerHeader, End, Payload, What, split};
 use crate::protocol::handshake::Hello;
 use crate::settings::Interrupt;
@@ -82,7 +82,13 @@ impl Watch<'_> {
                 Ok(Received::Nothing) => return,
                 // Its end is seen elsewhere; one that only closed its socket
                 // meets its end here.
-                Ok(Received::HungUp) => return slot.kill(None),
+                Ok(Received::HungUp) => {
+                    if matches!(slot.phase, Phase::Starting { .. }) {
+                        slot.complaint
+                            .get_or_insert_with(|| "it left before it was ready".into());
+                    }
+                    return slot.kill(None);
+                }
                 Err(_) => Err(Violation("a control message is too long")),
             };
             if let Err(violation) = heard {
@@ -112,7 +118,12 @@ impl Watch<'_> {
                 *self.failed_starts = 0;
                 Ok(())
             }
-            (FromChild::Failed { message, .. }, Phase::Starting { .. }) => {
+            (FromChild::Failed { reason, message }, Phase::Starting { .. }) => {
+                if reason == Failure::Artifact {
+                    // Made by another CPU or another build: it must not be
+                    // found again.
+                    self.out.bad_artifacts.push(slot.bound.module.clone());
+                }
                 slot.complaint = Some(message);
                 Ok(())
             }
@@ -186,7 +197,7 @@ impl Watch<'_> {
             let sends_messages = slot
                 .sent
                 .front()
-                .is_some_and(|task| task.template.module.sends_messages());
+                .is_some_and(|task| task.template.bound.module.sends_messages());
             if sends_messages {
                 self.hear(slot);
             }

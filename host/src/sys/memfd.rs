@@ -77,7 +77,12 @@ pub(crate) fn seal_contents(file: OwnedFd) -> io::Result<SealedMemory> {
 /// The first `len` bytes of a memory file, copied out.
 pub(crate) fn memfd_read_at(file: &File, len: u64) -> io::Result<Vec<u8>> {
     let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-    let mut bytes = vec![0; len];
+    let mut bytes = Vec::new();
+    // A length that nobody has memory for is an error, not the end.
+    bytes
+        .try_reserve_exact(len)
+        .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    bytes.resize(len, 0);
     file.read_exact_at(&mut bytes, 0)?;
     Ok(bytes)
 }

@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
@@ -22,9 +21,6 @@ use crate::protocol::control::{FromChild, ToChild, decode, encode};
 use crate::settings::LogLevel;
 use crate::sys::{ControlSocket, MAX_MESSAGE, Received, memfd_read_at};
 
-/// No task runs.
-const IDLE: u64 = u64::MAX;
-
 /// A log message is cut to this many bytes, so that it fits a control message.
 const MAX_TEXT: usize = 48 * 1024;
 
@@ -33,8 +29,9 @@ pub(super) struct HostLink {
     control: Arc<ControlSocket>,
     inbox: Mutex<Inbox>,
     arrived: Condvar,
-    /// The task that runs, for interrupts that come too late.
-    running: AtomicU64,
+    /// The task that runs. Locked while it is interrupted, so that an
+    /// interrupt that comes too late never meets the next task.
+    running: Mutex<Option<u64>>,
     runtime: Handle,
 }
 
@@ -53,7 +50,7 @@ impl HostLink {
             control,
             inbox: Mutex::default(),
             arrived: Condvar::new(),
-            running: AtomicU64::new(IDLE),
+            running: Mutex::new(None),
             runtime: runtime.handle().clone(),
         });
         let listener = Arc::clone(&link);
@@ -102,7 +99,8 @@ impl HostLink {
             (ToChild::Room { .. }, Some(fd)) => inbox.room = Some(fd),
             (ToChild::Stdin, Some(fd)) => inbox.stdin = Some(fd),
             (ToChild::Interrupt { task }, _) => {
-                if self.running.load(Ordering::SeqCst) == task {
+                let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+                if *running == Some(task) {
                     engine.increment_epoch();
                 }
             }
@@ -126,7 +124,7 @@ impl HostLink {
 
     /// Says which task runs now; `None` between two.
     pub(super) fn set_running(&self, task: Option<u64>) {
-        self.running.store(task.unwrap_or(IDLE), Ordering::SeqCst);
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = task;
     }
 
     /// The frame that the host sent in a memory file. Files of tasks that were
