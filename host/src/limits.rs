@@ -223,6 +223,14 @@ pub struct LimitHit {
 
 impl fmt::Display for LimitHit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line(None))
+    }
+}
+
+impl LimitHit {
+    /// One line that says what was hit, where the task was then, and what to
+    /// do about it.
+    pub(crate) fn line(&self, place: Option<&str>) -> String {
         let what = match self.name {
             LimitName::Timeout => "ran past",
             LimitName::CpuTime => "used more CPU time than",
@@ -240,11 +248,14 @@ impl fmt::Display for LimitHit {
             LimitName::CompileCpuTime => "compiling it used more CPU time than",
             LimitName::CompileMemory => "compiling it asked for more memory than",
         };
-        write!(f, "{what} {} ({})", self.value, self.origin)?;
-        if let Some(flag) = self.name.flag() {
-            write!(f, "; raise it with `{flag}`")?;
+        let mut line = format!("{what} {} ({})", self.value, self.origin);
+        if let Some(place) = place {
+            line.push_str(&format!(", {place}"));
         }
-        Ok(())
+        if let Some(flag) = self.name.flag() {
+            line.push_str(&format!("; raise it with `{flag}`"));
+        }
+        line
     }
 }
 

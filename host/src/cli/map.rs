@@ -112,7 +112,7 @@ enum OutputForm {
 enum Job {
     Call(Function),
     /// The command's own name, and the words after it.
-    Command(String, Template),
+    Command(Template),
 }
 
 impl Map {
@@ -208,10 +208,7 @@ impl Map {
                 ))
                 .hint(format!("`sandpool map {quoted} {}`", shell::quote(first))));
             }
-            return Ok(Job::Command(
-                module.name().to_owned(),
-                Template::new(self.template.clone()),
-            ));
+            return Ok(Job::Command(Template::new(self.template.clone())));
         }
         if let Some(asked) = &self.function {
             return match apply::find(module, &self.module, asked) {
@@ -297,14 +294,10 @@ impl Job {
             Job::Command(..) if line.contains('\0') => {
                 Input::Invalid("an argument cannot hold a NUL character".into())
             }
-            Job::Command(name, template) => {
-                let mut argv = vec![name.clone()];
-                argv.extend(template.fill(&line));
-                Input::Command {
-                    argv,
-                    stdin: Vec::new(),
-                }
-            }
+            Job::Command(template) => Input::Command {
+                argv: template.fill(&line).into_iter().collect(),
+                stdin: Vec::new(),
+            },
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The host side of one guest: what wasmtime keeps beside an instance, and the
 //! bounds of what the guest may make it do.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wasmtime::ResourceLimiter;
@@ -102,36 +102,16 @@ pub(crate) struct Bounds {
     pub(crate) refused_growth: Option<LimitName>,
     /// Whether a capability was refused.
     pub(crate) refused_capability: bool,
-    denied: Denied,
-}
-
-/// Capabilities that were denied, as WASI's own checks note them down.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Denied(Arc<Mutex<Vec<String>>>);
-
-impl Denied {
-    /// Notes what was asked for.
-    pub(crate) fn note(&self, detail: String) {
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if noted.len() < MAX_REFUSALS {
-            noted.push(detail);
-        }
-    }
-
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }
 
 impl Bounds {
     /// The bounds that hold for every task of a pool.
-    pub(crate) fn new(settings: &EngineSettings, denied: Denied) -> Self {
+    pub(crate) fn new(settings: &EngineSettings) -> Self {
         Bounds {
             max_tables: settings.tables as usize,
             max_table_elements: settings.table_elements as usize,
             max_memories: settings.memories as usize,
             max_instances: settings.instances as usize,
-            denied,
             ..Bounds::default()
         }
     }
@@ -160,13 +140,10 @@ impl Bounds {
         }
     }
 
-    /// Gathers what was denied during the task. To be called when it has
-    /// ended, before the fields are read.
-    pub(crate) fn gather(&mut self) {
-        for detail in self.denied.take() {
-            self.refused_capability = true;
-            self.note("socket", detail);
-        }
+    /// Notes that a capability was refused.
+    pub(crate) fn deny(&mut self, what: &str, detail: String) {
+        self.refused_capability = true;
+        self.note(what, detail);
     }
 }
 

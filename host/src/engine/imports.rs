@@ -3,8 +3,9 @@
 //! The compiler uses the same linkers to find out whether a module imports
 //! anything else, so that the caller learns it before a worker is started.
 
-use wasmtime::component::{HasData, Linker as ComponentLinker};
-use wasmtime::{Engine, Linker as CoreLinker};
+use wasmtime::component::{HasData, Linker as ComponentLinker, Resource};
+use wasmtime::{Engine, Linker as CoreLinker, StoreContextMut};
+use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
 use wasmtime_wasi::{WasiCtxView, WasiView, p1, p2};
 
 use super::guest::Guest;
@@ -36,10 +37,38 @@ impl HasData for Own {
 pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<ComponentLinker<Guest>> {
     let mut linker = ComponentLinker::new(engine);
     p2::add_to_linker_sync(&mut linker)?;
+    refuse_sockets(&mut linker)?;
     task::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
     log::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
     progress::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
     Ok(linker)
+}
+
+/// Sockets are not granted. WASI's own functions would refuse them too, but
+/// only after they have asked the operating system for one, and without saying
+/// so to anybody but the guest.
+fn refuse_sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    linker
+        .instance("wasi:sockets/tcp-create-socket@0.2.12")?
+        .func_wrap(
+            "create-tcp-socket",
+            |mut store: StoreContextMut<'_, Guest>, (_,): (IpAddressFamily,)| {
+                store.data_mut().bounds.deny("socket", "TCP".into());
+                Ok((Err::<Resource<p2::TcpSocket>, _>(ErrorCode::AccessDenied),))
+            },
+        )?;
+    linker
+        .instance("wasi:sockets/udp-create-socket@0.2.12")?
+        .func_wrap(
+            "create-udp-socket",
+            |mut store: StoreContextMut<'_, Guest>, (_,): (IpAddressFamily,)| {
+                store.data_mut().bounds.deny("socket", "UDP".into());
+                Ok((Err::<Resource<p2::UdpSocket>, _>(ErrorCode::AccessDenied),))
+            },
+        )?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 /// Everything that a core module may import: WASI preview 1.

@@ -9,7 +9,6 @@ use crate::limits::LimitHit;
 #[error("cannot load `{path}`: {problem}")]
 pub struct LoadError {
     path: String,
-    #[source]
     problem: Problem,
 }
 

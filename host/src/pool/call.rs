@@ -479,9 +479,11 @@ impl Prepared {
             return Err("words of a command for a function".into());
         }
         check_size(template, stdin.len()).map_err(|error| error.to_string())?;
+        let mut words = vec![template.function.to_string()];
+        words.extend(argv);
         Ok(Prepared {
             what: What::Command {
-                argv,
+                argv: words,
                 inherit_stdin: false,
             },
             raw: stdin,

@@ -54,7 +54,7 @@ pub enum Error {
         tried: String,
     },
     /// The operating system refused what the pool needs.
-    #[error("the operating system refused to {what}: {source}")]
+    #[error("the operating system refused to {what}")]
     System {
         /// What the pool wanted.
         what: &'static str,

@@ -28,7 +28,7 @@ const MAX_BYTES: u64 = 64 * MIB;
 pub enum Input {
     /// Arguments for the function.
     Args(Vec<Value>),
-    /// Words and standard input for the command; the first word is its name.
+    /// Words for the command, after its own name, and standard input.
     Command {
         /// The words.
         argv: Vec<String>,

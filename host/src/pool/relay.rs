@@ -177,14 +177,7 @@ impl Desk {
         let mut buffer = [0; 16 * 1024];
         loop {
             match stream.pipe.read(&mut buffer) {
-                Ok(0) => {
-                    stream.open = false;
-                    // A closed pipe stays readable for ever: stop watching it.
-                    if let Ok(null) = File::open("/dev/null") {
-                        stream.pipe = null;
-                    }
-                    return;
-                }
+                Ok(0) => return stream.close(),
                 Ok(len) => {
                     stream.line.extend_from_slice(&buffer[..len]);
                     if self.raw || stream.line.len() > MAX_LINE {
@@ -213,14 +206,26 @@ impl Stream {
         if self.line.is_empty() {
             return;
         }
-        // Output that nobody takes any more is dropped, as a pipe's would be.
-        let _ = if self.to_stderr {
+        let written = if self.to_stderr {
             io::stderr().lock().write_all(&self.line)
         } else {
             let mut stdout = io::stdout().lock();
             stdout.write_all(&self.line).and_then(|()| stdout.flush())
         };
         self.line.clear();
+        if written.is_err() {
+            // Nobody takes it any more, and the guest is to learn that.
+            self.close();
+        }
+    }
+
+    /// Lets go of the pipe: its writer meets a broken one, and it is no longer
+    /// watched.
+    fn close(&mut self) {
+        self.open = false;
+        if let Ok(null) = File::open("/dev/null") {
+            self.pipe = null;
+        }
     }
 }
 

@@ -240,8 +240,8 @@ pub(super) fn lost(
             Verdict::WorkerLost
         }
     };
-    if let (Some(place), Some(error)) = (where_it_was, &mut outcome.error) {
-        error.push_str(&format!(", {}", Printable(&place)));
+    if let (Some(place), Some(hit)) = (where_it_was, &outcome.limit) {
+        outcome.error = Some(hit.line(Some(&Printable(&place).to_string())));
     }
     outcome
 }

@@ -9,7 +9,7 @@ use wasmtime_wasi::WasiCtxBuilder;
 use super::link::HostLink;
 use super::load::{Code, Loaded};
 use super::stdio::{GuestInput, GuestOutput, Output};
-use crate::engine::guest::{Bounds, Denied, Guest, TaskInfo};
+use crate::engine::guest::{Bounds, Guest, TaskInfo};
 use crate::limits::LimitName;
 use crate::protocol::control::WorkerSetup;
 use crate::protocol::frame::{TaskHeader, What};
@@ -49,20 +49,11 @@ pub(super) enum Instance {
 impl Workshop {
     /// A store for a task, with nothing in it yet.
     pub(super) fn store(&self, header: &TaskHeader, stdin: GuestInput) -> Store<Guest> {
-        let denied = Denied::default();
         let mut wasi = WasiCtxBuilder::new();
         wasi.allow_blocking_current_thread(true)
             .stdin(stdin)
             .stdout(self.stream(&self.stdout, LimitName::Stdout))
             .stderr(self.stream(&self.stderr, LimitName::Stderr))
-            .socket_addr_check({
-                // Sockets are not granted, and whoever asks for one is noted.
-                let denied = denied.clone();
-                move |address, usage| {
-                    denied.note(format!("{usage:?} {address}"));
-                    Box::pin(std::future::ready(false))
-                }
-            })
             .envs(&self.loaded.env);
         if let What::Command { argv, .. } = &header.what {
             wasi.args(argv);
@@ -70,7 +61,7 @@ impl Workshop {
         let mut guest = Guest {
             wasi: wasi.build_p1(),
             task: TaskInfo::default(),
-            bounds: Bounds::new(&self.setup.engine, denied),
+            bounds: Bounds::new(&self.setup.engine),
             messages: Arc::clone(&self.link) as _,
             log_left: None,
         };

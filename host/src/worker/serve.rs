@@ -135,7 +135,6 @@ impl Server {
             What::Command { .. } => self.shop.run_command(&mut live.store, live.instance),
         };
         let sound = called.is_ok();
-        live.store.data_mut().bounds.gather();
         let ending = self.end(header, &live.store, called);
         let answer = self.answer(header, started, &live.store, ending);
         live.used += 1;

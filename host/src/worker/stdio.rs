@@ -9,10 +9,10 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::unix::pipe;
-use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
+use wasmtime_wasi::{I32Exit, async_trait};
 
 use super::link::HostLink;
 use crate::engine::guest::OutputLimitReached;
@@ -114,7 +114,12 @@ impl GuestOutput {
         match self.output.write(bytes) {
             Ok(true) => Ok(()),
             Ok(false) => Err(StreamError::Trap(OutputLimitReached(self.limit).into())),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(StreamError::Closed),
+            // Nobody reads any more. WASI has no signals, so a guest that does
+            // not look at its errors would write for ever: it ends here, as
+            // SIGPIPE ends a program.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Err(StreamError::Trap(I32Exit(128 + libc::SIGPIPE).into()))
+            }
             Err(error) => Err(StreamError::LastOperationFailed(error.into())),
         }
     }
