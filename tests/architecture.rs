@@ -1,0 +1,71 @@
+//! The invariants that ARCHITECTURE.md states, checked against the sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every Rust file below a folder of `host/src`, with its text without
+/// comments.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    fn collect(folder: &Path, into: &mut Vec<(PathBuf, String)>) {
+        for entry in fs::read_dir(folder).expect("a folder of the sources") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                collect(&path, into);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let text = fs::read_to_string(&path).expect("a source file");
+                let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+                let code = code.collect::<Vec<_>>().join("\n");
+                into.push((path, code));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder), &mut found);
+    assert!(!found.is_empty(), "`{folder}` has sources");
+    found
+}
+
+fn assert_absent(folder: &str, words: &[&str]) {
+    for (path, code) in sources(folder) {
+        for word in words {
+            assert!(!code.contains(word), "{} names `{word}`", path.display());
+        }
+    }
+}
+
+#[test]
+fn pool_and_worker_never_import_each_other() {
+    assert_absent("pool", &["crate::worker", "crate::compiler", "crate::engine"]);
+    assert_absent("module", &["crate::worker", "crate::compiler", "crate::engine"]);
+    assert_absent("worker", &["crate::pool", "crate::module"]);
+    assert_absent("compiler", &["crate::pool", "crate::module"]);
+    assert_absent("engine", &["crate::pool", "crate::module", "crate::worker", "crate::compiler"]);
+}
+
+#[test]
+fn only_children_name_wasmtime() {
+    for folder in ["pool", "module", "protocol", "value", "sys", "sandbox", "cli"] {
+        assert_absent(folder, &["wasmtime::", "wasmtime_wasi", "cranelift"]);
+    }
+}
+
+#[test]
+fn values_know_nothing_of_the_rest() {
+    assert_absent("value", &["crate::"]);
+}
+
+#[test]
+fn unsafe_code_is_in_sys_and_where_artifacts_are_loaded() {
+    for (path, code) in sources("") {
+        let allowed = path.components().any(|part| part.as_os_str() == "sys")
+            || path.ends_with("worker/load.rs");
+        assert!(allowed || !code.contains("unsafe {"), "{} has unsafe code", path.display());
+    }
+}
+
+#[test]
+fn processes_are_started_in_sys_alone() {
+    for folder in ["pool", "module", "protocol", "value", "sandbox", "cli", "worker", "compiler"] {
+        assert_absent(folder, &["Command::new(", "process::Command"]);
+    }
+}
