@@ -1,0 +1,118 @@
+//! Processes as the operating system sees them, and the `sandpool` command as
+//! a process of its own.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Whether the process is in the process table, be it as a zombie.
+pub fn exists(pid: u32) -> bool {
+    fs::exists(format!("/proc/{pid}")).expect("/proc can be read")
+}
+
+/// Whether the process exists and is no zombie.
+pub fn is_alive(pid: u32) -> bool {
+    stat(pid).is_some_and(|stat| !stat.starts_with(['Z', 'X']))
+}
+
+/// Processor time that the process has used, in ticks of 10 ms.
+pub fn cpu_ticks(pid: u32) -> Option<u64> {
+    let stat = stat(pid)?;
+    let mut fields = stat.split(' ').skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+/// `/proc/<pid>/stat` from the state on, behind the name, which may hold
+/// anything.
+fn stat(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(") ")?;
+    Some(rest.to_owned())
+}
+
+/// The children of all threads of a process.
+pub fn children(pid: u32) -> Vec<u32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    let lists = threads
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_whitespace()
+                .filter_map(|pid| pid.parse().ok())
+                .collect::<Vec<u32>>()
+        })
+        .collect()
+}
+
+/// Kills a process; one that is gone already is no matter.
+pub fn kill(pid: u32) {
+    send(pid, Signal::KILL);
+}
+
+/// Stops a process until [`go_on`].
+pub fn stop(pid: u32) {
+    send(pid, Signal::STOP);
+    super::eventually("the process has stopped", || {
+        stat(pid).is_none_or(|stat| stat.starts_with(['T', 't', 'Z', 'X']))
+    });
+}
+
+/// Lets a stopped process go on.
+pub fn go_on(pid: u32) {
+    send(pid, Signal::CONT);
+}
+
+fn send(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let _ = kill_process(pid.expect("a pid"), signal);
+}
+
+/// The `sandpool` command as a host of its own, killed when the test ends.
+pub struct Host {
+    child: Child,
+}
+
+impl Host {
+    /// Starts the command with pipes for its standard streams.
+    pub fn start(args: &[&str]) -> Self {
+        let child = command()
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        Host {
+            child: child.expect("the command starts"),
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The process behind the handle, for its streams and its exit status.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where tests start a process"
+)]
+fn command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_sandpool"))
+}

@@ -1,0 +1,291 @@
+//! Workers that die or stand still: one task is lost at most, the others do
+//! not notice, and nobody waits for ever.
+
+use std::collections::HashSet;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use sandpool::{Outcome, Verdict};
+
+use crate::support::process::{exists, go_on, kill, stop};
+use crate::support::{
+    SOON, eventually, one_worker, open, pool, test, test_alone, two_workers, wat,
+};
+
+/// Longer than any test.
+const ENDLESS: u32 = 90;
+
+/// Sums of a map of `add(n, 1)`: how many tasks were lost, all others being
+/// right and having run once.
+fn count_lost(outcomes: impl IntoIterator<Item = Outcome<i32>>, items: usize) -> usize {
+    let mut seen = HashSet::new();
+    let mut lost = 0;
+    for outcome in outcomes {
+        assert!(seen.insert(outcome.index), "{outcome} came twice");
+        assert_eq!(outcome.attempts, 1, "{outcome}");
+        match outcome.verdict {
+            Verdict::Ok => assert_eq!(outcome.value, Some(outcome.index as i32 + 1)),
+            Verdict::WorkerLost => lost += 1,
+            _ => panic!("{outcome}"),
+        }
+    }
+    assert_eq!(seen.len(), items);
+    lost
+}
+
+#[test]
+fn a_worker_killed_anywhere_among_10_000_tasks_loses_one_at_most() {
+    let _test = test();
+    let pool = two_workers();
+    let module = pool.wat(wat::ADD);
+    for after in [1, 2500, 9000] {
+        let items = (0..10_000).map(|n| (n, 1));
+        let mut outcomes = pool
+            .imap_unordered::<i32>(&module, "add", items)
+            .expect("sent");
+        let mut all: Vec<_> = outcomes.by_ref().take(after).collect();
+        kill(pool.worker_pids()[0]);
+        all.extend(outcomes);
+        let lost = count_lost(all, 10_000);
+        assert!(lost <= 1, "{lost} tasks were lost by one kill");
+    }
+}
+
+#[test]
+fn a_killed_worker_fails_the_task_it_runs_and_the_pool_goes_on() {
+    let _test = test();
+    let pool = one_worker();
+    let math = pool.guest("math");
+    let endless = pool.call(&math, "fib").arg(ENDLESS).timeout(None);
+    let endless = endless.apply_async::<u64>().expect("sent");
+    let busy = pool.busy_worker();
+    kill(busy);
+    let outcome = endless.outcome(Some(SOON)).expect("it does not hang");
+    assert_eq!(outcome.verdict, Verdict::WorkerLost, "{outcome}");
+    assert_eq!(outcome.signal, Some(9));
+    assert_eq!(
+        outcome.error.as_deref(),
+        Some("the worker was killed by signal 9 (SIGKILL)")
+    );
+    assert_eq!((outcome.worker_pid, outcome.attempts), (Some(busy), 1));
+    assert_eq!(
+        (outcome.value, outcome.stdout),
+        (None, None),
+        "nobody knows"
+    );
+    assert!(outcome.run_time.is_some());
+    pool.assert_whole();
+    assert!(!exists(busy));
+}
+
+#[test]
+fn the_one_task_that_ran_is_lost_of_10_000_and_no_other() {
+    let _test = test();
+    let pool = open(pool().processes(1).timeout(None));
+    let math = pool.guest("math");
+    // Task 5,000 runs without end; 4,999 others wait behind it.
+    let items = (0..10_000).map(|i| (if i == 5000 { ENDLESS } else { 10 },));
+    let mut outcomes = pool.imap::<u64>(&math, "fib", items).expect("sent");
+    for index in 0..5000 {
+        let outcome = outcomes.next().expect("10,000 come");
+        assert_eq!((outcome.index, outcome.value), (index, Some(55)));
+    }
+    kill(pool.busy_worker());
+    let lost = outcomes.next().expect("it does not hang");
+    assert_eq!(lost.verdict, Verdict::WorkerLost, "{lost}");
+    assert_eq!((lost.index, lost.attempts), (5000, 1));
+    for index in 5001..10_000 {
+        let outcome = outcomes.next().expect("10,000 come");
+        assert_eq!(
+            (outcome.index, outcome.value),
+            (index, Some(55)),
+            "{:?}",
+            outcome.error
+        );
+        assert_eq!(outcome.attempts, 1, "task {index} ran once");
+    }
+    assert!(outcomes.next().is_none());
+}
+
+#[test]
+fn of_two_workers_the_other_works_on_while_one_is_killed() {
+    let _test = test();
+    let pool = open(pool().processes(2).timeout(None));
+    let math = pool.guest("math");
+    // The inputs wait, so that only the endless task runs when it is killed.
+    let (go, wait) = channel::<()>();
+    let items = (0..10_000u32).map(move |i| {
+        if i == 5001 {
+            let _ = wait.recv();
+        }
+        (if i == 5000 { ENDLESS } else { 10 },)
+    });
+    let mut outcomes = pool
+        .imap_unordered::<u64>(&math, "fib", items)
+        .expect("sent");
+    let mut seen: HashSet<u64> = (0..5000)
+        .map(|_| {
+            let outcome = outcomes.next().expect("10,000 come");
+            assert_eq!(outcome.value, Some(55), "{outcome}");
+            outcome.index
+        })
+        .collect();
+    kill(pool.busy_worker());
+    go.send(()).expect("the inputs wait");
+    for outcome in outcomes {
+        assert!(seen.insert(outcome.index), "{outcome} came twice");
+        assert_eq!(outcome.attempts, 1, "{outcome}");
+        if outcome.index == 5000 {
+            assert_eq!(outcome.verdict, Verdict::WorkerLost, "{outcome}");
+        } else {
+            assert_eq!(outcome.value, Some(55), "{outcome}");
+        }
+    }
+    assert_eq!(seen.len(), 10_000);
+}
+
+#[test]
+fn every_kill_costs_one_task_at_most() {
+    let _test = test();
+    let pool = two_workers();
+    let module = pool.wat(wat::ADD);
+    let items = (0..6000).map(|n| (n, 1));
+    let mut outcomes = pool
+        .imap_unordered::<i32>(&module, "add", items)
+        .expect("sent");
+    let mut all = Vec::new();
+    let mut killed = HashSet::new();
+    while let Some(outcome) = outcomes.next() {
+        // One that has answered is surely not one that is starting.
+        let worker = outcome.worker_pid.expect("it ran");
+        let due = all.len() % 500 == 250;
+        all.push(outcome);
+        if due && killed.insert(worker) {
+            kill(worker);
+        }
+    }
+    assert!(!killed.is_empty());
+    let lost = count_lost(all, 6000);
+    assert!(
+        lost <= killed.len(),
+        "{lost} lost by {} kills",
+        killed.len()
+    );
+    pool.assert_whole();
+}
+
+#[test]
+fn a_worker_that_is_killed_while_idle_is_replaced_and_nothing_is_lost() {
+    let _test = test();
+    let pool = one_worker();
+    for _ in 0..5 {
+        kill(pool.pid_of_a_task());
+        // Without waiting: the next task may be sent to the dying worker.
+        pool.assert_whole();
+    }
+}
+
+#[test]
+fn a_worker_that_is_killed_while_it_starts_costs_nothing() {
+    let _test = test();
+    let pool = one_worker();
+    let math = pool.guest("math");
+    for _ in 0..3 {
+        let task = pool.apply_async::<u64>(&math, "fib", (10,)).expect("sent");
+        // Polled as fast as possible, to meet the worker in its start.
+        let begun = Instant::now();
+        let pid = loop {
+            match pool.worker_pids().first() {
+                Some(pid) => break *pid,
+                None => assert!(begun.elapsed() < SOON, "no worker is started"),
+            }
+        };
+        kill(pid);
+        let outcome = task.outcome(Some(SOON)).expect("it does not hang");
+        if outcome.verdict != Verdict::Ok {
+            assert_eq!(outcome.verdict, Verdict::WorkerLost, "{outcome}");
+            assert_eq!(outcome.worker_pid, Some(pid), "it ran already");
+        }
+        pool.assert_whole();
+        // So that the next round starts one again.
+        let idle = pool.pid_of_a_task();
+        kill(idle);
+        eventually("the worker is reaped", || !exists(idle));
+    }
+}
+
+#[test]
+fn a_worker_stopped_in_mid_task_times_out() {
+    let _test = test();
+    let pool = open(pool().processes(1).timeout(Duration::from_secs(3)));
+    let math = pool.guest("math");
+    // Ends by itself well within its time, unless it is stopped.
+    let task = pool.apply_async::<u64>(&math, "fib", (40,)).expect("sent");
+    let worker = pool.busy_worker();
+    stop(worker);
+    let outcome = task.outcome(Some(SOON)).expect("it does not hang");
+    assert_eq!(outcome.verdict, Verdict::Timeout, "{outcome}");
+    assert_eq!(outcome.worker_pid, Some(worker));
+    pool.assert_whole();
+    assert!(!exists(worker), "a stopped worker is killed all the same");
+}
+
+#[test]
+fn a_worker_stopped_while_idle_costs_the_others_a_second_at_most() {
+    let _test = test_alone();
+    let pool = two_workers();
+    let module = pool.wat(wat::ADD);
+    let math = pool.guest("math");
+    for both in [false, true] {
+        let workers = pool.warm(&math, "fib", 27);
+        let stopped = if both { &workers[..] } else { &workers[..1] };
+        stopped.iter().for_each(|pid| stop(*pid));
+        let begun = Instant::now();
+        let math_items = (0..100).map(|_| (15,));
+        for outcome in pool.map::<u64>(&math, "fib", math_items).expect("sent") {
+            assert_eq!(outcome.value, Some(610), "{outcome}");
+            assert_eq!(outcome.attempts, 1, "{outcome}");
+            assert!(!stopped.contains(&outcome.worker_pid.expect("it ran")));
+        }
+        let items = (0..100).map(|n| (n, 1));
+        let sums = pool.map::<i32>(&module, "add", items).expect("sent");
+        assert_eq!(count_lost(sums, 100), 0);
+        let took = begun.elapsed();
+        assert!(took < Duration::from_secs(3), "{took:?}");
+        for pid in stopped {
+            eventually("the stopped worker is replaced", || !exists(*pid));
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_is_stopped_for_a_moment_loses_nothing() {
+    let _test = test();
+    let pool = two_workers();
+    let module = pool.wat(wat::ADD);
+    let items = (0..10_000).map(|n| (n, 1));
+    let mut outcomes = pool
+        .imap_unordered::<i32>(&module, "add", items)
+        .expect("sent");
+    let mut all: Vec<_> = outcomes.by_ref().take(2000).collect();
+    for pid in pool.worker_pids() {
+        stop(pid);
+        go_on(pid);
+    }
+    all.extend(outcomes);
+    assert_eq!(count_lost(all, 10_000), 0);
+}
+
+#[test]
+fn a_stopped_pool_is_terminated_all_the_same() {
+    let _test = test();
+    let pool = two_workers();
+    let math = pool.guest("math");
+    let workers = pool.warm(&math, "fib", 27);
+    workers.iter().for_each(|pid| stop(*pid));
+    let task = pool.apply_async::<u64>(&math, "fib", (10,)).expect("sent");
+    pool.terminate();
+    let outcome = task.outcome(Some(SOON)).expect("it does not hang");
+    assert_eq!(outcome.verdict, Verdict::Cancelled, "{outcome}");
+    assert!(workers.iter().all(|pid| !exists(*pid)));
+}
