@@ -33,10 +33,10 @@ impl TaskInfo {
 
 /// Where a guest's log lines and progress go.
 pub(crate) trait Messages: Send + Sync {
-    /// A line that the task with this index logged.
-    fn log(&self, index: u64, level: LogLevel, message: String);
-    /// How far the task with this index says it is.
-    fn progress(&self, index: u64, done: u64, total: Option<u64>, message: Option<String>);
+    /// A line that the running task logged.
+    fn log(&self, level: LogLevel, message: String);
+    /// How far the running task says it is.
+    fn progress(&self, done: u64, total: Option<u64>, message: Option<String>);
 }
 
 /// An output of the guest grew past its limit, which ends the task.
@@ -57,7 +57,7 @@ pub(crate) struct Guest {
 impl Guest {
     pub(crate) fn tell_log(&mut self, level: LogLevel, message: String) -> wasmtime::Result<()> {
         self.spend_log(message.len())?;
-        self.messages.log(self.task.index, level, message);
+        self.messages.log(level, message);
         Ok(())
     }
 
@@ -68,8 +68,7 @@ impl Guest {
         message: Option<String>,
     ) -> wasmtime::Result<()> {
         self.spend_log(message.as_ref().map_or(0, String::len))?;
-        self.messages
-            .progress(self.task.index, done, total, message);
+        self.messages.progress(done, total, message);
         Ok(())
     }
 

@@ -49,7 +49,7 @@ pub(super) enum Job {
     Log(LogRecord),
     Progress(ProgressReport),
     /// Run the task's callback, then hand over the outcome.
-    Finish(Completion),
+    Finish(Box<Completion>),
     /// Nothing more comes.
     Stop,
 }
@@ -62,7 +62,7 @@ pub(super) struct Settler {
 }
 
 impl Settler {
-    pub(super) fn settle(&self, completion: Completion) {
+    pub(super) fn settle(&self, completion: Box<Completion>) {
         if completion.callback.is_none() {
             return completion.sink.deliver(completion.outcome);
         }

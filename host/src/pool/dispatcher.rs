@@ -38,7 +38,7 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn finish(&mut self, serial: Option<u64>, completion: Completion) {
+    pub(super) fn finish(&mut self, serial: Option<u64>, completion: Box<Completion>) {
         self.jobs.push((serial, Job::Finish(completion)));
     }
 }
@@ -206,11 +206,7 @@ impl Dispatcher {
                     let mut outcome = settle::bare(&task, verdict, settle::Observed::default());
                     outcome.error = Some(text.to_owned());
                     state.unfinished -= 1;
-                    let completion = Completion {
-                        outcome,
-                        sink: task.sink,
-                        callback: task.callback,
-                    };
+                    let completion = task.end(outcome);
                     out.finish(None, completion);
                 }
                 for slot in state.slots.iter_mut().filter_map(Place::slot_mut) {

@@ -11,9 +11,11 @@ mod binary;
 mod builder;
 mod call;
 mod callbacks;
+mod deadlines;
 mod dispatcher;
 mod error;
 mod handle;
+mod hear;
 mod imap;
 #[expect(
     clippy::module_inception,

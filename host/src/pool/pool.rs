@@ -12,7 +12,7 @@ use super::handle::MapResult;
 use super::imap::{IMap, Input};
 use super::settle;
 use super::state::{Place, PoolPhase, Shared, State};
-use super::task::{Completion, KeyId, Task};
+use super::task::{KeyId, Task};
 use crate::module::{LoadError, Module};
 use crate::outcome::{Outcome, Verdict};
 use crate::value::{FromValue, ToArgs};
@@ -341,11 +341,7 @@ impl Shared {
         for task in tasks {
             let mut outcome = settle::bare(&task, Verdict::Cancelled, settle::Observed::default());
             outcome.error = Some("cancelled before it ran".into());
-            let completion = Completion {
-                outcome,
-                sink: task.sink,
-                callback: task.callback,
-            };
+            let completion = task.end(outcome);
             self.settler.settle(completion);
         }
     }

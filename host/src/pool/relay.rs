@@ -33,7 +33,7 @@ pub(super) struct Relay {
 
 enum Order {
     Worker(u64, OutputPipes),
-    Complete(u64, Completion),
+    Complete(u64, Box<Completion>),
     Gone(u64),
     Finish,
 }
@@ -75,7 +75,7 @@ impl Relay {
     }
 
     /// Passes on what the worker has printed, then hands over the outcome.
-    pub(super) fn complete(&self, serial: u64, completion: Completion) {
+    pub(super) fn complete(&self, serial: u64, completion: Box<Completion>) {
         self.order(Order::Complete(serial, completion));
     }
 

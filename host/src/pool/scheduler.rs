@@ -59,7 +59,8 @@ impl State {
             {
                 match slot.send(task, now) {
                     Ok(()) => slot.ring.wake(),
-                    Err((task, error)) => {
+                    Err(refused) => {
+                        let (task, error) = *refused;
                         queue.put_back([task].into_iter());
                         violated |= refuse(slot, error);
                     }
@@ -126,7 +127,8 @@ impl State {
             {
                 match slot.send(task, now) {
                     Ok(()) => sent += 1,
-                    Err((task, error)) => {
+                    Err(refused) => {
+                        let (task, error) = *refused;
                         queue.put_back([task].into_iter());
                         violated |= refuse(slot, error);
                         break;

@@ -52,6 +52,8 @@ pub(super) struct Slot {
     pub(super) done: u64,
     /// Tasks it may still be given (`maxtasksperchild`).
     pub(super) tasks_left: u64,
+    /// Answers taken since the pace was last kept.
+    pub(super) new_answers: u32,
     last_answer: Instant,
     /// When it was last sent something while it had nothing.
     burst_since: Instant,
@@ -112,6 +114,7 @@ impl Slot {
             greeted: false,
             log_bytes: 0,
             room: None,
+            new_answers: 0,
             last_answer: now,
             burst_since: now,
             done: 0,
@@ -158,7 +161,7 @@ impl Slot {
     }
 
     /// Sends a task; hands it back if the ring is full.
-    pub(super) fn send(&mut self, task: Task, now: Instant) -> Result<(), (Task, SendError)> {
+    pub(super) fn send(&mut self, task: Task, now: Instant) -> Result<(), Box<(Task, SendError)>> {
         let payload = task.payload();
         let sent = if fits_inline(&payload) {
             self.ring.send(&payload)
@@ -166,7 +169,7 @@ impl Slot {
             self.send_in_file(&task, &payload[1..])
         };
         if let Err(error) = sent {
-            return Err((task, error));
+            return Err(Box::new((task, error)));
         }
         self.tasks_left = self.tasks_left.saturating_sub(1);
         self.sent.push_back(task);
@@ -222,21 +225,18 @@ impl Slot {
         process_cpu_time(self.child.pid())?.checked_sub(self.next_cpu?)
     }
 
-    /// Counts answers that have just come.
-    pub(super) fn answered(&mut self, count: u32, now: Instant) {
+    /// Counts the answers that came since the last time.
+    pub(super) fn keep_pace(&mut self, now: Instant) {
+        let count = std::mem::take(&mut self.new_answers);
+        if count == 0 {
+            return;
+        }
         self.done += u64::from(count);
         // From the last answer, or from when the first of these was sent.
         let since = self.last_answer.max(self.burst_since);
-        let each = now.saturating_duration_since(since) / count.max(1);
+        let each = now.saturating_duration_since(since) / count;
         self.last_answer = now;
         self.pace = Some(self.pace.map_or(each, |pace| (pace * 3 + each) / 4));
-    }
-
-    /// Name of the function that runs, for messages.
-    pub(super) fn function(&self) -> String {
-        self.sent
-            .front()
-            .map_or_else(String::new, |task| task.template.function.to_string())
     }
 
     /// Hands over the read end of a pipe as standard input.

@@ -108,3 +108,14 @@ impl Task {
         matches!(self.what, What::Command { .. })
     }
 }
+
+impl Task {
+    /// The task has ended with this outcome.
+    pub(super) fn end(self, outcome: Outcome<Value>) -> Box<Completion> {
+        Box::new(Completion {
+            outcome,
+            sink: self.sink,
+            callback: self.callback,
+        })
+    }
+}

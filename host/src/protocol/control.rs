@@ -82,19 +82,22 @@ pub(crate) enum FromChild {
     Ready,
     /// The child cannot do what it was asked to.
     Failed { reason: Failure, message: String },
-    /// The worker wants room for an answer of this many bytes.
+    /// Something about a task. The worker may be at its next task already
+    /// when the host reads this, so it says which.
+    Task { task: u64, says: Says },
+}
+
+/// What a worker says about the task it runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Says {
+    /// It wants room for an answer of this many bytes.
     WantRoom { len: u64 },
     /// The guest reads standard input for the first time.
     WantStdin,
     /// A line that the guest logged.
-    Log {
-        index: u64,
-        level: LogLevel,
-        message: String,
-    },
+    Log { level: LogLevel, message: String },
     /// How far the guest says it is.
     Progress {
-        index: u64,
         done: u64,
         total: Option<u64>,
         message: Option<String>,

@@ -143,7 +143,8 @@ impl Ring {
         let slot = self.slot(lane, sequence).load(Ordering::Relaxed);
         let offset = (slot & 0xffff_ffff) as usize;
         let len = (slot >> 32) as usize;
-        let fits = len <= INLINE + 64 && offset % 8 == 0 && offset.checked_add(len)? <= ARENA;
+        let fits =
+            len <= INLINE + 64 && offset.is_multiple_of(8) && offset.checked_add(len)? <= ARENA;
         if !fits {
             return None;
         }

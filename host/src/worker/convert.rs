@@ -39,6 +39,7 @@ pub(super) fn to_val(value: Value) -> Val {
     }
 }
 
+#[expect(clippy::boxed_local, reason = "both kinds of value box their payloads")]
 fn boxed(value: Box<Value>) -> Box<Val> {
     Box::new(to_val(*value))
 }

@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Handle};
 use wasmtime::Engine;
 
 use crate::engine::guest::Messages;
-use crate::protocol::control::{FromChild, ToChild, decode, encode};
+use crate::protocol::control::{FromChild, Says, ToChild, decode, encode};
 use crate::settings::LogLevel;
 use crate::sys::{ControlSocket, MAX_MESSAGE, Received, memfd_read_at};
 
@@ -143,37 +143,39 @@ impl HostLink {
 
     /// A memory file of `len` bytes for an answer.
     pub(super) fn room(&self, len: u64) -> io::Result<File> {
-        self.control
-            .send(&encode(&FromChild::WantRoom { len }), &[], true)?;
+        self.say(Says::WantRoom { len })?;
         Ok(File::from(self.wait_for(|inbox| inbox.room.take())))
     }
 
     /// The host's standard input, or what stands for it.
     pub(super) fn stdin(&self) -> io::Result<OwnedFd> {
-        self.control
-            .send(&encode(&FromChild::WantStdin), &[], true)?;
+        self.say(Says::WantStdin)?;
         Ok(self.wait_for(|inbox| inbox.stdin.take()))
+    }
+
+    /// Says something about the running task.
+    fn say(&self, says: Says) -> io::Result<()> {
+        let running = *self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let task = running.ok_or_else(|| io::Error::other("no task runs"))?;
+        self.control
+            .send(&encode(&FromChild::Task { task, says }), &[], true)
     }
 }
 
 impl Messages for HostLink {
-    fn log(&self, index: u64, level: LogLevel, message: String) {
-        let message = FromChild::Log {
-            index,
-            level,
-            message: cut(message),
-        };
-        let _ = self.control.send(&encode(&message), &[], true);
+    fn log(&self, level: LogLevel, message: String) {
+        let message = cut(message);
+        // A host that is gone ends this process anyway.
+        let _ = self.say(Says::Log { level, message });
     }
 
-    fn progress(&self, index: u64, done: u64, total: Option<u64>, message: Option<String>) {
-        let message = FromChild::Progress {
-            index,
+    fn progress(&self, done: u64, total: Option<u64>, message: Option<String>) {
+        let message = message.map(cut);
+        let _ = self.say(Says::Progress {
             done,
             total,
-            message: message.map(cut),
-        };
-        let _ = self.control.send(&encode(&message), &[], true);
+            message,
+        });
     }
 }
 

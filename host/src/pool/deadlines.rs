@@ -1,0 +1,154 @@
+//! Keeps the deadlines of a worker: of its start, of the claim of a task, of
+//! the task that runs; and takes back what a long task would strand.
+
+use std::time::{Duration, Instant};
+
+use super::scheduler::STRANDED_AFTER;
+use super::settle::Lost;
+use super::slot::{Phase, Slot};
+use super::watch::Watch;
+use crate::protocol::Violation;
+use crate::protocol::control::{ToChild, encode};
+use crate::settings::Interrupt;
+
+/// A worker that has not loaded its artifact by then has failed to start.
+const START_TIME: Duration = Duration::from_secs(30);
+
+/// A task that nobody claims for so long was sent to a worker that is stopped.
+const CLAIM_TIME: Duration = Duration::from_secs(1);
+
+/// How long a task that was interrupted may take to end.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// How often CPU clocks are read.
+const CPU_INTERVAL: Duration = Duration::from_millis(10);
+
+impl Watch<'_> {
+    /// Keeps deadlines, and takes back what a long task would strand.
+    pub(super) fn keep_time(&mut self, slot: &mut Slot, now: Instant) {
+        match &slot.phase {
+            Phase::Starting { since } => {
+                if now.saturating_duration_since(*since) >= START_TIME {
+                    slot.complaint = Some("it did not load its artifact within 30s".into());
+                    slot.kill(None);
+                }
+            }
+            Phase::Ready { .. } if slot.sent.is_empty() => {
+                if slot.tasks_left == 0 {
+                    slot.kill(None);
+                }
+            }
+            Phase::Ready { .. } => {
+                if let Err(violation) = self.keep_task_time(slot, now) {
+                    slot.kill(Some(Lost::Violation(violation)));
+                }
+            }
+            Phase::Interrupted { why, until } => {
+                if now >= *until {
+                    let why = why.clone();
+                    slot.kill(Some(why));
+                }
+            }
+            Phase::Dying { .. } => {}
+        }
+    }
+
+    fn keep_task_time(&mut self, slot: &mut Slot, now: Instant) -> Result<(), Violation> {
+        let outstanding = slot.ring.outstanding()?;
+        if outstanding.answered > 0 {
+            // It came this moment; it is taken at the next look, which its
+            // ringing brings.
+            return Ok(());
+        }
+        if !outstanding.running {
+            if now.saturating_duration_since(slot.next_since) >= CLAIM_TIME {
+                // Stopped, or wedged. What it had goes to others; should it
+                // claim a task in this very moment, it lives.
+                let back = slot.take_back()?;
+                self.queue.put_back(back.into_iter());
+                if slot.sent.is_empty() {
+                    slot.kill(None);
+                }
+            } else if now >= slot.next_since + slot.look_after {
+                slot.look_after *= 2;
+            }
+            return Ok(());
+        }
+        let since = slot.is_running(now);
+        let ran = now.saturating_duration_since(since);
+        let Some(task) = slot.sent.front() else {
+            return Ok(());
+        };
+        let limits = &task.template.limits;
+        let why = if task.is_cancelled() {
+            Some(Lost::Cancelled)
+        } else if limits.timeout.value.is_some_and(|timeout| ran >= timeout) {
+            Some(Lost::Timeout)
+        } else if limits
+            .cpu_time
+            .value
+            .is_some_and(|limit| slot.cpu_time().is_some_and(|used| used >= limit))
+        {
+            Some(Lost::CpuLimit)
+        } else {
+            None
+        };
+        if why.is_some() || outstanding.unclaimed > 0 && ran >= STRANDED_AFTER {
+            let back = slot.take_back()?;
+            self.queue.put_back(back.into_iter());
+        }
+        if let Some(why) = why {
+            self.end_task(slot, why, now)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the running task: its worker is told to, or killed.
+    fn end_task(&mut self, slot: &mut Slot, why: Lost, now: Instant) -> Result<(), Violation> {
+        // An answer that was published before this decision stands.
+        if slot.ring.outstanding()?.answered > 0 {
+            return Ok(());
+        }
+        let interrupt = slot
+            .sent
+            .front()
+            .map(|task| ToChild::Interrupt { task: task.id });
+        if self.config.interrupt == Interrupt::Epoch
+            && let Some(message) = interrupt
+            && slot.control.send(&encode(&message), &[], false).is_ok()
+        {
+            slot.phase = Phase::Interrupted {
+                why,
+                until: now + GRACE,
+            };
+        } else {
+            slot.kill(Some(why));
+        }
+        Ok(())
+    }
+}
+
+impl Slot {
+    /// When it has to be looked at again, whatever it does.
+    pub(super) fn due(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Starting { since } => Some(*since + START_TIME),
+            Phase::Interrupted { until, .. } => Some(*until),
+            Phase::Dying { .. } => None,
+            Phase::Ready { .. } => {
+                let task = self.sent.front()?;
+                let Some(since) = self.running else {
+                    return Some(self.next_since + self.look_after.min(CLAIM_TIME));
+                };
+                let limits = &task.template.limits;
+                let deadline = limits
+                    .timeout
+                    .value
+                    .and_then(|timeout| since.checked_add(timeout));
+                let stranded = (self.sent.len() > 1).then(|| since + STRANDED_AFTER);
+                let cpu = limits.cpu_time.value.map(|_| Instant::now() + CPU_INTERVAL);
+                [deadline, stranded, cpu].into_iter().flatten().min()
+            }
+        }
+    }
+}

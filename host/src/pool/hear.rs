@@ -1,0 +1,180 @@
+//! Hears what a worker says on its control socket.
+//!
+//! Every message is checked against what the host knows of that worker: one
+//! that comes out of turn is a violation.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use super::callbacks::{Job, LogRecord, ProgressReport};
+use super::settle::Lost;
+use super::slot::{Phase, Slot};
+use super::watch::Watch;
+use crate::protocol::Violation;
+use crate::protocol::control::{Failure, FromChild, Says, ToChild, decode, encode};
+use crate::protocol::frame::What;
+use crate::protocol::handshake::Hello;
+use crate::sys::{Received, memfd_sized};
+
+/// Messages that are heard from one worker before others have their turn.
+const MESSAGES_AT_ONCE: usize = 64;
+
+impl Watch<'_> {
+    /// Hears what came on the control socket, and says whether that was all.
+    pub(super) fn hear(&mut self, slot: &mut Slot, now: Instant) -> bool {
+        for _ in 0..MESSAGES_AT_ONCE {
+            let heard = match slot.control.receive_bytes(self.buffer) {
+                Ok(Received::Message(len, _)) => self.understand(slot, len, now),
+                Ok(Received::Nothing) => return true,
+                // Its end is seen elsewhere; one that only closed its socket
+                // meets its end here.
+                Ok(Received::HungUp) => {
+                    if matches!(slot.phase, Phase::Starting { .. }) {
+                        slot.complaint
+                            .get_or_insert_with(|| "it left before it was ready".into());
+                    }
+                    slot.kill(None);
+                    return true;
+                }
+                Err(_) => Err(Violation("a control message is too long")),
+            };
+            if let Err(violation) = heard {
+                slot.kill(Some(Lost::Violation(violation)));
+                return true;
+            }
+        }
+        false
+    }
+
+    fn understand(&mut self, slot: &mut Slot, len: usize, now: Instant) -> Result<(), Violation> {
+        let bytes = &self.buffer[..len];
+        if !slot.greeted {
+            let hello = Hello::decode(bytes).ok_or(Violation("its first message is no hello"))?;
+            if let Err(complaint) = hello.check() {
+                // Another binary will not turn up by itself.
+                self.broken = Some(complaint);
+            }
+            slot.greeted = true;
+            return Ok(());
+        }
+        match (decode(bytes)?, &slot.phase) {
+            (FromChild::Ready, Phase::Starting { .. }) => {
+                slot.phase = Phase::Ready { since: now };
+                *self.failed_starts = 0;
+                Ok(())
+            }
+            (FromChild::Failed { reason, message }, Phase::Starting { .. }) => {
+                if reason == Failure::Artifact {
+                    // Made by another CPU or another build: it must not be
+                    // found again.
+                    self.out.bad_artifacts.push(slot.bound.module.clone());
+                }
+                slot.complaint = Some(message);
+                Ok(())
+            }
+            (FromChild::Task { task, says }, _) => {
+                // It may have answered the one before, in the ring, and gone
+                // on to this one.
+                while slot.sent.front().is_some_and(|front| front.id != task)
+                    && self.take_answer(slot, now)?
+                {}
+                match slot.sent.front() {
+                    Some(front) if front.id == task => self.about_the_running(slot, says),
+                    _ => Err(Violation("it speaks of a task that it does not run")),
+                }
+            }
+            _ => Err(Violation("a control message came out of turn")),
+        }
+    }
+
+    /// Something about the oldest sent task.
+    fn about_the_running(&mut self, slot: &mut Slot, says: Says) -> Result<(), Violation> {
+        let task = slot.sent.front().ok_or(Violation("it speaks of no task"))?;
+        let (task_index, function) = (task.index, task.template.function.to_string());
+        match says {
+            Says::WantRoom { len } => give_room(slot, len),
+            Says::WantStdin => match task.what {
+                What::Command {
+                    inherit_stdin: true,
+                    ..
+                } => {
+                    self.out.want_stdin.push(slot.serial);
+                    Ok(())
+                }
+                _ => Err(Violation("it wants stdin for a task that has none")),
+            },
+            Says::Log { level, message } => {
+                spend_log(slot, message.len())?;
+                if self.config.wants_log {
+                    let record = LogRecord {
+                        task_index,
+                        function,
+                        level,
+                        message,
+                    };
+                    self.out.jobs.push((None, Job::Log(record)));
+                }
+                Ok(())
+            }
+            Says::Progress {
+                done,
+                total,
+                message,
+            } => {
+                spend_log(slot, message.as_ref().map_or(0, String::len))?;
+                if self.config.wants_progress {
+                    let report = ProgressReport {
+                        task_index,
+                        function,
+                        done,
+                        total,
+                        message,
+                    };
+                    self.out.jobs.push((None, Job::Progress(report)));
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn give_room(slot: &mut Slot, len: u64) -> Result<(), Violation> {
+    let task = slot
+        .sent
+        .front()
+        .ok_or(Violation("it wants room for no task"))?;
+    if slot.room.is_some() {
+        return Err(Violation("it wants room twice"));
+    }
+    if len > task.most_answer_bytes() {
+        return Err(Violation("it wants room for more than its task may answer"));
+    }
+    // The host's own trouble is not the worker's: it waits, and its task's
+    // deadline ends that.
+    let Ok(file) = memfd_sized("sandpool-answer", len) else {
+        return Ok(());
+    };
+    let _ = slot
+        .control
+        .send(&encode(&ToChild::Room { len }), &[file.as_fd()], false);
+    slot.room = Some(File::from(file));
+    Ok(())
+}
+
+/// The worker keeps the limit of a task's log; a little beyond it, the host
+/// does.
+fn spend_log(slot: &mut Slot, bytes: usize) -> Result<(), Violation> {
+    const SLACK: u64 = 64 * 1024;
+    slot.log_bytes += bytes as u64 + 16;
+    let limit = slot
+        .sent
+        .front()
+        .and_then(|task| task.template.limits.log.value);
+    match limit {
+        Some(limit) if slot.log_bytes > limit.saturating_add(SLACK) => {
+            Err(Violation("it logs more than its task may"))
+        }
+        _ => Ok(()),
+    }
+}
