@@ -10,7 +10,7 @@ use super::Loader;
 use super::error::Problem;
 use super::source::Source;
 use crate::entry::{COMPILER_ROLE, PANICKED};
-use crate::limits::{Limit, LimitHit, LimitName, show_bytes, show_duration};
+use crate::limits::{LimitHit, LimitName, show_bytes, show_duration};
 use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
 use crate::protocol::description::{Description, MAX_DESCRIPTION};
 use crate::protocol::handshake::Hello;
@@ -53,7 +53,7 @@ pub(super) fn compile(
     let fds = [source.memory.as_fd(), artifact.as_fd(), description.as_fd()];
     // A child that is already gone says why below.
     let _ = ours.send(&encode(&setup), &fds, false);
-    let (said, ended) = supervise(&mut child, &ours, loader.limits.compile_timeout)?;
+    let (said, ended) = supervise(&mut child, &ours, loader)?;
     if let Some(hello) = &said.hello {
         hello.check().map_err(Problem::Compiler)?;
     }
@@ -86,8 +86,9 @@ pub(super) fn compile(
 fn supervise(
     child: &mut ChildProcess,
     control: &ControlSocket,
-    timeout: Limit<Duration>,
+    loader: &Loader,
 ) -> Result<(Said, Ended), Problem> {
+    let timeout = loader.limits.compile_timeout;
     let deadline = timeout
         .value
         .and_then(|timeout| Instant::now().checked_add(timeout));
@@ -107,14 +108,23 @@ fn supervise(
             }));
         }
         let left = left.and_then(|left| left.try_into().ok());
-        {
-            let mut ready = [PollFd::from_borrowed_fd(child.pidfd(), PollFlags::IN)];
+        let stopped = {
+            let mut ready = [
+                PollFd::from_borrowed_fd(child.pidfd(), PollFlags::IN),
+                PollFd::from_borrowed_fd(loader.stop.as_fd(), PollFlags::IN),
+            ];
             // Every message of a compiler fits into its socket, so it is enough
             // to read them all when it has ended.
             match poll(&mut ready, left.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(Problem::Compiler(error.to_string())),
             }
+            !ready[1].revents().is_empty()
+        };
+        if stopped {
+            child.kill();
+            child.wait();
+            return Err(Problem::Compiler("the pool was terminated".into()));
         }
         if let Some(ended) = child.ended() {
             listen(control, &mut buffer, &mut said);

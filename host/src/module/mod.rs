@@ -20,7 +20,7 @@ use crate::limits::PoolLimits;
 use crate::outcome::Verdict;
 use crate::protocol::description::{Description, Import, ModuleKind};
 use crate::settings::EngineSettings;
-use crate::sys::{Program, SealedMemory};
+use crate::sys::{EventFd, Program, SealedMemory};
 use crate::value::{Function, LookupError, find_function};
 use source::Source;
 
@@ -117,6 +117,8 @@ pub(crate) struct Loader {
     pub(crate) settings: EngineSettings,
     pub(crate) limits: PoolLimits,
     pub(crate) cache: Option<Cache>,
+    /// Readable once the pool is terminated: compilations end too.
+    pub(crate) stop: EventFd,
 }
 
 impl Loader {

@@ -301,6 +301,10 @@ impl PoolBuilder {
             } else {
                 Cache::of_this_user()
             },
+            stop: EventFd::new().map_err(|source| Error::System {
+                what: "give an eventfd",
+                source,
+            })?,
         };
         let config = Config {
             processes,

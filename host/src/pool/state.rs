@@ -241,6 +241,9 @@ impl Shared {
         if later {
             state.phase = phase;
         }
+        if state.phase == PoolPhase::Terminated {
+            self.loader.stop.ring();
+        }
         drop(state);
         self.wake.ring();
         self.changed.notify_all();
