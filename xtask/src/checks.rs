@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::command::{cargo, root, run};
 use crate::toolchain::{Install, Toolchain};
-use crate::{guests, toolchain};
+use crate::{demo, guests, toolchain};
 
 /// Format and lints of both workspaces; the guests' lints only where there is
 /// a compiler for them, since linting should not install one.
@@ -28,6 +28,11 @@ pub fn test(arguments: &[OsString], install: Install) -> Result<()> {
     lint_steps(&mut steps, Some(&toolchain))?;
     steps.step("tests", || {
         run(cargo(root()).args(["test", "--workspace"]).args(arguments))
+    })?;
+    // The demo checks what it claims, so running it is a test.
+    steps.step("demo", || run(&mut demo::command(demo::Guests::Compiled)))?;
+    steps.step("demo without compiled guests", || {
+        run(&mut demo::command(demo::Guests::Written))
     })?;
     steps.finish();
     Ok(())

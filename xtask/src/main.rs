@@ -6,9 +6,14 @@
     clippy::print_stdout,
     reason = "these commands talk to whoever started them"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the programs that these commands run are no children of a pool"
+)]
 
 mod checks;
 mod command;
+mod demo;
 mod guests;
 mod toolchain;
 
@@ -31,6 +36,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// See it work: builds all that is needed, then a tour of a few seconds
+    Demo {
+        #[command(flatten)]
+        installing: Installing,
+    },
     /// Build the task modules: leaves target/guests/<name>.wasm
     Guests {
         #[command(flatten)]
@@ -85,6 +95,7 @@ fn main() -> ExitCode {
 
 fn perform(task: Task) -> Result<()> {
     match task {
+        Task::Demo { installing } => demo::demo(installing.into()),
         Task::Guests { installing } => build_guests(installing.into()),
         Task::Lint => checks::lint(),
         Task::Test {

@@ -53,10 +53,7 @@ fn listed_by_git(root: &Path) -> Option<Vec<PathBuf>> {
         .output()
         .ok()?;
     let names = String::from_utf8(output.stdout).ok()?;
-    let names: Vec<PathBuf> = names
-        .split_terminator('\0')
-        .map(PathBuf::from)
-        .collect();
+    let names: Vec<PathBuf> = names.split_terminator('\0').map(PathBuf::from).collect();
     (output.status.success() && !names.is_empty()).then_some(names)
 }
 

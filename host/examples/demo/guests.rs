@@ -36,11 +36,9 @@ impl Guests {
     pub fn compiled(pool: &Pool, folder: &Path) -> Result<Self> {
         let load = |name: &str| -> Result<Module> {
             let path: PathBuf = folder.join(name).with_extension("wasm");
-            let module = pool.load(&path);
-            module.with_context(|| {
-                let path = path.display();
-                format!("cannot load `{path}`; `cargo xtask guests` makes it, `--wat-only` does without")
-            })
+            pool.load(&path).context(
+                "cannot load a guest; `cargo xtask guests` makes them, `--wat-only` does without",
+            )
         };
         Ok(Guests {
             math: load("math")?,
@@ -112,10 +110,11 @@ const MATH: &str = r#"
 /// A core module has no clock to sleep by, so this one counts.
 const SLEEPER: &str = r#"
 (module
-  (func (export "count-down") (param $from i32)
+  (func (export "count-down") (param $from i64)
     (loop $on
       (br_if $on
-        (local.tee $from (i32.sub (local.get $from) (i32.const 1)))))))
+        (i64.ne (i64.const 0)
+          (local.tee $from (i64.sub (local.get $from) (i64.const 1))))))))
 "#;
 
 const MISBEHAVE: &str = r#"
