@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::p1::WasiP1Ctx;
 
+use super::clock::GuestClock;
 use crate::limits::LimitName;
 use crate::outcome::Refusal;
 use crate::settings::{EngineSettings, LogLevel};
@@ -47,6 +48,7 @@ pub(crate) struct OutputLimitReached(pub(crate) LimitName);
 /// State of one store.
 pub(crate) struct Guest {
     pub(crate) wasi: WasiP1Ctx,
+    pub(crate) clock: GuestClock,
     pub(crate) task: TaskInfo,
     pub(crate) bounds: Bounds,
     pub(crate) messages: Arc<dyn Messages>,

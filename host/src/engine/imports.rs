@@ -37,7 +37,10 @@ impl HasData for Own {
 pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<ComponentLinker<Guest>> {
     let mut linker = ComponentLinker::new(engine);
     p2::add_to_linker_sync(&mut linker)?;
+    linker.allow_shadowing(true);
     refuse_sockets(&mut linker)?;
+    super::clock::add_to_linker(&mut linker)?;
+    linker.allow_shadowing(false);
     task::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
     log::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
     progress::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
@@ -48,7 +51,6 @@ pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<ComponentLin
 /// only after they have asked the operating system for one, and without saying
 /// so to anybody but the guest.
 fn refuse_sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
     linker
         .instance("wasi:sockets/tcp-create-socket@0.2.12")?
         .func_wrap(
@@ -67,7 +69,6 @@ fn refuse_sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
                 Ok((Err::<Resource<p2::UdpSocket>, _>(ErrorCode::AccessDenied),))
             },
         )?;
-    linker.allow_shadowing(false);
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! What compiler and worker share, and the host never touches: wasmtime's
 //! configuration, and the list of what a guest may import.
 
+pub(crate) mod clock;
 pub(crate) mod config;
 pub(crate) mod describe;
 pub(crate) mod guest;

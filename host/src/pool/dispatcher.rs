@@ -149,7 +149,7 @@ impl Dispatcher {
             let broken = watch.broken.take();
             if gone {
                 out.gone.push(slot.serial);
-                slots[i] = Place::Free;
+                slots[i] = slot.heir.map_or(Place::Free, Place::Promised);
             }
             if let Some(reason) = broken {
                 break_pool(state, reason);
@@ -217,7 +217,7 @@ impl Dispatcher {
             }
         }
         // A broken pool stays, to tell everybody, until its handles are gone.
-        let no_worker = state.slots.iter().all(|place| matches!(place, Place::Free));
+        let no_worker = state.slots.iter().all(Place::is_vacant);
         no_worker && state.unfinished == 0 && !matches!(phase, PoolPhase::Broken(_))
     }
 
@@ -338,9 +338,10 @@ fn reserve(state: &mut State, now: Instant) -> Option<(usize, Arc<Bound>)> {
     if let Some((place, bound)) = &start {
         state.slots[*place] = Place::Reserved(bound.id);
     }
-    if let Some(place) = state.next_to_replace(now)
+    if let Some((place, heir)) = state.next_to_replace(now)
         && let Some(slot) = state.slots[place].slot_mut()
     {
+        slot.heir = Some(heir);
         slot.kill(None);
     }
     start

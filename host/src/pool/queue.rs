@@ -84,6 +84,11 @@ impl Queue {
         Some(Arc::clone(&task.template.bound))
     }
 
+    /// Whether tasks wait, and all of them are of `key`.
+    pub(super) fn has_only(&self, key: KeyId) -> bool {
+        self.by_key.len() == 1 && self.waits(key)
+    }
+
     /// How many tasks of `key` wait.
     pub(super) fn waiting(&self, key: KeyId) -> usize {
         self.by_key.get(&key).map_or(0, VecDeque::len)

@@ -19,6 +19,9 @@ use crate::protocol::host_end::SendError;
 /// or two keys with long queues would only start processes.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// Keys with waiting tasks that are looked at when places are given out.
+const MAX_CONTENDERS: usize = 16;
+
 /// A running task that takes longer than this gives back what was sent after
 /// it.
 pub(super) const STRANDED_AFTER: Duration = Duration::from_millis(1);
@@ -46,7 +49,7 @@ impl State {
         if self.queue.is_empty() {
             return false;
         }
-        let replaced = self.next_to_replace(now);
+        let replaced = self.next_to_replace(now).map(|(place, _)| place);
         let State { slots, queue, .. } = self;
         let mut violated = false;
         for (i, place) in slots.iter_mut().enumerate() {
@@ -101,19 +104,15 @@ impl State {
     /// Fills the windows of busy workers, evenly, unless a worker that could
     /// take the tasks is idle or may be started.
     fn feed_ahead(&mut self, now: Instant) -> bool {
-        if self.slots.iter().any(|place| matches!(place, Place::Free)) {
+        if self.slots.iter().any(Place::is_vacant) {
             return false;
         }
-        let overdue = self.overdue(now).map(|key| (key, self.workers_of(key)));
+        let contenders = self.contenders(now);
         let mut violated = false;
         for i in 0..self.slots.len() {
-            let Some(key) = self.slots[i].slot().map(|slot| slot.key()) else {
-                continue;
-            };
             // One that is to be replaced gets nothing ahead.
-            if overdue
-                .is_some_and(|(other, workers)| other != key && self.workers_of(key) > workers)
-            {
+            let stays = |slot: &Slot| self.heir(slot, &contenders, now).is_none();
+            if !self.slots[i].slot().is_some_and(stays) {
                 continue;
             }
             let State { slots, queue, .. } = self;
@@ -144,17 +143,10 @@ impl State {
         violated
     }
 
-    /// The key of the oldest task that has waited past patience, if no worker
-    /// of its key could take it.
-    fn overdue(&self, now: Instant) -> Option<KeyId> {
-        let (key, since) = self.queue.keys().next()?;
-        (now.saturating_duration_since(since) >= PATIENCE).then_some(key)
-    }
-
     fn workers_of(&self, key: KeyId) -> usize {
         let of_key = |place: &&Place| match place {
             Place::Free => false,
-            Place::Reserved(other) => *other == key,
+            Place::Promised(other) | Place::Reserved(other) => *other == key,
             Place::Taken(slot) => slot.key() == key && !matches!(slot.phase, Phase::Dying { .. }),
         };
         self.slots.iter().filter(of_key).count()
@@ -163,7 +155,7 @@ impl State {
     /// Workers of `key` that are on their way and have no task yet.
     fn coming(&self, key: KeyId) -> usize {
         let coming = |place: &&Place| match place {
-            Place::Free => false,
+            Place::Free | Place::Promised(_) => false,
             Place::Reserved(other) => *other == key,
             Place::Taken(slot) => slot.key() == key && matches!(slot.phase, Phase::Starting { .. }),
         };
@@ -175,63 +167,104 @@ impl State {
         self.next_start().is_some() || self.next_to_replace(now).is_some()
     }
 
-    /// The key that a new worker should have, if a place is free.
+    /// A vacant place and the key that a new worker there should have: the one
+    /// that the place was promised to, else, of the keys with the fewest
+    /// workers, the one whose task is the oldest.
     pub(super) fn next_start(&self) -> Option<(usize, Arc<Bound>)> {
-        let place = self
-            .slots
-            .iter()
-            .position(|place| matches!(place, Place::Free))?;
-        let key = self
-            .queue
-            .keys()
-            .map(|(key, _)| key)
-            .find(|key| self.lacks_workers(*key))?;
-        Some((place, self.queue.bound(key)?))
-    }
-
-    fn lacks_workers(&self, key: KeyId) -> bool {
-        self.queue.waiting(key) > self.coming(key)
-    }
-
-    /// An idle worker to end, so that one of another key can be started.
-    pub(super) fn next_to_replace(&self, now: Instant) -> Option<usize> {
-        let leaving = self
-            .slots
-            .iter()
-            .filter(|place| {
-                place
-                    .slot()
-                    .is_some_and(|slot| matches!(slot.phase, Phase::Dying { .. }))
-            })
-            .count();
-        if leaving > 0 || self.slots.iter().any(|place| matches!(place, Place::Free)) {
-            return None;
-        }
-        let (wanted, since) = self
-            .queue
-            .keys()
-            .find(|(key, _)| self.lacks_workers(*key))?;
-        let waited_long = now.saturating_duration_since(since) >= PATIENCE;
-        let of_wanted = self.workers_of(wanted);
-        let candidates = self
+        let promised = self
             .slots
             .iter()
             .enumerate()
-            .filter_map(|(i, place)| Some((i, place.slot()?)));
-        let mut idle = candidates.filter(|(_, slot)| slot.is_idle() && slot.key() != wanted);
-        idle.find(|(_, slot)| {
-            if !self.queue.waits(slot.key()) {
-                return true;
-            }
-            let Phase::Ready { since } = slot.phase else {
-                return false;
-            };
-            waited_long
-                && now.saturating_duration_since(since) >= PATIENCE
-                && self.workers_of(slot.key()) > of_wanted
-        })
-        .map(|(i, _)| i)
+            .find_map(|(i, place)| match place {
+                Place::Promised(key) => Some((i, self.queue.bound(*key)?)),
+                _ => None,
+            });
+        if promised.is_some() {
+            return promised;
+        }
+        let place = self.slots.iter().position(Place::is_vacant)?;
+        let lacking = self.lacking().map(|(key, _)| key);
+        let key = lacking.min_by_key(|key| self.workers_of(*key))?;
+        Some((place, self.queue.bound(key)?))
     }
+
+    /// The keys that could use a further worker, the one with the oldest task
+    /// first; no more than are worth looking at.
+    fn lacking(&self) -> impl Iterator<Item = (KeyId, Instant)> {
+        let keys = self.queue.keys().take(MAX_CONTENDERS);
+        keys.filter(|(key, _)| self.queue.waiting(*key) > self.coming(*key))
+    }
+
+    /// The keys that may claim the place of a worker of another key.
+    fn contenders(&self, now: Instant) -> Vec<Contender> {
+        let same_key = |first: &Slot| {
+            self.queue.has_only(first.key())
+                && self
+                    .slots
+                    .iter()
+                    .filter_map(Place::slot)
+                    .all(|slot| slot.key() == first.key())
+        };
+        // Nearly always there is one key and nothing to find.
+        if self
+            .slots
+            .iter()
+            .find_map(Place::slot)
+            .is_some_and(same_key)
+        {
+            return Vec::new();
+        }
+        let contender = |(key, since)| Contender {
+            key,
+            waited_long: now.saturating_duration_since(since) >= PATIENCE,
+            workers: self.workers_of(key),
+        };
+        self.lacking().map(contender).collect()
+    }
+
+    /// The key that takes the place of this worker once it is idle, if any
+    /// does.
+    fn heir(&self, slot: &Slot, contenders: &[Contender], now: Instant) -> Option<KeyId> {
+        let mut others = contenders.iter().filter(|other| other.key != slot.key());
+        if !self.queue.waits(slot.key()) {
+            return others.next().map(|other| other.key);
+        }
+        let Phase::Ready { since } = slot.phase else {
+            return None;
+        };
+        if now.saturating_duration_since(since) < PATIENCE {
+            return None;
+        }
+        others
+            .find(|other| other.waited_long && self.workers_of(slot.key()) > other.workers)
+            .map(|other| other.key)
+    }
+
+    /// An idle worker to end, and the key that gets its place.
+    pub(super) fn next_to_replace(&self, now: Instant) -> Option<(usize, KeyId)> {
+        let leaving = |place: &Place| {
+            place.is_vacant()
+                || place
+                    .slot()
+                    .is_some_and(|slot| matches!(slot.phase, Phase::Dying { .. }))
+        };
+        if self.slots.iter().any(leaving) {
+            return None;
+        }
+        let contenders = self.contenders(now);
+        let mut idle = self.slots.iter().enumerate().filter_map(|(i, place)| {
+            let slot = place.slot().filter(|slot| slot.is_idle())?;
+            Some((i, self.heir(slot, &contenders, now)?))
+        });
+        idle.next()
+    }
+}
+
+/// A key that has tasks waiting and could use a further worker.
+struct Contender {
+    key: KeyId,
+    waited_long: bool,
+    workers: usize,
 }
 
 /// A worker refused a task: full is nothing, breaking the rules is death.

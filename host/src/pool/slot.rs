@@ -59,6 +59,8 @@ pub(super) struct Slot {
     burst_since: Instant,
     /// Moving average of the time from one answer to the next.
     pace: Option<Duration>,
+    /// The key that gets its place when it is gone.
+    pub(super) heir: Option<KeyId>,
     /// What a failed start said.
     pub(super) complaint: Option<String>,
 }
@@ -120,6 +122,7 @@ impl Slot {
             done: 0,
             tasks_left: tasks,
             pace: None,
+            heir: None,
             complaint: None,
         }
     }

@@ -82,12 +82,20 @@ pub(super) struct State {
 /// Where a worker may live.
 pub(super) enum Place {
     Free,
+    /// Free, and meant for a worker of this key, for whose sake another was
+    /// ended.
+    Promised(KeyId),
     /// The dispatcher is starting a worker for it.
     Reserved(KeyId),
     Taken(Box<Slot>),
 }
 
 impl Place {
+    /// Whether a worker may be started here.
+    pub(super) fn is_vacant(&self) -> bool {
+        matches!(self, Place::Free | Place::Promised(_))
+    }
+
     pub(super) fn slot(&self) -> Option<&Slot> {
         match self {
             Place::Taken(slot) => Some(slot),

@@ -9,6 +9,7 @@ use wasmtime_wasi::WasiCtxBuilder;
 use super::link::HostLink;
 use super::load::{Code, Loaded};
 use super::stdio::{GuestInput, GuestOutput, Output};
+use crate::engine::clock::GuestClock;
 use crate::engine::guest::{Bounds, Guest, TaskInfo};
 use crate::limits::LimitName;
 use crate::protocol::control::WorkerSetup;
@@ -49,17 +50,20 @@ pub(super) enum Instance {
 impl Workshop {
     /// A store for a task, with nothing in it yet.
     pub(super) fn store(&self, header: &TaskHeader, stdin: GuestInput) -> Store<Guest> {
+        let clock = GuestClock::new();
         let mut wasi = WasiCtxBuilder::new();
         wasi.allow_blocking_current_thread(true)
             .stdin(stdin)
             .stdout(self.stream(&self.stdout, LimitName::Stdout))
             .stderr(self.stream(&self.stderr, LimitName::Stderr))
+            .monotonic_clock(clock)
             .envs(&self.loaded.env);
         if let What::Command { argv, .. } = &header.what {
             wasi.args(argv);
         }
         let mut guest = Guest {
             wasi: wasi.build_p1(),
+            clock,
             task: TaskInfo::default(),
             bounds: Bounds::new(&self.setup.engine),
             messages: Arc::clone(&self.link) as _,

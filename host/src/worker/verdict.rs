@@ -74,15 +74,17 @@ fn error_text(error: &wasmtime::Error, trap: Option<&Trap>) -> String {
 /// The innermost functions of the backtrace, where there is one.
 fn where_it_was(error: &wasmtime::Error) -> Option<String> {
     let backtrace = error.downcast_ref::<WasmBacktrace>()?;
-    let names: Vec<String> = backtrace
+    let mut names: Vec<String> = backtrace
         .frames()
         .iter()
-        .take(4)
         .map(|frame| match frame.func_name() {
             Some(name) => format!("`{}`", readable(name)),
             None => format!("function {}", frame.func_index()),
         })
         .collect();
+    // A function that calls itself is named once.
+    names.dedup();
+    names.truncate(4);
     if names.is_empty() {
         None
     } else {
