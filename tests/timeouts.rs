@@ -339,10 +339,11 @@ fn many_timeouts_each_cost_their_own_task_alone() {
     let pool = open(pool().processes(2).timeout(Duration::from_millis(200)));
     let math = pool.guest("math");
     // Every third one never ends.
-    let n_of = |i: u32| if i % 3 == 0 { 90 } else { 10 };
+    let never_ends = |i: u32| i.is_multiple_of(3);
+    let n_of = |i: u32| if never_ends(i) { 90 } else { 10 };
     let outcomes = pool.map::<u64>(&math, "fib", (0..45).map(|i| (n_of(i),)));
     for (i, outcome) in (0..).zip(outcomes.expect("sent")) {
-        let expected = if i % 3 == 0 {
+        let expected = if never_ends(i) {
             Verdict::Timeout
         } else {
             Verdict::Ok

@@ -150,12 +150,12 @@ fn every_kill_costs_one_task_at_most() {
     let pool = two_workers();
     let module = pool.wat(wat::ADD);
     let items = (0..6000).map(|n| (n, 1));
-    let mut outcomes = pool
+    let outcomes = pool
         .imap_unordered::<i32>(&module, "add", items)
         .expect("sent");
     let mut all = Vec::new();
     let mut killed = HashSet::new();
-    while let Some(outcome) = outcomes.next() {
+    for outcome in outcomes {
         // One that has answered is surely not one that is starting.
         let worker = outcome.worker_pid.expect("it ran");
         let due = all.len() % 500 == 250;
