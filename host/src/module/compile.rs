@@ -54,8 +54,13 @@ pub(super) fn compile(
     // A child that is already gone says why below.
     let _ = ours.send(&encode(&setup), &fds, false);
     let (said, ended) = supervise(&mut child, &ours, loader)?;
-    if let Some(hello) = &said.hello {
-        hello.check().map_err(Problem::Compiler)?;
+    match &said.hello {
+        Some(hello) => hello.check().map_err(Problem::Compiler)?,
+        None => {
+            let path = program.path.display();
+            let text = format!("`{path}` is no sandpool: it {}", how(ended));
+            return Err(Problem::Compiler(text));
+        }
     }
     match (said.last, ended) {
         (Some(FromChild::Ready), Ended::Exited(0)) => {}
@@ -149,10 +154,16 @@ fn died(loader: &Loader, ended: Ended) -> Problem {
         Ended::Killed(libc::SIGXCPU) => Problem::Limit(hit(loader, LimitName::CompileCpuTime)),
         // An allocation that is refused aborts.
         Ended::Killed(libc::SIGABRT) => Problem::Limit(hit(loader, LimitName::CompileMemory)),
-        Ended::Killed(signal) => Problem::CompilerDied(format!("was killed by signal {signal}")),
-        Ended::Exited(PANICKED) => Problem::CompilerDied("panicked".into()),
-        Ended::Exited(code) => Problem::CompilerDied(format!("left with exit code {code}")),
-        Ended::Unknown => Problem::CompilerDied("ended, nobody knows how".into()),
+        ended => Problem::CompilerDied(how(ended)),
+    }
+}
+
+fn how(ended: Ended) -> String {
+    match ended {
+        Ended::Killed(signal) => format!("was killed by signal {signal}"),
+        Ended::Exited(PANICKED) => "panicked".into(),
+        Ended::Exited(code) => format!("left with exit code {code}"),
+        Ended::Unknown => "ended, nobody knows how".into(),
     }
 }
 

@@ -178,10 +178,13 @@ impl Loader {
 
 /// The verdict of a task whose module could not be loaded.
 impl LoadError {
-    /// `invalid_module`, or `compile_limit` when compiling it ran past a limit.
+    /// `invalid_module`; `compile_limit` when compiling it ran past a limit;
+    /// `internal_error` when it was not the module's fault.
     pub fn verdict(&self) -> Verdict {
         if self.limit().is_some() {
             Verdict::CompileLimit
+        } else if self.is_internal() {
+            Verdict::InternalError
         } else {
             Verdict::InvalidModule
         }

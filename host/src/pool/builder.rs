@@ -21,7 +21,7 @@ use crate::settings::{
     DirGrant, EngineSettings, Interrupt, Isolation, Sandbox, Stdio, WasmFeature,
 };
 use crate::sys::{EventFd, Program};
-use crate::value::{ToArgs, Value};
+use crate::value::{Args, ToArgs};
 
 /// The most wasm stack: guests run on the worker's own stack, of 8 MiB.
 const MAX_WASM_STACK: u64 = 4 * crate::limits::MIB;
@@ -65,7 +65,7 @@ pub struct PoolBuilder {
     features: Vec<WasmFeature>,
     grants: WorkerGrants,
     tenant: Option<String>,
-    initializer: Option<(String, Vec<Value>)>,
+    initializer: Option<(String, Args)>,
     no_cache: bool,
     measure_cpu: bool,
     worker_binary: Option<PathBuf>,
@@ -152,7 +152,7 @@ impl PoolBuilder {
     /// A function to call in each new instance before its first task, within
     /// that task's limits. If it fails, the pool is broken.
     pub fn initializer(mut self, function: &str, args: impl ToArgs) -> Self {
-        self.initializer = Some((function.to_owned(), args.into_args().positional));
+        self.initializer = Some((function.to_owned(), args.into_args()));
         self
     }
 

@@ -357,8 +357,9 @@ impl Call {
                 what: "this pool does not count fuel; set a fuel limit on its builder".into(),
             });
         }
-        if let Some((initializer, _)) = &self.shared.config.initializer {
-            module.find(initializer)?;
+        if let Some((initializer, args)) = &self.shared.config.initializer {
+            let function = callable(&module, initializer)?.function;
+            args.clone().bind(&function)?;
         }
         let key = Key {
             module: module.hash().to_owned(),

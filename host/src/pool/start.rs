@@ -82,14 +82,18 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// The initializer's number in this module and its encoded arguments.
 fn initializer(config: &Config, module: &Module) -> io::Result<Option<Initializer>> {
-    let Some((name, values)) = &config.initializer else {
+    let Some((name, args)) = &config.initializer else {
         return Ok(None);
     };
-    let function = module.find_index(name).map_err(io::Error::other)?;
-    let function = u32::try_from(function).map_err(io::Error::other)?;
+    // Both were tried when the call was made; see `Call::template`.
+    let index = module.find_index(name).map_err(io::Error::other)?;
+    let values = args
+        .clone()
+        .bind(&module.functions()[index])
+        .map_err(io::Error::other)?;
     Ok(Some(Initializer {
-        function,
-        arguments: encode_args(values),
+        function: u32::try_from(index).map_err(io::Error::other)?,
+        arguments: encode_args(&values),
     }))
 }
 

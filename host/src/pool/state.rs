@@ -15,6 +15,7 @@ use crate::module::{Loader, Module};
 use crate::protocol::control::WorkerGrants;
 use crate::settings::{Interrupt, Stdio};
 use crate::sys::EventFd;
+use crate::value::Args;
 
 /// How a pool was built; never changes.
 pub(super) struct Config {
@@ -30,7 +31,7 @@ pub(super) struct Config {
     pub(super) measure_cpu: bool,
     pub(super) grants: WorkerGrants,
     pub(super) tenant: Option<String>,
-    pub(super) initializer: Option<(String, Vec<crate::value::Value>)>,
+    pub(super) initializer: Option<(String, Args)>,
     pub(super) wants_log: bool,
     pub(super) wants_progress: bool,
 }
