@@ -38,6 +38,14 @@ pub fn test(arguments: &[OsString], install: Install) -> Result<()> {
     Ok(())
 }
 
+/// The benches, which build in release; criterion keeps the last results and
+/// says what changed.
+pub fn bench(arguments: &[OsString]) -> Result<()> {
+    let mut command = cargo(root());
+    command.args(["bench", "--package", "sandpool", "--benches", "--"]);
+    run(command.args(arguments))
+}
+
 /// The integration tests over and over, for what goes wrong only now and then.
 /// Stops at the first failure, so that its report is the last thing on screen.
 pub fn soak(times: u32, install: Install) -> Result<()> {

@@ -56,6 +56,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Measure what a task costs, in release; keeps the last results to compare with
+    Bench {
+        /// Handed to the benches: a part of a name, `--quick`, ...
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Run the integration tests many times over
     Soak {
         /// How many times
@@ -102,6 +108,7 @@ fn perform(task: Task) -> Result<()> {
             installing,
             arguments,
         } => checks::test(&arguments, installing.into()),
+        Task::Bench { arguments } => checks::bench(&arguments),
         Task::Soak { times, installing } => checks::soak(times, installing.into()),
     }
 }

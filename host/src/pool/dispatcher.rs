@@ -198,9 +198,17 @@ impl Dispatcher {
                 }
             }
             PoolPhase::Terminated | PoolPhase::Broken(_) => {
-                let (verdict, text) = match &phase {
-                    PoolPhase::Broken(reason) => (Verdict::InternalError, reason.as_str()),
-                    _ => (Verdict::Cancelled, "the pool was terminated"),
+                let (verdict, text, lost) = match &phase {
+                    PoolPhase::Broken(reason) => (
+                        Verdict::InternalError,
+                        reason.as_str(),
+                        Lost::PoolBroke(reason.clone()),
+                    ),
+                    _ => (
+                        Verdict::Cancelled,
+                        "the pool was terminated",
+                        Lost::Cancelled,
+                    ),
                 };
                 for task in state.queue.drain() {
                     let mut outcome = settle::bare(&task, verdict, settle::Observed::default());
@@ -211,7 +219,7 @@ impl Dispatcher {
                 }
                 for slot in state.slots.iter_mut().filter_map(Place::slot_mut) {
                     if !matches!(slot.phase, Phase::Dying { .. }) {
-                        slot.kill(Some(Lost::Cancelled));
+                        slot.kill(Some(lost.clone()));
                     }
                 }
             }

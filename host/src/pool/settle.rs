@@ -27,6 +27,8 @@ pub(super) enum Lost {
     Timeout,
     CpuLimit,
     Cancelled,
+    /// The pool broke, for this reason.
+    PoolBroke(String),
     /// The worker died by itself.
     Died(Ended),
     /// The worker broke the rules of the channel.
@@ -217,6 +219,10 @@ pub(super) fn lost(
         Lost::Cancelled => {
             outcome.error = Some("cancelled while it ran".into());
             Verdict::Cancelled
+        }
+        Lost::PoolBroke(reason) => {
+            outcome.error = Some(reason.clone());
+            Verdict::InternalError
         }
         Lost::Died(ended) => {
             outcome.error = Some(match ended {
