@@ -13,14 +13,21 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
                 collect(&path, into);
             } else if path.extension().is_some_and(|ending| ending == "rs") {
                 let text = fs::read_to_string(&path).expect("a source file");
-                let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+                let code = text
+                    .lines()
+                    .filter(|line| !line.trim_start().starts_with("//"));
                 let code = code.collect::<Vec<_>>().join("\n");
                 into.push((path, code));
             }
         }
     }
     let mut found = Vec::new();
-    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder), &mut found);
+    collect(
+        &Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("src")
+            .join(folder),
+        &mut found,
+    );
     assert!(!found.is_empty(), "`{folder}` has sources");
     found
 }
@@ -35,16 +42,32 @@ fn assert_absent(folder: &str, words: &[&str]) {
 
 #[test]
 fn pool_and_worker_never_import_each_other() {
-    assert_absent("pool", &["crate::worker", "crate::compiler", "crate::engine"]);
-    assert_absent("module", &["crate::worker", "crate::compiler", "crate::engine"]);
+    assert_absent(
+        "pool",
+        &["crate::worker", "crate::compiler", "crate::engine"],
+    );
+    assert_absent(
+        "module",
+        &["crate::worker", "crate::compiler", "crate::engine"],
+    );
     assert_absent("worker", &["crate::pool", "crate::module"]);
     assert_absent("compiler", &["crate::pool", "crate::module"]);
-    assert_absent("engine", &["crate::pool", "crate::module", "crate::worker", "crate::compiler"]);
+    assert_absent(
+        "engine",
+        &[
+            "crate::pool",
+            "crate::module",
+            "crate::worker",
+            "crate::compiler",
+        ],
+    );
 }
 
 #[test]
 fn only_children_name_wasmtime() {
-    for folder in ["pool", "module", "protocol", "value", "sys", "sandbox", "cli"] {
+    for folder in [
+        "pool", "module", "protocol", "value", "sys", "sandbox", "cli",
+    ] {
         assert_absent(folder, &["wasmtime::", "wasmtime_wasi", "cranelift"]);
     }
 }
@@ -59,13 +82,19 @@ fn unsafe_code_is_in_sys_and_where_artifacts_are_loaded() {
     for (path, code) in sources("") {
         let allowed = path.components().any(|part| part.as_os_str() == "sys")
             || path.ends_with("worker/load.rs");
-        assert!(allowed || !code.contains("unsafe {"), "{} has unsafe code", path.display());
+        assert!(
+            allowed || !code.contains("unsafe {"),
+            "{} has unsafe code",
+            path.display()
+        );
     }
 }
 
 #[test]
 fn processes_are_started_in_sys_alone() {
-    for folder in ["pool", "module", "protocol", "value", "sandbox", "cli", "worker", "compiler"] {
+    for folder in [
+        "pool", "module", "protocol", "value", "sandbox", "cli", "worker", "compiler",
+    ] {
         assert_absent(folder, &["Command::new(", "process::Command"]);
     }
 }

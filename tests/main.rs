@@ -7,12 +7,16 @@
 mod support;
 
 mod architecture;
+mod broken_pools;
+mod callbacks;
 mod calls;
+mod cancelling;
 mod lifecycle;
 mod limits;
 mod module_kinds;
 mod orphans;
 mod runtimes;
 mod scheduling;
+mod streams;
 mod timeouts;
 mod worker_loss;

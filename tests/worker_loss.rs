@@ -289,3 +289,43 @@ fn a_stopped_pool_is_terminated_all_the_same() {
     assert_eq!(outcome.verdict, Verdict::Cancelled, "{outcome}");
     assert!(workers.iter().all(|pid| !exists(*pid)));
 }
+
+#[test]
+fn large_values_survive_the_loss_of_the_worker_they_were_sent_to() {
+    let _test = test();
+    let pool = two_workers();
+    let digest = pool.guest("digest");
+    let data = |n: u64| vec![n as u8; 100_000];
+    let items = (0..400).map(move |n| (data(n),));
+    let outcomes = pool
+        .imap_unordered::<Vec<u8>>(&digest, "echo", items)
+        .expect("sent");
+    let (mut seen, mut lost, mut killed) = (0, 0, 0);
+    for outcome in outcomes {
+        seen += 1;
+        if seen % 100 == 50 {
+            killed += 1;
+            kill(outcome.worker_pid.unwrap_or(pool.worker_pids()[0]));
+        }
+        match outcome.verdict {
+            Verdict::Ok => assert!(outcome.value == Some(data(outcome.index))),
+            Verdict::WorkerLost => lost += 1,
+            _ => panic!("{}: {:?}", outcome.verdict, outcome.error),
+        }
+    }
+    assert_eq!(seen, 400);
+    assert!(lost <= killed, "{lost} of {killed}");
+}
+
+#[test]
+fn a_command_whose_worker_is_killed_is_lost_and_the_next_one_runs() {
+    let _test = test();
+    let pool = open(pool().processes(1).timeout(None));
+    let endless = pool.wat(wat::ENDLESS_COMMAND);
+    let task = pool.command(&endless).apply_async::<()>().expect("sent");
+    kill(pool.busy_worker());
+    let outcome = task.outcome(Some(SOON)).expect("it does not hang");
+    assert_eq!(outcome.verdict, Verdict::WorkerLost, "{outcome}");
+    let quiet = pool.wat(wat::QUIET_COMMAND);
+    assert!(pool.command(&quiet).outcome().expect("sent").is_ok());
+}

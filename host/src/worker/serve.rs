@@ -117,7 +117,10 @@ impl Server {
     /// Runs one task and returns the payload of its answer.
     fn run(&mut self, header: &TaskHeader, raw: &[u8]) -> Vec<u8> {
         let started = Instant::now();
-        let mut live = match self.kept.take() {
+        let is_function = matches!(header.what, What::Function(_));
+        // A command starts in an instance of its own, always; one that was
+        // kept makes room for it.
+        let mut live = match self.kept.take().filter(|_| is_function) {
             Some(live) => live,
             None => match self.instantiate(header, raw) {
                 Ok(live) => live,
@@ -139,7 +142,6 @@ impl Server {
         let answer = self.answer(header, started, &live.store, ending);
         live.used += 1;
         // What trapped may be in any state: only sound instances are kept.
-        let is_function = matches!(header.what, What::Function(_));
         if sound && is_function && live.used < self.shop.setup.reuse {
             self.kept = Some(live);
         } else {
