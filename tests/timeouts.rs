@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sandpool::{Error, Interrupt, Isolation, LimitName, Origin, Verdict};
 
-use crate::support::{SOON, eventually, one_worker, open, pool, test, test_alone, wat};
+use crate::support::{eventually, one_worker, open, pool, test, test_alone, wat};
 
 const SHORT: Duration = Duration::from_millis(100);
 
