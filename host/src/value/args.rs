@@ -117,6 +117,25 @@ tuples!(A B C D E F);
 tuples!(A B C D E F G);
 tuples!(A B C D E F G H);
 
+/// A single argument needs no tuple around it, where its type cannot be taken
+/// for one or for the arguments themselves.
+macro_rules! single_arguments {
+    ($($ty:ty),+) => {
+        $(
+            impl ToArgs for $ty {
+                fn into_args(self) -> Args {
+                    (self,).into_args()
+                }
+            }
+        )+
+    };
+}
+
+single_arguments!(
+    bool, u8, i8, u16, i16, u32, i32, u64, i64, f32, f64, char, String, &str
+);
+single_arguments!(Vec<u8>, &[u8]);
+
 #[cfg(test)]
 mod tests {
     use super::super::{Param, Type};
@@ -135,8 +154,9 @@ mod tests {
     }
 
     #[test]
-    fn tuples_and_keywords_bind_alike() {
+    fn tuples_keywords_and_single_arguments_bind_alike() {
         let expected = vec![Value::U32(30)];
+        assert_eq!(30u32.into_args().bind(&fib()).unwrap(), expected);
         assert_eq!((30u64,).into_args().bind(&fib()).unwrap(), expected);
         let kwargs = Kwargs::new().set("n", 30i8);
         assert_eq!(kwargs.into_args().bind(&fib()).unwrap(), expected);
