@@ -36,7 +36,7 @@ impl Inspect {
     pub fn run(self) -> Result<ExitCode, Failure> {
         let pool = flags::build(self.modules.apply(Pool::builder().processes(1)))?;
         let interruption = Interruption::watch(&pool)?;
-        let module = pool.load(&self.module);
+        let module = pool.inspect(&self.module);
         pool.terminate();
         let module = module.map_err(|error| interruption.explain(error.into()))?;
         let text = match self.json {

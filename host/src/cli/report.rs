@@ -136,6 +136,7 @@ impl From<Error> for Failure {
             | Error::Arguments(_)
             | Error::ArgumentsTooLarge { .. }
             | Error::Unsupported { .. }
+            | Error::Unlinked { .. }
             | Error::WrongKind { .. } => Kind::Unusable,
             Error::Setting { .. } => Kind::Usage,
             Error::Terminated => Kind::Interrupted,

@@ -165,9 +165,7 @@ fn is_component(bytes: &[u8]) -> bool {
 fn component(engine: &Engine, bytes: &[u8]) -> Result<(Vec<u8>, Description), Failed> {
     let component = Component::from_binary(engine, bytes).map_err(|error| invalid(&error))?;
     let linker = imports::component_linker(engine).map_err(|error| system(&error))?;
-    linker
-        .instantiate_pre(&component)
-        .map_err(|error| cannot_link(&error))?;
+    let linked = linker.instantiate_pre(&component);
     let functions = describe::component_functions(engine, &component).map_err(Failed::module)?;
     let ty = component.component_type();
     let description = Description {
@@ -178,6 +176,7 @@ fn component(engine: &Engine, bytes: &[u8]) -> Result<(Vec<u8>, Description), Fa
             .imports(engine)
             .map(|(name, _)| import(name.to_owned()))
             .collect(),
+        unlinked: why_unlinked(linked),
     };
     exports_something(&description)?;
     Ok((
@@ -189,9 +188,7 @@ fn component(engine: &Engine, bytes: &[u8]) -> Result<(Vec<u8>, Description), Fa
 fn core_module(engine: &Engine, bytes: &[u8]) -> Result<(Vec<u8>, Description), Failed> {
     let module = Module::from_binary(engine, bytes).map_err(|error| invalid(&error))?;
     let linker = imports::core_linker(engine).map_err(|error| system(&error))?;
-    linker
-        .instantiate_pre(&module)
-        .map_err(|error| cannot_link(&error))?;
+    let linked = linker.instantiate_pre(&module);
     let description = Description {
         component: false,
         command: describe::is_core_command(&module),
@@ -200,6 +197,7 @@ fn core_module(engine: &Engine, bytes: &[u8]) -> Result<(Vec<u8>, Description), 
             .imports()
             .map(|import| self::import(format!("{}#{}", import.module(), import.name())))
             .collect(),
+        unlinked: why_unlinked(linked),
     };
     exports_something(&description)?;
     Ok((
@@ -214,7 +212,8 @@ fn import(name: String) -> Import {
 }
 
 fn exports_something(description: &Description) -> Result<(), Failed> {
-    if description.functions.is_empty() && !description.command {
+    let nothing = description.functions.is_empty() && !description.command;
+    if nothing && description.unlinked.is_none() {
         return Err(Failed::module(
             "it exports no function, and it is no command",
         ));
@@ -229,8 +228,12 @@ fn system(error: &wasmtime::Error) -> Failed {
     }
 }
 
-fn cannot_link(error: &wasmtime::Error) -> Failed {
-    Failed::module(format!("it imports what sandpool does not give: {error:#}"))
+/// Why a module cannot be instantiated. It is described all the same, so that
+/// its imports can be shown.
+fn why_unlinked<T>(linked: wasmtime::Result<T>) -> Option<String> {
+    let error = linked.err()?;
+    let why = format!("it imports what sandpool does not give: {error:#}");
+    Some(one_line(&why))
 }
 
 /// The validator's complaint, with the flag that would have prevented it.

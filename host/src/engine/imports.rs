@@ -6,7 +6,7 @@
 use wasmtime::component::{HasData, Linker as ComponentLinker, Resource};
 use wasmtime::{Engine, Linker as CoreLinker, StoreContextMut};
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
-use wasmtime_wasi::{WasiCtxView, WasiView, p1, p2};
+use wasmtime_wasi::{I32Exit, WasiCtxView, WasiView, p1, p2};
 
 use super::guest::Guest;
 use crate::settings::LogLevel;
@@ -76,6 +76,10 @@ fn refuse_sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
 pub(crate) fn core_linker(engine: &Engine) -> wasmtime::Result<CoreLinker<Guest>> {
     let mut linker = CoreLinker::new(engine);
     p1::add_to_linker_sync(&mut linker, |guest: &mut Guest| &mut guest.wasi)?;
+    // wasmtime-wasi makes a trap of exit codes from 126 on.
+    linker.allow_shadowing(true);
+    let exit = |code: i32| -> wasmtime::Result<()> { Err(I32Exit(code).into()) };
+    linker.func_wrap("wasi_snapshot_preview1", "proc_exit", exit)?;
     Ok(linker)
 }
 
@@ -128,14 +132,48 @@ impl progress::Host for Guest {
     }
 }
 
-/// Whether an import that the linkers know gives the guest anything without a
-/// grant: what `inspect` shows.
+/// What gives a guest this import: `given` for what every guest has, a flag for
+/// what gives nothing without a grant, `None` for what is not to be had.
 pub(crate) fn granted_by(import: &str) -> Option<&'static str> {
+    const GIVEN: [&str; 9] = [
+        "wasi:cli/",
+        "wasi:clocks/",
+        "wasi:filesystem/",
+        "wasi:io/",
+        "wasi:random/",
+        "sandpool:task/task",
+        "sandpool:task/log",
+        "sandpool:task/progress",
+        "wasi_snapshot_preview1#",
+    ];
     let interface = import.split('@').next().unwrap_or(import);
+    if !GIVEN.iter().any(|given| interface.starts_with(given)) {
+        return None;
+    }
+    if interface.starts_with("wasi:filesystem/") || interface.contains("#path_") {
+        return Some("--dir");
+    }
     match interface {
-        name if name.starts_with("wasi:filesystem/") => Some("--dir"),
-        "wasi:cli/environment" => Some("--env"),
-        name if name.starts_with("wasi:sockets/") => None,
+        "wasi:cli/environment"
+        | "wasi_snapshot_preview1#environ_get"
+        | "wasi_snapshot_preview1#environ_sizes_get" => Some("--env"),
         _ => Some("given"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_are_given_granted_or_not_to_be_had() {
+        assert_eq!(granted_by("wasi:io/poll@0.2.6"), Some("given"));
+        assert_eq!(granted_by("wasi:filesystem/types@0.2.0"), Some("--dir"));
+        assert_eq!(
+            granted_by("wasi_snapshot_preview1#path_open"),
+            Some("--dir")
+        );
+        assert_eq!(granted_by("wasi:sockets/tcp@0.2.0"), None);
+        assert_eq!(granted_by("env#f"), None);
     }
 }

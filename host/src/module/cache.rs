@@ -165,6 +165,7 @@ mod tests {
             command: true,
             functions: vec![],
             imports: vec![],
+            unlinked: None,
         }
     }
 

@@ -101,6 +101,21 @@ impl Module {
             .any(|import| import.name.starts_with("sandpool:task/"))
     }
 
+    /// Why it cannot be instantiated, if it cannot.
+    pub(crate) fn unlinked(&self) -> Option<&str> {
+        self.inner.description.unlinked.as_deref()
+    }
+
+    fn runnable(self, path: &str) -> Result<Self, LoadError> {
+        match self.unlinked() {
+            None => Ok(self),
+            Some(why) => {
+                let problem = error::Problem::Invalid(why.to_owned());
+                Err(LoadError::new(path.to_owned(), problem))
+            }
+        }
+    }
+
     pub(crate) fn artifact(&self) -> &SealedMemory {
         &self.inner.artifact
     }
@@ -133,12 +148,18 @@ impl Loader {
             .map_err(|problem| LoadError::new(shown, problem))
     }
 
+    /// As [`Loader::load_file`], and only to call it: its imports are given.
+    pub(crate) fn load_runnable(&self, path: &Path) -> Result<Module, LoadError> {
+        self.load_file(path)?.runnable(&path.display().to_string())
+    }
+
     pub(crate) fn load_bytes(&self, bytes: &[u8]) -> Result<Module, LoadError> {
         let name = "module".to_owned();
         let source = Source::from_bytes(bytes, self.limits.module_size.value)
             .map_err(|problem| LoadError::new(name.clone(), problem))?;
         self.load(name.clone(), &source)
-            .map_err(|problem| LoadError::new(name, problem))
+            .map_err(|problem| LoadError::new(name.clone(), problem))?
+            .runnable(&name)
     }
 
     /// Throws a module's artifact out of the cache: a worker could not load it.

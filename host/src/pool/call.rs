@@ -347,6 +347,12 @@ impl Call {
                 module: module.name().to_owned(),
             });
         }
+        if let Some(why) = module.unlinked() {
+            return Err(Error::Unlinked {
+                module: module.name().to_owned(),
+                why: why.to_owned(),
+            });
+        }
         let function = match &self.function {
             Some(name) => Some(callable(&module, name)?),
             None if module.is_command() => None,

@@ -74,6 +74,14 @@ pub enum Error {
         /// The module's name.
         module: String,
     },
+    /// The module imports what nobody gives.
+    #[error("module `{module}` cannot be run: {why}")]
+    Unlinked {
+        /// The module's name.
+        module: String,
+        /// What it imports.
+        why: String,
+    },
     /// The function was not found.
     #[error(transparent)]
     Function(#[from] LookupError),

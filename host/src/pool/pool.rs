@@ -91,6 +91,16 @@ impl Pool {
     /// # Errors
     /// If the file is no module that can be run here; the error says why.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Module, LoadError> {
+        self.shared().loader.load_runnable(path.as_ref())
+    }
+
+    /// As [`Pool::load`], to look at the module: also one whose imports nobody
+    /// gives, so that they can be shown. The functions of such a module cannot
+    /// be called.
+    ///
+    /// # Errors
+    /// As [`Pool::load`], but for imports.
+    pub fn inspect(&self, path: impl AsRef<Path>) -> Result<Module, LoadError> {
         self.shared().loader.load_file(path.as_ref())
     }
 

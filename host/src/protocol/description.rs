@@ -37,6 +37,8 @@ pub(crate) struct Description {
     pub(crate) command: bool,
     pub(crate) functions: Vec<Function>,
     pub(crate) imports: Vec<Import>,
+    /// Why it cannot be instantiated: an import that nobody gives.
+    pub(crate) unlinked: Option<String>,
 }
 
 impl Description {
@@ -59,6 +61,7 @@ impl Description {
             put_string(&mut bytes, &import.name);
             put_string(&mut bytes, import.granted_by.as_deref().unwrap_or(""));
         }
+        put_string(&mut bytes, self.unlinked.as_deref().unwrap_or(""));
         bytes
     }
 
@@ -82,6 +85,7 @@ impl Description {
                 Ok::<_, String>(Import { name, granted_by })
             })
             .collect::<Result<_, _>>()?;
+        let unlinked = Some(take_string(input)?).filter(|why| !why.is_empty());
         if !input.is_empty() {
             return Err("it has bytes left over".into());
         }
@@ -90,6 +94,7 @@ impl Description {
             command,
             functions,
             imports,
+            unlinked,
         })
     }
 }
@@ -143,6 +148,7 @@ mod tests {
                 name: "wasi:io/poll@0.2.0".into(),
                 granted_by: None,
             }],
+            unlinked: Some("it imports `env#f`".into()),
         };
         assert_eq!(Description::decode(&description.encode()), Ok(description));
     }

@@ -110,7 +110,9 @@ impl Workshop {
             attempt: header.attempt,
             name: header.name.clone().unwrap_or_else(|| function.to_owned()),
             worker_pid: self.setup.pid,
-            deadline: limits.timeout.map(|timeout| Instant::now() + timeout),
+            deadline: limits
+                .timeout
+                .and_then(|timeout| Instant::now().checked_add(timeout)),
         };
         guest.log_left = limits.log;
         guest.bounds.begin(limits.memory);
