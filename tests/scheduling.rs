@@ -88,6 +88,15 @@ fn a_long_task_that_ends_by_itself_has_its_value() {
     }
 }
 
+/// Ends a watching thread, also when its test panics.
+struct SetAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn several_modules_share_a_pool_and_never_more_workers_live_than_processes() {
     let _test = test();
@@ -95,6 +104,7 @@ fn several_modules_share_a_pool_and_never_more_workers_live_than_processes() {
     let (math, text, digest) = (pool.guest("math"), pool.guest("text"), pool.guest("digest"));
     let done = AtomicBool::new(false);
     let most = thread::scope(|scope| {
+        let ended = SetAtEnd(&done);
         let watcher = scope.spawn(|| {
             let mut most = 0;
             while !done.load(Ordering::Relaxed) {
@@ -126,7 +136,7 @@ fn several_modules_share_a_pool_and_never_more_workers_live_than_processes() {
             assert_eq!(hello.get(Some(SOON)).expect("ok"), format!("hello, {n}"));
             assert_eq!(echo.get(Some(SOON)).expect("ok"), vec![n as u8; 10]);
         }
-        done.store(true, Ordering::Relaxed);
+        drop(ended);
         watcher.join().expect("the watcher is fine")
     });
     assert!((1..=2).contains(&most), "{most} workers of 2");

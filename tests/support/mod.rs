@@ -4,6 +4,7 @@
 pub mod process;
 pub mod wat;
 
+use std::io::Write;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
@@ -196,7 +197,9 @@ fn watchdog() -> Sender<()> {
     let (ended, inbox) = channel::<()>();
     thread::spawn(move || {
         if inbox.recv_timeout(DEADLINE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-            eprintln!("`{name}` hangs: it did not end within {DEADLINE:?}");
+            // Not by a macro: what those print is captured, and lost here.
+            let text = format!("`{name}` hangs: it did not end within {DEADLINE:?}");
+            let _ = writeln!(std::io::stderr(), "{text}");
             std::process::abort();
         }
     });
