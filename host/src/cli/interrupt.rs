@@ -2,14 +2,14 @@
 //! and the command leaves with 130.
 //!
 //! A thread waits for the signals. The first one terminates the pool, which
-//! ends every wait of the main thread; a second one, or a main thread that
-//! does not come to its end, ends the process at once. The workers then die
-//! with it.
+//! ends every wait of the main thread; a second one after a moment, or a main
+//! thread that does not come to its end, ends the process at once. The workers
+//! then die with it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use sandpool::Pool;
@@ -20,6 +20,10 @@ use super::report::{Failure, INTERRUPTED, Kind};
 
 /// How long the main thread has to print what had finished.
 const GRACE: Duration = Duration::from_secs(3);
+
+/// A second signal so soon after the first is no second wish: timeout(1) sends
+/// one to its child and another to its process group.
+const ECHO: Duration = Duration::from_millis(250);
 
 /// Knows whether the command was interrupted.
 #[derive(Clone, Debug)]
@@ -66,6 +70,7 @@ fn wait(mut signals: Signals, pool: Pool, happened: &AtomicBool) {
     if signals.next().is_none() {
         return;
     }
+    let since = Instant::now();
     happened.store(true, Ordering::Release);
     // On a thread of its own, so that a second signal is heard meanwhile.
     let stopping = thread::Builder::new().spawn(move || {
@@ -75,7 +80,7 @@ fn wait(mut signals: Signals, pool: Pool, happened: &AtomicBool) {
         std::process::exit(INTERRUPTED.into());
     });
     if stopping.is_ok() {
-        signals.next();
+        signals.find(|_| since.elapsed() > ECHO);
     }
     std::process::exit(INTERRUPTED.into());
 }
