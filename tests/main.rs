@@ -11,6 +11,7 @@ mod broken_pools;
 mod callbacks;
 mod calls;
 mod cancelling;
+mod cli;
 mod lifecycle;
 mod limits;
 mod module_kinds;

@@ -109,10 +109,11 @@ impl Drop for Host {
     }
 }
 
+/// The `sandpool` command of this build, not yet started.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place where tests start a process"
 )]
-fn command() -> Command {
+pub fn command() -> Command {
     Command::new(env!("CARGO_BIN_EXE_sandpool"))
 }

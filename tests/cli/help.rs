@@ -1,0 +1,40 @@
+//! What the command says about itself.
+
+use super::sandpool;
+use crate::support::test;
+
+#[test]
+fn help_of_every_command() {
+    let _test = test();
+    for command in ["run", "apply", "map", "inspect"] {
+        let ended = sandpool([command, "--help"]).run();
+        insta::assert_snapshot!(format!("help_{command}"), ended.show());
+    }
+    insta::assert_snapshot!("help", sandpool(["--help"]).run().show());
+}
+
+#[test]
+fn short_help_is_the_same() {
+    let _test = test();
+    for command in ["run", "apply", "map", "inspect"] {
+        let long = sandpool([command, "--help"]).run();
+        assert!(long.text().contains("Exit codes:") || command == "inspect");
+        assert_eq!(sandpool([command, "-h"]).run().code(), 0);
+    }
+}
+
+#[test]
+fn the_version_is_the_packages() {
+    let _test = test();
+    sandpool(["--version"]).run().assert_prints(concat!(
+        "sandpool ",
+        env!("CARGO_PKG_VERSION"),
+        "\n"
+    ));
+}
+
+#[test]
+fn without_a_command_there_is_help_and_no_success() {
+    let _test = test();
+    insta::assert_snapshot!(sandpool([""; 0]).run().show());
+}

@@ -1,0 +1,232 @@
+//! Ctrl-C, SIGTERM and SIGKILL: what had finished is printed, and no process
+//! is left.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::{Folder, Started, assert_gone, sandpool};
+use crate::support::process::{cpu_ticks, is_alive};
+use crate::support::{eventually, eventually_within, test, wat};
+
+/// What the kernel needs to end what must end with its parent.
+const A_SECOND: Duration = Duration::from_secs(1);
+
+/// A command that makes an empty file with the name that it is given; if that
+/// begins with `!`, it then loops without end.
+pub(super) const MARK: &str = r#"
+(module
+  (import "wasi_snapshot_preview1" "args_sizes_get"
+    (func $args_sizes_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "args_get"
+    (func $args_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  ;; 0: number of the words; 4: their bytes, each with a NUL; 8: a descriptor;
+  ;; 16: where each is; 1024: the words
+  (func (export "_start") (local $name i32) (local $length i32)
+    (drop (call $args_sizes_get (i32.const 0) (i32.const 4)))
+    (drop (call $args_get (i32.const 16) (i32.const 1024)))
+    (local.set $name (i32.load (i32.const 20)))
+    ;; It is the last word: from its start to the last NUL.
+    (local.set $length (i32.sub
+      (i32.add (i32.const 1023) (i32.load (i32.const 4)))
+      (local.get $name)))
+    ;; In the first folder that was granted: create it, to write to it.
+    (if (call $path_open (i32.const 3) (i32.const 0) (local.get $name) (local.get $length)
+          (i32.const 1) (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 8))
+      (then unreachable))
+    (if (i32.eq (i32.load8_u (local.get $name)) (i32.const 33))
+      (then (loop $l (br $l))))))
+"#;
+
+/// A map on two workers that has two results and will never have a third.
+fn half_done_map() -> (Started, Vec<u32>) {
+    let words = [
+        "map",
+        "sleeper.wasm",
+        "sleep-then",
+        "-j",
+        "2",
+        "--timeout",
+        "none",
+    ];
+    let mut host = sandpool(words).start();
+    host.write(b"[0,1]\n[0,2]\n[600000,3]\n[600000,4]\n");
+    host.wait_for_lines(2);
+    let workers = host.wait_for_children(2);
+    (host, workers)
+}
+
+const FINISHED: &str = "{\"index\":0,\"verdict\":\"ok\",\"value\":1}\n\
+                        {\"index\":1,\"verdict\":\"ok\",\"value\":2}\n";
+
+#[test]
+fn ctrl_c_prints_what_had_finished_and_leaves_130_and_no_worker() {
+    let _test = test();
+    let (host, workers) = half_done_map();
+    host.ctrl_c();
+    // Its stdin is still open: it must not wait for the next line.
+    let ended = host.finish();
+    assert_gone(&workers);
+    ended.assert(130, FINISHED, "");
+}
+
+#[test]
+fn sigterm_does_the_same() {
+    let _test = test();
+    let (host, workers) = half_done_map();
+    host.signal(Signal::TERM);
+    let ended = host.finish();
+    assert_gone(&workers);
+    ended.assert(130, FINISHED, "");
+}
+
+#[test]
+fn two_signals_at_once_are_one_wish() {
+    let _test = test();
+    // timeout(1) sends its signal twice: to its child and to the group.
+    for _ in 0..3 {
+        let (host, workers) = half_done_map();
+        host.signal(Signal::INT);
+        host.signal(Signal::TERM);
+        let ended = host.finish();
+        assert_gone(&workers);
+        ended.assert(130, FINISHED, "");
+    }
+}
+
+#[test]
+fn what_finished_behind_a_running_task_is_printed_too() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("mark.wat", MARK);
+    let words = [
+        "map",
+        "mark.wat",
+        "-j",
+        "2",
+        "--timeout",
+        "none",
+        "--dir",
+        ".:rw",
+    ];
+    let mut host = folder
+        .sandpool(words.into_iter().chain(["--", "{}"]))
+        .start();
+    // The first line never ends, so nothing can be printed in order. When the
+    // other worker has begun with the last one, those between have finished.
+    for name in ["!1", "b", "c", "d", "!5"] {
+        host.write(format!("{name}\n").as_bytes());
+        eventually("it has begun", || folder.path().join(name).exists());
+    }
+    let workers = host.wait_for_children(2);
+    assert_eq!(host.stdout(), "");
+    host.ctrl_c();
+    let ended = host.finish();
+    assert_gone(&workers);
+    let line = |index| {
+        format!("{{\"index\":{index},\"verdict\":\"ok\",\"stdout\":\"\",\"stderr\":\"\"}}\n")
+    };
+    ended.assert(130, &[1, 2, 3].map(line).concat(), "");
+}
+
+#[test]
+fn ctrl_c_ends_a_call() {
+    let _test = test();
+    let host = sandpool(["apply", "misbehave.wasm", "spin", "--timeout", "none"]).start();
+    let workers = wait_for_a_busy_child(&host);
+    host.ctrl_c();
+    let ended = host.finish();
+    assert_gone(&workers);
+    ended.assert(130, "", "");
+}
+
+#[test]
+fn ctrl_c_ends_a_command() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("loop.wat", wat::ENDLESS_COMMAND);
+    let host = folder.sandpool(["run", "loop.wat"]).start();
+    let workers = wait_for_a_busy_child(&host);
+    host.ctrl_c();
+    let ended = host.finish();
+    assert_gone(&workers);
+    ended.assert(130, "", "");
+}
+
+#[test]
+fn ctrl_c_ends_a_compilation() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("large.wat", slow_to_compile());
+    let host = folder
+        .sandpool(["apply", "--no-cache", "large.wat", "f"])
+        .start();
+    let compilers = wait_for_a_busy_child(&host);
+    host.ctrl_c();
+    let ended = host.finish();
+    assert_gone(&compilers);
+    ended.assert(130, "", "");
+}
+
+#[test]
+fn a_host_killed_in_a_map_leaves_no_worker_for_a_second() {
+    let _test = test();
+    let (host, workers) = half_done_map();
+    host.signal(Signal::KILL);
+    eventually_within(A_SECOND, "the workers are gone", || {
+        !workers.iter().any(|pid| is_alive(*pid))
+    });
+}
+
+#[test]
+fn a_host_killed_while_it_runs_a_command_leaves_no_worker_for_a_second() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("loop.wat", wat::ENDLESS_COMMAND);
+    let host = folder.sandpool(["run", "loop.wat"]).start();
+    let workers = wait_for_a_busy_child(&host);
+    host.signal(Signal::KILL);
+    eventually_within(A_SECOND, "the worker is gone", || {
+        !workers.iter().any(|pid| is_alive(*pid))
+    });
+}
+
+#[test]
+fn a_host_killed_while_it_inspects_leaves_no_compiler_for_a_second() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("large.wat", slow_to_compile());
+    let host = folder
+        .sandpool(["inspect", "--no-cache", "large.wat"])
+        .start();
+    let compilers = wait_for_a_busy_child(&host);
+    host.signal(Signal::KILL);
+    eventually_within(A_SECOND, "the compiler is gone", || {
+        !compilers.iter().any(|pid| is_alive(*pid))
+    });
+}
+
+/// The children of a host that has one which uses the processor.
+fn wait_for_a_busy_child(host: &Started) -> Vec<u32> {
+    eventually("a child is at work", || {
+        let children = crate::support::process::children(host.pid());
+        children.iter().any(|pid| cpu_ticks(*pid) > Some(10))
+    });
+    crate::support::process::children(host.pid())
+}
+
+/// A module of thousands of functions, which takes seconds to compile.
+fn slow_to_compile() -> String {
+    let body = "(local.set 0 (i32.mul (local.get 0) (i32.add (local.get 0) (i32.const 7))))";
+    let function = format!(
+        "(func (param i32) (result i32) {} (local.get 0))\n",
+        body.repeat(60)
+    );
+    format!(
+        r#"(module {} (func (export "f") (result i32) (i32.const 1)))"#,
+        function.repeat(6000)
+    )
+}

@@ -1,0 +1,388 @@
+//! The `sandpool` command from outside: what it prints, with which code it
+//! leaves, and that nothing of it is left. Each file is a subcommand or a
+//! theme.
+//!
+//! Every process is started by [`sandpool`], with a deadline; modules are named
+//! as a user in the guests' folder names them, so no path of a machine is in a
+//! message or a snapshot.
+
+mod apply;
+mod bad_modules;
+mod help;
+mod inspect;
+mod interrupt;
+mod map;
+mod run;
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::support::process::{children, is_alive};
+use crate::support::{eventually, eventually_within, guest, process};
+
+/// No command may take longer than this, unless its test says otherwise.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A command line of `sandpool`, run where the guests are: the one way in which
+/// these tests start it.
+fn sandpool<I>(args: I) -> CommandLine
+where
+    I: IntoIterator,
+    I::Item: AsRef<OsStr>,
+{
+    let mut command = process::command();
+    // Whatever is set where the tests run must not decide how they end.
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"SANDPOOL_") {
+            command.env_remove(name);
+        }
+    }
+    for name in ["COLUMNS", "NO_COLOR", "RUST_BACKTRACE", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    command.args(args).current_dir(guests());
+    CommandLine {
+        command,
+        input: Vec::new(),
+        file: None,
+    }
+}
+
+/// The folder of the guests.
+fn guests() -> PathBuf {
+    let path = guest("math");
+    path.parent().expect("it is in a folder").to_owned()
+}
+
+/// A command line that has not been started.
+struct CommandLine {
+    command: Command,
+    input: Vec<u8>,
+    file: Option<File>,
+}
+
+impl CommandLine {
+    /// What it reads from stdin; nothing unless this is called.
+    fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = bytes.into();
+        self
+    }
+
+    /// The file that is its stdin.
+    fn stdin(mut self, file: File) -> Self {
+        self.file = Some(file);
+        self
+    }
+
+    /// The folder that it runs in.
+    fn within(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Starts it with a stdin that stays open, as the leader of a process group
+    /// of its own, as a shell does.
+    fn start(self) -> Started {
+        self.start_with(|stdout| (Collected::from(stdout), ())).0
+    }
+
+    fn start_with<T>(
+        mut self,
+        collect: impl FnOnce(ChildStdout) -> (Collected, T),
+    ) -> (Started, T) {
+        use std::os::unix::process::CommandExt;
+        let stdin = match self.file.take() {
+            Some(file) => Stdio::from(file),
+            None => Stdio::piped(),
+        };
+        let child = self
+            .command
+            .process_group(0)
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = child.expect("the command starts");
+        let out = child.stdout.take().expect("piped");
+        let err = child.stderr.take().expect("piped");
+        let (out, rest) = collect(out);
+        let started = Started {
+            since: Instant::now(),
+            stdin: child.stdin.take(),
+            out,
+            err: Collected::from(err),
+            child,
+        };
+        (started, rest)
+    }
+
+    /// Starts it with a stdout that the test reads itself, and may close.
+    fn start_with_raw_stdout(self) -> RawStdout {
+        let (started, stdout) = self.start_with(|stdout| (Collected::nothing(), Some(stdout)));
+        RawStdout { started, stdout }
+    }
+
+    /// Runs it to its end.
+    fn run(mut self) -> Finished {
+        let input = std::mem::take(&mut self.input);
+        let mut started = self.start();
+        let stdin = started.stdin.take();
+        let feeder = thread::spawn(move || {
+            if let Some(mut stdin) = stdin {
+                // It may have ended before it read all.
+                let _ = stdin.write_all(&input);
+            }
+        });
+        let finished = started.finish();
+        feeder.join().expect("the feeder does not panic");
+        finished
+    }
+}
+
+/// What a stream has brought so far.
+struct Collected {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Collected {
+    fn from(mut stream: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&bytes);
+        let reader = thread::spawn(move || {
+            let mut buffer = [0; 1 << 16];
+            while let Ok(read @ 1..) = stream.read(&mut buffer) {
+                let mut bytes = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                bytes.extend_from_slice(&buffer[..read]);
+            }
+        });
+        Collected { bytes, reader }
+    }
+
+    fn nothing() -> Self {
+        Collected::from(std::io::empty())
+    }
+
+    fn so_far(&self) -> Vec<u8> {
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        bytes.clone()
+    }
+
+    fn count_lines(&self) -> usize {
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        bytes.iter().filter(|byte| **byte == b'\n').count()
+    }
+}
+
+/// A command that runs, with its stdout in the hands of the test.
+struct RawStdout {
+    started: Started,
+    stdout: Option<ChildStdout>,
+}
+
+/// A command that runs, and is killed when the test ends.
+struct Started {
+    child: Child,
+    since: Instant,
+    stdin: Option<ChildStdin>,
+    out: Collected,
+    err: Collected,
+}
+
+impl Started {
+    fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Writes to its stdin, which stays open.
+    fn write(&mut self, bytes: &[u8]) {
+        let stdin = self.stdin.as_mut().expect("it is open");
+        stdin.write_all(bytes).expect("it reads its stdin");
+    }
+
+    fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.out.so_far()).into_owned()
+    }
+
+    /// Waits until so many lines are on stdout.
+    fn wait_for_lines(&self, lines: usize) {
+        eventually(&format!("{lines} lines are on stdout"), || {
+            self.out.count_lines() >= lines
+        });
+    }
+
+    /// Waits until it has so many children, and gives them.
+    fn wait_for_children(&self, number: usize) -> Vec<u32> {
+        let mut found = Vec::new();
+        eventually(&format!("it has {number} children"), || {
+            found = children(self.pid());
+            found.len() == number
+        });
+        found
+    }
+
+    /// Sends a signal to it and to nobody else.
+    fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(self.raw_pid(), signal).expect("it lives");
+    }
+
+    /// Does what a terminal does at Ctrl-C: the signal goes to all of the
+    /// process group.
+    fn ctrl_c(&self) {
+        let signal = rustix::process::Signal::INT;
+        rustix::process::kill_process_group(self.raw_pid(), signal).expect("it lives");
+    }
+
+    fn raw_pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
+    /// Waits for its end, with its stdin closed or left open as it is.
+    fn finish(mut self) -> Finished {
+        let pid = self.pid();
+        let status = self.wait();
+        let took = self.since.elapsed();
+        // The streams end when nobody has them open any more: no worker either.
+        eventually_within(Duration::from_secs(5), "its streams are closed", || {
+            self.out.reader.is_finished() && self.err.reader.is_finished()
+        });
+        assert!(children(pid).is_empty());
+        Finished {
+            status,
+            took,
+            stdout: self.out.so_far(),
+            stderr: String::from_utf8_lossy(&self.err.so_far()).into_owned(),
+        }
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        eventually_within(DEADLINE, "the command has ended", || {
+            status = self.child.try_wait().expect("it can be waited for");
+            status.is_some()
+        });
+        status.expect("just found")
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A command that has ended.
+struct Finished {
+    status: ExitStatus,
+    took: Duration,
+    stdout: Vec<u8>,
+    stderr: String,
+}
+
+impl Finished {
+    fn code(&self) -> i32 {
+        let signal = self.status.signal();
+        assert_eq!(signal, None, "ended by a signal\n{}", self.stderr);
+        self.status.code().expect("it left by itself")
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.stdout).expect("its output is text")
+    }
+
+    fn lines(&self) -> Vec<&str> {
+        self.text().lines().collect()
+    }
+
+    /// Asserts all that can be seen of it.
+    #[track_caller]
+    fn assert(&self, code: i32, stdout: &str, stderr: &str) {
+        assert_eq!(self.show(), show(code, stdout, stderr));
+    }
+
+    /// Asserts that it ended well, with this on stdout and nothing on stderr.
+    #[track_caller]
+    fn assert_prints(&self, stdout: &str) {
+        self.assert(0, stdout, "");
+    }
+
+    /// Asserts that it could not do what it was asked to, and said so.
+    #[track_caller]
+    fn assert_refuses(&self, code: i32, stderr: &str) {
+        self.assert(code, "", stderr);
+    }
+
+    /// All that can be seen of it, as snapshots have it.
+    fn show(&self) -> String {
+        show(
+            self.code(),
+            &String::from_utf8_lossy(&self.stdout),
+            &self.stderr,
+        )
+    }
+}
+
+fn show(code: i32, stdout: &str, stderr: &str) -> String {
+    format!("code: {code}\n--- stdout\n{stdout}\n--- stderr\n{stderr}\n---")
+}
+
+/// A folder for the files of a test.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Folder(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Puts a file there.
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        fs::write(&path, content).expect("written");
+        path
+    }
+
+    fn open(&self, name: &str) -> File {
+        File::open(self.path().join(name)).expect("it is there")
+    }
+
+    /// Runs a command line in this folder.
+    fn sandpool<I>(&self, args: I) -> CommandLine
+    where
+        I: IntoIterator,
+        I::Item: AsRef<OsStr>,
+    {
+        sandpool(args).within(self.path())
+    }
+}
+
+/// Asserts that none of these processes is left.
+#[track_caller]
+fn assert_gone(pids: &[u32]) {
+    for pid in pids {
+        assert!(!is_alive(*pid), "process {pid} is left");
+    }
+}
+
+/// Asserts that nothing of it could steer a terminal.
+#[track_caller]
+fn assert_harmless(text: &str) {
+    let evil = text.chars().find(|c| c.is_control() && *c != '\n');
+    assert_eq!(evil, None, "in {text:?}");
+}
