@@ -73,8 +73,26 @@ fn a_core_module_shows_types_size_and_hash() {
     insta::assert_snapshot!(ended.show());
 }
 
-/// The words after `$` of a line that a user would paste, read as a shell reads
-/// them.
+#[test]
+fn an_import_that_nobody_gives_is_shown_as_such() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file(
+        "wants.wat",
+        r#"(module (import "env" "f" (func)) (func (export "g")))"#,
+    );
+    let ended = folder.sandpool(["inspect", "wants.wat"]).run();
+    assert_eq!((ended.code(), ended.stderr.as_str()), (0, ""));
+    let import = ended
+        .lines()
+        .into_iter()
+        .find(|line| line.contains("env#f"));
+    assert_eq!(import, Some("  env#f  not to be had"));
+    let all = json(&folder.sandpool(["inspect", "--json", "wants.wat"]).run());
+    assert_eq!(all["imports"][0]["granted_by"], Value::Null);
+}
+
+/// The words of a line that a user would paste, as a shell reads them.
 fn paste(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quoted = false;

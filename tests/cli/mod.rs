@@ -13,6 +13,7 @@ mod inspect;
 mod interrupt;
 mod map;
 mod run;
+mod stream;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
