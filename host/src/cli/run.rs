@@ -5,12 +5,12 @@
 //! exit code. Codes of our own are those of timeout(1).
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Args;
 use sandpool::{Module, Outcome, Pool, Stdin, Stdio, Value, Verdict};
 
@@ -61,6 +61,8 @@ impl Run {
             .split_first()
             .ok_or_else(|| Failure::usage("a module is missing"))?;
         let arguments = arguments.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+        // A guest does not run for an outcome that nobody will see.
+        let file = self.outcome.as_deref().map(create_outcome).transpose()?;
         let builder = Pool::builder()
             .processes(1)
             .stdio(Stdio::Inherit)
@@ -74,8 +76,8 @@ impl Run {
         // there; nothing of it is left running.
         pool.terminate();
         let outcome = outcome.map_err(|failure| interruption.explain(failure))?;
-        if let Some(file) = &self.outcome {
-            write_outcome(file, &outcome)?;
+        if let (Some(path), Some(file)) = (&self.outcome, file) {
+            write_outcome(path, file, &outcome)?;
         }
         if interruption.happened() && outcome.verdict == Verdict::Cancelled {
             return Err(Failure::interrupted());
@@ -128,12 +130,21 @@ fn text(word: &OsString) -> Result<String, Failure> {
     text.ok_or_else(|| Failure::usage(format!("the argument `{}` is not UTF-8", word.display())))
 }
 
-fn write_outcome(file: &Path, outcome: &Outcome<Value>) -> Result<(), Failure> {
+fn create_outcome(path: &Path) -> Result<File, Failure> {
+    File::create(path).map_err(|error| unwritable(path, error))
+}
+
+fn write_outcome(path: &Path, mut file: File, outcome: &Outcome<Value>) -> Result<(), Failure> {
     let mut writer = LineWriter::default();
     let line = writer.line(|out| outcome::put_command_outcome(outcome, Detail::Full, out));
-    fs::write(file, line)
-        .with_context(|| format!("the outcome cannot be written to `{}`", file.display()))
-        .map_err(|error| Failure::new(Kind::Pool, error))
+    file.write_all(line)
+        .map_err(|error| unwritable(path, error))
+}
+
+fn unwritable(path: &Path, error: io::Error) -> Failure {
+    let path = path.display();
+    let text = format!("the outcome cannot be written to `{path}`");
+    Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
 }
 
 /// The code that we leave with, after timeout(1).
