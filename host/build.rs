@@ -8,10 +8,15 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=src");
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=Cargo.toml");
+    println!("cargo:rerun-if-changed=../wit");
     let mut hasher = DefaultHasher::new();
     env!("CARGO_PKG_VERSION").hash(&mut hasher);
     env::var("TARGET").ok().hash(&mut hasher);
+    // Names the exact wasmtime, whose artifacts this build makes and runs.
+    fs::read("Cargo.toml")?.hash(&mut hasher);
     hash_folder(Path::new("src"), &mut hasher)?;
+    hash_folder(Path::new("../wit"), &mut hasher)?;
     println!("cargo:rustc-env=SANDPOOL_BUILD_ID={:016x}", hasher.finish());
     Ok(())
 }

@@ -2,6 +2,11 @@
 //! start. Run by `cargo xtask bench`, which keeps the last results to compare
 //! with.
 
+#![expect(
+    missing_docs,
+    reason = "criterion_group! writes a function without any"
+)]
+
 use std::hint::black_box;
 use std::num::NonZeroU64;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::LimitHit;
-use crate::value::{FromValue, Value};
+use crate::value::{FromValue, Printable, Value};
 
 /// How a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -191,7 +191,8 @@ impl<T: fmt::Debug> fmt::Display for Outcome<T> {
         write!(f, "[{}] {} {}", self.index, self.function, self.verdict)?;
         match (&self.value, &self.error) {
             (Some(value), _) => write!(f, ": {value:?}"),
-            (None, Some(error)) => write!(f, ": {error}"),
+            // A guest's own words may hold what controls a terminal.
+            (None, Some(error)) => write!(f, ": {}", Printable(error)),
             (None, None) => Ok(()),
         }
     }

@@ -46,15 +46,18 @@ pub enum Isolation {
     ProcessPerTask,
 }
 
-/// What to do when a layer of the operating system's sandbox is missing.
+/// What to do when a layer of the operating system's sandbox is missing. The
+/// layers (namespaces, Landlock, seccomp) are not built into this version, so
+/// `Strict` refuses to run, and the other two are the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Sandbox {
     /// Refuse to run.
     Strict,
-    /// Use what there is and say once on stderr what was not there (default).
+    /// Use what there is (default).
     #[default]
     Auto,
-    /// Use none of it.
+    /// Use none of them. What needs no help of the system stays: the separate
+    /// process, its empty environment and closed descriptors.
     Off,
 }
 

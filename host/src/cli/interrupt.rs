@@ -72,14 +72,14 @@ fn wait(mut signals: Signals, pool: Pool, happened: &AtomicBool) {
     }
     let since = Instant::now();
     happened.store(true, Ordering::Release);
-    // On a thread of its own, so that a second signal is heard meanwhile.
-    let stopping = thread::Builder::new().spawn(move || {
-        pool.terminate();
-        drop(pool);
+    // On threads of their own, so that a second signal is heard meanwhile, and
+    // so that output that nobody takes cannot hold up the end.
+    let timer = thread::Builder::new().spawn(|| {
         thread::sleep(GRACE);
         std::process::exit(INTERRUPTED.into());
     });
-    if stopping.is_ok() {
+    let stopping = thread::Builder::new().spawn(move || pool.terminate());
+    if timer.is_ok() && stopping.is_ok() {
         signals.find(|_| since.elapsed() > ECHO);
     }
     std::process::exit(INTERRUPTED.into());

@@ -68,6 +68,7 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
     // 3. Lock in, before the first byte of the module is looked at.
     sandbox::enter()?;
     sandbox::limit_memory(setup.memory)?;
+    sandbox::limit_file_size(setup.memory)?;
     sandbox::limit_cpu_time(setup.cpu_time)?;
     // 4. Now the stranger's bytes.
     let bytes = to_binary(read_all(module)?)?;

@@ -23,6 +23,10 @@ const MAX_SIZE: u64 = 2 * GIB;
 
 const MAGIC: &[u8; 8] = b"sandpl01";
 
+/// How names of artifacts end, and how those begin that are being written.
+const ENDING: &str = ".artifact";
+const NEW: &str = ".sandpool-new-";
+
 /// A folder of artifacts.
 #[derive(Debug)]
 pub(crate) struct Cache {
@@ -56,11 +60,12 @@ impl Cache {
     }
 
     fn path(&self, hash: &str, settings: &EngineSettings) -> PathBuf {
-        // Another build may bring another wasmtime or another format.
+        // Another build may bring another wasmtime or another format, and
+        // machines that share a home folder may have other CPUs.
         let mut hasher = DefaultHasher::new();
-        (BUILD_ID, settings).hash(&mut hasher);
+        (BUILD_ID, settings, cpu_features()).hash(&mut hasher);
         self.folder
-            .join(format!("{hash}-{:016x}.artifact", hasher.finish()))
+            .join(format!("{hash}-{:016x}{ENDING}", hasher.finish()))
     }
 
     /// The artifact of a module, if it was compiled before.
@@ -70,6 +75,9 @@ impl Cache {
         settings: &EngineSettings,
     ) -> Option<(SealedMemory, Description)> {
         let mut file = File::open(self.path(hash, settings)).ok()?;
+        if file.metadata().ok()?.uid() != rustix::process::geteuid().as_raw() {
+            return None;
+        }
         let mut header = [0; 24];
         file.read_exact(&mut header).ok()?;
         let (magic, lengths) = header.split_first_chunk::<8>()?;
@@ -115,13 +123,13 @@ impl Cache {
     ) -> io::Result<()> {
         let description = description.encode();
         let mut file = tempfile::Builder::new()
-            .prefix(".new-")
+            .prefix(NEW)
             .tempfile_in(&self.folder)?;
         file.write_all(MAGIC)?;
         file.write_all(&(description.len() as u64).to_le_bytes())?;
         file.write_all(&artifact.len().to_le_bytes())?;
         file.write_all(&description)?;
-        file.write_all(&artifact.read()?)?;
+        artifact.pieces(|piece| file.write_all(piece))?;
         // Whole or not at all, also for a reader that comes in between.
         file.persist(path)?;
         Ok(())
@@ -136,7 +144,16 @@ impl Cache {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
-            let metadata = entry.metadata()?;
+            // The folder may hold other things, if somebody said so.
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if !name.ends_with(ENDING) && !name.starts_with(NEW) {
+                continue;
+            }
+            // Another process may be evicting too.
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
             if metadata.is_file() {
                 files.push((metadata.modified()?, metadata.len(), entry.path()));
             }
@@ -147,11 +164,33 @@ impl Cache {
             if size <= MAX_SIZE {
                 break;
             }
-            fs::remove_file(path)?;
+            let _ = fs::remove_file(path);
             size -= len;
         }
         Ok(())
     }
+}
+
+/// What the compiler may make use of on this CPU.
+fn cpu_features() -> Vec<bool> {
+    #[cfg(target_arch = "x86_64")]
+    return vec![
+        is_x86_feature_detected!("sse4.2"),
+        is_x86_feature_detected!("popcnt"),
+        is_x86_feature_detected!("avx"),
+        is_x86_feature_detected!("avx2"),
+        is_x86_feature_detected!("fma"),
+        is_x86_feature_detected!("bmi1"),
+        is_x86_feature_detected!("bmi2"),
+        is_x86_feature_detected!("lzcnt"),
+        is_x86_feature_detected!("avx512f"),
+        is_x86_feature_detected!("avx512vl"),
+        is_x86_feature_detected!("avx512dq"),
+        is_x86_feature_detected!("avx512bitalg"),
+        is_x86_feature_detected!("avx512vbmi"),
+    ];
+    #[cfg(not(target_arch = "x86_64"))]
+    return Vec::new();
 }
 
 #[cfg(test)]

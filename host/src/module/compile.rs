@@ -153,7 +153,9 @@ fn died(loader: &Loader, ended: Ended) -> Problem {
     match ended {
         Ended::Killed(libc::SIGXCPU) => Problem::Limit(hit(loader, LimitName::CompileCpuTime)),
         // An allocation that is refused aborts.
-        Ended::Killed(libc::SIGABRT) => Problem::Limit(hit(loader, LimitName::CompileMemory)),
+        Ended::Killed(libc::SIGABRT | libc::SIGXFSZ) => {
+            Problem::Limit(hit(loader, LimitName::CompileMemory))
+        }
         ended => Problem::CompilerDied(how(ended)),
     }
 }

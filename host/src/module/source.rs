@@ -59,8 +59,13 @@ impl Source {
         if memory.len() == 0 {
             return Err(Problem::Invalid("it is empty".into()));
         }
-        let bytes = memory.read().map_err(Problem::Read)?;
-        let digest = Sha256::digest(&bytes);
+        let mut hasher = Sha256::new();
+        let hashed = memory.pieces(|piece| {
+            hasher.update(piece);
+            Ok(())
+        });
+        hashed.map_err(Problem::Read)?;
+        let digest = hasher.finalize();
         let hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Source { memory, hash })
     }

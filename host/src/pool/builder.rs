@@ -26,6 +26,9 @@ use crate::value::{Args, ToArgs};
 /// The most wasm stack: guests run on the worker's own stack, of 8 MiB.
 const MAX_WASM_STACK: u64 = 4 * crate::limits::MIB;
 
+/// Private memory that a worker needs beside its guests' linear memory.
+const WORKER_MEMORY: u64 = 512 * crate::limits::MIB;
+
 /// Builds a [`Pool`].
 ///
 /// Every limit takes a value or `None` for no limit. Defaults:
@@ -253,7 +256,7 @@ impl PoolBuilder {
     /// # Errors
     /// If a setting makes no sense, no worker binary is found, or the
     /// operating system gives no thread.
-    pub fn build(self) -> Result<Pool, Error> {
+    pub fn build(mut self) -> Result<Pool, Error> {
         let processes = match self.processes {
             Some(0) => return Err(Error::Processes { asked: 0 }),
             Some(processes) => processes,
@@ -276,6 +279,16 @@ impl PoolBuilder {
             return Err(Error::Sandbox {
                 missing: "namespaces, Landlock and seccomp are not built into this version".into(),
             });
+        }
+        if self.limits.queue_length.value == Some(0) {
+            return Err(Error::Setting {
+                what: "a queue needs room for at least 1 task, not `0`".into(),
+            });
+        }
+        let process_memory = &mut self.limits.process_memory;
+        if process_memory.origin == Origin::Default {
+            let memory = self.task_limits.memory.value;
+            process_memory.value = memory.and_then(|memory| memory.checked_add(WORKER_MEMORY));
         }
         let path = binary::find(self.worker_binary.as_deref())?;
         let (max_tasks, reuse) = match self.isolation {

@@ -3,6 +3,8 @@
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SendError, Sender, channel};
 use std::thread::{self, JoinHandle, ThreadId};
 
@@ -73,9 +75,17 @@ impl Settler {
     }
 }
 
+/// Messages of guests that may wait for a handler. Beyond it they are dropped,
+/// and the handler is told how many: a slow handler must not fill the host's
+/// memory with what guests write.
+const MAX_BACKLOG: usize = 16 * 1024;
+
 /// The thread and the way to it.
 pub(super) struct Callbacks {
     jobs: Sender<Job>,
+    /// Messages on their way to their handler.
+    backlog: Arc<AtomicUsize>,
+    dropped: AtomicUsize,
     thread: JoinHandle<()>,
 }
 
@@ -85,10 +95,17 @@ impl Callbacks {
         on_progress: Option<ProgressHandler>,
     ) -> std::io::Result<Self> {
         let (jobs, inbox) = channel();
+        let backlog = Arc::new(AtomicUsize::new(0));
+        let heard = Arc::clone(&backlog);
         let thread = thread::Builder::new()
             .name("sandpool-callbacks".into())
-            .spawn(move || work(&inbox, on_log, on_progress))?;
-        Ok(Callbacks { jobs, thread })
+            .spawn(move || work(&inbox, &heard, on_log, on_progress))?;
+        Ok(Callbacks {
+            jobs,
+            backlog,
+            dropped: AtomicUsize::new(0),
+            thread,
+        })
     }
 
     pub(super) fn thread_id(&self) -> ThreadId {
@@ -101,9 +118,28 @@ impl Callbacks {
         }
     }
 
-    pub(super) fn submit(&self, job: Job) {
+    /// Hands a guest's message to its handler.
+    pub(super) fn message(&self, message: Job) {
+        if self.backlog.load(Ordering::Relaxed) >= MAX_BACKLOG {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            self.send_message(Job::Log(LogRecord {
+                task_index: 0,
+                function: "sandpool".into(),
+                level: LogLevel::Warn,
+                message: format!("{dropped} messages of guests were dropped: the handler is slow"),
+            }));
+        }
+        self.send_message(message);
+    }
+
+    fn send_message(&self, message: Job) {
+        self.backlog.fetch_add(1, Ordering::Relaxed);
         // The thread lives as long as this value, so it takes every job.
-        let _ = self.jobs.send(job);
+        let _ = self.jobs.send(message);
     }
 
     /// Waits until everything that was submitted is done.
@@ -115,10 +151,14 @@ impl Callbacks {
 
 fn work(
     inbox: &Receiver<Job>,
+    backlog: &AtomicUsize,
     mut on_log: Option<LogHandler>,
     mut on_progress: Option<ProgressHandler>,
 ) {
     for job in inbox {
+        if matches!(job, Job::Log(_) | Job::Progress(_)) {
+            backlog.fetch_sub(1, Ordering::Relaxed);
+        }
         match job {
             Job::Log(record) => {
                 if let Some(handler) = &mut on_log {

@@ -20,6 +20,9 @@ const CLAIM_TIME: Duration = Duration::from_secs(1);
 /// How long a task that was interrupted may take to end.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// How long a claim may go unseen.
+const MAX_LOOK: Duration = Duration::from_millis(5);
+
 /// How often CPU clocks are read.
 const CPU_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -70,7 +73,7 @@ impl Watch<'_> {
                     slot.kill(None);
                 }
             } else if now >= slot.next_since + slot.look_after {
-                slot.look_after *= 2;
+                slot.look_after = slot.next_look();
             }
             return Ok(());
         }
@@ -129,6 +132,11 @@ impl Watch<'_> {
 }
 
 impl Slot {
+    /// When to look again whether a task was claimed: often at first.
+    fn next_look(&self) -> Duration {
+        self.look_after + self.look_after.min(MAX_LOOK)
+    }
+
     /// When it has to be looked at again, whatever it does.
     pub(super) fn due(&self) -> Option<Instant> {
         match &self.phase {
@@ -138,7 +146,7 @@ impl Slot {
             Phase::Ready { .. } => {
                 let task = self.sent.front()?;
                 let Some(since) = self.running else {
-                    return Some(self.next_since + self.look_after.min(CLAIM_TIME));
+                    return Some(self.next_since + self.look_after);
                 };
                 let limits = &task.template.limits;
                 let deadline = limits

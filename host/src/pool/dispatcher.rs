@@ -22,9 +22,6 @@ use crate::module::Module;
 use crate::outcome::Verdict;
 use crate::sys::{MAX_MESSAGE, Poller};
 
-/// Failed worker starts, one after the other, that break a pool.
-pub(super) const MAX_FAILED_STARTS: u32 = 3;
-
 /// What leaves the lock: outcomes, messages of guests, and from which worker.
 #[derive(Default)]
 pub(super) struct Outbox {
@@ -129,7 +126,6 @@ impl Dispatcher {
                 slots,
                 queue,
                 unfinished,
-                failed_starts,
                 ..
             } = &mut *state;
             let Some(slot) = slots[i].slot_mut() else {
@@ -139,7 +135,6 @@ impl Dispatcher {
                 config: &self.shared.config,
                 queue,
                 unfinished,
-                failed_starts,
                 out,
                 buffer: &mut self.buffer,
                 broken: None,
@@ -149,18 +144,16 @@ impl Dispatcher {
             let broken = watch.broken.take();
             if gone {
                 out.gone.push(slot.serial);
+                self.poller.remove(&slot.bell);
+                self.poller.remove(&slot.control);
+                self.poller.remove(slot.child.pidfd());
                 slots[i] = slot.heir.map_or(Place::Free, Place::Promised);
             }
             if let Some(reason) = broken {
                 break_pool(state, reason);
-            } else if state.failed_starts >= MAX_FAILED_STARTS {
-                let reason = "a worker could not be started three times in a row".to_owned();
-                break_pool(state, reason);
             }
         }
         state.give_out(now);
-        // A violation that was found while handing out leaves its worker
-        // dying; everything else is done.
     }
 
     /// What the poller said, by worker.
@@ -188,7 +181,7 @@ impl Dispatcher {
         match &phase {
             PoolPhase::Open => return false,
             PoolPhase::Closed => {
-                if state.unfinished > 0 {
+                if state.unfinished > 0 || state.feeders > 0 {
                     return false;
                 }
                 for slot in state.slots.iter_mut().filter_map(Place::slot_mut) {
@@ -237,7 +230,7 @@ impl Dispatcher {
                     relay.complete(serial, completion);
                 }
                 (Job::Finish(completion), _, _) => self.shared.settler.settle(completion),
-                (job, _, _) => self.callbacks.submit(job),
+                (message, _, _) => self.callbacks.message(message),
             }
         }
         if let Some(relay) = &self.relay {
@@ -283,13 +276,13 @@ impl Dispatcher {
                 if let (Some(relay), Some(pipes)) = (&self.relay, pipes) {
                     relay.worker(serial, pipes);
                 }
-                let slot = Slot::new(serial, bound, started, config.max_tasks, now);
+                let slot = Slot::new(serial, Arc::clone(&bound), started, config.max_tasks, now);
                 state.slots[place] = Place::Taken(Box::new(slot));
             }
             Err(error) => {
+                let failed = bound.start_failed();
                 state.slots[place] = Place::Free;
-                state.failed_starts += 1;
-                if state.failed_starts >= MAX_FAILED_STARTS {
+                if failed {
                     break_pool(&mut state, format!("a worker cannot be started: {error}"));
                 }
             }
@@ -310,7 +303,7 @@ impl Dispatcher {
         let until = due.unwrap_or_else(|| State::latest_wake(now));
         // Looked at after the announcement: whoever publishes from now on
         // rings. A worker that is being ended is not listened to any more.
-        let answers = slots().any(|slot| slot.ring.has_answer() && slot.is_ready());
+        let answers = slots().any(|slot| slot.ring.has_answer() && slot.listens());
         let timeout = if answers {
             Duration::ZERO
         } else {

@@ -51,7 +51,7 @@ impl TaskRef {
     }
 }
 
-/// The place for one outcome, or for a known number of them.
+/// The place for one outcome.
 #[derive(Debug, Default)]
 pub(super) struct Cell {
     state: Mutex<CellState>,

@@ -15,6 +15,7 @@ use crate::protocol::Violation;
 use crate::protocol::control::{Failure, FromChild, Says, ToChild, decode, encode};
 use crate::protocol::frame::What;
 use crate::protocol::handshake::Hello;
+use crate::settings::Stdio;
 use crate::sys::{Received, memfd_sized};
 
 /// Messages that are heard from one worker before others have their turn.
@@ -61,7 +62,7 @@ impl Watch<'_> {
         match (decode(bytes)?, &slot.phase) {
             (FromChild::Ready, Phase::Starting { .. }) => {
                 slot.phase = Phase::Ready { since: now };
-                *self.failed_starts = 0;
+                slot.bound.start_succeeded();
                 Ok(())
             }
             (FromChild::Failed { reason, message }, Phase::Starting { .. }) => {
@@ -93,7 +94,7 @@ impl Watch<'_> {
         let task = slot.sent.front().ok_or(Violation("it speaks of no task"))?;
         let (task_index, function) = (task.index, task.template.function.to_string());
         match says {
-            Says::WantRoom { len } => give_room(slot, len),
+            Says::WantRoom { len } => give_room(slot, len, self.config.stdio),
             Says::WantStdin => match task.what {
                 What::Command {
                     inherit_stdin: true,
@@ -139,7 +140,7 @@ impl Watch<'_> {
     }
 }
 
-fn give_room(slot: &mut Slot, len: u64) -> Result<(), Violation> {
+fn give_room(slot: &mut Slot, len: u64, stdio: Stdio) -> Result<(), Violation> {
     let task = slot
         .sent
         .front()
@@ -147,7 +148,7 @@ fn give_room(slot: &mut Slot, len: u64) -> Result<(), Violation> {
     if slot.room.is_some() {
         return Err(Violation("it wants room twice"));
     }
-    if len > task.most_answer_bytes() {
+    if len > task.most_answer_bytes(stdio) {
         return Err(Violation("it wants room for more than its task may answer"));
     }
     // The host's own trouble is not the worker's: it waits, and its task's

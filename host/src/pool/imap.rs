@@ -18,9 +18,13 @@ use crate::protocol::frame::What;
 use crate::value::{FromValue, Value};
 
 /// Inputs that may be on their way, and outcomes that may wait to be taken.
-const MAX_AHEAD: usize = 16 * 1024;
+const MAX_AHEAD: u64 = 16 * 1024;
 
-/// Bytes of inputs and outcomes that may be held at once.
+/// Tasks in the pool at once, for each worker: enough to keep it busy.
+const IN_FLIGHT: u64 = 256;
+
+/// Bytes of inputs and outcomes that may be held at once. Outcomes of tasks
+/// that are in the pool already are counted as heavy as the heaviest so far.
 const MAX_BYTES: u64 = 64 * MIB;
 
 /// One input of a stream of calls.
@@ -47,19 +51,21 @@ pub enum Input {
 /// as its task has ended, even while the next input is being waited for. It
 /// stays ahead by a bounded number of inputs and bytes. Dropping the iterator
 /// cancels what has not ended.
+#[must_use = "dropping the stream cancels what has not ended"]
 pub struct IMap<T = Value> {
     flow: Arc<Flow>,
     value: std::marker::PhantomData<fn() -> T>,
 }
 
 /// What the feeder, the pool and the iterator share.
-struct Flow {
+pub(super) struct Flow {
     state: Mutex<FlowState>,
     /// An outcome came, or the last input was pulled.
     arrived: Condvar,
     /// There is room for a further input.
     room: Condvar,
     ordered: bool,
+    most_in_flight: u64,
     pool: Weak<Shared>,
     /// Cancels all tasks of the flow at once.
     cancelled: Arc<AtomicBool>,
@@ -69,6 +75,8 @@ struct Flow {
 struct FlowState {
     /// Inputs pulled.
     pulled: u64,
+    /// Tasks that have ended.
+    ended: u64,
     /// Outcomes taken by the iterator.
     taken: u64,
     /// Outcomes that wait for one before them.
@@ -76,10 +84,33 @@ struct FlowState {
     ready: VecDeque<Outcome<Value>>,
     /// Index of the next outcome, when they come in order.
     next: u64,
+    /// Bytes of inputs on their way and of outcomes not taken.
     bytes: u64,
+    /// Bytes of the heaviest outcome so far: what a further one may weigh.
+    heaviest: u64,
     no_more_inputs: bool,
+    /// The feeder waits for room.
+    feeder_waits: bool,
+    /// Nobody will read before all is done: there is no bound any more.
+    lifted: bool,
     /// The iterator is gone.
     abandoned: bool,
+}
+
+impl FlowState {
+    /// Whether there is room for a further input of so many bytes, in a
+    /// `share` of all the room.
+    fn has_room(&self, bytes: u64, most_in_flight: u64, share: u64) -> bool {
+        let held = self.pulled - self.taken;
+        let in_flight = self.pulled - self.ended;
+        let expected = in_flight.saturating_mul(self.heaviest);
+        // One input always fits, however large it is.
+        held == 0
+            || self.lifted
+            || in_flight < most_in_flight / share
+                && held < MAX_AHEAD / share
+                && self.bytes + bytes + expected <= MAX_BYTES / share
+    }
 }
 
 /// One task of a flow, as the pool sees it.
@@ -100,11 +131,11 @@ impl Flow {
     }
 
     fn deliver(&self, outcome: Outcome<Value>, input_bytes: u64) {
+        let weight = weight(&outcome);
         let mut state = self.lock();
-        state.bytes = state
-            .bytes
-            .saturating_sub(input_bytes)
-            .saturating_add(weight(&outcome));
+        state.ended += 1;
+        state.heaviest = state.heaviest.max(weight);
+        state.bytes = state.bytes.saturating_sub(input_bytes) + weight;
         if !self.ordered {
             state.ready.push_back(outcome);
         } else {
@@ -119,11 +150,25 @@ impl Flow {
             }
         }
         let any = !state.ready.is_empty();
+        self.wake_feeder(&mut state);
         drop(state);
         if any {
             self.arrived.notify_one();
         }
-        // The feeder may be waiting for bytes rather than for a place.
+    }
+
+    /// Wakes the feeder once there is room for many inputs: waking it for each
+    /// would cost more than the task does.
+    fn wake_feeder(&self, state: &mut FlowState) {
+        if state.feeder_waits && state.has_room(0, self.most_in_flight, 2) {
+            state.feeder_waits = false;
+            self.room.notify_one();
+        }
+    }
+
+    /// Lets the feeder run on without anybody reading.
+    pub(super) fn lift(&self) {
+        self.lock().lifted = true;
         self.room.notify_one();
     }
 
@@ -131,24 +176,20 @@ impl Flow {
     /// the outcomes any more.
     fn admit(&self, bytes: u64) -> Option<u64> {
         let mut state = self.lock();
-        loop {
-            if state.abandoned {
-                return None;
-            }
-            let held = state.pulled - state.taken;
-            // One input always fits, however large it is.
-            let fits = held == 0 || held < MAX_AHEAD as u64 && state.bytes + bytes <= MAX_BYTES;
-            if fits {
+        while !state.abandoned {
+            if state.has_room(bytes, self.most_in_flight, 1) {
                 let index = state.pulled;
                 state.pulled += 1;
                 state.bytes += bytes;
                 return Some(index);
             }
+            state.feeder_waits = true;
             state = self
                 .room
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        None
     }
 }
 
@@ -171,7 +212,12 @@ fn weight(outcome: &Outcome<Value>) -> u64 {
     }
     let streams = [&outcome.stdout, &outcome.stderr];
     let streams: usize = streams.into_iter().flatten().map(Vec::len).sum();
-    streams as u64 + outcome.value.as_ref().map_or(0, of_value)
+    let error = outcome.error.as_ref().map_or(0, String::len);
+    let refusals = outcome.refusals.iter();
+    let refusals: usize = refusals.map(|r| r.what.len() + r.detail.len()).sum();
+    let values = [&outcome.value, &outcome.error_value];
+    let values: u64 = values.into_iter().flatten().map(of_value).sum();
+    (size_of::<Outcome>() + streams + error + refusals) as u64 + values
 }
 
 /// Starts a stream of calls.
@@ -181,22 +227,30 @@ pub(super) fn start<T: FromValue>(
     inputs: impl Iterator<Item = Input> + Send + 'static,
     ordered: bool,
 ) -> Result<IMap<T>, Error> {
-    shared.lock().accepts_tasks()?;
     let flow = Arc::new(Flow {
         state: Mutex::default(),
         arrived: Condvar::new(),
         room: Condvar::new(),
         ordered,
+        most_in_flight: IN_FLIGHT * shared.config.processes as u64,
         pool: Arc::downgrade(shared),
         cancelled: Arc::default(),
     });
+    let mut state = shared.lock();
+    state.accepts_tasks()?;
+    state.feeders += 1;
+    state.flows.retain(|flow| flow.strong_count() > 0);
+    state.flows.push(Arc::downgrade(&flow));
+    drop(state);
+    // From here on it is the end's duty to count the feeder out.
+    let end = End(Arc::clone(&flow));
     let feeder = Feeder {
         flow: Arc::clone(&flow),
         template,
     };
     thread::Builder::new()
         .name("sandpool-feeder".into())
-        .spawn(move || feeder.feed(inputs))
+        .spawn(move || feeder.feed(inputs, end))
         .map_err(|source| Error::System {
             what: "start a thread",
             source,
@@ -213,8 +267,7 @@ struct Feeder {
 }
 
 impl Feeder {
-    fn feed(self, inputs: impl Iterator<Item = Input>) {
-        let end = End(Arc::clone(&self.flow));
+    fn feed(self, inputs: impl Iterator<Item = Input>, end: End) {
         for input in inputs {
             if !self.submit(input) {
                 break;
@@ -273,7 +326,13 @@ impl Feeder {
             return false;
         };
         match pool.submit_waiting(task) {
-            Ok(()) => true,
+            Ok(()) => {
+                // The iterator may have gone after this one was admitted.
+                if self.flow.lock().abandoned {
+                    pool.sweep_cancelled();
+                }
+                true
+            }
             Err(error) => {
                 let verdict = match &error {
                     Error::Broken { .. } => Verdict::InternalError,
@@ -298,6 +357,10 @@ impl Drop for End {
     fn drop(&mut self) {
         self.0.lock().no_more_inputs = true;
         self.0.arrived.notify_all();
+        if let Some(pool) = self.0.pool.upgrade() {
+            pool.lock().feeders -= 1;
+            pool.wake.ring();
+        }
     }
 }
 
@@ -314,12 +377,7 @@ impl Flow {
         let outcome = state.ready.pop_front()?;
         state.taken += 1;
         state.bytes = state.bytes.saturating_sub(weight(&outcome));
-        // Waking the feeder for each place would cost more than the place is
-        // worth: it sleeps until there is room for many.
-        let held = (state.pulled - state.taken) as usize;
-        if held < MAX_AHEAD / 2 || state.bytes < MAX_BYTES / 2 {
-            self.room.notify_one();
-        }
+        self.wake_feeder(state);
         Some(outcome)
     }
 }

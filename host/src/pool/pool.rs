@@ -1,7 +1,7 @@
 //! The handle to a pool: multiprocessing's names, and their meaning.
 
 use std::path::Path;
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, MutexGuard, Weak};
 use std::thread;
 
 use super::builder::PoolBuilder;
@@ -254,8 +254,8 @@ impl Pool {
         self.call(module, function).stream(inputs, ordered)
     }
 
-    /// Takes no more tasks. Those that were submitted are finished, then the
-    /// workers end.
+    /// Takes no more tasks. Those that were submitted, and the streams of calls
+    /// that have begun, are finished; then the workers end.
     pub fn close(&self) {
         self.shared().set_phase(PoolPhase::Closed);
     }
@@ -282,7 +282,11 @@ impl Pool {
         if state.is_own_thread() {
             return Err(Error::WouldDeadlock);
         }
+        // Nobody dead-locks by joining before reading: streams no longer wait
+        // for their readers.
+        let flows: Vec<_> = state.flows.iter().filter_map(Weak::upgrade).collect();
         drop(state);
+        flows.iter().for_each(|flow| flow.lift());
         self.shared().wait_for_end();
         match &self.shared().lock().phase {
             PoolPhase::Broken(reason) => Err(Error::Broken {
@@ -310,13 +314,18 @@ impl Shared {
         }
     }
 
-    /// Submits one task, and waits while the queue is full.
+    /// Submits one task of a stream that began before the pool was closed, and
+    /// waits while the queue is full.
     pub(super) fn submit_waiting(&self, task: Task) -> Result<(), Error> {
         let mut state = self.lock();
+        let goes_on = |state: &State| matches!(state.phase, PoolPhase::Open | PoolPhase::Closed);
         if let Some(limit) = self.config.limits.queue_length.value {
-            while state.queue.len() as u64 >= limit && state.phase == PoolPhase::Open {
+            while state.queue.len() as u64 >= limit && goes_on(&state) {
                 state = self.wait(state);
             }
+        }
+        if !goes_on(&state) {
+            state.accepts_tasks()?;
         }
         self.submit_locked(state, [task].into_iter()).map(|_| ())
     }
@@ -342,18 +351,19 @@ impl Shared {
     }
 
     /// Settles tasks that were cancelled before anybody ran them.
-    fn never_ran(&self, mut state: MutexGuard<'_, State>, tasks: Vec<Task>) {
-        state.unfinished -= tasks.len() as u64;
+    fn never_ran(&self, state: MutexGuard<'_, State>, tasks: Vec<Task>) {
         drop(state);
-        // What runs, or is about to, is the dispatcher's affair; and what was
-        // recalled for the sake of others goes out again.
-        self.wake.ring();
+        let count = tasks.len() as u64;
         for task in tasks {
             let mut outcome = settle::bare(&task, Verdict::Cancelled, settle::Observed::default());
             outcome.error = Some("cancelled before it ran".into());
-            let completion = task.end(outcome);
-            self.settler.settle(completion);
+            self.settler.settle(task.end(outcome));
         }
+        // Only now: the pool may end as soon as nothing is unfinished.
+        self.lock().unfinished -= count;
+        // What runs, or is about to, is the dispatcher's affair; and what was
+        // recalled for the sake of others goes out again.
+        self.wake.ring();
     }
 }
 

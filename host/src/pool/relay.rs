@@ -21,6 +21,9 @@ use crate::sys::{EventFd, Poller};
 /// A line longer than this is passed on in pieces.
 const MAX_LINE: usize = 64 * 1024;
 
+/// Bytes that one stream may pass on before others have their turn.
+const A_TURN: u64 = 64 * 1024;
+
 /// The token of the relay's own bell.
 const BELL: u64 = u64::MAX;
 
@@ -120,7 +123,7 @@ impl Desk {
                 if *token == BELL {
                     self.bell.clear();
                 } else {
-                    self.drain(*token);
+                    self.drain(*token, A_TURN);
                 }
             }
             while let Ok(order) = self.inbox.try_recv() {
@@ -134,6 +137,7 @@ impl Desk {
                         self.settler.settle(completion);
                     }
                     Order::Gone(serial) => {
+                        // Nobody writes any more: what is there is the rest.
                         self.flush(serial);
                         self.streams.remove(&(serial * 2));
                         self.streams.remove(&(serial * 2 + 1));
@@ -159,7 +163,9 @@ impl Desk {
 
     fn flush(&mut self, serial: u64) {
         for token in [serial * 2, serial * 2 + 1] {
-            self.drain(token);
+            // What is there now, and not what the next task adds meanwhile.
+            let there = self.streams.get(&token).map_or(0, Stream::waiting);
+            self.drain(token, there);
             if let Some(stream) = self.streams.get_mut(&token) {
                 if !stream.line.is_empty() && !self.raw {
                     stream.line.push(b'\n');
@@ -169,16 +175,19 @@ impl Desk {
         }
     }
 
-    /// Passes on all that is in a pipe now.
-    fn drain(&mut self, token: u64) {
+    /// Passes on what is in a pipe now, about `at_most` so many bytes of it.
+    fn drain(&mut self, token: u64, mut at_most: u64) {
         let Some(stream) = self.streams.get_mut(&token).filter(|stream| stream.open) else {
             return;
         };
         let mut buffer = [0; 16 * 1024];
-        loop {
-            match stream.pipe.read(&mut buffer) {
+        while at_most > 0 {
+            let piece =
+                usize::try_from(at_most).map_or(buffer.len(), |most| most.min(buffer.len()));
+            match stream.pipe.read(&mut buffer[..piece]) {
                 Ok(0) => return stream.close(),
                 Ok(len) => {
+                    at_most = at_most.saturating_sub(len as u64);
                     stream.line.extend_from_slice(&buffer[..len]);
                     if self.raw || stream.line.len() > MAX_LINE {
                         stream.emit_all();
@@ -194,6 +203,11 @@ impl Desk {
 }
 
 impl Stream {
+    /// Bytes that are in the pipe.
+    fn waiting(&self) -> u64 {
+        rustix::io::ioctl_fionread(&self.pipe).unwrap_or(0)
+    }
+
     fn emit_lines(&mut self) {
         if let Some(end) = self.line.iter().rposition(|byte| *byte == b'\n') {
             let rest = self.line.split_off(end + 1);

@@ -136,6 +136,11 @@ impl Slot {
         matches!(self.phase, Phase::Ready { .. })
     }
 
+    /// Whether its answers are taken.
+    pub(super) fn listens(&self) -> bool {
+        matches!(self.phase, Phase::Ready { .. } | Phase::Interrupted { .. })
+    }
+
     /// Ready, and nothing to do.
     pub(super) fn is_idle(&self) -> bool {
         self.is_ready() && self.sent.is_empty()
@@ -147,7 +152,13 @@ impl Slot {
         let strands = self
             .running
             .is_some_and(|since| since.elapsed() >= STRANDED_AFTER);
-        if !self.is_ready() || strands {
+        // Nor before a task whose CPU time is measured: the clock has to be
+        // read between two tasks.
+        let measured = self
+            .sent
+            .front()
+            .is_some_and(|task| task.template.measure_cpu);
+        if !self.is_ready() || strands || measured {
             return 0;
         }
         let ahead = match self.pace {
@@ -225,7 +236,8 @@ impl Slot {
 
     /// CPU time that the oldest sent task has used, where it is measured.
     pub(super) fn cpu_time(&self) -> Option<Duration> {
-        process_cpu_time(self.child.pid())?.checked_sub(self.next_cpu?)
+        let before = self.next_cpu?;
+        process_cpu_time(self.child.pid())?.checked_sub(before)
     }
 
     /// Counts the answers that came since the last time.
@@ -259,8 +271,13 @@ impl Slot {
     }
 
     /// What the host knows of the run of the oldest sent task.
-    pub(super) fn observed(&self, task: &Task, now: Instant) -> Observed {
-        let started = self.running.unwrap_or(self.next_since);
+    pub(super) fn observed(&self, task: &Task, ran: Option<Duration>, now: Instant) -> Observed {
+        // A worker knows better how long its task ran, within what was seen.
+        let started = ran
+            .and_then(|ran| now.checked_sub(ran))
+            .map(|started| started.max(self.next_since))
+            .or(self.running)
+            .unwrap_or(self.next_since);
         Observed {
             worker_pid: Some(self.child.pid()),
             queue_wait: started.saturating_duration_since(task.submitted),

@@ -5,17 +5,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::slot::Started;
 use super::state::{Bound, Config};
-use crate::limits::MIB;
 use crate::module::{Loader, Module};
 use crate::protocol::control::{Initializer, ToChild, WorkerSetup, encode};
 use crate::protocol::host_end::HostEnd;
 use crate::protocol::ring::{RING_SIZE, Ring};
 use crate::settings::Stdio;
-use crate::sys::{ChildProcess, ControlSocket, EventFd, Mapping, memfd_sized};
+use crate::sys::{ChildProcess, ControlSocket, EventFd, MAX_MESSAGE, Mapping, memfd_sized};
 use crate::value::encode_args;
-
-/// Private memory that a worker needs beside its guests' linear memory.
-const WORKER_MEMORY: u64 = 512 * MIB;
 
 /// The host's ends of a worker's passed-on output streams.
 pub(super) struct OutputPipes {
@@ -56,13 +52,21 @@ pub(super) fn start_worker(
         stderr: config.stdio,
         reuse: config.reuse,
         initializer: initializer(config, module)?,
-        process_memory: process_memory(config),
+        process_memory: config.limits.process_memory.value,
     });
     let mut fds: Vec<BorrowedFd<'_>> =
         vec![ring_file.as_fd(), bell.as_fd(), module.artifact().as_fd()];
     fds.extend(ends.iter().map(AsFd::as_fd));
-    // A child that is already gone is noticed by its end.
-    let _ = control.send(&encode(&setup), &fds, false);
+    let setup = encode(&setup);
+    if setup.len() > MAX_MESSAGE {
+        let text = "the grants and the initializer's arguments take more than 64KiB";
+        return Err(io::Error::other(text));
+    }
+    match control.send(&setup, &fds, false) {
+        // A child that is already gone is noticed by its end.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        sent => sent?,
+    }
     Ok((
         Started {
             child,
@@ -95,13 +99,4 @@ fn initializer(config: &Config, module: &Module) -> io::Result<Option<Initialize
         function: u32::try_from(index).map_err(io::Error::other)?,
         arguments: encode_args(&values),
     }))
-}
-
-fn process_memory(config: &Config) -> Option<u64> {
-    let limits = &config.limits;
-    match (limits.process_memory.value, config.task_limits.memory.value) {
-        (Some(limit), _) => Some(limit),
-        (None, Some(memory)) => memory.checked_add(WORKER_MEMORY),
-        (None, None) => None,
-    }
 }

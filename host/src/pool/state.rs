@@ -1,12 +1,14 @@
 //! What all threads of a pool share, under one lock.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use super::callbacks::Settler;
 use super::error::Error;
+use super::imap::Flow;
 use super::queue::Queue;
 use super::slot::Slot;
 use super::task::{KeyId, Task};
@@ -69,8 +71,9 @@ pub(super) struct State {
     next_serial: u64,
     /// Tasks that were submitted and have no outcome yet.
     pub(super) unfinished: u64,
-    /// Worker starts that failed, one after the other.
-    pub(super) failed_starts: u32,
+    /// Streams of calls whose inputs are still being pulled.
+    pub(super) feeders: u32,
+    pub(super) flows: Vec<Weak<Flow>>,
     /// Until when the dispatcher sleeps, unless it is rung; `None` while it is
     /// awake.
     pub(super) asleep_until: Option<Instant>,
@@ -127,6 +130,23 @@ pub(super) struct Bound {
     pub(super) id: KeyId,
     pub(super) key: Key,
     pub(super) module: Module,
+    /// Worker starts of this key that failed, one after the other.
+    failed_starts: AtomicU32,
+}
+
+/// Failed starts of workers of one key, one after the other, that break a
+/// pool.
+const MAX_FAILED_STARTS: u32 = 3;
+
+impl Bound {
+    /// Counts a failed start; says whether that breaks the pool.
+    pub(super) fn start_failed(&self) -> bool {
+        self.failed_starts.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILED_STARTS
+    }
+
+    pub(super) fn start_succeeded(&self) {
+        self.failed_starts.store(0, Ordering::Relaxed);
+    }
 }
 
 /// The keys in use. Modules and tenants come and go, so it holds none of them.
@@ -151,6 +171,7 @@ impl KeyTable {
             id: self.next,
             key: key.clone(),
             module: module.clone(),
+            failed_starts: AtomicU32::new(0),
         });
         self.next += 1;
         self.known.insert(key, Arc::downgrade(&bound));
@@ -176,7 +197,8 @@ impl Shared {
                 next_task: 0,
                 next_serial: 0,
                 unfinished: 0,
-                failed_starts: 0,
+                feeders: 0,
+                flows: Vec::new(),
                 asleep_until: None,
                 ended: false,
                 own_threads: Vec::new(),
@@ -204,18 +226,19 @@ impl Shared {
     /// # Errors
     /// If the pool takes no more, or its queue is full.
     pub(super) fn submit(&self, tasks: impl ExactSizeIterator<Item = Task>) -> Result<u64, Error> {
-        self.submit_locked(self.lock(), tasks)
+        let state = self.lock();
+        state.accepts_tasks()?;
+        self.submit_locked(state, tasks)
     }
 
-    /// As [`Shared::submit`], under a lock that is already held; returns the
-    /// first task's number.
+    /// As [`Shared::submit`], under a lock that is already held and once it is
+    /// known that the pool takes the tasks.
     pub(super) fn submit_locked(
         &self,
         mut state: MutexGuard<'_, State>,
         tasks: impl ExactSizeIterator<Item = Task>,
     ) -> Result<u64, Error> {
         let now = Instant::now();
-        state.accepts_tasks()?;
         if let Some(limit) = self.config.limits.queue_length.value
             && (state.queue.len() + tasks.len()) as u64 > limit
         {

@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use super::call::Callable;
 use super::state::Bound;
-use crate::limits::TaskLimits;
+use crate::limits::{GIB, Limit, MIB, TaskLimits};
 use crate::outcome::Outcome;
 use crate::protocol::frame::{TaskHeader, What, WireLimits, inline_payload};
+use crate::settings::Stdio;
 use crate::value::{Type, Value};
 
 /// Number of a worker key in its pool: module, grants and tenant.
@@ -81,18 +82,18 @@ impl Task {
         inline_payload(&header, &[&self.raw])
     }
 
-    /// The most bytes that an honest answer to this task can have.
-    pub(super) fn most_answer_bytes(&self) -> u64 {
+    /// The most bytes that an honest answer to this task can have, and no more
+    /// than the host is willing to hold where there is no limit.
+    pub(super) fn most_answer_bytes(&self, stdio: Stdio) -> u64 {
+        const UNLIMITED: u64 = GIB;
         let limits = &self.template.limits;
-        let parts = [
-            limits.result.value,
-            limits.stdout.value,
-            limits.stderr.value,
-        ];
-        let sum = parts
-            .into_iter()
-            .try_fold(1024 * 1024u64, |sum, part| sum.checked_add(part?));
-        sum.unwrap_or(u64::MAX)
+        let result = limits.result.value.unwrap_or(UNLIMITED);
+        let stream = |limit: Limit<u64>| match stdio {
+            Stdio::Capture => limit.value.unwrap_or(UNLIMITED),
+            Stdio::Inherit | Stdio::Null => 0,
+        };
+        let parts = [MIB, result, stream(limits.stdout), stream(limits.stderr)];
+        parts.into_iter().fold(0, u64::saturating_add)
     }
 }
 

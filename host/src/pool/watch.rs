@@ -16,6 +16,9 @@ use crate::protocol::frame::{AnswerHeader, End, Payload, split};
 use crate::sys::{Ended, memfd_read_at};
 use crate::value::Value;
 
+/// Rounds of hearing a worker that is dead.
+const LAST_ROUNDS: usize = 64;
+
 /// What the poller said about one worker.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Signs {
@@ -29,7 +32,6 @@ pub(super) struct Watch<'a> {
     pub(super) config: &'a Config,
     pub(super) queue: &'a mut Queue,
     pub(super) unfinished: &'a mut u64,
-    pub(super) failed_starts: &'a mut u32,
     pub(super) out: &'a mut Outbox,
     pub(super) buffer: &'a mut [u8],
     /// Set when something broke the pool.
@@ -62,7 +64,7 @@ impl Watch<'_> {
                 .sent
                 .front()
                 .is_some_and(|task| task.template.bound.module.sends_messages());
-            if sends_messages && !self.hear(slot, now) {
+            if sends_messages && (!self.hear(slot, now) || slot.is_doomed()) {
                 return;
             }
             match self.take_answer(slot, now) {
@@ -96,12 +98,15 @@ impl Watch<'_> {
             return Err(Violation("it answered another task than it claimed"));
         }
         let end = header.end;
+        if end == End::Initializer && self.config.initializer.is_none() {
+            return Err(Violation("it blames an initializer, and there is none"));
+        }
         let message = header.message.clone();
         slot.is_running(now);
         let Some(task) = slot.sent.front() else {
             return Ok(false);
         };
-        let observed = slot.observed(task, now);
+        let observed = slot.observed(task, Some(header.run_time), now);
         let was_interrupted = match (&slot.phase, end) {
             (Phase::Interrupted { why, .. }, End::Interrupted) => Some(why.clone()),
             _ => None,
@@ -153,7 +158,13 @@ impl Watch<'_> {
             if was_starting {
                 slot.phase = phase;
             }
-            self.hear(slot, now);
+            // All of them, or its last answer would be passed over; a dead
+            // worker's socket holds only so many.
+            for _ in 0..LAST_ROUNDS {
+                if self.hear(slot, now) {
+                    break;
+                }
+            }
             self.take_answers(slot, now);
         }
         self.settle_the_running(slot, verdict, ended, now);
@@ -189,7 +200,7 @@ impl Watch<'_> {
         if let Some(task) = slot.sent.pop_front() {
             let observed = Observed {
                 cpu_time: None,
-                ..slot.observed(&task, now)
+                ..slot.observed(&task, None, now)
             };
             let outcome = settle::lost(&task, &lost, observed, &self.config.limits, None);
             self.finish(slot.serial, task, outcome);
@@ -197,8 +208,7 @@ impl Watch<'_> {
     }
 
     fn start_failed(&mut self, slot: &Slot, ended: Ended) {
-        *self.failed_starts += 1;
-        if *self.failed_starts >= super::dispatcher::MAX_FAILED_STARTS {
+        if slot.bound.start_failed() {
             let said = slot
                 .complaint
                 .clone()

@@ -123,10 +123,16 @@ impl HostEnd {
     /// How many tasks are claimed and not yet answered (0 or 1), and how many
     /// are sent and not yet claimed.
     pub(crate) fn outstanding(&mut self) -> Result<Outstanding, Violation> {
-        // Answers first: the worker publishes before it claims the next, so a
-        // head that is read later can only be further.
+        // A worker publishes before it claims the next. So a head that is read
+        // before the answers are is at most one further than they, and one
+        // that is read after them is at least as far.
+        let early = self.read_claim()?;
         let published = self.read_published();
         let claim = self.read_claim()?;
+        let ahead = early.head.wrapping_sub(published).cast_signed();
+        if ahead > 1 {
+            return Err(Violation("it claimed a task before it answered the last"));
+        }
         let answered = published.wrapping_sub(self.consumed);
         let claimed = claim.head.wrapping_sub(self.consumed);
         if answered > claimed {

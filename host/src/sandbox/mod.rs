@@ -34,7 +34,25 @@ pub(crate) fn limit_memory(bytes: Option<u64>) -> io::Result<()> {
 /// Limits CPU time of this process, in whole seconds, rounded up.
 pub(crate) fn limit_cpu_time(limit_to: Option<std::time::Duration>) -> io::Result<()> {
     match limit_to {
-        Some(time) => limit(Resource::Cpu, Some(time.as_secs_f64().ceil() as u64)),
+        Some(time) => {
+            let seconds = time.as_secs_f64().ceil() as u64;
+            // At the soft limit comes SIGXCPU, which says why; at the hard one
+            // SIGKILL, which does not.
+            let limit = Rlimit {
+                current: Some(seconds),
+                maximum: Some(seconds.saturating_add(1)),
+            };
+            Ok(setrlimit(Resource::Cpu, limit)?)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Limits the files that this process writes (`RLIMIT_FSIZE`), memory files
+/// among them, which `RLIMIT_DATA` does not cover.
+pub(crate) fn limit_file_size(bytes: Option<u64>) -> io::Result<()> {
+    match bytes {
+        Some(bytes) => limit(Resource::Fsize, Some(bytes)),
         None => Ok(()),
     }
 }

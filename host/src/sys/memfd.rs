@@ -21,6 +21,21 @@ impl SealedMemory {
         self.len
     }
 
+    /// Hands over the whole contents, a piece at a time.
+    pub(crate) fn pieces(&self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        let mut piece = vec![0; 64 * 1024];
+        let mut offset = 0;
+        while offset < self.len {
+            let read = self.file.read_at(&mut piece, offset)?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            take(&piece[..read])?;
+            offset += read as u64;
+        }
+        Ok(())
+    }
+
     /// The whole contents.
     pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
         memfd_read_at(&self.file, self.len)

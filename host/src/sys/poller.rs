@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rustix::event::{Timespec, epoll};
 
-/// A set of descriptors, each with a token. A descriptor leaves the set when
-/// it is closed.
+/// A set of descriptors, each with a token. What a child process was given a
+/// copy of has to be taken out: closing our copy alone does not do it.
 #[derive(Debug)]
 pub(crate) struct Poller(OwnedFd);
 
@@ -20,6 +20,12 @@ impl Poller {
     pub(crate) fn add(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
         let data = epoll::EventData::new_u64(token);
         Ok(epoll::add(&self.0, fd, data, epoll::EventFlags::IN)?)
+    }
+
+    /// Watches `fd` no longer.
+    pub(crate) fn remove(&self, fd: impl AsFd) {
+        // One that is not in the set is as good as removed.
+        let _ = epoll::delete(&self.0, fd);
     }
 
     /// Waits until some descriptor is ready, and puts the tokens of those that

@@ -158,7 +158,7 @@ fn prepare_for_exec(control: RawFd, parent: Pid) -> io::Result<()> {
     // library opened without CLOEXEC. They are marked rather than closed: std
     // still needs one of them to report a failed exec.
     // SAFETY: a plain system call without pointers.
-    unsafe {
+    let marked = unsafe {
         libc::syscall(
             libc::SYS_close_range,
             3u32,
@@ -166,6 +166,9 @@ fn prepare_for_exec(control: RawFd, parent: Pid) -> io::Result<()> {
             libc::CLOSE_RANGE_CLOEXEC,
         )
     };
+    if marked != 0 {
+        return Err(io::Error::last_os_error());
+    }
     // SAFETY: a plain system call without pointers, on a descriptor that the
     // parent keeps open until `spawn` has returned.
     if unsafe { libc::fcntl(control, libc::F_SETFD, 0) } != 0 {

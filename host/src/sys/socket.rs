@@ -109,6 +109,7 @@ impl ControlSocket {
         wait: bool,
         space: &mut [MaybeUninit<u8>],
     ) -> io::Result<Received> {
+        let takes_none = space.is_empty();
         let mut ancillary = RecvAncillaryBuffer::new(space);
         let mut flags = RecvFlags::CMSG_CLOEXEC;
         if !wait {
@@ -128,6 +129,13 @@ impl ControlSocket {
             Err(rustix::io::Errno::CONNRESET) => return Ok(Received::HungUp),
             Err(error) => return Err(error.into()),
         };
+        // The host takes none, and leaves what is sent all the same unread.
+        let lost = message.flags.contains(ReturnFlags::CTRUNC) && !takes_none;
+        if lost {
+            return Err(io::Error::other(
+                "descriptors of a control message were lost",
+            ));
+        }
         if message.flags.contains(ReturnFlags::TRUNC) {
             return Err(io::Error::other("a control message is too long"));
         }

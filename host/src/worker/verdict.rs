@@ -25,7 +25,9 @@ pub(super) fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (End, Option
         if let Some(limit) = bounds.refused_growth {
             return (End::MemoryLimit(limit), None);
         }
-        if let Some(limit) = refused_by_wasmtime(error) {
+        if trap.is_none()
+            && let Some(limit) = refused_by_wasmtime(error)
+        {
             return (End::MemoryLimit(limit), None);
         }
         if bounds.refused_capability {
@@ -40,7 +42,8 @@ pub(super) fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (End, Option
 
 /// Limits that wasmtime keeps by itself and tells only in words.
 fn refused_by_wasmtime(error: &wasmtime::Error) -> Option<LimitName> {
-    let text = format!("{error:#}");
+    // Not the whole chain, which holds names that the guest chose.
+    let text = error.root_cause().to_string();
     let says = |words: &str| text.contains(words);
     if says("fuel allocated for hostcalls") || says("hostcall fuel") {
         Some(LimitName::HostCalls)
