@@ -207,3 +207,170 @@ pub(crate) struct Outstanding {
     /// Tasks that nobody has claimed.
     pub(crate) unclaimed: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::ring::RING_SIZE;
+    use crate::protocol::worker_end::WorkerEnd;
+    use crate::sys::{EventFd, Mapping, memfd_sized};
+    use proptest::prelude::*;
+
+    /// Both ends of one ring, and the ring itself for a worker that writes
+    /// what it likes.
+    fn ends() -> (HostEnd, WorkerEnd, Ring) {
+        let file = memfd_sized("test", RING_SIZE as u64).expect("memfd");
+        let ring = || Ring::new(Mapping::new(&file, RING_SIZE).expect("map"));
+        let bell = EventFd::new().expect("eventfd");
+        (HostEnd::new(ring()), WorkerEnd::new(ring(), bell), ring())
+    }
+
+    fn claimed(worker: &mut WorkerEnd) -> Option<Vec<u8>> {
+        let mut payload = Vec::new();
+        worker.claim(&mut payload).then_some(payload)
+    }
+
+    fn move_head(ring: &Ring, head: u32) {
+        let claim = Claim::from_word(ring.claim().load(Ordering::Relaxed));
+        ring.claim()
+            .store(Claim { head, ..claim }.word(), Ordering::Relaxed);
+    }
+
+    #[test]
+    fn a_task_is_claimed_or_taken_back_and_never_both() {
+        let (mut host, mut worker, _) = ends();
+        for payload in [b"a", b"b", b"c"] {
+            host.send(payload).expect("room");
+        }
+        assert_eq!(claimed(&mut worker).as_deref(), Some(&b"a"[..]));
+        assert_eq!(host.take_back(), Ok(2));
+        assert_eq!(claimed(&mut worker), None);
+        host.send(b"d").expect("room");
+        worker.publish(b"A");
+        assert_eq!(claimed(&mut worker).as_deref(), Some(&b"d"[..]));
+        assert_eq!(host.take_answer(), Ok(Some(b"A".to_vec())));
+        assert_eq!(host.take_answer(), Ok(None));
+        let outstanding = host.outstanding().expect("honest");
+        assert!(outstanding.running && outstanding.unclaimed == 0);
+    }
+
+    #[test]
+    fn answers_outlive_their_worker() {
+        let (mut host, mut worker, _) = ends();
+        host.send(b"a").expect("room");
+        host.send(b"b").expect("room");
+        assert!(claimed(&mut worker).is_some());
+        worker.publish(b"A");
+        assert!(claimed(&mut worker).is_some());
+        drop(worker);
+        assert_eq!(host.take_answer(), Ok(Some(b"A".to_vec())));
+        assert!(host.outstanding().expect("honest").running);
+    }
+
+    #[test]
+    fn a_full_ring_says_so_and_has_room_again_after_an_answer() {
+        let (mut host, mut worker, _) = ends();
+        for _ in 0..SLOTS {
+            host.send(b"x").expect("room");
+        }
+        assert_eq!(host.send(b"x"), Err(SendError::Full));
+        assert!(claimed(&mut worker).is_some());
+        worker.publish(b"X");
+        assert_eq!(host.send(b"x"), Err(SendError::Full));
+        assert!(host.take_answer().expect("honest").is_some());
+        assert_eq!(host.send(b"x"), Ok(()));
+    }
+
+    #[test]
+    fn claims_that_go_backwards_or_past_the_tasks_are_violations() {
+        let (mut host, mut worker, ring) = ends();
+        host.send(b"a").expect("room");
+        host.send(b"b").expect("room");
+        assert!(claimed(&mut worker).is_some());
+        host.outstanding().expect("honest");
+        move_head(&ring, 0);
+        assert!(host.outstanding().is_err());
+        move_head(&ring, 3);
+        assert!(host.outstanding().is_err());
+        assert!(matches!(host.send(b"c"), Err(SendError::Violation(_))));
+    }
+
+    #[test]
+    fn claiming_two_at_once_is_a_violation() {
+        let (mut host, _, ring) = ends();
+        host.send(b"a").expect("room");
+        host.send(b"b").expect("room");
+        move_head(&ring, 2);
+        assert!(host.outstanding().is_err());
+    }
+
+    #[test]
+    fn moving_the_tail_is_a_violation() {
+        let (mut host, _, ring) = ends();
+        host.send(b"a").expect("room");
+        ring.claim()
+            .store(Claim { head: 0, tail: 2 }.word(), Ordering::Relaxed);
+        assert!(host.outstanding().is_err());
+        assert!(host.take_back().is_err());
+    }
+
+    #[test]
+    fn answering_what_was_never_claimed_is_a_violation() {
+        let (mut host, mut worker, _) = ends();
+        host.send(b"a").expect("room");
+        worker.publish(b"A");
+        assert!(host.take_answer().is_err());
+    }
+
+    #[test]
+    fn an_answer_outside_its_arena_is_a_violation() {
+        let (mut host, mut worker, ring) = ends();
+        host.send(b"a").expect("room");
+        assert!(claimed(&mut worker).is_some());
+        worker.publish(b"A");
+        ring.fill_slot_for_test(Lane::Answers, 0, u64::MAX);
+        assert!(host.take_answer().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn sequence_numbers_wrap_and_payloads_arrive_whole(
+            start in prop_oneof![Just(0u32), Just(u32::MAX - 3), any::<u32>()],
+            sizes in proptest::collection::vec(0usize..5000, 1..60),
+        ) {
+            let (mut host, mut worker, ring) = ends();
+            let claim = Claim { head: start, tail: start };
+            ring.claim().store(claim.word(), Ordering::Relaxed);
+            ring.published().store(start, Ordering::Relaxed);
+            ring.consumed().store(start, Ordering::Relaxed);
+            (host.head, host.tail, host.consumed) = (start, start, start);
+            worker.start_at_for_test(start);
+            for (i, size) in sizes.into_iter().enumerate() {
+                let payload = vec![i as u8; size];
+                host.send(&payload).expect("room");
+                prop_assert_eq!(claimed(&mut worker), Some(payload.clone()));
+                worker.publish(&payload);
+                prop_assert_eq!(host.take_answer(), Ok(Some(payload)));
+            }
+        }
+
+        #[test]
+        fn whatever_a_worker_writes_is_an_answer_or_a_violation(
+            words in proptest::collection::vec((0usize..RING_SIZE / 8, any::<u64>()), 0..40),
+            claim in any::<u64>(),
+            published in any::<u32>(),
+        ) {
+            let (mut host, _, ring) = ends();
+            host.send(b"a").expect("room");
+            for (place, word) in words {
+                ring.write_word_for_test(place * 8, word);
+            }
+            ring.claim().store(claim, Ordering::Relaxed);
+            ring.published().store(published, Ordering::Relaxed);
+            let _ = host.outstanding();
+            let _ = host.take_answer();
+            let _ = host.take_back();
+            let _ = host.send(b"b");
+        }
+    }
+}

@@ -152,3 +152,16 @@ impl Ring {
         Some(())
     }
 }
+
+#[cfg(test)]
+impl Ring {
+    /// Writes any slot, as a worker that was taken over can.
+    pub(crate) fn fill_slot_for_test(&self, lane: Lane, sequence: u32, slot: u64) {
+        self.slot(lane, sequence).store(slot, Ordering::Relaxed);
+    }
+
+    /// Writes any word.
+    pub(crate) fn write_word_for_test(&self, offset: usize, word: u64) {
+        self.memory.word64(offset).store(word, Ordering::Relaxed);
+    }
+}
