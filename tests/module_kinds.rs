@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sandpool::{Error, LoadError, ModuleKind, Stdin, Verdict};
 
-use crate::support::{TestPool, guest, one_worker, test, wat};
+use crate::support::{TestPool, guest, one_worker, open, pool, test, wat};
 
 #[test]
 fn a_core_module_takes_and_returns_numbers_of_each_kind() {
@@ -264,4 +264,43 @@ fn what_could_not_be_loaded_does_not_harm_the_pool() {
         refused(&pool, pool.load_bytes("(module)"), "exports no function");
     }
     pool.assert_whole();
+}
+
+/// A module that takes long to compile: many functions of many additions.
+fn slow_to_compile() -> String {
+    let body = "local.get 0 i32.const 3 i32.mul local.set 0 ".repeat(400);
+    let function =
+        |n| format!("(func (export \"f{n}\") (param i32) (result i32) {body} local.get 0)");
+    let functions: String = (0..3000).map(function).collect();
+    format!("(module {functions})")
+}
+
+#[test]
+fn a_compilation_that_runs_past_its_wall_time_is_a_compile_limit() {
+    let _test = test();
+    let pool = open(
+        pool()
+            .cache(false)
+            .compile_timeout(Duration::from_millis(200)),
+    );
+    let error = pool.load_bytes(slow_to_compile()).expect_err("too slow");
+    assert_eq!(error.verdict(), Verdict::CompileLimit, "{error}");
+    assert!(error.to_string().contains("ran past 200ms"), "{error}");
+}
+
+#[test]
+fn a_compilation_that_uses_too_much_cpu_time_is_a_compile_limit() {
+    let _test = test();
+    let pool = open(pool().cache(false).compile_cpu_time(Duration::from_secs(1)));
+    let error = pool.load_bytes(slow_to_compile()).expect_err("too slow");
+    assert_eq!(error.verdict(), Verdict::CompileLimit, "{error}");
+    assert!(error.to_string().contains("CPU time"), "{error}");
+}
+
+#[test]
+fn a_compilation_that_takes_too_much_memory_is_a_compile_limit() {
+    let _test = test();
+    let pool = open(pool().cache(false).compile_memory(48u64 << 20));
+    let error = pool.load_bytes(slow_to_compile()).expect_err("too big");
+    assert_eq!(error.verdict(), Verdict::CompileLimit, "{error}");
 }

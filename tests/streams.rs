@@ -205,3 +205,43 @@ fn one_failure_among_10_000_costs_no_other_its_result() {
         }
     }
 }
+
+#[test]
+fn a_stream_that_began_before_the_pool_was_closed_is_finished() {
+    let _test = test();
+    let pool = two_workers();
+    let module = pool.wat(wat::ADD);
+    let items = (0..20_000).map(|n| (n, 1));
+    let outcomes = pool.imap::<i32>(&module, "add", items).expect("sent");
+    pool.close();
+    let sums: Vec<i32> = outcomes.map(|outcome| outcome.value.expect("ok")).collect();
+    assert_eq!(sums, (1..=20_000).collect::<Vec<_>>());
+}
+
+#[test]
+fn joining_before_reading_a_stream_dead_locks_nobody() {
+    let _test = test();
+    let pool = two_workers();
+    let module = pool.wat(wat::ADD);
+    // More than a stream holds while somebody may still read.
+    let items = (0..40_000).map(|n| (n, 1));
+    let outcomes = pool.imap::<i32>(&module, "add", items).expect("sent");
+    pool.close();
+    pool.join().expect("it ends");
+    assert_eq!(outcomes.filter(|outcome| outcome.is_ok()).count(), 40_000);
+}
+
+#[test]
+fn large_outcomes_that_nobody_reads_are_bounded_by_their_bytes() {
+    let _test = test();
+    let pool = two_workers();
+    let digest = pool.guest("digest");
+    let (inputs, pulled, _) = endless();
+    let megabyte = inputs.map(|_| (vec![7u8; 1 << 20],));
+    let outcomes = pool
+        .imap_unordered::<Vec<u8>>(&digest, "echo", megabyte)
+        .expect("sent");
+    let held = stands_still(&pulled);
+    assert!((1..=200).contains(&held), "{held} MiB are held");
+    drop(outcomes);
+}

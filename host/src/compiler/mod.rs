@@ -13,6 +13,7 @@ use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
 use crate::engine::{config, describe, imports};
+use crate::limits::LimitName;
 use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
 use crate::protocol::description::{Description, Import, MAX_DESCRIPTION};
 use crate::protocol::handshake::Hello;
@@ -49,10 +50,7 @@ impl Failed {
 
 impl From<io::Error> for Failed {
     fn from(error: io::Error) -> Self {
-        Failed {
-            reason: Failure::System,
-            message: error.to_string(),
-        }
+        system(&error.into())
     }
 }
 
@@ -72,10 +70,7 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
     sandbox::limit_cpu_time(setup.cpu_time)?;
     // 4. Now the stranger's bytes.
     let bytes = to_binary(read_all(module)?)?;
-    let engine = config::engine(&setup.engine).map_err(|error| Failed {
-        reason: Failure::System,
-        message: format!("{error:#}"),
-    })?;
+    let engine = config::engine(&setup.engine).map_err(|error| system(&error))?;
     let (machine_code, described) = if is_component(&bytes) {
         component(&engine, &bytes)?
     } else {
@@ -222,7 +217,21 @@ fn exports_something(description: &Description) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Whether there was no memory for something, which only our own limit brings
+/// about.
+fn out_of_memory(error: &wasmtime::Error) -> bool {
+    let os = error.downcast_ref::<io::Error>();
+    error.is::<wasmtime::OutOfMemory>()
+        || os.is_some_and(|os| os.kind() == io::ErrorKind::OutOfMemory)
+}
+
 fn system(error: &wasmtime::Error) -> Failed {
+    if out_of_memory(error) {
+        return Failed {
+            reason: Failure::Limit(LimitName::CompileMemory),
+            message: String::new(),
+        };
+    }
     Failed {
         reason: Failure::System,
         message: format!("{error:#}"),
@@ -239,6 +248,9 @@ fn why_unlinked<T>(linked: wasmtime::Result<T>) -> Option<String> {
 
 /// The validator's complaint, with the flag that would have prevented it.
 fn invalid(error: &wasmtime::Error) -> Failed {
+    if out_of_memory(error) {
+        return system(error);
+    }
     let text = format!("{error:#}");
     let needs = [
         ("exceptions", WasmFeature::Exceptions),

@@ -19,6 +19,9 @@ use crate::protocol::host_end::SendError;
 /// or two keys with long queues would only start processes.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// A worker that has run its task for less than this will soon take the next.
+const HASTE: Duration = Duration::from_micros(100);
+
 /// Keys with waiting tasks that are looked at when places are given out.
 const MAX_CONTENDERS: usize = 16;
 
@@ -34,8 +37,8 @@ impl State {
         if self.phase == PoolPhase::Terminated || matches!(self.phase, PoolPhase::Broken(_)) {
             return true;
         }
-        let mut ring = self.feed_idle(now);
         self.level(now);
+        let mut ring = self.feed_idle(now);
         if !self.queue.is_empty() {
             ring |= self.wants_workers(now);
             ring |= self.feed_ahead(now);
@@ -73,31 +76,31 @@ impl State {
         violated
     }
 
-    /// Takes back what was sent ahead to busy workers while others are idle.
+    /// Takes back what was sent ahead to busy workers while others of their key
+    /// are idle: the oldest task goes first, wherever it is. A worker that has
+    /// only just begun keeps what it has, as long as there are tasks for all.
     fn level(&mut self, now: Instant) {
-        for idle in 0..self.slots.len() {
-            let Some(slot) = self.slots[idle]
-                .slot()
-                .filter(|slot| slot.is_idle() && slot.tasks_left > 0)
-            else {
-                continue;
-            };
-            let key = slot.key();
-            if self.queue.waits(key) {
+        let State { slots, queue, .. } = self;
+        let takes = |slot: &&Slot| slot.is_idle() && slot.tasks_left > 0;
+        let idle: Vec<KeyId> = slots
+            .iter()
+            .filter_map(Place::slot)
+            .filter(takes)
+            .map(Slot::key)
+            .collect();
+        if idle.is_empty() {
+            return;
+        }
+        for slot in slots.iter_mut().filter_map(Place::slot_mut) {
+            let holds = slot.is_ready() && slot.sent.len() > 1 && idle.contains(&slot.key());
+            let just_begun = now.saturating_duration_since(slot.next_since) < HASTE;
+            if !holds || just_begun && queue.waits(slot.key()) {
                 continue;
             }
-            let richest = self
-                .slots
-                .iter_mut()
-                .filter_map(Place::slot_mut)
-                .filter(|slot| slot.key() == key && slot.is_ready() && slot.sent.len() > 1)
-                .max_by_key(|slot| slot.sent.len());
-            let Some(richest) = richest else { continue };
-            match richest.take_back() {
-                Ok(tasks) => self.queue.put_back(tasks.into_iter()),
-                Err(violation) => richest.kill(Some(Lost::Violation(violation))),
+            match slot.take_back() {
+                Ok(tasks) => queue.put_back(tasks.into_iter()),
+                Err(violation) => slot.kill(Some(Lost::Violation(violation))),
             }
-            self.feed_idle(now);
         }
     }
 
