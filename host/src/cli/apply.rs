@@ -13,7 +13,7 @@ use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
 use super::outcome::{self, LineWriter};
 use super::parse::{self, Keyword};
-use super::report::{self, Failure, Kind, TASK_FAILED};
+use super::report::{self, Failure, Kind, POOL_FAILED, TASK_FAILED};
 use super::{sanitize, shell};
 
 /// The most bytes of a file that `@FILE` reads; the limit on arguments says the
@@ -86,7 +86,10 @@ impl Apply {
             _ if interruption.happened() => Err(Failure::interrupted()),
             _ => {
                 report::say_outcome(&outcome);
-                Ok(ExitCode::from(TASK_FAILED))
+                Ok(ExitCode::from(match outcome.verdict {
+                    Verdict::InternalError => POOL_FAILED,
+                    _ => TASK_FAILED,
+                }))
             }
         }
     }

@@ -19,7 +19,7 @@ use signal_hook::iterator::Signals;
 use super::report::{Failure, INTERRUPTED, Kind};
 
 /// How long the main thread has to print what had finished.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_secs(1);
 
 /// A second signal so soon after the first is no second wish: timeout(1) sends
 /// one to its child and another to its process group.

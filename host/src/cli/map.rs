@@ -162,11 +162,16 @@ impl Map {
         if interruption.happened() {
             return Err(Failure::interrupted());
         }
+        if !failed.is_empty() && !self.modules.quiet {
+            report::note(&failed.summary());
+        }
+        if let Some(reason) = pool.broken() {
+            let text = anyhow::anyhow!("the pool is broken: {reason}");
+            return Err(Failure::new(Kind::Pool, text)
+                .hint("the input was not read to its end; what has no result was not run"));
+        }
         if failed.is_empty() {
             return Ok(ExitCode::SUCCESS);
-        }
-        if !self.modules.quiet {
-            report::note(&failed.summary());
         }
         Ok(ExitCode::from(TASK_FAILED))
     }

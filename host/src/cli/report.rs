@@ -17,6 +17,8 @@ use super::sanitize;
 pub const QUIET_END: u8 = 0;
 /// A task did not end ok.
 pub const TASK_FAILED: u8 = 1;
+/// The pool itself failed.
+pub const POOL_FAILED: u8 = 4;
 /// Stopped by Ctrl-C or SIGTERM.
 pub const INTERRUPTED: u8 = 130;
 
@@ -138,7 +140,7 @@ impl From<Error> for Failure {
             | Error::Unsupported { .. }
             | Error::Unlinked { .. }
             | Error::WrongKind { .. } => Kind::Unusable,
-            Error::Setting { .. } => Kind::Usage,
+            Error::Setting { .. } | Error::Processes { .. } => Kind::Usage,
             Error::Terminated => Kind::Interrupted,
             _ => Kind::Pool,
         };

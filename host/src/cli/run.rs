@@ -82,6 +82,9 @@ impl Run {
         if interruption.happened() && outcome.verdict == Verdict::Cancelled {
             return Err(Failure::interrupted());
         }
+        if let Some(trouble) = pool.output_trouble() {
+            return Err(Failure::new(Kind::Pool, anyhow::anyhow!("{trouble}")));
+        }
         if !matches!(outcome.verdict, Verdict::Ok | Verdict::Exit) {
             report::say_outcome(&outcome);
         }

@@ -5,12 +5,14 @@
 //! used. Whatever goes wrong with the cache, modules are compiled as if there
 //! were none.
 
-use std::fs::{self, DirBuilder, File, FileTimes};
+use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use sha2::{Digest, Sha256};
 
 use crate::limits::GIB;
 use crate::protocol::description::{Description, MAX_DESCRIPTION};
@@ -21,7 +23,7 @@ use crate::sys::{SealedMemory, memfd_growable, seal_contents};
 /// The most bytes of artifacts; the least recently used go first.
 const MAX_SIZE: u64 = 2 * GIB;
 
-const MAGIC: &[u8; 8] = b"sandpl01";
+const MAGIC: &[u8; 8] = b"sandpl02";
 
 /// How names of artifacts end, and how those begin that are being written.
 const ENDING: &str = ".artifact";
@@ -74,16 +76,23 @@ impl Cache {
         hash: &str,
         settings: &EngineSettings,
     ) -> Option<(SealedMemory, Description)> {
-        let mut file = File::open(self.path(hash, settings)).ok()?;
-        if file.metadata().ok()?.uid() != rustix::process::geteuid().as_raw() {
+        // Opening a fifo would wait for its other end.
+        let mut file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(self.path(hash, settings))
+            .ok()?;
+        let metadata = file.metadata().ok()?;
+        if !metadata.is_file() || metadata.uid() != rustix::process::geteuid().as_raw() {
             return None;
         }
-        let mut header = [0; 24];
+        let mut header = [0; 56];
         file.read_exact(&mut header).ok()?;
         let (magic, lengths) = header.split_first_chunk::<8>()?;
-        let (description_len, artifact_len) = lengths.split_first_chunk::<8>()?;
+        let (description_len, rest) = lengths.split_first_chunk::<8>()?;
+        let (artifact_len, sum) = rest.split_first_chunk::<8>()?;
         let description_len = u64::from_le_bytes(*description_len);
-        let artifact_len = u64::from_le_bytes(artifact_len.try_into().ok()?);
+        let artifact_len = u64::from_le_bytes(*artifact_len);
         if magic != MAGIC || description_len > MAX_DESCRIPTION {
             return None;
         }
@@ -96,7 +105,9 @@ impl Cache {
         }
         // The time of the last use, for eviction.
         let _ = file.set_times(FileTimes::new().set_modified(SystemTime::now()));
-        Some((seal_contents(artifact.into()).ok()?, description))
+        let artifact = seal_contents(artifact.into()).ok()?;
+        // A disk that lost some bits must not make workers run them.
+        (checksum(&artifact).ok()? == sum).then_some((artifact, description))
     }
 
     /// Keeps an artifact. A full disk or a lost race only means that it is not
@@ -128,6 +139,7 @@ impl Cache {
         file.write_all(MAGIC)?;
         file.write_all(&(description.len() as u64).to_le_bytes())?;
         file.write_all(&artifact.len().to_le_bytes())?;
+        file.write_all(&checksum(artifact)?)?;
         file.write_all(&description)?;
         artifact.pieces(|piece| file.write_all(piece))?;
         // Whole or not at all, also for a reader that comes in between.
@@ -169,6 +181,16 @@ impl Cache {
         }
         Ok(())
     }
+}
+
+/// SHA-256 of an artifact.
+fn checksum(artifact: &SealedMemory) -> io::Result<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    artifact.pieces(|piece| {
+        hasher.update(piece);
+        Ok(())
+    })?;
+    Ok(hasher.finalize().into())
 }
 
 /// What the compiler may make use of on this CPU.
@@ -223,6 +245,10 @@ mod tests {
         let path = cache.path("abc", &settings);
         let whole = fs::read(&path).expect("read");
         fs::write(&path, &whole[..whole.len() - 1]).expect("write");
+        assert!(cache.get("abc", &settings).is_none());
+        let mut flipped = whole;
+        *flipped.last_mut().expect("not empty") ^= 1;
+        fs::write(&path, &flipped).expect("write");
         assert!(cache.get("abc", &settings).is_none());
     }
 

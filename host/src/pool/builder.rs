@@ -26,6 +26,9 @@ use crate::value::{Args, ToArgs};
 /// The most wasm stack: guests run on the worker's own stack, of 8 MiB.
 const MAX_WASM_STACK: u64 = 4 * crate::limits::MIB;
 
+/// As many processes or more are a mistake.
+const MAX_PROCESSES: usize = 65_536;
+
 /// Private memory that a worker needs beside its guests' linear memory.
 const WORKER_MEMORY: u64 = 512 * crate::limits::MIB;
 
@@ -258,7 +261,9 @@ impl PoolBuilder {
     /// operating system gives no thread.
     pub fn build(mut self) -> Result<Pool, Error> {
         let processes = match self.processes {
-            Some(0) => return Err(Error::Processes { asked: 0 }),
+            Some(asked @ 0) | Some(asked @ MAX_PROCESSES..) => {
+                return Err(Error::Processes { asked });
+            }
             Some(processes) => processes,
             None => thread::available_parallelism().map_or(1, usize::from),
         };
@@ -363,12 +368,19 @@ fn start(
     let raw = config.processes == 1;
     let callbacks = Callbacks::start(on_log, on_progress)?;
     let settler = callbacks.settler();
+    let trouble = Arc::default();
     let relay = if relayed {
-        Some(Relay::start(raw, settler.clone())?)
+        Some(Relay::start(raw, settler.clone(), Arc::clone(&trouble))?)
     } else {
         None
     };
-    let shared = Arc::new(Shared::new(config, loader, settler, EventFd::new()?));
+    let shared = Arc::new(Shared::new(
+        config,
+        loader,
+        settler,
+        trouble,
+        EventFd::new()?,
+    ));
     shared.lock().own_threads.push(callbacks.thread_id());
     let dispatcher = Dispatcher::new(Arc::clone(&shared), callbacks, relay)?;
     let spawned = thread::Builder::new()

@@ -22,6 +22,9 @@ use crate::module::Module;
 use crate::outcome::Verdict;
 use crate::sys::{MAX_MESSAGE, Poller};
 
+/// After a start that failed, the next is tried no sooner.
+const RESTART_PAUSE: Duration = Duration::from_millis(50);
+
 /// What leaves the lock: outcomes, messages of guests, and from which worker.
 #[derive(Default)]
 pub(super) struct Outbox {
@@ -122,6 +125,9 @@ impl Dispatcher {
     fn attend(&mut self, state: &mut State, now: Instant, out: &mut Outbox) {
         let signs = self.signs();
         for i in 0..state.slots.len() {
+            let others =
+                |(j, place): (usize, &Place)| j != i && place.slot().is_some_and(Slot::is_ready);
+            let others_work = state.slots.iter().enumerate().any(others);
             let State {
                 slots,
                 queue,
@@ -137,6 +143,7 @@ impl Dispatcher {
                 unfinished,
                 out,
                 buffer: &mut self.buffer,
+                others_work,
                 broken: None,
             };
             let signs = signs.get(&slot.serial).copied().unwrap_or_default();
@@ -191,6 +198,9 @@ impl Dispatcher {
                 }
             }
             PoolPhase::Terminated | PoolPhase::Broken(_) => {
+                for flow in state.flows.drain(..).filter_map(|flow| flow.upgrade()) {
+                    flow.stop();
+                }
                 let (verdict, text, lost) = match &phase {
                     PoolPhase::Broken(reason) => (
                         Verdict::InternalError,
@@ -280,7 +290,15 @@ impl Dispatcher {
                 state.slots[place] = Place::Taken(Box::new(slot));
             }
             Err(error) => {
-                let failed = bound.start_failed();
+                // What the system has no room for now, it may have later: as long
+                // as another worker works, there are only fewer.
+                let others = state
+                    .slots
+                    .iter()
+                    .filter_map(Place::slot)
+                    .any(Slot::is_ready);
+                state.no_start_before = Some(now + RESTART_PAUSE);
+                let failed = !others && bound.start_failed();
                 state.slots[place] = Place::Free;
                 if failed {
                     break_pool(&mut state, format!("a worker cannot be started: {error}"));
@@ -333,6 +351,9 @@ fn break_pool(state: &mut State, reason: String) {
 /// worker that has to make room.
 fn reserve(state: &mut State, now: Instant) -> Option<(usize, Arc<Bound>)> {
     if !matches!(state.phase, PoolPhase::Open | PoolPhase::Closed) {
+        return None;
+    }
+    if state.no_start_before.is_some_and(|then| now < then) {
         return None;
     }
     let start = state.next_start();

@@ -35,8 +35,8 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
-    /// A pool needs at least one process.
-    #[error("a pool needs at least 1 process, not `{asked}`")]
+    /// A pool needs at least one process, and has room for 65,535.
+    #[error("a pool has from 1 to 65535 processes, not `{asked}`")]
     Processes {
         /// What was asked for.
         asked: usize,

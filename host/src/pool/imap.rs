@@ -93,6 +93,8 @@ struct FlowState {
     feeder_waits: bool,
     /// Nobody will read before all is done: there is no bound any more.
     lifted: bool,
+    /// The pool has ended: what is still read of the inputs comes to nothing.
+    stopped: bool,
     /// The iterator is gone.
     abandoned: bool,
 }
@@ -164,6 +166,12 @@ impl Flow {
             state.feeder_waits = false;
             self.room.notify_one();
         }
+    }
+
+    /// Ends the stream with the outcomes of what is on its way.
+    pub(super) fn stop(&self) {
+        self.lock().stopped = true;
+        self.arrived.notify_all();
     }
 
     /// Lets the feeder run on without anybody reading.
@@ -391,7 +399,10 @@ impl<T: FromValue> Iterator for IMap<T> {
             if let Some(outcome) = self.flow.take(&mut state) {
                 return Some(outcome.typed());
             }
-            if state.no_more_inputs && state.pulled == state.taken {
+            // A feeder that waits for input is not waited for once its pool has
+            // ended.
+            let no_more = state.no_more_inputs || state.stopped;
+            if no_more && state.pulled == state.taken {
                 return None;
             }
             state = self

@@ -267,6 +267,20 @@ impl Pool {
         self.shared().wait_for_end();
     }
 
+    /// What broke the pool, if something has.
+    pub fn broken(&self) -> Option<String> {
+        match &self.shared().lock().phase {
+            PoolPhase::Broken(reason) => Some(reason.clone()),
+            _ => None,
+        }
+    }
+
+    /// Why output that was to be passed on could not be written, if so: a full
+    /// disk, say. A reader that has left is none.
+    pub fn output_trouble(&self) -> Option<&str> {
+        self.shared().trouble.get().map(String::as_str)
+    }
+
     /// Waits until all tasks have ended, all callbacks have run and no process
     /// is left.
     ///

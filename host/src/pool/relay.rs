@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use super::callbacks::Settler;
@@ -44,7 +44,7 @@ enum Order {
 impl Relay {
     /// Starts the thread. With `raw`, bytes are passed on as they come: for a
     /// single worker, whose output nothing can get between.
-    pub(super) fn start(raw: bool, settler: Settler) -> io::Result<Self> {
+    pub(super) fn start(raw: bool, settler: Settler, trouble: Arc<Trouble>) -> io::Result<Self> {
         let (orders, inbox) = channel();
         let bell = Arc::new(EventFd::new()?);
         let poller = Poller::new()?;
@@ -54,6 +54,7 @@ impl Relay {
             bell: Arc::clone(&bell),
             poller,
             raw,
+            trouble,
             settler,
             streams: HashMap::new(),
         };
@@ -94,8 +95,12 @@ impl Relay {
     }
 }
 
+/// Why the host's own output could not be written.
+pub(super) type Trouble = OnceLock<String>;
+
 /// One output stream of one worker.
 struct Stream {
+    trouble: Arc<Trouble>,
     pipe: File,
     to_stderr: bool,
     line: Vec<u8>,
@@ -107,6 +112,7 @@ struct Desk {
     bell: Arc<EventFd>,
     poller: Poller,
     raw: bool,
+    trouble: Arc<Trouble>,
     settler: Settler,
     /// By token: the worker's serial number twice, plus 1 for stderr.
     streams: HashMap<u64, Stream>,
@@ -152,6 +158,7 @@ impl Desk {
         if self.poller.add(&pipe, token).is_ok() {
             let to_stderr = token % 2 == 1;
             let stream = Stream {
+                trouble: Arc::clone(&self.trouble),
                 pipe: File::from(pipe),
                 to_stderr,
                 line: Vec::new(),
@@ -227,8 +234,14 @@ impl Stream {
             stdout.write_all(&self.line).and_then(|()| stdout.flush())
         };
         self.line.clear();
-        if written.is_err() {
-            // Nobody takes it any more, and the guest is to learn that.
+        if let Err(error) = written {
+            // Nobody takes it any more, and the guest is to learn that. A
+            // reader that has left is no trouble; a full disk is.
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                let stream = if self.to_stderr { "stderr" } else { "stdout" };
+                let text = format!("{stream} cannot be written: {error}");
+                let _ = self.trouble.set(text);
+            }
             self.close();
         }
     }

@@ -10,6 +10,7 @@ use super::callbacks::Settler;
 use super::error::Error;
 use super::imap::Flow;
 use super::queue::Queue;
+use super::relay::Trouble;
 use super::slot::Slot;
 use super::task::{KeyId, Task};
 use crate::limits::{PoolLimits, TaskLimits};
@@ -52,6 +53,8 @@ pub(super) struct Shared {
     pub(super) config: Config,
     pub(super) loader: Loader,
     pub(super) settler: Settler,
+    /// Why passed-on output could not be written.
+    pub(super) trouble: Arc<Trouble>,
     state: Mutex<State>,
     /// Wakes the dispatcher.
     pub(super) wake: EventFd,
@@ -71,6 +74,8 @@ pub(super) struct State {
     next_serial: u64,
     /// Tasks that were submitted and have no outcome yet.
     pub(super) unfinished: u64,
+    /// When the next worker may be started, after a start that failed.
+    pub(super) no_start_before: Option<Instant>,
     /// Streams of calls whose inputs are still being pulled.
     pub(super) feeders: u32,
     pub(super) flows: Vec<Weak<Flow>>,
@@ -183,12 +188,19 @@ impl KeyTable {
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
 impl Shared {
-    pub(super) fn new(config: Config, loader: Loader, settler: Settler, wake: EventFd) -> Self {
+    pub(super) fn new(
+        config: Config,
+        loader: Loader,
+        settler: Settler,
+        trouble: Arc<Trouble>,
+        wake: EventFd,
+    ) -> Self {
         let slots = (0..config.processes).map(|_| Place::Free).collect();
         Shared {
             config,
             loader,
             settler,
+            trouble,
             state: Mutex::new(State {
                 phase: PoolPhase::Open,
                 queue: Queue::default(),
@@ -197,6 +209,7 @@ impl Shared {
                 next_task: 0,
                 next_serial: 0,
                 unfinished: 0,
+                no_start_before: None,
                 feeders: 0,
                 flows: Vec::new(),
                 asleep_until: None,

@@ -34,6 +34,8 @@ pub(super) struct Watch<'a> {
     pub(super) unfinished: &'a mut u64,
     pub(super) out: &'a mut Outbox,
     pub(super) buffer: &'a mut [u8],
+    /// Whether any other worker is ready.
+    pub(super) others_work: bool,
     /// Set when something broke the pool.
     pub(super) broken: Option<String>,
 }
@@ -208,7 +210,10 @@ impl Watch<'_> {
     }
 
     fn start_failed(&mut self, slot: &Slot, ended: Ended) {
-        if slot.bound.start_failed() {
+        // Something passing, as long as others work; else it would break the
+        // pool when many start at once.
+        let passing = self.others_work && slot.complaint.is_none();
+        if !passing && slot.bound.start_failed() {
             let said = slot
                 .complaint
                 .clone()

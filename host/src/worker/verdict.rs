@@ -42,6 +42,10 @@ pub(super) fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (End, Option
 
 /// Limits that wasmtime keeps by itself and tells only in words.
 fn refused_by_wasmtime(error: &wasmtime::Error) -> Option<LimitName> {
+    let os = error.downcast_ref::<std::io::Error>();
+    if os.is_some_and(|os| os.raw_os_error() == Some(libc::ENOMEM)) {
+        return Some(LimitName::ProcessMemory);
+    }
     // Not the whole chain, which holds names that the guest chose.
     let text = error.root_cause().to_string();
     let says = |words: &str| text.contains(words);
