@@ -120,7 +120,10 @@ fn a_binary_that_is_none_of_ours_is_named() {
 fn settings_that_make_no_sense_are_refused_when_the_pool_is_built() {
     let _test = test();
     let none = pool().processes(0).build().expect_err("none can work");
-    assert_eq!(none.to_string(), "a pool needs at least 1 process, not `0`");
+    assert_eq!(
+        none.to_string(),
+        "a pool has from 1 to 65535 processes, not `0`"
+    );
     let never = pool()
         .maxtasksperchild(0)
         .build()

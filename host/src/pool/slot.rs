@@ -162,13 +162,13 @@ impl Slot {
             return 0;
         }
         let ahead = match self.pace {
-            None => 1,
+            // Nothing is known of it: its first task may be its last.
+            None => 0,
             Some(pace) if pace.is_zero() => MAX_AHEAD,
-            Some(pace) => {
-                usize::try_from(SEND_AHEAD.as_nanos() / pace.as_nanos()).unwrap_or(MAX_AHEAD)
-            }
+            Some(pace) => usize::try_from(SEND_AHEAD.as_nanos() / pace.as_nanos())
+                .map_or(MAX_AHEAD, |ahead| ahead.clamp(1, MAX_AHEAD)),
         };
-        let window = 1 + ahead.clamp(1, MAX_AHEAD);
+        let window = 1 + ahead;
         window
             .saturating_sub(self.sent.len())
             .min(usize::try_from(self.tasks_left).unwrap_or(usize::MAX))
