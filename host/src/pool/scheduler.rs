@@ -97,7 +97,14 @@ impl State {
             if !holds || just_begun && queue.waits(slot.key()) {
                 continue;
             }
-            match slot.take_back() {
+            // One that has not claimed yet is about to, or is stopped; what was
+            // sent to it then shows that, and is not taken away.
+            let taken = match slot.ring.outstanding() {
+                Ok(outstanding) if !outstanding.running => continue,
+                Ok(_) => slot.take_back(),
+                Err(violation) => Err(violation),
+            };
+            match taken {
                 Ok(tasks) => queue.put_back(tasks.into_iter()),
                 Err(violation) => slot.kill(Some(Lost::Violation(violation))),
             }
