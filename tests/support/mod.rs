@@ -77,13 +77,19 @@ impl TestPool {
         outcome.worker_pid.expect("it ran somewhere")
     }
 
-    /// Runs tasks until every worker lives, and gives their pids.
+    /// Runs tasks until every worker has run some, and gives their pids. One
+    /// that is listed and has run none may still be starting.
     pub fn warm(&self, module: &Module, function: &str, arg: u32) -> Vec<u32> {
+        let mut seen = std::collections::HashSet::new();
         eventually("all workers are started", || {
             let items = (0..4 * self.processes()).map(|_| (arg,));
             let outcomes = self.map::<sandpool::Value>(module, function, items);
-            assert!(outcomes.expect("sent").iter().all(Outcome::is_ok));
-            self.worker_pids().len() == self.processes()
+            for outcome in outcomes.expect("sent") {
+                assert!(outcome.is_ok(), "{outcome}");
+                seen.extend(outcome.worker_pid);
+            }
+            let pids = self.worker_pids();
+            pids.len() == self.processes() && pids.iter().all(|pid| seen.contains(pid))
         });
         self.worker_pids()
     }
