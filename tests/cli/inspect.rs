@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::{Finished, Folder, assert_harmless, sandpool};
 use crate::support::test;
 
-/// Replaces what differs from one toolchain to the next: size, hash, and which
-/// parts of WASI the standard library asks for.
+/// Replaces what differs from one toolchain to the next: size, hash, which
+/// parts of WASI the standard library asks for, and so what could be granted.
 fn redacted(ended: &Finished) -> String {
     let mut wasi = false;
     let mut lines = Vec::new();
@@ -14,6 +14,10 @@ fn redacted(ended: &Finished) -> String {
         let is_wasi = line.trim_start().starts_with("wasi:");
         match line.trim_start().split_once(' ') {
             Some((word @ ("size" | "sha256"), _)) => lines.push(format!("  {word}  [...]")),
+            Some(("to", _)) => {
+                assert!(line.contains("--env"), "{line}");
+                lines.push("to be granted, if the task is to use it: [...]".into());
+            }
             _ if is_wasi && wasi => {}
             _ if is_wasi => lines.push("  [what the standard library asks for]".into()),
             _ => lines.push(line.to_owned()),
@@ -45,6 +49,8 @@ fn the_same_as_json() {
         let ended = sandpool(["inspect", "--json", &format!("{name}.wasm")]).run();
         let mut all = json(&ended);
         let imports = all["imports"].take();
+        let grants = all["grants"].take();
+        assert!(grants.as_array().expect("a list").contains(&"--env".into()));
         assert!(all["size"].take().as_u64() > Some(1000));
         assert_eq!(all["sha256"].take().as_str().map(str::len), Some(64));
         insta::assert_snapshot!(format!("inspect_{name}_json"), format!("{all:#}"));
