@@ -12,7 +12,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sandpool::{Module, Outcome, Pool, PoolBuilder, Verdict};
+use sandpool::{Module, Pool, PoolBuilder, Verdict};
 
 /// No test may take longer.
 const DEADLINE: Duration = Duration::from_secs(60);
