@@ -29,7 +29,7 @@ was used wrongly, 126 the module cannot be used, 127 there is no such module,
 
 Examples:
   sandpool run wc.wasm -l < README.md
-  sandpool run --dir .::/work --timeout 5s wc.wasm /work/README.md
+  sandpool run --dir .::/data --timeout 5s wc.wasm /data/README.md
   sandpool run --dir out::/out:rw --env HOME --memory 64MiB tool.wasm -o /out/x
   sandpool run --outcome why.json tool.wasm; jq .verdict why.json";
 
