@@ -435,7 +435,7 @@ fn a_guest_sees_the_folder_that_it_was_granted_and_cannot_write_to_it() {
     };
     assert_eq!(run(&[], "text").code(), 1);
     run(&["--dir", "."], "text").assert_prints("2 text\n");
-    run(&["--dir", ".::/work"], "/work/text").assert_prints("2 /data/text\n");
+    run(&["--dir", ".::/data"], "/data/text").assert_prints("2 /data/text\n");
     assert_eq!(run(&["--dir", "."], "/etc/hostname").code(), 1);
     assert_eq!(run(&["--dir", "."], "../text").code(), 1);
 }
