@@ -45,6 +45,7 @@ fn callbacks_run_in_the_parent_on_one_thread_and_join_waits_for_them() {
         let notes = notes.clone();
         let call = pool.call(&sleeper, "sleep-then").args((10 * (n % 3), n));
         let call = call.callback(move |outcome| {
+            // Slow, or a `join` that does not wait for callbacks would pass.
             thread::sleep(Duration::from_millis(10));
             notes.add((
                 std::process::id(),

@@ -167,8 +167,9 @@ impl Map {
         }
         if let Some(reason) = pool.broken() {
             let text = anyhow::anyhow!("the pool is broken: {reason}");
-            return Err(Failure::new(Kind::Pool, text)
-                .hint("the input was not read to its end; what has no result was not run"));
+            return Err(Failure::new(Kind::Pool, text).hint(
+                "the input may not have been read to its end; what has no result was not run",
+            ));
         }
         if failed.is_empty() {
             return Ok(ExitCode::SUCCESS);

@@ -42,7 +42,10 @@ pub(super) fn start_worker(
         }
         Stdio::Capture | Stdio::Null => (None, Vec::new()),
     };
-    let child = ChildProcess::start(&loader.program, theirs)?;
+    let child = ChildProcess::start(&loader.program, theirs).map_err(|error| {
+        let path = loader.program.path.display();
+        io::Error::new(error.kind(), format!("`{path}`: {error}"))
+    })?;
     let setup = ToChild::Work(WorkerSetup {
         engine: module.settings().clone(),
         component: module.is_component(),
