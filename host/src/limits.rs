@@ -15,6 +15,9 @@ pub const MIB: u64 = 1024 * KIB;
 /// One GiB in bytes.
 pub const GIB: u64 = 1024 * MIB;
 
+/// Handles of resources (files, pollables, ...) that a guest may hold at once.
+pub(crate) const MAX_HANDLES: u32 = 10_000;
+
 /// Where the value of a limit came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Origin {
@@ -85,6 +88,11 @@ pub struct TaskLimits {
     pub stderr: Limit<u64>,
     /// Bytes of log and progress messages \[1 MiB\].
     pub log: Limit<u64>,
+    /// Bytes that one host call of a guest, or its result, may make its worker
+    /// allocate \[256 MiB\]. A result that is not made of bytes and strings
+    /// costs 40 bytes for each value in it: six million numbers pass. Does not
+    /// cover what many calls leave behind; see [`PoolLimits::process_memory`].
+    pub host_calls: Limit<u64>,
     /// Units of fuel \[not counted\]. A pool that counts it compiles its
     /// modules for it, which costs a loop 25 to 35 % of its speed.
     pub fuel: Limit<u64>,
@@ -101,6 +109,7 @@ impl Default for TaskLimits {
             stdout: Limit::by_default(Some(MIB)),
             stderr: Limit::by_default(Some(MIB)),
             log: Limit::by_default(Some(MIB)),
+            host_calls: Limit::by_default(Some(256 * MIB)),
             fuel: Limit::by_default(None),
         }
     }
@@ -161,14 +170,22 @@ pub enum LimitName {
     CpuTime,
     /// [`TaskLimits::memory`].
     Memory,
-    /// [`PoolLimits::tables`] and [`PoolLimits::table_elements`].
+    /// [`PoolLimits::memories`].
+    Memories,
+    /// [`PoolLimits::tables`].
     Tables,
+    /// [`PoolLimits::table_elements`].
+    TableElements,
     /// [`PoolLimits::instances`].
     Instances,
+    /// Handles of resources that a guest may hold at once: 10,000.
+    Handles,
     /// [`PoolLimits::process_memory`].
     ProcessMemory,
-    /// What a guest may make the host side of its worker allocate.
+    /// [`TaskLimits::host_calls`].
     HostCalls,
+    /// [`TaskLimits::arguments`].
+    Arguments,
     /// [`TaskLimits::result`].
     Result,
     /// [`TaskLimits::stdout`].
@@ -179,6 +196,8 @@ pub enum LimitName {
     Log,
     /// [`TaskLimits::fuel`].
     Fuel,
+    /// [`PoolLimits::module_size`].
+    ModuleSize,
     /// [`PoolLimits::compile_timeout`].
     CompileTimeout,
     /// [`PoolLimits::compile_cpu_time`].
@@ -194,18 +213,23 @@ impl LimitName {
             LimitName::Timeout => "--timeout",
             LimitName::CpuTime => "--cpu-time",
             LimitName::Memory => "--memory",
+            LimitName::ProcessMemory => "--process-memory",
+            LimitName::HostCalls => "--host-call-memory",
+            LimitName::Arguments => "--arguments-limit",
             LimitName::Result => "--result-limit",
             LimitName::Stdout => "--stdout-limit",
             LimitName::Stderr => "--stderr-limit",
             LimitName::Log => "--log-limit",
             LimitName::Fuel => "--fuel",
+            LimitName::ModuleSize => "--module-size",
             LimitName::CompileTimeout => "--compile-timeout",
+            LimitName::CompileCpuTime => "--compile-cpu-time",
             LimitName::CompileMemory => "--compile-memory",
-            LimitName::Tables
+            LimitName::Memories
+            | LimitName::Tables
+            | LimitName::TableElements
             | LimitName::Instances
-            | LimitName::ProcessMemory
-            | LimitName::HostCalls
-            | LimitName::CompileCpuTime => return None,
+            | LimitName::Handles => return None,
         })
     }
 }
@@ -235,15 +259,20 @@ impl LimitHit {
             LimitName::Timeout => "ran past",
             LimitName::CpuTime => "used more CPU time than",
             LimitName::Memory => "asked for more memory than",
+            LimitName::Memories => "asked for more linear memories than",
             LimitName::Tables => "asked for more tables than",
+            LimitName::TableElements => "asked for a table of more elements than",
             LimitName::Instances => "asked for more instances than",
+            LimitName::Handles => "asked for more handles than",
             LimitName::ProcessMemory => "its process asked for more memory than",
-            LimitName::HostCalls => "made the host side allocate more than",
+            LimitName::HostCalls => "made its worker allocate more in one host call than",
+            LimitName::Arguments => "its arguments take more than",
             LimitName::Result => "returned more than",
             LimitName::Stdout => "wrote more to stdout than",
             LimitName::Stderr => "wrote more to stderr than",
             LimitName::Log => "logged more than",
             LimitName::Fuel => "used more fuel than",
+            LimitName::ModuleSize => "it is larger than",
             LimitName::CompileTimeout => "compiling it ran past",
             LimitName::CompileCpuTime => "compiling it used more CPU time than",
             LimitName::CompileMemory => "compiling it asked for more memory than",

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::limits::LimitHit;
+use crate::value::Printable;
 
 /// A module cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -22,15 +23,14 @@ pub(crate) enum Problem {
     Read(io::Error),
     #[error("it is {what}, not a regular file")]
     NotRegular { what: &'static str },
-    #[error("it is larger than {limit}; raise the module size limit")]
-    TooLarge { limit: String },
-    #[error("{0}")]
+    // Holds names that the module chose, as the other words of a compiler do.
+    #[error("{}", Printable(.0))]
     Invalid(String),
     #[error("{0}")]
     Limit(LimitHit),
     #[error("the compiler process {0}")]
     CompilerDied(String),
-    #[error("the compiler process cannot be used: {0}")]
+    #[error("the compiler process cannot be used: {}", Printable(.0))]
     Compiler(String),
 }
 

@@ -9,7 +9,7 @@ use super::handle::{AsyncResult, Cell, TaskRef, value_of};
 use super::imap::{self, IMap, Input};
 use super::state::{Key, Shared};
 use super::task::{Callback, Task, Template};
-use crate::limits::{Limit, Origin, TaskLimits};
+use crate::limits::{Limit, LimitHit, LimitName, Origin, TaskLimits, show_bytes};
 use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::protocol::frame::What;
@@ -144,6 +144,12 @@ impl Call {
     /// Bytes of log and progress messages.
     pub fn log_limit(mut self, limit: impl Into<Option<u64>>) -> Self {
         self.limits.log = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Bytes that one host call, or the result, may make the worker allocate.
+    pub fn host_call_memory(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.host_calls = Limit::set(limit.into(), Origin::Call);
         self
     }
 
@@ -425,10 +431,15 @@ fn wrong_kind(module: &Module) -> Error {
 }
 
 fn check_size(template: &Template, size: usize) -> Result<(), Error> {
-    match template.limits.arguments.value {
+    let Limit { value, origin } = template.limits.arguments;
+    match value {
         Some(limit) if size as u64 > limit => Err(Error::ArgumentsTooLarge {
             size: size as u64,
-            limit,
+            limit: LimitHit {
+                name: LimitName::Arguments,
+                value: show_bytes(limit),
+                origin,
+            },
         }),
         _ => Ok(()),
     }

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use super::task::Task;
-use crate::limits::{Limit, LimitHit, LimitName, PoolLimits, show_bytes, show_duration};
+use crate::limits::{
+    Limit, LimitHit, LimitName, MAX_HANDLES, PoolLimits, show_bytes, show_duration,
+};
 use crate::outcome::{Outcome, Verdict};
 use crate::protocol::Violation;
 use crate::protocol::frame::{AnswerHeader, End};
@@ -25,7 +27,8 @@ pub(super) struct Observed {
 #[derive(Clone, Debug)]
 pub(super) enum Lost {
     Timeout,
-    CpuLimit,
+    /// With the CPU time that it had used.
+    CpuLimit(Duration),
     Cancelled,
     /// The pool broke, for this reason.
     PoolBroke(String),
@@ -177,13 +180,18 @@ fn hit(task: &Task, pool: &PoolLimits, name: LimitName) -> LimitHit {
             limits.fuel.value.map(|fuel| fuel.to_string()),
             limits.fuel.origin,
         ),
+        LimitName::HostCalls => bytes(limits.host_calls),
+        LimitName::Arguments => bytes(limits.arguments),
+        LimitName::Memories => count(pool.memories),
         LimitName::Tables => count(pool.tables),
+        LimitName::TableElements => count(pool.table_elements),
         LimitName::Instances => count(pool.instances),
+        LimitName::Handles => count(MAX_HANDLES),
+        LimitName::ModuleSize => bytes(pool.module_size),
         LimitName::ProcessMemory => bytes(pool.process_memory),
         LimitName::CompileTimeout => time(pool.compile_timeout),
         LimitName::CompileCpuTime => time(pool.compile_cpu_time),
         LimitName::CompileMemory => bytes(pool.compile_memory),
-        LimitName::HostCalls => (None, Default::default()),
     };
     LimitHit {
         name,
@@ -209,13 +217,16 @@ pub(super) fn lost(
             LimitName::Timeout,
             Verdict::Timeout,
         ),
-        Lost::CpuLimit => limit(
-            &mut outcome,
-            task,
-            pool,
-            LimitName::CpuTime,
-            Verdict::CpuLimit,
-        ),
+        Lost::CpuLimit(used) => {
+            outcome.cpu_time = Some(*used);
+            limit(
+                &mut outcome,
+                task,
+                pool,
+                LimitName::CpuTime,
+                Verdict::CpuLimit,
+            )
+        }
         Lost::Cancelled => {
             outcome.error = Some("cancelled while it ran".into());
             Verdict::Cancelled
@@ -224,6 +235,15 @@ pub(super) fn lost(
             outcome.error = Some(reason.clone());
             Verdict::InternalError
         }
+        // An allocation that is refused aborts, and it is our limit that
+        // refuses: where it is off, nobody can say why.
+        Lost::Died(Ended::Killed(libc::SIGABRT)) if pool.process_memory.value.is_some() => limit(
+            &mut outcome,
+            task,
+            pool,
+            LimitName::ProcessMemory,
+            Verdict::MemoryLimit,
+        ),
         Lost::Died(ended) => {
             outcome.error = Some(match ended {
                 Ended::Killed(signal) => {
