@@ -161,6 +161,56 @@ impl Default for PoolLimits {
     }
 }
 
+impl PoolLimits {
+    /// The limit with this name, to tell somebody that it was hit; `None` if it
+    /// is a task's.
+    pub(crate) fn hit(&self, name: LimitName) -> Option<LimitHit> {
+        let bytes = |limit: Limit<u64>| (limit.value.map(show_bytes), limit.origin);
+        let time = |limit: Limit<Duration>| (limit.value.map(show_duration), limit.origin);
+        let count = |value: u32| (Some(value.to_string()), Origin::Default);
+        let limit = match name {
+            LimitName::Memories => count(self.memories),
+            LimitName::Tables => count(self.tables),
+            LimitName::TableElements => count(self.table_elements),
+            LimitName::Instances => count(self.instances),
+            LimitName::Handles => count(MAX_HANDLES),
+            LimitName::ProcessMemory => bytes(self.process_memory),
+            LimitName::ModuleSize => bytes(self.module_size),
+            LimitName::CompileTimeout => time(self.compile_timeout),
+            LimitName::CompileCpuTime => time(self.compile_cpu_time),
+            LimitName::CompileMemory => bytes(self.compile_memory),
+            _ => return None,
+        };
+        Some(LimitHit::new(name, limit))
+    }
+}
+
+impl TaskLimits {
+    /// The limit with this name, to tell somebody that it was hit; `None` if it
+    /// is the pool's.
+    pub(crate) fn hit(&self, name: LimitName) -> Option<LimitHit> {
+        let bytes = |limit: Limit<u64>| (limit.value.map(show_bytes), limit.origin);
+        let time = |limit: Limit<Duration>| (limit.value.map(show_duration), limit.origin);
+        let limit = match name {
+            LimitName::Timeout => time(self.timeout),
+            LimitName::CpuTime => time(self.cpu_time),
+            LimitName::Memory => bytes(self.memory),
+            LimitName::HostCalls => bytes(self.host_calls),
+            LimitName::Arguments => bytes(self.arguments),
+            LimitName::Result => bytes(self.result),
+            LimitName::Stdout => bytes(self.stdout),
+            LimitName::Stderr => bytes(self.stderr),
+            LimitName::Log => bytes(self.log),
+            LimitName::Fuel => (
+                self.fuel.value.map(|fuel| fuel.to_string()),
+                self.fuel.origin,
+            ),
+            _ => return None,
+        };
+        Some(LimitHit::new(name, limit))
+    }
+}
+
 /// Names a limit, in outcomes and on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum LimitName {
@@ -252,6 +302,15 @@ impl fmt::Display for LimitHit {
 }
 
 impl LimitHit {
+    /// A value that is not there was still reached, by what nothing can reach.
+    fn new(name: LimitName, (value, origin): (Option<String>, Origin)) -> Self {
+        LimitHit {
+            name,
+            value: value.unwrap_or_else(|| "there is".into()),
+            origin,
+        }
+    }
+
     /// One line that says what was hit, where the task was then, and what to
     /// do about it.
     pub(crate) fn line(&self, place: Option<&str>) -> String {

@@ -93,6 +93,16 @@ fn functions(count: usize) -> String {
     format!("(module (func (export \"f\")) {})", "(func)".repeat(count))
 }
 
+fn instances(count: usize) -> String {
+    let more = "(core instance (instantiate $m))".repeat(count - 1);
+    format!(
+        "(component
+          (core module $m (func (export \"f\")))
+          (core instance $i (instantiate $m)) {more}
+          (func (export \"f\") (canon lift (core func $i \"f\"))))"
+    )
+}
+
 fn long_name(len: usize) -> String {
     format!(
         "(module (func (export \"{}\") unreachable))",
@@ -113,6 +123,10 @@ const EVIL_NAMES: &str = r#"
 "#;
 
 pub fn cases() -> Vec<Case> {
+    let wants = |name, what: String, limit| {
+        let text = format!("(module {what} (func (export \"f\")))");
+        wat(name, text).hits(Verdict::MemoryLimit, limit)
+    };
     let compile =
         |name, text: String| wat(name, text).hits(Verdict::CompileLimit, LimitName::CompileCpuTime);
     vec![
@@ -162,19 +176,23 @@ pub fn cases() -> Vec<Case> {
             nested_blocks(200_000),
         ),
         compile("two thousand loops in each other", nested_loops(2000)),
-        wat(
+        wants(
             "forty-one tables",
-            format!(
-                "(module {} (func (export \"f\")))",
-                "(table 1 funcref)".repeat(41)
-            ),
-        )
-        .is_refused("tables"),
-        wat(
+            "(table 1 funcref)".repeat(41),
+            LimitName::Tables,
+        ),
+        wants(
             "seventeen memories",
-            format!("(module {} (func (export \"f\")))", "(memory 1)".repeat(17)),
-        )
-        .is_refused("memories"),
+            "(memory 1)".repeat(17),
+            LimitName::Memories,
+        ),
+        wants(
+            "a table of four billion from the first",
+            "(table 4294967295 funcref)".into(),
+            LimitName::TableElements,
+        ),
+        wat("a hundred and one instances", instances(101))
+            .hits(Verdict::MemoryLimit, LimitName::Instances),
         wat("a name of ninety thousand letters", long_name(90_000))
             .calls("x".repeat(90_000), ())
             .traps("unreachable"),

@@ -177,7 +177,8 @@ impl Loader {
         let (artifact, description) = match cached {
             Some(found) => found,
             None => {
-                let compiled = compile::compile(self, source)?;
+                let compiled = compile::compile(self, source)
+                    .map_err(|problem| problem.sorted(&self.limits))?;
                 if let Some(cache) = &self.cache {
                     cache.put(&source.hash, &self.settings, &compiled.0, &compiled.1);
                 }
@@ -200,12 +201,16 @@ impl Loader {
 /// The verdict of a task whose module could not be loaded.
 impl LoadError {
     /// `invalid_module`; `compile_limit` when compiling it ran past a limit;
-    /// `internal_error` when it was not the module's fault.
+    /// `memory_limit` when it wants more tables, memories or instances than
+    /// there may be; `internal_error` when it was not the module's fault.
     pub fn verdict(&self) -> Verdict {
         match self.limit().map(|limit| limit.name) {
             // It was never compiled.
             Some(LimitName::ModuleSize) => Verdict::InvalidModule,
-            Some(_) => Verdict::CompileLimit,
+            Some(
+                LimitName::CompileTimeout | LimitName::CompileCpuTime | LimitName::CompileMemory,
+            ) => Verdict::CompileLimit,
+            Some(_) => Verdict::MemoryLimit,
             None if self.is_internal() => Verdict::InternalError,
             None => Verdict::InvalidModule,
         }

@@ -9,7 +9,7 @@ use super::handle::{AsyncResult, Cell, TaskRef, value_of};
 use super::imap::{self, IMap, Input};
 use super::state::{Key, Shared};
 use super::task::{Callback, Task, Template};
-use crate::limits::{Limit, LimitHit, LimitName, Origin, TaskLimits, show_bytes};
+use crate::limits::{Limit, LimitName, Origin, TaskLimits};
 use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::protocol::frame::What;
@@ -431,16 +431,15 @@ fn wrong_kind(module: &Module) -> Error {
 }
 
 fn check_size(template: &Template, size: usize) -> Result<(), Error> {
-    let Limit { value, origin } = template.limits.arguments;
-    match value {
-        Some(limit) if size as u64 > limit => Err(Error::ArgumentsTooLarge {
-            size: size as u64,
-            limit: LimitHit {
-                name: LimitName::Arguments,
-                value: show_bytes(limit),
-                origin,
-            },
-        }),
+    let size = size as u64;
+    let limits = &template.limits;
+    match limits.arguments.value {
+        Some(limit) if size > limit => {
+            let hit = limits.hit(LimitName::Arguments);
+            hit.map_or(Ok(()), |limit| {
+                Err(Error::ArgumentsTooLarge { size, limit })
+            })
+        }
         _ => Ok(()),
     }
 }

@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use super::task::Task;
-use crate::limits::{
-    Limit, LimitHit, LimitName, MAX_HANDLES, PoolLimits, show_bytes, show_duration,
-};
+use crate::limits::{LimitHit, LimitName, PoolLimits};
 use crate::outcome::{Outcome, Verdict};
 use crate::protocol::Violation;
 use crate::protocol::frame::{AnswerHeader, End};
@@ -156,48 +154,10 @@ fn limit(
     name: LimitName,
     verdict: Verdict,
 ) -> Verdict {
-    let hit = hit(task, pool, name);
-    outcome.error = Some(hit.to_string());
-    outcome.limit = Some(hit);
-    verdict
-}
-
-/// The limit with this name as it stands for this task.
-fn hit(task: &Task, pool: &PoolLimits, name: LimitName) -> LimitHit {
     let limits = &task.template.limits;
-    let bytes = |limit: Limit<u64>| (limit.value.map(show_bytes), limit.origin);
-    let time = |limit: Limit<Duration>| (limit.value.map(show_duration), limit.origin);
-    let count = |value: u32| (Some(value.to_string()), Default::default());
-    let (value, origin) = match name {
-        LimitName::Timeout => time(limits.timeout),
-        LimitName::CpuTime => time(limits.cpu_time),
-        LimitName::Memory => bytes(limits.memory),
-        LimitName::Result => bytes(limits.result),
-        LimitName::Stdout => bytes(limits.stdout),
-        LimitName::Stderr => bytes(limits.stderr),
-        LimitName::Log => bytes(limits.log),
-        LimitName::Fuel => (
-            limits.fuel.value.map(|fuel| fuel.to_string()),
-            limits.fuel.origin,
-        ),
-        LimitName::HostCalls => bytes(limits.host_calls),
-        LimitName::Arguments => bytes(limits.arguments),
-        LimitName::Memories => count(pool.memories),
-        LimitName::Tables => count(pool.tables),
-        LimitName::TableElements => count(pool.table_elements),
-        LimitName::Instances => count(pool.instances),
-        LimitName::Handles => count(MAX_HANDLES),
-        LimitName::ModuleSize => bytes(pool.module_size),
-        LimitName::ProcessMemory => bytes(pool.process_memory),
-        LimitName::CompileTimeout => time(pool.compile_timeout),
-        LimitName::CompileCpuTime => time(pool.compile_cpu_time),
-        LimitName::CompileMemory => bytes(pool.compile_memory),
-    };
-    LimitHit {
-        name,
-        value: value.unwrap_or_else(|| "allowed".into()),
-        origin,
-    }
+    outcome.limit = limits.hit(name).or_else(|| pool.hit(name));
+    outcome.error = outcome.limit.as_ref().map(LimitHit::to_string);
+    verdict
 }
 
 /// The outcome of a task that was running when its worker was ended or died.
