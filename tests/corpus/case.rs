@@ -110,7 +110,7 @@ impl Case {
     }
 
     /// The module cannot be loaded, and the text says why.
-    pub fn is_refused(mut self, says: &'static str) -> Self {
+    pub fn refused(mut self, says: &'static str) -> Self {
         self.says = says;
         self.ends(Verdict::InvalidModule)
     }

@@ -130,41 +130,41 @@ pub fn cases() -> Vec<Case> {
     let compile =
         |name, text: String| wat(name, text).hits(Verdict::CompileLimit, LimitName::CompileCpuTime);
     vec![
-        bytes("nothing at all", []).is_refused("it is empty"),
-        bytes("garbage", [0xde, 0xad, 0xbe, 0xef]).is_refused("neither WebAssembly nor"),
-        bytes("zeros", [0; 4096]).is_refused("neither WebAssembly nor"),
-        bytes("a magic number alone", cut(4)).is_refused(""),
-        bytes("a module that ends in its header", cut(6)).is_refused(""),
-        bytes("a module that ends in its code", cut(SMALL.len() - 3)).is_refused(""),
-        bytes("a module of another version", bent(4, 2)).is_refused(""),
-        bytes("a component of no known version", bent(6, 1)).is_refused(""),
-        bytes("a section of four gibibytes", bent(9, 0xff)).is_refused(""),
-        bytes("an unknown section", bent(8, 0x7e)).is_refused(""),
+        bytes("nothing at all", []).refused("it is empty"),
+        bytes("garbage", [0xde, 0xad, 0xbe, 0xef]).refused("neither WebAssembly nor"),
+        bytes("zeros", [0; 4096]).refused("neither WebAssembly nor"),
+        bytes("a magic number alone", cut(4)).refused(""),
+        bytes("a module that ends in its header", cut(6)).refused(""),
+        bytes("a module that ends in its code", cut(SMALL.len() - 3)).refused(""),
+        bytes("a module of another version", bent(4, 2)).refused(""),
+        bytes("a component of no known version", bent(6, 1)).refused(""),
+        bytes("a section of four gibibytes", bent(9, 0xff)).refused(""),
+        bytes("an unknown section", bent(8, 0x7e)).refused(""),
         bytes(
             "components in components, nine hundred deep",
             nested_components(900),
         )
-        .is_refused(""),
-        wat("a text that is all parentheses", "(".repeat(100_000)).is_refused(""),
+        .refused(""),
+        wat("a text that is all parentheses", "(".repeat(100_000)).refused(""),
         wat(
             "a comment that never ends",
             format!("(;{}", "(;".repeat(50_000)),
         )
-        .is_refused(""),
+        .refused(""),
         wat(
             "code that its types forbid",
             "(module (func (export \"f\") i32.add))",
         )
-        .is_refused(""),
+        .refused(""),
         wat(
             "an export twice",
             r#"(module (func (export "f")) (func (export "f")))"#,
         )
-        .is_refused("duplicate export name"),
-        wat("a type that doubles thirty times", doubling_type()).is_refused("type size"),
-        wat("a branch to a million places", branches(1_000_000)).is_refused("targets"),
+        .refused("duplicate export name"),
+        wat("a type that doubles thirty times", doubling_type()).refused("type size"),
+        wat("a branch to a million places", branches(1_000_000)).refused("targets"),
         wat("a branch to fifty thousand places", branches(50_000)).calls("f", (49_000,)),
-        wat("sixty thousand locals", locals(60_000)).is_refused("too many locals"),
+        wat("sixty thousand locals", locals(60_000)).refused("too many locals"),
         wat("forty thousand locals", locals(40_000)).calls("f", ()),
         wat("three thousand exports", exports(3000))
             .calls("f2999", ())
@@ -196,7 +196,7 @@ pub fn cases() -> Vec<Case> {
         wat("a name of ninety thousand letters", long_name(90_000))
             .calls("x".repeat(90_000), ())
             .traps("unreachable"),
-        wat("a name of two hundred thousand letters", long_name(200_000)).is_refused(""),
+        wat("a name of two hundred thousand letters", long_name(200_000)).refused(""),
         wat("a function whose name is evil, and which traps", EVIL_NAMES)
             .calls("\u{1b}[31mred\u{7}", ())
             .traps("unreachable"),

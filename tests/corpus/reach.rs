@@ -43,7 +43,7 @@ pub fn cases() -> Vec<Case> {
             name,
             format!("(module (import {import}) (func (export \"f\")))"),
         )
-        .is_refused("it imports what sandpool does not give")
+        .refused("it imports what sandpool does not give")
     };
     vec![
         guest("a file that was not granted", "misbehave")
@@ -86,7 +86,7 @@ pub fn cases() -> Vec<Case> {
               (core func $f (canon lower (func $i "run")))
               (func (export "f") (canon lift (core func $f))))"#,
         )
-        .is_refused("it imports what sandpool does not give"),
+        .refused("it imports what sandpool does not give"),
     ]
 }
 
