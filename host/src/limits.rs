@@ -257,6 +257,32 @@ pub enum LimitName {
 }
 
 impl LimitName {
+    /// The limit's name as it is written to JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            LimitName::Timeout => "timeout",
+            LimitName::CpuTime => "cpu_time",
+            LimitName::Memory => "memory",
+            LimitName::Memories => "memories",
+            LimitName::Tables => "tables",
+            LimitName::TableElements => "table_elements",
+            LimitName::Instances => "instances",
+            LimitName::Handles => "handles",
+            LimitName::ProcessMemory => "process_memory",
+            LimitName::HostCalls => "host_call_memory",
+            LimitName::Arguments => "arguments",
+            LimitName::Result => "result",
+            LimitName::Stdout => "stdout",
+            LimitName::Stderr => "stderr",
+            LimitName::Log => "log",
+            LimitName::Fuel => "fuel",
+            LimitName::ModuleSize => "module_size",
+            LimitName::CompileTimeout => "compile_timeout",
+            LimitName::CompileCpuTime => "compile_cpu_time",
+            LimitName::CompileMemory => "compile_memory",
+        }
+    }
+
     /// The command's flag that sets this limit, where there is one.
     pub fn flag(self) -> Option<&'static str> {
         Some(match self {

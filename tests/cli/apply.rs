@@ -279,6 +279,44 @@ fn a_task_that_ends_badly_is_said_with_its_verdict() {
 }
 
 #[test]
+fn a_limit_that_a_flag_set_names_the_flag() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("calls.wat", wat::HOST_CALLS);
+    let last = |args: &[&str]| {
+        let words = ["apply", "calls.wat"].iter().chain(args);
+        let finished = folder.sandpool(words).run();
+        assert_ne!(finished.code(), 0);
+        let lines: Vec<_> = finished.stderr.lines().map(str::to_owned).collect();
+        lines.last().cloned().unwrap_or_default()
+    };
+    assert_eq!(
+        last(&["random", "3000000", "--host-call-memory", "2MiB"]),
+        "error: memory_limit: made its worker allocate more in one host call than 2MiB \
+         (set by the flag); raise it with `--host-call-memory`"
+    );
+    assert_eq!(
+        last(&["strings", "5000000", "--process-memory", "160MiB"]),
+        "error: memory_limit: its process asked for more memory than 160MiB \
+         (set by the flag); raise it with `--process-memory`"
+    );
+    assert_eq!(
+        last(&["random", "1", "--module-size", "100B"]),
+        "error: cannot load `calls.wat`: it is larger than 100B (set by the flag); \
+         raise it with `--module-size`"
+    );
+    assert_eq!(
+        last(&["random", "1", "--arguments-limit", "1B"]),
+        "error: its arguments take more than 1B (set by the flag); \
+         raise it with `--arguments-limit`"
+    );
+    assert_eq!(
+        last(&["handles", "20000"]),
+        "error: memory_limit: asked for more handles than 10000 (default)"
+    );
+}
+
+#[test]
 fn a_core_module_in_text_adds_two_numbers() {
     let _test = test();
     let folder = Folder::new();

@@ -203,6 +203,7 @@ fn put_details(object: &mut Object<'_>, outcome: &Outcome<Value>) {
     }
     if let Some(limit) = &outcome.limit {
         let mut inner = Object::open(object.key("limit"));
+        inner.text("name", limit.name.name());
         if let Some(flag) = limit.name.flag() {
             inner.text("flag", flag);
         }
