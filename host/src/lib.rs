@@ -41,8 +41,10 @@ compile_error!(
 );
 
 mod compiler;
+mod confinement;
 mod engine;
 mod entry;
+mod layers;
 mod limits;
 mod module;
 mod outcome;
@@ -54,7 +56,9 @@ mod sys;
 pub mod value;
 mod worker;
 
+pub use confinement::{Escape, Probed};
 pub use entry::worker_entry;
+pub use layers::{Layer, LayerReport, LayerState, SandboxReport};
 pub use limits::{GIB, KIB, Limit, LimitHit, LimitName, MIB, Origin, PoolLimits, TaskLimits};
 pub use module::{LoadError, Module};
 pub use outcome::{Outcome, Refusal, Verdict};
@@ -66,4 +70,5 @@ pub use protocol::description::{Import, ModuleKind};
 pub use settings::{
     DirGrant, Interrupt, Isolation, LogLevel, Sandbox, Stdio, UnknownWasmFeature, WasmFeature,
 };
+pub use sys::Attempt;
 pub use value::{Function, Param, Type, Value};

@@ -18,6 +18,7 @@ use super::start::start_worker;
 use super::state::{Bound, Place, PoolPhase, Shared, State};
 use super::task::Completion;
 use super::watch::{Signs, Watch};
+use crate::layers::SandboxReport;
 use crate::module::Module;
 use crate::outcome::Verdict;
 use crate::sys::{MAX_MESSAGE, Poller};
@@ -33,6 +34,8 @@ pub(super) struct Outbox {
     pub(super) gone: Vec<u64>,
     /// Workers that want the host's standard input.
     pub(super) want_stdin: Vec<u64>,
+    /// What workers said of their sandbox.
+    pub(super) reports: Vec<SandboxReport>,
     /// Modules whose artifacts workers cannot load.
     pub(super) bad_artifacts: Vec<Module>,
 }
@@ -247,6 +250,9 @@ impl Dispatcher {
             for serial in out.gone {
                 relay.worker_gone(serial);
             }
+        }
+        for report in out.reports {
+            self.shared.loader.confinement.hear(report);
         }
         for serial in out.want_stdin {
             self.open_stdin(serial);

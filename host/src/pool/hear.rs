@@ -60,7 +60,8 @@ impl Watch<'_> {
             return Ok(());
         }
         match (decode(bytes)?, &slot.phase) {
-            (FromChild::Ready, Phase::Starting { .. }) => {
+            (FromChild::Ready { report }, Phase::Starting { .. }) => {
+                self.out.reports.push(report);
                 slot.phase = Phase::Ready { since: now };
                 slot.bound.start_succeeded();
                 Ok(())
