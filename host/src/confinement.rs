@@ -180,7 +180,14 @@ pub(crate) fn probe(
     };
     let mut child = ChildProcess::start(&program, theirs, confinement.apart())?;
     let setup = ToChild::Probe(ProbeSetup {
-        orders: confinement.orders(child.namespaces()),
+        // What is missing is to be told, not to be refused.
+        orders: Orders {
+            mode: match confinement.mode {
+                Sandbox::Strict => Sandbox::Auto,
+                mode => mode,
+            },
+            ..confinement.orders(child.namespaces())
+        },
         dirs: grants.iter().map(|open| open.grant.clone()).collect(),
         attempt,
         parent: std::process::id(),

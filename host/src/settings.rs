@@ -46,14 +46,14 @@ pub enum Isolation {
     ProcessPerTask,
 }
 
-/// What to do when a layer of the operating system's sandbox is missing. The
-/// layers (namespaces, Landlock, seccomp) are not built into this version, so
-/// `Strict` refuses to run, and the other two are the same.
+/// What to do when a layer of the operating system's sandbox is missing on this
+/// machine. [`Layer`](crate::Layer) lists them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Sandbox {
-    /// Refuse to run.
+    /// Refuse to run: [`build`](crate::PoolBuilder::build) fails, and names what
+    /// is missing. A layer that holds in part is not missing.
     Strict,
-    /// Use what there is (default).
+    /// Use what there is, and say once what is missing (default).
     #[default]
     Auto,
     /// Use none of them. What needs no help of the system stays: the separate

@@ -410,8 +410,9 @@ fn open_grants(dirs: &[DirGrant]) -> Result<Vec<OpenGrant>, Error> {
 /// Tries the sandbox before anything depends on it.
 fn hold_strictly(loader: &Loader) -> Result<(), Error> {
     let probed = confinement::probe(&loader.program, &loader.confinement, &[], None);
-    let probed = probed.map_err(|error| Error::Sandbox {
-        missing: error.to_string(),
+    let probed = probed.map_err(|source| Error::System {
+        what: "lock a process in",
+        source,
     })?;
     match probed.report.line() {
         Some(missing) => Err(Error::Sandbox { missing }),
