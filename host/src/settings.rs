@@ -134,6 +134,17 @@ pub struct DirGrant {
     pub writable: bool,
 }
 
+/// What a C library takes a guest path for: absolute, and without `.`. There
+/// is no `..` in one; see [`DirGrant`].
+pub(crate) fn guest_path(guest: &str) -> String {
+    let names = guest.split('/').filter(|name| !matches!(*name, "" | "."));
+    let path: String = names.flat_map(|name| ["/", name]).collect();
+    match path.is_empty() {
+        true => "/".to_owned(),
+        false => path,
+    }
+}
+
 /// How important a guest says a log line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum LogLevel {

@@ -11,6 +11,7 @@ use super::link::HostLink;
 use super::load::Loaded;
 use super::stdio::{GuestInput, Output};
 use super::verdict;
+use crate::engine::files::Granted;
 use crate::engine::guest::Guest;
 use crate::limits::LimitName;
 use crate::protocol::Violation;
@@ -61,6 +62,7 @@ impl Server {
         let shop = Workshop {
             engine,
             loaded,
+            granted: Granted::new(&setup.grants.dirs),
             setup,
             link,
             stdout,
