@@ -128,7 +128,8 @@ pub struct UnknownWasmFeature {
 pub struct DirGrant {
     /// Where it is on the host.
     pub host: PathBuf,
-    /// The path that guests see.
+    /// The path that guests see, without `..`. A relative one is taken for
+    /// absolute, as guests have no other working directory than `/`.
     pub guest: String,
     /// Whether they may change what is in it \[no\].
     pub writable: bool,

@@ -13,11 +13,7 @@ use super::guest::Bounds;
 use super::preview1::RootNumbers;
 use crate::settings::{DirGrant, guest_path};
 
-/// Names longer than this are cut: a guest chooses them, and they travel to
-/// the host with every refusal.
-const MAX_NAME: usize = 1024;
-
-/// The operating system takes no longer paths.
+/// The operating system takes no longer paths; longer names are cut.
 const MAX_PATH: usize = 4096;
 
 /// A directory or file by the name that the guest has for it.
@@ -181,10 +177,7 @@ pub(super) fn absolute(directory: &str, path: &str) -> String {
     if absolute.is_empty() {
         absolute.push('/');
     }
-    if absolute.len() > MAX_NAME {
-        absolute.truncate(absolute.floor_char_boundary(MAX_NAME));
-        absolute.push('…');
-    }
+    absolute.truncate(absolute.floor_char_boundary(MAX_PATH));
     absolute
 }
 
@@ -210,7 +203,8 @@ mod tests {
             "é/".repeat(100_000),
         ] {
             let name = absolute("/", &path);
-            assert!(name.len() <= MAX_NAME + '…'.len_utf8(), "{}", name.len());
+            assert!(name.len() <= MAX_PATH, "{}", name.len());
+            assert!(absolute(&name, &path).len() <= MAX_PATH);
         }
     }
 

@@ -16,8 +16,9 @@ use crate::settings::{EngineSettings, LogLevel};
 /// A guest's refusals are counted up to this many, and no further.
 const MAX_REFUSALS: usize = 64;
 
-/// Bytes of a refusal's detail: guests choose the names in it.
-const MAX_DETAIL: usize = 2048;
+/// Bytes of a refusal's detail: guests choose the names in it. All refusals of
+/// a task have to fit into the header of its answer.
+const MAX_DETAIL: usize = 512;
 
 /// What the `task` interface tells a guest of itself.
 #[derive(Clone, Debug, Default)]
@@ -139,7 +140,10 @@ impl Bounds {
 
     /// Notes each refusal once, however often the guest tries.
     fn note(&mut self, what: &str, mut detail: String) {
-        detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
+        if detail.len() > MAX_DETAIL {
+            detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
+            detail.push('…');
+        }
         let is_known = |known: &Refusal| known.what == what && known.detail == detail;
         if self.refusals.len() < MAX_REFUSALS && !self.refusals.iter().any(is_known) {
             self.refusals.push(Refusal {

@@ -32,6 +32,15 @@ pub(super) struct Server {
     retired: Option<Live>,
 }
 
+/// Bytes of an error text: a guest chooses the names in it, and it has to fit
+/// into the header of the answer, with the refusals.
+const MAX_MESSAGE: usize = 8 * 1024;
+
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_MESSAGE));
+    text
+}
+
 /// How a task ended, on the way to an answer.
 struct Ending {
     end: End,
@@ -273,7 +282,7 @@ impl Server {
         let answer = AnswerHeader {
             task: header.task,
             end: ending.end,
-            message: ending.message,
+            message: ending.message.map(cut),
             run_time: started.elapsed(),
             peak_memory: bounds.peak_memory,
             fuel,
