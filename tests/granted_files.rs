@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use rustix::fs::{IFlags, ioctl_setflags};
 use sandpool::{DirGrant, Outcome, Refusal, Verdict};
 
 use crate::support::{TestPool, open, pool, test, texts};
@@ -191,6 +192,18 @@ fn what_the_system_refuses_is_no_refusal_of_ours() {
         let outcome = files(&pool, function, args);
         assert_eq!(outcome.verdict, Verdict::Error, "{function}: {outcome}");
         assert_eq!(outcome.refusals, [], "{function}");
+    }
+    // With the same words as a grant would refuse it, where this is possible.
+    let file = fs::File::open(place.path("inside/x")).expect("there");
+    if ioctl_setflags(&file, IFlags::IMMUTABLE).is_ok() {
+        let outcome = files(&pool, "remove-file", &["/data/x"]);
+        ioctl_setflags(&file, IFlags::empty()).expect("as before");
+        let error = outcome.error.as_deref().unwrap_or_default();
+        assert!(error.contains("not permitted"), "{outcome}");
+        assert_eq!(
+            (outcome.verdict, outcome.refusals),
+            (Verdict::Error, vec![])
+        );
     }
 }
 

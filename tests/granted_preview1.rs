@@ -51,6 +51,8 @@ const FILES: &str = r#"
     (func $path_link (param i32 i32 i32 i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "path_rename"
     (func $path_rename (param i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "poll_oneoff"
+    (func $poll_oneoff (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)
   ;; 0: an answer; 256: an iovec; 1024: a buffer; 4096: a path every 32 bytes,
   ;; its length in the first
@@ -91,6 +93,19 @@ const FILES: &str = r#"
     (i32.load8_u (i32.const 1024)))
   (func (export "set-times") (param i32) (result i32)
     (call $fd_filestat_set_times (local.get 0) (i64.const 0) (i64.const 0) (i32.const 5)))
+  ;; waits for a second and for a descriptor; the number of events and the
+  ;; first one's mark
+  (func (export "poll") (param i32) (result i32 i32)
+    (i64.store (i32.const 8192) (i64.const 1))
+    (i32.store8 (i32.const 8200) (i32.const 0))
+    (i32.store (i32.const 8208) (i32.const 1))
+    (i64.store (i32.const 8216) (i64.const 1000000000))
+    (i64.store (i32.const 8240) (i64.const 2))
+    (i32.store8 (i32.const 8248) (i32.const 1))
+    (i32.store (i32.const 8256) (local.get 0))
+    (drop (call $poll_oneoff (i32.const 8192) (i32.const 1024) (i32.const 2) (i32.const 0)))
+    (i32.load (i32.const 0))
+    (i32.load (i32.const 1024)))
   (func (export "close") (param i32) (result i32) (call $fd_close (local.get 0)))
   (func (export "renumber") (param i32 i32) (result i32)
     (call $fd_renumber (local.get 0) (local.get 1)))
@@ -334,6 +349,20 @@ fn the_root_keeps_its_number_behind_the_grants_while_files_come_and_go() {
     let opened: Vec<i32> = (0..3).map(|_| guest.open(3, X)).collect();
     assert!(opened.contains(&5), "the number is free again: {opened:?}");
     assert_eq!(guest.pair("read", (5,)), (OK, i32::from(b't')));
+}
+
+#[test]
+fn a_file_is_waited_for_without_another_thread() {
+    let _test = test();
+    let guest = Guest::granted(&["/data"], false);
+    let opened = guest.open(3, X);
+    let outcome = guest.call("poll", (opened,));
+    let pid = outcome.worker_pid.expect("it ran");
+    let value = outcome.typed::<(i32, i32)>().value;
+    assert_eq!(value, Some((1, 2)), "one event, and it is the file's");
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("it lives");
+    assert_eq!(threads.count(), 2, "the guest's, and the one that listens");
+    assert_eq!(guest.pair("poll", (0,)), (1, 2), "as standard input is");
 }
 
 #[test]

@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 
 use wasmtime::{AsContextMut, Caller, Extern, Linker};
 use wasmtime_wasi::p1::types::{
-    Errno, Fdflags, Fdstat, Filestat, Filetype, Oflags, Prestat, PrestatDir, Rights,
+    Errno, Event, EventFdReadwrite, Eventrwflags, Eventtype, Fdflags, Fdstat, Filestat, Filetype,
+    Oflags, Prestat, PrestatDir, Rights, Subscription, SubscriptionU,
 };
 use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as wasi, WasiSnapshotPreview1};
 use wasmtime_wasi::runtime::in_tokio;
@@ -75,8 +76,7 @@ macro_rules! replace {
     )+};
 }
 
-/// Calls the function of the same name in wasmtime-wasi. With files it never
-/// waits for anything but the operating system.
+/// Calls the function of the same name in wasmtime-wasi.
 macro_rules! wasi {
     ($call:ident.$name:ident($($arg:expr),*)) => {
         in_tokio(wasi::$name(&mut $call.guest.wasi, &mut $call.memory $(, $arg)*))?
@@ -86,6 +86,7 @@ macro_rules! wasi {
 /// Puts these functions in the place of WASI's.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     add_descriptors(linker)?;
+    add_poll(linker)?;
     add_looks(linker)?;
     add_changes(linker)
 }
@@ -176,6 +177,34 @@ fn add_descriptors(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
                 }
             }
             Ok(code)
+        }
+    }
+    Ok(())
+}
+
+/// Waiting for files: wasmtime-wasi would read ahead, on a thread that a
+/// worker must not start. There is nothing to wait for, so whoever waits for a
+/// file among other things is told of it at once.
+fn add_poll(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    replace! { linker;
+        fn poll_oneoff(call, subscriptions: i32, events: i32, count: i32, out: i32) {
+            let ready = call.ready_files(subscriptions, count)?;
+            if ready.is_empty() {
+                return Ok(wasi!(call.poll_oneoff(subscriptions, events, count, out)));
+            }
+            let events = GuestPtr::<Event>::new(events as u32);
+            for (event, userdata) in events.as_array(count as u32).iter().zip(&ready) {
+                call.memory.write(event?, Event {
+                    userdata: *userdata,
+                    error: Errno::Success,
+                    type_: Eventtype::FdRead,
+                    fd_readwrite: EventFdReadwrite {
+                        nbytes: 1,
+                        flags: Eventrwflags::empty(),
+                    },
+                })?;
+            }
+            call.write(out, ready.len() as u32)
         }
     }
     Ok(())
@@ -345,6 +374,25 @@ impl<'a> Call<'a> {
             files.granted.places().get(index)
         };
         files.place(fd).or_else(granted)
+    }
+
+    /// Of what a guest waits for, what are files that it wants to read.
+    fn ready_files(&self, subscriptions: i32, count: i32) -> wasmtime::Result<Vec<u64>> {
+        let mut ready = Vec::new();
+        let subscriptions = GuestPtr::<Subscription>::new(subscriptions as u32);
+        for subscription in subscriptions.as_array(count as u32).iter() {
+            let subscription = self.memory.read(subscription?)?;
+            if let SubscriptionU::FdRead(read) = subscription.u
+                && self
+                    .guest
+                    .files
+                    .place(read.file_descriptor.into())
+                    .is_some()
+            {
+                ready.push(subscription.userdata);
+            }
+        }
+        Ok(ready)
     }
 
     fn write<T: wiggle::GuestType>(&mut self, out: i32, value: T) -> wasmtime::Result<i32> {
