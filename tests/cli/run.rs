@@ -435,7 +435,8 @@ fn a_guest_sees_the_folder_that_it_was_granted_and_cannot_write_to_it() {
     };
     let denied = run(&[], "text");
     assert_eq!(denied.code(), 137, "{}", denied.stderr);
-    let told = "error: denied: file was not granted: /text\n";
+    let told = "error: denied: file was not granted: /text\n\n\
+                hint: `--dir HOST::GUEST` lets it read a directory of yours, as GUEST\n";
     assert!(denied.stderr.ends_with(told), "{}", denied.stderr);
     run(&["--dir", "."], "text").assert_prints("2 text\n");
     run(&["--dir", ".::/data"], "/data/text").assert_prints("2 /data/text\n");
