@@ -63,8 +63,8 @@ pub use limits::{GIB, KIB, Limit, LimitHit, LimitName, MIB, Origin, PoolLimits, 
 pub use module::{LoadError, Module};
 pub use outcome::{Outcome, Refusal, Verdict};
 pub use pool::{
-    AsyncResult, Call, Error, IMap, Input, LogRecord, MapResult, Pool, PoolBuilder, ProgressReport,
-    Stdin,
+    AsyncResult, Call, Error, Grants, IMap, Input, LogRecord, MapResult, Pool, PoolBuilder,
+    ProgressReport, Stdin,
 };
 pub use protocol::description::{Import, ModuleKind};
 pub use settings::{

@@ -128,10 +128,22 @@ pub struct UnknownWasmFeature {
 pub struct DirGrant {
     /// Where it is on the host.
     pub host: PathBuf,
-    /// The path that guests see.
+    /// The path that guests see, without `..`. A relative one is taken for
+    /// absolute, as guests have no other working directory than `/`.
     pub guest: String,
     /// Whether they may change what is in it \[no\].
     pub writable: bool,
+}
+
+/// What a C library takes a guest path for: absolute, and without `.`. There
+/// is no `..` in one; see [`DirGrant`].
+pub(crate) fn guest_path(guest: &str) -> String {
+    let names = guest.split('/').filter(|name| !matches!(*name, "" | "."));
+    let path: String = names.flat_map(|name| ["/", name]).collect();
+    match path.is_empty() {
+        true => "/".to_owned(),
+        false => path,
+    }
 }
 
 /// How important a guest says a log line is.

@@ -10,6 +10,7 @@ use super::binary;
 use super::callbacks::{Callbacks, LogHandler, LogRecord, ProgressHandler, ProgressReport};
 use super::dispatcher::Dispatcher;
 use super::error::Error;
+use super::grants;
 use super::pool::Pool;
 use super::relay::Relay;
 use super::state::{Config, PoolPhase, Shared};
@@ -244,13 +245,16 @@ impl PoolBuilder {
         self
     }
 
-    /// Grants an environment variable.
+    /// Grants an environment variable. Of several with one name the last
+    /// counts.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.grants.env.push((name.into(), value.into()));
+        let name = name.into();
+        self.grants.env.retain(|(known, _)| *known != name);
+        self.grants.env.push((name, value.into()));
         self
     }
 
-    /// Grants a directory.
+    /// Grants a directory and all that is in it, hard links included.
     pub fn dir(mut self, grant: DirGrant) -> Self {
         self.grants.dirs.push(grant);
         self
@@ -334,6 +338,7 @@ impl PoolBuilder {
             let memory = self.task_limits.memory.value;
             process_memory.value = memory.and_then(|memory| memory.checked_add(WORKER_MEMORY));
         }
+        grants::check(&self.grants)?;
         let directories = open_grants(&self.grants.dirs)?;
         let path = binary::find(self.worker_binary.as_deref())?;
         let (max_tasks, reuse) = match self.isolation {

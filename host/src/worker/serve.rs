@@ -11,6 +11,7 @@ use super::link::HostLink;
 use super::load::Loaded;
 use super::stdio::{GuestInput, Output};
 use super::verdict;
+use crate::engine::files::Granted;
 use crate::engine::guest::Guest;
 use crate::limits::LimitName;
 use crate::protocol::Violation;
@@ -30,6 +31,15 @@ pub(super) struct Server {
     kept: Option<Live>,
     /// An instance that is done with; freed when its answer is out.
     retired: Option<Live>,
+}
+
+/// Bytes of an error text: a guest chooses the names in it, and it has to fit
+/// into the header of the answer, with the refusals.
+const MAX_MESSAGE: usize = 8 * 1024;
+
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_MESSAGE));
+    text
 }
 
 /// How a task ended, on the way to an answer.
@@ -62,6 +72,7 @@ impl Server {
         let shop = Workshop {
             engine,
             loaded,
+            granted: Granted::new(&setup.grants.dirs),
             setup,
             link,
             stdout,
@@ -272,7 +283,7 @@ impl Server {
         let answer = AnswerHeader {
             task: header.task,
             end: ending.end,
-            message: ending.message,
+            message: ending.message.map(cut),
             run_time: started.elapsed(),
             peak_memory: bounds.peak_memory,
             fuel,
