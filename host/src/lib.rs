@@ -43,6 +43,11 @@ compile_error!(
 mod compiler;
 mod engine;
 mod entry;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+#[cfg(all(test, not(fuzzing)))]
+mod fuzzing;
 mod limits;
 mod module;
 mod outcome;
