@@ -6,6 +6,8 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::set_socket_send_buffer_size;
+
 use super::scheduler::STRANDED_AFTER;
 use super::settle::{Lost, Observed};
 use super::state::Bound;
@@ -22,6 +24,11 @@ const SEND_AHEAD: Duration = Duration::from_millis(1);
 /// The most tasks that are sent ahead.
 const MAX_AHEAD: usize = 127;
 
+/// Bytes of messages that a worker may leave unread; the kernel doubles it and
+/// counts about 800 for a small one. Each may hold a memory file alive, so a
+/// worker that reads none must not be sent many.
+const UNREAD: usize = 16 * 1024;
+
 /// A worker and what is on its way to it.
 pub(super) struct Slot {
     /// Unique in the pool: a new worker in the same place is another.
@@ -36,6 +43,8 @@ pub(super) struct Slot {
     pub(super) sent: VecDeque<Task>,
     /// Since when the oldest of them runs, as far as was seen.
     pub(super) running: Option<Instant>,
+    /// Whether it has ever taken a task.
+    pub(super) has_worked: bool,
     /// When the oldest of them became the worker's next, and the worker's CPU
     /// clock at that time, if it matters.
     pub(super) next_since: Instant,
@@ -44,10 +53,18 @@ pub(super) struct Slot {
     pub(super) look_after: Duration,
     /// Whether its hello has come.
     pub(super) greeted: bool,
+    /// When its start was last seen to go on, and its CPU clock then.
+    pub(super) start_seen: (Instant, Option<Duration>),
+    /// Whether it ended, or had to be ended, before it took a task.
+    pub(super) failed_early: bool,
+    /// Rings that came without an answer, beyond one for each answer.
+    pub(super) empty_rings: u32,
     /// Bytes that the oldest sent task has logged.
     pub(super) log_bytes: u64,
     /// Room that the worker asked for and was given.
     pub(super) room: Option<File>,
+    /// Whether it asked for standard input.
+    pub(super) has_stdin: bool,
     /// Tasks that it has answered.
     pub(super) done: u64,
     /// Tasks it may still be given (`maxtasksperchild`).
@@ -100,6 +117,9 @@ impl Slot {
             bell,
             ring,
         } = started;
+        // Its setup, which may be long, is on its way already. A socket that
+        // keeps its size is no worse than before.
+        let _ = set_socket_send_buffer_size(&control, UNREAD);
         Slot {
             serial,
             bound,
@@ -110,12 +130,17 @@ impl Slot {
             phase: Phase::Starting { since: now },
             sent: VecDeque::new(),
             running: None,
+            has_worked: false,
             next_since: now,
             next_cpu: None,
             look_after: Duration::ZERO,
             greeted: false,
+            start_seen: (now, None),
+            failed_early: false,
+            empty_rings: 0,
             log_bytes: 0,
             room: None,
+            has_stdin: false,
             new_answers: 0,
             last_answer: now,
             burst_since: now,
@@ -134,6 +159,11 @@ impl Slot {
 
     pub(super) fn is_ready(&self) -> bool {
         matches!(self.phase, Phase::Ready { .. })
+    }
+
+    /// Ready, and has taken a task: a sign that workers work here.
+    pub(super) fn works(&self) -> bool {
+        self.is_ready() && self.has_worked
     }
 
     /// Whether its answers are taken.
@@ -204,7 +234,7 @@ impl Slot {
         // A full socket is a full channel: the task waits for its turn.
         self.control
             .send(&encode(&message), &[file.as_fd()], false)
-            .map_err(|_| SendError::Full)?;
+            .map_err(|_| SendError::Unread)?;
         self.ring.send(&Payload::in_file(task.id, file.len()))
     }
 
@@ -212,6 +242,8 @@ impl Slot {
     pub(super) fn becomes_next(&mut self, now: Instant) {
         self.running = None;
         self.log_bytes = 0;
+        self.room = None;
+        self.has_stdin = false;
         self.next_since = now;
         self.look_after = Duration::from_millis(1);
         // A worker between two tasks uses no CPU, so its clock stands still
@@ -228,6 +260,10 @@ impl Slot {
             return since;
         }
         self.running = Some(now);
+        if !self.has_worked {
+            self.has_worked = true;
+            self.bound.start_succeeded();
+        }
         if let Some(task) = self.sent.front_mut() {
             task.attempts += 1;
         }
