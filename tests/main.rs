@@ -12,6 +12,8 @@ mod callbacks;
 mod calls;
 mod cancelling;
 mod cli;
+#[cfg(debug_assertions)]
+mod hostile_workers;
 mod lifecycle;
 mod limits;
 mod module_kinds;

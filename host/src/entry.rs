@@ -32,6 +32,10 @@ pub fn worker_entry() {
     let mut args = std::env::args_os().skip(1);
     let role = args.next();
     let is = |name: &str| role.as_deref() == Some(OsStr::new(name));
+    #[cfg(debug_assertions)]
+    if is(crate::worker::HOSTILE_ROLE) {
+        crate::worker::misbehave(args);
+    }
     if !is(WORKER_ROLE) && !is(COMPILER_ROLE) {
         return;
     }
