@@ -162,7 +162,7 @@ impl Slot {
         if cpu != cpu_seen {
             self.start_seen = (now, cpu);
         }
-        cpu == cpu_seen && now.saturating_duration_since(seen) >= STILL_TIME
+        cpu.is_some() && cpu == cpu_seen && now.saturating_duration_since(seen) >= STILL_TIME
     }
 
     /// When it has to be looked at again, whatever it does.

@@ -4,6 +4,7 @@
 //! that comes out of turn is a violation.
 
 use std::fs::File;
+use std::io;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
@@ -178,9 +179,15 @@ fn give_room(slot: &mut Slot, len: u64, stdio: Stdio) -> Result<(), Violation> {
     let Ok(file) = memfd_sized("sandpool-answer", len) else {
         return Ok(());
     };
-    let _ = slot
-        .control
-        .send(&encode(&ToChild::Room { len }), &[file.as_fd()], false);
+    let message = encode(&ToChild::Room { len });
+    match slot.control.send(&message, &[file.as_fd()], false) {
+        // Without room its task would wait for ever.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            return Err(Violation("it does not read what it is sent"));
+        }
+        // One that is gone is noticed by its end.
+        _ => {}
+    }
     slot.room = Some(File::from(file));
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::protocol::Violation;
 use crate::protocol::control::{ToChild, encode};
 use crate::protocol::frame::{Payload, fits_inline};
 use crate::protocol::host_end::{HostEnd, SendError};
+use crate::protocol::ring::INLINE;
 use crate::sys::{ChildProcess, ControlSocket, EventFd, memfd_of, process_cpu_time};
 
 /// Tasks are sent ahead for about this much work.
@@ -24,10 +25,13 @@ const SEND_AHEAD: Duration = Duration::from_millis(1);
 /// The most tasks that are sent ahead.
 const MAX_AHEAD: usize = 127;
 
+/// The most tasks with a memory file of their own that are on their way.
+const MAX_FILES: usize = 8;
+
 /// Bytes of messages that a worker may leave unread; the kernel doubles it and
-/// counts about 800 for a small one. Each may hold a memory file alive, so a
-/// worker that reads none must not be sent many.
-const UNREAD: usize = 16 * 1024;
+/// counts about 1,000 for a small one. Each may hold a memory file alive, so a
+/// worker that reads none must not be sent very many.
+const UNREAD: usize = 32 * 1024;
 
 /// A worker and what is on its way to it.
 pub(super) struct Slot {
@@ -207,8 +211,11 @@ impl Slot {
     /// Sends a task; hands it back if the ring is full.
     pub(super) fn send(&mut self, task: Task, now: Instant) -> Result<(), Box<(Task, SendError)>> {
         let payload = task.payload();
+        let in_file = |task: &&Task| task.raw.len() > INLINE;
         let sent = if fits_inline(&payload) {
             self.ring.send(&payload)
+        } else if self.sent.iter().filter(in_file).count() >= MAX_FILES {
+            Err(SendError::Full)
         } else {
             self.send_in_file(&task, &payload[1..])
         };

@@ -161,8 +161,12 @@ impl Watch<'_> {
         };
         let was_starting = matches!(slot.phase, Phase::Starting { .. });
         // One that ended before it took a task would be replaced by the next
-        // that does, for ever.
-        let ended_by_itself = !matches!(slot.phase, Phase::Dying { .. });
+        // that does, for ever, if nobody counted.
+        let failed_early = match &slot.phase {
+            Phase::Dying { why: None } => slot.failed_early,
+            Phase::Dying { why: Some(why) } => matches!(why, Lost::Violation(_)),
+            _ => true,
+        };
         if slot.verdict().is_none() {
             // It died by itself, or had nothing to do: its last words count.
             if !was_starting {
@@ -179,16 +183,11 @@ impl Watch<'_> {
         }
         // Also what was found in its last words.
         let verdict = slot.verdict();
-        let violation = match &verdict {
-            Some(Lost::Violation(violation)) => Some(violation.to_string()),
-            _ => None,
-        };
         self.settle_the_running(slot, verdict, ended, now);
         self.queue
             .put_back(std::mem::take(&mut slot.sent).into_iter());
-        let failed_early = ended_by_itself || violation.is_some() || slot.failed_early;
         if was_starting || slot.complaint.is_some() || failed_early && !slot.has_worked {
-            self.start_failed(slot, violation, ended);
+            self.start_failed(slot, ended);
         }
         true
     }
@@ -221,10 +220,15 @@ impl Watch<'_> {
         }
     }
 
-    fn start_failed(&mut self, slot: &Slot, violation: Option<String>, ended: Ended) {
+    fn start_failed(&mut self, slot: &Slot, ended: Ended) {
         // Something passing, as long as others work; else it would break the
         // pool when many start at once.
-        let complaint = violation.or_else(|| slot.complaint.clone());
+        let complaint = match &slot.phase {
+            Phase::Dying {
+                why: Some(Lost::Violation(violation)),
+            } => Some(violation.to_string()),
+            _ => slot.complaint.clone(),
+        };
         let passing = self.others_work && complaint.is_none();
         if !passing && slot.bound.start_failed() {
             let said = complaint.unwrap_or_else(|| format!("it ended: {ended:?}"));

@@ -1,13 +1,15 @@
 //! Workers whose answers lie: about their lengths, their values, and how the
 //! task ended.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use super::{NOT_A_WORKERS, Play, Stage, header, stand_still};
 use crate::limits::LimitName;
-use crate::protocol::control::{Says, ToChild, decode};
+use crate::protocol::control::{FromChild, Says, ToChild, decode, encode};
 use crate::protocol::frame::{AnswerHeader, End, Payload, inline_payload};
 use crate::sys::{MAX_MESSAGE, Received};
 use crate::value::{Value, encode_args};
@@ -29,6 +31,7 @@ pub(super) fn find(name: &str) -> Option<Play> {
         "file-without-room" => file_without_room,
         "room-of-another-size" => room_of_another_size,
         "changes-file" => changes_file,
+        "sends-descriptors" => sends_descriptors,
         "too-much-stdout" => too_much_stdout,
         "too-large-a-result" => |stage| value(stage, &[0; 4096]),
         "runs-for-ever" => runs_for_ever,
@@ -104,9 +107,11 @@ fn file_without_room(stage: Stage) -> io::Result<()> {
     payload(stage, &Payload::in_file(0, 1000))
 }
 
-/// Asks for room and waits for it.
-fn ask_for_room(stage: &Stage, task: u64, len: u64) -> io::Result<std::fs::File> {
-    stage.say_about(task, Says::WantRoom { len })?;
+/// Asks for room and waits for it; sends some descriptors along.
+fn ask_for_room(stage: &Stage, task: u64, len: u64, fds: &[BorrowedFd<'_>]) -> io::Result<File> {
+    let says = Says::WantRoom { len };
+    let message = encode(&FromChild::Task { task, says });
+    stage.control.send(&message, fds, true)?;
     let mut buffer = vec![0; MAX_MESSAGE];
     loop {
         let Received::Message(len, fds) = stage.control.receive(&mut buffer, true)? else {
@@ -120,9 +125,25 @@ fn ask_for_room(stage: &Stage, task: u64, len: u64) -> io::Result<std::fs::File>
     }
 }
 
+/// Honest sums, in files, and descriptors of its own with each message.
+fn sends_descriptors(stage: Stage) -> io::Result<()> {
+    loop {
+        let task = stage.claim();
+        let value = encode_args(&[Value::S32(super::sum(&task.raw))]);
+        let header = header(&task, End::Ok, value.len());
+        let frame = inline_payload(&header, &[&value]).split_off(1);
+        let null = File::open("/dev/null")?;
+        let fds = [stage.control.as_fd(), null.as_fd(), null.as_fd()];
+        let file = ask_for_room(&stage, task.id, frame.len() as u64, &fds)?;
+        file.write_all_at(&frame, 0)?;
+        stage.fill(&Payload::in_file(0, frame.len() as u64));
+        stage.publish(1);
+    }
+}
+
 fn room_of_another_size(stage: Stage) -> io::Result<()> {
     let task = stage.claim();
-    let file = ask_for_room(&stage, task.id, 1000)?;
+    let file = ask_for_room(&stage, task.id, 1000, &[])?;
     file.write_all_at(&[0; 1000], 0)?;
     stage.fill(&Payload::in_file(0, u64::MAX));
     stage.publish(1);
@@ -137,7 +158,7 @@ fn changes_file(stage: Stage) -> io::Result<()> {
     header.stdout_len = 900_000;
     let stdout = vec![b'a'; 900_000];
     let frame = inline_payload(&header, &[&value, &stdout]).split_off(1);
-    let file = ask_for_room(&stage, task.id, frame.len() as u64)?;
+    let file = ask_for_room(&stage, task.id, frame.len() as u64, &[])?;
     file.write_all_at(&frame, 0)?;
     stage.fill(&Payload::in_file(0, frame.len() as u64));
     stage.publish(1);

@@ -2,7 +2,6 @@
 //! task.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
@@ -31,7 +30,6 @@ pub(super) fn find(name: &str) -> Option<Play> {
         "floods-long-log" => floods_long_log,
         "silent" => silent,
         "dribbles" => dribbles,
-        "sends-descriptors" => sends_descriptors,
         "deaf" => deaf,
         "hangs-up" => hangs_up,
         "closes-everything" => closes_everything,
@@ -157,22 +155,6 @@ fn dribbles(stage: Stage) -> io::Result<()> {
         stage.say_about(task.id, log("."))?;
         stage.bell.ring();
         thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// Descriptors of its own, with messages that are in order.
-fn sends_descriptors(stage: Stage) -> io::Result<()> {
-    loop {
-        let task = stage.claim();
-        let says = log("with descriptors");
-        let bytes = encode(&FromChild::Task {
-            task: task.id,
-            says,
-        });
-        let (own, null) = (stage.control.as_fd(), std::fs::File::open("/dev/null")?);
-        let fds = [own, null.as_fd(), own, null.as_fd()];
-        stage.control.send(&bytes, &fds, true)?;
-        stage.answer_honestly(&task);
     }
 }
 
