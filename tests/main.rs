@@ -16,6 +16,8 @@ mod capabilities;
 mod cli;
 mod granted_files;
 mod granted_preview1;
+#[cfg(debug_assertions)]
+mod hostile_workers;
 mod lifecycle;
 mod limits;
 mod module_kinds;

@@ -35,6 +35,10 @@ pub fn worker_entry() {
     let Some(role) = role.as_deref().and_then(OsStr::to_str) else {
         return;
     };
+    #[cfg(debug_assertions)]
+    if role == crate::worker::HOSTILE_ROLE {
+        crate::worker::misbehave(args);
+    }
     if ![WORKER_ROLE, COMPILER_ROLE, PROBE_ROLE].contains(&role) {
         return;
     }

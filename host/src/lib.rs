@@ -44,6 +44,11 @@ mod compiler;
 mod confinement;
 mod engine;
 mod entry;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+#[cfg(all(test, not(fuzzing)))]
+mod fuzzing;
 mod layers;
 mod limits;
 mod module;

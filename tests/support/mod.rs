@@ -1,6 +1,8 @@
 //! What every test needs: pools that leave nothing behind, guests, deadlines,
 //! and conditions that are polled rather than slept for.
 
+#[cfg(debug_assertions)]
+pub mod hostile;
 pub mod process;
 pub mod wat;
 

@@ -11,6 +11,7 @@ mod binary;
 mod builder;
 mod call;
 mod callbacks;
+mod claims;
 mod deadlines;
 mod dispatcher;
 mod error;
