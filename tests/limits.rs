@@ -1,5 +1,11 @@
 //! What a task may use, and what its outcome says when it wanted more.
 
+mod host_calls;
+mod loading;
+mod memory;
+mod output;
+mod time;
+
 use std::fs;
 
 use sandpool::{DirGrant, Error, KIB, LimitName, MIB, Origin, Outcome, Stdio, Verdict};

@@ -15,6 +15,9 @@ pub const MIB: u64 = 1024 * KIB;
 /// One GiB in bytes.
 pub const GIB: u64 = 1024 * MIB;
 
+/// Handles of resources (files, pollables, ...) that a guest may hold at once.
+pub(crate) const MAX_HANDLES: u32 = 10_000;
+
 /// Where the value of a limit came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Origin {
@@ -85,6 +88,11 @@ pub struct TaskLimits {
     pub stderr: Limit<u64>,
     /// Bytes of log and progress messages \[1 MiB\].
     pub log: Limit<u64>,
+    /// Bytes that one host call of a guest, or its result, may make its worker
+    /// allocate \[256 MiB\]. A result that is not made of bytes and strings
+    /// costs 40 bytes for each value in it: six million numbers pass. Does not
+    /// cover what many calls leave behind; see [`PoolLimits::process_memory`].
+    pub host_calls: Limit<u64>,
     /// Units of fuel \[not counted\]. A pool that counts it compiles its
     /// modules for it, which costs a loop 25 to 35 % of its speed.
     pub fuel: Limit<u64>,
@@ -101,6 +109,7 @@ impl Default for TaskLimits {
             stdout: Limit::by_default(Some(MIB)),
             stderr: Limit::by_default(Some(MIB)),
             log: Limit::by_default(Some(MIB)),
+            host_calls: Limit::by_default(Some(256 * MIB)),
             fuel: Limit::by_default(None),
         }
     }
@@ -157,6 +166,56 @@ impl Default for PoolLimits {
     }
 }
 
+impl PoolLimits {
+    /// The limit with this name, to tell somebody that it was hit; `None` if it
+    /// is a task's.
+    pub(crate) fn hit(&self, name: LimitName) -> Option<LimitHit> {
+        let bytes = |limit: Limit<u64>| (limit.value.map(show_bytes), limit.origin);
+        let time = |limit: Limit<Duration>| (limit.value.map(show_duration), limit.origin);
+        let count = |value: u32| (Some(value.to_string()), Origin::Default);
+        let limit = match name {
+            LimitName::Memories => count(self.memories),
+            LimitName::Tables => count(self.tables),
+            LimitName::TableElements => count(self.table_elements),
+            LimitName::Instances => count(self.instances),
+            LimitName::Handles => count(MAX_HANDLES),
+            LimitName::ProcessMemory => bytes(self.process_memory),
+            LimitName::ModuleSize => bytes(self.module_size),
+            LimitName::CompileTimeout => time(self.compile_timeout),
+            LimitName::CompileCpuTime => time(self.compile_cpu_time),
+            LimitName::CompileMemory => bytes(self.compile_memory),
+            _ => return None,
+        };
+        Some(LimitHit::new(name, limit))
+    }
+}
+
+impl TaskLimits {
+    /// The limit with this name, to tell somebody that it was hit; `None` if it
+    /// is the pool's.
+    pub(crate) fn hit(&self, name: LimitName) -> Option<LimitHit> {
+        let bytes = |limit: Limit<u64>| (limit.value.map(show_bytes), limit.origin);
+        let time = |limit: Limit<Duration>| (limit.value.map(show_duration), limit.origin);
+        let limit = match name {
+            LimitName::Timeout => time(self.timeout),
+            LimitName::CpuTime => time(self.cpu_time),
+            LimitName::Memory => bytes(self.memory),
+            LimitName::HostCalls => bytes(self.host_calls),
+            LimitName::Arguments => bytes(self.arguments),
+            LimitName::Result => bytes(self.result),
+            LimitName::Stdout => bytes(self.stdout),
+            LimitName::Stderr => bytes(self.stderr),
+            LimitName::Log => bytes(self.log),
+            LimitName::Fuel => (
+                self.fuel.value.map(|fuel| fuel.to_string()),
+                self.fuel.origin,
+            ),
+            _ => return None,
+        };
+        Some(LimitHit::new(name, limit))
+    }
+}
+
 /// Names a limit, in outcomes and on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum LimitName {
@@ -166,14 +225,22 @@ pub enum LimitName {
     CpuTime,
     /// [`TaskLimits::memory`].
     Memory,
-    /// [`PoolLimits::tables`] and [`PoolLimits::table_elements`].
+    /// [`PoolLimits::memories`].
+    Memories,
+    /// [`PoolLimits::tables`].
     Tables,
+    /// [`PoolLimits::table_elements`].
+    TableElements,
     /// [`PoolLimits::instances`].
     Instances,
+    /// Handles of resources that a guest may hold at once: 10,000.
+    Handles,
     /// [`PoolLimits::process_memory`].
     ProcessMemory,
-    /// What a guest may make the host side of its worker allocate.
+    /// [`TaskLimits::host_calls`].
     HostCalls,
+    /// [`TaskLimits::arguments`].
+    Arguments,
     /// [`TaskLimits::result`].
     Result,
     /// [`TaskLimits::stdout`].
@@ -184,6 +251,8 @@ pub enum LimitName {
     Log,
     /// [`TaskLimits::fuel`].
     Fuel,
+    /// [`PoolLimits::module_size`].
+    ModuleSize,
     /// [`PoolLimits::compile_timeout`].
     CompileTimeout,
     /// [`PoolLimits::compile_cpu_time`].
@@ -199,18 +268,23 @@ impl LimitName {
             LimitName::Timeout => "--timeout",
             LimitName::CpuTime => "--cpu-time",
             LimitName::Memory => "--memory",
+            LimitName::ProcessMemory => "--process-memory",
+            LimitName::HostCalls => "--host-call-memory",
+            LimitName::Arguments => "--arguments-limit",
             LimitName::Result => "--result-limit",
             LimitName::Stdout => "--stdout-limit",
             LimitName::Stderr => "--stderr-limit",
             LimitName::Log => "--log-limit",
             LimitName::Fuel => "--fuel",
+            LimitName::ModuleSize => "--module-size",
             LimitName::CompileTimeout => "--compile-timeout",
+            LimitName::CompileCpuTime => "--compile-cpu-time",
             LimitName::CompileMemory => "--compile-memory",
-            LimitName::Tables
+            LimitName::Memories
+            | LimitName::Tables
+            | LimitName::TableElements
             | LimitName::Instances
-            | LimitName::ProcessMemory
-            | LimitName::HostCalls
-            | LimitName::CompileCpuTime => return None,
+            | LimitName::Handles => return None,
         })
     }
 }
@@ -233,6 +307,15 @@ impl fmt::Display for LimitHit {
 }
 
 impl LimitHit {
+    /// A value that is not there was still reached, by what nothing can reach.
+    fn new(name: LimitName, (value, origin): (Option<String>, Origin)) -> Self {
+        LimitHit {
+            name,
+            value: value.unwrap_or_else(|| "there is".into()),
+            origin,
+        }
+    }
+
     /// One line that says what was hit, where the task was then, and what to
     /// do about it.
     pub(crate) fn line(&self, place: Option<&str>) -> String {
@@ -240,15 +323,20 @@ impl LimitHit {
             LimitName::Timeout => "ran past",
             LimitName::CpuTime => "used more CPU time than",
             LimitName::Memory => "asked for more memory than",
+            LimitName::Memories => "asked for more linear memories than",
             LimitName::Tables => "asked for more tables than",
+            LimitName::TableElements => "asked for a table of more elements than",
             LimitName::Instances => "asked for more instances than",
+            LimitName::Handles => "asked for more handles than",
             LimitName::ProcessMemory => "its process asked for more memory than",
-            LimitName::HostCalls => "made the host side allocate more than",
+            LimitName::HostCalls => "made its worker allocate more in one host call than",
+            LimitName::Arguments => "its arguments take more than",
             LimitName::Result => "returned more than",
             LimitName::Stdout => "wrote more to stdout than",
             LimitName::Stderr => "wrote more to stderr than",
             LimitName::Log => "logged more than",
             LimitName::Fuel => "used more fuel than",
+            LimitName::ModuleSize => "it is larger than",
             LimitName::CompileTimeout => "compiling it ran past",
             LimitName::CompileCpuTime => "compiling it used more CPU time than",
             LimitName::CompileMemory => "compiling it asked for more memory than",

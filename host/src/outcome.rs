@@ -190,10 +190,11 @@ impl Outcome<Value> {
 
 impl<T: fmt::Debug> fmt::Display for Outcome<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {} {}", self.index, self.function, self.verdict)?;
+        // A guest's own words and names may hold what controls a terminal.
+        let function = Printable(&self.function);
+        write!(f, "[{}] {function} {}", self.index, self.verdict)?;
         match (&self.value, &self.error) {
             (Some(value), _) => write!(f, ": {value:?}"),
-            // A guest's own words may hold what controls a terminal.
             (None, Some(error)) => write!(f, ": {}", Printable(error)),
             (None, None) => Ok(()),
         }

@@ -255,7 +255,7 @@ fn a_task_that_ends_badly_is_said_with_its_verdict() {
         .run()
         .assert_refuses(
             1,
-            "error: timeout: ran past 200ms (set for the pool); raise it with `--timeout`\n",
+            "error: timeout: ran past 200ms (set by the flag); raise it with `--timeout`\n",
         );
     let trap = sandpool(["apply", "misbehave.wasm", "trap"]).run();
     assert_eq!(trap.code(), 1);
@@ -270,7 +270,7 @@ fn a_task_that_ends_badly_is_said_with_its_verdict() {
     assert_eq!(refused.code(), 1);
     assert!(
         refused.stderr.contains(
-            "error: memory_limit: asked for more memory than 64MiB (set for the pool); \
+            "error: memory_limit: asked for more memory than 64MiB (set by the flag); \
              raise it with `--memory`\n"
         ),
         "{}",

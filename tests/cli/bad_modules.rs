@@ -94,7 +94,8 @@ fn a_file_of_a_gibibyte_is_not_read() {
     let folder = Folder::new();
     let file = File::create(folder.path().join("large.wasm")).expect("created");
     file.set_len(1 << 30).expect("a sparse file");
-    let says = "cannot load `large.wasm`: it is larger than 256MiB";
+    let says = "cannot load `large.wasm`: it is larger than 256MiB (default); \
+                raise it with `--module-size`";
     assert_unusable(&folder, "large.wasm", says);
 }
 

@@ -321,7 +321,7 @@ fn all_that_is_known_of_a_task_may_be_written() {
     }
     assert_eq!(
         late["limit"],
-        json!({"flag": "--timeout", "value": "300ms", "origin": "set for the pool"})
+        json!({"flag": "--timeout", "value": "300ms", "origin": "flag"})
     );
     assert!(late["run_time_ms"].as_f64() >= Some(300.0), "{late}");
     assert_eq!(invalid["attempts"], 0, "{invalid}");

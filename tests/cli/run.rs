@@ -191,7 +191,7 @@ fn a_guest_that_runs_too_long_leaves_124() {
         .run();
     ended.assert_refuses(
         124,
-        "error: timeout: ran past 200ms (set for the pool); raise it with `--timeout`\n",
+        "error: timeout: ran past 200ms (set by the flag); raise it with `--timeout`\n",
     );
     assert!(ended.took >= Duration::from_millis(200));
     assert!(ended.took < Duration::from_secs(5), "{:?}", ended.took);

@@ -25,6 +25,16 @@ pub fn cpu_ticks(pid: u32) -> Option<u64> {
     Some(user + system)
 }
 
+/// The most memory that the process had at once, in bytes.
+pub fn peak_memory(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process is there");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    1024 * kib
+        .and_then(|kib| kib.trim().parse::<u64>().ok())
+        .expect("a number")
+}
+
 /// `/proc/<pid>/stat` from the state on, behind the name, which may hold
 /// anything.
 fn stat(pid: u32) -> Option<String> {

@@ -79,3 +79,129 @@ pub const QUIET_COMMAND: &str = r#"(module (func (export "_start")))"#;
 
 /// A command that never ends, without a call.
 pub const ENDLESS_COMMAND: &str = r#"(module (func (export "_start") (loop $l (br $l))))"#;
+
+/// A component that calls the host as no decent guest would.
+pub const HOST_CALLS: &str = r#"
+(component
+  (import "wasi:random/random@0.2.0" (instance $random
+    (export "get-random-bytes" (func (param "len" u64) (result (list u8))))))
+  (import "wasi:io/poll@0.2.0" (instance $poll
+    (export "pollable" (type $p (sub resource)))
+    (export "poll" (func (param "in" (list (borrow $p))) (result (list u32))))))
+  (alias export $poll "pollable" (type $pollable))
+  (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock
+    (alias outer 1 $pollable (type $outer))
+    (export "pollable" (type $p (eq $outer)))
+    (export "subscribe-duration" (func (param "when" u64) (result (own $p))))))
+  (import "sandpool:task/log@0.1.0" (instance $log
+    (type $level' (enum "trace" "debug" "info" "warn" "error"))
+    (export "level" (type $level (eq $level')))
+    (export "log" (func (param "level" $level) (param "message" string)))))
+  (import "sandpool:task/progress@0.1.0" (instance $progress
+    (export "report" (func
+      (param "done" u64) (param "total" (option u64)) (param "message" (option string))))))
+  (core module $libc
+    (memory (export "memory") 2)
+    ;; Makes sure that so many bytes fit behind the first page.
+    (func $reserve (export "reserve") (param $bytes i32)
+      (if (i32.eq (i32.const -1)
+            (memory.grow (i32.shr_u (local.get $bytes) (i32.const 16))))
+        (then unreachable)))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (call $reserve (local.get 3))
+      (i32.const 65536)))
+  (core instance $libc (instantiate $libc))
+  (alias core export $libc "memory" (core memory $memory))
+  (alias core export $libc "realloc" (core func $realloc))
+  (core func $random (canon lower
+    (func $random "get-random-bytes") (memory $memory) (realloc $realloc)))
+  (core func $poll' (canon lower
+    (func $poll "poll") (memory $memory) (realloc $realloc)))
+  (core func $subscribe (canon lower (func $clock "subscribe-duration")))
+  (core func $log (canon lower (func $log "log") (memory $memory)))
+  (core func $report (canon lower (func $progress "report") (memory $memory)))
+  (core module $m
+    (import "libc" "memory" (memory 1))
+    (import "libc" "reserve" (func $reserve (param i32)))
+    (import "host" "random" (func $random (param i64 i32)))
+    (import "host" "poll" (func $poll (param i32 i32 i32)))
+    (import "host" "subscribe" (func $subscribe (param i64) (result i32)))
+    (import "host" "log" (func $log (param i32 i32 i32)))
+    (import "host" "report" (func $report (param i64 i32 i64 i32 i32 i32)))
+    (func (export "random") (param $n i64) (call $random (local.get $n) (i32.const 16)))
+    (func (export "handles") (param $n i32)
+      (loop $next
+        (drop (call $subscribe (i64.const 1)))
+        (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+        (br_if $next (local.get $n))))
+    ;; Waits for one thing that never happens, named so many times.
+    (func (export "poll") (param $n i32)
+      (local $handle i32) (local $at i32) (local $end i32)
+      (call $reserve (i32.mul (local.get $n) (i32.const 4)))
+      (local.set $handle (call $subscribe (i64.const -1)))
+      (local.set $at (i32.const 65536))
+      (local.set $end (i32.add (local.get $at) (i32.mul (local.get $n) (i32.const 4))))
+      (loop $next
+        (i32.store (local.get $at) (local.get $handle))
+        (local.set $at (i32.add (local.get $at) (i32.const 4)))
+        (br_if $next (i32.lt_u (local.get $at) (local.get $end))))
+      (call $poll (i32.const 65536) (local.get $n) (i32.const 16)))
+    (func (export "log") (param $bytes i32)
+      (call $reserve (local.get $bytes))
+      (call $log (i32.const 2) (i32.const 65536) (local.get $bytes)))
+    (func (export "empty-logs")
+      (loop $l (call $log (i32.const 0) (i32.const 0) (i32.const 0)) (br $l)))
+    (func (export "progress")
+      (loop $l
+        (call $report (i64.const -1)
+          (i32.const 1) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+        (br $l)))
+    ;; A list of so many empty strings.
+    (func (export "strings") (param $n i32) (result i32)
+      (call $reserve (i32.mul (local.get $n) (i32.const 8)))
+      (i32.store (i32.const 16) (i32.const 65536))
+      (i32.store (i32.const 20) (local.get $n))
+      (i32.const 16)))
+  (core instance $host
+    (export "random" (func $random)) (export "poll" (func $poll'))
+    (export "subscribe" (func $subscribe)) (export "log" (func $log))
+    (export "report" (func $report)))
+  (core instance $i (instantiate $m
+    (with "host" (instance $host)) (with "libc" (instance $libc))))
+  (func (export "random") (param "n" u64) (canon lift (core func $i "random")))
+  (func (export "handles") (param "n" u32) (canon lift (core func $i "handles")))
+  (func (export "poll") (param "n" u32) (canon lift (core func $i "poll")))
+  (func (export "log") (param "bytes" u32) (canon lift (core func $i "log")))
+  (func (export "empty-logs") (canon lift (core func $i "empty-logs")))
+  (func (export "progress") (canon lift (core func $i "progress")))
+  (func (export "strings") (param "n" u32) (result (list string))
+    (canon lift (core func $i "strings") (memory $memory))))
+"#;
+
+/// A WASI preview 1 module that calls the host as no decent guest would.
+pub const HOST_CALLS_P1: &str = r#"
+(module
+  (import "wasi_snapshot_preview1" "random_get"
+    (func $random_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "poll_oneoff"
+    (func $poll_oneoff (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 1600)
+  (func (export "random") (param $bytes i32) (result i32)
+    (call $random_get (i32.const 0) (local.get $bytes)))
+  (func (export "poll") (param $n i32) (result i32)
+    (call $poll_oneoff
+      (i32.const 0) (i32.const 0) (local.get $n) (i32.const 104857500)))
+  (func $write (export "write") (param $bytes i32) (result i32)
+    (i32.store (i32.const 0) (i32.const 64))
+    (i32.store (i32.const 4) (local.get $bytes))
+    (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))
+  (func (export "write pieces") (param $n i32) (result i32)
+    (call $fd_write (i32.const 1) (i32.const 1024) (local.get $n) (i32.const 16)))
+  (func $exit (export "exit") (param $code i32) (call $proc_exit (local.get $code)))
+  (func $deep (export "exit from within") (param $calls i32) (param $code i32)
+    (if (i32.eqz (local.get $calls)) (then (call $exit (local.get $code))))
+    (call $deep (i32.sub (local.get $calls) (i32.const 1)) (local.get $code))))
+"#;

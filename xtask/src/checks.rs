@@ -46,15 +46,27 @@ pub fn bench(arguments: &[OsString]) -> Result<()> {
     run(command.args(arguments))
 }
 
-/// The integration tests over and over, for what goes wrong only now and then.
-/// Stops at the first failure, so that its report is the last thing on screen.
+/// The hostile corpus in so many orders, then the other integration tests as
+/// often, for what goes wrong only now and then. Stops at the first failure, so
+/// that its report is the last thing on screen.
 pub fn soak(times: u32, install: Install) -> Result<()> {
     let mut steps = Steps::start();
     let toolchain = toolchain::ensure(install)?;
     steps.step("guests", || guests::build(&toolchain).map(drop))?;
+    let test = |names: &[&str]| {
+        let mut cargo = cargo(root());
+        cargo.args(["test", "--quiet", "--package", "sandpool"]);
+        for name in names {
+            cargo.args(["--test", name]);
+        }
+        cargo
+    };
+    steps.step(&format!("the hostile corpus in {times} orders"), || {
+        run(test(&["corpus"]).env("SANDPOOL_CORPUS_SEEDS", times.to_string()))
+    })?;
     for round in 1..=times {
         steps.step(&format!("round {round} of {times}"), || {
-            run(cargo(root()).args(["test", "--quiet", "--package", "sandpool", "--test", "*"]))
+            run(&mut test(&["integration", "process_wide"]))
         })?;
     }
     steps.finish();

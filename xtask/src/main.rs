@@ -62,7 +62,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Run the integration tests many times over
+    /// Run the hostile corpus and the integration tests many times over
     Soak {
         /// How many times
         #[arg(long, value_name = "N", default_value_t = 100)]

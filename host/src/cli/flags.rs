@@ -24,9 +24,15 @@ pub struct ModuleFlags {
         help_heading = "Modules"
     )]
     wasm: Vec<WasmFeature>,
+    /// Size of the module [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Modules")]
+    module_size: Option<OrNone<u64>>,
     /// Wall time for compiling the module [default: 120s]
     #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Modules")]
     compile_timeout: Option<OrNone<Duration>>,
+    /// CPU time for compiling the module, in whole seconds [default: 240s]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Modules")]
+    compile_cpu_time: Option<OrNone<Duration>>,
     /// Memory for compiling the module [default: 4GiB]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Modules")]
     compile_memory: Option<OrNone<u64>>,
@@ -63,6 +69,13 @@ pub struct TaskFlags {
     /// Wasm memory of a task [default: 128MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
     memory: Option<OrNone<u64>>,
+    /// Private memory of a worker process [default: `--memory` and 512MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
+    process_memory: Option<OrNone<u64>>,
+    /// What one host call of a task, or its result, may make its worker
+    /// allocate [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
+    host_call_memory: Option<OrNone<u64>>,
     /// What a task may write to stdout [default: 1MiB; `run`: none]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
     stdout_limit: Option<OrNone<u64>>,
@@ -72,6 +85,9 @@ pub struct TaskFlags {
     /// What a task may log [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
     log_limit: Option<OrNone<u64>>,
+    /// What a task may be given, stdin included [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
+    arguments_limit: Option<OrNone<u64>>,
     /// What a task may return [default: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
     result_limit: Option<OrNone<u64>>,
@@ -123,8 +139,14 @@ impl ModuleFlags {
         for feature in &self.wasm {
             builder = builder.wasm_feature(*feature);
         }
+        if let Some(OrNone(limit)) = self.module_size {
+            builder = builder.module_size(limit);
+        }
         if let Some(OrNone(limit)) = self.compile_timeout {
             builder = builder.compile_timeout(limit);
+        }
+        if let Some(OrNone(limit)) = self.compile_cpu_time {
+            builder = builder.compile_cpu_time(limit);
         }
         if let Some(OrNone(limit)) = self.compile_memory {
             builder = builder.compile_memory(limit);
@@ -162,6 +184,12 @@ impl TaskFlags {
         if let Some(OrNone(limit)) = self.memory {
             builder = builder.memory(limit);
         }
+        if let Some(OrNone(limit)) = self.process_memory {
+            builder = builder.process_memory(limit);
+        }
+        if let Some(OrNone(limit)) = self.host_call_memory {
+            builder = builder.host_call_memory(limit);
+        }
         if let Some(OrNone(limit)) = self.stdout_limit {
             builder = builder.stdout_limit(limit);
         }
@@ -170,6 +198,9 @@ impl TaskFlags {
         }
         if let Some(OrNone(limit)) = self.log_limit {
             builder = builder.log_limit(limit);
+        }
+        if let Some(OrNone(limit)) = self.arguments_limit {
+            builder = builder.arguments_limit(limit);
         }
         if let Some(OrNone(limit)) = self.result_limit {
             builder = builder.result_limit(limit);
@@ -294,21 +325,76 @@ mod tests {
 
     #[test]
     fn none_lifts_every_limit() {
-        let all = read(&[
-            "--timeout",
-            "none",
-            "--memory=none",
-            "--fuel",
-            "none",
-            "--compile-timeout",
-            "none",
-        ])
-        .unwrap();
-        assert_eq!(all.task.timeout, Some(OrNone(None)));
-        assert_eq!(all.task.memory, Some(OrNone(None)));
-        assert_eq!(all.task.fuel, Some(OrNone(None)));
-        assert_eq!(all.module.compile_timeout, Some(OrNone(None)));
-        assert_eq!(all.task.cpu_time, None);
+        let flags: Vec<&str> = FLAGS.iter().flat_map(|flag| [*flag, "none"]).collect();
+        let all = read(&flags).unwrap();
+        let none = Some(OrNone(None));
+        let TaskFlags {
+            timeout,
+            cpu_time,
+            fuel,
+            memory,
+            process_memory,
+            host_call_memory,
+            stdout_limit,
+            stderr_limit,
+            log_limit,
+            arguments_limit,
+            result_limit,
+            ..
+        } = all.task;
+        assert_eq!([timeout, cpu_time], [Some(OrNone(None)); 2]);
+        assert_eq!([fuel, memory, process_memory, host_call_memory], [none; 4]);
+        assert_eq!([stdout_limit, stderr_limit, log_limit], [none; 3]);
+        assert_eq!([arguments_limit, result_limit], [none; 2]);
+        assert_eq!(
+            [all.module.module_size, all.module.compile_memory],
+            [none; 2]
+        );
+        let times = [all.module.compile_timeout, all.module.compile_cpu_time];
+        assert_eq!(times, [Some(OrNone(None)); 2]);
+        assert_eq!(read(&[]).unwrap().task.cpu_time, None);
+    }
+
+    /// What an outcome may tell the user to raise.
+    const FLAGS: [&str; 15] = [
+        "--timeout",
+        "--cpu-time",
+        "--fuel",
+        "--memory",
+        "--process-memory",
+        "--host-call-memory",
+        "--stdout-limit",
+        "--stderr-limit",
+        "--log-limit",
+        "--arguments-limit",
+        "--result-limit",
+        "--module-size",
+        "--compile-timeout",
+        "--compile-cpu-time",
+        "--compile-memory",
+    ];
+
+    #[test]
+    fn every_flag_that_a_limit_names_is_there() {
+        use sandpool::LimitName::*;
+        let named = [
+            Timeout,
+            CpuTime,
+            Fuel,
+            Memory,
+            ProcessMemory,
+            HostCalls,
+            Stdout,
+            Stderr,
+            Log,
+            Arguments,
+            Result,
+            ModuleSize,
+            CompileTimeout,
+            CompileCpuTime,
+            CompileMemory,
+        ];
+        assert_eq!(named.map(|name| name.flag()), FLAGS.map(Some));
     }
 
     #[test]

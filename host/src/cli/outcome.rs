@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use sandpool::{Outcome, Value, Verdict, value};
+use sandpool::{Origin, Outcome, Value, Verdict, value};
 
 use super::report;
 use super::sanitize::put_json_string;
@@ -207,8 +207,17 @@ fn put_details(object: &mut Object<'_>, outcome: &Outcome<Value>) {
             inner.text("flag", flag);
         }
         inner.text("value", &limit.value);
-        inner.text("origin", &limit.origin.to_string());
+        inner.text("origin", origin(limit.origin));
         inner.close();
+    }
+}
+
+/// Where a limit came from, as a script reads it.
+fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Default => "default",
+        // All that this command sets, it sets by its flags.
+        Origin::Pool | Origin::Call => "flag",
     }
 }
 

@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use sandpool::value::LookupError;
-use sandpool::{Error, LoadError, Outcome, Verdict};
+use sandpool::{Error, LoadError, Origin, Outcome, Verdict};
 
 use super::sanitize;
 
@@ -117,11 +117,11 @@ impl From<LoadError> for Failure {
             _ => Kind::Unusable,
         };
         let hint = error.hint();
-        Failure {
-            kind,
-            error: error.into(),
-            hint,
-        }
+        let error = match error.limit() {
+            Some(_) => anyhow::Error::msg(by_flag(&error.to_string())),
+            None => error.into(),
+        };
+        Failure { kind, error, hint }
     }
 }
 
@@ -144,8 +144,20 @@ impl From<Error> for Failure {
             Error::Terminated => Kind::Interrupted,
             _ => Kind::Pool,
         };
-        Failure::new(kind, error)
+        match &error {
+            Error::ArgumentsTooLarge { .. } => {
+                Failure::new(kind, anyhow::Error::msg(by_flag(&error.to_string())))
+            }
+            _ => Failure::new(kind, error),
+        }
     }
+}
+
+/// What the library knows as set for the pool was set by a flag here. Only for
+/// texts about limits, which are the library's own.
+pub fn by_flag(text: &str) -> String {
+    let origin = format!("({})", Origin::Pool);
+    text.replacen(&origin, "(set by the flag)", 1)
 }
 
 /// Says what became of a task that did not end ok.
@@ -177,8 +189,9 @@ fn grant_hint<T>(outcome: &Outcome<T>) -> Option<&'static str> {
 /// Why a task did not end ok, in one line where the library made it one.
 pub fn outcome_text<T>(outcome: &Outcome<T>) -> String {
     match (&outcome.error, &outcome.limit) {
-        (Some(error), _) => error.clone(),
-        (None, Some(limit)) => limit.to_string(),
+        (Some(error), Some(_)) => by_flag(error),
+        (Some(error), None) => error.clone(),
+        (None, Some(limit)) => by_flag(&limit.to_string()),
         (None, None) => format!(
             "`{}` ended with the verdict {}",
             outcome.function, outcome.verdict
@@ -276,6 +289,15 @@ mod tests {
         ];
         assert_eq!(kinds.map(Kind::code), [2, 3, 3, 4, 130]);
         assert_eq!(kinds.map(Kind::run_code), [125, 127, 126, 125, 130]);
+    }
+
+    #[test]
+    fn a_limit_was_set_by_a_flag_and_a_function_of_that_name_is_left_alone() {
+        assert_eq!(
+            by_flag("ran past 1s (set for the pool), in `(set for the pool)`"),
+            "ran past 1s (set by the flag), in `(set for the pool)`"
+        );
+        assert_eq!(by_flag("ran past 10s (default)"), "ran past 10s (default)");
     }
 
     #[test]

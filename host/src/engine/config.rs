@@ -12,17 +12,25 @@ use crate::settings::{EngineSettings, WasmFeature};
 /// with a small shadow stack fit.
 const MEMORY_KEEP_RESIDENT: usize = 128 * 1024;
 
+/// What a stack for asynchronous calls, of which there are none, has beside the
+/// guest's.
+const UNUSED_STACK: usize = 1024 * 1024;
+
 /// Bytes of a table that stay resident between two tasks.
 const TABLE_KEEP_RESIDENT: usize = 64 * 1024;
 
 /// Makes an engine for `settings`.
 pub(crate) fn engine(settings: &EngineSettings) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
+    let wasm_stack = usize::try_from(settings.wasm_stack).unwrap_or(usize::MAX);
     config
         .concurrency_support(false)
         .consume_fuel(settings.count_fuel)
         .epoch_interruption(settings.check_epochs)
-        .max_wasm_stack(usize::try_from(settings.wasm_stack).unwrap_or(usize::MAX))
+        .max_wasm_stack(wasm_stack)
+        // Guests run on the worker's own stack. wasmtime wants the stacks that
+        // nobody uses to be large enough all the same.
+        .async_stack_size(wasm_stack.saturating_add(UNUSED_STACK))
         // Nobody unwinds through guest code but wasmtime, which has its own
         // tables: system unwind information only makes artifacts bigger.
         .native_unwind_info(false)

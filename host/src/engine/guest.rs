@@ -104,6 +104,9 @@ pub(crate) struct Bounds {
     pub(crate) memory: u64,
     /// The most bytes of all linear memories at once.
     pub(crate) peak_memory: u64,
+    /// Bytes of the last growth that was granted, and the peak before it:
+    /// wasmtime may yet fail to get them.
+    granted: (u64, u64),
     pub(crate) refusals: Vec<Refusal>,
     /// The first limit of a growth that was refused.
     pub(crate) refused_growth: Option<LimitName>,
@@ -153,6 +156,11 @@ impl Bounds {
         }
     }
 
+    /// Notes that a module wants more memory from the first than it may have.
+    pub(crate) fn refuse_birth(&mut self, bytes: u64) {
+        self.refuse(LimitName::Memory, "memory", format!("{bytes} bytes"));
+    }
+
     /// Notes that a capability was refused.
     pub(crate) fn deny(&mut self, what: &str, detail: String) {
         self.refused_capability = true;
@@ -179,12 +187,16 @@ impl ResourceLimiter for Bounds {
             self.refuse(LimitName::Memory, "memory", format!("{total} bytes"));
             return Ok(false);
         }
+        self.granted = (total - self.memory, self.peak_memory);
         self.memory = total;
         self.peak_memory = self.peak_memory.max(total);
         Ok(true)
     }
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        let (bytes, peak) = std::mem::take(&mut self.granted);
+        self.memory = self.memory.saturating_sub(bytes);
+        self.peak_memory = self.peak_memory.min(peak.max(self.memory));
         // Only growth that the operating system refused counts.
         if error.downcast_ref::<std::io::Error>().is_some() {
             self.refuse(
@@ -203,7 +215,11 @@ impl ResourceLimiter for Bounds {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         if desired > self.max_table_elements {
-            self.refuse(LimitName::Tables, "table", format!("{desired} elements"));
+            self.refuse(
+                LimitName::TableElements,
+                "table",
+                format!("{desired} elements"),
+            );
             return Ok(false);
         }
         Ok(maximum.is_none_or(|maximum| desired <= maximum))
@@ -241,6 +257,24 @@ mod tests {
         );
         assert_eq!(bounds.refused_growth, Some(LimitName::Memory));
         assert_eq!(bounds.peak_memory, 3 * 65536);
+    }
+
+    #[test]
+    fn memory_that_was_granted_and_not_to_be_had_is_not_counted() {
+        let mut bounds = Bounds {
+            memory_limit: Some(10 * 65536),
+            ..Bounds::default()
+        };
+        assert!(bounds.memory_growing(0, 65536, None).expect("no error"));
+        assert!(
+            bounds
+                .memory_growing(65536, 9 * 65536, None)
+                .expect("no error")
+        );
+        let refused = std::io::Error::from_raw_os_error(libc::ENOMEM);
+        bounds.memory_grow_failed(refused.into()).expect("no error");
+        assert_eq!((bounds.memory, bounds.peak_memory), (65536, 65536));
+        assert_eq!(bounds.refused_growth, Some(LimitName::ProcessMemory));
     }
 
     #[test]

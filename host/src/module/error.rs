@@ -2,7 +2,8 @@
 
 use std::io;
 
-use crate::limits::LimitHit;
+use crate::limits::{LimitHit, LimitName, PoolLimits};
+use crate::value::Printable;
 
 /// A module cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -22,16 +23,40 @@ pub(crate) enum Problem {
     Read(io::Error),
     #[error("it is {what}, not a regular file")]
     NotRegular { what: &'static str },
-    #[error("it is larger than {limit}; raise the module size limit")]
-    TooLarge { limit: String },
-    #[error("{0}")]
+    // Holds names that the module chose, as the other words of a compiler do.
+    #[error("{}", Printable(.0))]
     Invalid(String),
     #[error("{0}")]
     Limit(LimitHit),
+    #[error("it {0}")]
+    Wants(LimitHit),
     #[error("the compiler process {0}")]
     CompilerDied(String),
-    #[error("the compiler process cannot be used: {0}")]
+    #[error("the compiler process cannot be used: {}", Printable(.0))]
     Compiler(String),
+}
+
+impl Problem {
+    /// A compiler's complaint. That a module wants more tables, memories or
+    /// instances than there are to be had is one that wasmtime makes in words.
+    pub(crate) fn sorted(self, limits: &PoolLimits) -> Self {
+        const WORDS: [(&str, LimitName); 6] = [
+            ("core module instances, which exceeds", LimitName::Instances),
+            ("memories, which exceeds", LimitName::Memories),
+            ("tables, which exceeds", LimitName::Tables),
+            ("defined memories count of", LimitName::Memories),
+            ("defined tables count of", LimitName::Tables),
+            ("has a minimum element size of", LimitName::TableElements),
+        ];
+        let Problem::Invalid(text) = &self else {
+            return self;
+        };
+        let said = WORDS.iter().find(|(words, _)| text.contains(words));
+        match said.and_then(|(_, name)| limits.hit(*name)) {
+            Some(hit) => Problem::Wants(hit),
+            None => self,
+        }
+    }
 }
 
 impl LoadError {
@@ -54,10 +79,10 @@ impl LoadError {
         matches!(self.problem, Problem::Compiler(_))
     }
 
-    /// The limit that compiling ran past.
+    /// The limit that compiling it ran past, or that it would run past.
     pub fn limit(&self) -> Option<&LimitHit> {
         match &self.problem {
-            Problem::Limit(hit) => Some(hit),
+            Problem::Limit(hit) | Problem::Wants(hit) => Some(hit),
             _ => None,
         }
     }

@@ -17,7 +17,7 @@ pub use error::LoadError;
 pub(crate) use cache::Cache;
 
 use crate::confinement::Confinement;
-use crate::limits::PoolLimits;
+use crate::limits::{LimitName, PoolLimits};
 use crate::outcome::Verdict;
 use crate::protocol::description::{Description, Import, ModuleKind};
 use crate::settings::EngineSettings;
@@ -145,7 +145,7 @@ impl Loader {
             .file_stem()
             .map_or_else(String::new, |stem| stem.to_string_lossy().into());
         let shown = path.display().to_string();
-        let source = Source::from_file(path, self.limits.module_size.value)
+        let source = Source::from_file(path, self.limits.module_size)
             .map_err(|problem| LoadError::new(shown.clone(), problem))?;
         self.load(name, &source)
             .map_err(|problem| LoadError::new(shown, problem))
@@ -158,7 +158,7 @@ impl Loader {
 
     pub(crate) fn load_bytes(&self, bytes: &[u8]) -> Result<Module, LoadError> {
         let name = "module".to_owned();
-        let source = Source::from_bytes(bytes, self.limits.module_size.value)
+        let source = Source::from_bytes(bytes, self.limits.module_size)
             .map_err(|problem| LoadError::new(name.clone(), problem))?;
         self.load(name.clone(), &source)
             .map_err(|problem| LoadError::new(name.clone(), problem))?
@@ -180,7 +180,8 @@ impl Loader {
         let (artifact, description) = match cached {
             Some(found) => found,
             None => {
-                let compiled = compile::compile(self, source)?;
+                let compiled = compile::compile(self, source)
+                    .map_err(|problem| problem.sorted(&self.limits))?;
                 if let Some(cache) = &self.cache {
                     cache.put(&source.hash, &self.settings, &compiled.0, &compiled.1);
                 }
@@ -203,14 +204,18 @@ impl Loader {
 /// The verdict of a task whose module could not be loaded.
 impl LoadError {
     /// `invalid_module`; `compile_limit` when compiling it ran past a limit;
-    /// `internal_error` when it was not the module's fault.
+    /// `memory_limit` when it wants more tables, memories or instances than
+    /// there may be; `internal_error` when it was not the module's fault.
     pub fn verdict(&self) -> Verdict {
-        if self.limit().is_some() {
-            Verdict::CompileLimit
-        } else if self.is_internal() {
-            Verdict::InternalError
-        } else {
-            Verdict::InvalidModule
+        match self.limit().map(|limit| limit.name) {
+            // It was never compiled.
+            Some(LimitName::ModuleSize) => Verdict::InvalidModule,
+            Some(
+                LimitName::CompileTimeout | LimitName::CompileCpuTime | LimitName::CompileMemory,
+            ) => Verdict::CompileLimit,
+            Some(_) => Verdict::MemoryLimit,
+            None if self.is_internal() => Verdict::InternalError,
+            None => Verdict::InvalidModule,
         }
     }
 }

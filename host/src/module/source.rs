@@ -9,7 +9,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::error::Problem;
-use crate::limits::show_bytes;
+use crate::limits::{Limit, LimitHit, LimitName, show_bytes};
 use crate::sys::{SealedMemory, memfd_growable, memfd_of, seal_contents};
 
 /// A module's bytes and their hash.
@@ -20,7 +20,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn from_file(path: &Path, limit: Option<u64>) -> Result<Self, Problem> {
+    pub(super) fn from_file(path: &Path, limit: Limit<u64>) -> Result<Self, Problem> {
         // Opening a fifo would wait for its other end.
         let file = OpenOptions::new()
             .read(true)
@@ -41,15 +41,15 @@ impl Source {
             };
             return Err(Problem::NotRegular { what });
         }
-        if limit.is_some_and(|limit| metadata.len() > limit) {
+        if limit.value.is_some_and(|limit| metadata.len() > limit) {
             return Err(too_large(limit));
         }
         let memory = copy(file, limit)?;
         Source::new(memory)
     }
 
-    pub(super) fn from_bytes(bytes: &[u8], limit: Option<u64>) -> Result<Self, Problem> {
-        if limit.is_some_and(|limit| bytes.len() as u64 > limit) {
+    pub(super) fn from_bytes(bytes: &[u8], limit: Limit<u64>) -> Result<Self, Problem> {
+        if limit.value.is_some_and(|limit| bytes.len() as u64 > limit) {
             return Err(too_large(limit));
         }
         Source::new(memfd_of("sandpool-module", &[bytes]).map_err(Problem::Read)?)
@@ -72,18 +72,24 @@ impl Source {
 }
 
 /// Copies a file that may be growing while it is read.
-fn copy(file: File, limit: Option<u64>) -> Result<SealedMemory, Problem> {
+fn copy(file: File, limit: Limit<u64>) -> Result<SealedMemory, Problem> {
     let mut memory = File::from(memfd_growable("sandpool-module").map_err(Problem::Read)?);
-    let mut bounded = file.take(limit.map_or(u64::MAX, |limit| limit.saturating_add(1)));
+    let mut bounded = file.take(
+        limit
+            .value
+            .map_or(u64::MAX, |limit| limit.saturating_add(1)),
+    );
     let copied = io::copy(&mut bounded, &mut memory).map_err(Problem::Read)?;
-    if limit.is_some_and(|limit| copied > limit) {
+    if limit.value.is_some_and(|limit| copied > limit) {
         return Err(too_large(limit));
     }
     seal_contents(memory.into()).map_err(Problem::Read)
 }
 
-fn too_large(limit: Option<u64>) -> Problem {
-    Problem::TooLarge {
-        limit: limit.map_or_else(String::new, show_bytes),
-    }
+fn too_large(limit: Limit<u64>) -> Problem {
+    Problem::Limit(LimitHit {
+        name: LimitName::ModuleSize,
+        value: limit.value.map_or_else(String::new, show_bytes),
+        origin: limit.origin,
+    })
 }

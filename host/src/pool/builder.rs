@@ -52,6 +52,7 @@ const WORKER_MEMORY: u64 = 512 * crate::limits::MIB;
 /// | `memory` | 128 MiB |
 /// | `result_limit`, `arguments_limit` | 64 MiB each |
 /// | `stdout_limit`, `stderr_limit`, `log_limit` | 1 MiB each |
+/// | `host_call_memory` | 256 MiB |
 /// | `process_memory` | `memory` and 512 MiB |
 /// | `file_size` | 1 GiB |
 /// | `module_size` | 256 MiB |
@@ -129,6 +130,9 @@ impl PoolBuilder {
         stderr_limit: stderr, u64;
         /// Bytes of a task's log and progress messages.
         log_limit: log, u64;
+        /// Bytes that one host call of a task, or its result, may make its
+        /// worker allocate.
+        host_call_memory: host_calls, u64;
         /// Units of fuel for a task. Setting it makes the pool count fuel, and
         /// compile its modules for it.
         fuel: fuel, u64;

@@ -10,7 +10,7 @@ use super::handle::{AsyncResult, Cell, TaskRef, value_of};
 use super::imap::{self, IMap, Input};
 use super::state::{Key, Shared};
 use super::task::{Callback, Task, Template};
-use crate::limits::{Limit, Origin, TaskLimits};
+use crate::limits::{Limit, LimitName, Origin, TaskLimits};
 use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::protocol::frame::What;
@@ -147,6 +147,12 @@ impl Call {
     /// Bytes of log and progress messages.
     pub fn log_limit(mut self, limit: impl Into<Option<u64>>) -> Self {
         self.limits.log = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Bytes that one host call, or the result, may make the worker allocate.
+    pub fn host_call_memory(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.host_calls = Limit::set(limit.into(), Origin::Call);
         self
     }
 
@@ -440,11 +446,15 @@ fn wrong_kind(module: &Module) -> Error {
 }
 
 fn check_size(template: &Template, size: usize) -> Result<(), Error> {
-    match template.limits.arguments.value {
-        Some(limit) if size as u64 > limit => Err(Error::ArgumentsTooLarge {
-            size: size as u64,
-            limit,
-        }),
+    let size = size as u64;
+    let limits = &template.limits;
+    match limits.arguments.value {
+        Some(limit) if size > limit => {
+            let hit = limits.hit(LimitName::Arguments);
+            hit.map_or(Ok(()), |limit| {
+                Err(Error::ArgumentsTooLarge { size, limit })
+            })
+        }
         _ => Ok(()),
     }
 }

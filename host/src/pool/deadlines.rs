@@ -31,8 +31,11 @@ const GRACE: Duration = Duration::from_millis(100);
 /// How long a claim may go unseen.
 const MAX_LOOK: Duration = Duration::from_millis(5);
 
-/// How often CPU clocks are read.
+/// How often CPU clocks are read, at least and at most. In between the time
+/// that is left says when: nobody uses more CPU time than passes, but for the
+/// little that a worker's second thread does.
 const CPU_INTERVAL: Duration = Duration::from_millis(10);
+const MIN_CPU_INTERVAL: Duration = Duration::from_millis(1);
 
 impl Watch<'_> {
     /// Keeps deadlines, and takes back what a long task would strand.
@@ -101,14 +104,11 @@ impl Watch<'_> {
             Some(Lost::Cancelled)
         } else if limits.timeout.value.is_some_and(|timeout| ran >= timeout) {
             Some(Lost::Timeout)
-        } else if limits
-            .cpu_time
-            .value
-            .is_some_and(|limit| slot.cpu_time().is_some_and(|used| used >= limit))
-        {
-            Some(Lost::CpuLimit)
         } else {
-            None
+            let limit = limits.cpu_time.value;
+            let used = limit.and_then(|_| slot.cpu_time());
+            used.filter(|used| limit.is_some_and(|limit| *used >= limit))
+                .map(Lost::CpuLimit)
         };
         if why.is_some() || outstanding.unclaimed > 0 && ran >= STRANDED_AFTER {
             let back = slot.take_back()?;
@@ -184,7 +184,10 @@ impl Slot {
                     .value
                     .and_then(|timeout| since.checked_add(timeout));
                 let stranded = (self.sent.len() > 1).then(|| since + STRANDED_AFTER);
-                let cpu = limits.cpu_time.value.map(|_| Instant::now() + CPU_INTERVAL);
+                let cpu = limits.cpu_time.value.map(|limit| {
+                    let left = limit.saturating_sub(self.cpu_time().unwrap_or_default());
+                    Instant::now() + left.clamp(MIN_CPU_INTERVAL, CPU_INTERVAL)
+                });
                 [deadline, stranded, cpu].into_iter().flatten().min()
             }
         }

@@ -1,5 +1,6 @@
 //! What can go wrong with a pool itself, or with a call before it is sent.
 
+use crate::limits::LimitHit;
 use crate::outcome::Outcome;
 use crate::protocol::description::ModuleKind;
 use crate::value::{ArgumentError, ConvertError, LookupError, Value};
@@ -89,12 +90,12 @@ pub enum Error {
     #[error(transparent)]
     Arguments(#[from] ArgumentError),
     /// The encoded arguments take too many bytes.
-    #[error("the arguments take {size} bytes, more than {limit}; raise the arguments limit")]
+    #[error("{limit}")]
     ArgumentsTooLarge {
         /// What they take.
         size: u64,
         /// The limit.
-        limit: u64,
+        limit: LimitHit,
     },
     /// A function was called on what is only a command, or the other way
     /// round.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::task::Task;
-use crate::limits::{Limit, LimitHit, LimitName, PoolLimits, show_bytes, show_duration};
+use crate::limits::{LimitHit, LimitName, PoolLimits};
 use crate::outcome::{Outcome, Verdict};
 use crate::protocol::Violation;
 use crate::protocol::frame::{AnswerHeader, End, memory_for_value};
@@ -25,7 +25,8 @@ pub(super) struct Observed {
 #[derive(Clone, Debug)]
 pub(super) enum Lost {
     Timeout,
-    CpuLimit,
+    /// With the CPU time that it had used.
+    CpuLimit(Duration),
     Cancelled,
     /// The pool broke, for this reason.
     PoolBroke(String),
@@ -184,43 +185,10 @@ fn limit(
     name: LimitName,
     verdict: Verdict,
 ) -> Verdict {
-    let hit = hit(task, pool, name);
-    outcome.error = Some(hit.to_string());
-    outcome.limit = Some(hit);
-    verdict
-}
-
-/// The limit with this name as it stands for this task.
-fn hit(task: &Task, pool: &PoolLimits, name: LimitName) -> LimitHit {
     let limits = &task.template.limits;
-    let bytes = |limit: Limit<u64>| (limit.value.map(show_bytes), limit.origin);
-    let time = |limit: Limit<Duration>| (limit.value.map(show_duration), limit.origin);
-    let count = |value: u32| (Some(value.to_string()), Default::default());
-    let (value, origin) = match name {
-        LimitName::Timeout => time(limits.timeout),
-        LimitName::CpuTime => time(limits.cpu_time),
-        LimitName::Memory => bytes(limits.memory),
-        LimitName::Result => bytes(limits.result),
-        LimitName::Stdout => bytes(limits.stdout),
-        LimitName::Stderr => bytes(limits.stderr),
-        LimitName::Log => bytes(limits.log),
-        LimitName::Fuel => (
-            limits.fuel.value.map(|fuel| fuel.to_string()),
-            limits.fuel.origin,
-        ),
-        LimitName::Tables => count(pool.tables),
-        LimitName::Instances => count(pool.instances),
-        LimitName::ProcessMemory => bytes(pool.process_memory),
-        LimitName::CompileTimeout => time(pool.compile_timeout),
-        LimitName::CompileCpuTime => time(pool.compile_cpu_time),
-        LimitName::CompileMemory => bytes(pool.compile_memory),
-        LimitName::HostCalls => (None, Default::default()),
-    };
-    LimitHit {
-        name,
-        value: value.unwrap_or_else(|| "allowed".into()),
-        origin,
-    }
+    outcome.limit = limits.hit(name).or_else(|| pool.hit(name));
+    outcome.error = outcome.limit.as_ref().map(LimitHit::to_string);
+    verdict
 }
 
 /// The outcome of a task that was running when its worker was ended or died.
@@ -240,13 +208,16 @@ pub(super) fn lost(
             LimitName::Timeout,
             Verdict::Timeout,
         ),
-        Lost::CpuLimit => limit(
-            &mut outcome,
-            task,
-            pool,
-            LimitName::CpuTime,
-            Verdict::CpuLimit,
-        ),
+        Lost::CpuLimit(used) => {
+            outcome.cpu_time = Some(*used);
+            limit(
+                &mut outcome,
+                task,
+                pool,
+                LimitName::CpuTime,
+                Verdict::CpuLimit,
+            )
+        }
         Lost::Cancelled => {
             outcome.error = Some("cancelled while it ran".into());
             Verdict::Cancelled
@@ -255,6 +226,15 @@ pub(super) fn lost(
             outcome.error = Some(reason.clone());
             Verdict::InternalError
         }
+        // An allocation that is refused aborts, and it is our limit that
+        // refuses: where it is off, nobody can say why.
+        Lost::Died(Ended::Killed(libc::SIGABRT)) if pool.process_memory.value.is_some() => limit(
+            &mut outcome,
+            task,
+            pool,
+            LimitName::ProcessMemory,
+            Verdict::MemoryLimit,
+        ),
         Lost::Died(ended) => {
             outcome.error = Some(match ended {
                 Ended::Killed(signal) => {

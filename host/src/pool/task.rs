@@ -76,6 +76,7 @@ impl Task {
                 stdout: limits.stdout.value,
                 stderr: limits.stderr.value,
                 log: limits.log.value,
+                host_calls: limits.host_calls.value,
                 fuel: limits.fuel.value,
             },
         };

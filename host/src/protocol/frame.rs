@@ -48,6 +48,7 @@ pub(crate) struct WireLimits {
     pub(crate) stdout: Option<u64>,
     pub(crate) stderr: Option<u64>,
     pub(crate) log: Option<u64>,
+    pub(crate) host_calls: Option<u64>,
     pub(crate) fuel: Option<u64>,
 }
 
@@ -82,6 +83,16 @@ pub(crate) enum End {
     Denied,
     /// The initializer failed, which breaks the pool.
     Initializer,
+}
+
+impl End {
+    /// Whether a limit ended the task.
+    pub(crate) fn is_a_limit(self) -> bool {
+        matches!(
+            self,
+            End::Interrupted | End::OutOfFuel | End::MemoryLimit(_) | End::OutputLimit(_)
+        )
+    }
 }
 
 /// A payload as it lies in the ring.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use wasmtime::{Engine, Store};
-use wasmtime_wasi::WasiCtxBuilder;
+use wasmtime_wasi::{WasiCtxBuilder, WasiView};
 
 use super::link::HostLink;
 use super::load::{Code, Loaded};
@@ -12,16 +12,20 @@ use super::stdio::{GuestInput, GuestOutput, Output};
 use crate::engine::clock::GuestClock;
 use crate::engine::files::{Files, Granted};
 use crate::engine::guest::{Bounds, Guest, TaskInfo};
-use crate::limits::LimitName;
+use crate::limits::{LimitName, MAX_HANDLES};
 use crate::protocol::control::WorkerSetup;
-use crate::protocol::frame::{TaskHeader, What};
+use crate::protocol::frame::{TaskHeader, What, WireLimits};
 
-/// Bytes that a guest may make the host side allocate in one call. Covers
-/// dynamic values, which cost 32 bytes and more a byte of a `list<u8>`.
-const HOSTCALL_FUEL: usize = 512 * 1024 * 1024;
+/// What the host side keeps for one handle: a pollable has an entry of its own
+/// and one for what it waits for.
+const ENTRIES_A_HANDLE: usize = 2;
 
-/// Handles of resources (files, pollables, ...) that a guest may hold.
-const MAX_HANDLES: usize = 10_000;
+/// Bytes of a wasm page.
+const PAGE: u64 = 65536;
+
+/// No allocation is larger than this, whatever the limits say: what cannot be
+/// addressed would be a panic.
+const MAX_ALLOCATION: u64 = 1 << 40;
 
 /// What every store of this worker is made of.
 pub(super) struct Workshop {
@@ -59,6 +63,7 @@ impl Workshop {
             .stdout(self.stream(&self.stdout, LimitName::Stdout))
             .stderr(self.stream(&self.stderr, LimitName::Stderr))
             .monotonic_clock(clock)
+            .max_random_size(host_calls(&header.limits))
             .envs(&self.loaded.env);
         if let What::Command { argv, .. } = &header.what {
             wasi.args(argv);
@@ -72,15 +77,18 @@ impl Workshop {
             messages: Arc::clone(&self.link) as _,
             log_left: None,
         };
+        let handles = MAX_HANDLES as usize;
+        guest
+            .ctx()
+            .table
+            .set_max_capacity(handles * ENTRIES_A_HANDLE);
         if let Some(filesystem) = &self.loaded.filesystem {
-            use wasmtime_wasi::WasiView;
             *guest.ctx().ctx.filesystem() = filesystem.clone();
         }
         let mut store = Store::new(&self.engine, guest);
         // Asks at once how many memories, tables and instances there may be.
         store.limiter(|guest| &mut guest.bounds);
-        store.set_hostcall_fuel(HOSTCALL_FUEL);
-        store.set_max_component_handles(MAX_HANDLES);
+        store.set_max_component_handles(handles);
         store
     }
 
@@ -104,6 +112,8 @@ impl Workshop {
         if self.setup.engine.count_fuel {
             store.set_fuel(limits.fuel.unwrap_or(u64::MAX))?;
         }
+        let host_calls = host_calls(limits);
+        store.set_hostcall_fuel(usize::try_from(host_calls).unwrap_or(usize::MAX));
         if self.setup.engine.check_epochs {
             store.set_epoch_deadline(1);
         }
@@ -124,6 +134,29 @@ impl Workshop {
 
     /// Instantiates the module, which runs its start function.
     pub(super) fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
+        self.make(store).inspect_err(|_| self.see_birth(store))
+    }
+
+    /// Whether what the module asks for from the first is more than it may
+    /// have. wasmtime takes that memory before it asks, so that the refusal of
+    /// a very large one is the operating system's.
+    fn see_birth(&self, store: &mut Store<Guest>) {
+        let required = match &self.loaded.code {
+            Code::Component { pre, .. } => pre.component().resources_required(),
+            Code::Core { pre, .. } => Some(pre.module().resources_required()),
+        };
+        // In pages.
+        let largest = required.and_then(|required| required.max_initial_memory_size);
+        let largest = largest.map(|pages| pages.saturating_mul(PAGE));
+        let bounds = &mut store.data_mut().bounds;
+        if let (Some(largest), Some(limit)) = (largest, bounds.memory_limit)
+            && largest > limit
+        {
+            bounds.refuse_birth(largest);
+        }
+    }
+
+    fn make(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
         match &self.loaded.code {
             Code::Component { pre, .. } => Ok(Instance::Component(pre.instantiate(store)?)),
             Code::Core {
@@ -139,4 +172,9 @@ impl Workshop {
             }
         }
     }
+}
+
+/// What one host call of a guest may make this process allocate.
+fn host_calls(limits: &WireLimits) -> u64 {
+    limits.host_calls.unwrap_or(u64::MAX).min(MAX_ALLOCATION)
 }

@@ -205,6 +205,11 @@ impl Server {
                 Ok(Returned::Exit(code)) => Some(format!("it left with exit code {code}")),
                 Err(error) => {
                     let (end, message) = verdict::of_error(&error, &store.data().bounds);
+                    if end.is_a_limit() {
+                        // The task's own, which another task may not have: no
+                        // reason to break the pool.
+                        return Err((store, Ending::new(end, message)));
+                    }
                     Some(message.unwrap_or_else(|| format!("{end:?}")))
                 }
             };

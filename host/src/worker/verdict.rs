@@ -7,6 +7,10 @@ use crate::engine::guest::{Bounds, OutputLimitReached};
 use crate::limits::LimitName;
 use crate::protocol::frame::End;
 
+/// Bytes of a function's name that an error shows: a guest may choose names of
+/// 100,000.
+const MAX_NAME: usize = 200;
+
 /// Reads an error of wasmtime's.
 pub(super) fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (End, Option<String>) {
     if let Some(OutputLimitReached(limit)) = error.downcast_ref() {
@@ -48,19 +52,20 @@ fn refused_by_wasmtime(error: &wasmtime::Error) -> Option<LimitName> {
     }
     // Not the whole chain, which holds names that the guest chose.
     let text = error.root_cause().to_string();
-    let says = |words: &str| text.contains(words);
-    if says("fuel allocated for hostcalls") || says("hostcall fuel") {
-        Some(LimitName::HostCalls)
-    } else if says("resource limit exceeded: instance count") || says("instances") && says("limit")
-    {
-        Some(LimitName::Instances)
-    } else if says("memory minimum size") || says("resource limit exceeded: memory") {
-        Some(LimitName::Memory)
-    } else if says("table minimum size") || says("resource limit exceeded: table") {
-        Some(LimitName::Tables)
-    } else {
-        None
-    }
+    let known = [
+        ("fuel allocated for hostcalls", LimitName::HostCalls),
+        // Random bytes, asked for by the gigabyte.
+        ("requested len ", LimitName::HostCalls),
+        ("store handle limit exceeded", LimitName::Handles),
+        ("resource table has no free keys", LimitName::Handles),
+        ("instance count too high", LimitName::Instances),
+        ("memory count too high", LimitName::Memories),
+        ("table count too high", LimitName::Tables),
+        ("memory minimum size", LimitName::Memory),
+        ("table minimum size", LimitName::TableElements),
+    ];
+    let said = known.iter().find(|(words, _)| text.contains(words));
+    said.map(|(_, limit)| *limit)
 }
 
 /// One line: the trap code in words and where it happened.
@@ -101,5 +106,28 @@ fn where_it_was(error: &wasmtime::Error) -> Option<String> {
 
 /// A Rust or C++ symbol without its mangling; other names as they are.
 fn readable(name: &str) -> String {
-    rustc_demangle::try_demangle(name).map_or_else(|_| name.to_owned(), |name| format!("{name:#}"))
+    let mut name = rustc_demangle::try_demangle(name)
+        .map_or_else(|_| name.to_owned(), |name| format!("{name:#}"));
+    if name.len() > MAX_NAME {
+        name.truncate(name.floor_char_boundary(MAX_NAME));
+        name.push('…');
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_goes_on_and_on_is_cut() {
+        let name = readable(&"é".repeat(100_000));
+        assert!(name.len() <= MAX_NAME + '…'.len_utf8() && name.ends_with('…'));
+        assert_eq!(readable("_ZN3foo3barE"), "foo::bar");
+        assert_eq!(
+            readable("\u{1b}[31m"),
+            "\u{1b}[31m",
+            "the host makes it harmless"
+        );
+    }
 }

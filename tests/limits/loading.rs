@@ -1,0 +1,130 @@
+//! What a module may take before it runs, and arguments before they are sent.
+
+use std::fs;
+use std::time::Duration;
+
+use sandpool::{Error, KIB, LimitName, LoadError, Module, PoolBuilder, Verdict};
+
+use crate::support::{open, pool, test, wat};
+
+#[track_caller]
+fn refused(loaded: Result<Module, LoadError>, verdict: Verdict, name: LimitName, says: &str) {
+    let error = loaded.expect_err("past its limit");
+    assert_eq!(error.verdict(), verdict, "{error}");
+    assert_eq!(error.limit().map(|limit| limit.name), Some(name));
+    let text = error.to_string();
+    assert!(text.ends_with(says), "{text}");
+}
+
+/// A module whose text is `len` bytes long.
+fn of_size(len: usize) -> String {
+    let end = "\n;)";
+    let mut text = format!("{} (;", wat::QUIET_COMMAND);
+    text.push_str(&" ".repeat(len - text.len() - end.len()));
+    text + end
+}
+
+#[test]
+fn a_module_may_be_as_large_as_its_limit_to_the_byte() {
+    let _test = test();
+    let pool = open(pool().processes(1).module_size(KIB).cache(false));
+    pool.load_bytes(of_size(1024)).expect("it fits");
+    let says = "it is larger than 1KiB (set for the pool); raise it with `--module-size`";
+    let invalid = Verdict::InvalidModule;
+    refused(
+        pool.load_bytes(of_size(1025)),
+        invalid,
+        LimitName::ModuleSize,
+        says,
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("large.wat");
+    fs::write(&path, of_size(1025)).expect("written");
+    refused(pool.load(&path), invalid, LimitName::ModuleSize, says);
+    fs::write(&path, of_size(1024)).expect("written");
+    pool.load(&path).expect("it fits");
+    let unlimited = open(crate::support::pool().processes(1).module_size(None));
+    unlimited
+        .load_bytes(of_size(1 << 20))
+        .expect("there is no limit");
+}
+
+/// Takes seconds to compile: loops in loops, each with locals to carry along.
+fn bomb() -> String {
+    const DEPTH: usize = 1500;
+    let locals = "i64 ".repeat(DEPTH);
+    let open: String = (0..DEPTH)
+        .map(|n| {
+            let (a, b) = ((n + 1) % DEPTH + 1, (n * 7) % DEPTH + 1);
+            format!(
+                "(loop $l{n} (local.set {} (i64.add (local.get {a}) (local.get {b})))",
+                n + 1
+            )
+        })
+        .collect();
+    let close: String = (0..DEPTH)
+        .rev()
+        .map(|n| format!("(br_if $l{n} (local.get 0)))"))
+        .collect();
+    format!("(module (func (export \"f\") (param i32) (local {locals}) {open} {close}))")
+}
+
+fn load_with(builder: PoolBuilder, text: &str) -> Result<Module, LoadError> {
+    open(builder.processes(1).cache(false)).load_bytes(text)
+}
+
+#[test]
+fn a_compile_bomb_hits_the_limit_that_is_set_and_says_so() {
+    let _test = test();
+    let bomb = bomb();
+    let limit = Verdict::CompileLimit;
+    refused(
+        load_with(pool().compile_timeout(Duration::from_millis(300)), &bomb),
+        limit,
+        LimitName::CompileTimeout,
+        "compiling it ran past 300ms (set for the pool); raise it with `--compile-timeout`",
+    );
+    refused(
+        load_with(pool().compile_cpu_time(Duration::from_secs(1)), &bomb),
+        limit,
+        LimitName::CompileCpuTime,
+        "compiling it used more CPU time than 1s (set for the pool); \
+         raise it with `--compile-cpu-time`",
+    );
+    refused(
+        load_with(pool().compile_memory(120 * sandpool::MIB), &bomb),
+        limit,
+        LimitName::CompileMemory,
+        "compiling it asked for more memory than 120MiB (set for the pool); \
+         raise it with `--compile-memory`",
+    );
+}
+
+#[test]
+fn without_limits_a_module_is_compiled_as_long_as_it_takes() {
+    let _test = test();
+    let builder = pool().compile_timeout(None).compile_cpu_time(None);
+    load_with(builder.compile_memory(None), wat::ADD).expect("loads");
+}
+
+#[test]
+fn arguments_that_are_too_large_name_the_limit() {
+    let _test = test();
+    let pool = open(pool().processes(1).arguments_limit(KIB));
+    let digest = pool.guest("digest");
+    let data = vec![0u8; 2000];
+    let error = pool.apply::<String>(&digest, "sha256", (&data,));
+    let error = error.expect_err("larger than the limit");
+    assert_eq!(
+        error.to_string(),
+        "its arguments take more than 1KiB (set for the pool); raise it with `--arguments-limit`"
+    );
+    let Error::ArgumentsTooLarge { size, limit } = error else {
+        panic!("{error:?}");
+    };
+    assert!(size > 2000 && limit.name == LimitName::Arguments, "{size}");
+    let unlimited = open(crate::support::pool().processes(1).arguments_limit(None));
+    let digest = unlimited.guest("digest");
+    let hash: String = unlimited.apply(&digest, "sha256", (&data,)).expect("ok");
+    assert_eq!(hash.len(), 64);
+}
