@@ -288,3 +288,17 @@ fn a_socket_is_denied() {
     listener.set_nonblocking(true).expect("set");
     assert!(listener.accept().is_err(), "nobody connected");
 }
+
+#[test]
+fn a_trap_in_a_function_with_a_name_of_any_length_is_a_trap() {
+    let _test = test();
+    let pool = one_worker();
+    let name = "x".repeat(200_000);
+    let module = pool.wat(&format!(
+        r#"(module (func ${name} (export "f") unreachable))"#
+    ));
+    let outcome = pool.call(&module, "f").outcome().expect("sent");
+    assert_eq!(outcome.verdict, Verdict::Trap, "{:?}", outcome.verdict);
+    let text = outcome.error.expect("a text");
+    assert!(text.contains("unreachable") && text.len() < 10_000);
+}

@@ -8,10 +8,16 @@ mod support;
 
 mod architecture;
 mod broken_pools;
+mod cage;
 mod callbacks;
 mod calls;
 mod cancelling;
+mod capabilities;
 mod cli;
+mod granted_files;
+mod granted_preview1;
+#[cfg(debug_assertions)]
+mod hostile_workers;
 mod lifecycle;
 mod limits;
 mod module_kinds;

@@ -4,11 +4,12 @@
 use std::ffi::OsStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::sys::own_control_descriptor;
+use crate::sys::{leave_by_exit_codes, own_control_descriptor};
 
 /// The hidden subcommands. A user's program never sees them.
 pub(crate) const WORKER_ROLE: &str = "__sandpool-worker";
 pub(crate) const COMPILER_ROLE: &str = "__sandpool-compiler";
+pub(crate) const PROBE_ROLE: &str = "__sandpool-probe";
 
 static CALLED: AtomicBool = AtomicBool::new(false);
 
@@ -31,13 +32,17 @@ pub fn worker_entry() {
     CALLED.store(true, Ordering::Relaxed);
     let mut args = std::env::args_os().skip(1);
     let role = args.next();
-    let is = |name: &str| role.as_deref() == Some(OsStr::new(name));
-    if !is(WORKER_ROLE) && !is(COMPILER_ROLE) {
+    let Some(role) = role.as_deref().and_then(OsStr::to_str) else {
+        return;
+    };
+    #[cfg(debug_assertions)]
+    if role == crate::worker::HOSTILE_ROLE {
+        crate::worker::misbehave(args);
+    }
+    if ![WORKER_ROLE, COMPILER_ROLE, PROBE_ROLE].contains(&role) {
         return;
     }
-    // A panic leaves by an exit code that means it: a backtrace on stderr is
-    // nobody's to read, and unwinding would run code in a state nobody knows.
-    std::panic::set_hook(Box::new(|_| std::process::exit(PANICKED)));
+    leave_by_exit_codes();
     let control = args
         .next()
         .and_then(|number| number.to_str()?.parse().ok())
@@ -46,13 +51,10 @@ pub fn worker_entry() {
         // Somebody typed the hidden subcommand.
         std::process::exit(2);
     };
-    let code = if is(WORKER_ROLE) {
-        crate::worker::main(control)
-    } else {
-        crate::compiler::main(&control)
+    let code = match role {
+        WORKER_ROLE => crate::worker::main(control),
+        COMPILER_ROLE => crate::compiler::main(&control),
+        _ => crate::sandbox::probe(&control),
     };
     std::process::exit(code);
 }
-
-/// Exit code of a child that panicked.
-pub(crate) const PANICKED: i32 = 101;

@@ -41,8 +41,15 @@ compile_error!(
 );
 
 mod compiler;
+mod confinement;
 mod engine;
 mod entry;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+#[cfg(all(test, not(fuzzing)))]
+mod fuzzing;
+mod layers;
 mod limits;
 mod module;
 mod outcome;
@@ -54,16 +61,19 @@ mod sys;
 pub mod value;
 mod worker;
 
+pub use confinement::{Escape, Probed};
 pub use entry::worker_entry;
+pub use layers::{Layer, LayerReport, LayerState, SandboxReport};
 pub use limits::{GIB, KIB, Limit, LimitHit, LimitName, MIB, Origin, PoolLimits, TaskLimits};
 pub use module::{LoadError, Module};
 pub use outcome::{Outcome, Refusal, Verdict};
 pub use pool::{
-    AsyncResult, Call, Error, IMap, Input, LogRecord, MapResult, Pool, PoolBuilder, ProgressReport,
-    Stdin,
+    AsyncResult, Call, Error, Grants, IMap, Input, LogRecord, MapResult, Pool, PoolBuilder,
+    ProgressReport, Stdin,
 };
 pub use protocol::description::{Import, ModuleKind};
 pub use settings::{
     DirGrant, Interrupt, Isolation, LogLevel, Sandbox, Stdio, UnknownWasmFeature, WasmFeature,
 };
+pub use sys::Attempt;
 pub use value::{Function, Param, Type, Value};

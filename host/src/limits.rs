@@ -131,6 +131,10 @@ pub struct PoolLimits {
     /// Private memory of a worker process in bytes (`RLIMIT_DATA`)
     /// \[the task's memory limit and 512 MiB\].
     pub process_memory: Limit<u64>,
+    /// Bytes of any one file that a task writes in a granted directory
+    /// \[1 GiB\]. Does not cover how many files it writes: a directory that is
+    /// granted for writing can be filled.
+    pub file_size: Limit<u64>,
     /// Bytes of a module \[256 MiB\].
     pub module_size: Limit<u64>,
     /// Wall time of one compilation \[120 s\].
@@ -152,6 +156,7 @@ impl Default for PoolLimits {
             memories: 16,
             wasm_stack: 512 * KIB,
             process_memory: Limit::by_default(None),
+            file_size: Limit::by_default(Some(GIB)),
             module_size: Limit::by_default(Some(256 * MIB)),
             compile_timeout: Limit::by_default(Some(Duration::from_secs(120))),
             compile_cpu_time: Limit::by_default(Some(Duration::from_secs(240))),

@@ -79,9 +79,11 @@ impl fmt::Display for Verdict {
 /// Something a task asked for and was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// `memory`, `table`, `socket`, `directory`, ...
+    /// `memory`, `table`, `process memory`; `file`, `write access`, `socket`,
+    /// `name look-up`.
     pub what: String,
-    /// What exactly was asked for.
+    /// What exactly was asked for: an amount, a path as the guest sees it, the
+    /// name of a host.
     pub detail: String,
 }
 

@@ -46,14 +46,14 @@ pub enum Isolation {
     ProcessPerTask,
 }
 
-/// What to do when a layer of the operating system's sandbox is missing. The
-/// layers (namespaces, Landlock, seccomp) are not built into this version, so
-/// `Strict` refuses to run, and the other two are the same.
+/// What to do when a layer of the operating system's sandbox is missing on this
+/// machine. [`Layer`](crate::Layer) lists them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Sandbox {
-    /// Refuse to run.
+    /// Refuse to run: [`build`](crate::PoolBuilder::build) fails, and names what
+    /// is missing. A layer that holds in part is not missing.
     Strict,
-    /// Use what there is (default).
+    /// Use what there is, and say once what is missing (default).
     #[default]
     Auto,
     /// Use none of them. What needs no help of the system stays: the separate
@@ -128,10 +128,22 @@ pub struct UnknownWasmFeature {
 pub struct DirGrant {
     /// Where it is on the host.
     pub host: PathBuf,
-    /// The path that guests see.
+    /// The path that guests see, without `..`. A relative one is taken for
+    /// absolute, as guests have no other working directory than `/`.
     pub guest: String,
     /// Whether they may change what is in it \[no\].
     pub writable: bool,
+}
+
+/// What a C library takes a guest path for: absolute, and without `.`. There
+/// is no `..` in one; see [`DirGrant`].
+pub(crate) fn guest_path(guest: &str) -> String {
+    let names = guest.split('/').filter(|name| !matches!(*name, "" | "."));
+    let path: String = names.flat_map(|name| ["/", name]).collect();
+    match path.is_empty() {
+        true => "/".to_owned(),
+        false => path,
+    }
 }
 
 /// How important a guest says a log line is.

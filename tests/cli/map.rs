@@ -379,7 +379,7 @@ fn errors_of_guests_are_no_control_codes_in_any_line() {
         .run();
     assert_harmless(ended.text());
     assert_harmless(&ended.stderr);
-    assert_eq!(results(&ended)[0]["verdict"], "error");
+    assert_eq!(results(&ended)[0]["verdict"], "denied");
 }
 
 #[test]

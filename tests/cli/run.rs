@@ -433,9 +433,48 @@ fn a_guest_sees_the_folder_that_it_was_granted_and_cannot_write_to_it() {
         let words = words.chain([wc.as_path(), Path::new("-l"), Path::new(file)]);
         folder.sandpool(words).run()
     };
-    assert_eq!(run(&[], "text").code(), 1);
+    let denied = run(&[], "text");
+    assert_eq!(denied.code(), 137, "{}", denied.stderr);
+    let told = "error: denied: file was not granted: /text\n\n\
+                hint: `--dir HOST::GUEST` lets it read a directory of yours, as GUEST\n";
+    assert!(denied.stderr.ends_with(told), "{}", denied.stderr);
     run(&["--dir", "."], "text").assert_prints("2 text\n");
     run(&["--dir", ".::/data"], "/data/text").assert_prints("2 /data/text\n");
     assert_eq!(run(&["--dir", "."], "/etc/hostname").code(), 1);
-    assert_eq!(run(&["--dir", "."], "../text").code(), 1);
+    assert_eq!(run(&["--dir", "."], "../text").code(), 137);
+    let grants: [&[&str]; 4] = [
+        &["--dir", ".::/a", "--dir", ".::a/"],
+        &["--dir", "../"],
+        &["--dir", "text"],
+        &["--env", "A=1", "--dir", "no/such"],
+    ];
+    for grant in grants {
+        let refused = run(grant, "text");
+        assert_eq!(refused.code(), 125, "{grant:?}: {}", refused.stderr);
+        assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn an_outcome_names_what_was_not_granted() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("one", "a\n");
+    let wc = guest("wc");
+    let wc = wc.to_str().expect("its path is text");
+    let outcome = |words: &[&str], code: i32| -> Value {
+        let run = ["run", "--outcome", "why.json", "--dir", ".::/data", wc];
+        let ended = folder.sandpool([&run, words].concat()).run();
+        assert_eq!(ended.code(), code, "{}", ended.stderr);
+        let mut text = String::new();
+        let read = folder.open("why.json").read_to_string(&mut text);
+        read.expect("it is text");
+        serde_json::from_str(&text).expect("it is JSON")
+    };
+    let denied = outcome(&["/data/one", "/home/two"], 137);
+    assert_eq!(denied["verdict"], "denied");
+    assert_eq!(denied["refusals"][0]["what"], "file");
+    assert_eq!(denied["refusals"][0]["detail"], "/home/two");
+    let ok = outcome(&["/data/one"], 0);
+    assert!(ok["refusals"].as_array().is_none_or(Vec::is_empty), "{ok}");
 }

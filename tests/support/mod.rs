@@ -1,6 +1,8 @@
 //! What every test needs: pools that leave nothing behind, guests, deadlines,
 //! and conditions that are polled rather than slept for.
 
+#[cfg(debug_assertions)]
+pub mod hostile;
 pub mod process;
 pub mod wat;
 
@@ -12,7 +14,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sandpool::{Module, Pool, PoolBuilder, Verdict};
+use sandpool::value::ToValue;
+use sandpool::{Module, Pool, PoolBuilder, Value, Verdict};
 
 /// No test may take longer.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -149,6 +152,11 @@ pub fn guest(name: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// Arguments that are all strings.
+pub fn texts(texts: &[&str]) -> Vec<Value> {
+    texts.iter().map(|text| (*text).into_value()).collect()
 }
 
 /// Polls a condition until it holds; panics if it does not within [`SOON`].

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use sandpool::{
-    DirGrant, Interrupt, Isolation, LogRecord, Pool, PoolBuilder, Sandbox, WasmFeature,
+    DirGrant, Interrupt, Isolation, LogRecord, Pool, PoolBuilder, Sandbox, SandboxReport,
+    WasmFeature,
 };
 
 use super::parse::{self, OrNone, Variable};
@@ -38,8 +39,8 @@ pub struct ModuleFlags {
     /// Neither read nor write the cache of compiled modules
     #[arg(long, help_heading = "Modules")]
     no_cache: bool,
-    /// What to do when a layer of the operating system's sandbox is missing:
-    /// refuse, use what there is, or use none [default: auto]
+    /// When a layer of the sandbox is missing here: refuse to run (strict), use
+    /// what there is and say so (auto), or use none of it (off) [default: auto]
     #[arg(
         long,
         value_name = "MODE",
@@ -160,7 +161,12 @@ impl ModuleFlags {
         if self.no_cache {
             builder = builder.cache(false);
         }
-        builder
+        let quiet = self.quiet;
+        builder.on_sandbox_gap(move |found| {
+            if !quiet {
+                report::note(&gap(found));
+            }
+        })
     }
 }
 
@@ -262,6 +268,15 @@ impl WorkerFlags {
         }
         builder
     }
+}
+
+/// What is said, once, when a layer of the sandbox is missing.
+fn gap(found: &SandboxReport) -> String {
+    let missing: Vec<_> = found.missing().map(|report| report.layer.name()).collect();
+    format!(
+        "the sandbox is not complete here: no {}; `sandpool doctor` tells why and what to do",
+        missing.join(", ")
+    )
 }
 
 /// Lets the builder show guests' log lines on stderr.

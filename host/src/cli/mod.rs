@@ -5,6 +5,7 @@
 //! all else to stderr.
 
 mod apply;
+mod doctor;
 mod flags;
 mod inspect;
 mod interrupt;
@@ -35,6 +36,7 @@ Examples:
   seq 1 30 | sandpool map math.wasm fib -j 4      a call for each line
   sandpool run wc.wasm -l < README.md             a command, as if it were a program
   sandpool inspect math.wasm                      what it exports, imports and needs
+  sandpool doctor                                 how well tasks are locked in here
 
 `sandpool COMMAND --help` tells more.";
 
@@ -51,6 +53,7 @@ enum Command {
     Apply(apply::Apply),
     Map(map::Map),
     Inspect(inspect::Inspect),
+    Doctor(doctor::Doctor),
 }
 
 /// Runs the command that the process was started with.
@@ -74,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Apply(apply) => apply.run(),
         Command::Map(map) => map.run(),
         Command::Inspect(inspect) => inspect.run(),
+        Command::Doctor(doctor) => doctor.run(),
     };
     ended.unwrap_or_else(|failure: Failure| {
         failure.say();

@@ -166,7 +166,23 @@ pub fn say_outcome<T>(outcome: &Outcome<T>) {
     match outcome.verdict {
         // The task's own words need no preface.
         Verdict::Error => say_error(&text, [], None),
-        verdict => say_error(&format!("{}: {text}", verdict.name()), [], None),
+        verdict => {
+            let text = format!("{}: {text}", verdict.name());
+            say_error(&text, [], grant_hint(outcome));
+        }
+    }
+}
+
+/// How what ended a task could have been granted. Nothing in it is the guest's:
+/// hints are there to be pasted into a shell.
+fn grant_hint<T>(outcome: &Outcome<T>) -> Option<&'static str> {
+    if outcome.verdict != Verdict::Denied {
+        return None;
+    }
+    match outcome.refusals.last()?.what.as_str() {
+        "file" => Some("`--dir HOST::GUEST` lets it read a directory of yours, as GUEST"),
+        "write access" => Some("`--dir HOST::GUEST:rw` lets it change what is in a directory"),
+        _ => None,
     }
 }
 

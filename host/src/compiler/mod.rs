@@ -17,7 +17,7 @@ use crate::limits::LimitName;
 use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
 use crate::protocol::description::{Description, Import, MAX_DESCRIPTION};
 use crate::protocol::handshake::Hello;
-use crate::sandbox;
+use crate::sandbox::{Cage, CageError, Inmate, ResourceLimits};
 use crate::settings::WasmFeature;
 use crate::sys::{ControlSocket, MAX_MESSAGE, Received};
 
@@ -54,6 +54,18 @@ impl From<io::Error> for Failed {
     }
 }
 
+impl From<CageError> for Failed {
+    fn from(error: CageError) -> Self {
+        Failed {
+            reason: match &error {
+                CageError::Incomplete(_) => Failure::Sandbox,
+                CageError::System { .. } | CageError::HungUp => Failure::System,
+            },
+            message: error.to_string(),
+        }
+    }
+}
+
 /// The life of a compiler, from the first message to the last.
 fn compile(control: &ControlSocket) -> Result<(), Failed> {
     // 1. Who we are, before anything can go wrong that the host would have to
@@ -64,10 +76,19 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
     let [module, artifact, description] = <[OwnedFd; 3]>::try_from(fds)
         .map_err(|_| io::Error::other("the compiler got the wrong descriptors"))?;
     // 3. Lock in, before the first byte of the module is looked at.
-    sandbox::enter()?;
-    sandbox::limit_memory(setup.memory)?;
-    sandbox::limit_file_size(setup.memory)?;
-    sandbox::limit_cpu_time(setup.cpu_time)?;
+    let limits = ResourceLimits {
+        memory: setup.memory,
+        file_size: setup.memory,
+        cpu_time: setup.cpu_time,
+        descriptors: 64,
+    };
+    let cage = Cage::enter(
+        &setup.orders,
+        Inmate::Compiler,
+        &limits,
+        Vec::new(),
+        control,
+    )?;
     // 4. Now the stranger's bytes.
     let bytes = to_binary(read_all(module)?)?;
     let engine = config::engine(&setup.engine).map_err(|error| system(&error))?;
@@ -85,7 +106,8 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
     }
     File::from(description).write_all(&encoded)?;
     File::from(artifact).write_all(&machine_code)?;
-    control.send(&encode(&FromChild::Ready), &[], true)?;
+    let report = cage.into_report();
+    control.send(&encode(&FromChild::Ready { report }), &[], true)?;
     Ok(())
 }
 

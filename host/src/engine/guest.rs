@@ -8,12 +8,17 @@ use wasmtime::ResourceLimiter;
 use wasmtime_wasi::p1::WasiP1Ctx;
 
 use super::clock::GuestClock;
+use super::files::Files;
 use crate::limits::LimitName;
 use crate::outcome::Refusal;
 use crate::settings::{EngineSettings, LogLevel};
 
 /// A guest's refusals are counted up to this many, and no further.
 const MAX_REFUSALS: usize = 64;
+
+/// Bytes of a refusal's detail: guests choose the names in it. All refusals of
+/// a task have to fit into the header of its answer.
+const MAX_DETAIL: usize = 512;
 
 /// What the `task` interface tells a guest of itself.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +54,7 @@ pub(crate) struct OutputLimitReached(pub(crate) LimitName);
 pub(crate) struct Guest {
     pub(crate) wasi: WasiP1Ctx,
     pub(crate) clock: GuestClock,
+    pub(crate) files: Files,
     pub(crate) task: TaskInfo,
     pub(crate) bounds: Bounds,
     pub(crate) messages: Arc<dyn Messages>,
@@ -135,8 +141,14 @@ impl Bounds {
         self.note(what, detail);
     }
 
-    fn note(&mut self, what: &str, detail: String) {
-        if self.refusals.len() < MAX_REFUSALS {
+    /// Notes each refusal once, however often the guest tries.
+    fn note(&mut self, what: &str, mut detail: String) {
+        if detail.len() > MAX_DETAIL {
+            detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
+            detail.push('…');
+        }
+        let is_known = |known: &Refusal| known.what == what && known.detail == detail;
+        if self.refusals.len() < MAX_REFUSALS && !self.refusals.iter().any(is_known) {
             self.refusals.push(Refusal {
                 what: what.to_owned(),
                 detail,

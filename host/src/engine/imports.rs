@@ -5,6 +5,7 @@
 
 use wasmtime::component::{HasData, Linker as ComponentLinker, Resource};
 use wasmtime::{Engine, Linker as CoreLinker, StoreContextMut};
+use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::ResolveAddressStream;
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
 use wasmtime_wasi::{I32Exit, WasiCtxView, WasiView, p1, p2};
 
@@ -39,6 +40,7 @@ pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<ComponentLin
     p2::add_to_linker_sync(&mut linker)?;
     linker.allow_shadowing(true);
     refuse_sockets(&mut linker)?;
+    super::filesystem::add_to_linker(&mut linker)?;
     super::clock::add_to_linker(&mut linker)?;
     linker.allow_shadowing(false);
     task::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
@@ -47,7 +49,7 @@ pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<ComponentLin
     Ok(linker)
 }
 
-/// Sockets are not granted. WASI's own functions would refuse them too, but
+/// Sockets and names of hosts are not granted. WASI's own functions would refuse them too, but
 /// only after they have asked the operating system for one, and without saying
 /// so to anybody but the guest.
 fn refuse_sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
@@ -69,6 +71,17 @@ fn refuse_sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
                 Ok((Err::<Resource<p2::UdpSocket>, _>(ErrorCode::AccessDenied),))
             },
         )?;
+    linker
+        .instance("wasi:sockets/ip-name-lookup@0.2.12")?
+        .func_wrap(
+            "resolve-addresses",
+            |mut store: StoreContextMut<'_, Guest>, (_, name): (Resource<p2::Network>, String)| {
+                store.data_mut().bounds.deny("name look-up", name);
+                // What WASI itself answers where it is not granted.
+                let refused = ErrorCode::PermanentResolverFailure;
+                Ok((Err::<Resource<ResolveAddressStream>, _>(refused),))
+            },
+        )?;
     Ok(())
 }
 
@@ -76,8 +89,9 @@ fn refuse_sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
 pub(crate) fn core_linker(engine: &Engine) -> wasmtime::Result<CoreLinker<Guest>> {
     let mut linker = CoreLinker::new(engine);
     p1::add_to_linker_sync(&mut linker, |guest: &mut Guest| &mut guest.wasi)?;
-    // wasmtime-wasi makes a trap of exit codes from 126 on.
     linker.allow_shadowing(true);
+    super::preview1::add_to_linker(&mut linker)?;
+    // wasmtime-wasi makes a trap of exit codes from 126 on.
     let exit = |code: i32| -> wasmtime::Result<()> { Err(I32Exit(code).into()) };
     linker.func_wrap("wasi_snapshot_preview1", "proc_exit", exit)?;
     Ok(linker)

@@ -4,5 +4,9 @@
 pub(crate) mod clock;
 pub(crate) mod config;
 pub(crate) mod describe;
+mod file_stream;
+pub(crate) mod files;
+mod filesystem;
 pub(crate) mod guest;
 pub(crate) mod imports;
+mod preview1;

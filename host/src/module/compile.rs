@@ -9,14 +9,14 @@ use rustix::event::{PollFd, PollFlags, poll};
 use super::Loader;
 use super::error::Problem;
 use super::source::Source;
-use crate::entry::{COMPILER_ROLE, PANICKED};
+use crate::entry::COMPILER_ROLE;
 use crate::limits::{LimitHit, LimitName, show_bytes, show_duration};
 use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
 use crate::protocol::description::{Description, MAX_DESCRIPTION};
 use crate::protocol::handshake::Hello;
 use crate::sys::{
-    ChildProcess, ControlSocket, Ended, MAX_MESSAGE, Program, Received, SealedMemory,
-    memfd_growable, seal_contents,
+    ABORTED, ChildProcess, ControlSocket, Ended, MAX_MESSAGE, OUT_OF_CPU, PANICKED, Program,
+    Received, SealedMemory, memfd_growable, seal_contents,
 };
 
 /// What the compiler said before it ended.
@@ -39,13 +39,15 @@ pub(super) fn compile(
     };
     let artifact = memfd_growable("sandpool-artifact").map_err(system)?;
     let description = memfd_growable("sandpool-description").map_err(system)?;
-    let mut child = ChildProcess::start(&program, theirs).map_err(|error| {
-        Problem::Compiler(format!(
-            "`{}` cannot be started: {error}",
-            program.path.display()
-        ))
-    })?;
+    let mut child =
+        ChildProcess::start(&program, theirs, loader.confinement.apart()).map_err(|error| {
+            Problem::Compiler(format!(
+                "`{}` cannot be started: {error}",
+                program.path.display()
+            ))
+        })?;
     let setup = ToChild::Compile(CompilerSetup {
+        orders: loader.confinement.orders(child.namespaces()),
         engine: loader.settings.clone(),
         memory: loader.limits.compile_memory.value,
         cpu_time: loader.limits.compile_cpu_time.value,
@@ -63,11 +65,13 @@ pub(super) fn compile(
         }
     }
     match (said.last, ended) {
-        (Some(FromChild::Ready), Ended::Exited(0)) => {}
+        (Some(FromChild::Ready { report }), Ended::Exited(0)) => loader.confinement.hear(report),
         (Some(FromChild::Failed { reason, message }), _) => {
             return Err(match reason {
                 Failure::Module => Problem::Invalid(message),
-                Failure::Artifact | Failure::System => Problem::Compiler(message),
+                Failure::Artifact | Failure::System | Failure::Sandbox => {
+                    Problem::Compiler(message)
+                }
                 Failure::Limit(name) => Problem::Limit(hit(loader, name)),
             });
         }
@@ -151,17 +155,19 @@ fn listen(control: &ControlSocket, buffer: &mut [u8], said: &mut Said) {
 /// What a compiler's death means.
 fn died(loader: &Loader, ended: Ended) -> Problem {
     match ended {
-        Ended::Killed(libc::SIGXCPU) => Problem::Limit(hit(loader, LimitName::CompileCpuTime)),
+        Ended::Exited(OUT_OF_CPU) => Problem::Limit(hit(loader, LimitName::CompileCpuTime)),
         // An allocation that is refused aborts.
-        Ended::Killed(libc::SIGABRT | libc::SIGXFSZ) => {
-            Problem::Limit(hit(loader, LimitName::CompileMemory))
-        }
+        Ended::Exited(ABORTED) => Problem::Limit(hit(loader, LimitName::CompileMemory)),
         ended => Problem::CompilerDied(how(ended)),
     }
 }
 
 fn how(ended: Ended) -> String {
     match ended {
+        Ended::Killed(libc::SIGSYS) => {
+            "was killed by signal 31 (SIGSYS): it made a system call that its sandbox forbids"
+                .into()
+        }
         Ended::Killed(signal) => format!("was killed by signal {signal}"),
         Ended::Exited(PANICKED) => "panicked".into(),
         Ended::Exited(code) => format!("left with exit code {code}"),

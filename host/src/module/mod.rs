@@ -16,6 +16,7 @@ pub use error::LoadError;
 
 pub(crate) use cache::Cache;
 
+use crate::confinement::Confinement;
 use crate::limits::{LimitName, PoolLimits};
 use crate::outcome::Verdict;
 use crate::protocol::description::{Description, Import, ModuleKind};
@@ -134,6 +135,8 @@ pub(crate) struct Loader {
     pub(crate) cache: Option<Cache>,
     /// Readable once the pool is terminated: compilations end too.
     pub(crate) stop: EventFd,
+    /// How compilers and workers are locked in.
+    pub(crate) confinement: Confinement,
 }
 
 impl Loader {

@@ -10,17 +10,20 @@ use super::binary;
 use super::callbacks::{Callbacks, LogHandler, LogRecord, ProgressHandler, ProgressReport};
 use super::dispatcher::Dispatcher;
 use super::error::Error;
+use super::grants;
 use super::pool::Pool;
 use super::relay::Relay;
 use super::state::{Config, PoolPhase, Shared};
+use crate::confinement::{self, Confinement, GapHandler, OpenGrant, Probed};
 use crate::entry::WORKER_ROLE;
+use crate::layers::{Layer, SandboxReport};
 use crate::limits::{Limit, Origin, PoolLimits, TaskLimits};
 use crate::module::{Cache, Loader};
 use crate::protocol::control::WorkerGrants;
 use crate::settings::{
     DirGrant, EngineSettings, Interrupt, Isolation, Sandbox, Stdio, WasmFeature,
 };
-use crate::sys::{EventFd, Program};
+use crate::sys::{Attempt, EventFd, Program};
 use crate::value::{Args, ToArgs};
 
 /// The most wasm stack: guests run on the worker's own stack, of 8 MiB.
@@ -51,6 +54,7 @@ const WORKER_MEMORY: u64 = 512 * crate::limits::MIB;
 /// | `stdout_limit`, `stderr_limit`, `log_limit` | 1 MiB each |
 /// | `host_call_memory` | 256 MiB |
 /// | `process_memory` | `memory` and 512 MiB |
+/// | `file_size` | 1 GiB |
 /// | `module_size` | 256 MiB |
 /// | `compile_timeout`, `compile_cpu_time` | 120 s, 240 s |
 /// | `compile_memory` | 4 GiB |
@@ -67,6 +71,8 @@ pub struct PoolBuilder {
     interrupt: Interrupt,
     stdio: Stdio,
     sandbox: Sandbox,
+    without: Vec<Layer>,
+    on_sandbox_gap: Option<GapHandler>,
     task_limits: TaskLimits,
     limits: PoolLimits,
     features: Vec<WasmFeature>,
@@ -135,6 +141,8 @@ impl PoolBuilder {
     pool_limits! {
         /// Private memory of a worker process in bytes.
         process_memory: u64;
+        /// Bytes of any one file that a task writes.
+        file_size: u64;
         /// Bytes of a module.
         module_size: u64;
         /// Wall time of a compilation.
@@ -196,6 +204,43 @@ impl PoolBuilder {
         self
     }
 
+    /// Called, once, when a layer of the sandbox is missing on this machine and
+    /// the sandbox is [`Sandbox::Auto`]. Without a handler, one line on stderr
+    /// says so, once in the life of this process.
+    pub fn on_sandbox_gap(mut self, handler: impl FnOnce(&SandboxReport) + Send + 'static) -> Self {
+        self.on_sandbox_gap = Some(Box::new(handler));
+        self
+    }
+
+    /// Leaves layers out, to see what each costs and what is behind it. Not for
+    /// anything else.
+    #[doc(hidden)]
+    pub fn without_layers(mut self, layers: &[Layer]) -> Self {
+        self.without.extend_from_slice(layers);
+        self
+    }
+
+    /// Locks a process in as this pool would lock in its workers, lets it try to
+    /// get out, and says what came of it. No guest is involved.
+    ///
+    /// # Errors
+    /// If no worker binary is found, a granted directory cannot be opened, or
+    /// the process cannot be started or lock itself in.
+    pub fn probe_sandbox(&self, attempt: Option<Attempt>) -> Result<Probed, Error> {
+        let program = Program {
+            path: binary::find(self.worker_binary.as_deref())?,
+            role: WORKER_ROLE.into(),
+        };
+        let grants = open_grants(&self.grants.dirs)?;
+        let confinement = Confinement::new(self.sandbox, self.without.clone(), None);
+        confinement::probe(&program, &confinement, &grants, attempt).map_err(|source| {
+            Error::System {
+                what: "lock a process in",
+                source,
+            }
+        })
+    }
+
     /// Turns on a WebAssembly proposal that is off by default.
     pub fn wasm_feature(mut self, feature: WasmFeature) -> Self {
         if let Err(place) = self.features.binary_search(&feature) {
@@ -204,13 +249,16 @@ impl PoolBuilder {
         self
     }
 
-    /// Grants an environment variable.
+    /// Grants an environment variable. Of several with one name the last
+    /// counts.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.grants.env.push((name.into(), value.into()));
+        let name = name.into();
+        self.grants.env.retain(|(known, _)| *known != name);
+        self.grants.env.push((name, value.into()));
         self
     }
 
-    /// Grants a directory.
+    /// Grants a directory and all that is in it, hard links included.
     pub fn dir(mut self, grant: DirGrant) -> Self {
         self.grants.dirs.push(grant);
         self
@@ -284,11 +332,6 @@ impl PoolBuilder {
                 ),
             });
         }
-        if self.sandbox == Sandbox::Strict {
-            return Err(Error::Sandbox {
-                missing: "namespaces, Landlock and seccomp are not built into this version".into(),
-            });
-        }
         if self.limits.queue_length.value == Some(0) {
             return Err(Error::Setting {
                 what: "a queue needs room for at least 1 task, not `0`".into(),
@@ -299,6 +342,8 @@ impl PoolBuilder {
             let memory = self.task_limits.memory.value;
             process_memory.value = memory.and_then(|memory| memory.checked_add(WORKER_MEMORY));
         }
+        grants::check(&self.grants)?;
+        let directories = open_grants(&self.grants.dirs)?;
         let path = binary::find(self.worker_binary.as_deref())?;
         let (max_tasks, reuse) = match self.isolation {
             Isolation::Process => (self.max_tasks, 1),
@@ -327,7 +372,11 @@ impl PoolBuilder {
                 what: "give an eventfd",
                 source,
             })?,
+            confinement: Confinement::new(self.sandbox, self.without, self.on_sandbox_gap),
         };
+        if self.sandbox == Sandbox::Strict {
+            hold_strictly(&loader)?;
+        }
         let config = Config {
             processes,
             max_tasks: max_tasks.unwrap_or(u64::MAX),
@@ -337,7 +386,11 @@ impl PoolBuilder {
             stdio: self.stdio,
             interrupt: self.interrupt,
             measure_cpu: self.measure_cpu,
-            grants: self.grants,
+            grants: WorkerGrants {
+                dirs: directories.iter().map(|open| open.grant.clone()).collect(),
+                ..self.grants
+            },
+            directories,
             tenant: self.tenant,
             initializer: self.initializer,
             wants_log: self.on_log.is_some(),
@@ -347,6 +400,32 @@ impl PoolBuilder {
             what: "start the pool's threads",
             source,
         })
+    }
+}
+
+/// Opens the granted directories, for as long as the pool lives.
+fn open_grants(dirs: &[DirGrant]) -> Result<Vec<OpenGrant>, Error> {
+    let open = |dir: &DirGrant| {
+        OpenGrant::open(dir).map_err(|error| Error::Setting {
+            what: format!(
+                "the directory `{}` cannot be granted: {error}",
+                dir.host.display()
+            ),
+        })
+    };
+    dirs.iter().map(open).collect()
+}
+
+/// Tries the sandbox before anything depends on it.
+fn hold_strictly(loader: &Loader) -> Result<(), Error> {
+    let probed = confinement::probe(&loader.program, &loader.confinement, &[], None);
+    let probed = probed.map_err(|source| Error::System {
+        what: "lock a process in",
+        source,
+    })?;
+    match probed.report.line() {
+        Some(missing) => Err(Error::Sandbox { missing }),
+        None => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use super::error::Error;
+use super::grants::Grants;
 use super::handle::{AsyncResult, Cell, TaskRef, value_of};
 use super::imap::{self, IMap, Input};
 use super::state::{Key, Shared};
@@ -42,6 +43,7 @@ pub struct Call {
     argv: Vec<String>,
     stdin: Stdin,
     limits: TaskLimits,
+    grants: Option<Grants>,
     tenant: Option<String>,
     name: Option<String>,
     callback: Option<Callback>,
@@ -57,6 +59,7 @@ impl Call {
             argv: vec![module.name().to_owned()],
             stdin: Stdin::Empty,
             limits: shared.config.task_limits.clone(),
+            grants: None,
             tenant: shared.config.tenant.clone(),
             name: None,
             callback: None,
@@ -157,6 +160,14 @@ impl Call {
     /// [`PoolBuilder::fuel`](crate::PoolBuilder::fuel).
     pub fn fuel(mut self, limit: impl Into<Option<u64>>) -> Self {
         self.limits.fuel = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Grants only a part of what the pool grants \[all of it\]. Workers are
+    /// bound to their grants for life, so a call with others than the pool's
+    /// runs in a process of its own.
+    pub fn grants(mut self, grants: Grants) -> Self {
+        self.grants = Some(grants);
         self
     }
 
@@ -373,9 +384,13 @@ impl Call {
             let function = callable(&module, initializer)?.function;
             args.clone().bind(&function)?;
         }
+        let granted = &self.shared.config.grants;
         let key = Key {
             module: module.hash().to_owned(),
-            grants: self.shared.config.grants.clone(),
+            grants: match &self.grants {
+                Some(part) => part.of(granted)?,
+                None => granted.clone(),
+            },
             tenant: self.tenant,
         };
         let bound = self.shared.lock().keys.bind(key, &module);

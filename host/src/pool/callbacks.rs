@@ -56,6 +56,19 @@ pub(super) enum Job {
     Stop,
 }
 
+impl Job {
+    /// What a guest's message counts: its text, and a KiB, so that there are
+    /// not too many short ones. Nothing else is counted.
+    fn size(&self) -> usize {
+        let text = match self {
+            Job::Log(record) => Some(&record.message),
+            Job::Progress(report) => report.message.as_ref(),
+            Job::Finish(_) | Job::Stop => return 0,
+        };
+        1024 + text.map_or(0, String::len)
+    }
+}
+
 /// Hands over outcomes: by way of the callback thread if the task has a
 /// callback, else at once.
 #[derive(Clone)]
@@ -75,15 +88,15 @@ impl Settler {
     }
 }
 
-/// Messages of guests that may wait for a handler. Beyond it they are dropped,
-/// and the handler is told how many: a slow handler must not fill the host's
-/// memory with what guests write.
-const MAX_BACKLOG: usize = 16 * 1024;
+/// Bytes of guests' messages that may wait for a handler. Beyond it messages are
+/// dropped, and the handler is told how many: a slow handler must not fill the
+/// host's memory with what guests write.
+const MAX_BACKLOG: usize = 16 * 1024 * 1024;
 
 /// The thread and the way to it.
 pub(super) struct Callbacks {
     jobs: Sender<Job>,
-    /// Messages on their way to their handler.
+    /// Bytes of messages on their way to their handler.
     backlog: Arc<AtomicUsize>,
     dropped: AtomicUsize,
     thread: JoinHandle<()>,
@@ -137,7 +150,7 @@ impl Callbacks {
     }
 
     fn send_message(&self, message: Job) {
-        self.backlog.fetch_add(1, Ordering::Relaxed);
+        self.backlog.fetch_add(message.size(), Ordering::Relaxed);
         // The thread lives as long as this value, so it takes every job.
         let _ = self.jobs.send(message);
     }
@@ -156,9 +169,7 @@ fn work(
     mut on_progress: Option<ProgressHandler>,
 ) {
     for job in inbox {
-        if matches!(job, Job::Log(_) | Job::Progress(_)) {
-            backlog.fetch_sub(1, Ordering::Relaxed);
-        }
+        backlog.fetch_sub(job.size(), Ordering::Relaxed);
         match job {
             Job::Log(record) => {
                 if let Some(handler) = &mut on_log {

@@ -10,9 +10,17 @@ use super::watch::Watch;
 use crate::protocol::Violation;
 use crate::protocol::control::{ToChild, encode};
 use crate::settings::Interrupt;
+use crate::sys::process_cpu_time;
 
 /// A worker that has not loaded its artifact by then has failed to start.
 const START_TIME: Duration = Duration::from_secs(30);
+
+/// A worker that is starting and uses no processor for so long stands still: it
+/// was stopped, or waits for something that does not come.
+const STILL_TIME: Duration = Duration::from_secs(5);
+
+/// How often a worker that is starting is looked at.
+const START_LOOK: Duration = Duration::from_secs(1);
 
 /// A task that nobody claims for so long was sent to a worker that is stopped.
 const CLAIM_TIME: Duration = Duration::from_secs(1);
@@ -34,10 +42,15 @@ impl Watch<'_> {
     pub(super) fn keep_time(&mut self, slot: &mut Slot, now: Instant) {
         match &slot.phase {
             Phase::Starting { since } => {
-                if now.saturating_duration_since(*since) >= START_TIME {
-                    slot.complaint = Some("it did not load its artifact within 30s".into());
-                    slot.kill(None);
-                }
+                let why = if now.saturating_duration_since(*since) >= START_TIME {
+                    "it did not load its artifact within 30s"
+                } else if slot.start_stands_still(now) {
+                    "it stood still for 5s while it started"
+                } else {
+                    return;
+                };
+                slot.complaint = Some(why.into());
+                slot.kill(None);
             }
             Phase::Ready { .. } if slot.sent.is_empty() => {
                 if slot.tasks_left == 0 {
@@ -73,6 +86,7 @@ impl Watch<'_> {
                 let back = slot.take_back()?;
                 self.queue.put_back(back.into_iter());
                 if slot.sent.is_empty() {
+                    slot.failed_early = !slot.has_worked;
                     slot.kill(None);
                 }
             } else if now >= slot.next_since + slot.look_after {
@@ -137,10 +151,26 @@ impl Slot {
         self.look_after + self.look_after.min(MAX_LOOK)
     }
 
+    /// Whether a worker that is starting has used no processor for too long.
+    fn start_stands_still(&mut self, now: Instant) -> bool {
+        if now < self.next_since + self.look_after {
+            return false;
+        }
+        self.look_after += START_LOOK;
+        let cpu = process_cpu_time(self.child.pid());
+        let (seen, cpu_seen) = self.start_seen;
+        if cpu != cpu_seen {
+            self.start_seen = (now, cpu);
+        }
+        cpu.is_some() && cpu == cpu_seen && now.saturating_duration_since(seen) >= STILL_TIME
+    }
+
     /// When it has to be looked at again, whatever it does.
     pub(super) fn due(&self) -> Option<Instant> {
         match &self.phase {
-            Phase::Starting { since } => Some(*since + START_TIME),
+            Phase::Starting { since } => {
+                Some((*since + START_TIME).min(self.next_since + self.look_after))
+            }
             Phase::Interrupted { until, .. } => Some(*until),
             Phase::Dying { .. } => None,
             Phase::Ready { .. } => {

@@ -18,6 +18,7 @@ use super::start::start_worker;
 use super::state::{Bound, Place, PoolPhase, Shared, State};
 use super::task::Completion;
 use super::watch::{Signs, Watch};
+use crate::layers::SandboxReport;
 use crate::module::Module;
 use crate::outcome::Verdict;
 use crate::sys::{MAX_MESSAGE, Poller};
@@ -33,6 +34,8 @@ pub(super) struct Outbox {
     pub(super) gone: Vec<u64>,
     /// Workers that want the host's standard input.
     pub(super) want_stdin: Vec<u64>,
+    /// What workers said of their sandbox.
+    pub(super) reports: Vec<SandboxReport>,
     /// Modules whose artifacts workers cannot load.
     pub(super) bad_artifacts: Vec<Module>,
 }
@@ -126,7 +129,7 @@ impl Dispatcher {
         let signs = self.signs();
         for i in 0..state.slots.len() {
             let others =
-                |(j, place): (usize, &Place)| j != i && place.slot().is_some_and(Slot::is_ready);
+                |(j, place): (usize, &Place)| j != i && place.slot().is_some_and(Slot::works);
             let others_work = state.slots.iter().enumerate().any(others);
             let State {
                 slots,
@@ -149,10 +152,14 @@ impl Dispatcher {
             let signs = signs.get(&slot.serial).copied().unwrap_or_default();
             let gone = watch.attend(slot, signs, now);
             let broken = watch.broken.take();
-            if gone {
-                out.gone.push(slot.serial);
+            if gone || matches!(slot.phase, Phase::Dying { .. }) {
+                // Until it is gone only its end is of interest; what it leaves
+                // is read then.
                 self.poller.remove(&slot.bell);
                 self.poller.remove(&slot.control);
+            }
+            if gone {
+                out.gone.push(slot.serial);
                 self.poller.remove(slot.child.pidfd());
                 slots[i] = slot.heir.map_or(Place::Free, Place::Promised);
             }
@@ -248,6 +255,9 @@ impl Dispatcher {
                 relay.worker_gone(serial);
             }
         }
+        for report in out.reports {
+            self.shared.loader.confinement.hear(report);
+        }
         for serial in out.want_stdin {
             self.open_stdin(serial);
         }
@@ -292,11 +302,7 @@ impl Dispatcher {
             Err(error) => {
                 // What the system has no room for now, it may have later: as long
                 // as another worker works, there are only fewer.
-                let others = state
-                    .slots
-                    .iter()
-                    .filter_map(Place::slot)
-                    .any(Slot::is_ready);
+                let others = state.slots.iter().filter_map(Place::slot).any(Slot::works);
                 state.no_start_before = Some(now + RESTART_PAUSE);
                 let failed = !others && bound.start_failed();
                 state.slots[place] = Place::Free;
@@ -321,7 +327,11 @@ impl Dispatcher {
         let until = due.unwrap_or_else(|| State::latest_wake(now));
         // Looked at after the announcement: whoever publishes from now on
         // rings. A worker that is being ended is not listened to any more.
-        let answers = slots().any(|slot| slot.ring.has_answer() && slot.listens());
+        let answers = state
+            .slots
+            .iter_mut()
+            .filter_map(Place::slot_mut)
+            .any(|slot| slot.listens() && slot.ring.has_answer());
         let timeout = if answers {
             Duration::ZERO
         } else {

@@ -64,7 +64,7 @@ pub enum Error {
     },
     /// The strict sandbox was asked for, and something is missing or at odds
     /// with it.
-    #[error("`--sandbox strict` cannot be kept: {missing}")]
+    #[error("`--sandbox strict` cannot be kept: missing are {missing}")]
     Sandbox {
         /// What is missing.
         missing: String,

@@ -4,6 +4,7 @@
 //! that comes out of turn is a violation.
 
 use std::fs::File;
+use std::io;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
@@ -28,24 +29,38 @@ impl Watch<'_> {
             let heard = match slot.control.receive_bytes(self.buffer) {
                 Ok(Received::Message(len, _)) => self.understand(slot, len, now),
                 Ok(Received::Nothing) => return true,
-                // Its end is seen elsewhere; one that only closed its socket
-                // meets its end here.
                 Ok(Received::HungUp) => {
-                    if matches!(slot.phase, Phase::Starting { .. }) {
-                        slot.complaint
-                            .get_or_insert_with(|| "it left before it was ready".into());
-                    }
-                    slot.kill(None);
+                    self.hung_up(slot, now);
                     return true;
                 }
                 Err(_) => Err(Violation("a control message is too long")),
             };
             if let Err(violation) = heard {
                 slot.kill(Some(Lost::Violation(violation)));
+            }
+            if matches!(slot.phase, Phase::Dying { .. }) {
                 return true;
             }
         }
         false
+    }
+
+    /// Its end is seen elsewhere; one that only closed its socket meets its end
+    /// here, with the answers that are there.
+    fn hung_up(&mut self, slot: &mut Slot, now: Instant) {
+        if matches!(slot.phase, Phase::Starting { .. }) {
+            slot.complaint
+                .get_or_insert_with(|| "it left before it was ready".into());
+        }
+        slot.failed_early = !slot.has_worked;
+        let why = loop {
+            match self.take_answer(slot, now) {
+                Ok(true) => {}
+                Ok(false) => break slot.verdict(),
+                Err(violation) => break Some(Lost::Violation(violation)),
+            }
+        };
+        slot.kill(why);
     }
 
     fn understand(&mut self, slot: &mut Slot, len: usize, now: Instant) -> Result<(), Violation> {
@@ -60,9 +75,9 @@ impl Watch<'_> {
             return Ok(());
         }
         match (decode(bytes)?, &slot.phase) {
-            (FromChild::Ready, Phase::Starting { .. }) => {
+            (FromChild::Ready { report }, Phase::Starting { .. }) => {
+                self.out.reports.push(report);
                 slot.phase = Phase::Ready { since: now };
-                slot.bound.start_succeeded();
                 Ok(())
             }
             (FromChild::Failed { reason, message }, Phase::Starting { .. }) => {
@@ -72,6 +87,8 @@ impl Watch<'_> {
                     self.out.bad_artifacts.push(slot.bound.module.clone());
                 }
                 slot.complaint = Some(message);
+                // It has nothing more to say.
+                slot.kill(None);
                 Ok(())
             }
             (FromChild::Task { task, says }, _) => {
@@ -91,6 +108,10 @@ impl Watch<'_> {
 
     /// Something about the oldest sent task.
     fn about_the_running(&mut self, slot: &mut Slot, says: Says) -> Result<(), Violation> {
+        let outstanding = slot.ring.outstanding()?;
+        if !outstanding.running && outstanding.answered == 0 {
+            return Err(Violation("it speaks of a task that it has not claimed"));
+        }
         let task = slot.sent.front().ok_or(Violation("it speaks of no task"))?;
         let (task_index, function) = (task.index, task.template.function.to_string());
         match says {
@@ -100,6 +121,9 @@ impl Watch<'_> {
                     inherit_stdin: true,
                     ..
                 } => {
+                    if std::mem::replace(&mut slot.has_stdin, true) {
+                        return Err(Violation("it wants stdin twice"));
+                    }
                     self.out.want_stdin.push(slot.serial);
                     Ok(())
                 }
@@ -156,9 +180,15 @@ fn give_room(slot: &mut Slot, len: u64, stdio: Stdio) -> Result<(), Violation> {
     let Ok(file) = memfd_sized("sandpool-answer", len) else {
         return Ok(());
     };
-    let _ = slot
-        .control
-        .send(&encode(&ToChild::Room { len }), &[file.as_fd()], false);
+    let message = encode(&ToChild::Room { len });
+    match slot.control.send(&message, &[file.as_fd()], false) {
+        // Without room its task would wait for ever.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            return Err(Violation("it does not read what it is sent"));
+        }
+        // One that is gone is noticed by its end.
+        _ => {}
+    }
     slot.room = Some(File::from(file));
     Ok(())
 }

@@ -13,6 +13,7 @@ use super::imap::{IMap, Input};
 use super::settle;
 use super::state::{Place, PoolPhase, Shared, State};
 use super::task::{KeyId, Task};
+use crate::layers::SandboxReport;
 use crate::module::{LoadError, Module};
 use crate::outcome::{Outcome, Verdict};
 use crate::value::{FromValue, ToArgs};
@@ -273,6 +274,12 @@ impl Pool {
             PoolPhase::Broken(reason) => Some(reason.clone()),
             _ => None,
         }
+    }
+
+    /// How much of each layer of the sandbox holds, as the first child of this
+    /// pool reported it; `None` before there was one.
+    pub fn sandbox_report(&self) -> Option<SandboxReport> {
+        self.shared().loader.confinement.report()
     }
 
     /// Why output that was to be passed on could not be written, if so: a full

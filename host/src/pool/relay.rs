@@ -265,6 +265,8 @@ pub(super) fn stdin_pipe() -> io::Result<OwnedFd> {
         return read.try_clone();
     }
     let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    // For the worker, which may not change how a descriptor works.
+    rustix::io::ioctl_fionbio(&read, true)?;
     let copy = read.try_clone()?;
     thread::Builder::new()
         .name("sandpool-stdin".into())

@@ -277,10 +277,16 @@ struct Contender {
     workers: usize,
 }
 
-/// A worker refused a task: full is nothing, breaking the rules is death.
+/// A worker refused a task: full is nothing, breaking the rules is death. So is
+/// leaving messages unread while there is nothing else to do: no task that is
+/// sent by message would ever run.
 fn refuse(slot: &mut Slot, error: SendError) -> bool {
     match error {
-        SendError::Full => false,
+        SendError::Unread if slot.is_idle() => {
+            slot.kill(None);
+            true
+        }
+        SendError::Full | SendError::Unread => false,
         SendError::Violation(violation) => {
             slot.kill(Some(Lost::Violation(violation)));
             true

@@ -7,10 +7,10 @@ use super::task::Task;
 use crate::limits::{LimitHit, LimitName, PoolLimits};
 use crate::outcome::{Outcome, Verdict};
 use crate::protocol::Violation;
-use crate::protocol::frame::{AnswerHeader, End};
+use crate::protocol::frame::{AnswerHeader, End, memory_for_value};
 use crate::settings::Stdio;
 use crate::sys::Ended;
-use crate::value::{Printable, Type, Value, decode_result, raw};
+use crate::value::{DecodeError, Printable, Type, Value, decode_result_within, raw};
 
 /// What the host knows about a task's run by itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,29 +73,38 @@ pub(super) fn answered(
 ) -> Result<Outcome<Value>, Violation> {
     let [value, stdout, stderr] = raw_parts;
     let mut outcome = bare(task, Verdict::Ok, observed);
-    outcome.run_time = Some(header.run_time);
+    // It cannot have run for longer than there is a task.
+    let most = observed.queue_wait + observed.run_time.unwrap_or_default();
+    outcome.run_time = Some(header.run_time.min(most));
     outcome.peak_memory = Some(header.peak_memory);
     outcome.fuel = header.fuel;
     outcome.refusals = header.refusals;
     outcome.stdout = (stdio.0 == Stdio::Capture).then(|| stdout.to_vec());
     outcome.stderr = (stdio.1 == Stdio::Capture).then(|| stderr.to_vec());
-    let read = |ty: &Option<Type>| {
-        decode_result(ty, value).map_err(|_| Violation("a result is not of its function's type"))
-    };
+    let read = |ty: &Option<Type>| read_value(ty, value);
     let (ok_type, err_type) = match &task.template.result {
         Some(Type::Result { ok, err }) => (ok.as_deref().cloned(), err.as_deref().cloned()),
         other => (other.clone(), None),
     };
     outcome.verdict = match header.end {
         End::Ok => {
-            outcome.value = Some(read(&ok_type)?);
+            let Some(value) = read(&ok_type)? else {
+                return Ok(too_large(outcome, task, pool));
+            };
+            outcome.value = Some(value);
             if task.is_command() {
                 outcome.exit_code = Some(0);
             }
             Verdict::Ok
         }
         End::Error => {
-            let payload = err_type.is_some().then(|| read(&err_type)).transpose()?;
+            let payload = match &err_type {
+                None => None,
+                Some(_) => match read(&err_type)? {
+                    Some(value) => Some(value),
+                    None => return Ok(too_large(outcome, task, pool)),
+                },
+            };
             outcome.error = Some(payload.as_ref().map_or_else(
                 || "the function returned an error".to_owned(),
                 |value| String::from_utf8_lossy(&raw(value)).into_owned(),
@@ -145,6 +154,28 @@ pub(super) fn answered(
         }
     };
     Ok(outcome)
+}
+
+/// Reads a value; `None` for one that would take too much of the host's memory,
+/// which is no lie of the worker's: a guest may well return a list of very many
+/// small things.
+fn read_value(ty: &Option<Type>, bytes: &[u8]) -> Result<Option<Value>, Violation> {
+    match decode_result_within(ty, bytes, memory_for_value(bytes.len())) {
+        Ok(value) => Ok(Some(value)),
+        Err(DecodeError::TooLarge) => Ok(None),
+        Err(_) => Err(Violation("a result is not of its function's type")),
+    }
+}
+
+fn too_large(mut outcome: Outcome<Value>, task: &Task, pool: &PoolLimits) -> Outcome<Value> {
+    outcome.verdict = limit(
+        &mut outcome,
+        task,
+        pool,
+        LimitName::Result,
+        Verdict::OutputLimit,
+    );
+    outcome
 }
 
 fn limit(

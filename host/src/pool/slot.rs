@@ -6,6 +6,8 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::set_socket_send_buffer_size;
+
 use super::scheduler::STRANDED_AFTER;
 use super::settle::{Lost, Observed};
 use super::state::Bound;
@@ -14,6 +16,7 @@ use crate::protocol::Violation;
 use crate::protocol::control::{ToChild, encode};
 use crate::protocol::frame::{Payload, fits_inline};
 use crate::protocol::host_end::{HostEnd, SendError};
+use crate::protocol::ring::INLINE;
 use crate::sys::{ChildProcess, ControlSocket, EventFd, memfd_of, process_cpu_time};
 
 /// Tasks are sent ahead for about this much work.
@@ -21,6 +24,14 @@ const SEND_AHEAD: Duration = Duration::from_millis(1);
 
 /// The most tasks that are sent ahead.
 const MAX_AHEAD: usize = 127;
+
+/// The most tasks with a memory file of their own that are on their way.
+const MAX_FILES: usize = 8;
+
+/// Bytes of messages that a worker may leave unread; the kernel doubles it and
+/// counts about 1,000 for a small one. Each may hold a memory file alive, so a
+/// worker that reads none must not be sent very many.
+const UNREAD: usize = 32 * 1024;
 
 /// A worker and what is on its way to it.
 pub(super) struct Slot {
@@ -36,6 +47,8 @@ pub(super) struct Slot {
     pub(super) sent: VecDeque<Task>,
     /// Since when the oldest of them runs, as far as was seen.
     pub(super) running: Option<Instant>,
+    /// Whether it has ever taken a task.
+    pub(super) has_worked: bool,
     /// When the oldest of them became the worker's next, and the worker's CPU
     /// clock at that time, if it matters.
     pub(super) next_since: Instant,
@@ -44,10 +57,18 @@ pub(super) struct Slot {
     pub(super) look_after: Duration,
     /// Whether its hello has come.
     pub(super) greeted: bool,
+    /// When its start was last seen to go on, and its CPU clock then.
+    pub(super) start_seen: (Instant, Option<Duration>),
+    /// Whether it ended, or had to be ended, before it took a task.
+    pub(super) failed_early: bool,
+    /// Rings that came without an answer, beyond one for each answer.
+    pub(super) empty_rings: u32,
     /// Bytes that the oldest sent task has logged.
     pub(super) log_bytes: u64,
     /// Room that the worker asked for and was given.
     pub(super) room: Option<File>,
+    /// Whether it asked for standard input.
+    pub(super) has_stdin: bool,
     /// Tasks that it has answered.
     pub(super) done: u64,
     /// Tasks it may still be given (`maxtasksperchild`).
@@ -100,6 +121,9 @@ impl Slot {
             bell,
             ring,
         } = started;
+        // Its setup, which may be long, is on its way already. A socket that
+        // keeps its size is no worse than before.
+        let _ = set_socket_send_buffer_size(&control, UNREAD);
         Slot {
             serial,
             bound,
@@ -110,12 +134,17 @@ impl Slot {
             phase: Phase::Starting { since: now },
             sent: VecDeque::new(),
             running: None,
+            has_worked: false,
             next_since: now,
             next_cpu: None,
             look_after: Duration::ZERO,
             greeted: false,
+            start_seen: (now, None),
+            failed_early: false,
+            empty_rings: 0,
             log_bytes: 0,
             room: None,
+            has_stdin: false,
             new_answers: 0,
             last_answer: now,
             burst_since: now,
@@ -134,6 +163,11 @@ impl Slot {
 
     pub(super) fn is_ready(&self) -> bool {
         matches!(self.phase, Phase::Ready { .. })
+    }
+
+    /// Ready, and has taken a task: a sign that workers work here.
+    pub(super) fn works(&self) -> bool {
+        self.is_ready() && self.has_worked
     }
 
     /// Whether its answers are taken.
@@ -177,8 +211,11 @@ impl Slot {
     /// Sends a task; hands it back if the ring is full.
     pub(super) fn send(&mut self, task: Task, now: Instant) -> Result<(), Box<(Task, SendError)>> {
         let payload = task.payload();
+        let in_file = |task: &&Task| task.raw.len() > INLINE;
         let sent = if fits_inline(&payload) {
             self.ring.send(&payload)
+        } else if self.sent.iter().filter(in_file).count() >= MAX_FILES {
+            Err(SendError::Full)
         } else {
             self.send_in_file(&task, &payload[1..])
         };
@@ -204,7 +241,7 @@ impl Slot {
         // A full socket is a full channel: the task waits for its turn.
         self.control
             .send(&encode(&message), &[file.as_fd()], false)
-            .map_err(|_| SendError::Full)?;
+            .map_err(|_| SendError::Unread)?;
         self.ring.send(&Payload::in_file(task.id, file.len()))
     }
 
@@ -212,6 +249,8 @@ impl Slot {
     pub(super) fn becomes_next(&mut self, now: Instant) {
         self.running = None;
         self.log_bytes = 0;
+        self.room = None;
+        self.has_stdin = false;
         self.next_since = now;
         self.look_after = Duration::from_millis(1);
         // A worker between two tasks uses no CPU, so its clock stands still
@@ -228,6 +267,10 @@ impl Slot {
             return since;
         }
         self.running = Some(now);
+        if !self.has_worked {
+            self.has_worked = true;
+            self.bound.start_succeeded();
+        }
         if let Some(task) = self.sent.front_mut() {
             task.attempts += 1;
         }

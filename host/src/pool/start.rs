@@ -42,11 +42,14 @@ pub(super) fn start_worker(
         }
         Stdio::Capture | Stdio::Null => (None, Vec::new()),
     };
-    let child = ChildProcess::start(&loader.program, theirs).map_err(|error| {
+    let confinement = &loader.confinement;
+    let child = ChildProcess::start(&loader.program, theirs, confinement.apart());
+    let child = child.map_err(|error| {
         let path = loader.program.path.display();
         io::Error::new(error.kind(), format!("`{path}`: {error}"))
     })?;
     let setup = ToChild::Work(WorkerSetup {
+        orders: confinement.orders(child.namespaces()),
         engine: module.settings().clone(),
         component: module.is_component(),
         grants: key.grants.clone(),
@@ -56,10 +59,14 @@ pub(super) fn start_worker(
         reuse: config.reuse,
         initializer: initializer(config, module)?,
         process_memory: config.limits.process_memory.value,
+        file_size: config.limits.file_size.value,
     });
     let mut fds: Vec<BorrowedFd<'_>> =
         vec![ring_file.as_fd(), bell.as_fd(), module.artifact().as_fd()];
     fds.extend(ends.iter().map(AsFd::as_fd));
+    for dir in &key.grants.dirs {
+        fds.push(config.directory(dir)?);
+    }
     let setup = encode(&setup);
     if setup.len() > MAX_MESSAGE {
         let text = "the grants and the initializer's arguments take more than 64KiB";

@@ -1,6 +1,8 @@
 //! What all threads of a pool share, under one lock.
 
 use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::ThreadId;
@@ -13,10 +15,11 @@ use super::queue::Queue;
 use super::relay::Trouble;
 use super::slot::Slot;
 use super::task::{KeyId, Task};
+use crate::confinement::OpenGrant;
 use crate::limits::{PoolLimits, TaskLimits};
 use crate::module::{Loader, Module};
 use crate::protocol::control::WorkerGrants;
-use crate::settings::{Interrupt, Stdio};
+use crate::settings::{DirGrant, Interrupt, Stdio};
 use crate::sys::EventFd;
 use crate::value::Args;
 
@@ -33,10 +36,28 @@ pub(super) struct Config {
     pub(super) interrupt: Interrupt,
     pub(super) measure_cpu: bool,
     pub(super) grants: WorkerGrants,
+    /// The granted directories, opened when the pool was built.
+    pub(super) directories: Vec<OpenGrant>,
     pub(super) tenant: Option<String>,
     pub(super) initializer: Option<(String, Args)>,
     pub(super) wants_log: bool,
     pub(super) wants_progress: bool,
+}
+
+impl Config {
+    /// The descriptor of a granted directory. A call may narrow its rights,
+    /// never widen them.
+    pub(super) fn directory(&self, dir: &DirGrant) -> io::Result<BorrowedFd<'_>> {
+        let covers = |open: &&OpenGrant| {
+            open.grant.host == dir.host
+                && open.grant.guest == dir.guest
+                && (open.grant.writable || !dir.writable)
+        };
+        let open = self.directories.iter().find(covers);
+        Ok(open
+            .ok_or_else(|| io::Error::other("a directory was never granted"))?
+            .as_fd())
+    }
 }
 
 /// What a worker is bound to for life.

@@ -4,6 +4,7 @@
 
 use std::time::Instant;
 
+use super::claims::{self, Circumstances};
 use super::dispatcher::Outbox;
 use super::queue::Queue;
 use super::settle::{self, Lost, Observed};
@@ -15,6 +16,11 @@ use crate::protocol::Violation;
 use crate::protocol::frame::{AnswerHeader, End, Payload, split};
 use crate::sys::{Ended, memfd_read_at};
 use crate::value::Value;
+
+/// Rings without an answer that a worker may be ahead of its answers. Each
+/// answer is rung for once at most, and a ring may come when its answer was
+/// taken already, so an honest worker is ahead by one or two.
+const MAX_EMPTY_RINGS: u32 = 64;
 
 /// Rounds of hearing a worker that is dead.
 const LAST_ROUNDS: usize = 64;
@@ -34,7 +40,7 @@ pub(super) struct Watch<'a> {
     pub(super) unfinished: &'a mut u64,
     pub(super) out: &'a mut Outbox,
     pub(super) buffer: &'a mut [u8],
-    /// Whether any other worker is ready.
+    /// Whether any other worker works.
     pub(super) others_work: bool,
     /// Set when something broke the pool.
     pub(super) broken: Option<String>,
@@ -52,6 +58,7 @@ impl Watch<'_> {
                 self.hear(slot, now);
             }
             self.take_answers(slot, now);
+            count_rings(slot, signs.rang);
             slot.keep_pace(now);
             self.keep_time(slot, now);
         }
@@ -100,9 +107,12 @@ impl Watch<'_> {
             return Err(Violation("it answered another task than it claimed"));
         }
         let end = header.end;
-        if end == End::Initializer && self.config.initializer.is_none() {
-            return Err(Violation("it blames an initializer, and there is none"));
-        }
+        let known = Circumstances {
+            initializer: self.config.initializer.is_some(),
+            interrupted: matches!(slot.phase, Phase::Interrupted { .. }),
+            stdio: self.config.stdio,
+        };
+        claims::check(task, &header, &known)?;
         let message = header.message.clone();
         slot.is_running(now);
         let Some(task) = slot.sent.front() else {
@@ -150,15 +160,17 @@ impl Watch<'_> {
             return false;
         };
         let was_starting = matches!(slot.phase, Phase::Starting { .. });
-        let verdict = match &slot.phase {
-            Phase::Dying { why: Some(why) } => Some(why.clone()),
-            _ => None,
+        // One that ended before it took a task would be replaced by the next
+        // that does, for ever, if nobody counted.
+        let failed_early = match &slot.phase {
+            Phase::Dying { why: None } => slot.failed_early,
+            Phase::Dying { why: Some(why) } => matches!(why, Lost::Violation(_)),
+            _ => true,
         };
-        if verdict.is_none() {
+        if slot.verdict().is_none() {
             // It died by itself, or had nothing to do: its last words count.
-            let phase = std::mem::replace(&mut slot.phase, Phase::Ready { since: now });
-            if was_starting {
-                slot.phase = phase;
+            if !was_starting {
+                slot.phase = Phase::Ready { since: now };
             }
             // All of them, or its last answer would be passed over; a dead
             // worker's socket holds only so many.
@@ -169,10 +181,12 @@ impl Watch<'_> {
             }
             self.take_answers(slot, now);
         }
+        // Also what was found in its last words.
+        let verdict = slot.verdict();
         self.settle_the_running(slot, verdict, ended, now);
         self.queue
             .put_back(std::mem::take(&mut slot.sent).into_iter());
-        if was_starting || slot.complaint.is_some() {
+        if was_starting || slot.complaint.is_some() || failed_early && !slot.has_worked {
             self.start_failed(slot, ended);
         }
         true
@@ -185,26 +199,23 @@ impl Watch<'_> {
         ended: Ended,
         now: Instant,
     ) {
-        let was_running = match &verdict {
+        let verdict = match (verdict, slot.ring.outstanding()) {
+            (None, Ok(outstanding)) if !outstanding.running => return,
+            (None, Ok(_)) => Lost::Died(ended),
             // A ring that broke the rules says nothing any more.
-            Some(Lost::Violation(_)) => !slot.sent.is_empty(),
-            Some(_) => true,
-            None => slot
-                .ring
-                .outstanding()
-                .is_ok_and(|outstanding| outstanding.running),
+            (None, Err(violation)) => Lost::Violation(violation),
+            (Some(verdict), _) => verdict,
         };
-        if !was_running || slot.sent.is_empty() {
+        if slot.sent.is_empty() {
             return;
         }
         slot.is_running(now);
-        let lost = verdict.unwrap_or(Lost::Died(ended));
         if let Some(task) = slot.sent.pop_front() {
             let observed = Observed {
                 cpu_time: None,
                 ..slot.observed(&task, None, now)
             };
-            let outcome = settle::lost(&task, &lost, observed, &self.config.limits, None);
+            let outcome = settle::lost(&task, &verdict, observed, &self.config.limits, None);
             self.finish(slot.serial, task, outcome);
         }
     }
@@ -212,15 +223,31 @@ impl Watch<'_> {
     fn start_failed(&mut self, slot: &Slot, ended: Ended) {
         // Something passing, as long as others work; else it would break the
         // pool when many start at once.
-        let passing = self.others_work && slot.complaint.is_none();
+        let complaint = match &slot.phase {
+            Phase::Dying {
+                why: Some(Lost::Violation(violation)),
+            } => Some(violation.to_string()),
+            _ => slot.complaint.clone(),
+        };
+        let passing = self.others_work && complaint.is_none();
         if !passing && slot.bound.start_failed() {
-            let said = slot
-                .complaint
-                .clone()
-                .unwrap_or_else(|| format!("it ended: {ended:?}"));
+            let said = complaint.unwrap_or_else(|| format!("it ended: {ended:?}"));
             self.broken
                 .get_or_insert(format!("a worker cannot start: {said}"));
         }
+    }
+}
+
+/// Notes whether it rang for nothing: one that does so for ever would keep the
+/// host busy.
+fn count_rings(slot: &mut Slot, rang: bool) {
+    slot.empty_rings = slot.empty_rings.saturating_sub(slot.new_answers);
+    if rang && slot.new_answers == 0 {
+        slot.empty_rings += 1;
+    }
+    if slot.empty_rings > MAX_EMPTY_RINGS {
+        let violation = Violation("it keeps ringing without an answer");
+        slot.kill(Some(Lost::Violation(violation)));
     }
 }
 
@@ -237,6 +264,16 @@ fn take_room(slot: &mut Slot, len: u64) -> Result<Vec<u8>, Violation> {
 }
 
 impl Slot {
+    /// What was decided about the task it runs.
+    pub(super) fn verdict(&self) -> Option<Lost> {
+        match &self.phase {
+            Phase::Dying { why } => why.clone(),
+            // It was told to end its task, and died of that or anything else.
+            Phase::Interrupted { why, .. } => Some(why.clone()),
+            Phase::Starting { .. } | Phase::Ready { .. } => None,
+        }
+    }
+
     /// Dying for a reason that makes its further answers void.
     fn is_doomed(&self) -> bool {
         matches!(self.phase, Phase::Dying { why: Some(_) })

@@ -9,19 +9,23 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::Violation;
+use crate::layers::{Layer, SandboxReport};
 use crate::limits::LimitName;
-use crate::settings::{DirGrant, EngineSettings, LogLevel, Stdio};
+use crate::settings::{DirGrant, EngineSettings, LogLevel, Sandbox, Stdio};
+use crate::sys::{Attempt, Namespaces};
 
 /// From the host to a child.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum ToChild {
     /// Be a worker. With it come, in this order, the ring, the host's bell,
-    /// the artifact, and the pipes for stdout and stderr where they are passed
-    /// through.
+    /// the artifact, the pipes for stdout and stderr where they are passed
+    /// through, and the granted directories.
     Work(WorkerSetup),
     /// Be a compiler. With it come the module and two empty memory files: for
     /// the artifact and for the description.
     Compile(CompilerSetup),
+    /// Be a probe. With it come the granted directories.
+    Probe(ProbeSetup),
     /// The memory file that comes with it holds the payload with this number.
     Payload { id: u64, len: u64 },
     /// The memory file that comes with it is for the answer the worker asked
@@ -33,9 +37,30 @@ pub(crate) enum ToChild {
     Interrupt { task: u64 },
 }
 
+/// How a child is to lock itself in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Orders {
+    pub(crate) mode: Sandbox,
+    /// Layers to leave out, to see what each one does.
+    pub(crate) without: Vec<Layer>,
+    /// The namespaces that it was born into.
+    pub(crate) born: Namespaces,
+}
+
+/// What a probe is to do; see `sandbox::probe`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ProbeSetup {
+    pub(crate) orders: Orders,
+    pub(crate) dirs: Vec<DirGrant>,
+    pub(crate) attempt: Option<Attempt>,
+    /// Its parent's pid, which it could not find out by itself.
+    pub(crate) parent: u32,
+}
+
 /// What a worker is, for its whole life.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct WorkerSetup {
+    pub(crate) orders: Orders,
     pub(crate) engine: EngineSettings,
     /// Whether the artifact is a component (else a core module).
     pub(crate) component: bool,
@@ -49,6 +74,8 @@ pub(crate) struct WorkerSetup {
     pub(crate) initializer: Option<Initializer>,
     /// `RLIMIT_DATA` in bytes.
     pub(crate) process_memory: Option<u64>,
+    /// `RLIMIT_FSIZE` in bytes, where directories are granted for writing.
+    pub(crate) file_size: Option<u64>,
 }
 
 /// A function that runs in each new instance before its first task.
@@ -69,6 +96,7 @@ pub(crate) struct WorkerGrants {
 /// What a compiler is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct CompilerSetup {
+    pub(crate) orders: Orders,
     pub(crate) engine: EngineSettings,
     pub(crate) memory: Option<u64>,
     pub(crate) cpu_time: Option<Duration>,
@@ -78,8 +106,10 @@ pub(crate) struct CompilerSetup {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum FromChild {
     /// The worker has loaded its artifact and waits for tasks; the compiler
-    /// has written artifact and description.
-    Ready,
+    /// has written artifact and description; the probe is sealed.
+    Ready { report: SandboxReport },
+    /// What a probe's attempt came back with; `None` if it succeeded.
+    Probed { errno: Option<i32> },
     /// The child cannot do what it was asked to.
     Failed { reason: Failure, message: String },
     /// Something about a task. The worker may be at its next task already
@@ -113,6 +143,8 @@ pub(crate) enum Failure {
     Artifact,
     /// The operating system refused something.
     System,
+    /// The sandbox is to be strict, and a layer is missing.
+    Sandbox,
     /// A limit, for which the name is given.
     Limit(LimitName),
 }

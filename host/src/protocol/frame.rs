@@ -12,6 +12,7 @@ use super::Violation;
 use super::ring::INLINE;
 use crate::limits::LimitName;
 use crate::outcome::Refusal;
+use crate::value::DECODED_LIMIT;
 
 /// A task on its way to a worker. The arguments follow as raw bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -177,6 +178,17 @@ impl AnswerHeader {
             Err(wrong)
         }
     }
+}
+
+/// Memory that a value of so many bytes may take in the host. A module chooses
+/// its types, and some can make gigabytes of a few bytes: a list of tuples of
+/// tuples. What people write takes from once to a hundred times its bytes.
+pub(crate) fn memory_for_value(len: usize) -> usize {
+    const TIMES: usize = 256;
+    const SMALL: usize = 1024 * 1024;
+    len.saturating_mul(TIMES)
+        .saturating_add(SMALL)
+        .min(DECODED_LIMIT)
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub(crate) struct HostEnd {
     tail: u32,
     /// Answers taken.
     consumed: u32,
+    /// Answers that the worker was last seen to have published.
+    published: u32,
 }
 
 /// Why a task was not sent.
@@ -28,6 +30,8 @@ pub(crate) struct HostEnd {
 pub(crate) enum SendError {
     /// Try again when an answer has been taken.
     Full,
+    /// The control socket is full of messages that the worker has not read.
+    Unread,
     /// The worker must be ended.
     Violation(Violation),
 }
@@ -46,6 +50,7 @@ impl HostEnd {
             head: 0,
             tail: 0,
             consumed: 0,
+            published: 0,
         }
     }
 
@@ -101,7 +106,9 @@ impl HostEnd {
     /// Moves the tail while the worker may be moving the head; returns the
     /// claim as it was before.
     fn move_tail(&mut self, next: impl Fn(Claim) -> Claim) -> Result<Claim, Violation> {
-        loop {
+        // The worker may claim in between, which moves the head: as often as
+        // there are slots at most, as the check refuses every other change.
+        for _ in 0..=SLOTS {
             let before = self.read_claim()?;
             let after = next(before);
             let swapped = self.ring.claim().compare_exchange(
@@ -114,10 +121,8 @@ impl HostEnd {
                 self.tail = after.tail;
                 return Ok(before);
             }
-            // The worker claimed in between. A hostile one could keep changing
-            // the word for ever only by moving its head past the tail, which
-            // the check refuses.
         }
+        Err(Violation("it keeps changing its claims"))
     }
 
     /// How many tasks are claimed and not yet answered (0 or 1), and how many
@@ -127,7 +132,7 @@ impl HostEnd {
         // before the answers are is at most one further than they, and one
         // that is read after them is at least as far.
         let early = self.read_claim()?;
-        let published = self.read_published();
+        let published = self.read_published()?;
         let claim = self.read_claim()?;
         let ahead = early.head.wrapping_sub(published).cast_signed();
         if ahead > 1 {
@@ -145,21 +150,30 @@ impl HostEnd {
         })
     }
 
-    fn read_published(&self) -> u32 {
-        self.ring.published().load(Ordering::Acquire)
+    /// Reads how many answers are published, which only ever grows.
+    fn read_published(&mut self) -> Result<u32, Violation> {
+        let published = self.ring.published().load(Ordering::Acquire);
+        let seen = self.published.wrapping_sub(self.consumed);
+        if published.wrapping_sub(self.consumed) < seen {
+            return Err(Violation("it took an answer back"));
+        }
+        self.published = published;
+        Ok(published)
     }
 
-    /// Whether an answer seems to be there; costs one load.
-    pub(crate) fn has_answer(&self) -> bool {
-        self.read_published() != self.consumed
+    /// Whether an answer seems to be there; costs one load. What was seen once
+    /// counts, so that nobody is kept busy by answers that come and go.
+    pub(crate) fn has_answer(&mut self) -> bool {
+        // One that was taken back is found out by whoever takes it.
+        let seen = self.published != self.consumed;
+        seen || self
+            .read_published()
+            .is_ok_and(|published| published != self.consumed)
     }
 
     /// Takes the next answer, copied out of the shared memory.
     pub(crate) fn take_answer(&mut self) -> Result<Option<Vec<u8>>, Violation> {
-        if !self.has_answer() {
-            return Ok(None);
-        }
-        if self.outstanding()?.answered == 0 {
+        if !self.has_answer() || self.outstanding()?.answered == 0 {
             return Ok(None);
         }
         let mut payload = Vec::new();
@@ -323,12 +337,24 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_was_seen_and_is_taken_back_is_a_violation() {
+        let (mut host, mut worker, ring) = ends();
+        host.send(b"a").expect("room");
+        assert!(claimed(&mut worker).is_some());
+        worker.publish(b"A");
+        assert!(host.has_answer());
+        ring.published().store(0, Ordering::Relaxed);
+        assert!(host.has_answer(), "it is looked at, and found out");
+        assert!(host.take_answer().is_err());
+    }
+
+    #[test]
     fn an_answer_outside_its_arena_is_a_violation() {
         let (mut host, mut worker, ring) = ends();
         host.send(b"a").expect("room");
         assert!(claimed(&mut worker).is_some());
         worker.publish(b"A");
-        ring.fill_slot_for_test(Lane::Answers, 0, u64::MAX);
+        ring.write_slot(Lane::Answers, 0, u64::MAX);
         assert!(host.take_answer().is_err());
     }
 
@@ -343,7 +369,8 @@ mod tests {
             ring.claim().store(claim.word(), Ordering::Relaxed);
             ring.published().store(start, Ordering::Relaxed);
             ring.consumed().store(start, Ordering::Relaxed);
-            (host.head, host.tail, host.consumed) = (start, start, start);
+            (host.head, host.tail) = (start, start);
+            (host.consumed, host.published) = (start, start);
             worker.start_at_for_test(start);
             for (i, size) in sizes.into_iter().enumerate() {
                 let payload = vec![i as u8; size];
@@ -363,7 +390,7 @@ mod tests {
             let (mut host, _, ring) = ends();
             host.send(b"a").expect("room");
             for (place, word) in words {
-                ring.write_word_for_test(place * 8, word);
+                ring.write_word(place * 8, word);
             }
             ring.claim().store(claim, Ordering::Relaxed);
             ring.published().store(published, Ordering::Relaxed);

@@ -153,15 +153,17 @@ impl Ring {
     }
 }
 
-#[cfg(test)]
+/// What a worker can do that was taken over: for tests, fuzzing and the hostile
+/// worker.
+#[cfg(any(test, fuzzing, debug_assertions))]
 impl Ring {
-    /// Writes any slot, as a worker that was taken over can.
-    pub(crate) fn fill_slot_for_test(&self, lane: Lane, sequence: u32, slot: u64) {
+    /// Writes any slot.
+    pub(crate) fn write_slot(&self, lane: Lane, sequence: u32, slot: u64) {
         self.slot(lane, sequence).store(slot, Ordering::Relaxed);
     }
 
     /// Writes any word.
-    pub(crate) fn write_word_for_test(&self, offset: usize, word: u64) {
+    pub(crate) fn write_word(&self, offset: usize, word: u64) {
         self.memory.word64(offset).store(word, Ordering::Relaxed);
     }
 }

@@ -5,20 +5,28 @@
 //! Nothing here knows what a task is.
 #![expect(unsafe_code, reason = "this is the folder where unsafe code lives")]
 
+pub(crate) mod attempts;
 mod clock;
 mod doorbell;
+mod exits;
 mod mapping;
 mod memfd;
+mod namespaces;
 mod poller;
 mod process;
 mod socket;
+mod spawn;
 
+pub use attempts::Attempt;
 pub(crate) use clock::process_cpu_time;
 pub(crate) use doorbell::{EventFd, futex_wait, futex_wake};
+pub(crate) use exits::{ABORTED, OUT_OF_CPU, PANICKED, leave_by_exit_codes};
 pub(crate) use mapping::Mapping;
 pub(crate) use memfd::{
     SealedMemory, memfd_growable, memfd_of, memfd_read_at, memfd_sized, seal_contents,
 };
+pub(crate) use namespaces::{UnshareFlags, leave_namespaces, tame_mount};
 pub(crate) use poller::Poller;
-pub(crate) use process::{ChildProcess, Ended, Program, own_control_descriptor};
+pub(crate) use process::{ChildProcess, Ended, Program};
 pub(crate) use socket::{ControlSocket, MAX_MESSAGE, Received};
+pub(crate) use spawn::{Namespaces, own_control_descriptor};

@@ -1,15 +1,17 @@
-//! Child processes: how one is started, watched and ended.
+//! Child processes: how one is watched and ended. How one is born is in
+//! `spawn`.
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_send_signal, waitid,
+};
 
 use super::ControlSocket;
+use super::spawn::{self, Namespaces};
 
 /// How a child process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +30,9 @@ pub(crate) enum Ended {
 /// signal works), so start it from a thread that lives as long as it should.
 #[derive(Debug)]
 pub(crate) struct ChildProcess {
-    child: Child,
+    pid: Pid,
     pidfd: OwnedFd,
+    namespaces: Namespaces,
     ended: Option<Ended>,
 }
 
@@ -43,45 +46,31 @@ pub(crate) struct Program {
 impl ChildProcess {
     /// Starts `program` in a process group of its own, with an empty
     /// environment, `/dev/null` for its standard streams and no descriptor but
-    /// `control`, whose number it gets as its last argument.
-    pub(crate) fn start(program: &Program, control: ControlSocket) -> io::Result<Self> {
-        let control_fd = control.as_fd().as_raw_fd();
-        let parent = rustix::process::getpid();
-        let mut command = new_command(program);
-        command
-            .arg(&program.role)
-            .arg(control_fd.to_string())
-            .env_clear()
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0);
-        // SAFETY: the closure runs between fork and exec, where only
-        // async-signal-safe work is allowed: it makes system calls and
-        // allocates nothing, also when it fails.
-        unsafe { command.pre_exec(move || prepare_for_exec(control_fd, parent)) };
-        let mut child = command.spawn()?;
+    /// `control`, whose number it gets as its last argument; in a pid namespace
+    /// of its own if `apart` and the system allows it.
+    pub(crate) fn start(
+        program: &Program,
+        control: ControlSocket,
+        apart: bool,
+    ) -> io::Result<Self> {
+        let born = spawn::spawn(program, &control, apart)?;
         drop(control);
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let pidfd = pid
-            .ok_or(rustix::io::Errno::SRCH)
-            .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()));
-        match pidfd {
-            Ok(pidfd) => Ok(ChildProcess {
-                child,
-                pidfd,
-                ended: None,
-            }),
-            Err(error) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(error.into())
-            }
-        }
+        Ok(ChildProcess {
+            pid: born.pid,
+            pidfd: born.pidfd,
+            namespaces: born.namespaces,
+            ended: None,
+        })
     }
 
+    /// Its number in the namespace of this process.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// The namespaces that it was born into.
+    pub(crate) fn namespaces(&self) -> Namespaces {
+        self.namespaces
     }
 
     /// Becomes readable when the process has ended.
@@ -100,11 +89,7 @@ impl ChildProcess {
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Option<Ended> {
         if self.ended.is_none() {
-            self.ended = match self.child.try_wait() {
-                Ok(None) => None,
-                Ok(Some(status)) => Some(how(status)),
-                Err(_) => Some(Ended::Unknown),
-            };
+            self.ended = self.reap(WaitIdOptions::NOHANG);
         }
         self.ended
     }
@@ -114,9 +99,17 @@ impl ChildProcess {
         if let Some(ended) = self.ended {
             return ended;
         }
-        let ended = self.child.wait().map_or(Ended::Unknown, how);
+        let ended = self.reap(WaitIdOptions::empty()).unwrap_or(Ended::Unknown);
         self.ended = Some(ended);
         ended
+    }
+
+    fn reap(&self, options: WaitIdOptions) -> Option<Ended> {
+        let options = options | WaitIdOptions::EXITED;
+        match rustix::io::retry_on_intr(|| waitid(WaitId::PidFd(self.pidfd()), options)) {
+            Ok(status) => status.map(|status| how(&status)),
+            Err(_) => Some(Ended::Unknown),
+        }
     }
 }
 
@@ -130,68 +123,10 @@ impl Drop for ChildProcess {
     }
 }
 
-fn how(status: std::process::ExitStatus) -> Ended {
-    match (status.code(), status.signal()) {
+fn how(status: &WaitIdStatus) -> Ended {
+    match (status.exit_status(), status.terminating_signal()) {
         (Some(code), _) => Ended::Exited(code),
         (None, Some(signal)) => Ended::Killed(signal),
         (None, None) => Ended::Unknown,
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that starts processes"
-)]
-fn new_command(program: &Program) -> Command {
-    Command::new(&program.path)
-}
-
-/// Runs in the child between fork and exec.
-fn prepare_for_exec(control: RawFd, parent: Pid) -> io::Result<()> {
-    // First of all, so that no moment is left in which the parent could die
-    // unnoticed; then look whether it had died before.
-    die_with_parent()?;
-    if rustix::process::getppid() != Some(parent) {
-        return Err(io::Error::from_raw_os_error(libc::ESRCH));
-    }
-    // Whatever the host program left open stays out of the child, also what a
-    // library opened without CLOEXEC. They are marked rather than closed: std
-    // still needs one of them to report a failed exec.
-    // SAFETY: a plain system call without pointers.
-    let marked = unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            3u32,
-            u32::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        )
-    };
-    if marked != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: a plain system call without pointers, on a descriptor that the
-    // parent keeps open until `spawn` has returned.
-    if unsafe { libc::fcntl(control, libc::F_SETFD, 0) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
-}
-
-/// Asks the kernel to kill this process when the thread that started it ends.
-fn die_with_parent() -> io::Result<()> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    Ok(())
-}
-
-/// Takes over the descriptor whose number the parent passed on the command
-/// line. Fails unless it is an open socket, so a wrong number harms nobody.
-pub(crate) fn own_control_descriptor(number: RawFd) -> io::Result<ControlSocket> {
-    // SAFETY: the call only asks about the number; a closed one is EBADF.
-    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
-    rustix::net::sockopt::socket_type(borrowed)?;
-    // SAFETY: the descriptor is open (just checked) and the parent gave it to
-    // this process for this purpose, so nobody else here owns it.
-    let owned = unsafe { OwnedFd::from_raw_fd(number) };
-    rustix::io::fcntl_setfd(&owned, rustix::io::FdFlags::CLOEXEC)?;
-    Ok(ControlSocket::from_fd(owned))
 }

@@ -74,6 +74,14 @@ impl ControlSocket {
         }
     }
 
+    /// Whether the other end is closed.
+    pub(crate) fn is_hung_up(&self) -> bool {
+        let mut ready = [PollFd::new(&self.0, PollFlags::empty())];
+        let now = rustix::event::Timespec::default();
+        let polled = rustix::io::retry_on_intr(|| poll(&mut ready, Some(&now)));
+        polled.is_ok() && ready[0].revents().contains(PollFlags::HUP)
+    }
+
     fn wait_writable(&self) -> io::Result<()> {
         let mut ready = [PollFd::new(&self.0, PollFlags::OUT)];
         rustix::io::retry_on_intr(|| poll(&mut ready, None))?;

@@ -10,7 +10,7 @@
 
 use super::decode::no_parts;
 use super::wire::{put_count, put_text};
-use super::{DECODED_LIMIT, DecodeError, Param, Type, Value, decode, decode_within};
+use super::{DECODED_LIMIT, DecodeError, Param, Type, Value, decode_within};
 
 /// Appends the encoding of a value, which must be canonical (see
 /// [`Value::check`]): of any other, the reader sees an error or another value.
@@ -137,9 +137,23 @@ pub fn decode_args(params: &[Param], mut input: &[u8]) -> Result<Vec<Value>, Dec
 /// # Errors
 ///
 /// When the input is not exactly this result.
-pub fn decode_result(ty: &Option<Type>, mut input: &[u8]) -> Result<Value, DecodeError> {
+pub fn decode_result(ty: &Option<Type>, input: &[u8]) -> Result<Value, DecodeError> {
+    decode_result_within(ty, input, DECODED_LIMIT)
+}
+
+/// As [`decode_result`], with a limit of the caller's instead of
+/// [`DECODED_LIMIT`].
+///
+/// # Errors
+///
+/// When the input is not exactly this result, or one beyond the limit.
+pub fn decode_result_within(
+    ty: &Option<Type>,
+    mut input: &[u8],
+    mut memory: usize,
+) -> Result<Value, DecodeError> {
     let value = match ty {
-        Some(ty) => decode(ty, &mut input)?,
+        Some(ty) => decode_within(ty, &mut input, &mut memory)?,
         None => {
             no_parts(true, &mut input)?;
             Value::unit()
@@ -160,6 +174,7 @@ fn at_end(input: &[u8]) -> Result<(), DecodeError> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::decode;
     use super::super::strategies::{any_type, typed_value};
     use super::*;
 

@@ -31,7 +31,7 @@ mod lookup;
 mod output;
 mod parse_error;
 #[cfg(test)]
-mod strategies;
+pub(crate) mod strategies;
 mod text;
 mod type_codec;
 mod types;
@@ -46,7 +46,9 @@ mod words;
 
 pub use args::{Args, Kwargs, ToArgs};
 pub use arguments::ArgumentError;
-pub use codec::{decode_args, decode_result, encode, encode_args, encode_args_into};
+pub use codec::{
+    decode_args, decode_result, decode_result_within, encode, encode_args, encode_args_into,
+};
 pub use convert::{ConvertError, FromValue, ToValue};
 pub use decode::{DECODED_LIMIT, DecodeError, decode, decode_within};
 pub use function::{Function, Param, decode_functions, encode_functions};

@@ -14,7 +14,7 @@ fn names(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<String>> {
 }
 
 /// Any supported type, a few levels deep.
-pub(super) fn any_type() -> impl Strategy<Value = Type> {
+pub(crate) fn any_type() -> impl Strategy<Value = Type> {
     let leaf = prop_oneof![
         Just(Type::Bool),
         Just(Type::S8),
@@ -48,7 +48,7 @@ pub(super) fn any_type() -> impl Strategy<Value = Type> {
 }
 
 /// Any value of the type but NaN, which is unequal to itself.
-pub(super) fn value_of(ty: &Type) -> BoxedStrategy<Value> {
+pub(crate) fn value_of(ty: &Type) -> BoxedStrategy<Value> {
     match ty {
         Type::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         Type::S8 => any::<i8>().prop_map(Value::S8).boxed(),
@@ -121,7 +121,7 @@ fn all_of<'a>(types: impl Iterator<Item = &'a Type>) -> BoxedStrategy<Vec<Value>
 }
 
 /// A type and a value of it.
-pub(super) fn typed_value() -> impl Strategy<Value = (Type, Value)> {
+pub(crate) fn typed_value() -> impl Strategy<Value = (Type, Value)> {
     any_type().prop_flat_map(|ty| {
         let values = value_of(&ty);
         (Just(ty), values)
@@ -129,7 +129,7 @@ pub(super) fn typed_value() -> impl Strategy<Value = (Type, Value)> {
 }
 
 /// Any function of supported types.
-pub(super) fn any_function() -> impl Strategy<Value = Function> {
+pub(crate) fn any_function() -> impl Strategy<Value = Function> {
     (
         name(),
         prop::option::of("[a-z]{1,4}:[a-z]{1,4}/[a-z]{1,4}(@[0-9]\\.[0-9]\\.[0-9])?"),

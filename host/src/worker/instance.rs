@@ -10,6 +10,7 @@ use super::link::HostLink;
 use super::load::{Code, Loaded};
 use super::stdio::{GuestInput, GuestOutput, Output};
 use crate::engine::clock::GuestClock;
+use crate::engine::files::{Files, Granted};
 use crate::engine::guest::{Bounds, Guest, TaskInfo};
 use crate::limits::{LimitName, MAX_HANDLES};
 use crate::protocol::control::WorkerSetup;
@@ -30,6 +31,7 @@ const MAX_ALLOCATION: u64 = 1 << 40;
 pub(super) struct Workshop {
     pub(super) engine: Engine,
     pub(super) loaded: Loaded,
+    pub(super) granted: Granted,
     pub(super) setup: WorkerSetup,
     pub(super) link: Arc<HostLink>,
     pub(super) stdout: Arc<Output>,
@@ -69,6 +71,7 @@ impl Workshop {
         let mut guest = Guest {
             wasi: wasi.build_p1(),
             clock,
+            files: Files::new(self.granted.clone()),
             task: TaskInfo::default(),
             bounds: Bounds::new(&self.setup.engine),
             messages: Arc::clone(&self.link) as _,

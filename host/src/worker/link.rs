@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use tokio::io::Interest;
@@ -43,7 +43,8 @@ struct Inbox {
 }
 
 impl HostLink {
-    /// Starts the second thread.
+    /// Starts the second thread, and returns when it listens: what it needs only
+    /// for its start it may not do later.
     pub(super) fn start(control: Arc<ControlSocket>, engine: Engine) -> io::Result<Arc<Self>> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let link = Arc::new(HostLink {
@@ -54,12 +55,14 @@ impl HostLink {
             runtime: runtime.handle().clone(),
         });
         let listener = Arc::clone(&link);
+        let (listens, started) = mpsc::sync_channel(1);
         thread::Builder::new().name("link".into()).spawn(move || {
             // Whether it is told to leave or cannot listen any longer: a
             // worker without its host has no reason to live.
-            let code = i32::from(runtime.block_on(listener.listen(&engine)).is_err());
+            let code = i32::from(runtime.block_on(listener.listen(&engine, listens)).is_err());
             std::process::exit(code);
         })?;
+        started.recv().map_err(io::Error::other)?;
         Ok(link)
     }
 
@@ -68,11 +71,12 @@ impl HostLink {
         &self.runtime
     }
 
-    async fn listen(&self, engine: &Engine) -> io::Result<()> {
+    async fn listen(&self, engine: &Engine, listens: mpsc::SyncSender<()>) -> io::Result<()> {
         // Only watched through this one; messages keep being received, with
         // their descriptors, by our own socket.
         let watched = UnixDatagram::from_std(self.control.for_event_loop()?)?;
         let mut buffer = vec![0; MAX_MESSAGE];
+        let _ = listens.send(());
         loop {
             let received = watched
                 .async_io(Interest::READABLE, || {

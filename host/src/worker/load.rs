@@ -1,7 +1,7 @@
 //! An artifact, loaded and linked: all that can be done once for every task
 //! that this worker will run.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 use wasmtime::{Engine, Module};
@@ -11,7 +11,8 @@ use super::start::StartError;
 use super::typed::{FastCall, fast_call};
 use crate::engine::guest::Guest;
 use crate::engine::{describe, imports};
-use crate::protocol::control::{Failure, WorkerGrants};
+use crate::protocol::control::{Failure, WorkerSetup};
+use crate::sandbox::{Cage, Directory};
 use crate::value::Function;
 
 /// What a worker was born for.
@@ -49,16 +50,17 @@ impl Loaded {
     /// Loads the artifact that the host sent.
     pub(super) fn from_artifact(
         engine: &Engine,
-        artifact: OwnedFd,
-        is_component: bool,
-        grants: &WorkerGrants,
+        artifact: &OwnedFd,
+        setup: &WorkerSetup,
+        cage: &Cage,
     ) -> Result<Self, StartError> {
         let broken = |error: wasmtime::Error| StartError {
             reason: Failure::Artifact,
             message: format!("{error:#}"),
         };
-        let code = if is_component {
-            let component = deserialize_component(engine, &artifact).map_err(broken)?;
+        let path = cage.path_of(artifact);
+        let code = if setup.component {
+            let component = deserialize_component(engine, &path).map_err(broken)?;
             let linker = imports::component_linker(engine).map_err(broken)?;
             let pre = linker.instantiate_pre(&component).map_err(broken)?;
             let functions =
@@ -80,7 +82,7 @@ impl Loaded {
                 run: describe::component_command(&component),
             }
         } else {
-            let module = deserialize_module(engine, &artifact).map_err(broken)?;
+            let module = deserialize_module(engine, &path).map_err(broken)?;
             let linker = imports::core_linker(engine).map_err(broken)?;
             let pre = linker.instantiate_pre(&module).map_err(broken)?;
             Code::Core {
@@ -91,59 +93,55 @@ impl Loaded {
         };
         Ok(Loaded {
             code,
-            env: grants.env.clone(),
-            filesystem: open_directories(grants)?,
+            env: setup.grants.env.clone(),
+            filesystem: open_directories(cage.directories())?,
         })
     }
-}
-
-fn path_of(artifact: &OwnedFd) -> String {
-    format!("/proc/self/fd/{}", artifact.as_raw_fd())
 }
 
 #[expect(
     unsafe_code,
     reason = "an artifact is machine code: only wasmtime can load it"
 )]
-fn deserialize_component(engine: &Engine, artifact: &OwnedFd) -> wasmtime::Result<Component> {
+fn deserialize_component(engine: &Engine, path: &str) -> wasmtime::Result<Component> {
     // SAFETY: the callee wants bytes that wasmtime's `serialize` made and that
     // do not change. The file is sealed, and the host took it from its own
     // compiler process or from its own cache. A compiler that was taken over
     // can still have written anything: that code then runs in this process,
     // which is built to be no worse off for it.
-    unsafe { Component::deserialize_file(engine, path_of(artifact)) }
+    unsafe { Component::deserialize_file(engine, path) }
 }
 
 #[expect(
     unsafe_code,
     reason = "an artifact is machine code: only wasmtime can load it"
 )]
-fn deserialize_module(engine: &Engine, artifact: &OwnedFd) -> wasmtime::Result<Module> {
+fn deserialize_module(engine: &Engine, path: &str) -> wasmtime::Result<Module> {
     // SAFETY: as in `deserialize_component`.
-    unsafe { Module::deserialize_file(engine, path_of(artifact)) }
+    unsafe { Module::deserialize_file(engine, path) }
 }
 
 /// Opens the granted directories now, once: later this process may open
 /// nothing.
-fn open_directories(grants: &WorkerGrants) -> Result<Option<WasiFilesystemCtx>, StartError> {
-    if grants.dirs.is_empty() {
+fn open_directories(directories: &[Directory]) -> Result<Option<WasiFilesystemCtx>, StartError> {
+    if directories.is_empty() {
         return Ok(None);
     }
     let mut builder = WasiCtxBuilder::new();
     builder.allow_blocking_current_thread(true);
-    for dir in &grants.dirs {
+    for dir in directories {
         let perms = if dir.writable {
             FsPerms::ReadWrite
         } else {
             FsPerms::ReadOnly
         };
         builder
-            .preopened_dir(&dir.host, &dir.guest, perms)
+            .preopened_dir(&dir.path, &dir.guest, perms)
             .map_err(|error| StartError {
                 reason: Failure::System,
                 message: format!(
-                    "cannot open granted directory `{}`: {error:#}",
-                    dir.host.display()
+                    "cannot open the directory granted as `{}`: {error:#}",
+                    dir.guest
                 ),
             })?;
     }

@@ -6,6 +6,8 @@
 
 mod call;
 mod convert;
+#[cfg(debug_assertions)]
+mod hostile;
 mod instance;
 mod link;
 mod load;
@@ -15,4 +17,6 @@ mod stdio;
 mod typed;
 mod verdict;
 
+#[cfg(debug_assertions)]
+pub(crate) use hostile::{HOSTILE_ROLE, misbehave};
 pub(crate) use start::main;

@@ -11,6 +11,7 @@ use super::link::HostLink;
 use super::load::Loaded;
 use super::stdio::{GuestInput, Output};
 use super::verdict;
+use crate::engine::files::Granted;
 use crate::engine::guest::Guest;
 use crate::limits::LimitName;
 use crate::protocol::Violation;
@@ -19,6 +20,7 @@ use crate::protocol::frame::{
     AnswerHeader, End, Payload, TaskHeader, What, fits_inline, inline_payload, split,
 };
 use crate::protocol::worker_end::WorkerEnd;
+use crate::sys::Mapping;
 use crate::value::{Value, encode};
 
 /// A worker that has loaded its artifact.
@@ -29,6 +31,15 @@ pub(super) struct Server {
     kept: Option<Live>,
     /// An instance that is done with; freed when its answer is out.
     retired: Option<Live>,
+}
+
+/// Bytes of an error text: a guest chooses the names in it, and it has to fit
+/// into the header of the answer, with the refusals.
+const MAX_MESSAGE: usize = 8 * 1024;
+
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_MESSAGE));
+    text
 }
 
 /// How a task ended, on the way to an answer.
@@ -61,6 +72,7 @@ impl Server {
         let shop = Workshop {
             engine,
             loaded,
+            granted: Granted::new(&setup.grants.dirs),
             setup,
             link,
             stdout,
@@ -276,7 +288,7 @@ impl Server {
         let answer = AnswerHeader {
             task: header.task,
             end: ending.end,
-            message: ending.message,
+            message: ending.message.map(cut),
             run_time: started.elapsed(),
             peak_memory: bounds.peak_memory,
             fuel,
@@ -294,13 +306,14 @@ impl Server {
 
     /// Puts a frame into a memory file that the host makes.
     fn in_file(&self, frame: &[u8]) -> Vec<u8> {
-        use std::os::unix::fs::FileExt;
         let len = frame.len() as u64;
         let room = self.shop.link.room(len);
-        // Without room there is no answer: the host sees a worker that leaves.
-        match room.and_then(|file| file.write_all_at(frame, 0)) {
-            Ok(()) => Payload::in_file(0, len),
+        // Mapped, since this process may have no right to write files. Without
+        // room there is no answer: the host sees a worker that leaves.
+        match room.and_then(|file| Mapping::new(&file, frame.len())) {
+            Ok(room) => room.copy_in(0, frame),
             Err(_) => std::process::exit(1),
         }
+        Payload::in_file(0, len)
     }
 }

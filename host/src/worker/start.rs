@@ -2,7 +2,7 @@
 //! function, in which the order is the point.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use super::link::HostLink;
@@ -14,7 +14,7 @@ use crate::protocol::control::{Failure, FromChild, ToChild, WorkerSetup, decode,
 use crate::protocol::handshake::Hello;
 use crate::protocol::ring::{RING_SIZE, Ring};
 use crate::protocol::worker_end::WorkerEnd;
-use crate::sandbox;
+use crate::sandbox::{Cage, CageError, Granted, Inmate, ResourceLimits};
 use crate::settings::Stdio;
 use crate::sys::{ControlSocket, EventFd, MAX_MESSAGE, Mapping, Received};
 
@@ -60,27 +60,83 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     let (ring, bell, artifact) = (next()?, next()?, next()?);
     let stdout = output(setup.stdout, &mut next)?;
     let stderr = output(setup.stderr, &mut next)?;
+    let granted = granted(&setup, &mut next)?;
     let ring = Ring::new(Mapping::new(&ring, RING_SIZE)?);
     let ring = WorkerEnd::new(ring, EventFd::from_fd(bell));
-    // 3. Lock in. Limits on memory come first of all, so that the engine's own
-    //    reservations are already made under them.
-    sandbox::enter()?;
-    sandbox::limit_memory(setup.process_memory)?;
+    // 3. Lock in, as far as loading allows.
+    let limits = limits(&setup);
+    let cage = Cage::enter(&setup.orders, Inmate::Worker, &limits, granted, control)?;
     // 4. The artifact: machine code for a stranger's module, so it is loaded
     //    only now.
     let engine = config::engine(&setup.engine).map_err(|error| StartError {
         reason: Failure::System,
         message: format!("{error:#}"),
     })?;
-    let loaded = Loaded::from_artifact(&engine, artifact, setup.component, &setup.grants)?;
+    let loaded = Loaded::from_artifact(&engine, &artifact, &setup, &cage)?;
     // 5. The second thread, which keeps the clock of sleeping guests and
-    //    notices when the host hangs up. Started last, because what a process
-    //    gives up it has to give up before it has threads.
+    //    notices when the host hangs up. Started after what a process can only
+    //    give up before it has threads, and before the seal, which forbids to
+    //    make any.
     let link = HostLink::start(Arc::clone(control), engine.clone())?;
-    control.send(&encode(&FromChild::Ready), &[], true)?;
+    // 6. Sealed: what only loading needed is gone.
+    let report = cage.seal(artifact.as_fd())?;
+    drop(artifact);
+    control.send(&encode(&FromChild::Ready { report }), &[], true)?;
     Ok(Server::new(
         ring, link, loaded, engine, setup, stdout, stderr,
     ))
+}
+
+impl From<CageError> for StartError {
+    fn from(error: CageError) -> Self {
+        StartError {
+            reason: match &error {
+                CageError::Incomplete(_) => Failure::Sandbox,
+                CageError::System { .. } | CageError::HungUp => Failure::System,
+            },
+            message: error.to_string(),
+        }
+    }
+}
+
+/// The granted directories, each with the descriptor that came with it.
+fn granted(
+    setup: &WorkerSetup,
+    next: &mut impl FnMut() -> io::Result<OwnedFd>,
+) -> io::Result<Vec<Granted>> {
+    let dirs = setup.grants.dirs.iter().cloned();
+    dirs.map(|grant| {
+        let opened = next()?;
+        Ok(Granted { grant, opened })
+    })
+    .collect()
+}
+
+/// Descriptors that a worker needs beside what its guests open: its own, and
+/// those of payloads that were sent ahead.
+const OWN_DESCRIPTORS: u64 = 256;
+
+/// Descriptors for the files of guests.
+const GUEST_DESCRIPTORS: u64 = 1024;
+
+fn limits(setup: &WorkerSetup) -> ResourceLimits {
+    let dirs = &setup.grants.dirs;
+    ResourceLimits {
+        memory: setup.process_memory,
+        // Where nothing may be written no file is: answers that do not fit the
+        // ring are written by mapping their memory.
+        file_size: match dirs.iter().any(|dir| dir.writable) {
+            true => setup.file_size,
+            false => Some(0),
+        },
+        cpu_time: None,
+        descriptors: OWN_DESCRIPTORS
+            + if dirs.is_empty() {
+                0
+            } else {
+                GUEST_DESCRIPTORS
+            },
+    }
 }
 
 fn receive_setup(control: &ControlSocket) -> io::Result<(WorkerSetup, Vec<OwnedFd>)> {

@@ -239,7 +239,7 @@ impl InheritedInput {
         }
         let fd = self.link.stdin()?;
         let _inside = self.link.runtime().enter();
-        let opened = Arc::new(pipe::Receiver::from_owned_fd(fd)?);
+        let opened = Arc::new(pipe::Receiver::from_owned_fd_unchecked(fd)?);
         *pipe = Some(Arc::clone(&opened));
         Ok(opened)
     }

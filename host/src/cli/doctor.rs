@@ -1,0 +1,190 @@
+//! `sandpool doctor`: which layers of the sandbox hold on this machine, and
+//! what to do about the others.
+//!
+//! Nothing is looked up: a process locks itself in as a worker does and tells
+//! how it went, and others, locked in the same way, try to get out.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use sandpool::{Attempt, Escape, LayerReport, LayerState, Pool, PoolBuilder, SandboxReport};
+use serde_json::{Value as Json, json};
+
+use super::report::{self, Failure, TASK_FAILED};
+use super::sanitize;
+
+const EXAMPLES: &str = "\
+Exit codes: 0 every layer holds, if only in part; 1 a layer is missing, or an attempt
+to get out was not refused; 4 the check itself failed.
+
+Examples:
+  sandpool doctor
+  sandpool doctor --json | jq '.layers[] | select(.state != \"held\")'";
+
+/// Show which layers of the sandbox hold on this machine
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Doctor {
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The signal of a call that a filter does not allow.
+const SIGSYS: i32 = 31;
+
+/// What the check found.
+struct Findings {
+    report: SandboxReport,
+    escapes: Vec<(Attempt, Escape)>,
+}
+
+impl Doctor {
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        let findings = Findings::gather(&Pool::builder())?;
+        let text = match self.json {
+            true => format!("{:#}\n", findings.as_json()),
+            false => findings.as_text(),
+        };
+        let code = ExitCode::from(if findings.complete() { 0 } else { TASK_FAILED });
+        Ok(report::print(text.as_bytes())?.unwrap_or(code))
+    }
+}
+
+impl Findings {
+    fn gather(builder: &PoolBuilder) -> Result<Self, Failure> {
+        let report = builder.probe_sandbox(None)?.report;
+        let try_one = |attempt| Ok((attempt, builder.probe_sandbox(Some(attempt))?.attempt));
+        let escapes = Attempt::ALL.into_iter().map(try_one);
+        Ok(Findings {
+            report,
+            escapes: escapes.collect::<Result<_, Failure>>()?,
+        })
+    }
+
+    fn complete(&self) -> bool {
+        let escaped = |(_, escape): &(Attempt, Escape)| *escape == Escape::Succeeded;
+        self.report.missing().next().is_none() && !self.escapes.iter().any(escaped)
+    }
+
+    fn as_text(&self) -> String {
+        let mut text = String::from("how a worker is locked in here\n\n");
+        for LayerReport { layer, state } in &self.report.layers {
+            let (state, why) = words(state);
+            text.push_str(&format!("  {layer:18}  {}\n", stated(state, why)));
+            if state == "missing" {
+                text.push_str(&format!(
+                    "{:22}without it nothing stops {}\n",
+                    "",
+                    layer.stops()
+                ));
+                text.push_str(&format!("{:22}to have it: {}\n", "", layer.remedy()));
+            }
+        }
+        text.push_str("\nwhat becomes of one that tries to get out\n\n");
+        for (attempt, escape) in &self.escapes {
+            text.push_str(&format!("  {:30}  {}\n", attempt.what(), became(*escape)));
+        }
+        text.push_str(match self.complete() {
+            true => "\nno layer is missing\n",
+            false => "\nthe sandbox is not complete here: `--sandbox strict` refuses to run\n",
+        });
+        text
+    }
+
+    fn as_json(&self) -> Json {
+        let layers = self
+            .report
+            .layers
+            .iter()
+            .map(|LayerReport { layer, state }| {
+                let (state, why) = words(state);
+                json!({
+                    "layer": layer.name(),
+                    "state": state,
+                    "why": why,
+                    "stops": layer.stops(),
+                    "remedy": (state != "held").then(|| layer.remedy()),
+                })
+            });
+        let attempts = self
+            .escapes
+            .iter()
+            .map(|(attempt, escape)| json!({"attempt": attempt.what(), "result": became(*escape)}));
+        json!({
+            "complete": self.complete(),
+            "layers": layers.collect::<Vec<_>>(),
+            "attempts": attempts.collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn words(state: &LayerState) -> (&'static str, Option<String>) {
+    match state {
+        LayerState::Held => ("held", None),
+        LayerState::Partial(why) => ("partial", Some(sanitize::line(why))),
+        LayerState::Missing(why) => ("missing", Some(sanitize::line(why))),
+    }
+}
+
+fn stated(state: &str, why: Option<String>) -> String {
+    match why {
+        Some(why) => format!("{state:8}  {why}"),
+        None => state.to_owned(),
+    }
+}
+
+fn became(escape: Escape) -> String {
+    match escape {
+        Escape::Killed(SIGSYS) => "killed: not in its list of system calls".into(),
+        Escape::Killed(signal) => format!("killed by signal {signal}"),
+        Escape::Refused(errno) => {
+            format!("refused: {}", std::io::Error::from_raw_os_error(errno))
+        }
+        Escape::Succeeded => "NOT REFUSED".into(),
+        _ => "not tried".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sandpool::Layer;
+
+    fn findings(state: LayerState, escape: Escape) -> Findings {
+        Findings {
+            report: SandboxReport {
+                layers: vec![LayerReport {
+                    layer: Layer::Landlock,
+                    state,
+                }],
+            },
+            escapes: vec![(Attempt::Fork, escape)],
+        }
+    }
+
+    #[test]
+    fn a_missing_layer_comes_with_what_to_do() {
+        let missing = findings(
+            LayerState::Missing("not built in".into()),
+            Escape::Killed(31),
+        );
+        assert!(!missing.complete());
+        let text = missing.as_text();
+        assert!(
+            text.contains("landlock            missing   not built in"),
+            "{text}"
+        );
+        assert!(text.contains("to have it: use Linux"), "{text}");
+        assert_eq!(missing.as_json()["layers"][0]["state"], "missing");
+    }
+
+    #[test]
+    fn a_layer_that_holds_in_part_is_not_missing_and_an_escape_is_no_sandbox() {
+        let partial = findings(LayerState::Partial("older".into()), Escape::Refused(1));
+        assert!(partial.complete());
+        let escaped = findings(LayerState::Held, Escape::Succeeded);
+        assert!(!escaped.complete());
+        assert!(escaped.as_text().contains("NOT REFUSED"));
+    }
+}

@@ -1,0 +1,254 @@
+//! The parent's side of the sandbox: how its children are to lock themselves
+//! in, what they said of it, and trying it out.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::{Mutex, Once, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::entry::PROBE_ROLE;
+use crate::layers::{Layer, SandboxReport};
+use crate::protocol::control::{FromChild, Orders, ProbeSetup, ToChild, decode, encode};
+use crate::protocol::handshake::Hello;
+use crate::settings::{DirGrant, Sandbox};
+use crate::sys::{
+    Attempt, ChildProcess, ControlSocket, Ended, MAX_MESSAGE, Namespaces, Program, Received,
+};
+
+/// Called with the first report of a sandbox in which a layer is missing.
+pub(crate) type GapHandler = Box<dyn FnOnce(&SandboxReport) + Send>;
+
+/// How the children of a pool are locked in.
+pub(crate) struct Confinement {
+    mode: Sandbox,
+    without: Vec<Layer>,
+    heard: Mutex<Heard>,
+}
+
+/// What children have said so far.
+struct Heard {
+    report: Option<SandboxReport>,
+    on_gap: Option<GapHandler>,
+}
+
+impl fmt::Debug for Confinement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Confinement")
+            .field("mode", &self.mode)
+            .field("without", &self.without)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Confinement {
+    pub(crate) fn new(mode: Sandbox, without: Vec<Layer>, on_gap: Option<GapHandler>) -> Self {
+        let on_gap = on_gap.unwrap_or_else(|| Box::new(say_once));
+        Confinement {
+            mode,
+            without,
+            heard: Mutex::new(Heard {
+                report: None,
+                on_gap: Some(on_gap),
+            }),
+        }
+    }
+
+    /// Whether a child is to be born apart from this process.
+    pub(crate) fn apart(&self) -> bool {
+        self.mode != Sandbox::Off && !self.without.contains(&Layer::PidNamespace)
+    }
+
+    /// What to tell a child that was born into these namespaces.
+    pub(crate) fn orders(&self, born: Namespaces) -> Orders {
+        Orders {
+            mode: self.mode,
+            without: self.without.clone(),
+            born,
+        }
+    }
+
+    /// Notes what a child reports. The first report is kept; if a layer is
+    /// missing where one should be, somebody is told, once.
+    pub(crate) fn hear(&self, report: SandboxReport) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if heard.report.is_some() {
+            return;
+        }
+        let tell = (self.mode == Sandbox::Auto && report.missing().next().is_some())
+            .then(|| heard.on_gap.take())
+            .flatten();
+        heard.report = Some(report.clone());
+        drop(heard);
+        if let Some(tell) = tell {
+            tell(&report);
+        }
+    }
+
+    /// The first report of a child, if there was one.
+    pub(crate) fn report(&self) -> Option<SandboxReport> {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.report.clone()
+    }
+}
+
+/// One line on stderr, once in the life of this process.
+fn say_once(report: &SandboxReport) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        if let Some(missing) = report.line() {
+            eprintln!("sandpool: the sandbox is not complete here; missing are {missing}; `sandpool doctor` tells more");
+        }
+    });
+}
+
+/// A granted directory, opened when it was granted: a path can come to mean
+/// another directory, a descriptor cannot.
+#[derive(Debug)]
+pub(crate) struct OpenGrant {
+    pub(crate) grant: DirGrant,
+    directory: OwnedFd,
+}
+
+impl OpenGrant {
+    pub(crate) fn open(grant: &DirGrant) -> io::Result<Self> {
+        let directory = File::options()
+            .read(true)
+            .custom_flags(libc::O_PATH | libc::O_DIRECTORY)
+            .open(&grant.host)?;
+        // Children look for it from another working directory.
+        let host = std::path::absolute(&grant.host)?;
+        Ok(OpenGrant {
+            grant: DirGrant {
+                host,
+                ..grant.clone()
+            },
+            directory: directory.into(),
+        })
+    }
+}
+
+impl AsFd for OpenGrant {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+}
+
+/// A probe takes milliseconds; one that takes so long is stuck.
+const PROBE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What a probe found.
+#[derive(Clone, Debug)]
+pub struct Probed {
+    /// How much of each layer holds.
+    pub report: SandboxReport,
+    /// What became of the attempt to get out.
+    pub attempt: Escape,
+}
+
+/// What became of an attempt to get out of the sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Escape {
+    /// There was none.
+    NotTried,
+    /// The process was killed for it, by this signal (31, SIGSYS, by its list
+    /// of system calls).
+    Killed(i32),
+    /// It was answered with this error number.
+    Refused(i32),
+    /// It worked.
+    Succeeded,
+}
+
+/// Starts a process that locks itself in as a worker does, and lets it make an
+/// attempt to get out.
+pub(crate) fn probe(
+    program: &Program,
+    confinement: &Confinement,
+    grants: &[OpenGrant],
+    attempt: Option<Attempt>,
+) -> io::Result<Probed> {
+    let (ours, theirs) = ControlSocket::pair()?;
+    let program = Program {
+        role: PROBE_ROLE.into(),
+        ..program.clone()
+    };
+    let mut child = ChildProcess::start(&program, theirs, confinement.apart())?;
+    let setup = ToChild::Probe(ProbeSetup {
+        // What is missing is to be told, not to be refused.
+        orders: Orders {
+            mode: match confinement.mode {
+                Sandbox::Strict => Sandbox::Auto,
+                mode => mode,
+            },
+            ..confinement.orders(child.namespaces())
+        },
+        dirs: grants.iter().map(|open| open.grant.clone()).collect(),
+        attempt,
+        parent: std::process::id(),
+    });
+    let fds: Vec<_> = grants.iter().map(AsFd::as_fd).collect();
+    ours.send(&encode(&setup), &fds, false)?;
+    let ended = wait(&mut child)?;
+    listen(&ours, ended, attempt.is_some())
+}
+
+fn wait(child: &mut ChildProcess) -> io::Result<Ended> {
+    let deadline = Instant::now() + PROBE_DEADLINE;
+    loop {
+        if let Some(ended) = child.ended() {
+            return Ok(ended);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            child.kill();
+            child.wait();
+            return Err(io::Error::from(io::ErrorKind::TimedOut));
+        }
+        let mut ready = [PollFd::from_borrowed_fd(child.pidfd(), PollFlags::IN)];
+        let left = left.try_into().ok();
+        rustix::io::retry_on_intr(|| poll(&mut ready, left.as_ref()))?;
+    }
+}
+
+/// Reads what a probe said before it ended: who it is, what holds, and what
+/// came of its attempt.
+fn listen(control: &ControlSocket, ended: Ended, tried: bool) -> io::Result<Probed> {
+    let mut buffer = vec![0; MAX_MESSAGE];
+    let mut hello = None;
+    let mut report = None;
+    let mut answer = None;
+    while let Ok(Received::Message(len, _)) = control.receive_bytes(&mut buffer) {
+        if hello.is_none() {
+            hello = Some(Hello::decode(&buffer[..len]));
+            continue;
+        }
+        match decode(&buffer[..len]) {
+            Ok(FromChild::Ready { report: told }) => report = Some(told),
+            Ok(FromChild::Probed { errno }) => answer = Some(errno),
+            Ok(FromChild::Failed { message, .. }) => return Err(io::Error::other(message)),
+            _ => return Err(io::Error::other("the probe made no sense")),
+        }
+    }
+    let hello = hello.flatten();
+    let hello = hello.ok_or_else(|| io::Error::other("the binary is no sandpool"))?;
+    hello.check().map_err(io::Error::other)?;
+    let report = report.ok_or_else(|| {
+        io::Error::other(format!("the probe ended before it was sealed: {ended:?}"))
+    })?;
+    let attempt = match (answer, ended) {
+        _ if !tried => Escape::NotTried,
+        (Some(Some(errno)), _) => Escape::Refused(errno),
+        (Some(None), _) => Escape::Succeeded,
+        (None, Ended::Killed(signal)) => Escape::Killed(signal),
+        (None, ended) => {
+            return Err(io::Error::other(format!("the probe ended: {ended:?}")));
+        }
+    };
+    Ok(Probed { report, attempt })
+}

@@ -1,0 +1,143 @@
+//! Streams from and into files, without another thread.
+//!
+//! wasmtime-wasi reads ahead and writes behind on threads of its own, which a
+//! worker must not start. A file is always ready, so these do at once what
+//! they are asked to.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::io::{Errno, ReadWriteFlags, pwritev2};
+use wasmtime_wasi::async_trait;
+use wasmtime_wasi::filesystem;
+use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
+
+/// Bytes that are moved at once.
+const CHUNK: usize = 64 * 1024;
+
+fn failed(error: io::Error) -> StreamError {
+    StreamError::LastOperationFailed(error.into())
+}
+
+/// Reads a file from an offset on.
+pub(super) struct FileReader {
+    file: Arc<File>,
+    offset: u64,
+}
+
+impl FileReader {
+    pub(super) fn new(file: &filesystem::File, offset: u64) -> Self {
+        FileReader {
+            file: Arc::clone(&file.file),
+            offset,
+        }
+    }
+}
+
+#[async_trait]
+impl Pollable for FileReader {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait]
+impl InputStream for FileReader {
+    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        if size == 0 {
+            return Ok(Bytes::new());
+        }
+        let mut buffer = vec![0; size.min(CHUNK)];
+        let read = loop {
+            match self.file.read_at(&mut buffer, self.offset) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read.map_err(failed)?,
+            }
+        };
+        if read == 0 {
+            return Err(StreamError::Closed);
+        }
+        self.offset += read as u64;
+        buffer.truncate(read);
+        Ok(buffer.into())
+    }
+}
+
+/// Writes into a file, from an offset on or at its end.
+pub(super) struct FileWriter {
+    file: Arc<File>,
+    /// `None` for the end, wherever it is at the time.
+    offset: Option<u64>,
+    broken: bool,
+}
+
+impl FileWriter {
+    pub(super) fn new(file: &filesystem::File, offset: Option<u64>) -> Self {
+        FileWriter {
+            file: Arc::clone(&file.file),
+            offset,
+            broken: false,
+        }
+    }
+
+    fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = match &mut self.offset {
+                Some(offset) => {
+                    let written = self.file.write_at(bytes, *offset);
+                    *offset += written.as_ref().map_or(0, |written| *written as u64);
+                    written
+                }
+                None => append(&self.file, bytes),
+            };
+            match written {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes at the end of a file that was not opened for appending.
+fn append(file: &File, bytes: &[u8]) -> io::Result<usize> {
+    let parts = [io::IoSlice::new(bytes)];
+    match pwritev2(file, &parts, 0, ReadWriteFlags::APPEND) {
+        // A filesystem without it: nobody else in this process writes here, so
+        // the end cannot move in between for its own sake.
+        Err(Errno::NOSYS | Errno::NOTSUP) => file.write_at(bytes, file.metadata()?.len()),
+        written => Ok(written?),
+    }
+}
+
+#[async_trait]
+impl Pollable for FileWriter {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait]
+impl OutputStream for FileWriter {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if self.broken {
+            return Err(StreamError::Closed);
+        }
+        self.write_all(&bytes).map_err(|error| {
+            self.broken = true;
+            failed(error)
+        })
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        match self.broken {
+            true => Err(StreamError::Closed),
+            false => Ok(()),
+        }
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        self.flush().map(|()| CHUNK)
+    }
+}

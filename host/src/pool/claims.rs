@@ -1,0 +1,67 @@
+//! What a worker may say about the end of its task. It knows best how the task
+//! ended, but it may have been taken over: a verdict that could not have come
+//! about, or an answer that is larger than the task's limits allow, is a broken
+//! rule.
+
+use super::task::Task;
+use crate::limits::{Limit, LimitName};
+use crate::protocol::Violation;
+use crate::protocol::frame::{AnswerHeader, End};
+use crate::settings::Stdio;
+use crate::value::Type;
+
+/// What the host knows that bears on an answer.
+pub(super) struct Circumstances {
+    /// Whether the pool has an initializer.
+    pub(super) initializer: bool,
+    /// Whether the worker was told to end the task.
+    pub(super) interrupted: bool,
+    pub(super) stdio: Stdio,
+}
+
+/// Checks an answer against what could have come about.
+pub(super) fn check(
+    task: &Task,
+    header: &AnswerHeader,
+    known: &Circumstances,
+) -> Result<(), Violation> {
+    let limits = &task.template.limits;
+    let may_end_so = match header.end {
+        End::Ok | End::Exit(_) | End::Trap | End::Denied => true,
+        End::Error => {
+            task.is_command() || matches!(task.template.result, Some(Type::Result { .. }))
+        }
+        End::Interrupted => known.interrupted,
+        End::OutOfFuel => limits.fuel.value.is_some(),
+        End::MemoryLimit(name) => matches!(
+            name,
+            LimitName::Memory
+                | LimitName::Tables
+                | LimitName::Instances
+                | LimitName::ProcessMemory
+                | LimitName::HostCalls
+        ),
+        End::OutputLimit(name) => matches!(
+            name,
+            LimitName::Result | LimitName::Stdout | LimitName::Stderr | LimitName::Log
+        ),
+        End::Initializer => known.initializer,
+    };
+    if !may_end_so {
+        return Err(Violation("its task cannot have ended as it says"));
+    }
+    let stream = |limit: Limit<u64>| match known.stdio {
+        Stdio::Capture => limit.value,
+        // What is passed on or thrown away is not in the answer.
+        Stdio::Inherit | Stdio::Null => Some(0),
+    };
+    let fits = |len: u64, most: Option<u64>| most.is_none_or(|most| len <= most);
+    let all_fit = fits(header.value_len, limits.result.value)
+        && fits(header.stdout_len, stream(limits.stdout))
+        && fits(header.stderr_len, stream(limits.stderr));
+    if all_fit {
+        Ok(())
+    } else {
+        Err(Violation("it answers more than its task may"))
+    }
+}

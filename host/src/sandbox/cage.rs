@@ -1,0 +1,374 @@
+//! The start of every child, told in order: why each step comes where it does.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::process::{
+    DumpableBehavior, Signal, chdir, fchdir, set_dumpable_behavior, set_parent_process_death_signal,
+};
+use seccompiler::BpfProgram;
+
+use super::calls::{
+    CHANGES, COMPILING, Call, FILES, LOADING, REFUSED, REFUSED_IN_COMPILER, SEALED,
+};
+use super::limits::{ResourceLimits, no_more_threads};
+use super::namespaces::{self, Granted};
+use super::{identity, landlock, seccomp};
+use crate::layers::{Layer, LayerReport, LayerState, SandboxReport};
+use crate::protocol::control::Orders;
+use crate::settings::Sandbox;
+use crate::sys::{ControlSocket, UnshareFlags, leave_namespaces};
+
+/// Who is locked in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inmate {
+    Worker,
+    Compiler,
+}
+
+/// A process that has locked itself in.
+pub(crate) struct Cage {
+    report: SandboxReport,
+    directories: Vec<Directory>,
+    /// The filter that seals it; `None` where there is none to put on.
+    last_filter: Option<BpfProgram>,
+    /// Where there is no root of its own, directories are found by these.
+    _granted: Vec<Granted>,
+}
+
+/// A granted directory, as a process in its cage finds it.
+pub(crate) struct Directory {
+    pub(crate) path: String,
+    pub(crate) guest: String,
+    pub(crate) writable: bool,
+}
+
+/// Why a process could not lock itself in, or would not.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CageError {
+    /// What has to work on every machine did not.
+    #[error("cannot {what}: {source}")]
+    System {
+        what: &'static str,
+        source: io::Error,
+    },
+    /// The sandbox is to be strict, and a layer is missing.
+    #[error("`--sandbox strict` cannot be kept: missing are {0}")]
+    Incomplete(String),
+    /// The host is gone.
+    #[error("the host hung up")]
+    HungUp,
+}
+
+fn system(what: &'static str) -> impl Fn(io::Error) -> CageError {
+    move |source| CageError::System { what, source }
+}
+
+impl Cage {
+    /// Locks this process in, as far as loading an artifact, or compiling a
+    /// module, allows. To be called before it has a second thread and before it
+    /// looks at anything that a stranger wrote. Its environment is empty and
+    /// its descriptors are those it was sent: its parent saw to that.
+    pub(crate) fn enter(
+        orders: &Orders,
+        inmate: Inmate,
+        limits: &ResourceLimits,
+        granted: Vec<Granted>,
+        control: &ControlSocket,
+    ) -> Result<Self, CageError> {
+        let mut steps = Steps::new(orders);
+        let privileged = !orders.born.user && rustix::process::geteuid().is_root();
+        // 1. While there still is a /proc: the first to go when memory runs
+        //    out, and the folder in which it will find its artifact.
+        steps.put_on(Layer::OomScore, || write_oom_score().map(held));
+        let own_descriptors = open_own_descriptors();
+        // 2. Out of the namespaces that it was born into. Into the pid
+        //    namespace it was born already, there is no other way; an ordinary
+        //    user's child also into a user namespace, whose root may make the
+        //    others. Root makes them as himself, and a user namespace last,
+        //    as who he will be then.
+        steps.note_birth(orders);
+        let mut own_mounts = false;
+        let mut own_name = false;
+        if steps.on {
+            for (layer, left) in namespaces::leave(|layer| steps.wants(layer)) {
+                own_mounts |= layer == Layer::MountNamespace && left.is_ok();
+                own_name |= layer == Layer::UtsNamespace && left.is_ok();
+                steps.report(layer, left.map(|()| LayerState::Held));
+            }
+        }
+        if own_name {
+            // Its own, but still with the machine's name in it.
+            let hidden = namespaces::hide_host_name();
+            steps.report(Layer::UtsNamespace, hidden.map(held));
+        }
+        // 3. A root with nothing in it but what was granted. It takes rights
+        //    that go in step 4, and comes before Landlock, which forbids to
+        //    change mounts.
+        let mut own_root = false;
+        if own_mounts {
+            let entered = namespaces::enter_own_root(&granted);
+            own_root = entered.is_ok();
+            steps.report(Layer::MountNamespace, entered.map(held));
+        }
+        // Where the artifact is found by the number of its descriptor, though
+        // there is no path to that place any more.
+        if let Ok(own_descriptors) = &own_descriptors {
+            fchdir(own_descriptors)
+                .map_err(|error| system("enter its descriptors")(error.into()))?;
+        }
+        let directories: Vec<_> = granted
+            .iter()
+            .enumerate()
+            .map(|(index, granted)| Directory::of(granted, own_root.then_some(index)))
+            .collect();
+        // 4. Nobody. The bounding set comes first, which takes a capability to
+        //    empty; then user and groups, which takes others; then a user
+        //    namespace, where root has none yet (it gives them all back, and a
+        //    bounding set with them); then the capabilities themselves.
+        if steps.wants(Layer::Capabilities) {
+            identity::empty_bounding_set();
+        }
+        steps.put_on(Layer::Identity, || {
+            identity::leave_identity(privileged, !granted.is_empty())
+        });
+        if privileged {
+            steps.put_on(Layer::UserNamespace, || {
+                leave_namespaces(UnshareFlags::NEWUSER).map(held)
+            });
+        }
+        steps.put_on(Layer::Capabilities, || {
+            identity::empty_bounding_set();
+            identity::drop_capabilities()
+        });
+        // 5. Death with the parent once more: changing ids takes it back. In a
+        //    pid namespace of its own this process has no parent that it could
+        //    look for; a channel that is hung up says the same.
+        set_parent_process_death_signal(Some(Signal::KILL))
+            .map_err(|error| system("die with its parent")(error.into()))?;
+        if control.is_hung_up() {
+            return Err(CageError::HungUp);
+        }
+        // 6. From here on no program could give it rights back; the filter and
+        //    Landlock ask for that.
+        rustix::thread::set_no_new_privs(true)
+            .map_err(|error| system("refuse new privileges")(error.into()))?;
+        steps.put_on(Layer::NoNewPrivileges, || Ok(LayerState::Held));
+        // 7. What it may use. Before anything is allocated for a guest, so that
+        //    the engine's own reservations are made under it.
+        limits.apply().map_err(system("limit its resources"))?;
+        steps.put_on(Layer::ResourceLimits, || Ok(LayerState::Held));
+        // 8. Its memory is nobody's to read through /proc. After the ids, which
+        //    set it too, and after it wrote to its own /proc.
+        set_dumpable_behavior(DumpableBehavior::NotDumpable)
+            .map_err(|error| system("close its memory to others")(error.into()))?;
+        // 9. No path but the granted ones, whatever else is wrong.
+        steps.put_on(Layer::Landlock, || {
+            let opened = directories.iter().map(Directory::open);
+            let opened = opened.collect::<io::Result<Vec<_>>>()?;
+            landlock::confine(&opened).map_err(io::Error::other)
+        });
+        // 10. Last, because everything above takes calls that are not in its
+        //     list.
+        let lists = Lists::of(inmate, &directories);
+        let mut last_filter = None;
+        steps.put_on(Layer::Seccomp, || {
+            last_filter = lists.put_on().map_err(io::Error::other)?;
+            Ok(LayerState::Held)
+        });
+        let report = steps.finish(orders)?;
+        Ok(Cage {
+            report,
+            directories,
+            last_filter,
+            _granted: granted,
+        })
+    }
+
+    /// The path of an open file, until the cage is sealed.
+    pub(crate) fn path_of(&self, file: &OwnedFd) -> String {
+        file.as_raw_fd().to_string()
+    }
+
+    /// The granted directories, until the cage is sealed.
+    pub(crate) fn directories(&self) -> &[Directory] {
+        &self.directories
+    }
+
+    /// Takes away what only loading needed. `stream`, which nobody can write
+    /// to, takes the place of the standard streams: whatever a library prints
+    /// goes nowhere.
+    pub(crate) fn seal(self, stream: BorrowedFd<'_>) -> Result<SandboxReport, CageError> {
+        let replaced = rustix::stdio::dup2_stdin(stream)
+            .and_then(|()| rustix::stdio::dup2_stdout(stream))
+            .and_then(|()| rustix::stdio::dup2_stderr(stream));
+        replaced.map_err(|error| system("close its standard streams")(error.into()))?;
+        // Out of the folder of its descriptors, which is no place of its root.
+        chdir("/").map_err(|error| system("enter its root")(error.into()))?;
+        no_more_threads().map_err(system("end the making of threads"))?;
+        if let Some(filter) = &self.last_filter {
+            seccomp::put_on_all_threads(filter)
+                .map_err(|error| system("put its filter on")(io::Error::other(error)))?;
+        }
+        Ok(self.report)
+    }
+
+    /// How much of each layer holds, for a process that needs no sealing.
+    pub(crate) fn into_report(self) -> SandboxReport {
+        self.report
+    }
+}
+
+/// The steps taken, and what came of them.
+struct Steps<'a> {
+    without: &'a [Layer],
+    on: bool,
+    taken: Vec<LayerReport>,
+}
+
+impl<'a> Steps<'a> {
+    fn new(orders: &'a Orders) -> Self {
+        Steps {
+            without: &orders.without,
+            on: orders.mode != Sandbox::Off,
+            taken: Vec::new(),
+        }
+    }
+
+    fn wants(&self, layer: Layer) -> bool {
+        self.on && !self.without.contains(&layer)
+    }
+
+    fn put_on(&mut self, layer: Layer, step: impl FnOnce() -> io::Result<LayerState>) {
+        if self.wants(layer) {
+            let result = step();
+            self.report(layer, result);
+        }
+    }
+
+    /// The last report on a layer is the one that counts, unless an earlier one
+    /// was worse.
+    fn report(&mut self, layer: Layer, result: io::Result<LayerState>) {
+        let state = result.unwrap_or_else(|error| LayerState::Missing(error.to_string()));
+        match self.taken.iter_mut().find(|taken| taken.layer == layer) {
+            Some(taken) if taken.state == LayerState::Held => taken.state = state,
+            Some(_) => {}
+            None => self.taken.push(LayerReport { layer, state }),
+        }
+    }
+
+    fn note_birth(&mut self, orders: &Orders) {
+        let born = |yes: bool| match yes {
+            true => Ok(LayerState::Held),
+            false => Err(io::Error::other(
+                "the system does not let this user make one",
+            )),
+        };
+        let privileged = !orders.born.user && rustix::process::geteuid().is_root();
+        self.put_on(Layer::PidNamespace, || born(orders.born.pid));
+        if !privileged {
+            self.put_on(Layer::UserNamespace, || born(orders.born.user));
+        }
+    }
+
+    /// Every layer in order; an error if one is missing that has to be there.
+    fn finish(mut self, orders: &Orders) -> Result<SandboxReport, CageError> {
+        for layer in Layer::ALL {
+            if !self.taken.iter().any(|taken| taken.layer == layer) {
+                let why = match self.on {
+                    true => "left out on purpose",
+                    false => "`--sandbox off`",
+                };
+                let state = LayerState::Missing(why.into());
+                self.taken.push(LayerReport { layer, state });
+            }
+        }
+        self.taken.sort_by_key(|taken| taken.layer);
+        let report = SandboxReport { layers: self.taken };
+        match report.line() {
+            Some(missing) if orders.mode == Sandbox::Strict => Err(CageError::Incomplete(missing)),
+            _ => Ok(report),
+        }
+    }
+}
+
+/// The filters of a kind of child.
+struct Lists {
+    allowed: Vec<&'static [Call]>,
+    refused: &'static [(i64, i32)],
+    /// What is allowed once it is sealed; `None` if it never is.
+    sealed: Option<Vec<&'static [Call]>>,
+}
+
+impl Lists {
+    fn of(inmate: Inmate, directories: &[Directory]) -> Self {
+        if inmate == Inmate::Compiler {
+            return Lists {
+                allowed: vec![COMPILING],
+                refused: REFUSED_IN_COMPILER,
+                sealed: None,
+            };
+        }
+        let mut sealed = vec![SEALED];
+        if !directories.is_empty() {
+            sealed.push(FILES);
+        }
+        if directories.iter().any(|directory| directory.writable) {
+            sealed.push(CHANGES);
+        }
+        let mut allowed = sealed.clone();
+        allowed.push(LOADING);
+        Lists {
+            allowed,
+            refused: REFUSED,
+            sealed: Some(sealed),
+        }
+    }
+
+    /// Puts the first filters on and hands over the last, made ready.
+    fn put_on(&self) -> Result<Option<BpfProgram>, seccompiler::Error> {
+        let last = self.sealed.as_deref().map(seccomp::allow).transpose()?;
+        for filter in seccomp::refuse(self.refused)? {
+            seccomp::put_on(&filter)?;
+        }
+        seccomp::put_on(&seccomp::allow(&self.allowed)?)?;
+        Ok(last)
+    }
+}
+
+impl Directory {
+    /// Under its number in a root of our own, else by the descriptor that the
+    /// host opened.
+    fn of(granted: &Granted, number: Option<usize>) -> Self {
+        Directory {
+            path: match number {
+                Some(number) => format!("/{number}"),
+                None => granted.opened.as_raw_fd().to_string(),
+            },
+            guest: granted.grant.guest.clone(),
+            writable: granted.grant.writable,
+        }
+    }
+
+    fn open(&self) -> io::Result<(OwnedFd, bool)> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok((
+            openat(CWD, &self.path, flags, Mode::empty())?,
+            self.writable,
+        ))
+    }
+}
+
+fn held((): ()) -> LayerState {
+    LayerState::Held
+}
+
+fn write_oom_score() -> io::Result<()> {
+    std::fs::write("/proc/self/oom_score_adj", "1000")
+}
+
+fn open_own_descriptors() -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(openat(CWD, "/proc/self/fd", flags, Mode::empty())?)
+}

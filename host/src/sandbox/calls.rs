@@ -1,0 +1,392 @@
+//! The system calls that a child may make, each with the reason why. What is
+//! in no list kills the process.
+//!
+//! A worker has [`SEALED`] for its whole life and [`LOADING`] until it has
+//! loaded its artifact; [`FILES`] and [`CHANGES`] only if directories are
+//! granted to it. A compiler has [`COMPILING`].
+
+/// A call that is allowed, under a condition.
+pub(super) struct Call {
+    pub(super) number: i64,
+    pub(super) only: Only,
+    #[cfg_attr(not(test), expect(dead_code, reason = "for readers, and for a test"))]
+    pub(super) why: &'static str,
+}
+
+/// What a call's arguments must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Only {
+    /// Anything.
+    Any,
+    /// The third argument asks for no executable memory.
+    NotExecutable,
+    /// The first argument's flags make a thread, not a process.
+    Thread,
+    /// The first argument is this process.
+    OwnProcess,
+    /// The second argument is one of the commands of fcntl that concern a
+    /// descriptor that is open already.
+    DescriptorFlags,
+}
+
+const fn any(number: i64, why: &'static str) -> Call {
+    Call {
+        number,
+        only: Only::Any,
+        why,
+    }
+}
+
+const fn only(only: Only, number: i64, why: &'static str) -> Call {
+    Call { number, only, why }
+}
+
+/// What a worker needs while it runs guests.
+pub(super) const SEALED: &[Call] = &[
+    any(
+        libc::SYS_futex,
+        "sleeps until there is a task; locks between its two threads",
+    ),
+    any(
+        libc::SYS_read,
+        "a guest's standard input; the wake-ups of the event loop",
+    ),
+    any(libc::SYS_pread64, "arguments that came in a memory file"),
+    any(
+        libc::SYS_write,
+        "the host's bell; output that is passed on; wake-ups of the event loop",
+    ),
+    any(
+        libc::SYS_sendmsg,
+        "messages to the host, on the one socket there is",
+    ),
+    any(libc::SYS_recvmsg, "messages from the host"),
+    any(
+        libc::SYS_close,
+        "memory files of payloads, when they are read",
+    ),
+    only(
+        Only::DescriptorFlags,
+        libc::SYS_fcntl,
+        "std looks at a descriptor before it closes it; how a file was opened; copies",
+    ),
+    only(
+        Only::NotExecutable,
+        libc::SYS_mmap,
+        "memories of new instances, from the artifact; the allocator",
+    ),
+    only(
+        Only::NotExecutable,
+        libc::SYS_mprotect,
+        "memories that grow; guard pages",
+    ),
+    any(libc::SYS_munmap, "the allocator"),
+    any(libc::SYS_mremap, "the allocator"),
+    any(libc::SYS_brk, "the allocator"),
+    any(
+        libc::SYS_madvise,
+        "memories of instances that ended are given back",
+    ),
+    #[cfg(target_arch = "x86_64")]
+    any(libc::SYS_epoll_wait, "the event loop"),
+    any(libc::SYS_epoll_pwait, "the event loop"),
+    any(
+        libc::SYS_epoll_ctl,
+        "standard input joins the event loop at the first read",
+    ),
+    #[cfg(target_arch = "x86_64")]
+    any(libc::SYS_poll, "waits for room on the socket"),
+    any(libc::SYS_ppoll, "waits for room on the socket"),
+    any(libc::SYS_clock_nanosleep, "a guest sleeps"),
+    #[cfg(target_arch = "x86_64")]
+    any(libc::SYS_nanosleep, "a guest sleeps"),
+    any(
+        libc::SYS_clock_gettime,
+        "clocks, where the kernel has no faster way",
+    ),
+    any(libc::SYS_clock_getres, "a guest asks how fine its clock is"),
+    any(
+        libc::SYS_gettimeofday,
+        "clocks, where the kernel has no faster way",
+    ),
+    any(
+        libc::SYS_getrandom,
+        "random numbers for guests; seeds of hash tables",
+    ),
+    any(libc::SYS_sched_yield, "locks that spin first"),
+    any(
+        libc::SYS_sched_getaffinity,
+        "the allocator counts cores for its arenas",
+    ),
+    any(
+        libc::SYS_rt_sigreturn,
+        "traps of guests are signals: the way back",
+    ),
+    any(libc::SYS_rt_sigprocmask, "traps of guests; abort"),
+    any(
+        libc::SYS_sigaltstack,
+        "a stack overflow is handled on another stack",
+    ),
+    any(
+        libc::SYS_restart_syscall,
+        "a sleep goes on after the process was stopped and continued",
+    ),
+    any(libc::SYS_getpid, "abort asks whom to signal"),
+    any(libc::SYS_gettid, "abort asks whom to signal"),
+    only(Only::OwnProcess, libc::SYS_tgkill, "abort signals itself"),
+    any(libc::SYS_exit, "a thread ends"),
+    any(libc::SYS_exit_group, "the process ends"),
+    // Answered with an error, see `refused`.
+    any(
+        libc::SYS_process_madvise,
+        "wasmtime tries it, and can do without",
+    ),
+];
+
+/// What a worker needs in addition until it has loaded its artifact.
+pub(super) const LOADING: &[Call] = &[
+    any(
+        libc::SYS_openat,
+        "the artifact, by its descriptor; granted directories",
+    ),
+    any(libc::SYS_openat2, "granted directories"),
+    any(libc::SYS_statx, "the length of the artifact"),
+    any(libc::SYS_newfstatat, "the length of the artifact"),
+    any(libc::SYS_fstat, "the length of the artifact"),
+    any(libc::SYS_lseek, "reading a file to its end"),
+    any(
+        libc::SYS_fcntl,
+        "descriptors that close on exec; what a descriptor is",
+    ),
+    any(libc::SYS_mmap, "the artifact's code is mapped"),
+    any(libc::SYS_mprotect, "the artifact's code becomes executable"),
+    any(libc::SYS_membarrier, "new code is seen by every core"),
+    any(
+        libc::SYS_memfd_create,
+        "images of memories that the artifact does not hold page by page",
+    ),
+    any(libc::SYS_ftruncate, "the size of such an image"),
+    any(libc::SYS_pwrite64, "the contents of such an image"),
+    only(Only::Thread, libc::SYS_clone, "the second thread"),
+    // Answered with an error, see `refused`.
+    any(
+        libc::SYS_clone3,
+        "threads; its flags cannot be looked at, so `clone` has to do",
+    ),
+    any(libc::SYS_set_robust_list, "the second thread starts"),
+    any(libc::SYS_rseq, "the second thread starts"),
+    any(
+        libc::SYS_rt_sigaction,
+        "traps of guests are signals; the C library's threads",
+    ),
+    any(
+        libc::SYS_prctl,
+        "the second thread's name; the filter itself",
+    ),
+    any(
+        libc::SYS_prlimit64,
+        "the size of stacks; no more threads from now on",
+    ),
+    any(libc::SYS_epoll_create1, "the event loop"),
+    any(libc::SYS_eventfd2, "the event loop"),
+    any(libc::SYS_ioctl, "the socket does not block the event loop"),
+    any(
+        libc::SYS_chdir,
+        "leaves the folder in which it found the artifact",
+    ),
+    any(
+        libc::SYS_dup3,
+        "standard streams become the artifact, which nobody can write to",
+    ),
+    #[cfg(target_arch = "x86_64")]
+    any(
+        libc::SYS_dup2,
+        "standard streams become the artifact, which nobody can write to",
+    ),
+    any(libc::SYS_seccomp, "the filter that seals"),
+];
+
+/// What a worker with granted directories needs in addition. What paths they
+/// may name, and whether they may be opened for writing, is not for a filter to
+/// see: Landlock and the mounts see to that.
+pub(super) const FILES: &[Call] = &[
+    any(libc::SYS_openat, "opens what is in a granted directory"),
+    any(
+        libc::SYS_openat2,
+        "opens what is in a granted directory, and nothing outside",
+    ),
+    any(libc::SYS_statx, "what a file is"),
+    any(libc::SYS_newfstatat, "what a file is"),
+    any(libc::SYS_fstat, "what a file is"),
+    any(
+        libc::SYS_fstatfs,
+        "whether the kernel's process files are what they should be",
+    ),
+    any(libc::SYS_getdents64, "lists a directory"),
+    any(
+        libc::SYS_lseek,
+        "where in a file, or in the list of a directory",
+    ),
+    any(libc::SYS_readv, "reads a file"),
+    any(libc::SYS_preadv, "reads a file"),
+    any(libc::SYS_preadv2, "reads a file"),
+    any(
+        libc::SYS_readlinkat,
+        "reads a link, and follows those that stay inside",
+    ),
+    any(libc::SYS_faccessat, "whether a file is there"),
+    any(libc::SYS_fadvise64, "a guest says how it will read"),
+    any(libc::SYS_fsync, "a guest syncs a file"),
+    any(libc::SYS_fdatasync, "a guest syncs a file"),
+];
+
+/// What a worker with a directory that is granted for writing needs in
+/// addition.
+pub(super) const CHANGES: &[Call] = &[
+    any(libc::SYS_writev, "writes a file"),
+    any(libc::SYS_pwrite64, "writes a file"),
+    any(libc::SYS_pwritev, "writes a file"),
+    any(libc::SYS_pwritev2, "writes a file"),
+    any(libc::SYS_ftruncate, "sets a file's length"),
+    any(libc::SYS_fallocate, "sets a file's length"),
+    any(libc::SYS_mkdirat, "makes a folder"),
+    any(libc::SYS_unlinkat, "removes a file or a folder"),
+    any(libc::SYS_renameat, "renames"),
+    any(libc::SYS_renameat2, "renames"),
+    any(libc::SYS_linkat, "makes a hard link"),
+    any(libc::SYS_symlinkat, "makes a symbolic link"),
+    any(libc::SYS_utimensat, "sets a file's times"),
+];
+
+/// What a compiler needs. It keeps executable memory: wasmtime maps what it has
+/// compiled, though nobody calls it here.
+pub(super) const COMPILING: &[Call] = &[
+    any(libc::SYS_futex, "locks between the threads that compile"),
+    any(libc::SYS_read, "the module"),
+    any(libc::SYS_pread64, "the module"),
+    any(libc::SYS_write, "artifact and description"),
+    any(libc::SYS_pwrite64, "images of memories"),
+    any(libc::SYS_lseek, "the start of the module"),
+    any(libc::SYS_statx, "the length of the module"),
+    any(libc::SYS_newfstatat, "the length of the module"),
+    any(libc::SYS_fstat, "the length of the module"),
+    any(libc::SYS_sendmsg, "the answer to the host"),
+    any(libc::SYS_close, "files that are done with"),
+    any(libc::SYS_mmap, "the allocator; compiled code"),
+    any(libc::SYS_mprotect, "stacks of threads; compiled code"),
+    any(libc::SYS_munmap, "the allocator"),
+    any(libc::SYS_mremap, "the allocator"),
+    any(libc::SYS_brk, "the allocator"),
+    any(
+        libc::SYS_madvise,
+        "the allocator; stacks of threads that ended",
+    ),
+    any(libc::SYS_membarrier, "new code is seen by every core"),
+    any(libc::SYS_memfd_create, "images of memories"),
+    any(libc::SYS_ftruncate, "images of memories"),
+    any(libc::SYS_fcntl, "memory files are sealed"),
+    only(Only::Thread, libc::SYS_clone, "one thread for each core"),
+    any(
+        libc::SYS_clone3,
+        "answered with an error: its flags cannot be looked at",
+    ),
+    any(libc::SYS_set_robust_list, "a thread starts"),
+    any(libc::SYS_rseq, "a thread starts"),
+    any(libc::SYS_prctl, "a thread gets its name"),
+    any(libc::SYS_prlimit64, "the size of stacks"),
+    any(libc::SYS_sched_getaffinity, "how many cores there are"),
+    any(libc::SYS_sched_yield, "threads that look for work"),
+    any(libc::SYS_clock_nanosleep, "threads that look for work"),
+    any(
+        libc::SYS_clock_gettime,
+        "clocks, where the kernel has no faster way",
+    ),
+    any(libc::SYS_getrandom, "seeds of hash tables"),
+    any(
+        libc::SYS_rt_sigaction,
+        "wasmtime's handlers; the C library's threads",
+    ),
+    any(libc::SYS_rt_sigprocmask, "a thread starts; abort"),
+    any(libc::SYS_rt_sigreturn, "the way back from a signal"),
+    any(
+        libc::SYS_sigaltstack,
+        "a stack overflow is handled on another stack",
+    ),
+    any(
+        libc::SYS_restart_syscall,
+        "a wait goes on after the process was stopped and continued",
+    ),
+    any(
+        libc::SYS_openat,
+        "answered with an error: std asks how many cores its cgroup has",
+    ),
+    any(libc::SYS_getpid, "abort asks whom to signal"),
+    any(libc::SYS_gettid, "abort asks whom to signal"),
+    only(Only::OwnProcess, libc::SYS_tgkill, "abort signals itself"),
+    any(libc::SYS_exit, "a thread ends"),
+    any(libc::SYS_exit_group, "the process ends"),
+];
+
+/// Calls that libraries try and can do without: they are answered with an
+/// error, where death would be the answer to an attack.
+pub(super) const REFUSED: &[(i64, i32)] = &[
+    (libc::SYS_clone3, libc::ENOSYS),
+    (libc::SYS_process_madvise, libc::ENOSYS),
+];
+
+/// As [`REFUSED`], in a compiler, which has no file to open.
+pub(super) const REFUSED_IN_COMPILER: &[(i64, i32)] = &[
+    (libc::SYS_clone3, libc::ENOSYS),
+    (libc::SYS_openat, libc::ENOENT),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_has_its_reason() {
+        for list in [SEALED, LOADING, FILES, CHANGES, COMPILING] {
+            assert!(list.iter().all(|call| call.why.len() >= 7));
+        }
+    }
+
+    #[test]
+    fn a_sealed_worker_starts_nothing_opens_nothing_and_connects_nowhere() {
+        let forbidden = [
+            libc::SYS_execve,
+            libc::SYS_execveat,
+            libc::SYS_clone,
+            libc::SYS_clone3,
+            libc::SYS_ptrace,
+            libc::SYS_process_vm_readv,
+            libc::SYS_process_vm_writev,
+            libc::SYS_socket,
+            libc::SYS_socketpair,
+            libc::SYS_connect,
+            libc::SYS_bind,
+            libc::SYS_openat,
+            libc::SYS_openat2,
+            libc::SYS_memfd_create,
+            libc::SYS_io_uring_setup,
+            libc::SYS_bpf,
+            libc::SYS_userfaultfd,
+            libc::SYS_perf_event_open,
+            libc::SYS_keyctl,
+            libc::SYS_mount,
+            libc::SYS_unshare,
+            libc::SYS_setns,
+            libc::SYS_kill,
+            libc::SYS_prctl,
+            libc::SYS_seccomp,
+            libc::SYS_ioctl,
+        ];
+        for call in SEALED {
+            assert!(!forbidden.contains(&call.number), "{}", call.number);
+        }
+        let reading = [libc::SYS_mkdirat, libc::SYS_unlinkat, libc::SYS_pwrite64];
+        for call in FILES {
+            assert!(!reading.contains(&call.number), "{}", call.number);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Turns lists of system calls into filters of the kernel.
+
+use std::collections::BTreeMap;
+
+use seccompiler::{
+    BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
+    SeccompFilter, SeccompRule, TargetArch, apply_filter, apply_filter_all_threads,
+};
+
+use super::calls::{Call, Only};
+
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURE: TargetArch = TargetArch::x86_64;
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURE: TargetArch = TargetArch::aarch64;
+
+/// A filter that allows what is in these lists and kills the process for
+/// anything else.
+pub(super) fn allow(lists: &[&[Call]]) -> Result<BpfProgram, Error> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+    let mut unconditional = Vec::new();
+    for call in lists.iter().copied().flatten() {
+        let conditions = conditions(call.only)?;
+        if conditions.is_empty() {
+            unconditional.push(call.number);
+        }
+        let rules = rules.entry(call.number).or_default();
+        for condition in conditions {
+            rules.push(SeccompRule::new(vec![condition])?);
+        }
+    }
+    // A call that one list allows whatever its arguments is not narrowed by
+    // another. No rule at all means any arguments.
+    for number in unconditional {
+        rules.insert(number, Vec::new());
+    }
+    program(rules, SeccompAction::KillProcess, SeccompAction::Allow)
+}
+
+/// A filter that answers these calls with an error.
+pub(super) fn refuse(calls: &[(i64, i32)]) -> Result<Vec<BpfProgram>, Error> {
+    // A filter has one answer, so there is one for each.
+    let mut by_errno: BTreeMap<i32, BTreeMap<i64, Vec<SeccompRule>>> = BTreeMap::new();
+    for (number, errno) in calls {
+        let rules = by_errno.entry(*errno).or_default();
+        rules.insert(*number, Vec::new());
+    }
+    by_errno
+        .into_iter()
+        .map(|(errno, rules)| {
+            let answer = SeccompAction::Errno(errno.unsigned_abs());
+            program(rules, SeccompAction::Allow, answer)
+        })
+        .collect()
+}
+
+fn program(
+    rules: BTreeMap<i64, Vec<SeccompRule>>,
+    otherwise: SeccompAction,
+    matched: SeccompAction,
+) -> Result<BpfProgram, Error> {
+    let filter = SeccompFilter::new(rules, otherwise, matched, ARCHITECTURE)?;
+    Ok(filter.try_into()?)
+}
+
+/// Puts a filter on, for good, while there is one thread.
+pub(super) fn put_on(program: &BpfProgram) -> Result<(), Error> {
+    apply_filter(program)
+}
+
+/// Puts a filter on every thread at once.
+pub(super) fn put_on_all_threads(program: &BpfProgram) -> Result<(), Error> {
+    apply_filter_all_threads(program)
+}
+
+/// The conditions of which one has to hold; none for a call that is always
+/// allowed.
+fn conditions(only: Only) -> Result<Vec<SeccompCondition>, Error> {
+    let masked = |argument, mask: u64, wanted: u64| {
+        let compare = SeccompCmpOp::MaskedEq(mask);
+        SeccompCondition::new(argument, SeccompCmpArgLen::Qword, compare, wanted)
+    };
+    let equal = |argument, wanted: u64| {
+        let compare = SeccompCmpOp::Eq;
+        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compare, wanted)
+    };
+    let bits = |flags: libc::c_int| u64::from(flags.unsigned_abs());
+    Ok(match only {
+        Only::Any => Vec::new(),
+        Only::NotExecutable => vec![masked(2, bits(libc::PROT_EXEC), 0)?],
+        Only::Thread => {
+            let thread = bits(libc::CLONE_THREAD | libc::CLONE_VM | libc::CLONE_SIGHAND);
+            vec![masked(0, thread, thread)?]
+        }
+        Only::OwnProcess => vec![equal(0, u64::from(std::process::id()))?],
+        Only::DescriptorFlags => [
+            libc::F_GETFD,
+            libc::F_SETFD,
+            libc::F_GETFL,
+            libc::F_SETFL,
+            libc::F_DUPFD_CLOEXEC,
+        ]
+        .into_iter()
+        .map(|command| equal(1, bits(command)))
+        .collect::<Result<_, _>>()?,
+    })
+}

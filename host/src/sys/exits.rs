@@ -1,0 +1,51 @@
+//! How a child of ours leaves when something goes badly wrong in it.
+//!
+//! Process 1 of a pid namespace does not die of a signal that it sends itself,
+//! nor of one that the kernel sends and nobody handles, but for the few that
+//! cannot be handled. So what elsewhere ends by SIGABRT or SIGXCPU leaves by an
+//! agreed exit code here, inside a namespace or not.
+
+use std::ptr::null_mut;
+
+/// Exit code of a child that panicked.
+pub(crate) const PANICKED: i32 = 101;
+
+/// Exit code of a child that aborted: it was refused memory, most likely.
+pub(crate) const ABORTED: i32 = 102;
+
+/// Exit code of a child that used up its CPU time.
+pub(crate) const OUT_OF_CPU: i32 = 103;
+
+/// Makes this process leave by the codes above, and take a write past its file
+/// size limit for an error instead of an end.
+pub(crate) fn leave_by_exit_codes() {
+    // Unwinding would run code in a state that nobody knows, and a message on
+    // stderr is nobody's to read.
+    std::panic::set_hook(Box::new(|_| leave(PANICKED)));
+    handle(libc::SIGABRT, aborted as *const () as libc::sighandler_t);
+    handle(libc::SIGXCPU, out_of_cpu as *const () as libc::sighandler_t);
+    handle(libc::SIGXFSZ, libc::SIG_IGN);
+}
+
+fn handle(signal: libc::c_int, handler: libc::sighandler_t) {
+    // SAFETY: all zero is a valid action: the default one, with an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler;
+    action.sa_flags = libc::SA_ONSTACK;
+    // SAFETY: the action is a live local; its handlers only make the one call
+    // that leaves, which is allowed in a signal handler.
+    unsafe { libc::sigaction(signal, &raw mut action, null_mut()) };
+}
+
+extern "C" fn aborted(_: libc::c_int) {
+    leave(ABORTED);
+}
+
+extern "C" fn out_of_cpu(_: libc::c_int) {
+    leave(OUT_OF_CPU);
+}
+
+fn leave(code: i32) -> ! {
+    // SAFETY: ends the process, all its threads, without running anything else.
+    unsafe { libc::_exit(code) }
+}

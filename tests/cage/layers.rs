@@ -1,0 +1,110 @@
+//! Layers that are missing: who is told, and who refuses to run.
+
+use std::sync::mpsc::channel;
+
+use sandpool::{Error, Layer, LayerState, Sandbox, Verdict};
+
+use crate::support::{open, pool, test, wat};
+
+#[test]
+fn every_layer_holds_on_this_machine_or_says_why_it_does_not() {
+    let _test = test();
+    let report = pool().probe_sandbox(None).expect("probed").report;
+    let layers: Vec<_> = report.layers.iter().map(|report| report.layer).collect();
+    assert_eq!(layers, Layer::ALL);
+    for gap in report.gaps() {
+        let (LayerState::Partial(why) | LayerState::Missing(why)) = &gap.state else {
+            panic!("{gap}");
+        };
+        assert!(!why.is_empty(), "{gap}");
+    }
+    // What no machine can be without.
+    for layer in [
+        Layer::NoNewPrivileges,
+        Layer::ResourceLimits,
+        Layer::Seccomp,
+    ] {
+        assert_eq!(report.state(layer), Some(&LayerState::Held), "{layer}");
+    }
+}
+
+#[test]
+fn each_layer_can_be_left_out_and_the_others_still_hold() {
+    let _test = test();
+    let all = pool().probe_sandbox(None).expect("probed").report;
+    for left_out in Layer::ALL {
+        // The namespaces of an ordinary user's child come with his.
+        if [Layer::PidNamespace, Layer::UserNamespace].contains(&left_out) && !super::is_root() {
+            continue;
+        }
+        let builder = pool().without_layers(&[left_out]);
+        let report = builder.probe_sandbox(None).expect("probed").report;
+        for layer in Layer::ALL {
+            match layer == left_out {
+                true => assert!(matches!(report.state(layer), Some(LayerState::Missing(_)))),
+                false => assert_eq!(report.state(layer), all.state(layer), "no {left_out}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_strict_sandbox_refuses_to_run_without_a_layer_and_names_it() {
+    let _test = test();
+    let builder = pool().sandbox(Sandbox::Strict);
+    let error = builder
+        .without_layers(&[Layer::CgroupNamespace, Layer::Landlock])
+        .build()
+        .expect_err("refused");
+    assert!(matches!(error, Error::Sandbox { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains("cgroup-namespace, landlock"), "{text}");
+}
+
+#[test]
+fn an_incomplete_sandbox_is_told_once_and_the_pool_works() {
+    let _test = test();
+    let (told, heard) = channel();
+    let builder = pool().processes(2).cache(false);
+    let pool = open(
+        builder
+            .without_layers(&[Layer::UtsNamespace])
+            .on_sandbox_gap(move |report| {
+                let _ = told.send(report.missing().map(|gap| gap.layer).collect::<Vec<_>>());
+            }),
+    );
+    let module = pool.wat(wat::ADD);
+    for outcome in pool.map::<i32>(&module, "add", [(1, 2); 20]).expect("sent") {
+        assert_eq!(outcome.verdict, Verdict::Ok, "{outcome}");
+    }
+    let missing: Vec<_> = heard.try_iter().collect();
+    assert_eq!(missing.len(), 1);
+    assert!(missing[0].contains(&Layer::UtsNamespace));
+    let report = pool.sandbox_report().expect("a child has reported");
+    assert!(report.missing().count() >= 1);
+}
+
+#[test]
+fn with_the_sandbox_off_nobody_is_told_and_tasks_run() {
+    let _test = test();
+    let (told, heard) = channel();
+    let pool = open(
+        pool()
+            .processes(1)
+            .sandbox(Sandbox::Off)
+            .on_sandbox_gap(move |_| {
+                let _ = told.send(());
+            }),
+    );
+    assert_eq!(
+        pool.apply::<i32>(&pool.wat(wat::ADD), "add", (1, 2))
+            .expect("runs"),
+        3
+    );
+    assert!(heard.try_recv().is_err());
+    let status = super::status(pool.worker_pids()[0]);
+    assert_eq!(
+        (status["Seccomp"].as_str(), status["NoNewPrivs"].as_str()),
+        ("0", "1")
+    );
+}
