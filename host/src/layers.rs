@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::value::Printable;
+
 /// One layer of what keeps a child process in. They are listed in the order in
 /// which a child puts them on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -165,8 +167,11 @@ impl fmt::Display for LayerReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.state {
             LayerState::Held => write!(f, "{} holds", self.layer),
-            LayerState::Partial(why) => write!(f, "{} holds in part ({why})", self.layer),
-            LayerState::Missing(why) => write!(f, "{} is missing ({why})", self.layer),
+            // A child's words, which may be a guest's that took it over.
+            LayerState::Partial(why) => {
+                write!(f, "{} holds in part ({})", self.layer, Printable(why))
+            }
+            LayerState::Missing(why) => write!(f, "{} is missing ({})", self.layer, Printable(why)),
         }
     }
 }
@@ -205,7 +210,7 @@ impl SandboxReport {
         let missing: Vec<_> = self.missing().collect();
         let names: Vec<_> = missing.iter().map(|report| report.layer.name()).collect();
         match &missing.first()?.state {
-            LayerState::Missing(why) => Some(format!("{} ({why})", names.join(", "))),
+            LayerState::Missing(why) => Some(format!("{} ({})", names.join(", "), Printable(why))),
             _ => None,
         }
     }

@@ -18,6 +18,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
+use crate::layers::SandboxReport;
 use crate::limits::LimitName;
 use crate::protocol::control::{FromChild, Says, encode};
 use crate::protocol::frame::{
@@ -49,7 +50,9 @@ pub(crate) fn misbehave(mut args: impl Iterator<Item = OsString>) -> ! {
         Some(Play::BeforeReady(play)) => i32::from(Stage::set(control).and_then(play).is_err()),
         Some(Play::Ready(play)) => {
             let ready = Stage::set(control).and_then(|stage| {
-                stage.say(&FromChild::Ready)?;
+                stage.say(&FromChild::Ready {
+                    report: SandboxReport::default(),
+                })?;
                 Ok(stage)
             });
             i32::from(ready.and_then(play).is_err())

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustix::process::{Signal, getpid, kill_process};
 
 use super::{Play, Stage, stand_still};
+use crate::layers::SandboxReport;
 use crate::protocol::control::{Failure, FromChild};
 use crate::protocol::handshake::Hello;
 use crate::sys::ControlSocket;
@@ -70,7 +71,9 @@ fn logs_before_ready(stage: Stage) -> io::Result<()> {
 
 fn ready_twice(stage: Stage) -> io::Result<()> {
     stage.claim();
-    stage.say(&FromChild::Ready)?;
+    stage.say(&FromChild::Ready {
+        report: SandboxReport::default(),
+    })?;
     stage.linger()
 }
 
@@ -88,7 +91,9 @@ fn slow_and_honest(control: ControlSocket) -> io::Result<()> {
     thread::sleep(Duration::from_millis(300));
     let stage = Stage::set(control)?;
     thread::sleep(Duration::from_millis(1200));
-    stage.say(&FromChild::Ready)?;
+    stage.say(&FromChild::Ready {
+        report: SandboxReport::default(),
+    })?;
     loop {
         let task = stage.claim();
         thread::sleep(Duration::from_millis(30));
