@@ -48,11 +48,11 @@ pub fn cases() -> Vec<Case> {
     vec![
         guest("a file that was not granted", "misbehave")
             .calls("open-file", ("/etc/passwd",))
-            .ends(NOT_GRANTED)
+            .ends(Verdict::Denied)
             .and(|outcome| assert_eq!(outcome.value, None)),
         guest("a file by a path that leads up", "misbehave")
             .calls("open-file", ("../../../../etc/passwd",))
-            .ends(NOT_GRANTED),
+            .ends(Verdict::Denied),
         guest("a socket", "misbehave")
             .calls("connect-to", ("127.0.0.1:1",))
             .ends(Verdict::Denied),
@@ -89,6 +89,3 @@ pub fn cases() -> Vec<Case> {
         .refused("it imports what sandpool does not give"),
     ]
 }
-
-/// What becomes of a guest whose own error says that a file cannot be had.
-const NOT_GRANTED: Verdict = Verdict::Error;

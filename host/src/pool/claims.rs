@@ -36,8 +36,11 @@ pub(super) fn check(
         End::MemoryLimit(name) => matches!(
             name,
             LimitName::Memory
+                | LimitName::Memories
                 | LimitName::Tables
+                | LimitName::TableElements
                 | LimitName::Instances
+                | LimitName::Handles
                 | LimitName::ProcessMemory
                 | LimitName::HostCalls
         ),

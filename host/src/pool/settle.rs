@@ -9,7 +9,7 @@ use crate::outcome::{Outcome, Verdict};
 use crate::protocol::Violation;
 use crate::protocol::frame::{AnswerHeader, End, memory_for_value};
 use crate::settings::Stdio;
-use crate::sys::Ended;
+use crate::sys::{ABORTED, Ended};
 use crate::value::{DecodeError, Printable, Type, Value, decode_result_within, raw};
 
 /// What the host knows about a task's run by itself.
@@ -228,7 +228,7 @@ pub(super) fn lost(
         }
         // An allocation that is refused aborts, and it is our limit that
         // refuses: where it is off, nobody can say why.
-        Lost::Died(Ended::Killed(libc::SIGABRT)) if pool.process_memory.value.is_some() => limit(
+        Lost::Died(Ended::Exited(ABORTED)) if pool.process_memory.value.is_some() => limit(
             &mut outcome,
             task,
             pool,
