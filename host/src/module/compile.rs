@@ -18,6 +18,7 @@ use crate::sys::{
     ChildProcess, ControlSocket, Ended, MAX_MESSAGE, Program, Received, SealedMemory,
     memfd_growable, seal_contents,
 };
+use crate::value::Printable;
 
 /// What the compiler said before it ended.
 #[derive(Default)]
@@ -65,6 +66,8 @@ pub(super) fn compile(
     match (said.last, ended) {
         (Some(FromChild::Ready), Ended::Exited(0)) => {}
         (Some(FromChild::Failed { reason, message }), _) => {
+            // Honest ones are one plain line already.
+            let message = Printable(&message).to_string();
             return Err(match reason {
                 Failure::Module => Problem::Invalid(message),
                 Failure::Artifact | Failure::System => Problem::Compiler(message),
