@@ -340,6 +340,39 @@ fn a_worker_that_reads_nothing_of_what_it_is_sent_is_replaced() {
     );
 }
 
+#[test]
+fn a_compiler_that_misbehaves_loads_nothing_and_the_next_one_does() {
+    let _test = test();
+    for (behaviour, said) in [
+        ("compiler-garbage", "is no sandpool"),
+        ("compiler-without-a-word", "left with exit code 0"),
+        ("compiler-with-nothing", "its description makes no sense"),
+        ("compiler-with-garbage", "its description makes no sense"),
+        ("compiler-with-much", "more than 1 MiB"),
+        ("compiler-with-a-hole", "more than 1 MiB"),
+        ("compiler-with-colours", r"\u{1b}[31mred\nand more"),
+        ("compiler-floods", "ran past"),
+        ("compiler-stands-still", "ran past"),
+    ] {
+        let troupe = Troupe::compiler(behaviour);
+        let short = Duration::from_secs(2);
+        let pool = open(troupe.pool().cache(false).compile_timeout(short));
+        let error = pool.load_bytes(wat::ADD).expect_err(behaviour);
+        assert!(error.to_string().contains(said), "{behaviour}: {error}");
+        assert_eq!(troupe.started(), 1, "{behaviour}");
+        pool.assert_whole();
+    }
+}
+
+#[test]
+fn an_artifact_of_garbage_breaks_the_pool_that_loads_it_and_nobody_hangs() {
+    let _test = test();
+    let troupe = Troupe::compiler("compiler-with-a-lie");
+    let pool = open(troupe.pool().cache(false));
+    let outcome = first_task("compiler-with-a-lie", &pool);
+    assert_eq!(outcome.verdict, Verdict::InternalError, "{outcome}");
+}
+
 /// A list of one byte each that take 3 KiB each in memory.
 fn bomb() -> String {
     let element = (0..60).fold("bool".to_owned(), |ty, _| format!("(tuple {ty})"));
@@ -382,7 +415,8 @@ fn a_short_answer_cannot_make_the_host_use_much_memory() {
         for _ in 0..20 {
             let outcome = pool.call(&module, "deep").args((1, 2)).outcome();
             let outcome = outcome.expect("sent");
-            assert_eq!(outcome.verdict, Verdict::OutputLimit, "{outcome}");
+            // The value itself would be megabytes of text.
+            assert_eq!(outcome.verdict, Verdict::OutputLimit);
         }
     });
     assert!(grown < 64 * MIB, "{} MiB", grown / MIB);
@@ -405,11 +439,8 @@ fn floods_cost_the_host_little_memory_and_little_processor() {
         });
         let after = cpu_ticks(std::process::id()).expect("this process is there");
         assert!(grown < 64 * MIB, "{behaviour}: {} MiB", grown / MIB);
-        assert!(
-            after - before < 200,
-            "{behaviour}: {} ticks",
-            after - before
-        );
+        let ticks = after - before;
+        assert!(ticks < 100, "{behaviour}: {} ms of processor", ticks * 10);
     }
 }
 

@@ -23,6 +23,15 @@ pub struct Troupe {
 impl Troupe {
     /// Of the workers that are started, the first `count` behave as named.
     pub fn new(behaviour: &str, count: u32) -> Self {
+        Self::of("__sandpool-worker", behaviour, count)
+    }
+
+    /// The first compiler that is started behaves as named.
+    pub fn compiler(behaviour: &str) -> Self {
+        Self::of("__sandpool-compiler", behaviour, 1)
+    }
+
+    fn of(role: &str, behaviour: &str, count: u32) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path();
         // A worker may run as somebody else.
@@ -31,6 +40,7 @@ impl Troupe {
             fs::write(path.join(name), format!("{text}\n")).expect("written");
         };
         put("binary", env!("CARGO_BIN_EXE_sandpool"));
+        put("role", role);
         put("behaviour", behaviour);
         put("count", &count.to_string());
         // A link to one script for all, since a script that was only just
@@ -49,7 +59,7 @@ impl Troupe {
         self.folder.path().join("worker")
     }
 
-    /// How many hostile workers were started.
+    /// How many hostile processes were started.
     pub fn started(&self) -> usize {
         let entries = fs::read_dir(self.folder.path()).expect("the folder is there");
         let names = entries.flatten().map(|entry| entry.file_name());

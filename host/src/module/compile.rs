@@ -18,6 +18,7 @@ use crate::sys::{
     ABORTED, ChildProcess, ControlSocket, Ended, MAX_MESSAGE, OUT_OF_CPU, PANICKED, Program,
     Received, SealedMemory, memfd_growable, seal_contents,
 };
+use crate::value::Printable;
 
 /// What the compiler said before it ended.
 #[derive(Default)]
@@ -67,6 +68,8 @@ pub(super) fn compile(
     match (said.last, ended) {
         (Some(FromChild::Ready { report }), Ended::Exited(0)) => loader.confinement.hear(report),
         (Some(FromChild::Failed { reason, message }), _) => {
+            // Honest ones are one plain line already.
+            let message = Printable(&message).to_string();
             return Err(match reason {
                 Failure::Module => Problem::Invalid(message),
                 Failure::Artifact | Failure::System | Failure::Sandbox => {

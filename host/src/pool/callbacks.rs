@@ -203,3 +203,50 @@ fn guard(what: &str, run: impl FnOnce()) {
         let _ = writeln!(std::io::stderr(), "sandpool: a {what} panicked: {text}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_beyond_the_backlog_are_dropped_and_the_handler_is_told() {
+        let (go, wait) = channel::<()>();
+        let (heard, inbox) = channel();
+        let mut waited = false;
+        let handler: LogHandler = Box::new(move |record| {
+            if !std::mem::replace(&mut waited, true) {
+                let _ = wait.recv();
+            }
+            let _ = heard.send(record.message);
+        });
+        let callbacks = Callbacks::start(Some(handler), None).expect("starts");
+        let message = |text: String| {
+            Job::Log(LogRecord {
+                task_index: 0,
+                function: "f".into(),
+                level: LogLevel::Info,
+                message: text,
+            })
+        };
+        for _ in 0..1000 {
+            callbacks.message(message("x".repeat(48 * 1024)));
+        }
+        drop(go);
+        let first = inbox.recv().expect("it comes");
+        assert_eq!(first.len(), 48 * 1024);
+        // Let the backlog shrink; then the next message brings the news.
+        while callbacks.backlog.load(Ordering::Relaxed) > 0 {
+            thread::yield_now();
+        }
+        callbacks.message(message("last".into()));
+        callbacks.finish();
+        let texts: Vec<String> = inbox.iter().collect();
+        let bytes: usize = texts.iter().map(String::len).sum();
+        assert!(bytes <= MAX_BACKLOG + 64 * 1024, "{bytes} bytes waited");
+        let [.., told, last] = texts.as_slice() else {
+            panic!("both came");
+        };
+        assert!(told.contains("messages of guests were dropped"), "{told}");
+        assert_eq!(last, "last");
+    }
+}

@@ -18,6 +18,7 @@ use crate::protocol::frame::What;
 use crate::protocol::handshake::Hello;
 use crate::settings::Stdio;
 use crate::sys::{Received, memfd_sized};
+use crate::value::Printable;
 
 /// Messages that are heard from one worker before others have their turn.
 const MESSAGES_AT_ONCE: usize = 64;
@@ -86,7 +87,7 @@ impl Watch<'_> {
                     // found again.
                     self.out.bad_artifacts.push(slot.bound.module.clone());
                 }
-                slot.complaint = Some(message);
+                slot.complaint = Some(Printable(&message).to_string());
                 // It has nothing more to say.
                 slot.kill(None);
                 Ok(())

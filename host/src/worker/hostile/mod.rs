@@ -1,5 +1,6 @@
 //! A worker that was taken over by its guest, for the tests: a real process
-//! that speaks the protocol and then misbehaves as it is told.
+//! that speaks the protocol and then misbehaves as it is told. And a compiler
+//! that was taken over by what it compiled.
 //!
 //! It exists only in builds with debug assertions, under a hidden subcommand of
 //! its own: `__sandpool-hostile BEHAVIOUR __sandpool-worker DESCRIPTOR`. It runs
@@ -8,6 +9,7 @@
 //! attack.
 
 mod answers;
+mod compiler;
 mod messages;
 mod start;
 mod words;
@@ -42,9 +44,15 @@ pub(crate) fn misbehave(mut args: impl Iterator<Item = OsString>) -> ! {
     let (Some(behaviour), Some(control)) = (behaviour, control) else {
         std::process::exit(2);
     };
-    let play = [start::find, words::find, answers::find, messages::find]
-        .iter()
-        .find_map(|find| find(&behaviour));
+    let play = [
+        start::find,
+        words::find,
+        answers::find,
+        messages::find,
+        compiler::find,
+    ]
+    .iter()
+    .find_map(|find| find(&behaviour));
     let code = match play {
         Some(Play::BeforeHello(play)) => i32::from(play(control).is_err()),
         Some(Play::BeforeReady(play)) => i32::from(Stage::set(control).and_then(play).is_err()),
