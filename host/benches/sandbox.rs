@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use sandpool::{Layer, Module, Pool, PoolBuilder, Sandbox};
 
 /// Does nothing, so that everything measured is ours.
-const EMPTY: &str = r#"(module (memory 1) (func (export "empty") (param i32) (result i32) local.get 0))"#;
+const EMPTY: &str =
+    r#"(module (memory 1) (func (export "empty") (param i32) (result i32) local.get 0))"#;
 
 /// Pairs of measurements with the sandbox on and off.
 const PAIRS: usize = 20;
@@ -25,7 +26,11 @@ fn builder() -> PoolBuilder {
 }
 
 fn pool(sandbox: Sandbox) -> (Pool, Module) {
-    let pool = builder().processes(1).sandbox(sandbox).build().expect("a pool");
+    let pool = builder()
+        .processes(1)
+        .sandbox(sandbox)
+        .build()
+        .expect("a pool");
     let module = pool.load_bytes(EMPTY).expect("a module");
     run(&pool, &module, 2000);
     (pool, module)
@@ -35,7 +40,12 @@ fn pool(sandbox: Sandbox) -> (Pool, Module) {
 fn run(pool: &Pool, module: &Module, tasks: i32) -> Duration {
     let started = Instant::now();
     let outcomes = pool.map::<i32>(module, "empty", (0..tasks).map(|n| (n,)));
-    assert!(outcomes.expect("sent").iter().all(|outcome| outcome.is_ok()));
+    assert!(
+        outcomes
+            .expect("sent")
+            .iter()
+            .all(|outcome| outcome.is_ok())
+    );
     started.elapsed()
 }
 
@@ -46,8 +56,15 @@ fn task(tasks: i32) {
     let mut times = [Vec::new(), Vec::new()];
     for pair in 0..PAIRS {
         // Each goes first in half of the pairs.
-        let (first, second) = if pair % 2 == 0 { (&on, &off) } else { (&off, &on) };
-        let (a, b) = (run(&first.0, &first.1, tasks), run(&second.0, &second.1, tasks));
+        let (first, second) = if pair % 2 == 0 {
+            (&on, &off)
+        } else {
+            (&off, &on)
+        };
+        let (a, b) = (
+            run(&first.0, &first.1, tasks),
+            run(&second.0, &second.1, tasks),
+        );
         let (with, without) = if pair % 2 == 0 { (a, b) } else { (b, a) };
         ratios.push(with.as_secs_f64() / without.as_secs_f64());
         times[0].push(with.as_secs_f64());

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 
 use super::{Play, stand_still};
+use crate::layers::SandboxReport;
 use crate::protocol::control::{Failure, FromChild, encode};
 use crate::protocol::description::Description;
 use crate::protocol::handshake::Hello;
@@ -53,7 +54,12 @@ fn describe(
 ) -> io::Result<()> {
     let (_, mut description) = set(control)?;
     write(&mut description)?;
-    say(control, &FromChild::Ready)
+    say(
+        control,
+        &FromChild::Ready {
+            report: SandboxReport::default(),
+        },
+    )
 }
 
 fn stands_still(control: ControlSocket) -> io::Result<()> {
@@ -64,7 +70,12 @@ fn stands_still(control: ControlSocket) -> io::Result<()> {
 fn floods(control: ControlSocket) -> io::Result<()> {
     set(&control)?;
     loop {
-        say(&control, &FromChild::Ready)?;
+        say(
+            &control,
+            &FromChild::Ready {
+                report: SandboxReport::default(),
+            },
+        )?;
     }
 }
 
@@ -99,5 +110,10 @@ fn with_a_lie(control: ControlSocket) -> io::Result<()> {
     };
     description.write_all(&described.encode())?;
     artifact.write_all(&[0xff; 100_000])?;
-    say(&control, &FromChild::Ready)
+    say(
+        &control,
+        &FromChild::Ready {
+            report: SandboxReport::default(),
+        },
+    )
 }
