@@ -90,8 +90,8 @@ fn a_task_that_looks_for_files_and_goes_on_keeps_its_verdict() {
     let paths = vec!["/etc/a.conf", "/etc/b.conf", "/etc/a.conf"];
     let outcome = files(&pool, "can-read", (paths,));
     assert_eq!(outcome.verdict, Verdict::Ok, "{outcome}");
-    let expected = ["/etc/a.conf", "/etc/b.conf"].map(|name| refusal("file", name));
-    assert_eq!(outcome.refusals, expected, "each is listed once");
+    let expected = ["/etc/b.conf", "/etc/a.conf"].map(|name| refusal("file", name));
+    assert_eq!(outcome.refusals, expected, "each once, the latest last");
     let outcome = files(&pool, "kind-of", ("/",));
     assert_eq!(outcome.refusals, [], "the root may be looked at");
     let many: Vec<String> = (0..1000)

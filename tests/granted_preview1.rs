@@ -3,6 +3,7 @@
 //! one guest's life.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use sandpool::value::ToArgs;
@@ -349,6 +350,24 @@ fn the_root_keeps_its_number_behind_the_grants_while_files_come_and_go() {
     let opened: Vec<i32> = (0..3).map(|_| guest.open(3, X)).collect();
     assert!(opened.contains(&5), "the number is free again: {opened:?}");
     assert_eq!(guest.pair("read", (5,)), (OK, i32::from(b't')));
+}
+
+#[test]
+fn a_root_whose_number_cannot_be_kept_makes_way_for_the_file_that_gets_it() {
+    let _test = test();
+    let guest = Guest::granted(&["/data"], false);
+    let mode = |bits| fs::Permissions::from_mode(bits);
+    // Its files can be opened, but not it: nothing is there to keep a number
+    // with. (To root without restraint this says nothing.)
+    fs::set_permissions(guest.inside(""), mode(0o111)).expect("set");
+    let opened = guest.open(3, X);
+    assert_eq!(guest.pair("read", (opened,)), (OK, i32::from(b't')));
+    if opened == 4 {
+        assert_eq!(guest.pair("prestat", (4,)).0, BADF, "it is the file's now");
+    }
+    assert_eq!(guest.code("close", (opened,)), (OK, None));
+    assert_eq!(guest.pair("read", (opened,)).0, BADF);
+    fs::set_permissions(guest.inside(""), mode(0o755)).expect("set");
 }
 
 #[test]

@@ -130,7 +130,8 @@ pub struct Outcome<T = Value> {
     pub stdout: Option<Vec<u8>>,
     /// Standard error, where it was captured.
     pub stderr: Option<Vec<u8>>,
-    /// What it asked for and was refused, also when it survived that.
+    /// What it asked for and was refused, also when it survived that: each
+    /// thing once, the latest last, 64 at most.
     pub refusals: Vec<Refusal>,
     /// The limit that ended it.
     pub limit: Option<LimitHit>,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::guest::Bounds;
-use super::preview1::RootNumbers;
+use super::preview1_call::RootNumbers;
 use crate::settings::{DirGrant, guest_path};
 
 /// The operating system takes no longer paths; longer names are cut.

@@ -13,7 +13,7 @@ use crate::limits::LimitName;
 use crate::outcome::Refusal;
 use crate::settings::{EngineSettings, LogLevel};
 
-/// A guest's refusals are counted up to this many, and no further.
+/// So many refusals of a task are listed: the first ones, and the latest.
 const MAX_REFUSALS: usize = 64;
 
 /// Bytes of a refusal's detail: guests choose the names in it. All refusals of
@@ -141,19 +141,20 @@ impl Bounds {
         self.note(what, detail);
     }
 
-    /// Notes each refusal once, however often the guest tries.
+    /// Notes each refusal once, however often the guest tries, and the latest
+    /// last: that one is named when the task ends of it.
     fn note(&mut self, what: &str, mut detail: String) {
         if detail.len() > MAX_DETAIL {
             detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
             detail.push('…');
         }
-        let is_known = |known: &Refusal| known.what == what && known.detail == detail;
-        if self.refusals.len() < MAX_REFUSALS && !self.refusals.iter().any(is_known) {
-            self.refusals.push(Refusal {
-                what: what.to_owned(),
-                detail,
-            });
-        }
+        self.refusals
+            .retain(|known| known.what != what || known.detail != detail);
+        self.refusals.truncate(MAX_REFUSALS - 1);
+        self.refusals.push(Refusal {
+            what: what.to_owned(),
+            detail,
+        });
     }
 
     /// Notes that a module wants more memory from the first than it may have.
@@ -289,5 +290,24 @@ mod tests {
                 .expect("no error")
         );
         assert_eq!(bounds.refused_growth, None);
+    }
+
+    #[test]
+    fn refusals_are_listed_once_and_the_latest_is_the_last() {
+        let mut bounds = Bounds::default();
+        for name in ["a", "b", "a"] {
+            bounds.deny("file", name.into());
+        }
+        let names = |bounds: &Bounds| -> Vec<String> {
+            let refusals = bounds.refusals.iter();
+            refusals.map(|refusal| refusal.detail.clone()).collect()
+        };
+        assert_eq!(names(&bounds), ["b", "a"]);
+        for n in 0..1000 {
+            bounds.deny("file", n.to_string());
+        }
+        let names = names(&bounds);
+        assert_eq!(names.len(), MAX_REFUSALS);
+        assert_eq!((names[0].as_str(), names[63].as_str()), ("b", "999"));
     }
 }

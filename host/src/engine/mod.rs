@@ -10,3 +10,4 @@ mod filesystem;
 pub(crate) mod guest;
 pub(crate) mod imports;
 mod preview1;
+mod preview1_call;
