@@ -3,11 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
+use crate::support::process::program;
 use crate::support::test;
 
 /// A user id that nobody has.
@@ -37,20 +38,12 @@ impl Public {
 
     /// Runs the command as an ordinary user, with a shell around it.
     fn as_user(&self, script: &str) -> Output {
-        let mut command = match super::is_root() {
-            true => {
-                let mut command = Command::new("setpriv");
-                let ids = ["--reuid", USER, "--regid", USER, "--clear-groups"];
-                command.args(ids).args(["sh", "-c", script]);
-                command
-            }
-            false => {
-                let mut command = Command::new("sh");
-                command.args(["-c", script]);
-                command
-            }
-        };
+        let mut command = program(if super::is_root() { "setpriv" } else { "sh" });
+        if super::is_root() {
+            command.args(["--reuid", USER, "--regid", USER, "--clear-groups", "sh"]);
+        }
         let output = command
+            .args(["-c", script])
             .current_dir(self.folder.path())
             .env("SANDPOOL_CACHE_DIR", "/nonexistent")
             .output();

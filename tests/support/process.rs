@@ -120,10 +120,15 @@ impl Drop for Host {
 }
 
 /// The `sandpool` command of this build, not yet started.
+pub fn command() -> Command {
+    program(env!("CARGO_BIN_EXE_sandpool"))
+}
+
+/// A program of the system, not yet started.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place where tests start a process"
 )]
-pub fn command() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_sandpool"))
+pub fn program(name: &str) -> Command {
+    Command::new(name)
 }
