@@ -2,7 +2,7 @@
 //! progress.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -26,12 +26,19 @@ impl<T> Notes<T> {
     }
 
     fn add(&self, note: T) {
-        let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        notes.push(note);
+        self.notes().push(note);
+    }
+
+    fn len(&self) -> usize {
+        self.notes().len()
     }
 
     fn take(&self) -> Vec<T> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.notes())
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Vec<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -194,12 +201,7 @@ fn log_lines_and_progress_reach_their_handlers_in_order() {
     );
     let sleeper = pool.guest("sleeper");
     let () = pool.apply(&sleeper, "chat", (6,)).expect("ok");
-    eventually("all lines are there", || {
-        let mut lines = logged.take();
-        let all = lines.len() == 6;
-        lines.drain(..).for_each(|line| logged.add(line));
-        all
-    });
+    eventually("all lines are there", || logged.len() == 6);
     let lines = logged.take();
     assert_eq!(
         lines[0],
