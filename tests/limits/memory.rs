@@ -3,6 +3,7 @@
 use sandpool::{LimitName, MIB, Verdict, WasmFeature};
 
 use super::{assert_hit, misbehave};
+use crate::support::process::program;
 use crate::support::{one_worker, open, pool, test, wat};
 
 #[test]
@@ -176,4 +177,21 @@ fn a_stack_that_is_full_is_a_trap_and_a_larger_one_holds_more() {
     }
     assert!(down(None, 5000).is_ok());
     assert!(down(Some(4 * MIB), 50_000).is_ok());
+}
+
+#[test]
+fn under_a_small_ulimit_deep_recursion_is_still_a_trap() {
+    let _test = test();
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = folder.path().join("deep.wat");
+    let text = r#"(module (func $f (export "f") (call $f)))"#;
+    std::fs::write(&module, text).expect("written");
+    let script = r#"ulimit -S -s 256 && exec "$0" apply "$1" f"#;
+    let output = program("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_sandpool")])
+        .arg(&module)
+        .output()
+        .expect("started");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("trap: call stack exhausted"), "{text}");
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use libc::{c_char, c_int, c_void};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::Pid;
+use rustix::process::{Pid, Resource, Rlimit};
 use serde::{Deserialize, Serialize};
 
 use super::{ControlSocket, Program};
@@ -37,6 +37,10 @@ pub(super) struct Born {
 
 /// Bytes of stack for the child until it executes its program.
 const STACK: usize = 64 * 1024;
+
+/// Bytes of stack that a program is started with at least: wasm's own stack and
+/// the frames of the host functions that it calls have to fit.
+const PROGRAM_STACK: u64 = 8 * 1024 * 1024;
 
 /// Starts `program`. With `apart`, in namespaces of its own: a privileged
 /// process gives it a pid namespace, an ordinary one has to give it a user
@@ -273,6 +277,19 @@ fn become_program(errand: &Errand<'_>) -> Result<(), i32> {
     check_raw(if marked == 0 { 0 } else { -1 })?;
     // SAFETY: a plain system call on a descriptor that is open.
     check_raw(unsafe { libc::fcntl(plan.control.as_raw_fd(), libc::F_SETFD, 0) })?;
+    // A user's small `ulimit -s` is about programs that he knows. Under it deep
+    // recursion of a guest would be a crash instead of a trap.
+    let stack = rustix::process::getrlimit(Resource::Stack);
+    if stack.current.is_some_and(|bytes| bytes < PROGRAM_STACK) {
+        let current = stack
+            .maximum
+            .map_or(PROGRAM_STACK, |m| m.min(PROGRAM_STACK));
+        let raised = Rlimit {
+            current: Some(current),
+            ..stack
+        };
+        check(rustix::process::setrlimit(Resource::Stack, raised))?;
+    }
     let environment = [null::<c_char>()];
     // SAFETY: path, arguments and environment are C strings and null-ended
     // arrays of them that live in the plan and here; it returns only on error.
