@@ -50,13 +50,19 @@ fn pool_and_worker_never_import_each_other() {
         "module",
         &["crate::worker", "crate::compiler", "crate::engine"],
     );
-    assert_absent("worker", &["crate::pool", "crate::module"]);
-    assert_absent("compiler", &["crate::pool", "crate::module"]);
+    assert_absent(
+        "process",
+        &["crate::worker", "crate::compiler", "crate::engine"],
+    );
+    let parents = ["crate::pool", "crate::module", "crate::process"];
+    assert_absent("worker", &parents);
+    assert_absent("compiler", &parents);
     assert_absent(
         "engine",
         &[
             "crate::pool",
             "crate::module",
+            "crate::process",
             "crate::worker",
             "crate::compiler",
         ],
@@ -66,7 +72,7 @@ fn pool_and_worker_never_import_each_other() {
 #[test]
 fn only_children_name_wasmtime() {
     for folder in [
-        "pool", "module", "protocol", "value", "sys", "sandbox", "cli",
+        "pool", "process", "module", "protocol", "value", "sys", "sandbox", "cli",
     ] {
         assert_absent(folder, &["wasmtime::", "wasmtime_wasi", "cranelift"]);
     }
@@ -93,7 +99,7 @@ fn unsafe_code_is_in_sys_and_where_artifacts_are_loaded() {
 #[test]
 fn processes_are_started_in_sys_alone() {
     for folder in [
-        "pool", "module", "protocol", "value", "sandbox", "cli", "worker", "compiler",
+        "pool", "process", "module", "protocol", "value", "sandbox", "cli", "worker", "compiler",
     ] {
         assert_absent(folder, &["Command::new(", "process::Command"]);
     }

@@ -54,6 +54,7 @@ mod limits;
 mod module;
 mod outcome;
 mod pool;
+mod process;
 mod protocol;
 mod sandbox;
 mod settings;
@@ -71,6 +72,7 @@ pub use pool::{
     AsyncResult, Call, Error, Grants, IMap, Input, LogRecord, MapResult, Pool, PoolBuilder,
     ProgressReport, Stdin,
 };
+pub use process::{ModuleSource, Process, ProcessBuilder, ProcessError, active_children};
 pub use protocol::description::{Import, ModuleKind};
 pub use settings::{
     DirGrant, Interrupt, Isolation, LogLevel, Sandbox, Stdio, UnknownWasmFeature, WasmFeature,

@@ -70,6 +70,7 @@ pub struct PoolBuilder {
     isolation: Isolation,
     interrupt: Interrupt,
     stdio: Stdio,
+    whole_lines: bool,
     sandbox: Sandbox,
     without: Vec<Layer>,
     on_sandbox_gap: Option<GapHandler>,
@@ -195,6 +196,13 @@ impl PoolBuilder {
     /// Where standard output and error of guests go.
     pub fn stdio(mut self, stdio: Stdio) -> Self {
         self.stdio = stdio;
+        self
+    }
+
+    /// Passes output on in whole lines also where nothing of this pool's can get
+    /// between them, since something of another's can.
+    pub(crate) fn whole_lines(mut self) -> Self {
+        self.whole_lines = true;
         self
     }
 
@@ -396,7 +404,8 @@ impl PoolBuilder {
             wants_log: self.on_log.is_some(),
             wants_progress: self.on_progress.is_some(),
         };
-        start(config, loader, self.on_log, self.on_progress).map_err(|source| Error::System {
+        let raw = config.processes == 1 && !self.whole_lines;
+        start(config, loader, raw, self.on_log, self.on_progress).map_err(|source| Error::System {
             what: "start the pool's threads",
             source,
         })
@@ -444,11 +453,11 @@ fn passed_through(mut limits: TaskLimits, stdio: Stdio) -> TaskLimits {
 fn start(
     config: Config,
     loader: Loader,
+    raw: bool,
     on_log: Option<LogHandler>,
     on_progress: Option<ProgressHandler>,
 ) -> std::io::Result<Pool> {
     let relayed = config.stdio == Stdio::Inherit;
-    let raw = config.processes == 1;
     let callbacks = Callbacks::start(on_log, on_progress)?;
     let settler = callbacks.settler();
     let trouble = Arc::default();

@@ -151,6 +151,11 @@ impl<T: FromValue> AsyncResult<T> {
             .ok_or(Error::NotReady)
     }
 
+    /// Looks at the outcome, if it is there, without a copy of it.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&Outcome<Value>) -> R) -> Option<R> {
+        self.cell.lock().outcome.as_ref().map(look)
+    }
+
     /// Waits for everything that is known about the task, for `timeout` at
     /// most.
     ///

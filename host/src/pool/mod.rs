@@ -7,6 +7,7 @@
 //! the answer (or its absence) into an [`Outcome`](crate::Outcome), and its
 //! `Sink` hands that to whoever waits.
 
+mod alone;
 mod binary;
 mod builder;
 mod call;

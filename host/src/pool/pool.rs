@@ -63,7 +63,7 @@ impl Pool {
         PoolBuilder::default()
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.handle.shared
     }
 
@@ -319,7 +319,7 @@ impl Pool {
 }
 
 impl State {
-    fn is_own_thread(&self) -> bool {
+    pub(super) fn is_own_thread(&self) -> bool {
         self.own_threads.contains(&thread::current().id())
     }
 }
