@@ -1,0 +1,21 @@
+//! Where the examples find their guests.
+
+use std::env;
+use std::path::PathBuf;
+use std::process;
+
+/// The module of the tutorials: the program's first argument, else what
+/// `cargo xtask guests` leaves. Ends the program if it is not there.
+pub fn tutorials() -> PathBuf {
+    let built = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../target/guests/tutorials.wasm"
+    );
+    let path = env::args_os().nth(1).map_or(built.into(), PathBuf::from);
+    if !path.is_file() {
+        let shown = path.display();
+        eprintln!("error: there is no guest at `{shown}`; `cargo xtask guests` builds it");
+        process::exit(1);
+    }
+    path
+}
