@@ -14,6 +14,7 @@ mod calls;
 mod cancelling;
 mod capabilities;
 mod cli;
+mod examples;
 mod granted_files;
 mod granted_preview1;
 #[cfg(debug_assertions)]

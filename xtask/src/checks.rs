@@ -64,6 +64,10 @@ pub fn soak(times: u32, install: Install) -> Result<()> {
     steps.step(&format!("the hostile corpus in {times} orders"), || {
         run(test(&["corpus"]).env("SANDPOOL_CORPUS_SEEDS", times.to_string()))
     })?;
+    // Tests run them, and cargo builds them only for a run of all tests.
+    steps.step("examples", || {
+        run(cargo(root()).args(["build", "--package", "sandpool", "--examples"]))
+    })?;
     for round in 1..=times {
         steps.step(&format!("round {round} of {times}"), || {
             run(&mut test(&["integration", "process_wide"]))

@@ -1,0 +1,401 @@
+//! The tutorials' programs, `host/examples`, run as their readers would run
+//! them: what they print is checked for order, counts and process ids.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::process::{is_alive, program};
+use crate::support::{SOON, eventually_within, guest, test};
+
+/// What an example printed, and who it was.
+struct Printed {
+    /// The parent of all others.
+    pid: u32,
+    lines: Vec<String>,
+}
+
+/// Runs an example to its end, which has to come soon and be a good one.
+fn run(name: &str) -> Printed {
+    let binary = Path::new(env!("CARGO_BIN_EXE_sandpool"));
+    let binary = binary.with_file_name("examples").join(name);
+    let path = binary.to_str().expect("its path is text");
+    assert!(
+        binary.is_file(),
+        "there is no example at `{path}`; run `cargo build --examples` first"
+    );
+    let mut child = program(path)
+        .arg(guest("tutorials"))
+        .env_remove("SANDPOOL_WORKER")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the example starts");
+    let pid = child.id();
+    // Both at once: a full pipe must not stop it.
+    let mut stdout = child.stdout.take().expect("piped");
+    let mut stderr = child.stderr.take().expect("piped");
+    let said = thread::spawn(move || {
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).expect("text");
+        text
+    });
+    let complaints = thread::spawn(move || {
+        let mut text = String::new();
+        let _ = stderr.read_to_string(&mut text);
+        text
+    });
+    let mut status = None;
+    let deadline = std::time::Instant::now() + SOON;
+    while status.is_none() && std::time::Instant::now() < deadline {
+        status = child.try_wait().expect("it can be waited for");
+        thread::sleep(Duration::from_millis(2));
+    }
+    if status.is_none() {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    let said = said.join().expect("read");
+    let complaints = complaints.join().expect("read");
+    let status = status.unwrap_or_else(|| panic!("`{name}` hangs:\n{said}{complaints}"));
+    assert!(status.success(), "{status}:\n{said}{complaints}");
+    let lines = said.lines().map(str::to_owned).collect();
+    Printed { pid, lines }
+}
+
+/// The process that a line names: `... (process 123) ...`.
+fn pid_in(line: &str) -> Option<u32> {
+    let (_, rest) = line.split_once("(process ")?;
+    let (pid, _) = rest.split_once(')')?;
+    pid.parse().ok()
+}
+
+impl Printed {
+    /// The place of the only line that begins so.
+    fn place(&self, beginning: &str) -> usize {
+        let found: Vec<usize> = self.places(beginning);
+        assert_eq!(found.len(), 1, "`{beginning}` once in {:#?}", self.lines);
+        found[0]
+    }
+
+    /// The places of all lines that begin so.
+    fn places(&self, beginning: &str) -> Vec<usize> {
+        let lines = self.lines.iter().enumerate();
+        lines
+            .filter(|(_, line)| line.starts_with(beginning))
+            .map(|(place, _)| place)
+            .collect()
+    }
+
+    /// The process in the only line that begins so.
+    fn pid(&self, beginning: &str) -> u32 {
+        pid_in(&self.lines[self.place(beginning)]).expect("it names a process")
+    }
+
+    /// The processes in all lines that begin so.
+    fn pids(&self, beginning: &str) -> BTreeSet<u32> {
+        let lines = self.places(beginning).into_iter();
+        lines
+            .filter_map(|place| pid_in(&self.lines[place]))
+            .collect()
+    }
+
+    /// Asserts that these lines are there, each once, in this order.
+    fn assert_order(&self, beginnings: &[&str]) {
+        let places: Vec<usize> = beginnings.iter().map(|it| self.place(it)).collect();
+        assert!(places.is_sorted(), "{beginnings:?} in {:#?}", self.lines);
+    }
+
+    /// Asserts that so many tasks began and ended, each in one worker, at most
+    /// so many at once, and that the parent was no worker.
+    fn assert_tasks(&self, tasks: usize, at_once: usize) {
+        let mut busy: HashMap<u32, &str> = HashMap::new();
+        let mut workers = BTreeSet::new();
+        let mut ended = 0;
+        for line in &self.lines {
+            let Some((said, _)) = line.split_once(" (process ") else {
+                continue;
+            };
+            let pid = pid_in(line).expect("it names a process");
+            if let Some(task) = said.strip_prefix("begin ") {
+                let other = busy.insert(pid, task);
+                assert_eq!(other, None, "{pid} has two tasks in {:#?}", self.lines);
+                workers.insert(pid);
+            } else if let Some(task) = said.strip_prefix("end ") {
+                assert_eq!(busy.remove(&pid), Some(task), "{:#?}", self.lines);
+                ended += 1;
+            }
+        }
+        assert_eq!(ended, tasks, "{:#?}", self.lines);
+        // A worker has one task at a time, so as many at most were at work.
+        assert!(workers.len() <= at_once, "{:#?}", self.lines);
+        assert!(!workers.contains(&self.pid));
+        assert!(busy.is_empty(), "{busy:?} never ended");
+    }
+
+    /// Asserts that nothing it started is left.
+    fn assert_gone(&self, pids: impl IntoIterator<Item = u32>) {
+        let pids: Vec<u32> = pids.into_iter().collect();
+        assert!(!pids.is_empty(), "{:#?}", self.lines);
+        eventually_within(Duration::from_secs(1), "they are gone", || {
+            pids.iter().all(|pid| !is_alive(*pid))
+        });
+    }
+}
+
+/// The numbers in a line.
+fn numbers(line: &str) -> Vec<u32> {
+    let words = line.split(|c: char| !c.is_ascii_digit());
+    words.filter_map(|word| word.parse().ok()).collect()
+}
+
+#[test]
+fn every_example_is_run_by_a_test() {
+    let _test = test();
+    let tests = include_str!("examples.rs");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut count = 0;
+    for entry in fs::read_dir(folder).expect("there are examples") {
+        let name = entry.expect("an entry").file_name();
+        // The demo has a folder, and is run by `cargo xtask test`.
+        if let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".rs")) {
+            assert!(tests.contains(&format!("run(\"{name}\")")), "`{name}`");
+            count += 1;
+        }
+    }
+    assert!(count >= 14, "{count} examples");
+}
+
+#[test]
+fn without_its_guest_an_example_says_so_in_one_line() {
+    let _test = test();
+    let binary = Path::new(env!("CARGO_BIN_EXE_sandpool"));
+    let binary = binary.with_file_name("examples").join("process_hello");
+    let output = program(binary.to_str().expect("text"))
+        .arg("no/such.wasm")
+        .output();
+    let output = output.expect("it runs; `cargo build --examples` builds it");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(!output.status.success());
+    let expected = "there is no guest at `no/such.wasm`; `cargo xtask guests` builds it";
+    assert!(
+        said.contains(expected) && said.lines().count() == 1,
+        "{said}"
+    );
+}
+
+#[test]
+fn process_hello_greets_three_times_between_the_parents_lines() {
+    let _test = test();
+    let printed = run("process_hello");
+    printed.assert_order(&[
+        "parent (process",
+        "Process-1 is alive: false",
+        "Process-1 is alive: true",
+        "hello 小明, for the 2. time",
+        "hello 小明, for the 3. time",
+        "Process-1 (process",
+        "parent ends",
+    ]);
+    let child = printed.pid("Process-1 (process");
+    assert_eq!(printed.pids("hello 小明"), BTreeSet::from([child]));
+    assert_eq!(printed.places("hello 小明").len(), 3);
+    assert_eq!(printed.pid("parent (process"), printed.pid);
+    assert_ne!(child, printed.pid);
+    assert!(printed.lines[printed.place("Process-1 (process")].ends_with("left with 0"));
+    printed.assert_gone([child]);
+}
+
+#[test]
+fn pool_callback_runs_ten_callbacks_in_the_parent() {
+    let _test = test();
+    let printed = run("pool_callback");
+    assert_eq!(printed.pids("callback got"), BTreeSet::from([printed.pid]));
+    for n in 0..10 {
+        let task = format!("task {n} (process");
+        let callback = format!("callback got {}", 100 + n);
+        printed.assert_order(&["parent (process", &task, &callback, "parent ends"]);
+    }
+    let workers = printed.pids("task");
+    assert!(workers.len() <= 5, "{workers:?}");
+    assert!(!workers.contains(&printed.pid));
+    printed.assert_gone(workers);
+}
+
+#[test]
+fn callback_without_result_gets_the_unit_value() {
+    let _test = test();
+    let printed = run("callback_without_result");
+    let callbacks = printed.places("callback got () (process");
+    assert_eq!(callbacks.len(), 4, "{:#?}", printed.lines);
+    assert_eq!(printed.pids("callback got"), BTreeSet::from([printed.pid]));
+    let workers = printed.pids("message");
+    assert!(workers.len() <= 2 && !workers.contains(&printed.pid));
+    assert_eq!(printed.places("message").len(), 4);
+    printed.assert_order(&["message 0", "parent ends"]);
+}
+
+#[test]
+fn pool_apply_serial_ends_each_task_before_it_sends_the_next() {
+    let _test = test();
+    let printed = run("pool_apply_serial");
+    let steps = (0..4).flat_map(|n| {
+        [
+            format!("parent sends hello {n}"),
+            format!("begin hello {n}"),
+            format!("end hello {n}"),
+            format!("parent got: done hello {n}"),
+        ]
+    });
+    let last = ["parent has sent all".to_owned(), "parent ends".to_owned()];
+    let steps: Vec<String> = steps.chain(last).collect();
+    assert_eq!(printed.lines.len(), steps.len(), "{:#?}", printed.lines);
+    for (line, step) in printed.lines.iter().zip(&steps) {
+        assert!(line.starts_with(step), "`{line}` for `{step}`");
+    }
+    printed.assert_tasks(4, 3);
+}
+
+#[test]
+fn pool_apply_async_has_sent_all_before_any_task_ends() {
+    let _test = test();
+    let printed = run("pool_apply_async");
+    for n in 0..4 {
+        let send = format!("parent sends hello {n}");
+        let end = format!("end hello {n}");
+        printed.assert_order(&[&send, "parent has sent all", &end, "parent ends"]);
+    }
+    printed.assert_tasks(4, 3);
+}
+
+#[test]
+fn pool_of_three_never_has_more_than_three_tasks_at_once() {
+    let _test = test();
+    let printed = run("pool_of_three");
+    printed.assert_tasks(10, 3);
+    printed.assert_order(&["---- start", "end 9", "---- end, after"]);
+    let times = printed.places("end ");
+    let has_time = |place: &usize| printed.lines[*place].ends_with(" s");
+    assert!(times.iter().all(has_time), "{:#?}", printed.lines);
+}
+
+#[test]
+fn pool_of_four_takes_three_batches_and_keeps_the_order_of_results() {
+    let _test = test();
+    let printed = run("pool_of_four");
+    printed.assert_tasks(12, 4);
+    let done = printed.places("done task");
+    let order: Vec<u32> = done
+        .iter()
+        .flat_map(|place| numbers(&printed.lines[*place]))
+        .collect();
+    assert_eq!(order, (0..12).collect::<Vec<u32>>());
+    assert!(printed.places("end task").iter().max() < done.iter().min());
+    let last = printed.lines.last().expect("lines");
+    let time = last
+        .rsplit_once(": ")
+        .and_then(|(_, it)| it.strip_suffix(" s"));
+    let time: f64 = time.and_then(|it| it.parse().ok()).expect("a time");
+    assert!(time >= 0.6, "three batches of 0.2 s cannot take {time} s");
+}
+
+#[test]
+fn results_get_shows_the_results_in_order_when_all_is_over() {
+    let _test = test();
+    let printed = run("results_get");
+    printed.assert_tasks(3, 3);
+    for n in 0..3 {
+        printed.assert_order(&[&format!("end hello {n}"), "all tasks have ended"]);
+    }
+    let results: Vec<String> = (0..3).map(|n| format!("result: done hello {n}")).collect();
+    let results: Vec<&str> = results.iter().map(String::as_str).collect();
+    printed.assert_order(&[&["all tasks have ended"], &results[..]].concat());
+}
+
+#[test]
+fn several_functions_run_in_one_pool() {
+    let _test = test();
+    let printed = run("several_functions");
+    for name in ["Lee", "Marlon", "Allen", "Frank"] {
+        let (begin, end) = (format!("run {name} (process"), format!("{name} ran for"));
+        printed.assert_order(&["parent (process", &begin, &end, "all have ended"]);
+    }
+    printed.assert_order(&["waiting for all", "all have ended"]);
+    let workers = printed.pids("run ");
+    assert!(workers.len() <= 4 && !workers.contains(&printed.pid));
+}
+
+#[test]
+fn several_pools_share_no_worker() {
+    let _test = test();
+    let printed = run("several_pools");
+    printed.assert_tasks(9, 5);
+    let kinds = ["begin left", "begin right", "begin alone"].map(|kind| printed.pids(kind));
+    let together: BTreeSet<u32> = kinds.iter().flatten().copied().collect();
+    let count: usize = kinds.iter().map(BTreeSet::len).sum();
+    assert_eq!(together.len(), count, "{kinds:?}");
+    printed.assert_order(&["end left 3", "left has ended", "right has ended"]);
+}
+
+#[test]
+fn drop_without_join_leaves_no_process_and_prints_no_end() {
+    let _test = test();
+    let printed = run("drop_without_join");
+    printed.assert_order(&[
+        "the pool has processes",
+        "let go",
+        "1 left to themselves",
+        "parent ends",
+    ]);
+    assert!(printed.places("end ").is_empty(), "{:#?}", printed.lines);
+    let pool = numbers(&printed.lines[printed.place("the pool has")]);
+    let alone = numbers(&printed.lines[printed.place("let go")]);
+    assert!(pool.len() <= 3 && alone.len() == 1);
+    printed.assert_gone(pool.into_iter().chain(alone).chain(printed.pids("begin")));
+}
+
+#[test]
+fn terminate_gives_up_what_has_not_ended() {
+    let _test = test();
+    let printed = run("terminate");
+    printed.assert_order(&["begin quick", "end quick", "done quick", "exit code -15"]);
+    assert_eq!(printed.places("cancelled").len(), 4, "{:#?}", printed.lines);
+    let ends = printed.places("end ");
+    assert_eq!(ends.len(), 1, "only the quick one: {:#?}", printed.lines);
+    printed.assert_gone(printed.pids("begin"));
+}
+
+#[test]
+fn worker_entry_lets_main_go_on_in_the_parent_alone() {
+    let _test = test();
+    let printed = run("worker_entry");
+    assert_eq!(printed.pid("main goes on"), printed.pid);
+    assert_eq!(printed.pid("main ends"), printed.pid);
+    printed.assert_order(&["main goes on", "its workers are `worker_entry`"]);
+    let workers = printed.pids("a task was run");
+    let said: BTreeSet<u32> = ["one", "two", "three"].map(|it| printed.pid(it)).into();
+    assert_eq!(workers, said, "guest and host agree on who ran it");
+    assert!(!workers.contains(&printed.pid));
+}
+
+#[test]
+fn directories_are_each_seen_by_one_task_alone() {
+    let _test = test();
+    let printed = run("directories");
+    for (count, name) in (1..).zip(["apples", "pears", "plums", "quinces"]) {
+        let counted = format!("counted {count} in /{name} (process");
+        printed.assert_order(&[&counted, &format!("{name}: {count}")]);
+    }
+    let workers = printed.pids("counted");
+    assert_eq!(
+        workers.len(),
+        4,
+        "other grants, another worker: {workers:?}"
+    );
+    printed.assert_order(&["quinces: 4", "pears, with a grant for apples: denied"]);
+}
