@@ -5,12 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::Read;
 use std::path::Path;
-use std::process::Stdio;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::support::process::{is_alive, program};
-use crate::support::{SOON, eventually_within, guest, test};
+use crate::support::process::{Host, is_alive, program};
+use crate::support::{eventually, eventually_within, guest, test};
 
 /// What an example printed, and who it was.
 struct Printed {
@@ -28,44 +27,36 @@ fn run(name: &str) -> Printed {
         binary.is_file(),
         "there is no example at `{path}`; run `cargo build --examples` first"
     );
-    let mut child = program(path)
+    let mut command = program(path);
+    command
         .arg(guest("tutorials"))
-        .env_remove("SANDPOOL_WORKER")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the example starts");
-    let pid = child.id();
+        .env_remove("SANDPOOL_WORKER");
+    let mut host = Host::of(&mut command);
+    let pid = host.pid();
     // Both at once: a full pipe must not stop it.
-    let mut stdout = child.stdout.take().expect("piped");
-    let mut stderr = child.stderr.take().expect("piped");
-    let said = thread::spawn(move || {
-        let mut text = String::new();
-        stdout.read_to_string(&mut text).expect("text");
-        text
-    });
-    let complaints = thread::spawn(move || {
-        let mut text = String::new();
-        let _ = stderr.read_to_string(&mut text);
-        text
-    });
+    let stdout = read(host.child().stdout.take());
+    let stderr = read(host.child().stderr.take());
     let mut status = None;
-    let deadline = std::time::Instant::now() + SOON;
-    while status.is_none() && std::time::Instant::now() < deadline {
-        status = child.try_wait().expect("it can be waited for");
-        thread::sleep(Duration::from_millis(2));
-    }
-    if status.is_none() {
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-    let said = said.join().expect("read");
-    let complaints = complaints.join().expect("read");
-    let status = status.unwrap_or_else(|| panic!("`{name}` hangs:\n{said}{complaints}"));
-    assert!(status.success(), "{status}:\n{said}{complaints}");
+    eventually(&format!("`{name}` ends"), || {
+        status = host.child().try_wait().expect("it can be waited for");
+        status.is_some()
+    });
+    let said = stdout.join().expect("it is text");
+    let complaints = stderr.join().expect("it is text");
+    let ended_well = status.is_some_and(|status| status.success());
+    assert!(ended_well, "{status:?}:\n{said}{complaints}");
     let lines = said.lines().map(str::to_owned).collect();
     Printed { pid, lines }
+}
+
+/// Reads all that comes, on a thread of its own.
+fn read(stream: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    let mut stream = stream.expect("piped");
+    thread::spawn(move || {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("text");
+        text
+    })
 }
 
 /// The process that a line names: `... (process 123) ...`.

@@ -83,7 +83,8 @@ fn send(pid: u32, signal: Signal) {
     let _ = kill_process(pid.expect("a pid"), signal);
 }
 
-/// The `sandpool` command as a host of its own, killed when the test ends.
+/// A host of its own: the `sandpool` command, or another program; killed when
+/// the test ends.
 pub struct Host {
     child: Child,
 }
@@ -91,14 +92,18 @@ pub struct Host {
 impl Host {
     /// Starts the command with pipes for its standard streams.
     pub fn start(args: &[&str]) -> Self {
-        let child = command()
-            .args(args)
+        Host::of(command().args(args))
+    }
+
+    /// Starts a program with pipes for its standard streams.
+    pub fn of(command: &mut Command) -> Self {
+        let child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();
         Host {
-            child: child.expect("the command starts"),
+            child: child.expect("the program starts"),
         }
     }
 
