@@ -2,6 +2,7 @@
 //! `multiprocessing.Process`.
 
 use std::collections::HashSet;
+use std::env;
 use std::fs;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -12,7 +13,7 @@ use sandpool::{
     Verdict, active_children,
 };
 
-use crate::support::process::{exists, is_alive, kill};
+use crate::support::process::{exists, is_alive, kill, program};
 use crate::support::{SOON, eventually, guest, one_worker, test, wat};
 
 /// Longer than any test.
@@ -423,4 +424,67 @@ fn a_handler_that_joins_its_own_process_gets_an_error_and_no_hang() {
     let deadlock = matches!(error, Err(ProcessError::Task(Error::WouldDeadlock)));
     assert!(deadlock, "{error:?}");
     end(&process);
+}
+
+/// Prints `aaa...` in a hundred lines, a byte at a time, and half a line more.
+const SLOW_PRINTER: &str = r#"
+(module
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  ;; 0: one iovec; 8: a count; 16: the letter; 17: the end of a line
+  (data (i32.const 16) "LETTER\n")
+  (func $write (param $from i32)
+    (i32.store (i32.const 0) (local.get $from))
+    (i32.store (i32.const 4) (i32.const 1))
+    (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
+  (func (export "_start") (local $n i32)
+    (loop $next
+      (call $write (i32.const 16))
+      (local.set $n (i32.add (local.get $n) (i32.const 1)))
+      (if (i32.eqz (i32.rem_u (local.get $n) (i32.const 30)))
+        (then (call $write (i32.const 17))))
+      (br_if $next (i32.lt_u (local.get $n) (i32.const 3015))))))
+"#;
+
+/// Set for this program when a test starts it again, to be a host whose output
+/// can be read.
+const INSIDE: &str = "SANDPOOL_PROCESS_TEST_INSIDE";
+
+#[test]
+fn what_processes_print_side_by_side_comes_in_whole_lines() {
+    let _test = test();
+    if env::var_os(INSIDE).is_some() {
+        return print_side_by_side();
+    }
+    let this = env::current_exe().expect("this program");
+    let name = "process::what_processes_print_side_by_side_comes_in_whole_lines";
+    let run = program(this.to_str().expect("its path is text"))
+        .args(["--exact", name, "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .expect("it runs");
+    let printed = String::from_utf8(run.stdout).expect("text");
+    assert!(run.status.success(), "{printed}");
+    for letter in ["a", "b", "c"] {
+        let lines = |length: usize| {
+            let line = letter.repeat(length);
+            printed.lines().filter(|it| **it == line).count()
+        };
+        assert_eq!(lines(30), 100, "{printed}");
+        assert_eq!(lines(15), 1, "what has no end gets one: {printed}");
+    }
+}
+
+fn print_side_by_side() {
+    // The harness has begun a line of its own.
+    println!();
+    let print = |letter: &str| {
+        let module = SLOW_PRINTER.replace("LETTER", letter).into_bytes();
+        let builder = ours(Process::command(module));
+        let process = builder.configure(|pool| pool.stdio(Stdio::Inherit));
+        process.start().expect("started")
+    };
+    let processes = ["a", "b", "c"].map(print);
+    processes.iter().for_each(end);
 }

@@ -14,7 +14,8 @@ pub enum Stdio {
     /// Kept and handed over with the outcome (default for pools).
     #[default]
     Capture,
-    /// Passed on to the host's own, in whole lines, live (default for `run`).
+    /// Passed on to the host's own, live, in whole lines unless told otherwise
+    /// (default for [`Process`](crate::Process)).
     Inherit,
     /// Thrown away.
     Null,

@@ -66,6 +66,7 @@ impl Run {
         let builder = Pool::builder()
             .processes(1)
             .stdio(Stdio::Inherit)
+            .whole_lines(false)
             .timeout(None::<Duration>);
         let builder = builder.measure_cpu_time(self.outcome.is_some());
         let builder = self.task.apply(self.module.apply(builder))?;

@@ -45,7 +45,7 @@ const WORKER_MEMORY: u64 = 512 * crate::limits::MIB;
 /// | `maxtasksperchild` | no limit |
 /// | `isolation` | [`Isolation::Process`]: a fresh instance for each task |
 /// | `interrupt` | [`Interrupt::Kill`] |
-/// | `stdio` | [`Stdio::Capture`] |
+/// | `stdio`, `whole_lines` | [`Stdio::Capture`]; yes, where it is passed on |
 /// | `sandbox` | [`Sandbox::Auto`] |
 /// | `timeout` | 10 s |
 /// | `cpu_time`, `fuel`, `queue_length` | no limit |
@@ -70,7 +70,7 @@ pub struct PoolBuilder {
     isolation: Isolation,
     interrupt: Interrupt,
     stdio: Stdio,
-    whole_lines: bool,
+    byte_for_byte: bool,
     sandbox: Sandbox,
     without: Vec<Layer>,
     on_sandbox_gap: Option<GapHandler>,
@@ -199,10 +199,11 @@ impl PoolBuilder {
         self
     }
 
-    /// Passes output on in whole lines also where nothing of this pool's can get
-    /// between them, since something of another's can.
-    pub(crate) fn whole_lines(mut self) -> Self {
-        self.whole_lines = true;
+    /// Whether output that is passed on comes in whole lines. If not, it is
+    /// passed on byte for byte, as soon as it is there; only for a pool of one
+    /// process, since what several print at once would be torn.
+    pub fn whole_lines(mut self, on: bool) -> Self {
+        self.byte_for_byte = !on;
         self
     }
 
@@ -404,7 +405,7 @@ impl PoolBuilder {
             wants_log: self.on_log.is_some(),
             wants_progress: self.on_progress.is_some(),
         };
-        let raw = config.processes == 1 && !self.whole_lines;
+        let raw = config.processes == 1 && self.byte_for_byte;
         start(config, loader, raw, self.on_log, self.on_progress).map_err(|source| Error::System {
             what: "start the pool's threads",
             source,

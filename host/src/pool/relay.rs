@@ -42,8 +42,8 @@ enum Order {
 }
 
 impl Relay {
-    /// Starts the thread. With `raw`, bytes are passed on as they come: for a
-    /// single worker, whose output nothing can get between.
+    /// Starts the thread. With `raw`, bytes are passed on as they come: for the
+    /// output of a single worker that is to stay as it is.
     pub(super) fn start(raw: bool, settler: Settler, trouble: Arc<Trouble>) -> io::Result<Self> {
         let (orders, inbox) = channel();
         let bell = Arc::new(EventFd::new()?);

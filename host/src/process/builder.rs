@@ -183,7 +183,7 @@ impl Recipe {
         name: &str,
         until_ended: impl Send + 'static,
     ) -> Result<(Pool, AsyncResult<Value>), ProcessError> {
-        let pool = self.pool.processes(1).whole_lines().build()?;
+        let pool = self.pool.processes(1).build()?;
         let module = self.source.load(&pool)?;
         let call = match &self.function {
             Some(function) => pool.call(&module, function).args(self.args),
