@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::env;
 use std::fs;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -327,6 +327,16 @@ fn active_children_lists_the_living_and_no_worker_of_a_pool() {
 }
 
 #[test]
+fn a_process_whose_work_is_done_is_gone_before_anybody_joins_it() {
+    let _test = test();
+    let process = add(1, 1).start().expect("started");
+    let pid = process.pid().expect("started");
+    eventually("it is gone", || !exists(pid));
+    assert_eq!(process.exitcode(), Some(0));
+    end(&process);
+}
+
+#[test]
 fn a_process_that_was_dropped_runs_on_and_is_found_again() {
     let _test = test();
     let process = sleeper(LONG_MS).name("let go").start().expect("started");
@@ -343,15 +353,25 @@ fn a_process_that_was_dropped_runs_on_and_is_found_again() {
 }
 
 #[test]
-fn a_process_that_was_dropped_cleans_up_after_itself() {
+fn a_process_that_was_dropped_does_its_work_and_cleans_up_after_itself() {
     let _test = test();
-    let pids: Vec<u32> = (0..3)
-        .map(|_| sleeper(20).start().expect("started"))
-        .map(|process| process.pid().expect("started"))
-        .collect();
-    eventually("they are reaped, though nobody joined them", || {
-        pids.iter().all(|pid| !exists(*pid))
+    let (lines, inbox) = channel();
+    let process = call("sleeper", "chat").args((5,)).configure(move |pool| {
+        pool.on_log(move |record| {
+            let _ = lines.send(record.message);
+        })
     });
+    let process = process.start().expect("started");
+    let pid = process.pid().expect("it runs");
+    drop(process);
+    for line in 1..=5 {
+        let said = inbox.recv_timeout(SOON).expect("it runs on");
+        assert_eq!(said, format!("line {line} of 5"));
+    }
+    eventually("it is reaped, though nobody joined it", || !exists(pid));
+    // The handler is gone with the threads that served it.
+    let end = inbox.recv_timeout(SOON);
+    assert_eq!(end, Err(RecvTimeoutError::Disconnected));
 }
 
 #[test]
