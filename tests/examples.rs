@@ -339,13 +339,13 @@ fn drop_without_join_leaves_no_process_and_prints_no_end() {
     let printed = run("drop_without_join");
     printed.assert_order(&[
         "the pool has processes",
-        "let go",
+        "the one that is let go",
         "1 left to themselves",
         "parent ends",
     ]);
     assert!(printed.places("end ").is_empty(), "{:#?}", printed.lines);
     let pool = numbers(&printed.lines[printed.place("the pool has")]);
-    let alone = numbers(&printed.lines[printed.place("let go")]);
+    let alone = numbers(&printed.lines[printed.place("the one that is let go")]);
     assert!(pool.len() <= 3 && alone.len() == 1);
     printed.assert_gone(pool.into_iter().chain(alone).chain(printed.pids("begin")));
 }

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::env;
 use std::fs;
+use std::io::{self, Write};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -498,7 +499,7 @@ fn what_processes_print_side_by_side_comes_in_whole_lines() {
 
 fn print_side_by_side() {
     // The harness has begun a line of its own.
-    println!();
+    writeln!(io::stdout()).expect("written");
     let print = |letter: &str| {
         let module = SLOW_PRINTER.replace("LETTER", letter).into_bytes();
         let builder = ours(Process::command(module));

@@ -32,7 +32,8 @@ fn main() -> anyhow::Result<()> {
         .start()?;
     thread::sleep(Duration::from_millis(200));
     println!("the pool has processes {:?}", pool.worker_pids());
-    println!("let go: {:?}", process.pid());
+    let pid = process.pid().unwrap_or_default();
+    println!("the one that is let go is process {pid}");
 
     drop(process); // runs on: `active_children` would find it
     drop(pool); // waits until its workers are gone, not for their tasks
