@@ -102,6 +102,17 @@ fn a_compile_bomb_hits_the_limit_that_is_set_and_says_so() {
 }
 
 #[test]
+fn memory_that_does_not_even_hold_the_compiler_is_that_limit_too() {
+    let _test = test();
+    for memory in [0, sandpool::MIB, 40 * sandpool::MIB] {
+        let error = load_with(pool().compile_memory(memory), wat::ADD).expect_err("too little");
+        assert_eq!(error.verdict(), Verdict::CompileLimit, "{error}");
+        let name = error.limit().map(|limit| limit.name);
+        assert_eq!(name, Some(LimitName::CompileMemory), "{error}");
+    }
+}
+
+#[test]
 fn under_a_lower_ulimit_on_cpu_time_modules_are_still_compiled() {
     let _test = test();
     let folder = tempfile::tempdir().expect("a folder");

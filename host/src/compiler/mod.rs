@@ -245,6 +245,8 @@ fn out_of_memory(error: &wasmtime::Error) -> bool {
     let os = error.downcast_ref::<io::Error>();
     error.is::<wasmtime::OutOfMemory>()
         || os.is_some_and(|os| os.kind() == io::ErrorKind::OutOfMemory)
+        // wasmtime maps memory with rustix.
+        || error.downcast_ref() == Some(&rustix::io::Errno::NOMEM)
 }
 
 fn system(error: &wasmtime::Error) -> Failed {
