@@ -330,6 +330,30 @@ fn a_pool_with_grants_that_make_no_sense_is_not_built() {
 }
 
 #[test]
+fn a_pool_grants_up_to_64_directories_and_refuses_more() {
+    let _test = test();
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("notes"), "hello").expect("written");
+    let granting = |count: usize| {
+        (0..count).fold(pool().processes(1), |pool, number| {
+            pool.dir(DirGrant {
+                host: folder.path().into(),
+                guest: format!("/{number}"),
+                writable: false,
+            })
+        })
+    };
+    let pool = open(granting(64));
+    let outcome = files(&pool, "read-file", ("/63/notes",));
+    assert!(outcome.is_ok(), "{outcome}");
+    let error = granting(65).build().expect_err("refused").to_string();
+    assert!(
+        error.contains("65 directories are granted; there can be 64"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_kept_instance_has_refusals_of_its_running_task_alone() {
     let _test = test();
     let kept = Isolation::ProcessReuse(100.try_into().expect("not zero"));
