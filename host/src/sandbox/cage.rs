@@ -33,7 +33,7 @@ pub(crate) struct Cage {
     directories: Vec<Directory>,
     /// The filter that seals it; `None` where there is none to put on.
     last_filter: Option<BpfProgram>,
-    /// Where there is no root of its own, directories are found by these.
+    /// Directories that are not in a root of its own are found by these.
     _granted: Vec<Granted>,
 }
 
@@ -106,11 +106,13 @@ impl Cage {
         // 3. A root with nothing in it but what was granted. It takes rights
         //    that go in step 4, and comes before Landlock, which forbids to
         //    change mounts.
-        let mut own_root = false;
+        let mut mounted = vec![false; granted.len()];
         if own_mounts {
-            let entered = namespaces::enter_own_root(&granted);
-            own_root = entered.is_ok();
-            steps.report(Layer::MountNamespace, entered.map(held));
+            let entered = namespaces::enter_own_root(&granted).map(|root| {
+                mounted = root.mounted;
+                root.state
+            });
+            steps.report(Layer::MountNamespace, entered);
         }
         // Where the artifact is found by the number of its descriptor, though
         // there is no path to that place any more.
@@ -120,8 +122,9 @@ impl Cage {
         }
         let directories: Vec<_> = granted
             .iter()
+            .zip(mounted)
             .enumerate()
-            .map(|(index, granted)| Directory::of(granted, own_root.then_some(index)))
+            .map(|(index, (granted, mounted))| Directory::of(granted, mounted.then_some(index)))
             .collect();
         // 4. Nobody. The bounding set comes first, which takes a capability to
         //    empty; then user and groups, which takes others; then a user
@@ -338,8 +341,8 @@ impl Lists {
 }
 
 impl Directory {
-    /// Under its number in a root of our own, else by the descriptor that the
-    /// host opened.
+    /// Under its number in a root of our own, if it is mounted there, else by
+    /// the descriptor that the host opened.
     fn of(granted: &Granted, number: Option<usize>) -> Self {
         Directory {
             path: match number {

@@ -36,9 +36,10 @@ impl ResourceLimits {
             let seconds = time.as_secs_f64().ceil() as u64;
             // At the soft limit comes SIGXCPU, which says why; at the hard one
             // SIGKILL, which does not.
+            let hard = lower(Resource::Cpu, seconds.saturating_add(1));
             let limit = Rlimit {
-                current: Some(seconds),
-                maximum: Some(seconds.saturating_add(1)),
+                current: Some(seconds.min(hard)),
+                maximum: Some(hard),
             };
             setrlimit(Resource::Cpu, limit)?;
         }
@@ -53,12 +54,16 @@ pub(super) fn no_more_threads() -> io::Result<()> {
 }
 
 fn set(resource: Resource, value: u64) -> io::Result<()> {
-    // What is limited lower already stays so: only root may raise it.
-    let before = rustix::process::getrlimit(resource);
-    let value = before.maximum.map_or(value, |maximum| value.min(maximum));
+    let value = lower(resource, value);
     let limit = Rlimit {
         current: Some(value),
         maximum: Some(value),
     };
     Ok(setrlimit(resource, limit)?)
+}
+
+/// What is limited lower already stays so: only root may raise it.
+fn lower(resource: Resource, value: u64) -> u64 {
+    let before = rustix::process::getrlimit(resource);
+    before.maximum.map_or(value, |maximum| value.min(maximum))
 }
