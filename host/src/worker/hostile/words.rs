@@ -31,6 +31,7 @@ pub(super) fn find(name: &str) -> Option<Play> {
         "flips-claims" => flips_claims,
         "scribbles" => scribbles,
         "floods-bell" => floods_bell,
+        "swallows-rings" => swallows_rings,
         _ => return None,
     }))
 }
@@ -215,5 +216,16 @@ fn floods_bell(stage: Stage) -> io::Result<()> {
     stage.claim();
     loop {
         stage.bell.ring();
+    }
+}
+
+/// Rings and takes the ring away again, from a bell that it has made a blocking
+/// one: a host that reads it after the poll would wait for ever.
+fn swallows_rings(stage: Stage) -> io::Result<()> {
+    stage.claim();
+    rustix::io::ioctl_fionbio(&stage.bell, false)?;
+    loop {
+        stage.bell.ring();
+        stage.bell.clear();
     }
 }
