@@ -27,6 +27,10 @@ pub(super) enum Only {
     /// The second argument is one of the commands of fcntl that concern a
     /// descriptor that is open already.
     DescriptorFlags,
+    /// The first argument is 0, by which prlimit means this process.
+    OwnLimits,
+    /// The first argument is the command of prctl that names a thread.
+    ThreadName,
 }
 
 const fn any(number: i64, why: &'static str) -> Call {
@@ -183,7 +187,8 @@ pub(super) const LOADING: &[Call] = &[
         libc::SYS_prctl,
         "the second thread's name; the filter itself",
     ),
-    any(
+    only(
+        Only::OwnLimits,
         libc::SYS_prlimit64,
         "the size of stacks; no more threads from now on",
     ),
@@ -284,7 +289,11 @@ pub(super) const COMPILING: &[Call] = &[
     any(libc::SYS_membarrier, "new code is seen by every core"),
     any(libc::SYS_memfd_create, "images of memories"),
     any(libc::SYS_ftruncate, "images of memories"),
-    any(libc::SYS_fcntl, "memory files are sealed"),
+    only(
+        Only::DescriptorFlags,
+        libc::SYS_fcntl,
+        "std looks at a descriptor before it closes it",
+    ),
     only(Only::Thread, libc::SYS_clone, "one thread for each core"),
     any(
         libc::SYS_clone3,
@@ -292,8 +301,8 @@ pub(super) const COMPILING: &[Call] = &[
     ),
     any(libc::SYS_set_robust_list, "a thread starts"),
     any(libc::SYS_rseq, "a thread starts"),
-    any(libc::SYS_prctl, "a thread gets its name"),
-    any(libc::SYS_prlimit64, "the size of stacks"),
+    only(Only::ThreadName, libc::SYS_prctl, "a thread gets its name"),
+    only(Only::OwnLimits, libc::SYS_prlimit64, "the size of stacks"),
     any(libc::SYS_sched_getaffinity, "how many cores there are"),
     any(libc::SYS_sched_yield, "threads that look for work"),
     any(libc::SYS_clock_nanosleep, "threads that look for work"),

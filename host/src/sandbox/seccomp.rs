@@ -93,6 +93,8 @@ fn conditions(only: Only) -> Result<Vec<SeccompCondition>, Error> {
             vec![masked(0, thread, thread)?]
         }
         Only::OwnProcess => vec![equal(0, u64::from(std::process::id()))?],
+        Only::OwnLimits => vec![equal(0, 0)?],
+        Only::ThreadName => vec![equal(0, bits(libc::PR_SET_NAME))?],
         Only::DescriptorFlags => [
             libc::F_GETFD,
             libc::F_SETFD,
