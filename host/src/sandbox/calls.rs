@@ -20,6 +20,11 @@ pub(super) enum Only {
     Any,
     /// The third argument asks for no executable memory.
     NotExecutable,
+    /// The arguments are mmap's, and ask for no memory that `RLIMIT_DATA` does
+    /// not count: shared without a file, or a stack that grows.
+    Counted,
+    /// Both: mmap of memory that is counted and not executable.
+    CountedNotExecutable,
     /// The first argument's flags make a thread, not a process.
     Thread,
     /// The first argument is this process.
@@ -75,7 +80,7 @@ pub(super) const SEALED: &[Call] = &[
         "std looks at a descriptor before it closes it; how a file was opened; copies",
     ),
     only(
-        Only::NotExecutable,
+        Only::CountedNotExecutable,
         libc::SYS_mmap,
         "memories of new instances, from the artifact; the allocator",
     ),
@@ -270,14 +275,17 @@ pub(super) const COMPILING: &[Call] = &[
     any(libc::SYS_read, "the module"),
     any(libc::SYS_pread64, "the module"),
     any(libc::SYS_write, "artifact and description"),
-    any(libc::SYS_pwrite64, "images of memories"),
     any(libc::SYS_lseek, "the start of the module"),
     any(libc::SYS_statx, "the length of the module"),
     any(libc::SYS_newfstatat, "the length of the module"),
     any(libc::SYS_fstat, "the length of the module"),
     any(libc::SYS_sendmsg, "the answer to the host"),
     any(libc::SYS_close, "files that are done with"),
-    any(libc::SYS_mmap, "the allocator; compiled code"),
+    only(
+        Only::Counted,
+        libc::SYS_mmap,
+        "the allocator; compiled code",
+    ),
     any(libc::SYS_mprotect, "stacks of threads; compiled code"),
     any(libc::SYS_munmap, "the allocator"),
     any(libc::SYS_mremap, "the allocator"),
@@ -287,8 +295,10 @@ pub(super) const COMPILING: &[Call] = &[
         "the allocator; stacks of threads that ended",
     ),
     any(libc::SYS_membarrier, "new code is seen by every core"),
-    any(libc::SYS_memfd_create, "images of memories"),
-    any(libc::SYS_ftruncate, "images of memories"),
+    any(
+        libc::SYS_memfd_create,
+        "answered with an error: its memory would not be counted",
+    ),
     only(
         Only::DescriptorFlags,
         libc::SYS_fcntl,
@@ -347,6 +357,9 @@ pub(super) const REFUSED: &[(i64, i32)] = &[
 pub(super) const REFUSED_IN_COMPILER: &[(i64, i32)] = &[
     (libc::SYS_clone3, libc::ENOSYS),
     (libc::SYS_openat, libc::ENOENT),
+    // Images of memories are made when a module is instantiated, which is not
+    // done here.
+    (libc::SYS_memfd_create, libc::ENOSYS),
 ];
 
 #[cfg(test)]
