@@ -80,9 +80,12 @@ impl Cage {
         let mut steps = Steps::new(orders);
         let privileged = !orders.born.user && rustix::process::geteuid().is_root();
         // 1. While there still is a /proc: the first to go when memory runs
-        //    out, and the folder in which it will find its artifact.
+        //    out, and the folder in which a worker will find its artifact.
         steps.put_on(Layer::OomScore, || write_oom_score().map(held));
-        let own_descriptors = open_own_descriptors();
+        let own_descriptors = match inmate {
+            Inmate::Worker => open_own_descriptors().ok(),
+            Inmate::Compiler => None,
+        };
         // 2. Out of the namespaces that it was born into. Into the pid
         //    namespace it was born already, there is no other way; an ordinary
         //    user's child also into a user namespace, whose root may make the
@@ -113,10 +116,12 @@ impl Cage {
             steps.report(Layer::MountNamespace, entered.map(held));
         }
         // Where the artifact is found by the number of its descriptor, though
-        // there is no path to that place any more.
-        if let Ok(own_descriptors) = &own_descriptors {
-            fchdir(own_descriptors)
-                .map_err(|error| system("enter its descriptors")(error.into()))?;
+        // there is no path to that place any more. A compiler has no business
+        // there, nor in the directory of whoever started it.
+        match &own_descriptors {
+            Some(own_descriptors) => fchdir(own_descriptors)
+                .map_err(|error| system("enter its descriptors")(error.into()))?,
+            None => leave_directory()?,
         }
         let directories: Vec<_> = granted
             .iter()
@@ -205,7 +210,7 @@ impl Cage {
             .and_then(|()| rustix::stdio::dup2_stderr(stream));
         replaced.map_err(|error| system("close its standard streams")(error.into()))?;
         // Out of the folder of its descriptors, which is no place of its root.
-        chdir("/").map_err(|error| system("enter its root")(error.into()))?;
+        leave_directory()?;
         no_more_threads().map_err(system("end the making of threads"))?;
         if let Some(filter) = &self.last_filter {
             seccomp::put_on_all_threads(filter)
@@ -362,6 +367,10 @@ impl Directory {
 
 fn held((): ()) -> LayerState {
     LayerState::Held
+}
+
+fn leave_directory() -> Result<(), CageError> {
+    chdir("/").map_err(|error| system("enter its root")(error.into()))
 }
 
 fn write_oom_score() -> io::Result<()> {
