@@ -78,7 +78,7 @@ impl Cage {
         control: &ControlSocket,
     ) -> Result<Self, CageError> {
         let mut steps = Steps::new(orders);
-        let privileged = !orders.born.user && rustix::process::geteuid().is_root();
+        let privileged = orders.root && !orders.born.user;
         // 1. While there still is a /proc: the first to go when memory runs
         //    out, and the folder in which a worker will find its artifact.
         steps.put_on(Layer::OomScore, || write_oom_score().map(held));
@@ -91,7 +91,7 @@ impl Cage {
         //    user's child also into a user namespace, whose root may make the
         //    others. Root makes them as himself, and a user namespace last,
         //    as who he will be then.
-        steps.note_birth(orders);
+        steps.note_birth(orders, privileged);
         let mut own_mounts = false;
         let mut own_name = false;
         if steps.on {
@@ -135,8 +135,10 @@ impl Cage {
         if steps.wants(Layer::Capabilities) {
             identity::empty_bounding_set();
         }
-        steps.put_on(Layer::Identity, || {
-            identity::leave_identity(privileged, !granted.is_empty())
+        steps.put_on(Layer::Identity, || match privileged {
+            true => identity::leave(!granted.is_empty()).map(held),
+            false if orders.root && granted.is_empty() => Ok(identity::still_root()),
+            false => Ok(identity::own_groups_only()),
         });
         if privileged {
             steps.put_on(Layer::UserNamespace, || {
@@ -263,14 +265,13 @@ impl<'a> Steps<'a> {
         }
     }
 
-    fn note_birth(&mut self, orders: &Orders) {
+    fn note_birth(&mut self, orders: &Orders, privileged: bool) {
         let born = |yes: bool| match yes {
             true => Ok(LayerState::Held),
             false => Err(io::Error::other(
                 "the system does not let this user make one",
             )),
         };
-        let privileged = !orders.born.user && rustix::process::geteuid().is_root();
         self.put_on(Layer::PidNamespace, || born(orders.born.pid));
         if !privileged {
             self.put_on(Layer::UserNamespace, || born(orders.born.user));
