@@ -68,6 +68,7 @@ impl Confinement {
         Orders {
             mode: self.mode,
             without: self.without.clone(),
+            root: rustix::process::geteuid().is_root(),
             born,
         }
     }

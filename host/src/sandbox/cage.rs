@@ -78,17 +78,20 @@ impl Cage {
         control: &ControlSocket,
     ) -> Result<Self, CageError> {
         let mut steps = Steps::new(orders);
-        let privileged = !orders.born.user && rustix::process::geteuid().is_root();
+        let privileged = orders.root && !orders.born.user;
         // 1. While there still is a /proc: the first to go when memory runs
-        //    out, and the folder in which it will find its artifact.
+        //    out, and the folder in which a worker will find its artifact.
         steps.put_on(Layer::OomScore, || write_oom_score().map(held));
-        let own_descriptors = open_own_descriptors();
+        let own_descriptors = match inmate {
+            Inmate::Worker => open_own_descriptors().ok(),
+            Inmate::Compiler => None,
+        };
         // 2. Out of the namespaces that it was born into. Into the pid
         //    namespace it was born already, there is no other way; an ordinary
         //    user's child also into a user namespace, whose root may make the
         //    others. Root makes them as himself, and a user namespace last,
         //    as who he will be then.
-        steps.note_birth(orders);
+        steps.note_birth(orders, privileged);
         let mut own_mounts = false;
         let mut own_name = false;
         if steps.on {
@@ -115,10 +118,12 @@ impl Cage {
             steps.report(Layer::MountNamespace, entered);
         }
         // Where the artifact is found by the number of its descriptor, though
-        // there is no path to that place any more.
-        if let Ok(own_descriptors) = &own_descriptors {
-            fchdir(own_descriptors)
-                .map_err(|error| system("enter its descriptors")(error.into()))?;
+        // there is no path to that place any more. A compiler has no business
+        // there, nor in the directory of whoever started it.
+        match &own_descriptors {
+            Some(own_descriptors) => fchdir(own_descriptors)
+                .map_err(|error| system("enter its descriptors")(error.into()))?,
+            None => leave_directory()?,
         }
         let directories: Vec<_> = granted
             .iter()
@@ -133,8 +138,10 @@ impl Cage {
         if steps.wants(Layer::Capabilities) {
             identity::empty_bounding_set();
         }
-        steps.put_on(Layer::Identity, || {
-            identity::leave_identity(privileged, !granted.is_empty())
+        steps.put_on(Layer::Identity, || match privileged {
+            true => identity::leave(!granted.is_empty()).map(held),
+            false if orders.root && granted.is_empty() => Ok(identity::still_root()),
+            false => Ok(identity::own_groups_only()),
         });
         if privileged {
             steps.put_on(Layer::UserNamespace, || {
@@ -208,7 +215,7 @@ impl Cage {
             .and_then(|()| rustix::stdio::dup2_stderr(stream));
         replaced.map_err(|error| system("close its standard streams")(error.into()))?;
         // Out of the folder of its descriptors, which is no place of its root.
-        chdir("/").map_err(|error| system("enter its root")(error.into()))?;
+        leave_directory()?;
         no_more_threads().map_err(system("end the making of threads"))?;
         if let Some(filter) = &self.last_filter {
             seccomp::put_on_all_threads(filter)
@@ -261,14 +268,13 @@ impl<'a> Steps<'a> {
         }
     }
 
-    fn note_birth(&mut self, orders: &Orders) {
+    fn note_birth(&mut self, orders: &Orders, privileged: bool) {
         let born = |yes: bool| match yes {
             true => Ok(LayerState::Held),
             false => Err(io::Error::other(
                 "the system does not let this user make one",
             )),
         };
-        let privileged = !orders.born.user && rustix::process::geteuid().is_root();
         self.put_on(Layer::PidNamespace, || born(orders.born.pid));
         if !privileged {
             self.put_on(Layer::UserNamespace, || born(orders.born.user));
@@ -365,6 +371,10 @@ impl Directory {
 
 fn held((): ()) -> LayerState {
     LayerState::Held
+}
+
+fn leave_directory() -> Result<(), CageError> {
+    chdir("/").map_err(|error| system("enter its root")(error.into()))
 }
 
 fn write_oom_score() -> io::Result<()> {

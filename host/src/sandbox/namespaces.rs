@@ -32,8 +32,8 @@ const KINDS: [(Layer, UnshareFlags); 5] = [
     (Layer::CgroupNamespace, UnshareFlags::NEWCGROUP),
 ];
 
-/// Leaves the namespaces that it was born into, but for those in `without`, and
-/// says what became of each.
+/// Leaves those of the namespaces that it was born into which are `wanted` to
+/// be left, and says what became of each.
 pub(super) fn leave(wanted: impl Fn(Layer) -> bool) -> Vec<(Layer, io::Result<()>)> {
     let kinds = || KINDS.into_iter().filter(|(layer, _)| wanted(*layer));
     let all = kinds().fold(UnshareFlags::empty(), |all, (_, kind)| all | kind);
