@@ -3,7 +3,9 @@
 //! process with a task that has more.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sandpool::{DirGrant, Error, Grants, Isolation, Outcome, PoolBuilder, Refusal, Stdin, Verdict};
@@ -327,6 +329,46 @@ fn a_pool_with_grants_that_make_no_sense_is_not_built() {
     let up = error(pool().dir(grant("/", "../up")));
     assert!(up.contains("it has `..` in it"), "{up}");
     assert_eq!(error(pool().env("", "x")), "`` is no name for a variable");
+}
+
+#[test]
+fn a_pool_grants_up_to_64_directories_and_refuses_more() {
+    let _test = test();
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("notes"), "hello").expect("written");
+    let granting = |count: usize| {
+        (0..count).fold(pool().processes(1), |pool, number| {
+            pool.dir(DirGrant {
+                host: folder.path().into(),
+                guest: format!("/{number}"),
+                writable: false,
+            })
+        })
+    };
+    let pool = open(granting(64));
+    let outcome = files(&pool, "read-file", ("/63/notes",));
+    assert!(outcome.is_ok(), "{outcome}");
+    let error = granting(65).build().expect_err("refused").to_string();
+    assert!(
+        error.contains("65 directories are granted; there can be 64"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_directory_whose_name_is_not_utf_8_can_be_granted() {
+    let _test = test();
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = folder.path().join(OsStr::from_bytes(b"\xff"));
+    fs::create_dir(&host).expect("made");
+    fs::write(host.join("notes"), "hello").expect("written");
+    let pool = open(pool().processes(1).dir(DirGrant {
+        host,
+        guest: "/data".into(),
+        writable: false,
+    }));
+    let outcome = files(&pool, "read-file", ("/data/notes",));
+    assert!(outcome.is_ok(), "{outcome}");
 }
 
 #[test]

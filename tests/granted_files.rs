@@ -10,7 +10,7 @@ use std::sync::mpsc::{TryRecvError, channel};
 use std::thread;
 
 use rustix::fs::{IFlags, ioctl_setflags};
-use sandpool::{DirGrant, Outcome, Refusal, Verdict};
+use sandpool::{DirGrant, Isolation, Layer, Outcome, Refusal, Verdict};
 
 use crate::support::{TestPool, open, pool, test, texts};
 
@@ -369,6 +369,28 @@ fn a_grant_inside_another_has_its_own_rights_under_its_own_path() {
     assert_denied(&outcome, "file", "/outside/secret");
     let outcome = files(&pool, "move-file", &["/data/deep/y", "/data/y"]);
     assert_denied(&outcome, "write access", "/data/y");
+}
+
+#[test]
+fn a_granted_directory_that_was_moved_away_costs_no_worker_its_root() {
+    let _test = test();
+    let place = Place::new();
+    let builder = pool().processes(1).isolation(Isolation::ProcessPerTask);
+    let builder = builder.dir(place.grant("inside", "/data", true));
+    let pool = open(builder.dir(place.grant("inside/deep", "/deep", false)));
+    let moved = files(&pool, "move-file", &["/data/deep", "/data/elsewhere"]);
+    assert_eq!(moved.verdict, Verdict::Ok, "{moved}");
+    symlink("../outside", place.path("inside/deep")).expect("linked");
+    assert_eq!(text_of(files(&pool, "read-file", &["/deep/y"])), "deep");
+    assert_eq!(text_of(files(&pool, "read-file", &["/data/x"])), "a text");
+    let outcome = files(&pool, "read-file", &["/deep/../secret"]);
+    assert_denied(&outcome, "file", "/secret");
+    let outcome = files(&pool, "write-file", &["/deep/y", "new"]);
+    assert_denied(&outcome, "write access", "/deep/y");
+    if let Some(root) = pool.sandbox_report() {
+        let missing: Vec<_> = root.missing().map(|gap| gap.layer).collect();
+        assert!(!missing.contains(&Layer::MountNamespace), "{missing:?}");
+    }
 }
 
 #[test]

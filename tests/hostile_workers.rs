@@ -133,6 +133,7 @@ fn lies_in_the_words_of_the_ring_cost_the_task_and_nothing_else() {
         ("slot-crosses-the-end", "outside its arena"),
         ("slot-unaligned", "outside its arena"),
         ("floods-bell", "it keeps ringing without an answer"),
+        ("swallows-rings", "it keeps ringing without an answer"),
     ]);
 }
 

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use sandpool::{Outcome, Verdict};
+use sandpool::{Outcome, Sandbox, Verdict};
 
-use crate::support::process::{exists, go_on, kill, stop};
+use crate::support::process::{crash, exists, go_on, kill, stop};
 use crate::support::{
     SOON, eventually, one_worker, open, pool, test, test_alone, two_workers, wat,
 };
@@ -48,6 +48,21 @@ fn a_worker_killed_anywhere_among_10_000_tasks_loses_one_at_most() {
         all.extend(outcomes);
         let lost = count_lost(all, 10_000);
         assert!(lost <= 1, "{lost} tasks were lost by one kill");
+    }
+}
+
+#[test]
+fn a_worker_that_crashes_is_not_said_to_have_made_a_forbidden_call() {
+    let _test = test();
+    for mode in [Sandbox::Auto, Sandbox::Off] {
+        let pool = open(pool().processes(1).sandbox(mode));
+        let math = pool.guest("math");
+        let endless = pool.call(&math, "fib").arg(ENDLESS).timeout(None);
+        let endless = endless.apply_async::<u64>().expect("sent");
+        crash(pool.busy_worker());
+        let outcome = endless.outcome(Some(SOON)).expect("it does not hang");
+        assert_eq!(outcome.verdict, Verdict::WorkerLost, "{outcome}");
+        assert_eq!(outcome.signal, Some(11), "{outcome}");
     }
 }
 

@@ -68,18 +68,23 @@ impl Confinement {
         Orders {
             mode: self.mode,
             without: self.without.clone(),
+            root: rustix::process::geteuid().is_root(),
             born,
         }
     }
 
-    /// Notes what a child reports. The first report is kept; if a layer is
-    /// missing where one should be, somebody is told, once.
+    /// Notes what a child reports. The first report is kept, until one comes in
+    /// which a layer is missing: the system may run out of namespaces when some
+    /// children have theirs. Then somebody is told, once.
     pub(crate) fn hear(&self, report: SandboxReport) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        if heard.report.is_some() {
+        let incomplete = |report: &SandboxReport| report.missing().next().is_some();
+        if heard.report.as_ref().is_some_and(incomplete)
+            || heard.report.is_some() && !incomplete(&report)
+        {
             return;
         }
-        let tell = (self.mode == Sandbox::Auto && report.missing().next().is_some())
+        let tell = (self.mode == Sandbox::Auto && incomplete(&report))
             .then(|| heard.on_gap.take())
             .flatten();
         heard.report = Some(report.clone());
@@ -89,7 +94,8 @@ impl Confinement {
         }
     }
 
-    /// The first report of a child, if there was one.
+    /// The first report of a child in which a layer is missing, else the first
+    /// report, if there was one.
     pub(crate) fn report(&self) -> Option<SandboxReport> {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.report.clone()
@@ -251,4 +257,36 @@ fn listen(control: &ControlSocket, ended: Ended, tried: bool) -> io::Result<Prob
         }
     };
     Ok(Probed { report, attempt })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::layers::{LayerReport, LayerState};
+
+    fn report(state: LayerState) -> SandboxReport {
+        let layer = Layer::PidNamespace;
+        SandboxReport {
+            layers: vec![LayerReport { layer, state }],
+        }
+    }
+
+    #[test]
+    fn a_gap_in_a_later_child_is_told_once_and_kept() {
+        let (told, heard) = channel();
+        let on_gap: GapHandler = Box::new(move |report| {
+            let _ = told.send(report.missing().count());
+        });
+        let confinement = Confinement::new(Sandbox::Auto, Vec::new(), Some(on_gap));
+        let gap = report(LayerState::Missing("no space left".into()));
+        confinement.hear(report(LayerState::Held));
+        assert_eq!(heard.try_iter().count(), 0);
+        confinement.hear(gap.clone());
+        confinement.hear(report(LayerState::Missing("again".into())));
+        confinement.hear(report(LayerState::Held));
+        assert_eq!(heard.try_iter().collect::<Vec<_>>(), [1]);
+        assert_eq!(confinement.report(), Some(gap));
+    }
 }

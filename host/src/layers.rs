@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::value::Printable;
 
-/// One layer of what keeps a child process in. They are listed in the order in
-/// which a child puts them on.
+/// One layer of what keeps a child process in. They are listed by kind, from
+/// what it can see to what it can do; `sandbox/cage.rs` has the order in which a
+/// child puts them on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Layer {
@@ -46,7 +47,7 @@ pub enum Layer {
 }
 
 impl Layer {
-    /// All of them, in the order in which a child puts them on.
+    /// All of them, in the order in which they are listed.
     pub const ALL: [Layer; 14] = [
         Layer::UserNamespace,
         Layer::PidNamespace,

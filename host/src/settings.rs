@@ -128,12 +128,31 @@ pub struct UnknownWasmFeature {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DirGrant {
     /// Where it is on the host.
+    #[serde(with = "path_bytes")]
     pub host: PathBuf,
     /// The path that guests see, without `..`. A relative one is taken for
     /// absolute, as guests have no other working directory than `/`.
     pub guest: String,
     /// Whether they may change what is in it \[no\].
     pub writable: bool,
+}
+
+/// A path of the host as the bytes that it is: it need not be UTF-8, which is
+/// all that serde has for paths.
+mod path_bytes {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        path.as_os_str().as_bytes().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+        Vec::deserialize(from).map(|bytes| OsString::from_vec(bytes).into())
+    }
 }
 
 /// What a C library takes a guest path for: absolute, and without `.`. There

@@ -59,6 +59,13 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// How much of a layer holds, by what `doctor` found.
+fn state(found: &Json, name: &str) -> Json {
+    let layers = found["layers"].as_array().expect("a list");
+    let layer = layers.iter().find(|layer| layer["layer"] == name);
+    layer.expect("listed")["state"].clone()
+}
+
 #[test]
 fn for_an_ordinary_user_every_layer_holds_and_nothing_gets_out() {
     let _test = test();
@@ -120,11 +127,7 @@ fn where_no_namespace_is_to_be_had_tasks_run_and_somebody_is_told() {
     let output = run("timeout 60 ./sandpool doctor --json");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let found: Json = serde_json::from_slice(&output.stdout).expect("JSON");
-    let state = |name: &str| {
-        let layers = found["layers"].as_array().expect("a list");
-        let layer = layers.iter().find(|layer| layer["layer"] == name);
-        layer.expect("listed")["state"].clone()
-    };
+    let state = |name| state(&found, name);
     assert_eq!(state("pid-namespace"), "missing");
     assert_eq!(state("seccomp"), "held");
     assert_eq!(state("landlock"), "held");
@@ -132,4 +135,21 @@ fn where_no_namespace_is_to_be_had_tasks_run_and_somebody_is_told() {
     for attempt in found["attempts"].as_array().expect("a list") {
         assert_eq!(attempt["result"], "killed: not in its list of system calls");
     }
+}
+
+#[test]
+fn root_who_needs_a_user_namespace_is_told_that_his_children_stay_root() {
+    let _test = test();
+    if !super::is_root() {
+        return;
+    }
+    let output = program("setpriv")
+        .args(["--bounding-set=-sys_admin", "--inh-caps=-sys_admin"])
+        .args([env!("CARGO_BIN_EXE_sandpool"), "doctor", "--json"])
+        .output()
+        .expect("started");
+    let found: Json = serde_json::from_slice(&output.stdout).expect("JSON");
+    let state = |name| state(&found, name);
+    let apart = state("user-namespace") == "held";
+    assert_eq!(state("identity"), if apart { "partial" } else { "held" });
 }

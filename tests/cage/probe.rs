@@ -135,6 +135,7 @@ fn executable_memory_sockets_and_io_uring_are_for_seccomp_alone_to_refuse() {
     // What no layer is behind: if this changes, the documents have to.
     for attempt in [
         Attempt::MapExecutable,
+        Attempt::MapUncounted,
         Attempt::MakeSockets,
         Attempt::SetUpIoUring,
     ] {

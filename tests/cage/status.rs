@@ -174,6 +174,8 @@ fn a_compiler_is_locked_in_while_it_reads_a_strangers_module() {
     });
     let pid = compiler.expect("seen at work");
     assert_no_rights(pid);
+    let working_directory = fs::read_link(format!("/proc/{pid}/cwd")).expect("a link");
+    assert_eq!(working_directory.to_str(), Some("/"));
     let (theirs, ours) = (namespaces(pid), namespaces(std::process::id()));
     for (kind, namespace) in theirs {
         assert_ne!(namespace, ours[kind], "{kind}");

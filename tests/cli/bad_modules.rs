@@ -56,6 +56,18 @@ fn garbage_is_no_module() {
 }
 
 #[test]
+fn text_with_a_byte_order_mark_is_a_module() {
+    let _test = test();
+    let folder = Folder::new();
+    let text = format!("\u{feff}{}", crate::support::wat::ADD);
+    folder.file("marked.wat", text);
+    let ended = folder
+        .sandpool(["apply", "marked.wat", "add", "2", "3"])
+        .run();
+    assert_eq!(ended.code(), 0, "{}", ended.stderr);
+}
+
+#[test]
 fn garbage_behind_a_magic_number_is_no_module() {
     let _test = test();
     let folder = Folder::new();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sandpool::{Error, KIB, LimitName, LoadError, Module, PoolBuilder, Verdict};
 
+use crate::support::process::program;
 use crate::support::{open, pool, test, wat};
 
 #[track_caller]
@@ -98,6 +99,32 @@ fn a_compile_bomb_hits_the_limit_that_is_set_and_says_so() {
         "compiling it asked for more memory than 120MiB (set for the pool); \
          raise it with `--compile-memory`",
     );
+}
+
+#[test]
+fn memory_that_does_not_even_hold_the_compiler_is_that_limit_too() {
+    let _test = test();
+    for memory in [0, sandpool::MIB, 40 * sandpool::MIB] {
+        let error = load_with(pool().compile_memory(memory), wat::ADD).expect_err("too little");
+        assert_eq!(error.verdict(), Verdict::CompileLimit, "{error}");
+        let name = error.limit().map(|limit| limit.name);
+        assert_eq!(name, Some(LimitName::CompileMemory), "{error}");
+    }
+}
+
+#[test]
+fn under_a_lower_ulimit_on_cpu_time_modules_are_still_compiled() {
+    let _test = test();
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = folder.path().join("add.wat");
+    fs::write(&module, wat::ADD).expect("written");
+    let script = r#"ulimit -t 60 && exec "$0" apply --no-cache "$1" add 2 3"#;
+    let output = program("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_sandpool")])
+        .arg(&module)
+        .output()
+        .expect("started");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "5\n", "{output:?}");
 }
 
 #[test]

@@ -65,6 +65,11 @@ pub fn kill(pid: u32) {
     send(pid, Signal::KILL);
 }
 
+/// Lets a process take it that it has crashed.
+pub fn crash(pid: u32) {
+    send(pid, Signal::SEGV);
+}
+
 /// Stops a process until [`go_on`].
 pub fn stop(pid: u32) {
     send(pid, Signal::STOP);

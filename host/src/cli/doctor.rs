@@ -74,7 +74,7 @@ impl Findings {
             text.push_str(&format!("  {layer:18}  {}\n", stated(state, why)));
             if state == "missing" {
                 text.push_str(&format!(
-                    "{:22}without it nothing stops {}\n",
+                    "{:22}without it there is one lock less against {}\n",
                     "",
                     layer.stops()
                 ));
@@ -176,6 +176,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("to have it: use Linux"), "{text}");
+        assert!(text.contains("one lock less against opening"), "{text}");
         assert_eq!(missing.as_json()["layers"][0]["state"], "missing");
     }
 

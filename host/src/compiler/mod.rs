@@ -148,7 +148,8 @@ fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>, Failed> {
             "it is neither WebAssembly nor its text format",
         ));
     };
-    wat::parse_str(text).map_err(|error| {
+    // Editors put a mark in front of it that the parser does not know.
+    wat::parse_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
         let text = error.to_string();
         Failed::module(format!(
             "its text cannot be parsed: {}",
@@ -245,6 +246,8 @@ fn out_of_memory(error: &wasmtime::Error) -> bool {
     let os = error.downcast_ref::<io::Error>();
     error.is::<wasmtime::OutOfMemory>()
         || os.is_some_and(|os| os.kind() == io::ErrorKind::OutOfMemory)
+        // wasmtime maps memory with rustix.
+        || error.downcast_ref() == Some(&rustix::io::Errno::NOMEM)
 }
 
 fn system(error: &wasmtime::Error) -> Failed {

@@ -23,7 +23,7 @@ use crate::sys::{SealedMemory, memfd_growable, seal_contents};
 /// The most bytes of artifacts; the least recently used go first.
 const MAX_SIZE: u64 = 2 * GIB;
 
-const MAGIC: &[u8; 8] = b"sandpl02";
+const MAGIC: &[u8; 8] = b"sandpl03";
 
 /// How names of artifacts end, and how those begin that are being written.
 const ENDING: &str = ".artifact";
@@ -98,7 +98,6 @@ impl Cache {
         }
         let mut description = vec![0; usize::try_from(description_len).ok()?];
         file.read_exact(&mut description).ok()?;
-        let description = Description::decode(&description).ok()?;
         let mut artifact = File::from(memfd_growable("sandpool-artifact").ok()?);
         if io::copy(&mut file, &mut artifact).ok()? != artifact_len {
             return None;
@@ -106,8 +105,12 @@ impl Cache {
         // The time of the last use, for eviction.
         let _ = file.set_times(FileTimes::new().set_modified(SystemTime::now()));
         let artifact = seal_contents(artifact.into()).ok()?;
-        // A disk that lost some bits must not make workers run them.
-        (checksum(&artifact).ok()? == sum).then_some((artifact, description))
+        // A disk that lost some bits must not make workers run them, nor calls
+        // find other functions than there are.
+        if checksum(&description, &artifact).ok()? != sum {
+            return None;
+        }
+        Some((artifact, Description::decode(&description).ok()?))
     }
 
     /// Keeps an artifact. A full disk or a lost race only means that it is not
@@ -139,7 +142,7 @@ impl Cache {
         file.write_all(MAGIC)?;
         file.write_all(&(description.len() as u64).to_le_bytes())?;
         file.write_all(&artifact.len().to_le_bytes())?;
-        file.write_all(&checksum(artifact)?)?;
+        file.write_all(&checksum(&description, artifact)?)?;
         file.write_all(&description)?;
         artifact.pieces(|piece| file.write_all(piece))?;
         // Whole or not at all, also for a reader that comes in between.
@@ -183,9 +186,10 @@ impl Cache {
     }
 }
 
-/// SHA-256 of an artifact.
-fn checksum(artifact: &SealedMemory) -> io::Result<[u8; 32]> {
+/// SHA-256 of a description and its artifact.
+fn checksum(description: &[u8], artifact: &SealedMemory) -> io::Result<[u8; 32]> {
     let mut hasher = Sha256::new();
+    hasher.update(description);
     artifact.pieces(|piece| {
         hasher.update(piece);
         Ok(())
@@ -246,10 +250,12 @@ mod tests {
         let whole = fs::read(&path).expect("read");
         fs::write(&path, &whole[..whole.len() - 1]).expect("write");
         assert!(cache.get("abc", &settings).is_none());
-        let mut flipped = whole;
-        *flipped.last_mut().expect("not empty") ^= 1;
-        fs::write(&path, &flipped).expect("write");
-        assert!(cache.get("abc", &settings).is_none());
+        for byte in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[byte] ^= 1;
+            fs::write(&path, &flipped).expect("write");
+            assert!(cache.get("abc", &settings).is_none(), "byte {byte}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::Loader;
 use super::error::Problem;
 use super::source::Source;
 use crate::entry::COMPILER_ROLE;
-use crate::limits::{LimitHit, LimitName, show_bytes, show_duration};
+use crate::limits::LimitName;
 use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
 use crate::protocol::description::{Description, MAX_DESCRIPTION};
 use crate::protocol::handshake::Hello;
@@ -75,7 +75,7 @@ pub(super) fn compile(
                 Failure::Artifact | Failure::System | Failure::Sandbox => {
                     Problem::Compiler(message)
                 }
-                Failure::Limit(name) => Problem::Limit(hit(loader, name)),
+                Failure::Limit(name) => hit(loader, name),
             });
         }
         (_, ended) => return Err(died(loader, ended)),
@@ -100,10 +100,8 @@ fn supervise(
     control: &ControlSocket,
     loader: &Loader,
 ) -> Result<(Said, Ended), Problem> {
-    let timeout = loader.limits.compile_timeout;
-    let deadline = timeout
-        .value
-        .and_then(|timeout| Instant::now().checked_add(timeout));
+    let timeout = loader.limits.compile_timeout.value;
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let mut said = Said::default();
     let mut buffer = vec![0; MAX_MESSAGE];
     loop {
@@ -111,13 +109,7 @@ fn supervise(
         if left == Some(Duration::ZERO) {
             child.kill();
             child.wait();
-            let value = timeout.value.map_or_else(String::new, show_duration);
-            let name = LimitName::CompileTimeout;
-            return Err(Problem::Limit(LimitHit {
-                name,
-                value,
-                origin: timeout.origin,
-            }));
+            return Err(hit(loader, LimitName::CompileTimeout));
         }
         let left = left.and_then(|left| left.try_into().ok());
         let stopped = {
@@ -158,9 +150,9 @@ fn listen(control: &ControlSocket, buffer: &mut [u8], said: &mut Said) {
 /// What a compiler's death means.
 fn died(loader: &Loader, ended: Ended) -> Problem {
     match ended {
-        Ended::Exited(OUT_OF_CPU) => Problem::Limit(hit(loader, LimitName::CompileCpuTime)),
+        Ended::Exited(OUT_OF_CPU) => hit(loader, LimitName::CompileCpuTime),
         // An allocation that is refused aborts.
-        Ended::Exited(ABORTED) => Problem::Limit(hit(loader, LimitName::CompileMemory)),
+        Ended::Exited(ABORTED) => hit(loader, LimitName::CompileMemory),
         ended => Problem::CompilerDied(how(ended)),
     }
 }
@@ -178,21 +170,10 @@ fn how(ended: Ended) -> String {
     }
 }
 
-fn hit(loader: &Loader, name: LimitName) -> LimitHit {
-    let limits = &loader.limits;
-    let (value, origin) = match name {
-        LimitName::CompileCpuTime => (
-            limits.compile_cpu_time.value.map(show_duration),
-            limits.compile_cpu_time.origin,
-        ),
-        _ => (
-            limits.compile_memory.value.map(show_bytes),
-            limits.compile_memory.origin,
-        ),
-    };
-    LimitHit {
-        name,
-        value: value.unwrap_or_else(|| "there is".into()),
-        origin,
+/// A limit of compilations that was hit.
+fn hit(loader: &Loader, name: LimitName) -> Problem {
+    match loader.limits.hit(name) {
+        Some(hit) => Problem::Limit(hit),
+        None => Problem::Compiler(format!("it names a limit of tasks, `{}`", name.name())),
     }
 }

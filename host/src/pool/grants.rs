@@ -3,8 +3,21 @@
 use std::fs;
 
 use super::error::Error;
-use crate::protocol::control::WorkerGrants;
+use crate::limits::show_bytes;
+use crate::protocol::control::{WorkerGrants, encode};
 use crate::settings::{DirGrant, guest_path};
+use crate::sys::{MAX_DESCRIPTORS, MAX_MESSAGE};
+
+/// The most directories of one pool.
+const MAX_DIRECTORIES: usize = 64;
+
+// A worker is sent one descriptor for each, with its channel, its artifact and
+// its output.
+const _: () = assert!(MAX_DIRECTORIES + 8 <= MAX_DESCRIPTORS);
+
+/// The most bytes of names, paths and values together. The rest of the message
+/// that brings them to a worker is for all else in it.
+const MAX_BYTES: usize = MAX_MESSAGE - 16 * 1024;
 
 /// A part of what a pool grants, for one call: see
 /// [`Call::grants`](crate::Call::grants).
@@ -103,6 +116,18 @@ fn setting(what: String) -> Error {
 
 /// Checks what a pool is to grant.
 pub(super) fn check(grants: &WorkerGrants) -> Result<(), Error> {
+    if grants.dirs.len() > MAX_DIRECTORIES {
+        return Err(setting(format!(
+            "{} directories are granted; there can be {MAX_DIRECTORIES}, each with all that is in it",
+            grants.dirs.len()
+        )));
+    }
+    if encode(grants).len() > MAX_BYTES {
+        return Err(setting(format!(
+            "the paths and variables that are granted take more than {}",
+            show_bytes(MAX_BYTES as u64)
+        )));
+    }
     for (index, dir) in grants.dirs.iter().enumerate() {
         check_guest_path(&dir.guest)?;
         let path = guest_path(&dir.guest);
@@ -231,5 +256,9 @@ mod tests {
         let mut grants = pool();
         grants.env.push(("A=B".into(), String::new()));
         assert!(check(&grants).is_err());
+        let mut grants = pool();
+        grants.env.push(("A".into(), "x".repeat(MAX_BYTES)));
+        let error = check(&grants).expect_err("too long").to_string();
+        assert!(error.contains("take more than 48KiB"), "{error}");
     }
 }

@@ -277,7 +277,8 @@ impl Pool {
     }
 
     /// How much of each layer of the sandbox holds, as the first child of this
-    /// pool reported it; `None` before there was one.
+    /// pool reported it that misses one, else its first child; `None` before
+    /// there was one.
     pub fn sandbox_report(&self) -> Option<SandboxReport> {
         self.shared().loader.confinement.report()
     }

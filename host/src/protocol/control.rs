@@ -43,6 +43,8 @@ pub(crate) struct Orders {
     pub(crate) mode: Sandbox,
     /// Layers to leave out, to see what each one does.
     pub(crate) without: Vec<Layer>,
+    /// Whether the host is root; in a user namespace everybody seems to be.
+    pub(crate) root: bool,
     /// The namespaces that it was born into.
     pub(crate) born: Namespaces,
 }

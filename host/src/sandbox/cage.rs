@@ -33,7 +33,7 @@ pub(crate) struct Cage {
     directories: Vec<Directory>,
     /// The filter that seals it; `None` where there is none to put on.
     last_filter: Option<BpfProgram>,
-    /// Where there is no root of its own, directories are found by these.
+    /// Directories that are not in a root of its own are found by these.
     _granted: Vec<Granted>,
 }
 
@@ -78,17 +78,20 @@ impl Cage {
         control: &ControlSocket,
     ) -> Result<Self, CageError> {
         let mut steps = Steps::new(orders);
-        let privileged = !orders.born.user && rustix::process::geteuid().is_root();
+        let privileged = orders.root && !orders.born.user;
         // 1. While there still is a /proc: the first to go when memory runs
-        //    out, and the folder in which it will find its artifact.
+        //    out, and the folder in which a worker will find its artifact.
         steps.put_on(Layer::OomScore, || write_oom_score().map(held));
-        let own_descriptors = open_own_descriptors();
+        let own_descriptors = match inmate {
+            Inmate::Worker => open_own_descriptors().ok(),
+            Inmate::Compiler => None,
+        };
         // 2. Out of the namespaces that it was born into. Into the pid
         //    namespace it was born already, there is no other way; an ordinary
         //    user's child also into a user namespace, whose root may make the
         //    others. Root makes them as himself, and a user namespace last,
         //    as who he will be then.
-        steps.note_birth(orders);
+        steps.note_birth(orders, privileged);
         let mut own_mounts = false;
         let mut own_name = false;
         if steps.on {
@@ -106,22 +109,27 @@ impl Cage {
         // 3. A root with nothing in it but what was granted. It takes rights
         //    that go in step 4, and comes before Landlock, which forbids to
         //    change mounts.
-        let mut own_root = false;
+        let mut mounted = vec![false; granted.len()];
         if own_mounts {
-            let entered = namespaces::enter_own_root(&granted);
-            own_root = entered.is_ok();
-            steps.report(Layer::MountNamespace, entered.map(held));
+            let entered = namespaces::enter_own_root(&granted).map(|root| {
+                mounted = root.mounted;
+                root.state
+            });
+            steps.report(Layer::MountNamespace, entered);
         }
         // Where the artifact is found by the number of its descriptor, though
-        // there is no path to that place any more.
-        if let Ok(own_descriptors) = &own_descriptors {
-            fchdir(own_descriptors)
-                .map_err(|error| system("enter its descriptors")(error.into()))?;
+        // there is no path to that place any more. A compiler has no business
+        // there, nor in the directory of whoever started it.
+        match &own_descriptors {
+            Some(own_descriptors) => fchdir(own_descriptors)
+                .map_err(|error| system("enter its descriptors")(error.into()))?,
+            None => leave_directory()?,
         }
         let directories: Vec<_> = granted
             .iter()
+            .zip(mounted)
             .enumerate()
-            .map(|(index, granted)| Directory::of(granted, own_root.then_some(index)))
+            .map(|(index, (granted, mounted))| Directory::of(granted, mounted.then_some(index)))
             .collect();
         // 4. Nobody. The bounding set comes first, which takes a capability to
         //    empty; then user and groups, which takes others; then a user
@@ -130,8 +138,10 @@ impl Cage {
         if steps.wants(Layer::Capabilities) {
             identity::empty_bounding_set();
         }
-        steps.put_on(Layer::Identity, || {
-            identity::leave_identity(privileged, !granted.is_empty())
+        steps.put_on(Layer::Identity, || match privileged {
+            true => identity::leave(!granted.is_empty()).map(held),
+            false if orders.root && granted.is_empty() => Ok(identity::still_root()),
+            false => Ok(identity::own_groups_only()),
         });
         if privileged {
             steps.put_on(Layer::UserNamespace, || {
@@ -205,7 +215,7 @@ impl Cage {
             .and_then(|()| rustix::stdio::dup2_stderr(stream));
         replaced.map_err(|error| system("close its standard streams")(error.into()))?;
         // Out of the folder of its descriptors, which is no place of its root.
-        chdir("/").map_err(|error| system("enter its root")(error.into()))?;
+        leave_directory()?;
         no_more_threads().map_err(system("end the making of threads"))?;
         if let Some(filter) = &self.last_filter {
             seccomp::put_on_all_threads(filter)
@@ -258,14 +268,13 @@ impl<'a> Steps<'a> {
         }
     }
 
-    fn note_birth(&mut self, orders: &Orders) {
+    fn note_birth(&mut self, orders: &Orders, privileged: bool) {
         let born = |yes: bool| match yes {
             true => Ok(LayerState::Held),
             false => Err(io::Error::other(
                 "the system does not let this user make one",
             )),
         };
-        let privileged = !orders.born.user && rustix::process::geteuid().is_root();
         self.put_on(Layer::PidNamespace, || born(orders.born.pid));
         if !privileged {
             self.put_on(Layer::UserNamespace, || born(orders.born.user));
@@ -338,8 +347,8 @@ impl Lists {
 }
 
 impl Directory {
-    /// Under its number in a root of our own, else by the descriptor that the
-    /// host opened.
+    /// Under its number in a root of our own, if it is mounted there, else by
+    /// the descriptor that the host opened.
     fn of(granted: &Granted, number: Option<usize>) -> Self {
         Directory {
             path: match number {
@@ -362,6 +371,10 @@ impl Directory {
 
 fn held((): ()) -> LayerState {
     LayerState::Held
+}
+
+fn leave_directory() -> Result<(), CageError> {
+    chdir("/").map_err(|error| system("enter its root")(error.into()))
 }
 
 fn write_oom_score() -> io::Result<()> {

@@ -15,24 +15,30 @@ use crate::layers::LayerState;
 /// User and group `nobody`, who own nothing.
 const NOBODY: u32 = 65534;
 
-/// Becomes nobody, if this process may: with `keeps_user`, for the sake of
-/// granted directories, it only leaves its groups.
-pub(super) fn leave_identity(privileged: bool, keeps_user: bool) -> io::Result<LayerState> {
-    if !privileged {
-        return Ok(own_groups_only());
-    }
+/// Becomes nobody, which takes root: with `keeps_user`, for the sake of granted
+/// directories, it only leaves its groups.
+pub(super) fn leave(keeps_user: bool) -> io::Result<()> {
     set_thread_groups(&[])?;
     if !keeps_user {
         let (uid, gid) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
         set_thread_res_gid(gid, gid, gid)?;
         set_thread_res_uid(uid, uid, uid)?;
     }
-    Ok(LayerState::Held)
+    Ok(())
+}
+
+/// A root who needs a user namespace to make the others is himself in there, and
+/// there is nobody else that he could become.
+pub(super) fn still_root() -> LayerState {
+    LayerState::Partial(
+        "it stays root, without capabilities: becoming nobody takes CAP_SYS_ADMIN to make namespaces"
+            .into(),
+    )
 }
 
 /// An ordinary user cannot leave groups, not even in a user namespace: a group
 /// may be what denies something.
-fn own_groups_only() -> LayerState {
+pub(super) fn own_groups_only() -> LayerState {
     let own = rustix::process::getegid();
     match rustix::process::getgroups() {
         Ok(groups) if groups.iter().all(|group| *group == own) => LayerState::Held,

@@ -36,11 +36,7 @@ impl ResourceLimits {
             let seconds = time.as_secs_f64().ceil() as u64;
             // At the soft limit comes SIGXCPU, which says why; at the hard one
             // SIGKILL, which does not.
-            let limit = Rlimit {
-                current: Some(seconds),
-                maximum: Some(seconds.saturating_add(1)),
-            };
-            setrlimit(Resource::Cpu, limit)?;
+            set_both(Resource::Cpu, seconds, seconds.saturating_add(1))?;
         }
         Ok(())
     }
@@ -53,12 +49,17 @@ pub(super) fn no_more_threads() -> io::Result<()> {
 }
 
 fn set(resource: Resource, value: u64) -> io::Result<()> {
+    set_both(resource, value, value)
+}
+
+/// Sets the soft limit and the hard one.
+fn set_both(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
     // What is limited lower already stays so: only root may raise it.
-    let before = rustix::process::getrlimit(resource);
-    let value = before.maximum.map_or(value, |maximum| value.min(maximum));
+    let before = rustix::process::getrlimit(resource).maximum;
+    let lower = |value: u64| Some(before.map_or(value, |before| value.min(before)));
     let limit = Rlimit {
-        current: Some(value),
-        maximum: Some(value),
+        current: lower(soft),
+        maximum: lower(hard),
     };
     Ok(setrlimit(resource, limit)?)
 }

@@ -12,7 +12,7 @@ use rustix::mount::{
 };
 use rustix::process::{chdir, chroot, pivot_root};
 
-use crate::layers::Layer;
+use crate::layers::{Layer, LayerState};
 use crate::settings::DirGrant;
 use crate::sys::{UnshareFlags, leave_namespaces, tame_mount};
 
@@ -32,8 +32,8 @@ const KINDS: [(Layer, UnshareFlags); 5] = [
     (Layer::CgroupNamespace, UnshareFlags::NEWCGROUP),
 ];
 
-/// Leaves the namespaces that it was born into, but for those in `without`, and
-/// says what became of each.
+/// Leaves those of the namespaces that it was born into which are `wanted` to
+/// be left, and says what became of each.
 pub(super) fn leave(wanted: impl Fn(Layer) -> bool) -> Vec<(Layer, io::Result<()>)> {
     let kinds = || KINDS.into_iter().filter(|(layer, _)| wanted(*layer));
     let all = kinds().fold(UnshareFlags::empty(), |all, (_, kind)| all | kind);
@@ -50,15 +50,26 @@ pub(super) fn leave(wanted: impl Fn(Layer) -> bool) -> Vec<(Layer, io::Result<()
 /// be there for other reasons.
 const WORKSHOP: &str = "/proc";
 
+/// A root directory of its own.
+pub(super) struct OwnRoot {
+    /// For each granted directory, whether it is mounted there.
+    pub(super) mounted: Vec<bool>,
+    pub(super) state: LayerState,
+}
+
 /// Makes a root of the granted directories alone, under the names `0`, `1` and
 /// so on, and lets go of the old one. The working directory is the new root.
-pub(super) fn enter_own_root(granted: &[Granted]) -> io::Result<()> {
+///
+/// A directory that cannot be mounted is left out: a guest that may write to a
+/// directory above it may have moved it away, which is to cost no other worker
+/// its root.
+pub(super) fn enter_own_root(granted: &[Granted]) -> io::Result<OwnRoot> {
     // What is mounted here is not to be seen outside, nor the other way round.
     mount_change(
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
     )?;
-    let trees: Vec<OwnedFd> = granted.iter().map(find_again).collect::<Result<_, _>>()?;
+    let trees: Vec<_> = granted.iter().map(find_again).collect();
     let options = format!("size=64k,nr_inodes={},mode=0555", granted.len() + 2);
     let options = std::ffi::CString::new(options)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
@@ -76,11 +87,22 @@ pub(super) fn enter_own_root(granted: &[Granted]) -> io::Result<()> {
         let _ = chdir("/");
         let _ = unmount(WORKSHOP, UnmountFlags::DETACH);
     }
-    made
+    made?;
+    let left_out = trees.iter().find_map(|tree| tree.as_ref().err());
+    Ok(OwnRoot {
+        mounted: trees.iter().map(Result::is_ok).collect(),
+        state: match left_out {
+            None => LayerState::Held,
+            Some(error) => LayerState::Partial(format!(
+                "a granted directory is outside its root, found by its descriptor: {error}"
+            )),
+        },
+    })
 }
 
-fn fill_and_enter(trees: &[OwnedFd]) -> io::Result<()> {
-    for (index, tree) in trees.iter().enumerate() {
+fn fill_and_enter(trees: &[io::Result<OwnedFd>]) -> io::Result<()> {
+    let trees = trees.iter().enumerate();
+    for (index, tree) in trees.filter_map(|(index, tree)| Some((index, tree.as_ref().ok()?))) {
         let name = index.to_string();
         mkdirat(CWD, &name, Mode::from_raw_mode(0o555))?;
         move_mount(

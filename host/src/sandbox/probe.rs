@@ -62,13 +62,15 @@ fn play(control: &ControlSocket) -> Result<std::io::Result<()>, CageError> {
     let directory = cage
         .directories()
         .first()
-        .map(|directory| attempts::open(&directory.path));
+        .map(|directory| attempts::open(&directory.path))
+        .transpose()
+        .map_err(system("open the granted directory"))?;
     let report = cage.seal(stream.as_fd())?;
     control
         .send(&encode(&FromChild::Ready { report }), &[], true)
         .map_err(system("report"))?;
     Ok(match attempt {
-        Some(attempt) => attempts::make(attempt, parent, directory.transpose().ok().flatten()),
+        Some(attempt) => attempts::make(attempt, parent, directory),
         None => Ok(()),
     })
 }

@@ -20,13 +20,13 @@ pub(super) fn allow(lists: &[&[Call]]) -> Result<BpfProgram, Error> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
     let mut unconditional = Vec::new();
     for call in lists.iter().copied().flatten() {
-        let conditions = conditions(call.only)?;
-        if conditions.is_empty() {
+        let cases = cases(call.only)?;
+        if cases.is_empty() {
             unconditional.push(call.number);
         }
         let rules = rules.entry(call.number).or_default();
-        for condition in conditions {
-            rules.push(SeccompRule::new(vec![condition])?);
+        for conditions in cases {
+            rules.push(SeccompRule::new(conditions)?);
         }
     }
     // A call that one list allows whatever its arguments is not narrowed by
@@ -73,9 +73,9 @@ pub(super) fn put_on_all_threads(program: &BpfProgram) -> Result<(), Error> {
     apply_filter_all_threads(program)
 }
 
-/// The conditions of which one has to hold; none for a call that is always
-/// allowed.
-fn conditions(only: Only) -> Result<Vec<SeccompCondition>, Error> {
+/// The cases in which a call is allowed, each with the conditions that have all
+/// to hold; none for a call that is always allowed.
+fn cases(only: Only) -> Result<Vec<Vec<SeccompCondition>>, Error> {
     let masked = |argument, mask: u64, wanted: u64| {
         let compare = SeccompCmpOp::MaskedEq(mask);
         SeccompCondition::new(argument, SeccompCmpArgLen::Qword, compare, wanted)
@@ -85,14 +85,32 @@ fn conditions(only: Only) -> Result<Vec<SeccompCondition>, Error> {
         SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compare, wanted)
     };
     let bits = |flags: libc::c_int| u64::from(flags.unsigned_abs());
+    let not_executable = || masked(2, bits(libc::PROT_EXEC), 0);
+    // Private memory, or a file's.
+    let counted = || {
+        [libc::MAP_SHARED, libc::MAP_ANONYMOUS].map(|neither| {
+            let flags = bits(neither | libc::MAP_GROWSDOWN);
+            masked(3, flags, 0)
+        })
+    };
     Ok(match only {
         Only::Any => Vec::new(),
-        Only::NotExecutable => vec![masked(2, bits(libc::PROT_EXEC), 0)?],
+        Only::NotExecutable => vec![vec![not_executable()?]],
+        Only::Counted => counted()
+            .into_iter()
+            .map(|counted| Ok(vec![counted?]))
+            .collect::<Result<_, Error>>()?,
+        Only::CountedNotExecutable => counted()
+            .into_iter()
+            .map(|counted| Ok(vec![counted?, not_executable()?]))
+            .collect::<Result<_, Error>>()?,
         Only::Thread => {
             let thread = bits(libc::CLONE_THREAD | libc::CLONE_VM | libc::CLONE_SIGHAND);
-            vec![masked(0, thread, thread)?]
+            vec![vec![masked(0, thread, thread)?]]
         }
-        Only::OwnProcess => vec![equal(0, u64::from(std::process::id()))?],
+        Only::OwnProcess => vec![vec![equal(0, u64::from(std::process::id()))?]],
+        Only::OwnLimits => vec![vec![equal(0, 0)?]],
+        Only::ThreadName => vec![vec![equal(0, bits(libc::PR_SET_NAME))?]],
         Only::DescriptorFlags => [
             libc::F_GETFD,
             libc::F_SETFD,
@@ -101,7 +119,7 @@ fn conditions(only: Only) -> Result<Vec<SeccompCondition>, Error> {
             libc::F_DUPFD_CLOEXEC,
         ]
         .into_iter()
-        .map(|command| equal(1, bits(command)))
-        .collect::<Result<_, _>>()?,
+        .map(|command| Ok(vec![equal(1, bits(command))?]))
+        .collect::<Result<_, Error>>()?,
     })
 }

@@ -43,6 +43,8 @@ pub enum Attempt {
     Execute,
     /// Map memory that can be written and executed.
     MapExecutable,
+    /// Map memory that no limit counts.
+    MapUncounted,
     /// Make a namespace.
     MakeNamespace,
     /// Become root.
@@ -57,7 +59,7 @@ pub enum Attempt {
 
 impl Attempt {
     /// All of them.
-    pub const ALL: [Attempt; 19] = [
+    pub const ALL: [Attempt; 20] = [
         Attempt::OpenFile,
         Attempt::MakeFile,
         Attempt::LeaveDirectory,
@@ -72,6 +74,7 @@ impl Attempt {
         Attempt::Fork,
         Attempt::Execute,
         Attempt::MapExecutable,
+        Attempt::MapUncounted,
         Attempt::MakeNamespace,
         Attempt::BecomeRoot,
         Attempt::LoadBpf,
@@ -96,6 +99,7 @@ impl Attempt {
             Attempt::Fork => "start a process",
             Attempt::Execute => "execute /bin/sh",
             Attempt::MapExecutable => "map executable memory",
+            Attempt::MapUncounted => "map memory that no limit counts",
             Attempt::MakeNamespace => "make a namespace",
             Attempt::BecomeRoot => "become root",
             Attempt::LoadBpf => "load a BPF program",
@@ -145,7 +149,8 @@ pub(crate) fn make(attempt: Attempt, parent: u32, directory: Option<OwnedFd>) ->
         }
         Attempt::Fork => fork(),
         Attempt::Execute => execute(),
-        Attempt::MapExecutable => map_executable(),
+        Attempt::MapExecutable => map(libc::PROT_EXEC, libc::MAP_PRIVATE),
+        Attempt::MapUncounted => map(libc::PROT_NONE, libc::MAP_SHARED),
         // SAFETY: a plain system call without pointers.
         Attempt::MakeNamespace => done(unsafe { syscall(libc::SYS_unshare, libc::CLONE_NEWUSER) }),
         // SAFETY: a plain system call without pointers.
@@ -255,9 +260,10 @@ fn execute() -> io::Result<()> {
     }))
 }
 
-fn map_executable() -> io::Result<()> {
-    let protection = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+/// Maps memory that can be read and written, and this besides.
+fn map(protection: c_int, flags: c_int) -> io::Result<()> {
+    let protection = libc::PROT_READ | libc::PROT_WRITE | protection;
+    let flags = flags | libc::MAP_ANONYMOUS;
     // SAFETY: a null address lets the kernel choose where, so nothing that is
     // mapped is replaced.
     let mapped = unsafe { libc::mmap(null_mut(), 4096, protection, flags, -1, 0) };
@@ -275,7 +281,8 @@ mod tests {
     fn outside_a_cage_an_attempt_succeeds() {
         assert!(read("/proc/self/environ").is_ok());
         assert!(fork().is_ok());
-        assert!(map_executable().is_ok());
+        assert!(make(Attempt::MapExecutable, 0, None).is_ok());
+        assert!(make(Attempt::MapUncounted, 0, None).is_ok());
         let to_self = Attempt::SignalParent;
         assert!(make(to_self, std::process::id(), None).is_ok());
     }

@@ -3,7 +3,9 @@
 //! Process 1 of a pid namespace does not die of a signal that it sends itself,
 //! nor of one that the kernel sends and nobody handles, but for the few that
 //! cannot be handled. So what elsewhere ends by SIGABRT or SIGXCPU leaves by an
-//! agreed exit code here, inside a namespace or not.
+//! agreed exit code here, inside a namespace or not. So does what crashes: to
+//! die of such a signal takes a system call, which a sealed worker would be
+//! killed for, as if it had tried to get out.
 
 use std::ptr::null_mut;
 
@@ -16,6 +18,19 @@ pub(crate) const ABORTED: i32 = 102;
 /// Exit code of a child that used up its CPU time.
 pub(crate) const OUT_OF_CPU: i32 = 103;
 
+/// Signals of a program that crashes.
+const CRASHES: [libc::c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
+
+/// What is added to the number of such a signal to make the exit code, as a
+/// shell does.
+const CRASHED: i32 = 128;
+
+/// The signal of which a child that left with this code would have died.
+pub(super) fn crash(code: i32) -> Option<i32> {
+    let signal = code.checked_sub(CRASHED)?;
+    CRASHES.contains(&signal).then_some(signal)
+}
+
 /// Makes this process leave by the codes above, and take a write past its file
 /// size limit for an error instead of an end.
 pub(crate) fn leave_by_exit_codes() {
@@ -25,6 +40,10 @@ pub(crate) fn leave_by_exit_codes() {
     handle(libc::SIGABRT, aborted as *const () as libc::sighandler_t);
     handle(libc::SIGXCPU, out_of_cpu as *const () as libc::sighandler_t);
     handle(libc::SIGXFSZ, libc::SIG_IGN);
+    // Before wasmtime, which asks these about every signal that is no trap.
+    for signal in CRASHES {
+        handle(signal, crashed as *const () as libc::sighandler_t);
+    }
 }
 
 fn handle(signal: libc::c_int, handler: libc::sighandler_t) {
@@ -39,6 +58,10 @@ fn handle(signal: libc::c_int, handler: libc::sighandler_t) {
 
 extern "C" fn aborted(_: libc::c_int) {
     leave(ABORTED);
+}
+
+extern "C" fn crashed(signal: libc::c_int) {
+    leave(CRASHED + signal);
 }
 
 extern "C" fn out_of_cpu(_: libc::c_int) {

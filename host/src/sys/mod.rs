@@ -28,5 +28,5 @@ pub(crate) use memfd::{
 pub(crate) use namespaces::{UnshareFlags, leave_namespaces, tame_mount};
 pub(crate) use poller::Poller;
 pub(crate) use process::{ChildProcess, Ended, Program};
-pub(crate) use socket::{ControlSocket, MAX_MESSAGE, Received};
+pub(crate) use socket::{ControlSocket, MAX_DESCRIPTORS, MAX_MESSAGE, Received};
 pub(crate) use spawn::{Namespaces, own_control_descriptor};

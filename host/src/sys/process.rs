@@ -11,6 +11,7 @@ use rustix::process::{
 };
 
 use super::ControlSocket;
+use super::exits::crash;
 use super::spawn::{self, Namespaces};
 
 /// How a child process ended.
@@ -18,7 +19,7 @@ use super::spawn::{self, Namespaces};
 pub(crate) enum Ended {
     /// It left with this exit code.
     Exited(i32),
-    /// This signal killed it.
+    /// This signal killed it, or it left for it by an agreed exit code.
     Killed(i32),
     /// Somebody else reaped it (a host that ignores SIGCHLD).
     Unknown,
@@ -125,7 +126,7 @@ impl Drop for ChildProcess {
 
 fn how(status: &WaitIdStatus) -> Ended {
     match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => Ended::Exited(code),
+        (Some(code), _) => crash(code).map_or(Ended::Exited(code), Ended::Killed),
         (None, Some(signal)) => Ended::Killed(signal),
         (None, None) => Ended::Unknown,
     }

@@ -16,8 +16,9 @@ use rustix::net::{
 /// The most bytes in one message.
 pub(crate) const MAX_MESSAGE: usize = 64 * 1024;
 
-/// The most descriptors in one message.
-const MAX_DESCRIPTORS: usize = 16;
+/// The most descriptors in one message: granted directories, and what a child
+/// needs besides.
+pub(crate) const MAX_DESCRIPTORS: usize = 80;
 
 /// One end of a sequenced-packet socket pair.
 #[derive(Debug)]

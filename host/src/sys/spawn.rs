@@ -324,7 +324,11 @@ fn check_raw(result: c_int) -> Result<(), i32> {
 /// Takes over the descriptor whose number the parent passed on the command
 /// line. Fails unless it is an open socket, so a wrong number harms nobody.
 pub(crate) fn own_control_descriptor(number: RawFd) -> io::Result<ControlSocket> {
-    // SAFETY: the call only asks about the number; a closed one is EBADF.
+    if number < 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    // SAFETY: the number is not -1 (just checked), and is only asked about; a
+    // closed one is EBADF.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     rustix::net::sockopt::socket_type(borrowed)?;
     // SAFETY: the descriptor is open (just checked) and the parent gave it to

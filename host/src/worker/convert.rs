@@ -5,7 +5,7 @@ use wasmtime::component::Val;
 
 use crate::value::{Type, Value};
 
-/// A value as wasmtime takes it. The host has checked it against `ty`.
+/// A value as wasmtime takes it. The host has checked it against its type.
 pub(super) fn to_val(value: Value) -> Val {
     match value {
         Value::Bool(v) => Val::Bool(v),

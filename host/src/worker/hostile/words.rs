@@ -1,6 +1,7 @@
 //! Workers that lie with the words of the ring: what is claimed, what is
 //! answered, and where it lies.
 
+use std::hint;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -31,6 +32,7 @@ pub(super) fn find(name: &str) -> Option<Play> {
         "flips-claims" => flips_claims,
         "scribbles" => scribbles,
         "floods-bell" => floods_bell,
+        "swallows-rings" => swallows_rings,
         _ => return None,
     }))
 }
@@ -215,5 +217,30 @@ fn floods_bell(stage: Stage) -> io::Result<()> {
     stage.claim();
     loop {
         stage.bell.ring();
+    }
+}
+
+/// Rings, and takes the ring away again when the host has woken up and is about
+/// to, from a bell that it has made a blocking one. A host that waits there
+/// waits for ever, since nobody rings again.
+fn swallows_rings(stage: Stage) -> io::Result<()> {
+    const PATIENCE: usize = 1000;
+    let host_sleeps = || stage.ring.host_sleeps().load(Ordering::Relaxed) == 1;
+    stage.claim();
+    rustix::io::ioctl_fionbio(&stage.bell, false)?;
+    loop {
+        stage.bell.ring();
+        let mut spins = 0..1_000_000;
+        while host_sleeps() && spins.next().is_some() {
+            hint::spin_loop();
+        }
+        stage.bell.clear();
+        let mut naps = 0..PATIENCE;
+        while !host_sleeps() {
+            if naps.next().is_none() {
+                return stage.linger();
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 }
