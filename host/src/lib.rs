@@ -69,7 +69,7 @@ pub use module::{LoadError, Module};
 pub use outcome::{Outcome, Refusal, Verdict};
 pub use pool::{
     AsyncResult, Call, Error, Grants, IMap, Input, LogRecord, MapResult, Pool, PoolBuilder,
-    ProgressReport, Stdin,
+    ProgressReport, Stdin, ToInput,
 };
 pub use protocol::description::{Import, ModuleKind};
 pub use settings::{
