@@ -22,6 +22,7 @@ mod lifecycle;
 mod limits;
 mod module_kinds;
 mod orphans;
+mod pool_letter;
 mod runtimes;
 mod scheduling;
 mod streams;

@@ -158,7 +158,7 @@ impl Feeder {
         if let Some(reason) = invalid {
             return never_sent(task, Verdict::InvalidArguments, reason);
         }
-        if self.flow.hold_back(task) >= self.chunksize {
+        if !self.flow.holds_back(task, self.chunksize) {
             self.hand_over();
         }
     }

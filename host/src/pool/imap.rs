@@ -210,10 +210,11 @@ impl Flow {
 
     /// Ends the stream with the outcomes of what is on its way.
     pub(super) fn stop(&self) {
+        // In this order: see `holds_back`.
+        self.lock().stopped = true;
         for task in self.take_chunk() {
             never_sent(task, Verdict::Cancelled, "cancelled before it ran".into());
         }
-        self.lock().stopped = true;
         self.arrived.notify_all();
     }
 
@@ -221,11 +222,14 @@ impl Flow {
         self.chunk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a task until its chunk is full; says how many there are.
-    pub(super) fn hold_back(&self, task: Task) -> usize {
+    /// Keeps a task until there are so many; says whether it has to wait for
+    /// more. A flow that is stopped has taken it out again, or is seen here.
+    pub(super) fn holds_back(&self, task: Task, chunksize: usize) -> bool {
         let mut chunk = self.chunk();
         chunk.push(task);
-        chunk.len()
+        let waits = chunk.len() < chunksize;
+        drop(chunk);
+        waits && !self.lock().stopped
     }
 
     /// The tasks of the chunk, which is empty then.
