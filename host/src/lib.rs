@@ -40,6 +40,11 @@ compile_error!(
     "sandpool runs on Linux, on x86-64 and aarch64: its sandbox is made of what that kernel has"
 );
 
+/// The guides compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/multiprocessing.md")]
+struct Guide;
+
 mod compiler;
 mod confinement;
 mod engine;
