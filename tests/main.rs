@@ -16,6 +16,7 @@ mod capabilities;
 mod cli;
 mod granted_files;
 mod granted_preview1;
+mod guides;
 #[cfg(debug_assertions)]
 mod hostile_workers;
 mod lifecycle;

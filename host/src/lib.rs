@@ -43,6 +43,7 @@ compile_error!(
 /// The guides compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/multiprocessing.md")]
+#[doc = include_str!("../../docs/multiprocessing.zh-CN.md")]
 struct Guide;
 
 mod compiler;
