@@ -220,10 +220,11 @@ impl Call {
         self
     }
 
-    /// How many inputs of an `imap` are handed to the pool at once \[1\]: more
-    /// take it less time, and wait for one another. Which worker runs what,
-    /// and when, does not depend on it, and a `map` hands over all its items
-    /// at once whatever it is.
+    /// How many inputs of an `imap` are handed to the pool at once \[1\]; a
+    /// `map` hands over all its items at once whatever this is. Rarely needed:
+    /// workers are sent ahead as much as they can use, so a chunk makes little
+    /// faster, and its inputs wait for one another. Which worker runs which
+    /// task does not depend on it.
     pub fn chunksize(mut self, items: usize) -> Self {
         self.map_options.chunksize = Some(items);
         self

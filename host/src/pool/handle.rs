@@ -134,7 +134,8 @@ impl<T: FromValue> AsyncResult<T> {
     }
 
     /// Waits until the task has ended, for `timeout` at most, and says whether
-    /// it has.
+    /// it has. Where [`AsyncResult::get`] would be [`Error::WouldDeadlock`], it
+    /// does not wait.
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         let blocked = !self.ready() && self.task.waits_for_itself();
         !blocked && self.cell.wait(timeout).is_some()

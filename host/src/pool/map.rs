@@ -174,7 +174,8 @@ impl<T: FromValue> MapResult<T> {
     }
 
     /// Waits until all have ended, for `timeout` at most, and says whether they
-    /// have.
+    /// have. Where [`MapResult::get`] would be [`Error::WouldDeadlock`], it does
+    /// not wait.
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         self.gather.wait(timeout).is_ok()
     }
@@ -281,7 +282,10 @@ impl Call {
         self,
         items: impl IntoIterator<Item: ToArgs>,
     ) -> Result<Vec<Outcome<T>>, Error> {
-        self.map_async(items)?.get(None)
+        let result = self.map_async::<T>(items)?;
+        // Nobody else has this handle, so nothing need be copied.
+        let outcomes = result.gather.wait(None)?.handed_over.take();
+        Ok(typed(outcomes.unwrap_or_default()))
     }
 
     /// As [`Call::map`], without waiting.
