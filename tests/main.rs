@@ -17,6 +17,7 @@ mod cli;
 mod examples;
 mod granted_files;
 mod granted_preview1;
+mod guides;
 #[cfg(debug_assertions)]
 mod hostile_workers;
 mod lifecycle;
@@ -24,6 +25,7 @@ mod limits;
 mod module_kinds;
 mod orphans;
 mod process;
+mod pool_letter;
 mod runtimes;
 mod scheduling;
 mod streams;

@@ -40,6 +40,12 @@ compile_error!(
     "sandpool runs on Linux, on x86-64 and aarch64: its sandbox is made of what that kernel has"
 );
 
+/// The guides compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/multiprocessing.md")]
+#[doc = include_str!("../../docs/multiprocessing.zh-CN.md")]
+struct Guide;
+
 mod compiler;
 mod confinement;
 mod engine;
@@ -70,7 +76,7 @@ pub use module::{LoadError, Module};
 pub use outcome::{Outcome, Refusal, Verdict};
 pub use pool::{
     AsyncResult, Call, Error, Grants, IMap, Input, LogRecord, MapResult, Pool, PoolBuilder,
-    ProgressReport, Stdin,
+    ProgressReport, Stdin, ToInput,
 };
 pub use process::{ModuleSource, Process, ProcessBuilder, ProcessError, active_children};
 pub use protocol::description::{Import, ModuleKind};

@@ -144,7 +144,7 @@ impl<T> Outcome<T> {
     }
 
     /// The same outcome with another value.
-    fn with_value<U>(self, value: Option<U>) -> Outcome<U> {
+    pub(crate) fn with_value<U>(self, value: Option<U>) -> Outcome<U> {
         Outcome {
             verdict: self.verdict,
             value,

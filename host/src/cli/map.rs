@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use sandpool::value::{self, Function, LineFormat};
-use sandpool::{IMap, Input, Module, Pool, Value};
+use sandpool::{IMap, Input, Module, Pool, ToInput, Value};
 
 use super::apply;
 use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
@@ -294,7 +294,7 @@ impl Job {
         };
         match self {
             Job::Call(function) => match value::parse_line(&line, function, format) {
-                Ok(values) => Input::Args(values),
+                Ok(values) => values.into_input(),
                 Err(error) => Input::Invalid(error.to_string()),
             },
             Job::Command(..) if line.contains('\0') => {

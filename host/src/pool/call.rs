@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::error::Error;
 use super::grants::Grants;
 use super::handle::{AsyncResult, Cell, TaskRef, value_of};
-use super::imap::{self, IMap, Input};
+use super::map::MapOptions;
 use super::state::{Key, Shared};
 use super::task::{Callback, Task, Template};
 use crate::limits::{Limit, LimitName, Origin, TaskLimits};
@@ -35,11 +35,11 @@ pub enum Stdin {
 /// Limits that are not set here are the pool's.
 #[must_use = "a call does nothing until it is applied"]
 pub struct Call {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     module: Module,
     /// `None` for a command.
     function: Option<String>,
-    args: Args,
+    pub(super) args: Args,
     argv: Vec<String>,
     stdin: Stdin,
     limits: TaskLimits,
@@ -48,6 +48,7 @@ pub struct Call {
     name: Option<String>,
     callback: Option<Callback>,
     error_callback: Option<Callback>,
+    pub(super) map_options: MapOptions,
 }
 
 impl Call {
@@ -64,6 +65,7 @@ impl Call {
             name: None,
             callback: None,
             error_callback: None,
+            map_options: MapOptions::default(),
             shared,
         }
     }
@@ -76,9 +78,7 @@ impl Call {
 
     /// Adds positional arguments, and keywords where `args` has some.
     pub fn args(mut self, args: impl ToArgs) -> Self {
-        let args = args.into_args();
-        self.args.positional.extend(args.positional);
-        self.args.keywords.extend(args.keywords);
+        self.args = self.args.then(args.into_args());
         self
     }
 
@@ -200,6 +200,60 @@ impl Call {
         self
     }
 
+    /// As [`Call::callback`], for `map_async` and `starmap_async`: called once,
+    /// with all outcomes, when the last task has ended.
+    pub fn map_callback(
+        mut self,
+        callback: impl FnOnce(&[Outcome<Value>]) + Send + 'static,
+    ) -> Self {
+        self.map_options.callback = Some(Box::new(callback));
+        self
+    }
+
+    /// Called like [`Call::map_callback`], and instead of it, when some tasks
+    /// have not ended `ok`.
+    pub fn map_error_callback(
+        mut self,
+        callback: impl FnOnce(&[Outcome<Value>]) + Send + 'static,
+    ) -> Self {
+        self.map_options.error_callback = Some(Box::new(callback));
+        self
+    }
+
+    /// How many inputs of an `imap` are handed to the pool at once \[1\]; a
+    /// `map` hands over all its items at once whatever this is. Rarely needed:
+    /// workers are sent ahead as much as they can use, so a chunk makes little
+    /// faster, and its inputs wait for one another. Which worker runs which
+    /// task does not depend on it.
+    pub fn chunksize(mut self, items: usize) -> Self {
+        self.map_options.chunksize = Some(items);
+        self
+    }
+
+    /// One task has a callback of its own, and a map has one for all: a
+    /// callback that nobody would call is a mistake.
+    pub(super) fn refuse_single_callbacks(&self) -> Result<(), Error> {
+        match self.callback.is_some() || self.error_callback.is_some() {
+            true => Err(Error::Setting {
+                what: "a callback of one task was set for many; use `map_callback` with \
+                       `map_async`, and with `imap` the loop that takes the outcomes"
+                    .into(),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn refuse_map_callbacks(&self) -> Result<(), Error> {
+        match self.map_options.has_callback() {
+            true => Err(Error::Setting {
+                what: "a callback of a map was set for what is none; use `callback` with \
+                       `apply_async`, and with `imap` the loop that takes the outcomes"
+                    .into(),
+            }),
+            false => Ok(()),
+        }
+    }
+
     /// Runs the task and waits for its value.
     ///
     /// # Errors
@@ -221,17 +275,16 @@ impl Call {
     /// # Errors
     /// If the pool takes no tasks, or the arguments do not fit.
     pub fn apply_async<T: FromValue>(mut self) -> Result<AsyncResult<T>, Error> {
+        self.refuse_map_callbacks()?;
         let callback = merge(self.callback.take(), self.error_callback.take());
+        let by_callback = callback.is_some();
         let args = std::mem::take(&mut self.args);
         let argv = std::mem::take(&mut self.argv);
         let stdin = std::mem::take(&mut self.stdin);
         let shared = Arc::clone(&self.shared);
-        let (template, function) = self.template()?;
-        let prepared = match function {
-            Some(function) => Prepared {
-                what: What::Function(function.index),
-                raw: encode_args(&args.bind(&function.function)?),
-            },
+        let template = self.template()?;
+        let prepared = match &template.callable {
+            Some(_) => Prepared::function(&template, args)?,
             None => Prepared {
                 what: What::Command {
                     argv,
@@ -268,95 +321,13 @@ impl Call {
                 key,
                 id,
                 cancelled,
+                by_callback,
             },
         ))
     }
 
-    /// Sends a task for each item, all at once, and returns their results.
-    pub(super) fn map_async<T: FromValue, A: ToArgs>(
-        self,
-        items: impl Iterator<Item = A>,
-    ) -> Result<Vec<AsyncResult<T>>, Error> {
-        let shared = Arc::clone(&self.shared);
-        let (template, function) = self.template()?;
-        let template = Arc::new(template);
-        let function = function.ok_or_else(|| wrong_kind(&template.bound.module))?;
-        let mut results = Vec::new();
-        let mut tasks = Vec::new();
-        for (index, item) in items.enumerate() {
-            let cell = Arc::new(Cell::default());
-            let cancelled = Arc::new(AtomicBool::new(false));
-            let raw = encode_args(&item.into_args().bind(&function.function)?);
-            check_size(&template, raw.len())?;
-            tasks.push(Task {
-                id: 0,
-                index: index as u64,
-                attempts: 0,
-                template: Arc::clone(&template),
-                what: What::Function(function.index),
-                raw,
-                submitted: Instant::now(),
-                sink: Arc::clone(&cell) as _,
-                callback: None,
-                cancelled: Arc::clone(&cancelled),
-            });
-            results.push((cell, cancelled));
-        }
-        let first = shared.submit(tasks.into_iter())?;
-        let results = results
-            .into_iter()
-            .zip(first..)
-            .map(|((cell, cancelled), id)| {
-                let pool = Arc::downgrade(&shared);
-                AsyncResult::new(
-                    cell,
-                    TaskRef {
-                        pool,
-                        key: template.bound.id,
-                        id,
-                        cancelled,
-                    },
-                )
-            });
-        Ok(results.collect())
-    }
-
-    /// Runs a task for each input and yields the outcomes in the order of the
-    /// inputs. Inputs are pulled as they are needed; the arguments, words and
-    /// standard input of this call are not used.
-    ///
-    /// # Errors
-    /// If the pool takes no tasks, or the function cannot be called.
-    pub fn imap(
-        self,
-        inputs: impl IntoIterator<Item = Input, IntoIter: Send + 'static>,
-    ) -> Result<IMap<Value>, Error> {
-        self.stream(inputs.into_iter(), true)
-    }
-
-    /// As [`Call::imap`], in the order in which the tasks end.
-    ///
-    /// # Errors
-    /// As [`Call::imap`].
-    pub fn imap_unordered(
-        self,
-        inputs: impl IntoIterator<Item = Input, IntoIter: Send + 'static>,
-    ) -> Result<IMap<Value>, Error> {
-        self.stream(inputs.into_iter(), false)
-    }
-
-    pub(super) fn stream<T: FromValue>(
-        self,
-        inputs: impl Iterator<Item = Input> + Send + 'static,
-        ordered: bool,
-    ) -> Result<IMap<T>, Error> {
-        let shared = Arc::clone(&self.shared);
-        let (template, _) = self.template()?;
-        imap::start(&shared, Arc::new(template), inputs, ordered)
-    }
-
     /// Finds the function and gathers what all tasks of this call share.
-    pub(super) fn template(self) -> Result<(Template, Option<Callable>), Error> {
+    pub(super) fn template(self) -> Result<Template, Error> {
         let module = self.module;
         let pool_settings = &self.shared.loader.settings;
         if module.settings() != pool_settings {
@@ -398,18 +369,17 @@ impl Call {
             || module.name().to_owned(),
             |function| function.function.name.clone(),
         );
-        let template = Template {
+        Ok(Template {
             bound,
             function: shown.into(),
             name: self.name,
             result: function
                 .as_ref()
                 .and_then(|function| function.function.result.clone()),
-            callable: function.clone(),
+            callable: function,
             measure_cpu: self.limits.cpu_time.value.is_some() || self.shared.config.measure_cpu,
             limits: self.limits,
-        };
-        Ok((template, function))
+        })
     }
 }
 
@@ -479,22 +449,17 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Checked arguments for the template's function; an error says what is
-    /// wrong with them.
-    pub(super) fn function(template: &Template, values: Vec<Value>) -> Result<Self, String> {
+    /// Checked arguments for the template's function.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub(super) fn function(template: &Template, args: Args) -> Result<Self, Error> {
         let callable = template
             .callable
             .as_ref()
-            .ok_or("arguments for a command")?;
-        let args = Args {
-            positional: values,
-            keywords: Vec::new(),
-        };
-        let values = args
-            .bind(&callable.function)
-            .map_err(|error| error.to_string())?;
-        let raw = encode_args(&values);
-        check_size(template, raw.len()).map_err(|error| error.to_string())?;
+            .ok_or_else(|| wrong_kind(&template.bound.module))?;
+        let raw = encode_args(&args.bind(&callable.function)?);
+        check_size(template, raw.len())?;
         Ok(Prepared {
             what: What::Function(callable.index),
             raw,
@@ -502,15 +467,20 @@ impl Prepared {
     }
 
     /// Words and standard input for the template's command.
+    ///
+    /// # Errors
+    /// What is wrong with them.
     pub(super) fn command(
         template: &Template,
         argv: Vec<String>,
         stdin: Vec<u8>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Error> {
         if template.callable.is_some() {
-            return Err("words of a command for a function".into());
+            return Err(Error::Setting {
+                what: "words of a command for a function".into(),
+            });
         }
-        check_size(template, stdin.len()).map_err(|error| error.to_string())?;
+        check_size(template, stdin.len())?;
         let mut words = vec![template.function.to_string()];
         words.extend(argv);
         Ok(Prepared {

@@ -1,6 +1,7 @@
 //! The thread on which callbacks run: in the parent, one at a time, in the
 //! order in which tasks ended.
 
+use std::any::Any;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -52,6 +53,8 @@ pub(super) enum Job {
     Progress(ProgressReport),
     /// Run the task's callback, then hand over the outcome.
     Finish(Box<Completion>),
+    /// Run the callback of a whole map.
+    Run(Box<dyn FnOnce() + Send>),
     /// Nothing more comes.
     Stop,
 }
@@ -63,7 +66,7 @@ impl Job {
         let text = match self {
             Job::Log(record) => Some(&record.message),
             Job::Progress(report) => report.message.as_ref(),
-            Job::Finish(_) | Job::Stop => return 0,
+            Job::Finish(_) | Job::Run(_) | Job::Stop => return 0,
         };
         1024 + text.map_or(0, String::len)
     }
@@ -85,6 +88,11 @@ impl Settler {
             // The thread has ended with its pool; the waiter must not wait.
             completion.sink.deliver(completion.outcome);
         }
+    }
+
+    /// Runs something on the callback thread; says whether there still is one.
+    pub(super) fn run(&self, what: impl FnOnce() + Send + 'static) -> bool {
+        self.jobs.send(Job::Run(Box::new(what))).is_ok()
     }
 }
 
@@ -187,21 +195,27 @@ fn work(
                 }
                 completion.sink.deliver(completion.outcome);
             }
+            Job::Run(what) => what(),
             Job::Stop => return,
         }
     }
 }
 
 /// A panic in the user's code is reported and ends nothing.
-fn guard(what: &str, run: impl FnOnce()) {
+pub(super) fn guard(what: &str, run: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-        let text = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "it said nothing".into());
+        let text = panic_text(panic.as_ref());
         let _ = writeln!(std::io::stderr(), "sandpool: a {what} panicked: {text}");
     }
+}
+
+/// What the user's code said when it panicked.
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "it said nothing".into())
 }
 
 #[cfg(test)]

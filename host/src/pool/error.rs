@@ -21,8 +21,9 @@ pub enum Error {
     /// [`Pool::join`](crate::Pool::join) before `close` or `terminate`.
     #[error("the pool still takes tasks; call `close` or `terminate` before `join`")]
     NotClosed,
-    /// A callback waited for its own pool to end.
-    #[error("a callback cannot wait for its own pool")]
+    /// A callback waited for its own pool to end, or for a result that is
+    /// handed over by another callback.
+    #[error("a callback cannot wait for its own pool, nor for another callback")]
     WouldDeadlock,
     /// The pool cannot run tasks any more.
     #[error("the pool is broken: {reason}")]

@@ -32,6 +32,8 @@ pub(super) struct TaskRef {
     pub(super) key: KeyId,
     pub(super) id: u64,
     pub(super) cancelled: Arc<AtomicBool>,
+    /// The outcome comes by way of the callback thread.
+    pub(super) by_callback: bool,
 }
 
 impl std::fmt::Debug for TaskRef {
@@ -48,6 +50,11 @@ impl TaskRef {
         if let Some(pool) = self.pool.upgrade() {
             pool.cancel(self.key, self.id);
         }
+    }
+
+    /// Whether this thread would wait for itself.
+    fn waits_for_itself(&self) -> bool {
+        self.by_callback && self.pool.upgrade().is_some_and(|pool| pool.is_own_thread())
     }
 }
 
@@ -120,17 +127,26 @@ impl<T: FromValue> AsyncResult<T> {
     /// # Errors
     /// [`Error::Timeout`] if it does not come in time: the task goes on, and
     /// can be asked again. [`Error::Failed`] if the task did not end `ok`.
+    /// [`Error::WouldDeadlock`] from a callback, if the task has one of its own
+    /// that is still to come.
     pub fn get(&self, timeout: Option<Duration>) -> Result<T, Error> {
-        let state = self.cell.wait(timeout).ok_or(Error::Timeout)?;
-        let outcome = state.outcome.clone().ok_or(Error::Timeout)?;
-        drop(state);
-        value_of(outcome)
+        self.await_outcome(timeout).and_then(value_of)
     }
 
     /// Waits until the task has ended, for `timeout` at most, and says whether
-    /// it has.
+    /// it has. Where [`AsyncResult::get`] would be [`Error::WouldDeadlock`], it
+    /// does not wait.
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
-        self.cell.wait(timeout).is_some()
+        let blocked = !self.ready() && self.task.waits_for_itself();
+        !blocked && self.cell.wait(timeout).is_some()
+    }
+
+    fn await_outcome(&self, timeout: Option<Duration>) -> Result<Outcome<Value>, Error> {
+        if !self.ready() && self.task.waits_for_itself() {
+            return Err(Error::WouldDeadlock);
+        }
+        let state = self.cell.wait(timeout).ok_or(Error::Timeout)?;
+        state.outcome.clone().ok_or(Error::Timeout)
     }
 
     /// Whether the task has ended.
@@ -160,12 +176,9 @@ impl<T: FromValue> AsyncResult<T> {
     /// most.
     ///
     /// # Errors
-    /// [`Error::Timeout`] if it does not end in time; the task goes on.
+    /// As [`AsyncResult::get`], but for [`Error::Failed`].
     pub fn outcome(&self, timeout: Option<Duration>) -> Result<Outcome<T>, Error> {
-        let state = self.cell.wait(timeout).ok_or(Error::Timeout)?;
-        let outcome = state.outcome.clone().ok_or(Error::Timeout)?;
-        drop(state);
-        Ok(outcome.typed())
+        self.await_outcome(timeout).map(Outcome::typed)
     }
 
     /// Cancels the task. One that waits is never run, one that runs is ended
@@ -173,6 +186,31 @@ impl<T: FromValue> AsyncResult<T> {
     /// harmed.
     pub fn cancel(&self) {
         self.task.cancel();
+    }
+}
+
+impl<T> Outcome<T> {
+    /// The value alone.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with all the rest, if the task did not end `ok`.
+    /// `collect` makes of many of them what multiprocessing's `map` returns:
+    /// all values, or the first error.
+    ///
+    /// ```no_run
+    /// # fn squares(outcomes: Vec<sandpool::Outcome<u64>>) -> Result<(), sandpool::Error> {
+    /// let values: Vec<u64> = outcomes
+    ///     .into_iter()
+    ///     .map(|outcome| outcome.into_result())
+    ///     .collect::<Result<_, _>>()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_result(mut self) -> Result<T, Error> {
+        match self.value.take() {
+            Some(value) if self.is_ok() => Ok(value),
+            _ => Err(Error::Failed(Box::new(self.with_value(None)))),
+        }
     }
 }
 
@@ -199,82 +237,5 @@ impl<T: FromValue> Future for AsyncResult<T> {
                 Poll::Pending
             }
         }
-    }
-}
-
-/// The results of a `map_async` that are on their way, in order.
-///
-/// Where multiprocessing's raises the first error and loses the rest, this one
-/// has an outcome for every item.
-#[derive(Debug)]
-#[must_use = "the results are lost without their handle"]
-pub struct MapResult<T = Value> {
-    results: Vec<AsyncResult<T>>,
-}
-
-impl<T: FromValue> MapResult<T> {
-    pub(super) fn new(results: Vec<AsyncResult<T>>) -> Self {
-        MapResult { results }
-    }
-
-    /// Waits for all outcomes, for `timeout` at most, in the order of the
-    /// items.
-    ///
-    /// # Errors
-    /// [`Error::Timeout`] if they do not all come in time; the tasks go on.
-    pub fn get(&self, timeout: Option<Duration>) -> Result<Vec<Outcome<T>>, Error> {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let left = || deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        self.results
-            .iter()
-            .map(|result| result.outcome(left()))
-            .collect()
-    }
-
-    /// Waits until all have ended, for `timeout` at most, and says whether they
-    /// have.
-    pub fn wait(&self, timeout: Option<Duration>) -> bool {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let left = || deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        self.results.iter().all(|result| result.wait(left()))
-    }
-
-    /// Whether all have ended.
-    pub fn ready(&self) -> bool {
-        self.results.iter().all(AsyncResult::ready)
-    }
-
-    /// Whether all have ended `ok`.
-    ///
-    /// # Errors
-    /// [`Error::NotReady`] if some have not ended.
-    pub fn successful(&self) -> Result<bool, Error> {
-        let each: Result<Vec<bool>, Error> =
-            self.results.iter().map(AsyncResult::successful).collect();
-        Ok(each?.into_iter().all(|ok| ok))
-    }
-
-    /// Cancels those that have not ended.
-    pub fn cancel(&self) {
-        self.results.iter().for_each(AsyncResult::cancel);
-    }
-}
-
-impl<T: FromValue> Future for MapResult<T> {
-    type Output = Vec<Outcome<T>>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        for result in &self.results {
-            let mut state = result.cell.lock();
-            if state.outcome.is_none() {
-                state.waker = Some(context.waker().clone());
-                return Poll::Pending;
-            }
-        }
-        let outcomes = self
-            .results
-            .iter()
-            .filter_map(|result| result.cell.lock().outcome.clone());
-        Poll::Ready(outcomes.map(Outcome::typed).collect())
     }
 }

@@ -4,18 +4,15 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::call::Prepared;
 use super::error::Error;
 use super::settle;
 use super::state::Shared;
-use super::task::{Sink, Task, Template};
+use super::task::{Sink, Task};
 use crate::limits::MIB;
 use crate::outcome::{Outcome, Verdict};
-use crate::protocol::frame::What;
-use crate::value::{FromValue, Value};
+use crate::value::{Args, FromValue, ToArgs, Value};
 
 /// Inputs that may be on their way, and outcomes that may wait to be taken.
 const MAX_AHEAD: u64 = 16 * 1024;
@@ -31,7 +28,7 @@ const MAX_BYTES: u64 = 64 * MIB;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// Arguments for the function.
-    Args(Vec<Value>),
+    Args(Args),
     /// Words for the command, after its own name, and standard input.
     Command {
         /// The words.
@@ -42,6 +39,25 @@ pub enum Input {
     /// An input that is no good, and why: its outcome is `invalid_arguments`,
     /// and it is never sent.
     Invalid(String),
+}
+
+/// What can be an input of a stream of calls: all that can be the arguments of
+/// a function, and [`Input`] itself.
+pub trait ToInput {
+    /// The input.
+    fn into_input(self) -> Input;
+}
+
+impl ToInput for Input {
+    fn into_input(self) -> Input {
+        self
+    }
+}
+
+impl<A: ToArgs> ToInput for A {
+    fn into_input(self) -> Input {
+        Input::Args(self.into_args())
+    }
 }
 
 /// An iterator over the outcomes of many calls: multiprocessing's `imap` and
@@ -67,6 +83,9 @@ pub(super) struct Flow {
     ordered: bool,
     most_in_flight: u64,
     pool: Weak<Shared>,
+    /// Tasks that are not handed over yet. They are few, and here for the sake
+    /// of `stop`: the feeder itself may wait for its next input for ever.
+    chunk: Mutex<Vec<Task>>,
     /// Cancels all tasks of the flow at once.
     cancelled: Arc<AtomicBool>,
 }
@@ -100,6 +119,14 @@ struct FlowState {
 }
 
 impl FlowState {
+    /// Counts a further input in, and gives its number.
+    fn admit(&mut self, bytes: u64) -> u64 {
+        let index = self.pulled;
+        self.pulled += 1;
+        self.bytes += bytes;
+        index
+    }
+
     /// Whether there is room for a further input of so many bytes, in a
     /// `share` of all the room.
     fn has_room(&self, bytes: u64, most_in_flight: u64, share: u64) -> bool {
@@ -128,6 +155,19 @@ impl Sink for Entry {
 }
 
 impl Flow {
+    pub(super) fn new(shared: &Arc<Shared>, ordered: bool) -> Arc<Self> {
+        Arc::new(Flow {
+            state: Mutex::default(),
+            arrived: Condvar::new(),
+            room: Condvar::new(),
+            ordered,
+            most_in_flight: IN_FLIGHT * shared.config.processes as u64,
+            pool: Arc::downgrade(shared),
+            chunk: Mutex::default(),
+            cancelled: Arc::default(),
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, FlowState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -170,7 +210,56 @@ impl Flow {
 
     /// Ends the stream with the outcomes of what is on its way.
     pub(super) fn stop(&self) {
+        // In this order: see `holds_back`.
         self.lock().stopped = true;
+        for task in self.take_chunk() {
+            never_sent(task, Verdict::Cancelled, "cancelled before it ran".into());
+        }
+        self.arrived.notify_all();
+    }
+
+    fn chunk(&self) -> MutexGuard<'_, Vec<Task>> {
+        self.chunk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a task until there are so many; says whether it has to wait for
+    /// more. A flow that is stopped has taken it out again, or is seen here.
+    pub(super) fn holds_back(&self, task: Task, chunksize: usize) -> bool {
+        let mut chunk = self.chunk();
+        chunk.push(task);
+        let waits = chunk.len() < chunksize;
+        drop(chunk);
+        waits && !self.lock().stopped
+    }
+
+    /// The tasks of the chunk, which is empty then.
+    pub(super) fn take_chunk(&self) -> Vec<Task> {
+        std::mem::take(&mut *self.chunk())
+    }
+
+    pub(super) fn pool(&self) -> Option<Arc<Shared>> {
+        self.pool.upgrade()
+    }
+
+    pub(super) fn cancelled(&self) -> &Arc<AtomicBool> {
+        &self.cancelled
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.lock().abandoned
+    }
+
+    /// Whoever gets the outcome of an input of so many bytes.
+    pub(super) fn sink(self: &Arc<Self>, bytes: u64) -> Arc<dyn Sink> {
+        Arc::new(Entry {
+            flow: Arc::clone(self),
+            bytes,
+        })
+    }
+
+    /// No more inputs come.
+    pub(super) fn end(&self) {
+        self.lock().no_more_inputs = true;
         self.arrived.notify_all();
     }
 
@@ -180,16 +269,21 @@ impl Flow {
         self.room.notify_one();
     }
 
+    /// The number of a further input of so many bytes, if there is room for it
+    /// now.
+    pub(super) fn try_admit(&self, bytes: u64) -> Option<u64> {
+        let mut state = self.lock();
+        let wanted = !state.abandoned && state.has_room(bytes, self.most_in_flight, 1);
+        wanted.then(|| state.admit(bytes))
+    }
+
     /// Waits for room for an input of so many bytes; `None` if nobody wants
     /// the outcomes any more.
-    fn admit(&self, bytes: u64) -> Option<u64> {
+    pub(super) fn admit(&self, bytes: u64) -> Option<u64> {
         let mut state = self.lock();
         while !state.abandoned {
             if state.has_room(bytes, self.most_in_flight, 1) {
-                let index = state.pulled;
-                state.pulled += 1;
-                state.bytes += bytes;
-                return Some(index);
+                return Some(state.admit(bytes));
             }
             state.feeder_waits = true;
             state = self
@@ -228,159 +322,71 @@ fn weight(outcome: &Outcome<Value>) -> u64 {
     (size_of::<Outcome>() + streams + error + refusals) as u64 + values
 }
 
-/// Starts a stream of calls.
-pub(super) fn start<T: FromValue>(
-    shared: &Arc<Shared>,
-    template: Arc<Template>,
-    inputs: impl Iterator<Item = Input> + Send + 'static,
-    ordered: bool,
-) -> Result<IMap<T>, Error> {
-    let flow = Arc::new(Flow {
-        state: Mutex::default(),
-        arrived: Condvar::new(),
-        room: Condvar::new(),
-        ordered,
-        most_in_flight: IN_FLIGHT * shared.config.processes as u64,
-        pool: Arc::downgrade(shared),
-        cancelled: Arc::default(),
-    });
-    let mut state = shared.lock();
-    state.accepts_tasks()?;
-    state.feeders += 1;
-    state.flows.retain(|flow| flow.strong_count() > 0);
-    state.flows.push(Arc::downgrade(&flow));
-    drop(state);
-    // From here on it is the end's duty to count the feeder out.
-    let end = End(Arc::clone(&flow));
-    let feeder = Feeder {
-        flow: Arc::clone(&flow),
-        template,
-    };
-    thread::Builder::new()
-        .name("sandpool-feeder".into())
-        .spawn(move || feeder.feed(inputs, end))
-        .map_err(|source| Error::System {
-            what: "start a thread",
-            source,
-        })?;
-    Ok(IMap {
-        flow,
-        value: std::marker::PhantomData,
-    })
-}
-
-struct Feeder {
-    flow: Arc<Flow>,
-    template: Arc<Template>,
-}
-
-impl Feeder {
-    fn feed(self, inputs: impl Iterator<Item = Input>, end: End) {
-        for input in inputs {
-            if !self.submit(input) {
-                break;
-            }
-        }
-        // Also when the inputs panic: nobody waits for ever.
-        drop(end);
-    }
-
-    /// Sends one input on its way; says whether more are wanted.
-    fn submit(&self, input: Input) -> bool {
-        let prepared = match input {
-            Input::Args(values) => Prepared::function(&self.template, values),
-            Input::Command { argv, stdin } => Prepared::command(&self.template, argv, stdin),
-            Input::Invalid(reason) => Err(reason),
-        };
-        let bytes = prepared
-            .as_ref()
-            .map_or(0, |prepared| prepared.raw.len() as u64);
-        let Some(index) = self.flow.admit(bytes) else {
-            return false;
-        };
-        let sink = Arc::new(Entry {
-            flow: Arc::clone(&self.flow),
-            bytes,
-        });
-        let (what, raw, invalid) = match prepared {
-            Ok(Prepared { what, raw }) => (what, raw, None),
-            Err(reason) => (What::Function(0), Vec::new(), Some(reason)),
-        };
-        let task = Task {
-            id: 0,
-            index,
-            attempts: 0,
-            template: Arc::clone(&self.template),
-            what,
-            raw,
-            submitted: Instant::now(),
-            sink,
-            callback: None,
-            cancelled: Arc::clone(&self.flow.cancelled),
-        };
-        let failed = |verdict, text: String| {
-            let mut outcome = settle::bare(&task, verdict, settle::Observed::default());
-            outcome.error = Some(text);
-            outcome
-        };
-        if let Some(reason) = invalid {
-            self.flow
-                .deliver(failed(Verdict::InvalidArguments, reason), bytes);
-            return true;
-        }
-        let gone = failed(Verdict::Cancelled, "the pool was terminated".into());
-        let Some(pool) = self.flow.pool.upgrade() else {
-            self.flow.deliver(gone, bytes);
-            return false;
-        };
-        match pool.submit_waiting(task) {
-            Ok(()) => {
-                // The iterator may have gone after this one was admitted.
-                if self.flow.lock().abandoned {
-                    pool.sweep_cancelled();
-                }
-                true
-            }
-            Err(error) => {
-                let verdict = match &error {
-                    Error::Broken { .. } => Verdict::InternalError,
-                    _ => Verdict::Cancelled,
-                };
-                let outcome = Outcome {
-                    verdict,
-                    error: Some(error.to_string()),
-                    ..gone
-                };
-                self.flow.deliver(outcome, bytes);
-                false
-            }
-        }
-    }
-}
-
-/// Says that no more inputs come, however the feeder ended.
-struct End(Arc<Flow>);
-
-impl Drop for End {
-    fn drop(&mut self) {
-        self.0.lock().no_more_inputs = true;
-        self.0.arrived.notify_all();
-        if let Some(pool) = self.0.pool.upgrade() {
-            pool.lock().feeders -= 1;
-            pool.wake.ring();
-        }
-    }
+/// Ends a task that no worker will see.
+pub(super) fn never_sent(task: Task, verdict: Verdict, reason: String) {
+    let mut outcome = settle::bare(&task, verdict, settle::Observed::default());
+    outcome.error = Some(reason);
+    task.sink.deliver(outcome);
 }
 
 impl<T: FromValue> IMap<T> {
+    pub(super) fn new(flow: Arc<Flow>) -> Self {
+        IMap {
+            flow,
+            value: std::marker::PhantomData,
+        }
+    }
+
     /// The next outcome if it is there already.
     pub fn try_next_ready(&mut self) -> Option<Outcome<T>> {
         let mut state = self.flow.lock();
         self.flow.take(&mut state).map(Outcome::typed)
     }
+
+    /// The next outcome if it comes within `timeout`; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] if it does not come in time: nothing is lost, and can
+    /// be asked again.
+    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<Outcome<T>>, Error> {
+        let outcome = self.flow.next(Some(timeout))?;
+        Ok(outcome.map(Outcome::typed))
+    }
 }
 
 impl Flow {
+    fn next(&self, timeout: Option<Duration>) -> Result<Option<Outcome<Value>>, Error> {
+        // A time so long that it has no end is none.
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut state = self.lock();
+        loop {
+            if let Some(outcome) = self.take(&mut state) {
+                return Ok(Some(outcome));
+            }
+            // A feeder that waits for input is not waited for once its pool has
+            // ended.
+            let no_more = state.no_more_inputs || state.stopped;
+            if no_more && state.pulled == state.taken {
+                return Ok(None);
+            }
+            state = match deadline {
+                None => self
+                    .arrived
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline
+                        .checked_duration_since(Instant::now())
+                        .ok_or(Error::Timeout)?;
+                    self.arrived
+                        .wait_timeout(state, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+            };
+        }
+    }
+
     fn take(&self, state: &mut FlowState) -> Option<Outcome<Value>> {
         let outcome = state.ready.pop_front()?;
         state.taken += 1;
@@ -394,23 +400,8 @@ impl<T: FromValue> Iterator for IMap<T> {
     type Item = Outcome<T>;
 
     fn next(&mut self) -> Option<Outcome<T>> {
-        let mut state = self.flow.lock();
-        loop {
-            if let Some(outcome) = self.flow.take(&mut state) {
-                return Some(outcome.typed());
-            }
-            // A feeder that waits for input is not waited for once its pool has
-            // ended.
-            let no_more = state.no_more_inputs || state.stopped;
-            if no_more && state.pulled == state.taken {
-                return None;
-            }
-            state = self
-                .flow
-                .arrived
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+        // Without a time, it never comes to an error.
+        self.flow.next(None).ok().flatten().map(Outcome::typed)
     }
 }
 

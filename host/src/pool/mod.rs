@@ -16,10 +16,12 @@ mod claims;
 mod deadlines;
 mod dispatcher;
 mod error;
+mod feeder;
 mod grants;
 mod handle;
 mod hear;
 mod imap;
+mod map;
 #[expect(
     clippy::module_inception,
     reason = "the file is named after its one type"
@@ -40,6 +42,7 @@ pub use call::{Call, Stdin};
 pub use callbacks::{LogRecord, ProgressReport};
 pub use error::Error;
 pub use grants::Grants;
-pub use handle::{AsyncResult, MapResult};
-pub use imap::{IMap, Input};
+pub use handle::AsyncResult;
+pub use imap::{IMap, Input, ToInput};
+pub use map::MapResult;
 pub use pool::Pool;

@@ -8,8 +8,8 @@ use super::builder::PoolBuilder;
 use super::call::Call;
 use super::error::Error;
 use super::handle::AsyncResult;
-use super::handle::MapResult;
-use super::imap::{IMap, Input};
+use super::imap::IMap;
+use super::map::MapResult;
 use super::settle;
 use super::state::{Place, PoolPhase, Shared, State};
 use super::task::{KeyId, Task};
@@ -165,7 +165,7 @@ impl Pool {
         function: &str,
         items: impl IntoIterator<Item: ToArgs>,
     ) -> Result<Vec<Outcome<T>>, Error> {
-        self.map_async(module, function, items)?.get(None)
+        self.call(module, function).map(items)
     }
 
     /// As [`Pool::map`], without waiting.
@@ -178,9 +178,7 @@ impl Pool {
         function: &str,
         items: impl IntoIterator<Item: ToArgs>,
     ) -> Result<MapResult<T>, Error> {
-        Ok(MapResult::new(
-            self.call(module, function).map_async(items.into_iter())?,
-        ))
+        self.call(module, function).map_async(items)
     }
 
     /// As [`Pool::map`]; multiprocessing has two names, for items that are one
@@ -223,7 +221,7 @@ impl Pool {
         function: &str,
         items: impl IntoIterator<Item: ToArgs, IntoIter: Send + 'static>,
     ) -> Result<IMap<T>, Error> {
-        self.stream(module, function, items, true)
+        self.call(module, function).imap(items)
     }
 
     /// As [`Pool::imap`], in the order in which the tasks end.
@@ -236,23 +234,7 @@ impl Pool {
         function: &str,
         items: impl IntoIterator<Item: ToArgs, IntoIter: Send + 'static>,
     ) -> Result<IMap<T>, Error> {
-        self.stream(module, function, items, false)
-    }
-
-    fn stream<T: FromValue>(
-        &self,
-        module: &Module,
-        function: &str,
-        items: impl IntoIterator<Item: ToArgs, IntoIter: Send + 'static>,
-        ordered: bool,
-    ) -> Result<IMap<T>, Error> {
-        let signature = module.find(function)?.clone();
-        let inputs = items.into_iter().map(move |item| {
-            item.into_args()
-                .bind(&signature)
-                .map_or_else(|error| Input::Invalid(error.to_string()), Input::Args)
-        });
-        self.call(module, function).stream(inputs, ordered)
+        self.call(module, function).imap_unordered(items)
     }
 
     /// Takes no more tasks. Those that were submitted, and the streams of calls
@@ -326,6 +308,11 @@ impl State {
 }
 
 impl Shared {
+    /// Whether this is a thread that the pool itself waits for.
+    pub(super) fn is_own_thread(&self) -> bool {
+        self.lock().is_own_thread()
+    }
+
     /// Waits until the dispatcher has ended, unless this is one of the threads
     /// that it waits for.
     fn wait_for_end(&self) {
@@ -336,20 +323,23 @@ impl Shared {
         }
     }
 
-    /// Submits one task of a stream that began before the pool was closed, and
-    /// waits while the queue is full.
-    pub(super) fn submit_waiting(&self, task: Task) -> Result<(), Error> {
-        let mut state = self.lock();
-        let goes_on = |state: &State| matches!(state.phase, PoolPhase::Open | PoolPhase::Closed);
-        if let Some(limit) = self.config.limits.queue_length.value {
-            while state.queue.len() as u64 >= limit && goes_on(&state) {
+    /// Submits tasks of a stream that began before the pool was closed, and
+    /// waits while the queue is full. What was not submitted is left.
+    pub(super) fn submit_waiting(&self, tasks: &mut Vec<Task>) -> Result<(), Error> {
+        while !tasks.is_empty() {
+            let mut state = self.lock();
+            let goes_on =
+                |state: &State| matches!(state.phase, PoolPhase::Open | PoolPhase::Closed);
+            while self.room(&state) == 0 && goes_on(&state) {
                 state = self.wait(state);
             }
+            if !goes_on(&state) {
+                state.accepts_tasks()?;
+            }
+            let fitting = tasks.len().min(self.room(&state));
+            self.enqueue(state, tasks.drain(..fitting));
         }
-        if !goes_on(&state) {
-            state.accepts_tasks()?;
-        }
-        self.submit_locked(state, [task].into_iter()).map(|_| ())
+        Ok(())
     }
 
     /// Cancels a task wherever it is. It ends by the usual way, so its waiter

@@ -262,22 +262,30 @@ impl Shared {
     pub(super) fn submit(&self, tasks: impl ExactSizeIterator<Item = Task>) -> Result<u64, Error> {
         let state = self.lock();
         state.accepts_tasks()?;
-        self.submit_locked(state, tasks)
+        match self.config.limits.queue_length.value {
+            Some(limit) if tasks.len() > self.room(&state) => Err(Error::QueueFull { limit }),
+            _ => Ok(self.enqueue(state, tasks)),
+        }
     }
 
-    /// As [`Shared::submit`], under a lock that is already held and once it is
-    /// known that the pool takes the tasks.
-    pub(super) fn submit_locked(
+    /// How many more tasks the queue may hold.
+    pub(super) fn room(&self, state: &State) -> usize {
+        match self.config.limits.queue_length.value {
+            Some(limit) => usize::try_from(limit)
+                .unwrap_or(usize::MAX)
+                .saturating_sub(state.queue.len()),
+            None => usize::MAX,
+        }
+    }
+
+    /// As [`Shared::submit`], under a lock that is already held, once it is
+    /// known that the pool takes the tasks and has room for them.
+    pub(super) fn enqueue(
         &self,
         mut state: MutexGuard<'_, State>,
-        tasks: impl ExactSizeIterator<Item = Task>,
-    ) -> Result<u64, Error> {
+        tasks: impl Iterator<Item = Task>,
+    ) -> u64 {
         let now = Instant::now();
-        if let Some(limit) = self.config.limits.queue_length.value
-            && (state.queue.len() + tasks.len()) as u64 > limit
-        {
-            return Err(Error::QueueFull { limit });
-        }
         let first = state.next_task;
         for mut task in tasks {
             task.id = state.next_task;
@@ -290,7 +298,7 @@ impl Shared {
         if ring {
             self.wake.ring();
         }
-        Ok(first)
+        first
     }
 
     /// Changes the phase, wakes everybody, and does not wait.

@@ -18,6 +18,15 @@ impl Args {
         self.keywords.push((name.into(), value.into_value()));
     }
 
+    /// These arguments and then more: by position behind these, by keyword
+    /// beside them.
+    #[must_use]
+    pub fn then(mut self, more: Args) -> Self {
+        self.positional.extend(more.positional);
+        self.keywords.extend(more.keywords);
+        self
+    }
+
     /// The arguments in the order and in the types of the function's
     /// parameters; options that are left out are none.
     ///

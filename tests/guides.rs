@@ -1,0 +1,78 @@
+//! The guides for people who know multiprocessing, in English and in Chinese:
+//! they say the same, and they name every example. That their snippets compile
+//! is seen to by the doc tests.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const GUIDES: [&str; 2] = ["multiprocessing.md", "multiprocessing.zh-CN.md"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn guides() -> [String; 2] {
+    GUIDES.map(|name| fs::read_to_string(root().join("docs").join(name)).expect("there"))
+}
+
+/// A line of code without what is for people to read, which is translated.
+fn without_words(line: &str) -> String {
+    let code = line.split("//").next().unwrap_or_default();
+    let code = code.split("# ").next().unwrap_or_default();
+    // What stands outside of quotes is every other piece.
+    code.split('"').step_by(2).collect::<String>().trim().into()
+}
+
+/// The code of a guide, a line each, with its language where it begins.
+fn code(guide: &str) -> Vec<String> {
+    let mut inside = false;
+    let lines = guide.lines().filter(|line| {
+        let fence = line.starts_with("```");
+        inside ^= fence;
+        inside || fence
+    });
+    lines.map(without_words).collect()
+}
+
+#[test]
+fn both_guides_have_the_same_code() {
+    let [english, chinese] = guides().map(|guide| code(&guide));
+    assert!(english.len() > 200, "{} lines", english.len());
+    for (one, other) in english.iter().zip(&chinese) {
+        assert_eq!(one, other);
+    }
+    assert_eq!(english.len(), chinese.len());
+}
+
+#[test]
+fn both_guides_have_the_same_tables() {
+    let [english, chinese] = guides().map(|guide| {
+        let mut tables = vec![0];
+        for line in guide.lines() {
+            match line.starts_with('|') {
+                true => *tables.last_mut().expect("never empty") += 1,
+                false => tables.push(0),
+            }
+        }
+        tables.retain(|rows| *rows > 0);
+        tables
+    });
+    assert_eq!(english, chinese);
+}
+
+#[test]
+fn both_guides_name_every_example() {
+    let examples: BTreeSet<String> = fs::read_dir(root().join("host/examples"))
+        .expect("there")
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.extension().is_some_and(|it| it == "rs"))
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .collect();
+    for (name, guide) in GUIDES.iter().zip(guides()) {
+        for example in &examples {
+            let named = guide.contains(&format!("`{example}`"));
+            assert!(named, "{name} does not name `{example}`");
+        }
+    }
+}
