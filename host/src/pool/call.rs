@@ -14,6 +14,7 @@ use crate::limits::{Limit, LimitName, Origin, TaskLimits};
 use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::protocol::frame::What;
+use crate::shared::{Share, Shares};
 use crate::value::{Args, FromValue, Function, ToArgs, ToValue, Value, encode_args};
 
 /// What a command reads as its standard input.
@@ -44,6 +45,7 @@ pub struct Call {
     stdin: Stdin,
     limits: TaskLimits,
     grants: Option<Grants>,
+    shares: Shares,
     tenant: Option<String>,
     name: Option<String>,
     callback: Option<Callback>,
@@ -60,6 +62,7 @@ impl Call {
             stdin: Stdin::Empty,
             limits: shared.config.task_limits.clone(),
             grants: None,
+            shares: Shares::default(),
             tenant: shared.config.tenant.clone(),
             name: None,
             callback: None,
@@ -70,15 +73,13 @@ impl Call {
 
     /// Adds a positional argument.
     pub fn arg(mut self, value: impl ToValue) -> Self {
-        self.args.positional.push(value.into_value());
+        self.args.arg(value);
         self
     }
 
     /// Adds positional arguments, and keywords where `args` has some.
     pub fn args(mut self, args: impl ToArgs) -> Self {
-        let args = args.into_args();
-        self.args.positional.extend(args.positional);
-        self.args.keywords.extend(args.keywords);
+        self.args.extend(args.into_args());
         self
     }
 
@@ -90,9 +91,7 @@ impl Call {
 
     /// Adds an argument by the name of its parameter.
     pub fn kwarg(mut self, name: &str, value: impl ToValue) -> Self {
-        self.args
-            .keywords
-            .push((name.to_owned(), value.into_value()));
+        self.args.kwarg(name, value);
         self
     }
 
@@ -171,6 +170,14 @@ impl Call {
         self
     }
 
+    /// Grants a queue, a side of a pipe or a managed object to this call's
+    /// tasks, which open it by this name. An object that is an argument is
+    /// granted by that.
+    pub fn share(mut self, name: impl Into<String>, object: &impl Share) -> Self {
+        self.shares.add(name.into(), object.handle());
+        self
+    }
+
     /// Keeps this call away from the workers of every other tenant.
     pub fn tenant(mut self, key: impl Into<String>) -> Self {
         self.tenant = Some(key.into());
@@ -222,7 +229,8 @@ impl Call {
     /// If the pool takes no tasks, or the arguments do not fit.
     pub fn apply_async<T: FromValue>(mut self) -> Result<AsyncResult<T>, Error> {
         let callback = merge(self.callback.take(), self.error_callback.take());
-        let args = std::mem::take(&mut self.args);
+        let mut args = std::mem::take(&mut self.args);
+        let shares = std::mem::take(&mut args.shares);
         let argv = std::mem::take(&mut self.argv);
         let stdin = std::mem::take(&mut self.stdin);
         let shared = Arc::clone(&self.shared);
@@ -254,6 +262,7 @@ impl Call {
             template: Arc::new(template),
             what: prepared.what,
             raw: prepared.raw,
+            shares,
             submitted: Instant::now(),
             sink: Arc::clone(&cell) as _,
             callback,
@@ -286,7 +295,9 @@ impl Call {
         for (index, item) in items.enumerate() {
             let cell = Arc::new(Cell::default());
             let cancelled = Arc::new(AtomicBool::new(false));
-            let raw = encode_args(&item.into_args().bind(&function.function)?);
+            let mut args = item.into_args();
+            let shares = std::mem::take(&mut args.shares);
+            let raw = encode_args(&args.bind(&function.function)?);
             check_size(&template, raw.len())?;
             tasks.push(Task {
                 id: 0,
@@ -295,6 +306,7 @@ impl Call {
                 template: Arc::clone(&template),
                 what: What::Function(function.index),
                 raw,
+                shares,
                 submitted: Instant::now(),
                 sink: Arc::clone(&cell) as _,
                 callback: None,
@@ -408,6 +420,7 @@ impl Call {
             callable: function.clone(),
             measure_cpu: self.limits.cpu_time.value.is_some() || self.shared.config.measure_cpu,
             limits: self.limits,
+            shares: self.shares,
         };
         Ok((template, function))
     }
@@ -488,7 +501,7 @@ impl Prepared {
             .ok_or("arguments for a command")?;
         let args = Args {
             positional: values,
-            keywords: Vec::new(),
+            ..Args::default()
         };
         let values = args
             .bind(&callable.function)

@@ -15,6 +15,7 @@ use super::task::{Sink, Task, Template};
 use crate::limits::MIB;
 use crate::outcome::{Outcome, Verdict};
 use crate::protocol::frame::What;
+use crate::shared::Shares;
 use crate::value::{FromValue, Value};
 
 /// Inputs that may be on their way, and outcomes that may wait to be taken.
@@ -313,6 +314,7 @@ impl Feeder {
             template: Arc::clone(&self.template),
             what,
             raw,
+            shares: Shares::default(),
             submitted: Instant::now(),
             sink,
             callback: None,

@@ -155,11 +155,6 @@ impl Offer {
             .store(claim.word(), Ordering::Release);
     }
 
-    /// How many of the offer were claimed by now.
-    pub(crate) fn claimed(&self, exchange: &Exchange) -> Result<u32, Violation> {
-        self.check(exchange.word(self.word).load(Ordering::Acquire))
-    }
-
     /// Takes back what is not claimed; returns how many were.
     pub(crate) fn take_back(&mut self, exchange: &Exchange) -> Result<u32, Violation> {
         let word = exchange.word(self.word);
@@ -269,6 +264,11 @@ impl StreamReader {
         let rest = &self.begun[self.next..];
         rest.first_chunk::<LENGTH>()
             .is_some_and(|length| rest.len() - LENGTH >= u32::from_le_bytes(*length) as usize)
+    }
+
+    /// Whether a message has begun and is not whole.
+    pub(crate) fn is_in_the_middle(&self) -> bool {
+        self.begun.len() > self.next && !self.has_message()
     }
 
     /// Takes in what is there, so that the other side has room again.

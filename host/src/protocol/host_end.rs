@@ -236,7 +236,11 @@ mod tests {
         let file = memfd_sized("test", RING_SIZE as u64).expect("memfd");
         let ring = || Ring::new(Mapping::new(&file, RING_SIZE).expect("map"));
         let bell = EventFd::new().expect("eventfd");
-        (HostEnd::new(ring()), WorkerEnd::new(ring(), bell), ring())
+        (
+            HostEnd::new(ring()),
+            WorkerEnd::new(ring(), bell.into()),
+            ring(),
+        )
     }
 
     fn claimed(worker: &mut WorkerEnd) -> Option<Vec<u8>> {

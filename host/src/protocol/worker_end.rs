@@ -1,5 +1,6 @@
 //! The worker's end of a ring: claims tasks one at a time, publishes answers.
 
+use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::sys::{EventFd, futex_wait};
 pub(crate) struct WorkerEnd {
     ring: Ring,
     /// Rings the host when it sleeps.
-    bell: EventFd,
+    bell: Arc<EventFd>,
     arena: Arena,
     /// Answers published.
     published: u32,
@@ -21,7 +22,7 @@ pub(crate) struct WorkerEnd {
 }
 
 impl WorkerEnd {
-    pub(crate) fn new(ring: Ring, bell: EventFd) -> Self {
+    pub(crate) fn new(ring: Ring, bell: Arc<EventFd>) -> Self {
         WorkerEnd {
             ring,
             bell,

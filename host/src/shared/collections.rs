@@ -262,6 +262,10 @@ macro_rules! objects {
                     self.lock().kind()
                 }
 
+                fn id(&self) -> u64 {
+                    Cell::id(self)
+                }
+
                 fn ask(&self, op: Op, wait: bool, asker: &Asker) -> Result<(), Violation> {
                     self.ask_state(op, wait, asker)
                 }

@@ -1,10 +1,10 @@
 //! An object as it is granted: by name, or as an argument.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::object::Object;
 use crate::protocol::request::Kind;
+use crate::value::{ToValue, Value};
 
 /// A shared object, ready to be granted: see [`Call::share`](crate::Call::share)
 /// and [`PoolBuilder::share`](crate::PoolBuilder::share).
@@ -21,15 +21,11 @@ impl Handle {
         Handle { object }
     }
 
-    pub(crate) fn object(&self) -> &Arc<dyn Object> {
-        &self.object
-    }
-
-    /// A name that no other object was ever given in this process.
-    pub(crate) fn name_of_its_own(&self) -> String {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        let number = LAST.fetch_add(1, Ordering::Relaxed);
-        format!("{}-{number}", self.object.kind().name())
+    /// The name that stands for it as an argument. No other object of this
+    /// process ever has it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}-{}", self.object.kind().name(), self.object.id())
     }
 }
 
@@ -58,8 +54,35 @@ impl Share for Handle {
     }
 }
 
+/// As an argument an object is the name under which it is opened.
+macro_rules! arguments {
+    ($($name:ident $(<$item:ident>)?),+) => {
+        $(
+            impl$(<$item>)? ToValue for &super::$name$(<$item>)? {
+                fn into_value(self) -> Value {
+                    Value::String(self.handle().name())
+                }
+
+                fn shared(&self) -> Option<Handle> {
+                    Some(self.handle())
+                }
+            }
+        )+
+    };
+}
+
+arguments!(
+    Queue<T>,
+    JoinableQueue<T>,
+    SimpleQueue<T>,
+    Connection,
+    Handle
+);
+arguments!(Dict<T>, List<T>, SharedValue<T>, Lock, Semaphore);
+arguments!(Event, Condition, Barrier);
+
 /// Objects with the names under which they are granted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Shares(Vec<(String, Handle)>);
 
 impl Shares {
@@ -73,10 +96,6 @@ impl Shares {
         for (name, handle) in &others.0 {
             self.add(name.clone(), handle.clone());
         }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     pub(crate) fn find(&self, kind: Kind, name: &str) -> Option<&Arc<dyn Object>> {

@@ -114,14 +114,14 @@ impl Manager {
     }
 }
 
-/// A handle to a managed object; `$item` is what it holds, if anything.
+/// Handles to managed objects, each with what it holds.
 macro_rules! handles {
-    ($($(#[$doc:meta])* $name:ident $(<$item:ident>)?;)+) => {
+    ($($(#[$doc:meta])* $name:ident $(<$item:ident>)?, $held:ty;)+) => {
         $(
             $(#[$doc])*
             pub struct $name$(<$item>)? {
                 object: Arc<dyn Object>,
-                item: PhantomData<fn() -> ($($item)?)>,
+                item: PhantomData<fn() -> $held>,
             }
 
             impl$(<$item>)? $name$(<$item>)? {
@@ -154,22 +154,22 @@ macro_rules! handles {
 handles! {
     /// A dictionary with text keys and values that are JSON, in the order of the
     /// keys.
-    Dict<T>;
+    Dict<T>, T;
     /// A list of values that are JSON. Negative places count from the end.
-    List<T>;
+    List<T>, T;
     /// One value that is JSON.
-    SharedValue<T>;
+    SharedValue<T>, T;
     /// A lock, or one that its holder may take again. A task that dies or fails
     /// gives it back, and the next is told that it was abandoned.
-    Lock;
+    Lock, ();
     /// So many permits. A task that dies or fails gives its own back.
-    Semaphore;
+    Semaphore, ();
     /// A flag that can be waited for.
-    Event;
+    Event, ();
     /// A lock with a waiting room.
-    Condition;
+    Condition, ();
     /// A place where threads and tasks wait for each other.
-    Barrier;
+    Barrier, ();
 }
 
 fn flag(reply: &Reply) -> Result<bool, SharedError> {

@@ -108,6 +108,9 @@ pub(crate) trait State: Send + 'static {
 pub(crate) trait Object: Send + Sync {
     fn kind(&self) -> Kind;
 
+    /// Unique in this process.
+    fn id(&self) -> u64;
+
     /// Asks. Without `wait` the answer comes before this returns.
     fn ask(&self, op: Op, wait: bool, asker: &Asker) -> Result<(), Violation>;
 
@@ -121,16 +124,32 @@ pub(crate) trait Object: Send + Sync {
     }
 }
 
+/// A number that no object had before.
+pub(super) fn next_id() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed)
+}
+
 /// A state with its lock.
-pub(crate) struct Cell<S>(Mutex<S>);
+pub(crate) struct Cell<S> {
+    state: Mutex<S>,
+    id: u64,
+}
 
 impl<S: State> Cell<S> {
     pub(super) fn new(state: S) -> Arc<Self> {
-        Arc::new(Cell(Mutex::new(state)))
+        Arc::new(Cell {
+            state: Mutex::new(state),
+            id: next_id(),
+        })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, S> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
     }
 
     pub(super) fn ask_state(&self, op: Op, wait: bool, asker: &Asker) -> Result<(), Violation> {

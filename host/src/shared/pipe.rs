@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::SharedError;
-use super::object::{Asker, Object, Party, Waiters};
+use super::object::{Asker, Object, Party, Waiters, next_id};
 use crate::protocol::Violation;
 use crate::protocol::request::{ConnectionOp, Item, Kind, MAX_ITEM, Op, Reply};
 
@@ -17,6 +17,7 @@ const MAX_BYTES: usize = 1024 * 1024;
 pub(crate) struct End {
     pipe: Arc<Mutex<[Side; 2]>>,
     side: usize,
+    id: u64,
 }
 
 /// What concerns one side.
@@ -60,7 +61,8 @@ impl End {
         let pipe = Arc::new(Mutex::new([Side::new(), Side::new()]));
         [0, 1].map(|side| {
             let pipe = Arc::clone(&pipe);
-            Arc::new(End { pipe, side })
+            let id = next_id();
+            Arc::new(End { pipe, side, id })
         })
     }
 
@@ -140,6 +142,10 @@ fn move_on(mine: &mut Side, theirs: &mut Side) {
 impl Object for End {
     fn kind(&self) -> Kind {
         Kind::Connection
+    }
+
+    fn id(&self) -> u64 {
+        self.id
     }
 
     fn ask(&self, op: Op, wait: bool, asker: &Asker) -> Result<(), Violation> {

@@ -410,13 +410,19 @@ impl QueueCell {
         Ok(())
     }
 
-    /// Takes back what this worker was handed ahead and the credit that it
-    /// has, since it turns to another queue, or its task has ended.
-    pub(crate) fn settle(&self, with: &Arc<dyn Hears>) {
+    /// Takes back what this worker was handed ahead, since it turns to another
+    /// queue, or its task has ended.
+    pub(crate) fn settle_ahead(&self, with: &Arc<dyn Hears>) {
         let mut state = self.lock();
         if state.ahead.as_ref().is_some_and(|ahead| same(ahead, with)) {
             state.take_back();
         }
+        state.admit();
+    }
+
+    /// Ends the credit that this worker has, for the same reasons.
+    pub(crate) fn settle_credit(&self, with: &Arc<dyn Hears>) {
+        let mut state = self.lock();
         let creditors = &mut state.creditors;
         if let Some(place) = creditors.iter().position(|c| same(&c.to, with)) {
             // All that it put has come: it is read in order.
@@ -440,6 +446,10 @@ impl QueueCell {
 impl Object for QueueCell {
     fn kind(&self) -> Kind {
         Kind::Queue
+    }
+
+    fn id(&self) -> u64 {
+        QueueCell::id(self)
     }
 
     fn ask(&self, op: Op, wait: bool, asker: &Asker) -> Result<(), Violation> {

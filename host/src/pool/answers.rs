@@ -1,0 +1,181 @@
+//! The way back from shared objects to a worker: whoever has an answer for it,
+//! on whichever thread, writes it here.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::protocol::Violation;
+use crate::protocol::exchange::{
+    Exchange, Offer, StreamWriter, Way, Word, framed, has_to_be_woken,
+};
+use crate::protocol::request::{Answer, Item, Reply};
+use crate::shared::object::{Ahead, Hears};
+use crate::sys::futex_wake;
+
+/// What goes back to one worker.
+pub(super) struct Answers {
+    exchange: Exchange,
+    state: Mutex<State>,
+}
+
+struct State {
+    writer: StreamWriter,
+    /// Bytes of an answer that there was no room for yet.
+    backlog: VecDeque<u8>,
+    /// The question that the worker waits for an answer to.
+    asked: Option<u64>,
+    /// Items that were handed ahead, claimed or not.
+    handed: VecDeque<Item>,
+    offered: Offer,
+    credit: Offer,
+    /// Credit that the next answer is to tell of.
+    new_credit: u32,
+    violation: Option<Violation>,
+}
+
+impl Answers {
+    pub(super) fn new(exchange: Exchange) -> Self {
+        Answers {
+            exchange,
+            state: Mutex::new(State {
+                writer: StreamWriter::new(Way::ToWorker),
+                backlog: VecDeque::new(),
+                asked: None,
+                handed: VecDeque::new(),
+                offered: Offer::new(Word::Handed),
+                credit: Offer::new(Word::Credit),
+                new_credit: 0,
+                violation: None,
+            }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
+    /// From now on the worker waits for the answer to this question; `None`
+    /// when its task has ended.
+    pub(super) fn expect(&self, question: Option<u64>) {
+        self.lock().asked = question;
+    }
+
+    /// Whether the worker still waits for an answer.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.lock().asked.is_some()
+    }
+
+    /// Writes what there was no room for, and says what rule was broken since
+    /// the last time, if any.
+    pub(super) fn flush(&self) -> Result<(), Violation> {
+        let mut state = self.lock();
+        if !state.backlog.is_empty() {
+            self.write(&mut state);
+        }
+        state.violation.take().map_or(Ok(()), Err)
+    }
+
+    /// Wakes the worker, if it sleeps: something was written for it or read of
+    /// what it has written.
+    pub(super) fn wake(&self) {
+        let doorbell = self.exchange.doorbell();
+        doorbell.fetch_add(1, Ordering::Release);
+        if has_to_be_woken(self.exchange.worker_sleeps()) {
+            futex_wake(doorbell);
+        }
+    }
+
+    /// Answers at once, for what needs no object.
+    pub(super) fn reply(&self, reply: Reply) {
+        self.send(&mut self.lock(), &Answer::Reply { reply, credit: 0 });
+    }
+
+    fn send(&self, state: &mut State, answer: &Answer) {
+        state.backlog.extend(framed(answer));
+        self.write(state);
+    }
+
+    fn write(&self, state: &mut State) {
+        while !state.backlog.is_empty() {
+            let (next, _) = state.backlog.as_slices();
+            match state.writer.write(&self.exchange, next) {
+                Ok(0) => break,
+                Ok(written) => drop(state.backlog.drain(..written)),
+                Err(violation) => {
+                    state.violation = Some(violation);
+                    state.backlog.clear();
+                }
+            }
+        }
+        self.wake();
+    }
+}
+
+impl Hears for Answers {
+    fn answer(&self, question: u64, reply: Reply) {
+        let mut state = self.lock();
+        let credit = std::mem::take(&mut state.new_credit);
+        if state.asked == Some(question) {
+            state.asked = None;
+            self.send(&mut state, &Answer::Reply { reply, credit });
+        }
+    }
+
+    fn ahead(&self) -> Option<&dyn Ahead> {
+        Some(self)
+    }
+}
+
+impl Ahead for Answers {
+    fn hand(&self, question: u64, items: VecDeque<Item>) -> Result<(), VecDeque<Item>> {
+        let mut state = self.lock();
+        if state.asked != Some(question) {
+            return Err(items);
+        }
+        state.asked = None;
+        state.offered.offer(&self.exchange, items.len() as u32);
+        let answer = Answer::Handed(items.into());
+        self.send(&mut state, &answer);
+        let Answer::Handed(items) = answer else {
+            return Ok(());
+        };
+        state.handed = items.into();
+        Ok(())
+    }
+
+    fn take_back(&self) -> VecDeque<Item> {
+        let mut state = self.lock();
+        let mut handed = std::mem::take(&mut state.handed);
+        match state.offered.take_back(&self.exchange) {
+            Ok(claimed) => {
+                handed.drain(..(claimed as usize).min(handed.len()));
+            }
+            // Nobody knows what it took; it will not live to use it.
+            Err(violation) => state.violation = Some(violation),
+        }
+        handed
+    }
+
+    fn give_credit(&self, items: u32) {
+        let mut state = self.lock();
+        state.credit.offer(&self.exchange, items);
+        state.new_credit = items;
+    }
+
+    fn withdraw_credit(&self) -> u32 {
+        let mut state = self.lock();
+        state.new_credit = 0;
+        match state.credit.take_back(&self.exchange) {
+            Ok(used) => used,
+            Err(violation) => {
+                state.violation = Some(violation);
+                0
+            }
+        }
+    }
+}
