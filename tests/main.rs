@@ -26,6 +26,7 @@ mod orphans;
 mod process;
 mod runtimes;
 mod scheduling;
+mod shared;
 mod streams;
 mod timeouts;
 mod worker_loss;

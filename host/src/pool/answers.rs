@@ -70,14 +70,22 @@ impl Answers {
         self.lock().asked.is_some()
     }
 
-    /// Writes what there was no room for, and says what rule was broken since
-    /// the last time, if any.
-    pub(super) fn flush(&self) -> Result<(), Violation> {
+    /// Whether there is room for what there was none for.
+    pub(super) fn may_write_on(&self) -> bool {
+        let state = self.lock();
+        !state.backlog.is_empty() && state.writer.may_write_on(&self.exchange)
+    }
+
+    /// Writes what there was no room for, and says whether there is room now.
+    /// Tells what rule was broken since the last time, if any.
+    pub(super) fn write_on(&self) -> Result<bool, Violation> {
         let mut state = self.lock();
-        if !state.backlog.is_empty() {
+        let before = state.backlog.len();
+        if before > 0 {
             self.write(&mut state);
         }
-        state.violation.take().map_or(Ok(()), Err)
+        let wrote = state.backlog.len() < before;
+        state.violation.take().map_or(Ok(wrote), Err)
     }
 
     /// Wakes the worker, if it sleeps: something was written for it or read of

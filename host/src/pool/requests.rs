@@ -68,6 +68,11 @@ impl Requests {
         self.held.is_some() || self.reader.has_more(self.answers.exchange())
     }
 
+    /// Whether there is something to do for it at all.
+    pub(super) fn has_news(&self) -> bool {
+        self.has_more() || self.answers.may_write_on()
+    }
+
     pub(super) fn announce_sleep(&self) {
         announce(self.answers.exchange().host_sleeps());
     }
@@ -77,9 +82,9 @@ impl Requests {
         sleeps.store(0, Ordering::Relaxed);
     }
 
-    /// Writes on what there was no room for.
-    pub(super) fn flush(&self) -> Result<(), Violation> {
-        self.answers.flush()
+    /// Writes on what there was no room for; says whether there is some now.
+    pub(super) fn write_on(&self) -> Result<bool, Violation> {
+        self.answers.write_on()
     }
 
     /// Hears what this task asks, with what the pool grants to all.

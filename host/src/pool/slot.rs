@@ -321,7 +321,7 @@ impl Slot {
 
     /// Whether it has something to say in shared memory.
     pub(super) fn has_news(&mut self) -> bool {
-        self.ring.has_answer() || self.requests.as_ref().is_some_and(Requests::has_more)
+        self.ring.has_answer() || self.requests.as_ref().is_some_and(Requests::has_news)
     }
 
     /// Its task has ended, or `died`.

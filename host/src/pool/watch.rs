@@ -18,7 +18,7 @@ use crate::protocol::frame::{AnswerHeader, End, Payload, split};
 use crate::sys::{Ended, memfd_read_at};
 use crate::value::Value;
 
-/// Rings without an answer that a worker may be ahead of its answers. Each
+/// Rings without news that a worker may be ahead of its news. Each
 /// answer is rung for once at most, and a ring may come when its answer was
 /// taken already, so an honest worker is ahead by one or two.
 const MAX_EMPTY_RINGS: u32 = 64;
@@ -60,7 +60,7 @@ impl Watch<'_> {
             }
             let asked = self.hear_requests(slot, now);
             self.take_answers(slot, now);
-            count_rings(slot, signs.rang && !asked);
+            count_rings(slot, signs.rang, asked);
             slot.keep_pace(now);
             self.keep_time(slot, now);
         }
@@ -97,7 +97,7 @@ impl Watch<'_> {
             }
         }
         if let Some(requests) = &slot.requests {
-            requests.flush()?;
+            asked |= requests.write_on()?;
         }
         Ok(asked)
     }
@@ -295,10 +295,11 @@ impl Watch<'_> {
 }
 
 /// Notes whether it rang for nothing: one that does so for ever would keep the
-/// host busy.
-fn count_rings(slot: &mut Slot, rang: bool) {
-    slot.empty_rings = slot.empty_rings.saturating_sub(slot.new_answers);
-    if rang && slot.new_answers == 0 {
+/// host busy. What it `asked` counts as an answer does.
+fn count_rings(slot: &mut Slot, rang: bool, asked: bool) {
+    let news = slot.new_answers + u32::from(asked);
+    slot.empty_rings = slot.empty_rings.saturating_sub(news);
+    if rang && news == 0 {
         slot.empty_rings += 1;
     }
     if slot.empty_rings > MAX_EMPTY_RINGS {

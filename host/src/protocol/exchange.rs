@@ -205,6 +205,11 @@ impl StreamWriter {
         }
     }
 
+    /// Whether the other side has read on since there was no room.
+    pub(crate) fn may_write_on(&self, exchange: &Exchange) -> bool {
+        exchange.read(self.way).load(Ordering::Acquire) != self.read
+    }
+
     /// Writes as much as there is room for, and returns how much that was. The
     /// other side learns of it at once, unless it sleeps.
     pub(crate) fn write(&mut self, exchange: &Exchange, bytes: &[u8]) -> Result<usize, Violation> {

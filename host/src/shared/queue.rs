@@ -55,6 +55,8 @@ struct Creditor {
     left: u32,
     /// Of the same credit, those that came.
     came: u32,
+    /// Whether the credit has ended, and only what was put waits to come.
+    withdrawn: bool,
 }
 
 /// What somebody waits to put.
@@ -103,9 +105,12 @@ impl QueueState {
     /// reserved.
     fn withdraw_credit(&mut self) {
         for creditor in &mut self.creditors {
-            if let Some(ahead) = creditor.to.ahead() {
+            if !creditor.withdrawn
+                && let Some(ahead) = creditor.to.ahead()
+            {
                 let used = ahead.withdraw_credit();
                 creditor.left = used.saturating_sub(creditor.came);
+                creditor.withdrawn = true;
             }
         }
         self.creditors.retain(|creditor| creditor.left > 0);
@@ -227,7 +232,12 @@ impl QueueState {
         let left = credit as u32;
         ahead.give_credit(left);
         let to = Arc::clone(to);
-        self.creditors.push(Creditor { to, left, came: 0 });
+        self.creditors.push(Creditor {
+            to,
+            left,
+            came: 0,
+            withdrawn: false,
+        });
     }
 
     /// Serves those who wait, as far as there is something.
