@@ -25,8 +25,10 @@ struct State {
     backlog: VecDeque<u8>,
     /// The question that the worker waits for an answer to.
     asked: Option<u64>,
-    /// Items that were handed ahead, claimed or not.
+    /// Items that were handed over, claimed or not; the first `owed` of them
+    /// were asked for.
     handed: VecDeque<Item>,
+    owed: u32,
     offered: Offer,
     credit: Offer,
     /// Credit that the next answer is to tell of.
@@ -43,6 +45,7 @@ impl Answers {
                 backlog: VecDeque::new(),
                 asked: None,
                 handed: VecDeque::new(),
+                owed: 0,
                 offered: Offer::new(Word::Handed),
                 credit: Offer::new(Word::Credit),
                 new_credit: 0,
@@ -124,6 +127,22 @@ impl Answers {
     }
 }
 
+impl Answers {
+    fn take_back_but(&self, state: &mut State, owed: u32) -> VecDeque<Item> {
+        match state.offered.take_back(&self.exchange, owed) {
+            Ok(stay) => {
+                let stay = (stay as usize).min(state.handed.len());
+                state.handed.split_off(stay)
+            }
+            Err(violation) => {
+                // Nobody knows what it took; it will not live to use it.
+                state.violation = Some(violation);
+                std::mem::take(&mut state.handed)
+            }
+        }
+    }
+}
+
 impl Hears for Answers {
     fn answer(&self, question: u64, reply: Reply) {
         let mut state = self.lock();
@@ -140,33 +159,35 @@ impl Hears for Answers {
 }
 
 impl Ahead for Answers {
-    fn hand(&self, question: u64, items: VecDeque<Item>) -> Result<(), VecDeque<Item>> {
+    fn hand(
+        &self,
+        question: u64,
+        items: VecDeque<Item>,
+        owed: usize,
+    ) -> Result<(), VecDeque<Item>> {
         let mut state = self.lock();
         if state.asked != Some(question) {
             return Err(items);
         }
         state.asked = None;
         state.offered.offer(&self.exchange, items.len() as u32);
+        state.owed = owed as u32;
         let answer = Answer::Handed(items.into());
         self.send(&mut state, &answer);
-        let Answer::Handed(items) = answer else {
-            return Ok(());
-        };
-        state.handed = items.into();
+        if let Answer::Handed(items) = answer {
+            state.handed = items.into();
+        }
         Ok(())
     }
 
     fn take_back(&self) -> VecDeque<Item> {
         let mut state = self.lock();
-        let mut handed = std::mem::take(&mut state.handed);
-        match state.offered.take_back(&self.exchange) {
-            Ok(claimed) => {
-                handed.drain(..(claimed as usize).min(handed.len()));
-            }
-            // Nobody knows what it took; it will not live to use it.
-            Err(violation) => state.violation = Some(violation),
-        }
-        handed
+        let owed = state.owed;
+        self.take_back_but(&mut state, owed)
+    }
+
+    fn take_back_all(&self) -> VecDeque<Item> {
+        self.take_back_but(&mut self.lock(), 0)
     }
 
     fn give_credit(&self, items: u32) {
@@ -178,7 +199,7 @@ impl Ahead for Answers {
     fn withdraw_credit(&self) -> u32 {
         let mut state = self.lock();
         state.new_credit = 0;
-        match state.credit.take_back(&self.exchange) {
+        match state.credit.take_back(&self.exchange, 0) {
             Ok(used) => used,
             Err(violation) => {
                 state.violation = Some(violation);

@@ -142,7 +142,7 @@ impl Offer {
         }
     }
 
-    /// Offers so many, after what was left of the last offer was taken back.
+    /// Offers so many. The last offer is over: claimed, or taken back.
     pub(crate) fn offer(&mut self, exchange: &Exchange, count: u32) {
         self.head = self.tail;
         self.tail = self.tail.wrapping_add(count);
@@ -155,23 +155,26 @@ impl Offer {
             .store(claim.word(), Ordering::Release);
     }
 
-    /// Takes back what is not claimed; returns how many were.
-    pub(crate) fn take_back(&mut self, exchange: &Exchange) -> Result<u32, Violation> {
+    /// Takes back what is not claimed, but for the first `owed` of the offer.
+    /// Returns how many of it stay: claimed or owed.
+    pub(crate) fn take_back(&mut self, exchange: &Exchange, owed: u32) -> Result<u32, Violation> {
         let word = exchange.word(self.word);
+        let offered = self.tail.wrapping_sub(self.head);
         // The worker may claim in between, which moves the head: as often as
         // there is something left at most.
-        let most = self.tail.wrapping_sub(self.head);
-        for _ in 0..=most {
+        for _ in 0..=offered {
             let before = word.load(Ordering::Acquire);
             let claimed = self.check(before)?;
+            let stays = claimed.max(owed.min(offered));
+            let tail = self.head.wrapping_add(stays);
             let head = self.head.wrapping_add(claimed);
-            let after = Claim { head, tail: head }.word();
+            let after = Claim { head, tail }.word();
             if word
                 .compare_exchange(before, after, Ordering::AcqRel, Ordering::Relaxed)
                 .is_ok()
             {
-                (self.head, self.tail) = (head, head);
-                return Ok(claimed);
+                self.tail = tail;
+                return Ok(stays);
             }
         }
         Err(Violation("it keeps changing its claims"))

@@ -69,18 +69,21 @@ pub(crate) trait Hears: Send + Sync {
 
 /// A worker, which is spared a question for each item.
 pub(crate) trait Ahead {
-    /// Hands over items as the answer to a get. Those that the guest does not
-    /// claim come back. Gives them back at once if nobody waits for them.
-    fn hand(&self, id: u64, items: VecDeque<Item>) -> Result<(), VecDeque<Item>>;
+    /// Hands over items as the answer to a get for the first `owed` of them.
+    /// Gives them back at once if nobody waits for them.
+    fn hand(&self, id: u64, items: VecDeque<Item>, owed: usize) -> Result<(), VecDeque<Item>>;
 
-    /// Takes back what was handed over and not claimed.
+    /// Takes back what was handed over ahead and is not claimed.
     fn take_back(&self) -> VecDeque<Item>;
+
+    /// Takes back everything that is not claimed: nobody is left to claim it.
+    fn take_back_all(&self) -> VecDeque<Item>;
 
     /// Allows so many items to be put on credit from the next answer on. What
     /// was left of the last credit must have been withdrawn.
     fn give_credit(&self, items: u32);
 
-    /// Ends the credit, and says how much of it was used.
+    /// Ends the credit, and says how much of it was used in all.
     fn withdraw_credit(&self) -> u32;
 }
 

@@ -55,8 +55,6 @@ struct Creditor {
     left: u32,
     /// Of the same credit, those that came.
     came: u32,
-    /// Whether the credit has ended, and only what was put waits to come.
-    withdrawn: bool,
 }
 
 /// What somebody waits to put.
@@ -105,12 +103,9 @@ impl QueueState {
     /// reserved.
     fn withdraw_credit(&mut self) {
         for creditor in &mut self.creditors {
-            if !creditor.withdrawn
-                && let Some(ahead) = creditor.to.ahead()
-            {
+            if let Some(ahead) = creditor.to.ahead() {
                 let used = ahead.withdraw_credit();
                 creditor.left = used.saturating_sub(creditor.came);
-                creditor.withdrawn = true;
             }
         }
         self.creditors.retain(|creditor| creditor.left > 0);
@@ -232,12 +227,7 @@ impl QueueState {
         let left = credit as u32;
         ahead.give_credit(left);
         let to = Arc::clone(to);
-        self.creditors.push(Creditor {
-            to,
-            left,
-            came: 0,
-            withdrawn: false,
-        });
+        self.creditors.push(Creditor { to, left, came: 0 });
     }
 
     /// Serves those who wait, as far as there is something.
@@ -272,7 +262,8 @@ impl QueueState {
         let count = if alone { most.max(MAX_AHEAD) } else { most };
         let bytes = if most == 1 { MAX_AHEAD_BYTES } else { MAX_ITEM };
         let items = self.take(count, bytes);
-        match ahead.hand(asker.id, items) {
+        let owed = most.min(items.len());
+        match ahead.hand(asker.id, items, owed) {
             Ok(()) => self.ahead = Some(Arc::clone(&asker.to)),
             Err(items) => self.put_back(items),
         }
@@ -424,9 +415,11 @@ impl QueueCell {
     /// queue, or its task has ended.
     pub(crate) fn settle_ahead(&self, with: &Arc<dyn Hears>) {
         let mut state = self.lock();
-        if state.ahead.as_ref().is_some_and(|ahead| same(ahead, with)) {
-            state.take_back();
-        }
+        state.ahead.take_if(|ahead| same(ahead, with));
+        let back = with.ahead().map(|ahead| ahead.take_back_all());
+        // Older than all that is here, and than what others were handed.
+        state.take_back();
+        state.put_back(back.unwrap_or_default());
         state.admit();
     }
 
