@@ -2,16 +2,13 @@
 //! on whichever thread, writes it here.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::protocol::Violation;
-use crate::protocol::exchange::{
-    Exchange, Offer, StreamWriter, Way, Word, framed, has_to_be_woken,
-};
+use crate::protocol::exchange::{Exchange, Offer, StreamWriter, Way, Word, framed};
 use crate::protocol::request::{Answer, Item, Reply};
+use crate::protocol::sleep;
 use crate::shared::object::{Ahead, Hears};
-use crate::sys::futex_wake;
 
 /// What goes back to one worker.
 pub(super) struct Answers {
@@ -94,11 +91,7 @@ impl Answers {
     /// Wakes the worker, if it sleeps: something was written for it or read of
     /// what it has written.
     pub(super) fn wake(&self) {
-        let doorbell = self.exchange.doorbell();
-        doorbell.fetch_add(1, Ordering::Release);
-        if has_to_be_woken(self.exchange.worker_sleeps()) {
-            futex_wake(doorbell);
-        }
+        sleep::wake(self.exchange.worker_sleeps());
     }
 
     /// Answers at once, for what needs no object.

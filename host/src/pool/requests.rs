@@ -5,13 +5,13 @@
 //! one question at a time, and puts on credit only what it was allowed to.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::answers::Answers;
 use super::task::Task;
 use crate::protocol::Violation;
-use crate::protocol::exchange::{Exchange, StreamReader, Way, announce};
+use crate::protocol::exchange::{Exchange, StreamReader, Way};
 use crate::protocol::request::{Asks, Item, Kind, Op, QueueOp, Reply, Request};
+use crate::protocol::sleep;
 use crate::shared::object::{Asker, Hears, Object, Party};
 use crate::shared::{SharedError, Shares};
 
@@ -74,12 +74,11 @@ impl Requests {
     }
 
     pub(super) fn announce_sleep(&self) {
-        announce(self.answers.exchange().host_sleeps());
+        sleep::announce(self.answers.exchange().host_sleeps());
     }
 
     pub(super) fn announce_awake(&self) {
-        let sleeps = self.answers.exchange().host_sleeps();
-        sleeps.store(0, Ordering::Relaxed);
+        sleep::announce_awake(self.answers.exchange().host_sleeps());
     }
 
     /// Writes on what there was no room for; says whether there is some now.

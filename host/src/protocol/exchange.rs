@@ -13,7 +13,7 @@
 //! [`Claim`]s, so that an item is received or taken back, and a credit used or
 //! withdrawn, never both.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::Violation;
 use super::request::MAX_REQUEST;
@@ -28,9 +28,8 @@ const WRITTEN: [usize; 2] = [0, 64];
 const READ: [usize; 2] = [128, 192];
 const HOST_SLEEPS: usize = 256;
 const WORKER_SLEEPS: usize = 320;
-const DOORBELL: usize = 384;
-const CLAIM: usize = 448;
-const CREDIT: usize = 512;
+const CLAIM: usize = 384;
+const CREDIT: usize = 448;
 const BYTES: usize = 4096;
 
 /// Bytes of the whole.
@@ -59,14 +58,9 @@ impl Exchange {
         self.memory.word32(HOST_SLEEPS)
     }
 
-    /// 1 while the worker sleeps, or is about to.
+    /// 1 while the worker sleeps, or is about to; it sleeps on this word.
     pub(crate) fn worker_sleeps(&self) -> &AtomicU32 {
         self.memory.word32(WORKER_SLEEPS)
-    }
-
-    /// Counts what the host has written and read; the worker sleeps on it.
-    pub(crate) fn doorbell(&self) -> &AtomicU32 {
-        self.memory.word32(DOORBELL)
     }
 
     fn written(&self, way: Way) -> &AtomicU32 {
@@ -334,16 +328,4 @@ pub(crate) fn framed<T: serde::Serialize>(message: &T) -> Vec<u8> {
     let length = (bytes.len() - LENGTH) as u32;
     bytes[..LENGTH].copy_from_slice(&length.to_le_bytes());
     bytes
-}
-
-/// What both sides do before they sleep: say so, and then look once more.
-pub(crate) fn announce(sleeps: &AtomicU32) {
-    sleeps.store(1, Ordering::Relaxed);
-    fence(Ordering::SeqCst);
-}
-
-/// Whether the other side has to be woken.
-pub(crate) fn has_to_be_woken(sleeps: &AtomicU32) -> bool {
-    fence(Ordering::SeqCst);
-    sleeps.load(Ordering::Relaxed) == 1 && sleeps.swap(0, Ordering::Relaxed) == 1
 }

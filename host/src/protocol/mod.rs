@@ -19,6 +19,7 @@ pub(crate) mod handshake;
 pub(crate) mod host_end;
 pub(crate) mod request;
 pub(crate) mod ring;
+pub(crate) mod sleep;
 pub(crate) mod worker_end;
 
 /// A worker broke a rule of the channel.

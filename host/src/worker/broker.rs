@@ -6,20 +6,18 @@
 //! [`exchange`](crate::protocol::exchange).
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::engine::shared::Broker;
-use crate::protocol::exchange::{
-    Exchange, StreamReader, StreamWriter, Way, Word, announce, framed, has_to_be_woken,
-};
+use crate::protocol::exchange::{Exchange, StreamReader, StreamWriter, Way, Word, framed};
 use crate::protocol::request::{
     Answer, Asks, CREDIT_ITEM, ConnectionOp, DictOp, Item, Kind, ListOp, MAX_ITEM, Op, QueueOp,
     Reply, Request, ValueOp,
 };
+use crate::protocol::sleep::{self, has_to_be_woken};
 use crate::shared::SharedError;
-use crate::sys::{EventFd, futex_wait};
+use crate::sys::EventFd;
 
 /// One for each worker whose module imports shared objects.
 pub(super) struct Exchanger {
@@ -72,7 +70,6 @@ impl Exchanger {
         let bytes = framed(&Request { task, asks });
         let mut left = &bytes[..];
         loop {
-            let seen = self.exchange.doorbell().load(Ordering::Acquire);
             let written = state.requests.write(&self.exchange, left);
             left = &left[written.unwrap_or_else(|_| leave())..];
             if has_to_be_woken(self.exchange.host_sleeps()) {
@@ -81,24 +78,17 @@ impl Exchanger {
             if left.is_empty() {
                 return;
             }
-            self.sleep(seen, None, || false);
+            let requests = &state.requests;
+            sleep::sleep(self.exchange.worker_sleeps(), None, || {
+                requests.may_write_on(&self.exchange)
+            });
         }
-    }
-
-    /// Sleeps until the host has done something since `seen`.
-    fn sleep(&self, seen: u32, timeout: Option<Duration>, ready: impl Fn() -> bool) {
-        announce(self.exchange.worker_sleeps());
-        if !ready() {
-            futex_wait(self.exchange.doorbell(), seen, timeout);
-        }
-        self.exchange.worker_sleeps().store(0, Ordering::Relaxed);
     }
 
     /// The next answer; `None` if it has not come by `deadline`.
     fn receive(&self, state: &mut State, deadline: Option<Instant>) -> Option<Answer> {
         let answers = &mut state.answers;
         loop {
-            let seen = self.exchange.doorbell().load(Ordering::Acquire);
             if answers.fill(&self.exchange).is_err() {
                 leave();
             }
@@ -118,7 +108,9 @@ impl Exchanger {
                 Some(deadline) => Some(deadline.checked_duration_since(Instant::now())?),
             };
             let answers = &*answers;
-            self.sleep(seen, left, || answers.has_more(&self.exchange));
+            sleep::sleep(self.exchange.worker_sleeps(), left, || {
+                answers.has_more(&self.exchange)
+            });
         }
     }
 
