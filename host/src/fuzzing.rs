@@ -109,7 +109,7 @@ impl Stage {
         let ring = || Some(Ring::new(Mapping::new(&file, RING_SIZE).ok()?));
         Some(Stage {
             host: HostEnd::new(ring()?),
-            worker: WorkerEnd::new(ring()?, EventFd::new().ok()?),
+            worker: WorkerEnd::new(ring()?, EventFd::new().ok()?.into()),
             ring: ring()?,
             sent: VecDeque::new(),
             claimed: None,

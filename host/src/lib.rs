@@ -64,6 +64,7 @@ mod process;
 mod protocol;
 mod sandbox;
 mod settings;
+mod shared;
 mod sys;
 pub mod value;
 mod worker;
@@ -82,6 +83,10 @@ pub use process::{ModuleSource, Process, ProcessBuilder, ProcessError, active_ch
 pub use protocol::description::{Import, ModuleKind};
 pub use settings::{
     DirGrant, Interrupt, Isolation, LogLevel, Sandbox, Stdio, UnknownWasmFeature, WasmFeature,
+};
+pub use shared::{
+    Acquired, Barrier, Condition, Connection, Dict, Event, Handle, JoinableQueue, List, Lock,
+    Manager, Queue, Semaphore, Share, SharedError, SharedValue, SimpleQueue, pipe,
 };
 pub use sys::Attempt;
 pub use value::{Function, Param, Type, Value};

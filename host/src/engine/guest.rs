@@ -9,6 +9,7 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 
 use super::clock::GuestClock;
 use super::files::Files;
+use super::shared::Broker;
 use crate::limits::LimitName;
 use crate::outcome::Refusal;
 use crate::settings::{EngineSettings, LogLevel};
@@ -58,6 +59,8 @@ pub(crate) struct Guest {
     pub(crate) task: TaskInfo,
     pub(crate) bounds: Bounds,
     pub(crate) messages: Arc<dyn Messages>,
+    /// Where shared objects are asked, if the module imports any.
+    pub(crate) broker: Option<Arc<dyn Broker>>,
     /// Bytes of log and progress that are still allowed.
     pub(crate) log_left: Option<u64>,
 }

@@ -12,15 +12,28 @@ use wasmtime_wasi::{I32Exit, WasiCtxView, WasiView, p1, p2};
 use super::guest::Guest;
 use crate::settings::LogLevel;
 
-mod bindings {
+pub(super) mod bindings {
     wasmtime::component::bindgen!({
         path: "../wit",
         world: "task-module",
         imports: { default: trappable },
+        with: {
+            "sandpool:task/queue.queue": crate::engine::shared::Opened,
+            "sandpool:task/pipe.connection": crate::engine::shared::Opened,
+            "sandpool:task/manager.dict": crate::engine::shared::Opened,
+            "sandpool:task/manager.sequence": crate::engine::shared::Opened,
+            "sandpool:task/manager.value": crate::engine::shared::Opened,
+            "sandpool:task/manager.lock": crate::engine::shared::Opened,
+            "sandpool:task/manager.rlock": crate::engine::shared::Opened,
+            "sandpool:task/manager.semaphore": crate::engine::shared::Opened,
+            "sandpool:task/manager.event": crate::engine::shared::Opened,
+            "sandpool:task/manager.condition": crate::engine::shared::Opened,
+            "sandpool:task/manager.barrier": crate::engine::shared::Opened,
+        },
     });
 }
 
-use bindings::sandpool::task::{log, progress, task};
+use bindings::sandpool::task::{log, manager, pipe, progress, queue, shared, task};
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
@@ -46,6 +59,10 @@ pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<ComponentLin
     task::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
     log::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
     progress::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
+    shared::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
+    queue::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
+    pipe::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
+    manager::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
     Ok(linker)
 }
 
@@ -149,12 +166,16 @@ impl progress::Host for Guest {
 /// What gives a guest this import: `given` for what every guest has, a flag for
 /// what gives nothing without a grant, `None` for what is not to be had.
 pub(crate) fn granted_by(import: &str) -> Option<&'static str> {
-    const GIVEN: [&str; 9] = [
+    const GIVEN: [&str; 13] = [
         "wasi:cli/",
         "wasi:clocks/",
         "wasi:filesystem/",
         "wasi:io/",
         "wasi:random/",
+        "sandpool:task/manager",
+        "sandpool:task/pipe",
+        "sandpool:task/queue",
+        "sandpool:task/shared",
         "sandpool:task/task",
         "sandpool:task/log",
         "sandpool:task/progress",
@@ -168,6 +189,9 @@ pub(crate) fn granted_by(import: &str) -> Option<&'static str> {
         return Some("--dir");
     }
     match interface {
+        "sandpool:task/queue" | "sandpool:task/pipe" | "sandpool:task/manager" => {
+            Some("`share` in the library")
+        }
         "wasi:cli/environment"
         | "wasi_snapshot_preview1#environ_get"
         | "wasi_snapshot_preview1#environ_sizes_get" => Some("--env"),

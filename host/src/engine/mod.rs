@@ -11,3 +11,4 @@ pub(crate) mod guest;
 pub(crate) mod imports;
 mod preview1;
 mod preview1_call;
+pub(crate) mod shared;

@@ -102,6 +102,16 @@ impl Module {
             .any(|import| import.name.starts_with("sandpool:task/"))
     }
 
+    /// Whether it imports queues, pipes or managed objects, which take an
+    /// exchange.
+    pub(crate) fn shares_objects(&self) -> bool {
+        const INTERFACES: [&str; 3] = ["queue", "pipe", "manager"];
+        self.imports().iter().any(|import| {
+            let interface = import.name.strip_prefix("sandpool:task/");
+            interface.is_some_and(|rest| INTERFACES.iter().any(|name| rest.starts_with(name)))
+        })
+    }
+
     /// Why it cannot be instantiated, if it cannot.
     pub(crate) fn unlinked(&self) -> Option<&str> {
         self.inner.description.unlinked.as_deref()

@@ -23,6 +23,7 @@ use crate::protocol::control::WorkerGrants;
 use crate::settings::{
     DirGrant, EngineSettings, Interrupt, Isolation, Sandbox, Stdio, WasmFeature,
 };
+use crate::shared::{Share, Shares};
 use crate::sys::{Attempt, EventFd, Program};
 use crate::value::{Args, ToArgs};
 
@@ -83,6 +84,7 @@ pub struct PoolBuilder {
     no_cache: bool,
     measure_cpu: bool,
     worker_binary: Option<PathBuf>,
+    shares: Shares,
     on_log: Option<LogHandler>,
     on_progress: Option<ProgressHandler>,
 }
@@ -303,6 +305,13 @@ impl PoolBuilder {
         self
     }
 
+    /// Grants a queue, a side of a pipe or a managed object to every task,
+    /// which opens it by this name. See also [`Call::share`](crate::Call::share).
+    pub fn share(mut self, name: impl Into<String>, object: &impl Share) -> Self {
+        self.shares.add(name.into(), object.handle());
+        self
+    }
+
     /// Called with each line that a guest logs, on the callback thread.
     pub fn on_log(mut self, handler: impl FnMut(LogRecord) + Send + 'static) -> Self {
         self.on_log = Some(Box::new(handler));
@@ -402,6 +411,7 @@ impl PoolBuilder {
             directories,
             tenant: self.tenant,
             initializer: self.initializer,
+            shares: self.shares,
             wants_log: self.on_log.is_some(),
             wants_progress: self.on_progress.is_some(),
         };

@@ -14,6 +14,7 @@ use crate::limits::{Limit, LimitName, Origin, TaskLimits};
 use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::protocol::frame::What;
+use crate::shared::{Share, Shares};
 use crate::value::{Args, FromValue, Function, ToArgs, ToValue, Value, encode_args};
 
 /// What a command reads as its standard input.
@@ -44,6 +45,7 @@ pub struct Call {
     stdin: Stdin,
     limits: TaskLimits,
     grants: Option<Grants>,
+    shares: Shares,
     tenant: Option<String>,
     name: Option<String>,
     callback: Option<Callback>,
@@ -61,6 +63,7 @@ impl Call {
             stdin: Stdin::Empty,
             limits: shared.config.task_limits.clone(),
             grants: None,
+            shares: Shares::default(),
             tenant: shared.config.tenant.clone(),
             name: None,
             callback: None,
@@ -72,7 +75,7 @@ impl Call {
 
     /// Adds a positional argument.
     pub fn arg(mut self, value: impl ToValue) -> Self {
-        self.args.positional.push(value.into_value());
+        self.args.arg(value);
         self
     }
 
@@ -90,9 +93,7 @@ impl Call {
 
     /// Adds an argument by the name of its parameter.
     pub fn kwarg(mut self, name: &str, value: impl ToValue) -> Self {
-        self.args
-            .keywords
-            .push((name.to_owned(), value.into_value()));
+        self.args.kwarg(name, value);
         self
     }
 
@@ -168,6 +169,14 @@ impl Call {
     /// runs in a process of its own.
     pub fn grants(mut self, grants: Grants) -> Self {
         self.grants = Some(grants);
+        self
+    }
+
+    /// Grants a queue, a side of a pipe or a managed object to this call's
+    /// tasks, which open it by this name. An object that is an argument is
+    /// granted by that.
+    pub fn share(mut self, name: impl Into<String>, object: &impl Share) -> Self {
+        self.shares.add(name.into(), object.handle());
         self
     }
 
@@ -294,6 +303,7 @@ impl Call {
                     Stdin::Bytes(bytes) => bytes,
                     Stdin::Empty | Stdin::Inherit => Vec::new(),
                 },
+                shares: args.shares,
             },
         };
         check_size(&template, prepared.raw.len())?;
@@ -307,6 +317,7 @@ impl Call {
             template: Arc::new(template),
             what: prepared.what,
             raw: prepared.raw,
+            shares: prepared.shares,
             submitted: Instant::now(),
             sink: Arc::clone(&cell) as _,
             callback,
@@ -379,6 +390,7 @@ impl Call {
             callable: function,
             measure_cpu: self.limits.cpu_time.value.is_some() || self.shared.config.measure_cpu,
             limits: self.limits,
+            shares: self.shares,
         })
     }
 }
@@ -446,14 +458,26 @@ fn merge(callback: Option<Callback>, error_callback: Option<Callback>) -> Option
 pub(super) struct Prepared {
     pub(super) what: What,
     pub(super) raw: Vec<u8>,
+    /// Objects among the arguments.
+    pub(super) shares: Shares,
 }
 
 impl Prepared {
+    /// For a task that is never sent.
+    pub(super) fn nothing() -> Self {
+        Prepared {
+            what: What::Function(0),
+            raw: Vec::new(),
+            shares: Shares::default(),
+        }
+    }
+
     /// Checked arguments for the template's function.
     ///
     /// # Errors
     /// What is wrong with them.
-    pub(super) fn function(template: &Template, args: Args) -> Result<Self, Error> {
+    pub(super) fn function(template: &Template, mut args: Args) -> Result<Self, Error> {
+        let shares = std::mem::take(&mut args.shares);
         let callable = template
             .callable
             .as_ref()
@@ -463,6 +487,7 @@ impl Prepared {
         Ok(Prepared {
             what: What::Function(callable.index),
             raw,
+            shares,
         })
     }
 
@@ -489,6 +514,7 @@ impl Prepared {
                 inherit_stdin: false,
             },
             raw: stdin,
+            shares: Shares::default(),
         })
     }
 }

@@ -319,7 +319,7 @@ impl Dispatcher {
         let now = Instant::now();
         let mut state = self.shared.lock();
         let slots = || state.slots.iter().filter_map(Place::slot);
-        slots().for_each(|slot| slot.ring.announce_sleep());
+        slots().for_each(Slot::announce_sleep);
         let due = slots()
             .filter_map(Slot::due)
             .chain(replacement_due(&state, now))
@@ -331,7 +331,7 @@ impl Dispatcher {
             .slots
             .iter_mut()
             .filter_map(Place::slot_mut)
-            .any(|slot| slot.listens() && slot.ring.has_answer());
+            .any(|slot| slot.listens() && slot.has_news());
         let timeout = if answers {
             Duration::ZERO
         } else {

@@ -12,7 +12,6 @@ use super::error::Error;
 use super::imap::{Flow, IMap, Input, ToInput, never_sent};
 use super::task::{Task, Template};
 use crate::outcome::Verdict;
-use crate::protocol::frame::What;
 use crate::value::{Args, FromValue};
 
 impl Call {
@@ -139,17 +138,18 @@ impl Feeder {
             self.over = true;
             return;
         };
-        let (what, raw, invalid) = match prepared {
-            Ok(Prepared { what, raw }) => (what, raw, None),
-            Err(reason) => (What::Function(0), Vec::new(), Some(reason)),
+        let (prepared, invalid) = match prepared {
+            Ok(prepared) => (prepared, None),
+            Err(reason) => (Prepared::nothing(), Some(reason)),
         };
         let task = Task {
             id: 0,
             index,
             attempts: 0,
             template: Arc::clone(&self.template),
-            what,
-            raw,
+            what: prepared.what,
+            raw: prepared.raw,
+            shares: prepared.shares,
             submitted: Instant::now(),
             sink: self.flow.sink(bytes),
             callback: None,

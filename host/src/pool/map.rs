@@ -331,6 +331,7 @@ impl Call {
             template: Arc::clone(&template),
             what: prepared.what,
             raw: prepared.raw,
+            shares: prepared.shares,
             submitted,
             sink: Arc::clone(&sink),
             callback: None,

@@ -8,6 +8,7 @@
 //! `Sink` hands that to whoever waits.
 
 mod alone;
+mod answers;
 mod binary;
 mod builder;
 mod call;
@@ -29,6 +30,7 @@ mod map;
 mod pool;
 mod queue;
 mod relay;
+mod requests;
 mod scheduler;
 mod settle;
 mod slot;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_send_buffer_size;
 
+use super::requests::Requests;
 use super::scheduler::STRANDED_AFTER;
 use super::settle::{Lost, Observed};
 use super::state::Bound;
@@ -42,6 +43,8 @@ pub(super) struct Slot {
     pub(super) control: ControlSocket,
     pub(super) bell: EventFd,
     pub(super) ring: HostEnd,
+    /// Where it asks for shared objects, if its module imports any.
+    pub(super) requests: Option<Requests>,
     pub(super) phase: Phase,
     /// Tasks that were sent and not answered, oldest first.
     pub(super) sent: VecDeque<Task>,
@@ -105,6 +108,7 @@ pub(super) struct Started {
     pub(super) control: ControlSocket,
     pub(super) bell: EventFd,
     pub(super) ring: HostEnd,
+    pub(super) requests: Option<Requests>,
 }
 
 impl Slot {
@@ -120,6 +124,7 @@ impl Slot {
             control,
             bell,
             ring,
+            requests,
         } = started;
         // Its setup, which may be long, is on its way already. A socket that
         // keeps its size is no worse than before.
@@ -131,6 +136,7 @@ impl Slot {
             control,
             bell,
             ring,
+            requests,
             phase: Phase::Starting { since: now },
             sent: VecDeque::new(),
             running: None,
@@ -295,6 +301,34 @@ impl Slot {
         let each = now.saturating_duration_since(since) / count;
         self.last_answer = now;
         self.pace = Some(self.pace.map_or(each, |pace| (pace * 3 + each) / 4));
+    }
+
+    /// Says that the host is about to sleep, and wants to be woken.
+    pub(super) fn announce_sleep(&self) {
+        self.ring.announce_sleep();
+        if let Some(requests) = &self.requests {
+            requests.announce_sleep();
+        }
+    }
+
+    /// Says that the host is awake.
+    pub(super) fn announce_awake(&self) {
+        self.ring.announce_awake();
+        if let Some(requests) = &self.requests {
+            requests.announce_awake();
+        }
+    }
+
+    /// Whether it has something to say in shared memory.
+    pub(super) fn has_news(&mut self) -> bool {
+        self.ring.has_answer() || self.requests.as_ref().is_some_and(Requests::has_news)
+    }
+
+    /// Its task has ended, or `died`.
+    pub(super) fn end_requests(&mut self, died: bool) {
+        if let Some(requests) = &mut self.requests {
+            requests.end(died);
+        }
     }
 
     /// Hands over the read end of a pipe as standard input.

@@ -3,10 +3,12 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use super::requests::Requests;
 use super::slot::Started;
 use super::state::{Bound, Config};
 use crate::module::{Loader, Module};
 use crate::protocol::control::{Initializer, ToChild, WorkerSetup, encode};
+use crate::protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use crate::protocol::host_end::HostEnd;
 use crate::protocol::ring::{RING_SIZE, Ring};
 use crate::settings::Stdio;
@@ -30,6 +32,17 @@ pub(super) fn start_worker(
     let ring_file = memfd_sized("sandpool-ring", RING_SIZE as u64)?;
     let ring = HostEnd::new(Ring::new(Mapping::new(&ring_file, RING_SIZE)?));
     let bell = EventFd::new()?;
+    let exchange_file = match module.shares_objects() {
+        true => Some(memfd_sized("sandpool-exchange", EXCHANGE_SIZE as u64)?),
+        false => None,
+    };
+    let requests = match &exchange_file {
+        Some(file) => Some(Requests::new(Exchange::new(Mapping::new(
+            file,
+            EXCHANGE_SIZE,
+        )?))),
+        None => None,
+    };
     let (control, theirs) = ControlSocket::pair()?;
     let (pipes, ends) = match config.stdio {
         Stdio::Inherit => {
@@ -53,6 +66,7 @@ pub(super) fn start_worker(
         engine: module.settings().clone(),
         component: module.is_component(),
         grants: key.grants.clone(),
+        shares: exchange_file.is_some(),
         pid: child.pid(),
         stdout: config.stdio,
         stderr: config.stdio,
@@ -63,6 +77,7 @@ pub(super) fn start_worker(
     });
     let mut fds: Vec<BorrowedFd<'_>> =
         vec![ring_file.as_fd(), bell.as_fd(), module.artifact().as_fd()];
+    fds.extend(exchange_file.as_ref().map(AsFd::as_fd));
     fds.extend(ends.iter().map(AsFd::as_fd));
     for dir in &key.grants.dirs {
         fds.push(config.directory(dir)?);
@@ -83,6 +98,7 @@ pub(super) fn start_worker(
             control,
             bell,
             ring,
+            requests,
         },
         pipes,
     ))

@@ -20,6 +20,7 @@ use crate::limits::{PoolLimits, TaskLimits};
 use crate::module::{Loader, Module};
 use crate::protocol::control::WorkerGrants;
 use crate::settings::{DirGrant, Interrupt, Stdio};
+use crate::shared::Shares;
 use crate::sys::EventFd;
 use crate::value::Args;
 
@@ -39,6 +40,8 @@ pub(super) struct Config {
     /// The granted directories, opened when the pool was built.
     pub(super) directories: Vec<OpenGrant>,
     pub(super) tenant: Option<String>,
+    /// Objects that every task may open.
+    pub(super) shares: Shares,
     pub(super) initializer: Option<(String, Args)>,
     pub(super) wants_log: bool,
     pub(super) wants_progress: bool,

@@ -10,6 +10,7 @@ use crate::limits::{GIB, Limit, MIB, TaskLimits};
 use crate::outcome::Outcome;
 use crate::protocol::frame::{TaskHeader, What, WireLimits, inline_payload};
 use crate::settings::Stdio;
+use crate::shared::Shares;
 use crate::value::{Type, Value};
 
 /// Number of a worker key in its pool: module, grants and tenant.
@@ -36,6 +37,8 @@ pub(super) struct Template {
     pub(super) limits: TaskLimits,
     /// Whether CPU time is read for each task.
     pub(super) measure_cpu: bool,
+    /// What all of them were granted beyond what the pool grants.
+    pub(super) shares: Shares,
 }
 
 /// One task.
@@ -48,6 +51,8 @@ pub(super) struct Task {
     pub(super) what: What,
     /// Encoded arguments, or standard input.
     pub(super) raw: Vec<u8>,
+    /// What it was given as arguments.
+    pub(super) shares: Shares,
     pub(super) submitted: Instant,
     pub(super) sink: Arc<dyn Sink>,
     pub(super) callback: Option<Callback>,

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::claims::{self, Circumstances};
 use super::dispatcher::Outbox;
 use super::queue::Queue;
+use super::requests::{Heard, Requests};
 use super::settle::{self, Lost, Observed};
 use super::slot::{Phase, Slot};
 use super::state::Config;
@@ -17,7 +18,7 @@ use crate::protocol::frame::{AnswerHeader, End, Payload, split};
 use crate::sys::{Ended, memfd_read_at};
 use crate::value::Value;
 
-/// Rings without an answer that a worker may be ahead of its answers. Each
+/// Rings without news that a worker may be ahead of its news. Each
 /// answer is rung for once at most, and a ring may come when its answer was
 /// taken already, so an honest worker is ahead by one or two.
 const MAX_EMPTY_RINGS: u32 = 64;
@@ -49,7 +50,7 @@ pub(super) struct Watch<'a> {
 impl Watch<'_> {
     /// Looks at a worker; says whether it is gone.
     pub(super) fn attend(&mut self, slot: &mut Slot, signs: Signs, now: Instant) -> bool {
-        slot.ring.announce_awake();
+        slot.announce_awake();
         if signs.rang {
             slot.bell.clear();
         }
@@ -57,12 +58,56 @@ impl Watch<'_> {
             if signs.spoke {
                 self.hear(slot, now);
             }
+            let asked = self.hear_requests(slot, now);
             self.take_answers(slot, now);
-            count_rings(slot, signs.rang);
+            count_rings(slot, signs.rang, asked);
             slot.keep_pace(now);
             self.keep_time(slot, now);
         }
         signs.ended && self.reap(slot, now)
+    }
+
+    /// Hears what its task asks of shared objects; says whether it asked.
+    fn hear_requests(&mut self, slot: &mut Slot, now: Instant) -> bool {
+        if slot.requests.is_none() {
+            return false;
+        }
+        match self.hear_each_task(slot, now) {
+            Ok(asked) => asked,
+            Err(violation) => {
+                slot.kill(Some(Lost::Violation(violation)));
+                false
+            }
+        }
+    }
+
+    fn hear_each_task(&mut self, slot: &mut Slot, now: Instant) -> Result<bool, Violation> {
+        let mut asked = false;
+        while slot.requests.as_ref().is_some_and(Requests::has_more) {
+            asked = true;
+            let outstanding = slot.ring.outstanding()?;
+            if !outstanding.running && outstanding.answered == 0 {
+                return Err(Violation("it asks for a task that it has not claimed"));
+            }
+            match self.hear_the_running(slot)? {
+                Heard::All | Heard::More => break,
+                // It has answered the one before, and gone on to this one.
+                Heard::Next if self.take_answer(slot, now)? => {}
+                Heard::Next => return Err(Violation("it asks for a task that it does not run")),
+            }
+        }
+        if let Some(requests) = &slot.requests {
+            asked |= requests.write_on()?;
+        }
+        Ok(asked)
+    }
+
+    /// Hears what the oldest sent task asks.
+    fn hear_the_running(&mut self, slot: &mut Slot) -> Result<Heard, Violation> {
+        match (&mut slot.requests, slot.sent.front()) {
+            (Some(requests), Some(task)) => requests.hear(task, &self.config.shares),
+            _ => Ok(Heard::All),
+        }
     }
 
     /// Takes every answer that is there.
@@ -86,6 +131,11 @@ impl Watch<'_> {
 
     /// Takes the next answer, if it is there.
     pub(super) fn take_answer(&mut self, slot: &mut Slot, now: Instant) -> Result<bool, Violation> {
+        if !slot.ring.has_answer() {
+            return Ok(false);
+        }
+        // What it asked before it answered comes first.
+        while self.hear_the_running(slot)? == Heard::More {}
         let Some(payload) = slot.ring.take_answer()? else {
             return Ok(false);
         };
@@ -139,6 +189,7 @@ impl Watch<'_> {
             // Whatever it answered, it lives on.
             slot.phase = Phase::Ready { since: now };
         }
+        slot.end_requests(!outcome.is_ok());
         if let Some(task) = slot.sent.pop_front() {
             self.finish(slot.serial, task, outcome);
         }
@@ -209,6 +260,11 @@ impl Watch<'_> {
         if slot.sent.is_empty() {
             return;
         }
+        if !matches!(verdict, Lost::Violation(_)) {
+            // What it has put is put.
+            while matches!(self.hear_the_running(slot), Ok(Heard::More)) {}
+        }
+        slot.end_requests(true);
         slot.is_running(now);
         if let Some(task) = slot.sent.pop_front() {
             let observed = Observed {
@@ -239,10 +295,11 @@ impl Watch<'_> {
 }
 
 /// Notes whether it rang for nothing: one that does so for ever would keep the
-/// host busy.
-fn count_rings(slot: &mut Slot, rang: bool) {
-    slot.empty_rings = slot.empty_rings.saturating_sub(slot.new_answers);
-    if rang && slot.new_answers == 0 {
+/// host busy. What it `asked` counts as an answer does.
+fn count_rings(slot: &mut Slot, rang: bool, asked: bool) {
+    let news = slot.new_answers + u32::from(asked);
+    slot.empty_rings = slot.empty_rings.saturating_sub(news);
+    if rang && news == 0 {
         slot.empty_rings += 1;
     }
     if slot.empty_rings > MAX_EMPTY_RINGS {

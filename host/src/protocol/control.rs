@@ -18,8 +18,8 @@ use crate::sys::{Attempt, Namespaces};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum ToChild {
     /// Be a worker. With it come, in this order, the ring, the host's bell,
-    /// the artifact, the pipes for stdout and stderr where they are passed
-    /// through, and the granted directories.
+    /// the artifact, the exchange where there is one, the pipes for stdout and
+    /// stderr where they are passed through, and the granted directories.
     Work(WorkerSetup),
     /// Be a compiler. With it come the module and two empty memory files: for
     /// the artifact and for the description.
@@ -67,6 +67,9 @@ pub(crate) struct WorkerSetup {
     /// Whether the artifact is a component (else a core module).
     pub(crate) component: bool,
     pub(crate) grants: WorkerGrants,
+    /// Whether the module imports shared objects, for which it gets an
+    /// exchange.
+    pub(crate) shares: bool,
     pub(crate) pid: u32,
     pub(crate) stdout: Stdio,
     pub(crate) stderr: Stdio,

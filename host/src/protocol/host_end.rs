@@ -3,12 +3,12 @@
 //! The other end may be hostile. The host keeps every number that it relies on
 //! in private memory, and compares what the worker wrote with it.
 
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::Ordering;
 
 use super::Violation;
 use super::arena::Arena;
 use super::ring::{ARENA, Claim, Lane, Ring, SLOTS};
-use crate::sys::futex_wake;
+use super::sleep;
 
 /// The host's end.
 #[derive(Debug)]
@@ -189,25 +189,18 @@ impl HostEnd {
     /// Wakes the worker if it sleeps: after sending, and after answers were
     /// taken from a ring that was full of them.
     pub(crate) fn wake(&self) {
-        self.ring.doorbell().fetch_add(1, Ordering::Release);
-        // Between "rang" here and "sleeps" there, one of the two sees the
-        // other; both sides use a full fence.
-        fence(Ordering::SeqCst);
-        if self.ring.worker_sleeps().swap(0, Ordering::Relaxed) == 1 {
-            futex_wake(self.ring.doorbell());
-        }
+        sleep::wake(self.ring.worker_sleeps());
     }
 
     /// Announces that the host is about to sleep; it must look for answers
     /// once more afterwards.
     pub(crate) fn announce_sleep(&self) {
-        self.ring.host_sleeps().store(1, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
+        sleep::announce(self.ring.host_sleeps());
     }
 
     /// Announces that the host is awake and needs no ringing.
     pub(crate) fn announce_awake(&self) {
-        self.ring.host_sleeps().store(0, Ordering::Relaxed);
+        sleep::announce_awake(self.ring.host_sleeps());
     }
 }
 
@@ -236,7 +229,11 @@ mod tests {
         let file = memfd_sized("test", RING_SIZE as u64).expect("memfd");
         let ring = || Ring::new(Mapping::new(&file, RING_SIZE).expect("map"));
         let bell = EventFd::new().expect("eventfd");
-        (HostEnd::new(ring()), WorkerEnd::new(ring(), bell), ring())
+        (
+            HostEnd::new(ring()),
+            WorkerEnd::new(ring(), bell.into()),
+            ring(),
+        )
     }
 
     fn claimed(worker: &mut WorkerEnd) -> Option<Vec<u8>> {

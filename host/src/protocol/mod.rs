@@ -13,10 +13,13 @@
 pub(crate) mod arena;
 pub(crate) mod control;
 pub(crate) mod description;
+pub(crate) mod exchange;
 pub(crate) mod frame;
 pub(crate) mod handshake;
 pub(crate) mod host_end;
+pub(crate) mod request;
 pub(crate) mod ring;
+pub(crate) mod sleep;
 pub(crate) mod worker_end;
 
 /// A worker broke a rule of the channel.

@@ -29,7 +29,6 @@ const SLOT_SIZE: usize = 8;
 
 // Words that different sides write lie on different cache lines.
 const CLAIM: usize = 0;
-const DOORBELL: usize = 64;
 const WORKER_SLEEPS: usize = 128;
 const PUBLISHED: usize = 192;
 const HOST_SLEEPS: usize = 256;
@@ -88,12 +87,7 @@ impl Ring {
         self.memory.word64(CLAIM)
     }
 
-    /// Counts the host's calls; the worker sleeps on it.
-    pub(crate) fn doorbell(&self) -> &AtomicU32 {
-        self.memory.word32(DOORBELL)
-    }
-
-    /// 1 while the worker sleeps, or is about to.
+    /// 1 while the worker sleeps, or is about to; it sleeps on this word.
     pub(crate) fn worker_sleeps(&self) -> &AtomicU32 {
         self.memory.word32(WORKER_SLEEPS)
     }

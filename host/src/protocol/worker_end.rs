@@ -1,18 +1,20 @@
 //! The worker's end of a ring: claims tasks one at a time, publishes answers.
 
-use std::sync::atomic::{Ordering, fence};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::arena::Arena;
 use super::ring::{ARENA, Claim, Lane, Ring};
-use crate::sys::{EventFd, futex_wait};
+use super::sleep;
+use crate::sys::EventFd;
 
 /// The worker's end.
 #[derive(Debug)]
 pub(crate) struct WorkerEnd {
     ring: Ring,
     /// Rings the host when it sleeps.
-    bell: EventFd,
+    bell: Arc<EventFd>,
     arena: Arena,
     /// Answers published.
     published: u32,
@@ -21,7 +23,7 @@ pub(crate) struct WorkerEnd {
 }
 
 impl WorkerEnd {
-    pub(crate) fn new(ring: Ring, bell: EventFd) -> Self {
+    pub(crate) fn new(ring: Ring, bell: Arc<EventFd>) -> Self {
         WorkerEnd {
             ring,
             bell,
@@ -63,41 +65,28 @@ impl WorkerEnd {
 
     /// Sleeps until a task may be there.
     pub(crate) fn wait_for_task(&self) {
-        let seen = self.ring.doorbell().load(Ordering::Acquire);
-        self.sleep_unless(seen, || {
+        sleep::sleep(self.ring.worker_sleeps(), None, || {
             let claim = Claim::from_word(self.ring.claim().load(Ordering::Acquire));
             claim.head != claim.tail
         });
-    }
-
-    fn sleep_unless(&self, seen: u32, ready: impl Fn() -> bool) {
-        self.ring.worker_sleeps().store(1, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        if !ready() {
-            futex_wait(self.ring.doorbell(), seen, None);
-        }
-        self.ring.worker_sleeps().store(0, Ordering::Relaxed);
     }
 
     /// Publishes the answer to the task that was claimed last. Waits while the
     /// arena is full of answers that the host has not taken.
     pub(crate) fn publish(&mut self, payload: &[u8]) {
         let offset = loop {
-            let seen = self.ring.doorbell().load(Ordering::Acquire);
             self.free_taken();
             if let Some(offset) = self.arena.place(payload.len()) {
                 break offset;
             }
             let freed = self.freed;
             self.bell.ring();
-            self.ring.worker_sleeps().store(1, Ordering::Relaxed);
-            fence(Ordering::SeqCst);
-            if self.ring.consumed().load(Ordering::Acquire) == freed {
-                // The host wakes sleepers when it has sent something; while it
-                // only takes answers, look again after a moment.
-                futex_wait(self.ring.doorbell(), seen, Some(Duration::from_millis(1)));
-            }
-            self.ring.worker_sleeps().store(0, Ordering::Relaxed);
+            // The host wakes sleepers when it has sent something; while it only
+            // takes answers, look again after a moment.
+            let moment = Some(Duration::from_millis(1));
+            sleep::sleep(self.ring.worker_sleeps(), moment, || {
+                self.ring.consumed().load(Ordering::Acquire) != freed
+            });
         };
         self.ring
             .fill(Lane::Answers, self.published, offset, payload);
@@ -105,8 +94,7 @@ impl WorkerEnd {
         self.ring
             .published()
             .store(self.published, Ordering::Release);
-        fence(Ordering::SeqCst);
-        if self.ring.host_sleeps().swap(0, Ordering::Relaxed) == 1 {
+        if sleep::has_to_be_woken(self.ring.host_sleeps()) {
             self.bell.ring();
         }
     }

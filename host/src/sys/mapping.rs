@@ -81,39 +81,56 @@ impl Mapping {
         offset.checked_add(len).is_some_and(|end| end <= self.len)
     }
 
-    /// Appends `len` bytes from `offset` (a multiple of 8) to `into`.
+    /// Appends `len` bytes from `offset` to `into`.
     ///
     /// # Panics
     /// If the range is not inside; callers check it first.
     pub(crate) fn copy_out(&self, offset: usize, len: usize, into: &mut Vec<u8>) {
         assert!(self.contains(offset, len));
         into.reserve(len);
-        let words = len / 8;
+        let (before, words) = split_at_words(offset, len);
+        for i in offset..offset + before {
+            into.push(self.byte(i).load(Ordering::Relaxed));
+        }
+        let start = offset + before;
         for i in 0..words {
-            let word = self.word64(offset + i * 8).load(Ordering::Relaxed);
+            let word = self.word64(start + i * 8).load(Ordering::Relaxed);
             into.extend_from_slice(&word.to_ne_bytes());
         }
-        for i in words * 8..len {
-            into.push(self.byte(offset + i).load(Ordering::Relaxed));
+        for i in start + words * 8..offset + len {
+            into.push(self.byte(i).load(Ordering::Relaxed));
         }
     }
 
-    /// Writes `bytes` at `offset` (a multiple of 8).
+    /// Writes `bytes` at `offset`.
     ///
     /// # Panics
     /// If they do not fit; callers allocate first.
     pub(crate) fn copy_in(&self, offset: usize, bytes: &[u8]) {
         assert!(self.contains(offset, bytes.len()));
-        let (words, rest) = bytes.as_chunks::<8>();
-        for (i, word) in words.iter().enumerate() {
-            self.word64(offset + i * 8)
+        let (before, words) = split_at_words(offset, bytes.len());
+        let (first, rest) = bytes.split_at(before);
+        for (i, byte) in first.iter().enumerate() {
+            self.byte(offset + i).store(*byte, Ordering::Relaxed);
+        }
+        let start = offset + before;
+        let (whole, last) = rest.as_chunks::<8>();
+        for (i, word) in whole.iter().enumerate() {
+            self.word64(start + i * 8)
                 .store(u64::from_ne_bytes(*word), Ordering::Relaxed);
         }
-        for (i, byte) in rest.iter().enumerate() {
-            self.byte(offset + words.len() * 8 + i)
+        for (i, byte) in last.iter().enumerate() {
+            self.byte(start + words * 8 + i)
                 .store(*byte, Ordering::Relaxed);
         }
     }
+}
+
+/// Of `len` bytes at `offset`: how many come before the first whole word, and
+/// how many words follow.
+fn split_at_words(offset: usize, len: usize) -> (usize, usize) {
+    let before = (offset.next_multiple_of(8) - offset).min(len);
+    (before, (len - before) / 8)
 }
 
 impl Drop for Mapping {
@@ -130,15 +147,17 @@ mod tests {
     use crate::sys::memfd_sized;
 
     #[test]
-    fn what_is_copied_in_is_copied_out_at_every_length() {
+    fn what_is_copied_in_is_copied_out_at_every_length_and_place() {
         let file = memfd_sized("test", 4096).expect("memfd");
         let mapping = Mapping::new(&file, 4096).expect("map");
         for len in 0..40 {
             let bytes: Vec<u8> = (0..len).map(|i| i as u8 ^ 0x5a).collect();
-            mapping.copy_in(64, &bytes);
-            let mut back = Vec::new();
-            mapping.copy_out(64, len, &mut back);
-            assert_eq!(back, bytes);
+            for offset in 60..70 {
+                mapping.copy_in(offset, &bytes);
+                let mut back = Vec::new();
+                mapping.copy_out(offset, len, &mut back);
+                assert_eq!(back, bytes);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! keywords.
 
 use super::{ArgumentError, Function, ToValue, Value, arguments};
+use crate::shared::Shares;
 
 /// What was given for a call, before it is put onto parameters.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -10,11 +11,20 @@ pub struct Args {
     pub positional: Vec<Value>,
     /// The arguments by keyword.
     pub keywords: Vec<(String, Value)>,
+    /// Shared objects among them, by the name that stands for each.
+    pub(crate) shares: Shares,
 }
 
 impl Args {
+    /// Adds an argument by position.
+    pub fn arg(&mut self, value: impl ToValue) {
+        self.share(&value);
+        self.positional.push(value.into_value());
+    }
+
     /// Adds an argument by keyword.
     pub fn kwarg(&mut self, name: impl Into<String>, value: impl ToValue) {
+        self.share(&value);
         self.keywords.push((name.into(), value.into_value()));
     }
 
@@ -24,7 +34,14 @@ impl Args {
     pub fn then(mut self, more: Args) -> Self {
         self.positional.extend(more.positional);
         self.keywords.extend(more.keywords);
+        self.shares.extend(&more.shares);
         self
+    }
+
+    fn share(&mut self, value: &impl ToValue) {
+        if let Some(handle) = value.shared() {
+            self.shares.add(handle.name(), handle);
+        }
     }
 
     /// The arguments in the order and in the types of the function's
@@ -51,18 +68,18 @@ pub trait ToArgs {
 /// pool.apply::<u64>(&math, "fib", Kwargs::new().set("n", 30u32))?;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Kwargs(Vec<(String, Value)>);
+pub struct Kwargs(Args);
 
 impl Kwargs {
     /// No arguments yet.
-    pub const fn new() -> Self {
-        Self(Vec::new())
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// With one more argument.
     #[must_use]
     pub fn set(mut self, name: impl Into<String>, value: impl ToValue) -> Self {
-        self.0.push((name.into(), value.into_value()));
+        self.0.kwarg(name, value);
         self
     }
 }
@@ -83,10 +100,7 @@ impl ToArgs for Args {
 
 impl ToArgs for Kwargs {
     fn into_args(self) -> Args {
-        Args {
-            positional: Vec::new(),
-            keywords: self.0,
-        }
+        self.0
     }
 }
 
@@ -94,7 +108,7 @@ impl ToArgs for Vec<Value> {
     fn into_args(self) -> Args {
         Args {
             positional: self,
-            keywords: Vec::new(),
+            ..Args::default()
         }
     }
 }
@@ -111,7 +125,9 @@ macro_rules! tuples {
             fn into_args(self) -> Args {
                 #[expect(non_snake_case, reason = "types and values share their names")]
                 let ($($name,)+) = self;
-                vec![$($name.into_value()),+].into_args()
+                let mut args = Args::default();
+                $(args.arg($name);)+
+                args
             }
         }
     };

@@ -3,6 +3,7 @@
 
 use super::Value;
 use super::text::{quoted, quoted_value};
+use crate::shared::Handle;
 
 /// What can be an argument: integers, floats, `bool`, `char`, text, `Vec`,
 /// slices, arrays, `Option`, `Result`, tuples, `Box`, maps with text as keys,
@@ -12,6 +13,12 @@ use super::text::{quoted, quoted_value};
 pub trait ToValue {
     /// This as a value.
     fn into_value(self) -> Value;
+
+    /// The shared object that the value stands for, if it does.
+    #[doc(hidden)]
+    fn shared(&self) -> Option<Handle> {
+        None
+    }
 
     /// Many of these as one value: bytes are not a value each.
     #[doc(hidden)]

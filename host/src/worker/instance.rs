@@ -6,6 +6,7 @@ use std::time::Instant;
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtxBuilder, WasiView};
 
+use super::broker::Exchanger;
 use super::link::HostLink;
 use super::load::{Code, Loaded};
 use super::stdio::{GuestInput, GuestOutput, Output};
@@ -34,6 +35,7 @@ pub(super) struct Workshop {
     pub(super) granted: Granted,
     pub(super) setup: WorkerSetup,
     pub(super) link: Arc<HostLink>,
+    pub(super) exchanger: Option<Arc<Exchanger>>,
     pub(super) stdout: Arc<Output>,
     pub(super) stderr: Arc<Output>,
 }
@@ -75,6 +77,10 @@ impl Workshop {
             task: TaskInfo::default(),
             bounds: Bounds::new(&self.setup.engine),
             messages: Arc::clone(&self.link) as _,
+            broker: self
+                .exchanger
+                .as_ref()
+                .map(|exchanger| Arc::clone(exchanger) as _),
             log_left: None,
         };
         let handles = MAX_HANDLES as usize;

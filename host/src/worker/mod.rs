@@ -4,6 +4,7 @@
 //! grants and one tenant. It is not trusted: whatever runs in it may be under
 //! a guest's control, so it holds nothing but what its guests were granted.
 
+mod broker;
 mod call;
 mod convert;
 #[cfg(debug_assertions)]

@@ -3,19 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use wasmtime::{Engine, Store};
+use wasmtime::Store;
 
 use super::call::Returned;
 use super::instance::{Live, Workshop};
-use super::link::HostLink;
-use super::load::Loaded;
-use super::stdio::{GuestInput, Output};
+use super::stdio::GuestInput;
 use super::verdict;
-use crate::engine::files::Granted;
 use crate::engine::guest::Guest;
 use crate::limits::LimitName;
 use crate::protocol::Violation;
-use crate::protocol::control::WorkerSetup;
 use crate::protocol::frame::{
     AnswerHeader, End, Payload, TaskHeader, What, fits_inline, inline_payload, split,
 };
@@ -60,24 +56,7 @@ impl Ending {
 }
 
 impl Server {
-    pub(super) fn new(
-        ring: WorkerEnd,
-        link: Arc<HostLink>,
-        loaded: Loaded,
-        engine: Engine,
-        setup: WorkerSetup,
-        stdout: Arc<Output>,
-        stderr: Arc<Output>,
-    ) -> Self {
-        let shop = Workshop {
-            engine,
-            loaded,
-            granted: Granted::new(&setup.grants.dirs),
-            setup,
-            link,
-            stdout,
-            stderr,
-        };
+    pub(super) fn new(ring: WorkerEnd, shop: Workshop) -> Self {
         Server {
             ring,
             shop,
@@ -119,6 +98,9 @@ impl Server {
         };
         let (header, raw) = split::<TaskHeader>(frame)?;
         self.shop.link.set_running(Some(header.task));
+        if let Some(exchanger) = &self.shop.exchanger {
+            exchanger.begin(header.task);
+        }
         let answer = self.run(&header, raw);
         self.shop.link.set_running(None);
         self.ring.publish(&answer);

@@ -5,12 +5,16 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
+use super::broker::Exchanger;
+use super::instance::Workshop;
 use super::link::HostLink;
 use super::load::Loaded;
 use super::serve::Server;
 use super::stdio::Output;
 use crate::engine::config;
+use crate::engine::files::Granted as GrantedFiles;
 use crate::protocol::control::{Failure, FromChild, ToChild, WorkerSetup, decode, encode};
+use crate::protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use crate::protocol::handshake::Hello;
 use crate::protocol::ring::{RING_SIZE, Ring};
 use crate::protocol::worker_end::WorkerEnd;
@@ -58,11 +62,20 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
             .ok_or_else(|| io::Error::other("a descriptor is missing"))
     };
     let (ring, bell, artifact) = (next()?, next()?, next()?);
+    let exchange = setup.shares.then(&mut next).transpose()?;
     let stdout = output(setup.stdout, &mut next)?;
     let stderr = output(setup.stderr, &mut next)?;
     let granted = granted(&setup, &mut next)?;
     let ring = Ring::new(Mapping::new(&ring, RING_SIZE)?);
-    let ring = WorkerEnd::new(ring, EventFd::from_fd(bell));
+    let bell = Arc::new(EventFd::from_fd(bell));
+    let exchanger = match exchange {
+        Some(exchange) => {
+            let exchange = Exchange::new(Mapping::new(&exchange, EXCHANGE_SIZE)?);
+            Some(Arc::new(Exchanger::new(exchange, Arc::clone(&bell))))
+        }
+        None => None,
+    };
+    let ring = WorkerEnd::new(ring, bell);
     // 3. Lock in, as far as loading allows.
     let limits = limits(&setup);
     let cage = Cage::enter(&setup.orders, Inmate::Worker, &limits, granted, control)?;
@@ -82,9 +95,17 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     let report = cage.seal(artifact.as_fd())?;
     drop(artifact);
     control.send(&encode(&FromChild::Ready { report }), &[], true)?;
-    Ok(Server::new(
-        ring, link, loaded, engine, setup, stdout, stderr,
-    ))
+    let shop = Workshop {
+        engine,
+        loaded,
+        granted: GrantedFiles::new(&setup.grants.dirs),
+        setup,
+        link,
+        exchanger,
+        stdout,
+        stderr,
+    };
+    Ok(Server::new(ring, shop))
 }
 
 impl From<CageError> for StartError {

@@ -1,0 +1,57 @@
+//! Why a call on a shared object failed.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a call on a queue, a pipe or a managed object failed.
+///
+/// Guests get the same, as `sandpool:task/shared.error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum SharedError {
+    /// No such object was granted to the guest under this name.
+    #[error("no such object was granted")]
+    Denied,
+    /// The queue has no room, and had none until the timeout:
+    /// multiprocessing's `queue.Full`.
+    #[error("the queue is full")]
+    Full,
+    /// The queue has no item, and had none until the timeout:
+    /// multiprocessing's `queue.Empty`.
+    #[error("the queue is empty")]
+    Empty,
+    /// The object was closed.
+    #[error("it is closed")]
+    Closed,
+    /// The other side of the pipe is closed, or its owner has ended:
+    /// multiprocessing's `EOFError`.
+    #[error("the other side of the pipe is gone")]
+    EndOfFile,
+    /// The timeout passed.
+    #[error("the timeout passed")]
+    Timeout,
+    /// Released, or notified, by somebody who does not hold it.
+    #[error("it is not held by whom it would have to be")]
+    NotOwner,
+    /// Released, or marked as done, more often than it was taken.
+    #[error("it was released more often than taken")]
+    OverRelease,
+    /// The barrier is broken: somebody gave up waiting, or aborted it.
+    #[error("the barrier is broken")]
+    Broken,
+    /// There is no item at this place of the list.
+    #[error("there is no item at this place")]
+    OutOfRange,
+    /// An item is larger than the object takes, or the object is full.
+    #[error("it is larger than the object takes")]
+    TooLarge,
+    /// The value is no whole number, so nothing can be added to it.
+    #[error("the value is not a whole number")]
+    NotANumber,
+    /// The queue does not count tasks: it is not a joinable one.
+    #[error("the queue is not a joinable one")]
+    NotJoinable,
+    /// The bytes are not the JSON of the type that was asked for, or the value
+    /// cannot be written as JSON. For hosts only.
+    #[error("not the JSON of this type")]
+    Json,
+}

@@ -1,0 +1,105 @@
+//! An object as it is granted: by name, or as an argument.
+
+use std::sync::Arc;
+
+use super::object::Object;
+use crate::protocol::request::Kind;
+use crate::value::{ToValue, Value};
+
+/// A shared object, ready to be granted: see [`Call::share`](crate::Call::share)
+/// and [`PoolBuilder::share`](crate::PoolBuilder::share).
+///
+/// As an argument of a call it is a text: the name under which the guest opens
+/// it.
+#[derive(Clone)]
+pub struct Handle {
+    object: Arc<dyn Object>,
+}
+
+impl Handle {
+    pub(super) fn new(object: Arc<dyn Object>) -> Self {
+        Handle { object }
+    }
+
+    /// The name that stands for it as an argument. No other object of this
+    /// process ever has it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}-{}", self.object.kind().name(), self.object.id())
+    }
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Handle({})", self.object.kind().name())
+    }
+}
+
+impl PartialEq for Handle {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(&self.object), Arc::as_ptr(&other.object))
+    }
+}
+
+/// What guests can be granted: queues, the sides of pipes, and the objects of a
+/// [`Manager`](crate::Manager).
+pub trait Share {
+    /// The object, to be granted.
+    fn handle(&self) -> Handle;
+}
+
+impl Share for Handle {
+    fn handle(&self) -> Handle {
+        self.clone()
+    }
+}
+
+/// As an argument an object is the name under which it is opened.
+macro_rules! arguments {
+    ($($name:ident $(<$item:ident>)?),+) => {
+        $(
+            impl$(<$item>)? ToValue for &super::$name$(<$item>)? {
+                fn into_value(self) -> Value {
+                    Value::String(self.handle().name())
+                }
+
+                fn shared(&self) -> Option<Handle> {
+                    Some(self.handle())
+                }
+            }
+        )+
+    };
+}
+
+arguments!(
+    Queue<T>,
+    JoinableQueue<T>,
+    SimpleQueue<T>,
+    Connection,
+    Handle
+);
+arguments!(Dict<T>, List<T>, SharedValue<T>, Lock, Semaphore);
+arguments!(Event, Condition, Barrier);
+
+/// Objects with the names under which they are granted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Shares(Vec<(String, Handle)>);
+
+impl Shares {
+    /// Grants one more; one of the same name makes room for it.
+    pub(crate) fn add(&mut self, name: String, handle: Handle) {
+        self.0.retain(|(known, _)| *known != name);
+        self.0.push((name, handle));
+    }
+
+    pub(crate) fn extend(&mut self, others: &Shares) {
+        for (name, handle) in &others.0 {
+            self.add(name.clone(), handle.clone());
+        }
+    }
+
+    pub(crate) fn find(&self, kind: Kind, name: &str) -> Option<&Arc<dyn Object>> {
+        let found = self.0.iter().find(|(known, _)| known == name)?;
+        Some(&found.1.object).filter(|object| object.kind() == kind)
+    }
+}

@@ -1,0 +1,32 @@
+//! What threads of the host, tasks and pools share: queues, pipes, and the
+//! objects of a manager.
+//!
+//! They live in the host. Each kind is a state that answers now or later, under
+//! its own lock: `queue`, `pipe`, `collections`, `lock`, `semaphore`, `gates`.
+//! The host's threads and futures ask through `ask`, with the types in `queues`,
+//! `connection` and `manager` around it; guests ask through their worker's
+//! exchange, of which the pool has the other end. All are answered by the same
+//! state, so none of them is a special case.
+
+mod ask;
+mod collections;
+mod connection;
+mod error;
+mod gates;
+mod handle;
+mod lock;
+mod manager;
+pub(crate) mod object;
+mod pipe;
+mod queue;
+mod queues;
+mod semaphore;
+
+pub use connection::{Connection, pipe};
+pub use error::SharedError;
+pub(crate) use handle::Shares;
+pub use handle::{Handle, Share};
+pub use manager::{
+    Acquired, Barrier, Condition, Dict, Event, List, Lock, Manager, Semaphore, SharedValue,
+};
+pub use queues::{JoinableQueue, Queue, SimpleQueue};
