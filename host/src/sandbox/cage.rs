@@ -140,7 +140,7 @@ impl Cage {
         }
         steps.put_on(Layer::Identity, || match privileged {
             true => identity::leave(!granted.is_empty()).map(held),
-            false if orders.root && granted.is_empty() => Ok(identity::still_root()),
+            false if orders.root => Err(identity::still_root()),
             false => Ok(identity::own_groups_only()),
         });
         if privileged {
