@@ -113,6 +113,26 @@ fn a_process_that_is_refused_memory_hits_its_limit() {
 }
 
 #[test]
+fn a_limit_that_no_worker_can_start_under_is_named() {
+    let _test = test();
+    // The engine's reservations do not fit, nor does the second thread's stack.
+    for (limit, shown) in [(0, "0B"), (MIB, "1MiB"), (63 * MIB, "63MiB")] {
+        let pool = open(pool().processes(1).process_memory(limit));
+        let module = pool.wat(wat::ADD);
+        let outcome = pool.call(&module, "add").args((1, 2)).outcome();
+        let error = match outcome {
+            Ok(outcome) => outcome.error.expect("a text"),
+            Err(error) => error.to_string(),
+        };
+        let text = format!(
+            "a worker cannot start: its process asked for more memory than {shown} \
+             (set for the pool); raise it with `--process-memory`"
+        );
+        assert!(error.ends_with(&text), "{error}");
+    }
+}
+
+#[test]
 fn what_the_guest_asks_for_beyond_its_process_is_refused_and_the_worker_lives() {
     let _test = test();
     let pool = open(pool().processes(1).memory(None).process_memory(160 * MIB));

@@ -12,7 +12,7 @@ use std::os::fd::OwnedFd;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
-use crate::engine::{config, describe, imports};
+use crate::engine::{config, describe, imports, out_of_memory};
 use crate::limits::LimitName;
 use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
 use crate::protocol::description::{Description, Import, MAX_DESCRIPTION};
@@ -238,16 +238,6 @@ fn exports_something(description: &Description) -> Result<(), Failed> {
         ));
     }
     Ok(())
-}
-
-/// Whether there was no memory for something, which only our own limit brings
-/// about.
-fn out_of_memory(error: &wasmtime::Error) -> bool {
-    let os = error.downcast_ref::<io::Error>();
-    error.is::<wasmtime::OutOfMemory>()
-        || os.is_some_and(|os| os.kind() == io::ErrorKind::OutOfMemory)
-        // wasmtime maps memory with rustix.
-        || error.downcast_ref() == Some(&rustix::io::Errno::NOMEM)
 }
 
 fn system(error: &wasmtime::Error) -> Failed {

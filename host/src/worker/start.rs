@@ -9,7 +9,8 @@ use super::link::HostLink;
 use super::load::Loaded;
 use super::serve::Server;
 use super::stdio::Output;
-use crate::engine::config;
+use crate::engine::{config, out_of_memory};
+use crate::limits::LimitName;
 use crate::protocol::control::{Failure, FromChild, ToChild, WorkerSetup, decode, encode};
 use crate::protocol::handshake::Hello;
 use crate::protocol::ring::{RING_SIZE, Ring};
@@ -22,6 +23,37 @@ use crate::sys::{ControlSocket, EventFd, MAX_MESSAGE, Mapping, Received};
 pub(super) struct StartError {
     pub(super) reason: Failure,
     pub(super) message: String,
+}
+
+impl StartError {
+    /// What wasmtime says of a failed start. `limited` says whether there is a
+    /// limit that can have refused it memory.
+    pub(super) fn of_engine(reason: Failure, error: &wasmtime::Error, limited: bool) -> Self {
+        match limited && out_of_memory(error) {
+            true => StartError::no_memory(),
+            false => StartError {
+                reason,
+                message: format!("{error:#}"),
+            },
+        }
+    }
+
+    /// Why there is no second thread. The C library says only to try again
+    /// later, also when it found no memory for its stack.
+    fn of_thread(error: io::Error, limited: bool) -> Self {
+        let room = Vec::<u8>::new().try_reserve_exact(THREAD_STACK);
+        match limited && room.is_err() {
+            true => StartError::no_memory(),
+            false => error.into(),
+        }
+    }
+
+    fn no_memory() -> Self {
+        StartError {
+            reason: Failure::Limit(LimitName::ProcessMemory),
+            message: String::new(),
+        }
+    }
 }
 
 impl From<io::Error> for StartError {
@@ -68,16 +100,16 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     let cage = Cage::enter(&setup.orders, Inmate::Worker, &limits, granted, control)?;
     // 4. The artifact: machine code for a stranger's module, so it is loaded
     //    only now.
-    let engine = config::engine(&setup.engine).map_err(|error| StartError {
-        reason: Failure::System,
-        message: format!("{error:#}"),
-    })?;
+    let limited = setup.process_memory.is_some();
+    let engine = config::engine(&setup.engine)
+        .map_err(|error| StartError::of_engine(Failure::System, &error, limited))?;
     let loaded = Loaded::from_artifact(&engine, &artifact, &setup, &cage)?;
     // 5. The second thread, which keeps the clock of sleeping guests and
     //    notices when the host hangs up. Started after what a process can only
     //    give up before it has threads, and before the seal, which forbids to
     //    make any.
-    let link = HostLink::start(Arc::clone(control), engine.clone())?;
+    let link = HostLink::start(Arc::clone(control), engine.clone())
+        .map_err(|error| StartError::of_thread(error, limited))?;
     // 6. Sealed: what only loading needed is gone.
     let report = cage.seal(artifact.as_fd())?;
     drop(artifact);
@@ -111,6 +143,9 @@ fn granted(
     })
     .collect()
 }
+
+/// Bytes of stack that Rust gives a thread.
+const THREAD_STACK: usize = 2 * 1024 * 1024;
 
 /// Descriptors that a worker needs beside what its guests open: its own, and
 /// those of payloads that were sent ahead.
