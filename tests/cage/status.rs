@@ -180,5 +180,12 @@ fn a_compiler_is_locked_in_while_it_reads_a_strangers_module() {
     for (kind, namespace) in theirs {
         assert_ne!(namespace, ours[kind], "{kind}");
     }
+    // Its threads are started before it reads the module, and no more after.
+    eventually("no more threads are to be had", || {
+        let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
+        let mut lines = limits.lines();
+        let line = lines.find(|line| line.starts_with("Max processes"));
+        line.is_none_or(|line| line.split_whitespace().nth(2) == Some("0"))
+    });
     assert!(loading.join().expect("no panic"));
 }

@@ -10,7 +10,7 @@ use rustix::process::{
 use seccompiler::BpfProgram;
 
 use super::calls::{
-    CHANGES, COMPILING, Call, FILES, LOADING, REFUSED, REFUSED_IN_COMPILER, SEALED,
+    CHANGES, COMPILING, Call, FILES, LOADING, REFUSED, REFUSED_IN_COMPILER, SEALED, THREADING,
 };
 use super::limits::{ResourceLimits, no_more_threads};
 use super::namespaces::{self, Granted};
@@ -31,7 +31,7 @@ pub(crate) enum Inmate {
 pub(crate) struct Cage {
     report: SandboxReport,
     directories: Vec<Directory>,
-    /// The filter that seals it; `None` where there is none to put on.
+    /// The filter that seals it; `None` where there is to be none.
     last_filter: Option<BpfProgram>,
     /// Directories that are not in a root of its own are found by these.
     _granted: Vec<Granted>,
@@ -184,7 +184,7 @@ impl Cage {
         let lists = Lists::of(inmate, &directories);
         let mut last_filter = None;
         steps.put_on(Layer::Seccomp, || {
-            last_filter = lists.put_on().map_err(io::Error::other)?;
+            last_filter = Some(lists.put_on().map_err(io::Error::other)?);
             Ok(LayerState::Held)
         });
         let report = steps.finish(orders)?;
@@ -216,17 +216,18 @@ impl Cage {
         replaced.map_err(|error| system("close its standard streams")(error.into()))?;
         // Out of the folder of its descriptors, which is no place of its root.
         leave_directory()?;
+        self.seal_threads()
+    }
+
+    /// Takes away what only the start of threads needed, from all of them. It
+    /// is all that a compiler can give up.
+    pub(crate) fn seal_threads(self) -> Result<SandboxReport, CageError> {
         no_more_threads().map_err(system("end the making of threads"))?;
         if let Some(filter) = &self.last_filter {
             seccomp::put_on_all_threads(filter)
                 .map_err(|error| system("put its filter on")(io::Error::other(error)))?;
         }
         Ok(self.report)
-    }
-
-    /// How much of each layer holds, for a process that needs no sealing.
-    pub(crate) fn into_report(self) -> SandboxReport {
-        self.report
     }
 }
 
@@ -306,17 +307,17 @@ impl<'a> Steps<'a> {
 struct Lists {
     allowed: Vec<&'static [Call]>,
     refused: &'static [(i64, i32)],
-    /// What is allowed once it is sealed; `None` if it never is.
-    sealed: Option<Vec<&'static [Call]>>,
+    /// What is allowed once it is sealed.
+    sealed: Vec<&'static [Call]>,
 }
 
 impl Lists {
     fn of(inmate: Inmate, directories: &[Directory]) -> Self {
         if inmate == Inmate::Compiler {
             return Lists {
-                allowed: vec![COMPILING],
+                allowed: vec![COMPILING, THREADING],
                 refused: REFUSED_IN_COMPILER,
-                sealed: None,
+                sealed: vec![COMPILING],
             };
         }
         let mut sealed = vec![SEALED];
@@ -331,13 +332,13 @@ impl Lists {
         Lists {
             allowed,
             refused: REFUSED,
-            sealed: Some(sealed),
+            sealed,
         }
     }
 
     /// Puts the first filters on and hands over the last, made ready.
-    fn put_on(&self) -> Result<Option<BpfProgram>, seccompiler::Error> {
-        let last = self.sealed.as_deref().map(seccomp::allow).transpose()?;
+    fn put_on(&self) -> Result<BpfProgram, seccompiler::Error> {
+        let last = seccomp::allow(&self.sealed)?;
         for filter in seccomp::refuse(self.refused)? {
             seccomp::put_on(&filter)?;
         }

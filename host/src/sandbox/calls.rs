@@ -3,7 +3,8 @@
 //!
 //! A worker has [`SEALED`] for its whole life and [`LOADING`] until it has
 //! loaded its artifact; [`FILES`] and [`CHANGES`] only if directories are
-//! granted to it. A compiler has [`COMPILING`].
+//! granted to it. A compiler has [`COMPILING`], and [`THREADING`] until it has
+//! started its threads.
 
 /// A call that is allowed, under a condition.
 pub(super) struct Call {
@@ -36,6 +37,8 @@ pub(super) enum Only {
     OwnLimits,
     /// The first argument is the command of prctl that names a thread.
     ThreadName,
+    /// The first argument is the command of prctl that refuses new privileges.
+    NoNewPrivileges,
 }
 
 const fn any(number: i64, why: &'static str) -> Call {
@@ -188,9 +191,15 @@ pub(super) const LOADING: &[Call] = &[
         libc::SYS_rt_sigaction,
         "traps of guests are signals; the C library's threads",
     ),
-    any(
+    only(
+        Only::ThreadName,
         libc::SYS_prctl,
-        "the second thread's name; the filter itself",
+        "the second thread gets its name",
+    ),
+    only(
+        Only::NoNewPrivileges,
+        libc::SYS_prctl,
+        "goes with the filter that seals",
     ),
     only(
         Only::OwnLimits,
@@ -286,14 +295,11 @@ pub(super) const COMPILING: &[Call] = &[
         libc::SYS_mmap,
         "the allocator; compiled code",
     ),
-    any(libc::SYS_mprotect, "stacks of threads; compiled code"),
+    any(libc::SYS_mprotect, "the allocator; compiled code"),
     any(libc::SYS_munmap, "the allocator"),
     any(libc::SYS_mremap, "the allocator"),
     any(libc::SYS_brk, "the allocator"),
-    any(
-        libc::SYS_madvise,
-        "the allocator; stacks of threads that ended",
-    ),
+    any(libc::SYS_madvise, "the allocator"),
     any(libc::SYS_membarrier, "new code is seen by every core"),
     any(
         libc::SYS_memfd_create,
@@ -304,16 +310,10 @@ pub(super) const COMPILING: &[Call] = &[
         libc::SYS_fcntl,
         "std looks at a descriptor before it closes it",
     ),
-    only(Only::Thread, libc::SYS_clone, "one thread for each core"),
     any(
-        libc::SYS_clone3,
-        "answered with an error: its flags cannot be looked at",
+        libc::SYS_sched_getaffinity,
+        "the allocator counts cores for its arenas",
     ),
-    any(libc::SYS_set_robust_list, "a thread starts"),
-    any(libc::SYS_rseq, "a thread starts"),
-    only(Only::ThreadName, libc::SYS_prctl, "a thread gets its name"),
-    only(Only::OwnLimits, libc::SYS_prlimit64, "the size of stacks"),
-    any(libc::SYS_sched_getaffinity, "how many cores there are"),
     any(libc::SYS_sched_yield, "threads that look for work"),
     any(libc::SYS_clock_nanosleep, "threads that look for work"),
     any(
@@ -325,7 +325,7 @@ pub(super) const COMPILING: &[Call] = &[
         libc::SYS_rt_sigaction,
         "wasmtime's handlers; the C library's threads",
     ),
-    any(libc::SYS_rt_sigprocmask, "a thread starts; abort"),
+    any(libc::SYS_rt_sigprocmask, "abort"),
     any(libc::SYS_rt_sigreturn, "the way back from a signal"),
     any(
         libc::SYS_sigaltstack,
@@ -337,13 +337,37 @@ pub(super) const COMPILING: &[Call] = &[
     ),
     any(
         libc::SYS_openat,
-        "answered with an error: std asks how many cores its cgroup has",
+        "answered with an error: the allocator counts cores for its arenas",
     ),
     any(libc::SYS_getpid, "abort asks whom to signal"),
     any(libc::SYS_gettid, "abort asks whom to signal"),
     only(Only::OwnProcess, libc::SYS_tgkill, "abort signals itself"),
     any(libc::SYS_exit, "a thread ends"),
     any(libc::SYS_exit_group, "the process ends"),
+];
+
+/// What a compiler needs in addition until its threads are started, which is
+/// before it reads the module.
+pub(super) const THREADING: &[Call] = &[
+    only(Only::Thread, libc::SYS_clone, "one thread for each core"),
+    any(
+        libc::SYS_clone3,
+        "answered with an error: its flags cannot be looked at",
+    ),
+    any(libc::SYS_set_robust_list, "a thread starts"),
+    any(libc::SYS_rseq, "a thread starts"),
+    only(Only::ThreadName, libc::SYS_prctl, "a thread gets its name"),
+    only(
+        Only::OwnLimits,
+        libc::SYS_prlimit64,
+        "the size of stacks; no more threads from now on",
+    ),
+    only(
+        Only::NoNewPrivileges,
+        libc::SYS_prctl,
+        "goes with the filter that seals",
+    ),
+    any(libc::SYS_seccomp, "the filter that seals"),
 ];
 
 /// Calls that libraries try and can do without: they are answered with an
@@ -368,7 +392,7 @@ mod tests {
 
     #[test]
     fn every_call_has_its_reason() {
-        for list in [SEALED, LOADING, FILES, CHANGES, COMPILING] {
+        for list in [SEALED, LOADING, FILES, CHANGES, COMPILING, THREADING] {
             assert!(list.iter().all(|call| call.why.len() >= 7));
         }
     }

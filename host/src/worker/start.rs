@@ -40,11 +40,14 @@ impl StartError {
 
     /// Why there is no second thread. The C library says only to try again
     /// later, also when it found no memory for its stack.
-    fn of_thread(error: io::Error, limited: bool) -> Self {
+    fn of_thread(error: &io::Error, limited: bool) -> Self {
         let room = Vec::<u8>::new().try_reserve_exact(THREAD_STACK);
         match limited && room.is_err() {
             true => StartError::no_memory(),
-            false => error.into(),
+            false => StartError {
+                reason: Failure::System,
+                message: format!("it gets no second thread: {error}; is `ulimit -u` too low?"),
+            },
         }
     }
 
@@ -109,7 +112,7 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     //    give up before it has threads, and before the seal, which forbids to
     //    make any.
     let link = HostLink::start(Arc::clone(control), engine.clone())
-        .map_err(|error| StartError::of_thread(error, limited))?;
+        .map_err(|error| StartError::of_thread(&error, limited))?;
     // 6. Sealed: what only loading needed is gone.
     let report = cage.seal(artifact.as_fd())?;
     drop(artifact);
