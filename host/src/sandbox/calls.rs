@@ -33,6 +33,11 @@ pub(super) enum Only {
     /// The second argument is one of the commands of fcntl that concern a
     /// descriptor that is open already.
     DescriptorFlags,
+    /// The second argument is the command of fcntl that seals a memory file.
+    Sealing,
+    /// The second argument is the command of ioctl for descriptors that do not
+    /// block.
+    NonBlocking,
     /// The first argument is 0, by which prlimit means this process.
     OwnLimits,
     /// The first argument is the command of prctl that names a thread.
@@ -166,9 +171,10 @@ pub(super) const LOADING: &[Call] = &[
     any(libc::SYS_newfstatat, "the length of the artifact"),
     any(libc::SYS_fstat, "the length of the artifact"),
     any(libc::SYS_lseek, "reading a file to its end"),
-    any(
+    only(
+        Only::Sealing,
         libc::SYS_fcntl,
-        "descriptors that close on exec; what a descriptor is",
+        "images of memories are sealed; other commands are in `SEALED`",
     ),
     any(libc::SYS_mmap, "the artifact's code is mapped"),
     any(libc::SYS_mprotect, "the artifact's code becomes executable"),
@@ -208,7 +214,11 @@ pub(super) const LOADING: &[Call] = &[
     ),
     any(libc::SYS_epoll_create1, "the event loop"),
     any(libc::SYS_eventfd2, "the event loop"),
-    any(libc::SYS_ioctl, "the socket does not block the event loop"),
+    only(
+        Only::NonBlocking,
+        libc::SYS_ioctl,
+        "the socket does not block the event loop",
+    ),
     any(
         libc::SYS_chdir,
         "leaves the folder in which it found the artifact",
