@@ -31,6 +31,8 @@ pub(crate) enum Inmate {
 pub(crate) struct Cage {
     report: SandboxReport,
     directories: Vec<Directory>,
+    /// Whether its resources are limited.
+    limited: bool,
     /// The filter that seals it; `None` where there is to be none.
     last_filter: Option<BpfProgram>,
     /// Directories that are not in a root of its own are found by these.
@@ -161,14 +163,18 @@ impl Cage {
             return Err(CageError::HungUp);
         }
         // 6. From here on no program could give it rights back; the filter and
-        //    Landlock ask for that.
-        rustix::thread::set_no_new_privs(true)
-            .map_err(|error| system("refuse new privileges")(error.into()))?;
-        steps.put_on(Layer::NoNewPrivileges, || Ok(LayerState::Held));
+        //    Landlock ask for that, and see to it themselves where this step is
+        //    left out.
+        if steps.always(Layer::NoNewPrivileges) {
+            rustix::thread::set_no_new_privs(true)
+                .map_err(|error| system("refuse new privileges")(error.into()))?;
+        }
         // 7. What it may use. Before anything is allocated for a guest, so that
         //    the engine's own reservations are made under it.
-        limits.apply().map_err(system("limit its resources"))?;
-        steps.put_on(Layer::ResourceLimits, || Ok(LayerState::Held));
+        let limited = steps.always(Layer::ResourceLimits);
+        if limited {
+            limits.apply().map_err(system("limit its resources"))?;
+        }
         // 8. Its memory is nobody's to read through /proc. After the ids, which
         //    set it too, and after it wrote to its own /proc.
         set_dumpable_behavior(DumpableBehavior::NotDumpable)
@@ -191,6 +197,7 @@ impl Cage {
         Ok(Cage {
             report,
             directories,
+            limited,
             last_filter,
             _granted: granted,
         })
@@ -222,7 +229,9 @@ impl Cage {
     /// Takes away what only the start of threads needed, from all of them. It
     /// is all that a compiler can give up.
     pub(crate) fn seal_threads(self) -> Result<SandboxReport, CageError> {
-        no_more_threads().map_err(system("end the making of threads"))?;
+        if self.limited {
+            no_more_threads().map_err(system("end the making of threads"))?;
+        }
         if let Some(filter) = &self.last_filter {
             seccomp::put_on_all_threads(filter)
                 .map_err(|error| system("put its filter on")(io::Error::other(error)))?;
@@ -256,6 +265,13 @@ impl<'a> Steps<'a> {
             let result = step();
             self.report(layer, result);
         }
+    }
+
+    /// Whether to take a step that has to succeed, and that is taken with the
+    /// sandbox off as well; only leaving its layer out leaves it out.
+    fn always(&mut self, layer: Layer) -> bool {
+        self.put_on(layer, || Ok(LayerState::Held));
+        !self.without.contains(&layer)
     }
 
     /// The last report on a layer is the one that counts, unless an earlier one
