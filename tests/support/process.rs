@@ -96,8 +96,12 @@ pub struct Host {
 impl Host {
     /// Starts the command with pipes for its standard streams.
     pub fn start(args: &[&str]) -> Self {
-        let child = command()
-            .args(args)
+        Host::of(command().args(args))
+    }
+
+    /// As [`Host::start`], however the command is come by.
+    pub fn of(command: &mut Command) -> Self {
+        let child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
