@@ -98,6 +98,17 @@ fn an_ordinary_user_runs_tasks_in_a_strict_sandbox_and_grants_his_directories() 
     assert!(text(&output.stdout).contains("6 /data/f"), "{output:?}");
 }
 
+#[test]
+fn a_stack_too_small_for_guests_is_said_and_costs_no_crash() {
+    let _test = test();
+    let public = Public::new();
+    let output = public.as_user("ulimit -s 512 && timeout 60 ./sandpool apply add.wat add 2 3");
+    let told = text(&output.stderr);
+    let why =
+        "a worker cannot start: `ulimit -H -s` leaves it a stack of 512KiB, and it needs 1MiB";
+    assert!(told.contains(why), "{told}");
+}
+
 /// No user namespace may be made, and there is no capability for the others.
 const WITHOUT_NAMESPACES: &str = "exec unshare --user --map-root-user sh -c '\
     echo 0 > /proc/sys/user/max_user_namespaces && \

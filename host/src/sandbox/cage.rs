@@ -141,7 +141,7 @@ impl Cage {
             identity::empty_bounding_set();
         }
         steps.put_on(Layer::Identity, || match privileged {
-            true => identity::leave(!granted.is_empty()).map(held),
+            true => identity::leave(!granted.is_empty()),
             false if orders.root => Err(identity::still_root()),
             false => Ok(identity::own_groups_only()),
         });

@@ -17,12 +17,17 @@ const NOBODY: u32 = 65534;
 
 /// Becomes nobody, which takes root: with `keeps_user`, for the sake of granted
 /// directories, it only leaves its groups.
-pub(super) fn leave(keeps_user: bool) -> io::Result<()> {
-    let left = leave_groups_and_user(keeps_user);
-    left.map_err(|error| {
+pub(super) fn leave(keeps_user: bool) -> io::Result<LayerState> {
+    leave_groups_and_user(keeps_user).map_err(|error| {
         io::Error::other(format!(
             "it stays root, without capabilities: becoming nobody takes CAP_SETGID and CAP_SETUID: {error}"
         ))
+    })?;
+    Ok(match keeps_user {
+        false => LayerState::Held,
+        true => LayerState::Partial(
+            "it stays root, without groups and capabilities, to read what root granted".into(),
+        ),
     })
 }
 

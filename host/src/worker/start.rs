@@ -10,7 +10,7 @@ use super::load::Loaded;
 use super::serve::Server;
 use super::stdio::Output;
 use crate::engine::{config, out_of_memory};
-use crate::limits::LimitName;
+use crate::limits::{KIB, LimitName, show_bytes};
 use crate::protocol::control::{Failure, FromChild, ToChild, WorkerSetup, decode, encode};
 use crate::protocol::handshake::Hello;
 use crate::protocol::ring::{RING_SIZE, Ring};
@@ -92,6 +92,7 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
         fds.next()
             .ok_or_else(|| io::Error::other("a descriptor is missing"))
     };
+    room_for_stack(setup.engine.wasm_stack)?;
     let (ring, bell, artifact) = (next()?, next()?, next()?);
     let stdout = output(setup.stdout, &mut next)?;
     let stderr = output(setup.stderr, &mut next)?;
@@ -149,6 +150,24 @@ fn granted(
 
 /// Bytes of stack that Rust gives a thread.
 const THREAD_STACK: usize = 2 * 1024 * 1024;
+
+/// Bytes of stack that host functions need beyond the guest's.
+const HOST_STACK: u64 = 512 * KIB;
+
+/// A guest that may use more stack than there is would crash its worker instead
+/// of trapping.
+fn room_for_stack(guest: u64) -> io::Result<()> {
+    let stack = rustix::process::getrlimit(rustix::process::Resource::Stack);
+    let needed = guest.saturating_add(HOST_STACK);
+    match stack.current {
+        Some(bytes) if bytes < needed => Err(io::Error::other(format!(
+            "`ulimit -H -s` leaves it a stack of {}, and it needs {}",
+            show_bytes(bytes),
+            show_bytes(needed)
+        ))),
+        _ => Ok(()),
+    }
+}
 
 /// Descriptors that a worker needs beside what its guests open: its own, and
 /// those of payloads that were sent ahead.
