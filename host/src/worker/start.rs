@@ -41,8 +41,7 @@ impl StartError {
     /// Why there is no second thread. The C library says only to try again
     /// later, also when it found no memory for its stack.
     fn of_thread(error: &io::Error, limited: bool) -> Self {
-        let room = Vec::<u8>::new().try_reserve_exact(THREAD_STACK);
-        match limited && room.is_err() {
+        match limited && !has_room(THREAD_STACK) {
             true => StartError::no_memory(),
             false => StartError {
                 reason: Failure::System,
@@ -114,6 +113,9 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     //    make any.
     let link = HostLink::start(Arc::clone(control), engine.clone())
         .map_err(|error| StartError::of_thread(&error, limited))?;
+    if limited && !has_room(FIRST_CALL) {
+        return Err(StartError::no_memory());
+    }
     // 6. Sealed: what only loading needed is gone.
     let report = cage.seal(artifact.as_fd())?;
     drop(artifact);
@@ -150,6 +152,19 @@ fn granted(
 
 /// Bytes of stack that Rust gives a thread.
 const THREAD_STACK: usize = 2 * 1024 * 1024;
+
+/// Bytes that the first call of a guest takes in any case; wasmtime panics if it
+/// does not get them.
+const FIRST_CALL: usize = 1024 * 1024;
+
+/// Whether the limit on memory leaves room for so many bytes.
+fn has_room(bytes: usize) -> bool {
+    let mut room = Vec::<u8>::new();
+    let reserved = room.try_reserve_exact(bytes);
+    // Or the optimiser sees that nobody uses it, and takes it for granted.
+    std::hint::black_box(&mut room);
+    reserved.is_ok()
+}
 
 /// Bytes of stack that host functions need beyond the guest's.
 const HOST_STACK: u64 = 512 * KIB;
