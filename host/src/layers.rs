@@ -28,8 +28,8 @@ pub enum Layer {
     UtsNamespace,
     /// A view of control groups of its own.
     CgroupNamespace,
-    /// User 65534 and no groups when it was started by root; else the user who
-    /// started it.
+    /// User 65534 and no groups when it was started by root, root's own without
+    /// a capability when he grants directories; else the user who started it.
     Identity,
     /// No capability in any set, the bounding set included.
     Capabilities,
@@ -121,8 +121,8 @@ impl Layer {
                  CAP_SYS_ADMIN"
             }
             Layer::Identity => {
-                "start as root, or as a user who is in no group but his own; in a container, give it \
-                 CAP_SETUID and CAP_SETGID"
+                "start as an ordinary user who is in no group but his own, or as root with \
+                 CAP_SYS_ADMIN, CAP_SETUID and CAP_SETGID"
             }
             Layer::Capabilities => "give the process CAP_SETPCAP, or allow user namespaces",
             Layer::NoNewPrivileges | Layer::ResourceLimits => {

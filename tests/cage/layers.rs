@@ -108,3 +108,41 @@ fn with_the_sandbox_off_nobody_is_told_and_tasks_run() {
         ("0", "1")
     );
 }
+
+/// The worker of a pool without these layers, as the kernel describes it.
+fn status_without(layers: &[Layer]) -> std::collections::BTreeMap<String, String> {
+    let pool = open(
+        pool()
+            .processes(1)
+            .without_layers(layers)
+            .on_sandbox_gap(|_| {}),
+    );
+    super::status(pool.pid_of_a_task())
+}
+
+#[test]
+fn what_is_left_out_is_not_put_on_all_the_same() {
+    let _test = test();
+    // Landlock and the filter ask for it, so they go with it.
+    let users = [Layer::Landlock, Layer::Seccomp];
+    assert_eq!(status_without(&users)["NoNewPrivs"], "1");
+    let all = [Layer::Landlock, Layer::Seccomp, Layer::NoNewPrivileges];
+    assert_eq!(status_without(&all)["NoNewPrivs"], "0");
+    let limit = |layers: &[Layer]| {
+        let pool = open(
+            pool()
+                .processes(1)
+                .without_layers(layers)
+                .on_sandbox_gap(|_| {}),
+        );
+        let pid = pool.pid_of_a_task();
+        let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).expect("readable");
+        let line = limits
+            .lines()
+            .find(|line| line.starts_with("Max file size"));
+        let words: Vec<_> = line.expect("a limit").split_whitespace().collect();
+        words[3].to_owned()
+    };
+    assert_eq!(limit(&[]), "0");
+    assert_ne!(limit(&[Layer::ResourceLimits]), "0");
+}

@@ -98,6 +98,17 @@ fn an_ordinary_user_runs_tasks_in_a_strict_sandbox_and_grants_his_directories() 
     assert!(text(&output.stdout).contains("6 /data/f"), "{output:?}");
 }
 
+#[test]
+fn a_stack_too_small_for_guests_is_said_and_costs_no_crash() {
+    let _test = test();
+    let public = Public::new();
+    let output = public.as_user("ulimit -s 512 && timeout 60 ./sandpool apply add.wat add 2 3");
+    let told = text(&output.stderr);
+    let why =
+        "a worker cannot start: `ulimit -H -s` leaves it a stack of 512KiB, and it needs 1MiB";
+    assert!(told.contains(why), "{told}");
+}
+
 /// No user namespace may be made, and there is no capability for the others.
 const WITHOUT_NAMESPACES: &str = "exec unshare --user --map-root-user sh -c '\
     echo 0 > /proc/sys/user/max_user_namespaces && \
@@ -137,19 +148,72 @@ fn where_no_namespace_is_to_be_had_tasks_run_and_somebody_is_told() {
     }
 }
 
+/// Runs the command as a root without these capabilities.
+fn as_root_without(capabilities: &str, args: &[&str]) -> Output {
+    program("setpriv")
+        .args([format!("--bounding-set=-{capabilities}")])
+        .args([format!("--inh-caps=-{capabilities}")])
+        .arg(env!("CARGO_BIN_EXE_sandpool"))
+        .args(args)
+        .output()
+        .expect("started")
+}
+
 #[test]
-fn root_who_needs_a_user_namespace_is_told_that_his_children_stay_root() {
+fn a_strict_sandbox_does_not_take_workers_that_stay_root() {
     let _test = test();
     if !super::is_root() {
         return;
     }
-    let output = program("setpriv")
-        .args(["--bounding-set=-sys_admin", "--inh-caps=-sys_admin"])
-        .args([env!("CARGO_BIN_EXE_sandpool"), "doctor", "--json"])
-        .output()
-        .expect("started");
+    let output = as_root_without("sys_admin", &["doctor", "--json"]);
     let found: Json = serde_json::from_slice(&output.stdout).expect("JSON");
-    let state = |name| state(&found, name);
-    let apart = state("user-namespace") == "held";
-    assert_eq!(state("identity"), if apart { "partial" } else { "held" });
+    // Where he may make a user namespace he is himself in it, else he becomes
+    // nobody without one.
+    let apart = state(&found, "user-namespace") == "held";
+    let identity = state(&found, "identity");
+    assert_eq!(identity, if apart { "missing" } else { "held" });
+    assert_eq!(output.status.code(), Some(1));
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = folder.path().join("add.wat");
+    fs::write(&module, crate::support::wat::ADD).expect("written");
+    let module = module.to_str().expect("UTF-8");
+    let strict = ["apply", "--sandbox", "strict", module, "add", "2", "3"];
+    let output = as_root_without("sys_admin", &strict);
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    if apart {
+        let told = text(&output.stderr);
+        assert!(
+            told.contains("missing are identity (it stays root"),
+            "{told}"
+        );
+    }
+    // Nor with a directory granted, for which another root's workers keep his id.
+    let folder = folder.path().to_str().expect("UTF-8");
+    let granting = [&strict[..3], &["--dir", folder], &strict[3..]].concat();
+    let output = as_root_without("sys_admin", &granting);
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+}
+
+#[test]
+fn a_root_without_any_capability_is_told_what_is_missing_and_nothing_gets_out() {
+    let _test = test();
+    if !super::is_root() {
+        return;
+    }
+    let output = as_root_without("all", &["doctor", "--json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let found: Json = serde_json::from_slice(&output.stdout).expect("JSON");
+    for (layer, wanted) in [
+        ("identity", "missing"),
+        ("pid-namespace", "missing"),
+        ("mount-namespace", "missing"),
+        ("capabilities", "held"),
+        ("landlock", "held"),
+        ("seccomp", "held"),
+    ] {
+        assert_eq!(state(&found, layer), wanted, "{layer}");
+    }
+    for attempt in found["attempts"].as_array().expect("a list") {
+        assert_eq!(attempt["result"], "killed: not in its list of system calls");
+    }
 }

@@ -121,6 +121,8 @@ fn without_seccomp_limits_and_missing_rights_still_hold() {
     if super::is_root() {
         // A limit on processes binds nobody who is root, which it is not.
         assert_refused(pool, &[Layer::Seccomp], &[Attempt::Fork], libc::EAGAIN);
+        let without = [Layer::Seccomp, Layer::ResourceLimits];
+        assert_eq!(became(pool(), &without, Attempt::Fork), Escape::Succeeded);
     }
     let powers = [Attempt::MakeNamespace, Attempt::LoadBpf];
     assert_refused(pool, &[Layer::Seccomp], &powers, libc::EPERM);

@@ -25,13 +25,21 @@ fn during_a_task(pool: &Pool, look: impl FnOnce(u32)) {
             .is_some_and(|pid| status(*pid).get("Seccomp").is_some_and(|mode| mode == "2"))
     });
     let pid = pool.worker_pids()[0];
-    // Sealed means that its standard streams are gone.
+    // Sealed means that its standard streams are gone, and then that it may
+    // start no thread.
     eventually("it is sealed", || {
-        !descriptors(pid).iter().any(|link| link == "/dev/null")
+        !descriptors(pid).iter().any(|link| link == "/dev/null") && may_start_no_thread(pid)
     });
     look(pid);
     task.cancel();
     let _ = task.wait(Some(SOON));
+}
+
+fn may_start_no_thread(pid: u32) -> bool {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
+    let mut lines = limits.lines();
+    let line = lines.find(|line| line.starts_with("Max processes"));
+    line.is_some_and(|line| line.split_whitespace().nth(2) == Some("0"))
 }
 
 #[track_caller]
@@ -180,5 +188,10 @@ fn a_compiler_is_locked_in_while_it_reads_a_strangers_module() {
     for (kind, namespace) in theirs {
         assert_ne!(namespace, ours[kind], "{kind}");
     }
+    // Its threads are started before it reads the module, and no more after.
+    eventually("no more threads are to be had", || {
+        may_start_no_thread(pid) || loading.is_finished()
+    });
+    assert!(may_start_no_thread(pid), "the compiler is still at work");
     assert!(loading.join().expect("no panic"));
 }

@@ -1,12 +1,12 @@
-//! Ctrl-C, SIGTERM and SIGKILL: what had finished is printed, and no process
-//! is left.
+//! Ctrl-C, SIGTERM, SIGHUP and SIGKILL: what had finished is printed, and no
+//! process is left.
 
 use std::time::Duration;
 
 use rustix::process::Signal;
 
 use super::{Folder, Started, assert_gone, sandpool};
-use crate::support::process::{cpu_ticks, is_alive};
+use crate::support::process::{Host, cpu_ticks, is_alive, program};
 use crate::support::{eventually, eventually_within, test, wat};
 
 /// What the kernel needs to end what must end with its parent.
@@ -74,13 +74,36 @@ fn ctrl_c_prints_what_had_finished_and_leaves_130_and_no_worker() {
 }
 
 #[test]
-fn sigterm_does_the_same() {
+fn sigterm_and_the_end_of_the_terminal_do_the_same() {
     let _test = test();
-    let (host, workers) = half_done_map();
-    host.signal(Signal::TERM);
-    let ended = host.finish();
-    assert_gone(&workers);
-    ended.assert(130, FINISHED, "");
+    for signal in [Signal::TERM, Signal::HUP] {
+        let (host, workers) = half_done_map();
+        host.signal(signal);
+        let ended = host.finish();
+        assert_gone(&workers);
+        ended.assert(130, FINISHED, "");
+    }
+}
+
+#[test]
+fn under_nohup_the_end_of_the_terminal_is_no_wish() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("loop.wat", wat::ENDLESS_COMMAND);
+    let script = r#"trap "" HUP && exec "$0" run loop.wat"#;
+    let mut command = program("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_sandpool")]);
+    let host = Host::of(command.current_dir(folder.path()));
+    eventually("a worker is at work", || {
+        let children = crate::support::process::children(host.pid());
+        children.iter().any(|pid| cpu_ticks(*pid) > Some(10))
+    });
+    // By now it listens to the signals that it means to hear.
+    let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid()));
+    let status = status.expect("it lives");
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = u64::from_str_radix(ignored.expect("a line").trim(), 16);
+    assert_eq!(ignored.expect("a number") & 1, 1);
 }
 
 #[test]

@@ -155,3 +155,27 @@ fn arguments_that_are_too_large_name_the_limit() {
     let hash: String = unlimited.apply(&digest, "sha256", (&data,)).expect("ok");
     assert_eq!(hash.len(), 64);
 }
+
+#[test]
+fn a_system_that_gives_no_threads_compiles_all_the_same() {
+    let _test = test();
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = folder.path().join("add.wat");
+    fs::write(&module, wat::ADD).expect("written");
+    // A limit on processes binds an ordinary user's own process first, and a
+    // worker cannot be without its second thread: `inspect` starts none.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let run = |args: &[&str]| {
+        let mut command = program("prlimit");
+        command.args(["--nproc=0", env!("CARGO_BIN_EXE_sandpool")]);
+        command.args(args).current_dir(folder.path());
+        command.output().expect("started")
+    };
+    let output = run(&["inspect", "--no-cache", "add.wat"]);
+    assert!(output.status.success(), "{output:?}");
+    let output = run(&["apply", "add.wat", "add", "2", "3"]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("it gets no second thread"), "{text}");
+}

@@ -3,8 +3,8 @@
 use sandpool::{LimitName, MIB, Verdict, WasmFeature};
 
 use super::{assert_hit, misbehave};
-use crate::support::process::program;
-use crate::support::{one_worker, open, pool, test, wat};
+use crate::support::process::{Host, children, program};
+use crate::support::{eventually, one_worker, open, pool, test, wat};
 
 #[test]
 fn all_memories_of_a_task_have_one_limit_together() {
@@ -113,6 +113,31 @@ fn a_process_that_is_refused_memory_hits_its_limit() {
 }
 
 #[test]
+fn a_limit_that_no_worker_can_start_under_is_named() {
+    let _test = test();
+    // The engine's reservations do not fit; from 62 MiB on they do, but not the
+    // second thread's stack, or what the first call takes.
+    for mib in [0, 1, 62, 63, 64] {
+        let shown = match mib {
+            0 => "0B".to_owned(),
+            mib => format!("{mib}MiB"),
+        };
+        let pool = open(pool().processes(1).process_memory(mib * MIB));
+        let module = pool.wat(wat::ADD);
+        let outcome = pool.call(&module, "add").args((1, 2)).outcome();
+        let error = match outcome {
+            Ok(outcome) => outcome.error.expect("a text"),
+            Err(error) => error.to_string(),
+        };
+        let text = format!(
+            "a worker cannot start: its process asked for more memory than {shown} \
+             (set for the pool); raise it with `--process-memory`"
+        );
+        assert!(error.ends_with(&text), "{error}");
+    }
+}
+
+#[test]
 fn what_the_guest_asks_for_beyond_its_process_is_refused_and_the_worker_lives() {
     let _test = test();
     let pool = open(pool().processes(1).memory(None).process_memory(160 * MIB));
@@ -194,4 +219,36 @@ fn under_a_small_ulimit_deep_recursion_is_still_a_trap() {
         .expect("started");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("trap: call stack exhausted"), "{text}");
+}
+
+#[test]
+fn whatever_the_ulimit_a_workers_stack_is_bounded() {
+    let _test = test();
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = folder.path().join("wait.wat");
+    std::fs::write(&module, wat::ENDLESS_COMMAND).expect("written");
+    for limit in ["256", "unlimited"] {
+        let script = format!(r#"ulimit -S -s {limit} && exec "$0" run "$1""#);
+        let mut command = program("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_sandpool")]);
+        let host = Host::of(command.arg(&module));
+        eventually("a worker with a stack of 8 MiB", || {
+            let pids = children(host.pid()).into_iter();
+            let limits =
+                pids.filter_map(|pid| std::fs::read_to_string(format!("/proc/{pid}/limits")).ok());
+            limits.into_iter().any(|limits| {
+                let mut lines = limits.lines();
+                let line = lines.find(|line| line.starts_with("Max stack size"));
+                line.and_then(|line| line.split_whitespace().nth(3)) == Some("8388608")
+            })
+        });
+    }
+}
+
+#[test]
+fn a_wasm_stack_that_no_worker_has_room_for_is_refused() {
+    let _test = test();
+    let error = pool().wasm_stack(64 * MIB).build().expect_err("refused");
+    let text = "the wasm stack is from 1 byte to 4MiB, not `67108864`";
+    assert_eq!(error.to_string(), text);
 }

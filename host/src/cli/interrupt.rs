@@ -1,5 +1,6 @@
-//! Ctrl-C and SIGTERM: the pool is terminated, what had finished is printed,
-//! and the command leaves with 130.
+//! Ctrl-C, SIGTERM and SIGHUP: the pool is terminated, what had finished is
+//! printed, and the command leaves with 130. SIGQUIT ends it at once, as users
+//! of it want; its children die with it then as ever.
 //!
 //! A thread waits for the signals. The first one terminates the pool, which
 //! ends every wait of the main thread; a second one after a moment, or a main
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use sandpool::Pool;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::report::{Failure, INTERRUPTED, Kind};
@@ -32,13 +33,17 @@ pub struct Interruption {
 }
 
 impl Interruption {
-    /// From now on, Ctrl-C and SIGTERM terminate this pool.
+    /// From now on, Ctrl-C, SIGTERM and SIGHUP terminate this pool.
     pub fn watch(pool: &Pool) -> Result<Self, Failure> {
         let interruption = Interruption {
             happened: Arc::new(AtomicBool::new(false)),
         };
         let start = || {
-            let signals = Signals::new([SIGINT, SIGTERM])?;
+            let mut signals = vec![SIGINT, SIGTERM];
+            if !ignored(SIGHUP) {
+                signals.push(SIGHUP);
+            }
+            let signals = Signals::new(signals)?;
             let (pool, happened) = (pool.clone(), Arc::clone(&interruption.happened));
             thread::Builder::new()
                 .name("interrupt".into())
@@ -63,6 +68,17 @@ impl Interruption {
             failure
         }
     }
+}
+
+/// Whether whoever started this command made it ignore a signal: nohup(1) does
+/// so with SIGHUP, and wants it to go on.
+fn ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
 fn wait(mut signals: Signals, pool: Pool, happened: &AtomicBool) {

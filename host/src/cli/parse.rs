@@ -31,12 +31,15 @@ pub fn duration(text: &str) -> Result<OrNone<Duration>, String> {
     if text == "none" {
         return Ok(OrNone(None));
     }
+    let shape =
+        || "a duration is a number and a unit, as in `300ms`, `2s` or `1m`, or `none`".to_owned();
     let mut seconds = 0.0;
     let mut rest = text;
+    if rest.is_empty() {
+        return Err(shape());
+    }
     while !rest.is_empty() {
-        let (number, unit, after) = take_quantity(rest).ok_or_else(|| {
-            "a duration is a number and a unit, as in `300ms`, `2s` or `1m`, or `none`".to_owned()
-        })?;
+        let (number, unit, after) = take_quantity(rest).ok_or_else(shape)?;
         seconds += number
             * match unit {
                 "us" | "µs" => 1e-6,
@@ -89,6 +92,11 @@ pub fn size(text: &str) -> Result<OrNone<u64>, String> {
         }
     };
     let bytes = number * factor as f64;
+    if factor == 1 && bytes.fract() != 0.0 || bytes > 0.0 && bytes < 1.0 {
+        return Err(format!(
+            "it is no whole number of bytes; with a unit it is a size, as in `{number}G`"
+        ));
+    }
     // 2^53: beyond it a float no longer holds every whole number, and no
     // machine has as much.
     if bytes > 9_007_199_254_740_992.0 {
@@ -205,6 +213,7 @@ mod tests {
             duration("300").unwrap_err(),
             "it has no unit; for seconds say `300s`"
         );
+        assert!(duration("").unwrap_err().starts_with("a duration is"));
         for wrong in [
             "",
             "s",
@@ -230,7 +239,23 @@ mod tests {
         assert_eq!(read("5KB"), Some(5000));
         assert_eq!(read("1000"), Some(1000));
         assert_eq!(read("none"), None);
-        for wrong in ["", "MiB", "-1", "1X", "1M2", "1e3", "99999999T"] {
+        assert_eq!(read("0"), Some(0));
+        assert_eq!(read(".5G"), Some(512 << 20));
+        assert_eq!(
+            size(".5").unwrap_err(),
+            "it is no whole number of bytes; with a unit it is a size, as in `0.5G`"
+        );
+        for wrong in [
+            "1.5",
+            "0.0001K",
+            "",
+            "MiB",
+            "-1",
+            "1X",
+            "1M2",
+            "1e3",
+            "99999999T",
+        ] {
             assert!(size(wrong).is_err(), "{wrong}");
         }
     }

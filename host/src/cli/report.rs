@@ -19,7 +19,7 @@ pub const QUIET_END: u8 = 0;
 pub const TASK_FAILED: u8 = 1;
 /// The pool itself failed.
 pub const POOL_FAILED: u8 = 4;
-/// Stopped by Ctrl-C or SIGTERM.
+/// Stopped by Ctrl-C, SIGTERM or SIGHUP.
 pub const INTERRUPTED: u8 = 130;
 
 /// Why the command cannot go on.
@@ -33,7 +33,7 @@ pub enum Kind {
     Unusable,
     /// sandpool or the machine beneath it failed.
     Pool,
-    /// Stopped by Ctrl-C or SIGTERM.
+    /// Stopped by Ctrl-C, SIGTERM or SIGHUP.
     Interrupted,
 }
 

@@ -7,12 +7,14 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
+use std::thread;
 
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
-use crate::engine::{config, describe, imports};
+use crate::engine::{config, describe, imports, out_of_memory};
 use crate::limits::LimitName;
 use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
 use crate::protocol::description::{Description, Import, MAX_DESCRIPTION};
@@ -89,15 +91,20 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
         Vec::new(),
         control,
     )?;
-    // 4. Now the stranger's bytes.
+    // 4. The threads that compile, while it is still allowed to start some;
+    //    then no more.
+    let threads = start_threads();
+    let report = cage.seal_threads()?;
+    // 5. Now the stranger's bytes.
     let bytes = to_binary(read_all(module)?)?;
-    let engine = config::engine(&setup.engine).map_err(|error| system(&error))?;
+    let engine =
+        config::compiling_engine(&setup.engine, threads).map_err(|error| system(&error))?;
     let (machine_code, described) = if is_component(&bytes) {
         component(&engine, &bytes)?
     } else {
         core_module(&engine, &bytes)?
     };
-    // 5. The answer, in files that the host made.
+    // 6. The answer, in files that the host made.
     let encoded = described.encode();
     if encoded.len() as u64 > MAX_DESCRIPTION {
         return Err(Failed::module(
@@ -106,9 +113,18 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
     }
     File::from(description).write_all(&encoded)?;
     File::from(artifact).write_all(&machine_code)?;
-    let report = cage.into_report();
     control.send(&encode(&FromChild::Ready { report }), &[], true)?;
     Ok(())
+}
+
+/// Starts a thread for each core and says whether there are any. A system that
+/// gives none costs time only: the module is then compiled on this thread.
+fn start_threads() -> bool {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(cores);
+    // Returns when all of them run, so nothing that only their start takes is
+    // still to come.
+    cores > 1 && builder.build_global().is_ok()
 }
 
 fn receive_setup(control: &ControlSocket) -> io::Result<(CompilerSetup, Vec<OwnedFd>)> {
@@ -238,16 +254,6 @@ fn exports_something(description: &Description) -> Result<(), Failed> {
         ));
     }
     Ok(())
-}
-
-/// Whether there was no memory for something, which only our own limit brings
-/// about.
-fn out_of_memory(error: &wasmtime::Error) -> bool {
-    let os = error.downcast_ref::<io::Error>();
-    error.is::<wasmtime::OutOfMemory>()
-        || os.is_some_and(|os| os.kind() == io::ErrorKind::OutOfMemory)
-        // wasmtime maps memory with rustix.
-        || error.downcast_ref() == Some(&rustix::io::Errno::NOMEM)
 }
 
 fn system(error: &wasmtime::Error) -> Failed {

@@ -21,6 +21,19 @@ const TABLE_KEEP_RESIDENT: usize = 64 * 1024;
 
 /// Makes an engine for `settings`.
 pub(crate) fn engine(settings: &EngineSettings) -> wasmtime::Result<Engine> {
+    Engine::new(&config(settings))
+}
+
+/// As [`engine`], to compile with: on several threads if there are some. What
+/// it compiles is the same.
+pub(crate) fn compiling_engine(
+    settings: &EngineSettings,
+    threads: bool,
+) -> wasmtime::Result<Engine> {
+    Engine::new(config(settings).parallel_compilation(threads))
+}
+
+fn config(settings: &EngineSettings) -> Config {
     let mut config = Config::new();
     let wasm_stack = usize::try_from(settings.wasm_stack).unwrap_or(usize::MAX);
     config
@@ -45,7 +58,7 @@ pub(crate) fn engine(settings: &EngineSettings) -> wasmtime::Result<Engine> {
         .wasm_gc(gc)
         .wasm_exceptions(has(WasmFeature::Exceptions))
         .wasm_memory64(has(WasmFeature::Memory64));
-    Engine::new(&config)
+    config
 }
 
 /// A worker runs one task at a time, so a small pool is enough; that keeps its

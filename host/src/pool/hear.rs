@@ -87,7 +87,13 @@ impl Watch<'_> {
                     // found again.
                     self.out.bad_artifacts.push(slot.bound.module.clone());
                 }
-                slot.complaint = Some(Printable(&message).to_string());
+                let hit = match reason {
+                    Failure::Limit(name) => self.config.limits.hit(name),
+                    _ => None,
+                };
+                let why =
+                    hit.map_or_else(|| Printable(&message).to_string(), |hit| hit.to_string());
+                slot.complaint = Some(why);
                 // It has nothing more to say.
                 slot.kill(None);
                 Ok(())

@@ -226,9 +226,7 @@ pub(super) fn lost(
             outcome.error = Some(reason.clone());
             Verdict::InternalError
         }
-        // An allocation that is refused aborts, and it is our limit that
-        // refuses: where it is off, nobody can say why.
-        Lost::Died(Ended::Exited(ABORTED)) if pool.process_memory.value.is_some() => limit(
+        Lost::Died(ended) if starved(*ended, pool).is_some() => limit(
             &mut outcome,
             task,
             pool,
@@ -261,6 +259,16 @@ pub(super) fn lost(
         outcome.error = Some(hit.line(Some(&Printable(&place).to_string())));
     }
     outcome
+}
+
+/// The limit that a worker which ended so was refused memory by. An allocation
+/// that is refused aborts, and it is our limit that refuses: where it is off,
+/// nobody can say why.
+pub(super) fn starved(ended: Ended, pool: &PoolLimits) -> Option<String> {
+    let aborted = ended == Ended::Exited(ABORTED);
+    pool.process_memory.value.filter(|_| aborted)?;
+    pool.hit(LimitName::ProcessMemory)
+        .map(|hit| hit.to_string())
 }
 
 fn signal_name(signal: i32) -> &'static str {

@@ -287,7 +287,9 @@ impl Watch<'_> {
         };
         let passing = self.others_work && complaint.is_none();
         if !passing && slot.bound.start_failed() {
-            let said = complaint.unwrap_or_else(|| format!("it ended: {ended:?}"));
+            let said = settle::starved(ended, &self.config.limits)
+                .or(complaint)
+                .unwrap_or_else(|| format!("it ended: {ended:?}"));
             self.broken
                 .get_or_insert(format!("a worker cannot start: {said}"));
         }

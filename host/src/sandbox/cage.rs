@@ -10,7 +10,7 @@ use rustix::process::{
 use seccompiler::BpfProgram;
 
 use super::calls::{
-    CHANGES, COMPILING, Call, FILES, LOADING, REFUSED, REFUSED_IN_COMPILER, SEALED,
+    CHANGES, COMPILING, Call, FILES, LOADING, REFUSED, REFUSED_IN_COMPILER, SEALED, THREADING,
 };
 use super::limits::{ResourceLimits, no_more_threads};
 use super::namespaces::{self, Granted};
@@ -31,7 +31,9 @@ pub(crate) enum Inmate {
 pub(crate) struct Cage {
     report: SandboxReport,
     directories: Vec<Directory>,
-    /// The filter that seals it; `None` where there is none to put on.
+    /// Whether its resources are limited.
+    limited: bool,
+    /// The filter that seals it; `None` where there is to be none.
     last_filter: Option<BpfProgram>,
     /// Directories that are not in a root of its own are found by these.
     _granted: Vec<Granted>,
@@ -139,8 +141,8 @@ impl Cage {
             identity::empty_bounding_set();
         }
         steps.put_on(Layer::Identity, || match privileged {
-            true => identity::leave(!granted.is_empty()).map(held),
-            false if orders.root && granted.is_empty() => Ok(identity::still_root()),
+            true => identity::leave(!granted.is_empty()),
+            false if orders.root => Err(identity::still_root()),
             false => Ok(identity::own_groups_only()),
         });
         if privileged {
@@ -161,14 +163,18 @@ impl Cage {
             return Err(CageError::HungUp);
         }
         // 6. From here on no program could give it rights back; the filter and
-        //    Landlock ask for that.
-        rustix::thread::set_no_new_privs(true)
-            .map_err(|error| system("refuse new privileges")(error.into()))?;
-        steps.put_on(Layer::NoNewPrivileges, || Ok(LayerState::Held));
+        //    Landlock ask for that, and see to it themselves where this step is
+        //    left out.
+        if steps.always(Layer::NoNewPrivileges) {
+            rustix::thread::set_no_new_privs(true)
+                .map_err(|error| system("refuse new privileges")(error.into()))?;
+        }
         // 7. What it may use. Before anything is allocated for a guest, so that
         //    the engine's own reservations are made under it.
-        limits.apply().map_err(system("limit its resources"))?;
-        steps.put_on(Layer::ResourceLimits, || Ok(LayerState::Held));
+        let limited = steps.always(Layer::ResourceLimits);
+        if limited {
+            limits.apply().map_err(system("limit its resources"))?;
+        }
         // 8. Its memory is nobody's to read through /proc. After the ids, which
         //    set it too, and after it wrote to its own /proc.
         set_dumpable_behavior(DumpableBehavior::NotDumpable)
@@ -184,13 +190,14 @@ impl Cage {
         let lists = Lists::of(inmate, &directories);
         let mut last_filter = None;
         steps.put_on(Layer::Seccomp, || {
-            last_filter = lists.put_on().map_err(io::Error::other)?;
+            last_filter = Some(lists.put_on().map_err(io::Error::other)?);
             Ok(LayerState::Held)
         });
         let report = steps.finish(orders)?;
         Ok(Cage {
             report,
             directories,
+            limited,
             last_filter,
             _granted: granted,
         })
@@ -216,17 +223,20 @@ impl Cage {
         replaced.map_err(|error| system("close its standard streams")(error.into()))?;
         // Out of the folder of its descriptors, which is no place of its root.
         leave_directory()?;
-        no_more_threads().map_err(system("end the making of threads"))?;
+        self.seal_threads()
+    }
+
+    /// Takes away what only the start of threads needed, from all of them. It
+    /// is all that a compiler can give up.
+    pub(crate) fn seal_threads(self) -> Result<SandboxReport, CageError> {
+        if self.limited {
+            no_more_threads().map_err(system("end the making of threads"))?;
+        }
         if let Some(filter) = &self.last_filter {
             seccomp::put_on_all_threads(filter)
                 .map_err(|error| system("put its filter on")(io::Error::other(error)))?;
         }
         Ok(self.report)
-    }
-
-    /// How much of each layer holds, for a process that needs no sealing.
-    pub(crate) fn into_report(self) -> SandboxReport {
-        self.report
     }
 }
 
@@ -255,6 +265,13 @@ impl<'a> Steps<'a> {
             let result = step();
             self.report(layer, result);
         }
+    }
+
+    /// Whether to take a step that has to succeed, and that is taken with the
+    /// sandbox off as well; only leaving its layer out leaves it out.
+    fn always(&mut self, layer: Layer) -> bool {
+        self.put_on(layer, || Ok(LayerState::Held));
+        !self.without.contains(&layer)
     }
 
     /// The last report on a layer is the one that counts, unless an earlier one
@@ -306,17 +323,17 @@ impl<'a> Steps<'a> {
 struct Lists {
     allowed: Vec<&'static [Call]>,
     refused: &'static [(i64, i32)],
-    /// What is allowed once it is sealed; `None` if it never is.
-    sealed: Option<Vec<&'static [Call]>>,
+    /// What is allowed once it is sealed.
+    sealed: Vec<&'static [Call]>,
 }
 
 impl Lists {
     fn of(inmate: Inmate, directories: &[Directory]) -> Self {
         if inmate == Inmate::Compiler {
             return Lists {
-                allowed: vec![COMPILING],
+                allowed: vec![COMPILING, THREADING],
                 refused: REFUSED_IN_COMPILER,
-                sealed: None,
+                sealed: vec![COMPILING],
             };
         }
         let mut sealed = vec![SEALED];
@@ -331,13 +348,13 @@ impl Lists {
         Lists {
             allowed,
             refused: REFUSED,
-            sealed: Some(sealed),
+            sealed,
         }
     }
 
     /// Puts the first filters on and hands over the last, made ready.
-    fn put_on(&self) -> Result<Option<BpfProgram>, seccompiler::Error> {
-        let last = self.sealed.as_deref().map(seccomp::allow).transpose()?;
+    fn put_on(&self) -> Result<BpfProgram, seccompiler::Error> {
+        let last = seccomp::allow(&self.sealed)?;
         for filter in seccomp::refuse(self.refused)? {
             seccomp::put_on(&filter)?;
         }

@@ -3,7 +3,8 @@
 //!
 //! A worker has [`SEALED`] for its whole life and [`LOADING`] until it has
 //! loaded its artifact; [`FILES`] and [`CHANGES`] only if directories are
-//! granted to it. A compiler has [`COMPILING`].
+//! granted to it. A compiler has [`COMPILING`], and [`THREADING`] until it has
+//! started its threads.
 
 /// A call that is allowed, under a condition.
 pub(super) struct Call {
@@ -32,10 +33,17 @@ pub(super) enum Only {
     /// The second argument is one of the commands of fcntl that concern a
     /// descriptor that is open already.
     DescriptorFlags,
+    /// The second argument is the command of fcntl that seals a memory file.
+    Sealing,
+    /// The second argument is the command of ioctl for descriptors that do not
+    /// block.
+    NonBlocking,
     /// The first argument is 0, by which prlimit means this process.
     OwnLimits,
     /// The first argument is the command of prctl that names a thread.
     ThreadName,
+    /// The first argument is the command of prctl that refuses new privileges.
+    NoNewPrivileges,
 }
 
 const fn any(number: i64, why: &'static str) -> Call {
@@ -163,9 +171,10 @@ pub(super) const LOADING: &[Call] = &[
     any(libc::SYS_newfstatat, "the length of the artifact"),
     any(libc::SYS_fstat, "the length of the artifact"),
     any(libc::SYS_lseek, "reading a file to its end"),
-    any(
+    only(
+        Only::Sealing,
         libc::SYS_fcntl,
-        "descriptors that close on exec; what a descriptor is",
+        "images of memories are sealed; other commands are in `SEALED`",
     ),
     any(libc::SYS_mmap, "the artifact's code is mapped"),
     any(libc::SYS_mprotect, "the artifact's code becomes executable"),
@@ -188,9 +197,15 @@ pub(super) const LOADING: &[Call] = &[
         libc::SYS_rt_sigaction,
         "traps of guests are signals; the C library's threads",
     ),
-    any(
+    only(
+        Only::ThreadName,
         libc::SYS_prctl,
-        "the second thread's name; the filter itself",
+        "the second thread gets its name",
+    ),
+    only(
+        Only::NoNewPrivileges,
+        libc::SYS_prctl,
+        "goes with the filter that seals",
     ),
     only(
         Only::OwnLimits,
@@ -199,7 +214,11 @@ pub(super) const LOADING: &[Call] = &[
     ),
     any(libc::SYS_epoll_create1, "the event loop"),
     any(libc::SYS_eventfd2, "the event loop"),
-    any(libc::SYS_ioctl, "the socket does not block the event loop"),
+    only(
+        Only::NonBlocking,
+        libc::SYS_ioctl,
+        "the socket does not block the event loop",
+    ),
     any(
         libc::SYS_chdir,
         "leaves the folder in which it found the artifact",
@@ -286,14 +305,11 @@ pub(super) const COMPILING: &[Call] = &[
         libc::SYS_mmap,
         "the allocator; compiled code",
     ),
-    any(libc::SYS_mprotect, "stacks of threads; compiled code"),
+    any(libc::SYS_mprotect, "the allocator; compiled code"),
     any(libc::SYS_munmap, "the allocator"),
     any(libc::SYS_mremap, "the allocator"),
     any(libc::SYS_brk, "the allocator"),
-    any(
-        libc::SYS_madvise,
-        "the allocator; stacks of threads that ended",
-    ),
+    any(libc::SYS_madvise, "the allocator"),
     any(libc::SYS_membarrier, "new code is seen by every core"),
     any(
         libc::SYS_memfd_create,
@@ -304,16 +320,10 @@ pub(super) const COMPILING: &[Call] = &[
         libc::SYS_fcntl,
         "std looks at a descriptor before it closes it",
     ),
-    only(Only::Thread, libc::SYS_clone, "one thread for each core"),
     any(
-        libc::SYS_clone3,
-        "answered with an error: its flags cannot be looked at",
+        libc::SYS_sched_getaffinity,
+        "the allocator counts cores for its arenas",
     ),
-    any(libc::SYS_set_robust_list, "a thread starts"),
-    any(libc::SYS_rseq, "a thread starts"),
-    only(Only::ThreadName, libc::SYS_prctl, "a thread gets its name"),
-    only(Only::OwnLimits, libc::SYS_prlimit64, "the size of stacks"),
-    any(libc::SYS_sched_getaffinity, "how many cores there are"),
     any(libc::SYS_sched_yield, "threads that look for work"),
     any(libc::SYS_clock_nanosleep, "threads that look for work"),
     any(
@@ -325,7 +335,7 @@ pub(super) const COMPILING: &[Call] = &[
         libc::SYS_rt_sigaction,
         "wasmtime's handlers; the C library's threads",
     ),
-    any(libc::SYS_rt_sigprocmask, "a thread starts; abort"),
+    any(libc::SYS_rt_sigprocmask, "abort lets its signal through"),
     any(libc::SYS_rt_sigreturn, "the way back from a signal"),
     any(
         libc::SYS_sigaltstack,
@@ -337,13 +347,37 @@ pub(super) const COMPILING: &[Call] = &[
     ),
     any(
         libc::SYS_openat,
-        "answered with an error: std asks how many cores its cgroup has",
+        "answered with an error: the allocator counts cores for its arenas",
     ),
     any(libc::SYS_getpid, "abort asks whom to signal"),
     any(libc::SYS_gettid, "abort asks whom to signal"),
     only(Only::OwnProcess, libc::SYS_tgkill, "abort signals itself"),
     any(libc::SYS_exit, "a thread ends"),
     any(libc::SYS_exit_group, "the process ends"),
+];
+
+/// What a compiler needs in addition until its threads are started, which is
+/// before it reads the module.
+pub(super) const THREADING: &[Call] = &[
+    only(Only::Thread, libc::SYS_clone, "one thread for each core"),
+    any(
+        libc::SYS_clone3,
+        "answered with an error: its flags cannot be looked at",
+    ),
+    any(libc::SYS_set_robust_list, "a thread starts"),
+    any(libc::SYS_rseq, "a thread starts"),
+    only(Only::ThreadName, libc::SYS_prctl, "a thread gets its name"),
+    only(
+        Only::OwnLimits,
+        libc::SYS_prlimit64,
+        "the size of stacks; no more threads from now on",
+    ),
+    only(
+        Only::NoNewPrivileges,
+        libc::SYS_prctl,
+        "goes with the filter that seals",
+    ),
+    any(libc::SYS_seccomp, "the filter that seals"),
 ];
 
 /// Calls that libraries try and can do without: they are answered with an
@@ -368,7 +402,7 @@ mod tests {
 
     #[test]
     fn every_call_has_its_reason() {
-        for list in [SEALED, LOADING, FILES, CHANGES, COMPILING] {
+        for list in [SEALED, LOADING, FILES, CHANGES, COMPILING, THREADING] {
             assert!(list.iter().all(|call| call.why.len() >= 7));
         }
     }
@@ -405,6 +439,32 @@ mod tests {
         ];
         for call in SEALED {
             assert!(!forbidden.contains(&call.number), "{}", call.number);
+        }
+    }
+
+    #[test]
+    fn a_compiler_that_reads_a_module_starts_nothing_and_changes_no_rule() {
+        let forbidden = [
+            libc::SYS_execve,
+            libc::SYS_clone,
+            libc::SYS_clone3,
+            libc::SYS_socket,
+            libc::SYS_prctl,
+            libc::SYS_prlimit64,
+            libc::SYS_seccomp,
+            libc::SYS_ioctl,
+        ];
+        for call in COMPILING {
+            assert!(!forbidden.contains(&call.number), "{}", call.number);
+        }
+    }
+
+    #[test]
+    fn while_it_loads_a_worker_is_not_free_to_ask_what_takes_many_commands() {
+        for call in LOADING {
+            let many = [libc::SYS_prctl, libc::SYS_ioctl, libc::SYS_fcntl];
+            let any = call.only == Only::Any && many.contains(&call.number);
+            assert!(!any, "{}", call.number);
         }
     }
 

@@ -17,7 +17,21 @@ const NOBODY: u32 = 65534;
 
 /// Becomes nobody, which takes root: with `keeps_user`, for the sake of granted
 /// directories, it only leaves its groups.
-pub(super) fn leave(keeps_user: bool) -> io::Result<()> {
+pub(super) fn leave(keeps_user: bool) -> io::Result<LayerState> {
+    leave_groups_and_user(keeps_user).map_err(|error| {
+        io::Error::other(format!(
+            "it stays root, without capabilities: becoming nobody takes CAP_SETGID and CAP_SETUID: {error}"
+        ))
+    })?;
+    Ok(match keeps_user {
+        false => LayerState::Held,
+        true => LayerState::Partial(
+            "it stays root, without groups and capabilities, to read what root granted".into(),
+        ),
+    })
+}
+
+fn leave_groups_and_user(keeps_user: bool) -> io::Result<()> {
     set_thread_groups(&[])?;
     if !keeps_user {
         let (uid, gid) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
@@ -28,11 +42,11 @@ pub(super) fn leave(keeps_user: bool) -> io::Result<()> {
 }
 
 /// A root who needs a user namespace to make the others is himself in there, and
-/// there is nobody else that he could become.
-pub(super) fn still_root() -> LayerState {
-    LayerState::Partial(
-        "it stays root, without capabilities: becoming nobody takes CAP_SYS_ADMIN to make namespaces"
-            .into(),
+/// there is nobody else that he could become. Whatever is root's on the machine
+/// is open to him, capabilities or not, so nothing of this layer holds.
+pub(super) fn still_root() -> io::Error {
+    io::Error::other(
+        "it stays root, without capabilities: becoming nobody takes CAP_SYS_ADMIN to make namespaces",
     )
 }
 

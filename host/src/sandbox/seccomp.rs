@@ -111,6 +111,9 @@ fn cases(only: Only) -> Result<Vec<Vec<SeccompCondition>>, Error> {
         Only::OwnProcess => vec![vec![equal(0, u64::from(std::process::id()))?]],
         Only::OwnLimits => vec![vec![equal(0, 0)?]],
         Only::ThreadName => vec![vec![equal(0, bits(libc::PR_SET_NAME))?]],
+        Only::NoNewPrivileges => vec![vec![equal(0, bits(libc::PR_SET_NO_NEW_PRIVS))?]],
+        Only::Sealing => vec![vec![equal(1, bits(libc::F_ADD_SEALS))?]],
+        Only::NonBlocking => vec![vec![equal(1, u64::from(libc::FIONBIO as u32))?]],
         Only::DescriptorFlags => [
             libc::F_GETFD,
             libc::F_SETFD,

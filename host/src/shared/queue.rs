@@ -166,10 +166,7 @@ impl QueueState {
     /// Lets in what there is room for, in order, and serves those who wait
     /// for it.
     fn admit(&mut self) {
-        loop {
-            let Some((_, first)) = self.putters.first() else {
-                break;
-            };
+        while let Some((_, first)) = self.putters.first() {
             let Some(len) = first.items.front().map(|item| item.len()) else {
                 let Some((asker, putting)) = self.putters.pop() else {
                     break;

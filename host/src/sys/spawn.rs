@@ -38,8 +38,9 @@ pub(super) struct Born {
 /// Bytes of stack for the child until it executes its program.
 const STACK: usize = 64 * 1024;
 
-/// Bytes of stack that a program is started with at least: wasm's own stack and
-/// the frames of the host functions that it calls have to fit.
+/// Bytes of stack that a program is started with, unless that is forbidden:
+/// wasm's own stack, of 4 MiB at most, and the frames of the host functions that
+/// it calls have to fit.
 const PROGRAM_STACK: u64 = 8 * 1024 * 1024;
 
 /// Starts `program`. With `apart`, in namespaces of its own: a privileged
@@ -277,19 +278,19 @@ fn become_program(errand: &Errand<'_>) -> Result<(), i32> {
     check_raw(if marked == 0 { 0 } else { -1 })?;
     // SAFETY: a plain system call on a descriptor that is open.
     check_raw(unsafe { libc::fcntl(plan.control.as_raw_fd(), libc::F_SETFD, 0) })?;
-    // A user's small `ulimit -s` is about programs that he knows. Under it deep
-    // recursion of a guest would be a crash instead of a trap.
+    // A user's `ulimit -s` is about programs that he knows. Under a small one
+    // deep recursion of a guest would be a crash instead of a trap, and a large
+    // one leaves the stack, which no limit on memory counts, without a bound.
     let stack = rustix::process::getrlimit(Resource::Stack);
-    if stack.current.is_some_and(|bytes| bytes < PROGRAM_STACK) {
-        let current = stack
-            .maximum
-            .map_or(PROGRAM_STACK, |m| m.min(PROGRAM_STACK));
-        let raised = Rlimit {
-            current: Some(current),
-            ..stack
-        };
-        check(rustix::process::setrlimit(Resource::Stack, raised))?;
-    }
+    let own = Rlimit {
+        current: Some(
+            stack
+                .maximum
+                .map_or(PROGRAM_STACK, |most| most.min(PROGRAM_STACK)),
+        ),
+        ..stack
+    };
+    check(rustix::process::setrlimit(Resource::Stack, own))?;
     let environment = [null::<c_char>()];
     // SAFETY: path, arguments and environment are C strings and null-ended
     // arrays of them that live in the plan and here; it returns only on error.

@@ -54,10 +54,9 @@ impl Loaded {
         setup: &WorkerSetup,
         cage: &Cage,
     ) -> Result<Self, StartError> {
-        let broken = |error: wasmtime::Error| StartError {
-            reason: Failure::Artifact,
-            message: format!("{error:#}"),
-        };
+        let limited = setup.process_memory.is_some();
+        let broken =
+            |error: wasmtime::Error| StartError::of_engine(Failure::Artifact, &error, limited);
         let path = cage.path_of(artifact);
         let code = if setup.component {
             let component = deserialize_component(engine, &path).map_err(broken)?;

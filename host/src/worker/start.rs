@@ -11,8 +11,9 @@ use super::link::HostLink;
 use super::load::Loaded;
 use super::serve::Server;
 use super::stdio::Output;
-use crate::engine::config;
 use crate::engine::files::Granted as GrantedFiles;
+use crate::engine::{config, out_of_memory};
+use crate::limits::{KIB, LimitName, show_bytes};
 use crate::protocol::control::{Failure, FromChild, ToChild, WorkerSetup, decode, encode};
 use crate::protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use crate::protocol::handshake::Hello;
@@ -26,6 +27,39 @@ use crate::sys::{ControlSocket, EventFd, MAX_MESSAGE, Mapping, Received};
 pub(super) struct StartError {
     pub(super) reason: Failure,
     pub(super) message: String,
+}
+
+impl StartError {
+    /// What wasmtime says of a failed start. `limited` says whether there is a
+    /// limit that can have refused it memory.
+    pub(super) fn of_engine(reason: Failure, error: &wasmtime::Error, limited: bool) -> Self {
+        match limited && out_of_memory(error) {
+            true => StartError::no_memory(),
+            false => StartError {
+                reason,
+                message: format!("{error:#}"),
+            },
+        }
+    }
+
+    /// Why there is no second thread. The C library says only to try again
+    /// later, also when it found no memory for its stack.
+    fn of_thread(error: &io::Error, limited: bool) -> Self {
+        match limited && !has_room(THREAD_STACK) {
+            true => StartError::no_memory(),
+            false => StartError {
+                reason: Failure::System,
+                message: format!("it gets no second thread: {error}; is `ulimit -u` too low?"),
+            },
+        }
+    }
+
+    fn no_memory() -> Self {
+        StartError {
+            reason: Failure::Limit(LimitName::ProcessMemory),
+            message: String::new(),
+        }
+    }
 }
 
 impl From<io::Error> for StartError {
@@ -61,6 +95,7 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
         fds.next()
             .ok_or_else(|| io::Error::other("a descriptor is missing"))
     };
+    room_for_stack(setup.engine.wasm_stack)?;
     let (ring, bell, artifact) = (next()?, next()?, next()?);
     let exchange = setup.shares.then(&mut next).transpose()?;
     let stdout = output(setup.stdout, &mut next)?;
@@ -81,16 +116,19 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     let cage = Cage::enter(&setup.orders, Inmate::Worker, &limits, granted, control)?;
     // 4. The artifact: machine code for a stranger's module, so it is loaded
     //    only now.
-    let engine = config::engine(&setup.engine).map_err(|error| StartError {
-        reason: Failure::System,
-        message: format!("{error:#}"),
-    })?;
+    let limited = setup.process_memory.is_some();
+    let engine = config::engine(&setup.engine)
+        .map_err(|error| StartError::of_engine(Failure::System, &error, limited))?;
     let loaded = Loaded::from_artifact(&engine, &artifact, &setup, &cage)?;
     // 5. The second thread, which keeps the clock of sleeping guests and
     //    notices when the host hangs up. Started after what a process can only
     //    give up before it has threads, and before the seal, which forbids to
     //    make any.
-    let link = HostLink::start(Arc::clone(control), engine.clone())?;
+    let link = HostLink::start(Arc::clone(control), engine.clone())
+        .map_err(|error| StartError::of_thread(&error, limited))?;
+    if limited && !has_room(FIRST_CALL) {
+        return Err(StartError::no_memory());
+    }
     // 6. Sealed: what only loading needed is gone.
     let report = cage.seal(artifact.as_fd())?;
     drop(artifact);
@@ -131,6 +169,40 @@ fn granted(
         Ok(Granted { grant, opened })
     })
     .collect()
+}
+
+/// Bytes of stack that Rust gives a thread.
+const THREAD_STACK: usize = 2 * 1024 * 1024;
+
+/// Bytes that the first call of a guest takes in any case; wasmtime panics if it
+/// does not get them.
+const FIRST_CALL: usize = 1024 * 1024;
+
+/// Whether the limit on memory leaves room for so many bytes.
+fn has_room(bytes: usize) -> bool {
+    let mut room = Vec::<u8>::new();
+    let reserved = room.try_reserve_exact(bytes);
+    // Or the optimiser sees that nobody uses it, and takes it for granted.
+    std::hint::black_box(&mut room);
+    reserved.is_ok()
+}
+
+/// Bytes of stack that host functions need beyond the guest's.
+const HOST_STACK: u64 = 512 * KIB;
+
+/// A guest that may use more stack than there is would crash its worker instead
+/// of trapping.
+fn room_for_stack(guest: u64) -> io::Result<()> {
+    let stack = rustix::process::getrlimit(rustix::process::Resource::Stack);
+    let needed = guest.saturating_add(HOST_STACK);
+    match stack.current {
+        Some(bytes) if bytes < needed => Err(io::Error::other(format!(
+            "`ulimit -H -s` leaves it a stack of {}, and it needs {}",
+            show_bytes(bytes),
+            show_bytes(needed)
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Descriptors that a worker needs beside what its guests open: its own, and
