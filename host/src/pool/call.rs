@@ -303,7 +303,7 @@ impl Call {
                     Stdin::Bytes(bytes) => bytes,
                     Stdin::Empty | Stdin::Inherit => Vec::new(),
                 },
-                shares: args.shares,
+                shares: Shares::default(),
             },
         };
         check_size(&template, prepared.raw.len())?;
@@ -476,8 +476,8 @@ impl Prepared {
     ///
     /// # Errors
     /// What is wrong with them.
-    pub(super) fn function(template: &Template, mut args: Args) -> Result<Self, Error> {
-        let shares = std::mem::take(&mut args.shares);
+    pub(super) fn function(template: &Template, args: Args) -> Result<Self, Error> {
+        let shares = Shares::among(&args.attachments);
         let callable = template
             .callable
             .as_ref()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::object::Object;
 use crate::protocol::request::Kind;
-use crate::value::{ToValue, Value};
+use crate::value::{Attachment, ToValue, Value};
 
 /// A shared object, ready to be granted: see [`Call::share`](crate::Call::share)
 /// and [`PoolBuilder::share`](crate::PoolBuilder::share).
@@ -63,8 +63,10 @@ macro_rules! arguments {
                     Value::String(self.handle().name())
                 }
 
-                fn shared(&self) -> Option<Handle> {
-                    Some(self.handle())
+                fn attachment(&self) -> Option<Attachment> {
+                    let handle = self.handle();
+                    let name = handle.name();
+                    Some(Attachment { name, what: Arc::new(handle) })
                 }
             }
         )+
@@ -86,16 +88,21 @@ arguments!(Event, Condition, Barrier);
 pub(crate) struct Shares(Vec<(String, Handle)>);
 
 impl Shares {
+    /// The objects among what came along with arguments.
+    pub(crate) fn among(attachments: &[Attachment]) -> Self {
+        let mut shares = Shares::default();
+        for Attachment { name, what } in attachments {
+            if let Some(handle) = what.downcast_ref::<Handle>() {
+                shares.add(name.clone(), handle.clone());
+            }
+        }
+        shares
+    }
+
     /// Grants one more; one of the same name makes room for it.
     pub(crate) fn add(&mut self, name: String, handle: Handle) {
         self.0.retain(|(known, _)| *known != name);
         self.0.push((name, handle));
-    }
-
-    pub(crate) fn extend(&mut self, others: &Shares) {
-        for (name, handle) in &others.0 {
-            self.add(name.clone(), handle.clone());
-        }
     }
 
     pub(crate) fn find(&self, kind: Kind, name: &str) -> Option<&Arc<dyn Object>> {

@@ -1,8 +1,8 @@
 //! The arguments of a call from Rust: tuples for positions, [`Kwargs`] for
 //! keywords.
 
+use super::attachment::Attachment;
 use super::{ArgumentError, Function, ToValue, Value, arguments};
-use crate::shared::Shares;
 
 /// What was given for a call, before it is put onto parameters.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,20 +11,20 @@ pub struct Args {
     pub positional: Vec<Value>,
     /// The arguments by keyword.
     pub keywords: Vec<(String, Value)>,
-    /// Shared objects among them, by the name that stands for each.
-    pub(crate) shares: Shares,
+    /// What comes along with them.
+    pub(crate) attachments: Vec<Attachment>,
 }
 
 impl Args {
     /// Adds an argument by position.
     pub fn arg(&mut self, value: impl ToValue) {
-        self.share(&value);
+        self.attach(&value);
         self.positional.push(value.into_value());
     }
 
     /// Adds an argument by keyword.
     pub fn kwarg(&mut self, name: impl Into<String>, value: impl ToValue) {
-        self.share(&value);
+        self.attach(&value);
         self.keywords.push((name.into(), value.into_value()));
     }
 
@@ -34,14 +34,12 @@ impl Args {
     pub fn then(mut self, more: Args) -> Self {
         self.positional.extend(more.positional);
         self.keywords.extend(more.keywords);
-        self.shares.extend(&more.shares);
+        self.attachments.extend(more.attachments);
         self
     }
 
-    fn share(&mut self, value: &impl ToValue) {
-        if let Some(handle) = value.shared() {
-            self.shares.add(handle.name(), handle);
-        }
+    fn attach(&mut self, value: &impl ToValue) {
+        self.attachments.extend(value.attachment());
     }
 
     /// The arguments in the order and in the types of the function's

@@ -2,8 +2,8 @@
 //! holds other values is in `convert_compound`.
 
 use super::Value;
+use super::attachment::Attachment;
 use super::text::{quoted, quoted_value};
-use crate::shared::Handle;
 
 /// What can be an argument: integers, floats, `bool`, `char`, text, `Vec`,
 /// slices, arrays, `Option`, `Result`, tuples, `Box`, maps with text as keys,
@@ -14,9 +14,9 @@ pub trait ToValue {
     /// This as a value.
     fn into_value(self) -> Value;
 
-    /// The shared object that the value stands for, if it does.
+    /// What comes along with the value, if it only names something.
     #[doc(hidden)]
-    fn shared(&self) -> Option<Handle> {
+    fn attachment(&self) -> Option<Attachment> {
         None
     }
 

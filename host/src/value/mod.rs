@@ -18,6 +18,7 @@
 
 mod args;
 mod arguments;
+mod attachment;
 mod codec;
 mod coerce;
 mod convert;
@@ -46,6 +47,8 @@ mod words;
 
 pub use args::{Args, Kwargs, ToArgs};
 pub use arguments::ArgumentError;
+#[doc(hidden)]
+pub use attachment::Attachment;
 pub use codec::{
     decode_args, decode_result, decode_result_within, encode, encode_args, encode_args_into,
 };
