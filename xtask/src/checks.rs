@@ -42,8 +42,26 @@ pub fn test(arguments: &[OsString], install: Install) -> Result<()> {
 /// says what changed.
 pub fn bench(arguments: &[OsString]) -> Result<()> {
     let mut command = cargo(root());
-    command.args(["bench", "--package", "sandpool", "--benches", "--"]);
-    run(command.args(arguments))
+    command.args(["bench", "--package", "sandpool"]);
+    // A bench by its name is run alone; anything else is for all of them.
+    let name = arguments.first().filter(|name| {
+        root()
+            .join("host/benches")
+            .join(name)
+            .with_extension("rs")
+            .is_file()
+    });
+    let arguments = match name {
+        Some(name) => {
+            command.arg("--bench").arg(name);
+            &arguments[1..]
+        }
+        None => {
+            command.arg("--benches");
+            arguments
+        }
+    };
+    run(command.arg("--").args(arguments))
 }
 
 /// The hostile corpus in so many orders, then the other integration tests as

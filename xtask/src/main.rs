@@ -58,7 +58,8 @@ enum Task {
     },
     /// Measure what a task costs, in release; keeps the last results to compare with
     Bench {
-        /// Handed to the benches: a part of a name, `--quick`, ...
+        /// A bench by its name (dispatch, queue, sandbox), and what is handed
+        /// to it: a part of a name, `--quick`, ...
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },

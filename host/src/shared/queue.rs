@@ -37,8 +37,11 @@ pub(crate) struct QueueState {
     capacity: Capacity,
     items: VecDeque<Item>,
     bytes: usize,
-    /// A worker that was handed items ahead, which come before all others.
-    ahead: Option<Arc<dyn Hears>>,
+    /// A worker that was handed items ahead, which come before all others, and
+    /// how many it was handed.
+    ahead: Option<(Arc<dyn Hears>, usize)>,
+    /// How many are handed over at once.
+    batch: usize,
     /// Workers that may put on credit.
     creditors: Vec<Creditor>,
     getters: Waiters<usize>,
@@ -74,6 +77,7 @@ impl QueueState {
             items: VecDeque::new(),
             bytes: 0,
             ahead: None,
+            batch: 1,
             creditors: Vec::new(),
             getters: Waiters::new(),
             putters: Waiters::new(),
@@ -85,11 +89,17 @@ impl QueueState {
 
     /// Takes back what was handed ahead and not claimed.
     fn take_back(&mut self) {
-        let Some(ahead) = self.ahead.take() else {
+        let Some((ahead, handed)) = self.ahead.take() else {
             return;
         };
         let back = ahead.ahead().map(|ahead| ahead.take_back());
-        self.put_back(back.unwrap_or_default());
+        let back = back.unwrap_or_default();
+        // Twice what it got to: it grows while one takes all that he is handed,
+        // and shrinks when several take turns, or it would mostly be carried
+        // to and fro.
+        let claimed = handed.saturating_sub(back.len());
+        self.batch = (claimed * 2).clamp(1, MAX_AHEAD);
+        self.put_back(back);
     }
 
     fn put_back(&mut self, back: VecDeque<Item>) {
@@ -256,12 +266,12 @@ impl QueueState {
             let items = self.take(most, usize::MAX);
             return asker.answer(Reply::Items(items.into()));
         };
-        let count = if alone { most.max(MAX_AHEAD) } else { most };
+        let count = if alone { most.max(self.batch) } else { most };
         let bytes = if most == 1 { MAX_AHEAD_BYTES } else { MAX_ITEM };
         let items = self.take(count, bytes);
-        let owed = most.min(items.len());
+        let (handed, owed) = (items.len(), most.min(items.len()));
         match ahead.hand(asker.id, items, owed) {
-            Ok(()) => self.ahead = Some(Arc::clone(&asker.to)),
+            Ok(()) => self.ahead = Some((Arc::clone(&asker.to), handed)),
             Err(items) => self.put_back(items),
         }
     }
@@ -412,7 +422,7 @@ impl QueueCell {
     /// queue, or its task has ended.
     pub(crate) fn settle_ahead(&self, with: &Arc<dyn Hears>) {
         let mut state = self.lock();
-        state.ahead.take_if(|ahead| same(ahead, with));
+        state.ahead.take_if(|(ahead, _)| same(ahead, with));
         let back = with.ahead().map(|ahead| ahead.take_back_all());
         // Older than all that is here, and than what others were handed.
         state.take_back();
