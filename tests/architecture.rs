@@ -79,6 +79,11 @@ fn only_children_name_wasmtime() {
 }
 
 #[test]
+fn shared_objects_know_neither_pool_nor_worker() {
+    assert_absent("shared", &["crate::pool", "crate::worker", "wasmtime"]);
+}
+
+#[test]
 fn values_know_nothing_of_the_rest() {
     assert_absent("value", &["crate::"]);
 }
