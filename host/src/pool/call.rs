@@ -175,6 +175,9 @@ impl Call {
     /// Grants a queue, a side of a pipe or a managed object to this call's
     /// tasks, which open it by this name. An object that is an argument is
     /// granted by that.
+    ///
+    /// A task that waits for another one keeps its worker: tasks that wait for
+    /// each other need a worker each, or they wait until their deadlines.
     pub fn share(mut self, name: impl Into<String>, object: &impl Share) -> Self {
         self.shares.add(name.into(), object.handle());
         self
