@@ -163,8 +163,8 @@ impl progress::Host for Guest {
     }
 }
 
-/// What gives a guest this import: `given` for what every guest has, a flag for
-/// what gives nothing without a grant, `None` for what is not to be had.
+/// What gives a guest this import: `given` for what every guest has, a flag (or
+/// what the library has for one) for what gives nothing without a grant, `None` for what is not to be had.
 pub(crate) fn granted_by(import: &str) -> Option<&'static str> {
     const GIVEN: [&str; 13] = [
         "wasi:cli/",
@@ -190,7 +190,7 @@ pub(crate) fn granted_by(import: &str) -> Option<&'static str> {
     }
     match interface {
         "sandpool:task/queue" | "sandpool:task/pipe" | "sandpool:task/manager" => {
-            Some("`share` in the library")
+            Some("Call::share")
         }
         "wasi:cli/environment"
         | "wasi_snapshot_preview1#environ_get"
@@ -211,6 +211,7 @@ mod tests {
             granted_by("wasi_snapshot_preview1#path_open"),
             Some("--dir")
         );
+        assert_eq!(granted_by("sandpool:task/queue@0.1.0"), Some("Call::share"));
         assert_eq!(granted_by("wasi:sockets/tcp@0.2.0"), None);
         assert_eq!(granted_by("env#f"), None);
     }
