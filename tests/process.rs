@@ -356,6 +356,14 @@ fn its_side_of_a_pipe_is_closed_when_it_ends_however_it_ends() {
         assert_eq!(received, Err(SharedError::EndOfFile));
         end(&process);
     }
+    // What is given away needs no drop.
+    let (ours, theirs) = pipe();
+    let process = call("sharing", "echo").args((theirs,)).start();
+    let process = process.expect("started");
+    process.kill().expect("started");
+    let received = ours.recv_timeout::<u32>(SOON);
+    assert_eq!(received, Err(SharedError::EndOfFile));
+    end(&process);
     // And the other way round: a guest is told that its host has gone.
     let (ours, process) = echo(false);
     drop(ours);

@@ -25,12 +25,11 @@ fn main() -> anyhow::Result<()> {
     println!("parent (process {})", process::id());
 
     let (ours, theirs) = pipe();
+    // That side is given away: the child alone has it now. Should the child end
+    // too early, we are told so, instead of waiting for ever.
     let child = Process::call(common::tutorials(), "talk")
-        .args((&theirs,))
+        .args((theirs,))
         .start()?;
-    // Now the child alone has that side. Should it end too early, we are told
-    // so, instead of waiting for ever.
-    drop(theirs);
 
     let greeting: String = ours.recv()?;
     println!("parent got {greeting} (process {})", process::id());
