@@ -280,7 +280,7 @@ mod tests {
         }
         let [a, b] = [Named("a"), Named("b")];
         let key = || "key".to_owned();
-        assert_eq!(names(&&a), ["a"]);
+        assert_eq!(names(&a), ["a"]);
         assert_eq!(names(Box::new(&a)), ["a"]);
         assert_eq!(names(vec![&a, &b]), ["a", "b"]);
         assert_eq!(names([&a, &b].as_slice()), ["a", "b"]);
