@@ -159,7 +159,7 @@ fn every_example_is_run_by_a_test() {
             count += 1;
         }
     }
-    assert!(count >= 14, "{count} examples");
+    assert!(count >= 19, "{count} examples");
 }
 
 #[test]
@@ -372,6 +372,108 @@ fn worker_entry_lets_main_go_on_in_the_parent_alone() {
     let said: BTreeSet<u32> = ["one", "two", "three"].map(|it| printed.pid(it)).into();
     assert_eq!(workers, said, "guest and host agree on who ran it");
     assert!(!workers.contains(&printed.pid));
+}
+
+#[test]
+fn queue_put_get_hands_the_parent_what_a_child_has_put() {
+    let _test = test();
+    let printed = run("queue_put_get");
+    printed.assert_order(&["parent (process", "parent got 1 and 2sdf", "items left: 0"]);
+    let child = printed.pid(r#"child puts [1,"2sdf"]"#);
+    assert_eq!(printed.pids("parent"), BTreeSet::from([printed.pid]));
+    assert_ne!(child, printed.pid);
+    printed.assert_gone([child]);
+}
+
+#[test]
+fn producers_consumers_hold_back_and_take_each_number_once() {
+    let _test = test();
+    let printed = run("producers_consumers");
+    let numbers_of = |who: &str, verb: &str| -> Vec<u32> {
+        let pid = printed.pids(&format!("{who} (process"));
+        assert_eq!(pid.len(), 1, "one process each: {:#?}", printed.lines);
+        let lines = printed.places(&format!("{who} (process")).into_iter();
+        lines
+            .filter_map(|place| printed.lines[place].split_once(verb)?.1.parse().ok())
+            .collect()
+    };
+    assert_eq!(numbers_of("Lee", " has put "), (0..10).collect::<Vec<_>>());
+    let marlons: Vec<u32> = (100..110).collect();
+    assert_eq!(numbers_of("Marlon", " has put "), marlons);
+    let held_back = ["Lee", "Marlon"].map(|who| numbers_of(who, " holds back "));
+    assert!(!held_back.concat().is_empty(), "{:#?}", printed.lines);
+    for (who, rest) in [("Even", 0), ("Odd", 1)] {
+        let mut taken = numbers_of(who, " takes ");
+        // Each producer's in the order in which it put them.
+        for (first, end) in [(0, 10), (100, 110)] {
+            let of_one = taken.iter().filter(|n| (first..end).contains(*n));
+            assert!(of_one.is_sorted(), "{taken:?}");
+        }
+        taken.sort_unstable();
+        let all = (0..10).chain(100..110).filter(|n| n % 2 == rest);
+        assert_eq!(taken, all.collect::<Vec<_>>());
+        printed.assert_order(&["all is produced", &format!("{who} took 10 numbers")]);
+    }
+    let ended = printed
+        .lines
+        .iter()
+        .filter(|it| it.ends_with("no work left"));
+    assert_eq!(ended.count(), 2);
+    let names = ["Lee", "Marlon", "Even", "Odd"];
+    let pids: BTreeSet<u32> = names.iter().flat_map(|who| printed.pids(who)).collect();
+    assert_eq!(pids.len(), 4);
+    printed.assert_gone(pids);
+}
+
+#[test]
+fn pipe_conversation_goes_both_ways() {
+    let _test = test();
+    let printed = run("pipe_conversation");
+    printed.assert_order(&["parent (process", "parent got 你好", "parent got 知行合一"]);
+    printed.assert_order(&["parent got 知行合一", "child left with 0"]);
+    let child = printed.pid(r#"child got {"王阳明":"传习录"}"#);
+    assert_eq!(printed.pids("parent"), BTreeSet::from([printed.pid]));
+    assert_ne!(child, printed.pid);
+    printed.assert_order(&["parent got 你好", "child got", "child left with 0"]);
+    printed.assert_gone([child]);
+}
+
+#[test]
+fn pipe_eof_is_a_timeout_while_somebody_could_send_and_then_the_end_of_file() {
+    let _test = test();
+    let printed = run("pipe_eof");
+    printed.assert_order(&[
+        "parent got 1",
+        "parent got 2",
+        "parent got 3",
+        "nothing came within 0.2 s",
+        "end of file",
+        "child left with 0",
+    ]);
+    assert!(printed.places("unexpected").is_empty());
+    let child = printed.pid("child has sent 3");
+    assert_ne!(child, printed.pid);
+    printed.assert_gone([child]);
+}
+
+#[test]
+fn manager_shared_has_what_five_processes_wrote() {
+    let _test = test();
+    let printed = run("manager_shared");
+    let signed = printed.pids("Process-");
+    assert_eq!(signed.len(), 5, "{:#?}", printed.lines);
+    assert!(!signed.contains(&printed.pid));
+    let list = numbers(&printed.lines[printed.place("list:")]);
+    assert_eq!(list.len(), 5, "{list:?}");
+    assert_eq!(BTreeSet::from_iter(list), signed);
+    // The dictionary says of each name what its process said of itself.
+    let dict = &printed.lines[printed.place("dict:")];
+    for n in 1..=5 {
+        let pid = printed.pid(&format!("Process-{n} has signed"));
+        assert!(dict.contains(&format!("\"Process-{n}\": {pid}")), "{dict}");
+    }
+    printed.assert_order(&["parent (process", "Process-5 has signed", "list:", "dict:"]);
+    printed.assert_gone(signed);
 }
 
 #[test]

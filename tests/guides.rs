@@ -76,3 +76,34 @@ fn both_guides_name_every_example() {
         }
     }
 }
+
+#[test]
+fn both_guides_call_functions_that_the_tutorials_module_has() {
+    let world = include_str!("../guest-tasks/tutorials/wit/world.wit");
+    for (name, guide) in GUIDES.iter().zip(guides()) {
+        let calls = guide.split(r#"Process::call("tutorials.wasm", ""#).skip(1);
+        let functions: Vec<&str> = calls.filter_map(|call| call.split('"').next()).collect();
+        assert!(functions.len() >= 4, "{name}: {functions:?}");
+        for function in functions {
+            let export = format!("export {function}: func(");
+            assert!(world.contains(&export), "{name} calls `{function}`");
+        }
+    }
+}
+
+#[test]
+fn both_guides_name_every_error_of_what_is_shared() {
+    let source = include_str!("../host/src/shared/error.rs");
+    let variants = source.lines().filter_map(|line| {
+        let variant = line.strip_prefix("    ")?.strip_suffix(',')?;
+        let is_name = variant.chars().all(|c| c.is_ascii_alphabetic());
+        is_name.then(|| format!("`SharedError::{variant}`"))
+    });
+    let variants: Vec<String> = variants.collect();
+    assert!(variants.len() >= 14, "{variants:?}");
+    for (name, guide) in GUIDES.iter().zip(guides()) {
+        for variant in &variants {
+            assert!(guide.contains(variant), "{name} does not name {variant}");
+        }
+    }
+}

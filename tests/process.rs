@@ -10,8 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sandpool::{
-    DirGrant, Error, Interrupt, MIB, Pool, Process, ProcessBuilder, ProcessError, Stdin, Stdio,
-    Verdict, active_children,
+    DirGrant, Error, Interrupt, MIB, Pool, Process, ProcessBuilder, ProcessError, Queue,
+    SharedError, Stdin, Stdio, Verdict, active_children, pipe,
 };
 
 use crate::support::process::{exists, is_alive, kill, program};
@@ -306,6 +306,69 @@ fn limits_and_grants_are_set_as_for_a_pool() {
     assert_eq!(denied.outcome().expect("ended").verdict, Verdict::Denied);
     let verdict = small.outcome().expect("ended").verdict;
     assert_eq!((verdict, small.exitcode()), (Verdict::MemoryLimit, Some(1)));
+}
+
+#[test]
+fn a_guest_is_given_objects_as_arguments_by_keyword_and_by_name() {
+    let _test = test();
+    let queue = Queue::<u32>::new(0);
+    let put = |first: u32| call("sharing", "put-numbers").args((&queue, first, 2u32));
+    end(&put(1).start().expect("started"));
+    let by_keyword = call("sharing", "put-numbers").kwarg("queue", &queue);
+    let by_keyword = by_keyword.kwarg("first", 3u32).kwarg("count", 2u32);
+    end(&by_keyword.start().expect("started"));
+    let steps = vec!["queue jobs put 5".to_owned()];
+    let by_name = call("sharing", "attempt").args((steps,));
+    end(&by_name.share("jobs", &queue).start().expect("started"));
+    assert_eq!(queue.get_many(10, SOON), Ok(vec![1, 2, 3, 4, 5]));
+    // What was not given is refused.
+    let steps = vec!["queue jobs put 6".to_owned()];
+    let process = call("sharing", "attempt").args((steps,)).start();
+    let process = process.expect("started");
+    end(&process);
+    let outcome = process.outcome().expect("it has ended");
+    assert_eq!(outcome.verdict, Verdict::Denied, "{outcome}");
+    assert!(queue.is_empty());
+}
+
+#[test]
+fn its_side_of_a_pipe_is_closed_when_it_ends_however_it_ends() {
+    let _test = test();
+    let echo = |given_by_name: bool| {
+        let (ours, theirs) = pipe();
+        let process = match given_by_name {
+            false => call("sharing", "echo").args((&theirs,)),
+            true => call("sharing", "echo")
+                .args(("side",))
+                .share("side", &theirs),
+        };
+        let process = process.start().expect("started");
+        drop(theirs);
+        ours.send(&1).expect("it listens");
+        assert_eq!(ours.recv_timeout(SOON), Ok(1));
+        (ours, process)
+    };
+    for given_by_name in [false, true] {
+        let (ours, process) = echo(given_by_name);
+        process.kill().expect("started");
+        // Nobody has joined it yet, and its handle lives.
+        let received = ours.recv_timeout::<u32>(SOON);
+        assert_eq!(received, Err(SharedError::EndOfFile));
+        end(&process);
+    }
+    // What is given away needs no drop.
+    let (ours, theirs) = pipe();
+    let process = call("sharing", "echo").args((theirs,)).start();
+    let process = process.expect("started");
+    process.kill().expect("started");
+    let received = ours.recv_timeout::<u32>(SOON);
+    assert_eq!(received, Err(SharedError::EndOfFile));
+    end(&process);
+    // And the other way round: a guest is told that its host has gone.
+    let (ours, process) = echo(false);
+    drop(ours);
+    end(&process);
+    assert_eq!(process.exitcode(), Some(0), "{process:?}");
 }
 
 #[test]

@@ -21,6 +21,37 @@ fn a_guest_puts_and_its_host_gets() {
 }
 
 #[test]
+fn an_object_is_an_argument_in_every_kind_of_call() {
+    let _test = test();
+    let pool = two_workers();
+    let sharing = pool.guest("sharing");
+    let (queue, other) = (Queue::<u32>::new(0), Queue::<u32>::new(0));
+    // A task each: of a map, of a stream, with the queue given once for all.
+    let each = [(&queue, 0, 2), (&other, 2, 2), (&queue, 4, 2)];
+    let outcomes = pool.starmap::<()>(&sharing, "put-numbers", each);
+    assert!(outcomes.expect("sent").iter().all(sandpool::Outcome::is_ok));
+    // What is pulled later is given away.
+    let given = [6, 7].map(|first| (queue.clone(), first, 1));
+    let stream = pool.imap::<()>(&sharing, "put-numbers", given);
+    assert!(stream.expect("sent").all(|outcome| outcome.is_ok()));
+    let once = pool.call(&sharing, "put-numbers").arg(&queue);
+    let outcomes = once.starmap::<()>([(8, 1), (9, 1)]).expect("sent");
+    assert!(
+        outcomes.iter().all(sandpool::Outcome::is_ok),
+        "{outcomes:?}"
+    );
+    // A reference to a reference is one too.
+    for queue in [&queue, &other].iter() {
+        let args = (queue, 10, 1);
+        pool.apply::<()>(&sharing, "put-numbers", args).expect("ok");
+    }
+    let mut all = queue.get_many(100, None).expect("there");
+    all.sort_unstable();
+    assert_eq!(all, [0, 1, 4, 5, 6, 7, 8, 9, 10]);
+    assert_eq!(other.get_many(100, None), Ok(vec![2, 3, 10]));
+}
+
+#[test]
 fn every_call_on_a_queue_comes_back_with_what_its_documentation_says() {
     let _test = test();
     let pool = one_worker();

@@ -3,6 +3,7 @@
 //! Where those call `os.getpid()`, a guest asks the host: it has no process of
 //! its own to know of.
 
+use std::borrow::Cow;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::thread;
@@ -14,7 +15,10 @@ wit_bindgen::generate!({
     generate_all,
 });
 
-use sandpool::task::task::worker_pid;
+use sandpool::task::manager::{Dict, Sequence};
+use sandpool::task::pipe::Connection;
+use sandpool::task::queue::Queue;
+use sandpool::task::task::{name, worker_pid};
 
 struct Tutorials;
 
@@ -77,15 +81,83 @@ impl Guest for Tutorials {
         println!("counted {count} in {folder} (process {})", worker_pid());
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
+
+    fn put_some(queue: String) -> Result<(), Error> {
+        let queue = Queue::open(&queue)?;
+        let item = r#"[1,"2sdf"]"#;
+        println!("child puts {item} (process {})", worker_pid());
+        queue.put(item.as_bytes(), None)
+    }
+
+    fn produce(evens: String, odds: String, first: u32, count: u32) -> Result<(), Error> {
+        let queues = [Queue::open(&evens)?, Queue::open(&odds)?];
+        let me = format!("{} (process {})", name(), worker_pid());
+        for n in first..first + count {
+            let (queue, item) = (&queues[n as usize % 2], n.to_string());
+            if let Err(Error::Full) = queue.try_put(item.as_bytes()) {
+                println!("{me} holds back {n}");
+                queue.put(item.as_bytes(), None)?; // waits for room
+            }
+            println!("{me} has put {n}");
+        }
+        Ok(())
+    }
+
+    fn consume(queue: String, ms: u32) -> Result<u32, Error> {
+        let queue = Queue::open(&queue)?;
+        let me = format!("{} (process {})", name(), worker_pid());
+        let mut taken = 0;
+        loop {
+            match queue.get(None) {
+                Ok(item) => println!("{me} takes {}", text(&item)),
+                Err(Error::Closed) => break, // and nothing is left in it
+                Err(error) => return Err(error),
+            }
+            taken += 1;
+            sleep(ms);
+        }
+        println!("{me} has no work left");
+        Ok(taken)
+    }
+
+    fn talk(connection: String) -> Result<(), Error> {
+        let parent = Connection::open(&connection)?;
+        parent.send(r#""你好""#.as_bytes(), None)?;
+        let message = parent.recv(None)?;
+        println!("child got {} (process {})", text(&message), worker_pid());
+        parent.send(r#""知行合一""#.as_bytes(), None)
+    }
+
+    fn count(connection: String, up_to: u32) -> Result<(), Error> {
+        let parent = Connection::open(&connection)?;
+        for n in 1..=up_to {
+            parent.send(n.to_string().as_bytes(), None)?;
+        }
+        println!("child has sent {up_to} (process {})", worker_pid());
+        Ok(())
+    }
+
+    fn sign(signatures: String, names: String) -> Result<(), Error> {
+        let pid = worker_pid().to_string();
+        Sequence::open(&signatures)?.append(pid.as_bytes())?;
+        Dict::open(&names)?.set(&name(), pid.as_bytes())?;
+        println!("{} has signed (process {pid})", name());
+        Ok(())
+    }
 }
 
 export!(Tutorials);
 
 /// A task with a name, which takes up to so many milliseconds.
-fn run(name: &str, at_most: u32) {
-    println!("run {name} (process {})", worker_pid());
+fn run(who: &str, at_most: u32) {
+    println!("run {who} (process {})", worker_pid());
     let slept = sleep(random_below(at_most));
-    println!("{name} ran for {slept:.2} s");
+    println!("{who} ran for {slept:.2} s");
+}
+
+/// An item as it is shown: JSON is text.
+fn text(item: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(item)
 }
 
 /// Returns the seconds that it slept.

@@ -9,6 +9,7 @@ use super::handle::Process;
 use crate::module::{LoadError, Module};
 use crate::pool::{AsyncResult, Error, Pool, PoolBuilder, Stdin};
 use crate::settings::Stdio;
+use crate::shared::{Handle, Share};
 use crate::value::{Args, ToArgs, ToValue, Value};
 
 /// Where a process's module comes from: a path, bytes, or a module that a pool
@@ -65,7 +66,7 @@ sources! {
 /// | setting | default |
 /// |---|---|
 /// | `name` | `Process-1`, `Process-2`, ... |
-/// | arguments, words, standard input | none |
+/// | arguments, shared objects, words, standard input | none |
 /// | output | [`Stdio::Inherit`]: whole lines, live |
 /// | wall time | no limit |
 /// | all else (`configure`) | as a pool's: see [`PoolBuilder`] |
@@ -81,6 +82,7 @@ pub(super) struct Recipe {
     /// `None` for a command.
     function: Option<String>,
     args: Args,
+    shares: Vec<(String, Handle)>,
     argv: Vec<String>,
     stdin: Stdin,
     pool: PoolBuilder,
@@ -97,6 +99,7 @@ impl ProcessBuilder {
                 source,
                 function: function.map(str::to_owned),
                 args: Args::default(),
+                shares: Vec::new(),
                 argv: Vec::new(),
                 stdin: Stdin::Empty,
                 pool,
@@ -113,15 +116,24 @@ impl ProcessBuilder {
     /// Adds positional arguments of the function, and keywords where `args` has
     /// some.
     pub fn args(mut self, args: impl ToArgs) -> Self {
-        let args = args.into_args();
-        self.recipe.args.positional.extend(args.positional);
-        self.recipe.args.keywords.extend(args.keywords);
+        let before = std::mem::take(&mut self.recipe.args);
+        self.recipe.args = before.then(args.into_args());
         self
     }
 
     /// Adds an argument by the name of its parameter.
     pub fn kwarg(mut self, name: &str, value: impl ToValue) -> Self {
         self.recipe.args.kwarg(name, value);
+        self
+    }
+
+    /// Grants a queue, a side of a pipe or a managed object to the guest, which
+    /// opens it by this name. An object that is an argument is granted by that.
+    ///
+    /// The process lets go of it when its guest has ended, so that whoever has
+    /// the other side of a pipe learns of it.
+    pub fn share(mut self, name: impl Into<String>, object: &impl Share) -> Self {
+        self.recipe.shares.push((name.into(), object.handle()));
         self
     }
 
@@ -189,6 +201,8 @@ impl Recipe {
             Some(function) => pool.call(&module, function).args(self.args),
             None => pool.command(&module).argv(self.argv).stdin(self.stdin),
         };
+        let shared = self.shares.iter();
+        let call = shared.fold(call, |call, (name, object)| call.share(name, object));
         let sent: Result<_, Error> = call
             .name(name)
             .callback(move |_| drop(until_ended))

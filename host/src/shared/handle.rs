@@ -54,19 +54,20 @@ impl Share for Handle {
     }
 }
 
-/// As an argument an object is the name under which it is opened.
+/// As an argument an object is the name under which it is opened. It is given
+/// by reference, or given away.
 macro_rules! arguments {
     ($($name:ident $(<$item:ident>)?),+) => {
         $(
-            impl$(<$item>)? ToValue for &super::$name$(<$item>)? {
+            impl$(<$item>)? ToValue for super::$name$(<$item>)? {
                 fn into_value(self) -> Value {
                     Value::String(self.handle().name())
                 }
 
-                fn attachment(&self) -> Option<Attachment> {
+                fn attach_to(&self, attachments: &mut Vec<Attachment>) {
                     let handle = self.handle();
                     let name = handle.name();
-                    Some(Attachment { name, what: Arc::new(handle) })
+                    attachments.push(Attachment { name, what: Arc::new(handle) });
                 }
             }
         )+

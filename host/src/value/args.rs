@@ -18,13 +18,13 @@ pub struct Args {
 impl Args {
     /// Adds an argument by position.
     pub fn arg(&mut self, value: impl ToValue) {
-        self.attach(&value);
+        value.attach_to(&mut self.attachments);
         self.positional.push(value.into_value());
     }
 
     /// Adds an argument by keyword.
     pub fn kwarg(&mut self, name: impl Into<String>, value: impl ToValue) {
-        self.attach(&value);
+        value.attach_to(&mut self.attachments);
         self.keywords.push((name.into(), value.into_value()));
     }
 
@@ -36,10 +36,6 @@ impl Args {
         self.keywords.extend(more.keywords);
         self.attachments.extend(more.attachments);
         self
-    }
-
-    fn attach(&mut self, value: &impl ToValue) {
-        self.attachments.extend(value.attachment());
     }
 
     /// The arguments in the order and in the types of the function's

@@ -14,11 +14,10 @@ pub trait ToValue {
     /// This as a value.
     fn into_value(self) -> Value;
 
-    /// What comes along with the value, if it only names something.
+    /// Adds what comes along with the value, if it, or a part of it, only names
+    /// something.
     #[doc(hidden)]
-    fn attachment(&self) -> Option<Attachment> {
-        None
-    }
+    fn attach_to(&self, _attachments: &mut Vec<Attachment>) {}
 
     /// Many of these as one value: bytes are not a value each.
     #[doc(hidden)]

@@ -3,17 +3,26 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 
+use super::attachment::Attachment;
 use super::{ConvertError, FromValue, ToValue, Value};
 
 impl<T: ToValue + Clone> ToValue for &T {
     fn into_value(self) -> Value {
         self.clone().into_value()
     }
+
+    fn attach_to(&self, attachments: &mut Vec<Attachment>) {
+        (**self).attach_to(attachments);
+    }
 }
 
 impl<T: ToValue> ToValue for Box<T> {
     fn into_value(self) -> Value {
         (*self).into_value()
+    }
+
+    fn attach_to(&self, attachments: &mut Vec<Attachment>) {
+        (**self).attach_to(attachments);
     }
 }
 
@@ -27,6 +36,10 @@ impl<T: ToValue> ToValue for Vec<T> {
     fn into_value(self) -> Value {
         T::vec_into_value(self)
     }
+
+    fn attach_to(&self, attachments: &mut Vec<Attachment>) {
+        attach_all(self, attachments);
+    }
 }
 
 impl<T: FromValue> FromValue for Vec<T> {
@@ -39,17 +52,29 @@ impl<T: ToValue + Clone> ToValue for &[T] {
     fn into_value(self) -> Value {
         T::slice_into_value(self)
     }
+
+    fn attach_to(&self, attachments: &mut Vec<Attachment>) {
+        attach_all(*self, attachments);
+    }
 }
 
 impl<T: ToValue, const COUNT: usize> ToValue for [T; COUNT] {
     fn into_value(self) -> Value {
         T::vec_into_value(self.into())
     }
+
+    fn attach_to(&self, attachments: &mut Vec<Attachment>) {
+        attach_all(self, attachments);
+    }
 }
 
 impl<T: ToValue> ToValue for Option<T> {
     fn into_value(self) -> Value {
         Value::Option(self.map(|value| Box::new(value.into_value())))
+    }
+
+    fn attach_to(&self, attachments: &mut Vec<Attachment>) {
+        attach_all(self, attachments);
     }
 }
 
@@ -75,6 +100,13 @@ impl<T: ToValue, E: ToValue> ToValue for Result<T, E> {
             Err(err) => Err(payload(err.into_value())),
         })
     }
+
+    fn attach_to(&self, attachments: &mut Vec<Attachment>) {
+        match self {
+            Ok(ok) => ok.attach_to(attachments),
+            Err(err) => err.attach_to(attachments),
+        }
+    }
 }
 
 impl<T: FromValue, E: FromValue> FromValue for Result<T, E> {
@@ -93,12 +125,20 @@ impl<T: ToValue, S: BuildHasher> ToValue for HashMap<String, T, S> {
     fn into_value(self) -> Value {
         Value::List(self.into_iter().map(ToValue::into_value).collect())
     }
+
+    fn attach_to(&self, attachments: &mut Vec<Attachment>) {
+        attach_all(self.values(), attachments);
+    }
 }
 
 /// As a list of pairs: WIT has no maps.
 impl<T: ToValue> ToValue for BTreeMap<String, T> {
     fn into_value(self) -> Value {
         Value::List(self.into_iter().map(ToValue::into_value).collect())
+    }
+
+    fn attach_to(&self, attachments: &mut Vec<Attachment>) {
+        attach_all(self.values(), attachments);
     }
 }
 
@@ -131,6 +171,16 @@ where
     }
 }
 
+/// What comes along with the parts of a value.
+fn attach_all<'a, T: ToValue + 'a>(
+    parts: impl IntoIterator<Item = &'a T>,
+    attachments: &mut Vec<Attachment>,
+) {
+    for part in parts {
+        part.attach_to(attachments);
+    }
+}
+
 macro_rules! tuples {
     ($count:literal $($name:ident)+) => {
         impl<$($name: ToValue),+> ToValue for ($($name,)+) {
@@ -138,6 +188,12 @@ macro_rules! tuples {
                 #[expect(non_snake_case, reason = "types and values share their names")]
                 let ($($name,)+) = self;
                 Value::Tuple(vec![$($name.into_value()),+])
+            }
+
+            fn attach_to(&self, attachments: &mut Vec<Attachment>) {
+                #[expect(non_snake_case, reason = "types and values share their names")]
+                let ($($name,)+) = self;
+                $($name.attach_to(attachments);)+
             }
         }
 
@@ -176,6 +232,8 @@ tuples!(8 A B C D E F G H);
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn round_trip<T: ToValue + FromValue + Clone + PartialEq + std::fmt::Debug>(value: T) {
@@ -196,6 +254,44 @@ mod tests {
             ("b".to_owned(), 2),
         ]));
         round_trip(HashMap::from([("a".to_owned(), vec![1u8])]));
+    }
+
+    /// A value that brings something along.
+    #[derive(Clone)]
+    struct Named(&'static str);
+
+    impl ToValue for Named {
+        fn into_value(self) -> Value {
+            Value::String(self.0.into())
+        }
+
+        fn attach_to(&self, attachments: &mut Vec<Attachment>) {
+            let (name, what) = (self.0.to_owned(), Arc::new(()));
+            attachments.push(Attachment { name, what });
+        }
+    }
+
+    #[test]
+    fn what_comes_along_with_a_part_comes_along_with_the_whole() {
+        fn names(value: impl ToValue) -> Vec<String> {
+            let mut attachments = Vec::new();
+            value.attach_to(&mut attachments);
+            attachments.into_iter().map(|it| it.name).collect()
+        }
+        let [a, b] = [Named("a"), Named("b")];
+        let key = || "key".to_owned();
+        assert_eq!(names(&a), ["a"]);
+        assert_eq!(names(Box::new(&a)), ["a"]);
+        assert_eq!(names(vec![&a, &b]), ["a", "b"]);
+        assert_eq!(names([&a, &b].as_slice()), ["a", "b"]);
+        assert_eq!(names([&a, &b]), ["a", "b"]);
+        assert_eq!(names(Some(&a)), ["a"]);
+        assert!(names(None::<&Named>).is_empty());
+        assert_eq!(names(Ok::<&Named, &Named>(&a)), ["a"]);
+        assert_eq!(names(Err::<&Named, &Named>(&b)), ["b"]);
+        assert_eq!(names((&a, 1, (true, &b))), ["a", "b"]);
+        assert_eq!(names(HashMap::from([(key(), &a)])), ["a"]);
+        assert_eq!(names(BTreeMap::from([(key(), vec![&b])])), ["b"]);
     }
 
     #[test]
