@@ -110,6 +110,21 @@ impl Exchange {
     }
 }
 
+/// What a worker can do that was taken over: for tests, fuzzing and the hostile
+/// worker.
+#[cfg(any(test, fuzzing, debug_assertions))]
+impl Exchange {
+    /// Any claim word, to be changed at will.
+    pub(crate) fn bare_word(&self, word: Word) -> &AtomicU64 {
+        self.word(word)
+    }
+
+    /// How far a stream is written, and how far it is read.
+    pub(crate) fn bare_counts(&self, way: Way) -> [&AtomicU32; 2] {
+        [self.written(way), self.read(way)]
+    }
+}
+
 /// Which of the two claim words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Word {

@@ -21,13 +21,29 @@ const ENTRY: usize = 32;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Put { who: usize, sizes: Vec<usize> },
-    Get { who: usize, most: u32 },
-    GiveUp { who: usize },
+    Put {
+        who: usize,
+        sizes: Vec<usize>,
+    },
+    Get {
+        who: usize,
+        most: u32,
+    },
+    GiveUp {
+        who: usize,
+    },
     /// A worker's posts come to the host.
-    Arrive { who: usize },
-    Leave { who: usize, died: bool, unsent: usize },
-    Join { who: usize },
+    Arrive {
+        who: usize,
+    },
+    Leave {
+        who: usize,
+        died: bool,
+        unsent: usize,
+    },
+    Join {
+        who: usize,
+    },
     TaskDone,
     Look,
     Close,
@@ -317,7 +333,10 @@ impl Stage {
                 self.reference.settle();
                 // Nobody learns that there is room; whoever waits for some
                 // made the queue take back what was handed ahead.
-                assert!(self.reference.told.is_empty(), "somebody waits for this room");
+                assert!(
+                    self.reference.told.is_empty(),
+                    "somebody waits for this room"
+                );
                 return;
             }
         }
@@ -454,7 +473,6 @@ impl Stage {
         }
     }
 }
-
 
 fn capacity() -> impl Strategy<Value = Capacity> {
     let items = prop_oneof![Just(None), (1usize..6).prop_map(Some), Just(Some(40))];
