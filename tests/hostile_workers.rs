@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use sandpool::{Error, Interrupt, MIB, Outcome, PoolBuilder, Value, Verdict};
 
-use crate::support::hostile::{ALL, Troupe, beside_honest_work};
+use crate::support::hostile::{ALL, Troupe, beside_honest_work, growth};
 use crate::support::process::{children, cpu_ticks};
 use crate::support::{SOON, TestPool, eventually, open, test, test_alone, wat};
 
@@ -386,24 +386,6 @@ fn bomb() -> String {
           (func (export "deep") (param "a" s32) (param "b" s32) (result (list {element}))
             (canon lift (core func $i "deep") (memory (core memory $i "memory")))))"#
     )
-}
-
-/// A figure of this process from `/proc`, in bytes.
-fn memory(figure: &str) -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("/proc can be read");
-    let line = status.lines().find(|line| line.starts_with(figure));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1));
-    kib.and_then(|kib| kib.parse::<u64>().ok())
-        .expect("a figure")
-        * 1024
-}
-
-/// How far the memory of this process grew at its most while something ran.
-fn growth(run: impl FnOnce()) -> u64 {
-    fs::write("/proc/self/clear_refs", "5").expect("the peak is reset");
-    let before = memory("VmRSS:");
-    run();
-    memory("VmHWM:").saturating_sub(before)
 }
 
 #[test]

@@ -19,6 +19,8 @@ mod granted_files;
 mod granted_preview1;
 mod guides;
 #[cfg(debug_assertions)]
+mod hostile_sharing;
+#[cfg(debug_assertions)]
 mod hostile_workers;
 mod lifecycle;
 mod limits;

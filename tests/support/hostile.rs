@@ -102,3 +102,21 @@ impl Drop for Over<'_> {
         self.0.store(true, Ordering::Relaxed);
     }
 }
+
+/// A figure of this process from `/proc`, in bytes.
+fn memory(figure: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("/proc can be read");
+    let line = status.lines().find(|line| line.starts_with(figure));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1));
+    kib.and_then(|kib| kib.parse::<u64>().ok())
+        .expect("a figure")
+        * 1024
+}
+
+/// How far the memory of this process grew at its most while something ran.
+pub fn growth(run: impl FnOnce()) -> u64 {
+    fs::write("/proc/self/clear_refs", "5").expect("the peak is reset");
+    let before = memory("VmRSS:");
+    run();
+    memory("VmHWM:").saturating_sub(before)
+}

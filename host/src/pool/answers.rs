@@ -65,9 +65,11 @@ impl Answers {
         self.lock().asked = question;
     }
 
-    /// Whether the worker still waits for an answer.
+    /// Whether the worker still waits for an answer, or for the rest of one.
+    /// Who asks on all the same would have its answers pile up here.
     pub(super) fn is_awaited(&self) -> bool {
-        self.lock().asked.is_some()
+        let state = self.lock();
+        state.asked.is_some() || !state.backlog.is_empty()
     }
 
     /// Whether there is room for what there was none for.

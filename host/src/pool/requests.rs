@@ -10,13 +10,15 @@ use super::answers::Answers;
 use super::task::Task;
 use crate::protocol::Violation;
 use crate::protocol::exchange::{Exchange, StreamReader, Way};
-use crate::protocol::request::{Asks, Item, Kind, Op, QueueOp, Reply, Request};
+use crate::protocol::request::{Asks, CREDIT_ITEM, Item, Kind, Op, QueueOp, Reply, Request};
 use crate::protocol::sleep;
 use crate::shared::object::{Asker, Hears, Object, Party};
 use crate::shared::{SharedError, Shares};
 
-/// Requests that are heard from one worker before others have their turn.
+/// Requests that are heard from one worker, and bytes that are read of them,
+/// before others have their turn.
 const AT_ONCE: usize = 2048;
+const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
 
 /// The host's end of one worker's exchange.
 pub(super) struct Requests {
@@ -30,12 +32,21 @@ pub(super) struct Requests {
     opened: Vec<Arc<dyn Object>>,
     /// Numbers before these were another task's.
     first: u32,
-    /// The question that was asked last, while it may be given up.
-    question: Option<(u64, Arc<dyn Object>)>,
+    /// The call that may be given up.
+    question: Question,
     /// The queues that it was handed items from and that it may put into on
     /// credit.
     ahead_of: Option<Arc<dyn Object>>,
     credit_of: Option<Arc<dyn Object>>,
+}
+
+/// The call that was made last.
+enum Question {
+    /// It does not wait, or was given up already.
+    None,
+    /// It was answered at once, which the worker may learn too late.
+    Answered,
+    Asked(u64, Arc<dyn Object>),
 }
 
 /// How far hearing came.
@@ -57,7 +68,7 @@ impl Requests {
             party: Party::new(),
             opened: Vec::new(),
             first: 0,
-            question: None,
+            question: Question::None,
             ahead_of: None,
             credit_of: None,
         }
@@ -89,10 +100,14 @@ impl Requests {
     /// Hears what this task asks, with what the pool grants to all.
     pub(super) fn hear(&mut self, task: &Task, granted: &Shares) -> Result<Heard, Violation> {
         let mut posted = Vec::new();
+        let mut bytes = 0;
         for _ in 0..AT_ONCE {
-            let Some(request) = self.next()? else {
+            let Some(request) = self.next(&mut bytes)? else {
                 self.post(&mut posted)?;
-                return Ok(Heard::All);
+                return Ok(match self.has_more() {
+                    true => Heard::More,
+                    false => Heard::All,
+                });
             };
             if request.task != task.id {
                 self.post(&mut posted)?;
@@ -100,6 +115,10 @@ impl Requests {
                 return Ok(Heard::Next);
             }
             match request.asks {
+                // Before many such are collected.
+                Asks::Post { item } if item.len() > CREDIT_ITEM => {
+                    return Err(Violation("it puts more on credit than it may"));
+                }
                 Asks::Post { item } => posted.push(item),
                 asks => {
                     self.post(&mut posted)?;
@@ -111,7 +130,9 @@ impl Requests {
         Ok(Heard::More)
     }
 
-    fn next(&mut self) -> Result<Option<Request>, Violation> {
+    /// The next request, if it is there whole and others need not have their
+    /// turn first. Counts the `bytes` that are read.
+    fn next(&mut self, bytes: &mut usize) -> Result<Option<Request>, Violation> {
         if let Some(held) = self.held.take() {
             return Ok(Some(held));
         }
@@ -122,10 +143,11 @@ impl Requests {
                     .map(Some)
                     .map_err(|_| Violation("a request cannot be read"));
             }
-            if !self.reader.has_more(self.answers.exchange()) {
+            let exchange = self.answers.exchange();
+            if *bytes >= BYTES_AT_ONCE || !self.reader.has_more(exchange) {
                 return Ok(None);
             }
-            self.reader.fill(self.answers.exchange())?;
+            *bytes += self.reader.fill(exchange)?;
             // It may wait for room.
             self.answers.wake();
         }
@@ -156,11 +178,11 @@ impl Requests {
                 self.check_its_turn()?;
                 self.call(object, op, wait)?;
             }
-            Asks::GiveUp => {
-                let question = self.question.take();
-                let (id, object) = question.ok_or(Violation("it gives up what it never asked"))?;
-                object.give_up(id);
-            }
+            Asks::GiveUp => match std::mem::replace(&mut self.question, Question::None) {
+                Question::Asked(id, object) => object.give_up(id),
+                Question::Answered => {}
+                Question::None => return Err(Violation("it gives up what it never asked")),
+            },
             // Collected by the caller.
             Asks::Post { .. } => {}
         }
@@ -193,6 +215,10 @@ impl Requests {
         let place = number.checked_sub(self.first).map(|place| place as usize);
         let Some(object) = place.and_then(|place| self.opened.get(place)) else {
             // An instance that is kept may have handles of an earlier task.
+            self.question = match wait {
+                true => Question::Answered,
+                false => Question::None,
+            };
             self.answers.reply(Reply::Failed(SharedError::Closed));
             return Ok(());
         };
@@ -200,7 +226,10 @@ impl Requests {
         self.turn_to(&object, &op);
         let asker = Asker::new(self.party, self.hears());
         self.answers.expect(Some(asker.id));
-        self.question = wait.then(|| (asker.id, Arc::clone(&object)));
+        self.question = match wait {
+            true => Question::Asked(asker.id, Arc::clone(&object)),
+            false => Question::None,
+        };
         object.ask(op, wait, &asker)
     }
 
@@ -229,25 +258,25 @@ impl Requests {
     /// is given back if it died.
     pub(super) fn end(&mut self, died: bool) {
         self.answers.expect(None);
-        self.question = None;
+        self.question = Question::None;
         let hears = self.hears();
         if let Some(before) = self.ahead_of.take()
             && let Some(queue) = before.queue()
         {
             queue.settle_ahead(&hears);
         }
+        if !self.opened.is_empty() {
+            self.first = self.first.wrapping_add(self.opened.len() as u32);
+            for object in self.opened.drain(..) {
+                object.leave(self.party, died);
+            }
+            self.party = Party::new();
+        }
+        // Last: as long as it waits to put, it may be given credit.
         if let Some(before) = self.credit_of.take()
             && let Some(queue) = before.queue()
         {
             queue.settle_credit(&hears);
         }
-        if self.opened.is_empty() {
-            return;
-        }
-        self.first = self.first.wrapping_add(self.opened.len() as u32);
-        for object in self.opened.drain(..) {
-            object.leave(self.party, died);
-        }
-        self.party = Party::new();
     }
 }

@@ -23,7 +23,7 @@ use crate::value::Value;
 /// taken already, so an honest worker is ahead by one or two.
 const MAX_EMPTY_RINGS: u32 = 64;
 
-/// Rounds of hearing a worker that is dead.
+/// Rounds of hearing a worker that is dead, or has answered its task.
 const LAST_ROUNDS: usize = 64;
 
 /// What the poller said about one worker.
@@ -134,8 +134,14 @@ impl Watch<'_> {
         if !slot.ring.has_answer() {
             return Ok(false);
         }
-        // What it asked before it answered comes first.
-        while self.hear_the_running(slot)? == Heard::More {}
+        // What it asked before it answered comes first. That is no more than
+        // there is room for in the exchange.
+        let mut rounds = 0..LAST_ROUNDS;
+        while self.hear_the_running(slot)? == Heard::More {
+            rounds
+                .next()
+                .ok_or(Violation("it asks on after it has answered"))?;
+        }
         let Some(payload) = slot.ring.take_answer()? else {
             return Ok(false);
         };

@@ -110,6 +110,21 @@ impl Exchange {
     }
 }
 
+/// What a worker can do that was taken over: for tests, fuzzing and the hostile
+/// worker.
+#[cfg(any(test, fuzzing, debug_assertions))]
+impl Exchange {
+    /// Any claim word, to be changed at will.
+    pub(crate) fn bare_word(&self, word: Word) -> &AtomicU64 {
+        self.word(word)
+    }
+
+    /// How far a stream is written, and how far it is read.
+    pub(crate) fn bare_counts(&self, way: Way) -> [&AtomicU32; 2] {
+        [self.written(way), self.read(way)]
+    }
+}
+
 /// Which of the two claim words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
@@ -273,15 +288,16 @@ impl StreamReader {
         self.begun.len() > self.next && !self.has_message()
     }
 
-    /// Takes in what is there, so that the other side has room again.
-    pub(crate) fn fill(&mut self, exchange: &Exchange) -> Result<(), Violation> {
+    /// Takes in what is there, so that the other side has room again; returns
+    /// how many bytes that was.
+    pub(crate) fn fill(&mut self, exchange: &Exchange) -> Result<usize, Violation> {
         let written = exchange.written(self.way).load(Ordering::Acquire);
         let count = written.wrapping_sub(self.read) as usize;
         if count > STREAM {
             return Err(Violation("it wrote more into a stream than there is room"));
         }
         if count == 0 {
-            return Ok(());
+            return Ok(0);
         }
         if self.next > 0 {
             self.begun.drain(..self.next);
@@ -298,7 +314,7 @@ impl StreamReader {
             .copy_out(base, count - first, &mut self.begun);
         self.read = written;
         exchange.read(self.way).store(written, Ordering::Release);
-        Ok(())
+        Ok(count)
     }
 
     /// The next message, if it is whole.

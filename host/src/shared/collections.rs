@@ -11,8 +11,8 @@ use crate::protocol::request::{DictOp, Item, Kind, ListOp, Op, Reply, ValueOp};
 /// of it fits into one answer.
 pub(crate) const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// What an entry costs beside its bytes.
-const ENTRY: usize = 16;
+/// Bytes of the host that an entry costs beside its own, about.
+const ENTRY: usize = 64;
 
 /// Counts bytes, and refuses those that are too many.
 #[derive(Default)]

@@ -16,6 +16,8 @@ mod gates;
 mod handle;
 mod lock;
 mod manager;
+#[cfg(test)]
+mod models;
 pub(crate) mod object;
 mod pipe;
 mod queue;

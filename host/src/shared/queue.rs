@@ -22,6 +22,14 @@ const MAX_AHEAD_BYTES: usize = 64 * 1024;
 const MAX_CREDIT: usize = 1024;
 const CREDIT_PART: usize = 4;
 
+/// What an item costs beside its bytes, in memory and on its way: empty ones
+/// without a number would fill the host.
+const ENTRY: usize = 32;
+
+fn cost(item: &Item) -> usize {
+    item.len() + ENTRY
+}
+
 /// What a queue holds at most.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Capacity {
@@ -37,9 +45,8 @@ pub(crate) struct QueueState {
     capacity: Capacity,
     items: VecDeque<Item>,
     bytes: usize,
-    /// A worker that was handed items ahead, which come before all others, and
-    /// how many it was handed.
-    ahead: Option<(Arc<dyn Hears>, usize)>,
+    /// A worker that was handed items ahead, which come before all others.
+    ahead: Option<HandedAhead>,
     /// How many are handed over at once.
     batch: usize,
     /// Workers that may put on credit.
@@ -50,6 +57,14 @@ pub(crate) struct QueueState {
     /// Items that are not dealt with, where the queue is joinable.
     unfinished: Option<u64>,
     joiners: Waiters<()>,
+}
+
+struct HandedAhead {
+    to: Arc<dyn Hears>,
+    /// Items that nobody asked for yet, and their cost: as many as can come
+    /// back.
+    items: usize,
+    bytes: usize,
 }
 
 struct Creditor {
@@ -89,22 +104,22 @@ impl QueueState {
 
     /// Takes back what was handed ahead and not claimed.
     fn take_back(&mut self) {
-        let Some((ahead, handed)) = self.ahead.take() else {
+        let Some(ahead) = self.ahead.take() else {
             return;
         };
-        let back = ahead.ahead().map(|ahead| ahead.take_back());
+        let back = ahead.to.ahead().map(|ahead| ahead.take_back());
         let back = back.unwrap_or_default();
         // Twice what it got to: it grows while one takes all that he is handed,
         // and shrinks when several take turns, or it would mostly be carried
         // to and fro.
-        let claimed = handed.saturating_sub(back.len());
-        self.batch = (claimed * 2).clamp(1, MAX_AHEAD);
+        let claimed = 1 + ahead.items.saturating_sub(back.len());
+        self.batch = (claimed * 2).min(MAX_AHEAD);
         self.put_back(back);
     }
 
     fn put_back(&mut self, back: VecDeque<Item>) {
         for item in back.into_iter().rev() {
-            self.bytes += item.len();
+            self.bytes += cost(&item);
             self.items.push_front(item);
         }
     }
@@ -127,33 +142,37 @@ impl QueueState {
         left.sum()
     }
 
-    /// Whether an item of so many bytes fits; `reserved` are spoken for.
-    fn fits(&self, len: usize, reserved: usize) -> bool {
-        let taken = self.items.len() + reserved;
-        let bytes = self.bytes + reserved * CREDIT_ITEM;
+    /// Items that are here or may come, and their cost: put on credit, or back
+    /// from who was handed them ahead.
+    fn taken(&self) -> (usize, usize) {
+        let reserved = self.reserved();
+        let ahead = self.ahead.as_ref();
+        let (items, bytes) = ahead.map_or((0, 0), |ahead| (ahead.items, ahead.bytes));
+        (
+            self.items.len() + items + reserved,
+            self.bytes + bytes + reserved * (CREDIT_ITEM + ENTRY),
+        )
+    }
+
+    /// Whether an item of this cost fits.
+    fn fits(&self, cost: usize) -> bool {
+        let (taken, bytes) = self.taken();
         self.capacity.items.is_none_or(|most| taken < most)
-            && (bytes + len <= self.capacity.bytes || taken == 0)
+            && (bytes + cost <= self.capacity.bytes || taken == 0)
     }
 
     /// Whether an item fits after everything was taken back that can be.
-    fn has_room(&mut self, len: usize) -> bool {
-        if self.fits(len, self.reserved()) {
-            // What was handed ahead counts too, until it is claimed.
-            if self.ahead.is_none() || self.capacity.items.is_none() {
-                return true;
-            }
-            self.take_back();
-            if self.fits(len, self.reserved()) {
-                return true;
-            }
+    fn has_room(&mut self, cost: usize) -> bool {
+        if self.fits(cost) {
+            return true;
         }
         self.take_back();
         self.withdraw_credit();
-        self.fits(len, self.reserved())
+        self.fits(cost)
     }
 
     fn add(&mut self, item: Item) {
-        self.bytes += item.len();
+        self.bytes += cost(&item);
         self.items.push_back(item);
         if let Some(unfinished) = &mut self.unfinished {
             *unfinished += 1;
@@ -177,7 +196,7 @@ impl QueueState {
     /// for it.
     fn admit(&mut self) {
         while let Some((_, first)) = self.putters.first() {
-            let Some(len) = first.items.front().map(|item| item.len()) else {
+            let Some(cost) = first.items.front().map(cost) else {
                 let Some((asker, putting)) = self.putters.pop() else {
                     break;
                 };
@@ -187,7 +206,7 @@ impl QueueState {
                 asker.answer(Reply::Number(putting.done));
                 continue;
             };
-            if !self.has_room(len) {
+            if !self.has_room(cost) {
                 // Those who wait may make room.
                 if self.getters.is_empty() || self.items.is_empty() {
                     break;
@@ -214,19 +233,14 @@ impl QueueState {
             ahead.withdraw_credit();
             creditors.remove(place);
         }
-        let reserved = self.reserved();
-        let taken = self.items.len() + reserved;
-        let ahead_of_all = if self.ahead.is_some() { MAX_AHEAD } else { 0 };
+        let (taken, taken_bytes) = self.taken();
         let items = self
             .capacity
             .items
-            .map_or(usize::MAX, |most| most.saturating_sub(taken + ahead_of_all));
-        let bytes = self
-            .capacity
-            .bytes
-            .saturating_sub(self.bytes + reserved * CREDIT_ITEM);
+            .map_or(usize::MAX, |most| most.saturating_sub(taken));
+        let bytes = self.capacity.bytes.saturating_sub(taken_bytes);
         let credit = (items / CREDIT_PART)
-            .min(bytes / CREDIT_ITEM / CREDIT_PART)
+            .min(bytes / (CREDIT_ITEM + ENTRY) / CREDIT_PART)
             .min(MAX_CREDIT);
         if credit < 2 || self.closed {
             return;
@@ -269,24 +283,30 @@ impl QueueState {
         let count = if alone { most.max(self.batch) } else { most };
         let bytes = if most == 1 { MAX_AHEAD_BYTES } else { MAX_ITEM };
         let items = self.take(count, bytes);
-        let (handed, owed) = (items.len(), most.min(items.len()));
+        let owed = most.min(items.len());
+        let handed = HandedAhead {
+            to: Arc::clone(&asker.to),
+            items: items.len() - owed,
+            bytes: items.iter().skip(owed).map(cost).sum(),
+        };
         match ahead.hand(asker.id, items, owed) {
-            Ok(()) => self.ahead = Some((Arc::clone(&asker.to), handed)),
+            Ok(()) => self.ahead = Some(handed),
             Err(items) => self.put_back(items),
         }
     }
 
-    /// Takes the oldest items: one at least, and no more than so many bytes.
+    /// Takes the oldest items: one at least, and no more than cost so many
+    /// bytes.
     fn take(&mut self, most: usize, most_bytes: usize) -> VecDeque<Item> {
         let mut bytes = 0;
         let fitting = self.items.iter().take(most).take_while(|item| {
-            bytes += item.len();
+            bytes += cost(item);
             bytes <= most_bytes
         });
         let count = fitting.count().max(1).min(self.items.len());
         let rest = self.items.split_off(count);
         let taken = std::mem::replace(&mut self.items, rest);
-        self.bytes -= taken.iter().map(|item| item.len()).sum::<usize>();
+        self.bytes -= taken.iter().map(cost).sum::<usize>();
         taken
     }
 
@@ -422,7 +442,7 @@ impl QueueCell {
     /// queue, or its task has ended.
     pub(crate) fn settle_ahead(&self, with: &Arc<dyn Hears>) {
         let mut state = self.lock();
-        state.ahead.take_if(|(ahead, _)| same(ahead, with));
+        state.ahead.take_if(|ahead| same(&ahead.to, with));
         let back = with.ahead().map(|ahead| ahead.take_back_all());
         // Older than all that is here, and than what others were handed.
         state.take_back();

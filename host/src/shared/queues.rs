@@ -58,8 +58,9 @@ impl<T> Queue<T> {
         Self::with_bytes(maxsize, MAX_BYTES)
     }
 
-    /// The same, that holds `bytes` in all at most \[256 MiB\]. An item larger
-    /// than that is refused, others wait for room.
+    /// The same, that holds `bytes` in all at most \[256 MiB\], where each item
+    /// counts 32 more than it has. An item larger than that is refused, others
+    /// wait for room.
     #[must_use]
     pub fn with_bytes(maxsize: usize, bytes: usize) -> Self {
         Self::make(maxsize, bytes, false)

@@ -92,7 +92,9 @@ impl State for SemaphoreState {
         self.waiters.remove_party(party);
         let held = self.held.remove(&party);
         if died {
-            self.permits += held.unwrap_or(0);
+            // Somebody else may have released on its behalf.
+            let permits = self.permits.saturating_add(held.unwrap_or(0));
+            self.permits = permits.min(self.most.unwrap_or(u64::MAX));
             self.serve();
         }
     }

@@ -10,6 +10,7 @@
 
 mod answers;
 mod compiler;
+mod exchange;
 mod messages;
 mod start;
 mod words;
@@ -22,7 +23,8 @@ use std::time::Duration;
 
 use crate::layers::SandboxReport;
 use crate::limits::LimitName;
-use crate::protocol::control::{FromChild, Says, encode};
+use crate::protocol::control::{FromChild, Says, ToChild, decode as decode_message, encode};
+use crate::protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use crate::protocol::frame::{
     AnswerHeader, End, Payload, TaskHeader, fits_inline, inline_payload, split,
 };
@@ -49,6 +51,7 @@ pub(crate) fn misbehave(mut args: impl Iterator<Item = OsString>) -> ! {
         words::find,
         answers::find,
         messages::find,
+        exchange::find,
         compiler::find,
     ]
     .iter()
@@ -85,6 +88,8 @@ struct Stage {
     /// The same memory again, for a second thread.
     other_ring: Option<Ring>,
     bell: EventFd,
+    /// Where it asks for shared objects, if its module may.
+    exchange: Option<Exchange>,
 }
 
 /// A task that was claimed, or only looked at.
@@ -98,14 +103,24 @@ impl Stage {
     fn set(control: ControlSocket) -> io::Result<Self> {
         control.send(&Hello::of_this_build().encode(), &[], true)?;
         let mut buffer = vec![0; MAX_MESSAGE];
-        let Received::Message(_, fds) = control.receive(&mut buffer, true)? else {
+        let Received::Message(len, fds) = control.receive(&mut buffer, true)? else {
             return Err(io::ErrorKind::UnexpectedEof.into());
         };
+        let setup = decode_message::<ToChild>(&buffer[..len]);
+        let shares = matches!(setup, Ok(ToChild::Work(setup)) if setup.shares);
         let mut fds = fds.into_iter();
         let mut next = || fds.next().ok_or(io::ErrorKind::UnexpectedEof);
         let (memory, bell) = (next()?, next()?);
         let ring = || Ok::<_, io::Error>(Ring::new(Mapping::new(&memory, RING_SIZE)?));
+        let exchange = match shares {
+            true => {
+                let (_artifact, memory) = (next()?, next()?);
+                Some(Exchange::new(Mapping::new(&memory, EXCHANGE_SIZE)?))
+            }
+            false => None,
+        };
         Ok(Stage {
+            exchange,
             control,
             ring: ring()?,
             other_ring: Some(ring()?),
