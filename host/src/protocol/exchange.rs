@@ -75,16 +75,15 @@ impl Exchange {
         BYTES + way as usize * STREAM
     }
 
-    /// Claims up to `most` of what the host offers under this word; returns
-    /// how many. The worker's move.
-    pub(crate) fn claim(&self, word: Word, most: u32) -> u32 {
+    /// Claims `count` of what the host offers under this word, or nothing if
+    /// there are fewer. The worker's move.
+    pub(crate) fn claim(&self, word: Word, count: u32) -> bool {
         let word = self.word(word);
         let mut before = word.load(Ordering::Acquire);
         loop {
             let claim = Claim::from_word(before);
-            let count = claim.tail.wrapping_sub(claim.head).min(most);
-            if count == 0 {
-                return 0;
+            if claim.tail.wrapping_sub(claim.head) < count {
+                return false;
             }
             let after = Claim {
                 head: claim.head.wrapping_add(count),
@@ -96,7 +95,7 @@ impl Exchange {
                 Ordering::AcqRel,
                 Ordering::Acquire,
             ) {
-                Ok(_) => return count,
+                Ok(_) => return true,
                 Err(now) => before = now,
             }
         }

@@ -200,7 +200,7 @@ impl Broker for Exchanger {
     fn put(&self, object: u32, item: Item, timeout: Option<u64>) -> Reply {
         let mut state = self.lock();
         let credit = state.credit == Some(object) && item.len() <= CREDIT_ITEM;
-        if credit && self.exchange.claim(Word::Credit, 1) == 1 {
+        if credit && self.exchange.claim(Word::Credit, 1) {
             self.send(&mut state, Asks::Post { item });
             return Reply::Number(1);
         }
@@ -210,24 +210,30 @@ impl Broker for Exchanger {
 
     fn get(&self, object: u32, most: u32, timeout: Option<u64>) -> Reply {
         let mut state = self.lock();
-        let until = Until::after(timeout);
-        loop {
-            if let Some((queue, items)) = &mut state.ahead
-                && *queue == object
-            {
-                let claimed = self.exchange.claim(Word::Handed, most) as usize;
-                if claimed > 0 && claimed <= items.len() {
-                    return Reply::Items(items.drain(..claimed).collect());
-                }
-            }
-            // Nothing was left, or it was taken back.
-            state.ahead = None;
-            let op = Op::Queue(QueueOp::Get(most));
-            match self.ask(&mut state, object, op, until) {
-                Answer::Reply { reply, .. } => return reply,
-                Answer::Handed(items) => state.ahead = Some((object, items.into())),
-            }
+        if let Some((queue, items)) = &mut state.ahead
+            && *queue == object
+            && most as usize <= items.len()
+            && self.exchange.claim(Word::Handed, most)
+        {
+            return Reply::Items(items.drain(..most as usize).collect());
         }
+        // Too little is left of what was handed ahead, or it was taken back:
+        // the host takes back the rest and begins with it.
+        state.ahead = None;
+        let op = Op::Queue(QueueOp::Get(most));
+        let handed = match self.ask(&mut state, object, op, Until::after(timeout)) {
+            Answer::Reply { reply, .. } => return reply,
+            Answer::Handed(items) => items,
+        };
+        let mut items = VecDeque::from(handed);
+        let owed = items.len().min(most as usize);
+        // What was asked for is not taken back.
+        if !self.exchange.claim(Word::Handed, owed as u32) {
+            leave();
+        }
+        let rest = items.split_off(owed);
+        state.ahead = Some((object, rest));
+        Reply::Items(items.into())
     }
 }
 
