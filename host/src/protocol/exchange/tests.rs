@@ -181,7 +181,7 @@ proptest! {
                     0 => *bits,
                     // Near what is right, where the checks are fine.
                     1 => word.load(Ordering::Relaxed).wrapping_add(bits % 12),
-                    _ => word.load(Ordering::Relaxed).wrapping_sub(bits % 3 << 32 | bits % 3),
+                    _ => word.load(Ordering::Relaxed).wrapping_sub((bits % 3) * ((1 << 32) + 1)),
                 };
                 word.store(changed, Ordering::Relaxed);
                 match offer.take_back(&exchange, *owed) {
