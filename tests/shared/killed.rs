@@ -50,7 +50,7 @@ fn move_all(seed: u64, source: &Queue<u32>, target: &Queue<u32>, each: u32) -> E
     let (mut lost, mut next_kill) = (0, 0);
     eventually("the producers have ended", || {
         if target.qsize() >= next_kill {
-            next_kill += 1 + dice.roll(each as usize / 5);
+            next_kill += 1 + dice.roll(each as usize / 10);
             if let Some(pid) = pool.worker_pids().get(dice.roll(4)) {
                 kill(*pid);
             }
@@ -80,11 +80,13 @@ fn move_all(seed: u64, source: &Queue<u32>, target: &Queue<u32>, each: u32) -> E
 
 #[test]
 fn killed_workers_lose_nothing_but_what_they_had_received_and_double_nothing() {
-    const EACH: u32 = 2000;
+    const EACH: u32 = 20_000;
     let _test = test();
+    let mut died = 0;
     for (seed, maxsize) in [(1, 0), (2, 1), (3, 40), (4, 3000), (5, 0), (6, 400)] {
         let (source, target) = (Queue::<u32>::new(maxsize), Queue::<u32>::new(0));
         let end = move_all(seed, &source, &target, EACH);
+        died += end.lost + end.through.iter().filter(|through| !**through).count();
         let mut all = BTreeSet::new();
         while let Ok(number) = target.try_get().or_else(|_| source.try_get()) {
             assert!(all.insert(number), "seed {seed}: {number} came twice");
@@ -105,6 +107,7 @@ fn killed_workers_lose_nothing_but_what_they_had_received_and_double_nothing() {
             end.lost
         );
     }
+    assert!(died > 6, "only {died} died");
 }
 
 #[test]
