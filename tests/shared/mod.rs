@@ -1,6 +1,7 @@
 //! Queues, pipes and managed objects, between guests and their host.
 
 mod guests;
+mod killed;
 mod losses;
 mod queues;
 

@@ -344,3 +344,6 @@ pub(crate) fn framed<T: serde::Serialize>(message: &T) -> Vec<u8> {
     bytes[..LENGTH].copy_from_slice(&length.to_le_bytes());
     bytes
 }
+
+#[cfg(test)]
+mod tests;
