@@ -1,6 +1,6 @@
 //! Queues with several guests at both ends, and guests that die.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sandpool::{Queue, SharedError, Verdict};
 
@@ -157,4 +157,18 @@ fn a_guest_that_waits_is_ended_by_its_deadline_and_by_cancelling() {
     // Nobody is left who would take an item.
     queue.put(&1).expect("room");
     assert_eq!(queue.try_get(), Ok(1));
+}
+
+#[test]
+fn an_item_of_a_long_queue_costs_no_more_than_one_of_a_short_queue() {
+    let _test = test();
+    let queue = Queue::<u32>::new(0);
+    let items: Vec<u32> = (0..300_000).collect();
+    queue.put_many(&items, None).expect("room");
+    let begin = Instant::now();
+    for n in items {
+        assert_eq!(queue.get(), Ok(n));
+    }
+    // Some 0.2 s; were all of it moved each time, many minutes.
+    assert!(begin.elapsed() < Duration::from_secs(10));
 }

@@ -304,8 +304,8 @@ impl QueueState {
             bytes <= most_bytes
         });
         let count = fitting.count().max(1).min(self.items.len());
-        let rest = self.items.split_off(count);
-        let taken = std::mem::replace(&mut self.items, rest);
+        // Only these are moved, however long the queue is.
+        let taken: VecDeque<Item> = self.items.drain(..count).collect();
         self.bytes -= taken.iter().map(cost).sum::<usize>();
         taken
     }
