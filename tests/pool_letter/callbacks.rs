@@ -121,6 +121,7 @@ fn callbacks_are_called_one_at_a_time() {
         let teller = teller.clone();
         let call = pool.call(&math, "add").args((n, 1)).callback(move |_| {
             tell(&teller, "begins");
+            // Long enough for another to come between, if one could.
             thread::sleep(Duration::from_millis(3));
             tell(&teller, "ends");
         });
@@ -193,6 +194,7 @@ fn join_waits_for_callbacks() {
     let math = pool.guest("math");
     let (teller, told) = channel();
     let (one, whole) = (teller.clone(), teller);
+    // Slow ones, or a `join` that does not wait for them would pass.
     let call = pool.call(&math, "add").args((1, 2)).callback(move |_| {
         thread::sleep(Duration::from_millis(50));
         tell(&one, "one");

@@ -4,7 +4,7 @@
 //! They live in the host. Each kind is a state that answers now or later, under
 //! its own lock: `queue`, `pipe`, `collections`, `lock`, `semaphore`, `gates`.
 //! The host's threads and futures ask through `ask`, with the types in `queues`,
-//! `connection` and `manager` around it; guests ask through their worker's
+//! `connection`, `manager` and `guards` around it; guests ask through their worker's
 //! exchange, of which the pool has the other end. All are answered by the same
 //! state, so none of them is a special case.
 
@@ -13,6 +13,7 @@ mod collections;
 mod connection;
 mod error;
 mod gates;
+mod guards;
 mod handle;
 mod lock;
 mod manager;
@@ -26,9 +27,8 @@ mod semaphore;
 
 pub use connection::{Connection, pipe};
 pub use error::SharedError;
+pub use guards::Acquired;
 pub(crate) use handle::Shares;
 pub use handle::{Handle, Share};
-pub use manager::{
-    Acquired, Barrier, Condition, Dict, Event, List, Lock, Manager, Semaphore, SharedValue,
-};
+pub use manager::{Barrier, Condition, Dict, Event, List, Lock, Manager, Semaphore, SharedValue};
 pub use queues::{JoinableQueue, Queue, SimpleQueue};

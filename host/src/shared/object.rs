@@ -114,7 +114,8 @@ pub(crate) trait Object: Send + Sync {
     /// Unique in this process.
     fn id(&self) -> u64;
 
-    /// Asks. Without `wait` the answer comes before this returns.
+    /// Asks. Without `wait` the answer comes before this returns, but for who
+    /// waits at a condition: he gets its lock back first.
     fn ask(&self, op: Op, wait: bool, asker: &Asker) -> Result<(), Violation>;
 
     fn give_up(&self, id: u64);

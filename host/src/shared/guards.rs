@@ -1,0 +1,200 @@
+//! Locks, semaphores, events, conditions and barriers as a host program uses
+//! them.
+
+use std::time::Duration;
+
+use super::SharedError;
+use super::ask::ask;
+use super::manager::{Barrier, Condition, Event, Lock, Semaphore, flag, number};
+use super::queues::{done, failure};
+use crate::protocol::request::{BarrierOp, ConditionOp, EventOp, LockOp, Op, Reply, SemaphoreOp};
+
+/// How a lock was got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acquired {
+    /// In good order.
+    Clean,
+    /// The task that held it died or failed; what it guards may be half done.
+    /// The lock is held now all the same.
+    Abandoned,
+}
+
+fn acquired(reply: &Reply) -> Result<Acquired, SharedError> {
+    match reply {
+        Reply::Acquired { abandoned: true } => Ok(Acquired::Abandoned),
+        Reply::Acquired { abandoned: false } => Ok(Acquired::Clean),
+        other => Err(failure(other)),
+    }
+}
+
+impl Lock {
+    /// Takes the lock, waiting for `timeout` at most; `None` is without end.
+    ///
+    /// # Errors
+    /// `Timeout`.
+    pub fn acquire(&self, timeout: impl Into<Option<Duration>>) -> Result<Acquired, SharedError> {
+        acquired(&ask(
+            &*self.object,
+            Op::Lock(LockOp::Acquire),
+            timeout.into(),
+        ))
+    }
+
+    /// Releases the lock once.
+    ///
+    /// # Errors
+    /// `OverRelease` if nobody holds it; `NotOwner` if it is an `rlock` that
+    /// this thread does not hold.
+    pub fn release(&self) -> Result<(), SharedError> {
+        done(ask(&*self.object, Op::Lock(LockOp::Release), None))
+    }
+}
+
+impl Semaphore {
+    /// Takes a permit, waiting for `timeout` at most.
+    ///
+    /// # Errors
+    /// `Timeout`.
+    pub fn acquire(&self, timeout: impl Into<Option<Duration>>) -> Result<(), SharedError> {
+        let op = Op::Semaphore(SemaphoreOp::Acquire);
+        done(ask(&*self.object, op, timeout.into()))
+    }
+
+    /// Gives a permit back.
+    ///
+    /// # Errors
+    /// `OverRelease` if it is bounded and all permits are there.
+    pub fn release(&self) -> Result<(), SharedError> {
+        done(ask(
+            &*self.object,
+            Op::Semaphore(SemaphoreOp::Release),
+            None,
+        ))
+    }
+
+    /// How many permits there are now.
+    #[must_use]
+    pub fn permits(&self) -> u64 {
+        let reply = ask(&*self.object, Op::Semaphore(SemaphoreOp::Permits), None);
+        number(&reply).map_or(0, i64::unsigned_abs)
+    }
+}
+
+impl Event {
+    fn ask(&self, op: EventOp, timeout: Option<Duration>) -> Reply {
+        ask(&*self.object, Op::Event(op), timeout)
+    }
+
+    /// Raises the flag, and wakes all who wait for it.
+    pub fn set(&self) {
+        self.ask(EventOp::Set, None);
+    }
+
+    /// Lowers the flag.
+    pub fn clear(&self) {
+        self.ask(EventOp::Clear, None);
+    }
+
+    /// Whether the flag is raised.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.ask(EventOp::IsSet, None) == Reply::Flag(true)
+    }
+
+    /// Waits until the flag is raised, for `timeout` at most; false if that
+    /// passed first.
+    pub fn wait(&self, timeout: impl Into<Option<Duration>>) -> bool {
+        self.ask(EventOp::Wait, timeout.into()) == Reply::Flag(true)
+    }
+}
+
+impl Condition {
+    fn ask(&self, op: ConditionOp, timeout: Option<Duration>) -> Reply {
+        ask(&*self.object, Op::Condition(op), timeout)
+    }
+
+    /// Takes the lock, waiting for `timeout` at most.
+    ///
+    /// # Errors
+    /// `Timeout`.
+    pub fn acquire(&self, timeout: impl Into<Option<Duration>>) -> Result<Acquired, SharedError> {
+        acquired(&self.ask(ConditionOp::Acquire, timeout.into()))
+    }
+
+    /// Releases the lock once.
+    ///
+    /// # Errors
+    /// `NotOwner`, `OverRelease`.
+    pub fn release(&self) -> Result<(), SharedError> {
+        done(self.ask(ConditionOp::Release, None))
+    }
+
+    /// Releases the lock, waits to be notified, for `timeout` at most, and
+    /// takes the lock again, however long that takes; false if the timeout
+    /// passed first.
+    ///
+    /// # Errors
+    /// `NotOwner` if this thread does not hold the lock.
+    pub fn wait(&self, timeout: impl Into<Option<Duration>>) -> Result<bool, SharedError> {
+        flag(&self.ask(ConditionOp::Wait, timeout.into()))
+    }
+
+    /// Wakes so many of those who wait, the longest waiting first.
+    ///
+    /// # Errors
+    /// `NotOwner` if this thread does not hold the lock.
+    pub fn notify(&self, count: u32) -> Result<(), SharedError> {
+        done(self.ask(ConditionOp::Notify(count), None))
+    }
+
+    /// Wakes all who wait.
+    ///
+    /// # Errors
+    /// As [`Condition::notify`].
+    pub fn notify_all(&self) -> Result<(), SharedError> {
+        self.notify(u32::MAX)
+    }
+}
+
+impl Barrier {
+    fn ask(&self, op: BarrierOp, timeout: Option<Duration>) -> Reply {
+        ask(&*self.object, Op::Barrier(op), timeout)
+    }
+
+    /// Waits until all parties are there, and returns this one's place among
+    /// them, counted from 0. Whoever gives up breaks the barrier for all.
+    ///
+    /// # Errors
+    /// `Broken`.
+    pub fn wait(&self, timeout: impl Into<Option<Duration>>) -> Result<usize, SharedError> {
+        number(&self.ask(BarrierOp::Wait, timeout.into())).map(|place| place as usize)
+    }
+
+    /// Empties the barrier and mends it; who waits fails with `Broken`.
+    pub fn reset(&self) {
+        self.ask(BarrierOp::Reset, None);
+    }
+
+    /// Breaks the barrier until it is reset.
+    pub fn abort(&self) {
+        self.ask(BarrierOp::Abort, None);
+    }
+
+    /// How many pass together.
+    #[must_use]
+    pub fn parties(&self) -> usize {
+        number(&self.ask(BarrierOp::Parties, None)).map_or(0, |n| n as usize)
+    }
+
+    /// How many wait now.
+    #[must_use]
+    pub fn n_waiting(&self) -> usize {
+        number(&self.ask(BarrierOp::Waiting, None)).map_or(0, |n| n as usize)
+    }
+
+    /// Whether it is broken.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.ask(BarrierOp::Broken, None) == Reply::Flag(true)
+    }
+}
