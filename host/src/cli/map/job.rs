@@ -68,6 +68,14 @@ impl Job {
         }
     }
 
+    /// What is done, in words; what an input adds stands behind them in a log.
+    pub fn describe(&self) -> String {
+        match self {
+            Job::Call(function) => function.full_name(),
+            Job::Command(template) => template.describe(),
+        }
+    }
+
     /// The task that a line asks for.
     pub fn input(&self, line: &str, format: LineFormat) -> Input {
         match self {

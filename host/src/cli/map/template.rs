@@ -1,6 +1,8 @@
 //! The words that `map` gives to a command module for each line: GNU
 //! parallel's `{}` stands for the line.
 
+use crate::cli::shell;
+
 /// The words after `--`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
@@ -15,6 +17,12 @@ impl Template {
     pub fn new(words: Vec<String>) -> Self {
         let names_line = words.iter().any(|word| word.contains(LINE));
         Template { words, names_line }
+    }
+
+    /// The words, as a shell would take them.
+    pub fn describe(&self) -> String {
+        let words: Vec<_> = self.words.iter().map(|word| shell::quote(word)).collect();
+        words.join(" ")
     }
 
     /// The arguments for one line. A line with spaces stays one word: no shell
