@@ -43,7 +43,6 @@ use joblog::identity::Identity;
 use joblog::past::{Past, Which};
 use joblog::{Joblog, JoblogFlags};
 use outputs::lines::{Form, Lines};
-use outputs::stdout::Place;
 use pace::Pace;
 use progress::{Prepared, ProgressFlags};
 use run::{Ended, Sinks};
@@ -224,10 +223,8 @@ impl Map {
         )?;
         let form = self.form(&job);
         let by_place = form.is_values() && !self.unordered;
-        let mut stdout = Place::of_stdout();
-        let (log, past) = self.open_log(&module, &job, by_place, &mut stdout)?;
-        let offset = stdout.map(Place::offset);
-        let mut output = Lines::new(BesideBar::stdout(), form, by_place, offset);
+        let (log, past) = self.open_log(&module, &job, by_place)?;
+        let mut output = Lines::new(BesideBar::stdout(), form, by_place, None);
         let outcomes = self.start(pool, &module, job, input, past, ledger.clone())?;
         let steering = outcomes.steering();
         let stopping = Stopping::watch(pool, &steering, self.failures.halt(), interruption, quiet);
@@ -254,7 +251,6 @@ impl Map {
         module: &Module,
         job: &Job,
         by_place: bool,
-        stdout: &mut Option<Place>,
     ) -> Result<(Option<Joblog>, Past), Failure> {
         let runs_again = matches!(
             self.joblog.which(),
@@ -272,7 +268,7 @@ impl Map {
             job: job.describe(),
             inputs: format!("{:?}", self.format()),
             limits: self.task.limits(),
-            output: stdout.map_or_else(|| "stdout".into(), Place::name),
+            output: "stdout".into(),
         };
         let Some((log, past)) = self.joblog.open(&identity)? else {
             return Ok((None, Past::none()));
@@ -282,18 +278,6 @@ impl Map {
             past.last().is_some() && !self.modules.quiet
         }) {
             report::note(&text);
-        }
-        // Only of the very file that the log was written beside.
-        if let (Some(place), Some(known)) = (stdout, past.output)
-            && past.identity.output == identity.output
-        {
-            let bytes = place.take_back(known)?;
-            if bytes > 0 && !self.modules.quiet {
-                let bytes = show::counted(bytes, "byte");
-                report::note(&format!(
-                    "took back {bytes} of results that the log does not know"
-                ));
-            }
         }
         Ok((Some(log), past))
     }
