@@ -9,16 +9,13 @@ mod doctor;
 mod flags;
 mod inspect;
 mod interrupt;
-mod lines;
 mod map;
 mod outcome;
 mod parse;
 mod report;
-mod results;
 mod run;
 mod sanitize;
 mod shell;
-mod template;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

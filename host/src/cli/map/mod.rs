@@ -4,27 +4,34 @@
 //! bounded number of them ahead of the results; this thread writes each result
 //! as it is ready. A million lines take no more memory than a thousand.
 
+mod feed;
+mod finished;
+mod inputs;
+mod job;
+mod outputs;
+mod run;
+mod summary;
+mod template;
+
 use std::fs::File;
-use std::io::{self, BufReader, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use sandpool::value::{self, Function, LineFormat};
-use sandpool::{IMap, Input, Module, Pool, ToInput, Value};
+use sandpool::value::LineFormat;
+use sandpool::{IMap, Module, Pool, Value};
 
-use super::apply;
 use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
-use super::lines::{Line, Lines, Progress};
 use super::outcome::Detail;
 use super::report::{self, Failure, Kind, TASK_FAILED};
-use super::results::{Form, Results};
-use super::shell;
-use super::template::Template;
-
-/// The longest line that is read; a longer one is `invalid_arguments`.
-const LONGEST_LINE: usize = 64 << 20;
+use feed::Feed;
+use finished::Ledger;
+use inputs::lines::LineSource;
+use job::Job;
+use outputs::lines::{Form, Lines};
+use summary::Summary;
 
 const EXAMPLES: &str = "\
 A line is read as JSON: an array is spread over the parameters, an object gives them by
@@ -108,13 +115,6 @@ enum OutputForm {
     Values,
 }
 
-/// What is done for each line.
-enum Job {
-    Call(Function),
-    /// The command's own name, and the words after it.
-    Command(Template),
-}
-
 impl Map {
     pub fn run(self) -> Result<ExitCode, Failure> {
         // Before a worker is started for nothing.
@@ -135,35 +135,33 @@ impl Map {
         interruption: &Interruption,
     ) -> Result<ExitCode, Failure> {
         let module = pool.load(&self.module)?;
-        let job = self.job(&module)?;
+        let job = Job::find(
+            &module,
+            &self.module,
+            self.function.as_deref(),
+            &self.template,
+        )?;
         let form = self.form(&job);
-        let progress = Progress::default();
-        let ordered_values = form.is_values() && !self.unordered;
-        let input = BufReader::with_capacity(64 << 10, input);
-        let lines = Lines::new(input, LONGEST_LINE, ordered_values, progress.clone());
-        let outcomes = self.start(pool, &module, job, lines)?;
-        let mut results = Results::new(
-            io::stdout().lock(),
-            form,
-            ordered_values.then_some(progress.clone()),
-        );
-        let written = results.write_all(outcomes);
-        let failed = results.failed();
-        match written {
+        let by_place = form.is_values() && !self.unordered;
+        let mut output = Lines::new(io::stdout().lock(), form, by_place);
+        let ledger = Ledger::default();
+        let mut summary = Summary::default();
+        let outcomes = self.start(pool, &module, job, input, ledger.clone())?;
+        match run::run(outcomes, &ledger, &mut output, &mut summary) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 return Ok(ExitCode::from(report::QUIET_END));
             }
             Err(error) => return Err(report::stdout_failure(error)),
         }
-        if let Some(error) = progress.failure() {
-            return Err(self.unreadable(error));
+        if let Some(error) = ledger.failure() {
+            return Err(Failure::new(Kind::Unusable, error));
         }
         if interruption.happened() {
             return Err(Failure::interrupted());
         }
-        if !failed.is_empty() && !self.modules.quiet {
-            report::note(&failed.summary());
+        if !summary.all_ok() && !self.modules.quiet {
+            report::note(&summary.failures());
         }
         if let Some(reason) = pool.broken() {
             let text = anyhow::anyhow!("the pool is broken: {reason}");
@@ -171,10 +169,10 @@ impl Map {
                 "the input may not have been read to its end; what has no result was not run",
             ));
         }
-        if failed.is_empty() {
-            return Ok(ExitCode::SUCCESS);
-        }
-        Ok(ExitCode::from(TASK_FAILED))
+        Ok(match summary.all_ok() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::from(TASK_FAILED),
+        })
     }
 
     fn open_input(&self) -> Result<Box<dyn Read + Send>, Failure> {
@@ -189,58 +187,14 @@ impl Map {
     }
 
     fn unreadable(&self, error: io::Error) -> Failure {
-        let name = match self.input.as_os_str() == "-" {
-            true => "stdin".to_owned(),
-            false => format!("`{}`", self.input.display()),
-        };
-        Failure::new(
-            Kind::Unusable,
-            anyhow::Error::new(error).context(format!("the input, {name}, cannot be read")),
-        )
+        let text = format!("the input, {}, cannot be read", self.input_name());
+        Failure::new(Kind::Unusable, anyhow::Error::new(error).context(text))
     }
 
-    /// What to do for each line of this module.
-    fn job(&self, module: &Module) -> Result<Job, Failure> {
-        let path = self.module.display().to_string();
-        let quoted = shell::quote(&path);
-        if !self.template.is_empty() {
-            if !module.is_command() {
-                let first = module
-                    .functions()
-                    .first()
-                    .map_or("FUNCTION", |function| &function.name);
-                return Err(Failure::unusable(format!(
-                    "`{path}` is no command, so words after `--` mean nothing to it"
-                ))
-                .hint(format!("`sandpool map {quoted} {}`", shell::quote(first))));
-            }
-            return Ok(Job::Command(Template::new(self.template.clone())));
-        }
-        if let Some(asked) = &self.function {
-            return match apply::find(module, &self.module, asked) {
-                Ok(function) => Ok(Job::Call(function.clone())),
-                Err(_) if module.is_command() && module.functions().is_empty() => {
-                    Err(command_needs_template(&path))
-                }
-                Err(failure) => Err(failure),
-            };
-        }
-        match module.functions() {
-            _ if module.is_command() => Err(command_needs_template(&path)),
-            [only] => Ok(Job::Call(only.clone())),
-            [] => Err(Failure::unusable(format!(
-                "`{path}` exports nothing that can be called"
-            ))),
-            several => {
-                let all: Vec<_> = several
-                    .iter()
-                    .map(|function| function.name.clone())
-                    .collect();
-                Err(
-                    Failure::usage(format!("`{path}` has several functions; say which"))
-                        .hint(format!("it has {}", apply::names(&all))),
-                )
-            }
+    fn input_name(&self) -> String {
+        match self.input.as_os_str() == "-" {
+            true => "stdin".to_owned(),
+            false => format!("`{}`", self.input.display()),
         }
     }
 
@@ -258,22 +212,25 @@ impl Map {
         }
     }
 
-    fn start<R: io::BufRead + Send + 'static>(
+    fn start(
         &self,
         pool: &Pool,
         module: &Module,
         job: Job,
-        lines: Lines<R>,
+        input: Box<dyn Read + Send>,
+        ledger: Ledger,
     ) -> Result<IMap<Value>, Failure> {
-        let call = match &job {
-            Job::Call(function) => pool.call(module, &function.full_name()),
-            Job::Command(..) => pool.command(module),
-        };
-        let format = self.format();
-        let inputs = lines.map(move |line| job.input(line, format));
+        let call = job.call(pool, module);
+        let source = Box::new(LineSource::new(
+            self.input_name(),
+            input,
+            job,
+            self.format(),
+        ));
+        let feed = Feed::new(source, ledger);
         Ok(match self.unordered {
-            true => call.imap_unordered(inputs)?,
-            false => call.imap(inputs)?,
+            true => call.imap_unordered(feed)?,
+            false => call.imap(feed)?,
         })
     }
 
@@ -283,39 +240,6 @@ impl Map {
             (_, spread) => LineFormat::Jsonl { spread },
         }
     }
-}
-
-impl Job {
-    /// The task that a line asks for.
-    fn input(&self, line: Line, format: LineFormat) -> Input {
-        let line = match line {
-            Line::Text(line) => line,
-            Line::Unreadable(why) => return Input::Invalid(why),
-        };
-        match self {
-            Job::Call(function) => match value::parse_line(&line, function, format) {
-                Ok(values) => values.into_input(),
-                Err(error) => Input::Invalid(error.to_string()),
-            },
-            Job::Command(..) if line.contains('\0') => {
-                Input::Invalid("an argument cannot hold a NUL character".into())
-            }
-            Job::Command(template) => Input::Command {
-                argv: template.fill(&line).into_iter().collect(),
-                stdin: Vec::new(),
-            },
-        }
-    }
-}
-
-fn command_needs_template(path: &str) -> Failure {
-    Failure::unusable(format!(
-        "`{path}` is a command, and what it gets for a line stands after `--`"
-    ))
-    .hint(format!(
-        "`sandpool map {} -- {{}}` gives it the line as its only word",
-        shell::quote(path)
-    ))
 }
 
 #[cfg(test)]

@@ -1,0 +1,43 @@
+//! What a map writes for the tasks that have ended.
+
+pub mod lines;
+
+use std::io;
+
+use super::finished::Finished;
+
+/// Where results go.
+pub trait Output {
+    /// Writes what is to be known of a task that has ended.
+    ///
+    /// # Errors
+    /// If it cannot be written; nothing more is then.
+    fn write(&mut self, task: &Finished) -> io::Result<()>;
+
+    /// A task of which nothing is known: it was taken away before it had ended.
+    /// Where a place in the output answers a place in the input, it leaves one.
+    ///
+    /// # Errors
+    /// As [`Output::write`].
+    fn lost(&mut self, task: &Finished) -> io::Result<()>;
+
+    /// All that was written is in the file.
+    ///
+    /// # Errors
+    /// As [`Output::write`].
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// Nothing more comes, but so many empty lines of the input.
+    ///
+    /// # Errors
+    /// As [`Output::write`].
+    fn end(&mut self, blank: u64) -> io::Result<()>;
+
+    /// Where the next result begins, in a file that a resumed run continues:
+    /// results behind the offset that the log holds are taken back then, since
+    /// the log does not know them. `None` where nothing can be taken back, or
+    /// need not, because the same task writes to the same place again.
+    fn offset(&self) -> Option<u64> {
+        None
+    }
+}
