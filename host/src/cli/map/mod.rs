@@ -13,13 +13,11 @@ mod run;
 mod summary;
 mod template;
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use sandpool::value::LineFormat;
 use sandpool::{IMap, Module, Pool, Value};
 
 use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
@@ -28,10 +26,13 @@ use super::outcome::Detail;
 use super::report::{self, Failure, Kind, TASK_FAILED};
 use feed::Feed;
 use finished::Ledger;
-use inputs::lines::LineSource;
+use inputs::open::{InputFlags, Inputs};
+use inputs::words::Values;
 use job::Job;
 use outputs::lines::{Form, Lines};
 use summary::Summary;
+
+pub use inputs::words::split_off;
 
 const EXAMPLES: &str = "\
 A line is read as JSON: an array is spread over the parameters, an object gives them by
@@ -66,21 +67,8 @@ pub struct Map {
     /// The command's arguments, with `{}` where the line stands
     #[arg(last = true)]
     template: Vec<String>,
-    /// Where the lines are [default: stdin]
-    #[arg(
-        short,
-        long,
-        value_name = "FILE",
-        default_value = "-",
-        hide_default_value = true
-    )]
-    input: PathBuf,
-    /// What a line is
-    #[arg(long, value_enum, default_value_t = InputForm::Auto)]
-    from: InputForm,
-    /// Read a line as JSON and spread it over the parameters, also where there is only one
-    #[arg(long)]
-    spread: bool,
+    #[command(flatten)]
+    inputs: InputFlags,
     /// What to write for each line
     #[arg(long, value_enum, default_value_t = OutputForm::Jsonl)]
     to: OutputForm,
@@ -99,14 +87,6 @@ pub struct Map {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum InputForm {
-    /// JSON, or plain text for a function of one string
-    Auto,
-    /// JSON, always
-    Jsonl,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum OutputForm {
     /// A JSON object with index, verdict, and value or error
     Jsonl,
@@ -116,14 +96,15 @@ enum OutputForm {
 }
 
 impl Map {
-    pub fn run(self) -> Result<ExitCode, Failure> {
+    /// Runs it, with what stood behind `:::`.
+    pub fn run(self, values: Vec<Values>) -> Result<ExitCode, Failure> {
         // Before a worker is started for nothing.
-        let input = self.open_input()?;
+        let inputs = self.inputs.open(values, self.modules.quiet)?;
         let builder = self.workers.apply(self.modules.apply(Pool::builder()));
         let builder = self.task.apply(builder.measure_cpu_time(self.outcomes))?;
         let pool = flags::build(flags::show_logs(builder, self.modules.quiet))?;
         let interruption = Interruption::watch(&pool)?;
-        let ended = self.map(&pool, input, &interruption);
+        let ended = self.map(&pool, inputs, &interruption);
         pool.terminate();
         ended.map_err(|failure| interruption.explain(failure))
     }
@@ -131,7 +112,7 @@ impl Map {
     fn map(
         &self,
         pool: &Pool,
-        input: Box<dyn Read + Send>,
+        inputs: Inputs,
         interruption: &Interruption,
     ) -> Result<ExitCode, Failure> {
         let module = pool.load(&self.module)?;
@@ -140,13 +121,14 @@ impl Map {
             &self.module,
             self.function.as_deref(),
             &self.template,
+            &inputs.shape(),
         )?;
         let form = self.form(&job);
         let by_place = form.is_values() && !self.unordered;
         let mut output = Lines::new(io::stdout().lock(), form, by_place);
         let ledger = Ledger::default();
         let mut summary = Summary::default();
-        let outcomes = self.start(pool, &module, job, input, ledger.clone())?;
+        let outcomes = self.start(pool, &module, job, inputs, ledger.clone())?;
         match run::run(outcomes, &ledger, &mut output, &mut summary) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -175,29 +157,6 @@ impl Map {
         })
     }
 
-    fn open_input(&self) -> Result<Box<dyn Read + Send>, Failure> {
-        if self.input.as_os_str() != "-" {
-            let file = File::open(&self.input).map_err(|error| self.unreadable(error))?;
-            return Ok(Box::new(file));
-        }
-        if io::stdin().is_terminal() && !self.modules.quiet {
-            report::note("reading lines from the terminal; Ctrl-D ends them");
-        }
-        Ok(Box::new(io::stdin()))
-    }
-
-    fn unreadable(&self, error: io::Error) -> Failure {
-        let text = format!("the input, {}, cannot be read", self.input_name());
-        Failure::new(Kind::Unusable, anyhow::Error::new(error).context(text))
-    }
-
-    fn input_name(&self) -> String {
-        match self.input.as_os_str() == "-" {
-            true => "stdin".to_owned(),
-            false => format!("`{}`", self.input.display()),
-        }
-    }
-
     fn form(&self, job: &Job) -> Form {
         let detail = if self.outcomes {
             Detail::Full
@@ -217,28 +176,15 @@ impl Map {
         pool: &Pool,
         module: &Module,
         job: Job,
-        input: Box<dyn Read + Send>,
+        inputs: Inputs,
         ledger: Ledger,
     ) -> Result<IMap<Value>, Failure> {
         let call = job.call(pool, module);
-        let source = Box::new(LineSource::new(
-            self.input_name(),
-            input,
-            job,
-            self.format(),
-        ));
-        let feed = Feed::new(source, ledger);
+        let feed = Feed::new(inputs.source(job)?, ledger);
         Ok(match self.unordered {
             true => call.imap_unordered(feed)?,
             false => call.imap(feed)?,
         })
-    }
-
-    fn format(&self) -> LineFormat {
-        match (self.from, self.spread) {
-            (InputForm::Auto, false) => LineFormat::Auto,
-            (_, spread) => LineFormat::Jsonl { spread },
-        }
     }
 }
 
