@@ -77,7 +77,7 @@ pub use module::{LoadError, Module};
 pub use outcome::{Outcome, Refusal, Verdict};
 pub use pool::{
     AsyncResult, Call, Error, Grants, IMap, Input, LogRecord, MapResult, Pool, PoolBuilder,
-    ProgressReport, Stdin, ToInput,
+    ProgressReport, Retries, RunningTask, Stdin, Steering, ToInput,
 };
 pub use process::{ModuleSource, Process, ProcessBuilder, ProcessError, active_children};
 pub use protocol::description::{Import, ModuleKind};

@@ -106,6 +106,9 @@ pub struct Outcome<T = Value> {
     pub index: u64,
     /// How often the task was started.
     pub attempts: u32,
+    /// Whether it was not run again, although it had retries left, since three
+    /// workers had died under it.
+    pub poison: bool,
     /// Name of the function, or of the command.
     pub function: String,
     /// SHA-256 of the module, in lowercase hex.
@@ -152,6 +155,7 @@ impl<T> Outcome<T> {
             error: self.error,
             index: self.index,
             attempts: self.attempts,
+            poison: self.poison,
             function: self.function,
             module_hash: self.module_hash,
             worker_pid: self.worker_pid,

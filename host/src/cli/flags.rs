@@ -9,7 +9,7 @@ use sandpool::{
     WasmFeature,
 };
 
-use super::parse::{self, OrNone, Variable};
+use super::parse::{self, OrNone, Timeout, Variable};
 use super::report::{self, Failure};
 use super::sanitize;
 
@@ -57,9 +57,11 @@ pub struct ModuleFlags {
 /// What tasks may use and reach: for the subcommands that run some.
 #[derive(Args, Debug)]
 pub struct TaskFlags {
-    /// Wall time of a task, from when a worker takes it [default: 10s; `run`: none]
-    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Limits (`none` lifts one)")]
-    timeout: Option<OrNone<Duration>>,
+    /// Wall time of a task, from when a worker takes it [default: 10s; `run`:
+    /// none]; for `map` also `200%` of the median of the tasks that ended ok,
+    /// from the third on
+    #[arg(long, value_name = "TIME", value_parser = parse::timeout, help_heading = "Limits (`none` lifts one)")]
+    timeout: Option<Timeout>,
     /// CPU time of a task [default: none]
     #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Limits (`none` lifts one)")]
     cpu_time: Option<OrNone<Duration>>,
@@ -171,9 +173,56 @@ impl ModuleFlags {
 }
 
 impl TaskFlags {
-    pub fn apply(&self, mut builder: PoolBuilder) -> Result<PoolBuilder, Failure> {
-        if let Some(OrNone(limit)) = self.timeout {
-            builder = builder.timeout(limit);
+    /// Sets limits and grants, for a subcommand that runs one task.
+    pub fn apply(&self, builder: PoolBuilder) -> Result<PoolBuilder, Failure> {
+        if let Some(percent) = self.percent_of_median() {
+            return Err(Failure::usage(format!(
+                "`--timeout {percent}%` is for `map`: of one task there is no median"
+            )));
+        }
+        self.apply_to_many(builder)
+    }
+
+    /// The wall time in percent of the median of tasks so far, if it is that.
+    pub fn percent_of_median(&self) -> Option<u32> {
+        match self.timeout {
+            Some(Timeout::OfMedian(percent)) => Some(percent),
+            _ => None,
+        }
+    }
+
+    /// The limits that were set, as they are given; `default` if none was.
+    pub fn limits(&self) -> String {
+        let set = |flag: &str, value: Option<String>| value.map(|value| format!("{flag} {value}"));
+        let time = |flag, value: Option<OrNone<Duration>>| set(flag, value.map(|v| v.to_string()));
+        let amount = |flag, value: Option<OrNone<u64>>| set(flag, value.map(|v| v.to_string()));
+        let limits = [
+            set("--timeout", self.timeout.map(|timeout| timeout.to_string())),
+            time("--cpu-time", self.cpu_time),
+            amount("--fuel", self.fuel),
+            amount("--memory", self.memory),
+            amount("--process-memory", self.process_memory),
+            amount("--host-call-memory", self.host_call_memory),
+            amount("--stdout-limit", self.stdout_limit),
+            amount("--stderr-limit", self.stderr_limit),
+            amount("--log-limit", self.log_limit),
+            amount("--arguments-limit", self.arguments_limit),
+            amount("--result-limit", self.result_limit),
+        ];
+        let limits: Vec<String> = limits.into_iter().flatten().collect();
+        match limits.is_empty() {
+            true => "default".into(),
+            false => limits.join(" "),
+        }
+    }
+
+    /// Sets limits and grants. A wall time that follows the median is not set
+    /// here: until there is one, tasks have as long as they like.
+    pub fn apply_to_many(&self, mut builder: PoolBuilder) -> Result<PoolBuilder, Failure> {
+        match self.timeout {
+            Some(Timeout::Time(OrNone(limit))) => builder = builder.timeout(limit),
+            Some(Timeout::OfMedian(_)) => builder = builder.timeout(None),
+            None => {}
         }
         if let Some(OrNone(limit)) = self.cpu_time {
             builder = builder.cpu_time(limit);
@@ -281,10 +330,19 @@ fn gap(found: &SandboxReport) -> String {
 
 /// Lets the builder show guests' log lines on stderr.
 pub fn show_logs(builder: PoolBuilder, quiet: bool) -> PoolBuilder {
+    show_logs_of(builder, quiet, |index| index)
+}
+
+/// The same, of tasks that go by other numbers than the pool's.
+pub fn show_logs_of(
+    builder: PoolBuilder,
+    quiet: bool,
+    number: impl Fn(u64) -> u64 + Send + 'static,
+) -> PoolBuilder {
     if quiet {
         return builder;
     }
-    builder.on_log(|record: LogRecord| {
+    builder.on_log(move |record: LogRecord| {
         let LogRecord {
             task_index,
             function,
@@ -293,6 +351,7 @@ pub fn show_logs(builder: PoolBuilder, quiet: bool) -> PoolBuilder {
             ..
         } = record;
         let function = sanitize::line(&function);
+        let task_index = number(task_index);
         report::show_guest_output(
             format!("[{task_index}] {function} {level}: {message}").as_bytes(),
         );
@@ -342,7 +401,8 @@ mod tests {
             result_limit,
             ..
         } = all.task;
-        assert_eq!([timeout, cpu_time], [Some(OrNone(None)); 2]);
+        assert_eq!(timeout, Some(Timeout::Time(OrNone(None))));
+        assert_eq!(cpu_time, Some(OrNone(None)));
         assert_eq!([fuel, memory, process_memory, host_call_memory], [none; 4]);
         assert_eq!([stdout_limit, stderr_limit, log_limit], [none; 3]);
         assert_eq!([arguments_limit, result_limit], [none; 2]);

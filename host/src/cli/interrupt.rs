@@ -6,9 +6,12 @@
 //! ends every wait of the main thread; a second one after a moment, or a main
 //! thread that does not come to its end, ends the process at once. The workers
 //! then die with it.
+//!
+//! Where many tasks run, a signal comes first that does less: see
+//! [`Interruption::gently`].
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,27 +30,34 @@ const GRACE: Duration = Duration::from_secs(1);
 const ECHO: Duration = Duration::from_millis(250);
 
 /// Knows whether the command was interrupted.
-#[derive(Clone, Debug)]
-pub struct Interruption {
-    happened: Arc<AtomicBool>,
+#[derive(Clone)]
+pub struct Interruption(Arc<State>);
+
+struct State {
+    happened: AtomicBool,
+    /// What the first signal does instead.
+    gently: Mutex<Option<Gently>>,
 }
+
+type Gently = Box<dyn FnOnce() + Send>;
 
 impl Interruption {
     /// From now on, Ctrl-C, SIGTERM and SIGHUP terminate this pool.
     pub fn watch(pool: &Pool) -> Result<Self, Failure> {
-        let interruption = Interruption {
-            happened: Arc::new(AtomicBool::new(false)),
-        };
+        let interruption = Interruption(Arc::new(State {
+            happened: AtomicBool::new(false),
+            gently: Mutex::new(None),
+        }));
         let start = || {
             let mut signals = vec![SIGINT, SIGTERM];
             if !ignored(SIGHUP) {
                 signals.push(SIGHUP);
             }
             let signals = Signals::new(signals)?;
-            let (pool, happened) = (pool.clone(), Arc::clone(&interruption.happened));
+            let (pool, state) = (pool.clone(), Arc::clone(&interruption.0));
             thread::Builder::new()
                 .name("interrupt".into())
-                .spawn(move || wait(signals, pool, &happened))
+                .spawn(move || wait(signals, pool, &state))
         };
         start()
             .context("cannot wait for signals")
@@ -55,9 +65,15 @@ impl Interruption {
         Ok(interruption)
     }
 
+    /// From now on the first signal does this, and ends nothing by itself; the
+    /// second is what the first was.
+    pub fn gently(&self, stop: impl FnOnce() + Send + 'static) {
+        *self.0.gently() = Some(Box::new(stop));
+    }
+
     /// Whether a signal has come.
     pub fn happened(&self) -> bool {
-        self.happened.load(Ordering::Acquire)
+        self.0.happened.load(Ordering::Acquire)
     }
 
     /// The failure, or the interruption if that is what brought it about.
@@ -81,13 +97,27 @@ fn ignored(signal: i32) -> bool {
     mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
-fn wait(mut signals: Signals, pool: Pool, happened: &AtomicBool) {
+impl State {
+    fn gently(&self) -> MutexGuard<'_, Option<Gently>> {
+        self.gently.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wait(mut signals: Signals, pool: Pool, state: &State) {
     let mut signals = signals.forever();
     if signals.next().is_none() {
         return;
     }
-    let since = Instant::now();
-    happened.store(true, Ordering::Release);
+    let mut since = Instant::now();
+    state.happened.store(true, Ordering::Release);
+    let gently = state.gently().take();
+    if let Some(stop) = gently {
+        stop();
+        if !signals.any(|_| since.elapsed() > ECHO) {
+            return;
+        }
+        since = Instant::now();
+    }
     // On threads of their own, so that a second signal is heard meanwhile, and
     // so that output that nobody takes cannot hold up the end.
     let timer = thread::Builder::new().spawn(|| {

@@ -15,7 +15,10 @@ mod parse;
 mod report;
 mod run;
 mod sanitize;
+mod screen;
 mod shell;
+mod show;
+mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

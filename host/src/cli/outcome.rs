@@ -163,6 +163,9 @@ fn put_details(object: &mut Object<'_>, outcome: &Outcome<Value>) {
     object.text("function", &outcome.function);
     object.text("module_hash", &outcome.module_hash);
     object.number("attempts", outcome.attempts);
+    if outcome.poison {
+        object.key("poison").extend_from_slice(b"true");
+    }
     if let Some(pid) = outcome.worker_pid {
         object.number("worker_pid", pid);
     }
@@ -222,6 +225,32 @@ fn origin(origin: Origin) -> &'static str {
     }
 }
 
+/// A task's end as an exit code, after timeout(1): that of `run`, and what the
+/// log of a `map` says.
+pub fn exit_code(verdict: Verdict, guest: Option<i32>) -> u8 {
+    match verdict {
+        Verdict::Ok => 0,
+        // A guest that failed must not pass for one that did not, as 256 would
+        // when only its low byte is handed on.
+        Verdict::Exit => match guest.unwrap_or(1).to_le_bytes()[0] {
+            0 => 1,
+            code => code,
+        },
+        Verdict::Error => 1,
+        Verdict::Timeout => 124,
+        Verdict::InternalError => 125,
+        Verdict::InvalidModule | Verdict::CompileLimit | Verdict::InvalidArguments => 126,
+        Verdict::Cancelled => report::INTERRUPTED,
+        Verdict::Trap => 134,
+        Verdict::CpuLimit
+        | Verdict::OutOfFuel
+        | Verdict::MemoryLimit
+        | Verdict::OutputLimit
+        | Verdict::Denied
+        | Verdict::WorkerLost => 137,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,5 +285,16 @@ mod tests {
         writer.line(|out| out.resize(8 * KEPT, b'x'));
         writer.line(|out| out.push(b'1'));
         assert!(writer.line.capacity() <= 2 * KEPT);
+    }
+
+    #[test]
+    fn the_guests_code_is_handed_on_and_never_turns_into_success() {
+        assert_eq!(exit_code(Verdict::Ok, None), 0);
+        assert_eq!(exit_code(Verdict::Exit, Some(42)), 42);
+        assert_eq!(exit_code(Verdict::Exit, Some(256)), 1);
+        assert_eq!(exit_code(Verdict::Exit, Some(-1)), 255);
+        assert_eq!(exit_code(Verdict::Timeout, None), 124);
+        assert_eq!(exit_code(Verdict::Trap, None), 134);
+        assert_eq!(exit_code(Verdict::MemoryLimit, None), 137);
     }
 }

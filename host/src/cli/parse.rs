@@ -3,6 +3,7 @@
 //! Every function here is a clap value parser, so its error is one line that
 //! clap puts behind the flag's name.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +12,41 @@ use sandpool::{DirGrant, Isolation};
 /// A limit as a flag gives it; `none` is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrNone<T>(pub Option<T>);
+
+impl fmt::Display for OrNone<Duration> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(time) => write!(f, "{time:?}"),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+impl fmt::Display for OrNone<u64> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(amount) => write!(f, "{amount}"),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+/// `--timeout`: a time, or for `map` a share of how long tasks have taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    Time(OrNone<Duration>),
+    /// So many percent of the median so far.
+    OfMedian(u32),
+}
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Timeout::Time(time) => time.fmt(f),
+            Timeout::OfMedian(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
 
 /// `--env NAME[=VALUE]`; without a value it is taken from our environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +97,17 @@ pub fn duration(text: &str) -> Result<OrNone<Duration>, String> {
     match value.is_zero() {
         true => Err("a limit of nothing lets nothing run; for no limit say `none`".into()),
         false => Ok(OrNone(Some(value))),
+    }
+}
+
+/// As [`duration`], or `200%`.
+pub fn timeout(text: &str) -> Result<Timeout, String> {
+    let Some(percent) = text.strip_suffix('%') else {
+        return duration(text).map(Timeout::Time);
+    };
+    match percent.parse() {
+        Ok(percent) if percent > 100 => Ok(Timeout::OfMedian(percent)),
+        _ => Err("a share of the median is a whole number above 100, as in `200%`".into()),
     }
 }
 
@@ -226,6 +273,15 @@ mod tests {
             "99999999999999999999h",
         ] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_may_be_a_share_of_the_median() {
+        assert_eq!(timeout("200%"), Ok(Timeout::OfMedian(200)));
+        assert_eq!(timeout("none"), Ok(Timeout::Time(OrNone(None))));
+        for wrong in ["100%", "%", "-5%", "1.5%", "200 %", "200"] {
+            assert!(timeout(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use sandpool::value::LookupError;
 use sandpool::{Error, LoadError, Origin, Outcome, Verdict};
 
-use super::sanitize;
+use super::{sanitize, screen};
 
 /// A closed stdout is how `| head` says that it has had enough.
 pub const QUIET_END: u8 = 0;
@@ -153,11 +153,17 @@ impl From<Error> for Failure {
     }
 }
 
-/// What the library knows as set for the pool was set by a flag here. Only for
+/// What the library knows as set for the pool or a call was set by a flag here. Only for
 /// texts about limits, which are the library's own.
 pub fn by_flag(text: &str) -> String {
-    let origin = format!("({})", Origin::Pool);
-    text.replacen(&origin, "(set by the flag)", 1)
+    [Origin::Pool, Origin::Call]
+        .iter()
+        .map(|origin| format!("({origin})"))
+        .find(|origin| text.contains(origin))
+        .map_or_else(
+            || text.to_owned(),
+            |origin| text.replacen(&origin, "(set by the flag)", 1),
+        )
 }
 
 /// Says what became of a task that did not end ok.
@@ -236,7 +242,9 @@ pub fn show_guest_output(bytes: &[u8]) {
 /// One write, so that lines of several threads do not mix. When stderr is gone
 /// there is nobody left to tell.
 fn say_raw(message: &str) {
-    let _ = io::stderr().lock().write_all(message.as_bytes());
+    screen::beside_bar(|| {
+        let _ = io::stderr().lock().write_all(message.as_bytes());
+    });
 }
 
 /// A text of several lines (a backtrace) stays one message: what follows its
@@ -246,11 +254,30 @@ fn indented(text: &str) -> String {
     lines.join("\n    ")
 }
 
-fn use_colour() -> bool {
+/// As [`note`], of something that is worth a look.
+pub fn warn(text: &str) {
+    let text = indented(text);
+    let text = if use_colour() { yellow(&text) } else { text };
+    say_raw(&format!("sandpool: {text}\n"));
+}
+
+/// Whether what is on stderr can be drawn over.
+pub fn draws() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Whether stderr has colours: see no-color.org.
+pub fn use_colour() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    io::stderr().is_terminal()
-        && !set("NO_COLOR")
-        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    draws() && !set("NO_COLOR")
+}
+
+pub fn red(text: &str) -> String {
+    format!("\u{1b}[31m{text}\u{1b}[0m")
+}
+
+fn yellow(text: &str) -> String {
+    format!("\u{1b}[33m{text}\u{1b}[0m")
 }
 
 /// Turns a failed write to stdout into the end of the command.

@@ -89,7 +89,7 @@ impl Run {
         if !matches!(outcome.verdict, Verdict::Ok | Verdict::Exit) {
             report::say_outcome(&outcome);
         }
-        Ok(ExitCode::from(exit_code(
+        Ok(ExitCode::from(outcome::exit_code(
             outcome.verdict,
             outcome.exit_code,
         )))
@@ -151,31 +151,6 @@ fn unwritable(path: &Path, error: io::Error) -> Failure {
     Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
 }
 
-/// The code that we leave with, after timeout(1).
-fn exit_code(verdict: Verdict, guest: Option<i32>) -> u8 {
-    match verdict {
-        Verdict::Ok => 0,
-        // A guest that failed must not pass for one that did not, as 256 would
-        // when only its low byte is handed on.
-        Verdict::Exit => match guest.unwrap_or(1).to_le_bytes()[0] {
-            0 => 1,
-            code => code,
-        },
-        Verdict::Error => 1,
-        Verdict::Timeout => 124,
-        Verdict::InternalError => 125,
-        Verdict::InvalidModule | Verdict::CompileLimit | Verdict::InvalidArguments => 126,
-        Verdict::Cancelled => report::INTERRUPTED,
-        Verdict::Trap => 134,
-        Verdict::CpuLimit
-        | Verdict::OutOfFuel
-        | Verdict::MemoryLimit
-        | Verdict::OutputLimit
-        | Verdict::Denied
-        | Verdict::WorkerLost => 137,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,16 +191,5 @@ mod tests {
         assert!(words(&["--lines", "wc.wasm"]).is_err());
         assert!(words(&["-l", "wc.wasm"]).is_err());
         assert!(words(&[]).is_err());
-    }
-
-    #[test]
-    fn the_guests_code_is_handed_on_and_never_turns_into_success() {
-        assert_eq!(exit_code(Verdict::Ok, None), 0);
-        assert_eq!(exit_code(Verdict::Exit, Some(42)), 42);
-        assert_eq!(exit_code(Verdict::Exit, Some(256)), 1);
-        assert_eq!(exit_code(Verdict::Exit, Some(-1)), 255);
-        assert_eq!(exit_code(Verdict::Timeout, None), 124);
-        assert_eq!(exit_code(Verdict::Trap, None), 134);
-        assert_eq!(exit_code(Verdict::MemoryLimit, None), 137);
     }
 }

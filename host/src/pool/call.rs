@@ -8,6 +8,7 @@ use super::error::Error;
 use super::grants::Grants;
 use super::handle::{AsyncResult, Cell, TaskRef, value_of};
 use super::map::MapOptions;
+use super::retry::Retries;
 use super::state::{Key, Shared};
 use super::task::{Callback, Task, Template};
 use crate::limits::{Limit, LimitName, Origin, TaskLimits};
@@ -44,6 +45,7 @@ pub struct Call {
     argv: Vec<String>,
     stdin: Stdin,
     limits: TaskLimits,
+    retries: Option<Retries>,
     grants: Option<Grants>,
     shares: Shares,
     tenant: Option<String>,
@@ -62,6 +64,7 @@ impl Call {
             argv: vec![module.name().to_owned()],
             stdin: Stdin::Empty,
             limits: shared.config.task_limits.clone(),
+            retries: None,
             grants: None,
             shares: Shares::default(),
             tenant: shared.config.tenant.clone(),
@@ -112,6 +115,14 @@ impl Call {
     /// Wall time from the moment a worker takes the task.
     pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.limits.timeout = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Runs a task again that did not end well \[not\]; the outcome is that of
+    /// its last run. Whoever waits for it, and whoever gets outcomes in order,
+    /// waits the longer.
+    pub fn retries(mut self, retries: Retries) -> Self {
+        self.retries = Some(retries);
         self
     }
 
@@ -317,6 +328,8 @@ impl Call {
             id: 0,
             index: 0,
             attempts: 0,
+            retries: 0,
+            workers_lost: 0,
             template: Arc::new(template),
             what: prepared.what,
             raw: prepared.raw,
@@ -393,6 +406,8 @@ impl Call {
             callable: function,
             measure_cpu: self.limits.cpu_time.value.is_some() || self.shared.config.measure_cpu,
             limits: self.limits,
+            retries: self.retries,
+            steers: None,
             shares: self.shares,
         })
     }

@@ -102,7 +102,7 @@ impl Watch<'_> {
         let limits = &task.template.limits;
         let why = if task.is_cancelled() {
             Some(Lost::Cancelled)
-        } else if limits.timeout.value.is_some_and(|timeout| ran >= timeout) {
+        } else if task.timeout().value.is_some_and(|timeout| ran >= timeout) {
             Some(Lost::Timeout)
         } else {
             let limit = limits.cpu_time.value;
@@ -179,8 +179,8 @@ impl Slot {
                     return Some(self.next_since + self.look_after);
                 };
                 let limits = &task.template.limits;
-                let deadline = limits
-                    .timeout
+                let deadline = task
+                    .timeout()
                     .value
                     .and_then(|timeout| since.checked_add(timeout));
                 let stranded = (self.sent.len() > 1).then(|| since + STRANDED_AFTER);

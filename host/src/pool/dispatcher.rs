@@ -167,6 +167,7 @@ impl Dispatcher {
                 break_pool(state, reason);
             }
         }
+        state.queue.put_back_due(now);
         state.give_out(now);
     }
 
@@ -323,6 +324,7 @@ impl Dispatcher {
         let due = slots()
             .filter_map(Slot::due)
             .chain(replacement_due(&state, now))
+            .chain(state.queue.next_due())
             .min();
         let until = due.unwrap_or_else(|| State::latest_wake(now));
         // Looked at after the announcement: whoever publishes from now on

@@ -60,8 +60,10 @@ fn start<T: FromValue>(
     let chunksize = call.map_options.chunksize()?;
     let before = std::mem::take(&mut call.args);
     let shared = Arc::clone(&call.shared);
-    let template = Arc::new(call.template()?);
     let flow = Flow::new(&shared, ordered);
+    let mut template = call.template()?;
+    template.steers = Some(Arc::clone(flow.steers()));
+    let template = Arc::new(template);
     let mut state = shared.lock();
     state.accepts_tasks()?;
     state.feeders += 1;
@@ -146,6 +148,8 @@ impl Feeder {
             id: 0,
             index,
             attempts: 0,
+            retries: 0,
+            workers_lost: 0,
             template: Arc::clone(&self.template),
             what: prepared.what,
             raw: prepared.raw,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::error::Error;
 use super::settle;
 use super::state::Shared;
+use super::steering::{Steering, Steers};
 use super::task::{Sink, Task};
 use crate::limits::MIB;
 use crate::outcome::{Outcome, Verdict};
@@ -88,6 +89,7 @@ pub(super) struct Flow {
     chunk: Mutex<Vec<Task>>,
     /// Cancels all tasks of the flow at once.
     cancelled: Arc<AtomicBool>,
+    steers: Arc<Steers>,
 }
 
 #[derive(Default)]
@@ -112,7 +114,8 @@ struct FlowState {
     feeder_waits: bool,
     /// Nobody will read before all is done: there is no bound any more.
     lifted: bool,
-    /// The pool has ended: what is still read of the inputs comes to nothing.
+    /// The pool has ended, or the stream ends early: what is still read of the
+    /// inputs comes to nothing.
     stopped: bool,
     /// The iterator is gone.
     abandoned: bool,
@@ -165,6 +168,7 @@ impl Flow {
             pool: Arc::downgrade(shared),
             chunk: Mutex::default(),
             cancelled: Arc::default(),
+            steers: Arc::default(),
         })
     }
 
@@ -216,6 +220,7 @@ impl Flow {
             never_sent(task, Verdict::Cancelled, "cancelled before it ran".into());
         }
         self.arrived.notify_all();
+        self.room.notify_all();
     }
 
     fn chunk(&self) -> MutexGuard<'_, Vec<Task>> {
@@ -243,6 +248,10 @@ impl Flow {
 
     pub(super) fn cancelled(&self) -> &Arc<AtomicBool> {
         &self.cancelled
+    }
+
+    pub(super) fn steers(&self) -> &Arc<Steers> {
+        &self.steers
     }
 
     pub(super) fn is_abandoned(&self) -> bool {
@@ -273,7 +282,8 @@ impl Flow {
     /// now.
     pub(super) fn try_admit(&self, bytes: u64) -> Option<u64> {
         let mut state = self.lock();
-        let wanted = !state.abandoned && state.has_room(bytes, self.most_in_flight, 1);
+        let wanted =
+            !state.abandoned && !state.stopped && state.has_room(bytes, self.most_in_flight, 1);
         wanted.then(|| state.admit(bytes))
     }
 
@@ -281,7 +291,7 @@ impl Flow {
     /// the outcomes any more.
     pub(super) fn admit(&self, bytes: u64) -> Option<u64> {
         let mut state = self.lock();
-        while !state.abandoned {
+        while !state.abandoned && !state.stopped {
             if state.has_room(bytes, self.most_in_flight, 1) {
                 return Some(state.admit(bytes));
             }
@@ -335,6 +345,11 @@ impl<T: FromValue> IMap<T> {
             flow,
             value: std::marker::PhantomData,
         }
+    }
+
+    /// What steers the stream while another thread waits for its outcomes.
+    pub fn steering(&self) -> Steering {
+        Steering::new(Arc::clone(&self.flow))
     }
 
     /// The next outcome if it is there already.

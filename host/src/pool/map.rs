@@ -328,6 +328,8 @@ impl Call {
             id: 0,
             index,
             attempts: 0,
+            retries: 0,
+            workers_lost: 0,
             template: Arc::clone(&template),
             what: prepared.what,
             raw: prepared.raw,

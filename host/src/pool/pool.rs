@@ -380,7 +380,7 @@ impl Shared {
     }
 
     /// Settles tasks that were cancelled before anybody ran them.
-    fn never_ran(&self, state: MutexGuard<'_, State>, tasks: Vec<Task>) {
+    pub(super) fn never_ran(&self, state: MutexGuard<'_, State>, tasks: Vec<Task>) {
         drop(state);
         let count = tasks.len() as u64;
         for task in tasks {
@@ -399,7 +399,7 @@ impl Shared {
 impl State {
     /// Takes back what was sent to workers that have such a task and nobody
     /// has claimed.
-    fn recall(&mut self, such: impl Fn(&Task) -> bool) {
+    pub(super) fn recall(&mut self, such: impl Fn(&Task) -> bool) {
         let State { slots, queue, .. } = self;
         for slot in slots.iter_mut().filter_map(Place::slot_mut) {
             // A violation is found again, and answered, by the dispatcher.

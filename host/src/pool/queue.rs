@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::state::Bound;
 use super::task::{KeyId, Task};
@@ -14,6 +14,8 @@ pub(super) struct Queue {
     /// The oldest task of each key that has any, by age. Ids grow with age.
     fronts: BTreeMap<u64, KeyId>,
     len: usize,
+    /// Tasks that are to be run again, each not before its time.
+    later: BTreeMap<(Instant, u64), Task>,
 }
 
 impl Queue {
@@ -52,6 +54,34 @@ impl Queue {
             if let Some(front) = queue.front() {
                 self.fronts.insert(front.id, key);
             }
+        }
+    }
+
+    /// Puts back a task that is to be run again, after a time. Until then it
+    /// counts as one that runs: nobody may have its place.
+    pub(super) fn put_back_after(&mut self, task: Task, delay: Duration) {
+        match Instant::now().checked_add(delay) {
+            Some(due) if !delay.is_zero() => {
+                self.later.insert((due, task.id), task);
+            }
+            _ => self.put_back([task].into_iter()),
+        }
+    }
+
+    /// When the next of those is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.later.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    /// Puts back those that are due.
+    pub(super) fn put_back_due(&mut self, now: Instant) {
+        while let Some(first) = self
+            .later
+            .first_entry()
+            .filter(|first| first.key().0 <= now)
+        {
+            let task = first.remove();
+            self.put_back([task].into_iter());
         }
     }
 
@@ -104,6 +134,9 @@ impl Queue {
 
     /// Takes out the task with this id, wherever it waits.
     pub(super) fn remove(&mut self, key: KeyId, id: u64) -> Option<Task> {
+        if let Some(place) = self.later.keys().find(|(_, other)| *other == id).copied() {
+            return self.later.remove(&place);
+        }
         let queue = self.by_key.get_mut(&key)?;
         let place = queue.binary_search_by_key(&id, |task| task.id).ok()?;
         if place == 0 {
@@ -115,13 +148,25 @@ impl Queue {
 
     /// Takes out all tasks of a kind, oldest first.
     pub(super) fn remove_all(&mut self, such: impl Fn(&Task) -> bool) -> Vec<Task> {
-        let (removed, kept): (Vec<_>, Vec<_>) = self.drain().into_iter().partition(such);
+        let due: Vec<_> = self.later.extract_if(.., |_, task| such(task)).collect();
+        let waiting = self.drain_waiting().into_iter();
+        let (mut removed, kept): (Vec<_>, Vec<_>) = waiting.partition(&such);
         self.put_back(kept.into_iter());
+        removed.extend(due.into_iter().map(|(_, task)| task));
+        removed.sort_by_key(|task| task.id);
         removed
     }
 
     /// Takes all tasks out.
     pub(super) fn drain(&mut self) -> Vec<Task> {
+        let mut tasks = self.drain_waiting();
+        tasks.extend(std::mem::take(&mut self.later).into_values());
+        tasks.sort_by_key(|task| task.id);
+        tasks
+    }
+
+    /// All but those that are to be run later.
+    fn drain_waiting(&mut self) -> Vec<Task> {
         self.fronts.clear();
         self.len = 0;
         let mut tasks: Vec<Task> = self.by_key.drain().flat_map(|(_, queue)| queue).collect();

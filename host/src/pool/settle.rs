@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::task::Task;
-use crate::limits::{LimitHit, LimitName, PoolLimits};
+use crate::limits::{LimitHit, LimitName, PoolLimits, TaskLimits};
 use crate::outcome::{Outcome, Verdict};
 use crate::protocol::Violation;
 use crate::protocol::frame::{AnswerHeader, End, memory_for_value};
@@ -45,6 +45,7 @@ pub(super) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome
         error: None,
         index: task.index,
         attempts: task.attempts,
+        poison: false,
         function: task.template.function.to_string(),
         module_hash: task.template.bound.module.hash().to_owned(),
         worker_pid: observed.worker_pid,
@@ -186,6 +187,17 @@ fn limit(
     verdict: Verdict,
 ) -> Verdict {
     let limits = &task.template.limits;
+    let steered;
+    let limits = match name {
+        LimitName::Timeout => {
+            steered = TaskLimits {
+                timeout: task.timeout(),
+                ..limits.clone()
+            };
+            &steered
+        }
+        _ => limits,
+    };
     outcome.limit = limits.hit(name).or_else(|| pool.hit(name));
     outcome.error = outcome.limit.as_ref().map(LimitHit::to_string);
     verdict

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::call::Callable;
+use super::retry::Retries;
 use super::state::Bound;
+use super::steering::Steers;
 use crate::limits::{GIB, Limit, MIB, TaskLimits};
 use crate::outcome::Outcome;
 use crate::protocol::frame::{TaskHeader, What, WireLimits, inline_payload};
@@ -35,6 +37,9 @@ pub(super) struct Template {
     pub(super) callable: Option<Callable>,
     pub(super) result: Option<Type>,
     pub(super) limits: TaskLimits,
+    pub(super) retries: Option<Retries>,
+    /// For tasks of a stream: what is decided while they are under way.
+    pub(super) steers: Option<Arc<Steers>>,
     /// Whether CPU time is read for each task.
     pub(super) measure_cpu: bool,
     /// What all of them were granted beyond what the pool grants.
@@ -47,6 +52,10 @@ pub(super) struct Task {
     pub(super) index: u64,
     /// How often a worker has claimed it.
     pub(super) attempts: u32,
+    /// How often it was put back since it had not ended well.
+    pub(super) retries: u32,
+    /// How many workers have died under it.
+    pub(super) workers_lost: u32,
     pub(super) template: Arc<Template>,
     pub(super) what: What,
     /// Encoded arguments, or standard input.

@@ -204,7 +204,10 @@ impl Watch<'_> {
         Ok(true)
     }
 
-    fn finish(&mut self, serial: u64, task: Task, outcome: Outcome<Value>) {
+    fn finish(&mut self, serial: u64, mut task: Task, mut outcome: Outcome<Value>) {
+        if let Some(delay) = task.wants_retry(&mut outcome) {
+            return self.queue.put_back_after(task, delay);
+        }
         *self.unfinished -= 1;
         let completion = task.end(outcome);
         self.out.finish(Some(serial), completion);

@@ -1,24 +1,97 @@
-//! Hands a source's inputs to the pool, and notes each for when its task has
-//! ended. Runs on the pool's feeder thread.
+//! Hands a source's inputs to the pool, those that a log says are to be run,
+//! and notes each for when its task has ended. Runs on the pool's feeder thread.
 
+use std::collections::VecDeque;
+use std::time::SystemTime;
+
+use anyhow::anyhow;
 use sandpool::Input;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::finished::{Ledger, Note};
-use super::inputs::Source;
+use super::inputs::{Item, Source};
+use super::joblog::past::Past;
 
 /// The inputs as the pool pulls them.
 pub struct Feed {
     source: Box<dyn Source>,
     ledger: Ledger,
+    past: Past,
     seq: u64,
+    /// Fingerprint of all inputs so far.
+    prefix: u64,
+    /// What is to be run, but not before it is known that the inputs are those
+    /// of the log.
+    held: VecDeque<(Note, Input)>,
+    ended: bool,
 }
 
+/// So many inputs are held back at most: beyond it tasks run, and that the
+/// inputs have changed is found while they do.
+const MOST_HELD: usize = 1024;
+
 impl Feed {
-    pub fn new(source: Box<dyn Source>, ledger: Ledger) -> Self {
+    /// The inputs of a source that `past` leaves to be run.
+    pub fn new(source: Box<dyn Source>, past: Past, ledger: Ledger) -> Self {
         Feed {
             source,
             ledger,
+            past,
             seq: 0,
+            prefix: 0,
+            held: VecDeque::new(),
+            ended: false,
+        }
+    }
+
+    /// Whether inputs that a log knows are still to come.
+    fn within_the_past(&self) -> bool {
+        self.past.last().is_some_and(|last| self.seq <= last.seq)
+    }
+
+    /// Reads one input, and holds it if it is to be run.
+    fn read(&mut self) -> anyhow::Result<()> {
+        let next = match self.past.ends_at(self.seq) {
+            true => None,
+            false => self.source.next()?,
+        };
+        let Some(item) = next else {
+            if self.within_the_past() {
+                return Err(anyhow!(
+                    "there are {} inputs, and the log knows a later one: they are not those of the log",
+                    self.seq
+                ));
+            }
+            self.ledger.end(self.seq, self.source.blank_at_end(), None);
+            self.ended = true;
+            return Ok(());
+        };
+        self.prefix = chained(self.prefix, item.hash);
+        let seq = self.seq;
+        self.seq += 1;
+        if let Some(last) = self.past.last()
+            && last.seq == seq
+            && last.prefix != self.prefix
+        {
+            return Err(anyhow!(
+                "the inputs have changed: of the first {}, which the log knows, not all are the same",
+                self.seq
+            ));
+        }
+        if self.past.wants(seq) {
+            self.held.push_back((self.note(seq, &item), item.input));
+        }
+        Ok(())
+    }
+
+    fn note(&self, seq: u64, item: &Item) -> Note {
+        Note {
+            seq,
+            label: item.label.clone(),
+            hash: item.hash,
+            prefix: self.prefix,
+            blank: item.blank,
+            read_at: SystemTime::now(),
         }
     }
 }
@@ -27,22 +100,121 @@ impl Iterator for Feed {
     type Item = Input;
 
     fn next(&mut self) -> Option<Input> {
-        let (item, failure) = match self.source.next() {
-            Ok(item) => (item, None),
-            Err(failure) => (None, Some(failure)),
-        };
-        let Some(item) = item else {
-            self.ledger.end(self.source.blank_at_end(), failure);
-            return None;
-        };
-        self.ledger.keep(Note {
-            seq: self.seq,
-            label: item.label,
-            hash: item.hash,
-            prefix: 0,
-            blank: item.blank,
+        while !self.ended && (self.held.is_empty() || self.within_the_past()) {
+            if self.held.len() >= MOST_HELD {
+                break;
+            }
+            if let Err(failure) = self.read() {
+                self.ledger.end(self.seq, 0, Some(failure));
+                self.held.clear();
+                self.ended = true;
+            }
+        }
+        let (note, input) = self.held.pop_front()?;
+        self.ledger.keep(note, None);
+        Some(input)
+    }
+}
+
+/// The fingerprint of some inputs and one more.
+fn chained(prefix: u64, next: u64) -> u64 {
+    let mut both = [0; 16];
+    both[..8].copy_from_slice(&prefix.to_le_bytes());
+    both[8..].copy_from_slice(&next.to_le_bytes());
+    xxh3_64(&both)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::map::joblog::identity::Identity;
+    use crate::cli::map::joblog::past::{self, Which};
+
+    struct Words(std::vec::IntoIter<&'static str>);
+
+    impl Source for Words {
+        fn next(&mut self) -> anyhow::Result<Option<Item>> {
+            Ok(self.0.next().map(|word| Item {
+                label: word.into(),
+                hash: xxh3_64(word.as_bytes()),
+                input: Input::Invalid(word.into()),
+                blank: 0,
+            }))
+        }
+    }
+
+    fn words(words: &[&'static str]) -> Box<Words> {
+        Box::new(Words(words.to_vec().into_iter()))
+    }
+
+    /// A log in which these of the words are, all ok but those with a `!`.
+    fn past(all: &[&'static str], done: &[u64], which: Which) -> Past {
+        let mut log = Identity {
+            module_hash: "ab".into(),
+            ..Identity::default()
+        }
+        .head();
+        let mut prefix = 0;
+        for (seq, word) in (0..).zip(all) {
+            prefix = chained(prefix, xxh3_64(word.as_bytes()));
+            let verdict = if word.contains('!') { "trap" } else { "ok" };
+            if done.contains(&seq) {
+                log += &format!(
+                    "{}\t:\t1.0\t1.0\t0\t0\t0\t0\tf\t{verdict}\t1\t0\t{prefix:x}\t-\n",
+                    seq + 1
+                );
+            }
+        }
+        past::read(&mut log.as_bytes(), which).unwrap().unwrap()
+    }
+
+    /// What is run, and why it ended before its end.
+    fn feed(source: Box<Words>, past: Past) -> (Vec<String>, Option<String>) {
+        let ledger = Ledger::default();
+        let feed = Feed::new(source, past, ledger.clone());
+        let run = feed.map(|input| match input {
+            Input::Invalid(word) => word,
+            _ => String::new(),
         });
-        self.seq += 1;
-        Some(item.input)
+        let run = run.collect();
+        (run, ledger.failure().map(|failure| failure.to_string()))
+    }
+
+    const ALL: [&str; 5] = ["a", "b!", "c", "d", "e"];
+
+    #[test]
+    fn what_the_log_knows_is_skipped_and_keeps_its_number() {
+        let past = past(&ALL, &[0, 1, 3], Which::Missing);
+        let ledger = Ledger::default();
+        let feed = Feed::new(words(&ALL), past, ledger.clone());
+        assert_eq!(feed.count(), 2);
+        assert_eq!([ledger.seq(0), ledger.seq(1)], [2, 4]);
+        assert_eq!(ledger.extent().skipped, 3);
+    }
+
+    #[test]
+    fn what_failed_is_run_again_with_the_rest_or_alone() {
+        let ran = |which| feed(words(&ALL), past(&ALL, &[0, 1, 2], which)).0;
+        assert_eq!(ran(Which::MissingAndFailed), ["b!", "d", "e"]);
+        assert_eq!(ran(Which::Failed), ["b!"]);
+    }
+
+    #[test]
+    fn nothing_runs_when_an_input_that_the_log_knows_has_changed() {
+        let past = || past(&ALL, &[0, 3], Which::Missing);
+        for changed in [
+            ["x", "b!", "c", "d", "e"],
+            ["a", "x", "c", "d", "e"],
+            ["a", "b!", "c", "x", "e"],
+        ] {
+            let (ran, failure) = feed(words(&changed), past());
+            assert!(ran.is_empty(), "{ran:?}");
+            assert!(failure.unwrap().starts_with("the inputs have changed"));
+        }
+        let (ran, failure) = feed(words(&ALL[..3]), past());
+        assert!(ran.is_empty() && failure.unwrap().contains("there are 3 inputs"));
+        // What comes behind is new to the log.
+        let (ran, failure) = feed(words(&["a", "b!", "c", "d", "new"]), past());
+        assert_eq!((ran.join(" "), failure), ("b! c new".into(), None));
     }
 }

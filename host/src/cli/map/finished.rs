@@ -1,13 +1,14 @@
 //! What is known of an input while its task is under way, and of a task that
 //! has ended: what flows from the inputs to all that is written and counted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use sandpool::{Outcome, Value};
 
 /// An input, as it is remembered until its task has ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     /// Its number among all inputs, from 0, also of those that a resumed run
     /// has skipped. It is the `index` of what is written.
@@ -18,6 +19,7 @@ pub struct Note {
     pub prefix: u64,
     /// Empty lines before it.
     pub blank: u64,
+    pub read_at: SystemTime,
 }
 
 /// A task that has ended.
@@ -28,6 +30,18 @@ pub struct Finished {
     pub outcome: Outcome<Value>,
 }
 
+/// How far the inputs have been read.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Extent {
+    /// Inputs that the pool got.
+    pub read: u64,
+    /// Inputs that were not run, since they had been before.
+    pub skipped: u64,
+    /// How many there are in all, skipped ones included: exactly once the last
+    /// was read, before that by how much of the input was.
+    pub total: Option<u64>,
+}
+
 /// What the thread that reads the inputs tells the one that takes the outcomes.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger(Arc<Mutex<State>>);
@@ -36,41 +50,77 @@ pub struct Ledger(Arc<Mutex<State>>);
 struct State {
     /// Inputs under way, by the index that the pool gave them.
     notes: HashMap<u64, Note>,
-    read: u64,
+    /// Where `seq` ran away from the pool's index: from this index on, it is
+    /// larger by so much. The last ones only, since they are to name tasks that
+    /// are running.
+    leaps: VecDeque<(u64, u64)>,
+    extent: Extent,
     blank_at_end: u64,
     failure: Option<anyhow::Error>,
 }
+
+/// Tasks that are under way are among so many leaps.
+const MOST_LEAPS: usize = 1 << 16;
 
 impl Ledger {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps the note of the next input that the pool gets.
-    pub fn keep(&self, note: Note) {
+    /// Keeps the note of the next input that the pool gets. `share` is how much
+    /// of all inputs was read by now, if that is known.
+    pub fn keep(&self, note: Note, share: Option<f64>) {
         let mut state = self.state();
-        let index = state.read;
-        state.read += 1;
+        let index = state.extent.read;
+        let ahead = note.seq - index;
+        if state.leaps.back().map_or(0, |(_, ahead)| *ahead) != ahead {
+            state.leaps.push_back((index, ahead));
+            if state.leaps.len() > MOST_LEAPS {
+                state.leaps.pop_front();
+            }
+        }
+        let so_far = note.seq + 1;
+        state.extent.read += 1;
+        state.extent.skipped = ahead;
+        state.extent.total = share
+            .filter(|share| *share > 0.0)
+            // A guess, and rounded anyway.
+            .map(|share| ((so_far as f64 / share) as u64).max(so_far));
         state.notes.insert(index, note);
     }
 
-    /// The task with its note, which is forgotten here.
-    pub fn finish(&self, mut outcome: Outcome<Value>) -> Finished {
-        let note = self.state().notes.remove(&outcome.index);
-        // There is one for each, unless the inputs panicked.
-        let note = note.unwrap_or_else(|| Note {
-            seq: outcome.index,
-            ..Note::default()
-        });
+    /// The task with its note, which is forgotten here. `None` if it is of none
+    /// of the inputs.
+    pub fn finish(&self, mut outcome: Outcome<Value>) -> Option<Finished> {
+        let note = self.state().notes.remove(&outcome.index)?;
         outcome.index = note.seq;
-        Finished { note, outcome }
+        Some(Finished { note, outcome })
     }
 
-    /// The inputs have ended.
-    pub fn end(&self, blank: u64, failure: Option<anyhow::Error>) {
+    /// The number that a task of the pool's has among all inputs.
+    pub fn seq(&self, index: u64) -> u64 {
+        let state = self.state();
+        let place = state.leaps.partition_point(|(from, _)| *from <= index);
+        let leap = place.checked_sub(1).and_then(|at| state.leaps.get(at));
+        index + leap.map_or(0, |(_, ahead)| *ahead)
+    }
+
+    /// What the input of a task that is under way says.
+    pub fn label(&self, index: u64) -> Option<String> {
+        Some(self.state().notes.get(&index)?.label.clone())
+    }
+
+    /// The inputs have ended, of which there were so many.
+    pub fn end(&self, seq: u64, blank: u64, failure: Option<anyhow::Error>) {
         let mut state = self.state();
+        state.extent.total = Some(seq);
+        state.extent.skipped = seq.saturating_sub(state.extent.read);
         state.blank_at_end = blank;
         state.failure = failure;
+    }
+
+    pub fn extent(&self) -> Extent {
+        self.state().extent
     }
 
     pub fn blank_at_end(&self) -> u64 {
@@ -80,5 +130,51 @@ impl Ledger {
     /// Why the inputs could not be read to their end; told once.
     pub fn failure(&self) -> Option<anyhow::Error> {
         self.state().failure.take()
+    }
+}
+
+#[cfg(test)]
+impl Note {
+    pub fn of(seq: u64, label: &str) -> Self {
+        Note {
+            seq,
+            label: label.into(),
+            hash: 0,
+            prefix: 0,
+            blank: 0,
+            read_at: SystemTime::UNIX_EPOCH,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_keep_the_numbers_of_their_inputs_where_some_were_skipped() {
+        let ledger = Ledger::default();
+        for seq in [0, 1, 5, 6, 9] {
+            ledger.keep(Note::of(seq, &seq.to_string()), None);
+        }
+        let seqs: Vec<_> = (0..5).map(|index| ledger.seq(index)).collect();
+        assert_eq!(seqs, [0, 1, 5, 6, 9]);
+        assert_eq!(ledger.label(3).as_deref(), Some("6"));
+        ledger.end(12, 0, None);
+        let extent = Extent {
+            read: 5,
+            skipped: 7,
+            total: Some(12),
+        };
+        assert_eq!(ledger.extent(), extent);
+    }
+
+    #[test]
+    fn how_many_there_are_is_guessed_by_how_much_was_read() {
+        let ledger = Ledger::default();
+        ledger.keep(Note::of(9, ""), Some(0.1));
+        assert_eq!(ledger.extent().total, Some(100));
+        ledger.keep(Note::of(10, ""), None);
+        assert_eq!(ledger.extent().total, None);
     }
 }

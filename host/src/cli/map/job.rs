@@ -75,6 +75,14 @@ impl Job {
         }
     }
 
+    /// What is done, in words; what an input adds stands behind them in a log.
+    pub fn describe(&self) -> String {
+        match self {
+            Job::Call(function) => function.full_name(),
+            Job::Command(template) => template.describe().to_owned(),
+        }
+    }
+
     /// The task that a line asks for, the `number`th input.
     pub fn line(&self, line: &str, number: u64, format: LineFormat) -> Input {
         match self {

@@ -4,18 +4,23 @@
 //! bounded number of them ahead of the results; this thread writes each result
 //! as it is ready. A million lines take no more memory than a thousand.
 
+mod failures;
 mod feed;
 mod finished;
 mod inputs;
 mod job;
+mod joblog;
 mod outputs;
+mod pace;
+mod progress;
 mod run;
+mod stop;
 mod summary;
 mod template;
 
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use sandpool::{IMap, Module, Pool, Value};
@@ -24,12 +29,23 @@ use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
 use super::outcome::Detail;
 use super::report::{self, Failure, Kind, TASK_FAILED};
+use super::screen::BesideBar;
+use super::{show, usage};
+use failures::{FailureFlags, Halt};
 use feed::Feed;
 use finished::Ledger;
 use inputs::open::{InputFlags, Inputs};
 use inputs::words::Values;
 use job::Job;
+use joblog::identity::Identity;
+use joblog::past::{Past, Which};
+use joblog::{Joblog, JoblogFlags};
 use outputs::lines::{Form, Lines};
+use outputs::stdout::Place;
+use pace::Pace;
+use progress::{Prepared, ProgressFlags};
+use run::{Ended, Sinks};
+use stop::Stopping;
 use summary::Summary;
 
 pub use inputs::words::split_off;
@@ -79,6 +95,12 @@ pub struct Map {
     #[arg(long)]
     unordered: bool,
     #[command(flatten)]
+    progress: ProgressFlags,
+    #[command(flatten)]
+    joblog: JoblogFlags,
+    #[command(flatten)]
+    failures: FailureFlags,
+    #[command(flatten)]
     task: TaskFlags,
     #[command(flatten)]
     workers: WorkerFlags,
@@ -95,26 +117,84 @@ enum OutputForm {
     Values,
 }
 
+/// What a loop over tasks works with.
+struct TaskLoop<'a> {
+    pool: &'a Pool,
+    ledger: &'a Ledger,
+    prepared: Prepared,
+    interruption: &'a Interruption,
+}
+
 impl Map {
     /// Runs it, with what stood behind `:::`.
     pub fn run(self, values: Vec<Values>) -> Result<ExitCode, Failure> {
+        let began = Instant::now();
+        let quiet = self.modules.quiet;
         // Before a worker is started for nothing.
-        let inputs = self.inputs.open(values, self.modules.quiet)?;
+        let inputs = self.inputs.open(values, quiet)?;
+        let ledger = Ledger::default();
         let builder = self.workers.apply(self.modules.apply(Pool::builder()));
-        let builder = self.task.apply(builder.measure_cpu_time(self.outcomes))?;
-        let pool = flags::build(flags::show_logs(builder, self.modules.quiet))?;
+        let builder = self
+            .task
+            .apply_to_many(builder.measure_cpu_time(self.outcomes))?;
+        let names = ledger.clone();
+        let builder = flags::show_logs_of(builder, quiet, move |index| names.seq(index));
+        let (builder, prepared) = self.progress.prepare(builder, quiet);
+        let pool = flags::build(builder)?;
         let interruption = Interruption::watch(&pool)?;
-        let ended = self.map(&pool, inputs, &interruption);
+        let mut summary = Summary::default();
+        let task_loop = TaskLoop {
+            pool: &pool,
+            ledger: &ledger,
+            prepared,
+            interruption: &interruption,
+        };
+        let ended = self.map(task_loop, inputs, &mut summary);
+        // Before what is said at the end: of workers that are gone it is known
+        // how much they used.
         pool.terminate();
-        ended.map_err(|failure| interruption.explain(failure))
+        let (ended, halted) = ended.map_err(|failure| interruption.explain(failure))?;
+        if ended == Ended::Unread {
+            return Ok(ExitCode::from(report::QUIET_END));
+        }
+        let failure = ledger.failure();
+        if !quiet && (summary.tasks() > 0 || failure.is_none()) {
+            self.say(&summary, &ledger, halted, began, &interruption);
+        }
+        if let Some(error) = failure {
+            return Err(Failure::new(Kind::Unusable, error));
+        }
+        if interruption.happened() {
+            return Err(Failure::interrupted());
+        }
+        if let Some(reason) = pool.broken() {
+            let text = anyhow::anyhow!("the pool is broken: {reason}");
+            return Err(Failure::new(Kind::Pool, text).hint(
+                "the input may not have been read to its end; what has no result was not run",
+            ));
+        }
+        Ok(
+            match summary.all_ok() || halted.is_some_and(Halt::is_success) {
+                true => ExitCode::SUCCESS,
+                false => ExitCode::from(TASK_FAILED),
+            },
+        )
     }
 
+    /// Runs a task for each input. Says how that ended, and what halted it.
     fn map(
         &self,
-        pool: &Pool,
+        with: TaskLoop<'_>,
         inputs: Inputs,
-        interruption: &Interruption,
-    ) -> Result<ExitCode, Failure> {
+        summary: &mut Summary,
+    ) -> Result<(Ended, Option<Halt>), Failure> {
+        let TaskLoop {
+            pool,
+            ledger,
+            prepared,
+            interruption,
+        } = with;
+        let quiet = self.modules.quiet;
         let module = pool.load(&self.module)?;
         let job = Job::find(
             &module,
@@ -125,36 +205,104 @@ impl Map {
         )?;
         let form = self.form(&job);
         let by_place = form.is_values() && !self.unordered;
-        let mut output = Lines::new(io::stdout().lock(), form, by_place);
-        let ledger = Ledger::default();
-        let mut summary = Summary::default();
-        let outcomes = self.start(pool, &module, job, inputs, ledger.clone())?;
-        match run::run(outcomes, &ledger, &mut output, &mut summary) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                return Ok(ExitCode::from(report::QUIET_END));
+        let mut stdout = Place::of_stdout();
+        let (log, past) = self.open_log(&module, &job, &inputs, by_place, &mut stdout)?;
+        let offset = stdout.map(Place::offset);
+        let mut output = Lines::new(BesideBar::stdout(), form, by_place, offset);
+        let outcomes = self.start(pool, &module, job, inputs, past, ledger.clone())?;
+        let steering = outcomes.steering();
+        let stopping = Stopping::watch(pool, &steering, self.failures.halt(), interruption, quiet);
+        let progress = self
+            .progress
+            .start(prepared, steering.clone(), ledger.clone(), quiet);
+        let mut sinks = Sinks {
+            output: &mut output,
+            by_place,
+            log,
+            summary,
+            progress,
+            pace: self.task.percent_of_median().map(Pace::new),
+            stopping,
+            steering,
+        };
+        let ended = run::run(outcomes, ledger, &mut sinks)?;
+        Ok((ended, sinks.stopping.halted()))
+    }
+
+    /// The log, and what it says of earlier runs.
+    fn open_log(
+        &self,
+        module: &Module,
+        job: &Job,
+        inputs: &Inputs,
+        by_place: bool,
+        stdout: &mut Option<Place>,
+    ) -> Result<(Option<Joblog>, Past), Failure> {
+        let runs_again = matches!(
+            self.joblog.which(),
+            Some(Which::MissingAndFailed | Which::Failed)
+        );
+        if by_place && runs_again {
+            return Err(Failure::usage(
+                "what is run again has no place among values that stand in the order of the input",
+            )
+            .hint("`--unordered`, or results with an index: `--to jsonl`"));
+        }
+        let identity = Identity {
+            module_hash: module.hash().to_owned(),
+            module: self.module.display().to_string(),
+            job: job.describe(),
+            inputs: inputs.describe(),
+            limits: self.task.limits(),
+            output: stdout.map_or_else(|| "stdout".into(), Place::name),
+        };
+        let Some((log, past)) = self.joblog.open(&identity)? else {
+            return Ok((None, Past::none()));
+        };
+        if let Some(text) = past.identity.changed_limits(&identity).filter(|_| {
+            // Of a new log nothing is known.
+            past.last().is_some() && !self.modules.quiet
+        }) {
+            report::note(&text);
+        }
+        // Only of the very file that the log was written beside.
+        if let (Some(place), Some(known)) = (stdout, past.output)
+            && past.identity.output == identity.output
+        {
+            let bytes = place.take_back(known)?;
+            if bytes > 0 && !self.modules.quiet {
+                let bytes = show::counted(bytes, "byte");
+                report::note(&format!(
+                    "took back {bytes} of results that the log does not know"
+                ));
             }
-            Err(error) => return Err(report::stdout_failure(error)),
         }
-        if let Some(error) = ledger.failure() {
-            return Err(Failure::new(Kind::Unusable, error));
+        Ok((Some(log), past))
+    }
+
+    /// Says at the end what there is to say.
+    fn say(
+        &self,
+        summary: &Summary,
+        ledger: &Ledger,
+        halted: Option<Halt>,
+        began: Instant,
+        interruption: &Interruption,
+    ) {
+        for line in summary.lines(began.elapsed(), usage::cpu_time_of_children()) {
+            report::note(&line);
         }
-        if interruption.happened() {
-            return Err(Failure::interrupted());
+        let skipped = ledger.extent().skipped;
+        if skipped > 0 {
+            let inputs = show::counted(skipped, "input");
+            report::note(&format!("{inputs} not run: the log has them"));
         }
-        if !summary.all_ok() && !self.modules.quiet {
-            report::note(&summary.failures());
+        if let Some(halt) = halted {
+            report::note(&format!("halted by `--halt {halt}`"));
         }
-        if let Some(reason) = pool.broken() {
-            let text = anyhow::anyhow!("the pool is broken: {reason}");
-            return Err(Failure::new(Kind::Pool, text).hint(
-                "the input may not have been read to its end; what has no result was not run",
-            ));
+        if (interruption.happened() || halted.is_some()) && self.joblog.is_kept() {
+            report::note("the same command with `--resume` goes on from here");
         }
-        Ok(match summary.all_ok() {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::from(TASK_FAILED),
-        })
     }
 
     fn form(&self, job: &Job) -> Form {
@@ -177,10 +325,11 @@ impl Map {
         module: &Module,
         job: Job,
         inputs: Inputs,
+        past: Past,
         ledger: Ledger,
     ) -> Result<IMap<Value>, Failure> {
-        let call = job.call(pool, module);
-        let feed = Feed::new(inputs.source(job)?, ledger);
+        let call = self.failures.apply(job.call(pool, module));
+        let feed = Feed::new(inputs.source(job)?, past, ledger);
         Ok(match self.unordered {
             true => call.imap_unordered(feed)?,
             false => call.imap(feed)?,

@@ -1,43 +1,227 @@
-//! What a map says at its end.
+//! What a map counts, and says at its end.
+//!
+//! It takes the same memory for a million tasks as for ten: run times go into a
+//! histogram, and only the slowest tasks are known by name.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use sandpool::Verdict;
 
 use super::finished::Finished;
+use crate::cli::show;
+
+/// Tasks that are named as the slowest, or as poison.
+const NAMED: usize = 5;
+
+/// So much of an input is shown with its task.
+const LABEL: usize = 24;
 
 /// How the tasks ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Summary {
-    /// Those that did not end ok, by verdict.
-    failed: BTreeMap<&'static str, u64>,
+    /// By verdict; `ok` is counted apart.
+    failures: BTreeMap<&'static str, u64>,
     tasks: u64,
+    failed: u64,
+    /// Starts beyond the first of each task that has ended.
+    retries: u64,
+    run_times: RunTimes,
+    slowest: Vec<Slow>,
+    poison: Vec<String>,
+    poisoned: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Slow {
+    run_time: Duration,
+    shown: String,
+}
+
+impl Default for Summary {
+    fn default() -> Self {
+        Summary {
+            failures: BTreeMap::new(),
+            tasks: 0,
+            failed: 0,
+            retries: 0,
+            run_times: RunTimes::default(),
+            slowest: Vec::with_capacity(NAMED + 1),
+            poison: Vec::new(),
+            poisoned: 0,
+        }
+    }
 }
 
 impl Summary {
     pub fn count(&mut self, task: &Finished) {
+        let outcome = &task.outcome;
         self.tasks += 1;
-        if !task.outcome.is_ok() {
-            *self.failed.entry(task.outcome.verdict.name()).or_default() += 1;
+        self.retries += u64::from(outcome.attempts.saturating_sub(1));
+        if outcome.verdict != Verdict::Ok {
+            self.failed += 1;
+            *self.failures.entry(outcome.verdict.name()).or_default() += 1;
+        }
+        if outcome.poison {
+            self.poisoned += 1;
+            if self.poison.len() < NAMED {
+                self.poison.push(shown(task));
+            }
+        }
+        if let Some(run_time) = outcome.run_time {
+            self.run_times.add(run_time);
+            self.place(task, run_time);
         }
     }
 
-    pub fn all_ok(&self) -> bool {
-        self.failed.is_empty()
+    fn place(&mut self, task: &Finished, run_time: Duration) {
+        let is_full = self.slowest.len() == NAMED;
+        if is_full
+            && self
+                .slowest
+                .last()
+                .is_some_and(|last| last.run_time >= run_time)
+        {
+            return;
+        }
+        let place = self
+            .slowest
+            .partition_point(|other| other.run_time >= run_time);
+        let shown = match task.outcome.verdict {
+            Verdict::Ok => format!("{} {}", show::time(run_time), shown(task)),
+            verdict => format!("{} {verdict} {}", show::time(run_time), shown(task)),
+        };
+        self.slowest.insert(place, Slow { run_time, shown });
+        self.slowest.truncate(NAMED);
     }
 
-    /// `3 of 60 tasks did not end ok: 2 timeout, 1 trap`.
-    pub fn failures(&self) -> String {
-        let failed: u64 = self.failed.values().sum();
-        let counts: Vec<_> = self
-            .failed
-            .iter()
-            .map(|(verdict, count)| format!("{count} {verdict}"))
-            .collect();
-        let tasks = if self.tasks == 1 { "task" } else { "tasks" };
-        format!(
-            "{failed} of {} {tasks} did not end ok: {}",
-            self.tasks,
-            counts.join(", ")
-        )
+    pub fn tasks(&self) -> u64 {
+        self.tasks
+    }
+
+    pub fn failed(&self) -> u64 {
+        self.failed
+    }
+
+    pub fn all_ok(&self) -> bool {
+        self.failed == 0
+    }
+
+    /// All of it, a line for each thing that there is to say.
+    pub fn lines(&self, wall: Duration, cpu: Duration) -> Vec<String> {
+        let mut first = format!(
+            "{} in {}: {}",
+            show::counted(self.tasks, "task"),
+            show::time(wall),
+            self.verdicts()
+        );
+        if self.retries > 0 {
+            let noun = if self.retries == 1 {
+                "retry"
+            } else {
+                "retries"
+            };
+            first += &format!("; {} {noun}", show::count(self.retries));
+        }
+        let mut lines = vec![first];
+        if let Some([p50, p95, p99]) = self.run_times.percentiles() {
+            lines.push(format!(
+                "run time p50 {}, p95 {}, p99 {}; CPU time {}",
+                show::time(p50),
+                show::time(p95),
+                show::time(p99),
+                show::time(cpu),
+            ));
+            let slowest: Vec<_> = self
+                .slowest
+                .iter()
+                .map(|slow| slow.shown.as_str())
+                .collect();
+            lines.push(format!("slowest: {}", slowest.join(", ")));
+        }
+        if self.poisoned > 0 {
+            let more = self.poisoned - self.poison.len() as u64;
+            let more = match more {
+                0 => String::new(),
+                more => format!(" and {} more", show::count(more)),
+            };
+            lines.push(format!(
+                "poison, since three workers died under each: {}{more}",
+                self.poison.join(", ")
+            ));
+        }
+        lines
+    }
+
+    /// `57 ok, 2 timeout, 1 trap`.
+    fn verdicts(&self) -> String {
+        let ok = self.tasks - self.failed;
+        let mut counts = vec![format!("{} ok", show::count(ok))];
+        let failures = self.failures.iter();
+        counts
+            .extend(failures.map(|(verdict, count)| format!("{} {verdict}", show::count(*count))));
+        counts.join(", ")
+    }
+}
+
+/// `[17] 30`.
+fn shown(task: &Finished) -> String {
+    format!(
+        "[{}] {}",
+        task.note.seq,
+        show::clip(&task.note.label, LABEL)
+    )
+}
+
+/// Run times, to 0.1 %.
+#[derive(Clone, Debug)]
+pub struct RunTimes(Option<Histogram<u64>>);
+
+impl Default for RunTimes {
+    fn default() -> Self {
+        // It grows with the longest time, to 300 KiB for a day. Three digits
+        // are within what it can do.
+        RunTimes(Histogram::new(3).ok())
+    }
+}
+
+impl RunTimes {
+    pub fn add(&mut self, time: Duration) {
+        if let Some(histogram) = &mut self.0 {
+            let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+            histogram.saturating_record(nanos);
+            // A task of a week is as slow as one of a day.
+            debug_assert!(!histogram.is_empty());
+        }
+    }
+
+    fn at(&self, quantile: f64) -> Option<Duration> {
+        let histogram = self.0.as_ref().filter(|histogram| !histogram.is_empty())?;
+        // The middle of a step, not its upper end, and never more than the
+        // longest.
+        let nanos = histogram.value_at_quantile(quantile);
+        Some(Duration::from_nanos(nanos.min(histogram.max())))
+    }
+
+    pub fn median(&self) -> Option<Duration> {
+        self.at(0.5)
+    }
+
+    fn percentiles(&self) -> Option<[Duration; 3]> {
+        Some([self.at(0.5)?, self.at(0.95)?, self.at(0.99)?])
+    }
+}
+
+#[cfg(test)]
+impl Summary {
+    /// So many that failed, and so many that did not.
+    pub fn of(failed: u64, ok: u64) -> Self {
+        Summary {
+            tasks: failed + ok,
+            failed,
+            ..Summary::default()
+        }
     }
 }
 
@@ -46,15 +230,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_are_counted_by_verdict() {
+    fn the_first_line_counts_by_verdict() {
         let summary = Summary {
-            failed: [("trap", 1), ("timeout", 2)].into(),
-            tasks: 60,
+            failures: [("trap", 1), ("timeout", 2)].into(),
+            retries: 1,
+            ..Summary::of(3, 1_057)
         };
         assert_eq!(
-            summary.failures(),
-            "3 of 60 tasks did not end ok: 2 timeout, 1 trap"
+            summary.lines(Duration::from_millis(4_210), Duration::ZERO),
+            ["1,060 tasks in 4.21s: 1,057 ok, 2 timeout, 1 trap; 1 retry"]
         );
-        assert!(Summary::default().all_ok());
+    }
+
+    #[test]
+    fn run_times_are_told_by_percentiles() {
+        let mut times = RunTimes::default();
+        assert_eq!(times.median(), None);
+        for milliseconds in 1..=1000 {
+            times.add(Duration::from_millis(milliseconds));
+        }
+        let rounded = times.percentiles().unwrap().map(|time| time.as_secs_f64());
+        for (time, expected) in rounded.into_iter().zip([0.5, 0.95, 0.99]) {
+            assert!((time - expected).abs() < 0.002, "{time} {expected}");
+        }
     }
 }

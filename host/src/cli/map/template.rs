@@ -6,10 +6,13 @@
 
 use super::inputs::Shape;
 use crate::cli::report::Failure;
+use crate::cli::shell;
 
 /// The words after `--`, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
+    /// As a shell would take them.
+    text: String,
     words: Vec<Vec<Piece>>,
     /// No word says where the values stand: they come last.
     appends: bool,
@@ -59,6 +62,8 @@ const PARTS: [(&str, Part); 5] = [
 impl Template {
     /// Takes words apart, for inputs of this shape.
     pub fn new(words: &[String], shape: &Shape) -> Result<Self, Failure> {
+        let quoted: Vec<_> = words.iter().map(|word| shell::quote(word)).collect();
+        let text = quoted.join(" ");
         let words = words
             .iter()
             .map(|word| pieces(word, shape))
@@ -66,9 +71,15 @@ impl Template {
         let mut placed = words.iter().flatten();
         let named = placed.any(|piece| !matches!(piece, Piece::Text(_)));
         Ok(Template {
+            text,
             words,
             appends: !named && !shape.on_stdin,
         })
+    }
+
+    /// The words, as a shell would take them.
+    pub fn describe(&self) -> &str {
+        &self.text
     }
 
     /// The arguments for the input with these values, the `number`th.

@@ -199,6 +199,30 @@ impl InputFlags {
 }
 
 impl Inputs {
+    /// How they are read, in words: for a log, whose inputs have to be read as they
+    /// were before.
+    pub fn describe(&self) -> String {
+        let form = match &self.origin {
+            Origin::Tables(tables) => {
+                let header = tables.first().map_or(&[][..], Table::header);
+                return format!("table {}", header.join(" "));
+            }
+            Origin::Blocks(_, size) => return format!("blocks of {size}"),
+            Origin::Combinations(combinations) => format!("::: {}", combinations.width()),
+            Origin::Lines(_) => "lines".to_owned(),
+        };
+        let reading = match self.reading {
+            Reading::Line(LineFormat::Auto) => "auto",
+            Reading::Line(LineFormat::Jsonl { spread: false }) => "jsonl",
+            Reading::Line(LineFormat::Jsonl { spread: true }) => "spread jsonl",
+            Reading::Word => "words",
+            Reading::Text => "text",
+            Reading::File => "files",
+            Reading::Stdin => "stdin",
+        };
+        format!("{form}, {reading}")
+    }
+
     /// What a template's placeholders can stand for.
     pub fn shape(&self) -> Shape {
         let (values, columns) = match &self.origin {

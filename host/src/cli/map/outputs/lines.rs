@@ -34,15 +34,19 @@ pub struct Lines<W: Write> {
     /// lines leave empty lines.
     by_place: bool,
     line: LineWriter,
+    /// Where the next line begins, in a file.
+    offset: Option<u64>,
 }
 
 impl<W: Write> Lines<W> {
-    pub fn new(out: W, form: Form, by_place: bool) -> Self {
+    /// Writes to `out`, which is a file at this offset, if it is one.
+    pub fn new(out: W, form: Form, by_place: bool, offset: Option<u64>) -> Self {
         Lines {
             out: BufWriter::with_capacity(64 << 10, out),
             form,
             by_place,
             line: LineWriter::default(),
+            offset,
         }
     }
 
@@ -51,6 +55,7 @@ impl<W: Write> Lines<W> {
             for _ in 0..lines {
                 self.out.write_all(b"\n")?;
             }
+            self.offset = self.offset.map(|offset| offset + lines);
         }
         Ok(())
     }
@@ -72,7 +77,9 @@ impl<W: Write> Output for Lines<W> {
                 outcome::put_output(outcome.stdout.as_deref().unwrap_or_default(), json)
             }
         });
-        self.out.write_all(line)
+        self.out.write_all(line)?;
+        self.offset = self.offset.map(|offset| offset + line.len() as u64);
+        Ok(())
     }
 
     fn lost(&mut self, task: &Finished) -> io::Result<()> {
@@ -82,6 +89,10 @@ impl<W: Write> Output for Lines<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+
+    fn offset(&self) -> Option<u64> {
+        self.offset
     }
 
     fn end(&mut self, blank: u64) -> io::Result<()> {

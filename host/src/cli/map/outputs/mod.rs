@@ -1,6 +1,7 @@
 //! What a map writes for the tasks that have ended.
 
 pub mod lines;
+pub mod stdout;
 
 use std::io;
 

@@ -1,0 +1,191 @@
+//! What a log is of: what must be the same for a run to go on from it, and what
+//! may have changed.
+//!
+//! ```text
+//! # sandpool 1
+//! # module <SHA-256> math.wasm
+//! # job fib
+//! # inputs auto
+//! # limits --timeout 1s
+//! # output stdout 64769:1234
+//! # resumed
+//! # limits --timeout 10s
+//! # output stdout 64769:1234
+//! ```
+//!
+//! Of what is there several times, the last counts.
+
+use std::path::Path;
+
+use super::entry::COLUMNS;
+use crate::cli::report::Failure;
+use crate::cli::sanitize;
+
+/// The version of the format.
+const FORMAT: &str = "sandpool 1";
+
+/// What a run is of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// SHA-256, in hex.
+    pub module_hash: String,
+    pub module: String,
+    /// The function, or the command's words.
+    pub job: String,
+    /// How inputs are read.
+    pub inputs: String,
+    /// The limits that were set.
+    pub limits: String,
+    /// Where results go, if it can be found again.
+    pub output: String,
+}
+
+impl Identity {
+    /// What stands before an input in the `Command` column.
+    pub fn command(&self) -> String {
+        sanitize::line(&self.job)
+    }
+
+    /// The first lines of a log.
+    pub fn head(&self) -> String {
+        format!(
+            "{COLUMNS}# {FORMAT}\n# module {} {}\n# job {}\n# inputs {}\n{}",
+            self.module_hash,
+            sanitize::line(&self.module),
+            sanitize::line(&self.job),
+            sanitize::line(&self.inputs),
+            self.of_this_run(),
+        )
+    }
+
+    /// The lines where a run goes on.
+    pub fn resumed(&self) -> String {
+        format!("# resumed\n{}", self.of_this_run())
+    }
+
+    /// What may differ from run to run.
+    fn of_this_run(&self) -> String {
+        let (limits, output) = (sanitize::line(&self.limits), sanitize::line(&self.output));
+        format!("# limits {limits}\n# output {output}\n")
+    }
+
+    /// Learns from a line that begins with `#`.
+    pub fn learn(&mut self, line: &str) {
+        let line = line.trim_start_matches('#').trim_start();
+        let (what, says) = line.split_once(' ').unwrap_or((line, ""));
+        match what {
+            "module" => {
+                let (hash, name) = says.split_once(' ').unwrap_or((says, ""));
+                (self.module_hash, self.module) = (hash.to_owned(), name.to_owned());
+            }
+            "job" => self.job = says.to_owned(),
+            "inputs" => self.inputs = says.to_owned(),
+            "limits" => self.limits = says.to_owned(),
+            "output" => self.output = says.to_owned(),
+            _ => {}
+        }
+    }
+
+    /// Refuses to go on from this log with another module, function or reading
+    /// of the inputs.
+    pub fn check(&self, now: &Identity, path: &Path) -> Result<(), Failure> {
+        let changed = |what: &str, was: &str, is: &str| {
+            Err(Failure::unusable(format!(
+                "the log, `{}`, is of another {what}: `{was}`, and not `{is}`",
+                path.display()
+            ))
+            .hint("another `--joblog` begins a run of its own"))
+        };
+        if self.module_hash != now.module_hash {
+            let short = |hash: &str| hash.chars().take(12).collect::<String>();
+            let was = format!("{} {}", short(&self.module_hash), self.module);
+            let is = format!("{} {}", short(&now.module_hash), now.module);
+            return changed("module", &was, &is);
+        }
+        if self.job != sanitize::line(&now.job) {
+            return changed("function or command", &self.job, &now.job);
+        }
+        if self.inputs != sanitize::line(&now.inputs) {
+            return changed("reading of the inputs", &self.inputs, &now.inputs);
+        }
+        Ok(())
+    }
+
+    /// What is to be said of limits that changed.
+    pub fn changed_limits(&self, now: &Identity) -> Option<String> {
+        let limits = sanitize::line(&now.limits);
+        (self.limits != limits).then(|| {
+            format!(
+                "the limits changed since the log was begun: from {} to {limits}",
+                self.limits
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> Identity {
+        Identity {
+            module_hash: "ab".repeat(32),
+            module: "a b.wasm".into(),
+            job: "fib".into(),
+            inputs: "auto".into(),
+            limits: "default".into(),
+            output: "stdout".into(),
+        }
+    }
+
+    fn read(text: &str) -> Identity {
+        let mut read = Identity::default();
+        for line in text.lines().filter(|line| line.starts_with('#')) {
+            read.learn(line);
+        }
+        read
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_the_last_limits_count() {
+        let now = identity();
+        assert_eq!(read(&now.head()), now);
+        let later = Identity {
+            limits: "--timeout 1s".into(),
+            ..now.clone()
+        };
+        assert_eq!(read(&(now.head() + &later.resumed())), later);
+        assert!(now.changed_limits(&later).is_some());
+        assert!(now.changed_limits(&now).is_none());
+    }
+
+    #[test]
+    fn another_module_function_or_reading_is_refused_and_other_limits_are_not() {
+        let was = identity();
+        let check = |change: fn(&mut Identity)| {
+            let mut now = identity();
+            change(&mut now);
+            was.check(&now, Path::new("run.log")).is_ok()
+        };
+        assert!(check(|_| {}));
+        assert!(check(|now| now.limits = "--memory 1GiB".into()));
+        assert!(check(|now| now.module = "moved.wasm".into()));
+        assert!(!check(|now| now.module_hash = "cd".repeat(32)));
+        assert!(!check(|now| now.job = "add".into()));
+        assert!(!check(|now| now.inputs = "jsonl".into()));
+    }
+
+    #[test]
+    fn no_name_can_forge_a_line() {
+        let odd = Identity {
+            module: "a\n# job evil".into(),
+            job: "x\n# limits none".into(),
+            ..identity()
+        };
+        let back = read(&odd.head());
+        assert_eq!(
+            (back.job, back.limits),
+            ("x\\n# limits none".into(), "default".into())
+        );
+    }
+}

@@ -1,0 +1,198 @@
+//! `--joblog`: a line for each task that has ended, and what a later run needs
+//! to go on from there.
+//!
+//! The columns of GNU parallel come first, so that what reads its logs reads
+//! ours; behind them stand our own:
+//!
+//! ```text
+//! Seq Host Starttime JobRuntime Send Receive Exitval Signal Command   GNU parallel's
+//! Verdict    how it ended, in a word
+//! Attempts   how often it was started
+//! Input      fingerprint of the input
+//! Inputs     fingerprint of all inputs up to this one
+//! Output     where its result ends in the file of results, or `-`
+//! ```
+//!
+//! `Seq` counts from 1, as theirs does. Lines that begin with `#` say what the
+//! run is of; see [`identity`]. A result is in its file before its line is in
+//! the log, so a run that is killed at any moment has results without a line at
+//! most; a resumed run takes those back, and runs their inputs again.
+
+pub mod entry;
+pub mod identity;
+pub mod past;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use rustix::fs::{FlockOperation, flock};
+
+use super::finished::Finished;
+use crate::cli::report::{Failure, Kind};
+use entry::Entry;
+use identity::Identity;
+use past::{Past, Which};
+
+/// The log of a run, and going on from it.
+#[derive(Args, Debug)]
+pub struct JoblogFlags {
+    /// Write a line for each task that has ended, in the columns of GNU
+    /// parallel and more of our own
+    #[arg(long, value_name = "FILE", help_heading = "Log and resume")]
+    joblog: Option<PathBuf>,
+    /// Go on from the log: run what is not in it
+    #[arg(
+        long,
+        requires = "joblog",
+        conflicts_with_all = ["resume_failed", "retry_failed"],
+        help_heading = "Log and resume"
+    )]
+    resume: bool,
+    /// Go on from the log: run what is not in it, and again what did not end ok
+    #[arg(
+        long,
+        requires = "joblog",
+        conflicts_with = "retry_failed",
+        help_heading = "Log and resume"
+    )]
+    resume_failed: bool,
+    /// Run again what did not end ok by the log, and nothing else
+    #[arg(long, requires = "joblog", help_heading = "Log and resume")]
+    retry_failed: bool,
+}
+
+impl JoblogFlags {
+    /// Whether a run that ended before its end can be gone on with.
+    pub fn is_kept(&self) -> bool {
+        self.joblog.is_some()
+    }
+
+    /// What is run of the inputs, if a log says what was done of them.
+    pub fn which(&self) -> Option<Which> {
+        match () {
+            () if self.resume => Some(Which::Missing),
+            () if self.resume_failed => Some(Which::MissingAndFailed),
+            () if self.retry_failed => Some(Which::Failed),
+            () => None,
+        }
+    }
+
+    /// Opens the log, if there is to be one, with what it says of earlier runs.
+    pub fn open(&self, identity: &Identity) -> Result<Option<(Joblog, Past)>, Failure> {
+        let Some(path) = &self.joblog else {
+            return Ok(None);
+        };
+        Joblog::open(path, self.which(), identity).map(Some)
+    }
+}
+
+/// Lines wait until the results before them are in their file, and no longer
+/// than until there are so many bytes of them.
+const MOST_WAITING: usize = 64 << 10;
+
+/// A log that is being written.
+#[derive(Debug)]
+pub struct Joblog {
+    file: File,
+    path: PathBuf,
+    waiting: Vec<u8>,
+    /// What stands before an input in the `Command` column.
+    command: String,
+}
+
+impl Joblog {
+    fn open(
+        path: &Path,
+        which: Option<Which>,
+        identity: &Identity,
+    ) -> Result<(Self, Past), Failure> {
+        let unusable = |error: io::Error| {
+            let text = format!("the log, `{}`, cannot be opened", path.display());
+            Failure::new(Kind::Unusable, anyhow::Error::new(error).context(text))
+        };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(unusable)?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let text = format!(
+                "the log, `{}`, is being written by another run",
+                path.display()
+            );
+            return Err(Failure::unusable(text));
+        }
+        let mut log = Joblog {
+            file: file.try_clone().map_err(unusable)?,
+            path: path.to_owned(),
+            waiting: Vec::new(),
+            command: identity.command(),
+        };
+        let is_new = file.metadata().map_err(unusable)?.len() == 0;
+        if !is_new && which.is_none() {
+            return Err(already_there(path));
+        }
+        let past = match which {
+            Some(which) if !is_new => {
+                let read = past::read(&mut file, which).map_err(unusable)?;
+                let past = read.map_err(|why| no_log(path, &why))?;
+                past.identity.check(identity, path)?;
+                // What a kill left of a line would spoil the next.
+                file.set_len(past.good_bytes).map_err(unusable)?;
+                past
+            }
+            _ => Past::none(),
+        };
+        file.seek(SeekFrom::End(0)).map_err(unusable)?;
+        match is_new {
+            true => log.waiting.extend_from_slice(identity.head().as_bytes()),
+            false => log.waiting.extend_from_slice(identity.resumed().as_bytes()),
+        }
+        log.write_waiting().map_err(unusable)?;
+        Ok((log, past))
+    }
+
+    /// Notes a task that has ended; its result ends at `output`.
+    pub fn add(&mut self, task: &Finished, output: Option<u64>) {
+        Entry::of(task, output).write(&self.command, &mut self.waiting);
+    }
+
+    /// Whether enough waits to be written.
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() >= MOST_WAITING
+    }
+
+    /// Writes what waits: whole lines, with one call.
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        self.write_waiting().map_err(|error| {
+            let text = format!("the log, `{}`, cannot be written", self.path.display());
+            Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
+        })
+    }
+
+    fn write_waiting(&mut self) -> io::Result<()> {
+        if !self.waiting.is_empty() {
+            self.file.write_all(&self.waiting)?;
+            self.waiting.clear();
+        }
+        Ok(())
+    }
+}
+
+fn already_there(path: &Path) -> Failure {
+    let shown = path.display();
+    Failure::usage(format!("the log, `{shown}`, is there already")).hint(
+        "`--resume` goes on from it, `--retry-failed` runs again what failed; to begin anew, remove it",
+    )
+}
+
+fn no_log(path: &Path, why: &str) -> Failure {
+    Failure::unusable(format!(
+        "`{}` is no log that a run can go on from: {why}",
+        path.display()
+    ))
+}

@@ -1,0 +1,223 @@
+//! What a log says of earlier runs, and what is left to be run.
+//!
+//! Two bits are kept for each input, however long the log is.
+
+use std::io::{self, BufRead as _, BufReader, Read};
+
+use super::entry::{COLUMNS, Logged};
+use super::identity::Identity;
+
+/// What a resumed run runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// What is not in the log.
+    Missing,
+    /// That, and what did not end ok.
+    MissingAndFailed,
+    /// Only what did not end ok.
+    Failed,
+}
+
+/// What was done before.
+#[derive(Debug)]
+pub struct Past {
+    which: Which,
+    pub identity: Identity,
+    ok: Marks,
+    failed: Marks,
+    last: Option<Last>,
+    /// Where the results that the log knows end.
+    pub output: Option<u64>,
+    /// Bytes of the log that are whole lines.
+    pub good_bytes: u64,
+}
+
+/// Of the inputs in the log, the one that comes last among all inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Last {
+    pub seq: u64,
+    /// Fingerprint of all inputs up to it.
+    pub prefix: u64,
+}
+
+impl Past {
+    /// Nothing was done before.
+    pub fn none() -> Self {
+        Past::new(Which::MissingAndFailed)
+    }
+
+    fn new(which: Which) -> Self {
+        Past {
+            which,
+            identity: Identity::default(),
+            ok: Marks::default(),
+            failed: Marks::default(),
+            last: None,
+            output: None,
+            good_bytes: 0,
+        }
+    }
+
+    pub fn last(&self) -> Option<Last> {
+        self.last
+    }
+
+    /// Whether an input is to be run.
+    pub fn wants(&self, seq: u64) -> bool {
+        let (ok, failed) = (self.ok.has(seq), self.failed.has(seq));
+        match self.which {
+            Which::Missing => !ok && !failed,
+            Which::MissingAndFailed => !ok,
+            Which::Failed => failed,
+        }
+    }
+
+    /// Whether no input behind this one is to be run.
+    pub fn ends_at(&self, seq: u64) -> bool {
+        self.which == Which::Failed && self.last.is_none_or(|last| seq > last.seq)
+    }
+
+    fn add(&mut self, line: Logged) {
+        // A task that was run again has several lines, and the last counts.
+        self.ok.set(line.seq, line.ok);
+        self.failed.set(line.seq, !line.ok);
+        if self.last.is_none_or(|last| line.seq >= last.seq) {
+            self.last = Some(Last {
+                seq: line.seq,
+                prefix: line.prefix,
+            });
+        }
+        self.output = line.output;
+    }
+}
+
+/// Reads a log. `Err` within says why it is none.
+pub fn read(file: &mut impl Read, which: Which) -> io::Result<Result<Past, String>> {
+    let mut past = Past::new(which);
+    let mut lines = BufReader::with_capacity(64 << 10, file);
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        line.clear();
+        let read = lines.read_until(b'\n', &mut line)?;
+        if read == 0 || line.last() != Some(&b'\n') {
+            // The end, or what a kill left of a line.
+            break;
+        }
+        let Ok(text) = std::str::from_utf8(&line[..read - 1]) else {
+            return Ok(Err(format!("line {number} is not UTF-8")));
+        };
+        match number {
+            1 if text != COLUMNS.trim_end() => {
+                return Ok(Err("its first line does not name our columns".into()));
+            }
+            1 => {}
+            _ if text.starts_with('#') => past.identity.learn(text),
+            _ => match Logged::read(text) {
+                Some(logged) => past.add(logged),
+                None => return Ok(Err(format!("line {number} is no line of a log"))),
+            },
+        }
+        past.good_bytes += read as u64;
+    }
+    match past.identity.module_hash.is_empty() {
+        true => Ok(Err("it does not say what it is of".into())),
+        false => Ok(Ok(past)),
+    }
+}
+
+/// A bit for each input.
+#[derive(Debug, Default)]
+struct Marks(Vec<u64>);
+
+impl Marks {
+    fn place(seq: u64) -> (usize, u64) {
+        // More inputs than there is memory for do not come.
+        (
+            usize::try_from(seq / 64).unwrap_or(usize::MAX),
+            1 << (seq % 64),
+        )
+    }
+
+    fn has(&self, seq: u64) -> bool {
+        let (word, bit) = Marks::place(seq);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    fn set(&mut self, seq: u64, marked: bool) {
+        let (word, bit) = Marks::place(seq);
+        match (self.0.get_mut(word), marked) {
+            (Some(word), true) => *word |= bit,
+            (Some(word), false) => *word &= !bit,
+            (None, false) => {}
+            (None, true) => {
+                self.0.resize(word + 1, 0);
+                self.0[word] = bit;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(lines: &[(u64, &str)]) -> String {
+        let identity = Identity {
+            module_hash: "ab".repeat(32),
+            job: "fib".into(),
+            ..Identity::default()
+        };
+        let mut log = identity.head();
+        for (at, (seq, verdict)) in lines.iter().enumerate() {
+            log += &format!(
+                "{seq}\t:\t1.000\t0.001\t0\t0\t0\t0\tfib x\t{verdict}\t1\t0a\t{seq:x}\t{at}\n"
+            );
+        }
+        log
+    }
+
+    fn past(log: &str, which: Which) -> Result<Past, String> {
+        read(&mut log.as_bytes(), which).unwrap()
+    }
+
+    #[test]
+    fn each_way_to_resume_runs_what_it_says() {
+        let log = log(&[(1, "ok"), (3, "trap"), (4, "timeout"), (4, "ok")]);
+        let wanted = |which| {
+            let past = past(&log, which).unwrap();
+            (0..6).filter(|seq| past.wants(*seq)).collect::<Vec<_>>()
+        };
+        assert_eq!(wanted(Which::Missing), [1, 4, 5]);
+        assert_eq!(wanted(Which::MissingAndFailed), [1, 2, 4, 5]);
+        assert_eq!(wanted(Which::Failed), [2]);
+        let past = past(&log, Which::Failed).unwrap();
+        assert!(past.ends_at(4) && !past.ends_at(3));
+    }
+
+    #[test]
+    fn the_last_input_and_the_last_line_are_not_the_same() {
+        let past = past(&log(&[(9, "ok"), (2, "ok")]), Which::Missing).unwrap();
+        assert_eq!(past.last(), Some(Last { seq: 8, prefix: 9 }));
+        assert_eq!(past.output, Some(1));
+    }
+
+    #[test]
+    fn a_torn_last_line_is_as_if_it_were_not_there() {
+        let whole = log(&[(1, "ok")]);
+        let torn = log(&[(1, "ok"), (2, "ok")]);
+        for end in whole.len()..torn.len() {
+            let past = past(&torn[..end], Which::Missing).unwrap();
+            assert_eq!(past.good_bytes, whole.len() as u64);
+            assert!(past.wants(1) && !past.wants(0));
+        }
+    }
+
+    #[test]
+    fn what_is_no_log_is_none() {
+        let none = |text: &str| past(text, Which::Missing).unwrap_err();
+        assert_eq!(none("hello\n"), "its first line does not name our columns");
+        assert_eq!(none(COLUMNS), "it does not say what it is of");
+        let spoiled = log(&[(1, "ok")]).replace("\tok\t", "\t");
+        assert_eq!(none(&spoiled), "line 7 is no line of a log");
+    }
+}

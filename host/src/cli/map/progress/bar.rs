@@ -1,0 +1,159 @@
+//! What is shown of where a map is, in words and as a bar.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sandpool::ProgressReport;
+
+use super::View;
+use crate::cli::{report, screen, show};
+
+/// So much of an input is shown.
+const LABEL: usize = 24;
+
+/// So much of what a guest says is shown.
+const MESSAGE: usize = 40;
+
+/// Draws itself at most so often in a second.
+const HERTZ: u8 = 10;
+
+/// The bar on the terminal's last line.
+pub struct Bar {
+    bar: ProgressBar,
+    has_total: bool,
+    colour: bool,
+}
+
+impl Bar {
+    pub fn new() -> Self {
+        let target = ProgressDrawTarget::stderr_with_hz(HERTZ);
+        let bar = ProgressBar::with_draw_target(None, target).with_style(style(false));
+        screen::share(Some(bar.clone()));
+        Bar {
+            bar,
+            has_total: false,
+            colour: report::use_colour(),
+        }
+    }
+
+    pub fn draw(&mut self, view: &View) {
+        let total = view.extent.total;
+        if self.has_total != total.is_some() {
+            self.has_total = total.is_some();
+            self.bar.set_style(style(self.has_total));
+        }
+        let place = view.done + view.extent.skipped;
+        self.bar.update(|state| {
+            if let Some(total) = total {
+                state.set_len(total);
+            }
+            state.set_pos(place);
+        });
+        self.bar.set_message(line(view, self.colour));
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        screen::share(None);
+        self.bar.finish_and_clear();
+    }
+}
+
+fn style(has_total: bool) -> ProgressStyle {
+    let template = match has_total {
+        true => "[{bar:24}] {wide_msg}",
+        false => "{spinner} {wide_msg}",
+    };
+    // The templates are ours, and good.
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+}
+
+/// `1,234 of 5,000 done, 3 failed, 4 running, 123/s, ETA 31s, slowest [17] 12.3s 30`.
+pub fn line(view: &View, colour: bool) -> String {
+    let place = show::count(view.done + view.extent.skipped);
+    let mut line = match view.extent.total {
+        Some(total) => format!("{place} of {} done", show::count(total)),
+        None => format!("{place} done"),
+    };
+    if view.failed > 0 {
+        let failed = format!("{} failed", show::count(view.failed));
+        line += ", ";
+        line += &if colour { report::red(&failed) } else { failed };
+    }
+    // Writing to a string cannot fail.
+    let _ = write!(
+        line,
+        ", {} running, {}",
+        show::count(view.running),
+        show::rate(view.per_second)
+    );
+    if let Some(eta) = eta(view) {
+        let _ = write!(line, ", ETA {}", show::time(eta));
+    }
+    if let Some(slowest) = &view.slowest {
+        let _ = write!(line, ", slowest {slowest}");
+    }
+    line
+}
+
+/// The time that is left, at this rate.
+fn eta(view: &View) -> Option<Duration> {
+    let left = view
+        .extent
+        .total?
+        .checked_sub(view.done + view.extent.skipped)?;
+    let seconds = left as f64 / view.per_second;
+    // In whole seconds: it is a guess.
+    Duration::try_from_secs_f64(seconds.ceil()).ok()
+}
+
+/// `[17] 12.3s 30: 4 of 9, parsing`.
+pub fn slowest(seq: u64, ran: Duration, label: &str, report: Option<&ProgressReport>) -> String {
+    let mut text = format!("[{seq}] {} {}", show::time(ran), show::clip(label, LABEL));
+    if let Some(report) = report {
+        let _ = write!(text, ": {}", show::count(report.done));
+        if let Some(total) = report.total {
+            let _ = write!(text, " of {}", show::count(total));
+        }
+        if let Some(message) = &report.message {
+            let _ = write!(text, ", {}", show::clip(message, MESSAGE));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::map::finished::Extent;
+
+    #[test]
+    fn a_line_says_all_that_is_known() {
+        let mut view = View {
+            done: 1_000,
+            failed: 3,
+            running: 4,
+            extent: Extent {
+                read: 1_500,
+                skipped: 234,
+                total: Some(5_000),
+            },
+            per_second: 123.0,
+            slowest: Some("[17] 12.3s 30".into()),
+        };
+        assert_eq!(
+            line(&view, false),
+            "1,234 of 5,000 done, 3 failed, 4 running, 123/s, ETA 31.0s, slowest [17] 12.3s 30"
+        );
+        view = View {
+            done: 5,
+            per_second: 0.0,
+            ..View::default()
+        };
+        assert_eq!(line(&view, false), "5 done, 0 running, 0.0/s");
+    }
+}
