@@ -204,16 +204,16 @@ pub fn names(all: &[String]) -> String {
 
 /// What `@FILE` and `@-` stand for.
 fn read_file(name: &str) -> io::Result<Vec<u8>> {
+    match name {
+        "-" => read_whole(io::stdin().lock()),
+        name => read_whole(File::open(name)?),
+    }
+}
+
+/// All that there is to read, if it is not more than anyone would pass on.
+pub fn read_whole(source: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let read = match name {
-        "-" => io::stdin()
-            .lock()
-            .take(LONGEST_FILE + 1)
-            .read_to_end(&mut bytes)?,
-        name => File::open(name)?
-            .take(LONGEST_FILE + 1)
-            .read_to_end(&mut bytes)?,
-    };
+    let read = source.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
     match read as u64 > LONGEST_FILE {
         true => Err(io::Error::new(
             io::ErrorKind::FileTooLarge,

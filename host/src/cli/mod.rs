@@ -58,9 +58,13 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let words: Vec<OsString> = std::env::args_os().collect();
+    let mut words: Vec<OsString> = std::env::args_os().collect();
     let is_run = words.get(1).is_some_and(|word| word == "run");
     let code = |kind: Kind| if is_run { kind.run_code() } else { kind.code() };
+    let values = match words.get(1).is_some_and(|word| word == "map") {
+        true => map::split_off(&mut words),
+        false => Ok(Vec::new()),
+    };
     let command = match CommandLine::try_parse_from(words) {
         Ok(line) => line.command,
         Err(error) => {
@@ -75,7 +79,7 @@ pub fn main() -> ExitCode {
     let ended = match command {
         Command::Run(run) => run.run(),
         Command::Apply(apply) => apply.run(),
-        Command::Map(map) => map.run(),
+        Command::Map(map) => values.and_then(|values| map.run(values)),
         Command::Inspect(inspect) => inspect.run(),
         Command::Doctor(doctor) => doctor.run(),
     };

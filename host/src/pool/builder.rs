@@ -33,6 +33,9 @@ const MAX_WASM_STACK: u64 = 4 * crate::limits::MIB;
 /// As many processes or more are a mistake.
 const MAX_PROCESSES: usize = 65_536;
 
+/// The nicest that a process can be.
+const MAX_NICE: u8 = 19;
+
 /// Private memory that a worker needs beside its guests' linear memory.
 const WORKER_MEMORY: u64 = 512 * crate::limits::MIB;
 
@@ -44,6 +47,7 @@ const WORKER_MEMORY: u64 = 512 * crate::limits::MIB;
 /// |---|---|
 /// | `processes` | number of cores |
 /// | `maxtasksperchild` | no limit |
+/// | `nice` | 0: as nice as the host |
 /// | `isolation` | [`Isolation::Process`]: a fresh instance for each task |
 /// | `interrupt` | [`Interrupt::Kill`] |
 /// | `stdio`, `whole_lines` | [`Stdio::Capture`]; yes, where it is passed on |
@@ -83,6 +87,7 @@ pub struct PoolBuilder {
     initializer: Option<(String, Args)>,
     no_cache: bool,
     measure_cpu: bool,
+    nice: u8,
     worker_binary: Option<PathBuf>,
     shares: Shares,
     on_log: Option<LogHandler>,
@@ -290,6 +295,14 @@ impl PoolBuilder {
         self
     }
 
+    /// Niceness of the workers, from 1 (a little less time than others get) to
+    /// 19 (what nobody else wants); the host keeps its own, so that deadlines
+    /// are kept. 0 leaves them as nice as the host \[0\].
+    pub fn nice(mut self, nice: u8) -> Self {
+        self.nice = nice;
+        self
+    }
+
     /// Whether every outcome tells its CPU time (one system call a task).
     pub fn measure_cpu_time(mut self, on: bool) -> Self {
         self.measure_cpu = on;
@@ -350,6 +363,11 @@ impl PoolBuilder {
                 ),
             });
         }
+        if self.nice > MAX_NICE {
+            return Err(Error::Setting {
+                what: format!("niceness is from 0 to {MAX_NICE}, not `{}`", self.nice),
+            });
+        }
         if self.limits.queue_length.value == Some(0) {
             return Err(Error::Setting {
                 what: "a queue needs room for at least 1 task, not `0`".into(),
@@ -399,6 +417,7 @@ impl PoolBuilder {
             processes,
             max_tasks: max_tasks.unwrap_or(u64::MAX),
             reuse,
+            nice: self.nice,
             limits: self.limits,
             task_limits: passed_through(self.task_limits, self.stdio),
             stdio: self.stdio,

@@ -362,7 +362,7 @@ fn break_pool(state: &mut State, reason: String) {
 /// Reserves a place for a worker that is to be started, and ends an idle
 /// worker that has to make room.
 fn reserve(state: &mut State, now: Instant) -> Option<(usize, Arc<Bound>)> {
-    if !matches!(state.phase, PoolPhase::Open | PoolPhase::Closed) {
+    if !matches!(state.phase, PoolPhase::Open | PoolPhase::Closed) || state.paused {
         return None;
     }
     if state.no_start_before.is_some_and(|then| now < then) {

@@ -250,6 +250,23 @@ impl Pool {
         self.shared().wait_for_end();
     }
 
+    /// Begins no further task until [`Pool::resume`]: what waits, waits. Tasks
+    /// that run go on; those that were sent ahead of their time come back. Tasks
+    /// can be submitted and cancelled as ever, and `join` waits.
+    ///
+    /// For a while in which the machine has no room for them.
+    pub fn pause(&self) {
+        let mut state = self.shared().lock();
+        state.paused = true;
+        state.recall(|_| true);
+    }
+
+    /// Ends a [`Pool::pause`].
+    pub fn resume(&self) {
+        self.shared().lock().paused = false;
+        self.shared().wake.ring();
+    }
+
     /// What broke the pool, if something has.
     pub fn broken(&self) -> Option<String> {
         match &self.shared().lock().phase {

@@ -37,11 +37,14 @@ impl State {
         if self.phase == PoolPhase::Terminated || matches!(self.phase, PoolPhase::Broken(_)) {
             return true;
         }
-        self.level(now);
-        let mut ring = self.feed_idle(now);
-        if !self.queue.is_empty() {
-            ring |= self.wants_workers(now);
-            ring |= self.feed_ahead(now);
+        let mut ring = false;
+        if !self.paused {
+            self.level(now);
+            ring |= self.feed_idle(now);
+            if !self.queue.is_empty() {
+                ring |= self.wants_workers(now);
+                ring |= self.feed_ahead(now);
+            }
         }
         let busy = |place: &Place| place.slot().is_some_and(|slot| !slot.sent.is_empty());
         ring || self.sleeps_past(now + STRANDED_AFTER) && self.slots.iter().any(busy)

@@ -70,6 +70,7 @@ pub(super) fn start_worker(
         pid: child.pid(),
         stdout: config.stdio,
         stderr: config.stdio,
+        nice: config.nice,
         reuse: config.reuse,
         initializer: initializer(config, module)?,
         process_memory: config.limits.process_memory.value,

@@ -31,6 +31,8 @@ pub(super) struct Config {
     pub(super) max_tasks: u64,
     /// Tasks for each instance.
     pub(super) reuse: u64,
+    /// Niceness of the workers; 0 is the host's own.
+    pub(super) nice: u8,
     pub(super) limits: PoolLimits,
     pub(super) task_limits: TaskLimits,
     pub(super) stdio: Stdio,
@@ -90,6 +92,8 @@ pub(super) struct Shared {
 /// The changing part.
 pub(super) struct State {
     pub(super) phase: PoolPhase,
+    /// Nothing is begun until it is lifted.
+    pub(super) paused: bool,
     pub(super) queue: Queue,
     /// As many places as processes; workers come and go.
     pub(super) slots: Vec<Place>,
@@ -227,6 +231,7 @@ impl Shared {
             trouble,
             state: Mutex::new(State {
                 phase: PoolPhase::Open,
+                paused: false,
                 queue: Queue::default(),
                 slots,
                 keys: KeyTable::default(),

@@ -73,6 +73,8 @@ pub(crate) struct WorkerSetup {
     pub(crate) pid: u32,
     pub(crate) stdout: Stdio,
     pub(crate) stderr: Stdio,
+    /// Its niceness; 0 leaves it that of the host.
+    pub(crate) nice: u8,
     /// Tasks that share one instance.
     pub(crate) reuse: u64,
     /// A function to call in each new instance, with its encoded arguments.

@@ -3,7 +3,6 @@
 
 use std::io;
 
-use super::lookup::same_name;
 use super::text::{cut, listed, quoted};
 use super::{Function, Mismatch, Param, ParseError, Type, Value};
 
@@ -171,7 +170,7 @@ pub(super) fn place<T>(
     slots.resize(params.len(), None);
     for (keyword, given) in keywords {
         let keyword = keyword.as_ref();
-        let Some(index) = parameter_named(params, keyword) else {
+        let Some(index) = function.parameter(keyword) else {
             return Err(ArgumentError::UnknownKeyword {
                 keyword: keyword.to_owned(),
                 function: signature(function),
@@ -201,14 +200,6 @@ pub(super) fn place<T>(
             }),
         })
         .collect()
-}
-
-/// The parameter of a name: exactly, else as `word_count` names `word-count`.
-fn parameter_named(params: &[Param], name: &str) -> Option<usize> {
-    params
-        .iter()
-        .position(|param| param.name == name)
-        .or_else(|| params.iter().position(|param| same_name(&param.name, name)))
 }
 
 /// Places values, of types that are close.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Printable;
+use super::lookup::same_name;
 use super::type_codec::{decode_optional, encode_optional};
 use super::wire::{put_count, put_text, take_byte, take_count, take_text};
 use super::{Type, TypeDecodeError};
@@ -52,6 +53,16 @@ impl Function {
             Some((interface, _)) => format!("{interface}#{}", self.name),
             None => self.name.clone(),
         }
+    }
+
+    /// The place of the parameter with this name: exactly, else as `word_count`
+    /// names `word-count`.
+    pub fn parameter(&self, name: &str) -> Option<usize> {
+        let place = |such: &dyn Fn(&str) -> bool| {
+            let mut names = self.params.iter().map(|param| param.name.as_str());
+            names.position(such)
+        };
+        place(&|own| own == name).or_else(|| place(&|own| same_name(own, name)))
     }
 
     /// The interface split into its name and its version, if it has one.

@@ -13,7 +13,7 @@
 //! | [`Value`] | the channel and back | [`encode`], [`decode`], [`encode_args`], [`decode_args`] |
 //! | JSON | [`Value`] and back | [`from_json`], [`from_json_str`], [`to_json`], [`write_json`] |
 //! | WAVE | [`Value`] and back | [`from_wave`], [`to_wave`] |
-//! | words, lines | arguments | [`parse_words`], [`parse_line`] |
+//! | words, lines, texts from data, files | arguments | [`parse_words`], [`parse_line`], [`parse_texts`], [`parse_contents`] |
 //! | Rust arguments | arguments checked against a function | [`Args::bind`] |
 
 mod args;
@@ -66,4 +66,4 @@ pub use type_codec::{MAX_TYPE_DEPTH, MAX_TYPE_PARTS, TypeDecodeError};
 pub use types::Type;
 pub use value::Value;
 pub use wave::{from_wave, to_wave};
-pub use words::{parse_word, parse_words};
+pub use words::{parse_contents, parse_texts, parse_word, parse_words};

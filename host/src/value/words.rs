@@ -59,6 +59,41 @@ pub fn parse_words(
     })
 }
 
+/// Reads texts as [`parse_words`] reads words, but `@` means nothing in them: they
+/// come from data (a table's cells, names of files), and data must not choose
+/// which files are read.
+///
+/// # Errors
+///
+/// When they do not fit the parameters; see [`ArgumentError`].
+pub fn parse_texts<'a>(
+    texts: impl ExactSizeIterator<Item = &'a str>,
+    named: impl IntoIterator<Item = (&'a str, &'a str)>,
+    function: &Function,
+) -> Result<Vec<Value>, ArgumentError> {
+    place(texts, named, function, plain)
+}
+
+/// Reads a file's contents as the first argument of a function, as `@FILE` in
+/// [`parse_words`] does; `name` is for errors.
+///
+/// # Errors
+///
+/// When they do not fit the parameter, or there is another one.
+pub fn parse_contents(
+    contents: Vec<u8>,
+    name: &str,
+    function: &Function,
+) -> Result<Vec<Value>, ArgumentError> {
+    const NO_KEYWORDS: [(&str, Vec<u8>); 0] = [];
+    place(
+        [contents].into_iter(),
+        NO_KEYWORDS,
+        function,
+        |contents, ty| from_file(contents, ty, name),
+    )
+}
+
 fn from_file(contents: Vec<u8>, ty: &Type, file: &str) -> Result<Value, ParseError> {
     if ty.is_bytes() {
         return Ok(Value::Bytes(contents));
@@ -199,6 +234,52 @@ mod tests {
             word(r#"{"some":null}"#, &nested).unwrap(),
             Value::some(Value::none())
         );
+    }
+
+    fn function(types: &[(&str, Type)]) -> Function {
+        let param = |(name, ty): &(&str, Type)| Param {
+            name: (*name).into(),
+            ty: ty.clone(),
+        };
+        Function {
+            name: "f".into(),
+            interface: None,
+            params: types.iter().map(param).collect(),
+            result: None,
+        }
+    }
+
+    #[test]
+    fn data_cannot_name_a_file() {
+        let f = function(&[("a", Type::String), ("b", Type::option(Type::U8))]);
+        let read = |texts: &[&'static str]| {
+            parse_texts(texts.iter().copied(), [], &f).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(&["@text"]).unwrap(), [text("@text"), Value::none()]);
+        assert_eq!(
+            parse_texts([].into_iter(), [("b", "7"), ("a", "@@")], &f).unwrap(),
+            [text("@@"), Value::some(Value::U8(7))]
+        );
+        assert!(read(&["x", "@number"]).is_err());
+        assert!(
+            read(&["x", "1", "2"])
+                .unwrap_err()
+                .starts_with("3 arguments")
+        );
+    }
+
+    #[test]
+    fn contents_are_the_one_argument() {
+        let bytes = function(&[("data", Type::list(Type::U8))]);
+        let read = |contents: &[u8], function| parse_contents(contents.to_vec(), "file", function);
+        assert_eq!(
+            read(&[0, 255], &bytes).unwrap(),
+            [Value::Bytes(vec![0, 255])]
+        );
+        let number = function(&[("n", Type::U8)]);
+        assert_eq!(read(b"30\n", &number).unwrap(), [Value::U8(30)]);
+        let pair = function(&[("a", Type::U8), ("b", Type::U8)]);
+        assert!(read(b"1", &pair).is_err());
     }
 
     #[test]

@@ -111,16 +111,21 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
         None => None,
     };
     let ring = WorkerEnd::new(ring, bell);
-    // 3. Lock in, as far as loading allows.
+    // 3. As nice as it is to be, while this is its only thread: on Linux each
+    //    has a niceness of its own, and hands it on to those it starts.
+    if setup.nice > 0 {
+        rustix::process::setpriority_process(None, setup.nice.into()).map_err(io::Error::from)?;
+    }
+    // 4. Lock in, as far as loading allows.
     let limits = limits(&setup);
     let cage = Cage::enter(&setup.orders, Inmate::Worker, &limits, granted, control)?;
-    // 4. The artifact: machine code for a stranger's module, so it is loaded
+    // 5. The artifact: machine code for a stranger's module, so it is loaded
     //    only now.
     let limited = setup.process_memory.is_some();
     let engine = config::engine(&setup.engine)
         .map_err(|error| StartError::of_engine(Failure::System, &error, limited))?;
     let loaded = Loaded::from_artifact(&engine, &artifact, &setup, &cage)?;
-    // 5. The second thread, which keeps the clock of sleeping guests and
+    // 6. The second thread, which keeps the clock of sleeping guests and
     //    notices when the host hangs up. Started after what a process can only
     //    give up before it has threads, and before the seal, which forbids to
     //    make any.
@@ -129,7 +134,7 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     if limited && !has_room(FIRST_CALL) {
         return Err(StartError::no_memory());
     }
-    // 6. Sealed: what only loading needed is gone.
+    // 7. Sealed: what only loading needed is gone.
     let report = cage.seal(artifact.as_fd())?;
     drop(artifact);
     control.send(&encode(&FromChild::Ready { report }), &[], true)?;

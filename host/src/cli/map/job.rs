@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
-use sandpool::value::{self, Function, LineFormat};
-use sandpool::{Call, Input, Module, Pool, ToInput};
+use sandpool::value::{self, ArgumentError, Function, LineFormat, Type, quoted};
+use sandpool::{Call, Input, Module, Pool, ToInput, Value};
 
+use super::inputs::Shape;
 use super::template::Template;
 use crate::cli::apply;
 use crate::cli::report::Failure;
 use crate::cli::shell;
 
 /// What is done for each input.
+#[derive(Clone)]
 pub enum Job {
     Call(Function),
     /// The words after the command's own name.
@@ -18,19 +20,20 @@ pub enum Job {
 }
 
 impl Job {
-    /// What the command line asks for, of this module.
+    /// What the command line asks for, of this module, for inputs of this shape.
     pub fn find(
         module: &Module,
         path: &Path,
         function: Option<&str>,
         template: &[String],
+        shape: &Shape,
     ) -> Result<Job, Failure> {
         let shown = path.display().to_string();
         if !template.is_empty() {
             if !module.is_command() {
                 return Err(no_command(module, &shown));
             }
-            return Ok(Job::Command(Template::new(template.to_vec())));
+            return Ok(Job::Command(Template::new(template, shape)?));
         }
         if let Some(asked) = function {
             return match apply::find(module, path, asked) {
@@ -42,6 +45,10 @@ impl Job {
             };
         }
         match module.functions() {
+            // What it gets needs no words.
+            _ if module.is_command() && shape.on_stdin => {
+                Ok(Job::Command(Template::new(&[], shape)?))
+            }
             _ if module.is_command() => Err(command_needs_template(&shown)),
             [only] => Ok(Job::Call(only.clone())),
             [] => Err(Failure::unusable(format!(
@@ -72,26 +79,163 @@ impl Job {
     pub fn describe(&self) -> String {
         match self {
             Job::Call(function) => function.full_name(),
-            Job::Command(template) => template.describe(),
+            Job::Command(template) => template.describe().to_owned(),
         }
     }
 
-    /// The task that a line asks for.
-    pub fn input(&self, line: &str, format: LineFormat) -> Input {
+    /// The task that a line asks for, the `number`th input.
+    pub fn line(&self, line: &str, number: u64, format: LineFormat) -> Input {
         match self {
-            Job::Call(function) => match value::parse_line(line, function, format) {
-                Ok(values) => values.into_input(),
-                Err(error) => Input::Invalid(error.to_string()),
-            },
-            Job::Command(_) if line.contains('\0') => {
-                Input::Invalid("an argument cannot hold a NUL character".into())
-            }
-            Job::Command(template) => Input::Command {
-                argv: template.fill(line),
-                stdin: Vec::new(),
-            },
+            Job::Call(function) => called(value::parse_line(line, function, format)),
+            Job::Command(template) => template.command(&[line], number, Vec::new()),
         }
     }
+
+    /// The task for values that are arguments, in order.
+    pub fn texts(&self, texts: &[&str], number: u64) -> Input {
+        match self {
+            Job::Call(function) => called(value::parse_texts(texts.iter().copied(), [], function)),
+            Job::Command(template) => template.command(texts, number, Vec::new()),
+        }
+    }
+
+    /// The task for the cells of a row, of which the header names the parameters.
+    pub fn row(&self, header: &[String], cells: &[&str], number: u64) -> Input {
+        match self {
+            Job::Call(function) => {
+                let named = header.iter().map(String::as_str).zip(cells.iter().copied());
+                // An empty cell is how a table leaves something out.
+                let given = named.filter(|(column, cell)| {
+                    !cell.is_empty() || !is_option(function, function.parameter(column))
+                });
+                called(value::parse_texts([].into_iter(), given, function))
+            }
+            Job::Command(template) => template.command(cells, number, Vec::new()),
+        }
+    }
+
+    /// The task for bytes that are the argument, or what the command reads. A
+    /// template's placeholders stand for `values`.
+    pub fn contents(&self, bytes: Vec<u8>, name: &str, values: &[&str], number: u64) -> Input {
+        match self {
+            Job::Call(function) => called(value::parse_contents(bytes, name, function)),
+            Job::Command(template) => template.command(values, number, bytes),
+        }
+    }
+
+    /// Whether bytes that are no text can be the argument.
+    pub fn takes_bytes(&self) -> bool {
+        match self {
+            Job::Call(function) => function
+                .params
+                .first()
+                .is_some_and(|param| param.ty.is_bytes()),
+            Job::Command(_) => false,
+        }
+    }
+
+    /// That the function takes as many arguments as an input has values. They
+    /// come from `origin`.
+    pub fn takes_values(&self, values: usize, origin: &str) -> Result<(), Failure> {
+        let Job::Call(function) = self else {
+            return Ok(());
+        };
+        let params = &function.params;
+        let needed = params
+            .iter()
+            .rposition(|param| !matches!(param.ty, Type::Option(_)))
+            .map_or(0, |last| last + 1);
+        if (needed..=params.len()).contains(&values) {
+            return Ok(());
+        }
+        let arguments = match values {
+            1 => "one argument".to_owned(),
+            several => format!("{several} arguments"),
+        };
+        let failure = Failure::unusable(format!(
+            "{origin} gives {arguments}, which does not fit {}",
+            quoted(&function.signature())
+        ));
+        Err(match origin {
+            "`:::`" => failure.hint(
+                "each `:::` is one parameter's values; with `--from jsonl` a value is a whole call",
+            ),
+            _ => failure,
+        })
+    }
+
+    /// That the function can be called with columns of these names.
+    pub fn takes_columns(&self, columns: &[String]) -> Result<(), anyhow::Error> {
+        let Job::Call(function) = self else {
+            return Ok(());
+        };
+        let mut named = vec![false; function.params.len()];
+        for column in columns {
+            let Some(place) = function.parameter(column) else {
+                return Err(ArgumentError::UnknownKeyword {
+                    keyword: column.clone(),
+                    function: function.signature(),
+                    available: function
+                        .params
+                        .iter()
+                        .map(|param| param.name.clone())
+                        .collect(),
+                }
+                .into());
+            };
+            if std::mem::replace(&mut named[place], true) {
+                return Err(ArgumentError::Twice {
+                    parameter: function.params[place].name.clone(),
+                    function: function.signature(),
+                }
+                .into());
+            }
+        }
+        let missing = function
+            .params
+            .iter()
+            .zip(named)
+            .find(|(param, named)| !named && !matches!(param.ty, Type::Option(_)));
+        match missing {
+            Some((param, _)) => Err(ArgumentError::Missing {
+                parameter: param.name.clone(),
+                function: function.signature(),
+            }
+            .into()),
+            None => Ok(()),
+        }
+    }
+
+    /// That there is somebody to read stdin.
+    pub fn takes_stdin(&self) -> Result<(), Failure> {
+        match self {
+            Job::Command(_) => Ok(()),
+            Job::Call(_) => Err(Failure::usage(
+                "`--stdin-each` is for commands; a function has arguments",
+            )),
+        }
+    }
+}
+
+impl Template {
+    fn command(&self, values: &[&str], number: u64, stdin: Vec<u8>) -> Input {
+        let argv = self.fill(values, number);
+        match argv.iter().any(|word| word.contains('\0')) {
+            true => Input::Invalid("an argument cannot hold a NUL character".into()),
+            false => Input::Command { argv, stdin },
+        }
+    }
+}
+
+fn called(values: Result<Vec<Value>, ArgumentError>) -> Input {
+    match values {
+        Ok(values) => values.into_input(),
+        Err(error) => Input::Invalid(error.to_string()),
+    }
+}
+
+fn is_option(function: &Function, place: Option<usize>) -> bool {
+    place.is_some_and(|place| matches!(function.params[place].ty, Type::Option(_)))
 }
 
 fn no_command(module: &Module, shown: &str) -> Failure {

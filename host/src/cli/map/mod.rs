@@ -18,14 +18,11 @@ mod stop;
 mod summary;
 mod template;
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use sandpool::value::LineFormat;
 use sandpool::{IMap, Module, Pool, Value};
 
 use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
@@ -37,7 +34,8 @@ use super::{show, usage};
 use failures::{FailureFlags, Halt};
 use feed::Feed;
 use finished::Ledger;
-use inputs::lines::LineSource;
+use inputs::open::{InputFlags, Inputs};
+use inputs::words::Values;
 use job::Job;
 use joblog::identity::Identity;
 use joblog::past::{Past, Which};
@@ -48,6 +46,8 @@ use progress::{Prepared, ProgressFlags};
 use run::{Ended, Sinks};
 use stop::Stopping;
 use summary::Summary;
+
+pub use inputs::words::split_off;
 
 const EXAMPLES: &str = "\
 A line is read as JSON: an array is spread over the parameters, an object gives them by
@@ -82,21 +82,8 @@ pub struct Map {
     /// The command's arguments, with `{}` where the line stands
     #[arg(last = true)]
     template: Vec<String>,
-    /// Where the lines are [default: stdin]
-    #[arg(
-        short,
-        long,
-        value_name = "FILE",
-        default_value = "-",
-        hide_default_value = true
-    )]
-    input: PathBuf,
-    /// What a line is
-    #[arg(long, value_enum, default_value_t = InputForm::Auto)]
-    from: InputForm,
-    /// Read a line as JSON and spread it over the parameters, also where there is only one
-    #[arg(long)]
-    spread: bool,
+    #[command(flatten)]
+    inputs: InputFlags,
     /// What to write for each line
     #[arg(long, value_enum, default_value_t = OutputForm::Jsonl)]
     to: OutputForm,
@@ -121,14 +108,6 @@ pub struct Map {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum InputForm {
-    /// JSON, or plain text for a function of one string
-    Auto,
-    /// JSON, always
-    Jsonl,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum OutputForm {
     /// A JSON object with index, verdict, and value or error
     Jsonl,
@@ -146,11 +125,12 @@ struct TaskLoop<'a> {
 }
 
 impl Map {
-    pub fn run(self) -> Result<ExitCode, Failure> {
+    /// Runs it, with what stood behind `:::`.
+    pub fn run(self, values: Vec<Values>) -> Result<ExitCode, Failure> {
         let began = Instant::now();
-        // Before a worker is started for nothing.
-        let input = self.open_input()?;
         let quiet = self.modules.quiet;
+        // Before a worker is started for nothing.
+        let inputs = self.inputs.open(values, quiet)?;
         let ledger = Ledger::default();
         let builder = self.workers.apply(self.modules.apply(Pool::builder()));
         let builder = self
@@ -168,7 +148,7 @@ impl Map {
             prepared,
             interruption: &interruption,
         };
-        let ended = self.map(task_loop, input, &mut summary);
+        let ended = self.map(task_loop, inputs, &mut summary);
         // Before what is said at the end: of workers that are gone it is known
         // how much they used.
         pool.terminate();
@@ -204,7 +184,7 @@ impl Map {
     fn map(
         &self,
         with: TaskLoop<'_>,
-        input: Box<dyn Read + Send>,
+        inputs: Inputs,
         summary: &mut Summary,
     ) -> Result<(Ended, Option<Halt>), Failure> {
         let TaskLoop {
@@ -220,12 +200,15 @@ impl Map {
             &self.module,
             self.function.as_deref(),
             &self.template,
+            &inputs.shape(),
         )?;
         let form = self.form(&job);
         let by_place = form.is_values() && !self.unordered;
-        let (log, past) = self.open_log(&module, &job, by_place)?;
+        let (log, past) = self.open_log(&module, &job, &inputs, by_place)?;
+        // What is on stdout is never cut, as a file of results is: others may
+        // write there, too.
         let mut output = Lines::new(BesideBar::stdout(), form, by_place, None);
-        let outcomes = self.start(pool, &module, job, input, past, ledger.clone())?;
+        let outcomes = self.start(pool, &module, job, inputs, past, ledger.clone())?;
         let steering = outcomes.steering();
         let stopping = Stopping::watch(pool, &steering, self.failures.halt(), interruption, quiet);
         let progress = self
@@ -250,6 +233,7 @@ impl Map {
         &self,
         module: &Module,
         job: &Job,
+        inputs: &Inputs,
         by_place: bool,
     ) -> Result<(Option<Joblog>, Past), Failure> {
         let runs_again = matches!(
@@ -266,7 +250,7 @@ impl Map {
             module_hash: module.hash().to_owned(),
             module: self.module.display().to_string(),
             job: job.describe(),
-            inputs: format!("{:?}", self.format()),
+            inputs: inputs.describe(),
             limits: self.task.limits(),
             output: "stdout".into(),
         };
@@ -307,29 +291,6 @@ impl Map {
         }
     }
 
-    fn open_input(&self) -> Result<Box<dyn Read + Send>, Failure> {
-        if self.input.as_os_str() != "-" {
-            let file = File::open(&self.input).map_err(|error| self.unreadable(error))?;
-            return Ok(Box::new(file));
-        }
-        if io::stdin().is_terminal() && !self.modules.quiet {
-            report::note("reading lines from the terminal; Ctrl-D ends them");
-        }
-        Ok(Box::new(io::stdin()))
-    }
-
-    fn unreadable(&self, error: io::Error) -> Failure {
-        let text = format!("the input, {}, cannot be read", self.input_name());
-        Failure::new(Kind::Unusable, anyhow::Error::new(error).context(text))
-    }
-
-    fn input_name(&self) -> String {
-        match self.input.as_os_str() == "-" {
-            true => "stdin".to_owned(),
-            false => format!("`{}`", self.input.display()),
-        }
-    }
-
     fn form(&self, job: &Job) -> Form {
         let detail = if self.outcomes {
             Detail::Full
@@ -349,29 +310,16 @@ impl Map {
         pool: &Pool,
         module: &Module,
         job: Job,
-        input: Box<dyn Read + Send>,
+        inputs: Inputs,
         past: Past,
         ledger: Ledger,
     ) -> Result<IMap<Value>, Failure> {
         let call = self.failures.apply(job.call(pool, module));
-        let source = Box::new(LineSource::new(
-            self.input_name(),
-            input,
-            job,
-            self.format(),
-        ));
-        let feed = Feed::new(source, past, ledger);
+        let feed = Feed::new(inputs.source(job)?, past, ledger);
         Ok(match self.unordered {
             true => call.imap_unordered(feed)?,
             false => call.imap(feed)?,
         })
-    }
-
-    fn format(&self) -> LineFormat {
-        match (self.from, self.spread) {
-            (InputForm::Auto, false) => LineFormat::Auto,
-            (_, spread) => LineFormat::Jsonl { spread },
-        }
     }
 }
 

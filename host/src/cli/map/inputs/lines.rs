@@ -3,29 +3,47 @@
 //! Strips line ends (LF and CRLF) and a byte order mark, skips empty lines and
 //! counts them, so that `--to values` can leave a line empty for each.
 
+use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
 
-use anyhow::Context as _;
 use sandpool::Input;
-use sandpool::value::LineFormat;
 
-use super::{Item, Source, fingerprint, label};
+use super::reading::Reading;
+use super::stream::{Stream, unreadable};
+use super::{Item, LONGEST, Source, fingerprint, label};
 use crate::cli::map::job::Job;
 
-/// The longest line that is read; a longer one is `invalid_arguments`.
-const LONGEST_LINE: usize = 64 << 20;
+/// What stands between two lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// LF or CRLF; a byte order mark may stand before the first line.
+    #[default]
+    Newline,
+    /// NUL, as `find -print0` writes it: all else is part of the line.
+    Nul,
+}
+
+impl Ending {
+    pub fn byte(self) -> u8 {
+        match self {
+            Ending::Newline => b'\n',
+            Ending::Nul => 0,
+        }
+    }
+}
 
 /// A line that is not empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
-    Text(String),
-    /// It cannot be a call's arguments, and this is why.
-    Unreadable(String),
+    Whole(Vec<u8>),
+    /// It was too long, and is gone; this says so.
+    TooLong(String),
 }
 
 /// The lines of an input.
 pub struct Lines<R> {
     input: R,
+    ending: Ending,
     longest: usize,
     /// Empty lines since the last line.
     empty: u64,
@@ -34,12 +52,13 @@ pub struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    pub fn new(input: R, longest: usize) -> Self {
+    pub fn new(input: R, ending: Ending, longest: usize) -> Self {
         Lines {
             input,
+            ending,
             longest,
             empty: 0,
-            first: true,
+            first: ending == Ending::Newline,
             buffer: Vec::new(),
         }
     }
@@ -56,12 +75,9 @@ impl<R: BufRead> Lines<R> {
                     self.empty += 1;
                     continue;
                 }
-                Some(true) => match std::str::from_utf8(&self.buffer) {
-                    Ok(text) => Line::Text(text.to_owned()),
-                    Err(_) => Line::Unreadable("the line is not UTF-8".into()),
-                },
+                Some(true) => Line::Whole(self.buffer.clone()),
                 Some(false) => {
-                    Line::Unreadable(format!("the line is longer than {} bytes", self.longest))
+                    Line::TooLong(format!("the line is longer than {} bytes", self.longest))
                 }
             };
             // One large line is not kept for a million small ones.
@@ -79,21 +95,24 @@ impl<R: BufRead> Lines<R> {
     /// input, `false` when the line was too long and is gone.
     fn read(&mut self) -> io::Result<Option<bool>> {
         self.buffer.clear();
+        let end = self.ending.byte();
         // Room for the line, a CR and the LF.
         let room = self.longest as u64 + 2;
         let read = self
             .input
             .by_ref()
             .take(room)
-            .read_until(b'\n', &mut self.buffer)?;
+            .read_until(end, &mut self.buffer)?;
         if read == 0 {
             return Ok(None);
         }
-        if self.buffer.pop_if(|byte| *byte == b'\n').is_none() && read as u64 == room {
+        if self.buffer.pop_if(|byte| *byte == end).is_none() && read as u64 == room {
             self.skip_line()?;
             return Ok(Some(false));
         }
-        self.buffer.pop_if(|byte| *byte == b'\r');
+        if self.ending == Ending::Newline {
+            self.buffer.pop_if(|byte| *byte == b'\r');
+        }
         if std::mem::take(&mut self.first) && self.buffer.starts_with(b"\xef\xbb\xbf") {
             self.buffer.drain(..3);
         }
@@ -101,9 +120,10 @@ impl<R: BufRead> Lines<R> {
     }
 
     fn skip_line(&mut self) -> io::Result<()> {
+        let ending = self.ending.byte();
         loop {
             let chunk = self.input.fill_buf()?;
-            let end = chunk.iter().position(|byte| *byte == b'\n');
+            let end = chunk.iter().position(|byte| *byte == ending);
             let used = end.map_or(chunk.len(), |at| at + 1);
             let done = chunk.is_empty() || end.is_some();
             self.input.consume(used);
@@ -114,57 +134,108 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// Each line is an input.
+/// The lines of a stream.
+pub type StreamLines = Lines<BufReader<Box<dyn Read + Send>>>;
+
+/// The lines of a stream, and its name.
+pub fn lines_of(stream: Stream, ending: Ending) -> (String, StreamLines) {
+    let name = stream.name().to_owned();
+    let reader = BufReader::with_capacity(64 << 10, stream.reader);
+    (name, Lines::new(reader, ending, LONGEST))
+}
+
+/// Each line of some streams, one after the other, is an input.
 pub struct LineSource {
-    name: String,
-    lines: Lines<BufReader<Box<dyn Read + Send>>>,
+    streams: VecDeque<(String, StreamLines)>,
+    ending: Ending,
+    reading: Reading,
+    takes_bytes: bool,
     job: Job,
-    format: LineFormat,
-    blank_at_end: u64,
+    /// The number of the last input, from 1.
+    number: u64,
+    /// Empty lines since the last input.
+    blank: u64,
 }
 
 impl LineSource {
-    /// The lines of an input of this name, which errors call it by.
-    pub fn new(name: String, input: Box<dyn Read + Send>, job: Job, format: LineFormat) -> Self {
-        let input = BufReader::with_capacity(64 << 10, input);
+    pub fn new(streams: Vec<Stream>, ending: Ending, reading: Reading, job: Job) -> Self {
         LineSource {
-            name,
-            lines: Lines::new(input, LONGEST_LINE),
+            streams: streams
+                .into_iter()
+                .map(|stream| lines_of(stream, ending))
+                .collect(),
+            ending,
+            reading,
+            takes_bytes: reading.takes_bytes(&job),
             job,
-            format,
-            blank_at_end: 0,
+            number: 0,
+            blank: 0,
         }
+    }
+
+    fn next_line(&mut self) -> anyhow::Result<Option<Line>> {
+        while let Some((name, lines)) = self.streams.front_mut() {
+            let line = lines.next().map_err(|error| unreadable(name, error))?;
+            self.blank += lines.take_empty();
+            if line.is_some() {
+                return Ok(line);
+            }
+            self.streams.pop_front();
+        }
+        Ok(None)
+    }
+
+    fn item(&self, line: Line) -> (String, Input, u64) {
+        let bad = |why: String, bytes: &[u8]| {
+            let hash = fingerprint([bytes]);
+            (why.clone(), Input::Invalid(why), hash)
+        };
+        let bytes = match line {
+            Line::Whole(bytes) => bytes,
+            Line::TooLong(why) => return bad(why, b""),
+        };
+        if self.takes_bytes {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let (input, hash) = self
+                .reading
+                .bytes(self.ended(bytes), self.number, &self.job);
+            return (text, input, hash);
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => {
+                let (input, hash) = self.reading.text(&text, self.number, &self.job);
+                (text, input, hash)
+            }
+            Err(error) => bad("the line is not UTF-8".to_owned(), error.as_bytes()),
+        }
+    }
+
+    /// What a command reads ends as lines do.
+    fn ended(&self, mut line: Vec<u8>) -> Vec<u8> {
+        if self.reading == Reading::Stdin && self.ending == Ending::Newline {
+            line.push(b'\n');
+        }
+        line
     }
 }
 
 impl Source for LineSource {
     fn next(&mut self) -> anyhow::Result<Option<Item>> {
-        let line = self
-            .lines
-            .next()
-            .with_context(|| format!("the input, {}, cannot be read", self.name))?;
-        let blank = self.lines.take_empty();
-        let Some(line) = line else {
-            self.blank_at_end = blank;
+        let Some(line) = self.next_line()? else {
             return Ok(None);
         };
-        let (text, input) = match line {
-            Line::Text(text) => {
-                let input = self.job.input(&text, self.format);
-                (text, input)
-            }
-            Line::Unreadable(why) => (why.clone(), Input::Invalid(why)),
-        };
+        self.number += 1;
+        let (text, input, hash) = self.item(line);
         Ok(Some(Item {
-            hash: fingerprint(text.as_bytes()),
             label: label(text),
+            hash,
             input,
-            blank,
+            blank: std::mem::take(&mut self.blank),
         }))
     }
 
     fn blank_at_end(&self) -> u64 {
-        self.blank_at_end
+        self.blank
     }
 }
 
@@ -175,7 +246,11 @@ mod tests {
     /// The lines, and the empty ones before each and at the end.
     fn read(input: &[u8], longest: usize) -> (Vec<Line>, Vec<u64>) {
         // A small buffer, so that lines are longer than it.
-        let mut lines = Lines::new(io::BufReader::with_capacity(3, input), longest);
+        let mut lines = Lines::new(
+            io::BufReader::with_capacity(3, input),
+            Ending::Newline,
+            longest,
+        );
         let (mut all, mut empty) = (Vec::new(), Vec::new());
         loop {
             let line = lines.next().expect("it can be read");
@@ -188,7 +263,7 @@ mod tests {
     }
 
     fn text(line: &str) -> Line {
-        Line::Text(line.into())
+        Line::Whole(line.into())
     }
 
     #[test]
@@ -207,16 +282,24 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_or_no_text_costs_itself_alone() {
+    fn a_line_that_is_too_long_costs_itself_alone() {
         let (lines, _) = read(b"1234567890\n12345\r\n\xff\nx", 5);
-        let too_long = Line::Unreadable("the line is longer than 5 bytes".into());
-        let no_text = Line::Unreadable("the line is not UTF-8".into());
+        let too_long = Line::TooLong("the line is longer than 5 bytes".into());
+        let no_text = Line::Whole(vec![0xff]);
         assert_eq!(lines, [too_long, text("12345"), no_text, text("x")]);
         let (lines, _) = read(b"1234567\n12345678\n", 5);
         assert!(
-            lines.iter().all(|line| matches!(line, Line::Unreadable(_))) && lines.len() == 2,
+            lines.iter().all(|line| matches!(line, Line::TooLong(_))) && lines.len() == 2,
             "{lines:?}"
         );
+    }
+
+    #[test]
+    fn between_nuls_every_other_byte_is_the_lines() {
+        let mut lines = Lines::new(&b"\xef\xbb\xbfa\nb\r\0\0c"[..], Ending::Nul, 100);
+        assert_eq!(lines.next().unwrap(), Some(text("\u{feff}a\nb\r")));
+        assert_eq!(lines.next().unwrap(), Some(text("c")));
+        assert_eq!((lines.next().unwrap(), lines.take_empty()), (None, 1));
     }
 
     #[test]
@@ -227,7 +310,11 @@ mod tests {
                 Err(io::Error::other("broken"))
             }
         }
-        let mut lines = Lines::new(io::BufReader::new(b"a\n".chain(Broken)), 10);
+        let mut lines = Lines::new(
+            io::BufReader::new(b"a\n".chain(Broken)),
+            Ending::Newline,
+            10,
+        );
         assert_eq!(lines.next().expect("one line"), Some(text("a")));
         assert!(lines.next().is_err());
     }

@@ -2,15 +2,27 @@
 //!
 //! A [`Source`] yields [`Item`]s: what is to be run, and what it is called in
 //! logs and notes. Nothing here knows the pool, or what was done before: see
-//! `feed`.
+//! `feed`. Each file is a kind of input; `open` chooses among them.
 
-pub mod lines;
+mod blocks;
+mod combinations;
+mod lines;
+pub mod open;
+mod reading;
+mod rows;
+mod stream;
+mod table;
+pub mod words;
 
 use sandpool::Input;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::Xxh3;
 
 /// The most bytes of an input that are kept as its label.
 const LONGEST_LABEL: usize = 1024;
+
+/// The longest line, row or file name that is read; a longer one is
+/// `invalid_arguments`.
+const LONGEST: usize = 64 << 20;
 
 /// One input.
 #[derive(Clone, Debug)]
@@ -39,10 +51,45 @@ pub trait Source: Send {
     }
 }
 
+/// What every input is made of, as far as it is known before the first is read:
+/// what the placeholders of a template can stand for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// How many values an input has.
+    pub values: usize,
+    /// Their names, where they have some.
+    pub columns: Vec<String>,
+    /// Whether the input is what a command reads from stdin.
+    pub on_stdin: bool,
+}
+
+#[cfg(test)]
+impl Shape {
+    pub fn lines() -> Self {
+        Shape {
+            values: 1,
+            ..Shape::default()
+        }
+    }
+
+    pub fn table(columns: &[&str]) -> Self {
+        Shape {
+            values: columns.len(),
+            columns: columns.iter().map(ToString::to_string).collect(),
+            on_stdin: false,
+        }
+    }
+}
+
 /// Tells inputs apart: in a log that a run is resumed from, an input that was
-/// changed has another.
-pub fn fingerprint(bytes: &[u8]) -> u64 {
-    xxh3_64(bytes)
+/// changed has another. Parts that are joined otherwise have another too.
+pub fn fingerprint<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
+    let mut hash = Xxh3::new();
+    for part in parts {
+        hash.update(&(part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.digest()
 }
 
 /// So much of a text as is kept of each input.

@@ -1,0 +1,283 @@
+//! The flags that say where inputs come from and what they are, and the source
+//! that they make.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use sandpool::value::LineFormat;
+
+use super::blocks::BlockSource;
+use super::combinations::{CombinationSource, Combinations};
+use super::lines::{Ending, LineSource};
+use super::reading::Reading;
+use super::rows::Separator;
+use super::stream::Stream;
+use super::table::{Table, TableSource};
+use super::words::Values;
+use super::{Shape, Source};
+use crate::cli::map::job::Job;
+use crate::cli::parse::{self, OrNone};
+use crate::cli::report::Failure;
+
+/// Where inputs come from, and what they are.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Inputs")]
+pub struct InputFlags {
+    /// A file of inputs; several are read one after the other [default: stdin]
+    #[arg(short, long, value_name = "FILE")]
+    input: Vec<PathBuf>,
+    /// What an input is
+    #[arg(long, value_enum, default_value_t = Form::Auto)]
+    from: Form,
+    /// Read a line as JSON and spread it over the parameters, also where there is only one
+    #[arg(long)]
+    spread: bool,
+    /// Lines end with NUL, as `find -print0` writes them
+    #[arg(short = '0', long)]
+    null: bool,
+    /// A table's first row is one like the others; its columns are taken in order
+    #[arg(long)]
+    no_header: bool,
+    /// Give each line to a command on its stdin
+    #[arg(long, conflicts_with = "pipe")]
+    stdin_each: bool,
+    /// Give the input in blocks of lines: to a command on its stdin, to a
+    /// function as its argument
+    #[arg(long)]
+    pipe: bool,
+    /// Bytes of a block, about [default: 1MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, requires = "pipe")]
+    block: Option<OrNone<u64>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// A line is JSON, or plain text for a function of one string
+    Auto,
+    /// A line is JSON, always
+    Jsonl,
+    /// A line is text, always: the one argument
+    Lines,
+    /// A row is an input; the header names the parameters, or {NAME} in a template
+    Csv,
+    /// The same with tabs, and without quotes
+    Tsv,
+    /// A line names a file: its contents are the argument, or a command's stdin
+    Files,
+}
+
+/// Bytes of a block of `--pipe`.
+const BLOCK: usize = 1 << 20;
+
+/// Opened inputs, of which nothing has been read but headers.
+pub struct Inputs {
+    origin: Origin,
+    ending: Ending,
+    reading: Reading,
+    no_header: bool,
+}
+
+enum Origin {
+    Lines(Vec<Stream>),
+    Tables(Vec<Table>),
+    Combinations(Combinations),
+    Blocks(Vec<Stream>, usize),
+}
+
+impl InputFlags {
+    /// Opens what the flags name, or what stood behind `:::`.
+    pub fn open(&self, values: Vec<Values>, quiet: bool) -> Result<Inputs, Failure> {
+        self.check(&values)?;
+        let ending = match self.null {
+            true => Ending::Nul,
+            false => Ending::Newline,
+        };
+        let words = !values.is_empty();
+        let origin = if words {
+            Origin::Combinations(Combinations::open(values, ending, quiet)?)
+        } else {
+            let streams = self.streams(quiet)?;
+            match (self.separator(), self.pipe) {
+                (Some(separator), _) => Origin::Tables(self.tables(streams, separator)?),
+                (None, true) => Origin::Blocks(streams, self.block_size()?),
+                (None, false) => Origin::Lines(streams),
+            }
+        };
+        Ok(Inputs {
+            origin,
+            ending,
+            reading: self.reading(words),
+            no_header: self.no_header,
+        })
+    }
+
+    /// What makes no sense together and clap cannot know.
+    fn check(&self, values: &[Values]) -> Result<(), Failure> {
+        let refused = |text: &str| Err(Failure::usage(text));
+        if !values.is_empty() {
+            if !self.input.is_empty() {
+                return refused("inputs are either behind `:::` or in `--input`, not both");
+            }
+            if self.separator().is_some() || self.pipe {
+                return refused("what stands behind `:::` is neither a table nor in blocks");
+            }
+            if values.len() > 1 && (self.from != Form::Auto || self.spread || self.stdin_each) {
+                return refused(
+                    "values of several `:::` are arguments as they are: without `--from`, \
+                     `--spread` and `--stdin-each`",
+                );
+            }
+        }
+        if self.separator().is_some() {
+            if self.null || self.pipe || self.stdin_each || self.spread {
+                return refused(
+                    "a table has rows of its own: without `-0`, `--pipe`, `--stdin-each` and \
+                     `--spread`",
+                );
+            }
+        } else if self.no_header {
+            return refused("`--no-header` is for `--from csv` and `--from tsv`");
+        }
+        if (self.pipe || self.stdin_each) && (self.from != Form::Auto || self.spread) {
+            return refused("what goes to stdin goes as it is: without `--from` and `--spread`");
+        }
+        Ok(())
+    }
+
+    fn separator(&self) -> Option<Separator> {
+        match self.from {
+            Form::Csv => Some(Separator::Comma),
+            Form::Tsv => Some(Separator::Tab),
+            _ => None,
+        }
+    }
+
+    fn reading(&self, words: bool) -> Reading {
+        match self.from {
+            _ if self.stdin_each => Reading::Stdin,
+            Form::Files => Reading::File,
+            Form::Lines => Reading::Text,
+            Form::Auto if words && !self.spread => Reading::Word,
+            Form::Auto if !self.spread => Reading::Line(LineFormat::Auto),
+            _ => Reading::Line(LineFormat::Jsonl {
+                spread: self.spread,
+            }),
+        }
+    }
+
+    fn streams(&self, quiet: bool) -> Result<Vec<Stream>, Failure> {
+        let stdin = PathBuf::from("-");
+        let paths = match self.input.as_slice() {
+            [] => std::slice::from_ref(&stdin),
+            paths => paths,
+        };
+        let open = |path: &PathBuf| Stream::open(path, quiet);
+        paths.iter().map(open).collect()
+    }
+
+    fn tables(&self, streams: Vec<Stream>, separator: Separator) -> Result<Vec<Table>, Failure> {
+        let open = |stream| Table::open(stream, separator, !self.no_header);
+        let tables: Vec<_> = streams
+            .into_iter()
+            .map(open)
+            .collect::<Result<_, Failure>>()?;
+        if let Some((first, others)) = tables.split_first() {
+            others.iter().try_for_each(|table| table.continues(first))?;
+        }
+        Ok(tables)
+    }
+
+    fn block_size(&self) -> Result<usize, Failure> {
+        match self.block {
+            None => Ok(BLOCK),
+            Some(OrNone(Some(size @ 1..))) => {
+                usize::try_from(size).map_err(|_| Failure::usage("`--block` is too large"))
+            }
+            Some(_) => Err(Failure::usage("`--block` is a size, as in `1M`")),
+        }
+    }
+}
+
+impl Inputs {
+    /// How they are read, in words: for a log, whose inputs have to be read as they
+    /// were before.
+    pub fn describe(&self) -> String {
+        let form = match &self.origin {
+            Origin::Tables(tables) => {
+                let header = tables.first().map_or(&[][..], Table::header);
+                return format!("table {}", header.join(" "));
+            }
+            Origin::Blocks(_, size) => return format!("blocks of {size}"),
+            Origin::Combinations(combinations) => format!("::: {}", combinations.width()),
+            Origin::Lines(_) => "lines".to_owned(),
+        };
+        let reading = match self.reading {
+            Reading::Line(LineFormat::Auto) => "auto",
+            Reading::Line(LineFormat::Jsonl { spread: false }) => "jsonl",
+            Reading::Line(LineFormat::Jsonl { spread: true }) => "spread jsonl",
+            Reading::Word => "words",
+            Reading::Text => "text",
+            Reading::File => "files",
+            Reading::Stdin => "stdin",
+        };
+        format!("{form}, {reading}")
+    }
+
+    /// What a template's placeholders can stand for.
+    pub fn shape(&self) -> Shape {
+        let (values, columns) = match &self.origin {
+            Origin::Lines(_) => (1, Vec::new()),
+            Origin::Blocks(..) => (0, Vec::new()),
+            Origin::Combinations(combinations) => (combinations.width(), Vec::new()),
+            Origin::Tables(tables) => {
+                let header = tables.first().map_or(&[][..], Table::header);
+                (header.len(), header.to_vec())
+            }
+        };
+        let on_stdin = match self.reading {
+            Reading::Stdin | Reading::File => true,
+            _ => matches!(self.origin, Origin::Blocks(..)),
+        };
+        Shape {
+            values: if self.reading == Reading::Stdin {
+                0
+            } else {
+                values
+            },
+            columns,
+            on_stdin,
+        }
+    }
+
+    /// The inputs as tasks of this job.
+    pub fn source(self, job: Job) -> Result<Box<dyn Source>, Failure> {
+        match &self.origin {
+            Origin::Combinations(combinations) if self.reading == Reading::Word => {
+                job.takes_values(combinations.width(), "`:::`")?;
+            }
+            Origin::Blocks(..) => job.takes_values(1, "`--pipe`")?,
+            Origin::Tables(tables) if !self.no_header => {
+                tables.iter().try_for_each(|table| table.fits(&job))?;
+            }
+            Origin::Tables(_) => {}
+            _ => match self.reading {
+                Reading::Text => job.takes_values(1, "`--from lines`")?,
+                Reading::File => job.takes_values(1, "`--from files`")?,
+                Reading::Stdin => job.takes_stdin()?,
+                Reading::Word | Reading::Line(_) => {}
+            },
+        }
+        Ok(match self.origin {
+            Origin::Lines(streams) => {
+                Box::new(LineSource::new(streams, self.ending, self.reading, job))
+            }
+            Origin::Tables(tables) => Box::new(TableSource::new(tables, job)),
+            Origin::Combinations(combinations) => {
+                Box::new(CombinationSource::new(combinations, self.reading, job))
+            }
+            Origin::Blocks(streams, size) => {
+                Box::new(BlockSource::new(streams, self.ending, size, job))
+            }
+        })
+    }
+}
