@@ -315,7 +315,8 @@ impl Map {
         ledger: Ledger,
     ) -> Result<IMap<Value>, Failure> {
         let call = self.failures.apply(job.call(pool, module));
-        let feed = Feed::new(inputs.source(job)?, past, ledger);
+        let share = inputs.share();
+        let feed = Feed::new(inputs.source(job)?, share, past, ledger);
         Ok(match self.unordered {
             true => call.imap_unordered(feed)?,
             false => call.imap(feed)?,
