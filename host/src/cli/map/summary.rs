@@ -111,10 +111,10 @@ impl Summary {
     /// All of it, a line for each thing that there is to say.
     pub fn lines(&self, wall: Duration, cpu: Duration) -> Vec<String> {
         let mut first = format!(
-            "{} in {}: {}",
+            "{}, {}, in {}",
             show::counted(self.tasks, "task"),
-            show::time(wall),
-            self.verdicts()
+            self.verdicts(),
+            show::time(wall)
         );
         if self.retries > 0 {
             let noun = if self.retries == 1 {
@@ -236,7 +236,7 @@ mod tests {
         };
         assert_eq!(
             summary.lines(Duration::from_millis(4_210), Duration::ZERO),
-            ["1,060 tasks in 4.21s: 1,057 ok, 2 timeout, 1 trap; 1 retry"]
+            ["1,060 tasks, 1,057 ok, 2 timeout, 1 trap, in 4.21s; 1 retry"]
         );
     }
 
