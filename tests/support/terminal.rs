@@ -1,16 +1,12 @@
 //! A terminal of our own, for programs that behave otherwise on one.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Read;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use nix::pty::{OpenptyResult, Winsize, openpty};
 
 /// The side of a pseudo-terminal that a person would sit at.
 pub struct Terminal {
@@ -24,23 +20,17 @@ pub const COLUMNS: u16 = 120;
 
 impl Terminal {
     pub fn open() -> Self {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
-        let ours: OwnedFd = openpt(flags).expect("there are pseudo-terminals");
-        grantpt(&ours).expect("granted");
-        unlockpt(&ours).expect("unlocked");
         let size = Winsize {
             ws_row: ROWS,
             ws_col: COLUMNS,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
-        tcsetwinsize(&ours, size).expect("it has a size");
-        let name = ptsname(&ours, Vec::new()).expect("it has a name");
-        let name = Path::new(std::ffi::OsStr::from_bytes(name.as_bytes())).to_owned();
-        let other = OpenOptions::new().read(true).write(true).open(name);
+        let OpenptyResult { master, slave } =
+            openpty(Some(&size), None).expect("there are pseudo-terminals");
         let seen = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&seen);
-        let mut ours = File::from(ours);
+        let mut ours = File::from(master);
         // It ends when the other side is closed everywhere.
         thread::spawn(move || {
             let mut buffer = [0; 4096];
@@ -50,7 +40,7 @@ impl Terminal {
             }
         });
         Terminal {
-            other: other.expect("the other side is there"),
+            other: File::from(slave),
             seen,
         }
     }

@@ -1,6 +1,5 @@
 //! The flags that several subcommands share, and the pool that they make.
 
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -115,11 +114,22 @@ pub struct TaskFlags {
 /// How many workers there are: for the subcommands that run many tasks.
 #[derive(Args, Debug)]
 pub struct WorkerFlags {
-    /// Worker processes [default: one for each core]
-    #[arg(short = 'j', long, value_name = "N", help_heading = "Isolation")]
-    processes: Option<NonZeroUsize>,
+    /// Worker processes: N, N% of the cores, +N or -N beside them [default: one
+    /// for each core]
+    #[arg(
+        short = 'j',
+        long,
+        value_name = "N",
+        value_parser = parse::processes,
+        allow_hyphen_values = true,
+        help_heading = "Workers"
+    )]
+    processes: Option<usize>,
+    /// Niceness of the workers, from 0 to 19
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=19), help_heading = "Workers")]
+    nice: Option<u8>,
     /// Replace a worker when it has run so many tasks
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Isolation")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Workers")]
     max_tasks_per_process: Option<u64>,
 }
 
@@ -310,7 +320,10 @@ fn own_variable(name: &str) -> Result<String, Failure> {
 impl WorkerFlags {
     pub fn apply(&self, mut builder: PoolBuilder) -> PoolBuilder {
         if let Some(processes) = self.processes {
-            builder = builder.processes(processes.get());
+            builder = builder.processes(processes);
+        }
+        if let Some(nice) = self.nice {
+            builder = builder.nice(nice);
         }
         if let Some(tasks) = self.max_tasks_per_process {
             builder = builder.maxtasksperchild(tasks);
@@ -469,9 +482,8 @@ mod tests {
     fn a_pool_has_at_least_one_process() {
         assert!(read(&["-j", "0"]).is_err());
         assert!(read(&["--max-tasks-per-process", "0"]).is_err());
-        assert_eq!(
-            read(&["-j2"]).unwrap().workers.processes,
-            NonZeroUsize::new(2)
-        );
+        assert_eq!(read(&["-j2"]).unwrap().workers.processes, Some(2));
+        assert!(read(&["-j", "-1"]).unwrap().workers.processes >= Some(1));
+        assert!(read(&["--nice", "20"]).is_err());
     }
 }

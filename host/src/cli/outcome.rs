@@ -114,10 +114,18 @@ impl LineWriter {
     }
 }
 
-/// Appends an outcome as a JSON object.
-pub fn put_outcome(outcome: &Outcome<Value>, detail: Detail, out: &mut Vec<u8>) {
+/// Appends an outcome as a JSON object, with its `input` where that is given.
+pub fn put_outcome(
+    outcome: &Outcome<Value>,
+    input: Option<&str>,
+    detail: Detail,
+    out: &mut Vec<u8>,
+) {
     let mut object = Object::open(out);
     object.number("index", outcome.index);
+    if let Some(input) = input {
+        object.text("input", input);
+    }
     object.text("verdict", outcome.verdict.name());
     if let Some(value) = &outcome.value {
         object.value("value", value);
@@ -133,9 +141,17 @@ pub fn put_outcome(outcome: &Outcome<Value>, detail: Detail, out: &mut Vec<u8>) 
 }
 
 /// Appends a command's outcome: its output stands where a call has its value.
-pub fn put_command_outcome(outcome: &Outcome<Value>, detail: Detail, out: &mut Vec<u8>) {
+pub fn put_command_outcome(
+    outcome: &Outcome<Value>,
+    input: Option<&str>,
+    detail: Detail,
+    out: &mut Vec<u8>,
+) {
     let mut object = Object::open(out);
     object.number("index", outcome.index);
+    if let Some(input) = input {
+        object.text("input", input);
+    }
     object.text("verdict", outcome.verdict.name());
     if !matches!(outcome.verdict, Verdict::Ok | Verdict::Exit) {
         object.text("error", &report::outcome_text(outcome));
@@ -156,7 +172,30 @@ pub fn put_command_outcome(outcome: &Outcome<Value>, detail: Detail, out: &mut V
     object.close();
 }
 
+/// Appends all that is known of a task but its value and what it wrote, which
+/// have files of their own.
+pub fn put_record(outcome: &Outcome<Value>, input: &str, out: &mut Vec<u8>) {
+    let mut object = Object::open(out);
+    object.number("index", outcome.index);
+    object.text("input", input);
+    object.text("verdict", outcome.verdict.name());
+    if outcome.verdict != Verdict::Ok {
+        object.text("error", &report::outcome_text(outcome));
+    }
+    put_facts(&mut object, outcome);
+    object.close();
+}
+
 fn put_details(object: &mut Object<'_>, outcome: &Outcome<Value>) {
+    put_facts(object, outcome);
+    for (key, bytes) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
+        if let Some(bytes) = bytes {
+            object.output(key, bytes);
+        }
+    }
+}
+
+fn put_facts(object: &mut Object<'_>, outcome: &Outcome<Value>) {
     if let Some(value) = &outcome.error_value {
         object.value("error_value", value);
     }
@@ -187,11 +226,6 @@ fn put_details(object: &mut Object<'_>, outcome: &Outcome<Value>) {
     }
     if let Some(signal) = outcome.signal {
         object.number("signal", signal);
-    }
-    for (key, bytes) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
-        if let Some(bytes) = bytes {
-            object.output(key, bytes);
-        }
     }
     if !outcome.refusals.is_empty() {
         let out = object.key("refusals");

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use sandpool::{DirGrant, Isolation};
@@ -150,6 +151,51 @@ pub fn size(text: &str) -> Result<OrNone<u64>, String> {
         return Err("it is too large; for no limit say `none`".into());
     }
     Ok(OrNone(Some(bytes as u64)))
+}
+
+/// A number of processes: `4`, `50%` of the cores, `+1` or `-1` beside them. At
+/// least one.
+pub fn processes(text: &str) -> Result<usize, String> {
+    processes_of(text, thread::available_parallelism().map_or(1, usize::from))
+}
+
+fn processes_of(text: &str, cores: usize) -> Result<usize, String> {
+    let shape = || {
+        "a number of processes is `4`, `50%` of the cores, or `+1` or `-1` beside them".to_owned()
+    };
+    let number = |text: &str| text.parse::<usize>().map_err(|_| shape());
+    if let Some(percent) = text.strip_suffix('%') {
+        let processes = cores.saturating_mul(number(percent)?) / 100;
+        return Ok(processes.max(1));
+    }
+    if let Some(more) = text.strip_prefix('+') {
+        return Ok(cores.saturating_add(number(more)?));
+    }
+    if let Some(fewer) = text.strip_prefix('-') {
+        return Ok(cores.saturating_sub(number(fewer)?).max(1));
+    }
+    match number(text)? {
+        0 => Err("a pool needs at least 1 process".into()),
+        processes => Ok(processes),
+    }
+}
+
+/// A load: a number of running processes, or `100%` of the cores.
+pub fn load(text: &str) -> Result<f64, String> {
+    load_of(text, thread::available_parallelism().map_or(1, usize::from))
+}
+
+fn load_of(text: &str, cores: usize) -> Result<f64, String> {
+    let load = match text.strip_suffix('%') {
+        Some(percent) => percent.parse::<f64>().map(|p| p / 100.0 * cores as f64),
+        None => text.parse::<f64>(),
+    };
+    match load {
+        Ok(load) if load.is_finite() && load > 0.0 => Ok(load),
+        _ => {
+            Err("a load is a number of running processes, as in `4`, or `100%` of the cores".into())
+        }
+    }
 }
 
 /// Units of fuel: a whole number, with underscores if one likes, or `none`.
@@ -313,6 +359,32 @@ mod tests {
             "99999999T",
         ] {
             assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn processes_are_a_number_or_counted_from_the_cores() {
+        let read = |text| processes_of(text, 8);
+        assert_eq!(read("3"), Ok(3));
+        assert_eq!(
+            [read("50%"), read("1%"), read("200%")],
+            [Ok(4), Ok(1), Ok(16)]
+        );
+        assert_eq!(
+            [read("+1"), read("-1"), read("-100")],
+            [Ok(9), Ok(7), Ok(1)]
+        );
+        for wrong in ["0", "", "%", "x", "1.5", "+", "-", "--1", "5%%"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_load_is_a_number_or_a_share_of_the_cores() {
+        assert_eq!(load_of("2.5", 8), Ok(2.5));
+        assert_eq!(load_of("50%", 8), Ok(4.0));
+        for wrong in ["0", "-1", "", "inf", "x%"] {
+            assert!(load_of(wrong, 8).is_err(), "{wrong}");
         }
     }
 

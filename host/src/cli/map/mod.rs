@@ -4,9 +4,11 @@
 //! bounded number of them ahead of the results; this thread writes each result
 //! as it is ready. A million lines take no more memory than a thousand.
 
+mod dry_run;
 mod failures;
 mod feed;
 mod finished;
+mod gate;
 mod inputs;
 mod job;
 mod joblog;
@@ -22,25 +24,26 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sandpool::{IMap, Module, Pool, Value};
 
 use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
-use super::outcome::Detail;
 use super::report::{self, Failure, Kind, TASK_FAILED};
-use super::screen::BesideBar;
 use super::{show, usage};
 use failures::{FailureFlags, Halt};
 use feed::Feed;
 use finished::Ledger;
+use gate::GateFlags;
 use inputs::open::{InputFlags, Inputs};
 use inputs::words::Values;
 use job::Job;
 use joblog::identity::Identity;
 use joblog::past::{Past, Which};
 use joblog::{Joblog, JoblogFlags};
-use outputs::lines::{Form, Lines};
+use outputs::destination::{Destination, Keeping};
+use outputs::flags::OutputFlags;
+use outputs::place::Place;
 use pace::Pace;
 use progress::{Prepared, ProgressFlags};
 use run::{Ended, Sinks};
@@ -84,15 +87,11 @@ pub struct Map {
     template: Vec<String>,
     #[command(flatten)]
     inputs: InputFlags,
-    /// What to write for each line
-    #[arg(long, value_enum, default_value_t = OutputForm::Jsonl)]
-    to: OutputForm,
-    /// Write all that is known of each task
-    #[arg(long, conflicts_with = "to")]
-    outcomes: bool,
-    /// Write results as they are completed, not in input order
+    #[command(flatten)]
+    outputs: OutputFlags,
+    /// Print the calls that would be made, checked against the function's types
     #[arg(long)]
-    unordered: bool,
+    dry_run: bool,
     #[command(flatten)]
     progress: ProgressFlags,
     #[command(flatten)]
@@ -104,16 +103,9 @@ pub struct Map {
     #[command(flatten)]
     workers: WorkerFlags,
     #[command(flatten)]
+    gate: GateFlags,
+    #[command(flatten)]
     modules: ModuleFlags,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum OutputForm {
-    /// A JSON object with index, verdict, and value or error
-    Jsonl,
-    /// The value alone as JSON; an empty line for a line that is empty or
-    /// failed, so that line N answers line N
-    Values,
 }
 
 /// What a loop over tasks works with.
@@ -122,6 +114,7 @@ struct TaskLoop<'a> {
     ledger: &'a Ledger,
     prepared: Prepared,
     interruption: &'a Interruption,
+    destination: &'a Destination,
 }
 
 impl Map {
@@ -131,34 +124,57 @@ impl Map {
         let quiet = self.modules.quiet;
         // Before a worker is started for nothing.
         let inputs = self.inputs.open(values, quiet)?;
+        if self.dry_run {
+            return self.dry_run(inputs);
+        }
+        let destination = self
+            .outputs
+            .destination(self.keeping(), self.joblog.which().is_some())?;
         let ledger = Ledger::default();
         let builder = self.workers.apply(self.modules.apply(Pool::builder()));
         let builder = self
             .task
-            .apply_to_many(builder.measure_cpu_time(self.outcomes))?;
+            .apply_to_many(builder.measure_cpu_time(self.outputs.measures_cpu_time()))?;
         let names = ledger.clone();
         let builder = flags::show_logs_of(builder, quiet, move |index| names.seq(index));
         let (builder, prepared) = self.progress.prepare(builder, quiet);
         let pool = flags::build(builder)?;
         let interruption = Interruption::watch(&pool)?;
+        self.gate.watch(&pool, quiet)?;
         let mut summary = Summary::default();
         let task_loop = TaskLoop {
             pool: &pool,
             ledger: &ledger,
             prepared,
             interruption: &interruption,
+            destination: &destination,
         };
         let ended = self.map(task_loop, inputs, &mut summary);
         // Before what is said at the end: of workers that are gone it is known
         // how much they used.
         pool.terminate();
+        let failure = ledger.failure();
+        let whole = ended.as_ref().is_ok_and(|(ended, halted)| {
+            *ended == Ended::Done
+                && failure.is_none()
+                && halted.is_none_or(Halt::is_success)
+                && !interruption.happened()
+                && pool.broken().is_none()
+        });
+        let partial = match whole {
+            true => destination.finish().map(|()| None)?,
+            false => destination.leave(),
+        };
         let (ended, halted) = ended.map_err(|failure| interruption.explain(failure))?;
         if ended == Ended::Unread {
             return Ok(ExitCode::from(report::QUIET_END));
         }
-        let failure = ledger.failure();
         if !quiet && (summary.tasks() > 0 || failure.is_none()) {
             self.say(&summary, &ledger, halted, began, &interruption);
+        }
+        if let Some(partial) = partial.filter(|_| !quiet) {
+            let partial = partial.display();
+            report::note(&format!("the results that there are are in `{partial}`"));
         }
         if let Some(error) = failure {
             return Err(Failure::new(Kind::Unusable, error));
@@ -180,6 +196,26 @@ impl Map {
         )
     }
 
+    /// Prints what it would run.
+    fn dry_run(&self, inputs: Inputs) -> Result<ExitCode, Failure> {
+        let quiet = self.modules.quiet;
+        let builder = self.modules.apply(Pool::builder().processes(1));
+        let pool = flags::build(self.task.apply_to_many(builder)?)?;
+        let module = pool.load(&self.module)?;
+        let job = self.job(&module, &inputs)?;
+        dry_run::run(&self.module, &job, inputs.source(job.clone())?, quiet)
+    }
+
+    fn job(&self, module: &Module, inputs: &Inputs) -> Result<Job, Failure> {
+        Job::find(
+            module,
+            &self.module,
+            self.function.as_deref(),
+            &self.template,
+            &inputs.shape(),
+        )
+    }
+
     /// Runs a task for each input. Says how that ended, and what halted it.
     fn map(
         &self,
@@ -192,22 +228,16 @@ impl Map {
             ledger,
             prepared,
             interruption,
+            destination,
         } = with;
         let quiet = self.modules.quiet;
         let module = pool.load(&self.module)?;
-        let job = Job::find(
-            &module,
-            &self.module,
-            self.function.as_deref(),
-            &self.template,
-            &inputs.shape(),
-        )?;
-        let form = self.form(&job);
-        let by_place = form.is_values() && !self.unordered;
-        let (log, past) = self.open_log(&module, &job, &inputs, by_place)?;
-        // What is on stdout is never cut, as a file of results is: others may
-        // write there, too.
-        let mut output = Lines::new(BesideBar::stdout(), form, by_place, None);
+        let job = self.job(&module, &inputs)?;
+        let by_place = self.outputs.by_place();
+        let mut place = destination.place();
+        let (log, past) = self.open_log(&module, &job, &inputs, &mut place)?;
+        let offset = place.as_ref().map(Place::offset);
+        let mut output = self.outputs.output(&job, destination, offset, quiet)?;
         let outcomes = self.start(pool, &module, job, inputs, past, ledger.clone())?;
         let steering = outcomes.steering();
         let stopping = Stopping::watch(pool, &steering, self.failures.halt(), interruption, quiet);
@@ -215,7 +245,8 @@ impl Map {
             .progress
             .start(prepared, steering.clone(), ledger.clone(), quiet);
         let mut sinks = Sinks {
-            output: &mut output,
+            output: output.as_mut(),
+            destination: destination.name(),
             by_place,
             log,
             summary,
@@ -228,19 +259,27 @@ impl Map {
         Ok((ended, sinks.stopping.halted()))
     }
 
+    /// What becomes of a file of results that is there already.
+    fn keeping(&self) -> Keeping {
+        match self.joblog.is_kept() {
+            true => Keeping::AsTheLogTells,
+            false => Keeping::UntilTheEnd,
+        }
+    }
+
     /// The log, and what it says of earlier runs.
     fn open_log(
         &self,
         module: &Module,
         job: &Job,
         inputs: &Inputs,
-        by_place: bool,
+        place: &mut Option<Place>,
     ) -> Result<(Option<Joblog>, Past), Failure> {
         let runs_again = matches!(
             self.joblog.which(),
             Some(Which::MissingAndFailed | Which::Failed)
         );
-        if by_place && runs_again {
+        if self.outputs.by_place() && runs_again {
             return Err(Failure::usage(
                 "what is run again has no place among values that stand in the order of the input",
             )
@@ -252,7 +291,7 @@ impl Map {
             job: job.describe(),
             inputs: inputs.describe(),
             limits: self.task.limits(),
-            output: "stdout".into(),
+            output: place.as_ref().map_or_else(|| "stdout".into(), Place::name),
         };
         let Some((log, past)) = self.joblog.open(&identity)? else {
             return Ok((None, Past::none()));
@@ -262,6 +301,17 @@ impl Map {
             past.last().is_some() && !self.modules.quiet
         }) {
             report::note(&text);
+        }
+        // What a kill left there beyond the log would come twice; a file that
+        // this log knows nothing of is emptied.
+        if let (Some(place), Some(known)) = (place, past.output) {
+            let bytes = place.take_back(known)?;
+            if bytes > 0 && past.last().is_some() && !self.modules.quiet {
+                let bytes = show::counted(bytes, "byte");
+                report::note(&format!(
+                    "took back {bytes} of results that the log does not know"
+                ));
+            }
         }
         Ok((Some(log), past))
     }
@@ -291,20 +341,6 @@ impl Map {
         }
     }
 
-    fn form(&self, job: &Job) -> Form {
-        let detail = if self.outcomes {
-            Detail::Full
-        } else {
-            Detail::Short
-        };
-        match (self.to, job) {
-            (OutputForm::Jsonl, Job::Call(_)) => Form::Calls(detail),
-            (OutputForm::Jsonl, Job::Command(..)) => Form::Commands(detail),
-            (OutputForm::Values, Job::Call(_)) => Form::Values,
-            (OutputForm::Values, Job::Command(..)) => Form::Outputs,
-        }
-    }
-
     fn start(
         &self,
         pool: &Pool,
@@ -317,7 +353,7 @@ impl Map {
         let call = self.failures.apply(job.call(pool, module));
         let share = inputs.share();
         let feed = Feed::new(inputs.source(job)?, share, past, ledger);
-        Ok(match self.unordered {
+        Ok(match self.outputs.is_unordered() {
             true => call.imap_unordered(feed)?,
             false => call.imap(feed)?,
         })
@@ -347,7 +383,7 @@ mod tests {
             (Some("fib"), 0)
         );
         let map = read(&["m.wasm", "--unordered", "--", "-l", "--timeout", "{}"]).unwrap();
-        assert_eq!((map.function, map.unordered), (None, true));
+        assert_eq!((map.function, map.outputs.is_unordered()), (None, true));
         assert_eq!(map.template, ["-l", "--timeout", "{}"]);
     }
 

@@ -11,15 +11,18 @@ use sandpool::{IMap, Steering, Value, Verdict};
 use super::finished::{Finished, Ledger};
 use super::joblog::Joblog;
 use super::outputs::Output;
+use super::outputs::destination::unwritable;
 use super::pace::Pace;
 use super::progress::Progress;
 use super::stop::Stopping;
 use super::summary::Summary;
-use crate::cli::report::{self, Failure};
+use crate::cli::report::Failure;
 
 /// All that wants to know of a task that has ended.
 pub struct Sinks<'a> {
     pub output: &'a mut dyn Output,
+    /// Where it writes, for errors.
+    pub destination: String,
     /// Whether a place in the output answers a place in the input.
     pub by_place: bool,
     pub log: Option<Joblog>,
@@ -48,7 +51,13 @@ pub fn run(
     match take_all(outcomes, ledger, sinks) {
         Ok(()) => Ok(Ended::Done),
         Err(Stuck::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Ended::Unread),
-        Err(Stuck::Output(error)) => Err(report::stdout_failure(error)),
+        Err(Stuck::Output(error)) => {
+            let name = sinks.output.name();
+            Err(unwritable(
+                &name.unwrap_or_else(|| sinks.destination.clone()),
+                error,
+            ))
+        }
         Err(Stuck::Log(failure)) => Err(failure),
     }
 }

@@ -1,10 +1,14 @@
 //! Results as lines: of JSON, or of values alone.
 
-use std::io::{self, BufWriter, Write};
+use std::io;
+
+use sandpool::{Outcome, Value};
 
 use super::Output;
+use super::sink::Sink;
 use crate::cli::map::finished::Finished;
 use crate::cli::outcome::{self, Detail, LineWriter};
+use crate::cli::sanitize;
 
 /// What is written for each task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,67 +23,56 @@ pub enum Form {
     Outputs,
 }
 
-impl Form {
-    /// Whether a line of the output holds a value and nothing else.
-    pub fn is_values(self) -> bool {
-        matches!(self, Form::Values | Form::Outputs)
-    }
-}
-
 /// Writes a line for each task.
-pub struct Lines<W: Write> {
-    out: BufWriter<W>,
+pub struct Lines {
+    sink: Sink,
     form: Form,
     /// Whether line N of the output answers line N of the input, so that empty
     /// lines leave empty lines.
     by_place: bool,
+    /// Whether each line says what its input was.
+    tag: bool,
     line: LineWriter,
-    /// Where the next line begins, in a file.
-    offset: Option<u64>,
 }
 
-impl<W: Write> Lines<W> {
-    /// Writes to `out`, which is a file at this offset, if it is one.
-    pub fn new(out: W, form: Form, by_place: bool, offset: Option<u64>) -> Self {
+impl Lines {
+    pub fn new(sink: Sink, form: Form, by_place: bool, tag: bool) -> Self {
         Lines {
-            out: BufWriter::with_capacity(64 << 10, out),
+            sink,
             form,
             by_place,
+            tag,
             line: LineWriter::default(),
-            offset,
         }
     }
 
     fn blank(&mut self, lines: u64) -> io::Result<()> {
         if self.by_place {
             for _ in 0..lines {
-                self.out.write_all(b"\n")?;
+                self.sink.put(b"\n")?;
             }
-            self.offset = self.offset.map(|offset| offset + lines);
         }
         Ok(())
     }
 }
 
-impl<W: Write> Output for Lines<W> {
+impl Output for Lines {
     fn write(&mut self, task: &Finished) -> io::Result<()> {
         self.blank(task.note.blank)?;
         let (form, outcome) = (self.form, &task.outcome);
+        let tag = self.tag.then_some(task.note.label.as_str());
         let line = self.line.line(|json| match form {
-            Form::Calls(detail) => outcome::put_outcome(outcome, detail, json),
-            Form::Commands(detail) => outcome::put_command_outcome(outcome, detail, json),
-            Form::Values | Form::Outputs if !outcome.is_ok() => {}
-            Form::Values => outcome
-                .value
-                .iter()
-                .for_each(|value| outcome::put_value(value, json)),
-            Form::Outputs => {
-                outcome::put_output(outcome.stdout.as_deref().unwrap_or_default(), json)
+            Form::Calls(detail) => outcome::put_outcome(outcome, tag, detail, json),
+            Form::Commands(detail) => outcome::put_command_outcome(outcome, tag, detail, json),
+            Form::Values | Form::Outputs => {
+                if let Some(tag) = tag {
+                    json.extend_from_slice(sanitize::line(tag).as_bytes());
+                    json.push(b'\t');
+                }
+                put_bare(form, outcome, json);
             }
         });
-        self.out.write_all(line)?;
-        self.offset = self.offset.map(|offset| offset + line.len() as u64);
-        Ok(())
+        self.sink.put(line)
     }
 
     fn lost(&mut self, task: &Finished) -> io::Result<()> {
@@ -88,15 +81,27 @@ impl<W: Write> Output for Lines<W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        self.sink.flush()
     }
 
     fn offset(&self) -> Option<u64> {
-        self.offset
+        self.sink.offset()
     }
 
     fn end(&mut self, blank: u64) -> io::Result<()> {
         self.blank(blank)?;
-        self.out.flush()
+        self.sink.flush()
+    }
+}
+
+/// A value, or what a command printed, and nothing for a task that failed.
+fn put_bare(form: Form, outcome: &Outcome<Value>, json: &mut Vec<u8>) {
+    match (form, &outcome.value) {
+        _ if !outcome.is_ok() => {}
+        (Form::Outputs, _) => {
+            outcome::put_output(outcome.stdout.as_deref().unwrap_or_default(), json);
+        }
+        (_, Some(value)) => outcome::put_value(value, json),
+        (_, None) => {}
     }
 }

@@ -1,6 +1,13 @@
 //! What a map writes for the tasks that have ended.
 
-pub mod lines;
+pub mod destination;
+pub mod flags;
+mod folders;
+mod lines;
+pub mod place;
+mod printed;
+mod sink;
+mod table;
 
 use std::io;
 
@@ -38,6 +45,11 @@ pub trait Output {
     /// the log does not know them. `None` where nothing can be taken back, or
     /// need not, because the same task writes to the same place again.
     fn offset(&self) -> Option<u64> {
+        None
+    }
+
+    /// What the last error was about, if it was not where all results go.
+    fn name(&self) -> Option<String> {
         None
     }
 }

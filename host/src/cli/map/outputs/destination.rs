@@ -1,0 +1,238 @@
+//! Where results are written: stdout, a file that is put in place once it is
+//! whole, or one that grows where it is, because a log makes it possible to go on
+//! with it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek as _, SeekFrom, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::place::Place;
+use crate::cli::report::{Failure, Kind};
+use crate::cli::screen::BesideBar;
+
+/// What happens to a file that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// It stays as it is until the new one is whole.
+    UntilTheEnd,
+    /// It is gone on with, or emptied, as a log tells.
+    AsTheLogTells,
+}
+
+/// Where results are written.
+pub enum Destination {
+    Stdout,
+    /// Beside the file that it is to be.
+    Beside {
+        file: NamedTempFile,
+        path: PathBuf,
+    },
+    /// The file itself, or what else has that name: a pipe, a device.
+    Itself {
+        file: File,
+        path: PathBuf,
+    },
+}
+
+impl Destination {
+    /// Opens what `--output` names, stdout if it is not given.
+    pub fn open(path: Option<&Path>, keeping: Keeping) -> Result<Self, Failure> {
+        let Some(path) = path else {
+            return Ok(Destination::Stdout);
+        };
+        Self::open_file(path, keeping).map_err(|error| unwritable(&shown(path), error))
+    }
+
+    fn open_file(path: &Path, keeping: Keeping) -> io::Result<Self> {
+        // A link stays one: what it points to is replaced.
+        let real = match fs::canonicalize(path) {
+            Ok(real) => real,
+            Err(_) => path.to_owned(),
+        };
+        let there = match fs::metadata(&real) {
+            Ok(there) => Some(there),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let ordinary = there.as_ref().is_none_or(fs::Metadata::is_file);
+        if keeping == Keeping::UntilTheEnd && ordinary {
+            let mode = there.map_or(0o666, |there| there.permissions().mode() & 0o7777);
+            let file = beside(&real, mode)?;
+            return Ok(Destination::Beside { file, path: real });
+        }
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            // Not before it is sure that the run begins.
+            .truncate(false)
+            .open(&real)?;
+        if keeping == Keeping::AsTheLogTells && ordinary {
+            file.seek(SeekFrom::End(0))?;
+        }
+        Ok(Destination::Itself { file, path: real })
+    }
+
+    /// What results are written to.
+    pub fn writer(&self) -> Result<Box<dyn Write>, Failure> {
+        let (file, path) = match self {
+            Destination::Stdout => return Ok(Box::new(BesideBar::stdout())),
+            Destination::Beside { file, path } => (file.as_file(), path),
+            Destination::Itself { file, path } => (file, path),
+        };
+        match file.try_clone() {
+            Ok(file) => Ok(Box::new(file)),
+            Err(error) => Err(unwritable(&shown(path), error)),
+        }
+    }
+
+    /// Where a run that is gone on with begins to write, if it is a file.
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            // Others may write there as well: it is never cut. A file of nobody's
+            // but ours comes whole or not at all.
+            Destination::Stdout | Destination::Beside { .. } => None,
+            Destination::Itself { file, path } => {
+                Place::of(file, format!("file {}", path.display()), shown(path))
+            }
+        }
+    }
+
+    /// What errors call it.
+    pub fn name(&self) -> String {
+        match self {
+            Destination::Stdout => "stdout".to_owned(),
+            Destination::Beside { path, .. } | Destination::Itself { path, .. } => shown(path),
+        }
+    }
+
+    /// All results are written: puts the file in its place.
+    pub fn finish(self) -> Result<(), Failure> {
+        let Destination::Beside { file, path } = self else {
+            return Ok(());
+        };
+        let put = |file: NamedTempFile| {
+            // Or a machine that stops now would leave an empty file there.
+            file.as_file().sync_all()?;
+            file.persist(&path).map_err(|error| error.error)?;
+            Ok(())
+        };
+        put(file).map_err(|error| unwritable(&shown(&path), error))
+    }
+
+    /// Not all results are there: leaves the old file as it is, and those there
+    /// are beside it. Says where.
+    pub fn leave(self) -> Option<PathBuf> {
+        let Destination::Beside { file, path } = self else {
+            return None;
+        };
+        let written = file.as_file().metadata().ok()?.len();
+        if written == 0 {
+            return None;
+        }
+        let mut partial = path.into_os_string();
+        partial.push(".partial");
+        let partial = PathBuf::from(partial);
+        file.persist(&partial).ok()?;
+        Some(partial)
+    }
+}
+
+/// A file in the same folder, so that it can take the other's place in one step.
+fn beside(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    tempfile::Builder::new()
+        .prefix(&format!(".{name}."))
+        .permissions(fs::Permissions::from_mode(mode))
+        .tempfile_in(folder)
+}
+
+fn shown(path: &Path) -> String {
+    format!("`{}`", path.display())
+}
+
+/// The failure of something of this name that cannot be written.
+pub fn unwritable(name: &str, error: io::Error) -> Failure {
+    let text = format!("{name} cannot be written");
+    Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(path: &Path, keeping: Keeping) -> Destination {
+        let destination = Destination::open(Some(path), keeping).unwrap();
+        let mut writer = destination.writer().unwrap();
+        writer.write_all(b"new").unwrap();
+        destination
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string();
+        let mut names: Vec<_> = entries.map(|entry| name(entry).unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_whole_or_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let destination = written(&path, Keeping::UntilTheEnd);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        destination.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(names(folder.path()), ["out"]);
+    }
+
+    #[test]
+    fn what_is_not_whole_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let partial = written(&path, Keeping::UntilTheEnd).leave().unwrap();
+        assert_eq!(fs::read(&partial).unwrap(), b"new");
+        assert_eq!(names(folder.path()), ["out.partial"]);
+        let empty = Destination::open(Some(&path), Keeping::UntilTheEnd).unwrap();
+        assert_eq!(empty.leave(), None);
+        assert_eq!(names(folder.path()), ["out.partial"]);
+    }
+
+    #[test]
+    fn a_file_with_a_log_grows_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        fs::write(&path, "old").unwrap();
+        let destination = written(&path, Keeping::AsTheLogTells);
+        assert_eq!(fs::read(&path).unwrap(), b"oldnew");
+        let mut place = destination.place().unwrap();
+        assert_eq!(place.take_back(4).unwrap(), 2);
+        destination.writer().unwrap().write_all(b"!").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"oldn!");
+        assert!(place.take_back(6).is_err());
+        let destination = Destination::open(Some(&path), Keeping::AsTheLogTells).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"oldn!");
+        destination.place().unwrap().take_back(0).unwrap();
+        destination.writer().unwrap().write_all(b"new").unwrap();
+        destination.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+
+    #[test]
+    fn what_is_no_file_is_written_to_and_not_replaced() {
+        let null = written(Path::new("/dev/null"), Keeping::UntilTheEnd);
+        assert!(matches!(null, Destination::Itself { .. }));
+        assert!(null.place().is_none());
+        assert!(Destination::open(Some(Path::new("/")), Keeping::UntilTheEnd).is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! A file that results are appended to, be it standard output: a run that is gone
+//! on with takes back what a kill left there beyond its log.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{FileType, OFlags, SeekFrom, fcntl_getfl, fstat, ftruncate, seek};
+
+use crate::cli::report::{Failure, Kind};
+
+/// Where a file stands.
+#[derive(Debug)]
+pub struct Place {
+    file: OwnedFd,
+    /// What a log calls it.
+    name: String,
+    /// What errors call it.
+    shown: String,
+    size: u64,
+    offset: u64,
+}
+
+impl Place {
+    /// The place in an open file; `None` if it is none that can be cut.
+    pub fn of(file: impl AsFd, name: String, shown: String) -> Option<Self> {
+        let file = file.as_fd().try_clone_to_owned().ok()?;
+        let found = fstat(&file).ok()?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+            return None;
+        }
+        let size = u64::try_from(found.st_size).ok()?;
+        let appends = fcntl_getfl(&file).ok()?.contains(OFlags::APPEND);
+        let offset = match appends {
+            true => size,
+            false => seek(&file, SeekFrom::Current(0)).ok()?,
+        };
+        Some(Place {
+            file,
+            name,
+            shown,
+            size,
+            offset,
+        })
+    }
+
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// What a log calls it.
+    pub fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    /// Takes back what is behind the results that a log of this file knows.
+    /// Says how many bytes that were.
+    pub fn take_back(&mut self, known: u64) -> Result<u64, Failure> {
+        if self.size < known {
+            return Err(Failure::unusable(format!(
+                "{} was cut since the log was written: results that the log knows are gone from it",
+                self.shown
+            ))
+            .hint("without the log, all is run anew"));
+        }
+        let beyond = self.size - known;
+        if beyond > 0 {
+            ftruncate(&self.file, known)
+                .and_then(|()| seek(&self.file, SeekFrom::Start(known)))
+                .map_err(|error| {
+                    let error = anyhow::Error::new(io::Error::from(error));
+                    let text = format!("what a kill left in {} cannot be taken back", self.shown);
+                    Failure::new(Kind::Pool, error.context(text))
+                })?;
+        }
+        (self.size, self.offset) = (known, known);
+        Ok(beyond)
+    }
+}

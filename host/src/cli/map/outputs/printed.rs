@@ -1,0 +1,79 @@
+//! What tasks print, as it is, each task's in one piece: what GNU parallel writes.
+
+use std::io;
+
+use super::Output;
+use super::sink::Sink;
+use crate::cli::map::finished::Finished;
+use crate::cli::{report, sanitize};
+use sandpool::Verdict;
+
+/// Passes on what each task has printed.
+pub struct Printed {
+    sink: Sink,
+    /// Whether each line begins with its input.
+    tag: bool,
+    quiet: bool,
+}
+
+impl Printed {
+    pub fn new(sink: Sink, tag: bool, quiet: bool) -> Self {
+        Printed { sink, tag, quiet }
+    }
+
+    /// Puts the tag before each line. The last one has an end then, or the next
+    /// task's tag would stand in its midst.
+    fn put_tagged(&mut self, tag: &str, bytes: &[u8]) -> io::Result<()> {
+        let tag = sanitize::line(tag);
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.sink.put(tag.as_bytes())?;
+            self.sink.put(b"\t")?;
+            self.sink.put(line)?;
+            if !line.ends_with(b"\n") {
+                self.sink.put(b"\n")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Output for Printed {
+    fn write(&mut self, task: &Finished) -> io::Result<()> {
+        let outcome = &task.outcome;
+        let stdout = outcome.stdout.as_deref().unwrap_or_default();
+        match self.tag {
+            true => self.put_tagged(&task.note.label, stdout)?,
+            false => self.sink.put(stdout)?,
+        }
+        let stderr = outcome.stderr.as_deref().unwrap_or_default();
+        let ended = matches!(outcome.verdict, Verdict::Ok | Verdict::Exit);
+        if stderr.is_empty() && ended {
+            return Ok(());
+        }
+        // In the order in which the tasks come.
+        self.sink.flush()?;
+        report::show_guest_output(stderr);
+        if !ended && !self.quiet {
+            let verdict = outcome.verdict.name();
+            let text = report::outcome_text(outcome);
+            report::note(&format!("[{}] {verdict}: {text}", task.note.seq));
+        }
+        Ok(())
+    }
+
+    fn lost(&mut self, _: &Finished) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+
+    fn offset(&self) -> Option<u64> {
+        self.sink.offset()
+    }
+
+    fn end(&mut self, _: u64) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
