@@ -2,11 +2,11 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::process::Stdio;
+use std::ptr::{null, null_mut};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-
-use nix::pty::{OpenptyResult, Winsize, openpty};
 
 /// The side of a pseudo-terminal that a person would sit at.
 pub struct Terminal {
@@ -18,19 +18,33 @@ pub struct Terminal {
 pub const ROWS: u16 = 40;
 pub const COLUMNS: u16 = 120;
 
+/// Both sides of a new pseudo-terminal, ours first.
+#[expect(
+    unsafe_code,
+    reason = "every crate that would do it turns on features of ours, and wasmtime is built again"
+)]
+fn pair() -> [OwnedFd; 2] {
+    let size = libc::winsize {
+        ws_row: ROWS,
+        ws_col: COLUMNS,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    let (mut ours, mut other) = (-1, -1);
+    // SAFETY: the first two pointers are to integers that it writes, the last
+    // to a size that it reads; name and settings may be null.
+    let failed = unsafe { libc::openpty(&mut ours, &mut other, null_mut(), null(), &size) };
+    assert_eq!(failed, 0, "there are pseudo-terminals");
+    // SAFETY: both were just opened, and nobody else has them.
+    [ours, other].map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 impl Terminal {
     pub fn open() -> Self {
-        let size = Winsize {
-            ws_row: ROWS,
-            ws_col: COLUMNS,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        let OpenptyResult { master, slave } =
-            openpty(Some(&size), None).expect("there are pseudo-terminals");
+        let [ours, other] = pair();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&seen);
-        let mut ours = File::from(master);
+        let mut ours = File::from(ours);
         // It ends when the other side is closed everywhere.
         thread::spawn(move || {
             let mut buffer = [0; 4096];
@@ -40,7 +54,7 @@ impl Terminal {
             }
         });
         Terminal {
-            other: File::from(slave),
+            other: File::from(other),
             seen,
         }
     }
