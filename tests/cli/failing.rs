@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::map::results;
-use super::{Folder, Started, sandpool};
+use super::{Started, sandpool};
 use crate::support::process::kill;
 use crate::support::{eventually, test, test_alone};
 
@@ -161,14 +161,12 @@ fn a_task_that_kills_three_workers_is_set_aside_as_poison_and_named() {
 #[test]
 fn halting_soon_lets_running_tasks_end_and_halting_now_does_not() {
     let _test = test();
-    let folder = Folder::new();
     let halted = |how: &str| {
-        let words = SLEEP
-            .into_iter()
-            .chain(["-j", "2", "--unordered", "--halt", how]);
+        let flags = ["-j", "2", "--unordered", "--slow-after", "200ms"];
+        let words = SLEEP.into_iter().chain(flags).chain(["--halt", how]);
         let mut host = sandpool(words).start();
-        host.write(b"[1200,0]\n");
-        host.wait_for_children(2);
+        host.write(b"[1500,0]\n");
+        eventually("it runs", || host.stderr().contains("SLOW [0] "));
         host.write(b"\"x\"\n[0,2]\n");
         let ended = host.finish();
         let note = format!("sandpool: halted by `--halt {how}`\n");
@@ -194,7 +192,6 @@ fn halting_soon_lets_running_tasks_end_and_halting_now_does_not() {
     );
     let (code, _) = halted("now,success=1");
     assert_eq!(code, 0);
-    drop(folder);
 }
 
 #[test]
@@ -202,7 +199,8 @@ fn a_share_of_failures_halts_and_a_smaller_one_does_not() {
     let _test = test();
     let run = |halt: &str| {
         let input = "1\n\"x\"\n2\n3\n".repeat(2_000);
-        let words = ["map", "math.wasm", "fib", "--unordered", "--halt", halt];
+        // In order, or the bad ones would be there before any other has run.
+        let words = ["map", "math.wasm", "fib", "--halt", halt];
         let ended = sandpool(words).input(input).run();
         assert_eq!(ended.code(), 1);
         ended.lines().len()

@@ -86,8 +86,11 @@ fn killed_at_twenty_moments_and_gone_on_with_each_input_has_one_result() {
         if is_alive(host.pid()) {
             host.signal(Signal::KILL);
             kills += 1;
+            drop(host);
+        } else {
+            let ended = host.finish();
+            assert_eq!(ended.code(), 0, "seed {seed}: {}", ended.stderr);
         }
-        drop(host);
         let logged = whole_lines(&log)
             .iter()
             .filter(|line| is_entry(line))

@@ -9,8 +9,8 @@ use sandpool::Input;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::finished::{Ledger, Note};
+use super::inputs::Source;
 use super::inputs::stream::Share;
-use super::inputs::{Item, Source};
 use super::joblog::past::Past;
 
 /// The inputs as the pool pulls them.
@@ -83,20 +83,17 @@ impl Feed {
             ));
         }
         if self.past.wants(seq) {
-            self.held.push_back((self.note(seq, &item), item.input));
+            let note = Note {
+                seq,
+                label: item.label,
+                hash: item.hash,
+                prefix: self.prefix,
+                blank: item.blank,
+                read_at: SystemTime::now(),
+            };
+            self.held.push_back((note, item.input));
         }
         Ok(())
-    }
-
-    fn note(&self, seq: u64, item: &Item) -> Note {
-        Note {
-            seq,
-            label: item.label.clone(),
-            hash: item.hash,
-            prefix: self.prefix,
-            blank: item.blank,
-            read_at: SystemTime::now(),
-        }
     }
 }
 
@@ -131,6 +128,7 @@ fn chained(prefix: u64, next: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::map::inputs::Item;
     use crate::cli::map::joblog::identity::Identity;
     use crate::cli::map::joblog::past::{self, Which};
 

@@ -95,7 +95,10 @@ impl Destination {
             // but ours comes whole or not at all.
             Destination::Stdout | Destination::Beside { .. } => None,
             Destination::Itself { file, path } => {
-                Place::of(file, format!("file {}", path.display()), shown(path))
+                // It may not have been there when it was named.
+                let real = fs::canonicalize(path);
+                let real = real.as_ref().unwrap_or(path);
+                Place::of(file, format!("file {}", real.display()), shown(path))
             }
         }
     }
