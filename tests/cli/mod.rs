@@ -8,10 +8,14 @@
 
 mod apply;
 mod bad_modules;
+mod dry_run;
 mod help;
+mod inputs;
 mod inspect;
 mod interrupt;
 mod map;
+mod outputs;
+mod resources;
 mod run;
 mod stream;
 

@@ -23,13 +23,6 @@ pub enum Form {
     Outputs,
 }
 
-impl Form {
-    /// Whether a line of the output holds a value and nothing else.
-    pub fn is_values(self) -> bool {
-        matches!(self, Form::Values | Form::Outputs)
-    }
-}
-
 /// Writes a line for each task.
 pub struct Lines {
     sink: Sink,
