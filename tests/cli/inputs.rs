@@ -345,7 +345,7 @@ fn contents_of_files_are_arguments() {
         &["--from", "files", "--to", "values", ":::", "hi"],
     )
     .run()
-    .assert_prints("\"0 1 2\\n\"\n");
+    .assert_prints("\"      0       1       2\\n\"\n");
 }
 
 #[test]

@@ -49,11 +49,7 @@ impl Destination {
     }
 
     fn open_file(path: &Path, keeping: Keeping) -> io::Result<Self> {
-        // A link stays one: what it points to is replaced.
-        let real = match fs::canonicalize(path) {
-            Ok(real) => real,
-            Err(_) => path.to_owned(),
-        };
+        let real = real_path(path);
         let there = match fs::metadata(&real) {
             Ok(there) => Some(there),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -152,17 +148,46 @@ impl Destination {
     }
 }
 
+/// The file that is meant, by the name that it has everywhere: a link stays one,
+/// and what it points to is replaced.
+fn real_path(path: &Path) -> PathBuf {
+    if let Ok(real) = fs::canonicalize(path) {
+        return real;
+    }
+    // It is not there yet; the folder is.
+    let folder = fs::canonicalize(folder_of(path)).ok();
+    match (folder, path.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
 /// A file in the same folder, so that it can take the other's place in one step.
 fn beside(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
     tempfile::Builder::new()
         .prefix(&format!(".{name}."))
         .permissions(fs::Permissions::from_mode(mode))
-        .tempfile_in(folder)
+        .tempfile_in(folder_of(path))
+        .map_err(without_path)
+}
+
+/// The error itself: the name of the file that could not be made says nothing to
+/// a user, who never gave it.
+fn without_path(error: io::Error) -> io::Error {
+    let source = error.get_ref().and_then(|inner| inner.source());
+    let source = source.and_then(|source| source.downcast_ref::<io::Error>());
+    match source.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
+    }
 }
 
 fn shown(path: &Path) -> String {
