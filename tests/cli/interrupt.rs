@@ -1,11 +1,11 @@
 //! Ctrl-C, SIGTERM, SIGHUP and SIGKILL: what had finished is printed, and no
 //! process is left.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::{Folder, Started, assert_gone, sandpool};
+use super::{Finished, Folder, Started, assert_gone, sandpool};
 use crate::support::process::{Host, cpu_ticks, is_alive, program};
 use crate::support::{eventually, eventually_within, test, wat};
 
@@ -51,26 +51,84 @@ fn half_done_map() -> (Started, Vec<u32>) {
         "2",
         "--timeout",
         "none",
+        "--slow-after",
+        "200ms",
     ];
     let mut host = sandpool(words).start();
     host.write(b"[0,1]\n[0,2]\n[600000,3]\n[600000,4]\n");
     host.wait_for_lines(2);
     let workers = host.wait_for_children(2);
+    wait_until_slow(&host, &[2, 3]);
     (host, workers)
+}
+
+/// Waits until these tasks are known to run.
+fn wait_until_slow(host: &Started, tasks: &[u64]) {
+    eventually("the tasks are slow", || {
+        let told = host.stderr();
+        let is_slow = |task: &u64| told.contains(&format!("SLOW [{task}] "));
+        tasks.iter().all(is_slow)
+    });
+}
+
+/// Asserts all that can be seen of a map that was interrupted, but for how slow
+/// its tasks were.
+#[track_caller]
+fn assert_interrupted(mut ended: Finished, stdout: &str) {
+    let is_kept = |line: &&str| !line.starts_with("sandpool: SLOW ");
+    ended.stderr = ended.stderr.split_inclusive('\n').filter(is_kept).collect();
+    ended.assert(130, stdout, STOPPING);
+}
+
+/// What is said when a map with two running tasks is asked to end.
+const STOPPING: &str = "sandpool: stopping; 2 running tasks may end, a second Ctrl-C ends all\n";
+
+/// A second wish, which a first one too close to it would swallow.
+fn insist(host: &Started, send: impl Fn(&Started)) {
+    eventually("the first is heard", || host.stderr().contains(STOPPING));
+    eventually("the second ends it", || {
+        let ended = !is_alive(host.pid());
+        if !ended {
+            send(host);
+        }
+        ended
+    });
 }
 
 const FINISHED: &str = "{\"index\":0,\"verdict\":\"ok\",\"value\":1}\n\
                         {\"index\":1,\"verdict\":\"ok\",\"value\":2}\n";
 
 #[test]
-fn ctrl_c_prints_what_had_finished_and_leaves_130_and_no_worker() {
+fn the_first_ctrl_c_lets_running_tasks_end_and_starts_no_other() {
     let _test = test();
-    let (host, workers) = half_done_map();
+    let words = ["map", "sleeper.wasm", "sleep-then", "-j", "2"];
+    let words = words.into_iter().chain(["--slow-after", "200ms"]);
+    let mut host = sandpool(words).start();
+    host.write(b"[0,1]\n[0,2]\n");
+    host.wait_for_lines(2);
+    let workers = host.wait_for_children(2);
+    host.write(b"[2000,3]\n[2000,4]\n[0,5]\n");
+    wait_until_slow(&host, &[2, 3]);
     host.ctrl_c();
     // Its stdin is still open: it must not wait for the next line.
     let ended = host.finish();
     assert_gone(&workers);
-    ended.assert(130, FINISHED, "");
+    assert_eq!(ended.counts(), "4 tasks, 4 ok");
+    let lines: Vec<String> = (0..4)
+        .map(|n| format!("{{\"index\":{n},\"verdict\":\"ok\",\"value\":{}}}\n", n + 1))
+        .collect();
+    assert_interrupted(ended, &lines.concat());
+}
+
+#[test]
+fn the_second_ctrl_c_prints_what_had_finished_and_leaves_130_and_no_worker() {
+    let _test = test();
+    let (host, workers) = half_done_map();
+    host.ctrl_c();
+    insist(&host, Started::ctrl_c);
+    let ended = host.finish();
+    assert_gone(&workers);
+    assert_interrupted(ended, FINISHED);
 }
 
 #[test]
@@ -79,9 +137,10 @@ fn sigterm_and_the_end_of_the_terminal_do_the_same() {
     for signal in [Signal::TERM, Signal::HUP] {
         let (host, workers) = half_done_map();
         host.signal(signal);
+        insist(&host, |host| host.signal(signal));
         let ended = host.finish();
         assert_gone(&workers);
-        ended.assert(130, FINISHED, "");
+        assert_interrupted(ended, FINISHED);
     }
 }
 
@@ -114,9 +173,14 @@ fn two_signals_at_once_are_one_wish() {
         let (host, workers) = half_done_map();
         host.signal(Signal::INT);
         host.signal(Signal::TERM);
+        eventually("it is heard", || host.stderr().contains(STOPPING));
+        let since = Instant::now();
+        eventually("time passes", || since.elapsed() > A_SECOND / 2);
+        assert!(workers.iter().all(|pid| is_alive(*pid)), "it is one wish");
+        insist(&host, Started::ctrl_c);
         let ended = host.finish();
         assert_gone(&workers);
-        ended.assert(130, FINISHED, "");
+        assert_interrupted(ended, FINISHED);
     }
 }
 
@@ -132,6 +196,8 @@ fn what_finished_behind_a_running_task_is_printed_too() {
         "2",
         "--timeout",
         "none",
+        "--slow-after",
+        "200ms",
         "--dir",
         ".:rw",
     ];
@@ -146,13 +212,15 @@ fn what_finished_behind_a_running_task_is_printed_too() {
     }
     let workers = host.wait_for_children(2);
     assert_eq!(host.stdout(), "");
+    wait_until_slow(&host, &[0, 4]);
     host.ctrl_c();
+    insist(&host, Started::ctrl_c);
     let ended = host.finish();
     assert_gone(&workers);
     let line = |index| {
         format!("{{\"index\":{index},\"verdict\":\"ok\",\"stdout\":\"\",\"stderr\":\"\"}}\n")
     };
-    ended.assert(130, &[1, 2, 3].map(line).concat(), "");
+    assert_interrupted(ended, &[1, 2, 3].map(line).concat());
 }
 
 #[test]

@@ -9,12 +9,16 @@
 mod apply;
 mod bad_modules;
 mod dry_run;
+mod failing;
 mod help;
 mod inputs;
 mod inspect;
 mod interrupt;
+mod joblog;
+mod killed;
 mod map;
 mod outputs;
+mod progress;
 mod resources;
 mod run;
 mod stream;
@@ -30,6 +34,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::support::process::{children, is_alive};
+use crate::support::terminal::Terminal;
 use crate::support::{eventually, eventually_within, guest, process};
 
 /// No command may take longer than this, unless its test says otherwise.
@@ -57,6 +62,7 @@ where
         command,
         input: Vec::new(),
         file: None,
+        terminal: None,
     }
 }
 
@@ -71,9 +77,23 @@ struct CommandLine {
     command: Command,
     input: Vec<u8>,
     file: Option<File>,
+    /// What is its stdout, if that is no pipe, and its stderr.
+    terminal: Option<(Option<Stdio>, Stdio)>,
 }
 
 impl CommandLine {
+    /// Its stderr is this terminal.
+    fn stderr_on(mut self, terminal: &Terminal) -> Self {
+        self.terminal = Some((None, terminal.stream()));
+        self.env("TERM", "xterm-256color")
+    }
+
+    /// Its stdout and its stderr are this terminal.
+    fn output_on(mut self, terminal: &Terminal) -> Self {
+        self.terminal = Some((Some(terminal.stream()), terminal.stream()));
+        self.env("TERM", "xterm-256color")
+    }
+
     /// What it reads from stdin; nothing unless this is called.
     fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.input = bytes.into();
@@ -100,34 +120,40 @@ impl CommandLine {
     /// Starts it with a stdin that stays open, as the leader of a process group
     /// of its own, as a shell does.
     fn start(self) -> Started {
-        self.start_with(|stdout| (Collected::from(stdout), ())).0
+        let collect = |stdout: Option<ChildStdout>| {
+            (stdout.map_or_else(Collected::nothing, Collected::from), ())
+        };
+        self.start_with(collect).0
     }
 
     fn start_with<T>(
         mut self,
-        collect: impl FnOnce(ChildStdout) -> (Collected, T),
+        collect: impl FnOnce(Option<ChildStdout>) -> (Collected, T),
     ) -> (Started, T) {
         use std::os::unix::process::CommandExt;
         let stdin = match self.file.take() {
             Some(file) => Stdio::from(file),
             None => Stdio::piped(),
         };
+        let (stdout, stderr) = match self.terminal.take() {
+            Some((stdout, stderr)) => (stdout, Some(stderr)),
+            None => (None, None),
+        };
         let child = self
             .command
             .process_group(0)
             .stdin(stdin)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(stdout.unwrap_or_else(Stdio::piped))
+            .stderr(stderr.unwrap_or_else(Stdio::piped))
             .spawn();
         let mut child = child.expect("the command starts");
-        let out = child.stdout.take().expect("piped");
-        let err = child.stderr.take().expect("piped");
-        let (out, rest) = collect(out);
+        let (out, rest) = collect(child.stdout.take());
+        let err = child.stderr.take();
         let started = Started {
             since: Instant::now(),
             stdin: child.stdin.take(),
             out,
-            err: Collected::from(err),
+            err: err.map_or_else(Collected::nothing, Collected::from),
             child,
         };
         (started, rest)
@@ -135,7 +161,7 @@ impl CommandLine {
 
     /// Starts it with a stdout that the test reads itself, and may close.
     fn start_with_raw_stdout(self) -> RawStdout {
-        let (started, stdout) = self.start_with(|stdout| (Collected::nothing(), Some(stdout)));
+        let (started, stdout) = self.start_with(|stdout| (Collected::nothing(), stdout));
         RawStdout { started, stdout }
     }
 
@@ -221,6 +247,10 @@ impl Started {
         String::from_utf8_lossy(&self.out.so_far()).into_owned()
     }
 
+    fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.err.so_far()).into_owned()
+    }
+
     /// Waits until so many lines are on stdout.
     fn wait_for_lines(&self, lines: usize) {
         eventually(&format!("{lines} lines are on stdout"), || {
@@ -264,11 +294,15 @@ impl Started {
             self.out.reader.is_finished() && self.err.reader.is_finished()
         });
         assert!(children(pid).is_empty());
+        let stderr = String::from_utf8_lossy(&self.err.so_far()).into_owned();
+        let lines = stderr.split_inclusive('\n');
+        let (summary, stderr) = lines.partition(|line| is_of_summary(line));
         Finished {
             status,
             took,
             stdout: self.out.so_far(),
-            stderr: String::from_utf8_lossy(&self.err.so_far()).into_owned(),
+            stderr,
+            summary,
         }
     }
 
@@ -294,10 +328,32 @@ struct Finished {
     status: ExitStatus,
     took: Duration,
     stdout: Vec<u8>,
+    /// Without the summary of a map, whose times are others each time.
     stderr: String,
+    summary: String,
+}
+
+/// Whether a line is one of those that end every map.
+fn is_of_summary(line: &str) -> bool {
+    let counts = |line: &str| {
+        let counted = line
+            .split_once(" task")
+            .is_some_and(|(number, _)| number.chars().all(|c| c.is_ascii_digit() || c == ','));
+        counted && line.contains(", in ")
+    };
+    line.strip_prefix("sandpool: ").is_some_and(|line| {
+        counts(line) || line.starts_with("run time p50 ") || line.starts_with("slowest: ")
+    })
 }
 
 impl Finished {
+    /// What a map's summary counts: `3 tasks, 2 ok, 1 trap`.
+    fn counts(&self) -> &str {
+        let summary = self.summary.strip_prefix("sandpool: ");
+        let counts = summary.and_then(|summary| summary.split_once(", in "));
+        counts.expect("there is a summary").0
+    }
+
     fn code(&self) -> i32 {
         let signal = self.status.signal();
         assert_eq!(signal, None, "ended by a signal\n{}", self.stderr);

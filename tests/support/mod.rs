@@ -4,6 +4,7 @@
 #[cfg(debug_assertions)]
 pub mod hostile;
 pub mod process;
+pub mod terminal;
 pub mod wat;
 
 use std::io::Write;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-/// `870µs`, `12.3ms`, `4.21s`, `1m20s`, `2h03m`.
+/// `4.2µs`, `870µs`, `12.3ms`, `4.21s`, `1m20s`, `2h03m`.
 pub fn time(time: Duration) -> String {
     let seconds = time.as_secs();
     match time.as_secs_f64() {
         // So that what is rounded up to the next unit is shown in it.
-        s if s < 0.000_999_5 => format!("{}µs", time.as_micros()),
+        s if s < 0.000_009_95 => format!("{:.1}µs", s * 1e6),
+        s if s < 0.000_999_5 => format!("{:.0}µs", s * 1e6),
         s if s < 0.999_5 => digits(s * 1e3, "ms"),
         s if s < 59.95 => digits(s, "s"),
         _ if seconds < 3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
@@ -68,6 +69,7 @@ mod tests {
     #[test]
     fn times_have_the_unit_that_suits_them() {
         let shown = |seconds: f64| time(Duration::from_secs_f64(seconds));
+        assert_eq!(shown(0.000_004_23), "4.2µs");
         assert_eq!(shown(0.000_87), "870µs");
         assert_eq!(shown(0.000_999_9), "1.00ms");
         assert_eq!(shown(0.0123), "12.3ms");

@@ -9,12 +9,14 @@ use sandpool::Input;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::finished::{Ledger, Note};
+use super::inputs::stream::Share;
 use super::inputs::{Item, Source};
 use super::joblog::past::Past;
 
 /// The inputs as the pool pulls them.
 pub struct Feed {
     source: Box<dyn Source>,
+    share: Share,
     ledger: Ledger,
     past: Past,
     seq: u64,
@@ -31,10 +33,12 @@ pub struct Feed {
 const MOST_HELD: usize = 1024;
 
 impl Feed {
-    /// The inputs of a source that `past` leaves to be run.
-    pub fn new(source: Box<dyn Source>, past: Past, ledger: Ledger) -> Self {
+    /// The inputs of a source that `past` leaves to be run. `share` says how
+    /// much of the source was read.
+    pub fn new(source: Box<dyn Source>, share: Share, past: Past, ledger: Ledger) -> Self {
         Feed {
             source,
+            share,
             ledger,
             past,
             seq: 0,
@@ -111,7 +115,7 @@ impl Iterator for Feed {
             }
         }
         let (note, input) = self.held.pop_front()?;
-        self.ledger.keep(note, None);
+        self.ledger.keep(note, self.share.now());
         Some(input)
     }
 }
@@ -171,7 +175,7 @@ mod tests {
     /// What is run, and why it ended before its end.
     fn feed(source: Box<Words>, past: Past) -> (Vec<String>, Option<String>) {
         let ledger = Ledger::default();
-        let feed = Feed::new(source, past, ledger.clone());
+        let feed = Feed::new(source, Share::default(), past, ledger.clone());
         let run = feed.map(|input| match input {
             Input::Invalid(word) => word,
             _ => String::new(),
@@ -186,7 +190,7 @@ mod tests {
     fn what_the_log_knows_is_skipped_and_keeps_its_number() {
         let past = past(&ALL, &[0, 1, 3], Which::Missing);
         let ledger = Ledger::default();
-        let feed = Feed::new(words(&ALL), past, ledger.clone());
+        let feed = Feed::new(words(&ALL), Share::default(), past, ledger.clone());
         assert_eq!(feed.count(), 2);
         assert_eq!([ledger.seq(0), ledger.seq(1)], [2, 4]);
         assert_eq!(ledger.extent().skipped, 3);

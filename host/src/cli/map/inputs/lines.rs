@@ -4,12 +4,12 @@
 //! counts them, so that `--to values` can leave a line empty for each.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, Read};
 
 use sandpool::Input;
 
 use super::reading::Reading;
-use super::stream::{Stream, unreadable};
+use super::stream::{Counted, Stream, unreadable};
 use super::{Item, LONGEST, Source, fingerprint, label};
 use crate::cli::map::job::Job;
 
@@ -135,13 +135,12 @@ impl<R: BufRead> Lines<R> {
 }
 
 /// The lines of a stream.
-pub type StreamLines = Lines<BufReader<Box<dyn Read + Send>>>;
+pub type StreamLines = Lines<Counted>;
 
 /// The lines of a stream, and its name.
 pub fn lines_of(stream: Stream, ending: Ending) -> (String, StreamLines) {
     let name = stream.name().to_owned();
-    let reader = BufReader::with_capacity(64 << 10, stream.reader);
-    (name, Lines::new(reader, ending, LONGEST))
+    (name, Lines::new(stream.buffered(), ending, LONGEST))
 }
 
 /// Each line of some streams, one after the other, is an input.

@@ -10,7 +10,7 @@ mod lines;
 pub mod open;
 mod reading;
 mod rows;
-mod stream;
+pub mod stream;
 mod table;
 pub mod words;
 

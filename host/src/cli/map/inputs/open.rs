@@ -11,7 +11,7 @@ use super::combinations::{CombinationSource, Combinations};
 use super::lines::{Ending, LineSource};
 use super::reading::Reading;
 use super::rows::Separator;
-use super::stream::Stream;
+use super::stream::{Share, Stream};
 use super::table::{Table, TableSource};
 use super::words::Values;
 use super::{Shape, Source};
@@ -75,6 +75,7 @@ pub struct Inputs {
     ending: Ending,
     reading: Reading,
     no_header: bool,
+    share: Share,
 }
 
 enum Origin {
@@ -93,10 +94,12 @@ impl InputFlags {
             false => Ending::Newline,
         };
         let words = !values.is_empty();
+        let mut share = Share::default();
         let origin = if words {
             Origin::Combinations(Combinations::open(values, ending, quiet)?)
         } else {
             let streams = self.streams(quiet)?;
+            share = Share::of(&streams);
             match (self.separator(), self.pipe) {
                 (Some(separator), _) => Origin::Tables(self.tables(streams, separator)?),
                 (None, true) => Origin::Blocks(streams, self.block_size()?),
@@ -108,6 +111,7 @@ impl InputFlags {
             ending,
             reading: self.reading(words),
             no_header: self.no_header,
+            share,
         })
     }
 
@@ -247,6 +251,11 @@ impl Inputs {
             columns,
             on_stdin,
         }
+    }
+
+    /// How much of the inputs was taken; for a source that is yet to be made.
+    pub fn share(&self) -> Share {
+        self.share.clone()
     }
 
     /// The inputs as tasks of this job.

@@ -4,18 +4,17 @@
 //! before anything runs; a row that does not fit costs itself alone.
 
 use std::collections::VecDeque;
-use std::io::{BufReader, Read};
 
 use sandpool::Input;
 
 use super::rows::{Rows, Separator};
-use super::stream::{Stream, unreadable};
+use super::stream::{Counted, Stream, unreadable};
 use super::{Item, LONGEST, Source, fingerprint, label};
 use crate::cli::map::job::Job;
 use crate::cli::report::{Failure, Kind};
 
 /// The rows of a stream.
-type StreamRows = Rows<BufReader<Box<dyn Read + Send>>>;
+type StreamRows = Rows<Counted>;
 
 /// An opened table, of which the header has been read.
 pub struct Table {
@@ -29,8 +28,7 @@ impl Table {
     /// Opens a table. With a `header`, its first row names the columns.
     pub fn open(stream: Stream, separator: Separator, header: bool) -> Result<Self, Failure> {
         let name = stream.name().to_owned();
-        let input = BufReader::with_capacity(64 << 10, stream.reader);
-        let mut rows = Rows::new(input, separator, LONGEST);
+        let mut rows = Rows::new(stream.buffered(), separator, LONGEST);
         let header = match header {
             true => read_header(&name, &mut rows)?,
             false => Vec::new(),

@@ -7,10 +7,10 @@
 //! # job fib
 //! # inputs auto
 //! # limits --timeout 1s
-//! # output stdout 64769:1234
+//! # output out.jsonl
 //! # resumed
 //! # limits --timeout 10s
-//! # output stdout 64769:1234
+//! # output out.jsonl
 //! ```
 //!
 //! Of what is there several times, the last counts.
@@ -36,7 +36,7 @@ pub struct Identity {
     pub inputs: String,
     /// The limits that were set.
     pub limits: String,
-    /// Where results go, if it can be found again.
+    /// Where results go.
     pub output: String,
 }
 

@@ -99,7 +99,9 @@ impl Destination {
     /// Where a run that is gone on with begins to write, if it is a file.
     pub fn place(&self) -> Option<Place> {
         match self {
-            Destination::Stdout => Place::of_stdout(),
+            // What is on stdout is never cut, as a file of results is: others may
+            // write there, too.
+            Destination::Stdout => None,
             // Nobody goes on with it: it comes whole or not at all.
             Destination::Beside { .. } => None,
             Destination::Itself { file, path } => {

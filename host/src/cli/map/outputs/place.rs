@@ -1,5 +1,5 @@
-//! A file that results are appended to, be it standard output: a run that is gone
-//! on with takes back what a kill left there beyond its log.
+//! A file of results that is gone on with: a run takes back what a kill left there
+//! beyond its log.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -21,18 +21,6 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place in the file that stdout is; `None` if it is none.
-    pub fn of_stdout() -> Option<Self> {
-        let mut place = Place::of(
-            io::stdout(),
-            String::new(),
-            "the file that stdout is".into(),
-        )?;
-        let found = fstat(&place.file).ok()?;
-        place.name = format!("stdout {}:{}", found.st_dev, found.st_ino);
-        Some(place)
-    }
-
     /// The place in an open file; `None` if it is none that can be cut.
     pub fn of(file: impl AsFd, name: String, shown: String) -> Option<Self> {
         let file = file.as_fd().try_clone_to_owned().ok()?;
@@ -72,7 +60,7 @@ impl Place {
                 "{} was cut since the log was written: results that the log knows are gone from it",
                 self.shown
             ))
-            .hint("`>>` and `--output` append to a file; without the log, all is run anew"));
+            .hint("without the log, all is run anew"));
         }
         let beyond = self.size - known;
         if beyond > 0 {
