@@ -266,5 +266,5 @@ fn a_resumed_run_goes_on_in_its_file_and_its_folders() {
     fs::write(folder.path().join("out"), format!("{first}2,ok,1")).expect("written");
     run(&["--resume"], "5\n6\n7\n");
     assert_eq!(read(&folder, "out"), format!("{first}2,ok,13,\r\n"));
-    assert_eq!(read(&folder, "all/2/value"), "13\n");
+    assert_eq!(read(&folder, "all/2/value"), "13");
 }

@@ -174,22 +174,13 @@ fn folder_of(path: &Path) -> &Path {
 /// A file in the same folder, so that it can take the other's place in one step.
 fn beside(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let folder = folder_of(path);
+    // Else the error would name a file that nobody has asked for.
+    fs::metadata(folder)?;
     tempfile::Builder::new()
         .prefix(&format!(".{name}."))
         .permissions(fs::Permissions::from_mode(mode))
-        .tempfile_in(folder_of(path))
-        .map_err(without_path)
-}
-
-/// The error itself: the name of the file that could not be made says nothing to
-/// a user, who never gave it.
-fn without_path(error: io::Error) -> io::Error {
-    let source = error.get_ref().and_then(|inner| inner.source());
-    let source = source.and_then(|source| source.downcast_ref::<io::Error>());
-    match source.and_then(io::Error::raw_os_error) {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error,
-    }
+        .tempfile_in(folder)
 }
 
 fn shown(path: &Path) -> String {
