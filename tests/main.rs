@@ -28,6 +28,7 @@ mod module_kinds;
 mod orphans;
 mod pool_letter;
 mod process;
+mod retries;
 mod runtimes;
 mod scheduling;
 mod shared;

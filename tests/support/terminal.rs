@@ -1,16 +1,12 @@
 //! A terminal of our own, for programs that behave otherwise on one.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Read;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::process::Stdio;
+use std::ptr::{null, null_mut};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
 
 /// The side of a pseudo-terminal that a person would sit at.
 pub struct Terminal {
@@ -22,22 +18,30 @@ pub struct Terminal {
 pub const ROWS: u16 = 40;
 pub const COLUMNS: u16 = 120;
 
+/// Both sides of a new pseudo-terminal, ours first.
+#[expect(
+    unsafe_code,
+    reason = "every crate that would do it turns on features of ours, and wasmtime is built again"
+)]
+fn pair() -> [OwnedFd; 2] {
+    let size = libc::winsize {
+        ws_row: ROWS,
+        ws_col: COLUMNS,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    let (mut ours, mut other) = (-1, -1);
+    // SAFETY: the first two pointers are to integers that it writes, the last
+    // to a size that it reads; name and settings may be null.
+    let failed = unsafe { libc::openpty(&mut ours, &mut other, null_mut(), null(), &size) };
+    assert_eq!(failed, 0, "there are pseudo-terminals");
+    // SAFETY: both were just opened, and nobody else has them.
+    [ours, other].map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 impl Terminal {
     pub fn open() -> Self {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
-        let ours: OwnedFd = openpt(flags).expect("there are pseudo-terminals");
-        grantpt(&ours).expect("granted");
-        unlockpt(&ours).expect("unlocked");
-        let size = Winsize {
-            ws_row: ROWS,
-            ws_col: COLUMNS,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        tcsetwinsize(&ours, size).expect("it has a size");
-        let name = ptsname(&ours, Vec::new()).expect("it has a name");
-        let name = Path::new(std::ffi::OsStr::from_bytes(name.as_bytes())).to_owned();
-        let other = OpenOptions::new().read(true).write(true).open(name);
+        let [ours, other] = pair();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&seen);
         let mut ours = File::from(ours);
@@ -50,7 +54,7 @@ impl Terminal {
             }
         });
         Terminal {
-            other: other.expect("the other side is there"),
+            other: File::from(other),
             seen,
         }
     }

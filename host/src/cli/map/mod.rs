@@ -137,7 +137,9 @@ impl Map {
         if self.dry_run {
             return self.dry_run(inputs);
         }
-        let destination = self.outputs.destination(self.keeping())?;
+        let destination = self
+            .outputs
+            .destination(self.keeping(), self.joblog.which().is_some())?;
         let ledger = Ledger::default();
         let builder = self.workers.apply(self.modules.apply(Pool::builder()));
         let builder = self
@@ -244,9 +246,6 @@ impl Map {
         let by_place = self.outputs.by_place();
         let mut place = destination.place();
         let (log, past) = self.open_log(&module, &job, &inputs, &mut place)?;
-        if self.keeping() == Keeping::Nothing {
-            destination.empty()?;
-        }
         let offset = place.as_ref().map(Place::offset);
         let mut output = self.outputs.output(&job, destination, offset, quiet)?;
         let outcomes = self.start(pool, &module, job, inputs, past, ledger.clone())?;
@@ -272,10 +271,9 @@ impl Map {
 
     /// What becomes of a file of results that is there already.
     fn keeping(&self) -> Keeping {
-        match (self.joblog.is_kept(), self.joblog.which()) {
-            (_, Some(_)) => Keeping::All,
-            (true, None) => Keeping::Nothing,
-            (false, None) => Keeping::UntilTheEnd,
+        match self.joblog.is_kept() {
+            true => Keeping::AsTheLogTells,
+            false => Keeping::UntilTheEnd,
         }
     }
 
@@ -314,12 +312,11 @@ impl Map {
         }) {
             report::note(&text);
         }
-        // Only of the very file that the log was written beside.
-        if let (Some(place), Some(known)) = (place, past.output)
-            && past.identity.output == identity.output
-        {
+        // What a kill left there beyond the log would come twice; a file that
+        // this log knows nothing of is emptied.
+        if let (Some(place), Some(known)) = (place, past.output) {
             let bytes = place.take_back(known)?;
-            if bytes > 0 && !self.modules.quiet {
+            if bytes > 0 && past.last().is_some() && !self.modules.quiet {
                 let bytes = show::counted(bytes, "byte");
                 report::note(&format!(
                     "took back {bytes} of results that the log does not know"

@@ -87,7 +87,7 @@ impl Identity {
     }
 
     /// Refuses to go on from this log with another module, function or reading
-    /// of the inputs.
+    /// of the inputs, or results elsewhere.
     pub fn check(&self, now: &Identity, path: &Path) -> Result<(), Failure> {
         let changed = |what: &str, was: &str, is: &str| {
             Err(Failure::unusable(format!(
@@ -107,6 +107,10 @@ impl Identity {
         }
         if self.inputs != sanitize::line(&now.inputs) {
             return changed("reading of the inputs", &self.inputs, &now.inputs);
+        }
+        // What a kill left there could not be taken back.
+        if self.output != sanitize::line(&now.output) {
+            return changed("place for results", &self.output, &now.output);
         }
         Ok(())
     }
@@ -173,6 +177,7 @@ mod tests {
         assert!(!check(|now| now.module_hash = "cd".repeat(32)));
         assert!(!check(|now| now.job = "add".into()));
         assert!(!check(|now| now.inputs = "jsonl".into()));
+        assert!(!check(|now| now.output = "out".into()));
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub struct Past {
     ok: Marks,
     failed: Marks,
     last: Option<Last>,
-    /// Where the results that the log knows end.
+    /// Where the results that the log knows end, in their file, if they are in
+    /// one.
     pub output: Option<u64>,
     /// Bytes of the log that are whole lines.
     pub good_bytes: u64,
@@ -53,7 +54,8 @@ impl Past {
             ok: Marks::default(),
             failed: Marks::default(),
             last: None,
-            output: None,
+            // Of none, nothing is there.
+            output: Some(0),
             good_bytes: 0,
         }
     }

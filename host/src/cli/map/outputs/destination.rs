@@ -18,10 +18,8 @@ use crate::cli::screen::BesideBar;
 pub enum Keeping {
     /// It stays as it is until the new one is whole.
     UntilTheEnd,
-    /// It is to be [emptied](Destination::empty): a log is begun with it.
-    Nothing,
-    /// It is gone on with, as a log tells.
-    All,
+    /// It is gone on with, or emptied, as a log tells.
+    AsTheLogTells,
 }
 
 /// Where results are written.
@@ -67,20 +65,10 @@ impl Destination {
             // Not before it is sure that the run begins.
             .truncate(false)
             .open(&real)?;
-        if keeping == Keeping::All && ordinary {
+        if keeping == Keeping::AsTheLogTells && ordinary {
             file.seek(SeekFrom::End(0))?;
         }
         Ok(Destination::Itself { file, path: real })
-    }
-
-    /// Empties a file that a log is begun with.
-    pub fn empty(&self) -> Result<(), Failure> {
-        match self {
-            Destination::Itself { file, path } if path.is_file() => file
-                .set_len(0)
-                .map_err(|error| unwritable(&shown(path), error)),
-            _ => Ok(()),
-        }
     }
 
     /// What results are written to.
@@ -99,11 +87,9 @@ impl Destination {
     /// Where a run that is gone on with begins to write, if it is a file.
     pub fn place(&self) -> Option<Place> {
         match self {
-            // What is on stdout is never cut, as a file of results is: others may
-            // write there, too.
-            Destination::Stdout => None,
-            // Nobody goes on with it: it comes whole or not at all.
-            Destination::Beside { .. } => None,
+            // Others may write there as well: it is never cut. A file of nobody's
+            // but ours comes whole or not at all.
+            Destination::Stdout | Destination::Beside { .. } => None,
             Destination::Itself { file, path } => {
                 Place::of(file, format!("file {}", path.display()), shown(path))
             }
@@ -243,16 +229,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out");
         fs::write(&path, "old").unwrap();
-        let destination = written(&path, Keeping::All);
+        let destination = written(&path, Keeping::AsTheLogTells);
         assert_eq!(fs::read(&path).unwrap(), b"oldnew");
         let mut place = destination.place().unwrap();
         assert_eq!(place.take_back(4).unwrap(), 2);
         destination.writer().unwrap().write_all(b"!").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"oldn!");
         assert!(place.take_back(6).is_err());
-        let destination = Destination::open(Some(&path), Keeping::Nothing).unwrap();
+        let destination = Destination::open(Some(&path), Keeping::AsTheLogTells).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"oldn!");
-        destination.empty().unwrap();
+        destination.place().unwrap().take_back(0).unwrap();
         destination.writer().unwrap().write_all(b"new").unwrap();
         destination.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
