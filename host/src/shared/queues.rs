@@ -24,6 +24,15 @@ const MAX_BYTES: usize = 256 * 1024 * 1024;
 /// this process and is gone with its last handle; what was put is there at once
 /// for everybody (there is no feeder thread to wait for).
 ///
+/// Whoever takes gets the oldest items that nobody else has in hand. A guest that
+/// needs less than 64 us for an item is handed some more with it, about a
+/// millisecond's worth; what it has not received by then goes to who asks next,
+/// and at once if there is nothing else. So a single consumer sees all items in
+/// the order in which they were put, several that take longer for each take them
+/// in this order too, and several quick guests may overtake each other, and the
+/// host's threads them, by so much. No one waits while there is an item that
+/// nobody has received.
+///
 /// Defaults: 256 MiB in all, 64 MiB an item, any number of items.
 pub struct Queue<T> {
     object: Arc<QueueCell>,
