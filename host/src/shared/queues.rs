@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::SharedError;
-use super::ask::{Asking, ask};
+use super::ask::{Asking, ask, awaited};
 use super::handle::{Handle, Share};
-use super::object::Cell;
+use super::object::{Cell, Object};
 use super::queue::{Capacity, QueueCell, QueueState};
 use crate::protocol::request::{Item, Op, QueueOp, Reply};
 
@@ -326,6 +326,15 @@ impl<T> JoinableQueue<T> {
     /// `Timeout`.
     pub fn join(&self, timeout: impl Into<Option<Duration>>) -> Result<(), SharedError> {
         done(self.0.ask(QueueOp::Join, timeout.into()))
+    }
+
+    /// The same, without blocking the thread.
+    ///
+    /// # Errors
+    /// None now.
+    pub async fn join_async(&self) -> Result<(), SharedError> {
+        let object: Arc<dyn Object> = Arc::clone(&self.0.object) as _;
+        done(awaited(&object, Op::Queue(QueueOp::Join)).await)
     }
 }
 
