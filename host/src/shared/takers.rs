@@ -51,6 +51,8 @@ struct Taker {
     /// back.
     ahead: usize,
     bytes: usize,
+    /// Whether its claims were not looked at since.
+    open: bool,
     since: Instant,
     /// How long an item takes, about.
     pace: Option<Duration>,
@@ -153,6 +155,7 @@ impl Takers {
             numbers,
             ahead,
             bytes,
+            open: true,
             since,
             pace,
             measured: false,
@@ -168,7 +171,9 @@ impl Takers {
 
 impl Taker {
     fn take_back(&mut self) -> Vec<Numbered> {
-        if self.ahead == 0 {
+        // Also where nothing can come back: one that lies about its claims is
+        // found out.
+        if !std::mem::replace(&mut self.open, false) {
             return Vec::new();
         }
         (self.ahead, self.bytes) = (0, 0);
