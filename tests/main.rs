@@ -26,6 +26,7 @@ mod lifecycle;
 mod limits;
 mod module_kinds;
 mod orphans;
+mod pausing;
 mod pool_letter;
 mod process;
 mod retries;

@@ -8,14 +8,18 @@
 
 mod apply;
 mod bad_modules;
+mod dry_run;
 mod failing;
 mod help;
+mod inputs;
 mod inspect;
 mod interrupt;
 mod joblog;
 mod killed;
 mod map;
+mod outputs;
 mod progress;
+mod resources;
 mod run;
 mod stream;
 

@@ -72,6 +72,7 @@ pub(super) fn start_worker(
         stderr: config.stdio,
         nice: config.nice,
         reuse: config.reuse,
+        spin: config.spin,
         initializer: initializer(config, module)?,
         process_memory: config.limits.process_memory.value,
         file_size: config.limits.file_size.value,

@@ -16,14 +16,13 @@ use crate::cli::report::{self, Failure, Kind};
 
 /// What the machine must have left for a task to begin.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Workers")]
 pub struct GateFlags {
     /// Begin no task while less memory than this is available
-    #[arg(long, value_name = "SIZE", value_parser = parse::size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Workers")]
     memfree: Option<OrNone<u64>>,
     /// Begin no task while so many processes are running, in all: a number, or N%
     /// of the cores
-    #[arg(long, value_name = "N", value_parser = parse::load)]
+    #[arg(long, value_name = "N", value_parser = parse::load, help_heading = "Workers")]
     load: Option<f64>,
 }
 

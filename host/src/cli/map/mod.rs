@@ -58,8 +58,14 @@ name, anything else is the one argument. If the only parameter is a list, a reco
 the like, the line is that; if it is a string, the line is its text. Empty lines are
 skipped; a line that does not fit costs itself alone.
 
-With a TEMPLATE, the module is run as a command for each line, which stands where `{}`
-is, or last.
+What stands behind `:::` is read as words are by `apply`, but `@` means nothing there.
+Several `:::` are combined, the last changing fastest; `:::+` goes side by side with the
+values before it; `:::: FILE` takes them from the lines of a file.
+
+With a TEMPLATE, the module is run as a command for each input. In it stand:
+  {}   the input; without any of these it comes last    {#}     its number, from 1
+  {.}  without extension     {/}  without folders       {1}     the first value or column
+  {//} its folder            {/.} without both          {NAME}  the column of that name
 
 Exit codes: 0 all ok, 1 a task did not end ok, 2 usage, 3 the module, the function or the
 input cannot be used, 4 sandpool failed, 130 interrupted.
@@ -67,14 +73,18 @@ input cannot be used, 4 sandpool failed, 130 interrupted.
 Examples:
   seq 1 30 | sandpool map math.wasm fib -j 2 --timeout 300ms
   sandpool map math.wasm add --input pairs.jsonl --unordered
-  ls *.txt | sandpool map --dir . wc.wasm -- -l {}
+  sandpool map math.wasm add ::: 1 2 3 ::: 10 20
+  sandpool map image.wasm dimensions --from files --to csv -o sizes.csv ::: *.jpg
+  sandpool map text.wasm change-case --from csv --input names.csv --dry-run
+  ls *.txt | sandpool map --dir . wc.wasm --to printed -- -l {}
+  sandpool map wc.wasm --pipe --block 10M --input access.log -- -l
   cut -f3 names.tsv | sandpool map text.wasm greet --to values | paste names.tsv -";
 
-/// Call a function, or run a command module, for each line of an input
+/// Call a function, or run a command module, for each of many inputs
 #[derive(Args, Debug)]
 #[command(
     after_help = EXAMPLES,
-    override_usage = "sandpool map [OPTIONS] MODULE [FUNCTION]\n       sandpool map [OPTIONS] MODULE -- TEMPLATE..."
+    override_usage = "sandpool map [OPTIONS] MODULE [FUNCTION] [::: VALUES...]\n       sandpool map [OPTIONS] MODULE -- TEMPLATE... [::: VALUES...]"
 )]
 pub struct Map {
     /// The module: a component, a core module, a command, or WAT
@@ -82,7 +92,7 @@ pub struct Map {
     /// The function; not needed where there is only one
     #[arg(conflicts_with = "template")]
     function: Option<String>,
-    /// The command's arguments, with `{}` where the line stands
+    /// The command's arguments, with `{}` where the input stands
     #[arg(last = true)]
     template: Vec<String>,
     #[command(flatten)]

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use sandpool::Input;
 
 use super::lines::Ending;
-use super::stream::{Stream, unreadable};
+use super::stream::{Counted, Stream, unreadable};
 use super::{Item, LONGEST, Source, fingerprint};
 use crate::cli::map::job::Job;
 
@@ -87,7 +87,7 @@ impl<R: Read> Blocks<R> {
 
 /// Each block of some streams, one after the other, is an input.
 pub struct BlockSource {
-    streams: VecDeque<(String, Blocks<Box<dyn Read + Send>>)>,
+    streams: VecDeque<(String, Blocks<Counted>)>,
     job: Job,
     /// The number of the last input, from 1.
     number: u64,
@@ -97,7 +97,7 @@ impl BlockSource {
     pub fn new(streams: Vec<Stream>, ending: Ending, size: usize, job: Job) -> Self {
         let blocks = |stream: Stream| {
             let name = stream.name().to_owned();
-            (name, Blocks::new(stream.reader, ending, size, LONGEST))
+            (name, Blocks::new(stream.buffered(), ending, size, LONGEST))
         };
         BlockSource {
             streams: streams.into_iter().map(blocks).collect(),

@@ -21,32 +21,31 @@ use crate::cli::report::Failure;
 
 /// Where inputs come from, and what they are.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Inputs")]
 pub struct InputFlags {
     /// A file of inputs; several are read one after the other [default: stdin]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = "Inputs")]
     input: Vec<PathBuf>,
     /// What an input is
-    #[arg(long, value_enum, default_value_t = Form::Auto)]
+    #[arg(long, value_enum, default_value_t = Form::Auto, help_heading = "Inputs")]
     from: Form,
     /// Read a line as JSON and spread it over the parameters, also where there is only one
-    #[arg(long)]
+    #[arg(long, help_heading = "Inputs")]
     spread: bool,
     /// Lines end with NUL, as `find -print0` writes them
-    #[arg(short = '0', long)]
+    #[arg(short = '0', long, help_heading = "Inputs")]
     null: bool,
     /// A table's first row is one like the others; its columns are taken in order
-    #[arg(long)]
+    #[arg(long, help_heading = "Inputs")]
     no_header: bool,
     /// Give each line to a command on its stdin
-    #[arg(long, conflicts_with = "pipe")]
+    #[arg(long, conflicts_with = "pipe", help_heading = "Inputs")]
     stdin_each: bool,
     /// Give the input in blocks of lines: to a command on its stdin, to a
     /// function as its argument
-    #[arg(long)]
+    #[arg(long, help_heading = "Inputs")]
     pipe: bool,
     /// Bytes of a block, about [default: 1MiB]
-    #[arg(long, value_name = "SIZE", value_parser = parse::size, requires = "pipe")]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, requires = "pipe", help_heading = "Inputs")]
     block: Option<OrNone<u64>>,
 }
 
@@ -99,10 +98,7 @@ impl InputFlags {
             Origin::Combinations(Combinations::open(values, ending, quiet)?)
         } else {
             let streams = self.streams(quiet)?;
-            share = match self.pipe {
-                true => Share::default(),
-                false => Share::of(&streams),
-            };
+            share = Share::of(&streams);
             match (self.separator(), self.pipe) {
                 (Some(separator), _) => Origin::Tables(self.tables(streams, separator)?),
                 (None, true) => Origin::Blocks(streams, self.block_size()?),

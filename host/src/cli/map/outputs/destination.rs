@@ -47,11 +47,7 @@ impl Destination {
     }
 
     fn open_file(path: &Path, keeping: Keeping) -> io::Result<Self> {
-        // A link stays one: what it points to is replaced.
-        let real = match fs::canonicalize(path) {
-            Ok(real) => real,
-            Err(_) => path.to_owned(),
-        };
+        let real = real_path(path);
         let there = match fs::metadata(&real) {
             Ok(there) => Some(there),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -143,13 +139,33 @@ impl Destination {
     }
 }
 
+/// The file that is meant, by the name that it has everywhere: a link stays one,
+/// and what it points to is replaced.
+fn real_path(path: &Path) -> PathBuf {
+    if let Ok(real) = fs::canonicalize(path) {
+        return real;
+    }
+    // It is not there yet; the folder is.
+    let folder = fs::canonicalize(folder_of(path)).ok();
+    match (folder, path.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
 /// A file in the same folder, so that it can take the other's place in one step.
 fn beside(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
+    // Else the error would name a file that nobody has asked for.
+    fs::metadata(folder)?;
     tempfile::Builder::new()
         .prefix(&format!(".{name}."))
         .permissions(fs::Permissions::from_mode(mode))

@@ -19,26 +19,25 @@ use crate::cli::report::Failure;
 
 /// What is written for each task, and where.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Outputs")]
 pub struct OutputFlags {
     /// What to write for each input
-    #[arg(long, value_enum, default_value_t = To::Jsonl)]
+    #[arg(long, value_enum, default_value_t = To::Jsonl, help_heading = "Outputs")]
     to: To,
     /// Write all that is known of each task
-    #[arg(long, conflicts_with = "to")]
+    #[arg(long, conflicts_with = "to", help_heading = "Outputs")]
     outcomes: bool,
     /// Say with each result what its input was
-    #[arg(long)]
+    #[arg(long, help_heading = "Outputs")]
     tag: bool,
     /// Write results as they are completed, not in input order
-    #[arg(long)]
+    #[arg(long, help_heading = "Outputs")]
     unordered: bool,
     /// Write to a file, which is replaced once all results are there; with a log
     /// it grows where it is [default: stdout]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = "Outputs")]
     output: Option<PathBuf>,
     /// Make a folder for each task, with its value, stdout, stderr and outcome.json
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Outputs")]
     results: Option<PathBuf>,
 }
 

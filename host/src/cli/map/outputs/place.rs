@@ -1,5 +1,5 @@
-//! A file that results are appended to, be it standard output: a run that is gone
-//! on with takes back what a kill left there beyond its log.
+//! A file of results that is gone on with: a run takes back what a kill left there
+//! beyond its log.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

@@ -1,0 +1,431 @@
+//! Where `map`'s inputs come from: lines, tables, files, blocks, and `:::`.
+
+use serde_json::json;
+
+use super::map::results;
+use super::{CommandLine, Finished, Folder, sandpool};
+use crate::support::{guest, test, wat};
+
+/// A quiet map of a guest's function to bare values.
+fn values(module: &str, function: &str, more: &[&str]) -> CommandLine {
+    let words = ["map", "-q", module, function, "--to", "values"];
+    sandpool(words.iter().chain(more))
+}
+
+/// A quiet map of a guest, in a folder that has files.
+fn within(folder: &Folder, module: &str, words: &[&str]) -> CommandLine {
+    let module = guest(module);
+    let module = module.to_str().expect("its path is text").to_owned();
+    let words = words.iter().map(ToString::to_string);
+    folder.sandpool(["map".into(), "-q".into(), module].into_iter().chain(words))
+}
+
+/// What the words were that a command got, for each input.
+fn words_of(ended: &Finished) -> Vec<Vec<String>> {
+    let words = |result: serde_json::Value| {
+        let stdout = result["stdout"].as_str().expect("text").to_owned();
+        stdout.lines().skip(1).map(str::to_owned).collect()
+    };
+    results(ended).into_iter().map(words).collect()
+}
+
+/// Runs the command that prints its words, with these after the module.
+fn commands(words: &[&str], input: &str) -> Finished {
+    let folder = Folder::new();
+    folder.file("words.wat", wat::COMMAND);
+    let all = ["map", "-q", "words.wat"].iter().chain(words);
+    folder.sandpool(all).input(input).run()
+}
+
+#[test]
+fn values_behind_the_colons_are_read_as_words_are() {
+    let _test = test();
+    let run = |words: &[&str]| sandpool(["map", "-q"].iter().chain(words)).run();
+    run(&["math.wasm", "fib", "--to", "values", ":::", "5", "10"]).assert_prints("5\n55\n");
+    // Neither flags nor files: `@` means nothing there.
+    run(&[
+        "text.wasm",
+        "greet",
+        "--to",
+        "values",
+        ":::",
+        "@x",
+        "--help",
+        "a b",
+    ])
+    .assert_prints("\"hello, @x\"\n\"hello, --help\"\n\"hello, a b\"\n");
+    run(&["math.wasm", "fib", ":::"]).assert_prints("");
+    let lines = [
+        "math.wasm",
+        "add",
+        "--to",
+        "values",
+        "--from",
+        "jsonl",
+        ":::",
+    ];
+    run(&[&lines[..], &["[1,2]", "[3,4]"]].concat()).assert_prints("3\n7\n");
+}
+
+#[test]
+fn several_sources_are_combined_the_last_changing_fastest() {
+    let _test = test();
+    values("math.wasm", "add", &[":::", "10", "20", ":::", "1", "2"])
+        .run()
+        .assert_prints("11\n12\n21\n22\n");
+    values(
+        "math.wasm",
+        "add",
+        &[":::", "10", "20", "30", ":::+", "1", "2"],
+    )
+    .run()
+    .assert_prints("11\n22\n");
+    let ended = commands(
+        &["--", "{2}-{1}", "{#}", ":::", "a", "b", ":::", "1", "2"],
+        "",
+    );
+    assert_eq!(words_of(&ended)[2], ["1-b", "3"]);
+    let ended = commands(&["--", "-l", ":::", "a b", ":::", "c"], "");
+    assert_eq!(words_of(&ended), [["-l", "a b", "c"]]);
+}
+
+#[test]
+fn lines_of_files_are_sources_too() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("tens", "10\n\n20\n");
+    folder.file("ones", "1\n2\n");
+    let words = ["add", "--to", "values", "::::", "tens", "ones"];
+    within(&folder, "math", &words)
+        .run()
+        .assert_prints("11\n12\n21\n22\n");
+    let words = ["add", "--to", "values", "::::", "-", ":::", "5"];
+    within(&folder, "math", &words)
+        .input("1\n2\n")
+        .run()
+        .assert_prints("6\n7\n");
+    within(&folder, "math", &["add", "::::", "none", ":::", "5"])
+        .run()
+        .assert_refuses(
+            3,
+            "error: the input, `none`, cannot be read\n  \
+             because No such file or directory (os error 2)\n",
+        );
+}
+
+#[test]
+fn a_number_of_sources_that_does_not_fit_is_one_error() {
+    let _test = test();
+    values("math.wasm", "add", &[":::", "1", "2"]).run().assert_refuses(
+        3,
+        "error: `:::` gives one argument, which does not fit `add: func(a: s32, b: s32) -> s32`\n\n\
+         hint: each `:::` is one parameter's values; with `--from jsonl` a value is a whole call\n",
+    );
+    commands(&["--", "{2}", ":::", "a"], "").assert_refuses(
+        2,
+        "error: `{2}` stands for a value that there is not: an input has one value\n",
+    );
+    values("math.wasm", "fib", &["--input", "x", ":::", "1"])
+        .run()
+        .assert_refuses(
+            2,
+            "error: inputs are either behind `:::` or in `--input`, not both\n",
+        );
+}
+
+#[test]
+fn several_inputs_are_read_one_after_the_other() {
+    let _test = test();
+    let folder = Folder::new();
+    // Without a newline at its end, and a line is not made of two files.
+    folder.file("one", "5\n6");
+    folder.file("two", "\u{feff}7\n");
+    let words = [
+        "fib", "--to", "values", "-i", "one", "-i", "-", "--input", "two",
+    ];
+    within(&folder, "math", &words)
+        .input("\n10\n")
+        .run()
+        .assert_prints("5\n8\n\n55\n13\n");
+    within(&folder, "math", &["fib", "-i", "one", "-i", "none"])
+        .run()
+        .assert_refuses(
+            3,
+            "error: the input, `none`, cannot be read\n  \
+             because No such file or directory (os error 2)\n",
+        );
+}
+
+#[test]
+fn columns_are_arguments_by_name() {
+    let _test = test();
+    let table = "b, a\n1,2\n\"3\",-4\n5\nx,1\n,\n";
+    let ended = sandpool(["map", "-q", "math.wasm", "add", "--from", "csv"])
+        .input(table)
+        .run();
+    let results = results(&ended);
+    assert_eq!(
+        (&results[0]["value"], &results[1]["value"]),
+        (&json!(3), &json!(-1))
+    );
+    assert_eq!(
+        results[2]["error"],
+        "the row has 1 columns, and the header 2"
+    );
+    assert_eq!(
+        results[3]["error"],
+        "`x` is no s32 for parameter `b` of `add: func(a: s32, b: s32) -> s32`"
+    );
+    assert_eq!(results[4]["verdict"], "invalid_arguments");
+    assert_eq!(results.len(), 5);
+    let tsv = ["--from", "tsv"];
+    values("text.wasm", "change-case", &tsv)
+        .input("to\ttext\nupper\t\"a\", b\n")
+        .run()
+        .assert_prints("\"\\\"A\\\", B\"\n");
+    values("math.wasm", "add", &["--from", "csv", "--no-header"])
+        .input("1,2\n3,4\n")
+        .run()
+        .assert_prints("3\n7\n");
+}
+
+#[test]
+fn a_cell_cannot_name_a_file_and_an_empty_one_is_nothing() {
+    let _test = test();
+    let ended = sandpool([
+        "map",
+        "-q",
+        "text.wasm",
+        "find",
+        "--from",
+        "csv",
+        "--to",
+        "values",
+    ])
+    .input("text,needle,options\n@/etc/passwd,@,\naXa,a,\"{flags: {}, limit: some(1)}\"\n")
+    .run();
+    ended.assert_prints("[{\"start\":0,\"end\":1}]\n[{\"start\":0,\"end\":1}]\n");
+}
+
+#[test]
+fn a_header_that_does_not_fit_is_one_error_before_anything_runs() {
+    let _test = test();
+    let refused = |header: &str, because: &str| {
+        let because = match because {
+            "" => String::new(),
+            text => format!("  because {text}\n"),
+        };
+        sandpool(["map", "math.wasm", "add", "--from", "csv"])
+            .input(format!("{header}\n1,2\n"))
+            .run()
+            .assert_refuses(
+                3,
+                &format!("error: the header of stdin does not fit the function\n{because}"),
+            );
+    };
+    let add = "`add: func(a: s32, b: s32) -> s32`";
+    refused(
+        "a,c",
+        &format!("{add} has no parameter `c`: it has `a`, `b`"),
+    );
+    refused(
+        "a",
+        &format!("there is no argument for parameter `b` of {add}"),
+    );
+    let folder = Folder::new();
+    folder.file("one", "a,b\n1,2\n");
+    folder.file("two", "b,a\n1,2\n");
+    let words = ["add", "--from", "csv", "-i", "one", "-i", "two"];
+    within(&folder, "math", &words)
+        .run()
+        .assert_refuses(3, "error: the header of `two` is not that of `one`\n");
+    sandpool(["map", "math.wasm", "add", "--from", "csv"])
+        .run()
+        .assert_refuses(
+            3,
+            "error: the input, stdin, has no header: its first row is to name the columns\n\n\
+             hint: `--no-header` takes the columns in order\n",
+        );
+}
+
+#[test]
+fn columns_stand_in_a_template_by_name() {
+    let _test = test();
+    let words = [
+        "--from",
+        "csv",
+        "--",
+        "--name={name}",
+        "{2}",
+        "{file/.}.out",
+        "{other}",
+    ];
+    let ended = commands(&words, "name,age,file\nAnn Lee,7,a/b.txt\n");
+    assert_eq!(
+        words_of(&ended),
+        [["--name=Ann Lee", "7", "b.out", "{other}"]]
+    );
+}
+
+#[test]
+fn parts_of_a_path_stand_in_a_template() {
+    let _test = test();
+    let words = ["--", "{}", "{.}", "{/}", "{//}", "{/.}", "{#}"];
+    let ended = commands(&words, "dir/a b.tar.gz\nx\n");
+    assert_eq!(
+        words_of(&ended),
+        [
+            [
+                "dir/a b.tar.gz",
+                "dir/a b.tar",
+                "a b.tar.gz",
+                "dir",
+                "a b.tar",
+                "1"
+            ],
+            ["x", "x", "x", ".", "x", "2"]
+        ]
+    );
+}
+
+#[test]
+fn lines_that_end_with_nul_may_hold_newlines() {
+    let _test = test();
+    values("text.wasm", "greet", &["-0"])
+        .input("a\nb\0c\r\0")
+        .run()
+        .assert_prints("\"hello, a\\nb\"\n\"hello, c\\r\"\n");
+}
+
+#[test]
+fn lines_are_text_if_that_is_asked_for() {
+    let _test = test();
+    values("text.wasm", "greet", &["--from", "lines"])
+        .input("[1\n\"x\"\n")
+        .run()
+        .assert_prints("\"hello, [1\"\n\"hello, \\\"x\\\"\"\n");
+    // Bytes, if the argument is bytes.
+    values("digest.wasm", "echo", &["--from", "lines"])
+        .input(&b"hi\n\xff\n"[..])
+        .run()
+        .assert_prints("{\"base64\":\"aGk=\"}\n{\"base64\":\"/w==\"}\n");
+}
+
+#[test]
+fn contents_of_files_are_arguments() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("hi", "hi");
+    folder.file("raw", [0, 255]);
+    let words = ["echo", "--from", "files"];
+    let ended = within(&folder, "digest", &words)
+        .input("hi\nnone\nraw\n")
+        .run();
+    let results = results(&ended);
+    assert_eq!(results[0]["value"], json!({"base64": "aGk="}));
+    assert_eq!(results[1]["verdict"], "invalid_arguments");
+    assert_eq!(
+        results[1]["error"],
+        "`none` cannot be read: No such file or directory (os error 2)"
+    );
+    assert_eq!(results[2]["value"], json!({"base64": "AP8="}));
+    let words = ["echo", "--from", "files", "--to", "values", ":::", "hi"];
+    within(&folder, "digest", &words)
+        .run()
+        .assert_prints("{\"base64\":\"aGk=\"}\n");
+    // A command reads them on its stdin, and is granted nothing for it.
+    let words = ["--from", "files", "--to", "values", "--", "-c"];
+    within(&folder, "wc", &words)
+        .input("hi\nraw\n")
+        .run()
+        .assert_prints("\"2\\n\"\n\"2\\n\"\n");
+    within(
+        &folder,
+        "wc",
+        &["--from", "files", "--to", "values", ":::", "hi"],
+    )
+    .run()
+    .assert_prints("\"      0       1       2\\n\"\n");
+}
+
+#[test]
+fn a_line_is_what_a_command_reads_if_that_is_asked_for() {
+    let _test = test();
+    let folder = Folder::new();
+    let words = ["--stdin-each", "--to", "values", "--", "-c"];
+    within(&folder, "wc", &words)
+        .input(&b"abc\n\xff\xfe\n"[..])
+        .run()
+        .assert_prints("\"4\\n\"\n\"3\\n\"\n");
+    values("math.wasm", "fib", &["--stdin-each"])
+        .input("1\n")
+        .run()
+        .assert_refuses(
+            2,
+            "error: `--stdin-each` is for commands; a function has arguments\n",
+        );
+    within(&folder, "wc", &["--stdin-each", "--", "{}"])
+        .run()
+        .assert_refuses(
+            2,
+            "error: `{}` stands for nothing where the input is on stdin; `{#}` is its number\n",
+        );
+}
+
+#[test]
+fn blocks_hold_whole_lines_and_every_line_once() {
+    let _test = test();
+    let folder = Folder::new();
+    let input: String = (0..5000).map(|n| format!("line {n}\n")).collect();
+    let words = ["--pipe", "--block", "1K", "--", "{#}"];
+    folder.file("words.wat", wat::COMMAND);
+    let ended = folder
+        .sandpool(["map", "-q", "words.wat"].iter().chain(&words))
+        .input(input.clone())
+        .run();
+    let results = results(&ended);
+    assert!(results.len() > 30, "{}", results.len());
+    let mut all = String::new();
+    for (index, result) in results.iter().enumerate() {
+        let text = result["stdout"].as_str().expect("text");
+        let block = text
+            .strip_prefix(&format!("words\n{}\n", index + 1))
+            .expect("its words");
+        assert!(block.len() <= 1024 && block.ends_with('\n'), "{block}");
+        all.push_str(block);
+    }
+    assert!(all == input);
+    // And for a function: the block is the argument.
+    let ended = within(&folder, "text", &["statistics", "--pipe", "--block", "20K"])
+        .input(input.clone())
+        .run();
+    let lines = super::map::results(&ended);
+    let lines = lines
+        .iter()
+        .filter_map(|result| result["value"]["lines"].as_u64());
+    assert_eq!(lines.sum::<u64>(), 5000);
+}
+
+#[test]
+fn what_makes_no_sense_together_is_refused() {
+    let _test = test();
+    let refused = |words: &[&str]| {
+        let ended = sandpool(["map", "math.wasm", "fib"].iter().chain(words)).run();
+        assert_eq!(
+            (ended.code(), ended.text()),
+            (2, ""),
+            "{words:?}: {}",
+            ended.stderr
+        );
+    };
+    refused(&["--from", "csv", "-0"]);
+    refused(&["--from", "csv", "--pipe"]);
+    refused(&["--no-header"]);
+    refused(&["--block", "1M"]);
+    refused(&["--pipe", "--from", "files"]);
+    refused(&["--pipe", "--stdin-each"]);
+    refused(&["--from", "csv", ":::", "1"]);
+    refused(&["--from", "jsonl", ":::", "1", ":::", "2"]);
+    refused(&[":::+", "1"]);
+    refused(&["::::"]);
+}

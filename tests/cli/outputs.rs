@@ -1,0 +1,270 @@
+//! What `map` writes for its tasks, and where.
+
+use std::fs;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::map::results;
+use super::{CommandLine, Finished, Folder, sandpool};
+use crate::support::{eventually, guest, test, wat};
+
+/// A quiet map of a guest's function, in a folder.
+fn within(folder: &Folder, module: &str, words: &[&str]) -> CommandLine {
+    let module = guest(module);
+    let module = module.to_str().expect("its path is text").to_owned();
+    let words = words.iter().map(ToString::to_string);
+    folder.sandpool(["map".into(), "-q".into(), module].into_iter().chain(words))
+}
+
+fn commands(words: &[&str], input: &str) -> Finished {
+    let folder = Folder::new();
+    folder.file("words.wat", wat::COMMAND);
+    let all = ["map", "words.wat"].iter().chain(words);
+    folder.sandpool(all).input(input).run()
+}
+
+fn read(folder: &Folder, name: &str) -> String {
+    fs::read_to_string(folder.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The names of what is in a folder.
+fn names(folder: &Folder) -> Vec<String> {
+    let entries = fs::read_dir(folder.path()).expect("it is there");
+    let name = |entry: std::io::Result<fs::DirEntry>| {
+        entry
+            .expect("an entry")
+            .file_name()
+            .to_string_lossy()
+            .into_owned()
+    };
+    let mut names: Vec<_> = entries.map(name).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn results_are_a_table_if_that_is_asked_for() {
+    let _test = test();
+    let words = ["map", "-q", "text.wasm", "greet", "--to", "csv", "--tag"];
+    let ended = sandpool(words).input("a \"b\", c\n").run();
+    ended.assert_prints(
+        "index,input,verdict,value,error\r\n\
+         0,\"a \"\"b\"\", c\",ok,\"hello, a \"\"b\"\", c\",\r\n",
+    );
+    // A record's fields are columns.
+    let words = ["map", "-q", "text.wasm", "statistics", "--to", "csv"];
+    sandpool(words).input("one three\n").run().assert_prints(
+        "index,verdict,value.bytes,value.characters,value.words,value.lines,value.longest-word,error\r\n\
+         0,ok,9,9,2,1,three,\r\n",
+    );
+    let ended = sandpool(["map", "-q", "math.wasm", "fib", "--to", "csv"])
+        .input("x\n")
+        .run();
+    assert_eq!(ended.code(), 1);
+    assert!(
+        ended
+            .text()
+            .starts_with("index,verdict,value,error\r\n0,invalid_arguments,,")
+    );
+    let ended = commands(&["-q", "--to", "csv", "--", "-l"], "!x\n");
+    assert_eq!(
+        ended.text(),
+        "index,verdict,exit_code,stdout,stderr,error\r\n0,exit,3,\"words\n-l\n\",\"!x\n\",\r\n"
+    );
+}
+
+#[test]
+fn a_tag_says_what_the_input_was() {
+    let _test = test();
+    let words = ["map", "-q", "math.wasm", "fib", "--tag"];
+    sandpool(words)
+        .input("5\n")
+        .run()
+        .assert_prints("{\"index\":0,\"input\":\"5\",\"verdict\":\"ok\",\"value\":5}\n");
+    sandpool(words.into_iter().chain(["--to", "values", ":::", "10"]))
+        .run()
+        .assert_prints("10\t55\n");
+}
+
+#[test]
+fn what_tasks_print_comes_in_one_piece_each() {
+    let _test = test();
+    let ended = commands(&["-q", "--to", "printed", "--", "-l"], "a b\n!c\n");
+    assert_eq!(ended.text(), "words\n-l\na b\nwords\n-l\n");
+    assert_eq!(ended.stderr, "!c\n");
+    let ended = commands(&["-q", "--to", "printed", "--tag", "--", "{}"], "a\nb\n");
+    assert_eq!(ended.text(), "a\twords\na\ta\nb\twords\nb\tb\n");
+    // What has nothing to print says why.
+    let folder = Folder::new();
+    folder.file("loop.wat", wat::ENDLESS_COMMAND);
+    let words = [
+        "map",
+        "loop.wat",
+        "--to",
+        "printed",
+        "--timeout",
+        "100ms",
+        "--",
+        "x",
+    ];
+    let ended = folder.sandpool(words).input("1\n").run();
+    assert_eq!((ended.code(), ended.text()), (1, ""));
+    assert!(
+        ended.stderr.contains("[0] timeout: ran past 100ms"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn a_file_of_results_is_whole_or_as_it_was() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("out", "old\n");
+    let words = ["sleep-then", "-j1", "--to", "values", "--output", "out"];
+    let mut host = within(&folder, "sleeper", &words).start();
+    host.write(b"[0,1]\n[600000,2]\n");
+    eventually("a result is written beside it", || {
+        names(&folder).iter().any(|name| {
+            let path = folder.path().join(name);
+            name.starts_with(".out.") && fs::metadata(path).is_ok_and(|file| file.len() > 0)
+        })
+    });
+    assert_eq!(read(&folder, "out"), "old\n");
+    host.signal(Signal::KILL);
+    drop(host);
+    assert_eq!(read(&folder, "out"), "old\n");
+
+    within(&folder, "sleeper", &words)
+        .input("[0,1]\n[0,2]\n")
+        .run()
+        .assert_prints("");
+    assert_eq!(read(&folder, "out"), "1\n2\n");
+    // A task that failed has its result there too.
+    let ended = within(&folder, "sleeper", &words).input("x\n").run();
+    assert_eq!((ended.code(), read(&folder, "out")), (1, "\n".into()));
+}
+
+#[test]
+fn results_of_a_run_that_was_stopped_are_kept_beside_the_file() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("out", "old\n");
+    let module = guest("sleeper");
+    let module = module.to_str().expect("its path is text");
+    let mut host = folder
+        .sandpool(["map", module, "sleep-then", "-j1", "-o", "out"])
+        .start();
+    host.write(b"[0,1]\n[1000,2]\n");
+    eventually("a result is written beside it", || {
+        names(&folder).iter().any(|name| {
+            let path = folder.path().join(name);
+            name.starts_with(".out.") && fs::metadata(path).is_ok_and(|file| file.len() > 0)
+        })
+    });
+    host.ctrl_c();
+    let ended = host.finish();
+    assert_eq!(ended.code(), 130, "{}", ended.stderr);
+    assert_eq!(names(&folder), ["out", "out.partial"]);
+    assert_eq!(read(&folder, "out"), "old\n");
+    assert_eq!(
+        read(&folder, "out.partial"),
+        "{\"index\":0,\"verdict\":\"ok\",\"value\":1}\n\
+         {\"index\":1,\"verdict\":\"ok\",\"value\":2}\n"
+    );
+    assert!(
+        ended
+            .stderr
+            .contains("sandpool: the results that there are are in `"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_made_is_one_error() {
+    let _test = test();
+    sandpool(["map", "math.wasm", "fib", "-o", "/none/out"])
+        .run()
+        .assert_refuses(
+            4,
+            "error: `/none/out` cannot be written\n  \
+             because No such file or directory (os error 2)\n",
+        );
+    // A device is written to, and stays one.
+    sandpool(["map", "-q", "math.wasm", "fib", "-o", "/dev/null"])
+        .input("1\n")
+        .run()
+        .assert_prints("");
+    let full = sandpool(["map", "-q", "math.wasm", "fib", "-o", "/dev/full"])
+        .input("1\n")
+        .run();
+    assert_eq!(full.code(), 4);
+    assert!(
+        full.stderr
+            .starts_with("error: `/dev/full` cannot be written\n"),
+        "{}",
+        full.stderr
+    );
+}
+
+#[test]
+fn each_task_has_a_folder_named_by_its_index() {
+    let _test = test();
+    let folder = Folder::new();
+    let words = ["greet", "--results", "all/tasks"];
+    let ended = within(&folder, "text", &words).input("../x\n\nann\n").run();
+    assert_eq!(ended.code(), 0, "{}", ended.stderr);
+    assert_eq!(results(&ended).len(), 2);
+    assert_eq!(read(&folder, "all/tasks/0/value"), "hello, ../x");
+    assert_eq!(read(&folder, "all/tasks/1/value"), "hello, ann");
+    assert_eq!(read(&folder, "all/tasks/1/stdout"), "");
+    let outcome: Value =
+        serde_json::from_str(&read(&folder, "all/tasks/1/outcome.json")).expect("JSON");
+    assert_eq!(
+        (&outcome["index"], &outcome["input"], &outcome["verdict"]),
+        (&json!(1), &json!("ann"), &json!("ok"))
+    );
+    assert!(outcome["cpu_time_ms"].is_number() && outcome.get("value").is_none());
+    // What is there is not mixed with what would come.
+    within(&folder, "text", &words)
+        .input("x\n")
+        .run()
+        .assert_refuses(
+            3,
+            "error: the folder for results, `all/tasks`, is not empty\n\n\
+         hint: name another, or remove it first\n",
+        );
+}
+
+#[test]
+fn a_resumed_run_goes_on_in_its_file_and_its_folders() {
+    let _test = test();
+    let folder = Folder::new();
+    let words = [
+        "fib",
+        "-o",
+        "out",
+        "--joblog",
+        "log",
+        "--results",
+        "all",
+        "--to",
+        "csv",
+    ];
+    let run = |more: &[&str], input: &str| {
+        let ended = within(&folder, "math", &[&words[..], more].concat())
+            .input(input)
+            .run();
+        assert_eq!((ended.code(), ended.text()), (0, ""), "{}", ended.stderr);
+    };
+    run(&[], "5\n6\n");
+    let first = "index,verdict,value,error\r\n0,ok,5,\r\n1,ok,8,\r\n";
+    assert_eq!(read(&folder, "out"), first);
+    // What a kill left behind what the log knows is taken back.
+    fs::write(folder.path().join("out"), format!("{first}2,ok,1")).expect("written");
+    run(&["--resume"], "5\n6\n7\n");
+    assert_eq!(read(&folder, "out"), format!("{first}2,ok,13,\r\n"));
+    assert_eq!(read(&folder, "all/2/value"), "13");
+}
