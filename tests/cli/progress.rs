@@ -164,7 +164,7 @@ const REPORTS_AND_SPINS: &str = r#"
     (memory (export "memory") 1)
     (data (i32.const 16) "sieving"))
   (core instance $libc (instantiate $libc))
-  (core func $report (canon lower (func $progress "report") (memory $libc "memory")))
+  (core func $report (canon lower (func $progress "report") (memory (core memory $libc "memory"))))
   (core module $code
     (import "host" "report" (func $report (param i64 i32 i64 i32 i32 i32)))
     (func (export "spin") (param i64)

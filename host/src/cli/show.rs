@@ -16,6 +16,14 @@ pub fn time(time: Duration) -> String {
     }
 }
 
+/// A time that is guessed: `31s`, `1m20s`.
+pub fn seconds(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        _ => time(Duration::from_secs(seconds)),
+    }
+}
+
 /// Three digits that count.
 fn digits(value: f64, unit: &str) -> String {
     match value {
@@ -79,6 +87,7 @@ mod tests {
         assert_eq!(shown(59.99), "0m59s");
         assert_eq!(shown(80.4), "1m20s");
         assert_eq!(shown(7_380.0), "2h03m");
+        assert_eq!([seconds(31), seconds(80)], ["31s", "1m20s"]);
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub fn line(view: &View, colour: bool) -> String {
         show::rate(view.per_second)
     );
     if let Some(eta) = eta(view) {
-        let _ = write!(line, ", ETA {}", show::time(eta));
+        let _ = write!(line, ", ETA {}", show::seconds(eta));
     }
     if let Some(slowest) = &view.slowest {
         let _ = write!(line, ", slowest {slowest}");
@@ -100,15 +100,15 @@ pub fn line(view: &View, colour: bool) -> String {
     line
 }
 
-/// The time that is left, at this rate.
-fn eta(view: &View) -> Option<Duration> {
+/// The seconds that are left, at this rate.
+fn eta(view: &View) -> Option<u64> {
     let left = view
         .extent
         .total?
         .checked_sub(view.done + view.extent.skipped)?;
-    let seconds = left as f64 / view.per_second;
-    // In whole seconds: it is a guess.
-    Duration::try_from_secs_f64(seconds.ceil()).ok()
+    let seconds = (left as f64 / view.per_second).ceil();
+    // Of what would take for ever nothing is said; the rest fits.
+    seconds.is_finite().then_some(seconds as u64)
 }
 
 /// `[17] 12.3s 30: 4 of 9, parsing`.
@@ -147,7 +147,7 @@ mod tests {
         };
         assert_eq!(
             line(&view, false),
-            "1,234 of 5,000 done, 3 failed, 4 running, 123/s, ETA 31.0s, slowest [17] 12.3s 30"
+            "1,234 of 5,000 done, 3 failed, 4 running, 123/s, ETA 31s, slowest [17] 12.3s 30"
         );
         view = View {
             done: 5,
