@@ -132,11 +132,11 @@ mod tests {
     use crate::cli::map::joblog::identity::Identity;
     use crate::cli::map::joblog::past::{self, Which};
 
-    struct Words(std::vec::IntoIter<&'static str>);
+    struct Words(VecDeque<&'static str>);
 
     impl Source for Words {
         fn next(&mut self) -> anyhow::Result<Option<Item>> {
-            Ok(self.0.next().map(|word| Item {
+            Ok(self.0.pop_front().map(|word| Item {
                 label: word.into(),
                 hash: xxh3_64(word.as_bytes()),
                 input: Input::Invalid(word.into()),
@@ -146,7 +146,7 @@ mod tests {
     }
 
     fn words(words: &[&'static str]) -> Box<Words> {
-        Box::new(Words(words.to_vec().into_iter()))
+        Box::new(Words(words.iter().copied().collect()))
     }
 
     /// A log in which these of the words are, all ok but those with a `!`.
