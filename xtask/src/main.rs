@@ -15,6 +15,7 @@ mod checks;
 mod command;
 mod demo;
 mod guests;
+mod project;
 mod toolchain;
 
 use std::ffi::OsString;

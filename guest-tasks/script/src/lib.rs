@@ -31,7 +31,7 @@ impl Guest for Script {
                 serde_json::from_str(input).map_err(|e| format!("the input is no JSON: {e}"))?
             }
         };
-        run(&source, &input).map_err(|e| e.to_string())
+        run(&source, &input).map_err(|error| describe(&error))
     }
 }
 
@@ -96,6 +96,14 @@ fn settled(value: JsValue) -> JsResult<JsValue> {
         PromiseState::Rejected(reason) => Err(JsError::from_opaque(reason)),
         PromiseState::Pending => Err(failure("the script ended before its promise was settled")),
     }
+}
+
+/// The error's message, then the calls that it came through, each with line and
+/// column. The interpreter does not know every place (that of a name that does
+/// not exist, for one); those are left out, and its own code is no place.
+fn describe(error: &JsError) -> String {
+    let text = error.to_string();
+    text.replace(" (script:?:?)", "").replace(" (native)", "")
 }
 
 fn failure(text: &'static str) -> JsError {
