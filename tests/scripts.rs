@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sandpool::{LimitName, MIB, Module, Outcome, Verdict};
 
-use crate::support::{TestPool, one_worker, open, pool, test};
+use crate::support::{SOON, TestPool, one_worker, open, pool, test};
 
 /// Runs a script within the pool's limits.
 fn eval(pool: &TestPool, module: &Module, source: &str, input: &str) -> Outcome {
@@ -138,10 +138,12 @@ fn an_endless_script_is_a_timeout_and_the_pool_goes_on() {
 #[test]
 fn a_memory_bomb_meets_the_limit_and_the_pool_goes_on() {
     let _test = test();
-    let pool = open(pool().processes(1).memory(32 * MIB));
+    // Some are slow eaters.
+    let pool = open(pool().processes(1).memory(32 * MIB).timeout(SOON));
     let script = pool.guest("script");
     for source in [
         "const all = []; for (;;) all.push({})",
+        "let text = 'x'; for (;;) text += text",
         "const all = []; for (;;) all.push('x'.repeat(1e6) + all.length)",
         "let f = x => x; for (;;) f = f.bind(null)",
         "(function f() { Promise.resolve().then(f); Promise.resolve().then(f) })()",

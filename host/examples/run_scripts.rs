@@ -22,7 +22,7 @@ const SCRIPTS: [(&str, &str); 8] = [
     ("sorts", "input.words.sort().join(' ')"),
     ("is mistaken", "const b = input.b;\nb.length"),
     ("never ends", "for (;;) {}"),
-    ("eats memory", "const all = []; for (;;) all.push({})"),
+    ("eats memory", "let text = 'x'; for (;;) text += text"),
     ("calls somebody", "fetch('http://example.com')"),
     (
         "leaves a trap",

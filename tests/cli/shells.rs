@@ -105,7 +105,7 @@ fn the_manual_has_a_page_for_every_command() {
             continue;
         };
         assert_eq!((shown.code(), &*shown.stderr), (0, ""), "{page}");
-        // A folder without formatted pages, or one of a machine that has none.
+        // A small image has a `man` that only says that there is none.
         if shown.text().contains("NAME") {
             assert!(
                 shown.text().contains("EXAMPLES"),

@@ -10,9 +10,11 @@ use super::command_line;
 use super::report::{self, Failure};
 
 const EXAMPLES: &str = "\
-Examples, each where its shell looks for such scripts:
+A script belongs where its shell looks for it.
+
+Examples:
   sandpool completions bash > ~/.local/share/bash-completion/completions/sandpool
-  sandpool completions zsh > ~/.zfunc/_sandpool      # a folder in your $fpath
+  sandpool completions zsh > ~/.zfunc/_sandpool      # any folder of $fpath
   sandpool completions fish > ~/.config/fish/completions/sandpool.fish";
 
 /// Print the script by which a shell completes words of this command

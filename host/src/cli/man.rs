@@ -62,7 +62,12 @@ fn write_all(all: &Command, folder: &Path) -> io::Result<()> {
 /// What is behind the options in `--help`, its examples above all, is laid out
 /// by lines; the whole page as clap_mangen would make it runs them together.
 fn page(command: &Command) -> io::Result<Vec<u8>> {
-    let man = clap_mangen::Man::new(command.clone()).manual("sandpool");
+    let man = clap_mangen::Man::new(command.clone())
+        // No date, since a build has none that is the same everywhere; one that
+        // is empty would be left out, and the next word taken for it.
+        .date(" ")
+        .source(concat!("sandpool ", env!("CARGO_PKG_VERSION")))
+        .manual("sandpool");
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
@@ -80,7 +85,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
 /// Paragraphs, of which the lines that are indented stay lines.
 fn notes(text: &str) -> Roff {
     let mut roff = Roff::new();
-    if !text.is_empty() && !text.starts_with("Examples") {
+    if !text.is_empty() && !text.starts_with("Examples:") {
         roff.control("SH", ["NOTES"]);
     }
     let mut as_it_is = false;
@@ -91,7 +96,7 @@ fn notes(text: &str) -> Roff {
         }
         match line {
             "" => roff.control("PP", []),
-            line if line.starts_with("Examples") => roff.control("SH", ["EXAMPLES"]),
+            "Examples:" => roff.control("SH", ["EXAMPLES"]),
             line => roff.text([roman(line)]),
         };
     }
