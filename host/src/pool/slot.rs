@@ -43,6 +43,8 @@ pub(super) struct Slot {
     pub(super) control: ControlSocket,
     pub(super) bell: EventFd,
     pub(super) ring: HostEnd,
+    /// Where the bytes of a task are put together.
+    payload: Vec<u8>,
     /// Where it asks for shared objects, if its module imports any.
     pub(super) requests: Option<Requests>,
     pub(super) phase: Phase,
@@ -136,6 +138,7 @@ impl Slot {
             control,
             bell,
             ring,
+            payload: Vec::new(),
             requests,
             phase: Phase::Starting { since: now },
             sent: VecDeque::new(),
@@ -216,15 +219,13 @@ impl Slot {
 
     /// Sends a task; hands it back if the ring is full.
     pub(super) fn send(&mut self, task: Task, now: Instant) -> Result<(), Box<(Task, SendError)>> {
-        let payload = task.payload();
-        let in_file = |task: &&Task| task.raw.len() > INLINE;
-        let sent = if fits_inline(&payload) {
-            self.ring.send(&payload)
-        } else if self.sent.iter().filter(in_file).count() >= MAX_FILES {
-            Err(SendError::Full)
-        } else {
-            self.send_in_file(&task, &payload[1..])
-        };
+        // One buffer for all tasks, unless one was large.
+        let mut payload = std::mem::take(&mut self.payload);
+        task.put_payload(&mut payload);
+        let sent = self.send_payload(&task, &payload);
+        if payload.capacity() <= 2 * INLINE {
+            self.payload = payload;
+        }
         if let Err(error) = sent {
             return Err(Box::new((task, error)));
         }
@@ -235,6 +236,17 @@ impl Slot {
             self.becomes_next(now);
         }
         Ok(())
+    }
+
+    fn send_payload(&mut self, task: &Task, payload: &[u8]) -> Result<(), SendError> {
+        let in_file = |task: &&Task| task.raw.len() > INLINE;
+        if fits_inline(payload) {
+            self.ring.send(payload)
+        } else if self.sent.iter().filter(in_file).count() >= MAX_FILES {
+            Err(SendError::Full)
+        } else {
+            self.send_in_file(task, &payload[1..])
+        }
     }
 
     /// Sends a frame in a memory file of its own, made and sealed here.

@@ -8,7 +8,7 @@ use super::call::Callable;
 use super::state::Bound;
 use crate::limits::{GIB, Limit, MIB, TaskLimits};
 use crate::outcome::Outcome;
-use crate::protocol::frame::{TaskHeader, What, WireLimits, inline_payload};
+use crate::protocol::frame::{TaskHeader, What, WireLimits, put_inline};
 use crate::settings::Stdio;
 use crate::shared::Shares;
 use crate::value::{Type, Value};
@@ -65,8 +65,8 @@ impl Task {
         self.cancelled.load(Ordering::Relaxed)
     }
 
-    /// The bytes that a worker gets.
-    pub(super) fn payload(&self) -> Vec<u8> {
+    /// Writes the bytes that a worker gets, in place of what is in a buffer.
+    pub(super) fn put_payload(&self, bytes: &mut Vec<u8>) {
         let limits = &self.template.limits;
         let header = TaskHeader {
             task: self.id,
@@ -85,7 +85,7 @@ impl Task {
                 fuel: limits.fuel.value,
             },
         };
-        inline_payload(&header, &[&self.raw])
+        put_inline(bytes, &header, &[&self.raw]);
     }
 
     /// The most bytes that an honest answer to this task can have, and no more

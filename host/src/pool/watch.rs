@@ -41,6 +41,8 @@ pub(super) struct Watch<'a> {
     pub(super) unfinished: &'a mut u64,
     pub(super) out: &'a mut Outbox,
     pub(super) buffer: &'a mut [u8],
+    /// Where an answer is copied to before it is read.
+    pub(super) answer: &'a mut Vec<u8>,
     /// Whether any other worker works.
     pub(super) others_work: bool,
     /// Set when something broke the pool.
@@ -142,11 +144,21 @@ impl Watch<'_> {
                 .next()
                 .ok_or(Violation("it asks on after it has answered"))?;
         }
-        let Some(payload) = slot.ring.take_answer()? else {
-            return Ok(false);
+        // One buffer for all answers; a large one lies in a file of its own.
+        let mut payload = std::mem::take(self.answer);
+        payload.clear();
+        let taken = match slot.ring.take_answer(&mut payload) {
+            Ok(true) => self.take(slot, &payload, now),
+            other => other,
         };
+        *self.answer = payload;
+        taken
+    }
+
+    /// Takes this answer.
+    fn take(&mut self, slot: &mut Slot, payload: &[u8], now: Instant) -> Result<bool, Violation> {
         let from_file;
-        let frame = match Payload::read(&payload)? {
+        let frame = match Payload::read(payload)? {
             Payload::Inline(frame) => frame,
             Payload::InFile { len, .. } => {
                 from_file = take_room(slot, len)?;
@@ -169,7 +181,6 @@ impl Watch<'_> {
             stdio: self.config.stdio,
         };
         claims::check(task, &header, &known)?;
-        let message = header.message.clone();
         slot.is_running(now);
         let Some(task) = slot.sent.front() else {
             return Ok(false);
@@ -181,7 +192,7 @@ impl Watch<'_> {
         };
         let limits = &self.config.limits;
         let outcome = match was_interrupted {
-            Some(why) => settle::lost(task, &why, observed, limits, message.clone()),
+            Some(why) => settle::lost(task, &why, observed, limits, header.message),
             None => {
                 let stdio = (self.config.stdio, self.config.stdio);
                 settle::answered(task, header, parts, observed, stdio, limits)?

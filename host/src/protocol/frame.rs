@@ -134,15 +134,22 @@ impl<'a> Payload<'a> {
 /// Builds the bytes that go into the ring for a header and its raw parts: one
 /// byte 0, then the frame. [`fits_inline`] says whether they may.
 pub(crate) fn inline_payload<H: Serialize>(header: &H, parts: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put_inline(&mut bytes, header, parts);
+    bytes
+}
+
+/// As [`inline_payload`], in place of what is in a buffer.
+pub(crate) fn put_inline<H: Serialize>(bytes: &mut Vec<u8>, header: &H, parts: &[&[u8]]) {
     let raw: usize = parts.iter().map(|part| part.len()).sum();
-    let mut bytes = Vec::with_capacity(128 + raw);
+    bytes.clear();
+    bytes.reserve(128 + raw);
     bytes.push(0);
     // Writing into a vector cannot fail, and our headers always encode.
-    let mut bytes = postcard::to_extend(header, bytes).unwrap_or_default();
+    *bytes = postcard::to_extend(header, std::mem::take(bytes)).unwrap_or_default();
     for part in parts {
         bytes.extend_from_slice(part);
     }
-    bytes
 }
 
 /// Whether a payload built by [`inline_payload`] may travel in the ring.
