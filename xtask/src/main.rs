@@ -47,6 +47,11 @@ enum Task {
         #[command(flatten)]
         installing: Installing,
     },
+    /// Try what `sandpool new` makes: its tests, its build, and its functions in the pool
+    Project {
+        #[command(flatten)]
+        installing: Installing,
+    },
     /// Check format and lints, warnings denied
     Lint,
     /// Everything that checks the project: guests, lints, all tests
@@ -105,6 +110,7 @@ fn perform(task: Task) -> Result<()> {
     match task {
         Task::Demo { installing } => demo::demo(installing.into()),
         Task::Guests { installing } => build_guests(installing.into()),
+        Task::Project { installing } => project::check(&toolchain::ensure(installing.into())?),
         Task::Lint => checks::lint(),
         Task::Test {
             installing,
