@@ -15,12 +15,13 @@ const NAME: &str = "new-task";
 /// Makes a project beneath `target/` and tries it.
 pub fn check(toolchain: &Toolchain) -> Result<()> {
     let folder = root().join("target/new-project");
-    if folder.exists() {
-        fs::remove_dir_all(&folder)
-            .with_context(|| format!("cannot remove `{}`", folder.display()))?;
+    let project = folder.join(NAME);
+    // What was built for an earlier one stays, beside it.
+    if project.exists() {
+        fs::remove_dir_all(&project)
+            .with_context(|| format!("cannot remove `{}`", project.display()))?;
     }
     fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-    let project = folder.join(NAME);
     run(sandpool().arg("new").arg(&project))?;
     // The crates that the guests use are here already; their newest ones may not.
     let lock = guests::source().join("Cargo.lock");
