@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 use crate::protocol::Violation;
+use crate::protocol::brief;
 use crate::protocol::control::{FromChild, decode, encode};
 use crate::protocol::description::Description;
 use crate::protocol::frame::{AnswerHeader, Payload, memory_for_value, split};
@@ -19,13 +20,20 @@ use crate::protocol::worker_end::WorkerEnd;
 use crate::sys::{EventFd, Mapping, memfd_sized};
 use crate::value::{Type, decode_result_within, encode_args, raw, to_json};
 
+mod exchange;
+
+#[cfg(fuzzing)]
+pub use exchange::{exchange, request};
+
 /// The result type of a function, then a payload from the ring.
 pub fn frames(mut bytes: &[u8]) {
     let ty = Type::decode(&mut bytes).ok();
-    let Ok(Payload::Inline(frame)) = Payload::read(bytes) else {
-        return;
+    let read = match Payload::read(bytes) {
+        Ok(Payload::Inline(frame)) => split::<AnswerHeader>(frame),
+        Ok(Payload::Brief(bytes)) => brief::read_answer(bytes),
+        Ok(Payload::InFile { .. }) | Err(_) => return,
     };
-    let Ok((header, rest)) = split::<AnswerHeader>(frame) else {
+    let Ok((header, rest)) = read else {
         return;
     };
     if let Ok([bytes, _, _]) = header.parts(rest) {

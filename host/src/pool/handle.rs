@@ -149,6 +149,16 @@ impl<T: FromValue> AsyncResult<T> {
         state.outcome.clone().ok_or(Error::Timeout)
     }
 
+    /// As [`AsyncResult::outcome`] without a copy: nobody can ask again.
+    pub(super) fn into_outcome(self) -> Result<Outcome<Value>, Error> {
+        if !self.ready() && self.task.waits_for_itself() {
+            return Err(Error::WouldDeadlock);
+        }
+        let state = self.wait_for_cell(None);
+        let outcome = state.and_then(|mut state| state.outcome.take());
+        outcome.ok_or(Error::Timeout)
+    }
+
     fn wait_for_cell(&self, timeout: Option<Duration>) -> Option<MutexGuard<'_, CellState>> {
         let there = || self.cell.lock().outcome.is_some();
         let sleep = || self.cell.wait(timeout);

@@ -14,6 +14,7 @@ use super::state::Config;
 use super::task::Task;
 use crate::outcome::Outcome;
 use crate::protocol::Violation;
+use crate::protocol::brief;
 use crate::protocol::frame::{AnswerHeader, End, Payload, split};
 use crate::sys::{Ended, memfd_read_at};
 use crate::value::Value;
@@ -32,6 +33,13 @@ pub(super) struct Signs {
     pub(super) rang: bool,
     pub(super) spoke: bool,
     pub(super) ended: bool,
+}
+
+impl Signs {
+    /// Whether there is any.
+    pub(super) fn any(self) -> bool {
+        self.rang || self.spoke || self.ended
+    }
 }
 
 /// One look at one worker.
@@ -158,14 +166,14 @@ impl Watch<'_> {
     /// Takes this answer.
     fn take(&mut self, slot: &mut Slot, payload: &[u8], now: Instant) -> Result<bool, Violation> {
         let from_file;
-        let frame = match Payload::read(payload)? {
-            Payload::Inline(frame) => frame,
+        let (header, raw) = match Payload::read(payload)? {
+            Payload::Brief(bytes) => brief::read_answer(bytes)?,
+            Payload::Inline(frame) => split::<AnswerHeader>(frame)?,
             Payload::InFile { len, .. } => {
                 from_file = take_room(slot, len)?;
-                &from_file
+                split::<AnswerHeader>(&from_file)?
             }
         };
-        let (header, raw) = split::<AnswerHeader>(frame)?;
         let parts = header.parts(raw)?;
         let task = slot
             .sent

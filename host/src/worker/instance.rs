@@ -9,6 +9,7 @@ use wasmtime_wasi::{WasiCtxBuilder, WasiView};
 use super::broker::Exchanger;
 use super::link::HostLink;
 use super::load::{Code, Loaded};
+use super::serve::Order;
 use super::stdio::{GuestInput, GuestOutput, Output};
 use crate::engine::clock::GuestClock;
 use crate::engine::files::{Files, Granted};
@@ -44,8 +45,17 @@ pub(super) struct Workshop {
 pub(super) struct Live {
     pub(super) store: Store<Guest>,
     pub(super) instance: Instance,
+    /// The function that was called last, by its number.
+    pub(super) found: Option<(u32, Found)>,
     /// Tasks that it has been used for.
     pub(super) used: u64,
+}
+
+/// A function of either kind of module, found in an instance.
+#[derive(Clone, Copy)]
+pub(super) enum Found {
+    Component(wasmtime::component::Func),
+    Core(wasmtime::Func),
 }
 
 /// The instance of either kind of module.
@@ -109,9 +119,10 @@ impl Workshop {
     pub(super) fn begin(
         &self,
         store: &mut Store<Guest>,
-        header: &TaskHeader,
-        function: &str,
+        order: &Order,
+        started: Instant,
     ) -> wasmtime::Result<()> {
+        let Order { header, name } = order;
         let limits = &header.limits;
         self.stdout.begin(limits.stdout);
         self.stderr.begin(limits.stderr);
@@ -127,11 +138,11 @@ impl Workshop {
         guest.task = TaskInfo {
             index: header.index,
             attempt: header.attempt,
-            name: header.name.clone().unwrap_or_else(|| function.to_owned()),
+            name: Arc::clone(name),
             worker_pid: self.setup.pid,
             deadline: limits
                 .timeout
-                .and_then(|timeout| Instant::now().checked_add(timeout)),
+                .and_then(|timeout| started.checked_add(timeout)),
         };
         guest.log_left = limits.log;
         guest.bounds.begin(limits.memory);
