@@ -50,7 +50,7 @@ pub(super) enum Raw<'a> {
 }
 
 impl Raw<'_> {
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         match self {
             Raw::InRing(bytes) => bytes,
             Raw::FromFile { frame, start } => &frame[*start..],

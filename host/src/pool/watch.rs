@@ -176,6 +176,7 @@ impl Watch<'_> {
                 (header, Raw::FromFile { frame, start })
             }
         };
+        header.parts(raw.bytes())?;
         let task = slot
             .sent
             .front_mut()
