@@ -32,6 +32,7 @@ mod process;
 mod retries;
 mod runtimes;
 mod scheduling;
+mod scripts;
 mod shared;
 mod streams;
 mod timeouts;

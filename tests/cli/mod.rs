@@ -17,10 +17,12 @@ mod interrupt;
 mod joblog;
 mod killed;
 mod map;
+mod new;
 mod outputs;
 mod progress;
 mod resources;
 mod run;
+mod shells;
 mod stream;
 
 use std::ffi::OsStr;

@@ -5,11 +5,14 @@
 //! all else to stderr.
 
 mod apply;
+mod completions;
 mod doctor;
 mod flags;
 mod inspect;
 mod interrupt;
+mod man;
 mod map;
+mod new;
 mod outcome;
 mod parse;
 mod report;
@@ -23,7 +26,7 @@ mod usage;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use report::{Failure, Kind};
 
@@ -37,6 +40,7 @@ Examples:
   sandpool run wc.wasm -l < README.md             a command, as if it were a program
   sandpool inspect math.wasm                      what it exports, imports and needs
   sandpool doctor                                 how well tasks are locked in here
+  sandpool new word-count                         a project for a module of your own
 
 `sandpool COMMAND --help` tells more.";
 
@@ -54,6 +58,14 @@ enum Command {
     Map(Box<map::Map>),
     Inspect(inspect::Inspect),
     Doctor(doctor::Doctor),
+    New(new::New),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+/// All that the command line can be, for those who describe it.
+fn command_line() -> clap::Command {
+    CommandLine::command()
 }
 
 /// Runs the command that the process was started with.
@@ -82,6 +94,9 @@ pub fn main() -> ExitCode {
         Command::Map(map) => values.and_then(|values| map.run(values)),
         Command::Inspect(inspect) => inspect.run(),
         Command::Doctor(doctor) => doctor.run(),
+        Command::New(new) => new.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     };
     ended.unwrap_or_else(|failure: Failure| {
         failure.say();
@@ -92,16 +107,15 @@ pub fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_sound() {
-        CommandLine::command().debug_assert();
+        command_line().debug_assert();
     }
 
     #[test]
     fn every_subcommand_has_examples() {
-        for command in CommandLine::command().get_subcommands() {
+        for command in command_line().get_subcommands() {
             let help = command
                 .get_after_help()
                 .map(ToString::to_string)

@@ -39,8 +39,6 @@ impl Workshop {
         arguments: &[u8],
     ) -> wasmtime::Result<Returned> {
         let function = self.function(index)?;
-        let arguments = decode_args(&function.params, arguments)
-            .map_err(|error| wasmtime::format_err!("the arguments cannot be read: {error}"))?;
         let found = match live.found {
             Some((last, found)) if last == index => found,
             _ => self.find(&mut live.store, live.instance, index)?,
@@ -51,10 +49,12 @@ impl Workshop {
             (Code::Component { functions, .. }, Found::Component(func)) => {
                 match functions[index as usize].fast {
                     Some(fast) => fast(store, func, arguments)?,
-                    None => call_dynamic(store, func, function, arguments)?,
+                    None => call_dynamic(store, func, function, decode(function, arguments)?)?,
                 }
             }
-            (Code::Core { .. }, Found::Core(func)) => call_core(store, func, function, &arguments)?,
+            (Code::Core { .. }, Found::Core(func)) => {
+                call_core(store, func, function, &decode(function, arguments)?)?
+            }
             _ => return Err(wasmtime::format_err!("the instance is of another kind")),
         };
         Ok(unwrap_result(value, function.result.as_ref()))
@@ -110,6 +110,11 @@ impl Workshop {
             },
         }
     }
+}
+
+fn decode(function: &Function, arguments: &[u8]) -> wasmtime::Result<Vec<Value>> {
+    decode_args(&function.params, arguments)
+        .map_err(|error| wasmtime::format_err!("the arguments cannot be read: {error}"))
 }
 
 fn call_dynamic(
