@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use wasmtime::Store;
 
-use super::call::Returned;
 use super::instance::{Live, Workshop};
-use super::stdio::GuestInput;
-use super::verdict;
+use super::stdin::GuestInput;
+use crate::engine::call::Returned;
 use crate::engine::guest::Guest;
+use crate::engine::verdict;
 use crate::limits::LimitName;
 use crate::protocol::Violation;
 use crate::protocol::frame::{
@@ -128,8 +128,17 @@ impl Server {
             return self.answer(header, started, &live.store, ending);
         }
         let called = match &header.what {
-            What::Function(index) => self.shop.call(&mut live.store, live.instance, *index, raw),
-            What::Command { .. } => self.shop.run_command(&mut live.store, live.instance),
+            What::Function(index) => {
+                self.shop
+                    .loaded
+                    .code
+                    .call(&mut live.store, live.instance, *index, raw)
+            }
+            What::Command { .. } => self
+                .shop
+                .loaded
+                .code
+                .run_command(&mut live.store, live.instance),
         };
         let sound = called.is_ok();
         let ending = self.end(header, &live.store, called);
@@ -146,7 +155,7 @@ impl Server {
 
     fn begin(&self, store: &mut Store<Guest>, header: &TaskHeader) -> wasmtime::Result<()> {
         let name = match &header.what {
-            What::Function(index) => self.shop.function(*index)?.name.as_str(),
+            What::Function(index) => self.shop.loaded.code.function(*index)?.name.as_str(),
             What::Command { argv, .. } => argv.first().map_or("", String::as_str),
         };
         self.shop.begin(store, header, name)
@@ -165,7 +174,7 @@ impl Server {
         let mut store = self.shop.store(header, stdin);
         let made = self
             .begin(&mut store, header)
-            .and_then(|()| self.shop.instantiate(&mut store));
+            .and_then(|()| self.shop.loaded.code.instantiate(&mut store));
         let instance = match made {
             Ok(instance) => instance,
             Err(error) => {
@@ -174,7 +183,7 @@ impl Server {
             }
         };
         if let Some(initializer) = &self.shop.setup.initializer {
-            let called = self.shop.call(
+            let called = self.shop.loaded.code.call(
                 &mut store,
                 instance,
                 initializer.function,

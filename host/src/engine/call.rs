@@ -3,14 +3,13 @@
 use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
 
+use super::code::{Code, Instance};
 use super::convert::{from_core, from_val, to_core, to_val};
-use super::instance::{Instance, Workshop};
-use super::load::Code;
-use crate::engine::guest::Guest;
+use super::guest::Guest;
 use crate::value::{Function, Type, Value, decode_args};
 
 /// What a call came back with.
-pub(super) enum Returned {
+pub(crate) enum Returned {
     /// A value (the payload of an `ok`), encoded with this type.
     Value(Value),
     /// The payload of the function's own `err`.
@@ -19,11 +18,11 @@ pub(super) enum Returned {
     Exit(i32),
 }
 
-impl Workshop {
+impl Code {
     /// The function with this index.
-    pub(super) fn function(&self, index: u32) -> wasmtime::Result<&Function> {
+    pub(crate) fn function(&self, index: u32) -> wasmtime::Result<&Function> {
         let index = index as usize;
-        let function = match &self.loaded.code {
+        let function = match self {
             Code::Component { functions, .. } => functions.get(index).map(|f| &f.function),
             Code::Core { functions, .. } => functions.get(index),
         };
@@ -31,7 +30,7 @@ impl Workshop {
     }
 
     /// Calls the function with this index; `arguments` are encoded.
-    pub(super) fn call(
+    pub(crate) fn call(
         &self,
         store: &mut Store<Guest>,
         instance: Instance,
@@ -41,7 +40,19 @@ impl Workshop {
         let function = self.function(index)?;
         let arguments = decode_args(&function.params, arguments)
             .map_err(|error| wasmtime::format_err!("the arguments cannot be read: {error}"))?;
-        let value = match (&self.loaded.code, instance) {
+        self.call_with(store, instance, index, arguments)
+    }
+
+    /// As [`Code::call`], with arguments that have been checked.
+    pub(crate) fn call_with(
+        &self,
+        store: &mut Store<Guest>,
+        instance: Instance,
+        index: u32,
+        arguments: Vec<Value>,
+    ) -> wasmtime::Result<Returned> {
+        let function = self.function(index)?;
+        let value = match (self, instance) {
             (Code::Component { functions, .. }, Instance::Component(instance)) => {
                 let loaded = &functions[index as usize];
                 let func = instance
@@ -61,13 +72,13 @@ impl Workshop {
     }
 
     /// Runs the command.
-    pub(super) fn run_command(
+    pub(crate) fn run_command(
         &self,
         store: &mut Store<Guest>,
         instance: Instance,
     ) -> wasmtime::Result<Returned> {
         let no_command = || wasmtime::format_err!("the module is no command");
-        let ended = match (&self.loaded.code, instance) {
+        let ended = match (self, instance) {
             (Code::Component { run, .. }, Instance::Component(instance)) => {
                 let export = run.ok_or_else(no_command)?;
                 let func = instance
