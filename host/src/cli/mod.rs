@@ -5,6 +5,8 @@
 //! all else to stderr.
 
 mod apply;
+#[cfg(feature = "in-process")]
+mod bench;
 mod doctor;
 mod flags;
 mod inspect;
@@ -37,6 +39,7 @@ Examples:
   sandpool run wc.wasm -l < README.md             a command, as if it were a program
   sandpool inspect math.wasm                      what it exports, imports and needs
   sandpool doctor                                 how well tasks are locked in here
+  sandpool bench                                  what isolation costs here
 
 `sandpool COMMAND --help` tells more.";
 
@@ -54,6 +57,12 @@ enum Command {
     Map(map::Map),
     Inspect(inspect::Inspect),
     Doctor(doctor::Doctor),
+    #[cfg(feature = "in-process")]
+    Bench(bench::Bench),
+    /// A floor of `bench`, in a process of its own.
+    #[cfg(feature = "in-process")]
+    #[command(name = "__bare", hide = true)]
+    BareLoop(bench::BareLoop),
 }
 
 /// Runs the command that the process was started with.
@@ -78,6 +87,10 @@ pub fn main() -> ExitCode {
         Command::Map(map) => map.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Doctor(doctor) => doctor.run(),
+        #[cfg(feature = "in-process")]
+        Command::Bench(bench) => bench.run(),
+        #[cfg(feature = "in-process")]
+        Command::BareLoop(bare) => bare.run().map(|()| ExitCode::SUCCESS),
     };
     ended.unwrap_or_else(|failure: Failure| {
         failure.say();
@@ -97,7 +110,11 @@ mod tests {
 
     #[test]
     fn every_subcommand_has_examples() {
-        for command in CommandLine::command().get_subcommands() {
+        let line = CommandLine::command();
+        for command in line
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set())
+        {
             let help = command
                 .get_after_help()
                 .map(ToString::to_string)
