@@ -144,14 +144,17 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Measures all of them, in rounds, each round in another order. One that fails
-/// is left out from then on, and why is noted.
+/// Measures all of them, in rounds, each round in another order; in one round if
+/// the run is late. One that fails is left out from then on, and why is noted.
 pub fn alternate(plan: &Plan, subjects: Vec<Subject<'_>>, notes: &mut Vec<String>) -> Vec<Figure> {
     let mut going: Vec<Subject> = subjects
         .into_iter()
         .filter(|subject| plan.wants(&subject.figure.name))
         .collect();
     for round in 0..plan.rounds {
+        if round > 0 && plan.is_late() {
+            break;
+        }
         let count = going.len();
         let mut failed = Vec::new();
         for turn in 0..count {

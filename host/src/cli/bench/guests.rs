@@ -37,11 +37,13 @@ pub const WORK: &str = r#"
       (i32.store (i32.const 20) (local.get $len))
       (i32.const 16)))
   (core instance $i (instantiate $m))
+  (alias core export $i "memory" (core memory $memory))
+  (alias core export $i "realloc" (core func $realloc))
   (func (export "empty") (param "n" u32) (result u32) (canon lift (core func $i "empty")))
   (func (export "spin") (param "steps" u32) (result u32) (canon lift (core func $i "spin")))
   (func (export "echo") (param "data" (list u8)) (result (list u8))
     (canon lift (core func $i "echo")
-      (memory $i "memory") (realloc (func $i "realloc")))))
+      (memory $memory) (realloc $realloc))))
 "#;
 
 /// A component that sleeps, by WASI's clock.

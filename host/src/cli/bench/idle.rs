@@ -11,13 +11,10 @@ use super::Report;
 use super::child::{cpu_time, proportional_memory};
 use super::figure::{Figure, Measured, Unit};
 use super::plan::Plan;
-use super::pools::{Bench, Work, builder};
+use super::pools::{Bench, Tasks, Work, builder};
 
 /// Workers whose memory is looked at.
 const WORKERS: usize = 4;
-
-/// Steps of a task that takes a few milliseconds anywhere.
-const LONG: u32 = 5_000_000;
 
 /// CPU time of this process so far, in seconds.
 pub fn own_cpu() -> f64 {
@@ -25,12 +22,12 @@ pub fn own_cpu() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-pub fn measure(plan: &Plan, report: &mut Report) -> Measured<()> {
+pub fn measure(plan: &Plan, tasks: &Tasks, report: &mut Report) -> Measured<()> {
     if !plan.wants_any(&["idle/"]) {
         return Ok(());
     }
-    let bench = up(plan, Sandbox::Auto)?;
-    memory(plan, &bench, report)?;
+    let bench = up(plan, tasks, Sandbox::Auto)?;
+    memory(plan, tasks, &bench, report)?;
     let workers = bench.pool.worker_pids();
     let used = || own_cpu() + workers.iter().filter_map(|pid| cpu_time(*pid)).sum::<f64>();
     // What they still had to do is done.
@@ -52,18 +49,15 @@ pub fn measure(plan: &Plan, report: &mut Report) -> Measured<()> {
 }
 
 /// A pool of which every worker is up.
-fn up(plan: &Plan, sandbox: Sandbox) -> Measured<Bench> {
-    let bench = Bench::new(builder(plan).processes(WORKERS).sandbox(sandbox), LONG)?;
-    let until = Instant::now() + Duration::from_secs(10);
-    // Tasks that take a few milliseconds are spread over all places.
-    while bench.pool.worker_pids().len() < WORKERS && Instant::now() < until {
-        bench.map(Work::Spin, WORKERS * 2, None)?;
-    }
+fn up(plan: &Plan, tasks: &Tasks, sandbox: Sandbox) -> Measured<Bench> {
+    let builder = builder(plan).processes(WORKERS).sandbox(sandbox);
+    let bench = Bench::new(builder, &tasks.with_steps(tasks.spin_steps * 3))?;
+    bench.warm(Work::Spin)?;
     bench.map(Work::Empty, WORKERS * 100, None)?;
     Ok(bench)
 }
 
-fn memory(plan: &Plan, bench: &Bench, report: &mut Report) -> Measured<()> {
+fn memory(plan: &Plan, tasks: &Tasks, bench: &Bench, report: &mut Report) -> Measured<()> {
     let look = |bench: &Bench| -> Vec<f64> {
         let pids = bench.pool.worker_pids();
         let bytes = pids.into_iter().filter_map(proportional_memory);
@@ -75,7 +69,7 @@ fn memory(plan: &Plan, bench: &Bench, report: &mut Report) -> Measured<()> {
     let mut seen = look(bench);
     if seen.is_empty() {
         // A worker that is locked in shows an ordinary user nothing of itself.
-        seen = look(&up(plan, Sandbox::Off)?);
+        seen = look(&up(plan, tasks, Sandbox::Off)?);
         label.push_str(", sandbox off: locked in they do not show it");
     }
     if seen.is_empty() {

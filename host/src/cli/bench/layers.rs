@@ -8,17 +8,17 @@ use super::Report;
 use super::figure::{Figure, Measured, Said, Subject, Unit, latencies};
 use super::guests;
 use super::plan::Plan;
-use super::pools::{Bench, Work, builder, kept};
+use super::pools::{Bench, Tasks, Work, builder, kept};
 
-pub fn measure(plan: &Plan, spin_steps: u32, report: &mut Report) -> Measured<()> {
+pub fn measure(plan: &Plan, all: &Tasks, report: &mut Report) -> Measured<()> {
     if plan.wants_any(&["layer/"]) {
         starts(plan, report);
     }
     if plan.wants_any(&["sandbox/"]) {
-        tasks(plan, report)?;
+        tasks(plan, all, report)?;
     }
     if plan.wants_any(&["checks/"]) {
-        checks(plan, spin_steps, report)?;
+        checks(plan, all.spin_steps, report)?;
     }
     Ok(())
 }
@@ -73,10 +73,10 @@ fn starts(plan: &Plan, report: &mut Report) {
 }
 
 /// A task in a worker that is up, sandbox on and off.
-fn tasks(plan: &Plan, report: &mut Report) -> Measured<()> {
+fn tasks(plan: &Plan, tasks: &Tasks, report: &mut Report) -> Measured<()> {
     let mut subjects = Vec::new();
     for (name, sandbox) in [("on", Sandbox::Auto), ("off", Sandbox::Off)] {
-        let bench = Bench::new(builder(plan).processes(1).sandbox(sandbox), 1)?;
+        let bench = Bench::new(builder(plan).processes(1).sandbox(sandbox), tasks)?;
         bench.map(Work::Empty, 200, None)?;
         let figure = Figure::new(
             format!("sandbox/{name}/empty"),

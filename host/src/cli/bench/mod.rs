@@ -42,6 +42,7 @@ use super::report::{self as said, Failure, Kind};
 use figure::Measured;
 use peers::Peers;
 use plan::Plan;
+use pools::Tasks;
 use report::Report;
 
 pub use floors::BareLoop;
@@ -124,22 +125,24 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 fn measure(plan: Plan) -> Measured<Report> {
     let begin = Instant::now();
     let mut report = Report::new(plan.clone());
-    let spin_steps = pools::calibrate(&plan)?;
+    let tasks = Tasks::load(&plan)?;
     report.step("idle workers");
-    idle::measure(&plan, &mut report).unwrap_or_else(|why| report.note(why));
+    let idle = idle::measure(&plan, &tasks, &mut report);
+    report.or_note("idle workers", idle);
     report.step("lines");
-    lines::measure(&plan, &mut report).unwrap_or_else(|why| report.note(why));
+    let lines = lines::measure(&plan, &mut report);
+    report.or_note("`sandpool map`", lines);
     report.step("how cost grows");
-    scale::measure(&plan, &mut report)?;
+    scale::measure(&plan, &tasks, &mut report)?;
     report.step("layers of the sandbox");
-    layers::measure(&plan, spin_steps, &mut report)?;
+    layers::measure(&plan, &tasks, &mut report)?;
     report.step("peers");
     let peers = Peers::find(&plan);
     report.peers = peers.found.clone();
     report.step("payloads");
     payloads::measure(&plan, &peers, &mut report)?;
     report.step("calls, floors and starts");
-    notches::measure(&plan, spin_steps, &peers, &mut report)?;
+    notches::measure(&plan, &tasks, &peers, &mut report)?;
     drop(peers);
     report.targets = targets::of(&report);
     report.seconds = begin.elapsed().as_secs_f64();

@@ -16,7 +16,7 @@ use super::figure::{
 };
 use super::peers::Peers;
 use super::plan::Plan;
-use super::pools::{Bench, Inside, Work, builder, kept, pythons_chunksize, spinning};
+use super::pools::{Bench, Inside, Tasks, Work, builder, kept, pythons_chunksize, spinning};
 
 /// Tasks of one map: their outcomes are kept in memory, all of them.
 const MOST: usize = 300_000;
@@ -50,7 +50,7 @@ fn map(of: &str, label: &str, work: Work) -> Figure {
     )
 }
 
-pub fn measure(plan: &Plan, spin_steps: u32, peers: &Peers, report: &mut Report) -> Measured<()> {
+pub fn measure(plan: &Plan, tasks: &Tasks, peers: &Peers, report: &mut Report) -> Measured<()> {
     if !plan.wants_any(&["apply/", "map/", "start/", "floor/"]) {
         return Ok(());
     }
@@ -60,28 +60,32 @@ pub fn measure(plan: &Plan, spin_steps: u32, peers: &Peers, report: &mut Report)
             .num_threads(plan.processes)
             .build()
             .said()?,
-        fresh: Bench::new(spinning(builder(plan), true), spin_steps)?,
-        sleepy: Bench::new(spinning(builder(plan), false), spin_steps)?,
-        reused: Bench::new(builder(plan).isolation(kept()), spin_steps)?,
-        for_each: Bench::new(
-            builder(plan).isolation(Isolation::ProcessPerTask),
-            spin_steps,
-        )?,
+        fresh: Bench::new(spinning(builder(plan), true), tasks)?,
+        sleepy: Bench::new(spinning(builder(plan), false), tasks)?,
+        reused: Bench::new(builder(plan).isolation(kept()), tasks)?,
+        for_each: Bench::new(builder(plan).isolation(Isolation::ProcessPerTask), tasks)?,
     };
-    let inside_fresh = Inside::new(plan, Isolation::Process, spin_steps)?;
-    let inside_reused = Inside::new(plan, kept(), spin_steps)?;
-    // Every worker is up before anything is measured.
-    for bench in [&stage.fresh, &stage.sleepy, &stage.reused] {
-        bench.map(Work::Sleep, plan.processes * 4, None)?;
-        bench.map(Work::Empty, plan.processes * 200, None)?;
-    }
+    let inside_fresh = Inside::new(plan, Isolation::Process, tasks.spin_steps)?;
+    let inside_reused = Inside::new(plan, kept(), tasks.spin_steps)?;
     for work in Work::ALL {
+        // Every worker is up, of the right module, before anything is measured.
+        for bench in [&stage.fresh, &stage.sleepy, &stage.reused] {
+            bench.warm(if work == Work::Empty {
+                Work::Spin
+            } else {
+                work
+            })?;
+            bench.map(work, plan.processes * 10, None)?;
+        }
         let mut subjects = applies(&stage, work, (&inside_fresh, &inside_reused))?;
         subjects.extend(maps(plan, &stage, work, (&inside_fresh, &inside_reused))?);
         subjects.extend(peers.subjects(plan, work));
         if work == Work::Empty {
-            subjects.extend(super::floors::subjects(plan)?);
-            subjects.extend(super::starts::subjects(plan, peers)?);
+            // Without a floor or a start the notches still have their prices.
+            let floors = super::floors::subjects(plan);
+            subjects.extend(report.or_note("floors", floors));
+            let starts = super::starts::subjects(plan, tasks, peers);
+            subjects.extend(report.or_note("starts", starts));
         }
         report.measure(plan, subjects);
     }

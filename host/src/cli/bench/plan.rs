@@ -1,6 +1,6 @@
 //! How long and how often to measure, and what.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Settings of a run.
 #[derive(Clone, Debug)]
@@ -11,18 +11,22 @@ pub struct Plan {
     pub rounds: usize,
     /// How long one thing is measured in one round.
     pub slice: Duration,
+    /// From then on one round has to do: a busy machine takes its time, and who
+    /// waits was told how long.
+    pub late: Instant,
     /// Parts of names; nothing is everything.
     pub only: Vec<String>,
 }
 
 impl Plan {
     pub fn new(quick: bool, processes: usize, only: Vec<String>) -> Self {
-        let (rounds, millis) = if quick { (3, 25) } else { (5, 110) };
+        let (rounds, millis, seconds) = if quick { (3, 25, 15) } else { (5, 110, 100) };
         Plan {
             quick,
             processes,
             rounds,
             slice: Duration::from_millis(millis),
+            late: Instant::now() + Duration::from_secs(seconds),
             only,
         }
     }
@@ -48,6 +52,11 @@ impl Plan {
             slice,
             ..self.clone()
         }
+    }
+
+    /// Whether the time for more than one round is over.
+    pub fn is_late(&self) -> bool {
+        Instant::now() > self.late
     }
 
     /// Whether a figure of this name is to be measured.

@@ -67,35 +67,65 @@ pub fn spinning(builder: PoolBuilder, _on: bool) -> PoolBuilder {
     builder
 }
 
-/// A pool and what runs in it.
-pub struct Bench {
-    pub pool: Pool,
-    work: Module,
+/// The tasks, compiled once for all pools.
+#[derive(Clone)]
+pub struct Tasks {
+    pub work: Module,
     sleep: Module,
-    spin_steps: u32,
+    /// Steps of a computation that takes a millisecond of CPU here.
+    pub spin_steps: u32,
 }
 
-impl Bench {
-    pub fn new(builder: PoolBuilder, spin_steps: u32) -> Measured<Self> {
-        let pool = builder.build().said()?;
-        Ok(Bench {
+impl Tasks {
+    pub fn load(plan: &Plan) -> Measured<Self> {
+        let pool = builder(plan).build().said()?;
+        Ok(Tasks {
             work: pool.load_bytes(guests::WORK).said()?,
             sleep: pool.load_bytes(guests::SLEEP).said()?,
-            pool,
-            spin_steps,
+            spin_steps: calibrate(plan)?,
         })
     }
 
-    pub fn module(&self) -> &Module {
-        &self.work
+    /// The same, with computations of other lengths.
+    pub fn with_steps(&self, spin_steps: u32) -> Self {
+        Tasks {
+            spin_steps,
+            ..self.clone()
+        }
+    }
+}
+
+/// A pool and what runs in it.
+pub struct Bench {
+    pub pool: Pool,
+    tasks: Tasks,
+}
+
+impl Bench {
+    pub fn new(builder: PoolBuilder, tasks: &Tasks) -> Measured<Self> {
+        Ok(Bench {
+            pool: builder.build().said()?,
+            tasks: tasks.clone(),
+        })
+    }
+
+    /// Sees to it that every worker is up, by tasks that keep each for a moment.
+    pub fn warm(&self, work: Work) -> Measured<()> {
+        let processes = self.pool.processes();
+        let until = Instant::now() + Duration::from_secs(2);
+        loop {
+            self.map(work, processes * 2, None)?;
+            if self.pool.worker_pids().len() >= processes || Instant::now() > until {
+                return Ok(());
+            }
+        }
     }
 
     fn of(&self, work: Work) -> (&Module, &'static str, u32) {
-        let (function, argument) = work.call(self.spin_steps);
-        let module = if work == Work::Sleep {
-            &self.sleep
-        } else {
-            &self.work
+        let (function, argument) = work.call(self.tasks.spin_steps);
+        let module = match work {
+            Work::Sleep => &self.tasks.sleep,
+            Work::Empty | Work::Spin => &self.tasks.work,
         };
         (module, function, argument)
     }
@@ -166,7 +196,7 @@ impl Inside {
 }
 
 /// Steps of the guest that take a millisecond of CPU here.
-pub fn calibrate(plan: &Plan) -> Measured<u32> {
+fn calibrate(plan: &Plan) -> Measured<u32> {
     let mut guest = InProcess::load_bytes(builder(plan).isolation(kept()), guests::WORK).said()?;
     let mut steps = 10_000_u32;
     loop {

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use super::figure::{Figure, Subject, alternate};
+use super::figure::{Figure, Measured, Subject, alternate};
 use super::machine::Machine;
 use super::peers::Peer;
 use super::plan::Plan;
@@ -41,8 +41,13 @@ impl Report {
         self.figures.extend(figures);
     }
 
-    pub fn note(&mut self, why: String) {
-        self.notes.push(why);
+    /// What was to be had, or nothing and a note that says why.
+    pub fn or_note<T: Default>(&mut self, what: &str, had: Measured<T>) -> T {
+        had.unwrap_or_else(|why| {
+            self.notes
+                .push(format!("{what} could not be measured: {why}"));
+            T::default()
+        })
     }
 
     /// Tells who waits what is being done.

@@ -7,14 +7,14 @@ use super::Report;
 use super::figure::{Figure, Measured, Unit};
 use super::idle::own_cpu;
 use super::plan::Plan;
-use super::pools::{Bench, Work, builder, kept};
+use super::pools::{Bench, Tasks, Work, builder, kept};
 
-pub fn measure(plan: &Plan, report: &mut Report) -> Measured<()> {
+pub fn measure(plan: &Plan, tasks: &Tasks, report: &mut Report) -> Measured<()> {
     if plan.wants_any(&["scale/workers/"]) {
-        workers(plan, report)?;
+        workers(plan, tasks, report)?;
     }
     if plan.wants_any(&["scale/queue/"]) {
-        queue(plan, report)?;
+        queue(plan, tasks, report)?;
     }
     Ok(())
 }
@@ -59,19 +59,19 @@ impl Runs {
 }
 
 /// From one worker to 64, each with tasks enough.
-fn workers(plan: &Plan, report: &mut Report) -> Measured<()> {
+fn workers(plan: &Plan, loaded: &Tasks, report: &mut Report) -> Measured<()> {
     for workers in [1_usize, 2, 4, 8, 16, 32, 64] {
-        let bench = Bench::new(builder(plan).processes(workers), 500_000)?;
-        // Every worker is up: tasks that compute a while are spread over all.
-        let until = Instant::now() + Duration::from_secs(5);
-        while bench.pool.worker_pids().len() < workers && Instant::now() < until {
-            bench.map(Work::Spin, workers * 4, None)?;
-        }
+        // A few milliseconds keep each worker busy while the next one starts.
+        let busy = loaded.with_steps(loaded.spin_steps * 3);
+        let bench = Bench::new(builder(plan).processes(workers), &busy)?;
+        bench.warm(Work::Spin)?;
         let mut runs = Runs::default();
         let tasks = plan.either(2_000, 10_000).max(workers * 50);
         bench.map(Work::Empty, workers * 50, None)?;
-        for _ in 0..plan.either(1, 3) {
-            runs.take(&bench, tasks, plan.slice)?;
+        for round in 0..plan.either(1, 3) {
+            if round == 0 || !plan.is_late() {
+                runs.take(&bench, tasks, plan.slice)?;
+            }
         }
         runs.report(report, "workers", "workers", workers);
     }
@@ -79,8 +79,8 @@ fn workers(plan: &Plan, report: &mut Report) -> Measured<()> {
 }
 
 /// From one task to a million at once, for the workers of the other figures.
-fn queue(plan: &Plan, report: &mut Report) -> Measured<()> {
-    let bench = Bench::new(builder(plan).isolation(kept()), 1)?;
+fn queue(plan: &Plan, loaded: &Tasks, report: &mut Report) -> Measured<()> {
+    let bench = Bench::new(builder(plan).isolation(kept()), loaded)?;
     bench.map(Work::Empty, 1_000, None)?;
     let most = plan.either(100_000, 1_000_000);
     let lengths = (0..=6).map(|power| 10_usize.pow(power));

@@ -13,17 +13,25 @@ use super::figure::{Figure, Measured, Round, Said, Subject, Unit, latencies};
 use super::guests;
 use super::peers::Peers;
 use super::plan::Plan;
-use super::pools::builder;
+use super::pools::{Tasks, builder};
 
 /// No program that is started here takes as long.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-pub fn subjects<'a>(plan: &'a Plan, peers: &'a Peers) -> Measured<Vec<Subject<'a>>> {
+pub fn subjects<'a>(plan: &'a Plan, tasks: &Tasks, peers: &'a Peers) -> Measured<Vec<Subject<'a>>> {
     let figure =
         |name: &str, label: &str| Figure::new(format!("start/{name}"), label, Unit::Micros);
     let mut subjects = vec![
-        cold(plan, figure("cold", "worker, spawn to first result"))?,
-        switch(plan, figure("switch", "a worker's place to another module"))?,
+        cold(
+            plan,
+            tasks.work.clone(),
+            figure("cold", "worker, spawn to first result"),
+        )?,
+        switch(
+            plan,
+            tasks.work.clone(),
+            figure("switch", "a worker's place to another module"),
+        )?,
     ];
     subjects.extend(whole(figure)?);
     subjects.extend(peers.starts());
@@ -31,9 +39,7 @@ pub fn subjects<'a>(plan: &'a Plan, peers: &'a Peers) -> Measured<Vec<Subject<'a
 }
 
 /// From no worker to its first result, again and again, each in a new pool.
-fn cold(plan: &Plan, figure: Figure) -> Measured<Subject<'_>> {
-    let pool = builder(plan).processes(1).build().said()?;
-    let module = pool.load_bytes(guests::WORK).said()?;
+fn cold(plan: &Plan, module: Module, figure: Figure) -> Measured<Subject<'_>> {
     Ok(Subject::new(figure, move |slice| {
         let mut taken = Vec::new();
         let until = Instant::now() + slice;
@@ -49,9 +55,8 @@ fn cold(plan: &Plan, figure: Figure) -> Measured<Subject<'_>> {
 }
 
 /// Two modules in a pool of one place, by turns.
-fn switch(plan: &Plan, figure: Figure) -> Measured<Subject<'_>> {
+fn switch(plan: &Plan, one: Module, figure: Figure) -> Measured<Subject<'_>> {
     let pool = builder(plan).processes(1).build().said()?;
-    let one = pool.load_bytes(guests::WORK).said()?;
     let other = pool.load_bytes(guests::OTHER).said()?;
     let apply = move |pool: &Pool, module: &Module, function: &str| {
         pool.apply::<u32>(module, function, (7_u32,))

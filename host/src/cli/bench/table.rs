@@ -73,7 +73,7 @@ pub fn of(report: &Report) -> String {
 
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::NOTHING);
     table.set_header(header.iter().copied());
     table
 }
@@ -156,15 +156,17 @@ fn list(report: &Report, prefixes: &[&str]) -> Option<Table> {
 }
 
 fn targets(report: &Report) -> Option<Table> {
-    let measured = report
-        .targets
-        .iter()
-        .filter(|target| target.ratio.is_some());
-    if measured.clone().next().is_none() {
+    // Of a run of a few figures only theirs.
+    let all = report.plan.only.is_empty();
+    let targets = report.targets.iter();
+    let shown: Vec<_> = targets
+        .filter(|target| all || target.ratio.is_some())
+        .collect();
+    if shown.is_empty() {
         return None;
     }
     let mut table = table(&["", "here", "wanted", "held"]);
-    for target in &report.targets {
+    for target in shown {
         let held = match target.held() {
             Some(true) => "yes",
             Some(false) => "NO",

@@ -1,6 +1,7 @@
 //! The figures that sandpool is built to reach, each beside the figure that it
 //! is compared with in the same run.
 
+use super::amount::number;
 use super::report::Report;
 
 /// What is asked of a number.
@@ -36,9 +37,17 @@ impl Target {
 impl std::fmt::Display for Wanted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Wanted::AtLeast(least) => write!(f, "at least {least}"),
-            Wanted::AtMost(most) => write!(f, "at most {most}"),
+            Wanted::AtLeast(least) => write!(f, "at least {}", plain(*least)),
+            Wanted::AtMost(most) => write!(f, "at most {}", plain(*most)),
         }
+    }
+}
+
+/// As one writes a number that one wants.
+fn plain(value: f64) -> String {
+    match value >= 1000.0 {
+        true => number(value),
+        false => value.to_string(),
     }
 }
 

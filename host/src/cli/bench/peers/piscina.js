@@ -1,7 +1,6 @@
 // Node's piscina, asked line by line in JSON. Started as
 // `node -e THIS PROCESSES WORKER`, where WORKER is a file like worker.js.
 const { Piscina } = require('piscina');
-const version = require('piscina/package.json').version;
 const [processes, filename] = process.argv.slice(-2);
 const count = Number(processes);
 const pool = new Piscina({ filename, minThreads: count, maxThreads: count });
@@ -32,7 +31,7 @@ async function rate(name, seconds) {
 
 async function main() {
   await rate('sleep', 0.01);
-  console.log(JSON.stringify({ version }));
+  console.log(JSON.stringify({ version: Piscina.version ?? '' }));
   const lines = require('readline').createInterface({ input: process.stdin });
   for await (const line of lines) {
     const [what, name, seconds] = JSON.parse(line);
