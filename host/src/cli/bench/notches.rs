@@ -139,7 +139,7 @@ fn applies<'a>(
     if work == Work::Empty {
         let sleepy = (
             "process/fresh/no-spin",
-            "the same, without spinning",
+            "pooled process, no spinning",
             &stage.sleepy,
         );
         pooled.insert(1, sleepy);

@@ -106,9 +106,10 @@ impl Scale {
     fn ticks(&self) -> Vec<f64> {
         if self.log {
             let decades = (self.high / self.low).log10().round() as i32;
-            return (0..=decades)
-                .map(|power| self.low * 10_f64.powi(power))
-                .collect();
+            // Many decades have no room for the name of each.
+            let step = if decades > 7 { 2 } else { 1 };
+            let powers = (0..=decades).step_by(step);
+            return powers.map(|power| self.low * 10_f64.powi(power)).collect();
         }
         let rough = (self.high - self.low) / 5.0;
         let power = 10_f64.powf(rough.log10().floor());
@@ -125,20 +126,24 @@ impl Scale {
 
 fn tick_text(value: f64, unit: Option<Unit>) -> String {
     match unit {
-        Some(Unit::Micros) => show(value, Unit::Micros),
+        Some(Unit::Micros) => {
+            let text = show(value, Unit::Micros);
+            let (number, unit) = text.split_once(' ').unwrap_or((&text, ""));
+            format!("{} {unit}", shortened(number))
+        }
         _ => match value {
-            million if million >= 1e6 => format!("{}M", trimmed(million / 1e6)),
-            thousand if thousand >= 1e3 => format!("{}k", trimmed(thousand / 1e3)),
-            value => trimmed(value),
+            million if million >= 1e6 => format!("{}M", shortened(&number(million / 1e6))),
+            thousand if thousand >= 1e3 => format!("{}k", shortened(&number(thousand / 1e3))),
+            value => shortened(&number(value)).to_owned(),
         },
     }
 }
 
-fn trimmed(value: f64) -> String {
-    let text = number(value);
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
+/// Without the zeros at its end that tell nothing.
+fn shortened(number: &str) -> &str {
+    match number.contains('.') {
+        true => number.trim_end_matches('0').trim_end_matches('.'),
+        false => number,
     }
 }
 
@@ -213,7 +218,8 @@ pub fn bars(title: &str, unit: Unit, log: bool, bars: &[Bar]) -> String {
 /// Lines over two axes, with a legend beneath.
 pub fn lines(title: &str, x: &Axis, y: &Axis, lines: &[Line]) -> String {
     const LEFT: f64 = 76.0;
-    const BOTTOM: f64 = 330.0;
+    const TOP: f64 = 58.0;
+    const BOTTOM: f64 = 340.0;
     let rows = lines.len().div_ceil(2) as f64;
     let height = BOTTOM + 54.0 + 20.0 * rows;
     let points = lines.iter().flat_map(|line| &line.points);
@@ -224,14 +230,14 @@ pub fn lines(title: &str, x: &Axis, y: &Axis, lines: &[Line]) -> String {
         WIDTH - 24.0,
     );
     let heights = points.flat_map(|point| [point.1, point.2.0, point.2.1]);
-    let up = Scale::new(y.log, heights, BOTTOM, 44.0);
+    let up = Scale::new(y.log, heights, BOTTOM, TOP);
     let mut svg = open(title, height);
     for tick in across.ticks() {
         let at = across.place(tick);
         let text = escape(&tick_text(tick, x.unit));
         let _ = write!(
             svg,
-            "<line class=\"g\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"44\" y2=\"{BOTTOM}\"/>\
+            "<line class=\"g\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{BOTTOM}\"/>\
              <text class=\"d\" x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{text}</text>",
             BOTTOM + 16.0
         );
@@ -251,7 +257,7 @@ pub fn lines(title: &str, x: &Axis, y: &Axis, lines: &[Line]) -> String {
     let _ = write!(
         svg,
         "<text class=\"d\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\
-         <text class=\"d\" x=\"12\" y=\"40\">{}</text>",
+         <text class=\"d\" x=\"12\" y=\"44\">{}</text>",
         WIDTH - 24.0,
         BOTTOM + 32.0,
         escape(&x.title),
@@ -339,5 +345,7 @@ mod tests {
         assert!(empty.place(5.0).is_finite());
         assert_eq!(tick_text(1e6, None), "1M");
         assert_eq!(tick_text(1024.0, None), "1.02k");
+        assert_eq!(tick_text(10.0, Some(Unit::Micros)), "10 us");
+        assert_eq!(tick_text(100_000.0, Some(Unit::Micros)), "100 ms");
     }
 }
