@@ -29,8 +29,8 @@ fn a_dynamic_call_returns_a_value() {
     assert_eq!(outcome.value, Some(Value::U64(55)));
     assert_eq!(outcome.verdict, Verdict::Ok);
     assert_eq!((outcome.attempts, outcome.index), (1, 0));
-    assert_eq!(outcome.function, "fib");
-    assert_eq!(outcome.module_hash, math.hash());
+    assert_eq!(&*outcome.function, "fib");
+    assert_eq!(&*outcome.module_hash, math.hash());
     assert_eq!((outcome.error, outcome.limit), (None, None));
     assert_eq!(pool.worker_pids(), [outcome.worker_pid.expect("a pid")]);
     assert!(outcome.run_time.is_some() && outcome.peak_memory.is_some_and(|bytes| bytes > 0));

@@ -8,12 +8,14 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 use crate::protocol::Violation;
+use crate::protocol::brief;
 use crate::protocol::control::{FromChild, decode, encode};
 use crate::protocol::description::Description;
 use crate::protocol::frame::{AnswerHeader, Payload, memory_for_value, split};
 use crate::protocol::handshake::Hello;
 use crate::protocol::host_end::{HostEnd, SendError};
 use crate::protocol::ring::{INLINE, Lane, RING_SIZE, Ring};
+use crate::protocol::sleep::Spin;
 use crate::protocol::worker_end::WorkerEnd;
 use crate::sys::{EventFd, Mapping, memfd_sized};
 use crate::value::{Type, decode_result_within, encode_args, raw, to_json};
@@ -21,10 +23,12 @@ use crate::value::{Type, decode_result_within, encode_args, raw, to_json};
 /// The result type of a function, then a payload from the ring.
 pub fn frames(mut bytes: &[u8]) {
     let ty = Type::decode(&mut bytes).ok();
-    let Ok(Payload::Inline(frame)) = Payload::read(bytes) else {
-        return;
+    let read = match Payload::read(bytes) {
+        Ok(Payload::Inline(frame)) => split::<AnswerHeader>(frame),
+        Ok(Payload::Brief(bytes)) => brief::read_answer(bytes),
+        Ok(Payload::InFile { .. }) | Err(_) => return,
     };
-    let Ok((header, rest)) = split::<AnswerHeader>(frame) else {
+    let Ok((header, rest)) = read else {
         return;
     };
     if let Ok([bytes, _, _]) = header.parts(rest) {
@@ -109,7 +113,7 @@ impl Stage {
         let ring = || Some(Ring::new(Mapping::new(&file, RING_SIZE).ok()?));
         Some(Stage {
             host: HostEnd::new(ring()?),
-            worker: WorkerEnd::new(ring()?, EventFd::new().ok()?.into()),
+            worker: WorkerEnd::new(ring()?, EventFd::new().ok()?.into(), Spin::new(false)),
             ring: ring()?,
             sent: VecDeque::new(),
             claimed: None,
@@ -157,7 +161,8 @@ impl Stage {
 
     fn take_answer(&mut self) -> Result<(), Violation> {
         self.host.announce_awake();
-        if let Some(answer) = self.host.take_answer()? {
+        let mut answer = Vec::new();
+        if self.host.take_answer(&mut answer)? {
             assert!(answer.len() <= INLINE + 64);
             let task = self.sent.pop_front();
             let task = task.unwrap_or_else(|| panic!("an answer to nothing"));

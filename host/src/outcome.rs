@@ -1,6 +1,7 @@
 //! What became of a task: its verdict and everything the host knows about it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -107,9 +108,9 @@ pub struct Outcome<T = Value> {
     /// How often the task was started.
     pub attempts: u32,
     /// Name of the function, or of the command.
-    pub function: String,
+    pub function: Arc<str>,
     /// SHA-256 of the module, in lowercase hex.
-    pub module_hash: String,
+    pub module_hash: Arc<str>,
     /// The process that ran it last.
     pub worker_pid: Option<u32>,
     /// Time from submission to the worker's taking it.

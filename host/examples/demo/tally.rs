@@ -36,7 +36,7 @@ impl Tally {
     pub fn record<T>(&mut self, outcome: &Outcome<T>) {
         *self.verdicts.entry(outcome.verdict.name()).or_default() += 1;
         if let Some(pid) = outcome.worker_pid {
-            let name = self.modules.get(&outcome.module_hash).copied();
+            let name = self.modules.get(&*outcome.module_hash).copied();
             let worker = self.workers.entry(pid).or_default();
             worker.module = name.unwrap_or("?");
             worker.tasks += 1;

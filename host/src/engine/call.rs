@@ -1,9 +1,10 @@
 //! Calls a function or a command of an instance.
 
+use smallvec::{SmallVec, smallvec};
 use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
 
-use super::code::{Code, Instance};
+use super::code::{Code, Found, Instance, Live};
 use super::convert::{from_core, from_val, to_core, to_val};
 use super::guest::Guest;
 use crate::value::{Function, Type, Value, decode_args};
@@ -32,43 +33,60 @@ impl Code {
     /// Calls the function with this index; `arguments` are encoded.
     pub(crate) fn call(
         &self,
-        store: &mut Store<Guest>,
-        instance: Instance,
+        live: &mut Live,
         index: u32,
         arguments: &[u8],
     ) -> wasmtime::Result<Returned> {
         let function = self.function(index)?;
         let arguments = decode_args(&function.params, arguments)
             .map_err(|error| wasmtime::format_err!("the arguments cannot be read: {error}"))?;
-        self.call_with(store, instance, index, arguments)
+        self.call_with(live, index, arguments)
     }
 
     /// As [`Code::call`], with arguments that have been checked.
     pub(crate) fn call_with(
         &self,
-        store: &mut Store<Guest>,
-        instance: Instance,
+        live: &mut Live,
         index: u32,
         arguments: Vec<Value>,
     ) -> wasmtime::Result<Returned> {
         let function = self.function(index)?;
-        let value = match (self, instance) {
-            (Code::Component { functions, .. }, Instance::Component(instance)) => {
-                let loaded = &functions[index as usize];
-                let func = instance
-                    .get_func(&mut *store, loaded.export)
-                    .ok_or_else(|| wasmtime::format_err!("the function is gone"))?;
-                match loaded.fast {
+        let found = match live.found {
+            Some((last, found)) if last == index => found,
+            _ => self.find(&mut live.store, live.instance, index)?,
+        };
+        live.found = Some((index, found));
+        let store = &mut live.store;
+        let value = match (self, found) {
+            (Code::Component { functions, .. }, Found::Component(func)) => {
+                match functions[index as usize].fast {
                     Some(fast) => fast(store, func, arguments)?,
                     None => call_dynamic(store, func, function, arguments)?,
                 }
             }
-            (Code::Core { .. }, Instance::Core(instance)) => {
-                call_core(store, instance, function, &arguments)?
-            }
+            (Code::Core { .. }, Found::Core(func)) => call_core(store, func, function, &arguments)?,
             _ => return Err(wasmtime::format_err!("the instance is of another kind")),
         };
         Ok(unwrap_result(value, function.result.as_ref()))
+    }
+
+    /// Finds the function with this index in an instance.
+    fn find(
+        &self,
+        store: &mut Store<Guest>,
+        instance: Instance,
+        index: u32,
+    ) -> wasmtime::Result<Found> {
+        let found = match (self, instance) {
+            (Code::Component { functions, .. }, Instance::Component(instance)) => instance
+                .get_func(store, functions[index as usize].export)
+                .map(Found::Component),
+            (Code::Core { functions, .. }, Instance::Core(instance)) => instance
+                .get_func(store, &functions[index as usize].name)
+                .map(Found::Core),
+            _ => None,
+        };
+        found.ok_or_else(|| wasmtime::format_err!("the function is gone"))
     }
 
     /// Runs the command.
@@ -123,31 +141,27 @@ fn call_dynamic(
 
 fn call_core(
     store: &mut Store<Guest>,
-    instance: wasmtime::Instance,
+    func: wasmtime::Func,
     function: &Function,
     arguments: &[Value],
 ) -> wasmtime::Result<Value> {
-    let func = instance
-        .get_func(&mut *store, &function.name)
-        .ok_or_else(|| wasmtime::format_err!("the function is gone"))?;
     let no_number = || wasmtime::format_err!("a value is no number");
-    let params: Option<Vec<_>> = arguments.iter().map(to_core).collect();
+    let params: Option<SmallVec<[_; 4]>> = arguments.iter().map(to_core).collect();
     let count = match &function.result {
         None => 0,
         Some(Type::Tuple(types)) => types.len(),
         Some(_) => 1,
     };
-    let mut results = vec![wasmtime::Val::I32(0); count];
+    let mut results: SmallVec<[_; 4]> = smallvec![wasmtime::Val::I32(0); count];
     func.call(store, &params.ok_or_else(no_number)?, &mut results)?;
-    let mut values: Vec<Value> = results
-        .iter()
-        .map(from_core)
-        .collect::<Option<_>>()
-        .ok_or_else(no_number)?;
-    Ok(match values.len() {
-        1 => values.remove(0),
-        _ => Value::Tuple(values),
-    })
+    let value = match results.as_slice() {
+        [result] => from_core(result),
+        results => {
+            let values: Option<Vec<_>> = results.iter().map(from_core).collect();
+            values.map(Value::Tuple)
+        }
+    };
+    value.ok_or_else(no_number)
 }
 
 /// A function's own top-level `ok` is unwrapped, its `err` is an error.

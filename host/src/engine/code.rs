@@ -42,6 +42,23 @@ pub(crate) enum Instance {
     Core(wasmtime::Instance),
 }
 
+/// A function of either kind of module, found in an instance.
+#[derive(Clone, Copy)]
+pub(crate) enum Found {
+    Component(wasmtime::component::Func),
+    Core(wasmtime::Func),
+}
+
+/// A guest, alive.
+pub(crate) struct Live {
+    pub(crate) store: Store<Guest>,
+    pub(crate) instance: Instance,
+    /// The function that was called last, by its number.
+    pub(crate) found: Option<(u32, Found)>,
+    /// Tasks that it has been used for.
+    pub(crate) used: u64,
+}
+
 /// Why code cannot be loaded.
 pub(crate) enum Unloadable {
     /// The artifact is none, or was made for another engine.

@@ -26,7 +26,7 @@ const MAX_DETAIL: usize = 512;
 pub(crate) struct TaskInfo {
     pub(crate) index: u64,
     pub(crate) attempt: u32,
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) worker_pid: u32,
     pub(crate) deadline: Option<Instant>,
 }

@@ -124,7 +124,7 @@ impl task::Host for Guest {
     }
 
     fn name(&mut self) -> wasmtime::Result<String> {
-        Ok(self.task.name.clone())
+        Ok(self.task.name.to_string())
     }
 
     fn worker_pid(&mut self) -> wasmtime::Result<u32> {

@@ -12,7 +12,7 @@ use super::InProcessError;
 use super::outcome::Ran;
 use super::watchdog::Watchdog;
 use crate::engine::clock::GuestClock;
-use crate::engine::code::{Code, Instance, Unloadable};
+use crate::engine::code::{Code, Live, Unloadable};
 use crate::engine::config;
 use crate::engine::files::{Files, Granted};
 use crate::engine::guest::{Bounds, Guest, Messages, TaskInfo};
@@ -39,13 +39,6 @@ pub struct InProcess {
     watchdog: Option<Watchdog>,
     /// An instance that is kept for further calls.
     kept: Option<Live>,
-}
-
-/// An instance with its store.
-struct Live {
-    store: Store<Guest>,
-    instance: Instance,
-    used: u64,
 }
 
 impl std::fmt::Debug for InProcess {
@@ -170,9 +163,7 @@ impl InProcess {
             Ok(live) => live,
             Err((store, error)) => return (self.tell(function, started, &store, Err(error)), None),
         };
-        let called = self
-            .code
-            .call_with(&mut live.store, live.instance, function, arguments);
+        let called = self.code.call_with(&mut live, function, arguments);
         let sound = called.is_ok();
         let outcome = self.tell(function, started, &live.store, called);
         live.used += 1;
@@ -202,6 +193,7 @@ impl InProcess {
             Ok(instance) => Ok(Live {
                 store,
                 instance,
+                found: None,
                 used: 0,
             }),
             Err(error) => Err((store, error)),
@@ -261,7 +253,7 @@ impl InProcess {
         let guest = store.data_mut();
         guest.task = TaskInfo {
             attempt: 1,
-            name: self.code.function(function)?.name.clone(),
+            name: self.code.function(function)?.name.as_str().into(),
             worker_pid: std::process::id(),
             deadline,
             ..TaskInfo::default()

@@ -34,7 +34,7 @@ pub struct Module {
 #[derive(Debug)]
 struct Inner {
     name: String,
-    hash: String,
+    hash: Arc<str>,
     size: u64,
     description: Description,
     artifact: SealedMemory,
@@ -50,6 +50,11 @@ impl Module {
     /// SHA-256 of the module's bytes, in lowercase hex.
     pub fn hash(&self) -> &str {
         &self.inner.hash
+    }
+
+    /// As [`Module::hash`], for every outcome of a task of it.
+    pub(crate) fn shared_hash(&self) -> Arc<str> {
+        Arc::clone(&self.inner.hash)
     }
 
     /// Size of the module in bytes.
@@ -201,7 +206,7 @@ impl Loader {
         Ok(Module {
             inner: Arc::new(Inner {
                 name,
-                hash: source.hash.clone(),
+                hash: source.hash.as_str().into(),
                 size: source.memory.len(),
                 description,
                 artifact,

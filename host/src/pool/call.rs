@@ -279,7 +279,7 @@ impl Call {
     /// # Errors
     /// If it cannot be sent.
     pub fn outcome(self) -> Result<Outcome<Value>, Error> {
-        self.apply_async::<Value>()?.outcome(None)
+        self.apply_async::<Value>()?.into_outcome()
     }
 
     /// Sends the task and returns at once.

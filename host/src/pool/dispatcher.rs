@@ -17,11 +17,12 @@ use super::slot::{Phase, Slot};
 use super::start::start_worker;
 use super::state::{Bound, Place, PoolPhase, Shared, State};
 use super::task::Completion;
-use super::watch::{Signs, Watch};
+use super::watch::Signs;
 use crate::layers::SandboxReport;
 use crate::module::Module;
 use crate::outcome::Verdict;
-use crate::sys::{MAX_MESSAGE, Poller};
+use crate::protocol::sleep::Spin;
+use crate::sys::Poller;
 
 /// After a start that failed, the next is tried no sooner.
 const RESTART_PAUSE: Duration = Duration::from_millis(50);
@@ -41,6 +42,22 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
+    /// Whether it holds nothing but such jobs.
+    pub(super) fn holds_only(&self, such: impl Fn(&Job) -> bool) -> bool {
+        let Outbox {
+            jobs,
+            gone,
+            want_stdin,
+            reports,
+            bad_artifacts,
+        } = self;
+        jobs.iter().all(|(_, job)| such(job))
+            && gone.is_empty()
+            && want_stdin.is_empty()
+            && reports.is_empty()
+            && bad_artifacts.is_empty()
+    }
+
     pub(super) fn finish(&mut self, serial: Option<u64>, completion: Box<Completion>) {
         self.jobs.push((serial, Job::Finish(completion)));
     }
@@ -53,7 +70,7 @@ pub(super) struct Dispatcher {
     relay: Option<Relay>,
     poller: Poller,
     ready: Vec<u64>,
-    buffer: Vec<u8>,
+    spin: Spin,
 }
 
 /// Which of a worker's descriptors a poller's token means.
@@ -73,14 +90,14 @@ impl Dispatcher {
     ) -> io::Result<Self> {
         let poller = Poller::new()?;
         poller.add(&shared.wake, WAKE)?;
-        let buffer = vec![0; MAX_MESSAGE];
+        let spin = Spin::new(shared.config.spin);
         Ok(Dispatcher {
             shared,
             callbacks,
             relay,
             poller,
             ready: Vec::new(),
-            buffer,
+            spin,
         })
     }
 
@@ -88,18 +105,18 @@ impl Dispatcher {
     pub(super) fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         loop {
-            let mut out = Outbox::default();
             let now = Instant::now();
             let mut state = shared.lock();
             state.asleep_until = None;
-            self.attend(&mut state, now, &mut out);
+            self.attend(&mut state, now);
             shared.changed.notify_all();
-            let finished = self.wind_up(&mut state, &mut out);
+            let finished = self.wind_up(&mut state);
             let start = if finished {
                 None
             } else {
                 reserve(&mut state, now)
             };
+            let out = std::mem::take(&mut state.out);
             drop(state);
             self.deliver(out);
             if finished {
@@ -111,7 +128,7 @@ impl Dispatcher {
                     self.start(place, bound);
                     self.sleep(Some(Duration::ZERO));
                 }
-                None => self.sleep(None),
+                None => self.wait(),
             }
         }
         if let Some(relay) = self.relay.take() {
@@ -125,33 +142,18 @@ impl Dispatcher {
     }
 
     /// Looks at every worker, then hands out what waits.
-    fn attend(&mut self, state: &mut State, now: Instant, out: &mut Outbox) {
+    fn attend(&mut self, state: &mut State, now: Instant) {
         let signs = self.signs();
-        for i in 0..state.slots.len() {
-            let others =
-                |(j, place): (usize, &Place)| j != i && place.slot().is_some_and(Slot::works);
-            let others_work = state.slots.iter().enumerate().any(others);
-            let State {
-                slots,
-                queue,
-                unfinished,
-                ..
-            } = &mut *state;
-            let Some(slot) = slots[i].slot_mut() else {
+        let working = state.working();
+        for place in 0..state.slots.len() {
+            let Some(serial) = state.slots[place].slot().map(|slot| slot.serial) else {
                 continue;
             };
-            let mut watch = Watch {
-                config: &self.shared.config,
-                queue,
-                unfinished,
-                out,
-                buffer: &mut self.buffer,
-                others_work,
-                broken: None,
+            let signs = signs.get(&serial).copied().unwrap_or_default();
+            let gone = state.attend(&self.shared.config, place, signs, working, now);
+            let Some(slot) = state.slots[place].slot() else {
+                continue;
             };
-            let signs = signs.get(&slot.serial).copied().unwrap_or_default();
-            let gone = watch.attend(slot, signs, now);
-            let broken = watch.broken.take();
             if gone || matches!(slot.phase, Phase::Dying { .. }) {
                 // Until it is gone only its end is of interest; what it leaves
                 // is read then.
@@ -159,12 +161,10 @@ impl Dispatcher {
                 self.poller.remove(&slot.control);
             }
             if gone {
-                out.gone.push(slot.serial);
                 self.poller.remove(slot.child.pidfd());
-                slots[i] = slot.heir.map_or(Place::Free, Place::Promised);
-            }
-            if let Some(reason) = broken {
-                break_pool(state, reason);
+                let vacant = slot.heir.map_or(Place::Free, Place::Promised);
+                state.out.gone.push(serial);
+                state.slots[place] = vacant;
             }
         }
         state.give_out(now);
@@ -190,7 +190,7 @@ impl Dispatcher {
 
     /// Ends what a closed, terminated or broken pool no longer needs. Says
     /// whether all is done.
-    fn wind_up(&self, state: &mut State, out: &mut Outbox) -> bool {
+    fn wind_up(&self, state: &mut State) -> bool {
         let phase = state.phase.clone();
         match &phase {
             PoolPhase::Open => return false,
@@ -225,7 +225,7 @@ impl Dispatcher {
                     outcome.error = Some(text.to_owned());
                     state.unfinished -= 1;
                     let completion = task.end(outcome);
-                    out.finish(None, completion);
+                    state.out.finish(None, completion);
                 }
                 for slot in state.slots.iter_mut().filter_map(Place::slot_mut) {
                     if !matches!(slot.phase, Phase::Dying { .. }) {
@@ -307,31 +307,52 @@ impl Dispatcher {
                 let failed = !others && bound.start_failed();
                 state.slots[place] = Place::Free;
                 if failed {
-                    break_pool(&mut state, format!("a worker cannot be started: {error}"));
+                    state.break_with(format!("a worker cannot be started: {error}"));
                 }
             }
         }
     }
 
-    /// Sleeps until a worker, a deadline or a caller needs something, for
-    /// `at_most` so long.
+    /// Waits until a worker, a deadline or a caller needs something: with a
+    /// look, if that pays, and then asleep.
+    fn wait(&mut self) {
+        let since = Instant::now();
+        let shared = &self.shared;
+        let mut may = self.spin.pays();
+        let mut news = false;
+        // Not while a caller leads, nor on a core that tasks could use.
+        self.spin.look(None, || {
+            if may {
+                let mut state = shared.lock();
+                may = state.lead.is_some() && state.leaves_a_core(&shared.config);
+                news = may && state.has_news();
+            }
+            news || !may
+        });
+        if !news {
+            self.sleep(None);
+        }
+        self.spin.learn(since.elapsed());
+    }
+
+    /// Sleeps for `at_most` so long.
     fn sleep(&mut self, at_most: Option<Duration>) {
         let now = Instant::now();
         let mut state = self.shared.lock();
-        let slots = || state.slots.iter().filter_map(Place::slot);
-        slots().for_each(Slot::announce_sleep);
-        let due = slots()
+        let due = state
+            .workers()
             .filter_map(Slot::due)
             .chain(replacement_due(&state, now))
             .min();
         let until = due.unwrap_or_else(|| State::latest_wake(now));
-        // Looked at after the announcement: whoever publishes from now on
-        // rings. A worker that is being ended is not listened to any more.
-        let answers = state
-            .slots
-            .iter_mut()
-            .filter_map(Place::slot_mut)
-            .any(|slot| slot.listens() && slot.has_news());
+        // A caller that leads takes the answers meanwhile.
+        let mut answers = false;
+        if state.lead.is_some() {
+            state.workers().for_each(Slot::announce_sleep);
+            // Looked at after the announcement: whoever publishes from now on
+            // rings.
+            answers = state.has_news();
+        }
         let timeout = if answers {
             Duration::ZERO
         } else {
@@ -349,12 +370,6 @@ impl Dispatcher {
 /// When a waiting task's patience is over, if some worker could be replaced.
 fn replacement_due(state: &State, now: Instant) -> Option<Instant> {
     (!state.queue.is_empty()).then(|| now + Duration::from_millis(50))
-}
-
-fn break_pool(state: &mut State, reason: String) {
-    if matches!(state.phase, PoolPhase::Open | PoolPhase::Closed) {
-        state.phase = PoolPhase::Broken(reason);
-    }
 }
 
 /// Reserves a place for a worker that is to be started, and ends an idle

@@ -138,15 +138,34 @@ impl<T: FromValue> AsyncResult<T> {
     /// does not wait.
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         let blocked = !self.ready() && self.task.waits_for_itself();
-        !blocked && self.cell.wait(timeout).is_some()
+        !blocked && self.wait_for_cell(timeout).is_some()
     }
 
     fn await_outcome(&self, timeout: Option<Duration>) -> Result<Outcome<Value>, Error> {
         if !self.ready() && self.task.waits_for_itself() {
             return Err(Error::WouldDeadlock);
         }
-        let state = self.cell.wait(timeout).ok_or(Error::Timeout)?;
+        let state = self.wait_for_cell(timeout).ok_or(Error::Timeout)?;
         state.outcome.clone().ok_or(Error::Timeout)
+    }
+
+    /// As [`AsyncResult::outcome`] without a copy: nobody can ask again.
+    pub(super) fn into_outcome(self) -> Result<Outcome<Value>, Error> {
+        if !self.ready() && self.task.waits_for_itself() {
+            return Err(Error::WouldDeadlock);
+        }
+        let state = self.wait_for_cell(None);
+        let outcome = state.and_then(|mut state| state.outcome.take());
+        outcome.ok_or(Error::Timeout)
+    }
+
+    fn wait_for_cell(&self, timeout: Option<Duration>) -> Option<MutexGuard<'_, CellState>> {
+        let there = || self.cell.lock().outcome.is_some();
+        let sleep = || self.cell.wait(timeout);
+        match self.task.pool.upgrade().filter(|_| !there()) {
+            Some(pool) => pool.look_then(timeout, there, sleep),
+            None => sleep(),
+        }
     }
 
     /// Whether the task has ended.

@@ -9,6 +9,7 @@
 
 mod alone;
 mod answers;
+mod attend;
 mod binary;
 mod builder;
 mod call;
@@ -22,6 +23,7 @@ mod grants;
 mod handle;
 mod hear;
 mod imap;
+mod lead;
 mod map;
 #[expect(
     clippy::module_inception,

@@ -12,6 +12,7 @@ use super::task::{KeyId, Task};
 pub(super) struct Queue {
     by_key: HashMap<KeyId, VecDeque<Task>>,
     /// The oldest task of each key that has any, by age. Ids grow with age.
+    /// Not kept while there is one key, which is nearly always.
     fronts: BTreeMap<u64, KeyId>,
     len: usize,
 }
@@ -27,30 +28,30 @@ impl Queue {
 
     /// Appends a new task.
     pub(super) fn push(&mut self, task: Task) {
-        let queue = self.by_key.entry(task.template.bound.id).or_default();
-        if queue.is_empty() {
-            self.fronts.insert(task.id, task.template.bound.id);
-        }
+        let (id, key) = (task.id, task.template.bound.id);
+        let queue = self.by_key.entry(key).or_default();
+        let is_first = queue.is_empty();
         queue.push_back(task);
         self.len += 1;
+        if is_first {
+            self.front_moves(key, None, Some(id));
+        }
     }
 
     /// Puts back tasks that were taken from a worker, oldest first, where
     /// their age belongs: before everything younger.
     pub(super) fn put_back(&mut self, tasks: impl DoubleEndedIterator<Item = Task>) {
         for task in tasks.rev() {
-            let queue = self.by_key.entry(task.template.bound.id).or_default();
-            if let Some(front) = queue.front() {
-                self.fronts.remove(&front.id);
-            }
+            let (id, key) = (task.id, task.template.bound.id);
+            let queue = self.by_key.entry(key).or_default();
+            let before = queue.front().map(|front| front.id);
             // Nearly always at the front; two workers that give back at once
             // interleave.
-            let place = queue.partition_point(|other| other.id < task.id);
-            let key = task.template.bound.id;
+            let place = queue.partition_point(|other| other.id < id);
             queue.insert(place, task);
             self.len += 1;
-            if let Some(front) = queue.front() {
-                self.fronts.insert(front.id, key);
+            if place == 0 {
+                self.front_moves(key, before, Some(id));
             }
         }
     }
@@ -59,18 +60,34 @@ impl Queue {
     pub(super) fn pop(&mut self, key: KeyId) -> Option<Task> {
         let queue = self.by_key.get_mut(&key)?;
         let task = queue.pop_front()?;
-        self.fronts.remove(&task.id);
         self.len -= 1;
-        match queue.front() {
-            Some(front) => {
-                self.fronts.insert(front.id, key);
-            }
-            // Tenants come and go: an empty queue is not kept.
-            None => {
-                self.by_key.remove(&key);
-            }
+        let next = queue.front().map(|front| front.id);
+        // Tenants come and go: an empty queue is not kept.
+        if next.is_none() {
+            self.by_key.remove(&key);
         }
+        self.front_moves(key, Some(task.id), next);
         Some(task)
+    }
+
+    /// Notes that the oldest task of a key is another now.
+    fn front_moves(&mut self, key: KeyId, before: Option<u64>, after: Option<u64>) {
+        let was_kept = !self.fronts.is_empty();
+        if self.by_key.len() < 2 {
+            self.fronts.clear();
+            return;
+        }
+        if !was_kept {
+            let front = |(key, queue): (&KeyId, &VecDeque<Task>)| Some((queue.front()?.id, *key));
+            self.fronts.extend(self.by_key.iter().filter_map(front));
+            return;
+        }
+        if let Some(before) = before {
+            self.fronts.remove(&before);
+        }
+        if let Some(after) = after {
+            self.fronts.insert(after, key);
+        }
     }
 
     /// Whether any task of `key` waits.
@@ -97,9 +114,9 @@ impl Queue {
     /// The keys that have waiting tasks, the one with the oldest task first,
     /// and since when that one waits.
     pub(super) fn keys(&self) -> impl Iterator<Item = (KeyId, Instant)> {
-        self.fronts
-            .values()
-            .filter_map(|key| Some((*key, self.by_key.get(key)?.front()?.submitted)))
+        let only = self.by_key.keys().filter(|_| self.fronts.is_empty());
+        let keys = self.fronts.values().chain(only);
+        keys.filter_map(|key| Some((*key, self.by_key.get(key)?.front()?.submitted)))
     }
 
     /// Takes out the task with this id, wherever it waits.

@@ -1,6 +1,7 @@
 //! Turns an answer, or its absence, into an outcome. The answer is what a
 //! worker says about its own task, so it is checked before it is believed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::task::Task;
@@ -45,8 +46,8 @@ pub(super) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome
         error: None,
         index: task.index,
         attempts: task.attempts,
-        function: task.template.function.to_string(),
-        module_hash: task.template.bound.module.hash().to_owned(),
+        function: Arc::clone(&task.template.function),
+        module_hash: task.template.bound.module.shared_hash(),
         worker_pid: observed.worker_pid,
         queue_wait: observed.queue_wait,
         run_time: observed.run_time,

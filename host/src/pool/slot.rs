@@ -12,10 +12,10 @@ use super::requests::Requests;
 use super::scheduler::STRANDED_AFTER;
 use super::settle::{Lost, Observed};
 use super::state::Bound;
-use super::task::{KeyId, Task};
+use super::task::{KeyId, Task, Template};
 use crate::protocol::Violation;
 use crate::protocol::control::{ToChild, encode};
-use crate::protocol::frame::{Payload, fits_inline};
+use crate::protocol::frame::Payload;
 use crate::protocol::host_end::{HostEnd, SendError};
 use crate::protocol::ring::INLINE;
 use crate::sys::{ChildProcess, ControlSocket, EventFd, memfd_of, process_cpu_time};
@@ -43,6 +43,10 @@ pub(super) struct Slot {
     pub(super) control: ControlSocket,
     pub(super) bell: EventFd,
     pub(super) ring: HostEnd,
+    /// Whose header was sent last, so that it need not be sent again.
+    header_of: Option<Arc<Template>>,
+    /// Where the bytes of a task are put together.
+    payload: Vec<u8>,
     /// Where it asks for shared objects, if its module imports any.
     pub(super) requests: Option<Requests>,
     pub(super) phase: Phase,
@@ -136,6 +140,8 @@ impl Slot {
             control,
             bell,
             ring,
+            header_of: None,
+            payload: Vec::new(),
             requests,
             phase: Phase::Starting { since: now },
             sent: VecDeque::new(),
@@ -216,15 +222,26 @@ impl Slot {
 
     /// Sends a task; hands it back if the ring is full.
     pub(super) fn send(&mut self, task: Task, now: Instant) -> Result<(), Box<(Task, SendError)>> {
-        let payload = task.payload();
-        let in_file = |task: &&Task| task.raw.len() > INLINE;
-        let sent = if fits_inline(&payload) {
-            self.ring.send(&payload)
-        } else if self.sent.iter().filter(in_file).count() >= MAX_FILES {
-            Err(SendError::Full)
+        // One buffer for all tasks.
+        let mut payload = std::mem::take(&mut self.payload);
+        let template = &task.template;
+        let known = self
+            .header_of
+            .as_ref()
+            .is_some_and(|of| Arc::ptr_eq(of, template));
+        let known = known && task.raw.len() < INLINE / 2;
+        task.put_header(&mut payload, known);
+        let sent = if payload.len() + task.raw.len() <= INLINE {
+            payload.extend_from_slice(&task.raw);
+            let sent = self.ring.send(&payload);
+            if sent.is_ok() && !known && task.is_function() {
+                self.header_of = Some(Arc::clone(template));
+            }
+            sent
         } else {
             self.send_in_file(&task, &payload[1..])
         };
+        self.payload = payload;
         if let Err(error) = sent {
             return Err(Box::new((task, error)));
         }
@@ -237,9 +254,13 @@ impl Slot {
         Ok(())
     }
 
-    /// Sends a frame in a memory file of its own, made and sealed here.
-    fn send_in_file(&mut self, task: &Task, frame: &[u8]) -> Result<(), SendError> {
-        let file = memfd_of("sandpool-task", &[frame]).map_err(|_| SendError::Full)?;
+    /// Sends a task in a memory file of its own, made and sealed here.
+    fn send_in_file(&mut self, task: &Task, header: &[u8]) -> Result<(), SendError> {
+        let in_file = |task: &&Task| task.raw.len() > INLINE;
+        if self.sent.iter().filter(in_file).count() >= MAX_FILES {
+            return Err(SendError::Full);
+        }
+        let file = memfd_of("sandpool-task", &[header, &task.raw]).map_err(|_| SendError::Full)?;
         let message = ToChild::Payload {
             id: task.id,
             len: file.len(),
@@ -343,6 +364,8 @@ impl Slot {
         let count = self.ring.take_back()? as usize;
         let keep = self.sent.len().saturating_sub(count);
         let back = self.sent.split_off(keep);
+        // It may have been among them.
+        self.header_of = None;
         self.tasks_left = self.tasks_left.saturating_add(back.len() as u64);
         Ok(back)
     }

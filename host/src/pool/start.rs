@@ -71,6 +71,7 @@ pub(super) fn start_worker(
         stdout: config.stdio,
         stderr: config.stdio,
         reuse: config.reuse,
+        spin: config.spin,
         initializer: initializer(config, module)?,
         process_memory: config.limits.process_memory.value,
         file_size: config.limits.file_size.value,

@@ -9,6 +9,7 @@ use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use super::callbacks::Settler;
+use super::dispatcher::Outbox;
 use super::error::Error;
 use super::imap::Flow;
 use super::queue::Queue;
@@ -19,9 +20,10 @@ use crate::confinement::OpenGrant;
 use crate::limits::{PoolLimits, TaskLimits};
 use crate::module::{Loader, Module};
 use crate::protocol::control::WorkerGrants;
+use crate::protocol::sleep::Spin;
 use crate::settings::{DirGrant, Interrupt, Stdio};
 use crate::shared::Shares;
-use crate::sys::EventFd;
+use crate::sys::{EventFd, MAX_MESSAGE};
 use crate::value::Args;
 
 /// How a pool was built; never changes.
@@ -36,6 +38,10 @@ pub(super) struct Config {
     pub(super) stdio: Stdio,
     pub(super) interrupt: Interrupt,
     pub(super) measure_cpu: bool,
+    /// Whether threads look for a moment before they sleep.
+    pub(super) spin: bool,
+    /// Cores that this process may use.
+    pub(super) cores: usize,
     pub(super) grants: WorkerGrants,
     /// The granted directories, opened when the pool was built.
     pub(super) directories: Vec<OpenGrant>,
@@ -103,6 +109,15 @@ pub(super) struct State {
     /// Streams of calls whose inputs are still being pulled.
     pub(super) feeders: u32,
     pub(super) flows: Vec<Weak<Flow>>,
+    /// Where messages are received.
+    pub(super) buffer: Box<[u8]>,
+    /// Where answers are copied to.
+    pub(super) answer: Vec<u8>,
+    /// What is to leave the lock by way of the dispatcher.
+    pub(super) out: Outbox,
+    /// What a caller takes who looks for answers itself; see `lead`. Gone while
+    /// one does.
+    pub(super) lead: Option<Spin>,
     /// Until when the dispatcher sleeps, unless it is rung; `None` while it is
     /// awake.
     pub(super) asleep_until: Option<Instant>,
@@ -220,6 +235,7 @@ impl Shared {
         wake: EventFd,
     ) -> Self {
         let slots = (0..config.processes).map(|_| Place::Free).collect();
+        let lead = Some(Spin::new(config.spin));
         Shared {
             config,
             loader,
@@ -236,6 +252,10 @@ impl Shared {
                 no_start_before: None,
                 feeders: 0,
                 flows: Vec::new(),
+                buffer: vec![0; MAX_MESSAGE].into(),
+                answer: Vec::new(),
+                out: Outbox::default(),
+                lead,
                 asleep_until: None,
                 ended: false,
                 own_threads: Vec::new(),

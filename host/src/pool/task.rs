@@ -8,7 +8,8 @@ use super::call::Callable;
 use super::state::Bound;
 use crate::limits::{GIB, Limit, MIB, TaskLimits};
 use crate::outcome::Outcome;
-use crate::protocol::frame::{TaskHeader, What, WireLimits, inline_payload};
+use crate::protocol::brief::BriefTask;
+use crate::protocol::frame::{TaskHeader, What, WireLimits, put_inline};
 use crate::settings::Stdio;
 use crate::shared::Shares;
 use crate::value::{Type, Value};
@@ -65,13 +66,29 @@ impl Task {
         self.cancelled.load(Ordering::Relaxed)
     }
 
-    /// The bytes that a worker gets.
-    pub(super) fn payload(&self) -> Vec<u8> {
+    /// Whether it has the header of every task of its template, but for numbers.
+    pub(super) fn is_function(&self) -> bool {
+        matches!(self.what, What::Function(_))
+    }
+
+    /// Writes the bytes that a worker gets before the raw ones, in place of what
+    /// is in a buffer: in short, if the worker knows the header of its template.
+    pub(super) fn put_header(&self, bytes: &mut Vec<u8>, known: bool) {
+        let attempt = self.attempts + 1;
+        if known {
+            let (task, index) = (self.id, self.index);
+            let brief = BriefTask {
+                task,
+                index,
+                attempt,
+            };
+            return brief.put(bytes);
+        }
         let limits = &self.template.limits;
         let header = TaskHeader {
             task: self.id,
             index: self.index,
-            attempt: self.attempts + 1,
+            attempt,
             name: self.template.name.clone(),
             what: self.what.clone(),
             limits: WireLimits {
@@ -85,7 +102,7 @@ impl Task {
                 fuel: limits.fuel.value,
             },
         };
-        inline_payload(&header, &[&self.raw])
+        put_inline(bytes, &header, &[]);
     }
 
     /// The most bytes that an honest answer to this task can have, and no more

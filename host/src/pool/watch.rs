@@ -14,6 +14,7 @@ use super::state::Config;
 use super::task::Task;
 use crate::outcome::Outcome;
 use crate::protocol::Violation;
+use crate::protocol::brief;
 use crate::protocol::frame::{AnswerHeader, End, Payload, split};
 use crate::sys::{Ended, memfd_read_at};
 use crate::value::Value;
@@ -41,6 +42,8 @@ pub(super) struct Watch<'a> {
     pub(super) unfinished: &'a mut u64,
     pub(super) out: &'a mut Outbox,
     pub(super) buffer: &'a mut [u8],
+    /// Where an answer is copied to before it is read.
+    pub(super) answer: &'a mut Vec<u8>,
     /// Whether any other worker works.
     pub(super) others_work: bool,
     /// Set when something broke the pool.
@@ -142,18 +145,28 @@ impl Watch<'_> {
                 .next()
                 .ok_or(Violation("it asks on after it has answered"))?;
         }
-        let Some(payload) = slot.ring.take_answer()? else {
-            return Ok(false);
+        // One buffer for all answers; a large one lies in a file of its own.
+        let mut payload = std::mem::take(self.answer);
+        payload.clear();
+        let taken = match slot.ring.take_answer(&mut payload) {
+            Ok(true) => self.take(slot, &payload, now),
+            other => other,
         };
+        *self.answer = payload;
+        taken
+    }
+
+    /// Takes this answer.
+    fn take(&mut self, slot: &mut Slot, payload: &[u8], now: Instant) -> Result<bool, Violation> {
         let from_file;
-        let frame = match Payload::read(&payload)? {
-            Payload::Inline(frame) => frame,
+        let (header, raw) = match Payload::read(payload)? {
+            Payload::Brief(bytes) => brief::read_answer(bytes)?,
+            Payload::Inline(frame) => split::<AnswerHeader>(frame)?,
             Payload::InFile { len, .. } => {
                 from_file = take_room(slot, len)?;
-                &from_file
+                split::<AnswerHeader>(&from_file)?
             }
         };
-        let (header, raw) = split::<AnswerHeader>(frame)?;
         let parts = header.parts(raw)?;
         let task = slot
             .sent
@@ -169,7 +182,6 @@ impl Watch<'_> {
             stdio: self.config.stdio,
         };
         claims::check(task, &header, &known)?;
-        let message = header.message.clone();
         slot.is_running(now);
         let Some(task) = slot.sent.front() else {
             return Ok(false);
@@ -181,7 +193,7 @@ impl Watch<'_> {
         };
         let limits = &self.config.limits;
         let outcome = match was_interrupted {
-            Some(why) => settle::lost(task, &why, observed, limits, message.clone()),
+            Some(why) => settle::lost(task, &why, observed, limits, header.message),
             None => {
                 let stdio = (self.config.stdio, self.config.stdio);
                 settle::answered(task, header, parts, observed, stdio, limits)?

@@ -75,6 +75,8 @@ pub(crate) struct WorkerSetup {
     pub(crate) stderr: Stdio,
     /// Tasks that share one instance.
     pub(crate) reuse: u64,
+    /// Whether it looks for a moment before it sleeps.
+    pub(crate) spin: bool,
     /// A function to call in each new instance, with its encoded arguments.
     pub(crate) initializer: Option<Initializer>,
     /// `RLIMIT_DATA` in bytes.

@@ -1,7 +1,7 @@
 //! Tasks and answers as they travel through the ring.
 //!
-//! A payload starts with one byte: does the frame follow, or does it lie in a
-//! memory file of its own? A frame is a header and then raw bytes (arguments;
+//! A payload starts with one byte: does the frame follow, does it lie in a
+//! memory file of its own, or is it a short form? A frame is a header and then raw bytes (arguments;
 //! or value, stdout and stderr), which are never walked through one by one.
 
 use std::time::Duration;
@@ -102,7 +102,12 @@ pub(crate) enum Payload<'a> {
     Inline(&'a [u8]),
     /// The frame is in the memory file with this number.
     InFile { id: u64, len: u64 },
+    /// A short form; see [`brief`](super::brief).
+    Brief(&'a [u8]),
 }
+
+/// The first byte of a short form.
+pub(super) const BRIEF: u8 = 2;
 
 impl<'a> Payload<'a> {
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Violation> {
@@ -118,6 +123,7 @@ impl<'a> Payload<'a> {
                     len: u64::from_le_bytes(len),
                 })
             }
+            Some((&BRIEF, rest)) => Ok(Payload::Brief(rest)),
             _ => Err(Violation("a payload is of no known kind")),
         }
     }
@@ -131,21 +137,30 @@ impl<'a> Payload<'a> {
     }
 }
 
-/// Builds the bytes that go into the ring for a header and its raw parts: one
-/// byte 0, then the frame. [`fits_inline`] says whether they may.
+/// As [`put_inline`], for tests and the hostile worker.
+#[cfg(any(test, debug_assertions))]
 pub(crate) fn inline_payload<H: Serialize>(header: &H, parts: &[&[u8]]) -> Vec<u8> {
-    let raw: usize = parts.iter().map(|part| part.len()).sum();
-    let mut bytes = Vec::with_capacity(128 + raw);
-    bytes.push(0);
-    // Writing into a vector cannot fail, and our headers always encode.
-    let mut bytes = postcard::to_extend(header, bytes).unwrap_or_default();
-    for part in parts {
-        bytes.extend_from_slice(part);
-    }
+    let mut bytes = Vec::new();
+    put_inline(&mut bytes, header, parts);
     bytes
 }
 
-/// Whether a payload built by [`inline_payload`] may travel in the ring.
+/// Puts the bytes that go into the ring for a header and its raw parts, in place
+/// of what is in a buffer: one byte 0, then the frame. [`fits_inline`] says
+/// whether they may.
+pub(crate) fn put_inline<H: Serialize>(bytes: &mut Vec<u8>, header: &H, parts: &[&[u8]]) {
+    let raw: usize = parts.iter().map(|part| part.len()).sum();
+    bytes.clear();
+    bytes.reserve(128 + raw);
+    bytes.push(0);
+    // Writing into a vector cannot fail, and our headers always encode.
+    *bytes = postcard::to_extend(header, std::mem::take(bytes)).unwrap_or_default();
+    for part in parts {
+        bytes.extend_from_slice(part);
+    }
+}
+
+/// Whether a payload built by [`put_inline`] may travel in the ring.
 pub(crate) fn fits_inline(payload: &[u8]) -> bool {
     payload.len() <= INLINE
 }

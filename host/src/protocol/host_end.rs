@@ -171,19 +171,19 @@ impl HostEnd {
             .is_ok_and(|published| published != self.consumed)
     }
 
-    /// Takes the next answer, copied out of the shared memory.
-    pub(crate) fn take_answer(&mut self) -> Result<Option<Vec<u8>>, Violation> {
+    /// Takes the next answer, copied out of the shared memory to the end of
+    /// `into`; says whether there was one.
+    pub(crate) fn take_answer(&mut self, into: &mut Vec<u8>) -> Result<bool, Violation> {
         if !self.has_answer() || self.outstanding()?.answered == 0 {
-            return Ok(None);
+            return Ok(false);
         }
-        let mut payload = Vec::new();
         self.ring
-            .take(Lane::Answers, self.consumed, &mut payload)
+            .take(Lane::Answers, self.consumed, into)
             .ok_or(Violation("an answer lies outside its arena"))?;
         self.consumed = self.consumed.wrapping_add(1);
         self.arena.free_oldest();
         self.ring.consumed().store(self.consumed, Ordering::Release);
-        Ok(Some(payload))
+        Ok(true)
     }
 
     /// Wakes the worker if it sleeps: after sending, and after answers were
@@ -219,6 +219,7 @@ pub(crate) struct Outstanding {
 mod tests {
     use super::*;
     use crate::protocol::ring::RING_SIZE;
+    use crate::protocol::sleep::Spin;
     use crate::protocol::worker_end::WorkerEnd;
     use crate::sys::{EventFd, Mapping, memfd_sized};
     use proptest::prelude::*;
@@ -231,9 +232,15 @@ mod tests {
         let bell = EventFd::new().expect("eventfd");
         (
             HostEnd::new(ring()),
-            WorkerEnd::new(ring(), bell.into()),
+            WorkerEnd::new(ring(), bell.into(), Spin::new(true)),
             ring(),
         )
+    }
+
+    fn answer(host: &mut HostEnd) -> Result<Option<Vec<u8>>, Violation> {
+        let mut payload = Vec::new();
+        let taken = host.take_answer(&mut payload)?;
+        Ok(taken.then_some(payload))
     }
 
     fn claimed(worker: &mut WorkerEnd) -> Option<Vec<u8>> {
@@ -259,8 +266,8 @@ mod tests {
         host.send(b"d").expect("room");
         worker.publish(b"A");
         assert_eq!(claimed(&mut worker).as_deref(), Some(&b"d"[..]));
-        assert_eq!(host.take_answer(), Ok(Some(b"A".to_vec())));
-        assert_eq!(host.take_answer(), Ok(None));
+        assert_eq!(answer(&mut host), Ok(Some(b"A".to_vec())));
+        assert_eq!(answer(&mut host), Ok(None));
         let outstanding = host.outstanding().expect("honest");
         assert!(outstanding.running && outstanding.unclaimed == 0);
     }
@@ -274,7 +281,7 @@ mod tests {
         worker.publish(b"A");
         assert!(claimed(&mut worker).is_some());
         drop(worker);
-        assert_eq!(host.take_answer(), Ok(Some(b"A".to_vec())));
+        assert_eq!(answer(&mut host), Ok(Some(b"A".to_vec())));
         assert!(host.outstanding().expect("honest").running);
     }
 
@@ -288,7 +295,7 @@ mod tests {
         assert!(claimed(&mut worker).is_some());
         worker.publish(b"X");
         assert_eq!(host.send(b"x"), Err(SendError::Full));
-        assert!(host.take_answer().expect("honest").is_some());
+        assert!(answer(&mut host).expect("honest").is_some());
         assert_eq!(host.send(b"x"), Ok(()));
     }
 
@@ -330,7 +337,7 @@ mod tests {
         let (mut host, mut worker, _) = ends();
         host.send(b"a").expect("room");
         worker.publish(b"A");
-        assert!(host.take_answer().is_err());
+        assert!(answer(&mut host).is_err());
     }
 
     #[test]
@@ -342,7 +349,7 @@ mod tests {
         assert!(host.has_answer());
         ring.published().store(0, Ordering::Relaxed);
         assert!(host.has_answer(), "it is looked at, and found out");
-        assert!(host.take_answer().is_err());
+        assert!(answer(&mut host).is_err());
     }
 
     #[test]
@@ -352,7 +359,7 @@ mod tests {
         assert!(claimed(&mut worker).is_some());
         worker.publish(b"A");
         ring.write_slot(Lane::Answers, 0, u64::MAX);
-        assert!(host.take_answer().is_err());
+        assert!(answer(&mut host).is_err());
     }
 
     proptest! {
@@ -374,7 +381,7 @@ mod tests {
                 host.send(&payload).expect("room");
                 prop_assert_eq!(claimed(&mut worker), Some(payload.clone()));
                 worker.publish(&payload);
-                prop_assert_eq!(host.take_answer(), Ok(Some(payload)));
+                prop_assert_eq!(answer(&mut host), Ok(Some(payload)));
             }
         }
 
@@ -392,7 +399,7 @@ mod tests {
             ring.claim().store(claim, Ordering::Relaxed);
             ring.published().store(published, Ordering::Relaxed);
             let _ = host.outstanding();
-            let _ = host.take_answer();
+            let _ = answer(&mut host);
             let _ = host.take_back();
             let _ = host.send(b"b");
         }

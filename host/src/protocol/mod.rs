@@ -11,6 +11,7 @@
 //! that worker its life and nothing else.
 
 pub(crate) mod arena;
+pub(crate) mod brief;
 pub(crate) mod control;
 pub(crate) mod description;
 pub(crate) mod exchange;

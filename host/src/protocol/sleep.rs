@@ -8,11 +8,108 @@
 //! earlier sleep and comes late, between the last look and the sleep, finds the
 //! word at 1, clears it, and the worker does not fall asleep; with a word of
 //! its own to sleep on it would, and nobody would know any more.
+//!
+//! Falling asleep and being woken costs ten times what a task of nothing does.
+//! So whoever was not kept waiting for long the last time looks for a moment
+//! before it sleeps, as long as nobody else wants its core: see [`Spin`].
 
 use std::sync::atomic::{AtomicU32, Ordering, fence};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::sys::{futex_wait, futex_wake};
+
+/// The longest look before a sleep.
+pub(crate) const LOOK: Duration = Duration::from_micros(50);
+
+/// After a wait that was over by then, being woken included, the next begins
+/// with a look.
+const SHORT: Duration = Duration::from_micros(100);
+
+/// Looks between two offers of the core to others.
+const TURNS: u32 = 16;
+
+/// Who was away for so long after such an offer shares its core.
+const CROWDED: Duration = Duration::from_micros(10);
+
+/// The most looks that are left out after a crowded one.
+const MAX_LEFT_OUT: u32 = 256;
+
+/// Decides for one waiting thread whether to look for a moment before it
+/// sleeps.
+///
+/// It looks only if its last wait was short, so one that is idle for long does
+/// not look at all; and it keeps offering its core to others: if somebody takes
+/// it, it sleeps, and leaves out the next looks, the more the more often that
+/// happens.
+#[derive(Debug)]
+pub(crate) struct Spin {
+    allowed: bool,
+    pays: bool,
+    /// Looks that are still to be left out.
+    left_out: u32,
+    /// How many are, the next time that it is crowded.
+    shyness: u32,
+}
+
+impl Spin {
+    /// Whether it is `allowed` is the user's choice, and the host's: one core
+    /// leaves none to look with.
+    pub(crate) fn new(allowed: bool) -> Self {
+        Spin {
+            allowed,
+            pays: true,
+            left_out: 0,
+            shyness: 1,
+        }
+    }
+
+    /// Whether there is any sense in a look now.
+    pub(crate) fn pays(&self) -> bool {
+        self.allowed && self.pays
+    }
+
+    /// Looks until it is `ready`, for [`LOOK`] or `at_most` so long. Says
+    /// whether it is.
+    pub(crate) fn look(
+        &mut self,
+        at_most: Option<Duration>,
+        mut ready: impl FnMut() -> bool,
+    ) -> bool {
+        if !self.pays() {
+            return false;
+        }
+        if self.left_out > 0 {
+            self.left_out -= 1;
+            return false;
+        }
+        let until = Instant::now() + at_most.map_or(LOOK, |most| most.min(LOOK));
+        loop {
+            for _ in 0..TURNS {
+                if ready() {
+                    self.shyness = 1;
+                    return true;
+                }
+                std::hint::spin_loop();
+            }
+            let offered = Instant::now();
+            if offered >= until {
+                return false;
+            }
+            thread::yield_now();
+            if offered.elapsed() > CROWDED {
+                self.left_out = self.shyness;
+                self.shyness = (self.shyness * 2).min(MAX_LEFT_OUT);
+                return ready();
+            }
+        }
+    }
+
+    /// Learns how long the wait was, from its first look to its end.
+    pub(crate) fn learn(&mut self, waited: Duration) {
+        self.pays = waited < SHORT;
+    }
+}
 
 /// Says that this side is about to sleep; it must look once more afterwards.
 pub(crate) fn announce(word: &AtomicU32) {
@@ -33,6 +130,20 @@ pub(crate) fn sleep(word: &AtomicU32, timeout: Option<Duration>, ready: impl FnO
         futex_wait(word, 1, timeout);
     }
     announce_awake(word);
+}
+
+/// As [`sleep`], after a look if that pays.
+pub(crate) fn look_then_sleep(
+    word: &AtomicU32,
+    spin: &mut Spin,
+    timeout: Option<Duration>,
+    ready: impl Fn() -> bool,
+) {
+    let since = Instant::now();
+    if !spin.look(timeout, &ready) {
+        sleep(word, timeout, &ready);
+    }
+    spin.learn(since.elapsed());
 }
 
 /// Whether the other side has to be woken, which the caller then does. To be

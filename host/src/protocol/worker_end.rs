@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::arena::Arena;
 use super::ring::{ARENA, Claim, Lane, Ring};
-use super::sleep;
+use super::sleep::{self, Spin};
 use crate::sys::EventFd;
 
 /// The worker's end.
@@ -16,6 +16,7 @@ pub(crate) struct WorkerEnd {
     /// Rings the host when it sleeps.
     bell: Arc<EventFd>,
     arena: Arena,
+    spin: Spin,
     /// Answers published.
     published: u32,
     /// Answers that the host was last seen to have taken.
@@ -23,11 +24,12 @@ pub(crate) struct WorkerEnd {
 }
 
 impl WorkerEnd {
-    pub(crate) fn new(ring: Ring, bell: Arc<EventFd>) -> Self {
+    pub(crate) fn new(ring: Ring, bell: Arc<EventFd>, spin: Spin) -> Self {
         WorkerEnd {
             ring,
             bell,
             arena: Arena::new(ARENA),
+            spin,
             published: 0,
             freed: 0,
         }
@@ -63,9 +65,9 @@ impl WorkerEnd {
         }
     }
 
-    /// Sleeps until a task may be there.
-    pub(crate) fn wait_for_task(&self) {
-        sleep::sleep(self.ring.worker_sleeps(), None, || {
+    /// Waits until a task may be there.
+    pub(crate) fn wait_for_task(&mut self) {
+        sleep::look_then_sleep(self.ring.worker_sleeps(), &mut self.spin, None, || {
             let claim = Claim::from_word(self.ring.claim().load(Ordering::Acquire));
             claim.head != claim.tail
         });

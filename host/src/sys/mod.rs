@@ -14,6 +14,7 @@ mod memfd;
 mod namespaces;
 mod poller;
 mod process;
+mod sealed;
 mod socket;
 mod spawn;
 
@@ -28,5 +29,6 @@ pub(crate) use memfd::{
 pub(crate) use namespaces::{UnshareFlags, leave_namespaces, tame_mount};
 pub(crate) use poller::Poller;
 pub(crate) use process::{ChildProcess, Ended, Program};
+pub(crate) use sealed::SealedMapping;
 pub(crate) use socket::{ControlSocket, MAX_DESCRIPTORS, MAX_MESSAGE, Received};
 pub(crate) use spawn::{Namespaces, own_control_descriptor};

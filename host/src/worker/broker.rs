@@ -15,7 +15,7 @@ use crate::protocol::request::{
     Answer, Asks, CREDIT_ITEM, ConnectionOp, DictOp, Item, Kind, ListOp, MAX_ITEM, Op, QueueOp,
     Reply, Request, ValueOp,
 };
-use crate::protocol::sleep::{self, has_to_be_woken};
+use crate::protocol::sleep::{self, Spin, has_to_be_woken};
 use crate::shared::SharedError;
 use crate::sys::EventFd;
 
@@ -30,6 +30,7 @@ pub(super) struct Exchanger {
 struct State {
     requests: StreamWriter,
     answers: StreamReader,
+    spin: Spin,
     task: u64,
     /// The queue that may be put into on credit.
     credit: Option<u32>,
@@ -38,13 +39,14 @@ struct State {
 }
 
 impl Exchanger {
-    pub(super) fn new(exchange: Exchange, bell: Arc<EventFd>) -> Self {
+    pub(super) fn new(exchange: Exchange, bell: Arc<EventFd>, spin: Spin) -> Self {
         Exchanger {
             exchange,
             bell,
             state: Mutex::new(State {
                 requests: StreamWriter::new(Way::ToHost),
                 answers: StreamReader::new(Way::ToWorker),
+                spin,
                 task: 0,
                 credit: None,
                 ahead: None,
@@ -87,7 +89,7 @@ impl Exchanger {
 
     /// The next answer; `None` if it has not come by `deadline`.
     fn receive(&self, state: &mut State, deadline: Option<Instant>) -> Option<Answer> {
-        let answers = &mut state.answers;
+        let State { answers, spin, .. } = state;
         loop {
             if answers.fill(&self.exchange).is_err() {
                 leave();
@@ -108,7 +110,7 @@ impl Exchanger {
                 Some(deadline) => Some(deadline.checked_duration_since(Instant::now())?),
             };
             let answers = &*answers;
-            sleep::sleep(self.exchange.worker_sleeps(), left, || {
+            sleep::look_then_sleep(self.exchange.worker_sleeps(), spin, left, || {
                 answers.has_more(&self.exchange)
             });
         }

@@ -9,9 +9,9 @@ use wasmtime_wasi::{WasiCtxBuilder, WasiView};
 use super::broker::Exchanger;
 use super::link::HostLink;
 use super::load::Loaded;
+use super::serve::Order;
 use super::stdin::GuestInput;
 use crate::engine::clock::GuestClock;
-use crate::engine::code::Instance;
 use crate::engine::files::{Files, Granted};
 use crate::engine::guest::{Bounds, Guest, TaskInfo};
 use crate::engine::output::{GuestOutput, Output};
@@ -37,14 +37,6 @@ pub(super) struct Workshop {
     pub(super) exchanger: Option<Arc<Exchanger>>,
     pub(super) stdout: Arc<Output>,
     pub(super) stderr: Arc<Output>,
-}
-
-/// A guest, alive.
-pub(super) struct Live {
-    pub(super) store: Store<Guest>,
-    pub(super) instance: Instance,
-    /// Tasks that it has been used for.
-    pub(super) used: u64,
 }
 
 impl Workshop {
@@ -101,9 +93,10 @@ impl Workshop {
     pub(super) fn begin(
         &self,
         store: &mut Store<Guest>,
-        header: &TaskHeader,
-        function: &str,
+        order: &Order,
+        started: Instant,
     ) -> wasmtime::Result<()> {
+        let Order { header, name } = order;
         let limits = &header.limits;
         self.stdout.begin(limits.stdout);
         self.stderr.begin(limits.stderr);
@@ -119,11 +112,11 @@ impl Workshop {
         guest.task = TaskInfo {
             index: header.index,
             attempt: header.attempt,
-            name: header.name.clone().unwrap_or_else(|| function.to_owned()),
+            name: Arc::clone(name),
             worker_pid: self.setup.pid,
             deadline: limits
                 .timeout
-                .and_then(|timeout| Instant::now().checked_add(timeout)),
+                .and_then(|timeout| started.checked_add(timeout)),
         };
         guest.log_left = limits.log;
         guest.bounds.begin(limits.memory);

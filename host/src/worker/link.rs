@@ -19,7 +19,7 @@ use wasmtime::Engine;
 use crate::engine::guest::Messages;
 use crate::protocol::control::{FromChild, Says, ToChild, decode, encode};
 use crate::settings::LogLevel;
-use crate::sys::{ControlSocket, MAX_MESSAGE, Received, memfd_read_at};
+use crate::sys::{ControlSocket, MAX_MESSAGE, Received, SealedMapping};
 
 /// A log message is cut to this many bytes, so that it fits a control message.
 const MAX_TEXT: usize = 48 * 1024;
@@ -133,7 +133,7 @@ impl HostLink {
 
     /// The frame that the host sent in a memory file. Files of tasks that were
     /// taken back are dropped on the way.
-    pub(super) fn payload(&self, id: u64) -> io::Result<Vec<u8>> {
+    pub(super) fn payload(&self, id: u64) -> io::Result<SealedMapping> {
         let (file, len) = self.wait_for(|inbox| {
             while let Some((found, file, len)) = inbox.payloads.pop_front() {
                 if found == id {
@@ -142,7 +142,7 @@ impl HostLink {
             }
             None
         });
-        memfd_read_at(&File::from(file), len)
+        SealedMapping::new(file, len)
     }
 
     /// A memory file of `len` bytes for an answer.

@@ -5,16 +5,19 @@ use std::time::Instant;
 
 use wasmtime::Store;
 
-use super::instance::{Live, Workshop};
+use super::instance::Workshop;
 use super::stdin::GuestInput;
 use crate::engine::call::Returned;
+use crate::engine::code::Live;
 use crate::engine::guest::Guest;
 use crate::engine::verdict;
 use crate::limits::LimitName;
 use crate::protocol::Violation;
+use crate::protocol::brief::{BriefTask, put_answer};
 use crate::protocol::frame::{
-    AnswerHeader, End, Payload, TaskHeader, What, fits_inline, inline_payload, split,
+    AnswerHeader, End, Payload, TaskHeader, What, fits_inline, put_inline, split,
 };
+use crate::protocol::ring::INLINE;
 use crate::protocol::worker_end::WorkerEnd;
 use crate::sys::Mapping;
 use crate::value::{Value, encode};
@@ -23,6 +26,10 @@ use crate::value::{Value, encode};
 pub(super) struct Server {
     ring: WorkerEnd,
     shop: Workshop,
+    /// The last task whose header stood in the ring; see [`BriefTask`].
+    last: Option<Order>,
+    /// Where the next answer is put together.
+    spare: Vec<u8>,
     /// An instance that is kept for further tasks.
     kept: Option<Live>,
     /// An instance that is done with; freed when its answer is out.
@@ -36,6 +43,13 @@ const MAX_MESSAGE: usize = 8 * 1024;
 fn cut(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(MAX_MESSAGE));
     text
+}
+
+/// What a task is to do, but for its arguments.
+pub(super) struct Order {
+    pub(super) header: TaskHeader,
+    /// What the guest is told that it is called.
+    pub(super) name: Arc<str>,
 }
 
 /// How a task ended, on the way to an answer.
@@ -60,6 +74,8 @@ impl Server {
         Server {
             ring,
             shop,
+            last: None,
+            spare: Vec::new(),
             kept: None,
             retired: None,
         }
@@ -84,56 +100,82 @@ impl Server {
     }
 
     fn serve_one(&mut self, payload: &[u8]) -> Result<(), Violation> {
-        let fetched;
-        let frame = match Payload::read(payload)? {
-            Payload::Inline(frame) => frame,
-            Payload::InFile { id, .. } => {
-                fetched = self
-                    .shop
-                    .link
-                    .payload(id)
-                    .map_err(|_| Violation("a payload's file cannot be read"))?;
-                &fetched
+        match Payload::read(payload)? {
+            Payload::Brief(bytes) => {
+                let (brief, raw) = BriefTask::read(bytes)?;
+                let mut order = self.last.take().ok_or(Violation("as no task before"))?;
+                brief.renew(&mut order.header);
+                self.serve_order(&order, raw);
+                self.last = Some(order);
             }
-        };
-        let (header, raw) = split::<TaskHeader>(frame)?;
-        self.shop.link.set_running(Some(header.task));
-        if let Some(exchanger) = &self.shop.exchanger {
-            exchanger.begin(header.task);
+            Payload::Inline(frame) => {
+                let (header, raw) = split::<TaskHeader>(frame)?;
+                let order = self.order(header);
+                self.serve_order(&order, raw);
+                self.last = Some(order);
+            }
+            Payload::InFile { id, .. } => {
+                let frame = self.shop.link.payload(id);
+                let frame = frame.map_err(|_| Violation("a payload's file cannot be read"))?;
+                let (header, raw) = split::<TaskHeader>(frame.bytes())?;
+                self.serve_order(&self.order(header), raw);
+            }
         }
-        let answer = self.run(&header, raw);
-        self.shop.link.set_running(None);
-        self.ring.publish(&answer);
-        self.retired = None;
         Ok(())
     }
 
+    fn order(&self, header: TaskHeader) -> Order {
+        let name = header
+            .name
+            .as_deref()
+            .unwrap_or_else(|| match &header.what {
+                What::Function(index) => self
+                    .shop
+                    .loaded
+                    .code
+                    .function(*index)
+                    .map_or("", |f| f.name.as_str()),
+                What::Command { argv, .. } => argv.first().map_or("", String::as_str),
+            });
+        let name = name.into();
+        Order { header, name }
+    }
+
+    fn serve_order(&mut self, order: &Order, raw: &[u8]) {
+        let task = order.header.task;
+        self.shop.link.set_running(Some(task));
+        if let Some(exchanger) = &self.shop.exchanger {
+            exchanger.begin(task);
+        }
+        let answer = self.run(order, raw);
+        self.shop.link.set_running(None);
+        self.ring.publish(&answer);
+        self.spare = answer;
+        self.retired = None;
+    }
+
     /// Runs one task and returns the payload of its answer.
-    fn run(&mut self, header: &TaskHeader, raw: &[u8]) -> Vec<u8> {
+    fn run(&mut self, order: &Order, raw: &[u8]) -> Vec<u8> {
         let started = Instant::now();
+        let header = &order.header;
         let is_function = matches!(header.what, What::Function(_));
         // A command starts in an instance of its own, always; one that was
         // kept makes room for it.
         let mut live = match self.kept.take().filter(|_| is_function) {
             Some(live) => live,
-            None => match self.instantiate(header, raw) {
+            None => match self.instantiate(order, started, raw) {
                 Ok(live) => live,
                 Err((store, ending)) => return self.answer(header, started, &store, ending),
             },
         };
         if live.used > 0
-            && let Err(error) = self.begin(&mut live.store, header)
+            && let Err(error) = self.shop.begin(&mut live.store, order, started)
         {
             let ending = Ending::new(End::Trap, Some(error.to_string()));
             return self.answer(header, started, &live.store, ending);
         }
         let called = match &header.what {
-            What::Function(index) => {
-                self.shop
-                    .loaded
-                    .code
-                    .call(&mut live.store, live.instance, *index, raw)
-            }
+            What::Function(index) => self.shop.loaded.code.call(&mut live, *index, raw),
             What::Command { .. } => self
                 .shop
                 .loaded
@@ -153,16 +195,14 @@ impl Server {
         answer
     }
 
-    fn begin(&self, store: &mut Store<Guest>, header: &TaskHeader) -> wasmtime::Result<()> {
-        let name = match &header.what {
-            What::Function(index) => self.shop.loaded.code.function(*index)?.name.as_str(),
-            What::Command { argv, .. } => argv.first().map_or("", String::as_str),
-        };
-        self.shop.begin(store, header, name)
-    }
-
     /// A new instance, with the pool's initializer called in it.
-    fn instantiate(&self, header: &TaskHeader, raw: &[u8]) -> Result<Live, (Store<Guest>, Ending)> {
+    fn instantiate(
+        &self,
+        order: &Order,
+        started: Instant,
+        raw: &[u8],
+    ) -> Result<Live, (Store<Guest>, Ending)> {
+        let header = &order.header;
         let stdin = match &header.what {
             What::Function(_) => GuestInput::bytes(Vec::new()),
             What::Command {
@@ -173,46 +213,44 @@ impl Server {
         };
         let mut store = self.shop.store(header, stdin);
         let made = self
-            .begin(&mut store, header)
+            .shop
+            .begin(&mut store, order, started)
             .and_then(|()| self.shop.loaded.code.instantiate(&mut store));
-        let instance = match made {
-            Ok(instance) => instance,
+        let mut live = match made {
+            Ok(instance) => Live {
+                store,
+                instance,
+                found: None,
+                used: 0,
+            },
             Err(error) => {
                 let (end, message) = verdict::of_error(&error, &store.data().bounds);
                 return Err((store, Ending::new(end, message)));
             }
         };
         if let Some(initializer) = &self.shop.setup.initializer {
-            let called = self.shop.loaded.code.call(
-                &mut store,
-                instance,
-                initializer.function,
-                &initializer.arguments,
-            );
+            let code = &self.shop.loaded.code;
+            let called = code.call(&mut live, initializer.function, &initializer.arguments);
             let failed = match called {
                 Ok(Returned::Value(_)) => None,
                 Ok(Returned::Error(Some(Value::String(text)))) => Some(text),
                 Ok(Returned::Error(error)) => Some(format!("it returned an error: {error:?}")),
                 Ok(Returned::Exit(code)) => Some(format!("it left with exit code {code}")),
                 Err(error) => {
-                    let (end, message) = verdict::of_error(&error, &store.data().bounds);
+                    let (end, message) = verdict::of_error(&error, &live.store.data().bounds);
                     if end.is_a_limit() {
                         // The task's own, which another task may not have: no
                         // reason to break the pool.
-                        return Err((store, Ending::new(end, message)));
+                        return Err((live.store, Ending::new(end, message)));
                     }
                     Some(message.unwrap_or_else(|| format!("{end:?}")))
                 }
             };
             if let Some(message) = failed {
-                return Err((store, Ending::new(End::Initializer, Some(message))));
+                return Err((live.store, Ending::new(End::Initializer, Some(message))));
             }
         }
-        Ok(Live {
-            store,
-            instance,
-            used: 0,
-        })
+        Ok(live)
     }
 
     /// Turns what a call came back with into an ending.
@@ -262,7 +300,7 @@ impl Server {
     }
 
     fn answer(
-        &self,
+        &mut self,
         header: &TaskHeader,
         started: Instant,
         store: &Store<Guest>,
@@ -288,23 +326,34 @@ impl Server {
             stdout_len: stdout.len() as u64,
             stderr_len: stderr.len() as u64,
         };
-        let payload = inline_payload(&answer, &[&ending.value, &stdout, &stderr]);
-        if fits_inline(&payload) {
-            return payload;
+        let mut payload = std::mem::take(&mut self.spare);
+        let parts: [&[u8]; 3] = [&ending.value, &stdout, &stderr];
+        let raw: usize = parts.iter().map(|part| part.len()).sum();
+        if raw <= INLINE {
+            put_answer(&mut payload, &answer, &parts);
+            if fits_inline(&payload) {
+                return payload;
+            }
         }
-        self.in_file(&payload[1..])
+        put_inline(&mut payload, &answer, &[]);
+        let [value, stdout, stderr] = parts;
+        self.in_file(&[&payload[1..], value, stdout, stderr])
     }
 
     /// Puts a frame into a memory file that the host makes.
-    fn in_file(&self, frame: &[u8]) -> Vec<u8> {
-        let len = frame.len() as u64;
-        let room = self.shop.link.room(len);
+    fn in_file(&self, parts: &[&[u8]]) -> Vec<u8> {
+        let len: usize = parts.iter().map(|part| part.len()).sum();
+        let room = self.shop.link.room(len as u64);
         // Mapped, since this process may have no right to write files. Without
         // room there is no answer: the host sees a worker that leaves.
-        match room.and_then(|file| Mapping::new(&file, frame.len())) {
-            Ok(room) => room.copy_in(0, frame),
-            Err(_) => std::process::exit(1),
+        let Ok(room) = room.and_then(|file| Mapping::new(&file, len)) else {
+            std::process::exit(1);
+        };
+        let mut at = 0;
+        for part in parts {
+            room.copy_in(at, part);
+            at += part.len();
         }
-        Payload::in_file(0, len)
+        Payload::in_file(0, len as u64)
     }
 }

@@ -18,6 +18,7 @@ use crate::protocol::control::{Failure, FromChild, ToChild, WorkerSetup, decode,
 use crate::protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use crate::protocol::handshake::Hello;
 use crate::protocol::ring::{RING_SIZE, Ring};
+use crate::protocol::sleep::Spin;
 use crate::protocol::worker_end::WorkerEnd;
 use crate::sandbox::{Cage, CageError, Granted, Inmate, ResourceLimits};
 use crate::settings::Stdio;
@@ -106,11 +107,12 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     let exchanger = match exchange {
         Some(exchange) => {
             let exchange = Exchange::new(Mapping::new(&exchange, EXCHANGE_SIZE)?);
-            Some(Arc::new(Exchanger::new(exchange, Arc::clone(&bell))))
+            let spin = Spin::new(setup.spin);
+            Some(Arc::new(Exchanger::new(exchange, Arc::clone(&bell), spin)))
         }
         None => None,
     };
-    let ring = WorkerEnd::new(ring, bell);
+    let ring = WorkerEnd::new(ring, bell, Spin::new(setup.spin));
     // 3. Lock in, as far as loading allows.
     let limits = limits(&setup);
     let cage = Cage::enter(&setup.orders, Inmate::Worker, &limits, granted, control)?;

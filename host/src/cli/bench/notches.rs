@@ -16,7 +16,7 @@ use super::figure::{
 };
 use super::peers::Peers;
 use super::plan::Plan;
-use super::pools::{Bench, Inside, Tasks, Work, builder, kept, pythons_chunksize, spinning};
+use super::pools::{Bench, Inside, Tasks, Work, builder, kept, pythons_chunksize};
 
 /// Tasks of one map: their outcomes are kept in memory, all of them.
 const MOST: usize = 300_000;
@@ -60,8 +60,8 @@ pub fn measure(plan: &Plan, tasks: &Tasks, peers: &Peers, report: &mut Report) -
             .num_threads(plan.processes)
             .build()
             .said()?,
-        fresh: Bench::new(spinning(builder(plan), true), tasks)?,
-        sleepy: Bench::new(spinning(builder(plan), false), tasks)?,
+        fresh: Bench::new(builder(plan), tasks)?,
+        sleepy: Bench::new(builder(plan).spin(false), tasks)?,
         reused: Bench::new(builder(plan).isolation(kept()), tasks)?,
         for_each: Bench::new(builder(plan).isolation(Isolation::ProcessPerTask), tasks)?,
     };

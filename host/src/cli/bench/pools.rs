@@ -61,12 +61,6 @@ pub fn builder(plan: &Plan) -> PoolBuilder {
     Pool::builder().processes(plan.processes).cache(false)
 }
 
-/// Waiting awake for a moment before going to sleep, which saves most of a
-/// blocking call where a core is idle. On is the default.
-pub fn spinning(builder: PoolBuilder, _on: bool) -> PoolBuilder {
-    builder
-}
-
 /// The tasks, compiled once for all pools.
 #[derive(Clone)]
 pub struct Tasks {

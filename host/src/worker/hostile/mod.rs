@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use crate::layers::SandboxReport;
 use crate::limits::LimitName;
+use crate::protocol::brief::BriefTask;
 use crate::protocol::control::{FromChild, Says, ToChild, decode as decode_message, encode};
 use crate::protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use crate::protocol::frame::{
@@ -184,6 +185,13 @@ impl Stage {
             Some(Payload::Inline(frame)) => match split::<TaskHeader>(frame) {
                 Ok((header, raw)) => Task {
                     id: header.task,
+                    raw: raw.to_vec(),
+                },
+                Err(_) => std::process::exit(4),
+            },
+            Some(Payload::Brief(bytes)) => match BriefTask::read(bytes) {
+                Ok((brief, raw)) => Task {
+                    id: brief.task,
                     raw: raw.to_vec(),
                 },
                 Err(_) => std::process::exit(4),
