@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use sandpool::in_process::{InProcess, InProcessError};
 use sandpool::value::raw;
-use sandpool::{DirGrant, Error, Interrupt, Isolation, MIB, Pool, PoolBuilder, Sandbox, Verdict};
+use sandpool::{
+    DirGrant, Error, Interrupt, Isolation, MIB, Pool, PoolBuilder, Sandbox, Stdio, Verdict,
+};
 
 use crate::support::{guest, test, wat};
 
@@ -116,6 +118,7 @@ fn the_strict_sandbox_and_what_takes_a_process_are_refused() {
         (builder().dir(dir), "directories"),
         (builder().cpu_time(second), "CPU time"),
         (builder().initializer("count", ()), "initializer"),
+        (builder().stdio(Stdio::Inherit), "not passed on"),
         (builder().wasm_stack(4 * MIB), "wasm stack"),
     ] {
         let error = load(builder).expect_err("refused");

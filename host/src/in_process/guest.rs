@@ -81,7 +81,6 @@ impl InProcess {
         };
         let output = || match parts.stdio {
             Stdio::Capture => Arc::new(Output::captured()),
-            // What is passed on by pools comes here by nobody's hand.
             Stdio::Inherit | Stdio::Null => Arc::new(Output::thrown_away()),
         };
         Ok(InProcess {

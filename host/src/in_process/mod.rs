@@ -38,7 +38,7 @@ pub use guest::InProcess;
 
 use crate::module::{LoadError, Loader, Module};
 use crate::pool::{Error, Parts, PoolBuilder};
-use crate::settings::Sandbox;
+use crate::settings::{Sandbox, Stdio};
 
 /// A module cannot be loaded into this process, or not called.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +99,9 @@ fn refuse(parts: &Parts) -> Result<(), Error> {
     if parts.task_limits.cpu_time.value.is_some() {
         return setting("has no limit on CPU time; limit its wall time or its fuel");
     }
+    if parts.stdio == Stdio::Inherit {
+        return setting("has its output captured or thrown away, and not passed on");
+    }
     if parts.loader.settings.wasm_stack > MAX_WASM_STACK {
         return setting("has a wasm stack of 1MiB at most: it runs on its caller's own");
     }
@@ -119,8 +122,8 @@ impl InProcess {
     ///
     /// # Errors
     /// If the file is no module that can be run here; if the strict sandbox, a
-    /// directory, a shared object, an initializer or a limit on CPU time was
-    /// asked for.
+    /// directory, a shared object, an initializer, output that is passed on or a
+    /// limit on CPU time was asked for.
     pub fn load(builder: PoolBuilder, path: impl AsRef<Path>) -> Result<Self, InProcessError> {
         let (parts, module) = prepare(builder, |loader| loader.load_runnable(path.as_ref()))?;
         InProcess::new(Arc::new(parts), module)

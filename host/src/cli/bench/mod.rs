@@ -55,7 +55,7 @@ run`, as far as they are installed. Rounds alternate; a figure is a median, with
 of its rounds. It takes under two minutes; on a machine that does other things as well the
 ratios still tell something, the times do not.
 
-Exit codes: 0 measured; 4 the pool failed.
+Exit codes: 0 measured; 2 usage; 4 the pool failed.
 
 Examples:
   sandpool bench --quick
