@@ -6,8 +6,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -66,7 +66,16 @@ pub fn run(command: &mut Command, input: &[u8], deadline: Duration) -> Measured<
         // It may leave without having read all.
         let _ = stdin.write_all(input);
     }
-    let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).said()?;
+    let status = wait(&mut child, deadline)?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("it ended with {status}")),
+    }
+}
+
+/// Waits for the end of a program, and kills it at its deadline.
+fn wait(child: &mut Child, deadline: Duration) -> Measured<ExitStatus> {
+    let pidfd = pidfd_open(Pid::from_child(child), PidfdFlags::empty()).said()?;
     let mut ended = [PollFd::new(&pidfd, PollFlags::IN)];
     let time = deadline.try_into().said()?;
     if poll(&mut ended, Some(&time)).said()? == 0 {
@@ -74,19 +83,16 @@ pub fn run(command: &mut Command, input: &[u8], deadline: Duration) -> Measured<
         let _ = child.wait();
         return Err(format!("it ran past {} s", deadline.as_secs()));
     }
-    let status = child.wait().said()?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(format!("it ended with {status}")),
-    }
+    child.wait().said()
 }
 
 /// The first line that a program prints; for asking it about itself.
-pub fn first_line(command: &mut Command) -> Option<String> {
-    let output = command.stdout(Stdio::piped()).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let line = text.lines().next().map(str::to_owned);
-    line.filter(|_| output.status.success())
+pub fn first_line(command: &mut Command, deadline: Duration) -> Option<String> {
+    let mut child = command.stdout(Stdio::piped()).spawn().ok()?;
+    // What it says of itself fits into a pipe.
+    let status = wait(&mut child, deadline).ok()?;
+    let line = BufReader::new(child.stdout.take()?).lines().next();
+    line?.ok().filter(|_| status.success())
 }
 
 /// A program that is asked, line by line, and answers with lines of JSON. It is
@@ -127,13 +133,13 @@ impl Conversation {
 
     /// Its next line.
     pub fn hear(&mut self, deadline: Duration) -> Measured<Json> {
-        let line =
-            self.answers
-                .recv_timeout(deadline)
-                .map_err(|_| match self.child.try_wait() {
-                    Ok(Some(status)) => format!("it ended with {status}"),
-                    _ => format!("it did not answer within {} s", deadline.as_secs()),
-                })?;
+        let line = self.answers.recv_timeout(deadline);
+        let line = line.map_err(|error| match error {
+            RecvTimeoutError::Disconnected => "it has ended".to_owned(),
+            RecvTimeoutError::Timeout => {
+                format!("it did not answer within {} s", deadline.as_secs())
+            }
+        })?;
         serde_json::from_str(&line).map_err(|error| format!("it answered what is no JSON: {error}"))
     }
 
@@ -155,13 +161,22 @@ impl Drop for Conversation {
     fn drop(&mut self) {
         // The end of its input is what ends it by itself.
         drop(self.stdin.take());
+        let pid = Pid::from_child(&self.child);
         let until = Instant::now() + Duration::from_secs(1);
-        while Instant::now() < until && matches!(self.child.try_wait(), Ok(None)) {
+        while Instant::now() < until && runs(pid) {
             thread::sleep(Duration::from_millis(2));
         }
-        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        // While it is not waited for, its number is nobody else's.
+        let _ = kill_process_group(pid, Signal::KILL);
         let _ = self.child.wait();
     }
+}
+
+/// Whether a child of this process has not ended yet. It is left to be waited
+/// for.
+fn runs(pid: Pid) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    matches!(waitid(WaitId::Pid(pid), options), Ok(None))
 }
 
 /// What the kernel counted for a program that has run to its end.
@@ -183,8 +198,7 @@ pub fn watch(command: &mut Command, deadline: Duration) -> Measured<Usage> {
     let begin = Instant::now();
     let pid = Pid::from_child(&child);
     let mut seen = Vec::new();
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-    while matches!(waitid(WaitId::Pid(pid), options), Ok(None)) {
+    while runs(pid) {
         if begin.elapsed() > deadline {
             let _ = child.kill();
             let _ = child.wait();

@@ -6,6 +6,7 @@ mod jobs;
 mod scripts;
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use super::child::{first_line, on_path, program};
 use super::figure::{Figure, Subject, Unit};
@@ -162,7 +163,8 @@ fn version(name: &str) -> State {
     match on_path(name) {
         None => State::NotInstalled,
         Some(path) => {
-            State::Measured(first_line(program(path).arg("--version")).unwrap_or_default())
+            let line = first_line(program(path).arg("--version"), Duration::from_secs(10));
+            State::Measured(line.unwrap_or_default())
         }
     }
 }
