@@ -20,6 +20,11 @@ use crate::protocol::worker_end::WorkerEnd;
 use crate::sys::{EventFd, Mapping, memfd_sized};
 use crate::value::{Type, decode_result_within, encode_args, raw, to_json};
 
+mod exchange;
+
+#[cfg(fuzzing)]
+pub use exchange::{exchange, request};
+
 /// The result type of a function, then a payload from the ring.
 pub fn frames(mut bytes: &[u8]) {
     let ty = Type::decode(&mut bytes).ok();

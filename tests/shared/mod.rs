@@ -1,5 +1,6 @@
 //! Queues, pipes and managed objects, between guests and their host.
 
+mod futures;
 mod guests;
 mod killed;
 mod losses;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::scheduler::STRANDED_AFTER;
 use super::settle::Lost;
 use super::slot::{Phase, Slot};
+use super::task::Task;
 use super::watch::Watch;
 use crate::protocol::Violation;
 use crate::protocol::control::{ToChild, encode};
@@ -163,6 +164,13 @@ impl Slot {
             self.start_seen = (now, cpu);
         }
         cpu.is_some() && cpu == cpu_seen && now.saturating_duration_since(seen) >= STILL_TIME
+    }
+
+    /// Whether it has to be looked at, whatever it did. A CPU clock that is to be
+    /// kept is looked at whenever there is an occasion.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        let limits_cpu = |task: &Task| task.template.limits.cpu_time.value.is_some();
+        self.sent.front().is_some_and(limits_cpu) || self.due().is_some_and(|due| due <= now)
     }
 
     /// When it has to be looked at again, whatever it does.

@@ -141,15 +141,21 @@ impl Dispatcher {
         shared.changed.notify_all();
     }
 
-    /// Looks at every worker, then hands out what waits.
+    /// Looks at every worker that has something to say, or whose time has come;
+    /// at all of them, if a caller rang. Then hands out what waits.
     fn attend(&mut self, state: &mut State, now: Instant) {
-        let signs = self.signs();
+        let (signs, called) = self.signs();
         let working = state.working();
         for place in 0..state.slots.len() {
-            let Some(serial) = state.slots[place].slot().map(|slot| slot.serial) else {
+            let Some(slot) = state.slots[place].slot_mut() else {
                 continue;
             };
+            let serial = slot.serial;
             let signs = signs.get(&serial).copied().unwrap_or_default();
+            if !called && !signs.any() && !slot.has_news() && !slot.is_due(now) {
+                slot.announce_awake();
+                continue;
+            }
             let gone = state.attend(&self.shared.config, place, signs, working, now);
             let Some(slot) = state.slots[place].slot() else {
                 continue;
@@ -170,12 +176,14 @@ impl Dispatcher {
         state.give_out(now);
     }
 
-    /// What the poller said, by worker.
-    fn signs(&mut self) -> HashMap<u64, Signs> {
+    /// What the poller said, by worker, and whether a caller rang.
+    fn signs(&mut self) -> (HashMap<u64, Signs>, bool) {
         let mut signs: HashMap<u64, Signs> = HashMap::new();
+        let mut called = false;
         for token in self.ready.drain(..) {
             if token == WAKE {
                 self.shared.wake.clear();
+                called = true;
                 continue;
             }
             let of_worker = signs.entry(token / KINDS).or_default();
@@ -185,7 +193,7 @@ impl Dispatcher {
                 _ => of_worker.ended = true,
             }
         }
-        signs
+        (signs, called)
     }
 
     /// Ends what a closed, terminated or broken pool no longer needs. Says

@@ -35,6 +35,13 @@ pub(super) struct Signs {
     pub(super) ended: bool,
 }
 
+impl Signs {
+    /// Whether there is any.
+    pub(super) fn any(self) -> bool {
+        self.rang || self.spoke || self.ended
+    }
+}
+
 /// One look at one worker.
 pub(super) struct Watch<'a> {
     pub(super) config: &'a Config,

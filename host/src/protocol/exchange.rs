@@ -122,6 +122,13 @@ impl Exchange {
     pub(crate) fn bare_counts(&self, way: Way) -> [&AtomicU32; 2] {
         [self.written(way), self.read(way)]
     }
+
+    /// Writes bytes anywhere into what goes to the host.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn bare_bytes(&self, place: usize, bytes: &[u8]) {
+        let place = place % (STREAM - bytes.len());
+        self.memory.copy_in(Self::start(Way::ToHost) + place, bytes);
+    }
 }
 
 /// Which of the two claim words.

@@ -116,6 +116,17 @@ impl Asking {
     }
 }
 
+/// Asks, and waits without blocking the thread. Dropped before it is answered, it
+/// asks no longer, and what it took goes back. A future belongs to no thread, so
+/// what it took belongs to the program: for objects that anybody may release.
+pub(super) async fn awaited(object: &Arc<dyn Object>, op: Op) -> Reply {
+    let asking = Asking::new(Arc::clone(object), op, |_| {});
+    let party = asking.asker.party;
+    let reply = asking.await;
+    object.leave(party, false);
+    reply
+}
+
 impl Future for Asking {
     type Output = Reply;
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::SharedError;
-use super::ask::ask;
+use super::ask::{ask, awaited};
 use super::manager::{Barrier, Condition, Event, Lock, Semaphore, flag, number};
 use super::queues::{done, failure};
 use crate::protocol::request::{BarrierOp, ConditionOp, EventOp, LockOp, Op, Reply, SemaphoreOp};
@@ -60,6 +60,15 @@ impl Semaphore {
         done(ask(&*self.object, op, timeout.into()))
     }
 
+    /// Takes a permit, waiting without blocking the thread. A future that is
+    /// dropped has taken none.
+    ///
+    /// # Errors
+    /// None now.
+    pub async fn acquire_async(&self) -> Result<(), SharedError> {
+        done(awaited(&self.object, Op::Semaphore(SemaphoreOp::Acquire)).await)
+    }
+
     /// Gives a permit back.
     ///
     /// # Errors
@@ -105,6 +114,11 @@ impl Event {
     /// passed first.
     pub fn wait(&self, timeout: impl Into<Option<Duration>>) -> bool {
         self.ask(EventOp::Wait, timeout.into()) == Reply::Flag(true)
+    }
+
+    /// Waits until the flag is raised, without blocking the thread.
+    pub async fn wait_async(&self) {
+        awaited(&self.object, Op::Event(EventOp::Wait)).await;
     }
 }
 
@@ -168,6 +182,16 @@ impl Barrier {
     /// `Broken`.
     pub fn wait(&self, timeout: impl Into<Option<Duration>>) -> Result<usize, SharedError> {
         number(&self.ask(BarrierOp::Wait, timeout.into())).map(|place| place as usize)
+    }
+
+    /// The same, without blocking the thread. A future that is dropped breaks
+    /// the barrier, if it has begun to wait.
+    ///
+    /// # Errors
+    /// `Broken`.
+    pub async fn wait_async(&self) -> Result<usize, SharedError> {
+        let reply = awaited(&self.object, Op::Barrier(BarrierOp::Wait)).await;
+        number(&reply).map(|place| place as usize)
     }
 
     /// Empties the barrier and mends it; who waits fails with `Broken`.

@@ -2,7 +2,8 @@
 //! objects of a manager.
 //!
 //! They live in the host. Each kind is a state that answers now or later, under
-//! its own lock: `queue`, `pipe`, `collections`, `lock`, `semaphore`, `gates`.
+//! its own lock: `queue` (with `takers`), `pipe`, `collections`, `lock`,
+//! `semaphore`, `gates`.
 //! The host's threads and futures ask through `ask`, with the types in `queues`,
 //! `connection`, `manager` and `guards` around it; guests ask through their worker's
 //! exchange, of which the pool has the other end. All are answered by the same
@@ -24,6 +25,7 @@ mod pipe;
 mod queue;
 mod queues;
 mod semaphore;
+mod takers;
 
 pub use connection::{Connection, pipe};
 pub use error::SharedError;

@@ -1,34 +1,34 @@
 //! The queue: first in, first out, bounded in items and bytes.
 //!
-//! A worker is handed items ahead, as long as nobody else wants them, and puts
-//! items on credit, as long as there is plenty of room. Both are decided by
+//! Workers that are quick with their items are handed some ahead (`takers`), and
+//! put items on credit, as long as there is plenty of room. Both are decided by
 //! compare-and-swap between worker and host, so they can be taken back at any
-//! moment: whoever else asks is answered as if there were no such thing.
+//! moment: nobody waits for an item that a busy worker has not claimed, and the
+//! size and the room are what they would be without.
+//!
+//! The order: whoever is answered gets the oldest items but for those that were
+//! handed ahead to others, which stay there for a millisecond at most once
+//! somebody asks. So one consumer alone sees all in the order they were put,
+//! each of several sees them in order but for what came back from others, and
+//! consumers that take their time (64 us an item) are handed nothing ahead.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::SharedError;
 use super::object::{Asker, Cell, Hears, Object, Party, State, Waiters};
+use super::takers::{ENTRY, Numbered, Takers, cost, same};
 use crate::protocol::Violation;
 use crate::protocol::request::{CREDIT_ITEM, Item, Kind, MAX_ITEM, Op, QueueOp, Reply};
 
-/// The most items that are handed ahead, and their bytes.
-const MAX_AHEAD: usize = 256;
+/// The most bytes of items that are handed to one who asked for one.
 const MAX_AHEAD_BYTES: usize = 64 * 1024;
 
 /// The most items that may be put on credit at once, and the part of the free
 /// room that one worker may have of it.
 const MAX_CREDIT: usize = 1024;
 const CREDIT_PART: usize = 4;
-
-/// What an item costs beside its bytes, in memory and on its way: empty ones
-/// without a number would fill the host.
-const ENTRY: usize = 32;
-
-fn cost(item: &Item) -> usize {
-    item.len() + ENTRY
-}
 
 /// What a queue holds at most.
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +43,12 @@ pub(crate) type QueueCell = Cell<QueueState>;
 
 pub(crate) struct QueueState {
     capacity: Capacity,
-    items: VecDeque<Item>,
+    /// The oldest first.
+    items: VecDeque<Numbered>,
     bytes: usize,
-    /// A worker that was handed items ahead, which come before all others.
-    ahead: Option<HandedAhead>,
-    /// How many are handed over at once.
-    batch: usize,
+    /// The number of the next item.
+    next: i64,
+    takers: Takers,
     /// Workers that may put on credit.
     creditors: Vec<Creditor>,
     getters: Waiters<usize>,
@@ -57,14 +57,6 @@ pub(crate) struct QueueState {
     /// Items that are not dealt with, where the queue is joinable.
     unfinished: Option<u64>,
     joiners: Waiters<()>,
-}
-
-struct HandedAhead {
-    to: Arc<dyn Hears>,
-    /// Items that nobody asked for yet, and their cost: as many as can come
-    /// back.
-    items: usize,
-    bytes: usize,
 }
 
 struct Creditor {
@@ -81,18 +73,19 @@ struct Putting {
     done: i64,
 }
 
-fn same(one: &Arc<dyn Hears>, other: &Arc<dyn Hears>) -> bool {
-    std::ptr::addr_eq(Arc::as_ptr(one), Arc::as_ptr(other))
-}
-
 impl QueueState {
     pub(super) fn new(capacity: Capacity, joinable: bool) -> Self {
+        Self::with_clock(capacity, joinable, Instant::now)
+    }
+
+    /// The same by another clock, for tests.
+    pub(super) fn with_clock(capacity: Capacity, joinable: bool, clock: fn() -> Instant) -> Self {
         QueueState {
             capacity,
             items: VecDeque::new(),
             bytes: 0,
-            ahead: None,
-            batch: 1,
+            next: 0,
+            takers: Takers::new(clock),
             creditors: Vec::new(),
             getters: Waiters::new(),
             putters: Waiters::new(),
@@ -104,22 +97,21 @@ impl QueueState {
 
     /// Takes back what was handed ahead and not claimed.
     fn take_back(&mut self) {
-        let Some(ahead) = self.ahead.take() else {
-            return;
-        };
-        let back = ahead.to.ahead().map(|ahead| ahead.take_back());
-        let back = back.unwrap_or_default();
-        // Twice what it got to: it grows while one takes all that he is handed,
-        // and shrinks when several take turns, or it would mostly be carried
-        // to and fro.
-        let claimed = 1 + ahead.items.saturating_sub(back.len());
-        self.batch = (claimed * 2).min(MAX_AHEAD);
+        let back = self.takers.take_back();
         self.put_back(back);
     }
 
-    fn put_back(&mut self, back: VecDeque<Item>) {
+    /// Puts items back where they stood.
+    fn put_back(&mut self, mut back: Vec<Numbered>) {
+        let Some(youngest) = back.iter().map(|(number, _)| *number).max() else {
+            return;
+        };
+        self.bytes += back.iter().map(|(_, item)| cost(item)).sum::<usize>();
+        // Few that are here are older, if any: what came back before.
+        let older = self.items.partition_point(|(number, _)| *number < youngest);
+        back.extend(self.items.drain(..older));
+        back.sort_by_key(|(number, _)| *number);
         for item in back.into_iter().rev() {
-            self.bytes += cost(&item);
             self.items.push_front(item);
         }
     }
@@ -146,8 +138,7 @@ impl QueueState {
     /// from who was handed them ahead.
     fn taken(&self) -> (usize, usize) {
         let reserved = self.reserved();
-        let ahead = self.ahead.as_ref();
-        let (items, bytes) = ahead.map_or((0, 0), |ahead| (ahead.items, ahead.bytes));
+        let (items, bytes) = self.takers.ahead();
         (
             self.items.len() + items + reserved,
             self.bytes + bytes + reserved * (CREDIT_ITEM + ENTRY),
@@ -173,7 +164,8 @@ impl QueueState {
 
     fn add(&mut self, item: Item) {
         self.bytes += cost(&item);
-        self.items.push_back(item);
+        self.items.push_back((self.next, item));
+        self.next += 1;
         if let Some(unfinished) = &mut self.unfinished {
             *unfinished += 1;
         }
@@ -253,8 +245,8 @@ impl QueueState {
 
     /// Serves those who wait, as far as there is something.
     fn serve(&mut self) {
-        while !self.getters.is_empty() {
-            if self.items.is_empty() {
+        while let Some((_, most)) = self.getters.first() {
+            if self.items.len() < *most {
                 self.take_back();
             }
             if self.items.is_empty() {
@@ -265,48 +257,47 @@ impl QueueState {
             };
             self.give(&asker, most);
         }
-        if self.closed && self.items.is_empty() && self.ahead.is_none() && self.creditors.is_empty()
-        {
+        if self.closed && self.items.is_empty() && self.creditors.is_empty() {
             self.getters.answer_all(&Reply::Failed(SharedError::Closed));
         }
     }
 
     /// Gives items to one who asked for `most`. There is one at least.
     fn give(&mut self, asker: &Asker, most: usize) {
-        // What was handed ahead is older than all that is here.
-        self.take_back();
-        let alone = self.getters.is_empty() && self.putters.is_empty();
-        let Some(ahead) = asker.to.ahead() else {
+        if asker.to.ahead().is_none() {
             let items = self.take(most, usize::MAX);
-            return asker.answer(Reply::Items(items.into()));
+            let items = items.into_iter().map(|(_, item)| item).collect();
+            return asker.answer(Reply::Items(items));
+        }
+        // Whoever waits for room is to learn at once when there is some.
+        let count = match self.putters.is_empty() {
+            true => {
+                let others = self.getters.len() + self.takers.len();
+                let share = self.items.len().div_ceil(others.max(1));
+                most.max(self.takers.batch(&asker.to).min(share))
+            }
+            false => most,
         };
-        let count = if alone { most.max(self.batch) } else { most };
         let bytes = if most == 1 { MAX_AHEAD_BYTES } else { MAX_ITEM };
         let items = self.take(count, bytes);
         let owed = most.min(items.len());
-        let handed = HandedAhead {
-            to: Arc::clone(&asker.to),
-            items: items.len() - owed,
-            bytes: items.iter().skip(owed).map(cost).sum(),
-        };
-        match ahead.hand(asker.id, items, owed) {
-            Ok(()) => self.ahead = Some(handed),
-            Err(items) => self.put_back(items),
+        if let Err(items) = self.takers.hand(asker, items, owed) {
+            self.put_back(items);
         }
     }
 
     /// Takes the oldest items: one at least, and no more than cost so many
     /// bytes.
-    fn take(&mut self, most: usize, most_bytes: usize) -> VecDeque<Item> {
+    fn take(&mut self, most: usize, most_bytes: usize) -> Vec<Numbered> {
         let mut bytes = 0;
-        let fitting = self.items.iter().take(most).take_while(|item| {
+        let fitting = self.items.iter().take(most).take_while(|(_, item)| {
             bytes += cost(item);
             bytes <= most_bytes
         });
         let count = fitting.count().max(1).min(self.items.len());
         // Only these are moved, however long the queue is.
-        let taken: VecDeque<Item> = self.items.drain(..count).collect();
-        self.bytes -= taken.iter().map(cost).sum::<usize>();
+        let taken: Vec<Numbered> = self.items.drain(..count).collect();
+        self.bytes -= taken.iter().map(|(_, item)| cost(item)).sum::<usize>();
         taken
     }
 
@@ -314,7 +305,8 @@ impl QueueState {
         if most == 0 {
             return asker.answer(Reply::Items(Vec::new()));
         }
-        self.take_back();
+        let back = self.takers.asked_by(&asker.to);
+        self.put_back(back);
         self.getters.push(asker, most);
         self.serve();
         // There may be room now.
@@ -375,7 +367,6 @@ impl State for QueueState {
                 while let Some((asker, putting)) = self.putters.pop() {
                     asker.answer(gave_up_putting(&putting, SharedError::Closed));
                 }
-                self.take_back();
                 self.serve();
                 Reply::Done
             }
@@ -400,7 +391,6 @@ impl State for QueueState {
         self.getters.remove_party(party);
         self.joiners.remove_party(party);
         self.putters.remove_party(party);
-        self.take_back();
         self.admit();
     }
 }
@@ -442,11 +432,8 @@ impl QueueCell {
     /// queue, or its task has ended.
     pub(crate) fn settle_ahead(&self, with: &Arc<dyn Hears>) {
         let mut state = self.lock();
-        state.ahead.take_if(|ahead| same(&ahead.to, with));
-        let back = with.ahead().map(|ahead| ahead.take_back_all());
-        // Older than all that is here, and than what others were handed.
-        state.take_back();
-        state.put_back(back.unwrap_or_default());
+        let back = state.takers.forget(with);
+        state.put_back(back);
         state.admit();
     }
 
@@ -467,8 +454,9 @@ impl QueueCell {
     /// Puts back what was taken for somebody who then did not want it.
     pub(super) fn unget(&self, items: Vec<Item>) {
         let mut state = self.lock();
-        state.take_back();
-        state.put_back(items.into());
+        // Older than all that are here, and than what others were handed.
+        let items = items.into_iter().map(|item| (i64::MIN, item));
+        state.put_back(items.collect());
         state.admit();
     }
 }

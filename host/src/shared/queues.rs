@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::SharedError;
-use super::ask::{Asking, ask};
+use super::ask::{Asking, ask, awaited};
 use super::handle::{Handle, Share};
-use super::object::Cell;
+use super::object::{Cell, Object};
 use super::queue::{Capacity, QueueCell, QueueState};
 use crate::protocol::request::{Item, Op, QueueOp, Reply};
 
@@ -23,6 +23,15 @@ const MAX_BYTES: usize = 256 * 1024 * 1024;
 /// Items travel as JSON (see [`Queue::put_bytes`] for bytes). The queue lives in
 /// this process and is gone with its last handle; what was put is there at once
 /// for everybody (there is no feeder thread to wait for).
+///
+/// Whoever takes gets the oldest items that nobody else has in hand. A guest that
+/// needs less than 64 us for an item is handed some more with it, about a
+/// millisecond's worth; what it has not received by then goes to who asks next,
+/// and at once if there is nothing else. So a single consumer sees all items in
+/// the order in which they were put, several that take longer for each take them
+/// in this order too, and several quick guests may overtake each other, and the
+/// host's threads them, by so much. No one waits while there is an item that
+/// nobody has received.
 ///
 /// Defaults: 256 MiB in all, 64 MiB an item, any number of items.
 pub struct Queue<T> {
@@ -317,6 +326,15 @@ impl<T> JoinableQueue<T> {
     /// `Timeout`.
     pub fn join(&self, timeout: impl Into<Option<Duration>>) -> Result<(), SharedError> {
         done(self.0.ask(QueueOp::Join, timeout.into()))
+    }
+
+    /// The same, without blocking the thread.
+    ///
+    /// # Errors
+    /// None now.
+    pub async fn join_async(&self) -> Result<(), SharedError> {
+        let object: Arc<dyn Object> = Arc::clone(&self.0.object) as _;
+        done(awaited(&object, Op::Queue(QueueOp::Join)).await)
     }
 }
 

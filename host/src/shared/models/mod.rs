@@ -7,9 +7,11 @@
 //! twice. `threads` does the same with real threads, where only what holds for
 //! any order can be asked.
 
+mod clock;
 mod gates;
 mod locks;
 mod queue;
+mod takers;
 mod threads;
 mod worker;
 

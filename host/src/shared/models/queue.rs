@@ -1,10 +1,15 @@
 //! The queue, with people and workers at both ends.
+//!
+//! The reference knows nothing of what is handed ahead but who has what: whoever
+//! is answered must get the oldest items that are in nobody else's hands, and
+//! what comes back stands where it stood.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
+use super::clock;
 use super::worker::Worker;
 use super::{Desk, Told};
 use crate::protocol::request::{CREDIT_ITEM, Item, QueueOp, Reply};
@@ -47,6 +52,9 @@ enum Step {
     TaskDone,
     Look,
     Close,
+    Pass {
+        micros: u64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -63,6 +71,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => who().prop_map(|who| Step::Join { who }),
         2 => Just(Step::TaskDone),
         2 => Just(Step::Look),
+        2 => prop_oneof![Just(50), Just(100), Just(2000)].prop_map(|micros| Step::Pass { micros }),
         1 => prop::bool::weighted(0.1).prop_map(|close| match close {
             true => Step::Close,
             false => Step::Look,
@@ -73,8 +82,14 @@ fn step() -> impl Strategy<Value = Step> {
 /// A queue that knows nothing of workers, and how much of it is on its way.
 struct Reference {
     capacity: Capacity,
-    items: VecDeque<Item>,
-    getters: VecDeque<(u64, usize)>,
+    /// By their place in the order in which they came.
+    items: BTreeMap<usize, Item>,
+    /// That of all that ever came.
+    places: BTreeMap<Item, usize>,
+    /// What each worker has in its hands and nobody asked for; part of `items`.
+    hands: [Vec<Item>; ALL],
+    /// Question, who, how many.
+    getters: VecDeque<(u64, usize, usize)>,
     putters: VecDeque<(u64, VecDeque<Item>, i64)>,
     joiners: Vec<u64>,
     closed: bool,
@@ -97,15 +112,34 @@ impl Reference {
     fn has_room(&self, cost: usize) -> bool {
         let on_the_way: usize = self.on_the_way.iter().sum();
         let count = self.items.len() + on_the_way;
-        let bytes: usize = self.items.iter().map(|item| item.len() + ENTRY).sum();
+        let bytes: usize = self.items.values().map(|item| item.len() + ENTRY).sum();
         let bytes = bytes + on_the_way * (CREDIT_ITEM + ENTRY);
         self.capacity.items.is_none_or(|most| count < most)
             && (bytes + cost <= self.capacity.bytes || count == 0)
     }
 
     fn add(&mut self, item: Item) {
-        self.items.push_back(item);
+        let place = self.places.len();
+        self.places.insert(item.clone(), place);
+        self.items.insert(place, item);
         self.unfinished += 1;
+    }
+
+    /// It was told to somebody who did not live to receive it.
+    fn put_back(&mut self, item: Item) {
+        self.items.insert(self.places[&item], item);
+    }
+
+    /// Takes the oldest that are in nobody else's hands.
+    fn take(&mut self, who: usize, most: usize) -> Vec<Item> {
+        let elsewhere = |item: &Item| {
+            let mut hands = self.hands.iter().enumerate();
+            hands.any(|(other, hand)| other != who && hand.contains(item))
+        };
+        let free = self.items.iter().filter(|(_, item)| !elsewhere(item));
+        let places: Vec<usize> = free.map(|(place, _)| *place).take(most).collect();
+        let taken = places.iter().map(|place| self.items.remove(place));
+        taken.map(|item| item.expect("it is there")).collect()
     }
 
     /// Lets in and gives out until nothing moves.
@@ -131,16 +165,17 @@ impl Reference {
                 break;
             }
             while !self.items.is_empty()
-                && let Some((id, most)) = self.getters.pop_front()
+                && let Some((id, who, most)) = self.getters.pop_front()
             {
                 let count = most.min(self.items.len());
-                let items = self.items.drain(..count).collect();
+                let items = self.take(who, most);
+                assert_eq!(items.len(), count, "some stand behind a busy worker");
                 self.tell(id, Reply::Items(items));
             }
         }
         let nothing_comes = self.items.is_empty() && self.on_the_way == [0; ALL];
         if self.closed && nothing_comes {
-            while let Some((id, _)) = self.getters.pop_front() {
+            while let Some((id, ..)) = self.getters.pop_front() {
                 self.tell(id, Reply::Failed(SharedError::Closed));
             }
         }
@@ -157,11 +192,11 @@ impl Reference {
         self.settle();
     }
 
-    fn get(&mut self, id: u64, most: usize) {
+    fn get(&mut self, id: u64, who: usize, most: usize) {
         if most == 0 {
             return self.tell(id, Reply::Items(Vec::new()));
         }
-        self.getters.push_back((id, most));
+        self.getters.push_back((id, who, most));
         self.settle();
     }
 
@@ -171,7 +206,7 @@ impl Reference {
             0 => Reply::Failed(SharedError::Full),
             done => Reply::Number(done),
         };
-        if let Some(place) = self.getters.iter().position(|(known, _)| *known == id) {
+        if let Some(place) = self.getters.iter().position(|(known, ..)| *known == id) {
             self.getters.remove(place);
             return Some(Reply::Failed(SharedError::Empty));
         }
@@ -245,12 +280,14 @@ impl Stage {
             }
         };
         Stage {
-            queue: Cell::new(QueueState::new(capacity, true)),
+            queue: Cell::new(QueueState::with_clock(capacity, true, clock::now)),
             actors: (0..ALL).map(actor).collect(),
             desk,
             reference: Reference {
                 capacity,
-                items: VecDeque::new(),
+                items: BTreeMap::new(),
+                places: BTreeMap::new(),
+                hands: [const { Vec::new() }; ALL],
                 getters: VecDeque::new(),
                 putters: VecDeque::new(),
                 joiners: Vec::new(),
@@ -280,7 +317,18 @@ impl Stage {
         }
         actor.asked = Some((asker.id, op.clone()));
         self.queue.lock().ask(op, &asker);
+        self.see_hands();
         asker.id
+    }
+
+    /// The reference is to know who has what.
+    fn see_hands(&mut self) {
+        for (actor, hand) in self.actors.iter().zip(&mut self.reference.hands) {
+            if let Some(worker) = &actor.worker {
+                let desk = worker.desk();
+                *hand = desk.handed.iter().skip(desk.owed).cloned().collect();
+            }
+        }
     }
 
     /// Asks for one who is there for this only.
@@ -301,9 +349,10 @@ impl Stage {
         for item in &posts {
             self.reference.add(item.clone());
         }
-        self.reference.settle();
         let posted = self.queue.posted(&self.actors[who].hears, posts);
         assert_eq!(posted, Ok(()), "it put what it may");
+        self.see_hands();
+        self.reference.settle();
         self.compare();
     }
 
@@ -327,9 +376,11 @@ impl Stage {
             if !claimed.is_empty() {
                 // What it asked for it was told already. The rest is as if it
                 // had asked, and been answered at once.
-                let claimed = &claimed[owed.min(claimed.len())..];
-                let oldest: Vec<Item> = self.reference.items.drain(..claimed.len()).collect();
-                assert_eq!(claimed, oldest);
+                for item in &claimed[owed.min(claimed.len())..] {
+                    let place = self.reference.places[item];
+                    assert_eq!(self.reference.items.remove(&place).as_ref(), Some(item));
+                }
+                self.see_hands();
                 self.reference.settle();
                 // Nobody learns that there is room; whoever waits for some
                 // made the queue take back what was handed ahead.
@@ -341,7 +392,7 @@ impl Stage {
             }
         }
         let id = self.ask(who, QueueOp::Get(most));
-        self.reference.get(id, most as usize);
+        self.reference.get(id, who, most as usize);
     }
 
     fn give_up(&mut self, who: usize) {
@@ -349,6 +400,7 @@ impl Stage {
             return;
         };
         self.queue.lock().give_up(id);
+        self.see_hands();
         if let Some(reply) = self.reference.remove(id) {
             self.reference.tell(id, reply);
         }
@@ -368,7 +420,7 @@ impl Stage {
         self.arrive_before_the_end(who);
         let actor = &mut self.actors[who];
         if let Some(worker) = &actor.worker {
-            // What it was owed comes back before all others.
+            // What it was owed comes back.
             let owed = {
                 let mut desk = worker.desk();
                 desk.asked = None;
@@ -376,24 +428,28 @@ impl Stage {
                 desk.owed = 0;
                 desk.handed.iter().take(owed).cloned().collect::<Vec<_>>()
             };
-            for item in owed.into_iter().rev() {
-                self.reference.items.push_front(item);
+            for item in owed {
+                self.reference.put_back(item);
             }
             self.queue.settle_ahead(&actor.hears);
+            self.see_hands();
             self.reference.settle();
         }
-        self.queue.lock().leave(actor.party, died);
+        self.queue.lock().leave(self.actors[who].party, died);
+        self.see_hands();
         if let Some((id, _)) = asked {
             self.reference.remove(id);
             self.reference.told.remove(&id);
         }
         self.reference.settle();
+        let actor = &self.actors[who];
         if actor.worker.is_some() {
             self.queue.settle_credit(&actor.hears);
+            self.see_hands();
             self.reference.on_the_way[who] -= lost;
             self.reference.settle();
         }
-        actor.party = Party::new();
+        self.actors[who].party = Party::new();
         if let Some((id, _)) = asked {
             // Whoever is gone is told nothing.
             self.reference.told.remove(&id);
@@ -435,8 +491,10 @@ impl Stage {
                 assert_eq!(reply, self.reference.task_done());
             }
             Step::Look => self.look(),
+            Step::Pass { micros } => clock::pass(micros),
             Step::Close => {
                 assert_eq!(self.ask_once(QueueOp::Close), Reply::Done);
+                self.see_hands();
                 self.reference.close();
             }
             _ => {}
@@ -497,7 +555,7 @@ proptest! {
             stage.leave(who, true, 0);
         }
         stage.compare();
-        let left: Vec<Item> = stage.reference.items.iter().cloned().collect();
+        let left: Vec<Item> = stage.reference.items.values().cloned().collect();
         if !left.is_empty() {
             let all = stage.ask_once(QueueOp::Get(u32::MAX));
             prop_assert_eq!(all, Reply::Items(left));
