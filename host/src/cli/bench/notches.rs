@@ -276,7 +276,8 @@ fn busy<S: Send>(
                 .join()
                 .unwrap_or_else(|_| Err("a thread panicked".into()))
         };
-        threads.into_iter().map(join).collect()
+        // A thread that is not joined here is joined by the scope.
+        threads.into_iter().try_for_each(join)
     });
     ended?;
     let calls = calls.load(Ordering::Relaxed) as f64;

@@ -33,7 +33,8 @@ pub struct Peer {
     pub state: State,
 }
 
-/// All of them, started where they have to be.
+/// All of them, started where they have to be; by default none.
+#[derive(Default)]
 pub struct Peers {
     pub found: Vec<Peer>,
     multiprocessing: Option<RefCell<Script>>,
