@@ -32,6 +32,7 @@ mod pool_letter;
 mod process;
 mod runtimes;
 mod scheduling;
+mod scripts;
 mod shared;
 mod streams;
 mod timeouts;

@@ -14,7 +14,9 @@ mod help;
 mod inspect;
 mod interrupt;
 mod map;
+mod new;
 mod run;
+mod shells;
 mod stream;
 
 use std::ffi::OsStr;

@@ -15,6 +15,7 @@ mod checks;
 mod command;
 mod demo;
 mod guests;
+mod project;
 mod toolchain;
 
 use std::ffi::OsString;
@@ -43,6 +44,11 @@ enum Task {
     },
     /// Build the task modules: leaves target/guests/<name>.wasm
     Guests {
+        #[command(flatten)]
+        installing: Installing,
+    },
+    /// Try what `sandpool new` makes: its tests, its build, and its functions in the pool
+    Project {
         #[command(flatten)]
         installing: Installing,
     },
@@ -110,6 +116,7 @@ fn perform(task: Task) -> Result<()> {
     match task {
         Task::Demo { installing } => demo::demo(installing.into()),
         Task::Guests { installing } => build_guests(installing.into()),
+        Task::Project { installing } => project::check(&toolchain::ensure(installing.into())?),
         Task::Lint => checks::lint(),
         Task::Test {
             installing,

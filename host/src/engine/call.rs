@@ -38,19 +38,6 @@ impl Code {
         arguments: &[u8],
     ) -> wasmtime::Result<Returned> {
         let function = self.function(index)?;
-        let arguments = decode_args(&function.params, arguments)
-            .map_err(|error| wasmtime::format_err!("the arguments cannot be read: {error}"))?;
-        self.call_with(live, index, arguments)
-    }
-
-    /// As [`Code::call`], with arguments that have been checked.
-    pub(crate) fn call_with(
-        &self,
-        live: &mut Live,
-        index: u32,
-        arguments: Vec<Value>,
-    ) -> wasmtime::Result<Returned> {
-        let function = self.function(index)?;
         let found = match live.found {
             Some((last, found)) if last == index => found,
             _ => self.find(&mut live.store, live.instance, index)?,
@@ -61,10 +48,12 @@ impl Code {
             (Code::Component { functions, .. }, Found::Component(func)) => {
                 match functions[index as usize].fast {
                     Some(fast) => fast(store, func, arguments)?,
-                    None => call_dynamic(store, func, function, arguments)?,
+                    None => call_dynamic(store, func, function, decode(function, arguments)?)?,
                 }
             }
-            (Code::Core { .. }, Found::Core(func)) => call_core(store, func, function, &arguments)?,
+            (Code::Core { .. }, Found::Core(func)) => {
+                call_core(store, func, function, &decode(function, arguments)?)?
+            }
             _ => return Err(wasmtime::format_err!("the instance is of another kind")),
         };
         Ok(unwrap_result(value, function.result.as_ref()))
@@ -120,6 +109,11 @@ impl Code {
             },
         }
     }
+}
+
+fn decode(function: &Function, arguments: &[u8]) -> wasmtime::Result<Vec<Value>> {
+    decode_args(&function.params, arguments)
+        .map_err(|error| wasmtime::format_err!("the arguments cannot be read: {error}"))
 }
 
 fn call_dynamic(

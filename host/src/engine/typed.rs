@@ -7,13 +7,13 @@
 //! takes the dynamic way.
 
 use wasmtime::Store;
-use wasmtime::component::{ComponentNamedList, Func, Lift, Lower};
+use wasmtime::component::{ComponentNamedList, ComponentType, Func, Lift, Lower};
 
 use super::guest::Guest;
-use crate::value::{FromValue, Function, ToValue, Type, Value};
+use crate::value::{Function, ToValue, Type, Value, take_bytes, take_string, take_u32};
 
-/// Calls a function by its typed signature.
-pub(crate) type FastCall = fn(&mut Store<Guest>, Func, Vec<Value>) -> wasmtime::Result<Value>;
+/// Calls a function by its typed signature, with its encoded arguments.
+pub(crate) type FastCall = fn(&mut Store<Guest>, Func, &[u8]) -> wasmtime::Result<Value>;
 
 /// What a parameter can be.
 #[derive(Clone, Copy, PartialEq)]
@@ -90,14 +90,14 @@ pub(crate) fn fast_call(function: &Function) -> Option<FastCall> {
     let params: Option<Vec<In>> = function.params.iter().map(|p| In::of(&p.ty)).collect();
     let out = Out::of(function.result.as_ref())?;
     Some(match params?.as_slice() {
-        [In::Bytes] => with_result!(out, Vec<u8>),
-        [In::Text] => with_result!(out, String),
+        [In::Bytes] => with_result!(out, Bytes),
+        [In::Text] => with_result!(out, Text),
         [In::U32] => with_result!(out, u32),
-        [In::Bytes, In::U32] => with_result!(out, Vec<u8>, u32),
-        [In::Text, In::Text] => with_result!(out, String, String),
-        [In::Bytes, In::Bytes] => with_result!(out, Vec<u8>, Vec<u8>),
-        [In::Text, In::Bytes] => with_result!(out, String, Vec<u8>),
-        [In::Bytes, In::Text] => with_result!(out, Vec<u8>, String),
+        [In::Bytes, In::U32] => with_result!(out, Bytes, u32),
+        [In::Text, In::Text] => with_result!(out, Text, Text),
+        [In::Bytes, In::Bytes] => with_result!(out, Bytes, Bytes),
+        [In::Text, In::Bytes] => with_result!(out, Text, Bytes),
+        [In::Bytes, In::Text] => with_result!(out, Bytes, Text),
         _ => return None,
     })
 }
@@ -119,32 +119,71 @@ impl<T: ToValue> Results for (T,) {
     }
 }
 
-/// Typed parameters from values that the host has checked.
-trait Params: Sized {
-    fn from_values(values: Vec<Value>) -> Option<Self>;
+/// A parameter, read from the arguments as the host has encoded them.
+trait Param {
+    type Of<'a>: ComponentType + Lower + Send + Sync;
+
+    fn read<'a>(arguments: &mut &'a [u8]) -> Option<Self::Of<'a>>;
 }
 
-impl<A: FromValue> Params for (A,) {
-    fn from_values(values: Vec<Value>) -> Option<Self> {
-        let [a] = <[Value; 1]>::try_from(values).ok()?;
-        Some((A::from_value(a).ok()?,))
+enum Bytes {}
+enum Text {}
+
+impl Param for Bytes {
+    type Of<'a> = &'a [u8];
+
+    fn read<'a>(arguments: &mut &'a [u8]) -> Option<&'a [u8]> {
+        take_bytes(arguments)
     }
 }
 
-impl<A: FromValue, B: FromValue> Params for (A, B) {
-    fn from_values(values: Vec<Value>) -> Option<Self> {
-        let [a, b] = <[Value; 2]>::try_from(values).ok()?;
-        Some((A::from_value(a).ok()?, B::from_value(b).ok()?))
+impl Param for Text {
+    type Of<'a> = &'a str;
+
+    fn read<'a>(arguments: &mut &'a [u8]) -> Option<&'a str> {
+        take_string(arguments)
     }
 }
 
-fn call<P, R>(store: &mut Store<Guest>, func: Func, values: Vec<Value>) -> wasmtime::Result<Value>
+impl Param for u32 {
+    type Of<'a> = u32;
+
+    fn read(arguments: &mut &[u8]) -> Option<u32> {
+        take_u32(arguments)
+    }
+}
+
+/// All parameters of a function.
+trait Params {
+    type Of<'a>: ComponentNamedList + Lower + Send + Sync;
+
+    fn read<'a>(arguments: &mut &'a [u8]) -> Option<Self::Of<'a>>;
+}
+
+impl<A: Param> Params for (A,) {
+    type Of<'a> = (A::Of<'a>,);
+
+    fn read<'a>(arguments: &mut &'a [u8]) -> Option<Self::Of<'a>> {
+        Some((A::read(arguments)?,))
+    }
+}
+
+impl<A: Param, B: Param> Params for (A, B) {
+    type Of<'a> = (A::Of<'a>, B::Of<'a>);
+
+    fn read<'a>(arguments: &mut &'a [u8]) -> Option<Self::Of<'a>> {
+        Some((A::read(arguments)?, B::read(arguments)?))
+    }
+}
+
+fn call<P, R>(store: &mut Store<Guest>, func: Func, mut arguments: &[u8]) -> wasmtime::Result<Value>
 where
-    P: Params + ComponentNamedList + Lower + Send + Sync + 'static,
+    P: Params,
     R: Results + ComponentNamedList + Lift + Send + Sync + 'static,
 {
-    let params = P::from_values(values)
-        .ok_or_else(|| wasmtime::format_err!("the arguments do not fit the function"))?;
-    let func = func.typed::<P, R>(&mut *store)?;
+    let params = P::read(&mut arguments).filter(|_| arguments.is_empty());
+    let params =
+        params.ok_or_else(|| wasmtime::format_err!("the arguments do not fit the function"))?;
+    let func = func.typed::<P::Of<'_>, R>(&mut *store)?;
     Ok(func.call(store, params)?.value())
 }

@@ -22,7 +22,7 @@ use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::pool::{Error, Parts, value_of};
 use crate::settings::{LogLevel, Stdio};
-use crate::value::{FromValue, ToArgs, Value};
+use crate::value::{FromValue, ToArgs, Value, encode_args};
 
 /// What the host side keeps for one handle, as in a worker.
 const ENTRIES_A_HANDLE: usize = 2;
@@ -123,20 +123,20 @@ impl InProcess {
                 unsupported: unsupported.to_owned(),
             });
         }
-        let arguments = args.into_args().bind(found)?;
+        let arguments = encode_args(&args.into_args().bind(found)?);
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         if tokio::runtime::Handle::try_current().is_err() {
-            return Ok(self.run(index, arguments));
+            return Ok(self.run(index, &arguments));
         }
         // A guest that waits would block this thread's runtime, which tokio
         // answers with a panic.
-        let apart = thread::scope(|scope| scope.spawn(|| self.run(index, arguments)).join());
+        let apart = thread::scope(|scope| scope.spawn(|| self.run(index, &arguments)).join());
         apart.map_err(|_| Error::Broken {
             reason: "the thread of a call in this process panicked".into(),
         })
     }
 
-    fn run(&mut self, function: u32, arguments: Vec<Value>) -> Outcome<Value> {
+    fn run(&mut self, function: u32, arguments: &[u8]) -> Outcome<Value> {
         let kept = self.kept.take();
         let (outcome, kept) = self.run_in(kept, function, arguments);
         self.kept = kept;
@@ -149,7 +149,7 @@ impl InProcess {
         &self,
         kept: Option<Live>,
         function: u32,
-        arguments: Vec<Value>,
+        arguments: &[u8],
     ) -> (Outcome<Value>, Option<Live>) {
         let started = Instant::now();
         let limits = &self.parts.task_limits;
@@ -162,7 +162,7 @@ impl InProcess {
             Ok(live) => live,
             Err((store, error)) => return (self.tell(function, started, &store, Err(error)), None),
         };
-        let called = self.code.call_with(&mut live, function, arguments);
+        let called = self.code.call(&mut live, function, arguments);
         let sound = called.is_ok();
         let outcome = self.tell(function, started, &live.store, called);
         live.used += 1;

@@ -18,12 +18,14 @@ use crate::sys::Mapping;
 /// Tasks that can be on their way to one worker at once.
 pub(crate) const SLOTS: u32 = 256;
 
-/// Bytes for the payloads of tasks, and as many for those of answers.
-pub(crate) const ARENA: usize = 1024 * 1024;
+/// Bytes for the payloads of tasks, and as many for those of answers. Only what
+/// was written takes memory, and a quiet ring writes to its start.
+pub(crate) const ARENA: usize = 8 * 1024 * 1024;
 
-/// Payloads up to this many bytes travel in the ring; bigger ones in a memory
-/// file of their own.
-pub(crate) const INLINE: usize = 64 * 1024;
+/// Payloads up to this many bytes travel in the ring: 1 MiB, and what a header
+/// takes. Bigger ones have a memory file of their own; to make one, and fresh
+/// pages for it, costs more than to copy that much.
+pub(crate) const INLINE: usize = 1024 * 1024 + 4096;
 
 const SLOT_SIZE: usize = 8;
 

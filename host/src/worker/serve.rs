@@ -20,7 +20,7 @@ use crate::protocol::frame::{
 use crate::protocol::ring::INLINE;
 use crate::protocol::worker_end::WorkerEnd;
 use crate::sys::Mapping;
-use crate::value::{Value, encode};
+use crate::value::{Value, encode_apart};
 
 /// A worker that has loaded its artifact.
 pub(super) struct Server {
@@ -56,7 +56,8 @@ pub(super) struct Order {
 struct Ending {
     end: End,
     message: Option<String>,
-    value: Vec<u8>,
+    /// Encoded, in two pieces.
+    value: [Vec<u8>; 2],
 }
 
 impl Ending {
@@ -64,7 +65,7 @@ impl Ending {
         Ending {
             end,
             message,
-            value: Vec::new(),
+            value: Default::default(),
         }
     }
 }
@@ -262,11 +263,11 @@ impl Server {
     ) -> Ending {
         let bounds = &store.data().bounds;
         match called {
-            Ok(Returned::Value(value)) => self.value(header, End::Ok, &value),
+            Ok(Returned::Value(value)) => self.value(header, End::Ok, value),
             Ok(Returned::Error(_)) if bounds.refused_capability => Ending::new(End::Denied, None),
             Ok(Returned::Error(None)) => Ending::new(End::Error, None),
-            Ok(Returned::Error(Some(value))) => self.value(header, End::Error, &value),
-            Ok(Returned::Exit(0)) => self.value(header, End::Ok, &Value::unit()),
+            Ok(Returned::Error(Some(value))) => self.value(header, End::Error, value),
+            Ok(Returned::Exit(0)) => self.value(header, End::Ok, Value::unit()),
             Ok(Returned::Exit(code)) => Ending::new(
                 match bounds.refused_growth {
                     Some(limit) => End::MemoryLimit(limit),
@@ -282,20 +283,16 @@ impl Server {
         }
     }
 
-    fn value(&self, header: &TaskHeader, end: End, value: &Value) -> Ending {
-        let mut bytes = Vec::new();
-        encode(value, &mut bytes);
-        if header
-            .limits
-            .result
-            .is_some_and(|limit| bytes.len() as u64 > limit)
-        {
+    fn value(&self, header: &TaskHeader, end: End, value: Value) -> Ending {
+        let value = encode_apart(value);
+        let len = value.iter().map(Vec::len).sum::<usize>() as u64;
+        if header.limits.result.is_some_and(|limit| len > limit) {
             return Ending::new(End::OutputLimit(LimitName::Result), None);
         }
         Ending {
             end,
             message: None,
-            value: bytes,
+            value,
         }
     }
 
@@ -322,12 +319,13 @@ impl Server {
             peak_memory: bounds.peak_memory,
             fuel,
             refusals: bounds.refusals.clone(),
-            value_len: ending.value.len() as u64,
+            value_len: ending.value.iter().map(Vec::len).sum::<usize>() as u64,
             stdout_len: stdout.len() as u64,
             stderr_len: stderr.len() as u64,
         };
         let mut payload = std::mem::take(&mut self.spare);
-        let parts: [&[u8]; 3] = [&ending.value, &stdout, &stderr];
+        let [head, body] = &ending.value;
+        let parts: [&[u8]; 4] = [head, body, &stdout, &stderr];
         let raw: usize = parts.iter().map(|part| part.len()).sum();
         if raw <= INLINE {
             put_answer(&mut payload, &answer, &parts);
@@ -336,8 +334,8 @@ impl Server {
             }
         }
         put_inline(&mut payload, &answer, &[]);
-        let [value, stdout, stderr] = parts;
-        self.in_file(&[&payload[1..], value, stdout, stderr])
+        let [head, body, stdout, stderr] = parts;
+        self.in_file(&[&payload[1..], head, body, stdout, stderr])
     }
 
     /// Puts a frame into a memory file that the host makes.

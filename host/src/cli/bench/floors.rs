@@ -3,10 +3,10 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use clap::Args;
 use sandpool::in_process::{Bare, InProcess};
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use super::figure::{Figure, Measured, Round, Said, Subject, Unit, latencies_of_m
 use super::guests;
 use super::plan::Plan;
 use super::pools::builder;
-use crate::cli::report::{Failure, Kind};
+use crate::cli::report;
 
 pub fn subjects(plan: &Plan) -> Measured<Vec<Subject<'static>>> {
     let mut subjects = Vec::new();
@@ -120,7 +120,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 impl BareProcess {
     fn start() -> Measured<Self> {
-        let mut bare = BareProcess(Conversation::start(ourselves().arg("__bare"))?);
+        let mut bare = BareProcess(Conversation::start(ourselves().arg(BARE_LOOP))?);
         // Compiled, loaded and warm.
         bare.0.hear(PATIENCE)?;
         Ok(bare)
@@ -136,39 +136,43 @@ impl BareProcess {
     }
 }
 
-/// The other end of it: a hidden subcommand, told how long by lines of input.
-#[derive(Args, Debug)]
-pub struct BareLoop {}
+/// What this program is started with to be the other end of it.
+pub const BARE_LOOP: &str = "__sandpool-bare-loop";
 
-impl BareLoop {
-    pub fn run(self) -> Result<(), Failure> {
-        self.serve()
-            .map_err(|why| Failure::new(Kind::Pool, anyhow::Error::msg(why)))
-    }
-
-    fn serve(self) -> Measured<()> {
-        let plan = Plan::new(true, 1, Vec::new());
-        let loaded = InProcess::load_bytes(builder(&plan), guests::WORK).said()?;
-        let mut bare = Bare::new(&loaded, "empty").said()?;
-        let mut run = |slice: f64| -> Measured<f64> {
-            let mut calls = 0.0;
-            let begin = std::time::Instant::now();
-            while begin.elapsed().as_secs_f64() < slice {
-                for _ in 0..100 {
-                    bare.fresh(7).ok_or("the bare call failed")?;
-                }
-                calls += 100.0;
-            }
-            Ok(calls / begin.elapsed().as_secs_f64())
-        };
-        run(0.01)?;
-        let say = |rate: f64| crate::cli::report::print(format!("{rate}\n").as_bytes());
-        let gone = |_| "nobody listens".to_owned();
-        say(0.0).map_err(gone)?;
-        for line in std::io::stdin().lines() {
-            let slice = line.said()?.trim().parse().said()?;
-            say(run(slice)?).map_err(gone)?;
+/// The other end: told how long to loop by lines of input, says how many calls
+/// it was in a second.
+pub fn bare_loop() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            report::note(&why);
+            ExitCode::FAILURE
         }
-        Ok(())
     }
+}
+
+fn serve() -> Measured<()> {
+    let plan = Plan::new(true, 1, Vec::new());
+    let loaded = InProcess::load_bytes(builder(&plan), guests::WORK).said()?;
+    let mut bare = Bare::new(&loaded, "empty").said()?;
+    let mut run = |slice: f64| -> Measured<f64> {
+        let mut calls = 0.0;
+        let begin = std::time::Instant::now();
+        while begin.elapsed().as_secs_f64() < slice {
+            for _ in 0..100 {
+                bare.fresh(7).ok_or("the bare call failed")?;
+            }
+            calls += 100.0;
+        }
+        Ok(calls / begin.elapsed().as_secs_f64())
+    };
+    run(0.01)?;
+    let say = |rate: f64| report::print(format!("{rate}\n").as_bytes());
+    let gone = |_| "nobody listens".to_owned();
+    say(0.0).map_err(gone)?;
+    for line in std::io::stdin().lines() {
+        let slice = line.said()?.trim().parse().said()?;
+        say(run(slice)?).map_err(gone)?;
+    }
+    Ok(())
 }

@@ -45,7 +45,7 @@ use plan::Plan;
 use pools::Tasks;
 use report::Report;
 
-pub use floors::BareLoop;
+pub use floors::{BARE_LOOP, bare_loop};
 
 const EXAMPLES: &str = "\
 What is measured: one blocking call at a time (p50, p95, p99), as many tasks as all workers
