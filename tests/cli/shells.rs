@@ -7,7 +7,8 @@ use super::{CommandLine, DEADLINE, Finished, Folder, sandpool};
 use crate::support::process::program;
 use crate::support::test;
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
+    "bench",
     "run",
     "apply",
     "map",
