@@ -8,6 +8,8 @@
 
 mod apply;
 mod bad_modules;
+#[cfg(feature = "in-process")]
+mod bench;
 mod help;
 mod inspect;
 mod interrupt;
@@ -55,6 +57,7 @@ where
         command,
         input: Vec::new(),
         file: None,
+        deadline: DEADLINE,
     }
 }
 
@@ -69,6 +72,7 @@ struct CommandLine {
     command: Command,
     input: Vec<u8>,
     file: Option<File>,
+    deadline: Duration,
 }
 
 impl CommandLine {
@@ -81,6 +85,13 @@ impl CommandLine {
     /// The file that is its stdin.
     fn stdin(mut self, file: File) -> Self {
         self.file = Some(file);
+        self
+    }
+
+    /// How long it may take, where that is more than other commands may.
+    #[cfg(feature = "in-process")]
+    fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
         self
     }
 
@@ -123,6 +134,7 @@ impl CommandLine {
         let (out, rest) = collect(out);
         let started = Started {
             since: Instant::now(),
+            deadline: self.deadline,
             stdin: child.stdin.take(),
             out,
             err: Collected::from(err),
@@ -199,6 +211,7 @@ struct RawStdout {
 struct Started {
     child: Child,
     since: Instant,
+    deadline: Duration,
     stdin: Option<ChildStdin>,
     out: Collected,
     err: Collected,
@@ -272,7 +285,7 @@ impl Started {
 
     fn wait(&mut self) -> ExitStatus {
         let mut status = None;
-        eventually_within(DEADLINE, "the command has ended", || {
+        eventually_within(self.deadline, "the command has ended", || {
             status = self.child.try_wait().expect("it can be waited for");
             status.is_some()
         });

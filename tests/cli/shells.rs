@@ -3,11 +3,12 @@
 
 use std::fs;
 
-use super::{CommandLine, Finished, Folder, sandpool};
+use super::{CommandLine, DEADLINE, Finished, Folder, sandpool};
 use crate::support::process::program;
 use crate::support::test;
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
+    "bench",
     "run",
     "apply",
     "map",
@@ -36,6 +37,7 @@ fn try_program(name: &str, args: &[&str]) -> Option<Finished> {
         command,
         input: Vec::new(),
         file: None,
+        deadline: DEADLINE,
     };
     Some(line.run())
 }
