@@ -55,6 +55,8 @@ mod entry;
 pub mod fuzzing;
 #[cfg(all(test, not(fuzzing)))]
 mod fuzzing;
+#[cfg(feature = "in-process")]
+pub mod in_process;
 mod layers;
 mod limits;
 mod module;

@@ -8,6 +8,8 @@
 
 mod apply;
 mod bad_modules;
+#[cfg(feature = "in-process")]
+mod bench;
 mod dry_run;
 mod failing;
 mod help;
@@ -65,6 +67,7 @@ where
         input: Vec::new(),
         file: None,
         terminal: None,
+        deadline: DEADLINE,
     }
 }
 
@@ -81,6 +84,7 @@ struct CommandLine {
     file: Option<File>,
     /// What is its stdout, if that is no pipe, and its stderr.
     terminal: Option<(Option<Stdio>, Stdio)>,
+    deadline: Duration,
 }
 
 impl CommandLine {
@@ -105,6 +109,13 @@ impl CommandLine {
     /// The file that is its stdin.
     fn stdin(mut self, file: File) -> Self {
         self.file = Some(file);
+        self
+    }
+
+    /// How long it may take, where that is more than other commands may.
+    #[cfg(feature = "in-process")]
+    fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
         self
     }
 
@@ -153,6 +164,7 @@ impl CommandLine {
         let err = child.stderr.take();
         let started = Started {
             since: Instant::now(),
+            deadline: self.deadline,
             stdin: child.stdin.take(),
             out,
             err: err.map_or_else(Collected::nothing, Collected::from),
@@ -229,6 +241,7 @@ struct RawStdout {
 struct Started {
     child: Child,
     since: Instant,
+    deadline: Duration,
     stdin: Option<ChildStdin>,
     out: Collected,
     err: Collected,
@@ -310,7 +323,7 @@ impl Started {
 
     fn wait(&mut self) -> ExitStatus {
         let mut status = None;
-        eventually_within(DEADLINE, "the command has ended", || {
+        eventually_within(self.deadline, "the command has ended", || {
             status = self.child.try_wait().expect("it can be waited for");
             status.is_some()
         });

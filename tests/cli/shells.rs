@@ -3,11 +3,12 @@
 
 use std::fs;
 
-use super::{CommandLine, Finished, Folder, sandpool};
+use super::{CommandLine, DEADLINE, Finished, Folder, sandpool};
 use crate::support::process::program;
 use crate::support::test;
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
+    "bench",
     "run",
     "apply",
     "map",
@@ -37,6 +38,7 @@ fn try_program(name: &str, args: &[&str]) -> Option<Finished> {
         input: Vec::new(),
         file: None,
         terminal: None,
+        deadline: DEADLINE,
     };
     Some(line.run())
 }

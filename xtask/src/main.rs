@@ -64,8 +64,14 @@ enum Task {
     },
     /// Measure what a task costs, in release; keeps the last results to compare with
     Bench {
-        /// A bench by its name (dispatch, queue, sandbox), and what is handed
-        /// to it: a part of a name, `--quick`, ...
+        /// A bench by its name (channel, dispatch, instantiate, values; queue,
+        /// sandbox), and what is handed to it: a part of a name, `--quick`, ...
+        ///
+        /// The first four are criterion's: each run says what changed since the
+        /// last one, whose results are in target/criterion. To compare with one
+        /// moment for longer, `cargo xtask bench dispatch --save-baseline before`,
+        /// and later `--baseline before`. What users are promised is measured by
+        /// `sandpool bench`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },

@@ -5,6 +5,8 @@
 //! all else to stderr.
 
 mod apply;
+#[cfg(feature = "in-process")]
+mod bench;
 mod completions;
 mod doctor;
 mod flags;
@@ -40,6 +42,7 @@ Examples:
   sandpool run wc.wasm -l < README.md             a command, as if it were a program
   sandpool inspect math.wasm                      what it exports, imports and needs
   sandpool doctor                                 how well tasks are locked in here
+  sandpool bench                                  what isolation costs here
   sandpool new word-count                         a project for a module of your own
 
 `sandpool COMMAND --help` tells more.";
@@ -58,6 +61,8 @@ enum Command {
     Map(Box<map::Map>),
     Inspect(inspect::Inspect),
     Doctor(doctor::Doctor),
+    #[cfg(feature = "in-process")]
+    Bench(bench::Bench),
     New(new::New),
     Completions(completions::Completions),
     Man(man::Man),
@@ -71,6 +76,11 @@ fn command_line() -> clap::Command {
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let mut words: Vec<OsString> = std::env::args_os().collect();
+    // No command for users: the other end of a measurement.
+    #[cfg(feature = "in-process")]
+    if words.get(1).is_some_and(|word| word == bench::BARE_LOOP) {
+        return bench::bare_loop();
+    }
     let is_run = words.get(1).is_some_and(|word| word == "run");
     let code = |kind: Kind| if is_run { kind.run_code() } else { kind.code() };
     let values = match words.get(1).is_some_and(|word| word == "map") {
@@ -94,6 +104,8 @@ pub fn main() -> ExitCode {
         Command::Map(map) => values.and_then(|values| map.run(values)),
         Command::Inspect(inspect) => inspect.run(),
         Command::Doctor(doctor) => doctor.run(),
+        #[cfg(feature = "in-process")]
+        Command::Bench(bench) => bench.run(),
         Command::New(new) => new.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),

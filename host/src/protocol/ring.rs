@@ -35,6 +35,7 @@ const WORKER_SLEEPS: usize = 128;
 const PUBLISHED: usize = 192;
 const HOST_SLEEPS: usize = 256;
 const CONSUMED: usize = 320;
+const HOST_WANTS: usize = 324;
 const TASK_SLOTS: usize = 4096;
 const ANSWER_SLOTS: usize = TASK_SLOTS + SLOTS as usize * SLOT_SIZE;
 const TASK_ARENA: usize = 8192;
@@ -107,6 +108,12 @@ impl Ring {
     /// Answers that the host has taken; the worker may reuse their memory.
     pub(crate) fn consumed(&self) -> &AtomicU32 {
         self.memory.word32(CONSUMED)
+    }
+
+    /// How many answers have to be published before the host, when it sleeps, is
+    /// to be woken for them.
+    pub(crate) fn host_wants(&self) -> &AtomicU32 {
+        self.memory.word32(HOST_WANTS)
     }
 
     fn slot(&self, lane: Lane, sequence: u32) -> &AtomicU64 {

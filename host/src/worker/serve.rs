@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use wasmtime::Store;
 
-use super::call::Returned;
-use super::instance::{Live, Workshop};
-use super::stdio::GuestInput;
-use super::verdict;
+use super::instance::Workshop;
+use super::stdin::GuestInput;
+use crate::engine::call::Returned;
+use crate::engine::code::Live;
 use crate::engine::guest::Guest;
+use crate::engine::verdict;
 use crate::limits::LimitName;
 use crate::protocol::Violation;
 use crate::protocol::brief::{BriefTask, put_answer};
@@ -129,7 +130,12 @@ impl Server {
             .name
             .as_deref()
             .unwrap_or_else(|| match &header.what {
-                What::Function(index) => self.shop.function(*index).map_or("", |f| f.name.as_str()),
+                What::Function(index) => self
+                    .shop
+                    .loaded
+                    .code
+                    .function(*index)
+                    .map_or("", |f| f.name.as_str()),
                 What::Command { argv, .. } => argv.first().map_or("", String::as_str),
             });
         let name = name.into();
@@ -170,8 +176,12 @@ impl Server {
             return self.answer(header, started, &live.store, ending);
         }
         let called = match &header.what {
-            What::Function(index) => self.shop.call(&mut live, *index, raw),
-            What::Command { .. } => self.shop.run_command(&mut live.store, live.instance),
+            What::Function(index) => self.shop.loaded.code.call(&mut live, *index, raw),
+            What::Command { .. } => self
+                .shop
+                .loaded
+                .code
+                .run_command(&mut live.store, live.instance),
         };
         let sound = called.is_ok();
         let ending = self.end(header, &live.store, called);
@@ -206,7 +216,7 @@ impl Server {
         let made = self
             .shop
             .begin(&mut store, order, started)
-            .and_then(|()| self.shop.instantiate(&mut store));
+            .and_then(|()| self.shop.loaded.code.instantiate(&mut store));
         let mut live = match made {
             Ok(instance) => Live {
                 store,
@@ -220,9 +230,8 @@ impl Server {
             }
         };
         if let Some(initializer) = &self.shop.setup.initializer {
-            let called = self
-                .shop
-                .call(&mut live, initializer.function, &initializer.arguments);
+            let code = &self.shop.loaded.code;
+            let called = code.call(&mut live, initializer.function, &initializer.arguments);
             let failed = match called {
                 Ok(Returned::Value(_)) => None,
                 Ok(Returned::Error(Some(Value::String(text)))) => Some(text),

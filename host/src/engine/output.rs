@@ -1,5 +1,5 @@
-//! Standard streams of a guest: captured, passed on to the host's, or thrown
-//! away; from bytes, from the host's, or empty.
+//! Standard output and error of a guest: captured, passed on to the host's, or
+//! thrown away.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -7,23 +7,20 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::unix::pipe;
-use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
-use wasmtime_wasi::p2::pipe::MemoryInputPipe;
-use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 use wasmtime_wasi::{I32Exit, async_trait};
 
-use super::link::HostLink;
-use crate::engine::guest::OutputLimitReached;
+use super::guest::OutputLimitReached;
 use crate::limits::LimitName;
 
 /// Bytes that a guest may hand over at once.
-const PERMIT: usize = 64 * 1024;
+pub(crate) const PERMIT: usize = 64 * 1024;
 
 /// Where one of a guest's output streams goes; kept for the worker's whole
 /// life, begun anew for each task.
-pub(super) struct Output {
+pub(crate) struct Output {
     sink: Sink,
     state: Mutex<Written>,
 }
@@ -49,27 +46,27 @@ impl Output {
         }
     }
 
-    pub(super) fn captured() -> Self {
+    pub(crate) fn captured() -> Self {
         Output::new(Sink::Capture)
     }
 
-    pub(super) fn passed_to(pipe: OwnedFd) -> Self {
+    pub(crate) fn passed_to(pipe: OwnedFd) -> Self {
         Output::new(Sink::Pipe(pipe))
     }
 
-    pub(super) fn thrown_away() -> Self {
+    pub(crate) fn thrown_away() -> Self {
         Output::new(Sink::Nowhere)
     }
 
     /// Begins a task that may write `limit` bytes.
-    pub(super) fn begin(&self, limit: Option<u64>) {
+    pub(crate) fn begin(&self, limit: Option<u64>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.captured.clear();
         state.left = limit;
     }
 
     /// What the task wrote, where it is captured.
-    pub(super) fn take(&self) -> Vec<u8> {
+    pub(crate) fn take(&self) -> Vec<u8> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut state.captured)
     }
@@ -103,10 +100,10 @@ fn write_all(pipe: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
 
 /// One of a guest's two output streams.
 #[derive(Clone)]
-pub(super) struct GuestOutput {
-    pub(super) output: Arc<Output>,
+pub(crate) struct GuestOutput {
+    pub(crate) output: Arc<Output>,
     /// The limit to name when it is reached.
-    pub(super) limit: LimitName,
+    pub(crate) limit: LimitName,
 }
 
 impl GuestOutput {
@@ -177,99 +174,5 @@ impl AsyncWrite for GuestOutput {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
-    }
-}
-
-/// A guest's standard input.
-#[derive(Clone)]
-pub(super) enum GuestInput {
-    /// These bytes, then the end.
-    Bytes(MemoryInputPipe),
-    /// The host's standard input, asked for at the first read.
-    Inherit(Arc<InheritedInput>),
-}
-
-impl GuestInput {
-    pub(super) fn bytes(bytes: Vec<u8>) -> Self {
-        GuestInput::Bytes(MemoryInputPipe::new(bytes))
-    }
-
-    pub(super) fn inherit(link: Arc<HostLink>) -> Self {
-        GuestInput::Inherit(Arc::new(InheritedInput {
-            link,
-            pipe: Mutex::default(),
-        }))
-    }
-}
-
-impl IsTerminal for GuestInput {
-    fn is_terminal(&self) -> bool {
-        false
-    }
-}
-
-impl StdinStream for GuestInput {
-    fn async_stream(&self) -> Box<dyn AsyncRead + Send + Sync> {
-        match self {
-            GuestInput::Bytes(pipe) => Box::new(pipe.clone()),
-            // Only WASI preview 3 reads this way, which is not given.
-            GuestInput::Inherit(_) => Box::new(tokio::io::empty()),
-        }
-    }
-
-    fn p2_stream(&self) -> Box<dyn InputStream> {
-        match self {
-            GuestInput::Bytes(pipe) => Box::new(pipe.clone()),
-            GuestInput::Inherit(input) => Box::new(InheritedStream(Arc::clone(input))),
-        }
-    }
-}
-
-/// The host's standard input, through a pipe that the host fills on demand.
-pub(super) struct InheritedInput {
-    link: Arc<HostLink>,
-    pipe: Mutex<Option<Arc<pipe::Receiver>>>,
-}
-
-impl InheritedInput {
-    fn pipe(&self) -> io::Result<Arc<pipe::Receiver>> {
-        let mut pipe = self.pipe.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipe) = &*pipe {
-            return Ok(Arc::clone(pipe));
-        }
-        let fd = self.link.stdin()?;
-        let _inside = self.link.runtime().enter();
-        let opened = Arc::new(pipe::Receiver::from_owned_fd_unchecked(fd)?);
-        *pipe = Some(Arc::clone(&opened));
-        Ok(opened)
-    }
-}
-
-struct InheritedStream(Arc<InheritedInput>);
-
-#[async_trait]
-impl Pollable for InheritedStream {
-    async fn ready(&mut self) {
-        if let Ok(pipe) = self.0.pipe() {
-            let _ = pipe.readable().await;
-        }
-    }
-}
-
-#[async_trait]
-impl InputStream for InheritedStream {
-    fn read(&mut self, size: usize) -> StreamResult<bytes::Bytes> {
-        let failed = |error: io::Error| StreamError::LastOperationFailed(error.into());
-        let pipe = self.0.pipe().map_err(failed)?;
-        let mut buffer = vec![0; size.clamp(1, PERMIT)];
-        match pipe.try_read(&mut buffer) {
-            Ok(0) => Err(StreamError::Closed),
-            Ok(len) => {
-                buffer.truncate(len);
-                Ok(buffer.into())
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(bytes::Bytes::new()),
-            Err(error) => Err(failed(error)),
-        }
     }
 }

@@ -6,7 +6,7 @@ use wasmtime::component::Val;
 use crate::value::{Type, Value};
 
 /// A value as wasmtime takes it. The host has checked it against its type.
-pub(super) fn to_val(value: Value) -> Val {
+pub(crate) fn to_val(value: Value) -> Val {
     match value {
         Value::Bool(v) => Val::Bool(v),
         Value::S8(v) => Val::S8(v),
@@ -46,7 +46,7 @@ fn boxed(value: Box<Value>) -> Box<Val> {
 
 /// A result of wasmtime's as the host's own kind; `None` for what cannot leave
 /// a worker (resources and the like, which no callable function returns).
-pub(super) fn from_val(val: Val, ty: &Type) -> Option<Value> {
+pub(crate) fn from_val(val: Val, ty: &Type) -> Option<Value> {
     let one = |val: Box<Val>, ty: &Type| from_val(*val, ty).map(Box::new);
     Some(match (val, ty) {
         (Val::Bool(v), _) => Value::Bool(v),
@@ -113,7 +113,7 @@ pub(super) fn from_val(val: Val, ty: &Type) -> Option<Value> {
 }
 
 /// An argument for a core function; `None` for what is no number.
-pub(super) fn to_core(value: &Value) -> Option<CoreVal> {
+pub(crate) fn to_core(value: &Value) -> Option<CoreVal> {
     Some(match *value {
         Value::S32(v) => CoreVal::I32(v),
         Value::S64(v) => CoreVal::I64(v),
@@ -124,7 +124,7 @@ pub(super) fn to_core(value: &Value) -> Option<CoreVal> {
 }
 
 /// A result of a core function; `None` for what is no number.
-pub(super) fn from_core(val: &CoreVal) -> Option<Value> {
+pub(crate) fn from_core(val: &CoreVal) -> Option<Value> {
     Some(match *val {
         CoreVal::I32(v) => Value::S32(v),
         CoreVal::I64(v) => Value::S64(v),

@@ -3,7 +3,7 @@
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-use crate::engine::guest::{Bounds, OutputLimitReached};
+use super::guest::{Bounds, OutputLimitReached};
 use crate::limits::LimitName;
 use crate::protocol::frame::End;
 
@@ -12,7 +12,7 @@ use crate::protocol::frame::End;
 const MAX_NAME: usize = 200;
 
 /// Reads an error of wasmtime's.
-pub(super) fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (End, Option<String>) {
+pub(crate) fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (End, Option<String>) {
     if let Some(OutputLimitReached(limit)) = error.downcast_ref() {
         return (End::OutputLimit(*limit), None);
     }

@@ -4,14 +4,13 @@ use smallvec::{SmallVec, smallvec};
 use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
 
+use super::code::{Code, Found, Instance, Live};
 use super::convert::{from_core, from_val, to_core, to_val};
-use super::instance::{Found, Instance, Live, Workshop};
-use super::load::Code;
-use crate::engine::guest::Guest;
+use super::guest::Guest;
 use crate::value::{Function, Type, Value, decode_args};
 
 /// What a call came back with.
-pub(super) enum Returned {
+pub(crate) enum Returned {
     /// A value (the payload of an `ok`), encoded with this type.
     Value(Value),
     /// The payload of the function's own `err`.
@@ -20,11 +19,11 @@ pub(super) enum Returned {
     Exit(i32),
 }
 
-impl Workshop {
+impl Code {
     /// The function with this index.
-    pub(super) fn function(&self, index: u32) -> wasmtime::Result<&Function> {
+    pub(crate) fn function(&self, index: u32) -> wasmtime::Result<&Function> {
         let index = index as usize;
-        let function = match &self.loaded.code {
+        let function = match self {
             Code::Component { functions, .. } => functions.get(index).map(|f| &f.function),
             Code::Core { functions, .. } => functions.get(index),
         };
@@ -32,7 +31,7 @@ impl Workshop {
     }
 
     /// Calls the function with this index; `arguments` are encoded.
-    pub(super) fn call(
+    pub(crate) fn call(
         &self,
         live: &mut Live,
         index: u32,
@@ -45,7 +44,7 @@ impl Workshop {
         };
         live.found = Some((index, found));
         let store = &mut live.store;
-        let value = match (&self.loaded.code, found) {
+        let value = match (self, found) {
             (Code::Component { functions, .. }, Found::Component(func)) => {
                 match functions[index as usize].fast {
                     Some(fast) => fast(store, func, arguments)?,
@@ -67,7 +66,7 @@ impl Workshop {
         instance: Instance,
         index: u32,
     ) -> wasmtime::Result<Found> {
-        let found = match (&self.loaded.code, instance) {
+        let found = match (self, instance) {
             (Code::Component { functions, .. }, Instance::Component(instance)) => instance
                 .get_func(store, functions[index as usize].export)
                 .map(Found::Component),
@@ -80,13 +79,13 @@ impl Workshop {
     }
 
     /// Runs the command.
-    pub(super) fn run_command(
+    pub(crate) fn run_command(
         &self,
         store: &mut Store<Guest>,
         instance: Instance,
     ) -> wasmtime::Result<Returned> {
         let no_command = || wasmtime::format_err!("the module is no command");
-        let ended = match (&self.loaded.code, instance) {
+        let ended = match (self, instance) {
             (Code::Component { run, .. }, Instance::Component(instance)) => {
                 let export = run.ok_or_else(no_command)?;
                 let func = instance

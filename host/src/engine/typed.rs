@@ -9,11 +9,11 @@
 use wasmtime::Store;
 use wasmtime::component::{ComponentNamedList, ComponentType, Func, Lift, Lower};
 
-use crate::engine::guest::Guest;
+use super::guest::Guest;
 use crate::value::{Function, ToValue, Type, Value, take_bytes, take_string, take_u32};
 
 /// Calls a function by its typed signature, with its encoded arguments.
-pub(super) type FastCall = fn(&mut Store<Guest>, Func, &[u8]) -> wasmtime::Result<Value>;
+pub(crate) type FastCall = fn(&mut Store<Guest>, Func, &[u8]) -> wasmtime::Result<Value>;
 
 /// What a parameter can be.
 #[derive(Clone, Copy, PartialEq)]
@@ -86,7 +86,7 @@ macro_rules! with_result {
 }
 
 /// The way to call `function`, if its signature is in the table.
-pub(super) fn fast_call(function: &Function) -> Option<FastCall> {
+pub(crate) fn fast_call(function: &Function) -> Option<FastCall> {
     let params: Option<Vec<In>> = function.params.iter().map(|p| In::of(&p.ty)).collect();
     let out = Out::of(function.result.as_ref())?;
     Some(match params?.as_slice() {
