@@ -51,7 +51,7 @@ struct CommandLine {
 enum Command {
     Run(run::Run),
     Apply(apply::Apply),
-    Map(map::Map),
+    Map(Box<map::Map>),
     Inspect(inspect::Inspect),
     Doctor(doctor::Doctor),
 }

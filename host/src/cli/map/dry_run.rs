@@ -83,7 +83,7 @@ fn quoted(module: &Path) -> String {
 /// The words for an input, each behind a space.
 fn words(item: &Item) -> String {
     match &item.input {
-        Input::Args(args) => call(args.positional.iter().map(|value| word(value, item))),
+        Input::Args(args) => call(args.positional.iter().map(word)),
         Input::Command { argv, stdin } => {
             let mut line: String = argv
                 .iter()
@@ -113,12 +113,12 @@ fn call(words: impl Iterator<Item = String>) -> String {
 }
 
 /// The word that `apply` reads as this value.
-fn word(value: &Value, item: &Item) -> String {
+fn word(value: &Value) -> String {
     match value {
         Value::String(text) if text.starts_with('@') => format!("@{text}"),
         Value::String(text) | Value::Enum(text) => text.clone(),
         Value::Char(c) => c.to_string(),
-        Value::Option(Some(value)) if !matches!(**value, Value::Option(_)) => word(value, item),
+        Value::Option(Some(value)) if !matches!(**value, Value::Option(_)) => word(value),
         value => {
             let mut json = Vec::new();
             outcome::put_value(value, &mut json);
