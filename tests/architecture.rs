@@ -67,6 +67,11 @@ fn pool_and_worker_never_import_each_other() {
             "crate::compiler",
         ],
     );
+    // The notch without processes uses what children share, and none of them.
+    assert_absent("in_process", &["crate::worker", "crate::compiler"]);
+    for folder in ["pool", "module", "process", "worker", "compiler", "engine"] {
+        assert_absent(folder, &["crate::in_process"]);
+    }
 }
 
 #[test]
@@ -92,7 +97,7 @@ fn values_know_nothing_of_the_rest() {
 fn unsafe_code_is_in_sys_and_where_artifacts_are_loaded() {
     for (path, code) in sources("") {
         let allowed = path.components().any(|part| part.as_os_str() == "sys")
-            || path.ends_with("worker/load.rs");
+            || path.ends_with("engine/code.rs");
         assert!(
             allowed || !code.contains("unsafe {"),
             "{} has unsafe code",
@@ -104,8 +109,16 @@ fn unsafe_code_is_in_sys_and_where_artifacts_are_loaded() {
 #[test]
 fn processes_are_started_in_sys_alone() {
     for folder in [
-        "pool", "process", "module", "protocol", "value", "sandbox", "cli", "worker", "compiler",
+        "pool", "process", "module", "protocol", "value", "sandbox", "worker", "compiler",
     ] {
         assert_absent(folder, &["Command::new(", "process::Command"]);
+    }
+    // What `sandpool bench` measures beside a pool is none of its children.
+    for (path, code) in sources("cli") {
+        assert!(
+            path.ends_with("cli/bench/child.rs") || !code.contains("Command::new("),
+            "{} starts a process",
+            path.display()
+        );
     }
 }

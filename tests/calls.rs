@@ -135,7 +135,9 @@ fn bytes_of_every_size_go_both_ways() {
         KIB64 - 1,
         KIB64,
         KIB64 + 1,
-        1 << 20,
+        (1 << 20) + 4000,
+        (1 << 20) + 4096,
+        (1 << 20) + 4100,
         20 << 20,
     ];
     for size in sizes {

@@ -20,6 +20,11 @@ struct Printed {
 
 /// Runs an example to its end, which has to come soon and be a good one.
 fn run(name: &str) -> Printed {
+    run_with(name, "tutorials")
+}
+
+/// As [`run`], with another guest than most have.
+fn run_with(name: &str, module: &str) -> Printed {
     let binary = Path::new(env!("CARGO_BIN_EXE_sandpool"));
     let binary = binary.with_file_name("examples").join(name);
     let path = binary.to_str().expect("its path is text");
@@ -28,9 +33,7 @@ fn run(name: &str) -> Printed {
         "there is no example at `{path}`; run `cargo build --examples` first"
     );
     let mut command = program(path);
-    command
-        .arg(guest("tutorials"))
-        .env_remove("SANDPOOL_WORKER");
+    command.arg(guest(module)).env_remove("SANDPOOL_WORKER");
     let mut host = Host::of(&mut command);
     let pid = host.pid();
     // Both at once: a full pipe must not stop it.
@@ -155,7 +158,8 @@ fn every_example_is_run_by_a_test() {
         let name = entry.expect("an entry").file_name();
         // The demo has a folder, and is run by `cargo xtask test`.
         if let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".rs")) {
-            assert!(tests.contains(&format!("run(\"{name}\")")), "`{name}`");
+            let runs = ["run", "run_with"].map(|run| format!("{run}(\"{name}\""));
+            assert!(runs.iter().any(|run| tests.contains(run)), "`{name}`");
             count += 1;
         }
     }
@@ -491,4 +495,33 @@ fn directories_are_each_seen_by_one_task_alone() {
         "other grants, another worker: {workers:?}"
     );
     printed.assert_order(&["quinces: 4", "pears, with a grant for apples: denied"]);
+}
+
+#[test]
+fn run_scripts_tells_what_became_of_each() {
+    let _test = test();
+    let printed = run_with("run_scripts", "script");
+    let expected = [
+        ("adds", "2"),
+        ("sorts", r#""be be not or to to""#),
+        ("is mistaken", "[2] eval error: TypeError: "),
+        ("never ends", "[3] eval timeout: ran past 1s"),
+        (
+            "eats memory",
+            "[4] eval memory_limit: asked for more memory than 32MiB",
+        ),
+        (
+            "calls somebody",
+            "[5] eval error: ReferenceError: fetch is not defined",
+        ),
+        ("leaves a trap", r#""done""#),
+        ("looks for it", r#"[null,"undefined"]"#),
+    ];
+    assert_eq!(printed.lines.len(), expected.len(), "{:#?}", printed.lines);
+    for (line, (what, end)) in printed.lines.iter().zip(expected) {
+        let begin = format!("the one that {what}: {end}");
+        assert!(line.starts_with(&begin), "`{line}` for `{begin}`");
+    }
+    let mistake = &printed.lines[printed.place("the one that is mistaken")];
+    assert!(mistake.contains("(script:2:"), "with its line: {mistake}");
 }

@@ -310,7 +310,7 @@ fn an_answer_that_changes_while_it_is_read_is_read_as_one_of_its_states() {
 const LENGTH: &str = r#"
 (component
   (core module $m
-    (memory (export "memory") 4)
+    (memory (export "memory") 40)
     (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8))
     (func (export "length") (param i32 i32) (result i32) (local.get 1)))
   (core instance $i (instantiate $m))
@@ -328,7 +328,7 @@ fn a_worker_that_reads_nothing_of_what_it_is_sent_is_replaced() {
     for n in 0..200 {
         let outcome = pool
             .call(&module, "length")
-            .arg(vec![0u8; 100_000])
+            .arg(vec![0u8; 2_000_000])
             .outcome();
         let outcome = outcome.expect("sent");
         assert_eq!(outcome.verdict, Verdict::Ok, "{n}: {outcome}");

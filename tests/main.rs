@@ -22,6 +22,8 @@ mod guides;
 mod hostile_sharing;
 #[cfg(debug_assertions)]
 mod hostile_workers;
+#[cfg(feature = "in-process")]
+mod in_process;
 mod lifecycle;
 mod limits;
 mod module_kinds;
@@ -30,6 +32,7 @@ mod pool_letter;
 mod process;
 mod runtimes;
 mod scheduling;
+mod scripts;
 mod shared;
 mod streams;
 mod timeouts;

@@ -15,7 +15,9 @@ use crate::support::{
 };
 
 /// Submits 1,001 calls, of which the one at `place` is long, and returns how
-/// long it took until all short ones were done. The long one is cancelled.
+/// long it took until all short ones were done: about a second, on a machine that
+/// has nothing else to do. The long one, which lasts longer than they may take on
+/// any, is cancelled.
 fn short_ones_take(
     pool: &TestPool,
     place: usize,
@@ -44,13 +46,10 @@ fn a_long_task_holds_up_none_of_1_000_short_ones_wherever_it_stands() {
     pool.warm(&sleeper, "sleep-ms", 20);
     for place in [0, 500, 1000] {
         let took = short_ones_take(&pool, place, |long| {
-            let ms = if long { 3000 } else { 1 };
+            let ms = if long { 9000 } else { 1 };
             pool.apply_async(&sleeper, "sleep-ms", (ms,)).expect("sent")
         });
-        assert!(
-            took < Duration::from_millis(1500),
-            "long at {place}: {took:?}"
-        );
+        assert!(took < Duration::from_secs(4), "long at {place}: {took:?}");
         pool.warm(&sleeper, "sleep-ms", 20);
     }
 }
@@ -66,10 +65,7 @@ fn a_long_task_that_computes_holds_up_none_either() {
             let n = if long { 90 } else { 10 };
             pool.apply_async(&math, "fib", (n,)).expect("sent")
         });
-        assert!(
-            took < Duration::from_millis(1500),
-            "long at {place}: {took:?}"
-        );
+        assert!(took < Duration::from_secs(4), "long at {place}: {took:?}");
         pool.warm(&math, "fib", 27);
     }
 }

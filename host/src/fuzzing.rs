@@ -174,7 +174,7 @@ impl Stage {
             let answered = !self.honest || answer == answer_to(&task);
             assert!(answered, "answers come in order");
         }
-        self.host.announce_sleep();
+        self.host.announce_sleep(1);
         Ok(())
     }
 

@@ -56,6 +56,8 @@ pub mod fuzzing;
 #[cfg(all(test, not(fuzzing)))]
 mod fuzzing;
 mod guard;
+#[cfg(feature = "in-process")]
+pub mod in_process;
 mod layers;
 mod limits;
 mod module;

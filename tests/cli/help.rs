@@ -6,7 +6,7 @@ use crate::support::test;
 #[test]
 fn help_of_every_command() {
     let _test = test();
-    for command in ["run", "apply", "map", "inspect"] {
+    for command in ["run", "apply", "map", "inspect", "bench"] {
         let ended = sandpool([command, "--help"]).run();
         insta::assert_snapshot!(format!("help_{command}"), ended.show());
     }

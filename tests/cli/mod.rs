@@ -8,11 +8,15 @@
 
 mod apply;
 mod bad_modules;
+#[cfg(feature = "in-process")]
+mod bench;
 mod help;
 mod inspect;
 mod interrupt;
 mod map;
+mod new;
 mod run;
+mod shells;
 mod stream;
 
 use std::ffi::OsStr;
@@ -53,6 +57,7 @@ where
         command,
         input: Vec::new(),
         file: None,
+        deadline: DEADLINE,
     }
 }
 
@@ -67,6 +72,7 @@ struct CommandLine {
     command: Command,
     input: Vec<u8>,
     file: Option<File>,
+    deadline: Duration,
 }
 
 impl CommandLine {
@@ -79,6 +85,13 @@ impl CommandLine {
     /// The file that is its stdin.
     fn stdin(mut self, file: File) -> Self {
         self.file = Some(file);
+        self
+    }
+
+    /// How long it may take, where that is more than other commands may.
+    #[cfg(feature = "in-process")]
+    fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
         self
     }
 
@@ -121,6 +134,7 @@ impl CommandLine {
         let (out, rest) = collect(out);
         let started = Started {
             since: Instant::now(),
+            deadline: self.deadline,
             stdin: child.stdin.take(),
             out,
             err: Collected::from(err),
@@ -197,6 +211,7 @@ struct RawStdout {
 struct Started {
     child: Child,
     since: Instant,
+    deadline: Duration,
     stdin: Option<ChildStdin>,
     out: Collected,
     err: Collected,
@@ -270,7 +285,7 @@ impl Started {
 
     fn wait(&mut self) -> ExitStatus {
         let mut status = None;
-        eventually_within(DEADLINE, "the command has ended", || {
+        eventually_within(self.deadline, "the command has ended", || {
             status = self.child.try_wait().expect("it can be waited for");
             status.is_some()
         });

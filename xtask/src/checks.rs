@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::command::{cargo, root, run};
 use crate::toolchain::{Install, Toolchain};
-use crate::{demo, guests, toolchain};
+use crate::{demo, guests, project, toolchain};
 
 /// Format and lints of both workspaces; the guests' lints only where there is
 /// a compiler for them, since linting should not install one.
@@ -29,6 +29,7 @@ pub fn test(arguments: &[OsString], install: Install) -> Result<()> {
     steps.step("tests", || {
         run(cargo(root()).args(["test", "--workspace"]).args(arguments))
     })?;
+    steps.step("a new project", || project::check(&toolchain))?;
     // The demo checks what it claims, so running it is a test.
     steps.step("demo", || run(&mut demo::command(demo::Guests::Compiled)))?;
     steps.step("demo without compiled guests", || {

@@ -45,7 +45,8 @@ pub fn source() -> PathBuf {
     root().join("guest-tasks")
 }
 
-fn target_folder() -> PathBuf {
+/// Where cargo keeps what it makes of guests.
+pub fn target_folder() -> PathBuf {
     root().join("target/guests-build")
 }
 

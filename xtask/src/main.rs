@@ -15,6 +15,7 @@ mod checks;
 mod command;
 mod demo;
 mod guests;
+mod project;
 mod toolchain;
 
 use std::ffi::OsString;
@@ -46,6 +47,11 @@ enum Task {
         #[command(flatten)]
         installing: Installing,
     },
+    /// Try what `sandpool new` makes: its tests, its build, and its functions in the pool
+    Project {
+        #[command(flatten)]
+        installing: Installing,
+    },
     /// Check format and lints, warnings denied
     Lint,
     /// Everything that checks the project: guests, lints, all tests
@@ -58,8 +64,14 @@ enum Task {
     },
     /// Measure what a task costs, in release; keeps the last results to compare with
     Bench {
-        /// A bench by its name (dispatch, queue, sandbox), and what is handed
-        /// to it: a part of a name, `--quick`, ...
+        /// A bench by its name (channel, dispatch, instantiate, values; queue,
+        /// sandbox), and what is handed to it: a part of a name, `--quick`, ...
+        ///
+        /// The first four are criterion's: each run says what changed since the
+        /// last one, whose results are in target/criterion. To compare with one
+        /// moment for longer, `cargo xtask bench dispatch --save-baseline before`,
+        /// and later `--baseline before`. What users are promised is measured by
+        /// `sandpool bench`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
@@ -104,6 +116,7 @@ fn perform(task: Task) -> Result<()> {
     match task {
         Task::Demo { installing } => demo::demo(installing.into()),
         Task::Guests { installing } => build_guests(installing.into()),
+        Task::Project { installing } => project::check(&toolchain::ensure(installing.into())?),
         Task::Lint => checks::lint(),
         Task::Test {
             installing,

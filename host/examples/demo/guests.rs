@@ -18,8 +18,9 @@ pub struct Guests {
     pub compiled: Option<Compiled>,
 }
 
-/// Modules that take and return text and bytes.
+/// Modules that take and return text and bytes, and one that runs text.
 pub struct Compiled {
+    pub script: Module,
     pub text: Module,
     pub digest: Module,
     pub image: Module,
@@ -45,6 +46,7 @@ impl Guests {
             sleeper: load("sleeper")?,
             misbehave: load("misbehave")?,
             compiled: Some(Compiled {
+                script: load("script")?,
                 text: load("text")?,
                 digest: load("digest")?,
                 image: load("image")?,
@@ -88,6 +90,7 @@ impl Guests {
         ];
         if let Some(compiled) = &self.compiled {
             named.extend([
+                ("script", &compiled.script),
                 ("text", &compiled.text),
                 ("digest", &compiled.digest),
                 ("image", &compiled.image),

@@ -41,6 +41,7 @@ pub fn plan<'a>(
         text,
         digest,
         image,
+        ..
     }) = &guests.compiled
     else {
         let fib = |n| (Subject::Fib(n), pool.call(&guests.math, "fib").arg(n));

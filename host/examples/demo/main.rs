@@ -12,6 +12,7 @@ mod honest;
 mod hostile;
 mod kill;
 mod pictures;
+mod scripts;
 mod story;
 mod tally;
 mod whole;
@@ -90,6 +91,11 @@ fn tour(arguments: &Arguments) -> Result<()> {
         names.join(", "),
         seconds(begin.elapsed())
     ));
+
+    if let Some(compiled) = &guests.compiled {
+        heading("Scripts that somebody sent, each in a fresh instance of an interpreter");
+        scripts::run(&pool, &compiled.script, &mut tally)?;
+    }
 
     main_job(&pool, &guests, arguments, &mut tally)?;
 

@@ -5,12 +5,17 @@
 //! all else to stderr.
 
 mod apply;
+#[cfg(feature = "in-process")]
+mod bench;
+mod completions;
 mod doctor;
 mod flags;
 mod inspect;
 mod interrupt;
 mod lines;
+mod man;
 mod map;
+mod new;
 mod outcome;
 mod parse;
 mod report;
@@ -23,7 +28,7 @@ mod template;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use report::{Failure, Kind};
 
@@ -37,6 +42,8 @@ Examples:
   sandpool run wc.wasm -l < README.md             a command, as if it were a program
   sandpool inspect math.wasm                      what it exports, imports and needs
   sandpool doctor                                 how well tasks are locked in here
+  sandpool bench                                  what isolation costs here
+  sandpool new word-count                         a project for a module of your own
 
 `sandpool COMMAND --help` tells more.";
 
@@ -54,11 +61,26 @@ enum Command {
     Map(map::Map),
     Inspect(inspect::Inspect),
     Doctor(doctor::Doctor),
+    #[cfg(feature = "in-process")]
+    Bench(bench::Bench),
+    New(new::New),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+/// All that the command line can be, for those who describe it.
+fn command_line() -> clap::Command {
+    CommandLine::command()
 }
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
+    // No command for users: the other end of a measurement.
+    #[cfg(feature = "in-process")]
+    if words.get(1).is_some_and(|word| word == bench::BARE_LOOP) {
+        return bench::bare_loop();
+    }
     let is_run = words.get(1).is_some_and(|word| word == "run");
     let code = |kind: Kind| if is_run { kind.run_code() } else { kind.code() };
     let command = match CommandLine::try_parse_from(words) {
@@ -78,6 +100,11 @@ pub fn main() -> ExitCode {
         Command::Map(map) => map.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Doctor(doctor) => doctor.run(),
+        #[cfg(feature = "in-process")]
+        Command::Bench(bench) => bench.run(),
+        Command::New(new) => new.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     };
     ended.unwrap_or_else(|failure: Failure| {
         failure.say();
@@ -88,16 +115,15 @@ pub fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_sound() {
-        CommandLine::command().debug_assert();
+        command_line().debug_assert();
     }
 
     #[test]
     fn every_subcommand_has_examples() {
-        for command in CommandLine::command().get_subcommands() {
+        for command in command_line().get_subcommands() {
             let help = command
                 .get_after_help()
                 .map(ToString::to_string)

@@ -183,7 +183,9 @@ pub fn isolation(text: &str) -> Result<Isolation, String> {
         }
         "in-process" => {
             return Err(
-                "the command never runs a guest in its own process; the library can".into(),
+                "the command runs no guest in its own process; the library does for modules that \
+                 are trusted (`sandpool::in_process`), and `sandpool bench` measures it"
+                    .into(),
             );
         }
         _ => {}

@@ -1,17 +1,24 @@
-//! What compiler and worker share, and the host never touches: wasmtime's
-//! configuration, and the list of what a guest may import.
+//! Everything that knows wasmtime and is not one process's own affair: its
+//! configuration, what a guest may import, code that is loaded and called. For
+//! compiler and worker; of the host, only the in-process notch touches it.
 
+pub(crate) mod call;
 pub(crate) mod clock;
+pub(crate) mod code;
 pub(crate) mod config;
+mod convert;
 pub(crate) mod describe;
 mod file_stream;
 pub(crate) mod files;
 mod filesystem;
 pub(crate) mod guest;
 pub(crate) mod imports;
+pub(crate) mod output;
 mod preview1;
 mod preview1_call;
 pub(crate) mod shared;
+mod typed;
+pub(crate) mod verdict;
 
 /// Whether there was no memory for something, which as a rule is the doing of
 /// our own limit.

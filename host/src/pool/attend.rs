@@ -72,6 +72,14 @@ impl State {
             .any(|slot| slot.listens() && slot.has_news())
     }
 
+    /// Whether any worker has said so much that the host may not sleep.
+    pub(super) fn keeps_awake(&mut self) -> bool {
+        self.slots
+            .iter_mut()
+            .filter_map(Place::slot_mut)
+            .any(|slot| slot.listens() && slot.keeps_awake())
+    }
+
     /// The workers.
     pub(super) fn workers(&self) -> impl Iterator<Item = &Slot> {
         self.slots.iter().filter_map(Place::slot)

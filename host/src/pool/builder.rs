@@ -353,14 +353,6 @@ impl PoolBuilder {
                 what: "a worker needs at least 1 task before it is replaced, not `0`".into(),
             });
         }
-        if self.limits.wasm_stack > MAX_WASM_STACK || self.limits.wasm_stack == 0 {
-            return Err(Error::Setting {
-                what: format!(
-                    "the wasm stack is from 1 byte to 4MiB, not `{}`",
-                    self.limits.wasm_stack
-                ),
-            });
-        }
         if self.limits.queue_length.value == Some(0) {
             return Err(Error::Setting {
                 what: "a queue needs room for at least 1 task, not `0`".into(),
@@ -373,35 +365,11 @@ impl PoolBuilder {
         }
         grants::check(&self.grants)?;
         let directories = open_grants(&self.grants.dirs)?;
-        let path = binary::find(self.worker_binary.as_deref())?;
+        let loader = self.loader()?;
         let (max_tasks, reuse) = match self.isolation {
             Isolation::Process => (self.max_tasks, 1),
             Isolation::ProcessReuse(tasks) => (self.max_tasks, NonZeroU64::get(tasks)),
             Isolation::ProcessPerTask => (Some(1), 1),
-        };
-        let settings = EngineSettings {
-            count_fuel: self.task_limits.fuel.value.is_some(),
-            check_epochs: self.interrupt == Interrupt::Epoch,
-            features: self.features,
-            ..EngineSettings::new(&self.limits)
-        };
-        let loader = Loader {
-            program: Program {
-                path,
-                role: WORKER_ROLE.into(),
-            },
-            settings,
-            limits: self.limits.clone(),
-            cache: if self.no_cache {
-                None
-            } else {
-                Cache::of_this_user()
-            },
-            stop: EventFd::new().map_err(|source| Error::System {
-                what: "give an eventfd",
-                source,
-            })?,
-            confinement: Confinement::new(self.sandbox, self.without, self.on_sandbox_gap),
         };
         if self.sandbox == Sandbox::Strict {
             hold_strictly(&loader)?;
@@ -434,6 +402,78 @@ impl PoolBuilder {
             source,
         })
     }
+
+    /// How modules are loaded with these settings.
+    fn loader(&mut self) -> Result<Loader, Error> {
+        if self.limits.wasm_stack > MAX_WASM_STACK || self.limits.wasm_stack == 0 {
+            return Err(Error::Setting {
+                what: format!(
+                    "the wasm stack is from 1 byte to 4MiB, not `{}`",
+                    self.limits.wasm_stack
+                ),
+            });
+        }
+        let settings = EngineSettings {
+            count_fuel: self.task_limits.fuel.value.is_some(),
+            check_epochs: self.interrupt == Interrupt::Epoch,
+            features: std::mem::take(&mut self.features),
+            ..EngineSettings::new(&self.limits)
+        };
+        Ok(Loader {
+            program: Program {
+                path: binary::find(self.worker_binary.as_deref())?,
+                role: WORKER_ROLE.into(),
+            },
+            settings,
+            limits: self.limits.clone(),
+            cache: if self.no_cache {
+                None
+            } else {
+                Cache::of_this_user()
+            },
+            stop: EventFd::new().map_err(|source| Error::System {
+                what: "give an eventfd",
+                source,
+            })?,
+            confinement: Confinement::new(
+                self.sandbox,
+                std::mem::take(&mut self.without),
+                self.on_sandbox_gap.take(),
+            ),
+        })
+    }
+
+    /// What these settings mean without a pool: for the in-process notch.
+    #[cfg(feature = "in-process")]
+    pub(crate) fn into_parts(mut self) -> Result<Parts, Error> {
+        let loader = self.loader()?;
+        Ok(Parts {
+            loader,
+            sandbox: self.sandbox,
+            task_limits: self.task_limits,
+            reuse: match self.isolation {
+                Isolation::ProcessReuse(tasks) => tasks.get(),
+                Isolation::Process | Isolation::ProcessPerTask => 1,
+            },
+            stdio: self.stdio,
+            grants: self.grants,
+            has_initializer: self.initializer.is_some(),
+            has_shares: !self.shares.is_empty(),
+        })
+    }
+}
+
+/// Settings of a pool that is never built.
+#[cfg(feature = "in-process")]
+pub(crate) struct Parts {
+    pub(crate) loader: Loader,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) task_limits: TaskLimits,
+    pub(crate) reuse: u64,
+    pub(crate) stdio: Stdio,
+    pub(crate) grants: WorkerGrants,
+    pub(crate) has_initializer: bool,
+    pub(crate) has_shares: bool,
 }
 
 /// Opens the granted directories, for as long as the pool lives.

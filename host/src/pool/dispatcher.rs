@@ -359,7 +359,7 @@ impl Dispatcher {
             state.workers().for_each(Slot::announce_sleep);
             // Looked at after the announcement: whoever publishes from now on
             // rings.
-            answers = state.has_news();
+            answers = state.keeps_awake();
         }
         let timeout = if answers {
             Duration::ZERO

@@ -233,7 +233,7 @@ impl<T> Outcome<T> {
 }
 
 /// A task's value, or why there is none.
-pub(super) fn value_of<T: FromValue>(mut outcome: Outcome<Value>) -> Result<T, Error> {
+pub(crate) fn value_of<T: FromValue>(mut outcome: Outcome<Value>) -> Result<T, Error> {
     match outcome.value.take() {
         Some(value) if outcome.is_ok() => T::from_value(value).map_err(Error::Convert),
         value => {

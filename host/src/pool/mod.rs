@@ -41,12 +41,16 @@ mod state;
 mod task;
 mod watch;
 
+#[cfg(feature = "in-process")]
+pub(crate) use builder::Parts;
 pub use builder::PoolBuilder;
 pub use call::{Call, Stdin};
 pub use callbacks::{LogRecord, ProgressReport};
 pub use error::Error;
 pub use grants::Grants;
 pub use handle::AsyncResult;
+#[cfg(feature = "in-process")]
+pub(crate) use handle::value_of;
 pub use imap::{IMap, Input, ToInput};
 pub use map::MapResult;
 pub use pool::Pool;

@@ -11,7 +11,9 @@ use crate::protocol::Violation;
 use crate::protocol::frame::{AnswerHeader, End, memory_for_value};
 use crate::settings::Stdio;
 use crate::sys::{ABORTED, Ended};
-use crate::value::{DecodeError, Printable, Type, Value, decode_result_within, raw};
+use crate::value::{
+    DecodeError, Printable, Type, Value, decode_owned_result, decode_result_within, raw as raw_of,
+};
 
 /// What the host knows about a task's run by itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +37,25 @@ pub(super) enum Lost {
     Died(Ended),
     /// The worker broke the rules of the channel.
     Violation(Violation),
+}
+
+/// What follows the header of an answer.
+pub(super) enum Raw<'a> {
+    InRing(&'a [u8]),
+    /// Read from a memory file, with the header before it.
+    FromFile {
+        frame: Vec<u8>,
+        start: usize,
+    },
+}
+
+impl Raw<'_> {
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Raw::InRing(bytes) => bytes,
+            Raw::FromFile { frame, start } => &frame[*start..],
+        }
+    }
 }
 
 /// An outcome with nothing in it but what the host knows.
@@ -67,12 +88,12 @@ pub(super) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome
 pub(super) fn answered(
     task: &Task,
     header: AnswerHeader,
-    raw_parts: [&[u8]; 3],
+    raw: Raw<'_>,
     observed: Observed,
     stdio: (Stdio, Stdio),
     pool: &PoolLimits,
 ) -> Result<Outcome<Value>, Violation> {
-    let [value, stdout, stderr] = raw_parts;
+    let [_, stdout, stderr] = header.parts(raw.bytes())?;
     let mut outcome = bare(task, Verdict::Ok, observed);
     // It cannot have run for longer than there is a task.
     let most = observed.queue_wait + observed.run_time.unwrap_or_default();
@@ -82,7 +103,8 @@ pub(super) fn answered(
     outcome.refusals = header.refusals;
     outcome.stdout = (stdio.0 == Stdio::Capture).then(|| stdout.to_vec());
     outcome.stderr = (stdio.1 == Stdio::Capture).then(|| stderr.to_vec());
-    let read = |ty: &Option<Type>| read_value(ty, value);
+    let value_len = usize::try_from(header.value_len).unwrap_or(usize::MAX);
+    let read = |ty: &Option<Type>| read_value(ty, raw, value_len);
     let (ok_type, err_type) = match &task.template.result {
         Some(Type::Result { ok, err }) => (ok.as_deref().cloned(), err.as_deref().cloned()),
         other => (other.clone(), None),
@@ -108,7 +130,7 @@ pub(super) fn answered(
             };
             outcome.error = Some(payload.as_ref().map_or_else(
                 || "the function returned an error".to_owned(),
-                |value| String::from_utf8_lossy(&raw(value)).into_owned(),
+                |value| String::from_utf8_lossy(&raw_of(value)).into_owned(),
             ));
             outcome.error_value = payload;
             Verdict::Error
@@ -160,8 +182,16 @@ pub(super) fn answered(
 /// Reads a value; `None` for one that would take too much of the host's memory,
 /// which is no lie of the worker's: a guest may well return a list of very many
 /// small things.
-fn read_value(ty: &Option<Type>, bytes: &[u8]) -> Result<Option<Value>, Violation> {
-    match decode_result_within(ty, bytes, memory_for_value(bytes.len())) {
+fn read_value(ty: &Option<Type>, raw: Raw<'_>, len: usize) -> Result<Option<Value>, Violation> {
+    let memory = memory_for_value(len);
+    let read = match raw {
+        Raw::FromFile { mut frame, start } => {
+            frame.truncate(start.saturating_add(len));
+            decode_owned_result(ty, frame, start, memory)
+        }
+        Raw::InRing(bytes) => decode_result_within(ty, &bytes[..len], memory),
+    };
+    match read {
         Ok(value) => Ok(Some(value)),
         Err(DecodeError::TooLarge) => Ok(None),
         Err(_) => Err(Violation("a result is not of its function's type")),

@@ -26,6 +26,9 @@ const SEND_AHEAD: Duration = Duration::from_millis(1);
 /// The most tasks that are sent ahead.
 const MAX_AHEAD: usize = 127;
 
+/// So many tasks that were sent are many.
+const MANY_AHEAD: usize = 16;
+
 /// The most tasks with a memory file of their own that are on their way.
 const MAX_FILES: usize = 8;
 
@@ -324,9 +327,26 @@ impl Slot {
         self.pace = Some(self.pace.map_or(each, |pace| (pace * 3 + each) / 4));
     }
 
+    /// How many answers the host wants to be woken for. Where much was sent
+    /// ahead, a worker that works on it need not ring for each answer: half of
+    /// them are there within about half a millisecond, and if not, it is looked
+    /// at all the same.
+    fn batch(&self) -> u32 {
+        match self.sent.len() {
+            0..MANY_AHEAD => 1,
+            many => (many / 2) as u32,
+        }
+    }
+
+    /// Whether it has said so much in shared memory that the host may not sleep.
+    pub(super) fn keeps_awake(&mut self) -> bool {
+        let batch = self.batch();
+        self.ring.has_answers(batch) || self.requests.as_ref().is_some_and(Requests::has_news)
+    }
+
     /// Says that the host is about to sleep, and wants to be woken.
     pub(super) fn announce_sleep(&self) {
-        self.ring.announce_sleep();
+        self.ring.announce_sleep(self.batch());
         if let Some(requests) = &self.requests {
             requests.announce_sleep();
         }

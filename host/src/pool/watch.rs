@@ -8,7 +8,7 @@ use super::claims::{self, Circumstances};
 use super::dispatcher::Outbox;
 use super::queue::Queue;
 use super::requests::{Heard, Requests};
-use super::settle::{self, Lost, Observed};
+use super::settle::{self, Lost, Observed, Raw};
 use super::slot::{Phase, Slot};
 use super::state::Config;
 use super::task::Task;
@@ -165,16 +165,18 @@ impl Watch<'_> {
 
     /// Takes this answer.
     fn take(&mut self, slot: &mut Slot, payload: &[u8], now: Instant) -> Result<bool, Violation> {
-        let from_file;
+        let in_ring = |(header, raw)| (header, Raw::InRing(raw));
         let (header, raw) = match Payload::read(payload)? {
-            Payload::Brief(bytes) => brief::read_answer(bytes)?,
-            Payload::Inline(frame) => split::<AnswerHeader>(frame)?,
+            Payload::Brief(bytes) => brief::read_answer(bytes).map(in_ring)?,
+            Payload::Inline(frame) => split::<AnswerHeader>(frame).map(in_ring)?,
             Payload::InFile { len, .. } => {
-                from_file = take_room(slot, len)?;
-                split::<AnswerHeader>(&from_file)?
+                let frame = take_room(slot, len)?;
+                let (header, raw) = split::<AnswerHeader>(&frame)?;
+                let start = frame.len() - raw.len();
+                (header, Raw::FromFile { frame, start })
             }
         };
-        let parts = header.parts(raw)?;
+        header.parts(raw.bytes())?;
         let task = slot
             .sent
             .front_mut()
@@ -203,7 +205,7 @@ impl Watch<'_> {
             Some(why) => settle::lost(task, &why, observed, limits, header.message),
             None => {
                 let stdio = (self.config.stdio, self.config.stdio);
-                settle::answered(task, header, parts, observed, stdio, limits)?
+                settle::answered(task, header, raw, observed, stdio, limits)?
             }
         };
         if end == End::Initializer {

@@ -55,7 +55,7 @@ impl BriefTask {
 
 /// Writes the payload of an answer in place of what is in a buffer: in short, if
 /// it ended well and there is nothing but a value.
-pub(crate) fn put_answer(bytes: &mut Vec<u8>, header: &AnswerHeader, parts: &[&[u8]; 3]) {
+pub(crate) fn put_answer(bytes: &mut Vec<u8>, header: &AnswerHeader, parts: &[&[u8]]) {
     let is_plain = header.end == End::Ok
         && header.message.is_none()
         && header.fuel.is_none()
@@ -71,7 +71,9 @@ pub(crate) fn put_answer(bytes: &mut Vec<u8>, header: &AnswerHeader, parts: &[&[
     bytes.extend_from_slice(&header.task.to_le_bytes());
     bytes.extend_from_slice(&nanos.to_le_bytes());
     bytes.extend_from_slice(&header.peak_memory.to_le_bytes());
-    bytes.extend_from_slice(parts[0]);
+    for part in parts {
+        bytes.extend_from_slice(part);
+    }
 }
 
 /// Reads a short answer without its first byte: its header, and the value.

@@ -165,11 +165,14 @@ pub(crate) fn fits_inline(payload: &[u8]) -> bool {
     payload.len() <= INLINE
 }
 
-/// Splits a frame into its header and the raw bytes after it. A header fits
-/// where an inline frame does, however long the frame is: lists in it cannot
-/// grow with what comes after.
+/// The most bytes of a header.
+const HEADER: usize = 64 * 1024;
+
+/// Splits a frame into its header and the raw bytes after it. A header is never
+/// long, however long the frame is: lists in it cannot grow with what comes
+/// after.
 pub(crate) fn split<'a, H: Deserialize<'a>>(frame: &'a [u8]) -> Result<(H, &'a [u8]), Violation> {
-    let start = &frame[..frame.len().min(INLINE)];
+    let start = &frame[..frame.len().min(HEADER)];
     let (header, rest) = postcard::take_from_bytes(start)
         .map_err(|_| Violation("a frame's header cannot be read"))?;
     Ok((header, &frame[start.len() - rest.len()..]))

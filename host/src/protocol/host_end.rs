@@ -192,10 +192,20 @@ impl HostEnd {
         sleep::wake(self.ring.worker_sleeps());
     }
 
-    /// Announces that the host is about to sleep; it must look for answers
-    /// once more afterwards.
-    pub(crate) fn announce_sleep(&self) {
+    /// Announces that the host is about to sleep until there are so many
+    /// answers; it must look for them once more afterwards.
+    pub(crate) fn announce_sleep(&self, until: u32) {
+        let wants = self.consumed.wrapping_add(until);
+        self.ring.host_wants().store(wants, Ordering::Relaxed);
         sleep::announce(self.ring.host_sleeps());
+    }
+
+    /// Whether so many answers seem to be there.
+    pub(crate) fn has_answers(&mut self, count: u32) -> bool {
+        // One that was taken back is found out by whoever takes it.
+        self.read_published().map_or(true, |published| {
+            published.wrapping_sub(self.consumed) >= count
+        })
     }
 
     /// Announces that the host is awake and needs no ringing.

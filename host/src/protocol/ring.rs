@@ -18,12 +18,14 @@ use crate::sys::Mapping;
 /// Tasks that can be on their way to one worker at once.
 pub(crate) const SLOTS: u32 = 256;
 
-/// Bytes for the payloads of tasks, and as many for those of answers.
-pub(crate) const ARENA: usize = 1024 * 1024;
+/// Bytes for the payloads of tasks, and as many for those of answers. Only what
+/// was written takes memory, and a quiet ring writes to its start.
+pub(crate) const ARENA: usize = 8 * 1024 * 1024;
 
-/// Payloads up to this many bytes travel in the ring; bigger ones in a memory
-/// file of their own.
-pub(crate) const INLINE: usize = 64 * 1024;
+/// Payloads up to this many bytes travel in the ring: 1 MiB, and what a header
+/// takes. Bigger ones have a memory file of their own; to make one, and fresh
+/// pages for it, costs more than to copy that much.
+pub(crate) const INLINE: usize = 1024 * 1024 + 4096;
 
 const SLOT_SIZE: usize = 8;
 
@@ -33,6 +35,7 @@ const WORKER_SLEEPS: usize = 128;
 const PUBLISHED: usize = 192;
 const HOST_SLEEPS: usize = 256;
 const CONSUMED: usize = 320;
+const HOST_WANTS: usize = 324;
 const TASK_SLOTS: usize = 4096;
 const ANSWER_SLOTS: usize = TASK_SLOTS + SLOTS as usize * SLOT_SIZE;
 const TASK_ARENA: usize = 8192;
@@ -105,6 +108,12 @@ impl Ring {
     /// Answers that the host has taken; the worker may reuse their memory.
     pub(crate) fn consumed(&self) -> &AtomicU32 {
         self.memory.word32(CONSUMED)
+    }
+
+    /// How many answers have to be published before the host, when it sleeps, is
+    /// to be woken for them.
+    pub(crate) fn host_wants(&self) -> &AtomicU32 {
+        self.memory.word32(HOST_WANTS)
     }
 
     fn slot(&self, lane: Lane, sequence: u32) -> &AtomicU64 {

@@ -149,8 +149,14 @@ pub(crate) fn look_then_sleep(
 /// Whether the other side has to be woken, which the caller then does. To be
 /// asked after something was published.
 pub(crate) fn has_to_be_woken(word: &AtomicU32) -> bool {
+    has_to_be_woken_if(word, || true)
+}
+
+/// As [`has_to_be_woken`], for a sleeper that wants to be woken only if
+/// something holds, which it said before it announced its sleep.
+pub(crate) fn has_to_be_woken_if(word: &AtomicU32, wanted: impl FnOnce() -> bool) -> bool {
     fence(Ordering::SeqCst);
-    word.load(Ordering::Relaxed) == 1 && word.swap(0, Ordering::Relaxed) == 1
+    word.load(Ordering::Relaxed) == 1 && wanted() && word.swap(0, Ordering::Relaxed) == 1
 }
 
 /// Wakes the other side if it sleeps on this word.

@@ -96,7 +96,11 @@ impl WorkerEnd {
         self.ring
             .published()
             .store(self.published, Ordering::Release);
-        if sleep::has_to_be_woken(self.ring.host_sleeps()) {
+        let wanted = || {
+            let wants = self.ring.host_wants().load(Ordering::Relaxed);
+            self.published.wrapping_sub(wants).cast_signed() >= 0
+        };
+        if sleep::has_to_be_woken_if(self.ring.host_sleeps(), wanted) {
             self.bell.ring();
         }
     }

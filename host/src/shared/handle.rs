@@ -89,6 +89,11 @@ arguments!(Event, Condition, Barrier);
 pub(crate) struct Shares(Vec<(String, Handle)>);
 
 impl Shares {
+    #[cfg(feature = "in-process")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The objects among what came along with arguments.
     pub(crate) fn among(attachments: &[Attachment]) -> Self {
         let mut shares = Shares::default();

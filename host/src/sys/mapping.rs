@@ -69,6 +69,22 @@ impl Mapping {
         unsafe { AtomicU64::from_ptr(self.start.as_ptr().add(offset).cast()) }
     }
 
+    /// `count` words from `offset` on.
+    ///
+    /// # Panics
+    /// As [`Mapping::word64`].
+    fn words(&self, offset: usize, count: usize) -> &[AtomicU64] {
+        if count == 0 {
+            return &[];
+        }
+        let bytes = count.saturating_mul(8);
+        assert!(offset.is_multiple_of(8) && self.contains(offset, bytes));
+        // SAFETY: in bounds (checked), aligned (checked, and mappings start at a
+        // page), mapped for as long as `self` lives,
+        // only accessed atomically.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr().add(offset).cast(), count) }
+    }
+
     fn byte(&self, offset: usize) -> &AtomicU8 {
         assert!(offset < self.len);
         // SAFETY: in bounds (checked), mapped for as long as `self` lives,
@@ -93,9 +109,13 @@ impl Mapping {
             into.push(self.byte(i).load(Ordering::Relaxed));
         }
         let start = offset + before;
-        for i in 0..words {
-            let word = self.word64(start + i * 8).load(Ordering::Relaxed);
-            into.extend_from_slice(&word.to_ne_bytes());
+        let (whole, last) = self.words(start, words).as_chunks::<8>();
+        for words in whole {
+            let words = words.each_ref().map(|word| word.load(Ordering::Relaxed));
+            into.extend_from_slice(words.map(u64::to_ne_bytes).as_flattened());
+        }
+        for word in last {
+            into.extend_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
         }
         for i in start + words * 8..offset + len {
             into.push(self.byte(i).load(Ordering::Relaxed));
@@ -115,9 +135,8 @@ impl Mapping {
         }
         let start = offset + before;
         let (whole, last) = rest.as_chunks::<8>();
-        for (i, word) in whole.iter().enumerate() {
-            self.word64(start + i * 8)
-                .store(u64::from_ne_bytes(*word), Ordering::Relaxed);
+        for (word, bytes) in self.words(start, words).iter().zip(whole) {
+            word.store(u64::from_ne_bytes(*bytes), Ordering::Relaxed);
         }
         for (i, byte) in last.iter().enumerate() {
             self.byte(start + words * 8 + i)

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 
 /// A memory file whose contents can no longer change, for anybody.
@@ -97,8 +98,15 @@ pub(crate) fn memfd_read_at(file: &File, len: u64) -> io::Result<Vec<u8>> {
     bytes
         .try_reserve_exact(len)
         .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-    bytes.resize(len, 0);
-    file.read_exact_at(&mut bytes, 0)?;
+    while bytes.len() < len {
+        let offset = bytes.len() as u64;
+        // What is there for it is as long as was asked for, or longer.
+        let read = rustix::io::pread(file, spare_capacity(&mut bytes), offset)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    bytes.truncate(len);
     Ok(bytes)
 }
 

@@ -9,7 +9,7 @@
 //! left is a lie.
 
 use super::decode::no_parts;
-use super::wire::{put_count, put_text};
+use super::wire::{WireError, put_count, put_text, take, take_array, take_count, take_text};
 use super::{DECODED_LIMIT, DecodeError, Param, Type, Value, decode_within};
 
 /// Appends the encoding of a value, which must be canonical (see
@@ -100,6 +100,67 @@ fn encode_compound(value: &Value, out: &mut Vec<u8>) {
         // `encode` has written every other.
         _ => {}
     }
+}
+
+/// The encoding of a value in two pieces, so that long text and bytes are not
+/// copied.
+pub fn encode_apart(value: Value) -> [Vec<u8>; 2] {
+    let mut head = Vec::new();
+    let body = match value {
+        Value::Bytes(bytes) => bytes,
+        Value::String(text) => text.into_bytes(),
+        other => {
+            encode(&other, &mut head);
+            return [head, Vec::new()];
+        }
+    };
+    put_count(body.len(), &mut head);
+    [head, body]
+}
+
+/// As [`decode_result_within`], for what follows the first `start` bytes, making
+/// long text and bytes of the input itself.
+///
+/// # Errors
+///
+/// As [`decode_result_within`].
+pub fn decode_owned_result(
+    ty: &Option<Type>,
+    mut input: Vec<u8>,
+    start: usize,
+    memory: usize,
+) -> Result<Value, DecodeError> {
+    let is_text = matches!(ty, Some(Type::String));
+    if !is_text && !ty.as_ref().is_some_and(Type::is_bytes) {
+        return decode_result_within(ty, &input[start..], memory);
+    }
+    let mut rest = &input[start..];
+    let count = take_count(&mut rest)?;
+    at_end(&rest[count..])?;
+    let head = input.len() - count;
+    input.drain(..head);
+    match is_text {
+        false => Ok(Value::Bytes(input)),
+        true => String::from_utf8(input)
+            .map(Value::String)
+            .map_err(|_| DecodeError::from(WireError::NotUtf8)),
+    }
+}
+
+/// The bytes of a `list<u8>` argument at the front of the encoded ones.
+pub fn take_bytes<'a>(input: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let count = take_count(input).ok()?;
+    take(input, count).ok()
+}
+
+/// The text of a `string` argument at the front of the encoded ones.
+pub fn take_string<'a>(input: &mut &'a [u8]) -> Option<&'a str> {
+    take_text(input).ok()
+}
+
+/// A `u32` argument at the front of the encoded ones.
+pub fn take_u32(input: &mut &[u8]) -> Option<u32> {
+    take_array(input).ok().map(u32::from_le_bytes)
 }
 
 /// The arguments of a call, one after the other.

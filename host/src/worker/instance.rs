@@ -8,12 +8,13 @@ use wasmtime_wasi::{WasiCtxBuilder, WasiView};
 
 use super::broker::Exchanger;
 use super::link::HostLink;
-use super::load::{Code, Loaded};
+use super::load::Loaded;
 use super::serve::Order;
-use super::stdio::{GuestInput, GuestOutput, Output};
+use super::stdin::GuestInput;
 use crate::engine::clock::GuestClock;
 use crate::engine::files::{Files, Granted};
 use crate::engine::guest::{Bounds, Guest, TaskInfo};
+use crate::engine::output::{GuestOutput, Output};
 use crate::limits::{LimitName, MAX_HANDLES};
 use crate::protocol::control::WorkerSetup;
 use crate::protocol::frame::{TaskHeader, What, WireLimits};
@@ -21,9 +22,6 @@ use crate::protocol::frame::{TaskHeader, What, WireLimits};
 /// What the host side keeps for one handle: a pollable has an entry of its own
 /// and one for what it waits for.
 const ENTRIES_A_HANDLE: usize = 2;
-
-/// Bytes of a wasm page.
-const PAGE: u64 = 65536;
 
 /// No allocation is larger than this, whatever the limits say: what cannot be
 /// addressed would be a panic.
@@ -39,30 +37,6 @@ pub(super) struct Workshop {
     pub(super) exchanger: Option<Arc<Exchanger>>,
     pub(super) stdout: Arc<Output>,
     pub(super) stderr: Arc<Output>,
-}
-
-/// A guest, alive.
-pub(super) struct Live {
-    pub(super) store: Store<Guest>,
-    pub(super) instance: Instance,
-    /// The function that was called last, by its number.
-    pub(super) found: Option<(u32, Found)>,
-    /// Tasks that it has been used for.
-    pub(super) used: u64,
-}
-
-/// A function of either kind of module, found in an instance.
-#[derive(Clone, Copy)]
-pub(super) enum Found {
-    Component(wasmtime::component::Func),
-    Core(wasmtime::Func),
-}
-
-/// The instance of either kind of module.
-#[derive(Clone, Copy)]
-pub(super) enum Instance {
-    Component(wasmtime::component::Instance),
-    Core(wasmtime::Instance),
 }
 
 impl Workshop {
@@ -147,47 +121,6 @@ impl Workshop {
         guest.log_left = limits.log;
         guest.bounds.begin(limits.memory);
         Ok(())
-    }
-
-    /// Instantiates the module, which runs its start function.
-    pub(super) fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
-        self.make(store).inspect_err(|_| self.see_birth(store))
-    }
-
-    /// Whether what the module asks for from the first is more than it may
-    /// have. wasmtime takes that memory before it asks, so that the refusal of
-    /// a very large one is the operating system's.
-    fn see_birth(&self, store: &mut Store<Guest>) {
-        let required = match &self.loaded.code {
-            Code::Component { pre, .. } => pre.component().resources_required(),
-            Code::Core { pre, .. } => Some(pre.module().resources_required()),
-        };
-        // In pages.
-        let largest = required.and_then(|required| required.max_initial_memory_size);
-        let largest = largest.map(|pages| pages.saturating_mul(PAGE));
-        let bounds = &mut store.data_mut().bounds;
-        if let (Some(largest), Some(limit)) = (largest, bounds.memory_limit)
-            && largest > limit
-        {
-            bounds.refuse_birth(largest);
-        }
-    }
-
-    fn make(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
-        match &self.loaded.code {
-            Code::Component { pre, .. } => Ok(Instance::Component(pre.instantiate(store)?)),
-            Code::Core {
-                pre, is_reactor, ..
-            } => {
-                let instance = pre.instantiate(&mut *store)?;
-                if *is_reactor {
-                    instance
-                        .get_typed_func::<(), ()>(&mut *store, "_initialize")?
-                        .call(store, ())?;
-                }
-                Ok(Instance::Core(instance))
-            }
-        }
     }
 }
 

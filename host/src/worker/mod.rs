@@ -5,8 +5,6 @@
 //! a guest's control, so it holds nothing but what its guests were granted.
 
 mod broker;
-mod call;
-mod convert;
 #[cfg(debug_assertions)]
 mod hostile;
 mod instance;
@@ -14,9 +12,7 @@ mod link;
 mod load;
 mod serve;
 mod start;
-mod stdio;
-mod typed;
-mod verdict;
+mod stdin;
 
 #[cfg(debug_assertions)]
 pub(crate) use hostile::{HOSTILE_ROLE, misbehave};

@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use wasmtime::Store;
 
-use super::call::Returned;
-use super::instance::{Live, Workshop};
-use super::stdio::GuestInput;
-use super::verdict;
+use super::instance::Workshop;
+use super::stdin::GuestInput;
+use crate::engine::call::Returned;
+use crate::engine::code::Live;
 use crate::engine::guest::Guest;
+use crate::engine::verdict;
 use crate::limits::LimitName;
 use crate::protocol::Violation;
 use crate::protocol::brief::{BriefTask, put_answer};
@@ -19,7 +20,7 @@ use crate::protocol::frame::{
 use crate::protocol::ring::INLINE;
 use crate::protocol::worker_end::WorkerEnd;
 use crate::sys::Mapping;
-use crate::value::{Value, encode};
+use crate::value::{Value, encode_apart};
 
 /// A worker that has loaded its artifact.
 pub(super) struct Server {
@@ -55,7 +56,8 @@ pub(super) struct Order {
 struct Ending {
     end: End,
     message: Option<String>,
-    value: Vec<u8>,
+    /// Encoded, in two pieces.
+    value: [Vec<u8>; 2],
 }
 
 impl Ending {
@@ -63,7 +65,7 @@ impl Ending {
         Ending {
             end,
             message,
-            value: Vec::new(),
+            value: Default::default(),
         }
     }
 }
@@ -128,7 +130,12 @@ impl Server {
             .name
             .as_deref()
             .unwrap_or_else(|| match &header.what {
-                What::Function(index) => self.shop.function(*index).map_or("", |f| f.name.as_str()),
+                What::Function(index) => self
+                    .shop
+                    .loaded
+                    .code
+                    .function(*index)
+                    .map_or("", |f| f.name.as_str()),
                 What::Command { argv, .. } => argv.first().map_or("", String::as_str),
             });
         let name = name.into();
@@ -169,8 +176,12 @@ impl Server {
             return self.answer(header, started, &live.store, ending);
         }
         let called = match &header.what {
-            What::Function(index) => self.shop.call(&mut live, *index, raw),
-            What::Command { .. } => self.shop.run_command(&mut live.store, live.instance),
+            What::Function(index) => self.shop.loaded.code.call(&mut live, *index, raw),
+            What::Command { .. } => self
+                .shop
+                .loaded
+                .code
+                .run_command(&mut live.store, live.instance),
         };
         let sound = called.is_ok();
         let ending = self.end(header, &live.store, called);
@@ -205,7 +216,7 @@ impl Server {
         let made = self
             .shop
             .begin(&mut store, order, started)
-            .and_then(|()| self.shop.instantiate(&mut store));
+            .and_then(|()| self.shop.loaded.code.instantiate(&mut store));
         let mut live = match made {
             Ok(instance) => Live {
                 store,
@@ -219,9 +230,8 @@ impl Server {
             }
         };
         if let Some(initializer) = &self.shop.setup.initializer {
-            let called = self
-                .shop
-                .call(&mut live, initializer.function, &initializer.arguments);
+            let code = &self.shop.loaded.code;
+            let called = code.call(&mut live, initializer.function, &initializer.arguments);
             let failed = match called {
                 Ok(Returned::Value(_)) => None,
                 Ok(Returned::Error(Some(Value::String(text)))) => Some(text),
@@ -253,11 +263,11 @@ impl Server {
     ) -> Ending {
         let bounds = &store.data().bounds;
         match called {
-            Ok(Returned::Value(value)) => self.value(header, End::Ok, &value),
+            Ok(Returned::Value(value)) => self.value(header, End::Ok, value),
             Ok(Returned::Error(_)) if bounds.refused_capability => Ending::new(End::Denied, None),
             Ok(Returned::Error(None)) => Ending::new(End::Error, None),
-            Ok(Returned::Error(Some(value))) => self.value(header, End::Error, &value),
-            Ok(Returned::Exit(0)) => self.value(header, End::Ok, &Value::unit()),
+            Ok(Returned::Error(Some(value))) => self.value(header, End::Error, value),
+            Ok(Returned::Exit(0)) => self.value(header, End::Ok, Value::unit()),
             Ok(Returned::Exit(code)) => Ending::new(
                 match bounds.refused_growth {
                     Some(limit) => End::MemoryLimit(limit),
@@ -273,20 +283,16 @@ impl Server {
         }
     }
 
-    fn value(&self, header: &TaskHeader, end: End, value: &Value) -> Ending {
-        let mut bytes = Vec::new();
-        encode(value, &mut bytes);
-        if header
-            .limits
-            .result
-            .is_some_and(|limit| bytes.len() as u64 > limit)
-        {
+    fn value(&self, header: &TaskHeader, end: End, value: Value) -> Ending {
+        let value = encode_apart(value);
+        let len = value.iter().map(Vec::len).sum::<usize>() as u64;
+        if header.limits.result.is_some_and(|limit| len > limit) {
             return Ending::new(End::OutputLimit(LimitName::Result), None);
         }
         Ending {
             end,
             message: None,
-            value: bytes,
+            value,
         }
     }
 
@@ -313,12 +319,13 @@ impl Server {
             peak_memory: bounds.peak_memory,
             fuel,
             refusals: bounds.refusals.clone(),
-            value_len: ending.value.len() as u64,
+            value_len: ending.value.iter().map(Vec::len).sum::<usize>() as u64,
             stdout_len: stdout.len() as u64,
             stderr_len: stderr.len() as u64,
         };
         let mut payload = std::mem::take(&mut self.spare);
-        let parts: [&[u8]; 3] = [&ending.value, &stdout, &stderr];
+        let [head, body] = &ending.value;
+        let parts: [&[u8]; 4] = [head, body, &stdout, &stderr];
         let raw: usize = parts.iter().map(|part| part.len()).sum();
         if raw <= INLINE {
             put_answer(&mut payload, &answer, &parts);
@@ -327,8 +334,8 @@ impl Server {
             }
         }
         put_inline(&mut payload, &answer, &[]);
-        let [value, stdout, stderr] = parts;
-        self.in_file(&[&payload[1..], value, stdout, stderr])
+        let [head, body, stdout, stderr] = parts;
+        self.in_file(&[&payload[1..], head, body, stdout, stderr])
     }
 
     /// Puts a frame into a memory file that the host makes.

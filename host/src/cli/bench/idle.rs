@@ -1,0 +1,82 @@
+//! What workers cost that do nothing: their memory, and the CPU time of an idle
+//! pool.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+use sandpool::Sandbox;
+
+use super::Report;
+use super::child::{cpu_time, proportional_memory};
+use super::figure::{Figure, Measured, Unit};
+use super::plan::Plan;
+use super::pools::{Bench, Tasks, Work, builder};
+
+/// Workers whose memory is looked at.
+const WORKERS: usize = 4;
+
+/// CPU time of this process so far, in seconds.
+pub fn own_cpu() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+pub fn measure(plan: &Plan, tasks: &Tasks, report: &mut Report) -> Measured<()> {
+    if !plan.wants_any(&["idle/"]) {
+        return Ok(());
+    }
+    let bench = up(plan, tasks, Sandbox::Auto)?;
+    memory(plan, tasks, &bench, report)?;
+    let workers = bench.pool.worker_pids();
+    let used = || own_cpu() + workers.iter().filter_map(|pid| cpu_time(*pid)).sum::<f64>();
+    // What they still had to do is done.
+    thread::sleep(Duration::from_millis(200));
+    let begin = Instant::now();
+    let before = used();
+    thread::sleep(plan.either(Duration::from_secs(1), Duration::from_secs(5)));
+    // Asking costs a little itself: the second answer tells how much.
+    let after = used();
+    let asking = used() - after;
+    let share = (after - before - asking).max(0.0) / begin.elapsed().as_secs_f64();
+    report.figures.push(Figure::of(
+        "idle/cpu",
+        "CPU time of an idle pool, with its workers",
+        Unit::Percent,
+        vec![share * 100.0],
+    ));
+    Ok(())
+}
+
+/// A pool of which every worker is up.
+fn up(plan: &Plan, tasks: &Tasks, sandbox: Sandbox) -> Measured<Bench> {
+    let builder = builder(plan).processes(WORKERS).sandbox(sandbox);
+    let bench = Bench::new(builder, &tasks.with_steps(tasks.spin_steps * 3))?;
+    bench.warm(Work::Spin)?;
+    bench.map(Work::Empty, WORKERS * 100, None)?;
+    Ok(bench)
+}
+
+fn memory(plan: &Plan, tasks: &Tasks, bench: &Bench, report: &mut Report) -> Measured<()> {
+    let look = |bench: &Bench| -> Vec<f64> {
+        let pids = bench.pool.worker_pids();
+        let bytes = pids.into_iter().filter_map(proportional_memory);
+        bytes
+            .map(|bytes| bytes as f64 / f64::from(1 << 20))
+            .collect()
+    };
+    let mut label = format!("memory of an idle worker (PSS), {WORKERS} up");
+    let mut seen = look(bench);
+    if seen.is_empty() {
+        // A worker that is locked in shows an ordinary user nothing of itself.
+        seen = look(&up(plan, tasks, Sandbox::Off)?);
+        label.push_str(", sandbox off: locked in they do not show it");
+    }
+    if seen.is_empty() {
+        return Err("the memory of workers cannot be read".into());
+    }
+    report
+        .figures
+        .push(Figure::of("idle/memory", &label, Unit::Mebibytes, seen));
+    Ok(())
+}

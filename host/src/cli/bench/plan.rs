@@ -1,0 +1,91 @@
+//! How long and how often to measure, and what.
+
+use std::time::{Duration, Instant};
+
+/// Settings of a run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub quick: bool,
+    pub processes: usize,
+    /// Rounds in which what is compared alternates.
+    pub rounds: usize,
+    /// How long one thing is measured in one round.
+    pub slice: Duration,
+    /// From then on one round has to do: a busy machine takes its time, and who
+    /// waits was told how long.
+    pub late: Instant,
+    /// Parts of names; nothing is everything.
+    pub only: Vec<String>,
+}
+
+impl Plan {
+    pub fn new(quick: bool, processes: usize, only: Vec<String>) -> Self {
+        let (rounds, millis, seconds) = if quick { (3, 25, 15) } else { (5, 110, 100) };
+        Plan {
+            quick,
+            processes,
+            rounds,
+            slice: Duration::from_millis(millis),
+            late: Instant::now() + Duration::from_secs(seconds),
+            only,
+        }
+    }
+
+    #[cfg(test)]
+    pub fn for_tests(rounds: usize) -> Self {
+        Plan {
+            rounds,
+            slice: Duration::from_millis(1),
+            ..Plan::new(true, 1, Vec::new())
+        }
+    }
+
+    /// One number for a quick run, another for a whole one.
+    pub fn either<T>(&self, quick: T, whole: T) -> T {
+        if self.quick { quick } else { whole }
+    }
+
+    /// The same with other rounds and slices.
+    pub fn with(&self, rounds: usize, slice: Duration) -> Self {
+        Plan {
+            rounds,
+            slice,
+            ..self.clone()
+        }
+    }
+
+    /// Whether the time for more than one round is over.
+    pub fn is_late(&self) -> bool {
+        Instant::now() > self.late
+    }
+
+    /// Whether a figure of this name is to be measured.
+    pub fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
+    }
+
+    /// Whether a figure whose name begins so may be.
+    pub fn wants_any(&self, prefixes: &[&str]) -> bool {
+        let may = |part: &String| {
+            prefixes
+                .iter()
+                .any(|prefix| part.starts_with(prefix) || prefix.contains(part.as_str()))
+        };
+        self.only.is_empty() || self.only.iter().any(may)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_parts_of_names() {
+        let plan = Plan::new(true, 2, vec!["echo/process".into(), "cold".into()]);
+        assert!(plan.wants("echo/process/1MiB") && plan.wants("start/cold"));
+        assert!(!plan.wants("echo/mp/1MiB"));
+        assert!(plan.wants_any(&["echo/"]) && plan.wants_any(&["cold"]));
+        assert!(!plan.wants_any(&["floor/"]));
+        assert!(Plan::new(true, 2, vec![]).wants("anything"));
+    }
+}

@@ -1,0 +1,170 @@
+//! The code of a module, loaded and linked: all that can be done once for every
+//! task that runs it.
+
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+use wasmtime::{Engine, Module, Store};
+
+use super::guest::Guest;
+use super::typed::{FastCall, fast_call};
+use super::{describe, imports};
+use crate::value::Function;
+
+/// Bytes of a wasm page.
+const PAGE: u64 = 65536;
+
+/// The code of either kind of module.
+pub(crate) enum Code {
+    Component {
+        pre: InstancePre<Guest>,
+        functions: Vec<LoadedFunction>,
+        run: Option<ComponentExportIndex>,
+    },
+    Core {
+        pre: wasmtime::InstancePre<Guest>,
+        functions: Vec<Function>,
+        is_reactor: bool,
+    },
+}
+
+/// A function of a component, found once.
+pub(crate) struct LoadedFunction {
+    pub(crate) function: Function,
+    pub(crate) export: ComponentExportIndex,
+    /// How to call it without a value per byte, for signatures of bytes and
+    /// strings.
+    pub(crate) fast: Option<FastCall>,
+}
+
+/// The instance of either kind of module.
+#[derive(Clone, Copy)]
+pub(crate) enum Instance {
+    Component(wasmtime::component::Instance),
+    Core(wasmtime::Instance),
+}
+
+/// A function of either kind of module, found in an instance.
+#[derive(Clone, Copy)]
+pub(crate) enum Found {
+    Component(wasmtime::component::Func),
+    Core(wasmtime::Func),
+}
+
+/// A guest, alive.
+pub(crate) struct Live {
+    pub(crate) store: Store<Guest>,
+    pub(crate) instance: Instance,
+    /// The function that was called last, by its number.
+    pub(crate) found: Option<(u32, Found)>,
+    /// Tasks that it has been used for.
+    pub(crate) used: u64,
+}
+
+/// Why code cannot be loaded.
+pub(crate) enum Unloadable {
+    /// The artifact is none, or was made for another engine.
+    Artifact(wasmtime::Error),
+    /// The module has what cannot be described.
+    Module(String),
+}
+
+impl From<wasmtime::Error> for Unloadable {
+    fn from(error: wasmtime::Error) -> Self {
+        Unloadable::Artifact(error)
+    }
+}
+
+impl Code {
+    /// Loads the artifact at this path.
+    pub(crate) fn load(engine: &Engine, path: &str, component: bool) -> Result<Self, Unloadable> {
+        if component {
+            let component = deserialize_component(engine, path)?;
+            let linker = imports::component_linker(engine)?;
+            let pre = linker.instantiate_pre(&component)?;
+            let functions = describe::component_functions(engine, &component)
+                .map_err(Unloadable::Module)?
+                .into_iter()
+                .map(|found| LoadedFunction {
+                    fast: fast_call(&found.function),
+                    function: found.function,
+                    export: found.export,
+                });
+            return Ok(Code::Component {
+                pre,
+                functions: functions.collect(),
+                run: describe::component_command(&component),
+            });
+        }
+        let module = deserialize_module(engine, path)?;
+        let linker = imports::core_linker(engine)?;
+        let pre = linker.instantiate_pre(&module)?;
+        Ok(Code::Core {
+            pre,
+            functions: describe::core_functions(&module),
+            is_reactor: module.get_export("_initialize").is_some(),
+        })
+    }
+
+    /// Instantiates the module, which runs its start function.
+    pub(crate) fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
+        self.make(store).inspect_err(|_| self.see_birth(store))
+    }
+
+    /// Whether what the module asks for from the first is more than it may
+    /// have. wasmtime takes that memory before it asks, so that the refusal of
+    /// a very large one is the operating system's.
+    fn see_birth(&self, store: &mut Store<Guest>) {
+        let required = match self {
+            Code::Component { pre, .. } => pre.component().resources_required(),
+            Code::Core { pre, .. } => Some(pre.module().resources_required()),
+        };
+        // In pages.
+        let largest = required.and_then(|required| required.max_initial_memory_size);
+        let largest = largest.map(|pages| pages.saturating_mul(PAGE));
+        let bounds = &mut store.data_mut().bounds;
+        if let (Some(largest), Some(limit)) = (largest, bounds.memory_limit)
+            && largest > limit
+        {
+            bounds.refuse_birth(largest);
+        }
+    }
+
+    fn make(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
+        match self {
+            Code::Component { pre, .. } => Ok(Instance::Component(pre.instantiate(store)?)),
+            Code::Core {
+                pre, is_reactor, ..
+            } => {
+                let instance = pre.instantiate(&mut *store)?;
+                if *is_reactor {
+                    instance
+                        .get_typed_func::<(), ()>(&mut *store, "_initialize")?
+                        .call(store, ())?;
+                }
+                Ok(Instance::Core(instance))
+            }
+        }
+    }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "an artifact is machine code: only wasmtime can load it"
+)]
+pub(crate) fn deserialize_component(engine: &Engine, path: &str) -> wasmtime::Result<Component> {
+    // SAFETY: the callee wants bytes that wasmtime's `serialize` made and that
+    // do not change. The file is sealed, and the host took it from its own
+    // compiler process or from its own cache. A compiler that was taken over
+    // can still have written anything: that code then runs in this process. A
+    // worker is built to be no worse off for it; `in_process` is for modules
+    // that are trusted.
+    unsafe { Component::deserialize_file(engine, path) }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "an artifact is machine code: only wasmtime can load it"
+)]
+fn deserialize_module(engine: &Engine, path: &str) -> wasmtime::Result<Module> {
+    // SAFETY: as in `deserialize_component`.
+    unsafe { Module::deserialize_file(engine, path) }
+}

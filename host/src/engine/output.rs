@@ -1,0 +1,178 @@
+//! Standard output and error of a guest: captured, passed on to the host's, or
+//! thrown away.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
+use wasmtime_wasi::{I32Exit, async_trait};
+
+use super::guest::OutputLimitReached;
+use crate::limits::LimitName;
+
+/// Bytes that a guest may hand over at once.
+pub(crate) const PERMIT: usize = 64 * 1024;
+
+/// Where one of a guest's output streams goes; kept for the worker's whole
+/// life, begun anew for each task.
+pub(crate) struct Output {
+    sink: Sink,
+    state: Mutex<Written>,
+}
+
+enum Sink {
+    Capture,
+    Pipe(OwnedFd),
+    Nowhere,
+}
+
+#[derive(Default)]
+struct Written {
+    captured: Vec<u8>,
+    /// Bytes that are still allowed.
+    left: Option<u64>,
+}
+
+impl Output {
+    fn new(sink: Sink) -> Self {
+        Output {
+            sink,
+            state: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn captured() -> Self {
+        Output::new(Sink::Capture)
+    }
+
+    pub(crate) fn passed_to(pipe: OwnedFd) -> Self {
+        Output::new(Sink::Pipe(pipe))
+    }
+
+    pub(crate) fn thrown_away() -> Self {
+        Output::new(Sink::Nowhere)
+    }
+
+    /// Begins a task that may write `limit` bytes.
+    pub(crate) fn begin(&self, limit: Option<u64>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.captured.clear();
+        state.left = limit;
+    }
+
+    /// What the task wrote, where it is captured.
+    pub(crate) fn take(&self) -> Vec<u8> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut state.captured)
+    }
+
+    /// Takes what fits; says whether all of it did.
+    fn write(&self, bytes: &[u8]) -> io::Result<bool> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = match state.left {
+            Some(left) => bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX)),
+            None => bytes.len(),
+        };
+        if let Some(left) = &mut state.left {
+            *left -= fits as u64;
+        }
+        match &self.sink {
+            Sink::Capture => state.captured.extend_from_slice(&bytes[..fits]),
+            Sink::Pipe(pipe) => write_all(pipe, &bytes[..fits])?,
+            Sink::Nowhere => {}
+        }
+        Ok(fits == bytes.len())
+    }
+}
+
+fn write_all(pipe: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let written = rustix::io::retry_on_intr(|| rustix::io::write(pipe, bytes))?;
+        bytes = &bytes[written..];
+    }
+    Ok(())
+}
+
+/// One of a guest's two output streams.
+#[derive(Clone)]
+pub(crate) struct GuestOutput {
+    pub(crate) output: Arc<Output>,
+    /// The limit to name when it is reached.
+    pub(crate) limit: LimitName,
+}
+
+impl GuestOutput {
+    fn write_bytes(&self, bytes: &[u8]) -> StreamResult<()> {
+        match self.output.write(bytes) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(StreamError::Trap(OutputLimitReached(self.limit).into())),
+            // Nobody reads any more. WASI has no signals, so a guest that does
+            // not look at its errors would write for ever: it ends here, as
+            // SIGPIPE ends a program.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Err(StreamError::Trap(I32Exit(128 + libc::SIGPIPE).into()))
+            }
+            Err(error) => Err(StreamError::LastOperationFailed(error.into())),
+        }
+    }
+}
+
+impl IsTerminal for GuestOutput {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for GuestOutput {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[async_trait]
+impl Pollable for GuestOutput {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait]
+impl OutputStream for GuestOutput {
+    fn write(&mut self, bytes: bytes::Bytes) -> StreamResult<()> {
+        self.write_bytes(&bytes)
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(PERMIT)
+    }
+}
+
+impl AsyncWrite for GuestOutput {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.write_bytes(bytes).map_err(io::Error::other);
+        Poll::Ready(written.map(|()| bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

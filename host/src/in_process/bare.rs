@@ -1,0 +1,78 @@
+//! wasmtime and nothing else: what a call costs where there is no limit on
+//! memory, no WASI, no outcome. The floor that `sandpool bench` measures beside
+//! the notches, with the same engine settings and the same guest.
+
+use wasmtime::component::{Component, ComponentExportIndex, Instance, InstancePre, Linker};
+use wasmtime::{Engine, Store};
+
+use super::InProcessError;
+use super::guest::{InProcess, artifact_path};
+use crate::engine::{code, config};
+
+/// A component without imports, and its function from a `u32` to a `u32`.
+pub struct Bare {
+    engine: Engine,
+    pre: InstancePre<()>,
+    function: ComponentExportIndex,
+    kept: Option<(Store<()>, Instance)>,
+}
+
+impl Bare {
+    /// The floor beneath a module that is loaded into this process.
+    ///
+    /// # Errors
+    /// If it is no component without imports that exports the function.
+    pub fn new(loaded: &InProcess, function: &str) -> Result<Self, InProcessError> {
+        let module = loaded.module();
+        let made = || {
+            let engine = config::engine(module.settings())?;
+            let component: Component =
+                code::deserialize_component(&engine, &artifact_path(module))?;
+            let pre = Linker::new(&engine).instantiate_pre(&component)?;
+            let function = component
+                .get_export_index(None, function)
+                .ok_or_else(|| wasmtime::format_err!("there is no function `{function}`"))?;
+            Ok(Bare {
+                engine,
+                pre,
+                function,
+                kept: None,
+            })
+        };
+        made().map_err(|error: wasmtime::Error| InProcessError::Refused {
+            module: module.name().to_owned(),
+            why: format!("{error:#}"),
+        })
+    }
+
+    /// A call in a store and an instance of its own.
+    pub fn fresh(&mut self, n: u32) -> Option<u32> {
+        // There is room for one instance.
+        self.kept = None;
+        let mut store = Store::new(&self.engine, ());
+        let instance = self.pre.instantiate(&mut store).ok()?;
+        self.call(&mut store, instance, n)
+    }
+
+    /// A call in an instance that is kept.
+    pub fn reused(&mut self, n: u32) -> Option<u32> {
+        let (mut store, instance) = match self.kept.take() {
+            Some(kept) => kept,
+            None => {
+                let mut store = Store::new(&self.engine, ());
+                let instance = self.pre.instantiate(&mut store).ok()?;
+                (store, instance)
+            }
+        };
+        let result = self.call(&mut store, instance, n);
+        self.kept = Some((store, instance));
+        result
+    }
+
+    fn call(&self, store: &mut Store<()>, instance: Instance, n: u32) -> Option<u32> {
+        let function = instance
+            .get_typed_func::<(u32,), (u32,)>(&mut *store, self.function)
+            .ok()?;
+        function.call(store, (n,)).ok().map(|(result,)| result)
+    }
+}

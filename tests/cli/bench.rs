@@ -1,0 +1,159 @@
+//! `sandpool bench`: that every figure it promises is there, that peers which
+//! are not installed are named, and that its page needs nothing from elsewhere.
+//! What the figures come to is no test's affair.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Folder, sandpool};
+use crate::support::{test, test_alone};
+
+/// A quick run takes less than 20 s by itself; this build is not optimised, and
+/// may not be alone. A test as a whole has a minute.
+const DEADLINE: Duration = Duration::from_secs(55);
+
+/// One of each kind, for a machine with nothing but sandpool on it.
+const FIGURES: [&str; 34] = [
+    "apply/native/empty",
+    "apply/threads/sleep",
+    "apply/in-process/fresh/empty",
+    "apply/in-process/reused/spin",
+    "apply/process/fresh/empty",
+    "apply/process/fresh/no-spin/empty",
+    "apply/process/reused/sleep",
+    "apply/process-per-task/empty",
+    "map/native/spin",
+    "map/threads/empty",
+    "map/in-process/fresh/empty",
+    "map/in-process/reused/sleep",
+    "map/process/fresh/empty",
+    "map/process/reused/empty",
+    "map/process/reused/chunks/empty",
+    "map/process-per-task/spin",
+    "floor/socket/asleep",
+    "floor/socket/spinning",
+    "floor/wasmtime/fresh",
+    "floor/wasmtime/reused",
+    "floor/processes/fresh",
+    "start/cold",
+    "start/switch",
+    "start/run",
+    "echo/in-process/1KiB",
+    "echo/process/64MiB",
+    "layer/cost/seccomp",
+    "sandbox/off/empty",
+    "checks/epoch",
+    "checks/fuel",
+    "idle/memory",
+    "lines/rate",
+    "scale/workers/rate/64",
+    "scale/queue/host/100000",
+];
+
+fn names<'a>(list: &'a Value, of: &str) -> Vec<&'a str> {
+    let items = list[of].as_array().expect("a list");
+    items
+        .iter()
+        .map(|item| item["name"].as_str().expect("a name"))
+        .collect()
+}
+
+#[test]
+fn a_quick_run_has_every_figure_and_names_the_peers_that_are_missing() {
+    let _test = test_alone();
+    let empty = Folder::new();
+    let ended = sandpool(["bench", "--quick", "--json"])
+        .env("PATH", empty.path())
+        .deadline(DEADLINE)
+        .run();
+    assert_eq!(ended.code(), 0, "{}", ended.stderr);
+    let report: Value = serde_json::from_slice(&ended.stdout).expect("JSON");
+    assert_eq!(report["notes"], serde_json::json!([]));
+    let figures = names(&report, "figures");
+    for name in FIGURES {
+        assert!(figures.contains(&name), "there is no `{name}`");
+    }
+    for figure in report["figures"].as_array().expect("a list") {
+        assert!(figure["median"].is_f64() && !figure["rounds"].is_null());
+        let is_latency = figure["name"]
+            .as_str()
+            .expect("a name")
+            .starts_with("apply/");
+        assert_eq!(figure["p99"].is_f64(), is_latency || figure["p50"].is_f64());
+    }
+    let peers = report["peers"].as_array().expect("a list");
+    assert_eq!(peers.len(), 7);
+    for peer in peers {
+        assert_eq!(peer["state"], "not installed", "{peer}");
+    }
+    for target in report["targets"].as_array().expect("a list") {
+        let name = target["name"].as_str().expect("a name");
+        let needs_a_peer = ["multiprocessing", "python", "bubblewrap", "wasmtime"];
+        let is_alone = !needs_a_peer.iter().any(|peer| name.contains(peer));
+        assert_eq!(target["held"].is_boolean(), is_alone, "{target}");
+    }
+}
+
+#[test]
+fn the_page_is_one_file_that_refers_to_nothing() {
+    let _test = test_alone();
+    let folder = Folder::new();
+    let only = "apply/process,echo/process,layer/,scale/workers";
+    let ended = folder
+        .sandpool(["bench", "--quick", "--html", "prices.html", "--only", only])
+        .env("PATH", folder.path())
+        .deadline(DEADLINE)
+        .run();
+    assert_eq!(ended.code(), 0, "{}", ended.stderr);
+    let page = std::fs::read_to_string(folder.path().join("prices.html")).expect("a page");
+    let plots = page.matches("<svg ").count();
+    assert_eq!(
+        plots, 6,
+        "latency, distribution, payloads, layers, workers twice"
+    );
+    let elsewhere = page.replace("http://www.w3.org/2000/svg", "");
+    for reference in [
+        "http", "src=", "href=", "url(", "@import", "<script", "<link",
+    ] {
+        assert!(!elsewhere.contains(reference), "it refers by `{reference}`");
+    }
+    assert!(page.contains("prefers-color-scheme:dark"));
+    assert!(page.contains("not installed"));
+    assert!(ended.text().contains("pooled process, fresh instance"));
+}
+
+#[test]
+fn peers_are_measured_in_the_same_rounds_where_they_are_installed() {
+    let _test = test_alone();
+    let only = "apply/mp/empty,map/mp/,echo/mp/1KiB,map/xargs,floor/socket/asleep";
+    let ended = sandpool(["bench", "--quick", "--json", "--only", only])
+        .deadline(DEADLINE)
+        .run();
+    assert_eq!(ended.code(), 0, "{}", ended.stderr);
+    let report: Value = serde_json::from_slice(&ended.stdout).expect("JSON");
+    let figures = names(&report, "figures");
+    for (peer, name) in [
+        ("Python multiprocessing.Pool", "map/mp/chunks/empty"),
+        ("Python multiprocessing.Pool", "echo/mp/1KiB"),
+        ("xargs", "map/xargs/empty"),
+    ] {
+        let peers = report["peers"].as_array().expect("a list");
+        let found = peers.iter().find(|found| found["name"] == peer);
+        let state = &found.expect("it is named")["state"];
+        assert_eq!(figures.contains(&name), state == "measured", "{report:#}");
+    }
+    assert!(figures.contains(&"floor/socket/asleep"));
+    assert!(!figures.contains(&"apply/process/fresh/empty"));
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_known_before_anything_is_measured() {
+    let _test = test();
+    let ended = sandpool(["bench", "--html", "no/such/folder/prices.html"]).run();
+    ended.assert_refuses(
+        2,
+        "error: `no/such/folder/prices.html` cannot be written\n  because No such file or \
+         directory (os error 2)\n",
+    );
+}
