@@ -1,9 +1,15 @@
 //! Pools inside an asynchronous program: blocking calls work there and never
 //! panic, and handles are futures.
 
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::task::{Context, Wake, Waker};
+use std::thread;
 use std::time::Duration;
 
-use sandpool::{Error, Verdict};
+use sandpool::{Error, Queue, Verdict};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::support::{SOON, eventually, one_worker, test, two_workers};
@@ -156,4 +162,102 @@ fn a_pool_may_be_dropped_inside_a_runtime() {
                 .all(|pid| !crate::support::process::exists(*pid))
         );
     }
+}
+
+/// An executor's waker that does what it likes.
+struct Wakes<F>(F);
+
+impl<F: Fn() + Send + Sync> Wake for Wakes<F> {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+fn waker(wakes: impl Fn() + Send + Sync + 'static) -> Waker {
+    Arc::new(Wakes(wakes)).into()
+}
+
+#[test]
+fn a_waker_that_panics_ends_neither_the_pool_nor_a_queue() {
+    let _test = test();
+    let pool = one_worker();
+    let sleeper = pool.guest("sleeper");
+    let panics = waker(|| panic!("a bad waker"));
+    let mut context = Context::from_waker(&panics);
+    let task = pool.apply_async::<u32>(&sleeper, "sleep-then", (50, 1));
+    let mut task = pin!(task.expect("sent"));
+    assert!(task.as_mut().poll(&mut context).is_pending());
+    let next = pool.apply_async::<u32>(&sleeper, "sleep-then", (1, 2));
+    assert_eq!(next.expect("sent").get(Some(SOON)).expect("ok"), 2);
+    assert!(task.ready());
+
+    let queue = Queue::<u32>::new(0);
+    let mut item = pin!(queue.get_async());
+    assert!(item.as_mut().poll(&mut context).is_pending());
+    queue.put(&7).expect("room");
+    queue.put(&8).expect("room");
+    assert_eq!(queue.get(), Ok(8), "the first was taken");
+}
+
+/// Counts down to zero.
+const COUNTS: &str = r#"
+(module
+  (func (export "count") (param i32)
+    (loop $again
+      (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
+      (br_if $again (i32.gt_s (local.get 0) (i32.const 0))))))
+"#;
+
+/// Closes a pool in the very moment in which a caller takes answers itself: a
+/// waker keeps it there. Says whether that moment came.
+fn join_while_a_caller_leads() -> bool {
+    let pool = one_worker();
+    let counts = pool.wat(COUNTS);
+    let (leads, led) = channel();
+    let (go_on, goes_on) = channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // Quick ones, so that a look pays.
+            for _ in 0..20 {
+                pool.apply::<()>(&counts, "count", (1,)).expect("ok");
+            }
+            let caller = thread::current().id();
+            let goes_on = std::sync::Mutex::new(goes_on);
+            let holds = waker(move || {
+                let leads_now = thread::current().id() == caller;
+                let _ = leads.send(leads_now);
+                if leads_now {
+                    let _ = goes_on.lock().expect("no panic").recv();
+                }
+            });
+            let first = pool.apply_async::<()>(&counts, "count", (1,));
+            let mut first = pin!(first.expect("sent"));
+            // Longer than all that the dispatcher wakes for.
+            let last = pool.call(&counts, "count").arg(200_000_000).timeout(None);
+            let last = last.apply_async::<()>().expect("sent");
+            if first
+                .as_mut()
+                .poll(&mut Context::from_waker(&holds))
+                .is_ready()
+            {
+                return;
+            }
+            last.get(None).expect("ok");
+        });
+        let Ok(true) = led.recv_timeout(SOON) else {
+            return false;
+        };
+        pool.close();
+        // Meanwhile the last one ends, and rings nobody.
+        thread::sleep(Duration::from_millis(500));
+        drop(go_on);
+        pool.join().expect("joined");
+        true
+    })
+}
+
+#[test]
+fn a_closed_pool_ends_also_when_a_caller_took_its_last_answer() {
+    let _test = test();
+    eventually("a caller leads", join_while_a_caller_leads);
 }

@@ -55,6 +55,7 @@ mod entry;
 pub mod fuzzing;
 #[cfg(all(test, not(fuzzing)))]
 mod fuzzing;
+mod guard;
 #[cfg(feature = "in-process")]
 pub mod in_process;
 mod layers;

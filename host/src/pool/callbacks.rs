@@ -1,15 +1,13 @@
 //! The thread on which callbacks run: in the parent, one at a time, in the
 //! order in which tasks ended.
 
-use std::any::Any;
-use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SendError, Sender, channel};
 use std::thread::{self, JoinHandle, ThreadId};
 
 use super::task::Completion;
+use crate::guard::guard;
 use crate::settings::LogLevel;
 
 /// A line that a guest logged.
@@ -199,23 +197,6 @@ fn work(
             Job::Stop => return,
         }
     }
-}
-
-/// A panic in the user's code is reported and ends nothing.
-pub(super) fn guard(what: &str, run: impl FnOnce()) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-        let text = panic_text(panic.as_ref());
-        let _ = writeln!(std::io::stderr(), "sandpool: a {what} panicked: {text}");
-    }
-}
-
-/// What the user's code said when it panicked.
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "it said nothing".into())
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use std::thread;
 use std::time::Instant;
 
 use super::call::{Call, Prepared};
-use super::callbacks::panic_text;
 use super::error::Error;
 use super::imap::{Flow, IMap, Input, ToInput, never_sent};
 use super::task::{Task, Template};
+use crate::guard::panic_text;
 use crate::outcome::Verdict;
 use crate::value::{Args, FromValue};
 

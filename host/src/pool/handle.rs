@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::error::Error;
 use super::state::Shared;
 use super::task::{KeyId, Sink};
+use crate::guard::wake;
 use crate::outcome::Outcome;
 use crate::value::{FromValue, Value};
 
@@ -107,9 +108,7 @@ impl Sink for Cell {
         let waker = state.waker.take();
         drop(state);
         self.arrived.notify_all();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake(waker);
     }
 }
 

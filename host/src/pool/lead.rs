@@ -78,6 +78,9 @@ impl Shared {
             }
         }
         let mut ring = state.give_out(now);
+        // It may have been the last of a pool that was closed meanwhile, whose
+        // end is the dispatcher's.
+        ring |= state.phase != PoolPhase::Open;
         let mut ended = Vec::new();
         // In the order in which they ended, or by the dispatcher.
         let simple = |job: &Job| matches!(job, Job::Finish(end) if end.callback.is_none());

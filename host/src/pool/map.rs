@@ -8,10 +8,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::call::{Call, Prepared};
-use super::callbacks::guard;
 use super::error::Error;
 use super::state::Shared;
 use super::task::{Sink, Task};
+use crate::guard::{guard, wake};
 use crate::outcome::Outcome;
 use crate::value::{FromValue, ToArgs, Value};
 
@@ -106,9 +106,7 @@ impl Gather {
         let waker = state.waker.take();
         drop(state);
         self.done.notify_all();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake(waker);
     }
 
     /// Waits for all outcomes, for `timeout` at most.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::SharedError;
 use super::object::{Asker, Hears, Object, Party};
+use crate::guard::wake;
 use crate::protocol::request::{Op, Reply};
 
 /// The place for one answer.
@@ -59,9 +60,7 @@ impl Hears for Place {
         let waker = state.waker.take();
         drop(state);
         self.arrived.notify_all();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake(waker);
     }
 }
 

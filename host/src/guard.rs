@@ -1,0 +1,31 @@
+//! Code of others on our threads: callbacks, handlers, and wakers of whatever
+//! executor awaits something. A panic in it is reported and ends nothing.
+
+use std::any::Any;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+
+/// Runs it; its panic ends here.
+pub(crate) fn guard(what: &str, run: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+        let text = panic_text(panic.as_ref());
+        let _ = writeln!(std::io::stderr(), "sandpool: a {what} panicked: {text}");
+    }
+}
+
+/// Wakes a future, if one waits.
+pub(crate) fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        guard("waker", || waker.wake());
+    }
+}
+
+/// What the code said when it panicked.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "it said nothing".into())
+}
