@@ -1,6 +1,6 @@
 //! Attends to one worker: takes its answers, reaps it, and has its messages
-//! heard and its deadlines kept. Runs on the dispatcher's thread, under the
-//! lock.
+//! heard and its deadlines kept. Runs under the lock, on the thread of the
+//! dispatcher or of a caller that leads.
 
 use std::time::Instant;
 
