@@ -161,11 +161,11 @@ fn a_task_that_kills_three_workers_is_set_aside_as_poison_and_named() {
 #[test]
 fn halting_soon_lets_running_tasks_end_and_halting_now_does_not() {
     let _test = test();
-    let halted = |how: &str| {
+    let halted = |how: &str, running: &str| {
         let flags = ["-j", "2", "--unordered", "--slow-after", "200ms"];
         let words = SLEEP.into_iter().chain(flags).chain(["--halt", how]);
         let mut host = sandpool(words).start();
-        host.write(b"[1500,0]\n");
+        host.write(running.as_bytes());
         eventually("it runs", || host.stderr().contains("SLOW [0] "));
         host.write(b"\"x\"\n[0,2]\n");
         let ended = host.finish();
@@ -178,19 +178,19 @@ fn halting_soon_lets_running_tasks_end_and_halting_now_does_not() {
         indices.sort_unstable();
         (ended.code(), indices)
     };
-    let (code, indices) = halted("soon,fail=1");
+    let (code, indices) = halted("soon,fail=1", "[1500,0]\n");
     assert_eq!(code, 1);
     assert!(
         indices.starts_with(&[0, 1]),
         "the running one has ended: {indices:?}"
     );
-    let (code, indices) = halted("now,fail=1");
+    let (code, indices) = halted("now,fail=1", "[9000,0]\n");
     assert_eq!(code, 1);
     assert!(
         !indices.contains(&0),
         "the running one was ended: {indices:?}"
     );
-    let (code, _) = halted("now,success=1");
+    let (code, _) = halted("now,success=1", "[9000,0]\n");
     assert_eq!(code, 0);
 }
 

@@ -25,8 +25,8 @@ fn numbers(from: u32, to: u32) -> String {
 #[test]
 fn sixty_lines_in_order_each_right_or_timeout() {
     let _test = test_alone();
-    let words = ["map", "math.wasm", "fib", "-j", "2", "--timeout", "300ms"];
-    let ended = sandpool(words).input(numbers(1, 60)).run();
+    let words = "map math.wasm fib -j 2 --timeout 300ms --progress none";
+    let ended = sandpool(words.split(' ')).input(numbers(1, 60)).run();
     assert!(ended.took < Duration::from_secs(15), "{:?}", ended.took);
     assert_eq!(ended.code(), 1);
     let results = results(&ended);

@@ -268,3 +268,91 @@ fn a_resumed_run_goes_on_in_its_file_and_its_folders() {
     assert_eq!(read(&folder, "out"), format!("{first}2,ok,13,\r\n"));
     assert_eq!(read(&folder, "all/2/value"), "13");
 }
+
+/// The folder by the name that errors call it.
+fn real_path(folder: &Folder) -> String {
+    let path = folder.path().canonicalize().expect("it is there");
+    path.display().to_string()
+}
+
+#[test]
+fn results_of_another_form_are_not_put_behind_those_that_are_there() {
+    let _test = test();
+    let folder = Folder::new();
+    let words = ["fib", "-o", "out", "--joblog", "log"];
+    let run = |more: &[&str]| {
+        let words = [&words[..], more].concat();
+        within(&folder, "math", &words).input("1\n2\n").run()
+    };
+    assert_eq!(run(&[]).code(), 0);
+    let before = read(&folder, "out");
+    let path = real_path(&folder);
+    run(&["--resume", "--to", "csv", "--tag"]).assert_refuses(
+        3,
+        &format!(
+            "error: the log, `log`, is of another place or form of results: `jsonl in file \
+             {path}/out`, and not `tagged csv in file {path}/out`\n\n\
+             hint: another `--joblog` begins a run of its own\n"
+        ),
+    );
+    assert_eq!(read(&folder, "out"), before);
+}
+
+#[test]
+fn results_do_not_go_where_an_input_the_log_or_the_module_is() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("in", "1\n2\n");
+    let refused = |words: &[&str], stdin: &str, code: i32, text: &str| {
+        let words = [&["fib"], words].concat();
+        let ended = within(&folder, "math", &words).input(stdin).run();
+        ended.assert_refuses(code, &text.replace("FOLDER", &real_path(&folder)));
+    };
+    refused(
+        &["-i", "in", "-o", "in", "--joblog", "log"],
+        "",
+        2,
+        "error: `FOLDER/in` is an input: results need a file of their own\n",
+    );
+    assert_eq!(read(&folder, "in"), "1\n2\n");
+    refused(
+        &["-o", "log", "--joblog", "log"],
+        "1\n",
+        2,
+        "error: `FOLDER/log` is the log: results need a file of their own\n",
+    );
+    assert_eq!(read(&folder, "log"), "");
+}
+
+#[test]
+fn results_are_not_lost_to_a_log_that_was_named_wrongly() {
+    let _test = test();
+    let folder = Folder::new();
+    let run = |words: &[&str]| {
+        let words = [&["fib", "-o", "out"], words].concat();
+        within(&folder, "math", &words).input("1\n").run()
+    };
+    assert_eq!(run(&["--joblog", "log"]).code(), 0);
+    let before = read(&folder, "out");
+    let refusal = format!(
+        "error: there is nothing in the log, `lgo`, and there are results in `{}/out`\n\n\
+         hint: name the log of these results; to begin anew, remove them\n",
+        real_path(&folder)
+    );
+    run(&["--joblog", "lgo", "--resume"]).assert_refuses(3, &refusal);
+    assert_eq!(read(&folder, "out"), before);
+    assert_eq!(names(&folder), ["log", "out"]);
+    // All that failed by a log that is not there is nothing.
+    within(
+        &folder,
+        "math",
+        &["fib", "--joblog", "lgo", "--retry-failed"],
+    )
+    .input("1\n")
+    .run()
+    .assert_refuses(
+        3,
+        "error: the log, `lgo`, knows of no task\n\n\
+             hint: `--resume` begins a log; there is nothing to run again without one\n",
+    );
+}

@@ -68,7 +68,9 @@ fn a_bar_leaves_results_and_notes_on_the_same_terminal_whole() {
         .collect();
     assert_eq!(results, expected.iter().collect::<Vec<_>>());
     let notes: Vec<_> = screen.iter().filter(|line| line.contains("SLOW")).collect();
-    assert!(notes[0].starts_with("sandpool: SLOW [10] [700,10] has run for 5"));
+    // On a busy machine others may be slow as well.
+    let last = "sandpool: SLOW [10] [700,10] has run for ";
+    assert!(notes.iter().any(|note| note.starts_with(last)), "{notes:?}");
     assert!(terminal.seen().contains(" running, "), "there was a bar");
     assert_eq!(screen.len(), 11 + notes.len() + 3, "{screen:#?}");
 }
@@ -145,12 +147,14 @@ fn what_a_guest_reports_stands_with_its_task() {
     let folder = Folder::new();
     folder.file("steps.wat", REPORTS_AND_SPINS);
     let terminal = Terminal::open();
-    let words = ["map", "steps.wat", "-j", "1", "--timeout", "1800ms"];
-    let host = folder.sandpool(words).stderr_on(&terminal).input("7\n");
-    let ended = host.run();
-    assert_eq!(ended.code(), 1);
-    let seen = terminal.seen();
-    assert!(seen.contains("7: 7 of 9, sieving"), "{seen:?}");
+    let words = ["map", "steps.wat", "-j", "1", "--timeout", "none"];
+    let host = folder.sandpool(words).stderr_on(&terminal);
+    let mut host = host.start();
+    host.write(b"7\n");
+    eventually("the bar has it", || {
+        terminal.seen().contains("7: 7 of 9, sieving")
+    });
+    host.signal(rustix::process::Signal::KILL);
 }
 
 /// A component that reports its argument as so many steps of nine, and never

@@ -20,7 +20,7 @@ mod stop;
 mod summary;
 mod template;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -301,8 +301,15 @@ impl Map {
             job: job.describe(),
             inputs: inputs.describe(),
             limits: self.task.limits(),
-            output: place.as_ref().map_or_else(|| "stdout".into(), Place::name),
+            output: place.as_ref().map_or_else(
+                || "stdout".into(),
+                // Whose lines are all of one form.
+                |place| format!("{} {}", self.outputs.form(), place.name()),
+            ),
         };
+        if let Some(place) = place {
+            self.check_place(place)?;
+        }
         let Some((log, past)) = self.joblog.open(&identity)? else {
             return Ok((None, Past::none()));
         };
@@ -324,6 +331,31 @@ impl Map {
             }
         }
         Ok((Some(log), past))
+    }
+
+    /// Refuses a file of results that holds what nothing could bring back: it grows
+    /// where it is, and is emptied if the log is new.
+    fn check_place(&self, place: &Place) -> Result<(), Failure> {
+        let log = self.joblog.path().map(|path| ("the log", path));
+        let inputs = self.inputs.files().map(|path| ("an input", path));
+        let module = ("the module", self.module.as_path());
+        let mut others = log.into_iter().chain(inputs).chain([module]);
+        if let Some((what, _)) = others.find(|(_, path)| place.is_of(path)) {
+            return Err(Failure::usage(format!(
+                "{} is {what}: results need a file of their own",
+                place.shown()
+            )));
+        }
+        if place.offset() > 0 && self.joblog.goes_on_from_nothing() {
+            let log = self.joblog.path().unwrap_or(Path::new(""));
+            return Err(Failure::unusable(format!(
+                "there is nothing in the log, `{}`, and there are results in {}",
+                log.display(),
+                place.shown()
+            ))
+            .hint("name the log of these results; to begin anew, remove them"));
+        }
+        Ok(())
     }
 
     /// Says at the end what there is to say.

@@ -1,7 +1,7 @@
 //! The flags that say where inputs come from and what they are, and the source
 //! that they make.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use sandpool::value::LineFormat;
@@ -111,6 +111,18 @@ impl InputFlags {
             reading: self.reading(words),
             no_header: self.no_header,
             share,
+        })
+    }
+
+    /// The files that inputs are read from, by their names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let stdin = self.input.is_empty().then_some(Path::new("-"));
+        let paths = stdin
+            .into_iter()
+            .chain(self.input.iter().map(PathBuf::as_path));
+        paths.map(|path| match path.as_os_str() == "-" {
+            true => Path::new("/dev/stdin"),
+            false => path,
         })
     }
 

@@ -7,10 +7,10 @@
 //! # job fib
 //! # inputs auto
 //! # limits --timeout 1s
-//! # output out.jsonl
+//! # output jsonl in file /home/ada/out.jsonl
 //! # resumed
 //! # limits --timeout 10s
-//! # output out.jsonl
+//! # output jsonl in file /home/ada/out.jsonl
 //! ```
 //!
 //! Of what is there several times, the last counts.
@@ -36,7 +36,7 @@ pub struct Identity {
     pub inputs: String,
     /// The limits that were set.
     pub limits: String,
-    /// Where results go.
+    /// Where results go, and what they look like in a file.
     pub output: String,
 }
 
@@ -110,7 +110,7 @@ impl Identity {
         }
         // What a kill left there could not be taken back.
         if self.output != sanitize::line(&now.output) {
-            return changed("place for results", &self.output, &now.output);
+            return changed("place or form of results", &self.output, &now.output);
         }
         Ok(())
     }

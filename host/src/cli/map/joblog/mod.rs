@@ -69,6 +69,16 @@ impl JoblogFlags {
         self.joblog.is_some()
     }
 
+    pub fn path(&self) -> Option<&Path> {
+        self.joblog.as_deref()
+    }
+
+    /// Whether a run is to go on from a log that is not there, or is empty.
+    pub fn goes_on_from_nothing(&self) -> bool {
+        let says_something = |path: &Path| path.metadata().is_ok_and(|log| log.len() > 0);
+        self.which().is_some() && !self.path().is_some_and(says_something)
+    }
+
     /// What is run of the inputs, if a log says what was done of them.
     pub fn which(&self) -> Option<Which> {
         match () {
@@ -84,6 +94,11 @@ impl JoblogFlags {
         let Some(path) = &self.joblog else {
             return Ok(None);
         };
+        if self.retry_failed && self.goes_on_from_nothing() {
+            let text = format!("the log, `{}`, knows of no task", path.display());
+            return Err(Failure::unusable(text)
+                .hint("`--resume` begins a log; there is nothing to run again without one"));
+        }
         Joblog::open(path, self.which(), identity).map(Some)
     }
 }

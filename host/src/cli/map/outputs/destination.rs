@@ -7,6 +7,7 @@ use std::io::{self, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
 use tempfile::NamedTempFile;
 
 use super::place::Place;
@@ -66,6 +67,9 @@ impl Destination {
             .truncate(false)
             .open(&real)?;
         if keeping == Keeping::AsTheLogTells && ordinary {
+            // Each would cut off, or write over, what the other has written.
+            flock(&file, FlockOperation::NonBlockingLockExclusive)
+                .map_err(|_| io::Error::other("another run is writing there"))?;
             file.seek(SeekFrom::End(0))?;
         }
         Ok(Destination::Itself { file, path: real })
@@ -234,11 +238,13 @@ mod tests {
         fs::write(&path, "old").unwrap();
         let destination = written(&path, Keeping::AsTheLogTells);
         assert_eq!(fs::read(&path).unwrap(), b"oldnew");
+        assert!(Destination::open(Some(&path), Keeping::AsTheLogTells).is_err());
         let mut place = destination.place().unwrap();
         assert_eq!(place.take_back(4).unwrap(), 2);
         destination.writer().unwrap().write_all(b"!").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"oldn!");
         assert!(place.take_back(6).is_err());
+        drop((destination, place));
         let destination = Destination::open(Some(&path), Keeping::AsTheLogTells).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"oldn!");
         destination.place().unwrap().take_back(0).unwrap();

@@ -59,6 +59,17 @@ impl OutputFlags {
         self.unordered
     }
 
+    /// What a result looks like, in words: for a log.
+    pub fn form(&self) -> String {
+        let form = self.to.to_possible_value();
+        let form = match (self.outcomes, &form) {
+            (false, Some(form)) => form.get_name(),
+            _ => "outcomes",
+        };
+        let tagged = if self.tag { "tagged " } else { "" };
+        format!("{tagged}{form} in")
+    }
+
     /// Whether the CPU time of each task is asked for.
     pub fn measures_cpu_time(&self) -> bool {
         self.outcomes || self.results.is_some()

@@ -3,8 +3,9 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
-use rustix::fs::{FileType, OFlags, SeekFrom, fcntl_getfl, fstat, ftruncate, seek};
+use rustix::fs::{FileType, OFlags, SeekFrom, fcntl_getfl, fstat, ftruncate, seek, stat};
 
 use crate::cli::report::{Failure, Kind};
 
@@ -45,6 +46,19 @@ impl Place {
 
     pub fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Whether a file of this name, or what it links to, is this one.
+    pub fn is_of(&self, path: &Path) -> bool {
+        match (fstat(&self.file), stat(path)) {
+            (Ok(ours), Ok(other)) => (ours.st_dev, ours.st_ino) == (other.st_dev, other.st_ino),
+            _ => false,
+        }
+    }
+
+    /// What errors call it.
+    pub fn shown(&self) -> &str {
+        &self.shown
     }
 
     /// What a log calls it.
