@@ -314,6 +314,12 @@ fn results_do_not_go_where_an_input_the_log_or_the_module_is() {
         2,
         "error: `FOLDER/in` is an input: results need a file of their own\n",
     );
+    refused(
+        &["-o", "in", "--joblog", "log", "::::", "in"],
+        "",
+        2,
+        "error: `FOLDER/in` is an input: results need a file of their own\n",
+    );
     assert_eq!(read(&folder, "in"), "1\n2\n");
     refused(
         &["-o", "log", "--joblog", "log"],

@@ -308,7 +308,7 @@ impl Map {
             ),
         };
         if let Some(place) = place {
-            self.check_place(place)?;
+            self.check_place(place, inputs)?;
         }
         let Some((log, past)) = self.joblog.open(&identity)? else {
             return Ok((None, Past::none()));
@@ -335,9 +335,9 @@ impl Map {
 
     /// Refuses a file of results that holds what nothing could bring back: it grows
     /// where it is, and is emptied if the log is new.
-    fn check_place(&self, place: &Place) -> Result<(), Failure> {
+    fn check_place(&self, place: &Place, inputs: &Inputs) -> Result<(), Failure> {
         let log = self.joblog.path().map(|path| ("the log", path));
-        let inputs = self.inputs.files().map(|path| ("an input", path));
+        let inputs = inputs.files().map(|path| ("an input", path));
         let module = ("the module", self.module.as_path());
         let mut others = log.into_iter().chain(inputs).chain([module]);
         if let Some((what, _)) = others.find(|(_, path)| place.is_of(path)) {

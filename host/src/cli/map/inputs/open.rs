@@ -13,7 +13,7 @@ use super::reading::Reading;
 use super::rows::Separator;
 use super::stream::{Share, Stream};
 use super::table::{Table, TableSource};
-use super::words::Values;
+use super::words::{self, Values};
 use super::{Shape, Source};
 use crate::cli::map::job::Job;
 use crate::cli::parse::{self, OrNone};
@@ -75,6 +75,7 @@ pub struct Inputs {
     reading: Reading,
     no_header: bool,
     share: Share,
+    files: Vec<PathBuf>,
 }
 
 enum Origin {
@@ -92,6 +93,7 @@ impl InputFlags {
             true => Ending::Nul,
             false => Ending::Newline,
         };
+        let files = self.files(&values);
         let words = !values.is_empty();
         let mut share = Share::default();
         let origin = if words {
@@ -111,19 +113,27 @@ impl InputFlags {
             reading: self.reading(words),
             no_header: self.no_header,
             share,
+            files,
         })
     }
 
-    /// The files that inputs are read from, by their names.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        let stdin = self.input.is_empty().then_some(Path::new("-"));
-        let paths = stdin
-            .into_iter()
-            .chain(self.input.iter().map(PathBuf::as_path));
-        paths.map(|path| match path.as_os_str() == "-" {
-            true => Path::new("/dev/stdin"),
-            false => path,
-        })
+    /// The files that inputs are read from.
+    fn files(&self, values: &[Values]) -> Vec<PathBuf> {
+        let stdin = || PathBuf::from("/dev/stdin");
+        if values.is_empty() && self.input.is_empty() {
+            return vec![stdin()];
+        }
+        let lists = values.iter().filter_map(|values| match &values.origin {
+            words::Origin::Lines(path) => Some(path),
+            words::Origin::Words(_) => None,
+        });
+        let named = lists.chain(&self.input);
+        named
+            .map(|path| match path.as_os_str() == "-" {
+                true => stdin(),
+                false => path.clone(),
+            })
+            .collect()
     }
 
     /// What makes no sense together and clap cannot know.
@@ -214,6 +224,11 @@ impl InputFlags {
 }
 
 impl Inputs {
+    /// The files that they are read from, by their names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(PathBuf::as_path)
+    }
+
     /// How they are read, in words: for a log, whose inputs have to be read as they
     /// were before.
     pub fn describe(&self) -> String {
