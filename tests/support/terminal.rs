@@ -1,18 +1,27 @@
 //! A terminal of our own, for programs that behave otherwise on one.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::process::Stdio;
 use std::ptr::{null, null_mut};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+
+use super::eventually;
 
 /// The side of a pseudo-terminal that a person would sit at.
 pub struct Terminal {
     other: File,
     seen: Arc<Mutex<Vec<u8>>>,
+    /// How many marks were written behind what programs wrote.
+    marks: AtomicUsize,
 }
+
+/// A control string that nobody else writes, and that no terminal shows.
+const MARK_TEXT: &str = "\u{1b}_mark\u{1b}\\";
+const MARK: &[u8] = MARK_TEXT.as_bytes();
 
 /// Its size.
 pub const ROWS: u16 = 40;
@@ -56,6 +65,7 @@ impl Terminal {
         Terminal {
             other: File::from(other),
             seen,
+            marks: AtomicUsize::new(0),
         }
     }
 
@@ -64,17 +74,24 @@ impl Terminal {
         Stdio::from(self.other.try_clone().expect("a descriptor"))
     }
 
-    /// All that was written to it, control codes and all.
+    /// All that was written to it until now, control codes and all.
     pub fn seen(&self) -> String {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&seen).into_owned()
+        // What was written may not have been read yet: a mark behind it tells.
+        (&self.other).write_all(MARK).expect("written");
+        let marks = self.marks.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut text = String::new();
+        eventually("what was written is read", || {
+            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            text = String::from_utf8_lossy(&seen).into_owned();
+            text.matches(MARK_TEXT).count() >= marks
+        });
+        text.replace(MARK_TEXT, "")
     }
 
     /// What a person sees now.
     pub fn screen(&self) -> Vec<String> {
         let mut parser = vt100::Parser::new(ROWS, COLUMNS, 0);
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        parser.process(&seen);
+        parser.process(self.seen().as_bytes());
         let rows = parser.screen().rows(0, COLUMNS);
         let mut rows: Vec<String> = rows.map(|row| row.trim_end().to_owned()).collect();
         while rows.pop_if(|row| row.is_empty()).is_some() {}
