@@ -12,6 +12,7 @@ use std::time::Duration;
 use sandpool::{Error, Queue, Verdict};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::support::process::{cpu_ticks, sleeps};
 use crate::support::{SOON, eventually, one_worker, test, two_workers};
 
 fn runtimes() -> [Runtime; 2] {
@@ -213,6 +214,9 @@ const COUNTS: &str = r#"
 fn join_while_a_caller_leads() -> bool {
     let pool = one_worker();
     let counts = pool.wat(COUNTS);
+    pool.apply::<()>(&counts, "count", (1,)).expect("ok");
+    let worker = pool.worker_pids()[0];
+    let before = cpu_ticks(worker).expect("it is there");
     let (leads, led) = channel();
     let (go_on, goes_on) = channel::<()>();
     thread::scope(|scope| {
@@ -248,8 +252,11 @@ fn join_while_a_caller_leads() -> bool {
             return false;
         };
         pool.close();
-        // Meanwhile the last one ends, and rings nobody.
-        thread::sleep(Duration::from_millis(500));
+        // Meanwhile the last one ends, and rings nobody: its worker has computed,
+        // and has nothing more to do.
+        eventually("the last one has ended", || {
+            cpu_ticks(worker).is_some_and(|ticks| ticks >= before + 3) && sleeps(worker)
+        });
         drop(go_on);
         pool.join().expect("joined");
         true

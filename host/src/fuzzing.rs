@@ -77,14 +77,10 @@ pub fn description(bytes: &[u8]) {
     }
 }
 
-/// Steps of a host and of a worker that may do anything, one byte each and what
-/// it needs.
-pub fn ring(bytes: &[u8]) {
-    let Some(mut stage) = Stage::new() else {
-        return;
-    };
+/// Plays steps, one byte each and what it needs, until one breaks the rules: each
+/// asserts what must hold, and a violation ends the worker.
+fn play(bytes: &[u8], mut play: impl FnMut(u8, u64) -> Result<(), Violation>) {
     let mut steps = bytes.iter().copied();
-    // Every step asserts what must hold; a violation ends the worker.
     while let Some(step) = steps.next() {
         let mut word = [0; 8];
         // Only what a worker writes at will takes bytes of its own.
@@ -92,10 +88,18 @@ pub fn ring(bytes: &[u8]) {
             word.iter_mut()
                 .for_each(|byte| *byte = steps.next().unwrap_or(0));
         }
-        if stage.step(step, u64::from_le_bytes(word)).is_err() {
+        if play(step, u64::from_le_bytes(word)).is_err() {
             return;
         }
     }
+}
+
+/// Steps of a host and of a worker that may do anything.
+pub fn ring(bytes: &[u8]) {
+    let Some(mut stage) = Stage::new() else {
+        return;
+    };
+    play(bytes, |step, word| stage.step(step, word));
 }
 
 /// A ring with both ends, the ring itself for a worker that writes at will, and

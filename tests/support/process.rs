@@ -25,6 +25,11 @@ pub fn cpu_ticks(pid: u32) -> Option<u64> {
     Some(user + system)
 }
 
+/// Whether its first thread sleeps until somebody wakes it.
+pub fn sleeps(pid: u32) -> bool {
+    stat(pid).is_some_and(|stat| stat.starts_with('S'))
+}
+
 /// The most memory that the process had at once, in bytes.
 pub fn peak_memory(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process is there");

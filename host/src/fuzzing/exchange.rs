@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
+use super::play;
 use crate::protocol::Violation;
 use crate::protocol::exchange::{
     EXCHANGE_SIZE, Exchange, Offer, StreamReader, StreamWriter, Way, Word, framed,
@@ -19,25 +20,12 @@ pub fn request(bytes: &[u8]) {
     }
 }
 
-/// Steps of a host and of a worker that may do anything, one byte each and what
-/// it needs.
+/// Steps of a host and of a worker that may do anything.
 pub fn exchange(bytes: &[u8]) {
     let Some(mut stage) = Stage::new() else {
         return;
     };
-    let mut steps = bytes.iter().copied();
-    // Every step asserts what must hold; a violation ends the worker.
-    while let Some(step) = steps.next() {
-        let mut word = [0; 8];
-        // Only what a worker writes at will takes bytes of its own.
-        if step % 16 >= 10 {
-            word.iter_mut()
-                .for_each(|byte| *byte = steps.next().unwrap_or(0));
-        }
-        if stage.step(step, u64::from_le_bytes(word)).is_err() {
-            return;
-        }
-    }
+    play(bytes, |step, word| stage.step(step, word));
 }
 
 /// Both ends of an exchange, and what is on its way.

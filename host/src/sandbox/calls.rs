@@ -264,6 +264,7 @@ pub(super) const FILES: &[Call] = &[
         "reads a link, and follows those that stay inside",
     ),
     any(libc::SYS_faccessat, "whether a file is there"),
+    any(libc::SYS_faccessat2, "whether a file is there"),
     any(libc::SYS_fadvise64, "a guest says how it will read"),
     any(libc::SYS_fsync, "a guest syncs a file"),
     any(libc::SYS_fdatasync, "a guest syncs a file"),
