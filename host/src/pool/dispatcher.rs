@@ -58,7 +58,7 @@ impl Outbox {
             && bad_artifacts.is_empty()
     }
 
-    pub(super) fn finish(&mut self, serial: Option<u64>, completion: Box<Completion>) {
+    pub(super) fn finish(&mut self, serial: Option<u64>, completion: Completion) {
         self.jobs.push((serial, Job::Finish(completion)));
     }
 }
@@ -230,10 +230,8 @@ impl Dispatcher {
                     ),
                 };
                 for task in state.queue.drain() {
-                    let mut outcome = settle::bare(&task, verdict, settle::Observed::default());
-                    outcome.error = Some(text.to_owned());
                     state.unfinished -= 1;
-                    let completion = task.end(outcome);
+                    let completion = settle::never_ran(task, verdict, text.to_owned());
                     state.out.finish(None, completion);
                 }
                 for slot in state.slots.iter_mut().filter_map(Place::slot_mut) {

@@ -67,7 +67,7 @@ impl State {
                 && let Some(task) = queue.pop(slot.key())
             {
                 match slot.send(task, now) {
-                    Ok(()) => slot.ring.wake(),
+                    Ok(()) => violated |= offer(slot),
                     Err(refused) => {
                         let (task, error) = *refused;
                         queue.put_back([task].into_iter());
@@ -147,10 +147,8 @@ impl State {
                     }
                 }
             }
-            // A worker that runs something finds the rest by itself; it only
-            // sleeps if it finished in between.
             if sent > 0 {
-                slot.ring.wake();
+                violated |= offer(slot);
             }
         }
         violated
@@ -278,6 +276,14 @@ struct Contender {
     key: KeyId,
     waited_long: bool,
     workers: usize,
+}
+
+/// Lets a worker take what it was sent; says whether it broke a rule.
+fn offer(slot: &mut Slot) -> bool {
+    match slot.offer() {
+        Ok(()) => false,
+        Err(violation) => refuse(slot, SendError::Violation(violation)),
+    }
 }
 
 /// A worker refused a task: full is nothing, breaking the rules is death. So is

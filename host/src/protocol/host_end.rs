@@ -17,8 +17,10 @@ pub(crate) struct HostEnd {
     arena: Arena,
     /// Tasks that the worker was last seen to have claimed.
     head: u32,
-    /// Tasks sent.
+    /// Tasks that the worker may claim.
     tail: u32,
+    /// Tasks that are in their slots.
+    filled: u32,
     /// Answers taken.
     consumed: u32,
     /// Answers that the worker was last seen to have published.
@@ -49,6 +51,7 @@ impl HostEnd {
             arena: Arena::new(ARENA),
             head: 0,
             tail: 0,
+            filled: 0,
             consumed: 0,
             published: 0,
         }
@@ -75,17 +78,24 @@ impl HostEnd {
         Ok(())
     }
 
-    /// Sends a task, which the worker may claim at once. Does not wake it; see
-    /// [`HostEnd::wake`].
-    pub(crate) fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        if self.tail.wrapping_sub(self.consumed) >= SLOTS {
-            return Err(SendError::Full);
+    /// Puts a task into the ring, which [`HostEnd::offer`] is to follow; says
+    /// whether there was room.
+    pub(crate) fn fill(&mut self, payload: &[u8]) -> bool {
+        if self.filled.wrapping_sub(self.consumed) >= SLOTS {
+            return false;
         }
         let Some(offset) = self.arena.place(payload.len()) else {
-            return Err(SendError::Full);
+            return false;
         };
-        self.ring.fill(Lane::Tasks, self.tail, offset, payload);
-        let tail = self.tail.wrapping_add(1);
+        self.ring.fill(Lane::Tasks, self.filled, offset, payload);
+        self.filled = self.filled.wrapping_add(1);
+        true
+    }
+
+    /// Lets the worker claim what was put into the ring, at once. Does not wake
+    /// it; see [`HostEnd::wake`].
+    pub(crate) fn offer(&mut self) -> Result<(), Violation> {
+        let tail = self.filled;
         self.move_tail(|claim| Claim { tail, ..claim })?;
         Ok(())
     }
@@ -118,7 +128,7 @@ impl HostEnd {
                 Ordering::Relaxed,
             );
             if swapped.is_ok() {
-                self.tail = after.tail;
+                (self.tail, self.filled) = (after.tail, after.tail);
                 return Ok(before);
             }
         }
@@ -211,6 +221,17 @@ impl HostEnd {
     /// Announces that the host is awake and needs no ringing.
     pub(crate) fn announce_awake(&self) {
         sleep::announce_awake(self.ring.host_sleeps());
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl HostEnd {
+    /// Sends one task.
+    pub(crate) fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        match self.fill(payload) {
+            true => Ok(self.offer()?),
+            false => Err(SendError::Full),
+        }
     }
 }
 
@@ -383,7 +404,7 @@ mod tests {
             ring.claim().store(claim.word(), Ordering::Relaxed);
             ring.published().store(start, Ordering::Relaxed);
             ring.consumed().store(start, Ordering::Relaxed);
-            (host.head, host.tail) = (start, start);
+            (host.head, host.tail, host.filled) = (start, start, start);
             (host.consumed, host.published) = (start, start);
             worker.start_at_for_test(start);
             for (i, size) in sizes.into_iter().enumerate() {
