@@ -27,9 +27,7 @@ pub(super) fn check(
     let limits = &task.template().limits;
     let may_end_so = match header.end {
         End::Ok | End::Exit(_) | End::Trap | End::Denied => true,
-        End::Error => {
-            task.is_command() || task.template().fails
-        }
+        End::Error => task.is_command() || task.template().fails,
         End::Interrupted => known.interrupted,
         End::OutOfFuel => limits.fuel.value.is_some(),
         End::MemoryLimit(name) => matches!(

@@ -7,9 +7,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::settled::Settled;
 use super::error::Error;
 use super::lot::Lot;
+use super::settled::Settled;
 use super::state::Shared;
 use super::task::{KeyId, Sink};
 use crate::guard::wake;

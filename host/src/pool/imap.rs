@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::settled::Settled;
 use super::error::Error;
 use super::lot::Lot;
 use super::settle;
+use super::settled::Settled;
 use super::state::Shared;
 use super::steering::{Steering, Steers};
 use super::task::{Sink, Task, Template};

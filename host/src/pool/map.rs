@@ -8,10 +8,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::call::Call;
-use super::settled::Settled;
 use super::error::Error;
 use super::lot::{Inputs, Lot, Rest};
 use super::queue::Entry;
+use super::settled::Settled;
 use super::state::Shared;
 use super::task::{Sink, Template};
 use crate::guard::{guard, wake};

@@ -88,7 +88,10 @@ impl Entry {
 
 impl IntoIterator for Entry {
     type Item = Task;
-    type IntoIter = std::iter::Chain<std::option::IntoIter<Task>, std::iter::Flatten<std::option::IntoIter<Rest>>>;
+    type IntoIter = std::iter::Chain<
+        std::option::IntoIter<Task>,
+        std::iter::Flatten<std::option::IntoIter<Rest>>,
+    >;
 
     fn into_iter(self) -> Self::IntoIter {
         let (one, rest) = match self {

@@ -98,7 +98,13 @@ impl Task {
         if self.retries >= retries.times {
             return None;
         }
-        if self.lot.template.steers.as_ref().is_some_and(|s| s.finishes()) {
+        if self
+            .lot
+            .template
+            .steers
+            .as_ref()
+            .is_some_and(|s| s.finishes())
+        {
             outcome.verdict = Verdict::Cancelled;
             outcome.error = Some("cancelled before it was run again".into());
             return None;

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::settled::{Plain, Settled};
 use super::task::{Completion, Task};
 use crate::limits::{LimitHit, LimitName, PoolLimits, TaskLimits};
-use super::settled::{Plain, Settled};
 use crate::outcome::{Outcome, Verdict};
 use crate::protocol::Violation;
 use crate::protocol::frame::{AnswerHeader, End, memory_for_value};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::call::Callable;
-use super::settled::Settled;
 use super::lot::Lot;
 use super::retry::Retries;
+use super::settled::Settled;
 use super::state::Bound;
 use super::steering::Steers;
 use crate::limits::{GIB, Limit, MIB, TaskLimits};

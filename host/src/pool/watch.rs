@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use super::claims::{self, Circumstances};
 use super::dispatcher::Outbox;
-use super::settled::Settled;
 use super::queue::Queue;
 use super::requests::{Heard, Requests};
 use super::settle::{self, Lost, Observed, Raw};
+use super::settled::Settled;
 use super::slot::{Phase, Slot};
 use super::state::Config;
 use super::task::Task;

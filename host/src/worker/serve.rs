@@ -132,7 +132,6 @@ impl Server {
             .unwrap_or_else(|| match &header.what {
                 What::Function(index) => self
                     .shop
-                    .loaded
                     .code
                     .function(*index)
                     .map_or("", |f| f.name.as_str()),
@@ -176,12 +175,8 @@ impl Server {
             return self.answer(header, started, &live.store, ending);
         }
         let called = match &header.what {
-            What::Function(index) => self.shop.loaded.code.call(&mut live, *index, raw),
-            What::Command { .. } => self
-                .shop
-                .loaded
-                .code
-                .run_command(&mut live.store, live.instance),
+            What::Function(index) => self.shop.code.call(&mut live, *index, raw),
+            What::Command { .. } => self.shop.code.run_command(&mut live.store, live.instance),
         };
         let sound = called.is_ok();
         let ending = self.end(header, &live.store, called);
@@ -205,18 +200,19 @@ impl Server {
     ) -> Result<Live, (Store<Guest>, Ending)> {
         let header = &order.header;
         let stdin = match &header.what {
-            What::Function(_) => GuestInput::bytes(Vec::new()),
+            What::Function(_) => None,
             What::Command {
                 inherit_stdin: true,
                 ..
-            } => GuestInput::inherit(Arc::clone(&self.shop.link)),
-            What::Command { .. } => GuestInput::bytes(raw.to_vec()),
+            } => Some(GuestInput::inherit(Arc::clone(&self.shop.link))),
+            What::Command { .. } => Some(GuestInput::bytes(raw.to_vec())),
         };
-        let mut store = self.shop.store(header, stdin);
+        let stdin = stdin.map(|stdin| Box::new(stdin) as _);
+        let mut store = self.shop.store(header, stdin, started);
         let made = self
             .shop
             .begin(&mut store, order, started)
-            .and_then(|()| self.shop.loaded.code.instantiate(&mut store));
+            .and_then(|()| self.shop.code.instantiate(&mut store));
         let mut live = match made {
             Ok(instance) => Live {
                 store,
@@ -230,7 +226,7 @@ impl Server {
             }
         };
         if let Some(initializer) = &self.shop.setup.initializer {
-            let code = &self.shop.loaded.code;
+            let code = &self.shop.code;
             let called = code.call(&mut live, initializer.function, &initializer.arguments);
             let failed = match called {
                 Ok(Returned::Value(_)) => None,
@@ -303,7 +299,8 @@ impl Server {
         store: &Store<Guest>,
         ending: Ending,
     ) -> Vec<u8> {
-        let (stdout, stderr) = (self.shop.stdout.take(), self.shop.stderr.take());
+        let wasi = &self.shop.wasi;
+        let (stdout, stderr) = (wasi.stdout.take(), wasi.stderr.take());
         let bounds = &store.data().bounds;
         let fuel = if self.shop.setup.engine.count_fuel {
             let given = header.limits.fuel.unwrap_or(u64::MAX);
