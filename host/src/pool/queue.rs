@@ -172,18 +172,51 @@ impl Queue {
         }
     }
 
-    /// Takes the oldest task of `key`.
-    pub(super) fn pop(&mut self, key: KeyId) -> Option<Task> {
-        let queue = self.by_key.get_mut(&key)?;
-        let task = queue.pop()?;
-        self.len -= 1;
+    /// Takes up to so many of the oldest tasks of `key`, as long as `take` takes
+    /// them; says how many. One that it hands back is put back.
+    pub(super) fn pop_while(
+        &mut self,
+        key: KeyId,
+        most: usize,
+        mut take: impl FnMut(Task) -> Option<Task>,
+    ) -> usize {
+        let Some(queue) = self.by_key.get_mut(&key) else {
+            return 0;
+        };
+        let before = queue.front();
+        let mut taken = 0;
+        let mut refused = None;
+        while taken < most
+            && refused.is_none()
+            && let Some(task) = queue.pop()
+        {
+            refused = take(task);
+            taken += 1;
+        }
         let next = queue.front();
+        self.len -= taken;
         // Tenants come and go: an empty queue is not kept.
         if next.is_none() {
             self.by_key.remove(&key);
         }
-        self.front_moves(key, Some(task.id), next);
-        Some(task)
+        if taken > 0 {
+            self.front_moves(key, before, next);
+        }
+        if let Some(task) = refused {
+            self.put_back([task].into_iter());
+            taken -= 1;
+        }
+        taken
+    }
+
+    /// Takes the oldest task of `key`.
+    pub(super) fn pop(&mut self, key: KeyId) -> Option<Task> {
+        let mut oldest = None;
+        self.pop_while(key, 1, |task| {
+            oldest = Some(task);
+            None
+        });
+        oldest
     }
 
     /// Notes that the oldest task of a key is another now.

@@ -132,23 +132,17 @@ impl State {
             let Some(slot) = slots[i].slot_mut().filter(|slot| !slot.sent.is_empty()) else {
                 continue;
             };
-            let mut sent = 0;
-            let share = slot.window();
-            while sent < share
-                && let Some(task) = queue.pop(slot.key())
-            {
-                match slot.send(task, now) {
-                    Ok(()) => sent += 1,
-                    Err(refused) => {
-                        let (task, error) = *refused;
-                        queue.put_back([task].into_iter());
-                        violated |= refuse(slot, error);
-                        break;
-                    }
-                }
-            }
+            let mut refusal = None;
+            let sent = queue.pop_while(slot.key(), slot.window(), |task| {
+                let (task, error) = *slot.send(task, now).err()?;
+                refusal = Some(error);
+                Some(task)
+            });
             if sent > 0 {
                 violated |= offer(slot);
+            }
+            if let Some(error) = refusal {
+                violated |= refuse(slot, error);
             }
         }
         violated

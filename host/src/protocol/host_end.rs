@@ -25,7 +25,18 @@ pub(crate) struct HostEnd {
     consumed: u32,
     /// Answers that the worker was last seen to have published.
     published: u32,
+    /// Answers that were seen to be to claimed tasks.
+    sound: u32,
+    /// Answers that the worker knows to be taken.
+    freed: u32,
 }
+
+/// So many answers are taken before the worker is told, which is then cheap.
+const FREED_AT_ONCE: u32 = 64;
+
+/// The worker is told at once of an answer of so many bytes, or it might wait
+/// for room.
+const LARGE: usize = 16 * 1024;
 
 /// Why a task was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +65,8 @@ impl HostEnd {
             filled: 0,
             consumed: 0,
             published: 0,
+            sound: 0,
+            freed: 0,
         }
     }
 
@@ -184,15 +197,25 @@ impl HostEnd {
     /// Takes the next answer, copied out of the shared memory to the end of
     /// `into`; says whether there was one.
     pub(crate) fn take_answer(&mut self, into: &mut Vec<u8>) -> Result<bool, Violation> {
-        if !self.has_answer() || self.outstanding()?.answered == 0 {
-            return Ok(false);
+        // What was seen to be sound stays so: the words are looked at again when
+        // all that was seen is taken.
+        if self.sound == self.consumed {
+            if !self.has_answer() || self.outstanding()?.answered == 0 {
+                return Ok(false);
+            }
+            self.sound = self.published;
         }
+        let before = into.len();
         self.ring
             .take(Lane::Answers, self.consumed, into)
             .ok_or(Violation("an answer lies outside its arena"))?;
         self.consumed = self.consumed.wrapping_add(1);
         self.arena.free_oldest();
-        self.ring.consumed().store(self.consumed, Ordering::Release);
+        let waiting = self.consumed.wrapping_sub(self.freed);
+        if self.sound == self.consumed || waiting >= FREED_AT_ONCE || into.len() - before >= LARGE {
+            self.freed = self.consumed;
+            self.ring.consumed().store(self.consumed, Ordering::Release);
+        }
         Ok(true)
     }
 
@@ -406,6 +429,7 @@ mod tests {
             ring.consumed().store(start, Ordering::Relaxed);
             (host.head, host.tail, host.filled) = (start, start, start);
             (host.consumed, host.published) = (start, start);
+            (host.sound, host.freed) = (start, start);
             worker.start_at_for_test(start);
             for (i, size) in sizes.into_iter().enumerate() {
                 let payload = vec![i as u8; size];
