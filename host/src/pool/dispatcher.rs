@@ -112,7 +112,7 @@ impl Dispatcher {
             let mut state = shared.lock();
             state.asleep_until = None;
             self.attend(&mut state, now);
-            shared.changed.notify_all();
+            shared.changed.notify();
             let finished = self.wind_up(&mut state);
             let start = if finished {
                 None
@@ -141,7 +141,7 @@ impl Dispatcher {
         let mut state = shared.lock();
         state.ended = true;
         drop(state);
-        shared.changed.notify_all();
+        shared.changed.notify();
     }
 
     /// Looks at every worker that has something to say, or whose time has come;

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use super::error::Error;
 use super::lot::Lot;
@@ -13,6 +13,7 @@ use super::settled::Settled;
 use super::state::Shared;
 use super::steering::{Steering, Steers};
 use super::task::{Sink, Task, Template};
+use crate::arrival::{Arrival, deadline};
 use crate::limits::MIB;
 use crate::outcome::{Outcome, Verdict};
 use crate::value::{Args, FromValue, ToArgs, Value};
@@ -20,8 +21,12 @@ use crate::value::{Args, FromValue, ToArgs, Value};
 /// Inputs that may be on their way, and outcomes that may wait to be taken.
 const MAX_AHEAD: u64 = 16 * 1024;
 
+/// Outcomes that the iterator takes at once, and bytes of them.
+const MAX_TAKEN: usize = 64;
+const MAX_BYTES_TAKEN: u64 = 64 * 1024;
+
 /// Tasks in the pool at once, for each worker: enough to keep it busy.
-const IN_FLIGHT: u64 = 256;
+const IN_FLIGHT: u64 = 2048;
 
 /// Bytes of inputs and outcomes that may be held at once. Outcomes of tasks
 /// that are in the pool already are counted as heavy as the heaviest so far.
@@ -73,6 +78,8 @@ impl<A: ToArgs> ToInput for A {
 #[must_use = "dropping the stream cancels what has not ended"]
 pub struct IMap<T = Value> {
     flow: Arc<Flow>,
+    /// The next outcomes.
+    taken: VecDeque<Settled>,
     value: std::marker::PhantomData<fn() -> T>,
 }
 
@@ -80,9 +87,9 @@ pub struct IMap<T = Value> {
 pub(super) struct Flow {
     state: Mutex<FlowState>,
     /// An outcome came, or the last input was pulled.
-    arrived: Condvar,
+    arrived: Arrival,
     /// There is room for a further input.
-    room: Condvar,
+    room: Arrival,
     ordered: bool,
     most_in_flight: u64,
     pool: Weak<Shared>,
@@ -165,8 +172,8 @@ impl Flow {
     ) -> Arc<Self> {
         Arc::new(Flow {
             state: Mutex::default(),
-            arrived: Condvar::new(),
-            room: Condvar::new(),
+            arrived: Arrival::default(),
+            room: Arrival::default(),
             ordered,
             most_in_flight: IN_FLIGHT * shared.config.processes as u64,
             pool: Arc::downgrade(shared),
@@ -204,7 +211,7 @@ impl Flow {
         self.wake_feeder(&mut state);
         drop(state);
         if any {
-            self.arrived.notify_one();
+            self.arrived.notify();
         }
     }
 
@@ -213,7 +220,7 @@ impl Flow {
     fn wake_feeder(&self, state: &mut FlowState) {
         if state.feeder_waits && state.has_room(0, self.most_in_flight, 2) {
             state.feeder_waits = false;
-            self.room.notify_one();
+            self.room.notify();
         }
     }
 
@@ -225,8 +232,8 @@ impl Flow {
             let reason = "cancelled before it ran".into();
             settle::never_ran(task, Verdict::Cancelled, reason).deliver();
         }
-        self.arrived.notify_all();
-        self.room.notify_all();
+        self.arrived.notify();
+        self.room.notify();
     }
 
     fn chunk(&self) -> MutexGuard<'_, Vec<Task>> {
@@ -267,13 +274,13 @@ impl Flow {
     /// No more inputs come.
     pub(super) fn end(&self) {
         self.lock().no_more_inputs = true;
-        self.arrived.notify_all();
+        self.arrived.notify();
     }
 
     /// Lets the feeder run on without anybody reading.
     pub(super) fn lift(&self) {
         self.lock().lifted = true;
-        self.room.notify_one();
+        self.room.notify();
     }
 
     /// The number of a further input of so many bytes, if there is room for it
@@ -294,10 +301,7 @@ impl Flow {
                 return Some(state.admit(bytes));
             }
             state.feeder_waits = true;
-            state = self
-                .room
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.room.wait(state, None);
         }
         None
     }
@@ -307,6 +311,7 @@ impl<T: FromValue> IMap<T> {
     pub(super) fn new(flow: Arc<Flow>) -> Self {
         IMap {
             flow,
+            taken: VecDeque::new(),
             value: std::marker::PhantomData,
         }
     }
@@ -322,8 +327,11 @@ impl<T: FromValue> IMap<T> {
 
     /// The next outcome if it is there already.
     pub fn try_next_ready(&mut self) -> Option<Outcome<T>> {
-        let ended = self.flow.take(&mut self.flow.lock())?;
-        Some(self.typed(ended))
+        if self.taken.is_empty() {
+            self.taken = self.flow.take(&mut self.flow.lock());
+        }
+        let settled = self.taken.pop_front()?;
+        Some(self.typed(settled))
     }
 
     /// The next outcome if it comes within `timeout`; `None` at the end.
@@ -332,50 +340,49 @@ impl<T: FromValue> IMap<T> {
     /// [`Error::Timeout`] if it does not come in time: nothing is lost, and can
     /// be asked again.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<Outcome<T>>, Error> {
-        let ended = self.flow.next(Some(timeout))?;
-        Ok(ended.map(|ended| self.typed(ended)))
+        if self.taken.is_empty() {
+            self.taken = self.flow.next(Some(timeout))?;
+        }
+        let settled = self.taken.pop_front();
+        Ok(settled.map(|settled| self.typed(settled)))
     }
 }
 
 impl Flow {
-    fn next(&self, timeout: Option<Duration>) -> Result<Option<Settled>, Error> {
-        // A time so long that it has no end is none.
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut state = self.lock();
-        loop {
-            if let Some(ended) = self.take(&mut state) {
-                return Ok(Some(ended));
-            }
-            // A feeder that waits for input is not waited for once its pool has
-            // ended.
-            let no_more = state.no_more_inputs || state.stopped;
-            if no_more && state.pulled == state.taken {
-                return Ok(None);
-            }
-            state = match deadline {
-                None => self
-                    .arrived
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline
-                        .checked_duration_since(Instant::now())
-                        .ok_or(Error::Timeout)?;
-                    self.arrived
-                        .wait_timeout(state, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-            };
-        }
+    /// The next outcomes, a few at once, if some come in time; none at the end.
+    fn next(&self, timeout: Option<Duration>) -> Result<VecDeque<Settled>, Error> {
+        let lacks = |state: &FlowState| state.ready.is_empty() && !state.is_at_end();
+        let waited = self
+            .arrived
+            .wait_while(self.lock(), deadline(timeout), lacks);
+        let mut state = waited.map_err(|_| Error::Timeout)?;
+        Ok(self.take(&mut state))
     }
 
-    fn take(&self, state: &mut FlowState) -> Option<Settled> {
-        let ended = state.ready.pop_front()?;
-        state.taken += 1;
-        state.bytes = state.bytes.saturating_sub(ended.weight());
+    /// A few of the outcomes that are there: to take each by itself would cost
+    /// more than a small task does.
+    fn take(&self, state: &mut FlowState) -> VecDeque<Settled> {
+        let mut weight = 0;
+        let mut count = 0;
+        for settled in state.ready.iter().take(MAX_TAKEN) {
+            weight += settled.weight();
+            count += 1;
+            if weight > MAX_BYTES_TAKEN {
+                break;
+            }
+        }
+        state.taken += count as u64;
+        state.bytes = state.bytes.saturating_sub(weight);
         self.wake_feeder(state);
-        Some(ended)
+        state.ready.drain(..count).collect()
+    }
+}
+
+impl FlowState {
+    /// Whether nothing comes any more. A feeder that waits for input is not
+    /// waited for once its pool has ended.
+    fn is_at_end(&self) -> bool {
+        (self.no_more_inputs || self.stopped) && self.pulled == self.taken
     }
 }
 
@@ -384,15 +391,18 @@ impl<T: FromValue> Iterator for IMap<T> {
 
     fn next(&mut self) -> Option<Outcome<T>> {
         // Without a time, it never comes to an error.
-        let ended = self.flow.next(None).ok().flatten()?;
-        Some(self.typed(ended))
+        if self.taken.is_empty() {
+            self.taken = self.flow.next(None).ok()?;
+        }
+        let settled = self.taken.pop_front()?;
+        Some(self.typed(settled))
     }
 }
 
 impl<T> Drop for IMap<T> {
     fn drop(&mut self) {
         self.flow.lock().abandoned = true;
-        self.flow.room.notify_all();
+        self.flow.room.notify();
         self.flow.cancelled.store(true, Ordering::Relaxed);
         if let Some(pool) = self.flow.pool.upgrade() {
             pool.sweep_cancelled();
