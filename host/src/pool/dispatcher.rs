@@ -7,8 +7,10 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::iter::Peekable;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::vec::Drain;
 
 use super::callbacks::{Callbacks, Job};
 use super::relay::Relay;
@@ -251,16 +253,21 @@ impl Dispatcher {
 
     fn deliver(&mut self) {
         let out = &mut self.out;
-        for (serial, job) in out.jobs.drain(..) {
+        let mut jobs = out.jobs.drain(..).peekable();
+        while let Some((serial, job)) = jobs.next() {
             match (job, &self.relay, serial) {
                 // What a guest printed comes before its outcome.
                 (Job::Finish(completion), Some(relay), Some(serial)) => {
                     relay.complete(serial, completion);
                 }
-                (Job::Finish(completion), _, _) => self.shared.settler.settle(completion),
+                (Job::Finish(completion), _, _) if completion.callback.is_some() => {
+                    self.shared.settler.settle(completion);
+                }
+                (Job::Finish(completion), _, _) => deliver_run(completion, &mut jobs),
                 (message, _, _) => self.callbacks.message(message),
             }
         }
+        drop(jobs);
         for serial in out.gone.drain(..) {
             if let Some(relay) = &self.relay {
                 relay.worker_gone(serial);
@@ -377,6 +384,18 @@ impl Dispatcher {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// Delivers this and all that follow of the same lot at once: a map has many.
+fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, Job)>>) {
+    let lot = first.lot;
+    let of_the_lot = |(_, job): &(Option<u64>, Job)| matches!(job, Job::Finish(next) if Arc::ptr_eq(&next.lot, &lot) && next.callback.is_none());
+    let others = std::iter::from_fn(|| match jobs.next_if(of_the_lot) {
+        Some((_, Job::Finish(next))) => Some(next.ended),
+        _ => None,
+    });
+    lot.sink
+        .deliver(&mut std::iter::once(first.ended).chain(others), &lot);
 }
 
 /// When a waiting task's patience is over, if some worker could be replaced.

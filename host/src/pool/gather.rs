@@ -66,18 +66,20 @@ struct Part {
 
 /// Each task knows its place.
 impl Sink for Gather {
-    fn deliver(&self, settled: Settled, _: &Lot) {
-        let index = usize::try_from(settled.index()).unwrap_or(usize::MAX);
+    fn deliver(&self, settled: &mut dyn Iterator<Item = Settled>, _: &Lot) {
         let mut state = self.lock();
-        let part = (index / self.part).wrapping_sub(state.taken);
-        let Some(part) = state.parts.get_mut(part) else {
-            return;
-        };
-        let is_whole = part.put(index % self.part, settled);
-        state.missing -= 1;
+        let mut any_whole = false;
+        for settled in settled {
+            let index = usize::try_from(settled.index()).unwrap_or(usize::MAX);
+            let part = (index / self.part).wrapping_sub(state.taken);
+            if let Some(part) = state.parts.get_mut(part) {
+                any_whole |= part.put(index % self.part, settled);
+                state.missing -= 1;
+            }
+        }
         if state.missing == 0 && state.is_all {
             self.complete(state);
-        } else if is_whole {
+        } else if any_whole {
             drop(state);
             self.done.notify();
         }

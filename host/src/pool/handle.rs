@@ -90,10 +90,10 @@ impl Cell {
 }
 
 impl Sink for Cell {
-    fn deliver(&self, ended: Settled, lot: &Lot) {
-        let outcome = ended.outcome(&lot.template);
+    fn deliver(&self, settled: &mut dyn Iterator<Item = Settled>, lot: &Lot) {
+        let outcome = settled.next().map(|settled| settled.outcome(&lot.template));
         let mut state = self.lock();
-        state.outcome = Some(outcome);
+        state.outcome = outcome;
         let waker = state.waker.take();
         drop(state);
         self.arrived.notify();

@@ -158,8 +158,10 @@ impl FlowState {
 
 /// Each lot of a flow is one input.
 impl Sink for Flow {
-    fn deliver(&self, ended: Settled, lot: &Lot) {
-        self.take_in(ended, lot.inputs.bytes());
+    fn deliver(&self, settled: &mut dyn Iterator<Item = Settled>, lot: &Lot) {
+        for settled in settled {
+            self.take_in(settled, lot.inputs.bytes());
+        }
     }
 }
 

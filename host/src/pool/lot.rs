@@ -16,7 +16,7 @@ use super::task::{Sink, Task, Template};
 use crate::limits::LimitName;
 use crate::protocol::frame::What;
 use crate::shared::Shares;
-use crate::value::{Args, encode_args_into};
+use crate::value::Args;
 
 /// Tasks that are submitted together.
 pub(super) struct Lot {
@@ -114,7 +114,7 @@ impl Inputs {
             self.shares.push((self.ends.len(), shares));
         }
         let before = self.raw.len();
-        encode_args_into(&args.bind(&callable.function)?, &mut self.raw);
+        args.encode_for(&callable.function, &mut self.raw)?;
         check_size(template, self.raw.len() - before)?;
         self.ends.push(self.raw.len());
         Ok(())

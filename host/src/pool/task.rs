@@ -21,9 +21,9 @@ pub(super) type KeyId = u64;
 
 /// Whoever waits for an outcome.
 pub(super) trait Sink: Send + Sync {
-    /// Takes what became of a task of this lot. Called once for each, with no
-    /// lock held.
-    fn deliver(&self, ended: Settled, lot: &Lot);
+    /// Takes what became of tasks of this lot. Called once for each of them, with
+    /// no lock held.
+    fn deliver(&self, settled: &mut dyn Iterator<Item = Settled>, lot: &Lot);
 }
 
 /// Runs in the parent when a task has ended.
@@ -192,6 +192,7 @@ impl Task {
 impl Completion {
     /// Hands it over.
     pub(super) fn deliver(self) {
-        self.lot.sink.deliver(self.ended, &self.lot);
+        let mut settled = std::iter::once(self.ended);
+        self.lot.sink.deliver(&mut settled, &self.lot);
     }
 }
