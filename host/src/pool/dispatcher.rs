@@ -386,16 +386,16 @@ impl Dispatcher {
     }
 }
 
-/// Delivers this and all that follow of the same lot at once: a map has many.
+/// Delivers this and all that follow it to the same sink at once: a map has many.
 fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, Job)>>) {
-    let lot = first.lot;
-    let of_the_lot = |(_, job): &(Option<u64>, Job)| matches!(job, Job::Finish(next) if Arc::ptr_eq(&next.lot, &lot) && next.callback.is_none());
-    let others = std::iter::from_fn(|| match jobs.next_if(of_the_lot) {
-        Some((_, Job::Finish(next))) => Some(next.ended),
+    let sink = Arc::clone(&first.lot.sink);
+    let follows =
+        |(_, job): &(Option<u64>, Job)| matches!(job, Job::Finish(next) if next.follows(&sink));
+    let others = std::iter::from_fn(|| match jobs.next_if(follows) {
+        Some((_, Job::Finish(next))) => Some(next),
         _ => None,
     });
-    lot.sink
-        .deliver(&mut std::iter::once(first.ended).chain(others), &lot);
+    sink.deliver(&mut std::iter::once(first).chain(others));
 }
 
 /// When a waiting task's patience is over, if some worker could be replaced.

@@ -14,7 +14,7 @@ use super::lot::{Inputs, Lot, Rest};
 use super::queue::Entry;
 use super::settled::Settled;
 use super::state::Shared;
-use super::task::{Sink, Template};
+use super::task::{Completion, Sink, Template};
 use crate::arrival::{Arrival, deadline};
 use crate::guard::{guard, wake};
 use crate::outcome::Outcome;
@@ -66,10 +66,10 @@ struct Part {
 
 /// Each task knows its place.
 impl Sink for Gather {
-    fn deliver(&self, settled: &mut dyn Iterator<Item = Settled>, _: &Lot) {
+    fn deliver(&self, ended: &mut dyn Iterator<Item = Completion>) {
         let mut state = self.lock();
         let mut any_whole = false;
-        for settled in settled {
+        for Completion { ended: settled, .. } in ended {
             let index = usize::try_from(settled.index()).unwrap_or(usize::MAX);
             let part = (index / self.part).wrapping_sub(state.taken);
             if let Some(part) = state.parts.get_mut(part) {

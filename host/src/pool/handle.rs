@@ -8,10 +8,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::error::Error;
-use super::lot::Lot;
-use super::settled::Settled;
 use super::state::Shared;
-use super::task::{KeyId, Sink};
+use super::task::{Completion, KeyId, Sink};
 use crate::arrival::{Arrival, deadline};
 use crate::guard::wake;
 use crate::outcome::Outcome;
@@ -90,8 +88,8 @@ impl Cell {
 }
 
 impl Sink for Cell {
-    fn deliver(&self, settled: &mut dyn Iterator<Item = Settled>, lot: &Lot) {
-        let outcome = settled.next().map(|settled| settled.outcome(&lot.template));
+    fn deliver(&self, ended: &mut dyn Iterator<Item = Completion>) {
+        let outcome = ended.next().map(|end| end.ended.outcome(&end.lot.template));
         let mut state = self.lock();
         state.outcome = outcome;
         let waker = state.waker.take();

@@ -7,12 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::error::Error;
-use super::lot::Lot;
 use super::settle;
 use super::settled::Settled;
 use super::state::Shared;
 use super::steering::{Steering, Steers};
-use super::task::{Sink, Task, Template};
+use super::task::{Completion, Sink, Task, Template};
 use crate::arrival::{Arrival, deadline};
 use crate::limits::MIB;
 use crate::outcome::{Outcome, Verdict};
@@ -158,9 +157,16 @@ impl FlowState {
 
 /// Each lot of a flow is one input.
 impl Sink for Flow {
-    fn deliver(&self, settled: &mut dyn Iterator<Item = Settled>, lot: &Lot) {
-        for settled in settled {
-            self.take_in(settled, lot.inputs.bytes());
+    fn deliver(&self, ended: &mut dyn Iterator<Item = Completion>) {
+        let mut state = self.lock();
+        for Completion { ended, lot, .. } in ended {
+            self.take_in(&mut state, ended, lot.inputs.bytes());
+        }
+        let any = !state.ready.is_empty();
+        self.wake_feeder(&mut state);
+        drop(state);
+        if any {
+            self.arrived.notify();
         }
     }
 }
@@ -190,30 +196,23 @@ impl Flow {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_in(&self, ended: Settled, input_bytes: u64) {
+    fn take_in(&self, state: &mut FlowState, ended: Settled, input_bytes: u64) {
         let weight = ended.weight();
-        let mut state = self.lock();
         state.ended += 1;
         state.heaviest = state.heaviest.max(weight);
         state.bytes = state.bytes.saturating_sub(input_bytes) + weight;
         if !self.ordered {
-            state.ready.push_back(ended);
-        } else {
-            state.early.insert(ended.index(), ended);
-            loop {
-                let next = state.next;
-                let Some(ended) = state.early.remove(&next) else {
-                    break;
-                };
-                state.ready.push_back(ended);
-                state.next += 1;
-            }
+            return state.ready.push_back(ended);
         }
-        let any = !state.ready.is_empty();
-        self.wake_feeder(&mut state);
-        drop(state);
-        if any {
-            self.arrived.notify();
+        if ended.index() != state.next {
+            state.early.insert(ended.index(), ended);
+            return;
+        }
+        let mut next = Some(ended);
+        while let Some(ended) = next {
+            state.ready.push_back(ended);
+            state.next += 1;
+            next = state.early.remove(&state.next);
         }
     }
 
