@@ -83,6 +83,9 @@ pub(super) struct Slot {
     pub(super) done: u64,
     /// Tasks it may still be given (`maxtasksperchild`).
     pub(super) tasks_left: u64,
+    /// Whether a caller naps until it answers. Until then the worker is to wake
+    /// that one.
+    pub(super) is_napped_on: bool,
     /// Answers taken since the pace was last kept.
     pub(super) new_answers: u32,
     last_answer: Instant,
@@ -160,6 +163,7 @@ impl Slot {
             log_bytes: 0,
             room: None,
             has_stdin: false,
+            is_napped_on: false,
             new_answers: 0,
             last_answer: now,
             burst_since: now,
@@ -356,6 +360,9 @@ impl Slot {
 
     /// Says that the host is about to sleep, and wants to be woken.
     pub(super) fn announce_sleep(&self) {
+        if self.is_napped_on {
+            return;
+        }
         self.ring.announce_sleep(self.batch());
         if let Some(requests) = &self.requests {
             requests.announce_sleep();
@@ -364,10 +371,23 @@ impl Slot {
 
     /// Says that the host is awake.
     pub(super) fn announce_awake(&self) {
+        if self.is_napped_on {
+            return;
+        }
         self.ring.announce_awake();
         if let Some(requests) = &self.requests {
             requests.announce_awake();
         }
+    }
+
+    /// Whether a caller may nap until it answers: it has one task, and only its
+    /// answer to say.
+    pub(super) fn may_be_napped_on(&self) -> bool {
+        self.is_ready()
+            && self.sent.len() == 1
+            && !self.is_napped_on
+            && self.requests.is_none()
+            && !self.bound.module.sends_messages()
     }
 
     /// Whether it has something to say in shared memory.
