@@ -21,9 +21,11 @@ mod killed;
 mod map;
 mod new;
 mod outputs;
+mod printed;
 mod progress;
 mod resources;
 mod run;
+mod settled;
 mod shells;
 mod stream;
 

@@ -6,6 +6,7 @@ use std::io::{self, BufRead as _, BufReader, Read};
 
 use super::entry::{COLUMNS, Logged};
 use super::identity::Identity;
+use super::spans::Line;
 
 /// What a resumed run runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,10 @@ pub struct Past {
     last: Option<Last>,
     /// Where the results that the log knows end, in their file, if they are in
     /// one.
-    pub output: Option<u64>,
+    output: Option<u64>,
+    /// Where they end if the file shrank before the run that was to do that
+    /// ended.
+    shrinks_to: Option<u64>,
     /// Bytes of the log that are whole lines.
     pub good_bytes: u64,
 }
@@ -56,8 +60,17 @@ impl Past {
             last: None,
             // Of none, nothing is there.
             output: Some(0),
+            shrinks_to: None,
             good_bytes: 0,
         }
+    }
+
+    /// Where the results that the log knows end in their file, which is so large
+    /// now; `None` if they are in none.
+    pub fn ends_in_a_file_of(&self, size: u64) -> Option<u64> {
+        self.shrinks_to
+            .filter(|shrunk| *shrunk == size)
+            .or(self.output)
     }
 
     pub fn last(&self) -> Option<Last> {
@@ -91,6 +104,15 @@ impl Past {
         }
         self.output = line.output;
     }
+
+    /// Learns from a line that is of no input.
+    fn learn(&mut self, line: &str) {
+        match Line::read(line) {
+            Some(Line::At(offset)) => (self.output, self.shrinks_to) = (Some(offset), None),
+            Some(Line::Shrink(size)) => self.shrinks_to = Some(size),
+            None => self.identity.learn(line),
+        }
+    }
 }
 
 /// Reads a log. `Err` within says why it is none.
@@ -113,7 +135,7 @@ pub fn read(file: &mut impl Read, which: Which) -> io::Result<Result<Past, Strin
                 return Ok(Err("its first line does not name our columns".into()));
             }
             1 => {}
-            _ if text.starts_with('#') => past.identity.learn(text),
+            _ if text.starts_with('#') => past.learn(text),
             _ => match Logged::read(text) {
                 Some(logged) => past.add(logged),
                 None => return Ok(Err(format!("line {number} is no line of a log"))),
@@ -129,7 +151,7 @@ pub fn read(file: &mut impl Read, which: Which) -> io::Result<Result<Past, Strin
 
 /// A bit for each input.
 #[derive(Debug, Default)]
-struct Marks(Vec<u64>);
+pub struct Marks(Vec<u64>);
 
 impl Marks {
     fn place(seq: u64) -> (usize, u64) {
@@ -140,12 +162,12 @@ impl Marks {
         )
     }
 
-    fn has(&self, seq: u64) -> bool {
+    pub fn has(&self, seq: u64) -> bool {
         let (word, bit) = Marks::place(seq);
         self.0.get(word).is_some_and(|word| word & bit != 0)
     }
 
-    fn set(&mut self, seq: u64, marked: bool) {
+    pub fn set(&mut self, seq: u64, marked: bool) {
         let (word, bit) = Marks::place(seq);
         match (self.0.get_mut(word), marked) {
             (Some(word), true) => *word |= bit,
@@ -200,7 +222,21 @@ mod tests {
     fn the_last_input_and_the_last_line_are_not_the_same() {
         let past = past(&log(&[(9, "ok"), (2, "ok")]), Which::Missing).unwrap();
         assert_eq!(past.last(), Some(Last { seq: 8, prefix: 9 }));
-        assert_eq!(past.output, Some(1));
+        assert_eq!(past.ends_in_a_file_of(9), Some(1));
+    }
+
+    #[test]
+    fn a_file_that_was_to_shrink_ends_where_its_size_says() {
+        let mut log = log(&[(1, "ok"), (1, "ok")]) + &Line::At(90).write();
+        log += &Line::Shrink(70).write();
+        let ends = |log: &str, size| {
+            let past = past(log, Which::Missing).unwrap();
+            past.ends_in_a_file_of(size)
+        };
+        assert_eq!([ends(&log, 70), ends(&log, 90)], [Some(70), Some(90)]);
+        // What the next run has found.
+        log += &Line::At(90).write();
+        assert_eq!([ends(&log, 70), ends(&log, 95)], [Some(90), Some(90)]);
     }
 
     #[test]
