@@ -108,7 +108,7 @@ fn a_line_that_is_pasted_makes_exactly_that_call() {
         "!!",
         "#",
         "~",
-        "",
+        " ",
     ];
     let input: String = odd
         .iter()

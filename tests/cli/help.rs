@@ -6,8 +6,19 @@ use crate::support::test;
 #[test]
 fn help_of_every_command() {
     let _test = test();
-    for command in ["run", "apply", "map", "inspect", "bench"] {
+    for command in [
+        "run",
+        "apply",
+        "map",
+        "inspect",
+        "bench",
+        "doctor",
+        "new",
+        "completions",
+        "man",
+    ] {
         let ended = sandpool([command, "--help"]).run();
+        assert!(ended.text().contains("\nExamples:\n"), "{command}");
         insta::assert_snapshot!(format!("help_{command}"), ended.show());
     }
     insta::assert_snapshot!("help", sandpool(["--help"]).run().show());

@@ -115,7 +115,6 @@ impl CommandLine {
     }
 
     /// How long it may take, where that is more than other commands may.
-    #[cfg(feature = "in-process")]
     fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self

@@ -66,7 +66,7 @@ fn what_was_run_again_has_its_last_result_alone() {
         "5 tasks, 3 ok, 2 out_of_fuel"
     );
     // The same again, and one of them with as much as it wants.
-    let more = ["--fuel", "250000", "--retry-failed"];
+    let more = ["--fuel", "600000", "--retry-failed"];
     assert_eq!(
         run(&folder, &more, INPUT).counts(),
         "2 tasks, 1 ok, 1 out_of_fuel"
@@ -115,35 +115,34 @@ fn a_table_keeps_its_header_and_what_tasks_print_its_order() {
 #[test]
 fn a_run_that_was_killed_as_it_settled_is_gone_on_with_in_both_ways() {
     let _test = test();
-    for replaced in [false, true] {
+    for (replaced, torn) in [(false, ""), (true, ""), (false, "{\"i"), (true, "{\"i")] {
         let folder = Folder::new();
-        let path = |name: &str| folder.path().join(name);
+        let put = |name: &str, text: String| {
+            fs::write(folder.path().join(name), text).expect("written");
+        };
         assert_eq!(run(&folder, &LITTLE, "21\n5\n").code(), 1);
-        let failed = read(&folder, "out");
-        // Both results of the first input are there, as a kill would leave them.
-        let log = read(&folder, "log");
+        let (failed, log) = (read(&folder, "out"), read(&folder, "log"));
         assert_eq!(run(&folder, &["--retry-failed"], "21\n5\n").code(), 0);
-        let settled = read(&folder, "out");
-        let settled_log = read(&folder, "log");
-        let again = settled.lines().last().expect("a line");
+        let (settled, settled_log) = (read(&folder, "out"), read(&folder, "log"));
         let shrinks = format!("# results shrink to {}\n", settled.len());
         assert!(settled_log.starts_with(&log) && settled_log.ends_with(&shrinks));
+        let mut out = settled.clone();
         if !replaced {
-            fs::write(path("out"), format!("{failed}{again}\n")).expect("written");
+            // Both results of the first input are there.
+            let again = settled.lines().last().expect("a line");
+            out = format!("{failed}{again}\n");
         }
-        // And what the next run has written when it is killed.
-        for torn in ["", "{\"index\":2,"] {
-            let out = read(&folder, "out");
-            fs::write(path("out"), out + torn).expect("written");
-            if torn.is_empty() || !replaced {
-                let ended = run(&folder, &["--resume"], "21\n5\n");
-                assert_eq!(ended.code(), 0, "{}", ended.stderr);
-                assert_eq!(read(&folder, "out"), settled);
-            }
+        if !torn.is_empty() {
+            // The next run was killed, too, at its first result.
+            let begins = format!("# resumed\n# results at {}\n", out.len());
+            put("log", settled_log + &begins);
         }
+        put("out", out + torn);
+        let ended = run(&folder, &["--resume"], "21\n5\n");
+        assert_eq!(ended.code(), 0, "{}", ended.stderr);
+        assert_eq!(read(&folder, "out"), settled, "{replaced} {torn}");
         assert_eq!(run(&folder, &["--resume"], "21\n5\n6\n").code(), 0);
-        let out = verdicts(&read(&folder, "out"));
-        assert_eq!(out, all_ok([1, 0, 2]));
+        assert_eq!(verdicts(&read(&folder, "out")), all_ok([1, 0, 2]));
     }
 }
 

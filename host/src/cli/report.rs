@@ -8,6 +8,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use rustix::io::Errno;
 use sandpool::value::LookupError;
 use sandpool::{Error, LoadError, Origin, Outcome, Verdict};
 
@@ -288,11 +289,21 @@ pub fn stdout_failure(error: io::Error) -> Failure {
     )
 }
 
+/// That there is a stdout. Rust opens `/dev/null` in place of one that is closed, so
+/// results would be lost without a word.
+pub fn stdout_is_open() -> io::Result<()> {
+    match sandpool::stdout_was_closed() {
+        true => Err(Errno::BADF.into()),
+        false => Ok(()),
+    }
+}
+
 /// Writes to stdout and flushes; when the reader has gone away that is a quiet
 /// end, and `Some` holds its exit code.
 pub fn print(bytes: &[u8]) -> Result<Option<ExitCode>, Failure> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+    let printed = stdout_is_open().and_then(|()| stdout.write_all(bytes));
+    match printed.and_then(|()| stdout.flush()) {
         Ok(()) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
             Ok(Some(ExitCode::from(QUIET_END)))

@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::draft::{Draft, folder_of};
 use super::place::Place;
-use crate::cli::report::{Failure, Kind};
+use crate::cli::report::{self, Failure, Kind};
 use crate::cli::screen::BesideBar;
 
 /// What happens to a file that is there already.
@@ -54,6 +54,7 @@ impl Destination {
     /// Opens what `--output` names, stdout if it is not given.
     pub fn open(path: Option<&Path>, keeping: Keeping) -> Result<Self, Failure> {
         let Some(path) = path else {
+            report::stdout_is_open().map_err(report::stdout_failure)?;
             return Ok(Destination::Stdout);
         };
         Self::open_file(path, keeping).map_err(|error| unwritable(&shown(path), error))
