@@ -28,6 +28,7 @@ mod run;
 mod settled;
 mod shells;
 mod stream;
+mod tables;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
