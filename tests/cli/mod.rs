@@ -19,6 +19,7 @@ mod interrupt;
 mod joblog;
 mod killed;
 mod map;
+mod million;
 mod new;
 mod outputs;
 mod printed;

@@ -1,9 +1,7 @@
 //! `sandpool map` as a stream: results come as they are ready, and neither a
 //! slow reader nor a long input costs memory.
 
-use std::fs;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::process::ChildStdin;
+use std::io::{BufRead, BufReader, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,8 +10,7 @@ use rustix::process::Signal;
 use super::map::{fib, results};
 use super::{Finished, Folder, assert_gone, sandpool};
 use crate::support::process::peak_memory;
-use crate::support::terminal::Terminal;
-use crate::support::{eventually, eventually_within, test, wat};
+use crate::support::{eventually, test, wat};
 
 #[test]
 fn unordered_results_are_complete_and_come_as_they_are_completed() {
@@ -212,51 +209,3 @@ fn a_slow_reader_holds_the_map_back() {
     reader.join().expect("no panic").expect("read");
     feeder.join().expect("no panic");
 }
-
-/// Lines of the run whose memory is looked at.
-const MANY: u64 = 150_000;
-
-#[test]
-fn many_lines_take_no_more_memory_than_few_with_the_bar_and_a_log() {
-    let _test = test();
-    let folder = Folder::new();
-    folder.file("same.wat", SAME);
-    let terminal = Terminal::open();
-    let words = [
-        "map", "same.wat", "same", "-j2", "--joblog", "log", "-o", "out",
-    ];
-    let host = folder.sandpool(words).stderr_on(&terminal);
-    let mut host = host.deadline(Duration::from_secs(60)).start();
-    let mut stdin = host.stdin.take().expect("piped");
-    let results = folder.path().join("out");
-    let feed = |stdin: &mut ChildStdin, lines: std::ops::Range<u64>| {
-        let end = format!("\"value\":{}}}\n", lines.end - 1);
-        let lines: String = lines.map(|n| format!("{n}\n")).collect();
-        stdin.write_all(lines.as_bytes()).expect("it reads");
-        eventually_within(Duration::from_secs(40), "the last has its result", || {
-            let mut tail = String::new();
-            let mut file = fs::File::open(&results).expect("it is there");
-            let _ = file.seek(SeekFrom::End(-(end.len() as i64)));
-            file.read_to_string(&mut tail).expect("text");
-            tail == end
-        });
-    };
-    feed(&mut stdin, 0..MANY / 5);
-    let few = peak_memory(host.pid());
-    feed(&mut stdin, MANY / 5..MANY);
-    let many = peak_memory(host.pid());
-    drop(stdin);
-    assert_eq!(host.finish().code(), 0);
-    let out = fs::read_to_string(&results).expect("it is there");
-    assert_eq!(out.lines().count() as u64, MANY);
-    assert!(
-        many < few + (4 << 20),
-        "{few} bytes at first, {many} in the end"
-    );
-    assert!(terminal.seen().contains(" done, "), "there was a bar");
-}
-
-/// A function that gives back what it is given.
-const SAME: &str = r#"
-(module (func (export "same") (param i32) (result i32) (local.get 0)))
-"#;
