@@ -49,3 +49,40 @@ fn without_a_command_there_is_help_and_no_success() {
     let _test = test();
     insta::assert_snapshot!(sandpool([""; 0]).run().show());
 }
+
+#[test]
+fn a_flag_with_a_value_that_cannot_be_says_what_can() {
+    let _test = test();
+    let wrong = [
+        "--retries x",
+        "--halt later",
+        "--block 0",
+        "--from x",
+        "--to x",
+        "--slow-after 0s",
+        "-j 0",
+        "--load 0",
+        "--memfree x",
+        "--nice 20",
+        "--timeout 0s",
+        "--timeout 50%",
+        "--dir ::",
+        "--env =",
+        "--isolation x",
+        "--progress x",
+        "--wasm x",
+        "--memory 1.5",
+        "--max-tasks-per-process 0",
+        "--no-such-flag",
+    ];
+    let mut shown = String::new();
+    for flag in wrong {
+        let words = ["map", "math.wasm", "fib", "--pipe"];
+        let ended = sandpool(words.into_iter().chain(flag.split(' '))).run();
+        assert_eq!((ended.code(), ended.text()), (2, ""), "{flag}");
+        let lines = ended.stderr.lines().take_while(|line| !line.is_empty());
+        let error: String = lines.map(|line| format!("    {line}\n")).collect();
+        shown.push_str(&format!("{flag}\n{error}"));
+    }
+    insta::assert_snapshot!(shown);
+}

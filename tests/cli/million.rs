@@ -1,7 +1,7 @@
 //! A million lines: what a map costs that is as long as a night's.
 
-use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs;
+use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
 use std::process::ChildStdin;
@@ -19,17 +19,15 @@ const SAME: &str = r#"
 (module (func (export "same") (param i32) (result i32) (local.get 0)))
 "#;
 
-/// Feeds lines, and waits until the last has its result.
+/// Feeds lines, and waits until each has its result.
 fn feed(stdin: &mut ChildStdin, lines: Range<u64>, results: &Path) {
-    let end = format!("\"value\":{}}}\n", lines.end - 1);
+    let result = |n| format!("{{\"index\":{n},\"verdict\":\"ok\",\"value\":{n}}}\n");
+    let size: usize = (0..lines.end).map(|n| result(n).len()).sum();
     let lines: String = lines.map(|n| format!("{n}\n")).collect();
     stdin.write_all(lines.as_bytes()).expect("it reads");
-    eventually_within(Duration::from_secs(100), "the last has its result", || {
-        let mut tail = String::new();
-        let mut file = File::open(results).expect("it is there");
-        let _ = file.seek(SeekFrom::End(-(end.len() as i64)));
-        file.read_to_string(&mut tail).expect("text");
-        tail == end
+    eventually_within(Duration::from_secs(100), "all have their results", || {
+        let written = fs::metadata(results).expect("it is there").len();
+        written == size as u64
     });
 }
 
@@ -39,9 +37,10 @@ fn a_million_lines_take_no_more_memory_than_few_and_the_bar_next_to_no_time() {
     let folder = Folder::new();
     folder.file("same.wat", SAME);
     let terminal = Terminal::open();
-    let words = [
-        "map", "same.wat", "same", "-j2", "--joblog", "log", "-o", "out",
-    ];
+    // In order, results wait for one that is late: a bounded number, and not always
+    // the same.
+    let words = ["map", "same.wat", "same", "-j2", "--unordered"];
+    let words = words.iter().chain(&["--joblog", "log", "-o", "out"]);
     let host = folder.sandpool(words).stderr_on(&terminal);
     let mut host = host.deadline(Duration::from_secs(120)).start();
     let mut stdin = host.stdin.take().expect("piped");
@@ -75,6 +74,4 @@ fn a_million_lines_take_no_more_memory_than_few_and_the_bar_next_to_no_time() {
     );
     assert!(bar > Duration::ZERO && share < 2.0, "{share} % for the bar");
     assert!(terminal.seen().contains(" done, "), "there was a bar");
-    let out = fs::read_to_string(&results).expect("it is there");
-    assert_eq!(out.lines().count() as u64, LINES);
 }

@@ -224,9 +224,9 @@ fn a_file_that_cannot_be_made_is_one_error() {
 #[test]
 fn a_stdout_that_is_closed_loses_no_result_in_silence() {
     let _test = test();
-    let closed = |words: &str, input: &str| {
+    let run = |words: &str, input: &str, stdout: &str| {
         let sandpool = env!("CARGO_BIN_EXE_sandpool");
-        let line = format!("printf '{input}' | timeout 30 {sandpool} {words} >&-");
+        let line = format!("printf '{input}' | timeout 30 {sandpool} {words} {stdout}");
         let ended = program("sh")
             .args(["-c", &line])
             .current_dir(guests())
@@ -242,13 +242,16 @@ fn a_stdout_that_is_closed_loses_no_result_in_silence() {
         "apply math.wasm fib 5",
         "inspect math.wasm",
     ] {
-        assert_eq!(closed(words, "5\\n"), (Some(4), refused.into()), "{words}");
+        for stdout in [">&-", "1</dev/null"] {
+            let ended = run(words, "5\\n", stdout);
+            assert_eq!(ended, (Some(4), refused.into()), "{words} {stdout}");
+        }
     }
     // What has another place to go to needs none.
     let folder = Folder::new();
     let out = folder.path().join("out");
     let words = format!("map -q math.wasm fib -o {}", out.display());
-    assert_eq!(closed(&words, "5\\n"), (Some(0), String::new()));
+    assert_eq!(run(&words, "5\\n", ">&-"), (Some(0), String::new()));
     assert_eq!(read(&folder, "out").lines().count(), 1);
 }
 

@@ -89,16 +89,14 @@ pub fn main() -> ExitCode {
         true => map::split_off(&mut words),
         false => Ok(Vec::new()),
     };
-    let mut given = Given::default();
-    let read = command_line()
-        .try_get_matches_from(words)
-        .and_then(|matches| {
-            given = Given::of(&matches);
-            CommandLine::from_arg_matches(&matches)
-                .map_err(|error| error.format(&mut command_line()))
-        });
-    let command = match read {
-        Ok(line) => line.command,
+    let read = command_line().try_get_matches_from(words);
+    let read = read.and_then(|matches| {
+        let line = CommandLine::from_arg_matches(&matches)
+            .map_err(|error| error.format(&mut command_line()))?;
+        Ok((line.command, Given::new(matches)))
+    });
+    let (command, given) = match read {
+        Ok(read) => read,
         Err(error) => {
             // What cannot be printed has nobody to read it.
             let _ = error.print();

@@ -66,9 +66,7 @@ pub struct Keyword {
 /// `300ms`, `2s`, `1m`, `1m30s`, `1.5h`, or `none`.
 pub fn duration(text: &str) -> Result<OrNone<Duration>, String> {
     match delay(text)? {
-        OrNone(Some(Duration::ZERO)) => {
-            Err("a limit of nothing lets nothing run; for no limit say `none`".into())
-        }
+        OrNone(Some(Duration::ZERO)) => Err("it is no time at all; for no limit say `none`".into()),
         time => Ok(time),
     }
 }
@@ -337,7 +335,7 @@ mod tests {
         assert_eq!(delay("0s"), Ok(OrNone(Some(Duration::ZERO))));
         assert_eq!(delay("2s"), duration("2s"));
         let refused = duration("0ms").unwrap_err();
-        assert!(refused.starts_with("a limit of nothing"), "{refused}");
+        assert!(refused.starts_with("it is no time"), "{refused}");
     }
 
     #[test]

@@ -12,9 +12,8 @@ use sandpool::{TaskLimits, Value};
 use super::parse::OrNone;
 use super::{command_line, outcome, sanitize, shell};
 
-/// The flags of a subcommand, as they were given.
-#[derive(Debug, Default)]
-pub struct Given(Vec<(String, Option<OsString>)>);
+/// The command line, as it was given.
+pub struct Given(ArgMatches);
 
 /// Flags that say nothing of what a call is.
 const NOT_HANDED_ON: [&str; 5] = [
@@ -26,11 +25,15 @@ const NOT_HANDED_ON: [&str; 5] = [
 ];
 
 impl Given {
-    /// Those of the subcommand that a command line names.
-    pub fn of(matches: &ArgMatches) -> Self {
+    pub fn new(matches: ArgMatches) -> Self {
+        Given(matches)
+    }
+
+    /// The flags of its subcommand, with their values.
+    fn flags(&self) -> Vec<(String, Option<OsString>)> {
         let mut given = Vec::new();
-        let Some((name, matches)) = matches.subcommand() else {
-            return Given(given);
+        let Some((name, matches)) = self.0.subcommand() else {
+            return given;
         };
         let command = command_line();
         let subcommand = command.find_subcommand(name);
@@ -50,10 +53,10 @@ impl Given {
                 false => given.push((flag.into(), None)),
             }
         }
-        Given(given)
+        given
     }
 
-    /// Those that another subcommand takes as well, each behind a space.
+    /// Those flags that another subcommand takes as well, each behind a space.
     fn handed_on_to(&self, name: &str) -> String {
         let command = command_line();
         let subcommand = command.find_subcommand(name);
@@ -62,7 +65,7 @@ impl Given {
             .flat_map(clap::Command::get_arguments);
         let flags: Vec<_> = arguments.filter_map(clap::Arg::get_long).collect();
         let mut line = String::new();
-        for (flag, value) in &self.0 {
+        for (flag, value) in &self.flags() {
             if NOT_HANDED_ON.contains(&flag.as_str()) || !flags.contains(&flag.as_str()) {
                 continue;
             }
@@ -80,7 +83,7 @@ impl Given {
     }
 
     fn has(&self, flag: &str) -> bool {
-        self.0.iter().any(|(given, _)| given == flag)
+        self.flags().iter().any(|(given, _)| given == flag)
     }
 }
 
@@ -268,7 +271,7 @@ mod tests {
     use super::*;
 
     fn given(words: &[&str]) -> Given {
-        Given::of(&command_line().try_get_matches_from(words).unwrap())
+        Given::new(command_line().try_get_matches_from(words).unwrap())
     }
 
     #[test]

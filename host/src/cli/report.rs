@@ -8,6 +8,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
 use sandpool::value::LookupError;
 use sandpool::{Error, LoadError, Origin, Outcome, Verdict};
@@ -289,10 +290,12 @@ pub fn stdout_failure(error: io::Error) -> Failure {
     )
 }
 
-/// That there is a stdout. Rust opens `/dev/null` in place of one that is closed, so
-/// results would be lost without a word.
+/// That there is a stdout. Rust opens `/dev/null` in place of one that is closed, and
+/// takes it as written what one that is open for reading refuses: results would be
+/// lost without a word.
 pub fn stdout_is_open() -> io::Result<()> {
-    match sandpool::stdout_was_closed() {
+    let mode = fcntl_getfl(io::stdout())? & OFlags::RWMODE;
+    match sandpool::stdout_was_closed() || mode == OFlags::RDONLY {
         true => Err(Errno::BADF.into()),
         false => Ok(()),
     }
