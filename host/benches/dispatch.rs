@@ -15,7 +15,16 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sandpool::{Isolation, Module, Pool};
 
 /// Does nothing, so that everything measured is ours.
-const EMPTY: &str = r#"(module (func (export "empty") (param i32) (result i32) local.get 0))"#;
+const EMPTY: &str = r#"
+(component
+  (core module $m
+    (memory (export "memory") 2)
+    (func (export "empty") (param i32) (result i32)
+      (i32.store (i32.const 65528) (local.get 0))
+      (i32.load (i32.const 65528))))
+  (core instance $i (instantiate $m))
+  (func (export "empty") (param "n" u32) (result u32) (canon lift (core func $i "empty"))))
+"#;
 
 fn pool(isolation: Isolation) -> (Pool, Module) {
     let pool = Pool::builder()
@@ -26,7 +35,7 @@ fn pool(isolation: Isolation) -> (Pool, Module) {
         .expect("a pool");
     let module = pool.load_bytes(EMPTY).expect("a module");
     // Both workers are up and warm before anything is measured.
-    pool.map::<i32>(&module, "empty", (0..1000).map(|n| (n,)))
+    pool.map::<u32>(&module, "empty", (0..1000).map(|n| (n,)))
         .expect("warm");
     (pool, module)
 }
@@ -44,7 +53,7 @@ fn latency(criterion: &mut Criterion) {
         let (pool, module) = pool(isolation);
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                pool.apply::<i32>(&module, "empty", (black_box(1),))
+                pool.apply::<u32>(&module, "empty", (black_box(1),))
                     .expect("ok")
             });
         });
@@ -53,7 +62,7 @@ fn latency(criterion: &mut Criterion) {
 }
 
 fn throughput(criterion: &mut Criterion) {
-    const TASKS: i32 = 10_000;
+    const TASKS: u32 = 10_000;
     let mut group = criterion.benchmark_group("map");
     group.throughput(Throughput::Elements(TASKS as u64));
     group.sample_size(10);
@@ -65,7 +74,7 @@ fn throughput(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let items = (0..TASKS).map(|n| (n,));
-                pool.map::<i32>(&module, "empty", items).expect("ok").len()
+                pool.map::<u32>(&module, "empty", items).expect("ok").len()
             });
         });
     }
@@ -75,7 +84,7 @@ fn throughput(criterion: &mut Criterion) {
 fn cold_start(criterion: &mut Criterion) {
     let (pool, module) = pool(Isolation::ProcessPerTask);
     criterion.bench_function("process per task", |bencher| {
-        bencher.iter(|| pool.apply::<i32>(&module, "empty", (1,)).expect("ok"));
+        bencher.iter(|| pool.apply::<u32>(&module, "empty", (1,)).expect("ok"));
     });
 }
 

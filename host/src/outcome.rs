@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::LimitHit;
-use crate::value::{FromValue, Printable, Value};
+use crate::value::{ConvertError, FromValue, Printable, Value};
 
 /// How a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -182,15 +182,22 @@ impl Outcome<Value> {
         let value = match self.value.take().map(T::from_value) {
             None => None,
             Some(Ok(value)) => Some(value),
-            Some(Err(mismatch)) => {
-                self.verdict = Verdict::InternalError;
-                self.error = Some(format!(
-                    "the result is not of the type asked for: {mismatch}"
-                ));
-                None
-            }
+            Some(Err(mismatch)) => return self.mistyped(&mismatch),
         };
         self.with_value(value)
+    }
+}
+
+impl<T> Outcome<T> {
+    /// The outcome of who asked for a value of another type.
+    pub(crate) fn mistyped<U>(self, mismatch: &ConvertError) -> Outcome<U> {
+        Outcome {
+            verdict: Verdict::InternalError,
+            error: Some(format!(
+                "the result is not of the type asked for: {mismatch}"
+            )),
+            ..self.with_value(None)
+        }
     }
 }
 

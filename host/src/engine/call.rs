@@ -1,11 +1,10 @@
 //! Calls a function or a command of an instance.
 
-use smallvec::{SmallVec, smallvec};
 use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
 
-use super::code::{Code, Found, Instance, Live};
-use super::convert::{from_core, from_val, to_core, to_val};
+use super::code::{Code, CoreFunc, Found, Instance, Live};
+use super::convert::{from_val, to_val};
 use super::guest::Guest;
 use crate::value::{Function, Type, Value, decode_args};
 
@@ -51,9 +50,7 @@ impl Code {
                     None => call_dynamic(store, func, function, decode(function, arguments)?)?,
                 }
             }
-            (Code::Core { .. }, Found::Core(func)) => {
-                call_core(store, func, function, &decode(function, arguments)?)?
-            }
+            (Code::Core { .. }, Found::Core(func)) => func.call(store, function, arguments)?,
             _ => return Err(wasmtime::format_err!("the instance is of another kind")),
         };
         Ok(unwrap_result(value, function.result.as_ref()))
@@ -72,7 +69,7 @@ impl Code {
                 .map(Found::Component),
             (Code::Core { functions, .. }, Instance::Core(instance)) => instance
                 .get_func(store, &functions[index as usize].name)
-                .map(Found::Core),
+                .map(|func| Found::Core(CoreFunc::new(func))),
             _ => None,
         };
         found.ok_or_else(|| wasmtime::format_err!("the function is gone"))
@@ -131,31 +128,6 @@ fn call_dynamic(
     func.call(store, &params, &mut results)?;
     let [result] = results;
     from_val(result, ty).ok_or_else(|| wasmtime::format_err!("the result cannot leave the worker"))
-}
-
-fn call_core(
-    store: &mut Store<Guest>,
-    func: wasmtime::Func,
-    function: &Function,
-    arguments: &[Value],
-) -> wasmtime::Result<Value> {
-    let no_number = || wasmtime::format_err!("a value is no number");
-    let params: Option<SmallVec<[_; 4]>> = arguments.iter().map(to_core).collect();
-    let count = match &function.result {
-        None => 0,
-        Some(Type::Tuple(types)) => types.len(),
-        Some(_) => 1,
-    };
-    let mut results: SmallVec<[_; 4]> = smallvec![wasmtime::Val::I32(0); count];
-    func.call(store, &params.ok_or_else(no_number)?, &mut results)?;
-    let value = match results.as_slice() {
-        [result] => from_core(result),
-        results => {
-            let values: Option<Vec<_>> = results.iter().map(from_core).collect();
-            values.map(Value::Tuple)
-        }
-    };
-    value.ok_or_else(no_number)
 }
 
 /// A function's own top-level `ok` is unwrapped, its `err` is an error.

@@ -24,10 +24,8 @@ pub(crate) struct GuestClock {
 }
 
 impl GuestClock {
-    pub(crate) fn new() -> Self {
-        GuestClock {
-            zero: Instant::now(),
-        }
+    pub(crate) fn starting(zero: Instant) -> Self {
+        GuestClock { zero }
     }
 }
 
@@ -67,7 +65,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
         Ok((pollable(guest, moment)?,))
     })?;
     clock.func_wrap("subscribe-instant", |guest, (when,): (u64,)| {
-        let zero = guest.data().clock.zero;
+        let zero = guest.data().wasi.clock().zero;
         let moment = zero.checked_add(Duration::from_nanos(when));
         Ok((pollable(guest, moment)?,))
     })

@@ -1,13 +1,15 @@
 //! The code of a module, loaded and linked: all that can be done once for every
 //! task that runs it.
 
+use smallvec::SmallVec;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
-use wasmtime::{Engine, Module, Store};
+use wasmtime::{Engine, Module, Store, ValRaw};
 
+use super::convert::{from_core, take_core};
 use super::guest::Guest;
 use super::typed::{FastCall, fast_call};
 use super::{describe, imports};
-use crate::value::Function;
+use crate::value::{Function, Type, Value};
 
 /// Bytes of a wasm page.
 const PAGE: u64 = 65536;
@@ -46,7 +48,58 @@ pub(crate) enum Instance {
 #[derive(Clone, Copy)]
 pub(crate) enum Found {
     Component(wasmtime::component::Func),
-    Core(wasmtime::Func),
+    Core(CoreFunc),
+}
+
+/// A function of a core module, found in an instance of it by the name of one
+/// that was described.
+#[derive(Clone, Copy)]
+pub(crate) struct CoreFunc(wasmtime::Func);
+
+impl CoreFunc {
+    pub(super) fn new(func: wasmtime::Func) -> Self {
+        CoreFunc(func)
+    }
+
+    /// Calls it; `arguments` are encoded, and `function` is its description.
+    ///
+    /// wasmtime's own dynamic call looks its type up and checks it each time,
+    /// which costs twice as much as the call.
+    #[expect(unsafe_code, reason = "types are checked here, not by wasmtime")]
+    pub(super) fn call(
+        self,
+        store: &mut Store<Guest>,
+        function: &Function,
+        mut arguments: &[u8],
+    ) -> wasmtime::Result<Value> {
+        let results = match &function.result {
+            None => &[],
+            Some(Type::Tuple(types)) => &types[..],
+            Some(one) => std::slice::from_ref(one),
+        };
+        let params = function.params.iter();
+        let raw: Option<SmallVec<[ValRaw; 4]>> = params
+            .map(|param| take_core(&mut arguments, &param.ty))
+            .collect();
+        let mut raw = raw
+            .filter(|_| arguments.is_empty())
+            .ok_or_else(|| wasmtime::format_err!("the arguments do not fit the function"))?;
+        if raw.len() < results.len() {
+            raw.resize(results.len(), ValRaw::u64(0));
+        }
+        // SAFETY: the callee wants room for all parameters and, afterwards, all
+        // results, and parameters of the function's own types. Its description
+        // was read from the export of its module with the same name, so the
+        // types in it, one by one those of the values that were put there, are
+        // its own; none of them is a reference.
+        unsafe { self.0.call_unchecked(&mut *store, &raw mut raw[..])? };
+        let mut values = results.iter().zip(&raw).map(|(ty, raw)| from_core(raw, ty));
+        let value = match results.len() {
+            1 => values.next().flatten(),
+            _ => values.collect::<Option<_>>().map(Value::Tuple),
+        };
+        value.ok_or_else(|| wasmtime::format_err!("a result is no number"))
+    }
 }
 
 /// A guest, alive.

@@ -1,9 +1,9 @@
 //! Values of the host's own kind, and wasmtime's.
 
-use wasmtime::Val as CoreVal;
+use wasmtime::ValRaw;
 use wasmtime::component::Val;
 
-use crate::value::{Type, Value};
+use crate::value::{Type, Value, take_u32, take_u64};
 
 /// A value as wasmtime takes it. The host has checked it against its type.
 pub(crate) fn to_val(value: Value) -> Val {
@@ -112,24 +112,25 @@ pub(crate) fn from_val(val: Val, ty: &Type) -> Option<Value> {
     })
 }
 
-/// An argument for a core function; `None` for what is no number.
-pub(crate) fn to_core(value: &Value) -> Option<CoreVal> {
-    Some(match *value {
-        Value::S32(v) => CoreVal::I32(v),
-        Value::S64(v) => CoreVal::I64(v),
-        Value::F32(v) => CoreVal::F32(v.to_bits()),
-        Value::F64(v) => CoreVal::F64(v.to_bits()),
+/// An argument of a core function, from the front of the encoded ones; `None`
+/// if there is none of its type.
+pub(super) fn take_core(arguments: &mut &[u8], ty: &Type) -> Option<ValRaw> {
+    Some(match ty {
+        Type::S32 => ValRaw::i32(take_u32(arguments)?.cast_signed()),
+        Type::S64 => ValRaw::i64(take_u64(arguments)?.cast_signed()),
+        Type::F32 => ValRaw::f32(take_u32(arguments)?),
+        Type::F64 => ValRaw::f64(take_u64(arguments)?),
         _ => return None,
     })
 }
 
 /// A result of a core function; `None` for what is no number.
-pub(crate) fn from_core(val: &CoreVal) -> Option<Value> {
-    Some(match *val {
-        CoreVal::I32(v) => Value::S32(v),
-        CoreVal::I64(v) => Value::S64(v),
-        CoreVal::F32(bits) => Value::F32(f32::from_bits(bits)),
-        CoreVal::F64(bits) => Value::F64(f64::from_bits(bits)),
+pub(super) fn from_core(raw: &ValRaw, ty: &Type) -> Option<Value> {
+    Some(match ty {
+        Type::S32 => Value::S32(raw.get_i32()),
+        Type::S64 => Value::S64(raw.get_i64()),
+        Type::F32 => Value::F32(f32::from_bits(raw.get_f32())),
+        Type::F64 => Value::F64(f64::from_bits(raw.get_f64())),
         _ => return None,
     })
 }

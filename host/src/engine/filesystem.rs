@@ -45,7 +45,7 @@ struct View<'a> {
 
 fn view(guest: &mut Guest) -> View<'_> {
     View {
-        wasi: guest.wasi.filesystem(),
+        wasi: guest.wasi.get().filesystem(),
         files: &mut guest.files,
         bounds: &mut guest.bounds,
     }

@@ -4,13 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::ResourceLimiter;
-use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime::{Engine, ResourceLimiter, Store};
 
-use super::clock::GuestClock;
 use super::files::Files;
 use super::shared::Broker;
-use crate::limits::LimitName;
+use super::wasi::GuestWasi;
+use crate::limits::{LimitName, MAX_HANDLES};
 use crate::outcome::Refusal;
 use crate::settings::{EngineSettings, LogLevel};
 
@@ -53,8 +52,7 @@ pub(crate) struct OutputLimitReached(pub(crate) LimitName);
 
 /// State of one store.
 pub(crate) struct Guest {
-    pub(crate) wasi: WasiP1Ctx,
-    pub(crate) clock: GuestClock,
+    pub(crate) wasi: GuestWasi,
     pub(crate) files: Files,
     pub(crate) task: TaskInfo,
     pub(crate) bounds: Bounds,
@@ -66,6 +64,15 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
+    /// A store for it, with nothing in it yet.
+    pub(crate) fn into_store(self, engine: &Engine) -> Store<Guest> {
+        let mut store = Store::new(engine, self);
+        // Asks at once how many memories, tables and instances there may be.
+        store.limiter(|guest| &mut guest.bounds);
+        store.set_max_component_handles(MAX_HANDLES as usize);
+        store
+    }
+
     pub(crate) fn tell_log(&mut self, level: LogLevel, message: String) -> wasmtime::Result<()> {
         self.spend_log(message.len())?;
         self.messages.log(level, message);

@@ -37,7 +37,7 @@ use bindings::sandpool::task::{log, manager, pipe, progress, queue, shared, task
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        self.wasi.ctx()
+        self.wasi.get().ctx()
     }
 }
 
@@ -105,7 +105,7 @@ fn refuse_sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
 /// Everything that a core module may import: WASI preview 1.
 pub(crate) fn core_linker(engine: &Engine) -> wasmtime::Result<CoreLinker<Guest>> {
     let mut linker = CoreLinker::new(engine);
-    p1::add_to_linker_sync(&mut linker, |guest: &mut Guest| &mut guest.wasi)?;
+    p1::add_to_linker_sync(&mut linker, |guest: &mut Guest| guest.wasi.get())?;
     linker.allow_shadowing(true);
     super::preview1::add_to_linker(&mut linker)?;
     // wasmtime-wasi makes a trap of exit codes from 126 on.

@@ -19,6 +19,7 @@ mod preview1_call;
 pub(crate) mod shared;
 mod typed;
 pub(crate) mod verdict;
+pub(crate) mod wasi;
 
 /// Whether there was no memory for something, which as a rule is the doing of
 /// our own limit.

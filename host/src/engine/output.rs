@@ -4,6 +4,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -23,6 +24,10 @@ pub(crate) const PERMIT: usize = 64 * 1024;
 pub(crate) struct Output {
     sink: Sink,
     state: Mutex<Written>,
+    /// Whether there is anything to begin anew: most tasks write nothing.
+    is_touched: AtomicBool,
+    /// What the last task was allowed to write; `u64::MAX` is no limit.
+    limit: AtomicU64,
 }
 
 enum Sink {
@@ -43,6 +48,8 @@ impl Output {
         Output {
             sink,
             state: Mutex::default(),
+            is_touched: AtomicBool::new(false),
+            limit: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -60,6 +67,13 @@ impl Output {
 
     /// Begins a task that may write `limit` bytes.
     pub(crate) fn begin(&self, limit: Option<u64>) {
+        let word = limit.unwrap_or(u64::MAX);
+        let is_same = self.limit.load(Ordering::Relaxed) == word;
+        if is_same && !self.is_touched.load(Ordering::Relaxed) {
+            return;
+        }
+        self.limit.store(word, Ordering::Relaxed);
+        self.is_touched.store(false, Ordering::Relaxed);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.captured.clear();
         state.left = limit;
@@ -67,12 +81,16 @@ impl Output {
 
     /// What the task wrote, where it is captured.
     pub(crate) fn take(&self) -> Vec<u8> {
+        if !self.is_touched.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut state.captured)
     }
 
     /// Takes what fits; says whether all of it did.
     fn write(&self, bytes: &[u8]) -> io::Result<bool> {
+        self.is_touched.store(true, Ordering::Relaxed);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = match state.left {
             Some(left) => bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX)),

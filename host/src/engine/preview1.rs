@@ -35,7 +35,7 @@ macro_rules! replace {
 /// Calls the function of the same name in wasmtime-wasi.
 macro_rules! wasi {
     ($call:ident.$name:ident($($arg:expr),*)) => {
-        in_tokio(wasi::$name(&mut $call.guest.wasi, &mut $call.memory $(, $arg)*))?
+        in_tokio(wasi::$name($call.guest.wasi.get(), &mut $call.memory $(, $arg)*))?
     };
 }
 
@@ -52,14 +52,14 @@ fn add_descriptors(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     replace! { linker;
         fn fd_prestat_get(call, fd: i32, out: i32) {
             if call.root().first != Some(fd as u32) {
-                return wasi::fd_prestat_get(&mut call.guest.wasi, &mut call.memory, fd, out);
+                return wasi::fd_prestat_get(call.guest.wasi.get(), &mut call.memory, fd, out);
             }
             call.write(out, Prestat::Dir(PrestatDir { pr_name_len: 1 }))
         }
         fn fd_prestat_dir_name(call, fd: i32, path: i32, len: i32) {
             if call.root().first != Some(fd as u32) {
                 return wasi::fd_prestat_dir_name(
-                    &mut call.guest.wasi, &mut call.memory, fd, path, len,
+                    call.guest.wasi.get(), &mut call.memory, fd, path, len,
                 );
             }
             match len {

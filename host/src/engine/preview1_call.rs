@@ -63,7 +63,7 @@ impl<'a> Call<'a> {
         };
         let fuel = caller.as_context_mut().hostcall_fuel();
         let (bytes, guest) = memory.data_and_store_mut(caller);
-        guest.wasi.set_hostcall_fuel(fuel);
+        guest.wasi.get().set_hostcall_fuel(fuel);
         Ok(Call {
             guest,
             memory: GuestMemory::Unshared(bytes),
@@ -154,7 +154,7 @@ impl<'a> Call<'a> {
                 let (mut memory, at) = scratch(&path);
                 let len = path.len() as i32;
                 let memory = &mut GuestMemory::Unshared(&mut memory);
-                let look = wasi::path_filestat_get(wasi, memory, fd, follow, at, len, 0);
+                let look = wasi::path_filestat_get(wasi.get(), memory, fd, follow, at, len, 0);
                 in_tokio(look).is_ok_and(|code| code == Errno::Perm as i32)
             });
         }
@@ -187,7 +187,7 @@ impl<'a> Call<'a> {
             let (mut bytes, at) = scratch(".");
             let memory = &mut GuestMemory::Unshared(&mut bytes);
             let directory = i32::from(Oflags::DIRECTORY.bits());
-            let (wasi, none) = (&mut self.guest.wasi, 0);
+            let (wasi, none) = (self.guest.wasi.get(), 0);
             let code = in_tokio(wasi::path_open(
                 wasi, memory, beside, none, at, 1, directory, 0, 0, none, 0,
             ))?;
@@ -203,7 +203,7 @@ impl<'a> Call<'a> {
         }
         for number in others {
             let Call { guest, memory } = self;
-            in_tokio(wasi::fd_close(&mut guest.wasi, memory, number as i32))?;
+            in_tokio(wasi::fd_close(guest.wasi.get(), memory, number as i32))?;
         }
         Ok(())
     }

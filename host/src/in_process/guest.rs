@@ -6,7 +6,6 @@ use std::thread;
 use std::time::Instant;
 
 use wasmtime::{Engine, Store};
-use wasmtime_wasi::{WasiCtxBuilder, WasiView};
 
 use super::InProcessError;
 use super::outcome::Ran;
@@ -16,16 +15,13 @@ use crate::engine::code::{Code, Live, Unloadable};
 use crate::engine::config;
 use crate::engine::files::{Files, Granted};
 use crate::engine::guest::{Bounds, Guest, Messages, TaskInfo};
-use crate::engine::output::{GuestOutput, Output};
-use crate::limits::{LimitName, MAX_HANDLES};
+use crate::engine::output::Output;
+use crate::engine::wasi::{GuestWasi, Own, WasiParts};
 use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::pool::{Error, Parts, value_of};
 use crate::settings::{LogLevel, Stdio};
 use crate::value::{FromValue, ToArgs, Value, encode_args};
-
-/// What the host side keeps for one handle, as in a worker.
-const ENTRIES_A_HANDLE: usize = 2;
 
 /// A module that you trust, loaded into this process. It runs one call at a
 /// time; for several at once, [`another`](InProcess::another) makes one more.
@@ -34,8 +30,7 @@ pub struct InProcess {
     parts: Arc<Parts>,
     engine: Engine,
     code: Code,
-    stdout: Arc<Output>,
-    stderr: Arc<Output>,
+    wasi: Arc<WasiParts>,
     watchdog: Option<Watchdog>,
     /// An instance that is kept for further calls.
     kept: Option<Live>,
@@ -84,8 +79,12 @@ impl InProcess {
             Stdio::Inherit | Stdio::Null => Arc::new(Output::thrown_away()),
         };
         Ok(InProcess {
-            stdout: output(),
-            stderr: output(),
+            wasi: Arc::new(WasiParts {
+                stdout: output(),
+                stderr: output(),
+                env: parts.grants.env.clone(),
+                filesystem: None,
+            }),
             module,
             parts,
             engine,
@@ -158,7 +157,7 @@ impl InProcess {
             .value
             .and_then(|time| started.checked_add(time));
         let _watched = self.watchdog.as_ref().map(|dog| dog.watch(deadline));
-        let mut live = match self.ready(kept, function, deadline) {
+        let mut live = match self.ready(kept, function, started, deadline) {
             Ok(live) => live,
             Err((store, error)) => return (self.tell(function, started, &store, Err(error)), None),
         };
@@ -176,6 +175,7 @@ impl InProcess {
         &self,
         kept: Option<Live>,
         function: u32,
+        started: Instant,
         deadline: Option<Instant>,
     ) -> Result<Live, (Store<Guest>, wasmtime::Error)> {
         if let Some(mut live) = kept {
@@ -184,7 +184,7 @@ impl InProcess {
                 Err(error) => Err((live.store, error)),
             };
         }
-        let mut store = self.store();
+        let mut store = self.store(started);
         let made = self
             .begin(&mut store, function, deadline)
             .and_then(|()| self.code.instantiate(&mut store));
@@ -200,22 +200,13 @@ impl InProcess {
     }
 
     /// As a worker makes them, for a guest that was granted nothing.
-    fn store(&self) -> Store<Guest> {
-        let clock = GuestClock::new();
-        let stream = |output: &Arc<Output>, limit| GuestOutput {
-            output: Arc::clone(output),
-            limit,
+    fn store(&self, started: Instant) -> Store<Guest> {
+        let own = Own {
+            max_random: self.host_calls() as u64,
+            ..Own::default()
         };
-        let mut wasi = WasiCtxBuilder::new();
-        wasi.allow_blocking_current_thread(true)
-            .stdout(stream(&self.stdout, LimitName::Stdout))
-            .stderr(stream(&self.stderr, LimitName::Stderr))
-            .monotonic_clock(clock)
-            .max_random_size(self.host_calls() as u64)
-            .envs(&self.parts.grants.env);
-        let mut guest = Guest {
-            wasi: wasi.build_p1(),
-            clock,
+        let guest = Guest {
+            wasi: GuestWasi::new(&self.wasi, own, GuestClock::starting(started)),
             files: Files::new(Granted::new(&[])),
             task: TaskInfo::default(),
             bounds: Bounds::new(self.module.settings()),
@@ -223,13 +214,7 @@ impl InProcess {
             broker: None,
             log_left: None,
         };
-        let handles = MAX_HANDLES as usize;
-        let table = guest.ctx().table;
-        table.set_max_capacity(handles * ENTRIES_A_HANDLE);
-        let mut store = Store::new(&self.engine, guest);
-        store.limiter(|guest| &mut guest.bounds);
-        store.set_max_component_handles(handles);
-        store
+        guest.into_store(&self.engine)
     }
 
     /// Sets what holds for one call.
@@ -240,8 +225,8 @@ impl InProcess {
         deadline: Option<Instant>,
     ) -> wasmtime::Result<()> {
         let limits = &self.parts.task_limits;
-        self.stdout.begin(limits.stdout.value);
-        self.stderr.begin(limits.stderr.value);
+        self.wasi.stdout.begin(limits.stdout.value);
+        self.wasi.stderr.begin(limits.stderr.value);
         if self.module.settings().count_fuel {
             store.set_fuel(limits.fuel.value.unwrap_or(u64::MAX))?;
         }
@@ -283,8 +268,8 @@ impl InProcess {
             limits: &self.parts.task_limits,
             pool: &self.parts.loader.limits,
             run_time: started.elapsed(),
-            stdout: captured.then(|| self.stdout.take()),
-            stderr: captured.then(|| self.stderr.take()),
+            stdout: captured.then(|| self.wasi.stdout.take()),
+            stderr: captured.then(|| self.wasi.stderr.take()),
         };
         ran.outcome(store, called)
     }

@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::error::Error;
 use super::grants::Grants;
 use super::handle::{AsyncResult, Cell, TaskRef, value_of};
+use super::lot::{Inputs, Lot};
 use super::map::MapOptions;
+use super::queue::Entry;
 use super::retry::Retries;
 use super::state::{Key, Shared};
 use super::task::{Callback, Task, Template};
-use crate::limits::{Limit, LimitName, Origin, TaskLimits};
+use crate::limits::{Limit, Origin, TaskLimits};
 use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::protocol::frame::What;
 use crate::shared::{Share, Shares};
-use crate::value::{Args, FromValue, Function, ToArgs, ToValue, Value, encode_args};
+use crate::value::{Args, FromValue, Function, ToArgs, ToValue, Type, Value};
 
 /// What a command reads as its standard input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -306,40 +308,30 @@ impl Call {
         let stdin = std::mem::take(&mut self.stdin);
         let shared = Arc::clone(&self.shared);
         let template = self.template()?;
-        let prepared = match &template.callable {
-            Some(_) => Prepared::function(&template, args)?,
-            None => Prepared {
-                what: What::Command {
+        let inputs = match &template.callable {
+            Some(_) => Inputs::function(&template, args)?,
+            None => {
+                let what = What::Command {
                     argv,
                     inherit_stdin: stdin == Stdin::Inherit,
-                },
-                raw: match stdin {
+                };
+                let stdin = match stdin {
                     Stdin::Bytes(bytes) => bytes,
                     Stdin::Empty | Stdin::Inherit => Vec::new(),
-                },
-                shares: Shares::default(),
-            },
+                };
+                Inputs::command(&template, what, stdin)?
+            }
         };
-        check_size(&template, prepared.raw.len())?;
         let cell = Arc::new(Cell::default());
         let cancelled = Arc::new(AtomicBool::new(false));
         let key = template.bound.id;
+        let sink = Arc::clone(&cell) as _;
+        let lot = Lot::new(&Arc::new(template), inputs, sink, &cancelled);
         let task = Task {
-            id: 0,
-            index: 0,
-            attempts: 0,
-            retries: 0,
-            workers_lost: 0,
-            template: Arc::new(template),
-            what: prepared.what,
-            raw: prepared.raw,
-            shares: prepared.shares,
-            submitted: Instant::now(),
-            sink: Arc::clone(&cell) as _,
             callback,
-            cancelled: Arc::clone(&cancelled),
+            ..Task::new(lot, 0, 0)
         };
-        let id = shared.submit([task].into_iter())?;
+        let id = shared.submit(Entry::One(task))?;
         let pool = Arc::downgrade(&shared);
         Ok(AsyncResult::new(
             cell,
@@ -396,13 +388,19 @@ impl Call {
             || module.name().to_owned(),
             |function| function.function.name.clone(),
         );
+        let result = function.as_ref().and_then(|f| f.function.result.as_ref());
+        let fails = matches!(result, Some(Type::Result { .. }));
+        let (ok, err) = match result {
+            Some(Type::Result { ok, err }) => (ok.as_deref().cloned(), err.as_deref().cloned()),
+            other => (other.cloned(), None),
+        };
         Ok(Template {
             bound,
             function: shown.into(),
             name: self.name,
-            result: function
-                .as_ref()
-                .and_then(|function| function.function.result.clone()),
+            ok,
+            fails,
+            err,
             callable: function,
             measure_cpu: self.limits.cpu_time.value.is_some() || self.shared.config.measure_cpu,
             limits: self.limits,
@@ -438,24 +436,10 @@ fn callable(module: &Module, name: &str) -> Result<Callable, Error> {
     })
 }
 
-fn wrong_kind(module: &Module) -> Error {
+pub(super) fn wrong_kind(module: &Module) -> Error {
     Error::WrongKind {
         module: module.name().to_owned(),
         kind: module.kind(),
-    }
-}
-
-fn check_size(template: &Template, size: usize) -> Result<(), Error> {
-    let size = size as u64;
-    let limits = &template.limits;
-    match limits.arguments.value {
-        Some(limit) if size > limit => {
-            let hit = limits.hit(LimitName::Arguments);
-            hit.map_or(Ok(()), |limit| {
-                Err(Error::ArgumentsTooLarge { size, limit })
-            })
-        }
-        _ => Ok(()),
     }
 }
 
@@ -469,70 +453,5 @@ fn merge(callback: Option<Callback>, error_callback: Option<Callback>) -> Option
                 callback(outcome);
             }
         })),
-    }
-}
-
-/// What a task runs and the bytes that go with it, checked.
-pub(super) struct Prepared {
-    pub(super) what: What,
-    pub(super) raw: Vec<u8>,
-    /// Objects among the arguments.
-    pub(super) shares: Shares,
-}
-
-impl Prepared {
-    /// For a task that is never sent.
-    pub(super) fn nothing() -> Self {
-        Prepared {
-            what: What::Function(0),
-            raw: Vec::new(),
-            shares: Shares::default(),
-        }
-    }
-
-    /// Checked arguments for the template's function.
-    ///
-    /// # Errors
-    /// What is wrong with them.
-    pub(super) fn function(template: &Template, args: Args) -> Result<Self, Error> {
-        let shares = Shares::among(&args.attachments);
-        let callable = template
-            .callable
-            .as_ref()
-            .ok_or_else(|| wrong_kind(&template.bound.module))?;
-        let raw = encode_args(&args.bind(&callable.function)?);
-        check_size(template, raw.len())?;
-        Ok(Prepared {
-            what: What::Function(callable.index),
-            raw,
-            shares,
-        })
-    }
-
-    /// Words and standard input for the template's command.
-    ///
-    /// # Errors
-    /// What is wrong with them.
-    pub(super) fn command(
-        template: &Template,
-        argv: Vec<String>,
-        stdin: Vec<u8>,
-    ) -> Result<Self, Error> {
-        if template.callable.is_some() {
-            return Err(Error::Setting {
-                what: "words of a command for a function".into(),
-            });
-        }
-        check_size(template, stdin.len())?;
-        let mut words = vec![template.function.to_string()];
-        words.extend(argv);
-        Ok(Prepared {
-            what: What::Command {
-                argv: words,
-                inherit_stdin: false,
-            },
-            raw: stdin,
-            shares: Shares::default(),
-        })
     }
 }

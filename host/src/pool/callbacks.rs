@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SendError, Sender, channel};
 use std::thread::{self, JoinHandle, ThreadId};
 
+use super::settled::Settled;
 use super::task::Completion;
 use crate::guard::guard;
 use crate::settings::LogLevel;
@@ -50,7 +51,7 @@ pub(super) enum Job {
     Log(LogRecord),
     Progress(ProgressReport),
     /// Run the task's callback, then hand over the outcome.
-    Finish(Box<Completion>),
+    Finish(Completion),
     /// Run the callback of a whole map.
     Run(Box<dyn FnOnce() + Send>),
     /// Nothing more comes.
@@ -78,13 +79,13 @@ pub(super) struct Settler {
 }
 
 impl Settler {
-    pub(super) fn settle(&self, completion: Box<Completion>) {
+    pub(super) fn settle(&self, completion: Completion) {
         if completion.callback.is_none() {
-            return completion.sink.deliver(completion.outcome);
+            return completion.deliver();
         }
         if let Err(SendError(Job::Finish(completion))) = self.jobs.send(Job::Finish(completion)) {
             // The thread has ended with its pool; the waiter must not wait.
-            completion.sink.deliver(completion.outcome);
+            completion.deliver();
         }
     }
 
@@ -187,11 +188,13 @@ fn work(
                     guard("progress handler", || handler(report));
                 }
             }
-            Job::Finish(completion) => {
-                if let Some(callback) = completion.callback {
-                    guard("callback", || callback(&completion.outcome));
+            Job::Finish(mut completion) => {
+                if let Some(callback) = completion.callback.take() {
+                    let outcome = completion.ended.outcome(&completion.lot.template);
+                    guard("callback", || callback(&outcome));
+                    completion.ended = Settled::told(outcome);
                 }
-                completion.sink.deliver(completion.outcome);
+                completion.deliver();
             }
             Job::Run(what) => what(),
             Job::Stop => return,

@@ -8,7 +8,6 @@ use crate::limits::{Limit, LimitName};
 use crate::protocol::Violation;
 use crate::protocol::frame::{AnswerHeader, End};
 use crate::settings::Stdio;
-use crate::value::Type;
 
 /// What the host knows that bears on an answer.
 pub(super) struct Circumstances {
@@ -25,12 +24,10 @@ pub(super) fn check(
     header: &AnswerHeader,
     known: &Circumstances,
 ) -> Result<(), Violation> {
-    let limits = &task.template.limits;
+    let limits = &task.template().limits;
     let may_end_so = match header.end {
         End::Ok | End::Exit(_) | End::Trap | End::Denied => true,
-        End::Error => {
-            task.is_command() || matches!(task.template.result, Some(Type::Result { .. }))
-        }
+        End::Error => task.is_command() || task.template().fails,
         End::Interrupted => known.interrupted,
         End::OutOfFuel => limits.fuel.value.is_some(),
         End::MemoryLimit(name) => matches!(

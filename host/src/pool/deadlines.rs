@@ -100,7 +100,7 @@ impl Watch<'_> {
         let Some(task) = slot.sent.front() else {
             return Ok(());
         };
-        let limits = &task.template.limits;
+        let limits = &task.template().limits;
         let why = if task.is_cancelled() {
             Some(Lost::Cancelled)
         } else if task.timeout().value.is_some_and(|timeout| ran >= timeout) {
@@ -169,7 +169,7 @@ impl Slot {
     /// Whether it has to be looked at, whatever it did. A CPU clock that is to be
     /// kept is looked at whenever there is an occasion.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        let limits_cpu = |task: &Task| task.template.limits.cpu_time.value.is_some();
+        let limits_cpu = |task: &Task| task.template().limits.cpu_time.value.is_some();
         self.sent.front().is_some_and(limits_cpu) || self.due().is_some_and(|due| due <= now)
     }
 
@@ -186,7 +186,7 @@ impl Slot {
                 let Some(since) = self.running else {
                     return Some(self.next_since + self.look_after);
                 };
-                let limits = &task.template.limits;
+                let limits = &task.template().limits;
                 let deadline = task
                     .timeout()
                     .value

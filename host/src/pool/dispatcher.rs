@@ -58,7 +58,7 @@ impl Outbox {
             && bad_artifacts.is_empty()
     }
 
-    pub(super) fn finish(&mut self, serial: Option<u64>, completion: Box<Completion>) {
+    pub(super) fn finish(&mut self, serial: Option<u64>, completion: Completion) {
         self.jobs.push((serial, Job::Finish(completion)));
     }
 }
@@ -70,6 +70,8 @@ pub(super) struct Dispatcher {
     relay: Option<Relay>,
     poller: Poller,
     ready: Vec<u64>,
+    /// What left the lock last; empty once it is delivered.
+    out: Outbox,
     spin: Spin,
 }
 
@@ -97,6 +99,7 @@ impl Dispatcher {
             relay,
             poller,
             ready: Vec::new(),
+            out: Outbox::default(),
             spin,
         })
     }
@@ -116,9 +119,9 @@ impl Dispatcher {
             } else {
                 reserve(&mut state, now)
             };
-            let out = std::mem::take(&mut state.out);
+            std::mem::swap(&mut state.out, &mut self.out);
             drop(state);
-            self.deliver(out);
+            self.deliver();
             if finished {
                 break;
             }
@@ -230,10 +233,8 @@ impl Dispatcher {
                     ),
                 };
                 for task in state.queue.drain() {
-                    let mut outcome = settle::bare(&task, verdict, settle::Observed::default());
-                    outcome.error = Some(text.to_owned());
                     state.unfinished -= 1;
-                    let completion = task.end(outcome);
+                    let completion = settle::never_ran(task, verdict, text.to_owned());
                     state.out.finish(None, completion);
                 }
                 for slot in state.slots.iter_mut().filter_map(Place::slot_mut) {
@@ -248,8 +249,9 @@ impl Dispatcher {
         no_worker && state.unfinished == 0 && !matches!(phase, PoolPhase::Broken(_))
     }
 
-    fn deliver(&self, out: Outbox) {
-        for (serial, job) in out.jobs {
+    fn deliver(&mut self) {
+        let out = &mut self.out;
+        for (serial, job) in out.jobs.drain(..) {
             match (job, &self.relay, serial) {
                 // What a guest printed comes before its outcome.
                 (Job::Finish(completion), Some(relay), Some(serial)) => {
@@ -259,19 +261,19 @@ impl Dispatcher {
                 (message, _, _) => self.callbacks.message(message),
             }
         }
-        if let Some(relay) = &self.relay {
-            for serial in out.gone {
+        for serial in out.gone.drain(..) {
+            if let Some(relay) = &self.relay {
                 relay.worker_gone(serial);
             }
         }
-        for report in out.reports {
+        for report in out.reports.drain(..) {
             self.shared.loader.confinement.hear(report);
         }
-        for serial in out.want_stdin {
-            self.open_stdin(serial);
-        }
-        for module in out.bad_artifacts {
+        for module in out.bad_artifacts.drain(..) {
             self.shared.loader.forget(&module);
+        }
+        for serial in std::mem::take(&mut out.want_stdin) {
+            self.open_stdin(serial);
         }
     }
 

@@ -4,14 +4,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
 
-use super::call::{Call, Prepared};
+use super::call::Call;
 use super::error::Error;
-use super::imap::{Flow, IMap, Input, ToInput, never_sent};
+use super::imap::{Flow, IMap, Input, ToInput};
+use super::lot::{Inputs, Lot};
+use super::settle;
+use super::steering::Steers;
 use super::task::{Task, Template};
 use crate::guard::panic_text;
 use crate::outcome::Verdict;
+use crate::protocol::frame::What;
 use crate::value::{Args, FromValue};
 
 impl Call {
@@ -60,10 +63,12 @@ fn start<T: FromValue>(
     let chunksize = call.map_options.chunksize()?;
     let before = std::mem::take(&mut call.args);
     let shared = Arc::clone(&call.shared);
-    let flow = Flow::new(&shared, ordered);
-    let mut template = call.template()?;
-    template.steers = Some(Arc::clone(flow.steers()));
-    let template = Arc::new(template);
+    let steers = Arc::new(Steers::default());
+    let template = Arc::new(Template {
+        steers: Some(Arc::clone(&steers)),
+        ..call.template()?
+    });
+    let flow = Flow::new(&shared, Arc::clone(&template), steers, ordered);
     let mut state = shared.lock();
     state.accepts_tasks()?;
     state.feeders += 1;
@@ -120,17 +125,22 @@ impl Feeder {
 
     /// Sends one input on its way.
     fn take(&mut self, input: Input) {
-        let prepared = match input {
-            Input::Args(args) => Prepared::function(&self.template, self.before.clone().then(args))
-                .map_err(|error| error.to_string()),
-            Input::Command { argv, stdin } => {
-                Prepared::command(&self.template, argv, stdin).map_err(|error| error.to_string())
+        let inputs = match input {
+            Input::Args(args) => {
+                let args = self.before.clone().then(args);
+                Inputs::function(&self.template, args)
             }
-            Input::Invalid(reason) => Err(reason),
+            Input::Command { argv, stdin } => {
+                let words = std::iter::once(self.template.function.to_string()).chain(argv);
+                let what = What::Command {
+                    argv: words.collect(),
+                    inherit_stdin: false,
+                };
+                Inputs::command(&self.template, what, stdin)
+            }
+            Input::Invalid(reason) => Err(Error::Setting { what: reason }),
         };
-        let bytes = prepared
-            .as_ref()
-            .map_or(0, |prepared| prepared.raw.len() as u64);
+        let bytes = inputs.as_ref().map_or(0, Inputs::bytes);
         let index = self.flow.try_admit(bytes).or_else(|| {
             // What is held back here is what room is waited for.
             self.hand_over();
@@ -140,27 +150,15 @@ impl Feeder {
             self.over = true;
             return;
         };
-        let (prepared, invalid) = match prepared {
-            Ok(prepared) => (prepared, None),
-            Err(reason) => (Prepared::nothing(), Some(reason)),
+        let (inputs, invalid) = match inputs {
+            Ok(inputs) => (inputs, None),
+            Err(error) => (Inputs::nothing(), Some(error.to_string())),
         };
-        let task = Task {
-            id: 0,
-            index,
-            attempts: 0,
-            retries: 0,
-            workers_lost: 0,
-            template: Arc::clone(&self.template),
-            what: prepared.what,
-            raw: prepared.raw,
-            shares: prepared.shares,
-            submitted: Instant::now(),
-            sink: self.flow.sink(bytes),
-            callback: None,
-            cancelled: Arc::clone(self.flow.cancelled()),
-        };
+        let sink = Arc::clone(&self.flow) as _;
+        let lot = Lot::new(&self.template, inputs, sink, self.flow.cancelled());
+        let task = Task::new(lot, 0, index);
         if let Some(reason) = invalid {
-            return never_sent(task, Verdict::InvalidArguments, reason);
+            return settle::never_ran(task, Verdict::InvalidArguments, reason).deliver();
         }
         if !self.flow.holds_back(task, self.chunksize) {
             self.hand_over();
@@ -176,7 +174,8 @@ impl Feeder {
         let Some(pool) = self.flow.pool() else {
             self.over = true;
             for task in chunk {
-                never_sent(task, Verdict::Cancelled, "the pool was terminated".into());
+                let reason = "the pool was terminated".into();
+                settle::never_ran(task, Verdict::Cancelled, reason).deliver();
             }
             return;
         };
@@ -191,7 +190,7 @@ impl Feeder {
                     _ => Verdict::Cancelled,
                 };
                 for task in chunk {
-                    never_sent(task, verdict, error.to_string());
+                    settle::never_ran(task, verdict, error.to_string()).deliver();
                 }
             }
         }

@@ -8,6 +8,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::error::Error;
+use super::lot::Lot;
+use super::settled::Settled;
 use super::state::Shared;
 use super::task::{KeyId, Sink};
 use crate::guard::wake;
@@ -102,7 +104,8 @@ impl Cell {
 }
 
 impl Sink for Cell {
-    fn deliver(&self, outcome: Outcome<Value>) {
+    fn deliver(&self, ended: Settled, lot: &Lot) {
+        let outcome = ended.outcome(&lot.template);
         let mut state = self.lock();
         state.outcome = Some(outcome);
         let waker = state.waker.take();

@@ -14,7 +14,6 @@ use super::slot::{Phase, Slot};
 use super::watch::Watch;
 use crate::protocol::Violation;
 use crate::protocol::control::{Failure, FromChild, Says, ToChild, decode, encode};
-use crate::protocol::frame::What;
 use crate::protocol::handshake::Hello;
 use crate::settings::Stdio;
 use crate::sys::{Received, memfd_sized};
@@ -120,22 +119,19 @@ impl Watch<'_> {
             return Err(Violation("it speaks of a task that it has not claimed"));
         }
         let task = slot.sent.front().ok_or(Violation("it speaks of no task"))?;
-        let (task_index, function) = (task.index, task.template.function.to_string());
+        let (task_index, function) = (task.index, task.template().function.to_string());
         match says {
             Says::WantRoom { len } => give_room(slot, len, self.config.stdio),
-            Says::WantStdin => match task.what {
-                What::Command {
-                    inherit_stdin: true,
-                    ..
-                } => {
-                    if std::mem::replace(&mut slot.has_stdin, true) {
-                        return Err(Violation("it wants stdin twice"));
-                    }
-                    self.out.want_stdin.push(slot.serial);
-                    Ok(())
+            Says::WantStdin if !task.inherits_stdin() => {
+                Err(Violation("it wants stdin for a task that has none"))
+            }
+            Says::WantStdin => {
+                if std::mem::replace(&mut slot.has_stdin, true) {
+                    return Err(Violation("it wants stdin twice"));
                 }
-                _ => Err(Violation("it wants stdin for a task that has none")),
-            },
+                self.out.want_stdin.push(slot.serial);
+                Ok(())
+            }
             Says::Log { level, message } => {
                 spend_log(slot, message.len())?;
                 if self.config.wants_log {
@@ -208,7 +204,7 @@ fn spend_log(slot: &mut Slot, bytes: usize) -> Result<(), Violation> {
     let limit = slot
         .sent
         .front()
-        .and_then(|task| task.template.limits.log.value);
+        .and_then(|task| task.template().limits.log.value);
     match limit {
         Some(limit) if slot.log_bytes > limit.saturating_add(SLACK) => {
             Err(Violation("it logs more than its task may"))

@@ -7,10 +7,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::error::Error;
+use super::lot::Lot;
 use super::settle;
+use super::settled::Settled;
 use super::state::Shared;
 use super::steering::{Steering, Steers};
-use super::task::{Sink, Task};
+use super::task::{Sink, Task, Template};
 use crate::limits::MIB;
 use crate::outcome::{Outcome, Verdict};
 use crate::value::{Args, FromValue, ToArgs, Value};
@@ -87,6 +89,8 @@ pub(super) struct Flow {
     /// Tasks that are not handed over yet. They are few, and here for the sake
     /// of `stop`: the feeder itself may wait for its next input for ever.
     chunk: Mutex<Vec<Task>>,
+    /// What its tasks have in common.
+    template: Arc<Template>,
     /// Cancels all tasks of the flow at once.
     cancelled: Arc<AtomicBool>,
     steers: Arc<Steers>,
@@ -101,8 +105,8 @@ struct FlowState {
     /// Outcomes taken by the iterator.
     taken: u64,
     /// Outcomes that wait for one before them.
-    early: BTreeMap<u64, Outcome<Value>>,
-    ready: VecDeque<Outcome<Value>>,
+    early: BTreeMap<u64, Settled>,
+    ready: VecDeque<Settled>,
     /// Index of the next outcome, when they come in order.
     next: u64,
     /// Bytes of inputs on their way and of outcomes not taken.
@@ -145,20 +149,20 @@ impl FlowState {
     }
 }
 
-/// One task of a flow, as the pool sees it.
-struct Entry {
-    flow: Arc<Flow>,
-    bytes: u64,
-}
-
-impl Sink for Entry {
-    fn deliver(&self, outcome: Outcome<Value>) {
-        self.flow.deliver(outcome, self.bytes);
+/// Each lot of a flow is one input.
+impl Sink for Flow {
+    fn deliver(&self, ended: Settled, lot: &Lot) {
+        self.take_in(ended, lot.inputs.bytes());
     }
 }
 
 impl Flow {
-    pub(super) fn new(shared: &Arc<Shared>, ordered: bool) -> Arc<Self> {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        template: Arc<Template>,
+        steers: Arc<Steers>,
+        ordered: bool,
+    ) -> Arc<Self> {
         Arc::new(Flow {
             state: Mutex::default(),
             arrived: Condvar::new(),
@@ -167,8 +171,9 @@ impl Flow {
             most_in_flight: IN_FLIGHT * shared.config.processes as u64,
             pool: Arc::downgrade(shared),
             chunk: Mutex::default(),
+            template,
             cancelled: Arc::default(),
-            steers: Arc::default(),
+            steers,
         })
     }
 
@@ -176,22 +181,22 @@ impl Flow {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn deliver(&self, outcome: Outcome<Value>, input_bytes: u64) {
-        let weight = weight(&outcome);
+    fn take_in(&self, ended: Settled, input_bytes: u64) {
+        let weight = ended.weight();
         let mut state = self.lock();
         state.ended += 1;
         state.heaviest = state.heaviest.max(weight);
         state.bytes = state.bytes.saturating_sub(input_bytes) + weight;
         if !self.ordered {
-            state.ready.push_back(outcome);
+            state.ready.push_back(ended);
         } else {
-            state.early.insert(outcome.index, outcome);
+            state.early.insert(ended.index(), ended);
             loop {
                 let next = state.next;
-                let Some(outcome) = state.early.remove(&next) else {
+                let Some(ended) = state.early.remove(&next) else {
                     break;
                 };
-                state.ready.push_back(outcome);
+                state.ready.push_back(ended);
                 state.next += 1;
             }
         }
@@ -217,7 +222,8 @@ impl Flow {
         // In this order: see `holds_back`.
         self.lock().stopped = true;
         for task in self.take_chunk() {
-            never_sent(task, Verdict::Cancelled, "cancelled before it ran".into());
+            let reason = "cancelled before it ran".into();
+            settle::never_ran(task, Verdict::Cancelled, reason).deliver();
         }
         self.arrived.notify_all();
         self.room.notify_all();
@@ -256,14 +262,6 @@ impl Flow {
 
     pub(super) fn is_abandoned(&self) -> bool {
         self.lock().abandoned
-    }
-
-    /// Whoever gets the outcome of an input of so many bytes.
-    pub(super) fn sink(self: &Arc<Self>, bytes: u64) -> Arc<dyn Sink> {
-        Arc::new(Entry {
-            flow: Arc::clone(self),
-            bytes,
-        })
     }
 
     /// No more inputs come.
@@ -305,46 +303,16 @@ impl Flow {
     }
 }
 
-/// Bytes that an outcome holds, roughly.
-fn weight(outcome: &Outcome<Value>) -> u64 {
-    fn of_value(value: &Value) -> u64 {
-        let own = size_of::<Value>() as u64;
-        own + match value {
-            Value::String(text) => text.len() as u64,
-            Value::Bytes(bytes) => bytes.len() as u64,
-            Value::List(values) | Value::Tuple(values) => values.iter().map(of_value).sum(),
-            Value::Record(fields) => fields
-                .iter()
-                .map(|(name, v)| name.len() as u64 + of_value(v))
-                .sum(),
-            Value::Variant(_, Some(value)) | Value::Option(Some(value)) => of_value(value),
-            Value::Result(Ok(Some(value)) | Err(Some(value))) => of_value(value),
-            _ => 0,
-        }
-    }
-    let streams = [&outcome.stdout, &outcome.stderr];
-    let streams: usize = streams.into_iter().flatten().map(Vec::len).sum();
-    let error = outcome.error.as_ref().map_or(0, String::len);
-    let refusals = outcome.refusals.iter();
-    let refusals: usize = refusals.map(|r| r.what.len() + r.detail.len()).sum();
-    let values = [&outcome.value, &outcome.error_value];
-    let values: u64 = values.into_iter().flatten().map(of_value).sum();
-    (size_of::<Outcome>() + streams + error + refusals) as u64 + values
-}
-
-/// Ends a task that no worker will see.
-pub(super) fn never_sent(task: Task, verdict: Verdict, reason: String) {
-    let mut outcome = settle::bare(&task, verdict, settle::Observed::default());
-    outcome.error = Some(reason);
-    task.sink.deliver(outcome);
-}
-
 impl<T: FromValue> IMap<T> {
     pub(super) fn new(flow: Arc<Flow>) -> Self {
         IMap {
             flow,
             value: std::marker::PhantomData,
         }
+    }
+
+    fn typed(&self, ended: Settled) -> Outcome<T> {
+        ended.typed(&self.flow.template)
     }
 
     /// What steers the stream while another thread waits for its outcomes.
@@ -354,8 +322,8 @@ impl<T: FromValue> IMap<T> {
 
     /// The next outcome if it is there already.
     pub fn try_next_ready(&mut self) -> Option<Outcome<T>> {
-        let mut state = self.flow.lock();
-        self.flow.take(&mut state).map(Outcome::typed)
+        let ended = self.flow.take(&mut self.flow.lock())?;
+        Some(self.typed(ended))
     }
 
     /// The next outcome if it comes within `timeout`; `None` at the end.
@@ -364,19 +332,19 @@ impl<T: FromValue> IMap<T> {
     /// [`Error::Timeout`] if it does not come in time: nothing is lost, and can
     /// be asked again.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<Outcome<T>>, Error> {
-        let outcome = self.flow.next(Some(timeout))?;
-        Ok(outcome.map(Outcome::typed))
+        let ended = self.flow.next(Some(timeout))?;
+        Ok(ended.map(|ended| self.typed(ended)))
     }
 }
 
 impl Flow {
-    fn next(&self, timeout: Option<Duration>) -> Result<Option<Outcome<Value>>, Error> {
+    fn next(&self, timeout: Option<Duration>) -> Result<Option<Settled>, Error> {
         // A time so long that it has no end is none.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = self.lock();
         loop {
-            if let Some(outcome) = self.take(&mut state) {
-                return Ok(Some(outcome));
+            if let Some(ended) = self.take(&mut state) {
+                return Ok(Some(ended));
             }
             // A feeder that waits for input is not waited for once its pool has
             // ended.
@@ -402,12 +370,12 @@ impl Flow {
         }
     }
 
-    fn take(&self, state: &mut FlowState) -> Option<Outcome<Value>> {
-        let outcome = state.ready.pop_front()?;
+    fn take(&self, state: &mut FlowState) -> Option<Settled> {
+        let ended = state.ready.pop_front()?;
         state.taken += 1;
-        state.bytes = state.bytes.saturating_sub(weight(&outcome));
+        state.bytes = state.bytes.saturating_sub(ended.weight());
         self.wake_feeder(state);
-        Some(outcome)
+        Some(ended)
     }
 }
 
@@ -416,7 +384,8 @@ impl<T: FromValue> Iterator for IMap<T> {
 
     fn next(&mut self) -> Option<Outcome<T>> {
         // Without a time, it never comes to an error.
-        self.flow.next(None).ok().flatten().map(Outcome::typed)
+        let ended = self.flow.next(None).ok().flatten()?;
+        Some(self.typed(ended))
     }
 }
 

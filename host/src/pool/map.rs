@@ -7,10 +7,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::call::{Call, Prepared};
+use super::call::Call;
 use super::error::Error;
+use super::lot::{Inputs, Lot, Rest};
+use super::queue::Entry;
+use super::settled::Settled;
 use super::state::Shared;
-use super::task::{Sink, Task};
+use super::task::{Sink, Template};
 use crate::guard::{guard, wake};
 use crate::outcome::Outcome;
 use crate::value::{FromValue, ToArgs, Value};
@@ -35,7 +38,10 @@ struct Gather {
     state: Mutex<GatherState>,
     /// All have ended, and the callback has run.
     done: Condvar,
+    /// For the callback, which has to hold on to it.
+    own: Weak<Gather>,
     pool: Weak<Shared>,
+    template: Arc<Template>,
     /// Cancels all tasks of the map at once.
     cancelled: Arc<AtomicBool>,
     has_callback: bool,
@@ -43,30 +49,28 @@ struct Gather {
 
 struct GatherState {
     /// A place for each item.
-    outcomes: Vec<Option<Outcome<Value>>>,
+    places: Vec<Option<Settled>>,
     /// Items that have no outcome yet.
     missing: usize,
     callback: Option<MapCallback>,
-    /// All outcomes, once they may be handed over.
-    handed_over: Option<Vec<Outcome<Value>>>,
+    /// All that became of them, once it may be handed over.
+    handed_over: Option<Vec<Settled>>,
     waker: Option<Waker>,
 }
 
-/// The sink of all tasks of a map; each outcome knows its place.
-struct Entry(Arc<Gather>);
-
-impl Sink for Entry {
-    fn deliver(&self, outcome: Outcome<Value>) {
-        let mut state = self.0.lock();
-        let place = usize::try_from(outcome.index)
+/// Each task knows its place.
+impl Sink for Gather {
+    fn deliver(&self, ended: Settled, _: &Lot) {
+        let mut state = self.lock();
+        let place = usize::try_from(ended.index())
             .ok()
-            .and_then(|index| state.outcomes.get_mut(index));
+            .and_then(|index| state.places.get_mut(index));
         if let Some(place) = place {
-            *place = Some(outcome);
+            *place = Some(ended);
             state.missing -= 1;
         }
         if state.missing == 0 {
-            Gather::complete(&self.0, state);
+            self.complete(state);
         }
     }
 }
@@ -77,32 +81,39 @@ impl Gather {
     }
 
     /// All have ended: the callback comes first, then the results.
-    fn complete(gather: &Arc<Self>, mut state: MutexGuard<'_, GatherState>) {
-        let outcomes = std::mem::take(&mut state.outcomes);
-        let outcomes: Vec<_> = outcomes.into_iter().flatten().collect();
+    fn complete(&self, mut state: MutexGuard<'_, GatherState>) {
+        let places = std::mem::take(&mut state.places);
+        let ended: Vec<Settled> = places.into_iter().flatten().collect();
         let callback = state.callback.take();
-        let pool = gather.pool.upgrade();
-        let (Some(callback), Some(pool)) = (callback, pool) else {
-            return gather.hand_over(state, outcomes);
+        let pool = self.pool.upgrade();
+        let (Some(callback), Some(pool), Some(gather)) = (callback, pool, self.own.upgrade())
+        else {
+            return self.hand_over(state, ended);
         };
         drop(state);
-        let gather = Arc::clone(gather);
         // If there is no callback thread any more, its queue, dropped, still
         // hands the outcomes over.
-        let parcel = Parcel {
+        let mut parcel = Parcel {
             gather,
-            outcomes: Some(outcomes),
+            ended: Some(ended),
         };
         pool.settler.run(move || {
-            guard("callback", || {
-                callback(parcel.outcomes.as_deref().unwrap_or_default());
-            });
+            let ended = parcel.ended.take().unwrap_or_default();
+            let outcomes: Vec<_> = parcel.gather.outcomes(ended);
+            guard("callback", || callback(&outcomes));
+            parcel.ended = Some(outcomes.into_iter().map(Settled::told).collect());
             drop(parcel);
         });
     }
 
-    fn hand_over(&self, mut state: MutexGuard<'_, GatherState>, outcomes: Vec<Outcome<Value>>) {
-        state.handed_over = Some(outcomes);
+    /// What became of the tasks as outcomes.
+    fn outcomes<T: FromValue>(&self, ended: Vec<Settled>) -> Vec<Outcome<T>> {
+        let ended = ended.into_iter();
+        ended.map(|ended| ended.typed(&self.template)).collect()
+    }
+
+    fn hand_over(&self, mut state: MutexGuard<'_, GatherState>, ended: Vec<Settled>) {
+        state.handed_over = Some(ended);
         let waker = state.waker.take();
         drop(state);
         self.done.notify_all();
@@ -147,13 +158,13 @@ impl Gather {
 /// they are handed over: nobody waits for ever.
 struct Parcel {
     gather: Arc<Gather>,
-    outcomes: Option<Vec<Outcome<Value>>>,
+    ended: Option<Vec<Settled>>,
 }
 
 impl Drop for Parcel {
     fn drop(&mut self) {
-        if let Some(outcomes) = self.outcomes.take() {
-            self.gather.hand_over(self.gather.lock(), outcomes);
+        if let Some(ended) = self.ended.take() {
+            self.gather.hand_over(self.gather.lock(), ended);
         }
     }
 }
@@ -167,8 +178,8 @@ impl<T: FromValue> MapResult<T> {
     /// can be asked again. [`Error::WouldDeadlock`] from a callback, if they
     /// are to have a callback themselves.
     pub fn get(&self, timeout: Option<Duration>) -> Result<Vec<Outcome<T>>, Error> {
-        let outcomes = self.gather.wait(timeout)?.handed_over.clone();
-        Ok(typed(outcomes.unwrap_or_default()))
+        let ended = self.gather.wait(timeout)?.handed_over.clone();
+        Ok(self.gather.outcomes(ended.unwrap_or_default()))
     }
 
     /// Waits until all have ended, for `timeout` at most, and says whether they
@@ -189,8 +200,8 @@ impl<T: FromValue> MapResult<T> {
     /// [`Error::NotReady`] if some have not ended.
     pub fn successful(&self) -> Result<bool, Error> {
         let state = self.gather.lock();
-        let outcomes = state.handed_over.as_ref().ok_or(Error::NotReady)?;
-        Ok(outcomes.iter().all(Outcome::is_ok))
+        let ended = state.handed_over.as_ref().ok_or(Error::NotReady)?;
+        Ok(ended.iter().all(Settled::is_ok))
     }
 
     /// Cancels those that have not ended.
@@ -200,10 +211,6 @@ impl<T: FromValue> MapResult<T> {
             pool.sweep_cancelled();
         }
     }
-}
-
-fn typed<T: FromValue>(outcomes: Vec<Outcome<Value>>) -> Vec<Outcome<T>> {
-    outcomes.into_iter().map(Outcome::typed).collect()
 }
 
 impl<T> std::fmt::Debug for MapResult<T> {
@@ -220,7 +227,11 @@ impl<T: FromValue> Future for MapResult<T> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.gather.lock();
         match &state.handed_over {
-            Some(outcomes) => Poll::Ready(typed(outcomes.clone())),
+            Some(ended) => {
+                let ended = ended.clone();
+                drop(state);
+                Poll::Ready(self.gather.outcomes(ended))
+            }
             None => {
                 state.waker = Some(context.waker().clone());
                 Poll::Pending
@@ -282,8 +293,8 @@ impl Call {
     ) -> Result<Vec<Outcome<T>>, Error> {
         let result = self.map_async::<T>(items)?;
         // Nobody else has this handle, so nothing need be copied.
-        let outcomes = result.gather.wait(None)?.handed_over.take();
-        Ok(typed(outcomes.unwrap_or_default()))
+        let ended = result.gather.wait(None)?.handed_over.take();
+        Ok(result.gather.outcomes(ended.unwrap_or_default()))
     }
 
     /// As [`Call::map`], without waiting.
@@ -302,15 +313,17 @@ impl Call {
         let before = std::mem::take(&mut self.args);
         let shared = Arc::clone(&self.shared);
         let template = Arc::new(self.template()?);
-        let prepared = items
-            .into_iter()
-            .map(|item| Prepared::function(&template, before.clone().then(item.into_args())))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut inputs = Inputs::of_function(&template)?;
+        for item in items {
+            inputs.push(&template, before.clone().then(item.into_args()))?;
+        }
+        let tasks = inputs.len();
         let cancelled = Arc::new(AtomicBool::new(false));
-        let gather = Arc::new(Gather {
+        let gather = Arc::new_cyclic(|own| Gather {
+            own: Weak::clone(own),
             state: Mutex::new(GatherState {
-                outcomes: prepared.iter().map(|_| None).collect(),
-                missing: prepared.len(),
+                places: vec![None; tasks],
+                missing: tasks,
                 callback,
                 handed_over: None,
                 waker: None,
@@ -318,32 +331,14 @@ impl Call {
             done: Condvar::new(),
             has_callback,
             pool: Arc::downgrade(&shared),
-            cancelled: Arc::clone(&cancelled),
-        });
-        let sink: Arc<dyn Sink> = Arc::new(Entry(Arc::clone(&gather)));
-        let submitted = Instant::now();
-        let tasks = (0..).zip(prepared).map(|(index, prepared)| Task {
-            id: 0,
-            index,
-            attempts: 0,
-            retries: 0,
-            workers_lost: 0,
             template: Arc::clone(&template),
-            what: prepared.what,
-            raw: prepared.raw,
-            shares: prepared.shares,
-            submitted,
-            sink: Arc::clone(&sink),
-            callback: None,
             cancelled: Arc::clone(&cancelled),
         });
-        // Collected first: nothing of ours is done under the pool's lock.
-        let tasks: Vec<Task> = tasks.collect();
-        let none = tasks.is_empty();
-        shared.submit(tasks.into_iter())?;
+        let lot = Lot::new(&template, inputs, Arc::clone(&gather) as _, &cancelled);
+        shared.submit(Entry::Rest(Rest::all(lot)))?;
         // Nobody else will.
-        if none {
-            Gather::complete(&gather, gather.lock());
+        if tasks == 0 {
+            gather.complete(gather.lock());
         }
         Ok(MapResult {
             gather,

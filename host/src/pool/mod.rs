@@ -17,6 +17,7 @@ mod callbacks;
 mod claims;
 mod deadlines;
 mod dispatcher;
+
 mod error;
 mod feeder;
 mod grants;
@@ -24,6 +25,7 @@ mod handle;
 mod hear;
 mod imap;
 mod lead;
+mod lot;
 mod map;
 #[expect(
     clippy::module_inception,
@@ -36,6 +38,7 @@ mod requests;
 mod retry;
 mod scheduler;
 mod settle;
+mod settled;
 mod slot;
 mod start;
 mod state;

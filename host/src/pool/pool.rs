@@ -9,7 +9,9 @@ use super::call::Call;
 use super::error::Error;
 use super::handle::AsyncResult;
 use super::imap::IMap;
+use super::lot::Lot;
 use super::map::MapResult;
+use super::queue::Entry;
 use super::settle;
 use super::state::{Place, PoolPhase, Shared, State};
 use super::task::{KeyId, Task};
@@ -354,7 +356,7 @@ impl Shared {
                 state.accepts_tasks()?;
             }
             let fitting = tasks.len().min(self.room(&state));
-            self.enqueue(state, tasks.drain(..fitting));
+            self.enqueue(state, tasks.drain(..fitting).map(Entry::One));
         }
         Ok(())
     }
@@ -373,10 +375,7 @@ impl Shared {
 
     /// Cancels every task whose flag says so.
     pub(super) fn sweep_cancelled(&self) {
-        let mut state = self.lock();
-        state.recall(Task::is_cancelled);
-        let waiting = state.queue.remove_all(Task::is_cancelled);
-        self.never_ran(state, waiting);
+        self.sweep(Lot::is_cancelled);
     }
 
     /// Settles tasks that were cancelled before anybody ran them.
@@ -384,9 +383,9 @@ impl Shared {
         drop(state);
         let count = tasks.len() as u64;
         for task in tasks {
-            let mut outcome = settle::bare(&task, Verdict::Cancelled, settle::Observed::default());
-            outcome.error = Some("cancelled before it ran".into());
-            self.settler.settle(task.end(outcome));
+            let reason = "cancelled before it ran".into();
+            let completion = settle::never_ran(task, Verdict::Cancelled, reason);
+            self.settler.settle(completion);
         }
         // Only now: the pool may end as soon as nothing is unfinished.
         self.lock().unfinished -= count;

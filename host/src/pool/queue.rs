@@ -1,22 +1,105 @@
 //! Tasks that wait for a worker: first in, first out, for each key.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::lot::{Lot, Rest};
 use super::state::Bound;
 use super::task::{KeyId, Task};
 
 /// The waiting tasks of a pool.
 #[derive(Default)]
 pub(super) struct Queue {
-    by_key: HashMap<KeyId, VecDeque<Task>>,
+    by_key: BTreeMap<KeyId, OfKey>,
     /// The oldest task of each key that has any, by age. Ids grow with age.
     /// Not kept while there is one key, which is nearly always.
     fronts: BTreeMap<u64, KeyId>,
     len: usize,
     /// Tasks that are to be run again, each not before its time.
     later: BTreeMap<(Instant, u64), Task>,
+}
+
+/// The waiting tasks of one key, of which there are some.
+#[derive(Default)]
+struct OfKey {
+    /// Oldest first.
+    entries: VecDeque<Entry>,
+    len: usize,
+}
+
+impl OfKey {
+    /// Number of the oldest task.
+    fn front(&self) -> Option<u64> {
+        self.entries.front().map(Entry::id)
+    }
+
+    fn pop(&mut self) -> Option<Task> {
+        let task = match self.entries.front_mut()? {
+            Entry::Rest(rest) if rest.len() > 1 => rest.next(),
+            _ => self.entries.pop_front()?.into_iter().next(),
+        }?;
+        self.len -= 1;
+        Some(task)
+    }
+}
+
+/// What waits: a task, or all that is left of a lot. Never none.
+pub(super) enum Entry {
+    One(Task),
+    Rest(Rest),
+}
+
+impl Entry {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Entry::One(_) => 1,
+            Entry::Rest(rest) => rest.len(),
+        }
+    }
+
+    /// With the numbers that its tasks have in the pool.
+    pub(super) fn numbered_from(self, id: u64) -> Self {
+        match self {
+            Entry::One(task) => Entry::One(task.numbered(id)),
+            Entry::Rest(rest) => Entry::Rest(rest.numbered_from(id)),
+        }
+    }
+
+    /// Number of its oldest task.
+    fn id(&self) -> u64 {
+        match self {
+            Entry::One(task) => task.id,
+            Entry::Rest(rest) => rest.id(),
+        }
+    }
+
+    fn lot(&self) -> &Lot {
+        match self {
+            Entry::One(task) => &task.lot,
+            Entry::Rest(rest) => rest.lot(),
+        }
+    }
+
+    fn key(&self) -> KeyId {
+        self.lot().template.bound.id
+    }
+}
+
+impl IntoIterator for Entry {
+    type Item = Task;
+    type IntoIter = std::iter::Chain<
+        std::option::IntoIter<Task>,
+        std::iter::Flatten<std::option::IntoIter<Rest>>,
+    >;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let (one, rest) = match self {
+            Entry::One(task) => (Some(task), None),
+            Entry::Rest(rest) => (None, Some(rest)),
+        };
+        one.into_iter().chain(rest.into_iter().flatten())
+    }
 }
 
 impl Queue {
@@ -28,13 +111,14 @@ impl Queue {
         self.len == 0
     }
 
-    /// Appends a new task.
-    pub(super) fn push(&mut self, task: Task) {
-        let (id, key) = (task.id, task.template.bound.id);
+    /// Appends new tasks.
+    pub(super) fn push(&mut self, entry: Entry) {
+        let (id, key) = (entry.id(), entry.key());
         let queue = self.by_key.entry(key).or_default();
-        let is_first = queue.is_empty();
-        queue.push_back(task);
-        self.len += 1;
+        let is_first = queue.len == 0;
+        queue.len += entry.len();
+        self.len += entry.len();
+        queue.entries.push_back(entry);
         if is_first {
             self.front_moves(key, None, Some(id));
         }
@@ -44,13 +128,15 @@ impl Queue {
     /// their age belongs: before everything younger.
     pub(super) fn put_back(&mut self, tasks: impl DoubleEndedIterator<Item = Task>) {
         for task in tasks.rev() {
-            let (id, key) = (task.id, task.template.bound.id);
+            let (id, key) = (task.id, task.key());
             let queue = self.by_key.entry(key).or_default();
-            let before = queue.front().map(|front| front.id);
+            let before = queue.front();
             // Nearly always at the front; two workers that give back at once
-            // interleave.
-            let place = queue.partition_point(|other| other.id < id);
-            queue.insert(place, task);
+            // interleave. What is left of a lot is younger than all of it that
+            // was taken.
+            let place = queue.entries.partition_point(|other| other.id() < id);
+            queue.entries.insert(place, Entry::One(task));
+            queue.len += 1;
             self.len += 1;
             if place == 0 {
                 self.front_moves(key, before, Some(id));
@@ -86,18 +172,51 @@ impl Queue {
         }
     }
 
-    /// Takes the oldest task of `key`.
-    pub(super) fn pop(&mut self, key: KeyId) -> Option<Task> {
-        let queue = self.by_key.get_mut(&key)?;
-        let task = queue.pop_front()?;
-        self.len -= 1;
-        let next = queue.front().map(|front| front.id);
+    /// Takes up to so many of the oldest tasks of `key`, as long as `take` takes
+    /// them; says how many. One that it hands back is put back.
+    pub(super) fn pop_while(
+        &mut self,
+        key: KeyId,
+        most: usize,
+        mut take: impl FnMut(Task) -> Option<Task>,
+    ) -> usize {
+        let Some(queue) = self.by_key.get_mut(&key) else {
+            return 0;
+        };
+        let before = queue.front();
+        let mut taken = 0;
+        let mut refused = None;
+        while taken < most
+            && refused.is_none()
+            && let Some(task) = queue.pop()
+        {
+            refused = take(task);
+            taken += 1;
+        }
+        let next = queue.front();
+        self.len -= taken;
         // Tenants come and go: an empty queue is not kept.
         if next.is_none() {
             self.by_key.remove(&key);
         }
-        self.front_moves(key, Some(task.id), next);
-        Some(task)
+        if taken > 0 {
+            self.front_moves(key, before, next);
+        }
+        if let Some(task) = refused {
+            self.put_back([task].into_iter());
+            taken -= 1;
+        }
+        taken
+    }
+
+    /// Takes the oldest task of `key`.
+    pub(super) fn pop(&mut self, key: KeyId) -> Option<Task> {
+        let mut oldest = None;
+        self.pop_while(key, 1, |task| {
+            oldest = Some(task);
+            None
+        });
+        oldest
     }
 
     /// Notes that the oldest task of a key is another now.
@@ -108,15 +227,21 @@ impl Queue {
             return;
         }
         if !was_kept {
-            let front = |(key, queue): (&KeyId, &VecDeque<Task>)| Some((queue.front()?.id, *key));
-            self.fronts.extend(self.by_key.iter().filter_map(front));
-            return;
+            return self.find_fronts();
         }
         if let Some(before) = before {
             self.fronts.remove(&before);
         }
         if let Some(after) = after {
             self.fronts.insert(after, key);
+        }
+    }
+
+    fn find_fronts(&mut self) {
+        self.fronts.clear();
+        if self.by_key.len() > 1 {
+            let front = |(key, queue): (&KeyId, &OfKey)| Some((queue.front()?, *key));
+            self.fronts.extend(self.by_key.iter().filter_map(front));
         }
     }
 
@@ -127,8 +252,8 @@ impl Queue {
 
     /// The key with this number, if any task of it waits.
     pub(super) fn bound(&self, key: KeyId) -> Option<Arc<Bound>> {
-        let task = self.by_key.get(&key)?.front()?;
-        Some(Arc::clone(&task.template.bound))
+        let oldest = self.by_key.get(&key)?.entries.front()?;
+        Some(Arc::clone(&oldest.lot().template.bound))
     }
 
     /// Whether tasks wait, and all of them are of `key`.
@@ -138,7 +263,7 @@ impl Queue {
 
     /// How many tasks of `key` wait.
     pub(super) fn waiting(&self, key: KeyId) -> usize {
-        self.by_key.get(&key).map_or(0, VecDeque::len)
+        self.by_key.get(&key).map_or(0, |queue| queue.len)
     }
 
     /// The keys that have waiting tasks, the one with the oldest task first,
@@ -146,48 +271,48 @@ impl Queue {
     pub(super) fn keys(&self) -> impl Iterator<Item = (KeyId, Instant)> {
         let only = self.by_key.keys().filter(|_| self.fronts.is_empty());
         let keys = self.fronts.values().chain(only);
-        keys.filter_map(|key| Some((*key, self.by_key.get(key)?.front()?.submitted)))
+        let since = |key| Some(self.by_key.get(key)?.entries.front()?.lot().submitted);
+        keys.filter_map(move |key| Some((*key, since(key)?)))
     }
 
-    /// Takes out the task with this id, wherever it waits.
+    /// Takes out the task with this id, wherever it waits, if it was submitted
+    /// by itself.
     pub(super) fn remove(&mut self, key: KeyId, id: u64) -> Option<Task> {
         if let Some(place) = self.later.keys().find(|(_, other)| *other == id).copied() {
             return self.later.remove(&place);
         }
         let queue = self.by_key.get_mut(&key)?;
-        let place = queue.binary_search_by_key(&id, |task| task.id).ok()?;
+        let place = queue.entries.binary_search_by_key(&id, Entry::id).ok()?;
         if place == 0 {
             return self.pop(key);
         }
+        let task = queue.entries.remove(place)?.into_iter().next();
+        queue.len -= 1;
         self.len -= 1;
-        queue.remove(place)
+        task
     }
 
-    /// Takes out all tasks of a kind, oldest first.
-    pub(super) fn remove_all(&mut self, such: impl Fn(&Task) -> bool) -> Vec<Task> {
-        let due: Vec<_> = self.later.extract_if(.., |_, task| such(task)).collect();
-        let waiting = self.drain_waiting().into_iter();
-        let (mut removed, kept): (Vec<_>, Vec<_>) = waiting.partition(&such);
-        self.put_back(kept.into_iter());
-        removed.extend(due.into_iter().map(|(_, task)| task));
+    /// Takes out all tasks of lots of a kind, oldest first.
+    pub(super) fn remove_all(&mut self, such: impl Fn(&Lot) -> bool) -> Vec<Task> {
+        let due = self.later.extract_if(.., |_, task| such(&task.lot));
+        let mut removed: Vec<Task> = due.map(|(_, task)| task).collect();
+        let later = removed.len();
+        for queue in self.by_key.values_mut() {
+            let entries = std::mem::take(&mut queue.entries).into_iter();
+            let (out, kept): (Vec<_>, _) = entries.partition(|entry| such(entry.lot()));
+            queue.entries = VecDeque::from(kept);
+            queue.len -= out.iter().map(Entry::len).sum::<usize>();
+            removed.extend(out.into_iter().flatten());
+        }
+        self.len -= removed.len() - later;
+        self.by_key.retain(|_, queue| queue.len > 0);
+        self.find_fronts();
         removed.sort_by_key(|task| task.id);
         removed
     }
 
     /// Takes all tasks out.
     pub(super) fn drain(&mut self) -> Vec<Task> {
-        let mut tasks = self.drain_waiting();
-        tasks.extend(std::mem::take(&mut self.later).into_values());
-        tasks.sort_by_key(|task| task.id);
-        tasks
-    }
-
-    /// All but those that are to be run later.
-    fn drain_waiting(&mut self) -> Vec<Task> {
-        self.fronts.clear();
-        self.len = 0;
-        let mut tasks: Vec<Task> = self.by_key.drain().flat_map(|(_, queue)| queue).collect();
-        tasks.sort_by_key(|task| task.id);
-        tasks
+        self.remove_all(|_| true)
     }
 }

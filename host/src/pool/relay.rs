@@ -36,7 +36,7 @@ pub(super) struct Relay {
 
 enum Order {
     Worker(u64, OutputPipes),
-    Complete(u64, Box<Completion>),
+    Complete(u64, Completion),
     Gone(u64),
     Finish,
 }
@@ -79,7 +79,7 @@ impl Relay {
     }
 
     /// Passes on what the worker has printed, then hands over the outcome.
-    pub(super) fn complete(&self, serial: u64, completion: Box<Completion>) {
+    pub(super) fn complete(&self, serial: u64, completion: Completion) {
         self.order(Order::Complete(serial, completion));
     }
 

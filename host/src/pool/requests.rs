@@ -197,8 +197,8 @@ impl Requests {
     }
 
     fn open(&mut self, kind: Kind, name: &str, task: &Task, granted: &Shares) -> Reply {
-        let own = task.shares.find(kind, name);
-        let of_the_call = || task.template.shares.find(kind, name);
+        let own = task.shares().and_then(|own| own.find(kind, name));
+        let of_the_call = || task.template().shares.find(kind, name);
         let of_the_pool = || granted.find(kind, name);
         let Some(object) = own.or_else(of_the_call).or_else(of_the_pool) else {
             return Reply::Failed(SharedError::Denied);

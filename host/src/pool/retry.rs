@@ -77,7 +77,7 @@ impl Task {
     /// again; `None` if that is its outcome, and then it says all there is to
     /// say.
     pub(super) fn wants_retry(&mut self, outcome: &mut Outcome<Value>) -> Option<Duration> {
-        let retries = self.template.retries.as_ref()?;
+        let retries = self.lot.template.retries.as_ref()?;
         if outcome.verdict == Verdict::WorkerLost {
             self.workers_lost += 1;
         }
@@ -98,7 +98,13 @@ impl Task {
         if self.retries >= retries.times {
             return None;
         }
-        if self.template.steers.as_ref().is_some_and(|s| s.finishes()) {
+        if self
+            .lot
+            .template
+            .steers
+            .as_ref()
+            .is_some_and(|s| s.finishes())
+        {
             outcome.verdict = Verdict::Cancelled;
             outcome.error = Some("cancelled before it was run again".into());
             return None;

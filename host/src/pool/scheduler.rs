@@ -67,7 +67,7 @@ impl State {
                 && let Some(task) = queue.pop(slot.key())
             {
                 match slot.send(task, now) {
-                    Ok(()) => slot.ring.wake(),
+                    Ok(()) => violated |= offer(slot),
                     Err(refused) => {
                         let (task, error) = *refused;
                         queue.put_back([task].into_iter());
@@ -132,25 +132,17 @@ impl State {
             let Some(slot) = slots[i].slot_mut().filter(|slot| !slot.sent.is_empty()) else {
                 continue;
             };
-            let mut sent = 0;
-            let share = slot.window();
-            while sent < share
-                && let Some(task) = queue.pop(slot.key())
-            {
-                match slot.send(task, now) {
-                    Ok(()) => sent += 1,
-                    Err(refused) => {
-                        let (task, error) = *refused;
-                        queue.put_back([task].into_iter());
-                        violated |= refuse(slot, error);
-                        break;
-                    }
-                }
-            }
-            // A worker that runs something finds the rest by itself; it only
-            // sleeps if it finished in between.
+            let mut refusal = None;
+            let sent = queue.pop_while(slot.key(), slot.window(), |task| {
+                let (task, error) = *slot.send(task, now).err()?;
+                refusal = Some(error);
+                Some(task)
+            });
             if sent > 0 {
-                slot.ring.wake();
+                violated |= offer(slot);
+            }
+            if let Some(error) = refusal {
+                violated |= refuse(slot, error);
             }
         }
         violated
@@ -278,6 +270,14 @@ struct Contender {
     key: KeyId,
     waited_long: bool,
     workers: usize,
+}
+
+/// Lets a worker take what it was sent; says whether it broke a rule.
+fn offer(slot: &mut Slot) -> bool {
+    match slot.offer() {
+        Ok(()) => false,
+        Err(violation) => refuse(slot, SendError::Violation(violation)),
+    }
 }
 
 /// A worker refused a task: full is nothing, breaking the rules is death. So is

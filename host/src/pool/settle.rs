@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::task::Task;
+use super::settled::{Plain, Settled};
+use super::task::{Completion, Task};
 use crate::limits::{LimitHit, LimitName, PoolLimits, TaskLimits};
 use crate::outcome::{Outcome, Verdict};
 use crate::protocol::Violation;
@@ -68,8 +69,8 @@ pub(super) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome
         index: task.index,
         attempts: task.attempts,
         poison: false,
-        function: Arc::clone(&task.template.function),
-        module_hash: task.template.bound.module.shared_hash(),
+        function: Arc::clone(&task.template().function),
+        module_hash: task.template().bound.module.shared_hash(),
         worker_pid: observed.worker_pid,
         queue_wait: observed.queue_wait,
         run_time: observed.run_time,
@@ -85,34 +86,72 @@ pub(super) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome
     }
 }
 
-/// The outcome of a task whose worker answered.
+/// The end of a task that no worker will run any more.
+pub(super) fn never_ran(task: Task, verdict: Verdict, reason: String) -> Completion {
+    let mut outcome = bare(&task, verdict, Observed::default());
+    outcome.error = Some(reason);
+    task.end(Settled::told(outcome))
+}
+
+/// What became of a task whose worker answered.
 pub(super) fn answered(
     task: &Task,
     header: AnswerHeader,
     raw: Raw<'_>,
     observed: Observed,
-    stdio: (Stdio, Stdio),
+    stdio: Stdio,
+    pool: &PoolLimits,
+) -> Result<Settled, Violation> {
+    // It cannot have run for longer than there is a task.
+    let most = observed.queue_wait + observed.run_time.unwrap_or_default();
+    let run_time = header.run_time.min(most);
+    if !header.is_plain() || task.is_command() {
+        let observed = Observed {
+            run_time: Some(run_time),
+            ..observed
+        };
+        return told(task, header, raw, observed, stdio, pool).map(Settled::told);
+    }
+    let value_len = usize::try_from(header.value_len).unwrap_or(usize::MAX);
+    let Some(value) = read_value(&task.template().ok, raw, value_len)? else {
+        let outcome = too_large(bare(task, Verdict::Ok, observed), task, pool);
+        return Ok(Settled::told(outcome));
+    };
+    Ok(Settled::Plain(Plain {
+        value,
+        index: task.index,
+        attempts: task.attempts,
+        worker_pid: observed.worker_pid.unwrap_or_default(),
+        queue_wait: observed.queue_wait,
+        run_time,
+        cpu_time: observed.cpu_time,
+        peak_memory: header.peak_memory,
+        captured: stdio == Stdio::Capture,
+    }))
+}
+
+/// The outcome of a task with more to say than a value.
+fn told(
+    task: &Task,
+    header: AnswerHeader,
+    raw: Raw<'_>,
+    observed: Observed,
+    stdio: Stdio,
     pool: &PoolLimits,
 ) -> Result<Outcome<Value>, Violation> {
     let [_, stdout, stderr] = header.parts(raw.bytes())?;
     let mut outcome = bare(task, Verdict::Ok, observed);
-    // It cannot have run for longer than there is a task.
-    let most = observed.queue_wait + observed.run_time.unwrap_or_default();
-    outcome.run_time = Some(header.run_time.min(most));
     outcome.peak_memory = Some(header.peak_memory);
     outcome.fuel = header.fuel;
     outcome.refusals = header.refusals;
-    outcome.stdout = (stdio.0 == Stdio::Capture).then(|| stdout.to_vec());
-    outcome.stderr = (stdio.1 == Stdio::Capture).then(|| stderr.to_vec());
+    outcome.stdout = (stdio == Stdio::Capture).then(|| stdout.to_vec());
+    outcome.stderr = (stdio == Stdio::Capture).then(|| stderr.to_vec());
     let value_len = usize::try_from(header.value_len).unwrap_or(usize::MAX);
     let read = |ty: &Option<Type>| read_value(ty, raw, value_len);
-    let (ok_type, err_type) = match &task.template.result {
-        Some(Type::Result { ok, err }) => (ok.as_deref().cloned(), err.as_deref().cloned()),
-        other => (other.clone(), None),
-    };
+    let template = task.template();
     outcome.verdict = match header.end {
         End::Ok => {
-            let Some(value) = read(&ok_type)? else {
+            let Some(value) = read(&template.ok)? else {
                 return Ok(too_large(outcome, task, pool));
             };
             outcome.value = Some(value);
@@ -122,9 +161,9 @@ pub(super) fn answered(
             Verdict::Ok
         }
         End::Error => {
-            let payload = match &err_type {
+            let payload = match &template.err {
                 None => None,
-                Some(_) => match read(&err_type)? {
+                Some(_) => match read(&template.err)? {
                     Some(value) => Some(value),
                     None => return Ok(too_large(outcome, task, pool)),
                 },
@@ -217,7 +256,7 @@ fn limit(
     name: LimitName,
     verdict: Verdict,
 ) -> Verdict {
-    let limits = &task.template.limits;
+    let limits = &task.template().limits;
     let steered;
     let limits = match name {
         LimitName::Timeout => {

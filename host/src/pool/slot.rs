@@ -24,7 +24,7 @@ use crate::sys::{ChildProcess, ControlSocket, EventFd, memfd_of, process_cpu_tim
 const SEND_AHEAD: Duration = Duration::from_millis(1);
 
 /// The most tasks that are sent ahead.
-const MAX_AHEAD: usize = 127;
+const MAX_AHEAD: usize = 1000;
 
 /// So many tasks that were sent are many.
 const MANY_AHEAD: usize = 16;
@@ -206,7 +206,7 @@ impl Slot {
         let measured = self
             .sent
             .front()
-            .is_some_and(|task| task.template.measure_cpu);
+            .is_some_and(|task| task.template().measure_cpu);
         if !self.is_ready() || strands || measured {
             return 0;
         }
@@ -223,24 +223,25 @@ impl Slot {
             .min(usize::try_from(self.tasks_left).unwrap_or(usize::MAX))
     }
 
-    /// Sends a task; hands it back if the ring is full.
+    /// Puts a task where [`Slot::offer`] lets the worker take it; hands it back
+    /// if there is no room.
     pub(super) fn send(&mut self, task: Task, now: Instant) -> Result<(), Box<(Task, SendError)>> {
         // One buffer for all tasks.
         let mut payload = std::mem::take(&mut self.payload);
-        let template = &task.template;
+        let template = task.template();
         let known = self
             .header_of
             .as_ref()
             .is_some_and(|of| Arc::ptr_eq(of, template));
-        let known = known && task.raw.len() < INLINE / 2;
+        let known = known && task.raw().len() < INLINE / 2;
         task.put_header(&mut payload, known);
-        let sent = if payload.len() + task.raw.len() <= INLINE {
-            payload.extend_from_slice(&task.raw);
-            let sent = self.ring.send(&payload);
-            if sent.is_ok() && !known && task.is_function() {
+        let sent = if payload.len() + task.raw().len() <= INLINE {
+            payload.extend_from_slice(task.raw());
+            let fits = self.ring.fill(&payload);
+            if fits && !known && task.is_function() {
                 self.header_of = Some(Arc::clone(template));
             }
-            sent
+            fits.then_some(()).ok_or(SendError::Full)
         } else {
             self.send_in_file(&task, &payload[1..])
         };
@@ -259,11 +260,11 @@ impl Slot {
 
     /// Sends a task in a memory file of its own, made and sealed here.
     fn send_in_file(&mut self, task: &Task, header: &[u8]) -> Result<(), SendError> {
-        let in_file = |task: &&Task| task.raw.len() > INLINE;
+        let in_file = |task: &&Task| task.raw().len() > INLINE;
         if self.sent.iter().filter(in_file).count() >= MAX_FILES {
             return Err(SendError::Full);
         }
-        let file = memfd_of("sandpool-task", &[header, &task.raw]).map_err(|_| SendError::Full)?;
+        let file = memfd_of("sandpool-task", &[header, task.raw()]).map_err(|_| SendError::Full)?;
         let message = ToChild::Payload {
             id: task.id,
             len: file.len(),
@@ -272,7 +273,16 @@ impl Slot {
         self.control
             .send(&encode(&message), &[file.as_fd()], false)
             .map_err(|_| SendError::Unread)?;
-        self.ring.send(&Payload::in_file(task.id, file.len()))
+        let fits = self.ring.fill(&Payload::in_file(task.id, file.len()));
+        fits.then_some(()).ok_or(SendError::Full)
+    }
+
+    /// Lets the worker take what was sent, and wakes it: one that runs something
+    /// finds the rest by itself, and only sleeps if it finished in between.
+    pub(super) fn offer(&mut self) -> Result<(), Violation> {
+        self.ring.offer()?;
+        self.ring.wake();
+        Ok(())
     }
 
     /// The oldest sent task is the worker's next from now on.
@@ -286,7 +296,7 @@ impl Slot {
         // A worker between two tasks uses no CPU, so its clock stands still
         // until it claims the next.
         self.next_cpu = match self.sent.front() {
-            Some(task) if task.template.measure_cpu => process_cpu_time(self.child.pid()),
+            Some(task) if task.template().measure_cpu => process_cpu_time(self.child.pid()),
             _ => None,
         };
     }
@@ -400,7 +410,7 @@ impl Slot {
             .unwrap_or(self.next_since);
         Observed {
             worker_pid: Some(self.child.pid()),
-            queue_wait: started.saturating_duration_since(task.submitted),
+            queue_wait: started.saturating_duration_since(task.lot.submitted),
             run_time: Some(now.saturating_duration_since(started)),
             cpu_time: self.cpu_time(),
         }

@@ -12,10 +12,10 @@ use super::callbacks::Settler;
 use super::dispatcher::Outbox;
 use super::error::Error;
 use super::imap::Flow;
-use super::queue::Queue;
+use super::queue::{Entry, Queue};
 use super::relay::Trouble;
 use super::slot::Slot;
-use super::task::{KeyId, Task};
+use super::task::KeyId;
 use crate::confinement::OpenGrant;
 use crate::limits::{PoolLimits, TaskLimits};
 use crate::module::{Loader, Module};
@@ -287,12 +287,12 @@ impl Shared {
     ///
     /// # Errors
     /// If the pool takes no more, or its queue is full.
-    pub(super) fn submit(&self, tasks: impl ExactSizeIterator<Item = Task>) -> Result<u64, Error> {
+    pub(super) fn submit(&self, entry: Entry) -> Result<u64, Error> {
         let state = self.lock();
         state.accepts_tasks()?;
         match self.config.limits.queue_length.value {
-            Some(limit) if tasks.len() > self.room(&state) => Err(Error::QueueFull { limit }),
-            _ => Ok(self.enqueue(state, tasks)),
+            Some(limit) if entry.len() > self.room(&state) => Err(Error::QueueFull { limit }),
+            _ => Ok(self.enqueue(state, std::iter::once(entry))),
         }
     }
 
@@ -311,15 +311,18 @@ impl Shared {
     pub(super) fn enqueue(
         &self,
         mut state: MutexGuard<'_, State>,
-        tasks: impl Iterator<Item = Task>,
+        entries: impl Iterator<Item = Entry>,
     ) -> u64 {
         let now = Instant::now();
         let first = state.next_task;
-        for mut task in tasks {
-            task.id = state.next_task;
-            state.next_task += 1;
-            state.unfinished += 1;
-            state.queue.push(task);
+        for entry in entries {
+            let count = entry.len() as u64;
+            if count > 0 {
+                let id = state.next_task;
+                state.queue.push(entry.numbered_from(id));
+                state.next_task += count;
+                state.unfinished += count;
+            }
         }
         let ring = state.give_out(now);
         drop(state);

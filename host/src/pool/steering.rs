@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::imap::Flow;
+use super::lot::Lot;
 use super::state::{Place, Shared};
 use super::task::Task;
 use crate::limits::{Limit, Origin};
@@ -39,7 +40,7 @@ impl Steering {
         self.flow.steers().finish.store(true, Ordering::Relaxed);
         self.flow.stop();
         if let Some(pool) = self.flow.pool() {
-            pool.sweep(|task| self.is_mine(task));
+            pool.sweep(|lot| self.is_mine(lot));
         }
     }
 
@@ -67,7 +68,7 @@ impl Steering {
         let slots = state.slots.iter().filter_map(Place::slot);
         let mut running: Vec<_> = slots
             .filter_map(|slot| {
-                let task = slot.sent.front().filter(|task| self.is_mine(task))?;
+                let task = slot.sent.front().filter(|task| self.is_mine(&task.lot))?;
                 Some(RunningTask {
                     index: task.index,
                     since: slot.running?,
@@ -79,8 +80,8 @@ impl Steering {
         running
     }
 
-    fn is_mine(&self, task: &Task) -> bool {
-        let steers = task.template.steers.as_ref();
+    fn is_mine(&self, lot: &Lot) -> bool {
+        let steers = lot.template.steers.as_ref();
         steers.is_some_and(|steers| Arc::ptr_eq(steers, self.flow.steers()))
     }
 }
@@ -108,8 +109,8 @@ impl Steers {
 impl Task {
     /// The wall time that it has, by its limits and by who steers it.
     pub(super) fn timeout(&self) -> Limit<Duration> {
-        let limit = self.template.limits.timeout;
-        let steered = self.template.steers.as_ref().and_then(|s| s.timeout());
+        let limit = self.template().limits.timeout;
+        let steered = self.template().steers.as_ref().and_then(|s| s.timeout());
         match (limit.value, steered) {
             (Some(limit_value), Some(steered)) if limit_value <= steered => limit,
             (_, Some(steered)) => Limit::set(Some(steered), Origin::Call),
@@ -120,9 +121,9 @@ impl Task {
 
 impl Shared {
     /// Cancels tasks that nobody runs yet.
-    fn sweep(&self, such: impl Fn(&Task) -> bool) {
+    pub(super) fn sweep(&self, such: impl Fn(&Lot) -> bool) {
         let mut state = self.lock();
-        state.recall(&such);
+        state.recall(|task| such(&task.lot));
         let waiting = state.queue.remove_all(such);
         self.never_ran(state, waiting);
     }

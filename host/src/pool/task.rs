@@ -1,11 +1,11 @@
 //! A task on its way through the host, and whoever waits for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use super::call::Callable;
+use super::lot::Lot;
 use super::retry::Retries;
+use super::settled::Settled;
 use super::state::Bound;
 use super::steering::Steers;
 use crate::limits::{GIB, Limit, MIB, TaskLimits};
@@ -21,8 +21,9 @@ pub(super) type KeyId = u64;
 
 /// Whoever waits for an outcome.
 pub(super) trait Sink: Send + Sync {
-    /// Takes the outcome. Called once for each task, with no lock held.
-    fn deliver(&self, outcome: Outcome<Value>);
+    /// Takes what became of a task of this lot. Called once for each, with no
+    /// lock held.
+    fn deliver(&self, ended: Settled, lot: &Lot);
 }
 
 /// Runs in the parent when a task has ended.
@@ -36,7 +37,12 @@ pub(super) struct Template {
     pub(super) name: Option<String>,
     /// `None` for a command.
     pub(super) callable: Option<Callable>,
-    pub(super) result: Option<Type>,
+    /// Type of what it returns; the payload of `ok`, if that is a result.
+    pub(super) ok: Option<Type>,
+    /// Whether it returns a result, whose `err` is the verdict `error`.
+    pub(super) fails: bool,
+    /// Type of the payload of that `err`.
+    pub(super) err: Option<Type>,
     pub(super) limits: TaskLimits,
     pub(super) retries: Option<Retries>,
     /// For tasks of a stream: what is decided while they are under way.
@@ -57,27 +63,62 @@ pub(super) struct Task {
     pub(super) retries: u32,
     /// How many workers have died under it.
     pub(super) workers_lost: u32,
-    pub(super) template: Arc<Template>,
-    pub(super) what: What,
-    /// Encoded arguments, or standard input.
-    pub(super) raw: Vec<u8>,
-    /// What it was given as arguments.
-    pub(super) shares: Shares,
-    pub(super) submitted: Instant,
-    pub(super) sink: Arc<dyn Sink>,
+    /// What it was submitted with, and its place there.
+    pub(super) lot: Arc<Lot>,
+    pub(super) place: usize,
     pub(super) callback: Option<Callback>,
-    /// Set by whoever cancels it; looked at by the dispatcher.
-    pub(super) cancelled: Arc<AtomicBool>,
 }
 
 impl Task {
+    /// The task in a place of a lot, with this index among those it belongs to.
+    pub(super) fn new(lot: Arc<Lot>, place: usize, index: u64) -> Self {
+        Task {
+            id: 0,
+            index,
+            attempts: 0,
+            retries: 0,
+            workers_lost: 0,
+            lot,
+            place,
+            callback: None,
+        }
+    }
+
+    /// With its number in the pool.
+    pub(super) fn numbered(self, id: u64) -> Self {
+        Task { id, ..self }
+    }
+
+    pub(super) fn template(&self) -> &Arc<Template> {
+        &self.lot.template
+    }
+
+    pub(super) fn key(&self) -> KeyId {
+        self.lot.template.bound.id
+    }
+
     pub(super) fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+        self.lot.is_cancelled()
     }
 
     /// Whether it has the header of every task of its template, but for numbers.
     pub(super) fn is_function(&self) -> bool {
-        matches!(self.what, What::Function(_))
+        matches!(self.lot.inputs.what, What::Function(_))
+    }
+
+    pub(super) fn is_command(&self) -> bool {
+        matches!(self.lot.inputs.what, What::Command { .. })
+    }
+
+    /// Whether it is a command that reads the host's own standard input.
+    pub(super) fn inherits_stdin(&self) -> bool {
+        matches!(
+            self.lot.inputs.what,
+            What::Command {
+                inherit_stdin: true,
+                ..
+            }
+        )
     }
 
     /// Writes the bytes that a worker gets before the raw ones, in place of what
@@ -93,13 +134,13 @@ impl Task {
             };
             return brief.put(bytes);
         }
-        let limits = &self.template.limits;
+        let limits = &self.template().limits;
         let header = TaskHeader {
             task: self.id,
             index: self.index,
             attempt,
-            name: self.template.name.clone(),
-            what: self.what.clone(),
+            name: self.template().name.clone(),
+            what: self.lot.inputs.what.clone(),
             limits: WireLimits {
                 timeout: limits.timeout.value,
                 memory: limits.memory.value,
@@ -118,7 +159,7 @@ impl Task {
     /// than the host is willing to hold where there is no limit.
     pub(super) fn most_answer_bytes(&self, stdio: Stdio) -> u64 {
         const UNLIMITED: u64 = GIB;
-        let limits = &self.template.limits;
+        let limits = &self.template().limits;
         let result = limits.result.value.unwrap_or(UNLIMITED);
         let stream = |limit: Limit<u64>| match stdio {
             Stdio::Capture => limit.value.unwrap_or(UNLIMITED),
@@ -129,26 +170,28 @@ impl Task {
     }
 }
 
-/// A task that has ended, with its outcome, on the way to its sink.
+/// A task that has ended, on the way to its sink.
 pub(super) struct Completion {
-    pub(super) outcome: Outcome<Value>,
-    pub(super) sink: Arc<dyn Sink>,
+    pub(super) ended: Settled,
+    /// What it was submitted with.
+    pub(super) lot: Arc<Lot>,
     pub(super) callback: Option<Callback>,
 }
 
 impl Task {
-    pub(super) fn is_command(&self) -> bool {
-        matches!(self.what, What::Command { .. })
+    /// The task has ended so.
+    pub(super) fn end(self, ended: Settled) -> Completion {
+        Completion {
+            ended,
+            lot: self.lot,
+            callback: self.callback,
+        }
     }
 }
 
-impl Task {
-    /// The task has ended with this outcome.
-    pub(super) fn end(self, outcome: Outcome<Value>) -> Box<Completion> {
-        Box::new(Completion {
-            outcome,
-            sink: self.sink,
-            callback: self.callback,
-        })
+impl Completion {
+    /// Hands it over.
+    pub(super) fn deliver(self) {
+        self.lot.sink.deliver(self.ended, &self.lot);
     }
 }

@@ -9,15 +9,14 @@ use super::dispatcher::Outbox;
 use super::queue::Queue;
 use super::requests::{Heard, Requests};
 use super::settle::{self, Lost, Observed, Raw};
+use super::settled::Settled;
 use super::slot::{Phase, Slot};
 use super::state::Config;
 use super::task::Task;
-use crate::outcome::Outcome;
 use crate::protocol::Violation;
 use crate::protocol::brief;
 use crate::protocol::frame::{AnswerHeader, End, Payload, split};
 use crate::sys::{Ended, memfd_read_at};
-use crate::value::Value;
 
 /// Rings without news that a worker may be ahead of its news. Each
 /// answer is rung for once at most, and a ring may come when its answer was
@@ -127,7 +126,7 @@ impl Watch<'_> {
             let sends_messages = slot
                 .sent
                 .front()
-                .is_some_and(|task| task.template.bound.module.sends_messages());
+                .is_some_and(|task| task.template().bound.module.sends_messages());
             if sends_messages && (!self.hear(slot, now) || slot.is_doomed()) {
                 return;
             }
@@ -201,14 +200,16 @@ impl Watch<'_> {
             _ => None,
         };
         let limits = &self.config.limits;
-        let outcome = match was_interrupted {
-            Some(why) => settle::lost(task, &why, observed, limits, header.message),
-            None => {
-                let stdio = (self.config.stdio, self.config.stdio);
-                settle::answered(task, header, raw, observed, stdio, limits)?
+        let ended = match was_interrupted {
+            Some(why) => {
+                let outcome = settle::lost(task, &why, observed, limits, header.message);
+                Settled::told(outcome)
             }
+            None => settle::answered(task, header, raw, observed, self.config.stdio, limits)?,
         };
-        if end == End::Initializer {
+        if end == End::Initializer
+            && let Settled::Told(outcome) = &ended
+        {
             let text = outcome.error.clone().unwrap_or_default();
             self.broken.get_or_insert(text);
         }
@@ -216,22 +217,23 @@ impl Watch<'_> {
             // Whatever it answered, it lives on.
             slot.phase = Phase::Ready { since: now };
         }
-        slot.end_requests(!outcome.is_ok());
+        slot.end_requests(!ended.is_ok());
         if let Some(task) = slot.sent.pop_front() {
-            self.finish(slot.serial, task, outcome);
+            self.finish(slot.serial, task, ended);
         }
         slot.new_answers += 1;
         slot.becomes_next(now);
         Ok(true)
     }
 
-    fn finish(&mut self, serial: u64, mut task: Task, mut outcome: Outcome<Value>) {
-        if let Some(delay) = task.wants_retry(&mut outcome) {
+    fn finish(&mut self, serial: u64, mut task: Task, mut ended: Settled) {
+        if let Settled::Told(outcome) = &mut ended
+            && let Some(delay) = task.wants_retry(outcome)
+        {
             return self.queue.put_back_after(task, delay);
         }
         *self.unfinished -= 1;
-        let completion = task.end(outcome);
-        self.out.finish(Some(serial), completion);
+        self.out.finish(Some(serial), task.end(ended));
     }
 
     /// Collects what a dead worker leaves: its answers stand, the task that it
@@ -302,7 +304,7 @@ impl Watch<'_> {
                 ..slot.observed(&task, None, now)
             };
             let outcome = settle::lost(&task, &verdict, observed, &self.config.limits, None);
-            self.finish(slot.serial, task, outcome);
+            self.finish(slot.serial, task, Settled::told(outcome));
         }
     }
 

@@ -53,16 +53,22 @@ impl BriefTask {
     }
 }
 
+impl AnswerHeader {
+    /// Whether the task ended well, and there is nothing to say but its value.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.end == End::Ok
+            && self.message.is_none()
+            && self.fuel.is_none()
+            && self.refusals.is_empty()
+            && self.stdout_len == 0
+            && self.stderr_len == 0
+    }
+}
+
 /// Writes the payload of an answer in place of what is in a buffer: in short, if
 /// it ended well and there is nothing but a value.
 pub(crate) fn put_answer(bytes: &mut Vec<u8>, header: &AnswerHeader, parts: &[&[u8]]) {
-    let is_plain = header.end == End::Ok
-        && header.message.is_none()
-        && header.fuel.is_none()
-        && header.refusals.is_empty()
-        && header.stdout_len == 0
-        && header.stderr_len == 0;
-    if !is_plain {
+    if !header.is_plain() {
         return put_inline(bytes, header, parts);
     }
     let nanos = u64::try_from(header.run_time.as_nanos()).unwrap_or(u64::MAX);

@@ -17,13 +17,26 @@ pub(crate) struct HostEnd {
     arena: Arena,
     /// Tasks that the worker was last seen to have claimed.
     head: u32,
-    /// Tasks sent.
+    /// Tasks that the worker may claim.
     tail: u32,
+    /// Tasks that are in their slots.
+    filled: u32,
     /// Answers taken.
     consumed: u32,
     /// Answers that the worker was last seen to have published.
     published: u32,
+    /// Answers that were seen to be to claimed tasks.
+    sound: u32,
+    /// Answers that the worker knows to be taken.
+    freed: u32,
 }
+
+/// So many answers are taken before the worker is told, which is then cheap.
+const FREED_AT_ONCE: u32 = 64;
+
+/// The worker is told at once of an answer of so many bytes, or it might wait
+/// for room.
+const LARGE: usize = 16 * 1024;
 
 /// Why a task was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +62,11 @@ impl HostEnd {
             arena: Arena::new(ARENA),
             head: 0,
             tail: 0,
+            filled: 0,
             consumed: 0,
             published: 0,
+            sound: 0,
+            freed: 0,
         }
     }
 
@@ -75,17 +91,24 @@ impl HostEnd {
         Ok(())
     }
 
-    /// Sends a task, which the worker may claim at once. Does not wake it; see
-    /// [`HostEnd::wake`].
-    pub(crate) fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        if self.tail.wrapping_sub(self.consumed) >= SLOTS {
-            return Err(SendError::Full);
+    /// Puts a task into the ring, which [`HostEnd::offer`] is to follow; says
+    /// whether there was room.
+    pub(crate) fn fill(&mut self, payload: &[u8]) -> bool {
+        if self.filled.wrapping_sub(self.consumed) >= SLOTS {
+            return false;
         }
         let Some(offset) = self.arena.place(payload.len()) else {
-            return Err(SendError::Full);
+            return false;
         };
-        self.ring.fill(Lane::Tasks, self.tail, offset, payload);
-        let tail = self.tail.wrapping_add(1);
+        self.ring.fill(Lane::Tasks, self.filled, offset, payload);
+        self.filled = self.filled.wrapping_add(1);
+        true
+    }
+
+    /// Lets the worker claim what was put into the ring, at once. Does not wake
+    /// it; see [`HostEnd::wake`].
+    pub(crate) fn offer(&mut self) -> Result<(), Violation> {
+        let tail = self.filled;
         self.move_tail(|claim| Claim { tail, ..claim })?;
         Ok(())
     }
@@ -118,7 +141,7 @@ impl HostEnd {
                 Ordering::Relaxed,
             );
             if swapped.is_ok() {
-                self.tail = after.tail;
+                (self.tail, self.filled) = (after.tail, after.tail);
                 return Ok(before);
             }
         }
@@ -174,15 +197,25 @@ impl HostEnd {
     /// Takes the next answer, copied out of the shared memory to the end of
     /// `into`; says whether there was one.
     pub(crate) fn take_answer(&mut self, into: &mut Vec<u8>) -> Result<bool, Violation> {
-        if !self.has_answer() || self.outstanding()?.answered == 0 {
-            return Ok(false);
+        // What was seen to be sound stays so: the words are looked at again when
+        // all that was seen is taken.
+        if self.sound == self.consumed {
+            if !self.has_answer() || self.outstanding()?.answered == 0 {
+                return Ok(false);
+            }
+            self.sound = self.published;
         }
+        let before = into.len();
         self.ring
             .take(Lane::Answers, self.consumed, into)
             .ok_or(Violation("an answer lies outside its arena"))?;
         self.consumed = self.consumed.wrapping_add(1);
         self.arena.free_oldest();
-        self.ring.consumed().store(self.consumed, Ordering::Release);
+        let waiting = self.consumed.wrapping_sub(self.freed);
+        if self.sound == self.consumed || waiting >= FREED_AT_ONCE || into.len() - before >= LARGE {
+            self.freed = self.consumed;
+            self.ring.consumed().store(self.consumed, Ordering::Release);
+        }
         Ok(true)
     }
 
@@ -211,6 +244,17 @@ impl HostEnd {
     /// Announces that the host is awake and needs no ringing.
     pub(crate) fn announce_awake(&self) {
         sleep::announce_awake(self.ring.host_sleeps());
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl HostEnd {
+    /// Sends one task.
+    pub(crate) fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        match self.fill(payload) {
+            true => Ok(self.offer()?),
+            false => Err(SendError::Full),
+        }
     }
 }
 
@@ -383,8 +427,9 @@ mod tests {
             ring.claim().store(claim.word(), Ordering::Relaxed);
             ring.published().store(start, Ordering::Relaxed);
             ring.consumed().store(start, Ordering::Relaxed);
-            (host.head, host.tail) = (start, start);
+            (host.head, host.tail, host.filled) = (start, start, start);
             (host.consumed, host.published) = (start, start);
+            (host.sound, host.freed) = (start, start);
             worker.start_at_for_test(start);
             for (i, size) in sizes.into_iter().enumerate() {
                 let payload = vec![i as u8; size];

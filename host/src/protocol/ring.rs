@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sys::Mapping;
 
 /// Tasks that can be on their way to one worker at once.
-pub(crate) const SLOTS: u32 = 256;
+pub(crate) const SLOTS: u32 = 1024;
 
 /// Bytes for the payloads of tasks, and as many for those of answers. Only what
 /// was written takes memory, and a quiet ring writes to its start.
@@ -38,7 +38,7 @@ const CONSUMED: usize = 320;
 const HOST_WANTS: usize = 324;
 const TASK_SLOTS: usize = 4096;
 const ANSWER_SLOTS: usize = TASK_SLOTS + SLOTS as usize * SLOT_SIZE;
-const TASK_ARENA: usize = 8192;
+const TASK_ARENA: usize = 20 * 1024;
 const ANSWER_ARENA: usize = TASK_ARENA + ARENA;
 
 /// Bytes of the whole.

@@ -74,13 +74,16 @@ impl WorkerEnd {
     }
 
     /// Publishes the answer to the task that was claimed last. Waits while the
-    /// arena is full of answers that the host has not taken.
-    pub(crate) fn publish(&mut self, payload: &[u8]) {
+    /// arena is full of answers that the host has not taken, and says whether it
+    /// had not to.
+    pub(crate) fn publish(&mut self, payload: &[u8]) -> bool {
+        let mut at_once = true;
         let offset = loop {
             self.free_taken();
             if let Some(offset) = self.arena.place(payload.len()) {
                 break offset;
             }
+            at_once = false;
             let freed = self.freed;
             self.bell.ring();
             // The host wakes sleepers when it has sent something; while it only
@@ -103,6 +106,7 @@ impl WorkerEnd {
         if sleep::has_to_be_woken_if(self.ring.host_sleeps(), wanted) {
             self.bell.ring();
         }
+        at_once
     }
 
     fn free_taken(&mut self) {

@@ -163,6 +163,11 @@ pub fn take_u32(input: &mut &[u8]) -> Option<u32> {
     take_array(input).ok().map(u32::from_le_bytes)
 }
 
+/// A `u64` argument at the front of the encoded ones.
+pub fn take_u64(input: &mut &[u8]) -> Option<u64> {
+    take_array(input).ok().map(u64::from_le_bytes)
+}
+
 /// The arguments of a call, one after the other.
 pub fn encode_args(args: &[Value]) -> Vec<u8> {
     let mut out = Vec::new();

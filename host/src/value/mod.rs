@@ -51,7 +51,7 @@ pub use arguments::ArgumentError;
 pub use attachment::Attachment;
 pub use codec::{
     decode_args, decode_owned_result, decode_result, decode_result_within, encode, encode_apart,
-    encode_args, encode_args_into, take_bytes, take_string, take_u32,
+    encode_args, encode_args_into, take_bytes, take_string, take_u32, take_u64,
 };
 pub use convert::{ConvertError, FromValue, ToValue};
 pub use decode::{DECODED_LIMIT, DecodeError, decode, decode_within};

@@ -4,24 +4,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use wasmtime::{Engine, Store};
-use wasmtime_wasi::{WasiCtxBuilder, WasiView};
+use wasmtime_wasi::cli::StdinStream;
 
 use super::broker::Exchanger;
 use super::link::HostLink;
-use super::load::Loaded;
 use super::serve::Order;
-use super::stdin::GuestInput;
 use crate::engine::clock::GuestClock;
+use crate::engine::code::Code;
 use crate::engine::files::{Files, Granted};
 use crate::engine::guest::{Bounds, Guest, TaskInfo};
-use crate::engine::output::{GuestOutput, Output};
-use crate::limits::{LimitName, MAX_HANDLES};
+use crate::engine::wasi::{GuestWasi, Own, WasiParts};
 use crate::protocol::control::WorkerSetup;
 use crate::protocol::frame::{TaskHeader, What, WireLimits};
-
-/// What the host side keeps for one handle: a pollable has an entry of its own
-/// and one for what it waits for.
-const ENTRIES_A_HANDLE: usize = 2;
 
 /// No allocation is larger than this, whatever the limits say: what cannot be
 /// addressed would be a panic.
@@ -30,33 +24,32 @@ const MAX_ALLOCATION: u64 = 1 << 40;
 /// What every store of this worker is made of.
 pub(super) struct Workshop {
     pub(super) engine: Engine,
-    pub(super) loaded: Loaded,
+    pub(super) code: Code,
     pub(super) granted: Granted,
     pub(super) setup: WorkerSetup,
     pub(super) link: Arc<HostLink>,
     pub(super) exchanger: Option<Arc<Exchanger>>,
-    pub(super) stdout: Arc<Output>,
-    pub(super) stderr: Arc<Output>,
+    pub(super) wasi: Arc<WasiParts>,
 }
 
 impl Workshop {
     /// A store for a task, with nothing in it yet.
-    pub(super) fn store(&self, header: &TaskHeader, stdin: GuestInput) -> Store<Guest> {
-        let clock = GuestClock::new();
-        let mut wasi = WasiCtxBuilder::new();
-        wasi.allow_blocking_current_thread(true)
-            .stdin(stdin)
-            .stdout(self.stream(&self.stdout, LimitName::Stdout))
-            .stderr(self.stream(&self.stderr, LimitName::Stderr))
-            .monotonic_clock(clock)
-            .max_random_size(host_calls(&header.limits))
-            .envs(&self.loaded.env);
-        if let What::Command { argv, .. } = &header.what {
-            wasi.args(argv);
-        }
-        let mut guest = Guest {
-            wasi: wasi.build_p1(),
-            clock,
+    pub(super) fn store(
+        &self,
+        header: &TaskHeader,
+        stdin: Option<Box<dyn StdinStream + Sync>>,
+        started: Instant,
+    ) -> Store<Guest> {
+        let own = Own {
+            stdin,
+            argv: match &header.what {
+                What::Command { argv, .. } => argv.clone(),
+                What::Function(_) => Vec::new(),
+            },
+            max_random: host_calls(&header.limits),
+        };
+        let guest = Guest {
+            wasi: GuestWasi::new(&self.wasi, own, GuestClock::starting(started)),
             files: Files::new(self.granted.clone()),
             task: TaskInfo::default(),
             bounds: Bounds::new(&self.setup.engine),
@@ -67,26 +60,7 @@ impl Workshop {
                 .map(|exchanger| Arc::clone(exchanger) as _),
             log_left: None,
         };
-        let handles = MAX_HANDLES as usize;
-        guest
-            .ctx()
-            .table
-            .set_max_capacity(handles * ENTRIES_A_HANDLE);
-        if let Some(filesystem) = &self.loaded.filesystem {
-            *guest.ctx().ctx.filesystem() = filesystem.clone();
-        }
-        let mut store = Store::new(&self.engine, guest);
-        // Asks at once how many memories, tables and instances there may be.
-        store.limiter(|guest| &mut guest.bounds);
-        store.set_max_component_handles(handles);
-        store
-    }
-
-    fn stream(&self, output: &Arc<Output>, limit: LimitName) -> GuestOutput {
-        GuestOutput {
-            output: Arc::clone(output),
-            limit,
-        }
+        guest.into_store(&self.engine)
     }
 
     /// Sets what holds for one task, in a store that may have had others.
@@ -98,8 +72,8 @@ impl Workshop {
     ) -> wasmtime::Result<()> {
         let Order { header, name } = order;
         let limits = &header.limits;
-        self.stdout.begin(limits.stdout);
-        self.stderr.begin(limits.stderr);
+        self.wasi.stdout.begin(limits.stdout);
+        self.wasi.stderr.begin(limits.stderr);
         if self.setup.engine.count_fuel {
             store.set_fuel(limits.fuel.unwrap_or(u64::MAX))?;
         }

@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
 use tokio::io::Interest;
@@ -29,9 +30,12 @@ pub(super) struct HostLink {
     control: Arc<ControlSocket>,
     inbox: Mutex<Inbox>,
     arrived: Condvar,
-    /// The task that runs. Locked while it is interrupted, so that an
-    /// interrupt that comes too late never meets the next task.
-    running: Mutex<Option<u64>>,
+    /// The task that runs, and one; 0 between two.
+    running: AtomicU64,
+    /// Locked while a task is interrupted, and while another becomes the one
+    /// that runs, so that an interrupt that comes too late never meets it.
+    interrupts: Mutex<()>,
+    is_interruptible: bool,
     runtime: Handle,
 }
 
@@ -45,13 +49,19 @@ struct Inbox {
 impl HostLink {
     /// Starts the second thread, and returns when it listens: what it needs only
     /// for its start it may not do later.
-    pub(super) fn start(control: Arc<ControlSocket>, engine: Engine) -> io::Result<Arc<Self>> {
+    pub(super) fn start(
+        control: Arc<ControlSocket>,
+        engine: Engine,
+        is_interruptible: bool,
+    ) -> io::Result<Arc<Self>> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let link = Arc::new(HostLink {
             control,
             inbox: Mutex::default(),
             arrived: Condvar::new(),
-            running: Mutex::new(None),
+            running: AtomicU64::new(0),
+            interrupts: Mutex::default(),
+            is_interruptible,
             runtime: runtime.handle().clone(),
         });
         let listener = Arc::clone(&link);
@@ -103,8 +113,8 @@ impl HostLink {
             (ToChild::Room { .. }, Some(fd)) => inbox.room = Some(fd),
             (ToChild::Stdin, Some(fd)) => inbox.stdin = Some(fd),
             (ToChild::Interrupt { task }, _) => {
-                let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-                if *running == Some(task) {
+                let _others_wait = self.interrupts();
+                if self.running() == Some(task) {
                     engine.increment_epoch();
                 }
             }
@@ -128,7 +138,18 @@ impl HostLink {
 
     /// Says which task runs now; `None` between two.
     pub(super) fn set_running(&self, task: Option<u64>) {
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = task;
+        let _not_meanwhile = self.is_interruptible.then(|| self.interrupts());
+        let word = task.map_or(0, |task| task + 1);
+        self.running.store(word, Ordering::Release);
+    }
+
+    fn running(&self) -> Option<u64> {
+        self.running.load(Ordering::Acquire).checked_sub(1)
+    }
+
+    fn interrupts(&self) -> MutexGuard<'_, ()> {
+        let interrupts = self.interrupts.lock();
+        interrupts.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The frame that the host sent in a memory file. Files of tasks that were
@@ -159,8 +180,8 @@ impl HostLink {
 
     /// Says something about the running task.
     fn say(&self, says: Says) -> io::Result<()> {
-        let running = *self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let task = running.ok_or_else(|| io::Error::other("no task runs"))?;
+        let task = self.running();
+        let task = task.ok_or_else(|| io::Error::other("no task runs"))?;
         self.control
             .send(&encode(&FromChild::Task { task, says }), &[], true)
     }

@@ -30,6 +30,8 @@ pub(super) struct Server {
     last: Option<Order>,
     /// Where the next answer is put together.
     spare: Vec<u8>,
+    /// When the last task ended, if the next begins with that.
+    last_end: Option<Instant>,
     /// An instance that is kept for further tasks.
     kept: Option<Live>,
     /// An instance that is done with; freed when its answer is out.
@@ -77,6 +79,7 @@ impl Server {
             shop,
             last: None,
             spare: Vec::new(),
+            last_end: None,
             kept: None,
             retired: None,
         }
@@ -91,6 +94,7 @@ impl Server {
         loop {
             payload.clear();
             if !self.ring.claim(&mut payload) {
+                self.last_end = None;
                 self.ring.wait_for_task();
                 continue;
             }
@@ -116,6 +120,7 @@ impl Server {
                 self.last = Some(order);
             }
             Payload::InFile { id, .. } => {
+                self.last_end = None;
                 let frame = self.shop.link.payload(id);
                 let frame = frame.map_err(|_| Violation("a payload's file cannot be read"))?;
                 let (header, raw) = split::<TaskHeader>(frame.bytes())?;
@@ -132,7 +137,6 @@ impl Server {
             .unwrap_or_else(|| match &header.what {
                 What::Function(index) => self
                     .shop
-                    .loaded
                     .code
                     .function(*index)
                     .map_or("", |f| f.name.as_str()),
@@ -150,14 +154,17 @@ impl Server {
         }
         let answer = self.run(order, raw);
         self.shop.link.set_running(None);
-        self.ring.publish(&answer);
+        let at_once = self.ring.publish(&answer);
         self.spare = answer;
-        self.retired = None;
+        if self.retired.take().is_some() || !at_once {
+            self.last_end = None;
+        }
     }
 
     /// Runs one task and returns the payload of its answer.
     fn run(&mut self, order: &Order, raw: &[u8]) -> Vec<u8> {
-        let started = Instant::now();
+        // To read the clock takes as long as to call a small function.
+        let started = self.last_end.unwrap_or_else(Instant::now);
         let header = &order.header;
         let is_function = matches!(header.what, What::Function(_));
         // A command starts in an instance of its own, always; one that was
@@ -176,12 +183,8 @@ impl Server {
             return self.answer(header, started, &live.store, ending);
         }
         let called = match &header.what {
-            What::Function(index) => self.shop.loaded.code.call(&mut live, *index, raw),
-            What::Command { .. } => self
-                .shop
-                .loaded
-                .code
-                .run_command(&mut live.store, live.instance),
+            What::Function(index) => self.shop.code.call(&mut live, *index, raw),
+            What::Command { .. } => self.shop.code.run_command(&mut live.store, live.instance),
         };
         let sound = called.is_ok();
         let ending = self.end(header, &live.store, called);
@@ -205,18 +208,19 @@ impl Server {
     ) -> Result<Live, (Store<Guest>, Ending)> {
         let header = &order.header;
         let stdin = match &header.what {
-            What::Function(_) => GuestInput::bytes(Vec::new()),
+            What::Function(_) => None,
             What::Command {
                 inherit_stdin: true,
                 ..
-            } => GuestInput::inherit(Arc::clone(&self.shop.link)),
-            What::Command { .. } => GuestInput::bytes(raw.to_vec()),
+            } => Some(GuestInput::inherit(Arc::clone(&self.shop.link))),
+            What::Command { .. } => Some(GuestInput::bytes(raw.to_vec())),
         };
-        let mut store = self.shop.store(header, stdin);
+        let stdin = stdin.map(|stdin| Box::new(stdin) as _);
+        let mut store = self.shop.store(header, stdin, started);
         let made = self
             .shop
             .begin(&mut store, order, started)
-            .and_then(|()| self.shop.loaded.code.instantiate(&mut store));
+            .and_then(|()| self.shop.code.instantiate(&mut store));
         let mut live = match made {
             Ok(instance) => Live {
                 store,
@@ -230,7 +234,7 @@ impl Server {
             }
         };
         if let Some(initializer) = &self.shop.setup.initializer {
-            let code = &self.shop.loaded.code;
+            let code = &self.shop.code;
             let called = code.call(&mut live, initializer.function, &initializer.arguments);
             let failed = match called {
                 Ok(Returned::Value(_)) => None,
@@ -303,7 +307,10 @@ impl Server {
         store: &Store<Guest>,
         ending: Ending,
     ) -> Vec<u8> {
-        let (stdout, stderr) = (self.shop.stdout.take(), self.shop.stderr.take());
+        let ended = Instant::now();
+        self.last_end = Some(ended);
+        let wasi = &self.shop.wasi;
+        let (stdout, stderr) = (wasi.stdout.take(), wasi.stderr.take());
         let bounds = &store.data().bounds;
         let fuel = if self.shop.setup.engine.count_fuel {
             let given = header.limits.fuel.unwrap_or(u64::MAX);
@@ -315,7 +322,7 @@ impl Server {
             task: header.task,
             end: ending.end,
             message: ending.message.map(cut),
-            run_time: started.elapsed(),
+            run_time: ended.saturating_duration_since(started),
             peak_memory: bounds.peak_memory,
             fuel,
             refusals: bounds.refusals.clone(),

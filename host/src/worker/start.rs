@@ -12,6 +12,7 @@ use super::load::Loaded;
 use super::serve::Server;
 use crate::engine::files::Granted as GrantedFiles;
 use crate::engine::output::Output;
+use crate::engine::wasi::WasiParts;
 use crate::engine::{config, out_of_memory};
 use crate::limits::{KIB, LimitName, show_bytes};
 use crate::protocol::control::{Failure, FromChild, ToChild, WorkerSetup, decode, encode};
@@ -131,8 +132,12 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     //    notices when the host hangs up. Started after what a process can only
     //    give up before it has threads, and before the seal, which forbids to
     //    make any.
-    let link = HostLink::start(Arc::clone(control), engine.clone())
-        .map_err(|error| StartError::of_thread(&error, limited))?;
+    let link = HostLink::start(
+        Arc::clone(control),
+        engine.clone(),
+        setup.engine.check_epochs,
+    )
+    .map_err(|error| StartError::of_thread(&error, limited))?;
     if limited && !has_room(FIRST_CALL) {
         return Err(StartError::no_memory());
     }
@@ -142,13 +147,17 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     control.send(&encode(&FromChild::Ready { report }), &[], true)?;
     let shop = Workshop {
         engine,
-        loaded,
+        code: loaded.code,
         granted: GrantedFiles::new(&setup.grants.dirs),
         setup,
         link,
         exchanger,
-        stdout,
-        stderr,
+        wasi: Arc::new(WasiParts {
+            stdout,
+            stderr,
+            env: loaded.env,
+            filesystem: loaded.filesystem,
+        }),
     };
     Ok(Server::new(ring, shop))
 }

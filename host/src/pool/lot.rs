@@ -1,0 +1,236 @@
+//! What is submitted together: the task of one call, or all those of a map.
+//!
+//! What they have in common is kept once, and what each is called with lies in
+//! one buffer. A task of its own is only made of an entry when a worker is there
+//! for it, so a million tasks that wait take little more than their arguments.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use smallvec::SmallVec;
+
+use super::call::wrong_kind;
+use super::error::Error;
+use super::task::{Sink, Task, Template};
+use crate::limits::LimitName;
+use crate::protocol::frame::What;
+use crate::shared::Shares;
+use crate::value::{Args, encode_args_into};
+
+/// Tasks that are submitted together.
+pub(super) struct Lot {
+    pub(super) template: Arc<Template>,
+    pub(super) inputs: Inputs,
+    pub(super) submitted: Instant,
+    pub(super) sink: Arc<dyn Sink>,
+    /// Set by whoever cancels them; looked at by the dispatcher.
+    pub(super) cancelled: Arc<AtomicBool>,
+}
+
+impl Lot {
+    /// Tasks that are submitted now.
+    pub(super) fn new(
+        template: &Arc<Template>,
+        inputs: Inputs,
+        sink: Arc<dyn Sink>,
+        cancelled: &Arc<AtomicBool>,
+    ) -> Arc<Self> {
+        Arc::new(Lot {
+            template: Arc::clone(template),
+            inputs,
+            submitted: Instant::now(),
+            sink,
+            cancelled: Arc::clone(cancelled),
+        })
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+/// What the tasks of a lot are called with, checked.
+pub(super) struct Inputs {
+    pub(super) what: What,
+    /// Encoded arguments of all of them, or the standard input of one command.
+    raw: Vec<u8>,
+    /// Where each one's bytes end.
+    ends: SmallVec<[usize; 1]>,
+    /// Objects among the arguments of those that have some, in their order.
+    shares: Vec<(usize, Shares)>,
+}
+
+impl Inputs {
+    /// One for a task that is never sent.
+    pub(super) fn nothing() -> Self {
+        Self::one(What::Function(0), Vec::new())
+    }
+
+    fn one(what: What, raw: Vec<u8>) -> Self {
+        let end = raw.len();
+        Inputs {
+            what,
+            raw,
+            ends: SmallVec::from_buf([end]),
+            shares: Vec::new(),
+        }
+    }
+
+    /// None yet for the template's function.
+    ///
+    /// # Errors
+    /// If it has none.
+    pub(super) fn of_function(template: &Template) -> Result<Self, Error> {
+        let callable = template.callable.as_ref();
+        let callable = callable.ok_or_else(|| wrong_kind(&template.bound.module))?;
+        Ok(Inputs {
+            what: What::Function(callable.index),
+            raw: Vec::new(),
+            ends: SmallVec::new(),
+            shares: Vec::new(),
+        })
+    }
+
+    /// A single one for the template's function.
+    ///
+    /// # Errors
+    /// As [`Inputs::push`].
+    pub(super) fn function(template: &Template, args: Args) -> Result<Self, Error> {
+        let mut inputs = Self::of_function(template)?;
+        inputs.push(template, args)?;
+        Ok(inputs)
+    }
+
+    /// One more for the template's function.
+    ///
+    /// # Errors
+    /// What is wrong with the arguments.
+    pub(super) fn push(&mut self, template: &Template, args: Args) -> Result<(), Error> {
+        let callable = template.callable.as_ref();
+        let callable = callable.ok_or_else(|| wrong_kind(&template.bound.module))?;
+        if !args.attachments.is_empty() {
+            let shares = Shares::among(&args.attachments);
+            self.shares.push((self.ends.len(), shares));
+        }
+        let before = self.raw.len();
+        encode_args_into(&args.bind(&callable.function)?, &mut self.raw);
+        check_size(template, self.raw.len() - before)?;
+        self.ends.push(self.raw.len());
+        Ok(())
+    }
+
+    /// Words and standard input for the template's command.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub(super) fn command(template: &Template, what: What, stdin: Vec<u8>) -> Result<Self, Error> {
+        if template.callable.is_some() {
+            return Err(Error::Setting {
+                what: "words of a command for a function".into(),
+            });
+        }
+        check_size(template, stdin.len())?;
+        Ok(Self::one(what, stdin))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Bytes of all of them.
+    pub(super) fn bytes(&self) -> u64 {
+        self.raw.len() as u64
+    }
+
+    fn raw(&self, place: usize) -> &[u8] {
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.raw[start..self.ends[place]]
+    }
+
+    fn shares(&self, place: usize) -> Option<&Shares> {
+        let found = self.shares.binary_search_by_key(&place, |(of, _)| *of);
+        Some(&self.shares[found.ok()?].1)
+    }
+}
+
+fn check_size(template: &Template, size: usize) -> Result<(), Error> {
+    let size = size as u64;
+    let limits = &template.limits;
+    match limits.arguments.value {
+        Some(limit) if size > limit => {
+            let hit = limits.hit(LimitName::Arguments);
+            hit.map_or(Ok(()), |limit| {
+                Err(Error::ArgumentsTooLarge { size, limit })
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Task {
+    /// Encoded arguments, or standard input.
+    pub(super) fn raw(&self) -> &[u8] {
+        self.lot.inputs.raw(self.place)
+    }
+
+    /// What it was given as arguments.
+    pub(super) fn shares(&self) -> Option<&Shares> {
+        self.lot.inputs.shares(self.place)
+    }
+}
+
+/// The tasks of a lot that no worker was there for yet.
+pub(super) struct Rest {
+    lot: Arc<Lot>,
+    /// Place in the lot of the oldest of them.
+    next: usize,
+    /// Number of the task in the first place.
+    first_id: u64,
+}
+
+impl Rest {
+    /// All tasks of a lot, whose index is their place.
+    pub(super) fn all(lot: Arc<Lot>) -> Self {
+        Rest {
+            lot,
+            next: 0,
+            first_id: 0,
+        }
+    }
+
+    pub(super) fn lot(&self) -> &Lot {
+        &self.lot
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lot.inputs.len() - self.next
+    }
+
+    /// Number of the oldest.
+    pub(super) fn id(&self) -> u64 {
+        self.first_id + self.next as u64
+    }
+
+    /// With tasks that have these numbers in the pool.
+    pub(super) fn numbered_from(self, id: u64) -> Self {
+        Rest {
+            first_id: id,
+            ..self
+        }
+    }
+}
+
+impl Iterator for Rest {
+    type Item = Task;
+
+    fn next(&mut self) -> Option<Task> {
+        if self.len() == 0 {
+            return None;
+        }
+        let place = self.next;
+        self.next += 1;
+        let task = Task::new(Arc::clone(&self.lot), place, place as u64);
+        Some(task.numbered(self.first_id + place as u64))
+    }
+}
