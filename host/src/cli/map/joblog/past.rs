@@ -1,6 +1,7 @@
 //! What a log says of earlier runs, and what is left to be run.
 //!
-//! Two bits are kept for each input, however long the log is.
+//! Two bits are kept for each input, and a fingerprint for some hundreds of them,
+//! however long the log is.
 
 use std::io::{self, BufRead as _, BufReader, Read};
 
@@ -19,6 +20,10 @@ pub enum Which {
     Failed,
 }
 
+/// Inputs of which one, if it is in the log, tells whether all before it are the
+/// same.
+const BETWEEN_CHECKPOINTS: u64 = 256;
+
 /// What was done before.
 #[derive(Debug)]
 pub struct Past {
@@ -27,6 +32,8 @@ pub struct Past {
     ok: Marks,
     failed: Marks,
     last: Option<Last>,
+    /// Of each so many inputs, the last that is in the log.
+    checkpoints: Vec<Option<Last>>,
     /// Where the results that the log knows end, in their file, if they are in
     /// one.
     output: Option<u64>,
@@ -37,7 +44,7 @@ pub struct Past {
     pub good_bytes: u64,
 }
 
-/// Of the inputs in the log, the one that comes last among all inputs.
+/// Of some inputs in the log, the one that comes last among all inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Last {
     pub seq: u64,
@@ -58,6 +65,7 @@ impl Past {
             ok: Marks::default(),
             failed: Marks::default(),
             last: None,
+            checkpoints: Vec::new(),
             // Of none, nothing is there.
             output: Some(0),
             shrinks_to: None,
@@ -75,6 +83,14 @@ impl Past {
 
     pub fn last(&self) -> Option<Last> {
         self.last
+    }
+
+    /// The fingerprint that all inputs up to this one have to have; `None` if only
+    /// that of a later one is known.
+    pub fn checkpoint(&self, seq: u64) -> Option<u64> {
+        let at = usize::try_from(seq / BETWEEN_CHECKPOINTS).ok()?;
+        let last = self.checkpoints.get(at)?.as_ref()?;
+        (last.seq == seq).then_some(last.prefix)
     }
 
     /// Whether an input is to be run.
@@ -96,11 +112,19 @@ impl Past {
         // A task that was run again has several lines, and the last counts.
         self.ok.set(line.seq, line.ok);
         self.failed.set(line.seq, !line.ok);
-        if self.last.is_none_or(|last| line.seq >= last.seq) {
-            self.last = Some(Last {
-                seq: line.seq,
-                prefix: line.prefix,
-            });
+        let last = Last {
+            seq: line.seq,
+            prefix: line.prefix,
+        };
+        // As for the bits, there is memory for so many.
+        let at = usize::try_from(line.seq / BETWEEN_CHECKPOINTS).unwrap_or(usize::MAX);
+        if at >= self.checkpoints.len() {
+            self.checkpoints.resize(at + 1, None);
+        }
+        for place in [&mut self.last, &mut self.checkpoints[at]] {
+            if place.is_none_or(|known| last.seq >= known.seq) {
+                *place = Some(last);
+            }
         }
         self.output = line.output;
     }
