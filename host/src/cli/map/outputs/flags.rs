@@ -32,7 +32,8 @@ pub struct OutputFlags {
     #[arg(long, help_heading = "Outputs")]
     unordered: bool,
     /// Write to a file, which is replaced once all results are there; with a log
-    /// it grows where it is [default: stdout]
+    /// it grows where it is, and of what is run again keeps the last result
+    /// [default: stdout]
     #[arg(short, long, value_name = "FILE", help_heading = "Outputs")]
     output: Option<PathBuf>,
     /// Make a folder for each task, with its value, stdout, stderr and outcome.json
