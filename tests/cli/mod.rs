@@ -25,6 +25,7 @@ mod outputs;
 mod printed;
 mod progress;
 mod resources;
+mod resumed;
 mod run;
 mod settled;
 mod shells;

@@ -63,6 +63,30 @@ fn put_bytes(bytes: &[u8], word: &mut String) {
     }
 }
 
+/// A command that prints these bytes, whatever they are: NUL, which no word can
+/// hold, too. Nothing in it steers a terminal.
+pub fn printf(bytes: &[u8]) -> String {
+    let mut line = String::from("printf %b '");
+    let octal = |bytes: &[u8], line: &mut String| {
+        for byte in bytes {
+            line.push_str(&format!("\\0{byte:03o}"));
+        }
+    };
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\n' => line.push_str(r"\n"),
+                '\\' => line.push_str(r"\\"),
+                c if c != '\'' && sanitize::is_shown(c) => line.push(c),
+                c => octal(c.encode_utf8(&mut [0; 4]).as_bytes(), &mut line),
+            }
+        }
+        octal(chunk.invalid(), &mut line);
+    }
+    line.push('\'');
+    line
+}
+
 /// A function's name and a word for each of its parameters.
 pub fn call(function: &Function) -> String {
     call_by(&function.name, function)
@@ -160,6 +184,14 @@ mod tests {
             r"$'it\'s\\\n\ta\xc2\x9b\xe2\x80\xaeü'"
         );
         assert_eq!(quote_os(OsStr::from_bytes(b"a\xffb")), r"$'a\xffb'");
+    }
+
+    #[test]
+    fn bytes_are_printed_as_they_are_and_shown_harmlessly() {
+        assert_eq!(
+            printf(b"a'\\\n\t\0\xff\xc2\x9b\xc3\xa9"),
+            r"printf %b 'a\0047\\\n\0011\0000\0377\0302\0233é'"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! bounded number of them ahead of the results; this thread writes each result
 //! as it is ready. A million lines take no more memory than a thousand.
 
+mod closing;
 mod dry_run;
 mod failures;
 mod feed;
@@ -32,7 +33,6 @@ use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
 use super::pasted::{Given, Line};
 use super::report::{self, Failure, Kind, TASK_FAILED};
-use super::{show, usage};
 use failures::{FailureFlags, Halt};
 use feed::Feed;
 use finished::Ledger;
@@ -277,31 +277,6 @@ impl Map {
         let ended = run::run(outcomes, ledger, &mut sinks)?;
         going_on::settle(sinks.log.as_mut(), destination)?;
         Ok((ended, sinks.stopping.halted()))
-    }
-
-    /// Says at the end what there is to say.
-    fn say(
-        &self,
-        summary: &Summary,
-        ledger: &Ledger,
-        halted: Option<Halt>,
-        began: Instant,
-        interruption: &Interruption,
-    ) {
-        for line in summary.lines(began.elapsed(), usage::cpu_time_of_children()) {
-            report::note(&line);
-        }
-        let skipped = ledger.extent().skipped;
-        if skipped > 0 {
-            let inputs = show::counted(skipped, "input");
-            report::note(&format!("{inputs} not run: the log has them"));
-        }
-        if let Some(halt) = halted {
-            report::note(&format!("halted by `--halt {halt}`"));
-        }
-        if (interruption.happened() || halted.is_some()) && self.joblog.is_kept() {
-            report::note("the same command with `--resume` goes on from here");
-        }
     }
 
     fn start(
