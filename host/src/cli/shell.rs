@@ -76,6 +76,7 @@ pub fn printf(bytes: &[u8]) -> String {
         for c in chunk.valid().chars() {
             match c {
                 '\n' => line.push_str(r"\n"),
+                '\t' => line.push_str(r"\t"),
                 '\\' => line.push_str(r"\\"),
                 c if c != '\'' && sanitize::is_shown(c) => line.push(c),
                 c => octal(c.encode_utf8(&mut [0; 4]).as_bytes(), &mut line),
@@ -190,7 +191,7 @@ mod tests {
     fn bytes_are_printed_as_they_are_and_shown_harmlessly() {
         assert_eq!(
             printf(b"a'\\\n\t\0\xff\xc2\x9b\xc3\xa9"),
-            r"printf %b 'a\0047\\\n\0011\0000\0377\0302\0233é'"
+            r"printf %b 'a\0047\\\n\t\0000\0377\0302\0233é'"
         );
     }
 

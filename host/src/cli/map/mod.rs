@@ -177,7 +177,11 @@ impl Map {
         });
         let partial = match whole {
             true => destination.finish().map(|()| None)?,
-            false => destination.leave(),
+            // Why it ended so is said, too.
+            false => destination.leave().unwrap_or_else(|failure| {
+                failure.say();
+                None
+            }),
         };
         let (ended, halted) = ended.map_err(|failure| interruption.explain(failure))?;
         if ended == Ended::Unread {

@@ -165,18 +165,20 @@ impl Destination {
 
     /// Not all results are there: leaves the old file as it is, and those there
     /// are beside it. Says where.
-    pub fn leave(self) -> Option<PathBuf> {
+    pub fn leave(self) -> Result<Option<PathBuf>, Failure> {
         let Destination::Draft { draft, path } = self else {
-            return None;
+            return Ok(None);
         };
-        if draft.file().metadata().ok()?.len() == 0 {
-            return None;
+        if draft.file().metadata().is_ok_and(|file| file.len() == 0) {
+            return Ok(None);
         }
         let mut partial = path.into_os_string();
         partial.push(".partial");
         let partial = PathBuf::from(partial);
-        draft.put(&partial).ok()?;
-        Some(partial)
+        match draft.put(&partial) {
+            Ok(()) => Ok(Some(partial)),
+            Err(error) => Err(unwritable(&shown(&partial), error)),
+        }
     }
 }
 
@@ -242,11 +244,12 @@ mod tests {
     fn what_is_not_whole_is_left_beside_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out");
-        let partial = written(&path, Keeping::UntilTheEnd).leave().unwrap();
+        let partial = written(&path, Keeping::UntilTheEnd).leave();
+        let partial = partial.unwrap().unwrap();
         assert_eq!(fs::read(&partial).unwrap(), b"new");
         assert_eq!(names(folder.path()), ["out.partial"]);
         let empty = Destination::open(Some(&path), Keeping::UntilTheEnd).unwrap();
-        assert_eq!(empty.leave(), None);
+        assert_eq!(empty.leave().unwrap(), None);
         assert_eq!(names(folder.path()), ["out.partial"]);
     }
 
@@ -279,7 +282,7 @@ mod tests {
         let open = || Destination::open(Some(&path), Keeping::AsTheLogTells).unwrap();
         drop(open());
         assert_eq!(names(folder.path()), [""; 0]);
-        open().leave();
+        assert_eq!(open().leave().unwrap(), None);
         assert_eq!(names(folder.path()), [""; 0]);
         drop(written(&path, Keeping::AsTheLogTells));
         assert_eq!(fs::read(&path).unwrap(), b"new");

@@ -5,7 +5,7 @@
 //! file that it is to be, and a kill leaves that.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Seek as _, SeekFrom};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -30,10 +30,14 @@ impl Draft {
     pub fn of(path: &Path) -> io::Result<Self> {
         let folder = folder_of(path).to_owned();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let prefix = format!(".{name}.");
+        // With what comes behind it, it is still a name.
+        let prefix = format!(".{}.", &name[..name.floor_char_boundary(LONGEST_NAME)]);
         let (file, name) = match unnamed(&folder) {
             Ok(file) => (file, None),
-            Err(Errno::OPNOTSUPP | Errno::ISDIR) => named(&folder, &prefix)?,
+            Err(Errno::OPNOTSUPP | Errno::ISDIR) => {
+                let (file, name) = named(&folder, &prefix)?;
+                (file, Some(name))
+            }
             Err(error) => return Err(error.into()),
         };
         // Whoever may read the one that is there may read this one.
@@ -58,8 +62,10 @@ impl Draft {
         self.file.sync_all()?;
         let name = match self.name {
             Some(name) => name,
-            // What takes a name at once takes none that is taken.
-            None => link(&self.file, &self.folder, &self.prefix)?,
+            // What takes a name at once takes none that is taken. Where it can have
+            // none after all, hours of results are not lost to that.
+            None => link(&self.file, &self.folder, &self.prefix)
+                .or_else(|_| copied(&self.file, &self.folder, &self.prefix))?,
         };
         name.persist(path).map_err(|error| error.error)
     }
@@ -77,25 +83,27 @@ fn unnamed(folder: &Path) -> Result<File, Errno> {
     if !Path::new(DESCRIPTORS).exists() {
         return Err(Errno::OPNOTSUPP);
     }
-    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     open(folder, flags, Mode::from_raw_mode(MODE)).map(File::from)
 }
 
 const DESCRIPTORS: &str = "/proc/self/fd";
 
+/// Bytes of the file's name that stand in another.
+const LONGEST_NAME: usize = 200;
+
 /// Of a new file, before the umask.
 const MODE: u32 = 0o666;
 
-fn named(folder: &Path, prefix: &str) -> io::Result<(File, Option<TempPath>)> {
+fn named(folder: &Path, prefix: &str) -> io::Result<(File, TempPath)> {
     let made = tempfile::Builder::new()
         .prefix(prefix)
         .permissions(fs::Permissions::from_mode(MODE))
         .tempfile_in(folder);
     // Its words would name a file that nobody has asked for.
-    let (file, name) = made
+    Ok(made
         .map_err(|error| io::Error::from(error.kind()))?
-        .into_parts();
-    Ok((file, Some(name)))
+        .into_parts())
 }
 
 fn link(file: &File, folder: &Path, prefix: &str) -> io::Result<TempPath> {
@@ -108,6 +116,16 @@ fn link(file: &File, folder: &Path, prefix: &str) -> io::Result<TempPath> {
     Ok(linked
         .map_err(|error| io::Error::from(error.kind()))?
         .into_temp_path())
+}
+
+fn copied(file: &File, folder: &Path, prefix: &str) -> io::Result<TempPath> {
+    let (mut copy, name) = named(folder, prefix)?;
+    copy.set_permissions(file.metadata()?.permissions())?;
+    let mut file = file;
+    file.seek(SeekFrom::Start(0))?;
+    io::copy(&mut file, &mut copy)?;
+    copy.sync_all()?;
+    Ok(name)
 }
 
 #[cfg(test)]
@@ -144,10 +162,17 @@ mod tests {
             file,
             folder: folder.path().to_owned(),
             prefix: ".out.".into(),
-            name,
+            name: Some(name),
         };
         draft.put(&path).unwrap();
         assert_eq!(names(folder.path()), ["out"]);
+        let mut unnamed = unnamed(folder.path()).unwrap();
+        unnamed.write_all(b"whole").unwrap();
+        let copy = copied(&unnamed, folder.path(), ".out.").unwrap();
+        assert_eq!(fs::read(&copy).unwrap(), b"whole");
+        drop(copy);
+        let long = folder.path().join("x".repeat(255));
+        Draft::of(&long).unwrap().put(&long).unwrap();
         let nowhere = Draft::of(Path::new("/none/out")).err().unwrap();
         assert!(!nowhere.to_string().contains(".out"), "{nowhere}");
         let nowhere = named(Path::new("/none"), ".out.").err().unwrap();
