@@ -46,6 +46,7 @@ compile_error!(
 #[doc = include_str!("../../docs/multiprocessing.zh-CN.md")]
 struct Guide;
 
+mod arrival;
 mod compiler;
 mod confinement;
 mod engine;

@@ -199,7 +199,7 @@ fn is_component(bytes: &[u8]) -> bool {
 
 fn component(engine: &Engine, bytes: &[u8]) -> Result<(Vec<u8>, Description), Failed> {
     let component = Component::from_binary(engine, bytes).map_err(|error| invalid(&error))?;
-    let linker = imports::component_linker(engine).map_err(|error| system(&error))?;
+    let linker = imports::component_linker(engine, &component).map_err(|error| system(&error))?;
     let linked = linker.instantiate_pre(&component);
     let functions = describe::component_functions(engine, &component).map_err(Failed::module)?;
     let ty = component.component_type();
@@ -222,7 +222,7 @@ fn component(engine: &Engine, bytes: &[u8]) -> Result<(Vec<u8>, Description), Fa
 
 fn core_module(engine: &Engine, bytes: &[u8]) -> Result<(Vec<u8>, Description), Failed> {
     let module = Module::from_binary(engine, bytes).map_err(|error| invalid(&error))?;
-    let linker = imports::core_linker(engine).map_err(|error| system(&error))?;
+    let linker = imports::core_linker(engine, &module).map_err(|error| system(&error))?;
     let linked = linker.instantiate_pre(&module);
     let description = Description {
         component: false,

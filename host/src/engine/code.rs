@@ -131,7 +131,7 @@ impl Code {
     pub(crate) fn load(engine: &Engine, path: &str, component: bool) -> Result<Self, Unloadable> {
         if component {
             let component = deserialize_component(engine, path)?;
-            let linker = imports::component_linker(engine)?;
+            let linker = imports::component_linker(engine, &component)?;
             let pre = linker.instantiate_pre(&component)?;
             let functions = describe::component_functions(engine, &component)
                 .map_err(Unloadable::Module)?
@@ -148,7 +148,7 @@ impl Code {
             });
         }
         let module = deserialize_module(engine, path)?;
-        let linker = imports::core_linker(engine)?;
+        let linker = imports::core_linker(engine, &module)?;
         let pre = linker.instantiate_pre(&module)?;
         Ok(Code::Core {
             pre,

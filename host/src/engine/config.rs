@@ -19,9 +19,9 @@ const UNUSED_STACK: usize = 1024 * 1024;
 /// Bytes of a table that stay resident between two tasks.
 const TABLE_KEEP_RESIDENT: usize = 64 * 1024;
 
-/// Makes an engine for `settings`.
+/// Makes an engine for `settings` that runs what was compiled elsewhere.
 pub(crate) fn engine(settings: &EngineSettings) -> wasmtime::Result<Engine> {
-    Engine::new(&config(settings))
+    Engine::new(config(settings).enable_compiler(false))
 }
 
 /// As [`engine`], to compile with: on several threads if there are some. What

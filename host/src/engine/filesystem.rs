@@ -25,9 +25,13 @@ use super::guest::{Bounds, Guest};
 /// and is full long before.
 const ROOT: u32 = u32::MAX;
 
-/// Puts this in the place of WASI's.
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    types::add_to_linker::<Guest, Filesystem>(linker, view)?;
+/// Stands in the place of WASI's.
+pub(super) fn add_types(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    types::add_to_linker::<Guest, Filesystem>(linker, view)
+}
+
+/// Stands in the place of WASI's.
+pub(super) fn add_preopens(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     preopens::add_to_linker::<Guest, Filesystem>(linker, view)
 }
 

@@ -3,10 +3,14 @@
 //! The compiler uses the same linkers to find out whether a module imports
 //! anything else, so that the caller learns it before a worker is started.
 
-use wasmtime::component::{HasData, Linker as ComponentLinker, Resource};
-use wasmtime::{Engine, Linker as CoreLinker, StoreContextMut};
+use wasmtime::component::{Component, HasData, Linker as ComponentLinker, Resource, ResourceTable};
+use wasmtime::{Engine, Linker as CoreLinker, Module, StoreContextMut};
+use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::ResolveAddressStream;
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
+use wasmtime_wasi::p2::bindings::{cli, clocks, io, random, sync};
+use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{I32Exit, WasiCtxView, WasiView, p1, p2};
 
 use super::guest::Guest;
@@ -41,35 +45,136 @@ impl WasiView for Guest {
     }
 }
 
+struct Table;
+
+impl HasData for Table {
+    type Data<'a> = &'a mut ResourceTable;
+}
+
 struct Own;
 
 impl HasData for Own {
     type Data<'a> = &'a mut Guest;
 }
 
-/// Everything that a component may import.
-pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<ComponentLinker<Guest>> {
+/// What gives a component one interface.
+type Give = fn(&mut ComponentLinker<Guest>) -> wasmtime::Result<()>;
+
+/// Everything that a component may import, by the interface's name without its
+/// version, or by that of a package. What replaces WASI's own comes behind that.
+const INTERFACES: &[(&str, Give)] = &[
+    ("wasi:sockets/", sockets),
+    ("wasi:cli/environment", |l| {
+        cli::environment::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/exit", |l| {
+        cli::exit::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/stdin", |l| {
+        cli::stdin::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/stdout", |l| {
+        cli::stdout::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/stderr", |l| {
+        cli::stderr::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/terminal-input", |l| {
+        cli::terminal_input::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/terminal-output", |l| {
+        cli::terminal_output::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/terminal-stdin", |l| {
+        cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/terminal-stdout", |l| {
+        cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/terminal-stderr", |l| {
+        cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:clocks/wall-clock", |l| {
+        clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, Guest::clocks)
+    }),
+    ("wasi:clocks/monotonic-clock", |l| {
+        clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, Guest::clocks)?;
+        super::clock::add_to_linker(l)
+    }),
+    ("wasi:filesystem/preopens", super::filesystem::add_preopens),
+    ("wasi:filesystem/types", super::filesystem::add_types),
+    ("wasi:io/error", |l| {
+        io::error::add_to_linker::<_, Table>(l, |guest| guest.ctx().table)
+    }),
+    ("wasi:io/poll", |l| {
+        sync::io::poll::add_to_linker::<_, Table>(l, |guest| guest.ctx().table)
+    }),
+    ("wasi:io/streams", |l| {
+        sync::io::streams::add_to_linker::<_, Table>(l, |guest| guest.ctx().table)
+    }),
+    ("wasi:random/random", |l| {
+        random::random::add_to_linker::<_, WasiRandom>(l, |guest| guest.ctx().ctx.random())
+    }),
+    ("wasi:random/insecure", |l| {
+        random::insecure::add_to_linker::<_, WasiRandom>(l, |guest| guest.ctx().ctx.random())
+    }),
+    ("wasi:random/insecure-seed", |l| {
+        random::insecure_seed::add_to_linker::<_, WasiRandom>(l, |guest| guest.ctx().ctx.random())
+    }),
+    ("sandpool:task/task", |l| {
+        task::add_to_linker::<_, Own>(l, |guest| guest)
+    }),
+    ("sandpool:task/log", |l| {
+        log::add_to_linker::<_, Own>(l, |guest| guest)
+    }),
+    ("sandpool:task/progress", |l| {
+        progress::add_to_linker::<_, Own>(l, |guest| guest)
+    }),
+    ("sandpool:task/shared", |l| {
+        shared::add_to_linker::<_, Own>(l, |guest| guest)
+    }),
+    ("sandpool:task/queue", |l| {
+        queue::add_to_linker::<_, Own>(l, |guest| guest)
+    }),
+    ("sandpool:task/pipe", |l| {
+        pipe::add_to_linker::<_, Own>(l, |guest| guest)
+    }),
+    ("sandpool:task/manager", |l| {
+        manager::add_to_linker::<_, Own>(l, |guest| guest)
+    }),
+];
+
+/// What gives this component its imports, as far as they are to be had. To make
+/// all that there are takes longer than to load a small component.
+pub(crate) fn component_linker(
+    engine: &Engine,
+    component: &Component,
+) -> wasmtime::Result<ComponentLinker<Guest>> {
+    let ty = component.component_type();
+    let wanted: Vec<&str> = ty.imports(engine).map(|(name, _)| name).collect();
     let mut linker = ComponentLinker::new(engine);
-    p2::add_to_linker_sync(&mut linker)?;
     linker.allow_shadowing(true);
-    refuse_sockets(&mut linker)?;
-    super::filesystem::add_to_linker(&mut linker)?;
-    super::clock::add_to_linker(&mut linker)?;
-    linker.allow_shadowing(false);
-    task::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
-    log::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
-    progress::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
-    shared::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
-    queue::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
-    pipe::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
-    manager::add_to_linker::<Guest, Own>(&mut linker, |guest| guest)?;
+    for (name, give) in INTERFACES {
+        if wanted.iter().any(|wanted| is_part(wanted, name)) {
+            give(&mut linker)?;
+        }
+    }
     Ok(linker)
+}
+
+/// Whether an import is this interface, of whatever version, or of this package.
+fn is_part(import: &str, name: &str) -> bool {
+    let rest = import.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('@') || name.ends_with('/'))
 }
 
 /// Sockets and names of hosts are not granted. WASI's own functions would refuse them too, but
 /// only after they have asked the operating system for one, and without saying
 /// so to anybody but the guest.
-fn refuse_sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
+fn sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
+    // The whole of WASI, since that gives them their types; nearly nobody wants
+    // them.
+    p2::add_to_linker_sync(linker)?;
     linker
         .instance("wasi:sockets/tcp-create-socket@0.2.12")?
         .func_wrap(
@@ -102,9 +207,12 @@ fn refuse_sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// Everything that a core module may import: WASI preview 1.
-pub(crate) fn core_linker(engine: &Engine) -> wasmtime::Result<CoreLinker<Guest>> {
+/// What gives this core module its imports, of which there may be WASI preview 1.
+pub(crate) fn core_linker(engine: &Engine, module: &Module) -> wasmtime::Result<CoreLinker<Guest>> {
     let mut linker = CoreLinker::new(engine);
+    if module.imports().len() == 0 {
+        return Ok(linker);
+    }
     p1::add_to_linker_sync(&mut linker, |guest: &mut Guest| guest.wasi.get())?;
     linker.allow_shadowing(true);
     super::preview1::add_to_linker(&mut linker)?;

@@ -7,8 +7,10 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::iter::Peekable;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::vec::Drain;
 
 use super::callbacks::{Callbacks, Job};
 use super::relay::Relay;
@@ -112,7 +114,7 @@ impl Dispatcher {
             let mut state = shared.lock();
             state.asleep_until = None;
             self.attend(&mut state, now);
-            shared.changed.notify_all();
+            shared.changed.notify();
             let finished = self.wind_up(&mut state);
             let start = if finished {
                 None
@@ -141,7 +143,7 @@ impl Dispatcher {
         let mut state = shared.lock();
         state.ended = true;
         drop(state);
-        shared.changed.notify_all();
+        shared.changed.notify();
     }
 
     /// Looks at every worker that has something to say, or whose time has come;
@@ -251,16 +253,21 @@ impl Dispatcher {
 
     fn deliver(&mut self) {
         let out = &mut self.out;
-        for (serial, job) in out.jobs.drain(..) {
+        let mut jobs = out.jobs.drain(..).peekable();
+        while let Some((serial, job)) = jobs.next() {
             match (job, &self.relay, serial) {
                 // What a guest printed comes before its outcome.
                 (Job::Finish(completion), Some(relay), Some(serial)) => {
                     relay.complete(serial, completion);
                 }
-                (Job::Finish(completion), _, _) => self.shared.settler.settle(completion),
+                (Job::Finish(completion), _, _) if completion.callback.is_some() => {
+                    self.shared.settler.settle(completion);
+                }
+                (Job::Finish(completion), _, _) => deliver_run(completion, &mut jobs),
                 (message, _, _) => self.callbacks.message(message),
             }
         }
+        drop(jobs);
         for serial in out.gone.drain(..) {
             if let Some(relay) = &self.relay {
                 relay.worker_gone(serial);
@@ -377,6 +384,18 @@ impl Dispatcher {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// Delivers this and all that follow it to the same sink at once: a map has many.
+fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, Job)>>) {
+    let sink = Arc::clone(&first.lot.sink);
+    let follows =
+        |(_, job): &(Option<u64>, Job)| matches!(job, Job::Finish(next) if next.follows(&sink));
+    let others = std::iter::from_fn(|| match jobs.next_if(follows) {
+        Some((_, Job::Finish(next))) => Some(next),
+        _ => None,
+    });
+    sink.deliver(&mut std::iter::once(first).chain(others));
 }
 
 /// When a waiting task's patience is over, if some worker could be replaced.

@@ -3,15 +3,14 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::error::Error;
-use super::lot::Lot;
-use super::settled::Settled;
 use super::state::Shared;
-use super::task::{KeyId, Sink};
+use super::task::{Completion, KeyId, Sink};
+use crate::arrival::{Arrival, deadline};
 use crate::guard::wake;
 use crate::outcome::Outcome;
 use crate::value::{FromValue, Value};
@@ -65,7 +64,7 @@ impl TaskRef {
 #[derive(Debug, Default)]
 pub(super) struct Cell {
     state: Mutex<CellState>,
-    arrived: Condvar,
+    arrived: Arrival,
 }
 
 #[derive(Debug, Default)]
@@ -81,36 +80,21 @@ impl Cell {
 
     /// Waits for the outcome, for `timeout` at most.
     fn wait(&self, timeout: Option<Duration>) -> Option<MutexGuard<'_, CellState>> {
-        // A time so long that it has no end is none.
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut state = self.lock();
-        while state.outcome.is_none() {
-            state = match deadline {
-                None => self
-                    .arrived
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.checked_duration_since(Instant::now())?;
-                    self.arrived
-                        .wait_timeout(state, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-            };
-        }
-        Some(state)
+        let lacks = |state: &CellState| state.outcome.is_none();
+        self.arrived
+            .wait_while(self.lock(), deadline(timeout), lacks)
+            .ok()
     }
 }
 
 impl Sink for Cell {
-    fn deliver(&self, ended: Settled, lot: &Lot) {
-        let outcome = ended.outcome(&lot.template);
+    fn deliver(&self, ended: &mut dyn Iterator<Item = Completion>) {
+        let outcome = ended.next().map(|end| end.ended.outcome(&end.lot.template));
         let mut state = self.lock();
-        state.outcome = Some(outcome);
+        state.outcome = outcome;
         let waker = state.waker.take();
         drop(state);
-        self.arrived.notify_all();
+        self.arrived.notify();
         wake(waker);
     }
 }

@@ -3,16 +3,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use super::error::Error;
-use super::lot::Lot;
 use super::settle;
 use super::settled::Settled;
 use super::state::Shared;
 use super::steering::{Steering, Steers};
-use super::task::{Sink, Task, Template};
+use super::task::{Completion, Sink, Task, Template};
+use crate::arrival::{Arrival, deadline};
 use crate::limits::MIB;
 use crate::outcome::{Outcome, Verdict};
 use crate::value::{Args, FromValue, ToArgs, Value};
@@ -20,8 +20,12 @@ use crate::value::{Args, FromValue, ToArgs, Value};
 /// Inputs that may be on their way, and outcomes that may wait to be taken.
 const MAX_AHEAD: u64 = 16 * 1024;
 
+/// Outcomes that the iterator takes at once, and bytes of them.
+const MAX_TAKEN: usize = 64;
+const MAX_BYTES_TAKEN: u64 = 64 * 1024;
+
 /// Tasks in the pool at once, for each worker: enough to keep it busy.
-const IN_FLIGHT: u64 = 256;
+const IN_FLIGHT: u64 = 2048;
 
 /// Bytes of inputs and outcomes that may be held at once. Outcomes of tasks
 /// that are in the pool already are counted as heavy as the heaviest so far.
@@ -73,6 +77,8 @@ impl<A: ToArgs> ToInput for A {
 #[must_use = "dropping the stream cancels what has not ended"]
 pub struct IMap<T = Value> {
     flow: Arc<Flow>,
+    /// The next outcomes.
+    taken: VecDeque<Settled>,
     value: std::marker::PhantomData<fn() -> T>,
 }
 
@@ -80,9 +86,9 @@ pub struct IMap<T = Value> {
 pub(super) struct Flow {
     state: Mutex<FlowState>,
     /// An outcome came, or the last input was pulled.
-    arrived: Condvar,
+    arrived: Arrival,
     /// There is room for a further input.
-    room: Condvar,
+    room: Arrival,
     ordered: bool,
     most_in_flight: u64,
     pool: Weak<Shared>,
@@ -151,8 +157,17 @@ impl FlowState {
 
 /// Each lot of a flow is one input.
 impl Sink for Flow {
-    fn deliver(&self, ended: Settled, lot: &Lot) {
-        self.take_in(ended, lot.inputs.bytes());
+    fn deliver(&self, ended: &mut dyn Iterator<Item = Completion>) {
+        let mut state = self.lock();
+        for Completion { ended, lot, .. } in ended {
+            self.take_in(&mut state, ended, lot.inputs.bytes());
+        }
+        let any = !state.ready.is_empty();
+        self.wake_feeder(&mut state);
+        drop(state);
+        if any {
+            self.arrived.notify();
+        }
     }
 }
 
@@ -165,8 +180,8 @@ impl Flow {
     ) -> Arc<Self> {
         Arc::new(Flow {
             state: Mutex::default(),
-            arrived: Condvar::new(),
-            room: Condvar::new(),
+            arrived: Arrival::default(),
+            room: Arrival::default(),
             ordered,
             most_in_flight: IN_FLIGHT * shared.config.processes as u64,
             pool: Arc::downgrade(shared),
@@ -181,30 +196,23 @@ impl Flow {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_in(&self, ended: Settled, input_bytes: u64) {
+    fn take_in(&self, state: &mut FlowState, ended: Settled, input_bytes: u64) {
         let weight = ended.weight();
-        let mut state = self.lock();
         state.ended += 1;
         state.heaviest = state.heaviest.max(weight);
         state.bytes = state.bytes.saturating_sub(input_bytes) + weight;
         if !self.ordered {
-            state.ready.push_back(ended);
-        } else {
-            state.early.insert(ended.index(), ended);
-            loop {
-                let next = state.next;
-                let Some(ended) = state.early.remove(&next) else {
-                    break;
-                };
-                state.ready.push_back(ended);
-                state.next += 1;
-            }
+            return state.ready.push_back(ended);
         }
-        let any = !state.ready.is_empty();
-        self.wake_feeder(&mut state);
-        drop(state);
-        if any {
-            self.arrived.notify_one();
+        if ended.index() != state.next {
+            state.early.insert(ended.index(), ended);
+            return;
+        }
+        let mut next = Some(ended);
+        while let Some(ended) = next {
+            state.ready.push_back(ended);
+            state.next += 1;
+            next = state.early.remove(&state.next);
         }
     }
 
@@ -213,7 +221,7 @@ impl Flow {
     fn wake_feeder(&self, state: &mut FlowState) {
         if state.feeder_waits && state.has_room(0, self.most_in_flight, 2) {
             state.feeder_waits = false;
-            self.room.notify_one();
+            self.room.notify();
         }
     }
 
@@ -225,8 +233,8 @@ impl Flow {
             let reason = "cancelled before it ran".into();
             settle::never_ran(task, Verdict::Cancelled, reason).deliver();
         }
-        self.arrived.notify_all();
-        self.room.notify_all();
+        self.arrived.notify();
+        self.room.notify();
     }
 
     fn chunk(&self) -> MutexGuard<'_, Vec<Task>> {
@@ -267,13 +275,13 @@ impl Flow {
     /// No more inputs come.
     pub(super) fn end(&self) {
         self.lock().no_more_inputs = true;
-        self.arrived.notify_all();
+        self.arrived.notify();
     }
 
     /// Lets the feeder run on without anybody reading.
     pub(super) fn lift(&self) {
         self.lock().lifted = true;
-        self.room.notify_one();
+        self.room.notify();
     }
 
     /// The number of a further input of so many bytes, if there is room for it
@@ -294,10 +302,7 @@ impl Flow {
                 return Some(state.admit(bytes));
             }
             state.feeder_waits = true;
-            state = self
-                .room
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.room.wait(state, None);
         }
         None
     }
@@ -307,6 +312,7 @@ impl<T: FromValue> IMap<T> {
     pub(super) fn new(flow: Arc<Flow>) -> Self {
         IMap {
             flow,
+            taken: VecDeque::new(),
             value: std::marker::PhantomData,
         }
     }
@@ -322,8 +328,11 @@ impl<T: FromValue> IMap<T> {
 
     /// The next outcome if it is there already.
     pub fn try_next_ready(&mut self) -> Option<Outcome<T>> {
-        let ended = self.flow.take(&mut self.flow.lock())?;
-        Some(self.typed(ended))
+        if self.taken.is_empty() {
+            self.taken = self.flow.take(&mut self.flow.lock());
+        }
+        let settled = self.taken.pop_front()?;
+        Some(self.typed(settled))
     }
 
     /// The next outcome if it comes within `timeout`; `None` at the end.
@@ -332,50 +341,49 @@ impl<T: FromValue> IMap<T> {
     /// [`Error::Timeout`] if it does not come in time: nothing is lost, and can
     /// be asked again.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<Outcome<T>>, Error> {
-        let ended = self.flow.next(Some(timeout))?;
-        Ok(ended.map(|ended| self.typed(ended)))
+        if self.taken.is_empty() {
+            self.taken = self.flow.next(Some(timeout))?;
+        }
+        let settled = self.taken.pop_front();
+        Ok(settled.map(|settled| self.typed(settled)))
     }
 }
 
 impl Flow {
-    fn next(&self, timeout: Option<Duration>) -> Result<Option<Settled>, Error> {
-        // A time so long that it has no end is none.
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut state = self.lock();
-        loop {
-            if let Some(ended) = self.take(&mut state) {
-                return Ok(Some(ended));
-            }
-            // A feeder that waits for input is not waited for once its pool has
-            // ended.
-            let no_more = state.no_more_inputs || state.stopped;
-            if no_more && state.pulled == state.taken {
-                return Ok(None);
-            }
-            state = match deadline {
-                None => self
-                    .arrived
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline
-                        .checked_duration_since(Instant::now())
-                        .ok_or(Error::Timeout)?;
-                    self.arrived
-                        .wait_timeout(state, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-            };
-        }
+    /// The next outcomes, a few at once, if some come in time; none at the end.
+    fn next(&self, timeout: Option<Duration>) -> Result<VecDeque<Settled>, Error> {
+        let lacks = |state: &FlowState| state.ready.is_empty() && !state.is_at_end();
+        let waited = self
+            .arrived
+            .wait_while(self.lock(), deadline(timeout), lacks);
+        let mut state = waited.map_err(|_| Error::Timeout)?;
+        Ok(self.take(&mut state))
     }
 
-    fn take(&self, state: &mut FlowState) -> Option<Settled> {
-        let ended = state.ready.pop_front()?;
-        state.taken += 1;
-        state.bytes = state.bytes.saturating_sub(ended.weight());
+    /// A few of the outcomes that are there: to take each by itself would cost
+    /// more than a small task does.
+    fn take(&self, state: &mut FlowState) -> VecDeque<Settled> {
+        let mut weight = 0;
+        let mut count = 0;
+        for settled in state.ready.iter().take(MAX_TAKEN) {
+            weight += settled.weight();
+            count += 1;
+            if weight > MAX_BYTES_TAKEN {
+                break;
+            }
+        }
+        state.taken += count as u64;
+        state.bytes = state.bytes.saturating_sub(weight);
         self.wake_feeder(state);
-        Some(ended)
+        state.ready.drain(..count).collect()
+    }
+}
+
+impl FlowState {
+    /// Whether nothing comes any more. A feeder that waits for input is not
+    /// waited for once its pool has ended.
+    fn is_at_end(&self) -> bool {
+        (self.no_more_inputs || self.stopped) && self.pulled == self.taken
     }
 }
 
@@ -384,15 +392,18 @@ impl<T: FromValue> Iterator for IMap<T> {
 
     fn next(&mut self) -> Option<Outcome<T>> {
         // Without a time, it never comes to an error.
-        let ended = self.flow.next(None).ok().flatten()?;
-        Some(self.typed(ended))
+        if self.taken.is_empty() {
+            self.taken = self.flow.next(None).ok()?;
+        }
+        let settled = self.taken.pop_front()?;
+        Some(self.typed(settled))
     }
 }
 
 impl<T> Drop for IMap<T> {
     fn drop(&mut self) {
         self.flow.lock().abandoned = true;
-        self.flow.room.notify_all();
+        self.flow.room.notify();
         self.flow.cancelled.store(true, Ordering::Relaxed);
         if let Some(pool) = self.flow.pool.upgrade() {
             pool.sweep_cancelled();

@@ -98,6 +98,6 @@ impl Shared {
                 self.settler.settle(completion);
             }
         }
-        self.changed.notify_all();
+        self.changed.notify();
     }
 }

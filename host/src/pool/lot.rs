@@ -16,7 +16,7 @@ use super::task::{Sink, Task, Template};
 use crate::limits::LimitName;
 use crate::protocol::frame::What;
 use crate::shared::Shares;
-use crate::value::{Args, encode_args_into};
+use crate::value::Args;
 
 /// Tasks that are submitted together.
 pub(super) struct Lot {
@@ -114,7 +114,7 @@ impl Inputs {
             self.shares.push((self.ends.len(), shares));
         }
         let before = self.raw.len();
-        encode_args_into(&args.bind(&callable.function)?, &mut self.raw);
+        args.encode_for(&callable.function, &mut self.raw)?;
         check_size(template, self.raw.len() - before)?;
         self.ends.push(self.raw.len());
         Ok(())
@@ -183,6 +183,8 @@ impl Task {
 /// The tasks of a lot that no worker was there for yet.
 pub(super) struct Rest {
     lot: Arc<Lot>,
+    /// Index of the task in the first place.
+    first_index: u64,
     /// Place in the lot of the oldest of them.
     next: usize,
     /// Number of the task in the first place.
@@ -190,10 +192,11 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    /// All tasks of a lot, whose index is their place.
-    pub(super) fn all(lot: Arc<Lot>) -> Self {
+    /// All tasks of a lot, with indices from this one on.
+    pub(super) fn all(lot: Arc<Lot>, first_index: u64) -> Self {
         Rest {
             lot,
+            first_index,
             next: 0,
             first_id: 0,
         }
@@ -230,7 +233,11 @@ impl Iterator for Rest {
         }
         let place = self.next;
         self.next += 1;
-        let task = Task::new(Arc::clone(&self.lot), place, place as u64);
+        let task = Task::new(
+            Arc::clone(&self.lot),
+            place,
+            self.first_index + place as u64,
+        );
         Some(task.numbered(self.first_id + place as u64))
     }
 }

@@ -2,24 +2,20 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::call::Call;
 use super::error::Error;
-use super::lot::{Inputs, Lot, Rest};
-use super::queue::Entry;
+use super::gather::{Gather, MapCallback};
+use super::lot::Inputs;
 use super::settled::Settled;
-use super::state::Shared;
-use super::task::{Sink, Template};
-use crate::guard::{guard, wake};
 use crate::outcome::Outcome;
 use crate::value::{FromValue, ToArgs, Value};
 
-/// Runs in the parent when all tasks of a map have ended.
-pub(super) type MapCallback = Box<dyn FnOnce(&[Outcome<Value>]) + Send>;
+/// Tasks whose outcomes come together, where nobody says how many.
+const PART: usize = 4096;
 
 /// The results of a `map_async` that are on their way, in the order of the
 /// items.
@@ -33,142 +29,6 @@ pub struct MapResult<T = Value> {
     value: std::marker::PhantomData<fn() -> T>,
 }
 
-/// Where the outcomes of a map come together.
-struct Gather {
-    state: Mutex<GatherState>,
-    /// All have ended, and the callback has run.
-    done: Condvar,
-    /// For the callback, which has to hold on to it.
-    own: Weak<Gather>,
-    pool: Weak<Shared>,
-    template: Arc<Template>,
-    /// Cancels all tasks of the map at once.
-    cancelled: Arc<AtomicBool>,
-    has_callback: bool,
-}
-
-struct GatherState {
-    /// A place for each item.
-    places: Vec<Option<Settled>>,
-    /// Items that have no outcome yet.
-    missing: usize,
-    callback: Option<MapCallback>,
-    /// All that became of them, once it may be handed over.
-    handed_over: Option<Vec<Settled>>,
-    waker: Option<Waker>,
-}
-
-/// Each task knows its place.
-impl Sink for Gather {
-    fn deliver(&self, ended: Settled, _: &Lot) {
-        let mut state = self.lock();
-        let place = usize::try_from(ended.index())
-            .ok()
-            .and_then(|index| state.places.get_mut(index));
-        if let Some(place) = place {
-            *place = Some(ended);
-            state.missing -= 1;
-        }
-        if state.missing == 0 {
-            self.complete(state);
-        }
-    }
-}
-
-impl Gather {
-    fn lock(&self) -> MutexGuard<'_, GatherState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// All have ended: the callback comes first, then the results.
-    fn complete(&self, mut state: MutexGuard<'_, GatherState>) {
-        let places = std::mem::take(&mut state.places);
-        let ended: Vec<Settled> = places.into_iter().flatten().collect();
-        let callback = state.callback.take();
-        let pool = self.pool.upgrade();
-        let (Some(callback), Some(pool), Some(gather)) = (callback, pool, self.own.upgrade())
-        else {
-            return self.hand_over(state, ended);
-        };
-        drop(state);
-        // If there is no callback thread any more, its queue, dropped, still
-        // hands the outcomes over.
-        let mut parcel = Parcel {
-            gather,
-            ended: Some(ended),
-        };
-        pool.settler.run(move || {
-            let ended = parcel.ended.take().unwrap_or_default();
-            let outcomes: Vec<_> = parcel.gather.outcomes(ended);
-            guard("callback", || callback(&outcomes));
-            parcel.ended = Some(outcomes.into_iter().map(Settled::told).collect());
-            drop(parcel);
-        });
-    }
-
-    /// What became of the tasks as outcomes.
-    fn outcomes<T: FromValue>(&self, ended: Vec<Settled>) -> Vec<Outcome<T>> {
-        let ended = ended.into_iter();
-        ended.map(|ended| ended.typed(&self.template)).collect()
-    }
-
-    fn hand_over(&self, mut state: MutexGuard<'_, GatherState>, ended: Vec<Settled>) {
-        state.handed_over = Some(ended);
-        let waker = state.waker.take();
-        drop(state);
-        self.done.notify_all();
-        wake(waker);
-    }
-
-    /// Waits for all outcomes, for `timeout` at most.
-    fn wait(&self, timeout: Option<Duration>) -> Result<MutexGuard<'_, GatherState>, Error> {
-        // A time so long that it has no end is none.
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut state = self.lock();
-        if state.handed_over.is_none() && self.has_callback {
-            drop(state);
-            let pool = self.pool.upgrade();
-            if pool.is_some_and(|pool| pool.is_own_thread()) {
-                return Err(Error::WouldDeadlock);
-            }
-            state = self.lock();
-        }
-        while state.handed_over.is_none() {
-            state = match deadline {
-                None => self
-                    .done
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline
-                        .checked_duration_since(Instant::now())
-                        .ok_or(Error::Timeout)?;
-                    self.done
-                        .wait_timeout(state, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-            };
-        }
-        Ok(state)
-    }
-}
-
-/// Outcomes on their way through the callback thread. Wherever it is dropped,
-/// they are handed over: nobody waits for ever.
-struct Parcel {
-    gather: Arc<Gather>,
-    ended: Option<Vec<Settled>>,
-}
-
-impl Drop for Parcel {
-    fn drop(&mut self) {
-        if let Some(ended) = self.ended.take() {
-            self.gather.hand_over(self.gather.lock(), ended);
-        }
-    }
-}
-
 impl<T: FromValue> MapResult<T> {
     /// Waits for all outcomes, for `timeout` at most, in the order of the
     /// items.
@@ -178,8 +38,8 @@ impl<T: FromValue> MapResult<T> {
     /// can be asked again. [`Error::WouldDeadlock`] from a callback, if they
     /// are to have a callback themselves.
     pub fn get(&self, timeout: Option<Duration>) -> Result<Vec<Outcome<T>>, Error> {
-        let ended = self.gather.wait(timeout)?.handed_over.clone();
-        Ok(self.gather.outcomes(ended.unwrap_or_default()))
+        self.gather.wait(timeout)?;
+        Ok(self.gather.outcomes())
     }
 
     /// Waits until all have ended, for `timeout` at most, and says whether they
@@ -191,7 +51,7 @@ impl<T: FromValue> MapResult<T> {
 
     /// Whether all have ended.
     pub fn ready(&self) -> bool {
-        self.gather.lock().handed_over.is_some()
+        self.gather.lock().is_done()
     }
 
     /// Whether all have ended `ok`.
@@ -200,23 +60,22 @@ impl<T: FromValue> MapResult<T> {
     /// [`Error::NotReady`] if some have not ended.
     pub fn successful(&self) -> Result<bool, Error> {
         let state = self.gather.lock();
-        let ended = state.handed_over.as_ref().ok_or(Error::NotReady)?;
-        Ok(ended.iter().all(Settled::is_ok))
+        match state.is_done() {
+            true => Ok(state.settled().all(Settled::is_ok)),
+            false => Err(Error::NotReady),
+        }
     }
 
     /// Cancels those that have not ended.
     pub fn cancel(&self) {
-        self.gather.cancelled.store(true, Ordering::Relaxed);
-        if let Some(pool) = self.gather.pool.upgrade() {
-            pool.sweep_cancelled();
-        }
+        self.gather.cancel();
     }
 }
 
 impl<T> std::fmt::Debug for MapResult<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MapResult")
-            .field("missing", &self.gather.lock().missing)
+            .field("missing", &self.gather.lock().missing())
             .finish_non_exhaustive()
     }
 }
@@ -226,17 +85,12 @@ impl<T: FromValue> Future for MapResult<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.gather.lock();
-        match &state.handed_over {
-            Some(ended) => {
-                let ended = ended.clone();
-                drop(state);
-                Poll::Ready(self.gather.outcomes(ended))
-            }
-            None => {
-                state.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
+        if !state.is_done() {
+            state.set_waker(context.waker().clone());
+            return Poll::Pending;
         }
+        drop(state);
+        Poll::Ready(self.gather.outcomes())
     }
 }
 
@@ -291,10 +145,22 @@ impl Call {
         self,
         items: impl IntoIterator<Item: ToArgs>,
     ) -> Result<Vec<Outcome<T>>, Error> {
-        let result = self.map_async::<T>(items)?;
-        // Nobody else has this handle, so nothing need be copied.
-        let ended = result.gather.wait(None)?.handed_over.take();
-        Ok(result.gather.outcomes(ended.unwrap_or_default()))
+        // Nobody else has this handle, so nothing need be copied, and what has
+        // come can be made use of while the rest is on its way.
+        let mut outcomes = Vec::new();
+        let gather = self.begin_map(items, |gather| while gather.take_part(&mut outcomes) {})?;
+        gather.refuse_deadlock()?;
+        while !gather.lock().is_done() {
+            gather.wait_for_part();
+            while gather.take_part(&mut outcomes) {}
+        }
+        match outcomes.is_empty() {
+            true => Ok(gather.take_all()),
+            false => {
+                outcomes.extend(gather.take_all());
+                Ok(outcomes)
+            }
+        }
     }
 
     /// As [`Call::map`], without waiting.
@@ -302,48 +168,49 @@ impl Call {
     /// # Errors
     /// As [`Call::map`].
     pub fn map_async<T: FromValue>(
-        mut self,
+        self,
         items: impl IntoIterator<Item: ToArgs>,
     ) -> Result<MapResult<T>, Error> {
+        Ok(MapResult {
+            gather: self.begin_map(items, |_| ())?,
+            value: std::marker::PhantomData,
+        })
+    }
+
+    /// Submits the tasks of a map: all at once, or chunk by chunk, with
+    /// something done between two.
+    fn begin_map(
+        mut self,
+        items: impl IntoIterator<Item: ToArgs>,
+        mut between: impl FnMut(&Gather),
+    ) -> Result<Arc<Gather>, Error> {
         self.refuse_single_callbacks()?;
         let options = std::mem::take(&mut self.map_options);
         options.chunksize()?;
-        let callback = options.merged_callback();
-        let has_callback = callback.is_some();
+        let chunk = options.chunksize;
         let before = std::mem::take(&mut self.args);
         let shared = Arc::clone(&self.shared);
         let template = Arc::new(self.template()?);
-        let mut inputs = Inputs::of_function(&template)?;
-        for item in items {
-            inputs.push(&template, before.clone().then(item.into_args()))?;
+        let callback = options.merged_callback();
+        let gather = Gather::new(&shared, &template, chunk.unwrap_or(PART), callback);
+        let mut items = items.into_iter();
+        let mut submitted = 0;
+        let mut begin_chunk = || -> Result<bool, Error> {
+            let mut inputs = Inputs::of_function(&template)?;
+            for item in items.by_ref().take(chunk.unwrap_or(usize::MAX)) {
+                inputs.push(&template, before.clone().then(item.into_args()))?;
+            }
+            let tasks = inputs.len();
+            gather.submit(&shared, inputs, submitted)?;
+            submitted += tasks;
+            Ok(Some(tasks) == chunk)
+        };
+        // Of the chunks that were begun, nobody will want the outcomes.
+        while begin_chunk().inspect_err(|_| gather.cancel())? {
+            between(&gather);
         }
-        let tasks = inputs.len();
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let gather = Arc::new_cyclic(|own| Gather {
-            own: Weak::clone(own),
-            state: Mutex::new(GatherState {
-                places: vec![None; tasks],
-                missing: tasks,
-                callback,
-                handed_over: None,
-                waker: None,
-            }),
-            done: Condvar::new(),
-            has_callback,
-            pool: Arc::downgrade(&shared),
-            template: Arc::clone(&template),
-            cancelled: Arc::clone(&cancelled),
-        });
-        let lot = Lot::new(&template, inputs, Arc::clone(&gather) as _, &cancelled);
-        shared.submit(Entry::Rest(Rest::all(lot)))?;
-        // Nobody else will.
-        if tasks == 0 {
-            gather.complete(gather.lock());
-        }
-        Ok(MapResult {
-            gather,
-            value: std::marker::PhantomData,
-        })
+        gather.seal();
+        Ok(gather)
     }
 
     /// As [`Call::map`]; see [`Pool::starmap`](crate::Pool::starmap).

@@ -20,6 +20,7 @@ mod dispatcher;
 
 mod error;
 mod feeder;
+mod gather;
 mod grants;
 mod handle;
 mod hear;

@@ -81,7 +81,7 @@ impl Entry {
         }
     }
 
-    fn key(&self) -> KeyId {
+    pub(super) fn key(&self) -> KeyId {
         self.lot().template.bound.id
     }
 }

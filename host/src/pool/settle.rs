@@ -105,7 +105,7 @@ pub(super) fn answered(
     // It cannot have run for longer than there is a task.
     let most = observed.queue_wait + observed.run_time.unwrap_or_default();
     let run_time = header.run_time.min(most);
-    if !header.is_plain() || task.is_command() {
+    if !header.is_plain() || task.is_command() || observed.cpu_time.is_some() {
         let observed = Observed {
             run_time: Some(run_time),
             ..observed
@@ -122,12 +122,15 @@ pub(super) fn answered(
         index: task.index,
         attempts: task.attempts,
         worker_pid: observed.worker_pid.unwrap_or_default(),
-        queue_wait: observed.queue_wait,
-        run_time,
-        cpu_time: observed.cpu_time,
+        queue_wait: nanos(observed.queue_wait),
+        run_time: nanos(run_time),
         peak_memory: header.peak_memory,
         captured: stdio == Stdio::Capture,
     }))
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The outcome of a task with more to say than a value.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use super::queue::{Entry, Queue};
 use super::relay::Trouble;
 use super::slot::Slot;
 use super::task::KeyId;
+use crate::arrival::Arrival;
 use crate::confinement::OpenGrant;
 use crate::limits::{PoolLimits, TaskLimits};
 use crate::module::{Loader, Module};
@@ -92,7 +93,7 @@ pub(super) struct Shared {
     pub(super) wake: EventFd,
     /// Something changed that a waiting thread may want to know: a task of a
     /// full queue left it, or the pool ended.
-    pub(super) changed: Condvar,
+    pub(super) changed: Arrival,
 }
 
 /// The changing part.
@@ -266,7 +267,7 @@ impl Shared {
                 own_threads: Vec::new(),
             }),
             wake,
-            changed: Condvar::new(),
+            changed: Arrival::default(),
         }
     }
 
@@ -277,9 +278,7 @@ impl Shared {
     }
 
     pub(super) fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        self.changed
-            .wait(state)
-            .unwrap_or_else(PoisonError::into_inner)
+        self.changed.wait(state, None)
     }
 
     /// Takes tasks that were checked. They all get in, or none. Returns the
@@ -313,18 +312,20 @@ impl Shared {
         mut state: MutexGuard<'_, State>,
         entries: impl Iterator<Item = Entry>,
     ) -> u64 {
-        let now = Instant::now();
         let first = state.next_task;
+        let mut any_new = false;
         for entry in entries {
             let count = entry.len() as u64;
             if count > 0 {
                 let id = state.next_task;
+                any_new |= !state.queue.waits(entry.key());
                 state.queue.push(entry.numbered_from(id));
                 state.next_task += count;
                 state.unfinished += count;
             }
         }
-        let ring = state.give_out(now);
+        // Behind others of their key, all that could be handed out has been.
+        let ring = any_new && state.give_out(Instant::now());
         drop(state);
         if ring {
             self.wake.ring();
@@ -351,7 +352,7 @@ impl Shared {
         }
         drop(state);
         self.wake.ring();
-        self.changed.notify_all();
+        self.changed.notify();
     }
 }
 

@@ -21,9 +21,9 @@ pub(super) type KeyId = u64;
 
 /// Whoever waits for an outcome.
 pub(super) trait Sink: Send + Sync {
-    /// Takes what became of a task of this lot. Called once for each, with no
-    /// lock held.
-    fn deliver(&self, ended: Settled, lot: &Lot);
+    /// Takes what became of tasks whose sink it is. Called once for each of them,
+    /// with no lock held.
+    fn deliver(&self, ended: &mut dyn Iterator<Item = Completion>);
 }
 
 /// Runs in the parent when a task has ended.
@@ -190,8 +190,14 @@ impl Task {
 }
 
 impl Completion {
+    /// Whether it goes to the same sink, with no callback before that.
+    pub(super) fn follows(&self, sink: &Arc<dyn Sink>) -> bool {
+        self.callback.is_none() && Arc::ptr_eq(&self.lot.sink, sink)
+    }
+
     /// Hands it over.
     pub(super) fn deliver(self) {
-        self.lot.sink.deliver(self.ended, &self.lot);
+        let sink = Arc::clone(&self.lot.sink);
+        sink.deliver(&mut std::iter::once(self));
     }
 }

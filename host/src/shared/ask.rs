@@ -2,12 +2,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::SharedError;
 use super::object::{Asker, Hears, Object, Party};
+use crate::arrival::{Arrival, deadline};
 use crate::guard::wake;
 use crate::protocol::request::{Op, Reply};
 
@@ -15,7 +16,7 @@ use crate::protocol::request::{Op, Reply};
 #[derive(Default)]
 struct Place {
     state: Mutex<PlaceState>,
-    arrived: Condvar,
+    arrived: Arrival,
 }
 
 #[derive(Default)]
@@ -31,25 +32,9 @@ impl Place {
 
     /// Waits for the answer, until `deadline` at most.
     fn wait(&self, deadline: Option<Instant>) -> Option<Reply> {
-        let mut state = self.lock();
-        loop {
-            if let Some(reply) = state.reply.take() {
-                return Some(reply);
-            }
-            state = match deadline {
-                None => self
-                    .arrived
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.checked_duration_since(Instant::now())?;
-                    self.arrived
-                        .wait_timeout(state, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-            };
-        }
+        let lacks = |state: &PlaceState| state.reply.is_none();
+        let waited = self.arrived.wait_while(self.lock(), deadline, lacks);
+        waited.ok()?.reply.take()
     }
 }
 
@@ -59,7 +44,7 @@ impl Hears for Place {
         state.reply = Some(reply);
         let waker = state.waker.take();
         drop(state);
-        self.arrived.notify_all();
+        self.arrived.notify();
         wake(waker);
     }
 }
@@ -72,9 +57,7 @@ pub(super) fn ask(object: &dyn Object, op: Op, timeout: Option<Duration>) -> Rep
     if object.ask(op, wait, &asker).is_err() {
         return Reply::Failed(SharedError::Closed);
     }
-    // A time so long that it has no end is none.
-    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    if let Some(reply) = place.wait(deadline) {
+    if let Some(reply) = place.wait(deadline(timeout)) {
         return reply;
     }
     object.give_up(asker.id);

@@ -2,7 +2,7 @@
 //! keywords.
 
 use super::attachment::Attachment;
-use super::{ArgumentError, Function, ToValue, Value, arguments};
+use super::{ArgumentError, Function, ToValue, Value, arguments, encode_args_into};
 
 /// What was given for a call, before it is put onto parameters.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,10 +32,41 @@ impl Args {
     /// beside them.
     #[must_use]
     pub fn then(mut self, more: Args) -> Self {
+        if self.is_empty() {
+            return more;
+        }
         self.positional.extend(more.positional);
         self.keywords.extend(more.keywords);
         self.attachments.extend(more.attachments);
         self
+    }
+
+    fn is_empty(&self) -> bool {
+        self.positional.is_empty() && self.keywords.is_empty() && self.attachments.is_empty()
+    }
+
+    /// Appends the encoded arguments, as [`Args::bind`] would make them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Args::bind`]; what was appended is then of no use.
+    pub(crate) fn encode_for(
+        self,
+        function: &Function,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ArgumentError> {
+        let params = function.params.iter();
+        // Numbers of the very types that are wanted stand as they are.
+        let as_they_are = self.keywords.is_empty()
+            && self.positional.len() == params.len()
+            && params
+                .zip(&self.positional)
+                .all(|(p, v)| v.is_number_of(&p.ty));
+        match as_they_are {
+            true => encode_args_into(&self.positional, out),
+            false => encode_args_into(&self.bind(function)?, out),
+        }
+        Ok(())
     }
 
     /// The arguments in the order and in the types of the function's
