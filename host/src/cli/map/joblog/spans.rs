@@ -142,7 +142,8 @@ impl Spans {
             let is_there = counts.before == 0;
             (is_there, is_there && counts.after == 0)
         } else {
-            counts.after -= 1;
+            // Of a log that somebody has changed meanwhile, sizes will not fit.
+            counts.after = counts.after.saturating_sub(1);
             (true, counts.after == 0)
         }
     }
