@@ -11,10 +11,13 @@ use std::time::{Duration, Instant};
 
 use super::callbacks::Job;
 use super::slot::Slot;
-use super::state::{PoolPhase, Shared, State};
+use super::state::{Place, PoolPhase, Shared, State};
 use super::watch::Signs;
 use crate::protocol::sleep::Spin;
 use crate::settings::Stdio;
+
+/// The longest nap.
+const NAP: Duration = Duration::from_millis(2);
 
 impl Shared {
     /// Waits for something that comes with an answer, until it is `there`: with
@@ -27,7 +30,10 @@ impl Shared {
         sleep: impl FnOnce() -> T,
     ) -> T {
         let since = Instant::now();
-        self.lead(at_most, there);
+        self.lead(at_most, &there);
+        if !there() {
+            self.nap(at_most);
+        }
         let slept = sleep();
         if let Some(spin) = &mut self.lock().lead {
             spin.learn(since.elapsed());
@@ -35,7 +41,7 @@ impl Shared {
         slept
     }
 
-    fn lead(&self, at_most: Option<Duration>, there: impl Fn() -> bool) {
+    fn lead(&self, at_most: Option<Duration>, there: &impl Fn() -> bool) {
         let mut state = self.lock();
         let Some(mut spin) = self.may_lead(&state).then(|| state.lead.take()).flatten() else {
             return;
@@ -49,6 +55,42 @@ impl Shared {
         let mut state = self.lock();
         state.lead = Some(spin);
         state.workers().for_each(Slot::announce_sleep);
+        drop(state);
+        // What came before that was said has rung no bell.
+        self.take_answers();
+    }
+
+    /// Sleeps until the only worker that works has answered, which wakes this
+    /// thread itself, and takes the answer. For a moment: what takes longer does
+    /// not miss the two switches of threads that this saves.
+    fn nap(&self, at_most: Option<Duration>) {
+        let mut state = self.lock();
+        if state.phase != PoolPhase::Open || self.config.stdio == Stdio::Inherit {
+            return;
+        }
+        let slots = state.slots.iter_mut().filter_map(Place::slot_mut);
+        let mut busy = slots.filter(|slot| !slot.sent.is_empty());
+        let (Some(slot), None) = (busy.next(), busy.next()) else {
+            return;
+        };
+        if !slot.may_be_napped_on() {
+            return;
+        }
+        let serial = slot.serial;
+        let nap = slot.ring.announce_nap();
+        slot.is_napped_on = true;
+        // Looked at after the announcement: who answers from now on wakes.
+        let answered = slot.has_news();
+        drop(state);
+        if !answered {
+            nap.sleep(at_most.map_or(NAP, |most| most.min(NAP)));
+        }
+        let mut state = self.lock();
+        let mut slots = state.slots.iter_mut().filter_map(Place::slot_mut);
+        if let Some(slot) = slots.find(|slot| slot.serial == serial) {
+            slot.is_napped_on = false;
+            slot.announce_sleep();
+        }
         drop(state);
         // What came before that was said has rung no bell.
         self.take_answers();

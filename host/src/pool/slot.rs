@@ -83,6 +83,9 @@ pub(super) struct Slot {
     pub(super) done: u64,
     /// Tasks it may still be given (`maxtasksperchild`).
     pub(super) tasks_left: u64,
+    /// Whether a caller naps until it answers. Until then the worker is to wake
+    /// that one.
+    pub(super) is_napped_on: bool,
     /// Answers taken since the pace was last kept.
     pub(super) new_answers: u32,
     last_answer: Instant,
@@ -160,6 +163,7 @@ impl Slot {
             log_bytes: 0,
             room: None,
             has_stdin: false,
+            is_napped_on: false,
             new_answers: 0,
             last_answer: now,
             burst_since: now,
@@ -233,10 +237,12 @@ impl Slot {
             .header_of
             .as_ref()
             .is_some_and(|of| Arc::ptr_eq(of, template));
-        let known = known && task.raw().len() < INLINE / 2;
+        let known = known && task.raw_len() < INLINE / 2;
         task.put_header(&mut payload, known);
-        let sent = if payload.len() + task.raw().len() <= INLINE {
-            payload.extend_from_slice(task.raw());
+        let sent = if payload.len() + task.raw_len() <= INLINE {
+            for piece in task.raw() {
+                payload.extend_from_slice(piece);
+            }
             let fits = self.ring.fill(&payload);
             if fits && !known && task.is_function() {
                 self.header_of = Some(Arc::clone(template));
@@ -260,11 +266,12 @@ impl Slot {
 
     /// Sends a task in a memory file of its own, made and sealed here.
     fn send_in_file(&mut self, task: &Task, header: &[u8]) -> Result<(), SendError> {
-        let in_file = |task: &&Task| task.raw().len() > INLINE;
+        let in_file = |task: &&Task| task.raw_len() > INLINE;
         if self.sent.iter().filter(in_file).count() >= MAX_FILES {
             return Err(SendError::Full);
         }
-        let file = memfd_of("sandpool-task", &[header, task.raw()]).map_err(|_| SendError::Full)?;
+        let [head, body] = task.raw();
+        let file = memfd_of("sandpool-task", &[header, head, body]).map_err(|_| SendError::Full)?;
         let message = ToChild::Payload {
             id: task.id,
             len: file.len(),
@@ -356,6 +363,9 @@ impl Slot {
 
     /// Says that the host is about to sleep, and wants to be woken.
     pub(super) fn announce_sleep(&self) {
+        if self.is_napped_on {
+            return;
+        }
         self.ring.announce_sleep(self.batch());
         if let Some(requests) = &self.requests {
             requests.announce_sleep();
@@ -364,10 +374,23 @@ impl Slot {
 
     /// Says that the host is awake.
     pub(super) fn announce_awake(&self) {
+        if self.is_napped_on {
+            return;
+        }
         self.ring.announce_awake();
         if let Some(requests) = &self.requests {
             requests.announce_awake();
         }
+    }
+
+    /// Whether a caller may nap until it answers: it has one task, and only its
+    /// answer to say.
+    pub(super) fn may_be_napped_on(&self) -> bool {
+        self.is_ready()
+            && self.sent.len() == 1
+            && !self.is_napped_on
+            && self.requests.is_none()
+            && !self.bound.module.sends_messages()
     }
 
     /// Whether it has something to say in shared memory.

@@ -3,7 +3,9 @@
 //! The other end may be hostile. The host keeps every number that it relies on
 //! in private memory, and compares what the worker wrote with it.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::Violation;
 use super::arena::Arena;
@@ -13,7 +15,7 @@ use super::sleep;
 /// The host's end.
 #[derive(Debug)]
 pub(crate) struct HostEnd {
-    ring: Ring,
+    ring: Arc<Ring>,
     arena: Arena,
     /// Tasks that the worker was last seen to have claimed.
     head: u32,
@@ -58,7 +60,7 @@ impl From<Violation> for SendError {
 impl HostEnd {
     pub(crate) fn new(ring: Ring) -> Self {
         HostEnd {
-            ring,
+            ring: Arc::new(ring),
             arena: Arena::new(ARENA),
             head: 0,
             tail: 0,
@@ -233,6 +235,14 @@ impl HostEnd {
         sleep::announce(self.ring.host_sleeps());
     }
 
+    /// Announces that a thread is about to [`Nap`] until there is an answer.
+    pub(crate) fn announce_nap(&self) -> Nap {
+        let wants = self.consumed.wrapping_add(1);
+        self.ring.host_wants().store(wants, Ordering::Relaxed);
+        sleep::announce_nap(self.ring.host_sleeps());
+        Nap(Arc::clone(&self.ring))
+    }
+
     /// Whether so many answers seem to be there.
     pub(crate) fn has_answers(&mut self, count: u32) -> bool {
         // One that was taken back is found out by whoever takes it.
@@ -255,6 +265,16 @@ impl HostEnd {
             true => Ok(self.offer()?),
             false => Err(SendError::Full),
         }
+    }
+}
+
+/// A thread's sleep until the worker itself wakes it.
+pub(crate) struct Nap(Arc<Ring>);
+
+impl Nap {
+    /// Sleeps for `at_most` so long.
+    pub(crate) fn sleep(self, at_most: Duration) {
+        sleep::nap(self.0.host_sleeps(), at_most);
     }
 }
 

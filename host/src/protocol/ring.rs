@@ -100,7 +100,8 @@ impl Ring {
         self.memory.word32(PUBLISHED)
     }
 
-    /// 1 while the host sleeps, or is about to.
+    /// 1 while the host sleeps, or is about to; 2 if one of its threads sleeps on
+    /// this word.
     pub(crate) fn host_sleeps(&self) -> &AtomicU32 {
         self.memory.word32(HOST_SLEEPS)
     }

@@ -19,6 +19,13 @@ use std::time::{Duration, Instant};
 
 use crate::sys::{futex_wait, futex_wake};
 
+/// The word of a side that sleeps, or is about to.
+const ASLEEP: u32 = 1;
+
+/// The word of a host one of whose callers sleeps on the word itself, with no
+/// thread between it and the worker.
+const NAPPING: u32 = 2;
+
 /// The longest look before a sleep.
 pub(crate) const LOOK: Duration = Duration::from_micros(50);
 
@@ -113,8 +120,20 @@ impl Spin {
 
 /// Says that this side is about to sleep; it must look once more afterwards.
 pub(crate) fn announce(word: &AtomicU32) {
-    word.store(1, Ordering::Relaxed);
+    word.store(ASLEEP, Ordering::Relaxed);
     fence(Ordering::SeqCst);
+}
+
+/// As [`announce`], for a [`nap`].
+pub(crate) fn announce_nap(word: &AtomicU32) {
+    word.store(NAPPING, Ordering::Relaxed);
+    fence(Ordering::SeqCst);
+}
+
+/// Sleeps on the word itself, for `at_most` so long, unless that was announced
+/// and is over already.
+pub(crate) fn nap(word: &AtomicU32, at_most: Duration) {
+    futex_wait(word, NAPPING, Some(at_most));
 }
 
 /// Says that this side is awake and needs no waking.
@@ -127,7 +146,7 @@ pub(crate) fn announce_awake(word: &AtomicU32) {
 pub(crate) fn sleep(word: &AtomicU32, timeout: Option<Duration>, ready: impl FnOnce() -> bool) {
     announce(word);
     if !ready() {
-        futex_wait(word, 1, timeout);
+        futex_wait(word, ASLEEP, timeout);
     }
     announce_awake(word);
 }
@@ -153,10 +172,21 @@ pub(crate) fn has_to_be_woken(word: &AtomicU32) -> bool {
 }
 
 /// As [`has_to_be_woken`], for a sleeper that wants to be woken only if
-/// something holds, which it said before it announced its sleep.
+/// something holds, which it said before it announced its sleep. One that naps
+/// is woken here.
 pub(crate) fn has_to_be_woken_if(word: &AtomicU32, wanted: impl FnOnce() -> bool) -> bool {
     fence(Ordering::SeqCst);
-    word.load(Ordering::Relaxed) == 1 && wanted() && word.swap(0, Ordering::Relaxed) == 1
+    if word.load(Ordering::Relaxed) == 0 || !wanted() {
+        return false;
+    }
+    match word.swap(0, Ordering::Relaxed) {
+        ASLEEP => true,
+        NAPPING => {
+            futex_wake(word);
+            false
+        }
+        _ => false,
+    }
 }
 
 /// Wakes the other side if it sleeps on this word.
