@@ -93,4 +93,6 @@ pub use shared::{
     Manager, Queue, Semaphore, Share, SharedError, SharedValue, SimpleQueue, pipe,
 };
 pub use sys::Attempt;
+#[doc(hidden)]
+pub use sys::stdout_was_closed;
 pub use value::{Function, Param, Type, Value};

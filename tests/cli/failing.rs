@@ -39,7 +39,7 @@ fn a_task_is_run_again_on_the_verdicts_that_are_named_and_on_no_other() {
         "--retry-on",
         "trap,timeout",
         "--delay",
-        "10ms",
+        "0s",
     ]);
     assert_eq!(
         (attempts, counts.as_str()),

@@ -6,8 +6,19 @@ use crate::support::test;
 #[test]
 fn help_of_every_command() {
     let _test = test();
-    for command in ["run", "apply", "map", "inspect", "bench"] {
+    for command in [
+        "run",
+        "apply",
+        "map",
+        "inspect",
+        "bench",
+        "doctor",
+        "new",
+        "completions",
+        "man",
+    ] {
         let ended = sandpool([command, "--help"]).run();
+        assert!(ended.text().contains("\nExamples:\n"), "{command}");
         insta::assert_snapshot!(format!("help_{command}"), ended.show());
     }
     insta::assert_snapshot!("help", sandpool(["--help"]).run().show());
@@ -37,4 +48,41 @@ fn the_version_is_the_packages() {
 fn without_a_command_there_is_help_and_no_success() {
     let _test = test();
     insta::assert_snapshot!(sandpool([""; 0]).run().show());
+}
+
+#[test]
+fn a_flag_with_a_value_that_cannot_be_says_what_can() {
+    let _test = test();
+    let wrong = [
+        "--retries x",
+        "--halt later",
+        "--block 0",
+        "--from x",
+        "--to x",
+        "--slow-after 0s",
+        "-j 0",
+        "--load 0",
+        "--memfree x",
+        "--nice 20",
+        "--timeout 0s",
+        "--timeout 50%",
+        "--dir ::",
+        "--env =",
+        "--isolation x",
+        "--progress x",
+        "--wasm x",
+        "--memory 1.5",
+        "--max-tasks-per-process 0",
+        "--no-such-flag",
+    ];
+    let mut shown = String::new();
+    for flag in wrong {
+        let words = ["map", "math.wasm", "fib", "--pipe"];
+        let ended = sandpool(words.into_iter().chain(flag.split(' '))).run();
+        assert_eq!((ended.code(), ended.text()), (2, ""), "{flag}");
+        let lines = ended.stderr.lines().take_while(|line| !line.is_empty());
+        let error: String = lines.map(|line| format!("    {line}\n")).collect();
+        shown.push_str(&format!("{flag}\n{error}"));
+    }
+    insta::assert_snapshot!(shown);
 }

@@ -7,13 +7,13 @@ use super::{CommandLine, Finished, Folder, sandpool};
 use crate::support::{guest, test, wat};
 
 /// A quiet map of a guest's function to bare values.
-fn values(module: &str, function: &str, more: &[&str]) -> CommandLine {
+pub fn values(module: &str, function: &str, more: &[&str]) -> CommandLine {
     let words = ["map", "-q", module, function, "--to", "values"];
     sandpool(words.iter().chain(more))
 }
 
 /// A quiet map of a guest, in a folder that has files.
-fn within(folder: &Folder, module: &str, words: &[&str]) -> CommandLine {
+pub fn within(folder: &Folder, module: &str, words: &[&str]) -> CommandLine {
     let module = guest(module);
     let module = module.to_str().expect("its path is text").to_owned();
     let words = words.iter().map(ToString::to_string);
@@ -21,7 +21,7 @@ fn within(folder: &Folder, module: &str, words: &[&str]) -> CommandLine {
 }
 
 /// What the words were that a command got, for each input.
-fn words_of(ended: &Finished) -> Vec<Vec<String>> {
+pub fn words_of(ended: &Finished) -> Vec<Vec<String>> {
     let words = |result: serde_json::Value| {
         let stdout = result["stdout"].as_str().expect("text").to_owned();
         stdout.lines().skip(1).map(str::to_owned).collect()
@@ -30,7 +30,7 @@ fn words_of(ended: &Finished) -> Vec<Vec<String>> {
 }
 
 /// Runs the command that prints its words, with these after the module.
-fn commands(words: &[&str], input: &str) -> Finished {
+pub fn commands(words: &[&str], input: &str) -> Finished {
     let folder = Folder::new();
     folder.file("words.wat", wat::COMMAND);
     let all = ["map", "-q", "words.wat"].iter().chain(words);
@@ -154,117 +154,6 @@ fn several_inputs_are_read_one_after_the_other() {
             "error: the input, `none`, cannot be read\n  \
              because No such file or directory (os error 2)\n",
         );
-}
-
-#[test]
-fn columns_are_arguments_by_name() {
-    let _test = test();
-    let table = "b, a\n1,2\n\"3\",-4\n5\nx,1\n,\n";
-    let ended = sandpool(["map", "-q", "math.wasm", "add", "--from", "csv"])
-        .input(table)
-        .run();
-    let results = results(&ended);
-    assert_eq!(
-        (&results[0]["value"], &results[1]["value"]),
-        (&json!(3), &json!(-1))
-    );
-    assert_eq!(
-        results[2]["error"],
-        "the row has 1 columns, and the header 2"
-    );
-    assert_eq!(
-        results[3]["error"],
-        "`x` is no s32 for parameter `b` of `add: func(a: s32, b: s32) -> s32`"
-    );
-    assert_eq!(results[4]["verdict"], "invalid_arguments");
-    assert_eq!(results.len(), 5);
-    let tsv = ["--from", "tsv"];
-    values("text.wasm", "change-case", &tsv)
-        .input("to\ttext\nupper\t\"a\", b\n")
-        .run()
-        .assert_prints("\"\\\"A\\\", B\"\n");
-    values("math.wasm", "add", &["--from", "csv", "--no-header"])
-        .input("1,2\n3,4\n")
-        .run()
-        .assert_prints("3\n7\n");
-}
-
-#[test]
-fn a_cell_cannot_name_a_file_and_an_empty_one_is_nothing() {
-    let _test = test();
-    let ended = sandpool([
-        "map",
-        "-q",
-        "text.wasm",
-        "find",
-        "--from",
-        "csv",
-        "--to",
-        "values",
-    ])
-    .input("text,needle,options\n@/etc/passwd,@,\naXa,a,\"{flags: {}, limit: some(1)}\"\n")
-    .run();
-    ended.assert_prints("[{\"start\":0,\"end\":1}]\n[{\"start\":0,\"end\":1}]\n");
-}
-
-#[test]
-fn a_header_that_does_not_fit_is_one_error_before_anything_runs() {
-    let _test = test();
-    let refused = |header: &str, because: &str| {
-        let because = match because {
-            "" => String::new(),
-            text => format!("  because {text}\n"),
-        };
-        sandpool(["map", "math.wasm", "add", "--from", "csv"])
-            .input(format!("{header}\n1,2\n"))
-            .run()
-            .assert_refuses(
-                3,
-                &format!("error: the header of stdin does not fit the function\n{because}"),
-            );
-    };
-    let add = "`add: func(a: s32, b: s32) -> s32`";
-    refused(
-        "a,c",
-        &format!("{add} has no parameter `c`: it has `a`, `b`"),
-    );
-    refused(
-        "a",
-        &format!("there is no argument for parameter `b` of {add}"),
-    );
-    let folder = Folder::new();
-    folder.file("one", "a,b\n1,2\n");
-    folder.file("two", "b,a\n1,2\n");
-    let words = ["add", "--from", "csv", "-i", "one", "-i", "two"];
-    within(&folder, "math", &words)
-        .run()
-        .assert_refuses(3, "error: the header of `two` is not that of `one`\n");
-    sandpool(["map", "math.wasm", "add", "--from", "csv"])
-        .run()
-        .assert_refuses(
-            3,
-            "error: the input, stdin, has no header: its first row is to name the columns\n\n\
-             hint: `--no-header` takes the columns in order\n",
-        );
-}
-
-#[test]
-fn columns_stand_in_a_template_by_name() {
-    let _test = test();
-    let words = [
-        "--from",
-        "csv",
-        "--",
-        "--name={name}",
-        "{2}",
-        "{file/.}.out",
-        "{other}",
-    ];
-    let ended = commands(&words, "name,age,file\nAnn Lee,7,a/b.txt\n");
-    assert_eq!(
-        words_of(&ended),
-        [["--name=Ann Lee", "7", "b.out", "{other}"]]
-    );
 }
 
 #[test]
@@ -424,7 +313,8 @@ fn what_makes_no_sense_together_is_refused() {
     refused(&["--block", "1M"]);
     refused(&["--pipe", "--from", "files"]);
     refused(&["--pipe", "--stdin-each"]);
-    refused(&["--from", "csv", ":::", "1"]);
+    refused(&["--from", "csv", ":::", "1", ":::", "2"]);
+    refused(&["--pipe", ":::", "1"]);
     refused(&["--from", "jsonl", ":::", "1", ":::", "2"]);
     refused(&[":::+", "1"]);
     refused(&["::::"]);

@@ -81,7 +81,8 @@ fn assert_interrupted(mut ended: Finished, stdout: &str) {
 }
 
 /// What is said when a map with two running tasks is asked to end.
-const STOPPING: &str = "sandpool: stopping; 2 running tasks may end, a second Ctrl-C ends all\n";
+const STOPPING: &str =
+    "sandpool: stopping; 2 running tasks may end; Ctrl-C or a signal once more ends all at once\n";
 
 /// A second wish, which a first one too close to it would swallow.
 fn insist(host: &Started, send: impl Fn(&Started)) {

@@ -19,13 +19,18 @@ mod interrupt;
 mod joblog;
 mod killed;
 mod map;
+mod million;
 mod new;
 mod outputs;
+mod printed;
 mod progress;
 mod resources;
+mod resumed;
 mod run;
+mod settled;
 mod shells;
 mod stream;
+mod tables;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -113,7 +118,6 @@ impl CommandLine {
     }
 
     /// How long it may take, where that is more than other commands may.
-    #[cfg(feature = "in-process")]
     fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self

@@ -6,7 +6,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::map::results;
-use super::{CommandLine, Finished, Folder, sandpool};
+use super::{CommandLine, Finished, Folder, Started, guests, sandpool};
+use crate::support::process::program;
 use crate::support::{eventually, guest, test, wat};
 
 /// A quiet map of a guest's function, in a folder.
@@ -41,6 +42,18 @@ fn names(folder: &Folder) -> Vec<String> {
     let mut names: Vec<_> = entries.map(name).collect();
     names.sort();
     names
+}
+
+/// The size of the file that a run writes to until it has a name.
+fn unnamed_file(host: &Started) -> Option<u64> {
+    let descriptors = fs::read_dir(format!("/proc/{}/fd", host.pid())).ok()?;
+    let unnamed = descriptors.flatten().find(|descriptor| {
+        let target = fs::read_link(descriptor.path()).unwrap_or_default();
+        let target = target.to_string_lossy();
+        // A memfd has no folder.
+        target.ends_with(" (deleted)") && target.contains("/#")
+    })?;
+    Some(fs::metadata(unnamed.path()).ok()?.len())
 }
 
 #[test]
@@ -125,16 +138,18 @@ fn a_file_of_results_is_whole_or_as_it_was() {
     let words = ["sleep-then", "-j1", "--to", "values", "--output", "out"];
     let mut host = within(&folder, "sleeper", &words).start();
     host.write(b"[0,1]\n[600000,2]\n");
-    eventually("a result is written beside it", || {
-        names(&folder).iter().any(|name| {
-            let path = folder.path().join(name);
-            name.starts_with(".out.") && fs::metadata(path).is_ok_and(|file| file.len() > 0)
-        })
+    eventually("a result is written, and has no name", || {
+        unnamed_file(&host).is_some_and(|size| size > 0)
     });
     assert_eq!(read(&folder, "out"), "old\n");
     host.signal(Signal::KILL);
     drop(host);
     assert_eq!(read(&folder, "out"), "old\n");
+    assert_eq!(
+        names(&folder),
+        ["out"],
+        "of a run that was killed nothing is left"
+    );
 
     within(&folder, "sleeper", &words)
         .input("[0,1]\n[0,2]\n")
@@ -157,11 +172,8 @@ fn results_of_a_run_that_was_stopped_are_kept_beside_the_file() {
         .sandpool(["map", module, "sleep-then", "-j1", "-o", "out"])
         .start();
     host.write(b"[0,1]\n[1000,2]\n");
-    eventually("a result is written beside it", || {
-        names(&folder).iter().any(|name| {
-            let path = folder.path().join(name);
-            name.starts_with(".out.") && fs::metadata(path).is_ok_and(|file| file.len() > 0)
-        })
+    eventually("a result is written, and has no name", || {
+        unnamed_file(&host).is_some_and(|size| size > 0)
     });
     host.ctrl_c();
     let ended = host.finish();
@@ -207,6 +219,40 @@ fn a_file_that_cannot_be_made_is_one_error() {
         "{}",
         full.stderr
     );
+}
+
+#[test]
+fn a_stdout_that_is_closed_loses_no_result_in_silence() {
+    let _test = test();
+    let run = |words: &str, input: &str, stdout: &str| {
+        let sandpool = env!("CARGO_BIN_EXE_sandpool");
+        let line = format!("printf '{input}' | timeout 30 {sandpool} {words} {stdout}");
+        let ended = program("sh")
+            .args(["-c", &line])
+            .current_dir(guests())
+            .output();
+        let ended = ended.expect("there is a shell");
+        let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
+        (ended.status.code(), stderr)
+    };
+    let refused = "error: stdout cannot be written\n  because Bad file descriptor (os error 9)\n";
+    for words in [
+        "map math.wasm fib",
+        "map math.wasm fib --dry-run",
+        "apply math.wasm fib 5",
+        "inspect math.wasm",
+    ] {
+        for stdout in [">&-", "1</dev/null"] {
+            let ended = run(words, "5\\n", stdout);
+            assert_eq!(ended, (Some(4), refused.into()), "{words} {stdout}");
+        }
+    }
+    // What has another place to go to needs none.
+    let folder = Folder::new();
+    let out = folder.path().join("out");
+    let words = format!("map -q math.wasm fib -o {}", out.display());
+    assert_eq!(run(&words, "5\\n", ">&-"), (Some(0), String::new()));
+    assert_eq!(read(&folder, "out").lines().count(), 1);
 }
 
 #[test]
@@ -327,7 +373,7 @@ fn results_do_not_go_where_an_input_the_log_or_the_module_is() {
         2,
         "error: `FOLDER/log` is the log: results need a file of their own\n",
     );
-    assert_eq!(read(&folder, "log"), "");
+    assert_eq!(names(&folder), ["in"]);
 }
 
 #[test]

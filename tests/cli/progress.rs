@@ -76,6 +76,59 @@ fn a_bar_leaves_results_and_notes_on_the_same_terminal_whole() {
 }
 
 #[test]
+fn a_bar_is_one_row_of_a_narrow_terminal() {
+    let _test = test();
+    for rows in [1, 5] {
+        let terminal = Terminal::of((rows, 20));
+        let folder = Folder::new();
+        let lines: String = (0..6).map(|n| format!("[300,{n}]\n")).collect();
+        let input = folder.file("input", lines);
+        let words = SLEEP.map(str::to_owned).into_iter();
+        let words = words.chain(["--input".into(), input.display().to_string()]);
+        let host = sandpool(words).stderr_on(&terminal).start();
+        eventually("it says where it is", || {
+            terminal.seen().contains(" of 6 done, ")
+        });
+        assert_eq!(host.finish().code(), 0);
+        let seen = terminal.seen();
+        let drawn = seen
+            .split("sandpool: 6 tasks")
+            .next()
+            .expect("there is one");
+        let rows: Vec<_> = drawn.split("\r\u{1b}[2K").collect();
+        assert!(rows.len() > 1, "{seen:?}");
+        for row in rows {
+            // More would begin a second row, which nothing takes away again.
+            let is_one = !row.contains(|c: char| c.is_control()) && row.chars().count() <= 20;
+            assert!(is_one, "{row:?} in {seen:?}");
+        }
+    }
+}
+
+#[test]
+fn a_bar_follows_the_size_of_its_terminal() {
+    let _test = test();
+    let terminal = Terminal::open();
+    let mut host = sandpool(SLEEP).stderr_on(&terminal).start();
+    host.write(b"[100,0]\n[600000,1]\n");
+    for (columns, bar) in [(120, "⠁ "), (20, ""), (100, "⠁ ")] {
+        if columns != 120 {
+            terminal.resize((40, columns));
+        }
+        eventually("it is drawn in one row, as there is room for it", || {
+            let screen = terminal.screen();
+            assert!(screen.len() <= 1, "{screen:#?}");
+            let row = screen.first().map_or("", String::as_str);
+            let words = row.trim_start_matches(|c: char| !c.is_ascii());
+            words.trim_start().starts_with("1 done, 1 running")
+                && words.starts_with(' ') != bar.is_empty()
+                && row.chars().count() <= columns.into()
+        });
+    }
+    host.signal(rustix::process::Signal::KILL);
+}
+
+#[test]
 fn without_colours_and_without_a_clever_terminal_there_is_less() {
     let _test = test();
     let terminal = Terminal::open();

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use sandpool::{Error, Outcome, Verdict};
+use sandpool::{Error, Outcome, Value, Verdict};
 
 use super::{A_MOMENT, sleeps_on};
 use crate::support::{SOON, one_worker, test, two_workers};
@@ -59,6 +59,39 @@ fn map_gives_the_same_results_with_every_chunksize() {
         let sums = values(call.map::<i32>((0..50).map(|n| (n, 1))));
         assert_eq!(sums, (1..=50).collect::<Vec<_>>());
     }
+    // Also where outcomes come together in several parts.
+    for (items, chunksize) in [(4096, None), (10_000, None), (10_000, Some(1000))] {
+        let call = pool.call(&math, "add");
+        let call = chunksize.map_or_else(|| pool.call(&math, "add"), |size| call.chunksize(size));
+        let sums = values(call.map::<i32>((0..items).map(|n| (n, 1))));
+        assert_eq!(sums, (1..=items).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_map_in_chunks_that_cannot_go_on_cancels_what_it_has_begun() {
+    let _test = test();
+    let pool = one_worker();
+    let sleeper = pool.guest("sleeper");
+    let long = || vec![Value::U32(600_000), Value::U32(1)];
+    let wrong = [long(), vec![Value::String("no number".into())]];
+    let mapped = pool.call(&sleeper, "sleep-then").chunksize(1);
+    let mapped = mapped.timeout(None).map::<u32>(wrong);
+    assert!(matches!(mapped, Err(Error::Arguments(_))), "{mapped:?}");
+    let panics = (0..2).map(|n| {
+        if n == 0 {
+            long()
+        } else {
+            panic!("part of a test")
+        }
+    });
+    let mapped = pool.call(&sleeper, "sleep-then").chunksize(1);
+    let mapped = AssertUnwindSafe(|| mapped.timeout(None).map::<u32>(panics).map(drop));
+    assert!(catch_unwind(mapped).is_err());
+    // The only worker is free again.
+    let slept = pool.call(&sleeper, "sleep-then").args((0u32, 2u32));
+    let slept = slept.apply_async::<u32>().expect("sent").get(Some(SOON));
+    assert_eq!(slept.expect("it does not wait"), 2);
 }
 
 #[test]

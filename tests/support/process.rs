@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -23,6 +24,18 @@ pub fn cpu_ticks(pid: u32) -> Option<u64> {
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some(user + system)
+}
+
+/// The processor time that each of its threads has used, with the thread's name.
+pub fn cpu_time_of_threads(pid: u32) -> Vec<(String, Duration)> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the process is there");
+    let thread = |thread: fs::DirEntry| {
+        let name = fs::read_to_string(thread.path().join("comm")).ok()?;
+        let times = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        let nanos = times.split(' ').next()?.parse().ok()?;
+        Some((name.trim_end().to_owned(), Duration::from_nanos(nanos)))
+    };
+    threads.flatten().filter_map(thread).collect()
 }
 
 /// Whether its first thread sleeps until somebody wakes it.

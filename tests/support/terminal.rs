@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::process::Stdio;
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,12 @@ pub struct Terminal {
     seen: Arc<Mutex<Vec<u8>>>,
     /// How many marks were written behind what programs wrote.
     marks: AtomicUsize,
+    /// The sizes that it has had, and what had been seen by then.
+    sizes: Mutex<Vec<(usize, Size)>>,
 }
+
+/// Rows and columns.
+type Size = (u16, u16);
 
 /// A control string that nobody else writes, and that no terminal shows.
 const MARK_TEXT: &str = "\u{1b}_mark\u{1b}\\";
@@ -27,18 +32,22 @@ const MARK: &[u8] = MARK_TEXT.as_bytes();
 pub const ROWS: u16 = 40;
 pub const COLUMNS: u16 = 120;
 
+fn winsize((rows, columns): Size) -> libc::winsize {
+    libc::winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    }
+}
+
 /// Both sides of a new pseudo-terminal, ours first.
 #[expect(
     unsafe_code,
     reason = "every crate that would do it turns on features of ours, and wasmtime is built again"
 )]
-fn pair() -> [OwnedFd; 2] {
-    let size = libc::winsize {
-        ws_row: ROWS,
-        ws_col: COLUMNS,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
+fn pair(size: Size) -> [OwnedFd; 2] {
+    let size = winsize(size);
     let (mut ours, mut other) = (-1, -1);
     // SAFETY: the first two pointers are to integers that it writes, the last
     // to a size that it reads; name and settings may be null.
@@ -50,7 +59,12 @@ fn pair() -> [OwnedFd; 2] {
 
 impl Terminal {
     pub fn open() -> Self {
-        let [ours, other] = pair();
+        Terminal::of((ROWS, COLUMNS))
+    }
+
+    /// One of another size.
+    pub fn of(size: Size) -> Self {
+        let [ours, other] = pair(size);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&seen);
         let mut ours = File::from(ours);
@@ -66,7 +80,20 @@ impl Terminal {
             other: File::from(other),
             seen,
             marks: AtomicUsize::new(0),
+            sizes: Mutex::new(vec![(0, size)]),
         }
+    }
+
+    /// Gives it another size, as a person does who drags its edge.
+    #[expect(unsafe_code, reason = "as for opening one")]
+    pub fn resize(&self, size: Size) {
+        let seen = self.seen().len();
+        let asked = winsize(size);
+        // SAFETY: the descriptor is open, and the size is one that it reads.
+        let failed = unsafe { libc::ioctl(self.other.as_raw_fd(), libc::TIOCSWINSZ, &asked) };
+        assert_eq!(failed, 0, "it can have another size");
+        let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        sizes.push((seen, size));
     }
 
     /// A stream of a program that is this terminal.
@@ -90,9 +117,19 @@ impl Terminal {
 
     /// What a person sees now.
     pub fn screen(&self) -> Vec<String> {
-        let mut parser = vt100::Parser::new(ROWS, COLUMNS, 0);
-        parser.process(self.seen().as_bytes());
-        let rows = parser.screen().rows(0, COLUMNS);
+        let seen = self.seen();
+        let sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, (mut rows, mut columns)) = sizes[0];
+        let mut parser = vt100::Parser::new(rows, columns, 0);
+        let mut shown = 0;
+        for (until, size) in &sizes[1..] {
+            parser.process(&seen.as_bytes()[shown..*until]);
+            (rows, columns) = *size;
+            parser.screen_mut().set_size(rows, columns);
+            shown = *until;
+        }
+        parser.process(&seen.as_bytes()[shown..]);
+        let rows = parser.screen().rows(0, columns);
         let mut rows: Vec<String> = rows.map(|row| row.trim_end().to_owned()).collect();
         while rows.pop_if(|row| row.is_empty()).is_some() {}
         rows

@@ -13,6 +13,7 @@ use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
 use super::outcome::{self, LineWriter};
 use super::parse::{self, Keyword};
+use super::pasted::{Given, Line};
 use super::report::{self, Failure, Kind, POOL_FAILED, TASK_FAILED};
 use super::{sanitize, shell};
 
@@ -55,6 +56,9 @@ pub struct Apply {
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Json)]
     format: Format,
+    /// Print the call that would be made, checked against the function's types
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     task: TaskFlags,
     #[command(flatten)]
@@ -70,11 +74,17 @@ enum Format {
 }
 
 impl Apply {
-    pub fn run(self) -> Result<ExitCode, Failure> {
+    pub fn run(self, given: &Given) -> Result<ExitCode, Failure> {
         let builder = self.workers.apply(self.modules.apply(Pool::builder()));
         let builder = self.task.apply(builder)?;
         let pool = flags::build(flags::show_logs(builder, self.modules.quiet))?;
         let interruption = Interruption::watch(&pool)?;
+        if self.dry_run {
+            let line = self.line(&pool, given);
+            pool.terminate();
+            let line = line.map_err(|failure| interruption.explain(failure))?;
+            return Ok(report::print(format!("{line}\n").as_bytes())?.unwrap_or(ExitCode::SUCCESS));
+        }
         let outcome = self.call(&pool);
         pool.terminate();
         let outcome = outcome.map_err(|failure| interruption.explain(failure))?;
@@ -97,17 +107,29 @@ impl Apply {
     fn call(&self, pool: &Pool) -> Result<Outcome<Value>, Failure> {
         let module = pool.load(&self.module)?;
         let function = find(&module, &self.module, &self.function)?;
+        Ok(pool
+            .call(&module, &function.full_name())
+            .values(self.values(function)?)
+            .outcome()?)
+    }
+
+    /// The arguments, which fit the function.
+    fn values(&self, function: &Function) -> Result<Vec<Value>, Failure> {
         let keywords: Vec<_> = self
             .kwarg
             .iter()
             .map(|Keyword { name, word }| (name.clone(), word.clone()))
             .collect();
-        let values = value::parse_words(&self.words, &keywords, function, &read_file)
-            .map_err(|error| Failure::new(Kind::Unusable, error))?;
-        Ok(pool
-            .call(&module, &function.full_name())
-            .values(values)
-            .outcome()?)
+        value::parse_words(&self.words, &keywords, function, &read_file)
+            .map_err(|error| Failure::new(Kind::Unusable, error))
+    }
+
+    /// The line that makes this call, once it is known that it can be made.
+    fn line(&self, pool: &Pool, given: &Given) -> Result<String, Failure> {
+        let module = pool.load(&self.module)?;
+        let function = find(&module, &self.module, &self.function)?;
+        self.values(function)?;
+        Ok(Line::apply(given, &self.module, function).with_words(&self.words))
     }
 
     fn print(&self, value: &Value) -> Result<ExitCode, Failure> {

@@ -17,6 +17,7 @@ mod map;
 mod new;
 mod outcome;
 mod parse;
+mod pasted;
 mod report;
 mod run;
 mod sanitize;
@@ -28,8 +29,9 @@ mod usage;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use pasted::Given;
 use report::{Failure, Kind};
 
 const ABOUT: &str = "multiprocessing.Pool for code that you do not trust: runs WebAssembly modules in \
@@ -87,8 +89,14 @@ pub fn main() -> ExitCode {
         true => map::split_off(&mut words),
         false => Ok(Vec::new()),
     };
-    let command = match CommandLine::try_parse_from(words) {
-        Ok(line) => line.command,
+    let read = command_line().try_get_matches_from(words);
+    let read = read.and_then(|matches| {
+        let line = CommandLine::from_arg_matches(&matches)
+            .map_err(|error| error.format(&mut command_line()))?;
+        Ok((line.command, Given::new(matches)))
+    });
+    let (command, given) = match read {
+        Ok(read) => read,
         Err(error) => {
             // What cannot be printed has nobody to read it.
             let _ = error.print();
@@ -100,8 +108,8 @@ pub fn main() -> ExitCode {
     };
     let ended = match command {
         Command::Run(run) => run.run(),
-        Command::Apply(apply) => apply.run(),
-        Command::Map(map) => values.and_then(|values| map.run(values)),
+        Command::Apply(apply) => apply.run(&given),
+        Command::Map(map) => values.and_then(|values| map.run(values, &given)),
         Command::Inspect(inspect) => inspect.run(),
         Command::Doctor(doctor) => doctor.run(),
         #[cfg(feature = "in-process")]

@@ -65,6 +65,14 @@ pub struct Keyword {
 
 /// `300ms`, `2s`, `1m`, `1m30s`, `1.5h`, or `none`.
 pub fn duration(text: &str) -> Result<OrNone<Duration>, String> {
+    match delay(text)? {
+        OrNone(Some(Duration::ZERO)) => Err("it is no time at all; for no limit say `none`".into()),
+        time => Ok(time),
+    }
+}
+
+/// As [`duration`], or `0s`.
+pub fn delay(text: &str) -> Result<OrNone<Duration>, String> {
     if text == "none" {
         return Ok(OrNone(None));
     }
@@ -79,6 +87,7 @@ pub fn duration(text: &str) -> Result<OrNone<Duration>, String> {
         let (number, unit, after) = take_quantity(rest).ok_or_else(shape)?;
         seconds += number
             * match unit {
+                "ns" => 1e-9,
                 "us" | "µs" => 1e-6,
                 "ms" => 1e-3,
                 "s" => 1.0,
@@ -95,10 +104,7 @@ pub fn duration(text: &str) -> Result<OrNone<Duration>, String> {
     }
     let value = Duration::try_from_secs_f64(seconds)
         .map_err(|_| "it is too long; for no limit say `none`".to_owned())?;
-    match value.is_zero() {
-        true => Err("a limit of nothing lets nothing run; for no limit say `none`".into()),
-        false => Ok(OrNone(Some(value))),
-    }
+    Ok(OrNone(Some(value)))
 }
 
 /// As [`duration`], or `200%`.
@@ -322,6 +328,14 @@ mod tests {
         ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn no_delay_is_one_too_and_no_limit() {
+        assert_eq!(delay("0s"), Ok(OrNone(Some(Duration::ZERO))));
+        assert_eq!(delay("2s"), duration("2s"));
+        let refused = duration("0ms").unwrap_err();
+        assert!(refused.starts_with("it is no time"), "{refused}");
     }
 
     #[test]

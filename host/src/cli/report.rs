@@ -8,6 +8,8 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use rustix::fs::{OFlags, fcntl_getfl};
+use rustix::io::Errno;
 use sandpool::value::LookupError;
 use sandpool::{Error, LoadError, Origin, Outcome, Verdict};
 
@@ -288,11 +290,23 @@ pub fn stdout_failure(error: io::Error) -> Failure {
     )
 }
 
+/// That there is a stdout. Rust opens `/dev/null` in place of one that is closed, and
+/// takes it as written what one that is open for reading refuses: results would be
+/// lost without a word.
+pub fn stdout_is_open() -> io::Result<()> {
+    let mode = fcntl_getfl(io::stdout())? & OFlags::RWMODE;
+    match sandpool::stdout_was_closed() || mode == OFlags::RDONLY {
+        true => Err(Errno::BADF.into()),
+        false => Ok(()),
+    }
+}
+
 /// Writes to stdout and flushes; when the reader has gone away that is a quiet
 /// end, and `Some` holds its exit code.
 pub fn print(bytes: &[u8]) -> Result<Option<ExitCode>, Failure> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+    let printed = stdout_is_open().and_then(|()| stdout.write_all(bytes));
+    match printed.and_then(|()| stdout.flush()) {
         Ok(()) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
             Ok(Some(ExitCode::from(QUIET_END)))

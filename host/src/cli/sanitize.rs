@@ -1,9 +1,9 @@
 //! Keeps a guest's bytes from steering the terminal.
 //!
 //! Whatever a guest can choose (its errors, logs, names of exports) and that
-//! we put into a message of ours goes through here. Results that are printed
-//! with `--raw`, and what `run` passes through, are the guest's own output and
-//! do not.
+//! we put into a message of ours goes through here, and so does what the tasks of
+//! a map print, if a terminal shows it. A result that is printed with `--raw`, and
+//! what `run` passes through, are the guest's own output and do not.
 
 use sandpool::value::Printable;
 
@@ -11,6 +11,13 @@ use sandpool::value::Printable;
 /// `\u{1b}`.
 pub fn line(text: &str) -> String {
     Printable(text).to_string()
+}
+
+/// Whether a character stands in such a text as itself.
+pub fn is_shown(c: char) -> bool {
+    let mut buffer = [0; 4];
+    let c: &str = c.encode_utf8(&mut buffer);
+    line(c) == c
 }
 
 /// The same with its tabs kept, for output that is shown line by line.
@@ -21,6 +28,22 @@ pub fn tabbed(text: &str) -> String {
 /// Bytes that should be text, line by line; what is no UTF-8 shows as `\u{fffd}`.
 pub fn lines(bytes: &[u8]) -> Vec<String> {
     String::from_utf8_lossy(bytes).lines().map(tabbed).collect()
+}
+
+/// The same as one text, with its ends of lines kept.
+pub fn text(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut shown = String::with_capacity(text.len());
+    for whole in text.split_inclusive('\n') {
+        let line = whole.strip_suffix('\n');
+        // A terminal is at the line's beginning then anyway.
+        let line = line.map(|line| line.strip_suffix('\r').unwrap_or(line));
+        shown.push_str(&tabbed(line.unwrap_or(whole)));
+        if line.is_some() {
+            shown.push('\n');
+        }
+    }
+    shown
 }
 
 /// Appends the text as a JSON string, with the control codes that JSON lets
@@ -57,6 +80,11 @@ mod tests {
     fn lines_keep_their_tabs_and_survive_bad_utf8() {
         assert_eq!(lines(b"a\tb\r\nc\xff\x1b"), ["a\tb", "c\u{fffd}\\u{1b}"]);
         assert!(lines(b"").is_empty());
+        assert_eq!(
+            text(b"a\tb\r\n\n\rc\xff\x1b"),
+            "a\tb\n\n\\rc\u{fffd}\\u{1b}"
+        );
+        assert_eq!(text(b"\n"), "\n");
     }
 
     #[test]

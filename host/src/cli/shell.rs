@@ -1,6 +1,8 @@
 //! Lines that a user can paste into a shell.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 
 use sandpool::value::{Function, Type};
 
@@ -8,14 +10,82 @@ use super::sanitize;
 
 /// A word as the shell reads it: quoted where it has to be.
 pub fn quote(word: &str) -> Cow<'_, str> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=@%+#".contains(c);
-    // A `#` begins a comment only at the start of a word.
-    if !word.is_empty() && !word.starts_with('#') && word.chars().all(plain) {
-        return Cow::Borrowed(word);
+    match quote_os(OsStr::new(word)) {
+        // Without a change it is the same text.
+        quoted if quoted == word => Cow::Borrowed(word),
+        quoted => Cow::Owned(quoted),
     }
-    // Within single quotes nothing means anything. A control code cannot be
-    // pasted safely; its escape then is not the word, and the line fails.
-    Cow::Owned(format!("'{}'", sanitize::line(word).replace('\'', r"'\''")))
+}
+
+/// The same for a word that need not be text, as names of files are.
+pub fn quote_os(word: &OsStr) -> String {
+    let bytes = word.as_bytes();
+    match std::str::from_utf8(bytes) {
+        // A `#` begins a comment only at the start of a word.
+        Ok(word) if !word.is_empty() && !word.starts_with('#') && word.chars().all(is_plain) => {
+            word.to_owned()
+        }
+        // Within single quotes nothing means anything.
+        Ok(word) if sanitize::line(word) == word => format!("'{}'", word.replace('\'', r"'\''")),
+        _ => escaped(bytes),
+    }
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_./,:=@%+#".contains(c)
+}
+
+/// `$'a\x1b\n'`, as bash, zsh and ksh read it: what a terminal would obey, or a
+/// person not see, stands in it as the bytes that it is.
+fn escaped(bytes: &[u8]) -> String {
+    let mut word = String::from("$'");
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\\' => word.push_str(r"\\"),
+                '\'' => word.push_str(r"\'"),
+                '\n' => word.push_str(r"\n"),
+                '\t' => word.push_str(r"\t"),
+                c if sanitize::is_shown(c) => word.push(c),
+                c => put_bytes(c.encode_utf8(&mut [0; 4]).as_bytes(), &mut word),
+            }
+        }
+        put_bytes(chunk.invalid(), &mut word);
+    }
+    word.push('\'');
+    word
+}
+
+fn put_bytes(bytes: &[u8], word: &mut String) {
+    for byte in bytes {
+        // Always two digits, so that none that follows is taken for a third.
+        word.push_str(&format!("\\x{byte:02x}"));
+    }
+}
+
+/// A command that prints these bytes, whatever they are: NUL, which no word can
+/// hold, too. Nothing in it steers a terminal.
+pub fn printf(bytes: &[u8]) -> String {
+    let mut line = String::from("printf %b '");
+    let octal = |bytes: &[u8], line: &mut String| {
+        for byte in bytes {
+            line.push_str(&format!("\\0{byte:03o}"));
+        }
+    };
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\n' => line.push_str(r"\n"),
+                '\t' => line.push_str(r"\t"),
+                '\\' => line.push_str(r"\\"),
+                c if c != '\'' && sanitize::is_shown(c) => line.push(c),
+                c => octal(c.encode_utf8(&mut [0; 4]).as_bytes(), &mut line),
+            }
+        }
+        octal(chunk.invalid(), &mut line);
+    }
+    line.push('\'');
+    line
 }
 
 /// A function's name and a word for each of its parameters.
@@ -109,7 +179,20 @@ mod tests {
         assert_eq!(quote(""), "''");
         assert_eq!(quote("it's"), r"'it'\''s'");
         assert_eq!(quote("$(reboot)"), "'$(reboot)'");
-        assert_eq!(quote("\u{1b}[2J"), "'\\u{1b}[2J'");
+        assert_eq!(quote("\u{1b}[2J"), r"$'\x1b[2J'");
+        assert_eq!(
+            quote("it's\\\n\ta\u{9b}\u{202e}ü"),
+            r"$'it\'s\\\n\ta\xc2\x9b\xe2\x80\xaeü'"
+        );
+        assert_eq!(quote_os(OsStr::from_bytes(b"a\xffb")), r"$'a\xffb'");
+    }
+
+    #[test]
+    fn bytes_are_printed_as_they_are_and_shown_harmlessly() {
+        assert_eq!(
+            printf(b"a'\\\n\t\0\xff\xc2\x9b\xc3\xa9"),
+            r"printf %b 'a\0047\\\n\t\0000\0377\0302\0233é'"
+        );
     }
 
     #[test]

@@ -245,11 +245,14 @@ impl Call {
         self
     }
 
-    /// How many inputs of an `imap` are handed to the pool at once \[1\]; a
-    /// `map` hands over all its items at once whatever this is. Rarely needed:
-    /// workers are sent ahead as much as they can use, so a chunk makes little
-    /// faster, and its inputs wait for one another. Which worker runs which
-    /// task does not depend on it.
+    /// How many items are handed to the pool at once \[all of a `map`, 1 of an
+    /// `imap`\]. Which worker runs which task does not depend on it, and workers
+    /// are sent ahead as much as they can use in any case.
+    ///
+    /// In a `map`, workers begin with the first chunk while the next is made of
+    /// its items. If an item then does not fit the function, or the pool takes no
+    /// more, what was begun is cancelled; without chunks nothing is begun. The
+    /// items of an `imap` wait until there are so many.
     pub fn chunksize(mut self, items: usize) -> Self {
         self.map_options.chunksize = Some(items);
         self

@@ -282,6 +282,10 @@ impl Parts {
         self.missing
     }
 
+    pub(super) fn is_all(&self) -> bool {
+        self.is_all
+    }
+
     pub(super) fn is_done(&self) -> bool {
         self.is_done
     }

@@ -16,7 +16,7 @@ use super::task::{Sink, Task, Template};
 use crate::limits::LimitName;
 use crate::protocol::frame::What;
 use crate::shared::Shares;
-use crate::value::Args;
+use crate::value::{Args, Function};
 
 /// Tasks that are submitted together.
 pub(super) struct Lot {
@@ -55,6 +55,8 @@ pub(super) struct Inputs {
     pub(super) what: What,
     /// Encoded arguments of all of them, or the standard input of one command.
     raw: Vec<u8>,
+    /// Long text or bytes that come behind that, of a single task: not copied.
+    body: Vec<u8>,
     /// Where each one's bytes end.
     ends: SmallVec<[usize; 1]>,
     /// Objects among the arguments of those that have some, in their order.
@@ -72,6 +74,7 @@ impl Inputs {
         Inputs {
             what,
             raw,
+            body: Vec::new(),
             ends: SmallVec::from_buf([end]),
             shares: Vec::new(),
         }
@@ -87,6 +90,7 @@ impl Inputs {
         Ok(Inputs {
             what: What::Function(callable.index),
             raw: Vec::new(),
+            body: Vec::new(),
             ends: SmallVec::new(),
             shares: Vec::new(),
         })
@@ -98,7 +102,10 @@ impl Inputs {
     /// As [`Inputs::push`].
     pub(super) fn function(template: &Template, args: Args) -> Result<Self, Error> {
         let mut inputs = Self::of_function(template)?;
-        inputs.push(template, args)?;
+        let function = inputs.share(template, &args)?;
+        [inputs.raw, inputs.body] = args.encode_apart_for(function)?;
+        check_size(template, inputs.raw.len() + inputs.body.len())?;
+        inputs.ends.push(inputs.raw.len());
         Ok(inputs)
     }
 
@@ -107,17 +114,24 @@ impl Inputs {
     /// # Errors
     /// What is wrong with the arguments.
     pub(super) fn push(&mut self, template: &Template, args: Args) -> Result<(), Error> {
+        let function = self.share(template, &args)?;
+        let before = self.raw.len();
+        args.encode_for(function, &mut self.raw)?;
+        check_size(template, self.raw.len() - before)?;
+        self.ends.push(self.raw.len());
+        Ok(())
+    }
+
+    /// Notes the objects among the arguments of the next one; returns the function
+    /// that it is for.
+    fn share<'a>(&mut self, template: &'a Template, args: &Args) -> Result<&'a Function, Error> {
         let callable = template.callable.as_ref();
         let callable = callable.ok_or_else(|| wrong_kind(&template.bound.module))?;
         if !args.attachments.is_empty() {
             let shares = Shares::among(&args.attachments);
             self.shares.push((self.ends.len(), shares));
         }
-        let before = self.raw.len();
-        args.encode_for(&callable.function, &mut self.raw)?;
-        check_size(template, self.raw.len() - before)?;
-        self.ends.push(self.raw.len());
-        Ok(())
+        Ok(&callable.function)
     }
 
     /// Words and standard input for the template's command.
@@ -140,7 +154,7 @@ impl Inputs {
 
     /// Bytes of all of them.
     pub(super) fn bytes(&self) -> u64 {
-        self.raw.len() as u64
+        (self.raw.len() + self.body.len()) as u64
     }
 
     fn raw(&self, place: usize) -> &[u8] {
@@ -169,9 +183,15 @@ fn check_size(template: &Template, size: usize) -> Result<(), Error> {
 }
 
 impl Task {
-    /// Encoded arguments, or standard input.
-    pub(super) fn raw(&self) -> &[u8] {
-        self.lot.inputs.raw(self.place)
+    /// Encoded arguments, or standard input, in two pieces.
+    pub(super) fn raw(&self) -> [&[u8]; 2] {
+        let Inputs { body, .. } = &self.lot.inputs;
+        [self.lot.inputs.raw(self.place), body]
+    }
+
+    /// Bytes of these.
+    pub(super) fn raw_len(&self) -> usize {
+        self.raw().iter().map(|piece| piece.len()).sum()
     }
 
     /// What it was given as arguments.

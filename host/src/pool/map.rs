@@ -94,6 +94,18 @@ impl<T: FromValue> Future for MapResult<T> {
     }
 }
 
+/// A map whose chunks are begun one after the other. If it does not come to an
+/// end, by an error or a panic of the items, nobody will want the outcomes.
+struct Begun<'a>(&'a Gather);
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        if !self.0.lock().is_all() {
+            self.0.cancel();
+        }
+    }
+}
+
 /// What only maps are told.
 #[derive(Default)]
 pub(super) struct MapOptions {
@@ -193,6 +205,7 @@ impl Call {
         let template = Arc::new(self.template()?);
         let callback = options.merged_callback();
         let gather = Gather::new(&shared, &template, chunk.unwrap_or(PART), callback);
+        let begun = Begun(&gather);
         let mut items = items.into_iter();
         let mut submitted = 0;
         let mut begin_chunk = || -> Result<bool, Error> {
@@ -205,11 +218,11 @@ impl Call {
             submitted += tasks;
             Ok(Some(tasks) == chunk)
         };
-        // Of the chunks that were begun, nobody will want the outcomes.
-        while begin_chunk().inspect_err(|_| gather.cancel())? {
+        while begin_chunk()? {
             between(&gather);
         }
         gather.seal();
+        drop(begun);
         Ok(gather)
     }
 

@@ -237,10 +237,12 @@ impl Slot {
             .header_of
             .as_ref()
             .is_some_and(|of| Arc::ptr_eq(of, template));
-        let known = known && task.raw().len() < INLINE / 2;
+        let known = known && task.raw_len() < INLINE / 2;
         task.put_header(&mut payload, known);
-        let sent = if payload.len() + task.raw().len() <= INLINE {
-            payload.extend_from_slice(task.raw());
+        let sent = if payload.len() + task.raw_len() <= INLINE {
+            for piece in task.raw() {
+                payload.extend_from_slice(piece);
+            }
             let fits = self.ring.fill(&payload);
             if fits && !known && task.is_function() {
                 self.header_of = Some(Arc::clone(template));
@@ -264,11 +266,12 @@ impl Slot {
 
     /// Sends a task in a memory file of its own, made and sealed here.
     fn send_in_file(&mut self, task: &Task, header: &[u8]) -> Result<(), SendError> {
-        let in_file = |task: &&Task| task.raw().len() > INLINE;
+        let in_file = |task: &&Task| task.raw_len() > INLINE;
         if self.sent.iter().filter(in_file).count() >= MAX_FILES {
             return Err(SendError::Full);
         }
-        let file = memfd_of("sandpool-task", &[header, task.raw()]).map_err(|_| SendError::Full)?;
+        let [head, body] = task.raw();
+        let file = memfd_of("sandpool-task", &[header, head, body]).map_err(|_| SendError::Full)?;
         let message = ToChild::Payload {
             id: task.id,
             len: file.len(),

@@ -17,6 +17,7 @@ mod process;
 mod sealed;
 mod socket;
 mod spawn;
+mod stdio;
 
 pub use attempts::Attempt;
 pub(crate) use clock::process_cpu_time;
@@ -32,3 +33,4 @@ pub(crate) use process::{ChildProcess, Ended, Program};
 pub(crate) use sealed::SealedMapping;
 pub(crate) use socket::{ControlSocket, MAX_DESCRIPTORS, MAX_MESSAGE, Received};
 pub(crate) use spawn::{Namespaces, own_control_descriptor};
+pub use stdio::stdout_was_closed;

@@ -2,7 +2,7 @@
 //! keywords.
 
 use super::attachment::Attachment;
-use super::{ArgumentError, Function, ToValue, Value, arguments, encode_args_into};
+use super::{ArgumentError, Function, ToValue, Value, arguments, encode_apart, encode_args_into};
 
 /// What was given for a call, before it is put onto parameters.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,6 +67,30 @@ impl Args {
             false => encode_args_into(&self.bind(function)?, out),
         }
         Ok(())
+    }
+
+    /// As [`Args::encode_for`], in two pieces, so that long text or bytes that come
+    /// last are not copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`Args::bind`].
+    pub(crate) fn encode_apart_for(
+        self,
+        function: &Function,
+    ) -> Result<[Vec<u8>; 2], ArgumentError> {
+        let mut head = Vec::new();
+        let ends_long = |value: &Value| matches!(value, Value::Bytes(_) | Value::String(_));
+        if !self.positional.last().is_some_and(ends_long) {
+            self.encode_for(function, &mut head)?;
+            return Ok([head, Vec::new()]);
+        }
+        let mut values = self.bind(function)?;
+        let last = values.pop();
+        encode_args_into(&values, &mut head);
+        let [more, body] = last.map_or_else(Default::default, encode_apart);
+        head.extend_from_slice(&more);
+        Ok([head, body])
     }
 
     /// The arguments in the order and in the types of the function's

@@ -29,12 +29,12 @@ pub struct FailureFlags {
     /// internal_error, or all [default: worker_lost]
     #[arg(long, value_name = "VERDICTS", value_delimiter = ',', value_parser = verdicts, requires = "retries", help_heading = "Failures")]
     retry_on: Vec<RetryOn>,
-    /// Time before a retry; it doubles with each further one of the same task
-    /// [default: 100ms]
-    #[arg(long, value_name = "TIME", value_parser = parse::duration, requires = "retries", help_heading = "Failures")]
+    /// Time before a retry; it doubles with each further one of the same task;
+    /// `0s` is none [default: 100ms]
+    #[arg(long, value_name = "TIME", value_parser = parse::delay, requires = "retries", help_heading = "Failures")]
     delay: Option<OrNone<Duration>>,
     /// The longest time before a retry [default: 60s]
-    #[arg(long, value_name = "TIME", value_parser = parse::duration, requires = "retries", help_heading = "Failures")]
+    #[arg(long, value_name = "TIME", value_parser = parse::delay, requires = "retries", help_heading = "Failures")]
     max_delay: Option<OrNone<Duration>>,
     /// Stop once so many tasks, or so much of them, have failed: `soon` lets
     /// those that run end, `now` does not. `success` and `done` stand where

@@ -4,11 +4,13 @@
 //! bounded number of them ahead of the results; this thread writes each result
 //! as it is ready. A million lines take no more memory than a thousand.
 
+mod closing;
 mod dry_run;
 mod failures;
 mod feed;
 mod finished;
 mod gate;
+mod going_on;
 mod inputs;
 mod job;
 mod joblog;
@@ -20,7 +22,7 @@ mod stop;
 mod summary;
 mod template;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -29,8 +31,8 @@ use sandpool::{IMap, Module, Pool, Value};
 
 use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
+use super::pasted::{Given, Line};
 use super::report::{self, Failure, Kind, TASK_FAILED};
-use super::{show, usage};
 use failures::{FailureFlags, Halt};
 use feed::Feed;
 use finished::Ledger;
@@ -38,10 +40,9 @@ use gate::GateFlags;
 use inputs::open::{InputFlags, Inputs};
 use inputs::words::Values;
 use job::Job;
-use joblog::identity::Identity;
-use joblog::past::{Past, Which};
-use joblog::{Joblog, JoblogFlags};
-use outputs::destination::{Destination, Keeping};
+use joblog::JoblogFlags;
+use joblog::past::Past;
+use outputs::destination::Destination;
 use outputs::flags::OutputFlags;
 use outputs::place::Place;
 use pace::Pace;
@@ -66,6 +67,9 @@ With a TEMPLATE, the module is run as a command for each input. In it stand:
   {}   the input; without any of these it comes last    {#}     its number, from 1
   {.}  without extension     {/}  without folders       {1}     the first value or column
   {//} its folder            {/.} without both          {NAME}  the column of that name
+
+Ctrl-C, SIGTERM or SIGHUP lets the running tasks end and prints the summary; once more,
+whichever it is, ends all at once. With a log, `--resume` goes on from there.
 
 Exit codes: 0 all ok, 1 a task did not end ok, 2 usage, 3 the module, the function or the
 input cannot be used, 4 sandpool failed, 130 interrupted.
@@ -129,13 +133,13 @@ struct TaskLoop<'a> {
 
 impl Map {
     /// Runs it, with what stood behind `:::`.
-    pub fn run(self, values: Vec<Values>) -> Result<ExitCode, Failure> {
+    pub fn run(self, values: Vec<Values>, given: &Given) -> Result<ExitCode, Failure> {
         let began = Instant::now();
         let quiet = self.modules.quiet;
         // Before a worker is started for nothing.
         let inputs = self.inputs.open(values, quiet)?;
         if self.dry_run {
-            return self.dry_run(inputs);
+            return self.dry_run(inputs, given);
         }
         let destination = self
             .outputs
@@ -173,7 +177,11 @@ impl Map {
         });
         let partial = match whole {
             true => destination.finish().map(|()| None)?,
-            false => destination.leave(),
+            // Why it ended so is said, too.
+            false => destination.leave().unwrap_or_else(|failure| {
+                failure.say();
+                None
+            }),
         };
         let (ended, halted) = ended.map_err(|failure| interruption.explain(failure))?;
         if ended == Ended::Unread {
@@ -207,13 +215,17 @@ impl Map {
     }
 
     /// Prints what it would run.
-    fn dry_run(&self, inputs: Inputs) -> Result<ExitCode, Failure> {
+    fn dry_run(&self, inputs: Inputs, given: &Given) -> Result<ExitCode, Failure> {
         let quiet = self.modules.quiet;
         let builder = self.modules.apply(Pool::builder().processes(1));
         let pool = flags::build(self.task.apply_to_many(builder)?)?;
         let module = pool.load(&self.module)?;
         let job = self.job(&module, &inputs)?;
-        dry_run::run(&self.module, &job, inputs.source(job.clone())?, quiet)
+        let line = match &job {
+            Job::Call(function) => Line::apply(given, &self.module, function),
+            Job::Command(_) => Line::run(given, &self.module),
+        };
+        dry_run::run(&line, inputs.source(job)?, quiet)
     }
 
     fn job(&self, module: &Module, inputs: &Inputs) -> Result<Job, Failure> {
@@ -245,9 +257,10 @@ impl Map {
         let job = self.job(&module, &inputs)?;
         let by_place = self.outputs.by_place();
         let mut place = destination.place();
-        let (log, past) = self.open_log(&module, &job, &inputs, &mut place)?;
+        let (mut log, past) = self.open_log(&module, &job, &inputs, &mut place)?;
         let offset = place.as_ref().map(Place::offset);
         let mut output = self.outputs.output(&job, destination, offset, quiet)?;
+        going_on::begin(log.as_mut(), output.as_mut(), destination)?;
         let outcomes = self.start(pool, &module, job, inputs, past, ledger.clone())?;
         let steering = outcomes.steering();
         let stopping = Stopping::watch(pool, &steering, self.failures.halt(), interruption, quiet);
@@ -266,121 +279,8 @@ impl Map {
             steering,
         };
         let ended = run::run(outcomes, ledger, &mut sinks)?;
+        going_on::settle(sinks.log.as_mut(), destination)?;
         Ok((ended, sinks.stopping.halted()))
-    }
-
-    /// What becomes of a file of results that is there already.
-    fn keeping(&self) -> Keeping {
-        match self.joblog.is_kept() {
-            true => Keeping::AsTheLogTells,
-            false => Keeping::UntilTheEnd,
-        }
-    }
-
-    /// The log, and what it says of earlier runs.
-    fn open_log(
-        &self,
-        module: &Module,
-        job: &Job,
-        inputs: &Inputs,
-        place: &mut Option<Place>,
-    ) -> Result<(Option<Joblog>, Past), Failure> {
-        let runs_again = matches!(
-            self.joblog.which(),
-            Some(Which::MissingAndFailed | Which::Failed)
-        );
-        if self.outputs.by_place() && runs_again {
-            return Err(Failure::usage(
-                "what is run again has no place among values that stand in the order of the input",
-            )
-            .hint("`--unordered`, or results with an index: `--to jsonl`"));
-        }
-        let identity = Identity {
-            module_hash: module.hash().to_owned(),
-            module: self.module.display().to_string(),
-            job: job.describe(),
-            inputs: inputs.describe(),
-            limits: self.task.limits(),
-            output: place.as_ref().map_or_else(
-                || "stdout".into(),
-                // Whose lines are all of one form.
-                |place| format!("{} {}", self.outputs.form(), place.name()),
-            ),
-        };
-        if let Some(place) = place {
-            self.check_place(place, inputs)?;
-        }
-        let Some((log, past)) = self.joblog.open(&identity)? else {
-            return Ok((None, Past::none()));
-        };
-        if let Some(text) = past.identity.changed_limits(&identity).filter(|_| {
-            // Of a new log nothing is known.
-            past.last().is_some() && !self.modules.quiet
-        }) {
-            report::note(&text);
-        }
-        // What a kill left there beyond the log would come twice; a file that
-        // this log knows nothing of is emptied.
-        if let (Some(place), Some(known)) = (place, past.output) {
-            let bytes = place.take_back(known)?;
-            if bytes > 0 && past.last().is_some() && !self.modules.quiet {
-                let bytes = show::counted(bytes, "byte");
-                report::note(&format!(
-                    "took back {bytes} of results that the log does not know"
-                ));
-            }
-        }
-        Ok((Some(log), past))
-    }
-
-    /// Refuses a file of results that holds what nothing could bring back: it grows
-    /// where it is, and is emptied if the log is new.
-    fn check_place(&self, place: &Place, inputs: &Inputs) -> Result<(), Failure> {
-        let log = self.joblog.path().map(|path| ("the log", path));
-        let inputs = inputs.files().map(|path| ("an input", path));
-        let module = ("the module", self.module.as_path());
-        let mut others = log.into_iter().chain(inputs).chain([module]);
-        if let Some((what, _)) = others.find(|(_, path)| place.is_of(path)) {
-            return Err(Failure::usage(format!(
-                "{} is {what}: results need a file of their own",
-                place.shown()
-            )));
-        }
-        if place.offset() > 0 && self.joblog.goes_on_from_nothing() {
-            let log = self.joblog.path().unwrap_or(Path::new(""));
-            return Err(Failure::unusable(format!(
-                "there is nothing in the log, `{}`, and there are results in {}",
-                log.display(),
-                place.shown()
-            ))
-            .hint("name the log of these results; to begin anew, remove them"));
-        }
-        Ok(())
-    }
-
-    /// Says at the end what there is to say.
-    fn say(
-        &self,
-        summary: &Summary,
-        ledger: &Ledger,
-        halted: Option<Halt>,
-        began: Instant,
-        interruption: &Interruption,
-    ) {
-        for line in summary.lines(began.elapsed(), usage::cpu_time_of_children()) {
-            report::note(&line);
-        }
-        let skipped = ledger.extent().skipped;
-        if skipped > 0 {
-            let inputs = show::counted(skipped, "input");
-            report::note(&format!("{inputs} not run: the log has them"));
-        }
-        if let Some(halt) = halted {
-            report::note(&format!("halted by `--halt {halt}`"));
-        }
-        if (interruption.happened() || halted.is_some()) && self.joblog.is_kept() {
-            report::note("the same command with `--resume` goes on from here");
-        }
     }
 
     fn start(

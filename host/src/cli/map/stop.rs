@@ -1,6 +1,7 @@
 //! Ends a map before its inputs do: for an interrupt, or for `--halt`.
 //!
-//! The first Ctrl-C lets the running tasks end; see `interrupt` for the second.
+//! The first Ctrl-C, SIGTERM or SIGHUP lets the running tasks end; see `interrupt`
+//! for the second.
 
 use sandpool::{Pool, Steering};
 
@@ -33,7 +34,7 @@ impl Stopping {
             steered.finish();
             if !quiet {
                 report::note(&format!(
-                    "stopping; {} may end, a second Ctrl-C ends all",
+                    "stopping; {} may end; Ctrl-C or a signal once more ends all at once",
                     show::counted(running, "running task")
                 ));
             }

@@ -96,10 +96,10 @@ impl InputFlags {
         let files = self.files(&values);
         let words = !values.is_empty();
         let mut share = Share::default();
-        let origin = if words {
+        let origin = if words && self.separator().is_none() {
             Origin::Combinations(Combinations::open(values, ending, quiet)?)
         } else {
-            let streams = self.streams(quiet)?;
+            let streams = self.streams(&values, quiet)?;
             share = Share::of(&streams);
             match (self.separator(), self.pipe) {
                 (Some(separator), _) => Origin::Tables(self.tables(streams, separator)?),
@@ -143,8 +143,11 @@ impl InputFlags {
             if !self.input.is_empty() {
                 return refused("inputs are either behind `:::` or in `--input`, not both");
             }
-            if self.separator().is_some() || self.pipe {
-                return refused("what stands behind `:::` is neither a table nor in blocks");
+            if self.pipe {
+                return refused("what stands behind `:::` is not read in blocks");
+            }
+            if values.len() > 1 && self.separator().is_some() {
+                return refused("the rows of a table are not combined: one `:::` holds them");
             }
             if values.len() > 1 && (self.from != Form::Auto || self.spread || self.stdin_each) {
                 return refused(
@@ -190,7 +193,12 @@ impl InputFlags {
         }
     }
 
-    fn streams(&self, quiet: bool) -> Result<Vec<Stream>, Failure> {
+    fn streams(&self, values: &[Values], quiet: bool) -> Result<Vec<Stream>, Failure> {
+        match values.first().map(|values| &values.origin) {
+            Some(words::Origin::Words(rows)) => return Ok(vec![Stream::words(rows)]),
+            Some(words::Origin::Lines(path)) => return Ok(vec![Stream::open(path, quiet)?]),
+            None => {}
+        }
         let stdin = PathBuf::from("-");
         let paths = match self.input.as_slice() {
             [] => std::slice::from_ref(&stdin),

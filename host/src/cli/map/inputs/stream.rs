@@ -43,6 +43,15 @@ impl Stream {
         }
     }
 
+    /// Words of the command line, each a line.
+    pub fn words(words: &[String]) -> Self {
+        Stream {
+            name: "`:::`".to_owned(),
+            reader: Box::new(io::Cursor::new(words.join("\n").into_bytes())),
+            extent: None,
+        }
+    }
+
     #[cfg(test)]
     pub fn of(reader: impl Read + Send + 'static) -> Self {
         Stream {

@@ -7,9 +7,11 @@
 //! # job fib
 //! # inputs auto
 //! # limits --timeout 1s
+//! # grants none
 //! # output jsonl in file /home/ada/out.jsonl
 //! # resumed
 //! # limits --timeout 10s
+//! # grants --dir data::/data --env LANG
 //! # output jsonl in file /home/ada/out.jsonl
 //! ```
 //!
@@ -36,6 +38,8 @@ pub struct Identity {
     pub inputs: String,
     /// The limits that were set.
     pub limits: String,
+    /// What was granted; nothing is known of it if this is empty.
+    pub grants: String,
     /// Where results go, and what they look like in a file.
     pub output: String,
 }
@@ -65,8 +69,9 @@ impl Identity {
 
     /// What may differ from run to run.
     fn of_this_run(&self) -> String {
-        let (limits, output) = (sanitize::line(&self.limits), sanitize::line(&self.output));
-        format!("# limits {limits}\n# output {output}\n")
+        let [limits, grants, output] =
+            [&self.limits, &self.grants, &self.output].map(|text| sanitize::line(text));
+        format!("# limits {limits}\n# grants {grants}\n# output {output}\n")
     }
 
     /// Learns from a line that begins with `#`.
@@ -81,6 +86,7 @@ impl Identity {
             "job" => self.job = says.to_owned(),
             "inputs" => self.inputs = says.to_owned(),
             "limits" => self.limits = says.to_owned(),
+            "grants" => self.grants = says.to_owned(),
             "output" => self.output = says.to_owned(),
             _ => {}
         }
@@ -115,15 +121,18 @@ impl Identity {
         Ok(())
     }
 
-    /// What is to be said of limits that changed.
-    pub fn changed_limits(&self, now: &Identity) -> Option<String> {
-        let limits = sanitize::line(&now.limits);
-        (self.limits != limits).then(|| {
-            format!(
-                "the limits changed since the log was begun: from {} to {limits}",
-                self.limits
-            )
-        })
+    /// What is to be said of limits and grants that changed.
+    pub fn changes(&self, now: &Identity) -> Vec<String> {
+        let both = [
+            ("limits", &self.limits, &now.limits),
+            ("grants", &self.grants, &now.grants),
+        ];
+        let changed = both.into_iter().filter_map(|(what, was, is)| {
+            let is = sanitize::line(is);
+            (!was.is_empty() && *was != is)
+                .then(|| format!("the {what} changed since the log was begun: from {was} to {is}"))
+        });
+        changed.collect()
     }
 }
 
@@ -138,6 +147,7 @@ mod tests {
             job: "fib".into(),
             inputs: "auto".into(),
             limits: "default".into(),
+            grants: "none".into(),
             output: "stdout".into(),
         }
     }
@@ -159,8 +169,22 @@ mod tests {
             ..now.clone()
         };
         assert_eq!(read(&(now.head() + &later.resumed())), later);
-        assert!(now.changed_limits(&later).is_some());
-        assert!(now.changed_limits(&now).is_none());
+        assert_eq!(
+            now.changes(&later),
+            ["the limits changed since the log was begun: from default to --timeout 1s"]
+        );
+        assert_eq!(now.changes(&now), [""; 0]);
+        let granted = Identity {
+            grants: "--env HOME".into(),
+            ..later
+        };
+        assert_eq!(now.changes(&granted).len(), 2);
+        // A log that does not say what was granted.
+        let unknown = Identity {
+            grants: String::new(),
+            ..now
+        };
+        assert_eq!(unknown.changes(&granted).len(), 1);
     }
 
     #[test]
@@ -173,6 +197,7 @@ mod tests {
         };
         assert!(check(|_| {}));
         assert!(check(|now| now.limits = "--memory 1GiB".into()));
+        assert!(check(|now| now.grants = "--dir a::b".into()));
         assert!(check(|now| now.module = "moved.wasm".into()));
         assert!(!check(|now| now.module_hash = "cd".repeat(32)));
         assert!(!check(|now| now.job = "add".into()));

@@ -16,14 +16,17 @@
 //! `Seq` counts from 1, as theirs does. Lines that begin with `#` say what the
 //! run is of; see [`identity`]. A result is in its file before its line is in
 //! the log, so a run that is killed at any moment has results without a line at
-//! most; a resumed run takes those back, and runs their inputs again.
+//! most; a resumed run takes those back, and runs their inputs again. Of an input
+//! that was run again the file keeps the last result alone; see [`spans`].
 
 pub mod entry;
 pub mod identity;
 pub mod past;
+mod spans;
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -34,6 +37,7 @@ use crate::cli::report::{Failure, Kind};
 use entry::Entry;
 use identity::Identity;
 use past::{Past, Which};
+use spans::{Line, Spans};
 
 /// The log of a run, and going on from it.
 #[derive(Args, Debug)]
@@ -115,6 +119,8 @@ pub struct Joblog {
     waiting: Vec<u8>,
     /// What stands before an input in the `Command` column.
     command: String,
+    /// Whether earlier runs are in it.
+    goes_on: bool,
 }
 
 impl Joblog {
@@ -146,6 +152,7 @@ impl Joblog {
             path: path.to_owned(),
             waiting: Vec::new(),
             command: identity.command(),
+            goes_on: false,
         };
         let is_new = file.metadata().map_err(unusable)?.len() == 0;
         if !is_new && which.is_none() {
@@ -163,12 +170,52 @@ impl Joblog {
             _ => Past::none(),
         };
         file.seek(SeekFrom::End(0)).map_err(unusable)?;
-        match is_new {
-            true => log.waiting.extend_from_slice(identity.head().as_bytes()),
-            false => log.waiting.extend_from_slice(identity.resumed().as_bytes()),
+        log.goes_on = !is_new;
+        match log.goes_on {
+            true => log.waiting.extend_from_slice(identity.resumed().as_bytes()),
+            false => log.waiting.extend_from_slice(identity.head().as_bytes()),
         }
         log.write_waiting().map_err(unusable)?;
         Ok((log, past))
+    }
+
+    /// Notes where the results of this run begin in their file.
+    pub fn begin(&mut self, offset: u64) -> Result<(), Failure> {
+        self.waiting
+            .extend_from_slice(Line::At(offset).write().as_bytes());
+        self.flush()
+    }
+
+    /// Where the results are in their file, if some of them are of inputs that were
+    /// run again since.
+    pub fn spans_if_superseded(&self) -> io::Result<Option<Spans>> {
+        if !self.goes_on {
+            // Each input was run once.
+            return Ok(None);
+        }
+        Ok(Some(Spans::of(self.read()?)?).filter(Spans::has_superseded))
+    }
+
+    /// Gives each piece of the file of results, in order, with whether it stays.
+    pub fn pieces(
+        &self,
+        spans: Spans,
+        piece: impl FnMut(Range<u64>, bool) -> io::Result<()>,
+    ) -> io::Result<()> {
+        spans.each(self.read()?, piece)
+    }
+
+    fn read(&self) -> io::Result<BufReader<File>> {
+        Ok(BufReader::new(File::open(&self.path)?))
+    }
+
+    /// Notes, before it comes about, that the file of results shrinks.
+    pub fn shrinks_to(&mut self, size: u64) -> io::Result<()> {
+        self.waiting
+            .extend_from_slice(Line::Shrink(size).write().as_bytes());
+        self.write_waiting()?;
+        // The file must not be known to be smaller where this is not known.
+        self.file.sync_data()
     }
 
     /// Notes a task that has ended; its result ends at `output`.

@@ -1,11 +1,13 @@
 //! What a log says of earlier runs, and what is left to be run.
 //!
-//! Two bits are kept for each input, however long the log is.
+//! Two bits are kept for each input, and a fingerprint for some hundreds of them,
+//! however long the log is.
 
 use std::io::{self, BufRead as _, BufReader, Read};
 
 use super::entry::{COLUMNS, Logged};
 use super::identity::Identity;
+use super::spans::Line;
 
 /// What a resumed run runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,10 @@ pub enum Which {
     Failed,
 }
 
+/// Inputs of which one, if it is in the log, tells whether all before it are the
+/// same.
+const BETWEEN_CHECKPOINTS: u64 = 256;
+
 /// What was done before.
 #[derive(Debug)]
 pub struct Past {
@@ -26,14 +32,19 @@ pub struct Past {
     ok: Marks,
     failed: Marks,
     last: Option<Last>,
+    /// Of each so many inputs, the last that is in the log.
+    checkpoints: Vec<Option<Last>>,
     /// Where the results that the log knows end, in their file, if they are in
     /// one.
-    pub output: Option<u64>,
+    output: Option<u64>,
+    /// Where they end if the file shrank before the run that was to do that
+    /// ended.
+    shrinks_to: Option<u64>,
     /// Bytes of the log that are whole lines.
     pub good_bytes: u64,
 }
 
-/// Of the inputs in the log, the one that comes last among all inputs.
+/// Of some inputs in the log, the one that comes last among all inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Last {
     pub seq: u64,
@@ -54,14 +65,32 @@ impl Past {
             ok: Marks::default(),
             failed: Marks::default(),
             last: None,
+            checkpoints: Vec::new(),
             // Of none, nothing is there.
             output: Some(0),
+            shrinks_to: None,
             good_bytes: 0,
         }
     }
 
+    /// Where the results that the log knows end in their file, which is so large
+    /// now; `None` if they are in none.
+    pub fn ends_in_a_file_of(&self, size: u64) -> Option<u64> {
+        self.shrinks_to
+            .filter(|shrunk| *shrunk == size)
+            .or(self.output)
+    }
+
     pub fn last(&self) -> Option<Last> {
         self.last
+    }
+
+    /// The fingerprint that all inputs up to this one have to have; `None` if only
+    /// that of a later one is known.
+    pub fn checkpoint(&self, seq: u64) -> Option<u64> {
+        let at = usize::try_from(seq / BETWEEN_CHECKPOINTS).ok()?;
+        let last = self.checkpoints.get(at)?.as_ref()?;
+        (last.seq == seq).then_some(last.prefix)
     }
 
     /// Whether an input is to be run.
@@ -83,13 +112,30 @@ impl Past {
         // A task that was run again has several lines, and the last counts.
         self.ok.set(line.seq, line.ok);
         self.failed.set(line.seq, !line.ok);
-        if self.last.is_none_or(|last| line.seq >= last.seq) {
-            self.last = Some(Last {
-                seq: line.seq,
-                prefix: line.prefix,
-            });
+        let last = Last {
+            seq: line.seq,
+            prefix: line.prefix,
+        };
+        // As for the bits, there is memory for so many.
+        let at = usize::try_from(line.seq / BETWEEN_CHECKPOINTS).unwrap_or(usize::MAX);
+        if at >= self.checkpoints.len() {
+            self.checkpoints.resize(at + 1, None);
+        }
+        for place in [&mut self.last, &mut self.checkpoints[at]] {
+            if place.is_none_or(|known| last.seq >= known.seq) {
+                *place = Some(last);
+            }
         }
         self.output = line.output;
+    }
+
+    /// Learns from a line that is of no input.
+    fn learn(&mut self, line: &str) {
+        match Line::read(line) {
+            Some(Line::At(offset)) => (self.output, self.shrinks_to) = (Some(offset), None),
+            Some(Line::Shrink(size)) => self.shrinks_to = Some(size),
+            None => self.identity.learn(line),
+        }
     }
 }
 
@@ -113,7 +159,7 @@ pub fn read(file: &mut impl Read, which: Which) -> io::Result<Result<Past, Strin
                 return Ok(Err("its first line does not name our columns".into()));
             }
             1 => {}
-            _ if text.starts_with('#') => past.identity.learn(text),
+            _ if text.starts_with('#') => past.learn(text),
             _ => match Logged::read(text) {
                 Some(logged) => past.add(logged),
                 None => return Ok(Err(format!("line {number} is no line of a log"))),
@@ -129,7 +175,7 @@ pub fn read(file: &mut impl Read, which: Which) -> io::Result<Result<Past, Strin
 
 /// A bit for each input.
 #[derive(Debug, Default)]
-struct Marks(Vec<u64>);
+pub struct Marks(Vec<u64>);
 
 impl Marks {
     fn place(seq: u64) -> (usize, u64) {
@@ -140,12 +186,12 @@ impl Marks {
         )
     }
 
-    fn has(&self, seq: u64) -> bool {
+    pub fn has(&self, seq: u64) -> bool {
         let (word, bit) = Marks::place(seq);
         self.0.get(word).is_some_and(|word| word & bit != 0)
     }
 
-    fn set(&mut self, seq: u64, marked: bool) {
+    pub fn set(&mut self, seq: u64, marked: bool) {
         let (word, bit) = Marks::place(seq);
         match (self.0.get_mut(word), marked) {
             (Some(word), true) => *word |= bit,
@@ -200,7 +246,21 @@ mod tests {
     fn the_last_input_and_the_last_line_are_not_the_same() {
         let past = past(&log(&[(9, "ok"), (2, "ok")]), Which::Missing).unwrap();
         assert_eq!(past.last(), Some(Last { seq: 8, prefix: 9 }));
-        assert_eq!(past.output, Some(1));
+        assert_eq!(past.ends_in_a_file_of(9), Some(1));
+    }
+
+    #[test]
+    fn a_file_that_was_to_shrink_ends_where_its_size_says() {
+        let mut log = log(&[(1, "ok"), (1, "ok")]) + &Line::At(90).write();
+        log += &Line::Shrink(70).write();
+        let ends = |log: &str, size| {
+            let past = past(log, Which::Missing).unwrap();
+            past.ends_in_a_file_of(size)
+        };
+        assert_eq!([ends(&log, 70), ends(&log, 90)], [Some(70), Some(90)]);
+        // What the next run has found.
+        log += &Line::At(90).write();
+        assert_eq!([ends(&log, 70), ends(&log, 95)], [Some(90), Some(90)]);
     }
 
     #[test]
@@ -220,6 +280,6 @@ mod tests {
         assert_eq!(none("hello\n"), "its first line does not name our columns");
         assert_eq!(none(COLUMNS), "it does not say what it is of");
         let spoiled = log(&[(1, "ok")]).replace("\tok\t", "\t");
-        assert_eq!(none(&spoiled), "line 8 is no line of a log");
+        assert_eq!(none(&spoiled), "line 9 is no line of a log");
     }
 }

@@ -3,15 +3,14 @@
 //! with it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek as _, SeekFrom, Write};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::{self, IsTerminal as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
-use tempfile::NamedTempFile;
 
+use super::draft::{Draft, folder_of};
 use super::place::Place;
-use crate::cli::report::{Failure, Kind};
+use crate::cli::report::{self, Failure, Kind};
 use crate::cli::screen::BesideBar;
 
 /// What happens to a file that is there already.
@@ -26,22 +25,36 @@ pub enum Keeping {
 /// Where results are written.
 pub enum Destination {
     Stdout,
-    /// Beside the file that it is to be.
-    Beside {
-        file: NamedTempFile,
+    /// A file that is to be put there.
+    Draft {
+        draft: Draft,
         path: PathBuf,
     },
     /// The file itself, or what else has that name: a pipe, a device.
     Itself {
         file: File,
         path: PathBuf,
+        made: Option<Made>,
     },
+}
+
+/// A file that was not there before. If nothing comes of it, it is not there
+/// afterwards either.
+pub struct Made(PathBuf);
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if fs::metadata(&self.0).is_ok_and(|file| file.len() == 0) {
+            let _ = fs::remove_file(&self.0);
+        }
+    }
 }
 
 impl Destination {
     /// Opens what `--output` names, stdout if it is not given.
     pub fn open(path: Option<&Path>, keeping: Keeping) -> Result<Self, Failure> {
         let Some(path) = path else {
+            report::stdout_is_open().map_err(report::stdout_failure)?;
             return Ok(Destination::Stdout);
         };
         Self::open_file(path, keeping).map_err(|error| unwritable(&shown(path), error))
@@ -56,9 +69,8 @@ impl Destination {
         };
         let ordinary = there.as_ref().is_none_or(fs::Metadata::is_file);
         if keeping == Keeping::UntilTheEnd && ordinary {
-            let mode = there.map_or(0o666, |there| there.permissions().mode() & 0o7777);
-            let file = beside(&real, mode)?;
-            return Ok(Destination::Beside { file, path: real });
+            let draft = Draft::of(&real)?;
+            return Ok(Destination::Draft { draft, path: real });
         }
         let mut file = OpenOptions::new()
             .write(true)
@@ -72,15 +84,20 @@ impl Destination {
                 .map_err(|_| io::Error::other("another run is writing there"))?;
             file.seek(SeekFrom::End(0))?;
         }
-        Ok(Destination::Itself { file, path: real })
+        let made = there.is_none().then(|| Made(real.clone()));
+        Ok(Destination::Itself {
+            file,
+            path: real,
+            made,
+        })
     }
 
     /// What results are written to.
     pub fn writer(&self) -> Result<Box<dyn Write>, Failure> {
         let (file, path) = match self {
             Destination::Stdout => return Ok(Box::new(BesideBar::stdout())),
-            Destination::Beside { file, path } => (file.as_file(), path),
-            Destination::Itself { file, path } => (file, path),
+            Destination::Draft { draft, path } => (draft.file(), path),
+            Destination::Itself { file, path, .. } => (file, path),
         };
         match file.try_clone() {
             Ok(file) => Ok(Box::new(file)),
@@ -93,8 +110,8 @@ impl Destination {
         match self {
             // Others may write there as well: it is never cut. A file of nobody's
             // but ours comes whole or not at all.
-            Destination::Stdout | Destination::Beside { .. } => None,
-            Destination::Itself { file, path } => {
+            Destination::Stdout | Destination::Draft { .. } => None,
+            Destination::Itself { file, path, .. } => {
                 // It may not have been there when it was named.
                 let real = fs::canonicalize(path);
                 let real = real.as_ref().unwrap_or(path);
@@ -107,39 +124,61 @@ impl Destination {
     pub fn name(&self) -> String {
         match self {
             Destination::Stdout => "stdout".to_owned(),
-            Destination::Beside { path, .. } | Destination::Itself { path, .. } => shown(path),
+            Destination::Draft { path, .. } | Destination::Itself { path, .. } => shown(path),
+        }
+    }
+
+    /// Whether a person reads it, whose terminal no task may steer.
+    pub fn is_terminal(&self) -> bool {
+        match self {
+            Destination::Stdout => io::stdout().is_terminal(),
+            Destination::Draft { .. } => false,
+            Destination::Itself { file, .. } => file.is_terminal(),
+        }
+    }
+
+    /// The file that grows where it is, if it is one.
+    pub fn growing(&self) -> Option<&Path> {
+        match self {
+            Destination::Itself { file, path, .. } => {
+                let is_file = file.metadata().is_ok_and(|file| file.is_file());
+                is_file.then_some(path)
+            }
+            _ => None,
         }
     }
 
     /// All results are written: puts the file in its place.
     pub fn finish(self) -> Result<(), Failure> {
-        let Destination::Beside { file, path } = self else {
-            return Ok(());
-        };
-        let put = |file: NamedTempFile| {
-            // Or a machine that stops now would leave an empty file there.
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)?;
-            Ok(())
-        };
-        put(file).map_err(|error| unwritable(&shown(&path), error))
+        match self {
+            Destination::Stdout => Ok(()),
+            Destination::Draft { draft, path } => draft
+                .put(&path)
+                .map_err(|error| unwritable(&shown(&path), error)),
+            Destination::Itself { made, .. } => {
+                // Of no input there are no results, and they are in that file.
+                std::mem::forget(made);
+                Ok(())
+            }
+        }
     }
 
     /// Not all results are there: leaves the old file as it is, and those there
     /// are beside it. Says where.
-    pub fn leave(self) -> Option<PathBuf> {
-        let Destination::Beside { file, path } = self else {
-            return None;
+    pub fn leave(self) -> Result<Option<PathBuf>, Failure> {
+        let Destination::Draft { draft, path } = self else {
+            return Ok(None);
         };
-        let written = file.as_file().metadata().ok()?.len();
-        if written == 0 {
-            return None;
+        if draft.file().metadata().is_ok_and(|file| file.len() == 0) {
+            return Ok(None);
         }
         let mut partial = path.into_os_string();
         partial.push(".partial");
         let partial = PathBuf::from(partial);
-        file.persist(&partial).ok()?;
-        Some(partial)
+        match draft.put(&partial) {
+            Ok(()) => Ok(Some(partial)),
+            Err(error) => Err(unwritable(&shown(&partial), error)),
+        }
     }
 }
 
@@ -157,25 +196,6 @@ fn real_path(path: &Path) -> PathBuf {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
-/// A file in the same folder, so that it can take the other's place in one step.
-fn beside(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let folder = folder_of(path);
-    // Else the error would name a file that nobody has asked for.
-    fs::metadata(folder)?;
-    tempfile::Builder::new()
-        .prefix(&format!(".{name}."))
-        .permissions(fs::Permissions::from_mode(mode))
-        .tempfile_in(folder)
-}
-
 fn shown(path: &Path) -> String {
     format!("`{}`", path.display())
 }
@@ -189,6 +209,7 @@ pub fn unwritable(name: &str, error: io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     fn written(path: &Path, keeping: Keeping) -> Destination {
         let destination = Destination::open(Some(path), keeping).unwrap();
@@ -223,11 +244,12 @@ mod tests {
     fn what_is_not_whole_is_left_beside_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out");
-        let partial = written(&path, Keeping::UntilTheEnd).leave().unwrap();
+        let partial = written(&path, Keeping::UntilTheEnd).leave();
+        let partial = partial.unwrap().unwrap();
         assert_eq!(fs::read(&partial).unwrap(), b"new");
         assert_eq!(names(folder.path()), ["out.partial"]);
         let empty = Destination::open(Some(&path), Keeping::UntilTheEnd).unwrap();
-        assert_eq!(empty.leave(), None);
+        assert_eq!(empty.leave().unwrap(), None);
         assert_eq!(names(folder.path()), ["out.partial"]);
     }
 
@@ -251,6 +273,25 @@ mod tests {
         destination.writer().unwrap().write_all(b"new").unwrap();
         destination.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_file_that_nothing_came_of_is_not_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let open = || Destination::open(Some(&path), Keeping::AsTheLogTells).unwrap();
+        drop(open());
+        assert_eq!(names(folder.path()), [""; 0]);
+        assert_eq!(open().leave().unwrap(), None);
+        assert_eq!(names(folder.path()), [""; 0]);
+        drop(written(&path, Keeping::AsTheLogTells));
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        fs::write(&path, "").unwrap();
+        drop(open());
+        assert!(path.exists(), "it was there before");
+        fs::remove_file(&path).unwrap();
+        open().finish().unwrap();
+        assert!(path.exists(), "of no input there are no results");
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The flags that say what is written for each task and where, and the output
 //! that they make.
 
-use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -33,7 +32,8 @@ pub struct OutputFlags {
     #[arg(long, help_heading = "Outputs")]
     unordered: bool,
     /// Write to a file, which is replaced once all results are there; with a log
-    /// it grows where it is [default: stdout]
+    /// it grows where it is, and of what is run again keeps the last result
+    /// [default: stdout]
     #[arg(short, long, value_name = "FILE", help_heading = "Outputs")]
     output: Option<PathBuf>,
     /// Make a folder for each task, with its value, stdout, stderr and outcome.json
@@ -50,7 +50,8 @@ enum To {
     Values,
     /// A table with a header
     Csv,
-    /// What tasks print, as it is, each task's in one piece
+    /// What tasks print, each task's in one piece: as it is, but on a terminal
+    /// with its control codes shown
     Printed,
 }
 
@@ -98,6 +99,7 @@ impl OutputFlags {
         quiet: bool,
     ) -> Result<Box<dyn Output>, Failure> {
         let sink = Sink::new(destination.writer()?, offset);
+        let terminal = destination.is_terminal();
         let lines = |sink, form| Box::new(Lines::new(sink, form, self.by_place(), self.tag));
         let detail = match self.outcomes {
             true => Detail::Full,
@@ -108,12 +110,8 @@ impl OutputFlags {
             (To::Jsonl, Job::Command(_)) => lines(sink, Form::Commands(detail)),
             (To::Values, Job::Call(_)) => lines(sink, Form::Values),
             (To::Values, Job::Command(_)) => lines(sink, Form::Outputs),
-            (To::Csv, job) => {
-                let terminal =
-                    matches!(destination, Destination::Stdout) && io::stdout().is_terminal();
-                Box::new(Table::new(sink, job, self.tag, terminal))
-            }
-            (To::Printed, _) => Box::new(Printed::new(sink, self.tag, quiet)),
+            (To::Csv, job) => Box::new(Table::new(sink, job, self.tag, terminal)),
+            (To::Printed, _) => Box::new(Printed::new(sink, self.tag, terminal, quiet)),
         };
         Ok(match &self.results {
             Some(folder) => Box::new(Folders::new(folder, output)),

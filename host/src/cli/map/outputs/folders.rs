@@ -95,6 +95,10 @@ fn absent(removed: io::Result<()>) -> io::Result<()> {
 }
 
 impl Output for Folders {
+    fn begin(&mut self) -> io::Result<()> {
+        self.next.begin()
+    }
+
     fn write(&mut self, task: &Finished) -> io::Result<()> {
         self.failed = true;
         self.put(task)?;

@@ -1,11 +1,13 @@
 //! What a map writes for the tasks that have ended.
 
 pub mod destination;
+mod draft;
 pub mod flags;
 mod folders;
 mod lines;
 pub mod place;
 mod printed;
+pub mod shrink;
 mod sink;
 mod table;
 
@@ -15,6 +17,15 @@ use super::finished::Finished;
 
 /// Where results go.
 pub trait Output {
+    /// Writes what stands before all results, if it does not stand there yet.
+    /// What is not begun by then is with its first result.
+    ///
+    /// # Errors
+    /// As [`Output::write`].
+    fn begin(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Writes what is to be known of a task that has ended.
     ///
     /// # Errors

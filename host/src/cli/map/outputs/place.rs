@@ -48,6 +48,10 @@ impl Place {
         self.offset
     }
 
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Whether a file of this name, or what it links to, is this one.
     pub fn is_of(&self, path: &Path) -> bool {
         match (fstat(&self.file), stat(path)) {

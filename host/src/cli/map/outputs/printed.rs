@@ -1,5 +1,8 @@
-//! What tasks print, as it is, each task's in one piece: what GNU parallel writes.
+//! What tasks print, each task's in one piece: what GNU parallel writes. A file or a
+//! pipe gets it as it is; to a terminal it would be commands, so there its control
+//! codes are shown.
 
+use std::borrow::Cow;
 use std::io;
 
 use super::Output;
@@ -13,12 +16,19 @@ pub struct Printed {
     sink: Sink,
     /// Whether each line begins with its input.
     tag: bool,
+    /// Whether a terminal shows it, which no task may steer.
+    terminal: bool,
     quiet: bool,
 }
 
 impl Printed {
-    pub fn new(sink: Sink, tag: bool, quiet: bool) -> Self {
-        Printed { sink, tag, quiet }
+    pub fn new(sink: Sink, tag: bool, terminal: bool, quiet: bool) -> Self {
+        Printed {
+            sink,
+            tag,
+            terminal,
+            quiet,
+        }
     }
 
     /// Puts the tag before each line. The last one has an end then, or the next
@@ -40,10 +50,13 @@ impl Printed {
 impl Output for Printed {
     fn write(&mut self, task: &Finished) -> io::Result<()> {
         let outcome = &task.outcome;
-        let stdout = outcome.stdout.as_deref().unwrap_or_default();
+        let mut stdout = Cow::from(outcome.stdout.as_deref().unwrap_or_default());
+        if self.terminal {
+            stdout = Cow::from(sanitize::text(&stdout).into_bytes());
+        }
         match self.tag {
-            true => self.put_tagged(&task.note.label, stdout)?,
-            false => self.sink.put(stdout)?,
+            true => self.put_tagged(&task.note.label, &stdout)?,
+            false => self.sink.put(&stdout)?,
         }
         let stderr = outcome.stderr.as_deref().unwrap_or_default();
         let ended = matches!(outcome.verdict, Verdict::Ok | Verdict::Exit);

@@ -64,21 +64,6 @@ impl Table {
             cell: Vec::new(),
         }
     }
-
-    fn begin(&mut self) -> io::Result<()> {
-        if std::mem::replace(&mut self.begun, true) {
-            return Ok(());
-        }
-        self.row.clear();
-        for (index, column) in self.columns.iter().enumerate() {
-            if index > 0 {
-                self.row.push(b',');
-            }
-            put_cell(column.name().as_bytes(), self.terminal, &mut self.row);
-        }
-        self.row.extend_from_slice(b"\r\n");
-        self.sink.put(&self.row)
-    }
 }
 
 /// The columns for what a function returns. Its own error is the verdict's.
@@ -186,6 +171,21 @@ fn put_cell(cell: &[u8], terminal: bool, row: &mut Vec<u8>) {
 }
 
 impl Output for Table {
+    fn begin(&mut self) -> io::Result<()> {
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(());
+        }
+        self.row.clear();
+        for (index, column) in self.columns.iter().enumerate() {
+            if index > 0 {
+                self.row.push(b',');
+            }
+            put_cell(column.name().as_bytes(), self.terminal, &mut self.row);
+        }
+        self.row.extend_from_slice(b"\r\n");
+        self.sink.put(&self.row)
+    }
+
     fn write(&mut self, task: &Finished) -> io::Result<()> {
         self.begin()?;
         self.row.clear();

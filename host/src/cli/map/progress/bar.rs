@@ -1,9 +1,11 @@
 //! What is shown of where a map is, in words and as a bar.
 
 use std::fmt::Write as _;
+use std::io;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::termios::tcgetwinsize;
 use sandpool::ProgressReport;
 
 use super::View;
@@ -21,27 +23,48 @@ const HERTZ: u8 = 10;
 /// The bar on the terminal's last line.
 pub struct Bar {
     bar: ProgressBar,
-    has_total: bool,
+    look: Look,
     colour: bool,
 }
+
+/// What there is to draw, and room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Look {
+    has_total: bool,
+    /// On a narrow terminal the words are all there is room for: a second row could
+    /// not be drawn over.
+    narrow: bool,
+}
+
+/// A terminal of fewer columns is narrow.
+const WIDE: u16 = 60;
 
 impl Bar {
     pub fn new() -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(HERTZ);
-        let bar = ProgressBar::with_draw_target(None, target).with_style(style(false));
+        let look = Look {
+            has_total: false,
+            narrow: is_narrow(),
+        };
+        let bar = ProgressBar::with_draw_target(None, target).with_style(look.style());
         screen::share(Some(bar.clone()));
         Bar {
             bar,
-            has_total: false,
+            look,
             colour: report::use_colour(),
         }
     }
 
     pub fn draw(&mut self, view: &View) {
         let total = view.extent.total;
-        if self.has_total != total.is_some() {
-            self.has_total = total.is_some();
-            self.bar.set_style(style(self.has_total));
+        let look = Look {
+            has_total: total.is_some(),
+            // It may have been another a moment ago.
+            narrow: is_narrow(),
+        };
+        if self.look != look {
+            self.look = look;
+            self.bar.set_style(look.style());
         }
         let place = view.done + view.extent.skipped;
         self.bar.update(|state| {
@@ -61,15 +84,26 @@ impl Drop for Bar {
     }
 }
 
-fn style(has_total: bool) -> ProgressStyle {
-    let template = match has_total {
-        true => "[{bar:24}] {wide_msg}",
-        false => "{spinner} {wide_msg}",
-    };
-    // The templates are ours, and good.
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ")
+impl Look {
+    fn style(self) -> ProgressStyle {
+        let template = match self {
+            Look { narrow: true, .. } => "{wide_msg}",
+            Look {
+                has_total: true, ..
+            } => "[{bar:24}] {wide_msg}",
+            _ => "{spinner} {wide_msg}",
+        };
+        // The templates are ours, and good.
+        ProgressStyle::with_template(template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("=> ")
+    }
+}
+
+/// Whether stderr is a terminal with few columns; one that does not say how many it
+/// has has enough.
+fn is_narrow() -> bool {
+    tcgetwinsize(io::stderr()).is_ok_and(|size| (1..WIDE).contains(&size.ws_col))
 }
 
 /// `1,234 of 5,000 done, 3 failed, 4 running, 123/s, ETA 31s, slowest [17] 12.3s 30`.

@@ -1,0 +1,181 @@
+//! A file that has no name until it is whole: a run that is killed leaves nothing
+//! of it.
+//!
+//! Where the file system knows no files without a name, it has one beside the
+//! file that it is to be, and a kill leaves that.
+
+use std::fs::{self, File};
+use std::io::{self, Seek as _, SeekFrom};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
+use rustix::io::Errno;
+use tempfile::TempPath;
+
+/// A file that is to take the place of another, or to be where there is none.
+pub struct Draft {
+    file: File,
+    folder: PathBuf,
+    /// What its name begins with, as long as it is not its own.
+    prefix: String,
+    /// The name that it has, if it has to have one.
+    name: Option<TempPath>,
+}
+
+impl Draft {
+    /// An empty one for a file of this name, in the same folder, so that it can
+    /// take the other's place in one step.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let folder = folder_of(path).to_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // With what comes behind it, it is still a name.
+        let prefix = format!(".{}.", &name[..name.floor_char_boundary(LONGEST_NAME)]);
+        let (file, name) = match unnamed(&folder) {
+            Ok(file) => (file, None),
+            Err(Errno::OPNOTSUPP | Errno::ISDIR) => {
+                let (file, name) = named(&folder, &prefix)?;
+                (file, Some(name))
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // Whoever may read the one that is there may read this one.
+        if let Ok(there) = fs::metadata(path) {
+            file.set_permissions(there.permissions())?;
+        }
+        Ok(Draft {
+            file,
+            folder,
+            prefix,
+            name,
+        })
+    }
+
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Gives it a name, which another file may have had until now.
+    pub fn put(self, path: &Path) -> io::Result<()> {
+        // Or a machine that stops now would leave an empty file there.
+        self.file.sync_all()?;
+        let name = match self.name {
+            Some(name) => name,
+            // What takes a name at once takes none that is taken. Where it can have
+            // none after all, hours of results are not lost to that.
+            None => link(&self.file, &self.folder, &self.prefix)
+                .or_else(|_| copied(&self.file, &self.folder, &self.prefix))?,
+        };
+        name.persist(path).map_err(|error| error.error)
+    }
+}
+
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn unnamed(folder: &Path) -> Result<File, Errno> {
+    // By which it is named later.
+    if !Path::new(DESCRIPTORS).exists() {
+        return Err(Errno::OPNOTSUPP);
+    }
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    open(folder, flags, Mode::from_raw_mode(MODE)).map(File::from)
+}
+
+const DESCRIPTORS: &str = "/proc/self/fd";
+
+/// Bytes of the file's name that stand in another.
+const LONGEST_NAME: usize = 200;
+
+/// Of a new file, before the umask.
+const MODE: u32 = 0o666;
+
+fn named(folder: &Path, prefix: &str) -> io::Result<(File, TempPath)> {
+    let made = tempfile::Builder::new()
+        .prefix(prefix)
+        .permissions(fs::Permissions::from_mode(MODE))
+        .tempfile_in(folder);
+    // Its words would name a file that nobody has asked for.
+    Ok(made
+        .map_err(|error| io::Error::from(error.kind()))?
+        .into_parts())
+}
+
+fn link(file: &File, folder: &Path, prefix: &str) -> io::Result<TempPath> {
+    let unnamed = format!("{DESCRIPTORS}/{}", file.as_raw_fd());
+    let linked = tempfile::Builder::new()
+        .prefix(prefix)
+        .make_in(folder, |name| {
+            Ok(linkat(CWD, &unnamed, CWD, name, AtFlags::SYMLINK_FOLLOW)?)
+        });
+    Ok(linked
+        .map_err(|error| io::Error::from(error.kind()))?
+        .into_temp_path())
+}
+
+fn copied(file: &File, folder: &Path, prefix: &str) -> io::Result<TempPath> {
+    let (mut copy, name) = named(folder, prefix)?;
+    copy.set_permissions(file.metadata()?.permissions())?;
+    let mut file = file;
+    file.seek(SeekFrom::Start(0))?;
+    io::copy(&mut file, &mut copy)?;
+    copy.sync_all()?;
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn names(folder: &Path) -> Vec<std::ffi::OsString> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    #[test]
+    fn a_draft_is_nowhere_until_it_is_put() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        for text in ["one", "two"] {
+            let draft = Draft::of(&path).unwrap();
+            draft.file().write_all(text.as_bytes()).unwrap();
+            assert_eq!(names(folder.path()).len(), usize::from(path.exists()));
+            draft.put(&path).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        assert_eq!(names(folder.path()), ["out"]);
+    }
+
+    #[test]
+    fn where_every_file_has_a_name_it_is_put_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let (file, name) = named(folder.path(), ".out.").unwrap();
+        assert_eq!(names(folder.path()).len(), 1);
+        let draft = Draft {
+            file,
+            folder: folder.path().to_owned(),
+            prefix: ".out.".into(),
+            name: Some(name),
+        };
+        draft.put(&path).unwrap();
+        assert_eq!(names(folder.path()), ["out"]);
+        let mut unnamed = unnamed(folder.path()).unwrap();
+        unnamed.write_all(b"whole").unwrap();
+        let copy = copied(&unnamed, folder.path(), ".out.").unwrap();
+        assert_eq!(fs::read(&copy).unwrap(), b"whole");
+        drop(copy);
+        let long = folder.path().join("x".repeat(255));
+        Draft::of(&long).unwrap().put(&long).unwrap();
+        let nowhere = Draft::of(Path::new("/none/out")).err().unwrap();
+        assert!(!nowhere.to_string().contains(".out"), "{nowhere}");
+        let nowhere = named(Path::new("/none"), ".out.").err().unwrap();
+        assert!(!nowhere.to_string().contains(".out"), "{nowhere}");
+    }
+}
