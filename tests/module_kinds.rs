@@ -114,6 +114,28 @@ fn wc_counts_as_a_program_does() {
 }
 
 #[test]
+fn functions_and_runs_of_a_module_that_has_both_take_turns_in_one_worker() {
+    let _test = test();
+    let pool = one_worker();
+    let both = pool.wat(
+        r#"(module
+          (func (export "_start"))
+          (func (export "add") (param i32 i32) (result i32)
+            (i32.add (local.get 0) (local.get 1))))"#,
+    );
+    // Each item waits for a run between two calls of one map.
+    let items = (0..3).map(|n| {
+        let ran = pool.command(&both).outcome().expect("sent");
+        assert_eq!((ran.verdict, ran.exit_code), (Verdict::Ok, Some(0)), "{ran}");
+        (n, 1)
+    });
+    let call = pool.call(&both, "add").chunksize(1);
+    let sums = call.map::<i32>(items).expect("sent");
+    let sums: Vec<_> = sums.into_iter().map(|sum| sum.value).collect();
+    assert_eq!(sums, [Some(1), Some(2), Some(3)]);
+}
+
+#[test]
 fn the_wrong_kind_of_module_is_told_apart_before_anything_runs() {
     let _test = test();
     let pool = one_worker();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sandpool::{IMap, Retries, RunningTask, Steering, Verdict};
 
 use crate::support::process::kill;
-use crate::support::{eventually, one_worker, test, two_workers, wat};
+use crate::support::{SOON, eventually, one_worker, test, two_workers, wat};
 
 /// Retries at once, after a time that is up.
 fn on_timeout(times: u32) -> Retries {
@@ -61,6 +61,21 @@ fn the_outcome_is_that_of_the_last_run() {
     let outcome = call().retries(Retries::new(2)).outcome().expect("sent");
     assert_eq!((outcome.verdict, outcome.attempts), (Verdict::Timeout, 1));
     pool.assert_whole();
+}
+
+#[test]
+fn a_task_that_its_waiting_caller_saw_fail_is_run_again_in_time() {
+    let _test = test();
+    let pool = one_worker();
+    let traps = pool.wat(r#"(module (func (export "trap") unreachable))"#);
+    let retries = Retries::new(1).on([Verdict::Trap]);
+    for _ in 0..100 {
+        let retries = retries.clone().delay(Duration::from_millis(5));
+        let call = pool.call(&traps, "trap").timeout(None).retries(retries);
+        let result = call.apply_async::<()>().expect("sent");
+        let outcome = result.outcome(Some(SOON)).expect("nobody sleeps past it");
+        assert_eq!((outcome.verdict, outcome.attempts), (Verdict::Trap, 2));
+    }
 }
 
 #[test]

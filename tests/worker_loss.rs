@@ -52,6 +52,31 @@ fn a_worker_killed_anywhere_among_10_000_tasks_loses_one_at_most() {
 }
 
 #[test]
+fn a_map_in_chunks_loses_one_task_at_most_for_each_worker_that_is_killed() {
+    let _test = test();
+    let pool = two_workers();
+    let module = pool.wat(wat::ADD);
+    let (mut victim, mut kills) = (None, 0);
+    // Each chunk is begun while those before it run.
+    let items = (0..200_000).map(|n| {
+        match n % 20_000 {
+            0 => victim = Some(pool.pid_of_a_task()),
+            3000 => {
+                victim.take().into_iter().for_each(kill);
+                kills += 1;
+            }
+            _ => {}
+        }
+        (n, 1)
+    });
+    let call = pool.call(&module, "add").chunksize(1000);
+    let outcomes = call.map::<i32>(items).expect("sent");
+    let lost = count_lost(outcomes, 200_000);
+    assert!(lost <= kills, "{lost} tasks were lost by {kills} kills");
+    pool.assert_whole();
+}
+
+#[test]
 fn a_worker_that_crashes_is_not_said_to_have_made_a_forbidden_call() {
     let _test = test();
     for mode in [Sandbox::Auto, Sandbox::Off] {

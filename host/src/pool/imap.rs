@@ -27,6 +27,10 @@ const MAX_BYTES_TAKEN: u64 = 64 * 1024;
 /// Tasks in the pool at once, for each worker: enough to keep it busy.
 const IN_FLIGHT: u64 = 2048;
 
+/// This part of them before any has ended, since nobody knows yet how heavy
+/// their outcomes are; then one more with each that has.
+const FIRST_PART: u64 = 32;
+
 /// Bytes of inputs and outcomes that may be held at once. Outcomes of tasks
 /// that are in the pool already are counted as heavy as the heaviest so far.
 const MAX_BYTES: u64 = 64 * MIB;
@@ -146,6 +150,7 @@ impl FlowState {
         let held = self.pulled - self.taken;
         let in_flight = self.pulled - self.ended;
         let expected = in_flight.saturating_mul(self.heaviest);
+        let most_in_flight = most_in_flight.min(most_in_flight / FIRST_PART + self.ended);
         // One input always fits, however large it is.
         held == 0
             || self.lifted
@@ -408,5 +413,33 @@ impl<T> Drop for IMap<T> {
         if let Some(pool) = self.flow.pool.upgrade() {
             pool.sweep_cancelled();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lets in as many inputs as there is room for.
+    fn fill(state: &mut FlowState) -> u64 {
+        let before = state.pulled;
+        while state.has_room(0, IN_FLIGHT, 1) {
+            state.admit(0);
+        }
+        state.pulled - before
+    }
+
+    #[test]
+    fn few_are_begun_before_it_is_known_how_heavy_their_outcomes_are() {
+        let mut state = FlowState::default();
+        assert_eq!(fill(&mut state), 64);
+        state.ended = 64;
+        assert_eq!(
+            fill(&mut state),
+            128,
+            "as many, and one for each that ended"
+        );
+        (state.ended, state.heaviest) = (192, MIB);
+        assert_eq!(fill(&mut state), 65, "as many as may be held");
     }
 }

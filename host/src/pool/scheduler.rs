@@ -47,7 +47,10 @@ impl State {
             }
         }
         let busy = |place: &Place| place.slot().is_some_and(|slot| !slot.sent.is_empty());
-        ring || self.sleeps_past(now + STRANDED_AFTER) && self.slots.iter().any(busy)
+        // What is to be run again may be all that there is to wait for.
+        let due = self.queue.next_due();
+        ring || due.is_some_and(|due| self.sleeps_past(due))
+            || self.sleeps_past(now + STRANDED_AFTER) && self.slots.iter().any(busy)
     }
 
     /// One task for each idle worker.

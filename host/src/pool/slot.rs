@@ -244,8 +244,9 @@ impl Slot {
                 payload.extend_from_slice(piece);
             }
             let fits = self.ring.fill(&payload);
-            if fits && !known && task.is_function() {
-                self.header_of = Some(Arc::clone(template));
+            if fits && !known {
+                // That of a command stands in the place of a function's too.
+                self.header_of = task.is_function().then(|| Arc::clone(template));
             }
             fits.then_some(()).ok_or(SendError::Full)
         } else {
