@@ -126,7 +126,11 @@ fn functions_and_runs_of_a_module_that_has_both_take_turns_in_one_worker() {
     // Each item waits for a run between two calls of one map.
     let items = (0..3).map(|n| {
         let ran = pool.command(&both).outcome().expect("sent");
-        assert_eq!((ran.verdict, ran.exit_code), (Verdict::Ok, Some(0)), "{ran}");
+        assert_eq!(
+            (ran.verdict, ran.exit_code),
+            (Verdict::Ok, Some(0)),
+            "{ran}"
+        );
         (n, 1)
     });
     let call = pool.call(&both, "add").chunksize(1);
