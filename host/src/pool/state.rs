@@ -324,7 +324,9 @@ impl Shared {
                 state.unfinished += count;
             }
         }
-        // Behind others of their key, all that could be handed out has been.
+        // Behind others of their key, all that could be handed out has been; but a
+        // place that is free is for as many workers as there are tasks.
+        any_new |= state.slots.iter().any(Place::is_vacant);
         let ring = any_new && state.give_out(Instant::now());
         drop(state);
         if ring {
