@@ -2,7 +2,9 @@
 //! not notice, and nobody waits for ever.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use sandpool::{Outcome, Sandbox, Verdict};
@@ -74,6 +76,43 @@ fn a_map_in_chunks_loses_one_task_at_most_for_each_worker_that_is_killed() {
     let lost = count_lost(outcomes, 200_000);
     assert!(lost <= kills, "{lost} tasks were lost by {kills} kills");
     pool.assert_whole();
+}
+
+#[test]
+fn a_caller_that_waits_is_told_at_whatever_moment_the_worker_is_killed() {
+    let _test = test();
+    for spin in [true, false] {
+        let pool = open(pool().processes(1).spin(spin));
+        let module = pool.wat(wat::ADD);
+        let done = AtomicUsize::new(0);
+        let call = || {
+            let outcome = pool.call(&module, "add").args((1, 1)).outcome();
+            let outcome = outcome.expect("sent");
+            match outcome.verdict {
+                Verdict::Ok => done.fetch_add(1, Ordering::Relaxed),
+                Verdict::WorkerLost => return true,
+                _ => panic!("{outcome}"),
+            };
+            false
+        };
+        thread::scope(|scope| {
+            let caller = scope.spawn(|| (0..3000).filter(|_| call()).count());
+            let mut kills = 0;
+            while !caller.is_finished() {
+                // Workers that are killed before they have worked break a pool.
+                let before = done.load(Ordering::Relaxed);
+                while done.load(Ordering::Relaxed) == before && !caller.is_finished() {
+                    thread::yield_now();
+                }
+                // At another moment of the next call each time.
+                (0..kills * 97 % 10_000).for_each(|_| std::hint::spin_loop());
+                pool.worker_pids().into_iter().for_each(kill);
+                kills += 1;
+            }
+            let lost = caller.join().expect("each call has an outcome");
+            assert!(lost <= kills, "{lost} tasks were lost by {kills} kills");
+        });
+    }
 }
 
 #[test]

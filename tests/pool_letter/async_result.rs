@@ -2,12 +2,12 @@
 //! map.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sandpool::{Error, Verdict};
 
 use super::{A_MOMENT, sleeps_on};
-use crate::support::{SOON, one_worker, test, two_workers};
+use crate::support::{SOON, one_worker, test, two_workers, wat};
 
 #[test]
 fn get_returns_the_result_when_it_arrives_and_again_later() {
@@ -30,6 +30,24 @@ fn get_raises_timeout_error_if_the_result_does_not_arrive_in_time() {
         let error = result.get(Some(timeout)).expect_err("too soon");
         assert!(matches!(error, Error::Timeout), "{error:?}");
     }
+}
+
+#[test]
+fn wait_for_a_task_that_runs_takes_no_longer_than_its_timeout() {
+    let _test = test();
+    let pool = one_worker();
+    let endless = pool.wat(wat::ENDLESS_COMMAND);
+    let endless = pool.command(&endless).timeout(None).apply_async::<()>();
+    let endless = endless.expect("sent");
+    pool.busy_worker();
+    let took = |_| {
+        let since = Instant::now();
+        assert!(!endless.wait(Some(Duration::from_millis(2))));
+        since.elapsed()
+    };
+    // The shortest of many: the machine may have other things to do.
+    let took = (0..50).map(took).min();
+    assert!(took < Some(Duration::from_millis(3)), "{took:?}");
 }
 
 #[test]

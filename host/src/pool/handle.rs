@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::error::Error;
 use super::state::Shared;
@@ -78,12 +78,10 @@ impl Cell {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the outcome, for `timeout` at most.
-    fn wait(&self, timeout: Option<Duration>) -> Option<MutexGuard<'_, CellState>> {
+    /// Waits for the outcome, until the deadline at most.
+    fn wait(&self, deadline: Option<Instant>) -> Option<MutexGuard<'_, CellState>> {
         let lacks = |state: &CellState| state.outcome.is_none();
-        self.arrived
-            .wait_while(self.lock(), deadline(timeout), lacks)
-            .ok()
+        self.arrived.wait_while(self.lock(), deadline, lacks).ok()
     }
 }
 
@@ -147,7 +145,9 @@ impl<T: FromValue> AsyncResult<T> {
 
     fn wait_for_cell(&self, timeout: Option<Duration>) -> Option<MutexGuard<'_, CellState>> {
         let there = || self.cell.lock().outcome.is_some();
-        let sleep = || self.cell.wait(timeout);
+        // Looking and napping are part of the time.
+        let end = deadline(timeout);
+        let sleep = || self.cell.wait(end);
         match self.task.pool.upgrade().filter(|_| !there()) {
             Some(pool) => pool.look_then(timeout, there, sleep),
             None => sleep(),
