@@ -14,17 +14,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sandpool::{Isolation, Module, Pool};
 
-/// Does nothing, so that everything measured is ours.
-const EMPTY: &str = r#"
-(component
-  (core module $m
-    (memory (export "memory") 2)
-    (func (export "empty") (param i32) (result i32)
-      (i32.store (i32.const 65528) (local.get 0))
-      (i32.load (i32.const 65528))))
-  (core instance $i (instantiate $m))
-  (func (export "empty") (param "n" u32) (result u32) (canon lift (core func $i "empty"))))
-"#;
+const EMPTY: &str = include_str!("empty.wat");
 
 fn pool(isolation: Isolation) -> (Pool, Module) {
     let pool = Pool::builder()

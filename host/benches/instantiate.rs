@@ -15,17 +15,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use sandpool::in_process::{Bare, InProcess};
 use sandpool::{Isolation, Pool, PoolBuilder};
 
-/// A component with memory as a small guest has it.
-const COMPONENT: &str = r#"
-(component
-  (core module $m
-    (memory (export "memory") 2)
-    (func (export "empty") (param i32) (result i32)
-      (i32.store (i32.const 65528) (local.get 0))
-      (i32.load (i32.const 65528))))
-  (core instance $i (instantiate $m))
-  (func (export "empty") (param "n" u32) (result u32) (canon lift (core func $i "empty"))))
-"#;
+const EMPTY: &str = include_str!("empty.wat");
 
 fn builder() -> PoolBuilder {
     Pool::builder().worker_binary(env!("CARGO_BIN_EXE_sandpool"))
@@ -33,9 +23,9 @@ fn builder() -> PoolBuilder {
 
 fn instances(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("instance");
-    let mut fresh = InProcess::load_bytes(builder(), COMPONENT).expect("loaded");
+    let mut fresh = InProcess::load_bytes(builder(), EMPTY).expect("loaded");
     let kept = Isolation::ProcessReuse(NonZeroU64::MAX);
-    let mut reused = InProcess::load_bytes(builder().isolation(kept), COMPONENT).expect("loaded");
+    let mut reused = InProcess::load_bytes(builder().isolation(kept), EMPTY).expect("loaded");
     let mut bare = Bare::new(&fresh, "empty").expect("loaded");
     group.bench_function("bare wasmtime, fresh", |bencher| {
         bencher.iter(|| bare.fresh(black_box(7)));

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
 use rustix::process::Signal;
@@ -11,7 +10,7 @@ use serde_json::Value;
 
 use super::{Folder, guests};
 use crate::support::process::is_alive;
-use crate::support::{eventually, test};
+use crate::support::{eventually, random, test};
 
 /// Inputs of a run.
 const INPUTS: u64 = 3_000;
@@ -34,15 +33,7 @@ fn bytes(path: &Path) -> u64 {
 #[test]
 fn killed_at_twenty_moments_and_gone_on_with_each_input_has_one_result() {
     let _test = test();
-    let seed = RandomState::new().hash_one(0);
-    let mut random = seed;
-    let mut random = |below: u64| {
-        // Knuth's; the low bits are poor.
-        random = random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (random >> 33) % below
-    };
+    let (seed, mut random) = random();
     let folder = Folder::new();
     let (log, out) = (
         folder.path().join("run.log"),

@@ -2,7 +2,6 @@
 //! one result there in the end.
 
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
 use rustix::process::Signal;
@@ -10,7 +9,7 @@ use serde_json::Value;
 
 use super::{CommandLine, Finished, Folder, guests};
 use crate::support::process::is_alive;
-use crate::support::{eventually, test};
+use crate::support::{eventually, random, test};
 
 /// Fuel that is enough for the small numbers of [`INPUT`] alone.
 const LITTLE: [&str; 2] = ["--fuel", "20000"];
@@ -152,15 +151,7 @@ const KILLS: u64 = 12;
 #[test]
 fn killed_at_any_moment_of_running_again_each_input_has_one_result() {
     let _test = test();
-    let seed = RandomState::new().hash_one(0);
-    let mut random = seed;
-    let mut random = |below: u64| {
-        // Knuth's; the low bits are poor.
-        random = random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (random >> 33) % below
-    };
+    let (seed, mut random) = random();
     const INPUTS: u64 = 1_500;
     let folder = Folder::new();
     let input: String = (0..INPUTS)

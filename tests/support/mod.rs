@@ -7,6 +7,7 @@ pub mod process;
 pub mod terminal;
 pub mod wat;
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -158,6 +159,20 @@ pub fn guest(name: &str) -> PathBuf {
 /// Arguments that are all strings.
 pub fn texts(texts: &[&str]) -> Vec<Value> {
     texts.iter().map(|text| (*text).into_value()).collect()
+}
+
+/// Random numbers below a bound, and the seed that they come from.
+pub fn random() -> (u64, impl FnMut(u64) -> u64) {
+    let seed = RandomState::new().hash_one(0);
+    let mut random = seed;
+    let next = move |below: u64| {
+        // Knuth's; the low bits are poor.
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 33) % below
+    };
+    (seed, next)
 }
 
 /// Polls a condition until it holds; panics if it does not within [`SOON`].

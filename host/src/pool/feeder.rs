@@ -7,7 +7,9 @@ use std::thread;
 
 use super::call::Call;
 use super::error::Error;
-use super::imap::{Flow, IMap, Input, ToInput};
+use super::flow::Flow;
+use super::imap::IMap;
+use super::input::{Input, ToInput};
 use super::lot::{Inputs, Lot};
 use super::settle;
 use super::steering::Steers;

@@ -20,11 +20,13 @@ mod dispatcher;
 
 mod error;
 mod feeder;
+mod flow;
 mod gather;
 mod grants;
 mod handle;
 mod hear;
 mod imap;
+mod input;
 mod lead;
 mod lot;
 mod map;
@@ -57,7 +59,8 @@ pub use grants::Grants;
 pub use handle::AsyncResult;
 #[cfg(feature = "in-process")]
 pub(crate) use handle::value_of;
-pub use imap::{IMap, Input, ToInput};
+pub use imap::IMap;
+pub use input::{Input, ToInput};
 pub use map::MapResult;
 pub use pool::Pool;
 pub use retry::Retries;

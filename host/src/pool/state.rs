@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::callbacks::Settler;
 use super::dispatcher::Outbox;
 use super::error::Error;
-use super::imap::Flow;
+use super::flow::Flow;
 use super::queue::{Entry, Queue};
 use super::relay::Trouble;
 use super::slot::Slot;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::imap::Flow;
+use super::flow::Flow;
 use super::lot::Lot;
 use super::state::{Place, Shared};
 use super::task::Task;

@@ -89,24 +89,6 @@ impl Value {
         }
     }
 
-    /// Whether this is a number of just this type.
-    pub(super) fn is_number_of(&self, ty: &Type) -> bool {
-        matches!(
-            (self, ty),
-            (Value::Bool(_), Type::Bool)
-                | (Value::S8(_), Type::S8)
-                | (Value::U8(_), Type::U8)
-                | (Value::S16(_), Type::S16)
-                | (Value::U16(_), Type::U16)
-                | (Value::S32(_), Type::S32)
-                | (Value::U32(_), Type::U32)
-                | (Value::S64(_), Type::S64)
-                | (Value::U64(_), Type::U64)
-                | (Value::F32(_), Type::F32)
-                | (Value::F64(_), Type::F64)
-        )
-    }
-
     #[inline]
     fn coerce_scalar(self, ty: &Type) -> Result<Value, Mismatch> {
         if let Some(n) = self.as_integer() {

@@ -121,6 +121,24 @@ impl Value {
         self.check(ty).is_ok()
     }
 
+    /// Whether this is a number, or a truth, of just this type.
+    pub(super) fn is_number_of(&self, ty: &Type) -> bool {
+        matches!(
+            (self, ty),
+            (Value::Bool(_), Type::Bool)
+                | (Value::S8(_), Type::S8)
+                | (Value::U8(_), Type::U8)
+                | (Value::S16(_), Type::S16)
+                | (Value::U16(_), Type::U16)
+                | (Value::S32(_), Type::S32)
+                | (Value::U32(_), Type::U32)
+                | (Value::S64(_), Type::S64)
+                | (Value::U64(_), Type::U64)
+                | (Value::F32(_), Type::F32)
+                | (Value::F64(_), Type::F64)
+        )
+    }
+
     /// Checks that this value is one of the type, in canonical form: exact
     /// widths, record fields in the declared order, `list<u8>` as bytes.
     ///
@@ -129,18 +147,8 @@ impl Value {
     /// When it is not; the error names the place in the value.
     pub fn check(&self, ty: &Type) -> Result<(), Mismatch> {
         match (self, ty) {
-            (Value::Bool(_), Type::Bool)
-            | (Value::S8(_), Type::S8)
-            | (Value::U8(_), Type::U8)
-            | (Value::S16(_), Type::S16)
-            | (Value::U16(_), Type::U16)
-            | (Value::S32(_), Type::S32)
-            | (Value::U32(_), Type::U32)
-            | (Value::S64(_), Type::S64)
-            | (Value::U64(_), Type::U64)
-            | (Value::F32(_), Type::F32)
-            | (Value::F64(_), Type::F64)
-            | (Value::Char(_), Type::Char)
+            (value, ty) if value.is_number_of(ty) => Ok(()),
+            (Value::Char(_), Type::Char)
             | (Value::String(_), Type::String)
             | (Value::Option(None), Type::Option(_)) => Ok(()),
             (Value::Bytes(_), ty) if ty.is_bytes() => Ok(()),
