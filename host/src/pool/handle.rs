@@ -149,7 +149,7 @@ impl<T: FromValue> AsyncResult<T> {
         let end = deadline(timeout);
         let sleep = || self.cell.wait(end);
         match self.task.pool.upgrade().filter(|_| !there()) {
-            Some(pool) => pool.look_then(timeout, there, sleep),
+            Some(pool) => pool.look_then(self.task.id, timeout, there, sleep),
             None => sleep(),
         }
     }

@@ -20,11 +20,11 @@ use crate::settings::Stdio;
 const NAP: Duration = Duration::from_millis(2);
 
 impl Shared {
-    /// Waits for something that comes with an answer, until it is `there`: with
-    /// a look, if that pays, and then by `sleep`, which is not called if it
-    /// came.
+    /// Waits for what comes with the answer to a task, until it is `there`: with
+    /// a look, if that pays, with a nap, and then by `sleep`.
     pub(super) fn look_then<T>(
         &self,
+        task: u64,
         at_most: Option<Duration>,
         there: impl Fn() -> bool,
         sleep: impl FnOnce() -> T,
@@ -32,7 +32,7 @@ impl Shared {
         let since = Instant::now();
         self.lead(at_most, &there);
         if !there() {
-            self.nap(at_most);
+            self.nap(task, at_most);
         }
         let slept = sleep();
         if let Some(spin) = &mut self.lock().lead {
@@ -60,10 +60,11 @@ impl Shared {
         self.take_answers();
     }
 
-    /// Sleeps until the only worker that works has answered, which wakes this
-    /// thread itself, and takes the answer. For a moment: what takes longer does
-    /// not miss the two switches of threads that this saves.
-    fn nap(&self, at_most: Option<Duration>) {
+    /// Sleeps until the worker that runs the task has answered, which wakes this
+    /// thread itself, and takes the answer; only if no other worker works. For a
+    /// moment: what takes longer does not miss the two switches of threads that
+    /// this saves.
+    fn nap(&self, task: u64, at_most: Option<Duration>) {
         let mut state = self.lock();
         if state.phase != PoolPhase::Open || self.config.stdio == Stdio::Inherit {
             return;
@@ -73,7 +74,7 @@ impl Shared {
         let (Some(slot), None) = (busy.next(), busy.next()) else {
             return;
         };
-        if !slot.may_be_napped_on() {
+        if !slot.may_be_napped_on(task) {
             return;
         }
         let serial = slot.serial;

@@ -384,11 +384,12 @@ impl Slot {
         }
     }
 
-    /// Whether a caller may nap until it answers: it has one task, and only its
-    /// answer to say.
-    pub(super) fn may_be_napped_on(&self) -> bool {
+    /// Whether a caller may nap until it answers: it has nothing but this task,
+    /// and only its answer to say.
+    pub(super) fn may_be_napped_on(&self, task: u64) -> bool {
         self.is_ready()
             && self.sent.len() == 1
+            && self.sent.front().is_some_and(|sent| sent.id == task)
             && !self.is_napped_on
             && self.requests.is_none()
             && !self.bound.module.sends_messages()
