@@ -50,16 +50,25 @@ fn with_epochs_the_worker_survives_the_timeout_and_says_where_the_guest_was() {
             .outcome()
             .expect("sent")
     };
-    let before = count().worker_pid;
-    for _ in 0..3 {
+    let mut worker = count().worker_pid;
+    // On a machine that is very busy a worker may not come to answer in time, and
+    // is killed after all.
+    let mut survived = 0;
+    for _ in 0..10 {
         let outcome = pool.call(&misbehave, "spin").outcome().expect("sent");
         assert_eq!(outcome.verdict, Verdict::Timeout, "{outcome}");
         let text = outcome.error.as_deref().expect("a text");
         assert!(text.contains("ran past 100ms (set for the pool)"), "{text}");
-        assert!(text.contains(", in `"), "where it was: {text}");
-        assert_eq!(outcome.worker_pid, before);
-        assert_eq!(count().worker_pid, before, "the worker lives on");
+        assert_eq!(outcome.worker_pid, worker);
+        let says_where = text.contains(", in `");
+        let before = std::mem::replace(&mut worker, count().worker_pid);
+        assert_eq!(says_where, worker == before, "{text}");
+        survived += u32::from(says_where);
+        if survived == 3 {
+            return;
+        }
     }
+    panic!("it survived {survived} times of 10");
 }
 
 #[test]

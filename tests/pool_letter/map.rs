@@ -1,6 +1,7 @@
 //! `map(func, iterable, chunksize)`, `map_async`, `starmap`, `starmap_async`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::channel;
 
 use sandpool::{Error, Outcome, Value, Verdict};
 
@@ -22,6 +23,34 @@ fn map_applies_the_function_to_each_item_and_keeps_their_order() {
     let math = pool.guest("math");
     let fibs = values(pool.map::<u64>(&math, "fib", 0..10u32));
     assert_eq!(fibs, [0, 1, 1, 2, 3, 5, 8, 13, 21, 34]);
+}
+
+#[test]
+fn map_values_returns_values_alone_or_the_first_error() {
+    let _test = test();
+    let pool = two_workers();
+    let math = pool.guest("math");
+    let fibs = pool.map_values::<u64>(&math, "fib", 0..10u32);
+    assert_eq!(fibs.expect("all ok"), [0, 1, 1, 2, 3, 5, 8, 13, 21, 34]);
+    let many = pool.call(&math, "add").chunksize(1500);
+    let many = many.map_values::<i32>((0..9000).map(|n| (n, 1)));
+    assert_eq!(many.expect("all ok"), (1..=9000).collect::<Vec<_>>());
+
+    let text = pool.guest("text");
+    let names = ["ann", "", "bob", ""].map(|name| (name,));
+    let mapped = pool.map_values::<String>(&text, "greet", names);
+    let Err(Error::Failed(outcome)) = mapped else {
+        panic!("{mapped:?}")
+    };
+    assert_eq!((outcome.index, outcome.verdict), (1, Verdict::Error));
+    let (told, heard) = channel();
+    let call = pool.call(&math, "fib").map_callback(move |outcomes| {
+        let _ = told.send(outcomes.len());
+    });
+    assert_eq!(call.map_values::<u64>(0..3u32).expect("all ok"), [0, 1, 1]);
+    assert_eq!(heard.recv_timeout(SOON), Ok(3));
+    let wrong = pool.map_values::<String>(&math, "fib", 0..3u32);
+    assert!(matches!(wrong, Err(Error::Convert(_))), "{wrong:?}");
 }
 
 #[test]

@@ -129,6 +129,10 @@ impl Gather {
         })
     }
 
+    pub(super) fn template(&self) -> &Template {
+        &self.template
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, Parts> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -188,7 +192,9 @@ impl Gather {
         // hands the outcomes over.
         let parcel = Parcel(gather);
         pool.settler.run(move || {
-            let outcomes: Vec<Outcome<Value>> = parcel.0.take_all();
+            let mut outcomes: Vec<Outcome<Value>> = Vec::new();
+            let gather = &parcel.0;
+            gather.take_all(|settled| outcomes.push(settled.outcome(&gather.template)));
             guard("callback", || callback(&outcomes));
             parcel.0.put_back(outcomes);
             drop(parcel);
@@ -203,9 +209,8 @@ impl Gather {
         wake(waker);
     }
 
-    /// The outcomes of the first part that was not taken, if it is whole, behind
-    /// those of the parts before.
-    pub(super) fn take_part<T: FromValue>(&self, outcomes: &mut Vec<Outcome<T>>) -> bool {
+    /// Takes what became of the first part that was not taken, if that is whole.
+    pub(super) fn take_part(&self, take: impl FnMut(Settled)) -> bool {
         let mut state = self.lock();
         if self.has_callback || state.parts.front().is_none_or(|part| part.missing > 0) {
             return false;
@@ -214,15 +219,15 @@ impl Gather {
         let part = state.parts.pop_front();
         drop(state);
         let settled = part.into_iter().flat_map(|part| part.places).flatten();
-        outcomes.extend(settled.map(|settled| settled.typed(&self.template)));
+        settled.for_each(take);
         true
     }
 
-    /// The outcomes that were not taken, and then are.
-    pub(super) fn take_all<T: FromValue>(&self) -> Vec<Outcome<T>> {
+    /// Takes what was not taken.
+    pub(super) fn take_all(&self, take: impl FnMut(Settled)) {
         let parts = std::mem::take(&mut self.lock().parts);
         let settled = parts.into_iter().flat_map(|part| part.places).flatten();
-        settled.map(|s| s.typed(&self.template)).collect()
+        settled.for_each(take);
     }
 
     fn put_back(&self, outcomes: Vec<Outcome<Value>>) {

@@ -11,6 +11,7 @@ use super::error::Error;
 use super::gather::{Gather, MapCallback};
 use super::lot::Inputs;
 use super::settled::Settled;
+use super::task::Template;
 use crate::outcome::Outcome;
 use crate::value::{FromValue, ToArgs, Value};
 
@@ -157,22 +158,51 @@ impl Call {
         self,
         items: impl IntoIterator<Item: ToArgs>,
     ) -> Result<Vec<Outcome<T>>, Error> {
-        // Nobody else has this handle, so nothing need be copied, and what has
-        // come can be made use of while the rest is on its way.
         let mut outcomes = Vec::new();
-        let gather = self.begin_map(items, |gather| while gather.take_part(&mut outcomes) {})?;
+        self.gathered(items, |settled, template| {
+            outcomes.push(settled.typed(template));
+        })?;
+        Ok(outcomes)
+    }
+
+    /// As [`Call::map`], for the values alone, which is what multiprocessing's
+    /// `map` returns, and a little faster.
+    ///
+    /// # Errors
+    /// As [`Call::map`]; and, once all have ended, [`Error::Failed`] with the first
+    /// of them, in the order of the items, that did not end `ok`. The others'
+    /// values are lost then.
+    pub fn map_values<T: FromValue>(
+        self,
+        items: impl IntoIterator<Item: ToArgs>,
+    ) -> Result<Vec<T>, Error> {
+        let mut values = Vec::new();
+        let mut failed = None;
+        self.gathered(items, |settled, template| match settled.value(template) {
+            Ok(value) => values.push(value),
+            Err(error) => failed = failed.take().or(Some(error)),
+        })?;
+        failed.map_or(Ok(values), Err)
+    }
+
+    /// Calls the function for each item and takes what became of the tasks, in the
+    /// order of the items. Nobody else has a handle, so nothing need be copied, and
+    /// what has come can be made use of while the rest is on its way.
+    fn gathered(
+        self,
+        items: impl IntoIterator<Item: ToArgs>,
+        mut take: impl FnMut(Settled, &Template),
+    ) -> Result<(), Error> {
+        let mut take_whole_parts =
+            |gather: &Gather| while gather.take_part(|settled| take(settled, gather.template())) {};
+        let gather = self.begin_map(items, &mut take_whole_parts)?;
         gather.refuse_deadlock()?;
         while !gather.lock().is_done() {
             gather.wait_for_part();
-            while gather.take_part(&mut outcomes) {}
+            take_whole_parts(&gather);
         }
-        match outcomes.is_empty() {
-            true => Ok(gather.take_all()),
-            false => {
-                outcomes.extend(gather.take_all());
-                Ok(outcomes)
-            }
-        }
+        gather.take_all(|settled| take(settled, gather.template()));
+        Ok(())
     }
 
     /// As [`Call::map`], without waiting.

@@ -170,6 +170,19 @@ impl Pool {
         self.call(module, function).map(items)
     }
 
+    /// As [`Pool::map`], for the values alone, or the first error.
+    ///
+    /// # Errors
+    /// As [`Call::map_values`].
+    pub fn map_values<T: FromValue>(
+        &self,
+        module: &Module,
+        function: &str,
+        items: impl IntoIterator<Item: ToArgs>,
+    ) -> Result<Vec<T>, Error> {
+        self.call(module, function).map_values(items)
+    }
+
     /// As [`Pool::map`], without waiting.
     ///
     /// # Errors

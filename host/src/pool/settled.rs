@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::error::Error;
+use super::handle::value_of;
 use super::task::Template;
 use crate::outcome::{Outcome, Verdict};
 use crate::value::{FromValue, Value};
@@ -84,6 +86,20 @@ impl Settled {
                 }
             }
             Settled::Told(outcome) => outcome.typed(),
+        }
+    }
+}
+
+impl Settled {
+    /// The value alone.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] if the task did not end `ok`, [`Error::Convert`] if its
+    /// value is no `T`.
+    pub(super) fn value<T: FromValue>(self, template: &Template) -> Result<T, Error> {
+        match self {
+            Settled::Plain(plain) => T::from_value(plain.value).map_err(Error::Convert),
+            Settled::Told(_) => value_of(self.outcome(template)),
         }
     }
 }

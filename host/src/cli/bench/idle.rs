@@ -53,7 +53,7 @@ fn up(plan: &Plan, tasks: &Tasks, sandbox: Sandbox) -> Measured<Bench> {
     let builder = builder(plan).processes(WORKERS).sandbox(sandbox);
     let bench = Bench::new(builder, &tasks.with_steps(tasks.spin_steps * 3))?;
     bench.warm(Work::Spin)?;
-    bench.map(Work::Empty, WORKERS * 100, None)?;
+    bench.map(Work::Empty, WORKERS * 100)?;
     Ok(bench)
 }
 

@@ -77,7 +77,7 @@ fn tasks(plan: &Plan, tasks: &Tasks, report: &mut Report) -> Measured<()> {
     let mut subjects = Vec::new();
     for (name, sandbox) in [("on", Sandbox::Auto), ("off", Sandbox::Off)] {
         let bench = Bench::new(builder(plan).processes(1).sandbox(sandbox), tasks)?;
-        bench.map(Work::Empty, 200, None)?;
+        bench.map(Work::Empty, 200)?;
         let figure = Figure::new(
             format!("sandbox/{name}/empty"),
             format!("one of many tasks, one worker, sandbox {name}"),
@@ -86,7 +86,7 @@ fn tasks(plan: &Plan, tasks: &Tasks, report: &mut Report) -> Measured<()> {
         let mut count = 1000;
         subjects.push(Subject::new(figure, move |slice| {
             super::figure::rate(slice, &mut count, 100_000, |tasks| {
-                bench.map(Work::Empty, tasks, None)
+                bench.map(Work::Empty, tasks)
             })
         }));
     }

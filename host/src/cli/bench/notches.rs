@@ -75,7 +75,7 @@ pub fn measure(plan: &Plan, tasks: &Tasks, peers: &Peers, report: &mut Report) -
             } else {
                 work
             })?;
-            bench.map(work, plan.processes * 10, None)?;
+            bench.map(work, plan.processes * 10)?;
         }
         let mut subjects = applies(&stage, work, (&inside_fresh, &inside_reused))?;
         subjects.extend(maps(plan, &stage, work, (&inside_fresh, &inside_reused))?);
@@ -222,9 +222,7 @@ fn maps<'a>(
     subjects.extend(pooled.into_iter().map(|(name, label, bench)| {
         let mut count = 2 * threads;
         Subject::new(map(name, label, work), move |slice| {
-            rate(slice, &mut count, MOST, |tasks| {
-                bench.map(work, tasks, None)
-            })
+            rate(slice, &mut count, MOST, |tasks| bench.map(work, tasks))
         })
     }));
     if work == Work::Empty {
@@ -233,8 +231,9 @@ fn maps<'a>(
         let chunks = map("process/reused/chunks", label, work);
         subjects.push(Subject::new(chunks, move |slice| {
             rate(slice, &mut count, MOST, |tasks| {
-                let size = pythons_chunksize(tasks, threads);
-                stage.reused.map(work, tasks, Some(size))
+                stage
+                    .reused
+                    .map_values(work, tasks, pythons_chunksize(tasks, threads))
             })
         }));
     }

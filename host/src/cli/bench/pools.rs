@@ -108,7 +108,7 @@ impl Bench {
         let processes = self.pool.processes();
         let until = Instant::now() + Duration::from_secs(2);
         loop {
-            self.map(work, processes * 2, None)?;
+            self.map(work, processes * 2)?;
             if self.pool.worker_pids().len() >= processes || Instant::now() > until {
                 return Ok(());
             }
@@ -133,14 +133,19 @@ impl Bench {
             .said()
     }
 
-    /// So many tasks, all of them there at once.
-    pub fn map(&self, work: Work, tasks: usize, chunksize: Option<usize>) -> Measured<()> {
+    /// So many tasks in chunks, and their values, as Python's map returns them.
+    pub fn map_values(&self, work: Work, tasks: usize, chunksize: usize) -> Measured<()> {
         let (module, function, argument) = self.of(work);
-        let mut call = self.pool.call(module, function);
-        if let Some(size) = chunksize {
-            call = call.chunksize(size);
-        }
-        let outcomes = call.map::<u32>((0..tasks).map(|_| (argument,))).said()?;
+        let call = self.pool.call(module, function).chunksize(chunksize);
+        let items = (0..tasks).map(|_| (argument,));
+        call.map_values::<u32>(items).map(drop).said()
+    }
+
+    /// So many tasks, all of them there at once.
+    pub fn map(&self, work: Work, tasks: usize) -> Measured<()> {
+        let (module, function, argument) = self.of(work);
+        let items = (0..tasks).map(|_| (argument,));
+        let outcomes = self.pool.map::<u32>(module, function, items).said()?;
         match outcomes.iter().find(|outcome| !outcome.is_ok()) {
             None => Ok(()),
             Some(failed) => Err(failed.to_string()),

@@ -32,7 +32,7 @@ impl Runs {
         let (begin, before) = (Instant::now(), own_cpu());
         let mut done = 0;
         while done == 0 || begin.elapsed() < slice {
-            bench.map(Work::Empty, tasks, None)?;
+            bench.map(Work::Empty, tasks)?;
             done += tasks;
         }
         let (wall, cpu) = (begin.elapsed().as_secs_f64(), own_cpu() - before);
@@ -67,7 +67,7 @@ fn workers(plan: &Plan, loaded: &Tasks, report: &mut Report) -> Measured<()> {
         bench.warm(Work::Spin)?;
         let mut runs = Runs::default();
         let tasks = plan.either(2_000, 10_000).max(workers * 50);
-        bench.map(Work::Empty, workers * 50, None)?;
+        bench.map(Work::Empty, workers * 50)?;
         for round in 0..plan.either(1, 3) {
             if round == 0 || !plan.is_late() {
                 runs.take(&bench, tasks, plan.slice)?;
@@ -81,7 +81,7 @@ fn workers(plan: &Plan, loaded: &Tasks, report: &mut Report) -> Measured<()> {
 /// From one task to a million at once, for the workers of the other figures.
 fn queue(plan: &Plan, loaded: &Tasks, report: &mut Report) -> Measured<()> {
     let bench = Bench::new(builder(plan).isolation(kept()), loaded)?;
-    bench.map(Work::Empty, 1_000, None)?;
+    bench.map(Work::Empty, 1_000)?;
     let most = plan.either(100_000, 1_000_000);
     let lengths = (0..=6).map(|power| 10_usize.pow(power));
     for tasks in lengths.take_while(|tasks| *tasks <= most) {
