@@ -6,7 +6,7 @@ use sandpool::{Queue, SharedError, Verdict};
 
 use super::perform;
 use crate::support::process::kill;
-use crate::support::{eventually, open, pool, test, two_workers};
+use crate::support::{SOON, eventually, open, pool, test, two_workers};
 
 #[test]
 fn each_item_of_two_producers_reaches_one_of_two_consumers_once() {
@@ -89,18 +89,21 @@ fn what_a_killed_consumer_had_not_received_comes_back() {
     queue
         .put_many(&(0..100).collect::<Vec<_>>(), None)
         .expect("room");
-    let steps = ["queue q get", "queue q get", "sleep 60000"];
+    let received = Queue::<u32>::new(0);
+    let steps = ["queue q get", "queue q get", "queue r put 2", "sleep 60000"];
     let call = perform(&pool, &sharing, &steps).share("q", &queue);
     let task = call
+        .share("r", &received)
         .timeout(None)
         .apply_async::<Vec<String>>()
         .expect("sent");
-    eventually("two were received", || queue.qsize() == 98);
+    assert_eq!(received.get_timeout(SOON), Ok(2));
+    assert_eq!(queue.qsize(), 98);
     kill(pool.worker_pids()[0]);
     let outcome = task.outcome(None).expect("there");
     assert_eq!(outcome.verdict, Verdict::WorkerLost, "{outcome}");
     let rest = queue.get_many(1000, None).expect("there");
-    assert!(rest.into_iter().eq(2..100));
+    assert_eq!(rest, (2..100).collect::<Vec<_>>());
 }
 
 #[test]
