@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 use wasmtime::{Engine, Module, Store, ValRaw};
 
-use super::convert::{from_core, take_core};
+use super::convert::{from_core, is_core, take_core};
 use super::guest::Guest;
 use super::typed::{FastCall, fast_call};
 use super::{describe, imports};
@@ -84,14 +84,19 @@ impl CoreFunc {
         let mut raw = raw
             .filter(|_| arguments.is_empty())
             .ok_or_else(|| wasmtime::format_err!("the arguments do not fit the function"))?;
+        if !results.iter().all(is_core) {
+            return Err(wasmtime::format_err!("a result is no number"));
+        }
         if raw.len() < results.len() {
             raw.resize(results.len(), ValRaw::u64(0));
         }
         // SAFETY: the callee wants room for all parameters and, afterwards, all
-        // results, and parameters of the function's own types. Its description
-        // was read from the export of its module with the same name, so the
-        // types in it, one by one those of the values that were put there, are
-        // its own; none of them is a reference.
+        // results, parameters of the function's own types, and references that
+        // are alive. The description was read from the export of the function's
+        // module that has its name, so the types in it are its own: `take_core`
+        // has put a number of each parameter's type there and nothing else,
+        // `is_core` has found numbers alone among the results, and there is room
+        // for whichever are more.
         unsafe { self.0.call_unchecked(&mut *store, &raw mut raw[..])? };
         let mut values = results.iter().zip(&raw).map(|(ty, raw)| from_core(raw, ty));
         let value = match results.len() {

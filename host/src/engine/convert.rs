@@ -124,6 +124,12 @@ pub(super) fn take_core(arguments: &mut &[u8], ty: &Type) -> Option<ValRaw> {
     })
 }
 
+/// Whether core functions have parameters and results of this type that a value
+/// can be made of.
+pub(super) fn is_core(ty: &Type) -> bool {
+    matches!(ty, Type::S32 | Type::S64 | Type::F32 | Type::F64)
+}
+
 /// A result of a core function; `None` for what is no number.
 pub(super) fn from_core(raw: &ValRaw, ty: &Type) -> Option<Value> {
     Some(match ty {
