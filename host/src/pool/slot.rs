@@ -29,6 +29,10 @@ const MAX_AHEAD: usize = 1000;
 /// So many tasks that were sent are many.
 const MANY_AHEAD: usize = 16;
 
+/// So many bytes are put together before they go into the ring, which is quicker
+/// than piece by piece.
+const FEW: usize = 4096;
+
 /// The most tasks with a memory file of their own that are on their way.
 const MAX_FILES: usize = 8;
 
@@ -88,7 +92,7 @@ pub(super) struct Slot {
     pub(super) is_napped_on: bool,
     /// Answers taken since the pace was last kept.
     pub(super) new_answers: u32,
-    last_answer: Instant,
+    pub(super) last_answer: Instant,
     /// When it was last sent something while it had nothing.
     burst_since: Instant,
     /// Moving average of the time from one answer to the next.
@@ -237,13 +241,18 @@ impl Slot {
             .header_of
             .as_ref()
             .is_some_and(|of| Arc::ptr_eq(of, template));
-        let known = known && task.raw_len() < INLINE / 2;
+        let raw_len = task.raw_len();
+        let known = known && raw_len < INLINE / 2;
         task.put_header(&mut payload, known);
-        let sent = if payload.len() + task.raw_len() <= INLINE {
-            for piece in task.raw() {
-                payload.extend_from_slice(piece);
-            }
-            let fits = self.ring.fill(&payload);
+        let sent = if payload.len() + raw_len <= INLINE {
+            let [head, body] = task.raw();
+            let fits = if raw_len <= FEW {
+                payload.extend_from_slice(head);
+                payload.extend_from_slice(body);
+                self.ring.fill(&[&payload])
+            } else {
+                self.ring.fill(&[&payload, head, body])
+            };
             if fits && !known {
                 // That of a command stands in the place of a function's too.
                 self.header_of = task.is_function().then(|| Arc::clone(template));
@@ -281,7 +290,7 @@ impl Slot {
         self.control
             .send(&encode(&message), &[file.as_fd()], false)
             .map_err(|_| SendError::Unread)?;
-        let fits = self.ring.fill(&Payload::in_file(task.id, file.len()));
+        let fits = self.ring.fill(&[&Payload::in_file(task.id, file.len())]);
         fits.then_some(()).ok_or(SendError::Full)
     }
 

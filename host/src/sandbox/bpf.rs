@@ -111,7 +111,10 @@ fn one_case(case: &Case) -> BpfProgram {
         // Over the conditions that are left, and over the answer.
         let rest = (case.len() - place - 1) * EACH + 1;
         program.extend([
-            statement(LOAD, ARGUMENTS + 8 * u32::from(condition.argument) + LOWER_HALF),
+            statement(
+                LOAD,
+                ARGUMENTS + 8 * u32::from(condition.argument) + LOWER_HALF,
+            ),
             statement(AND, condition.mask),
             if_else(IF_EQUAL, condition.wanted, 0, rest as u8),
         ]);

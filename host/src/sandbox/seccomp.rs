@@ -70,9 +70,7 @@ fn cases(only: Only) -> Vec<Case> {
         Only::Any => Vec::new(),
         Only::NotExecutable => vec![vec![not_executable]],
         Only::Counted => counted.map(|counted| vec![counted]).into(),
-        Only::CountedNotExecutable => counted
-            .map(|counted| vec![counted, not_executable])
-            .into(),
+        Only::CountedNotExecutable => counted.map(|counted| vec![counted, not_executable]).into(),
         Only::Thread => {
             let thread = libc::CLONE_THREAD | libc::CLONE_VM | libc::CLONE_SIGHAND;
             vec![vec![masked(0, thread, thread)]]

@@ -43,7 +43,7 @@ fn answers_twice(stage: Stage) -> io::Result<()> {
     let payload = inline_payload(&header(&task, End::Ok, value.len()), &[&value]);
     let next = stage.ring.published().load(Ordering::Relaxed);
     for answer in [next, next + 1] {
-        stage.ring.fill(Lane::Answers, answer, 0, &payload);
+        stage.ring.fill(Lane::Answers, answer, 0, &[&payload]);
     }
     stage.publish(2);
     stage.linger()
@@ -164,8 +164,8 @@ fn flips_bytes(mut stage: Stage) -> io::Result<()> {
     flipped.iter_mut().for_each(|byte| *byte = !*byte);
     thread::spawn(move || {
         loop {
-            ring.fill(Lane::Answers, 0, 0, &flipped);
-            ring.fill(Lane::Answers, 0, 0, &payload);
+            ring.fill(Lane::Answers, 0, 0, &[&flipped]);
+            ring.fill(Lane::Answers, 0, 0, &[&payload]);
         }
     });
     stage.publish(1);
