@@ -15,7 +15,7 @@ use crate::limits::LimitName;
 use crate::protocol::Violation;
 use crate::protocol::brief::{BriefTask, put_answer};
 use crate::protocol::frame::{AnswerHeader, End, Payload, TaskHeader, What, put_inline, split};
-use crate::protocol::ring::{INLINE, KEPT, LARGE};
+use crate::protocol::ring::{KEPT, LARGE};
 use crate::protocol::worker_end::WorkerEnd;
 use crate::sys::{Mapping, heap};
 use crate::value::{Value, encode_apart};
@@ -384,7 +384,7 @@ impl Server {
                 behind: None,
             };
         }
-        if payload.len() + raw <= INLINE {
+        if payload.len() + raw <= self.shop.setup.most_in_ring {
             return Answer {
                 payload,
                 behind: Some(parts),

@@ -63,7 +63,10 @@ pub fn measure(plan: &Plan, peers: &Peers, report: &mut Report) -> Measured<()> 
         let (rounds, slice) = match size.1 > 1 << 24 {
             // One call takes longer than a slice, and in a round there are to be
             // some: fewer rounds, longer ones.
-            true => (3, plan.either(Duration::from_millis(300), Duration::from_secs(1))),
+            true => (
+                3,
+                plan.either(Duration::from_millis(300), Duration::from_secs(1)),
+            ),
             false => (plan.rounds, plan.slice.min(Duration::from_millis(60))),
         };
         report.measure(&plan.with(rounds, slice), subjects);
