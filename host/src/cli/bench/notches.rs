@@ -226,14 +226,24 @@ fn maps<'a>(
         })
     }));
     if work == Work::Empty {
-        let mut count = 1000;
-        let label = "pooled processes, reused instances, in chunks";
-        let chunks = map("process/reused/chunks", label, work);
-        subjects.push(Subject::new(chunks, move |slice| {
-            rate(slice, &mut count, MOST, |tasks| {
-                stage
-                    .reused
-                    .map_values(work, tasks, pythons_chunksize(tasks, threads))
+        let chunked = [
+            (
+                "process/fresh/chunks",
+                "pooled processes, fresh instances, in chunks",
+                &stage.fresh,
+            ),
+            (
+                "process/reused/chunks",
+                "pooled processes, reused instances, in chunks",
+                &stage.reused,
+            ),
+        ];
+        subjects.extend(chunked.into_iter().map(|(name, label, bench)| {
+            let mut count = 1000;
+            Subject::new(map(name, label, work), move |slice| {
+                rate(slice, &mut count, MOST, |tasks| {
+                    bench.map_values(work, tasks, pythons_chunksize(tasks, threads))
+                })
             })
         }));
     }
