@@ -231,14 +231,22 @@ fn maps<'a>(
                 "process/fresh/chunks",
                 "pooled processes, fresh instances, in chunks",
                 &stage.fresh,
+                work,
+            ),
+            (
+                "process/fresh/chunks",
+                "pooled processes, fresh instances, in chunks",
+                &stage.fresh,
+                Work::Std,
             ),
             (
                 "process/reused/chunks",
                 "pooled processes, reused instances, in chunks",
                 &stage.reused,
+                work,
             ),
         ];
-        subjects.extend(chunked.into_iter().map(|(name, label, bench)| {
+        subjects.extend(chunked.into_iter().map(|(name, label, bench, work)| {
             let mut count = 1000;
             Subject::new(map(name, label, work), move |slice| {
                 rate(slice, &mut count, MOST, |tasks| {
@@ -296,7 +304,7 @@ fn busy<S: Send>(
 /// The same work without WebAssembly.
 fn native(work: Work, steps: u32) {
     match work {
-        Work::Empty => drop(black_box(empty(black_box(7)))),
+        Work::Empty | Work::Std => drop(black_box(empty(black_box(7)))),
         Work::Spin => drop(black_box(spin(black_box(steps)))),
         Work::Sleep => thread::sleep(Duration::from_millis(1)),
     }
