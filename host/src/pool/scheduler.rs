@@ -5,7 +5,7 @@
 //! only to keep a worker from starving, and taken back as soon as they would
 //! wait for nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::settle::Lost;
@@ -39,6 +39,7 @@ impl State {
         }
         let mut ring = false;
         if !self.paused {
+            self.draw();
             self.level(now);
             ring |= self.feed_idle(now);
             if !self.queue.is_empty() {
@@ -51,6 +52,27 @@ impl State {
         let due = self.queue.next_due();
         ring || due.is_some_and(|due| self.sleeps_past(due))
             || self.sleeps_past(now + STRANDED_AFTER) && self.slots.iter().any(busy)
+    }
+
+    /// Takes over what streams have gathered meanwhile.
+    fn draw(&mut self) {
+        for i in 0..self.flows.len() {
+            if let Some(flow) = self.flows[i].upgrade() {
+                flow.draw()
+                    .into_iter()
+                    .for_each(|entry| self.take_in(entry));
+            }
+        }
+    }
+
+    /// Tells the streams that the dispatcher is about to sleep; until when it may,
+    /// with what they have gathered.
+    pub(super) fn plan_to_draw(&self, until: Instant) -> Instant {
+        if self.paused {
+            return until;
+        }
+        let flows = self.flows.iter().filter_map(Weak::upgrade);
+        flows.fold(until, |until, flow| flow.plan_to_draw(until))
     }
 
     /// One task for each idle worker.
@@ -132,11 +154,18 @@ impl State {
                 continue;
             }
             let State { slots, queue, .. } = self;
-            let Some(slot) = slots[i].slot_mut().filter(|slot| !slot.sent.is_empty()) else {
+            let Some(key) = slots[i].slot().filter(|slot| slot.is_busy()).map(Slot::key) else {
+                continue;
+            };
+            let others = slots[i..].iter().filter_map(Place::slot);
+            let sharers = others.filter(|slot| slot.key() == key && slot.is_busy());
+            let fair_share = queue.waiting(key).div_ceil(sharers.count());
+            let Some(slot) = slots[i].slot_mut() else {
                 continue;
             };
             let mut refusal = None;
-            let sent = queue.pop_while(slot.key(), slot.window(), |task| {
+            let most = slot.window().min(fair_share);
+            let sent = queue.pop_while(slot.key(), most, |task| {
                 let (task, error) = *slot.send(task, now).err()?;
                 refusal = Some(error);
                 Some(task)
