@@ -2,11 +2,13 @@
 //! that wait for the pool, how many are on their way, and the outcomes that nobody
 //! has taken yet.
 //!
-//! An input may be the last for a long time, so it never waits for the next. The
-//! feeder hands it over at once, unless there are tasks for all workers. Then it
-//! waits for whatever happens next in the pool: each time that somebody hands out
-//! tasks, they draw what has gathered. Where nothing happens, the dispatcher wakes
-//! for it.
+//! An input may be the last for a long time, so it never waits for the next: it is
+//! handed over at once where workers may lack tasks. But those that come within a
+//! moment of others that were handed over gather, and go together when the moment
+//! is over, since each hand-over may wake a worker, which takes longer than a small
+//! task does. Where there are tasks for all workers, what gathers waits for whatever
+//! happens next in the pool: whoever hands out tasks draws it. The dispatcher wakes
+//! for it in time, whatever the feeder is waiting for.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,10 +46,17 @@ const FIRST_PART: u64 = 32;
 /// that are in the pool already are counted as heavy as the heaviest so far.
 const MAX_BYTES: u64 = 64 * MIB;
 
-/// With fewer tasks in the pool, for each worker, a further one goes there at once.
+/// With fewer tasks in the pool, for each worker, one may lack some.
 const FEW: u64 = 2;
 
-/// What has gathered waits no longer than this for something to happen.
+/// Inputs that come within so short a time go together.
+const MOMENT: Duration = Duration::from_micros(100);
+
+/// So many are handed over in any case.
+const MANY: usize = 512;
+
+/// While there are tasks for all workers, inputs wait no longer than this for
+/// something to happen.
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// So many bytes of inputs are handed over at once: they are held until the last
@@ -82,6 +91,8 @@ pub(super) struct Flow {
 pub(super) struct FlowState {
     /// Inputs that the pool has not taken over yet.
     pending: Pending,
+    /// When the pool took some over last.
+    taken_over: Option<Instant>,
     /// When the dispatcher will look at the pool at the latest, as far as it has
     /// said.
     looked_at: Option<Instant>,
@@ -292,17 +303,40 @@ impl Flow {
         if pending.len() < self.chunksize {
             return Put::Waits;
         }
-        let in_pool = state.pulled - state.ended - pending.len() as u64;
-        if !self.gathers || in_pool < self.few || pending.bytes() >= MAX_BYTES_GATHERED {
+        if !self.gathers || pending.len() >= MANY || pending.bytes() >= MAX_BYTES_GATHERED {
             return Put::Due;
         }
-        // Those behind it wait with it.
-        let is_first = pending.len() == self.chunksize;
-        let due = pending.since().map(|since| since + PATIENCE);
-        match state.looked_at {
-            Some(then) if is_first && due.is_some_and(|due| then > due) => Put::Unseen,
+        // Those behind the first wait with it.
+        if pending.len() > self.chunksize {
+            return Put::Waits;
+        }
+        let recently = |then: Instant| then.elapsed() < MOMENT;
+        if self.is_short(state) && !state.taken_over.is_some_and(recently) {
+            return Put::Due;
+        }
+        match (state.looked_at, self.due(state)) {
+            (Some(then), Some(due)) if then > due => Put::Unseen,
             _ => Put::Waits,
         }
+    }
+
+    /// Whether a worker may lack tasks.
+    fn is_short(&self, state: &FlowState) -> bool {
+        let in_pool = state.pulled - state.ended - state.pending.len() as u64;
+        in_pool < self.few
+    }
+
+    /// When what has gathered is to be drawn, whatever happens.
+    fn due(&self, state: &FlowState) -> Option<Instant> {
+        let since = state.pending.since().filter(|_| self.has_gathered(state))?;
+        Some(match self.is_short(state) {
+            true => since + MOMENT,
+            false => since + PATIENCE,
+        })
+    }
+
+    fn has_gathered(&self, state: &FlowState) -> bool {
+        self.gathers && state.pending.len() >= self.chunksize
     }
 }
 
@@ -321,36 +355,36 @@ pub(super) enum Put {
 impl Flow {
     /// The tasks that wait, so many at most.
     pub(super) fn take_pending(self: &Arc<Self>, most: usize) -> Vec<Entry> {
-        let batches = self.lock().pending.take(most);
-        self.entries(batches)
+        self.take_over(self.lock(), most, Instant::now())
     }
 
-    /// The tasks that have gathered.
-    pub(super) fn draw(self: &Arc<Self>) -> Vec<Entry> {
-        let mut state = self.lock();
-        if !self.has_gathered(&state) {
-            return Vec::new();
+    /// The tasks that have gathered for a moment.
+    pub(super) fn draw(self: &Arc<Self>, now: Instant) -> Vec<Entry> {
+        let state = self.lock();
+        let since = state.pending.since().filter(|_| self.has_gathered(&state));
+        match since.is_some_and(|since| since + MOMENT <= now) {
+            true => self.take_over(state, usize::MAX, now),
+            false => Vec::new(),
         }
-        let batches = state.pending.take(usize::MAX);
-        drop(state);
-        self.entries(batches)
     }
 
-    fn entries(self: &Arc<Self>, batches: VecDeque<Batch>) -> Vec<Entry> {
+    fn take_over(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, FlowState>,
+        most: usize,
+        now: Instant,
+    ) -> Vec<Entry> {
+        state.taken_over = Some(now);
+        let batches = state.pending.take(most);
+        drop(state);
         let tasks = batches.into_iter().map(|batch| self.tasks(batch));
         tasks.map(Entry::Rest).collect()
-    }
-
-    fn has_gathered(&self, state: &FlowState) -> bool {
-        self.gathers && state.pending.len() >= self.chunksize
     }
 
     /// Hears until when the dispatcher is about to sleep; says until when it may.
     pub(super) fn plan_to_draw(&self, until: Instant) -> Instant {
         let mut state = self.lock();
-        let gathered = self.has_gathered(&state);
-        let since = state.pending.since().filter(|_| gathered);
-        let until = since.map_or(until, |since| until.min(since + PATIENCE));
+        let until = self.due(&state).map_or(until, |due| due.min(until));
         state.looked_at = Some(until);
         until
     }

@@ -39,7 +39,7 @@ impl State {
         }
         let mut ring = false;
         if !self.paused {
-            self.draw();
+            self.draw(now);
             self.level(now);
             ring |= self.feed_idle(now);
             if !self.queue.is_empty() {
@@ -55,10 +55,10 @@ impl State {
     }
 
     /// Takes over what streams have gathered meanwhile.
-    fn draw(&mut self) {
+    fn draw(&mut self, now: Instant) {
         for i in 0..self.flows.len() {
             if let Some(flow) = self.flows[i].upgrade() {
-                flow.draw()
+                flow.draw(now)
                     .into_iter()
                     .for_each(|entry| self.take_in(entry));
             }

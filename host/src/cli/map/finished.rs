@@ -1,7 +1,7 @@
 //! What is known of an input while its task is under way, and of a task that
 //! has ended: what flows from the inputs to all that is written and counted.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -44,12 +44,22 @@ pub struct Extent {
 
 /// What the thread that reads the inputs tells the one that takes the outcomes.
 #[derive(Clone, Debug, Default)]
-pub struct Ledger(Arc<Mutex<State>>);
+pub struct Ledger(Arc<Books>);
+
+/// Each thread has a lock of its own that the other seldom takes: a million inputs
+/// must not pass from hand to hand.
+#[derive(Debug, Default)]
+struct Books {
+    /// Of the one that reads.
+    read: Mutex<State>,
+    /// Of the one that takes.
+    under_way: Mutex<UnderWay>,
+}
 
 #[derive(Debug, Default)]
 struct State {
-    /// Inputs under way, by the index that the pool gave them.
-    notes: HashMap<u64, Note>,
+    /// Notes that the other thread has not asked for yet.
+    notes: VecDeque<Note>,
     /// Where `seq` ran away from the pool's index: from this index on, it is
     /// larger by so much. The last ones only, since they are to name tasks that
     /// are running.
@@ -62,9 +72,72 @@ struct State {
 /// Tasks that are under way are among so many leaps.
 const MOST_LEAPS: usize = 1 << 16;
 
+/// The notes of inputs under way, by the index that the pool gave them.
+#[derive(Debug, Default)]
+struct UnderWay {
+    /// Index of the first of `notes`.
+    first: u64,
+    /// Those of the inputs that were read last, each until its task has ended.
+    notes: VecDeque<Option<Note>>,
+    /// Those of tasks that take much longer than others.
+    late: BTreeMap<u64, Note>,
+}
+
+/// So many of the inputs that were read last, with those between them that have
+/// ended: as many as the pool reads ahead.
+const LAST: usize = 1 << 14;
+
+impl UnderWay {
+    fn add(&mut self, notes: &mut VecDeque<Note>) {
+        self.notes.extend(notes.drain(..).map(Some));
+        while self.notes.len() > LAST {
+            if let Some(note) = self.notes.pop_front().flatten() {
+                self.late.insert(self.first, note);
+            }
+            self.first += 1;
+        }
+    }
+
+    fn place(&self, index: u64) -> Option<usize> {
+        usize::try_from(index.checked_sub(self.first)?).ok()
+    }
+
+    fn get(&self, index: u64) -> Option<&Note> {
+        match self.place(index) {
+            Some(place) => self.notes.get(place)?.as_ref(),
+            None => self.late.get(&index),
+        }
+    }
+
+    fn take(&mut self, index: u64) -> Option<Note> {
+        let Some(place) = self.place(index) else {
+            return self.late.remove(&index);
+        };
+        let note = self.notes.get_mut(place)?.take();
+        while self.notes.pop_front_if(|note| note.is_none()).is_some() {
+            self.first += 1;
+        }
+        note
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Ledger {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0.read)
+    }
+
+    /// The notes of inputs under way, this one's at least.
+    fn under_way(&self, index: u64) -> MutexGuard<'_, UnderWay> {
+        let mut under_way = locked(&self.0.under_way);
+        let known = under_way.first + under_way.notes.len() as u64;
+        if index >= known {
+            under_way.add(&mut self.state().notes);
+        }
+        under_way
     }
 
     /// Keeps the note of the next input that the pool gets. `share` is how much
@@ -86,13 +159,13 @@ impl Ledger {
             .filter(|share| *share > 0.0)
             // A guess, and rounded anyway.
             .map(|share| ((so_far as f64 / share) as u64).max(so_far));
-        state.notes.insert(index, note);
+        state.notes.push_back(note);
     }
 
     /// The task with its note, which is forgotten here. `None` if it is of none
     /// of the inputs.
     pub fn finish(&self, mut outcome: Outcome<Value>) -> Option<Finished> {
-        let note = self.state().notes.remove(&outcome.index)?;
+        let note = self.under_way(outcome.index).take(outcome.index)?;
         outcome.index = note.seq;
         Some(Finished { note, outcome })
     }
@@ -107,7 +180,7 @@ impl Ledger {
 
     /// What the input of a task that is under way says.
     pub fn label(&self, index: u64) -> Option<String> {
-        Some(self.state().notes.get(&index)?.label.clone())
+        Some(self.under_way(index).get(index)?.label.clone())
     }
 
     /// The inputs have ended, of which there were so many.
@@ -167,6 +240,29 @@ mod tests {
             total: Some(12),
         };
         assert_eq!(ledger.extent(), extent);
+    }
+
+    #[test]
+    fn a_task_that_takes_long_keeps_its_note_and_holds_no_others() {
+        let ledger = Ledger::default();
+        let ended = |index| {
+            let mut under_way = ledger.under_way(index);
+            let seq = under_way.take(index).map(|note| note.seq);
+            (seq, under_way.notes.len(), under_way.late.len())
+        };
+        let last = 3 * LAST as u64;
+        for seq in 0..=last {
+            ledger.keep(Note::of(seq, &seq.to_string()), None);
+            if seq % 2 == 1 {
+                assert_eq!(ended(seq).0, Some(seq), "out of order");
+                assert!(seq == 1 || ended(seq - 1).0 == Some(seq - 1));
+            }
+        }
+        assert_eq!(ledger.label(0).as_deref(), Some("0"));
+        assert_eq!(ended(0), (Some(0), 0, 0));
+        assert_eq!(ended(0).0, None, "it is told once");
+        assert_eq!(ended(last), (Some(last), 0, 0));
+        assert_eq!(ended(last + 1).0, None);
     }
 
     #[test]
