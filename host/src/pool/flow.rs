@@ -202,6 +202,10 @@ impl Flow {
             return state.ready.push_back(ended);
         }
         let ahead = usize::try_from(ended.index() - state.next).unwrap_or(usize::MAX);
+        if ahead == 0 && state.early.is_empty() {
+            state.next += 1;
+            return state.ready.push_back(ended);
+        }
         if ahead >= state.early.len() {
             state.early.resize_with(ahead + 1, || None);
         }
@@ -391,19 +395,25 @@ impl Flow {
 }
 
 impl Flow {
-    /// The next outcomes, a few at once, if some come in time; none at the end.
-    pub(super) fn next(&self, timeout: Option<Duration>) -> Result<VecDeque<Settled>, Error> {
+    /// Puts the next outcomes into `taken`, a few at once, if some come in time;
+    /// none at the end.
+    pub(super) fn next(
+        &self,
+        taken: &mut VecDeque<Settled>,
+        timeout: Option<Duration>,
+    ) -> Result<(), Error> {
         let lacks = |state: &FlowState| state.ready.is_empty() && !state.is_at_end();
         let waited = self
             .arrived
             .wait_while(self.lock(), deadline(timeout), lacks);
         let mut state = waited.map_err(|_| Error::Timeout)?;
-        Ok(self.take(&mut state))
+        self.take(&mut state, taken);
+        Ok(())
     }
 
     /// A few of the outcomes that are there: to take each by itself would cost
     /// more than a small task does.
-    fn take(&self, state: &mut FlowState) -> VecDeque<Settled> {
+    fn take(&self, state: &mut FlowState, taken: &mut VecDeque<Settled>) {
         let mut weight = 0;
         let mut count = 0;
         for settled in state.ready.iter().take(MAX_TAKEN) {
@@ -416,7 +426,7 @@ impl Flow {
         state.taken += count as u64;
         state.bytes = state.bytes.saturating_sub(weight);
         self.wake_feeder(state);
-        state.ready.drain(..count).collect()
+        taken.extend(state.ready.drain(..count));
     }
 }
 
@@ -438,8 +448,8 @@ impl Flow {
     }
 
     /// As [`Flow::next`], of those that are there now.
-    pub(super) fn next_ready(&self) -> VecDeque<Settled> {
-        self.take(&mut self.lock())
+    pub(super) fn next_ready(&self, taken: &mut VecDeque<Settled>) {
+        self.take(&mut self.lock(), taken);
     }
 
     /// Nobody wants the outcomes any more.

@@ -170,6 +170,7 @@ impl State {
                 refusal = Some(error);
                 Some(task)
             });
+            slot.has_last = !queue.waits(key);
             if sent > 0 {
                 violated |= offer(slot);
             }

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use compact_str::CompactString;
 use sandpool::{Outcome, Value};
+
+use super::inputs::stream::Share;
 
 /// An input, as it is remembered until its task has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,13 +16,14 @@ pub struct Note {
     /// Its number among all inputs, from 0, also of those that a resumed run
     /// has skipped. It is the `index` of what is written.
     pub seq: u64,
-    pub label: String,
+    pub label: CompactString,
     pub hash: u64,
     /// Of all inputs up to this one.
     pub prefix: u64,
     /// Empty lines before it.
     pub blank: u64,
-    pub read_at: SystemTime,
+    /// Where it is wanted.
+    pub read_at: Option<SystemTime>,
 }
 
 /// A task that has ended.
@@ -65,6 +69,7 @@ struct State {
     /// are running.
     leaps: VecDeque<(u64, u64)>,
     extent: Extent,
+    share: Share,
     blank_at_end: u64,
     failure: Option<anyhow::Error>,
 }
@@ -140,9 +145,13 @@ impl Ledger {
         under_way
     }
 
-    /// Keeps the note of the next input that the pool gets. `share` is how much
-    /// of all inputs was read by now, if that is known.
-    pub fn keep(&self, note: Note, share: Option<f64>) {
+    /// Says by what is known how much of all inputs was read.
+    pub fn measure_by(&self, share: Share) {
+        self.state().share = share;
+    }
+
+    /// Keeps the note of the next input that the pool gets.
+    pub fn keep(&self, note: Note) {
         let mut state = self.state();
         let index = state.extent.read;
         let ahead = note.seq - index;
@@ -152,22 +161,18 @@ impl Ledger {
                 state.leaps.pop_front();
             }
         }
-        let so_far = note.seq + 1;
         state.extent.read += 1;
         state.extent.skipped = ahead;
-        state.extent.total = share
-            .filter(|share| *share > 0.0)
-            // A guess, and rounded anyway.
-            .map(|share| ((so_far as f64 / share) as u64).max(so_far));
         state.notes.push_back(note);
     }
 
     /// The task with its note, which is forgotten here. `None` if it is of none
     /// of the inputs.
-    pub fn finish(&self, mut outcome: Outcome<Value>) -> Option<Finished> {
+    pub fn finish(&self, outcome: Outcome<Value>) -> Option<Finished> {
         let note = self.under_way(outcome.index).take(outcome.index)?;
-        outcome.index = note.seq;
-        Some(Finished { note, outcome })
+        let mut task = Finished { note, outcome };
+        task.outcome.index = task.note.seq;
+        Some(task)
     }
 
     /// The number that a task of the pool's has among all inputs.
@@ -180,7 +185,7 @@ impl Ledger {
 
     /// What the input of a task that is under way says.
     pub fn label(&self, index: u64) -> Option<String> {
-        Some(self.under_way(index).get(index)?.label.clone())
+        Some(self.under_way(index).get(index)?.label.to_string())
     }
 
     /// The inputs have ended, of which there were so many.
@@ -193,7 +198,15 @@ impl Ledger {
     }
 
     pub fn extent(&self) -> Extent {
-        self.state().extent
+        let state = self.state();
+        let so_far = state.extent.read + state.extent.skipped;
+        let share = state.share.now().filter(|share| *share > 0.0);
+        // A guess, and rounded anyway.
+        let guess = share.map(|share| ((so_far as f64 / share) as u64).max(so_far));
+        Extent {
+            total: state.extent.total.or(guess),
+            ..state.extent
+        }
     }
 
     pub fn blank_at_end(&self) -> u64 {
@@ -215,7 +228,7 @@ impl Note {
             hash: 0,
             prefix: 0,
             blank: 0,
-            read_at: SystemTime::UNIX_EPOCH,
+            read_at: None,
         }
     }
 }
@@ -228,7 +241,7 @@ mod tests {
     fn tasks_keep_the_numbers_of_their_inputs_where_some_were_skipped() {
         let ledger = Ledger::default();
         for seq in [0, 1, 5, 6, 9] {
-            ledger.keep(Note::of(seq, &seq.to_string()), None);
+            ledger.keep(Note::of(seq, &seq.to_string()));
         }
         let seqs: Vec<_> = (0..5).map(|index| ledger.seq(index)).collect();
         assert_eq!(seqs, [0, 1, 5, 6, 9]);
@@ -252,7 +265,7 @@ mod tests {
         };
         let last = 3 * LAST as u64;
         for seq in 0..=last {
-            ledger.keep(Note::of(seq, &seq.to_string()), None);
+            ledger.keep(Note::of(seq, &seq.to_string()));
             if seq % 2 == 1 {
                 assert_eq!(ended(seq).0, Some(seq), "out of order");
                 assert!(seq == 1 || ended(seq - 1).0 == Some(seq - 1));
@@ -268,9 +281,11 @@ mod tests {
     #[test]
     fn how_many_there_are_is_guessed_by_how_much_was_read() {
         let ledger = Ledger::default();
-        ledger.keep(Note::of(9, ""), Some(0.1));
-        assert_eq!(ledger.extent().total, Some(100));
-        ledger.keep(Note::of(10, ""), None);
+        ledger.keep(Note::of(9, ""));
         assert_eq!(ledger.extent().total, None);
+        ledger.measure_by(Share::read(1, 10));
+        assert_eq!(ledger.extent().total, Some(100));
+        ledger.end(10, 0, None);
+        assert_eq!(ledger.extent().total, Some(10));
     }
 }
