@@ -3,12 +3,10 @@
 //! has taken yet.
 //!
 //! An input may be the last for a long time, so it never waits for the next: it is
-//! handed over at once where workers may lack tasks. But those that come within a
-//! moment of others that were handed over gather, and go together when the moment
-//! is over, since each hand-over may wake a worker, which takes longer than a small
-//! task does. Where there are tasks for all workers, what gathers waits for whatever
-//! happens next in the pool: whoever hands out tasks draws it. The dispatcher wakes
-//! for it in time, whatever the feeder is waiting for.
+//! handed over at once, unless there are tasks for all workers. Then it waits for
+//! whatever happens next in the pool, with all that come meanwhile: whoever hands out
+//! tasks draws what has gathered. Where nothing happens, the dispatcher wakes for it,
+//! whatever the feeder is waiting for.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,14 +47,7 @@ const MAX_BYTES: u64 = 64 * MIB;
 /// With fewer tasks in the pool, for each worker, one may lack some.
 const FEW: u64 = 2;
 
-/// Inputs that come within so short a time go together.
-const MOMENT: Duration = Duration::from_micros(100);
-
-/// So many are handed over in any case.
-const MANY: usize = 512;
-
-/// While there are tasks for all workers, inputs wait no longer than this for
-/// something to happen.
+/// What has gathered waits no longer than this for something to happen.
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// So many bytes of inputs are handed over at once: they are held until the last
@@ -91,8 +82,6 @@ pub(super) struct Flow {
 pub(super) struct FlowState {
     /// Inputs that the pool has not taken over yet.
     pending: Pending,
-    /// When the pool took some over last.
-    taken_over: Option<Instant>,
     /// When the dispatcher will look at the pool at the latest, as far as it has
     /// said.
     looked_at: Option<Instant>,
@@ -307,36 +296,22 @@ impl Flow {
         if pending.len() < self.chunksize {
             return Put::Waits;
         }
-        if !self.gathers || pending.len() >= MANY || pending.bytes() >= MAX_BYTES_GATHERED {
+        let in_pool = state.pulled - state.ended - pending.len() as u64;
+        if !self.gathers || in_pool < self.few || pending.bytes() >= MAX_BYTES_GATHERED {
             return Put::Due;
         }
         // Those behind the first wait with it.
-        if pending.len() > self.chunksize {
-            return Put::Waits;
-        }
-        let recently = |then: Instant| then.elapsed() < MOMENT;
-        if self.is_short(state) && !state.taken_over.is_some_and(recently) {
-            return Put::Due;
-        }
-        match (state.looked_at, self.due(state)) {
-            (Some(then), Some(due)) if then > due => Put::Unseen,
+        let is_first = pending.len() == self.chunksize;
+        match self.due(state) {
+            Some(due) if is_first && state.looked_at.is_none_or(|then| then > due) => Put::Unseen,
             _ => Put::Waits,
         }
     }
 
-    /// Whether a worker may lack tasks.
-    fn is_short(&self, state: &FlowState) -> bool {
-        let in_pool = state.pulled - state.ended - state.pending.len() as u64;
-        in_pool < self.few
-    }
-
-    /// When what has gathered is to be drawn, whatever happens.
+    /// When what has gathered is drawn at the latest.
     fn due(&self, state: &FlowState) -> Option<Instant> {
-        let since = state.pending.since().filter(|_| self.has_gathered(state))?;
-        Some(match self.is_short(state) {
-            true => since + MOMENT,
-            false => since + PATIENCE,
-        })
+        let since = state.pending.since().filter(|_| self.has_gathered(state));
+        Some(since? + PATIENCE)
     }
 
     fn has_gathered(&self, state: &FlowState) -> bool {
@@ -359,15 +334,14 @@ pub(super) enum Put {
 impl Flow {
     /// The tasks that wait, so many at most.
     pub(super) fn take_pending(self: &Arc<Self>, most: usize) -> Vec<Entry> {
-        self.take_over(self.lock(), most, Instant::now())
+        self.take_over(self.lock(), most)
     }
 
-    /// The tasks that have gathered for a moment.
-    pub(super) fn draw(self: &Arc<Self>, now: Instant) -> Vec<Entry> {
+    /// The tasks that have gathered.
+    pub(super) fn draw(self: &Arc<Self>) -> Vec<Entry> {
         let state = self.lock();
-        let since = state.pending.since().filter(|_| self.has_gathered(&state));
-        match since.is_some_and(|since| since + MOMENT <= now) {
-            true => self.take_over(state, usize::MAX, now),
+        match self.has_gathered(&state) {
+            true => self.take_over(state, usize::MAX),
             false => Vec::new(),
         }
     }
@@ -376,9 +350,7 @@ impl Flow {
         self: &Arc<Self>,
         mut state: MutexGuard<'_, FlowState>,
         most: usize,
-        now: Instant,
     ) -> Vec<Entry> {
-        state.taken_over = Some(now);
         let batches = state.pending.take(most);
         drop(state);
         let tasks = batches.into_iter().map(|batch| self.tasks(batch));

@@ -324,3 +324,11 @@ impl Iterator for Rest {
         Some(task.numbered(self.first_id + place as u64))
     }
 }
+
+#[cfg(test)]
+impl Inputs {
+    /// A single one for a function.
+    pub(super) fn of_bytes(raw: Vec<u8>) -> Self {
+        Self::one(What::Function(0), raw)
+    }
+}

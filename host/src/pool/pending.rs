@@ -104,3 +104,37 @@ impl Pending {
         Some(self.batches.front()?.since)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many inputs each batch has.
+    fn lengths(batches: &VecDeque<Batch>) -> Vec<usize> {
+        batches.iter().map(|batch| batch.inputs.len()).collect()
+    }
+
+    #[test]
+    fn only_small_inputs_that_follow_one_another_join() {
+        let mut pending = Pending::default();
+        let input = |bytes: u64| Inputs::of_bytes(vec![7; bytes as usize]);
+        let sizes = [1, SMALL, 2, SMALL + 1, 3, 4];
+        for (index, size) in (0..).zip(sizes) {
+            pending.push(&mut input(size), index, true);
+        }
+        // One was refused in between, and another may not join.
+        pending.push(&mut input(5), 7, true);
+        pending.push(&mut input(6), 8, false);
+        let bytes = sizes.iter().sum::<u64>() + 11;
+        assert_eq!((pending.len(), pending.bytes()), (8, bytes));
+        assert!(pending.since().is_some());
+        assert_eq!(lengths(&pending.take(4)), [3, 1]);
+        assert_eq!((pending.len(), pending.bytes()), (4, 18));
+        assert_eq!(lengths(&pending.take(1)), [], "a batch is not parted");
+        let rest = pending.take(usize::MAX);
+        assert_eq!(lengths(&rest), [2, 1, 1]);
+        assert_eq!(rest[0].first, 4);
+        assert_eq!((pending.len(), pending.bytes()), (0, 0));
+        assert!(pending.since().is_none());
+    }
+}

@@ -5,6 +5,7 @@
 //! only to keep a worker from starving, and taken back as soon as they would
 //! wait for nothing.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -39,7 +40,7 @@ impl State {
         }
         let mut ring = false;
         if !self.paused {
-            self.draw(now);
+            self.draw();
             self.level(now);
             ring |= self.feed_idle(now);
             if !self.queue.is_empty() {
@@ -55,10 +56,10 @@ impl State {
     }
 
     /// Takes over what streams have gathered meanwhile.
-    fn draw(&mut self, now: Instant) {
+    fn draw(&mut self) {
         for i in 0..self.flows.len() {
             if let Some(flow) = self.flows[i].upgrade() {
-                flow.draw(now)
+                flow.draw()
                     .into_iter()
                     .for_each(|entry| self.take_in(entry));
             }
@@ -146,31 +147,32 @@ impl State {
             return false;
         }
         let contenders = self.contenders(now);
+        // One that is to be replaced gets nothing ahead.
+        let stays = |slot: &&Slot| self.heir(slot, &contenders, now).is_none();
+        let window = |place: &Place| {
+            let busy = place.slot().filter(|slot| slot.is_busy());
+            busy.filter(stays).map_or(0, Slot::window)
+        };
+        let windows: Vec<usize> = self.slots.iter().map(window).collect();
+        let State { slots, queue, .. } = self;
+        let open = slots.iter_mut().filter_map(Place::slot_mut).zip(windows);
+        let open: Vec<_> = open.filter(|(_, window)| *window > 0).collect();
+        // How many workers of each key are still to get their share.
+        let mut sharers: BTreeMap<KeyId, usize> = BTreeMap::new();
+        for (slot, _) in &open {
+            *sharers.entry(slot.key()).or_default() += 1;
+        }
         let mut violated = false;
-        for i in 0..self.slots.len() {
-            // One that is to be replaced gets nothing ahead.
-            let stays = |slot: &Slot| self.heir(slot, &contenders, now).is_none();
-            if !self.slots[i].slot().is_some_and(stays) {
-                continue;
-            }
-            let State { slots, queue, .. } = self;
-            let Some(key) = slots[i].slot().filter(|slot| slot.is_busy()).map(Slot::key) else {
-                continue;
-            };
-            let others = slots[i..].iter().filter_map(Place::slot);
-            let sharers = others.filter(|slot| slot.key() == key && slot.is_busy());
-            let fair_share = queue.waiting(key).div_ceil(sharers.count());
-            let Some(slot) = slots[i].slot_mut() else {
-                continue;
-            };
+        for (slot, window) in open {
+            let sharers = sharers.entry(slot.key()).or_default();
+            let share = queue.waiting(slot.key()).div_ceil(*sharers);
+            *sharers -= 1;
             let mut refusal = None;
-            let most = slot.window().min(fair_share);
-            let sent = queue.pop_while(slot.key(), most, |task| {
+            let sent = queue.pop_while(slot.key(), window.min(share), |task| {
                 let (task, error) = *slot.send(task, now).err()?;
                 refusal = Some(error);
                 Some(task)
             });
-            slot.has_last = !queue.waits(key);
             if sent > 0 {
                 violated |= offer(slot);
             }

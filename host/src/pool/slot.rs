@@ -83,8 +83,6 @@ pub(super) struct Slot {
     pub(super) done: u64,
     /// Tasks it may still be given (`maxtasksperchild`).
     pub(super) tasks_left: u64,
-    /// Whether no others waited behind those that it was sent.
-    pub(super) has_last: bool,
     /// Whether a caller naps until it answers. Until then the worker is to wake
     /// that one.
     pub(super) is_napped_on: bool,
@@ -165,7 +163,6 @@ impl Slot {
             log_bytes: 0,
             room: None,
             has_stdin: false,
-            has_last: false,
             is_napped_on: false,
             new_answers: 0,
             last_answer: now,
@@ -354,13 +351,12 @@ impl Slot {
     }
 
     /// How many answers the host wants to be woken for. Where much was sent
-    /// ahead, a worker that works on it need not ring for each answer: all of
-    /// them are there within about a millisecond, and if not, it is looked at all
-    /// the same. It rings for half of them if it can be sent more then.
+    /// ahead, a worker that works on it need not ring for each answer: half of
+    /// them are there within about half a millisecond, and if not, it is looked
+    /// at all the same.
     fn batch(&self) -> u32 {
         match self.sent.len() {
             0..MANY_AHEAD => 1,
-            many if self.has_last => many as u32,
             many => (many / 2) as u32,
         }
     }
