@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
-use sandpool::{IMap, Module, Outcome, Retries, Verdict};
+use sandpool::{IMap, Module, Outcome, Retries, Value, Verdict};
 
 use crate::support::{SOON, TestPool, eventually, random, test, two_workers, wat};
 
@@ -123,7 +123,7 @@ fn inputs_that_have_gathered_get_their_verdicts_when_the_stream_or_the_pool_ends
         let items = items.into_iter().inspect(move |_| {
             count.fetch_add(1, Ordering::Relaxed);
         });
-        let outcomes = pool.imap::<i32>(&module, "add", items).expect("sent");
+        let mut outcomes = pool.imap::<i32>(&module, "add", items).expect("sent");
         for n in 0..100 {
             give.send((n, 1)).expect("it is taken");
         }
@@ -133,33 +133,68 @@ fn inputs_that_have_gathered_get_their_verdicts_when_the_stream_or_the_pool_ends
             true => outcomes.steering().finish(),
             false => pool.terminate(),
         }
-        let outcomes: Vec<_> = outcomes.collect();
-        // The last may not have been taken in yet.
-        assert!((99..=100).contains(&outcomes.len()), "{}", outcomes.len());
-        for (n, outcome) in (0..).zip(&outcomes) {
-            assert_eq!((outcome.index, outcome.verdict), (n, Verdict::Cancelled));
+        let mut ended = 0;
+        while let Some(outcome) = outcomes.next_timeout(SOON).expect("it comes soon") {
+            assert_eq!(outcome.verdict, Verdict::Cancelled);
+            assert_eq!(outcome.index, ended);
+            ended += 1;
         }
+        // The last may not have been taken in yet.
+        assert!((99..=100).contains(&ended), "{ended}");
         drop(give);
     }
 }
 
 #[test]
-fn what_has_gathered_is_forgotten_with_its_stream() {
+fn what_has_gathered_is_never_run_when_its_stream_is_gone() {
     let _test = test();
     let pool = two_workers();
-    let module = pool.wat(wat::ADD);
+    let sleeper = pool.guest("sleeper");
+    let workers = pool.warm(&sleeper, "sleep-ms", 20);
     pool.pause();
-    let (give, outcomes) = stream(&pool, &module, "add", false);
+    let (give, items) = channel::<(u32, u32)>();
+    let outcomes = pool.imap::<u32>(&sleeper, "sleep-then", items);
+    let outcomes = outcomes.expect("sent");
     for n in 0..100 {
-        give.send((n, 1)).expect("it is taken");
+        give.send((600_000, n)).expect("it is taken");
     }
     drop(outcomes);
     pool.resume();
     eventually("the feeder ends with the next", || {
-        give.send((0, 0)).is_err()
+        give.send((600_000, 0)).is_err()
     });
-    let sum = pool.apply::<i32>(&module, "add", (1, 2));
-    assert_eq!(sum.expect("the pool is free for others"), 3);
+    let slept = pool.apply::<u32>(&sleeper, "sleep-then", (0u32, 3u32));
+    assert_eq!(slept.expect("the workers are free"), 3);
+    // One that ran such a task would have been ended.
+    assert_eq!(pool.worker_pids(), workers);
+}
+
+#[test]
+fn inputs_that_do_not_fit_leave_those_around_them_their_places() {
+    let _test = test();
+    let pool = two_workers();
+    let math = pool.guest("math");
+    pool.pause();
+    let fits = |n: u64| !n.is_multiple_of(7);
+    let items = (0..100u64).map(move |n| match fits(n) {
+        true => (Value::U32(n as u32 % 40),),
+        false => (Value::String("x".into()),),
+    });
+    let outcomes = pool.imap_unordered::<u64>(&math, "fib", items);
+    let outcomes = outcomes.expect("sent");
+    pool.resume();
+    let fibs: Vec<u64> = (0..40u32)
+        .map(|n| pool.apply(&math, "fib", (n,)).expect("ok"))
+        .collect();
+    let mut seen = [false; 100];
+    for outcome in outcomes {
+        assert!(!std::mem::replace(&mut seen[outcome.index as usize], true));
+        match fits(outcome.index) {
+            true => assert_eq!(outcome.value, Some(fibs[outcome.index as usize % 40])),
+            false => assert_eq!(outcome.verdict, Verdict::InvalidArguments),
+        }
+    }
+    assert_eq!(seen, [true; 100]);
 }
 
 #[test]
