@@ -145,8 +145,10 @@ impl Inputs {
         self.raw.extend_from_slice(&one.raw);
         self.raw.extend_from_slice(&one.body);
         self.ends.push(self.raw.len());
-        let shares = one.shares.drain(..).map(|(_, shares)| (place, shares));
-        self.shares.extend(shares);
+        // Hardly ever any.
+        if let Some((_, shares)) = one.shares.pop() {
+            self.shares.push((place, shares));
+        }
     }
 
     /// A single one for a function, in buffers that others can be appended to.

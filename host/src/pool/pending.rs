@@ -130,7 +130,7 @@ mod tests {
         assert!(pending.since().is_some());
         assert_eq!(lengths(&pending.take(4)), [3, 1]);
         assert_eq!((pending.len(), pending.bytes()), (4, 18));
-        assert_eq!(lengths(&pending.take(1)), [], "a batch is not parted");
+        assert!(pending.take(1).is_empty(), "a batch is not parted");
         let rest = pending.take(usize::MAX);
         assert_eq!(lengths(&rest), [2, 1, 1]);
         assert_eq!(rest[0].first, 4);
