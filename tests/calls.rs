@@ -4,7 +4,7 @@
 use sandpool::value::{Kwargs, LookupError, from_json_str, to_json};
 use sandpool::{Error, Value, Verdict};
 
-use crate::support::{one_worker, test, two_workers};
+use crate::support::{TestPool, one_worker, open, pool, test, two_workers};
 
 #[test]
 fn a_typed_call_returns_a_typed_value() {
@@ -125,7 +125,12 @@ fn a_record_comes_out_with_its_fields_and_options() {
 #[test]
 fn bytes_of_every_size_go_both_ways() {
     let _test = test();
-    let pool = two_workers();
+    both_ways(&two_workers());
+    // With memory files for the large ones.
+    both_ways(&open(pool().processes(2).most_in_ring((1 << 20) + 4096)));
+}
+
+fn both_ways(pool: &TestPool) {
     let digest = pool.guest("digest");
     const KIB64: usize = 64 * 1024;
     let sizes = [
@@ -139,6 +144,7 @@ fn bytes_of_every_size_go_both_ways() {
         (1 << 20) + 4096,
         (1 << 20) + 4100,
         20 << 20,
+        (64 << 20) - 5,
     ];
     for size in sizes {
         let data: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();

@@ -186,6 +186,10 @@ fn a_verdict_that_cannot_have_come_about_is_not_believed() {
         let said = outcome.error.as_deref().unwrap_or_default();
         assert!(said.contains("answers more than"), "{behaviour}: {said}");
     }
+    // Refused before it is copied out of the ring.
+    let outcome = fate("large-slot", |pool| pool.result_limit(MIB));
+    let said = outcome.error.as_deref().unwrap_or_default();
+    assert!(said.contains("larger than its task's may be"), "{said}");
     let outcome = fate("runs-for-ever", |pool| pool);
     assert_eq!(outcome.value, Some(42), "{outcome}");
     let ran = outcome.run_time.expect("it ran");
@@ -322,7 +326,8 @@ const LENGTH: &str = r#"
 fn a_worker_that_reads_nothing_of_what_it_is_sent_is_replaced() {
     let _test = test();
     let troupe = Troupe::new("deaf", 1);
-    let pool = open(troupe.pool());
+    // Each payload comes with a message, which it does not read.
+    let pool = open(troupe.pool().most_in_ring(1 << 20));
     let module = pool.wat(LENGTH);
     let mut unread = 0;
     for n in 0..200 {

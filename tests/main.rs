@@ -25,6 +25,7 @@ mod hostile_sharing;
 mod hostile_workers;
 #[cfg(feature = "in-process")]
 mod in_process;
+mod large_payloads;
 mod lifecycle;
 mod limits;
 mod module_kinds;

@@ -293,7 +293,8 @@ fn a_full_queue_is_an_error_and_has_room_again_later() {
 #[test]
 fn large_values_behind_a_long_task_are_taken_back_and_leave_no_descriptor() {
     let _test = test();
-    let pool = two_workers();
+    // So that the largest has a memory file.
+    let pool = open(pool().processes(2).most_in_ring(1 << 20));
     let digest = pool.guest("digest");
     let small = vec![1u8; 100_000];
     let large = vec![2u8; 8 << 20];

@@ -171,7 +171,7 @@ impl Stage {
     fn take_answer(&mut self) -> Result<(), Violation> {
         self.host.announce_awake();
         let mut answer = Vec::new();
-        if self.host.take_answer(&mut answer)? {
+        if self.host.take_answer(&mut answer, || u64::MAX)? {
             assert!(answer.len() <= INLINE + 64);
             let task = self.sent.pop_front();
             let task = task.unwrap_or_else(|| panic!("an answer to nothing"));
@@ -205,7 +205,7 @@ impl Stage {
         if self.honest
             && let Some(payload) = self.claimed.take()
         {
-            self.worker.publish(answer_to(&payload));
+            self.worker.publish(&[answer_to(&payload)]);
         }
         Ok(())
     }

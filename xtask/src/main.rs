@@ -15,10 +15,12 @@ mod checks;
 mod command;
 mod demo;
 mod guests;
+mod install;
 mod project;
 mod toolchain;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -51,6 +53,12 @@ enum Task {
     Project {
         #[command(flatten)]
         installing: Installing,
+    },
+    /// Build the command in release, linked statically, and install it
+    Install {
+        /// Put it into DIR/bin [default: cargo's own folder]
+        #[arg(long, value_name = "DIR")]
+        root: Option<PathBuf>,
     },
     /// Check format and lints, warnings denied
     Lint,
@@ -117,6 +125,7 @@ fn perform(task: Task) -> Result<()> {
         Task::Demo { installing } => demo::demo(installing.into()),
         Task::Guests { installing } => build_guests(installing.into()),
         Task::Project { installing } => project::check(&toolchain::ensure(installing.into())?),
+        Task::Install { root } => install::install(root.as_deref()),
         Task::Lint => checks::lint(),
         Task::Test {
             installing,

@@ -20,6 +20,7 @@ use crate::layers::{Layer, SandboxReport};
 use crate::limits::{Limit, Origin, PoolLimits, TaskLimits};
 use crate::module::{Cache, Loader};
 use crate::protocol::control::WorkerGrants;
+use crate::protocol::ring::INLINE;
 use crate::settings::{
     DirGrant, EngineSettings, Interrupt, Isolation, Sandbox, Stdio, WasmFeature,
 };
@@ -89,6 +90,7 @@ pub struct PoolBuilder {
     measure_cpu: bool,
     nice: u8,
     no_spin: bool,
+    most_in_ring: Option<usize>,
     worker_binary: Option<PathBuf>,
     shares: Shares,
     on_log: Option<LogHandler>,
@@ -319,6 +321,14 @@ impl PoolBuilder {
         self
     }
 
+    /// Payloads of more bytes have a memory file of their own: for tests, which so
+    /// need no very large ones to see such files.
+    #[doc(hidden)]
+    pub fn most_in_ring(mut self, bytes: usize) -> Self {
+        self.most_in_ring = Some(bytes.min(INLINE));
+        self
+    }
+
     /// The binary for worker and compiler processes. Without it:
     /// `$SANDPOOL_WORKER`, this program if it called
     /// [`worker_entry`](crate::worker_entry), `sandpool` beside this program,
@@ -403,6 +413,7 @@ impl PoolBuilder {
             interrupt: self.interrupt,
             measure_cpu: self.measure_cpu,
             spin: !self.no_spin && cores > 1,
+            most_in_ring: self.most_in_ring.unwrap_or(INLINE),
             cores,
             grants: WorkerGrants {
                 dirs: directories.iter().map(|open| open.grant.clone()).collect(),

@@ -10,6 +10,7 @@ use super::task::Task;
 use super::watch::Watch;
 use crate::protocol::Violation;
 use crate::protocol::control::{ToChild, encode};
+use crate::protocol::ring::KEPT;
 use crate::settings::Interrupt;
 use crate::sys::process_cpu_time;
 
@@ -56,6 +57,8 @@ impl Watch<'_> {
             Phase::Ready { .. } if slot.sent.is_empty() => {
                 if slot.tasks_left == 0 {
                     slot.kill(None);
+                } else if slot.gives_back().is_some_and(|due| now >= due) {
+                    slot.ring.give_back();
                 }
             }
             Phase::Ready { .. } => {
@@ -173,6 +176,11 @@ impl Slot {
         self.sent.front().is_some_and(limits_cpu) || self.due().is_some_and(|due| due <= now)
     }
 
+    /// When an idle worker gives the memory back that large payloads took.
+    fn gives_back(&self) -> Option<Instant> {
+        self.ring.holds_much().then(|| self.last_answer + KEPT)
+    }
+
     /// When it has to be looked at again, whatever it does.
     pub(super) fn due(&self) -> Option<Instant> {
         match &self.phase {
@@ -182,7 +190,9 @@ impl Slot {
             Phase::Interrupted { until, .. } => Some(*until),
             Phase::Dying { .. } => None,
             Phase::Ready { .. } => {
-                let task = self.sent.front()?;
+                let Some(task) = self.sent.front() else {
+                    return self.gives_back();
+                };
                 let Some(since) = self.running else {
                     return Some(self.next_since + self.look_after);
                 };

@@ -314,7 +314,7 @@ impl Dispatcher {
                 if let (Some(relay), Some(pipes)) = (&self.relay, pipes) {
                     relay.worker(serial, pipes);
                 }
-                let slot = Slot::new(serial, Arc::clone(&bound), started, config.max_tasks, now);
+                let slot = Slot::new(serial, Arc::clone(&bound), started, config, now);
                 state.slots[place] = Place::Taken(Box::new(slot));
             }
             Err(error) => {

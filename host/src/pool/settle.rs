@@ -42,19 +42,17 @@ pub(super) enum Lost {
 
 /// What follows the header of an answer.
 pub(super) enum Raw<'a> {
-    InRing(&'a [u8]),
-    /// Read from a memory file, with the header before it.
-    FromFile {
-        frame: Vec<u8>,
-        start: usize,
-    },
+    /// In a buffer that all answers share.
+    Copied(&'a [u8]),
+    /// In a buffer of its own, with the header before it.
+    Owned { frame: Vec<u8>, start: usize },
 }
 
 impl Raw<'_> {
     pub(super) fn bytes(&self) -> &[u8] {
         match self {
-            Raw::InRing(bytes) => bytes,
-            Raw::FromFile { frame, start } => &frame[*start..],
+            Raw::Copied(bytes) => bytes,
+            Raw::Owned { frame, start } => &frame[*start..],
         }
     }
 }
@@ -228,11 +226,11 @@ fn told(
 fn read_value(ty: &Option<Type>, raw: Raw<'_>, len: usize) -> Result<Option<Value>, Violation> {
     let memory = memory_for_value(len);
     let read = match raw {
-        Raw::FromFile { mut frame, start } => {
+        Raw::Owned { mut frame, start } => {
             frame.truncate(start.saturating_add(len));
             decode_owned_result(ty, frame, start, memory)
         }
-        Raw::InRing(bytes) => decode_result_within(ty, &bytes[..len], memory),
+        Raw::Copied(bytes) => decode_result_within(ty, &bytes[..len], memory),
     };
     match read {
         Ok(value) => Ok(Some(value)),

@@ -11,13 +11,12 @@ use rustix::net::sockopt::set_socket_send_buffer_size;
 use super::requests::Requests;
 use super::scheduler::STRANDED_AFTER;
 use super::settle::{Lost, Observed};
-use super::state::Bound;
+use super::state::{Bound, Config};
 use super::task::{KeyId, Task, Template};
 use crate::protocol::Violation;
 use crate::protocol::control::{ToChild, encode};
 use crate::protocol::frame::Payload;
 use crate::protocol::host_end::{HostEnd, SendError};
-use crate::protocol::ring::INLINE;
 use crate::sys::{ChildProcess, ControlSocket, EventFd, memfd_of, process_cpu_time};
 
 /// Tasks are sent ahead for about this much work.
@@ -28,6 +27,10 @@ const MAX_AHEAD: usize = 1000;
 
 /// So many tasks that were sent are many.
 const MANY_AHEAD: usize = 16;
+
+/// So many bytes are put together before they go into the ring, which is quicker
+/// than piece by piece.
+const FEW: usize = 4096;
 
 /// The most tasks with a memory file of their own that are on their way.
 const MAX_FILES: usize = 8;
@@ -48,6 +51,8 @@ pub(super) struct Slot {
     pub(super) ring: HostEnd,
     /// Whose header was sent last, so that it need not be sent again.
     header_of: Option<Arc<Template>>,
+    /// Payloads of more bytes have a memory file of their own.
+    most_in_ring: usize,
     /// Where the bytes of a task are put together.
     payload: Vec<u8>,
     /// Where it asks for shared objects, if its module imports any.
@@ -88,7 +93,7 @@ pub(super) struct Slot {
     pub(super) is_napped_on: bool,
     /// Answers taken since the pace was last kept.
     pub(super) new_answers: u32,
-    last_answer: Instant,
+    pub(super) last_answer: Instant,
     /// When it was last sent something while it had nothing.
     burst_since: Instant,
     /// Moving average of the time from one answer to the next.
@@ -126,7 +131,7 @@ impl Slot {
         serial: u64,
         bound: Arc<Bound>,
         started: Started,
-        tasks: u64,
+        config: &Config,
         now: Instant,
     ) -> Self {
         let Started {
@@ -147,6 +152,7 @@ impl Slot {
             bell,
             ring,
             header_of: None,
+            most_in_ring: config.most_in_ring,
             payload: Vec::new(),
             requests,
             phase: Phase::Starting { since: now },
@@ -168,7 +174,7 @@ impl Slot {
             last_answer: now,
             burst_since: now,
             done: 0,
-            tasks_left: tasks,
+            tasks_left: config.max_tasks,
             pace: None,
             heir: None,
             complaint: None,
@@ -242,13 +248,18 @@ impl Slot {
             .header_of
             .as_ref()
             .is_some_and(|of| Arc::ptr_eq(of, template));
-        let known = known && task.raw_len() < INLINE / 2;
+        let raw_len = task.raw_len();
+        let known = known && raw_len < self.most_in_ring / 2;
         task.put_header(&mut payload, known);
-        let sent = if payload.len() + task.raw_len() <= INLINE {
-            for piece in task.raw() {
-                payload.extend_from_slice(piece);
-            }
-            let fits = self.ring.fill(&payload);
+        let sent = if payload.len() + raw_len <= self.most_in_ring {
+            let [head, body] = task.raw();
+            let fits = if raw_len <= FEW {
+                payload.extend_from_slice(head);
+                payload.extend_from_slice(body);
+                self.ring.fill(&[&payload])
+            } else {
+                self.ring.fill(&[&payload, head, body])
+            };
             if fits && !known {
                 // That of a command stands in the place of a function's too.
                 self.header_of = task.is_function().then(|| Arc::clone(template));
@@ -272,7 +283,7 @@ impl Slot {
 
     /// Sends a task in a memory file of its own, made and sealed here.
     fn send_in_file(&mut self, task: &Task, header: &[u8]) -> Result<(), SendError> {
-        let in_file = |task: &&Task| task.raw_len() > INLINE;
+        let in_file = |task: &&Task| task.raw_len() > self.most_in_ring;
         if self.sent.iter().filter(in_file).count() >= MAX_FILES {
             return Err(SendError::Full);
         }
@@ -286,7 +297,7 @@ impl Slot {
         self.control
             .send(&encode(&message), &[file.as_fd()], false)
             .map_err(|_| SendError::Unread)?;
-        let fits = self.ring.fill(&Payload::in_file(task.id, file.len()));
+        let fits = self.ring.fill(&[&Payload::in_file(task.id, file.len())]);
         fits.then_some(()).ok_or(SendError::Full)
     }
 

@@ -73,6 +73,7 @@ pub(super) fn start_worker(
         nice: config.nice,
         reuse: config.reuse,
         spin: config.spin,
+        most_in_ring: config.most_in_ring,
         initializer: initializer(config, module)?,
         process_memory: config.limits.process_memory.value,
         file_size: config.limits.file_size.value,

@@ -43,6 +43,8 @@ pub(super) struct Config {
     pub(super) measure_cpu: bool,
     /// Whether threads look for a moment before they sleep.
     pub(super) spin: bool,
+    /// Payloads of more bytes have a memory file of their own.
+    pub(super) most_in_ring: usize,
     /// Cores that this process may use.
     pub(super) cores: usize,
     pub(super) grants: WorkerGrants,

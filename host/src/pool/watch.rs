@@ -16,6 +16,7 @@ use super::task::Task;
 use crate::protocol::Violation;
 use crate::protocol::brief;
 use crate::protocol::frame::{AnswerHeader, End, Payload, split};
+use crate::protocol::ring::LARGE;
 use crate::sys::{Ended, memfd_read_at};
 
 /// Rings without news that a worker may be ahead of its news. Each
@@ -151,30 +152,48 @@ impl Watch<'_> {
                 .next()
                 .ok_or(Violation("it asks on after it has answered"))?;
         }
-        // One buffer for all answers; a large one lies in a file of its own.
+        // One buffer for all answers but large ones.
         let mut payload = std::mem::take(self.answer);
         payload.clear();
-        let taken = match slot.ring.take_answer(&mut payload) {
-            Ok(true) => self.take(slot, &payload, now),
-            other => other,
+        let task = slot.sent.front();
+        let most = || task.map_or(0, |task| task.most_answer_bytes(self.config.stdio));
+        if !slot.ring.take_answer(&mut payload, most)? {
+            *self.answer = payload;
+            return Ok(false);
+        }
+        if payload.len() <= LARGE {
+            let taken = self.take(slot, &payload, now);
+            *self.answer = payload;
+            return taken;
+        }
+        let (header, raw) = read(&payload)?;
+        let start = payload.len() - raw.len();
+        let raw = Raw::Owned {
+            frame: payload,
+            start,
         };
-        *self.answer = payload;
-        taken
+        self.take_read(slot, header, raw, now)
     }
 
     /// Takes this answer.
     fn take(&mut self, slot: &mut Slot, payload: &[u8], now: Instant) -> Result<bool, Violation> {
-        let in_ring = |(header, raw)| (header, Raw::InRing(raw));
-        let (header, raw) = match Payload::read(payload)? {
-            Payload::Brief(bytes) => brief::read_answer(bytes).map(in_ring)?,
-            Payload::Inline(frame) => split::<AnswerHeader>(frame).map(in_ring)?,
-            Payload::InFile { len, .. } => {
-                let frame = take_room(slot, len)?;
-                let (header, raw) = split::<AnswerHeader>(&frame)?;
-                let start = frame.len() - raw.len();
-                (header, Raw::FromFile { frame, start })
-            }
-        };
+        if let Payload::InFile { len, .. } = Payload::read(payload)? {
+            let frame = take_room(slot, len)?;
+            let (header, raw) = split::<AnswerHeader>(&frame)?;
+            let start = frame.len() - raw.len();
+            return self.take_read(slot, header, Raw::Owned { frame, start }, now);
+        }
+        let (header, raw) = read(payload)?;
+        self.take_read(slot, header, Raw::Copied(raw), now)
+    }
+
+    fn take_read(
+        &mut self,
+        slot: &mut Slot,
+        header: AnswerHeader,
+        raw: Raw<'_>,
+        now: Instant,
+    ) -> Result<bool, Violation> {
         header.parts(raw.bytes())?;
         let task = slot
             .sent
@@ -339,6 +358,15 @@ fn count_rings(slot: &mut Slot, rang: bool, asked: bool) {
     if slot.empty_rings > MAX_EMPTY_RINGS {
         let violation = Violation("it keeps ringing without an answer");
         slot.kill(Some(Lost::Violation(violation)));
+    }
+}
+
+/// Reads an answer that lies in the ring.
+fn read(payload: &[u8]) -> Result<(AnswerHeader, &[u8]), Violation> {
+    match Payload::read(payload)? {
+        Payload::Brief(bytes) => brief::read_answer(bytes),
+        Payload::Inline(frame) => split(frame),
+        Payload::InFile { .. } => Err(Violation("a payload's number cannot be read")),
     }
 }
 

@@ -11,19 +11,30 @@ use std::collections::VecDeque;
 pub(crate) struct Arena {
     size: usize,
     live: VecDeque<(usize, usize)>,
+    /// Bytes of all that is live.
+    used: usize,
 }
+
+/// Beside so many bytes nothing more is placed. Only a payload that is large by
+/// itself takes more, and there is always a place for one: what is live then lies
+/// in one piece, or two, and leaves half of an arena free.
+const MUCH: usize = 8 * 1024 * 1024;
 
 impl Arena {
     pub(crate) fn new(size: usize) -> Self {
         Arena {
             size,
             live: VecDeque::new(),
+            used: 0,
         }
     }
 
     /// Finds a place for `len` bytes, at a multiple of 8.
     pub(crate) fn place(&mut self, len: usize) -> Option<usize> {
         let len = len.max(1).next_multiple_of(8);
+        if self.used >= MUCH {
+            return None;
+        }
         let offset = match (self.live.front(), self.live.back()) {
             (Some(&(first, _)), Some(&(last, last_len))) => {
                 let end = last + last_len;
@@ -48,17 +59,18 @@ impl Arena {
             _ => return None,
         };
         self.live.push_back((offset, len));
+        self.used += len;
         Some(offset)
     }
 
     /// Frees the oldest payload.
     pub(crate) fn free_oldest(&mut self) {
-        self.live.pop_front();
+        self.used -= self.live.pop_front().map_or(0, |(_, len)| len);
     }
 
     /// Frees the newest payload.
     pub(crate) fn free_newest(&mut self) {
-        self.live.pop_back();
+        self.used -= self.live.pop_back().map_or(0, |(_, len)| len);
     }
 }
 

@@ -65,11 +65,11 @@ impl AnswerHeader {
     }
 }
 
-/// Writes the payload of an answer in place of what is in a buffer: in short, if
-/// it ended well and there is nothing but a value.
-pub(crate) fn put_answer(bytes: &mut Vec<u8>, header: &AnswerHeader, parts: &[&[u8]]) {
+/// Writes the payload of an answer, but for its raw parts, in place of what is in
+/// a buffer: in short, if it ended well and there is nothing but a value.
+pub(crate) fn put_answer(bytes: &mut Vec<u8>, header: &AnswerHeader) {
     if !header.is_plain() {
-        return put_inline(bytes, header, parts);
+        return put_inline(bytes, header, &[]);
     }
     let nanos = u64::try_from(header.run_time.as_nanos()).unwrap_or(u64::MAX);
     bytes.clear();
@@ -77,9 +77,6 @@ pub(crate) fn put_answer(bytes: &mut Vec<u8>, header: &AnswerHeader, parts: &[&[
     bytes.extend_from_slice(&header.task.to_le_bytes());
     bytes.extend_from_slice(&nanos.to_le_bytes());
     bytes.extend_from_slice(&header.peak_memory.to_le_bytes());
-    for part in parts {
-        bytes.extend_from_slice(part);
-    }
 }
 
 /// Reads a short answer without its first byte: its header, and the value.
@@ -141,7 +138,8 @@ mod tests {
             stdout_len: 2,
             ..plain(1, b"")
         };
-        put_answer(&mut bytes, &header, &[b"", b"ab", b""]);
+        put_answer(&mut bytes, &header);
+        bytes.extend_from_slice(b"ab");
         let Ok(Payload::Inline(frame)) = Payload::read(&bytes) else {
             panic!("whole")
         };
@@ -162,7 +160,8 @@ mod tests {
             prop_assert_eq!(BriefTask::read(rest), Ok((brief, &raw[..])));
 
             let header = plain(task, &raw);
-            put_answer(&mut bytes, &header, &[&raw, b"", b""]);
+            put_answer(&mut bytes, &header);
+            bytes.extend_from_slice(&raw);
             let Ok(Payload::Brief(rest)) = Payload::read(&bytes) else { panic!("short") };
             prop_assert_eq!(read_answer(rest), Ok((header, &raw[..])));
         }

@@ -79,6 +79,8 @@ pub(crate) struct WorkerSetup {
     pub(crate) reuse: u64,
     /// Whether it looks for a moment before it sleeps.
     pub(crate) spin: bool,
+    /// Answers of more bytes have a memory file of their own.
+    pub(crate) most_in_ring: usize,
     /// A function to call in each new instance, with its encoded arguments.
     pub(crate) initializer: Option<Initializer>,
     /// `RLIMIT_DATA` in bytes.

@@ -9,7 +9,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Violation;
-use super::ring::INLINE;
 use crate::limits::LimitName;
 use crate::outcome::Refusal;
 use crate::value::DECODED_LIMIT;
@@ -146,8 +145,7 @@ pub(crate) fn inline_payload<H: Serialize>(header: &H, parts: &[&[u8]]) -> Vec<u
 }
 
 /// Puts the bytes that go into the ring for a header and its raw parts, in place
-/// of what is in a buffer: one byte 0, then the frame. [`fits_inline`] says
-/// whether they may.
+/// of what is in a buffer: one byte 0, then the frame.
 pub(crate) fn put_inline<H: Serialize>(bytes: &mut Vec<u8>, header: &H, parts: &[&[u8]]) {
     let raw: usize = parts.iter().map(|part| part.len()).sum();
     bytes.clear();
@@ -158,11 +156,6 @@ pub(crate) fn put_inline<H: Serialize>(bytes: &mut Vec<u8>, header: &H, parts: &
     for part in parts {
         bytes.extend_from_slice(part);
     }
-}
-
-/// Whether a payload built by [`put_inline`] may travel in the ring.
-pub(crate) fn fits_inline(payload: &[u8]) -> bool {
-    payload.len() <= INLINE
 }
 
 /// The most bytes of a header.

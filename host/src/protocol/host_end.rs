@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Violation;
 use super::arena::Arena;
-use super::ring::{ARENA, Claim, Lane, Ring, SLOTS};
+use super::ring::{ARENA, Claim, LARGE, Lane, Ring, SLOTS};
 use super::sleep;
 
 /// The host's end.
@@ -31,6 +31,8 @@ pub(crate) struct HostEnd {
     sound: u32,
     /// Answers that the worker knows to be taken.
     freed: u32,
+    /// Whether a large payload was in the ring since memory was given back.
+    holds_much: bool,
 }
 
 /// So many answers are taken before the worker is told, which is then cheap.
@@ -38,7 +40,7 @@ const FREED_AT_ONCE: u32 = 64;
 
 /// The worker is told at once of an answer of so many bytes, or it might wait
 /// for room.
-const LARGE: usize = 16 * 1024;
+const FREED_SOON: usize = 16 * 1024;
 
 /// Why a task was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +71,7 @@ impl HostEnd {
             published: 0,
             sound: 0,
             freed: 0,
+            holds_much: false,
         }
     }
 
@@ -93,15 +96,17 @@ impl HostEnd {
         Ok(())
     }
 
-    /// Puts a task into the ring, which [`HostEnd::offer`] is to follow; says
-    /// whether there was room.
-    pub(crate) fn fill(&mut self, payload: &[u8]) -> bool {
+    /// Puts a task, in pieces, into the ring, which [`HostEnd::offer`] is to follow;
+    /// says whether there was room.
+    pub(crate) fn fill(&mut self, payload: &[&[u8]]) -> bool {
         if self.filled.wrapping_sub(self.consumed) >= SLOTS {
             return false;
         }
-        let Some(offset) = self.arena.place(payload.len()) else {
+        let len = payload.iter().map(|piece| piece.len()).sum();
+        let Some(offset) = self.arena.place(len) else {
             return false;
         };
+        self.holds_much |= offset + len > LARGE;
         self.ring.fill(Lane::Tasks, self.filled, offset, payload);
         self.filled = self.filled.wrapping_add(1);
         true
@@ -197,8 +202,13 @@ impl HostEnd {
     }
 
     /// Takes the next answer, copied out of the shared memory to the end of
-    /// `into`; says whether there was one.
-    pub(crate) fn take_answer(&mut self, into: &mut Vec<u8>) -> Result<bool, Violation> {
+    /// `into`; says whether there was one. `most` is how many bytes a large one may
+    /// have.
+    pub(crate) fn take_answer(
+        &mut self,
+        into: &mut Vec<u8>,
+        most: impl FnOnce() -> u64,
+    ) -> Result<bool, Violation> {
         // What was seen to be sound stays so: the words are looked at again when
         // all that was seen is taken.
         if self.sound == self.consumed {
@@ -207,18 +217,36 @@ impl HostEnd {
             }
             self.sound = self.published;
         }
-        let before = into.len();
-        self.ring
-            .take(Lane::Answers, self.consumed, into)
+        let place = self
+            .ring
+            .place(Lane::Answers, self.consumed)
             .ok_or(Violation("an answer lies outside its arena"))?;
+        let len = place.len();
+        if len > LARGE && len as u64 > most() {
+            return Err(Violation("an answer is larger than its task's may be"));
+        }
+        self.holds_much |= place.end > LARGE;
+        self.ring.take(Lane::Answers, place, into);
         self.consumed = self.consumed.wrapping_add(1);
         self.arena.free_oldest();
         let waiting = self.consumed.wrapping_sub(self.freed);
-        if self.sound == self.consumed || waiting >= FREED_AT_ONCE || into.len() - before >= LARGE {
+        if self.sound == self.consumed || waiting >= FREED_AT_ONCE || len >= FREED_SOON {
             self.freed = self.consumed;
             self.ring.consumed().store(self.consumed, Ordering::Release);
         }
         Ok(true)
+    }
+
+    /// Whether the ring takes more memory than a quiet one needs.
+    pub(crate) fn holds_much(&self) -> bool {
+        self.holds_much
+    }
+
+    /// Gives that memory back. No task may be on its way.
+    pub(crate) fn give_back(&mut self) {
+        self.holds_much = false;
+        self.ring.give_back(Lane::Tasks);
+        self.ring.give_back(Lane::Answers);
     }
 
     /// Wakes the worker if it sleeps: after sending, and after answers were
@@ -261,7 +289,7 @@ impl HostEnd {
 impl HostEnd {
     /// Sends one task.
     pub(crate) fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        match self.fill(payload) {
+        match self.fill(&[payload]) {
             true => Ok(self.offer()?),
             false => Err(SendError::Full),
         }
@@ -313,7 +341,7 @@ mod tests {
 
     fn answer(host: &mut HostEnd) -> Result<Option<Vec<u8>>, Violation> {
         let mut payload = Vec::new();
-        let taken = host.take_answer(&mut payload)?;
+        let taken = host.take_answer(&mut payload, || u64::MAX)?;
         Ok(taken.then_some(payload))
     }
 
@@ -338,7 +366,7 @@ mod tests {
         assert_eq!(host.take_back(), Ok(2));
         assert_eq!(claimed(&mut worker), None);
         host.send(b"d").expect("room");
-        worker.publish(b"A");
+        worker.publish(&[b"A"]);
         assert_eq!(claimed(&mut worker).as_deref(), Some(&b"d"[..]));
         assert_eq!(answer(&mut host), Ok(Some(b"A".to_vec())));
         assert_eq!(answer(&mut host), Ok(None));
@@ -352,7 +380,7 @@ mod tests {
         host.send(b"a").expect("room");
         host.send(b"b").expect("room");
         assert!(claimed(&mut worker).is_some());
-        worker.publish(b"A");
+        worker.publish(&[b"A"]);
         assert!(claimed(&mut worker).is_some());
         drop(worker);
         assert_eq!(answer(&mut host), Ok(Some(b"A".to_vec())));
@@ -367,7 +395,7 @@ mod tests {
         }
         assert_eq!(host.send(b"x"), Err(SendError::Full));
         assert!(claimed(&mut worker).is_some());
-        worker.publish(b"X");
+        worker.publish(&[b"X"]);
         assert_eq!(host.send(b"x"), Err(SendError::Full));
         assert!(answer(&mut host).expect("honest").is_some());
         assert_eq!(host.send(b"x"), Ok(()));
@@ -410,7 +438,7 @@ mod tests {
     fn answering_what_was_never_claimed_is_a_violation() {
         let (mut host, mut worker, _) = ends();
         host.send(b"a").expect("room");
-        worker.publish(b"A");
+        worker.publish(&[b"A"]);
         assert!(answer(&mut host).is_err());
     }
 
@@ -419,7 +447,7 @@ mod tests {
         let (mut host, mut worker, ring) = ends();
         host.send(b"a").expect("room");
         assert!(claimed(&mut worker).is_some());
-        worker.publish(b"A");
+        worker.publish(&[b"A"]);
         assert!(host.has_answer());
         ring.published().store(0, Ordering::Relaxed);
         assert!(host.has_answer(), "it is looked at, and found out");
@@ -431,7 +459,7 @@ mod tests {
         let (mut host, mut worker, ring) = ends();
         host.send(b"a").expect("room");
         assert!(claimed(&mut worker).is_some());
-        worker.publish(b"A");
+        worker.publish(&[b"A"]);
         ring.write_slot(Lane::Answers, 0, u64::MAX);
         assert!(answer(&mut host).is_err());
     }
@@ -455,7 +483,7 @@ mod tests {
                 let payload = vec![i as u8; size];
                 host.send(&payload).expect("room");
                 prop_assert_eq!(claimed(&mut worker), Some(payload.clone()));
-                worker.publish(&payload);
+                worker.publish(&[&payload]);
                 prop_assert_eq!(answer(&mut host), Ok(Some(payload)));
             }
         }

@@ -11,21 +11,31 @@
 //! An answer stays in its slot when the worker dies. So exactly the task that
 //! was claimed and not answered is lost.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::sys::Mapping;
 
 /// Tasks that can be on their way to one worker at once.
 pub(crate) const SLOTS: u32 = 1024;
 
-/// Bytes for the payloads of tasks, and as many for those of answers. Only what
-/// was written takes memory, and a quiet ring writes to its start.
-pub(crate) const ARENA: usize = 8 * 1024 * 1024;
+/// Bytes for the payloads of tasks, and as many for those of answers: two of the
+/// largest, and some small ones. Only what was written takes memory, a quiet ring
+/// writes to its start, and what a large payload took is given back.
+pub(crate) const ARENA: usize = 2 * INLINE + 16 * 1024 * 1024;
 
-/// Payloads up to this many bytes travel in the ring: 1 MiB, and what a header
-/// takes. Bigger ones have a memory file of their own; to make one, and fresh
-/// pages for it, costs more than to copy that much.
-pub(crate) const INLINE: usize = 1024 * 1024 + 4096;
+/// Payloads up to this many bytes travel in the ring: 64 MiB, and what headers
+/// take. Bigger ones have a memory file of their own; to make one, and fresh
+/// pages for it, takes five times as long as to copy that much.
+pub(crate) const INLINE: usize = 64 * 1024 * 1024 + 128 * 1024;
+
+/// A payload of more bytes is large: the memory that it took is given back, by
+/// either side, when there has been nothing to do for [`KEPT`].
+pub(crate) const LARGE: usize = 1024 * 1024 + 4096;
+
+/// How long memory for large payloads is kept, for the next.
+pub(crate) const KEPT: Duration = Duration::from_secs(1);
 
 const SLOT_SIZE: usize = 8;
 
@@ -133,27 +143,40 @@ impl Ring {
         }
     }
 
-    /// Writes a payload into the arena and its place into the slot.
-    pub(crate) fn fill(&self, lane: Lane, sequence: u32, offset: usize, payload: &[u8]) {
-        self.memory.copy_in(Self::arena(lane) + offset, payload);
-        let slot = offset as u64 | (payload.len() as u64) << 32;
+    /// Writes a payload, in pieces, into the arena and its place into the slot.
+    pub(crate) fn fill(&self, lane: Lane, sequence: u32, offset: usize, payload: &[&[u8]]) {
+        let start = Self::arena(lane) + offset;
+        let mut len = 0;
+        for piece in payload {
+            self.memory.copy_in(start + len, piece);
+            len += piece.len();
+        }
+        let slot = offset as u64 | (len as u64) << 32;
         self.slot(lane, sequence).store(slot, Ordering::Relaxed);
     }
 
-    /// Appends a slot's payload to `into`; `None` if the slot points outside
-    /// the arena or names more bytes than a ring carries.
-    pub(crate) fn take(&self, lane: Lane, sequence: u32, into: &mut Vec<u8>) -> Option<()> {
-        // Read once: what is checked is what is used.
+    /// Where a slot's payload lies in the arena; `None` if that is outside, or if
+    /// it is of more bytes than a ring carries.
+    pub(crate) fn place(&self, lane: Lane, sequence: u32) -> Option<Range<usize>> {
         let slot = self.slot(lane, sequence).load(Ordering::Relaxed);
         let offset = (slot & 0xffff_ffff) as usize;
         let len = (slot >> 32) as usize;
-        let fits =
-            len <= INLINE + 64 && offset.is_multiple_of(8) && offset.checked_add(len)? <= ARENA;
-        if !fits {
-            return None;
-        }
-        self.memory.copy_out(Self::arena(lane) + offset, len, into);
-        Some(())
+        let end = offset.checked_add(len)?;
+        let fits = len <= INLINE + 64 && offset.is_multiple_of(8) && end <= ARENA;
+        fits.then_some(offset..end)
+    }
+
+    /// Appends what lies in a [`Ring::place`] to `into`.
+    pub(crate) fn take(&self, lane: Lane, place: Range<usize>, into: &mut Vec<u8>) {
+        let start = Self::arena(lane) + place.start;
+        self.memory.copy_out(start, place.len(), into);
+    }
+
+    /// Gives back what memory an arena takes, but for its start. Nothing may lie
+    /// there.
+    pub(crate) fn give_back(&self, lane: Lane) {
+        self.memory
+            .give_back(Self::arena(lane) + LARGE, ARENA - LARGE);
     }
 }
 

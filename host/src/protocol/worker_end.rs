@@ -55,32 +55,35 @@ impl WorkerEnd {
                 Ordering::Relaxed,
             );
             if swapped.is_ok() {
-                let taken = self.ring.take(Lane::Tasks, claim.head, into);
+                let place = self.ring.place(Lane::Tasks, claim.head);
                 debug_assert!(
-                    taken.is_some(),
+                    place.is_some(),
                     "the host fills slots before it moves the tail"
                 );
-                return taken.is_some();
+                return place
+                    .map(|place| self.ring.take(Lane::Tasks, place, into))
+                    .is_some();
             }
         }
     }
 
-    /// Waits until a task may be there.
-    pub(crate) fn wait_for_task(&mut self) {
-        sleep::look_then_sleep(self.ring.worker_sleeps(), &mut self.spin, None, || {
+    /// Waits until a task may be there, or for so long.
+    pub(crate) fn wait_for_task(&mut self, at_most: Option<Duration>) {
+        sleep::look_then_sleep(self.ring.worker_sleeps(), &mut self.spin, at_most, || {
             let claim = Claim::from_word(self.ring.claim().load(Ordering::Acquire));
             claim.head != claim.tail
         });
     }
 
-    /// Publishes the answer to the task that was claimed last. Waits while the
-    /// arena is full of answers that the host has not taken, and says whether it
-    /// had not to.
-    pub(crate) fn publish(&mut self, payload: &[u8]) -> bool {
+    /// Publishes the answer, in pieces, to the task that was claimed last. Waits
+    /// while the arena is full of answers that the host has not taken, and says
+    /// whether it had not to.
+    pub(crate) fn publish(&mut self, payload: &[&[u8]]) -> bool {
+        let len = payload.iter().map(|piece| piece.len()).sum();
         let mut at_once = true;
         let offset = loop {
             self.free_taken();
-            if let Some(offset) = self.arena.place(payload.len()) {
+            if let Some(offset) = self.arena.place(len) {
                 break offset;
             }
             at_once = false;

@@ -352,14 +352,10 @@ impl Lists {
         }
     }
 
-    /// Puts the first filters on and hands over the last, made ready.
+    /// Puts the first filter on and hands over the last, made ready.
     fn put_on(&self) -> Result<BpfProgram, seccompiler::Error> {
-        let last = seccomp::allow(&self.sealed)?;
-        for filter in seccomp::refuse(self.refused)? {
-            seccomp::put_on(&filter)?;
-        }
-        seccomp::put_on(&seccomp::allow(&self.allowed)?)?;
-        Ok(last)
+        seccomp::put_on(&seccomp::allow(&self.allowed, self.refused))?;
+        Ok(seccomp::allow(&self.sealed, self.refused))
     }
 }
 

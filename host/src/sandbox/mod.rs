@@ -8,6 +8,7 @@
 //! Nothing here trusts that a layer is there: each step says how much of it
 //! holds, and the child sends that to the host.
 
+mod bpf;
 mod cage;
 mod calls;
 mod identity;

@@ -2,65 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use seccompiler::{
-    BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
-    SeccompFilter, SeccompRule, TargetArch, apply_filter, apply_filter_all_threads,
-};
+use seccompiler::{BpfProgram, Error, apply_filter, apply_filter_all_threads};
 
+use super::bpf::{self, Case, Condition, Rule};
 use super::calls::{Call, Only};
 
-#[cfg(target_arch = "x86_64")]
-const ARCHITECTURE: TargetArch = TargetArch::x86_64;
-#[cfg(target_arch = "aarch64")]
-const ARCHITECTURE: TargetArch = TargetArch::aarch64;
-
-/// A filter that allows what is in these lists and kills the process for
-/// anything else.
-pub(super) fn allow(lists: &[&[Call]]) -> Result<BpfProgram, Error> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-    let mut unconditional = Vec::new();
+/// A filter that allows what is in these lists, but answers some of it with an
+/// error, and kills the process for anything else.
+pub(super) fn allow(lists: &[&[Call]], refused: &[(i64, i32)]) -> BpfProgram {
+    let mut rules: BTreeMap<u32, Rule> = BTreeMap::new();
     for call in lists.iter().copied().flatten() {
-        let cases = cases(call.only)?;
-        if cases.is_empty() {
-            unconditional.push(call.number);
+        let cases = cases(call.only);
+        // A call that one list allows whatever its arguments is not narrowed by
+        // another.
+        let rule = rules
+            .entry(number(call.number))
+            .or_insert_with(|| Rule::AllowIf(Vec::new()));
+        match rule {
+            _ if cases.is_empty() => *rule = Rule::Allow,
+            Rule::AllowIf(known) => known.extend(cases),
+            _ => {}
         }
-        let rules = rules.entry(call.number).or_default();
-        for conditions in cases {
-            rules.push(SeccompRule::new(conditions)?);
+    }
+    for (refused, errno) in refused {
+        // What no list has kills the process even so.
+        if let Some(rule) = rules.get_mut(&number(*refused)) {
+            *rule = Rule::Refuse(*errno);
         }
     }
-    // A call that one list allows whatever its arguments is not narrowed by
-    // another. No rule at all means any arguments.
-    for number in unconditional {
-        rules.insert(number, Vec::new());
-    }
-    program(rules, SeccompAction::KillProcess, SeccompAction::Allow)
-}
-
-/// A filter that answers these calls with an error.
-pub(super) fn refuse(calls: &[(i64, i32)]) -> Result<Vec<BpfProgram>, Error> {
-    // A filter has one answer, so there is one for each.
-    let mut by_errno: BTreeMap<i32, BTreeMap<i64, Vec<SeccompRule>>> = BTreeMap::new();
-    for (number, errno) in calls {
-        let rules = by_errno.entry(*errno).or_default();
-        rules.insert(*number, Vec::new());
-    }
-    by_errno
-        .into_iter()
-        .map(|(errno, rules)| {
-            let answer = SeccompAction::Errno(errno.unsigned_abs());
-            program(rules, SeccompAction::Allow, answer)
-        })
-        .collect()
-}
-
-fn program(
-    rules: BTreeMap<i64, Vec<SeccompRule>>,
-    otherwise: SeccompAction,
-    matched: SeccompAction,
-) -> Result<BpfProgram, Error> {
-    let filter = SeccompFilter::new(rules, otherwise, matched, ARCHITECTURE)?;
-    Ok(filter.try_into()?)
+    bpf::program(&rules.into_iter().collect::<Vec<_>>())
 }
 
 /// Puts a filter on, for good, while there is one thread.
@@ -73,47 +43,44 @@ pub(super) fn put_on_all_threads(program: &BpfProgram) -> Result<(), Error> {
     apply_filter_all_threads(program)
 }
 
+/// As filters have it; all numbers of calls are small.
+fn number(call: i64) -> u32 {
+    call as u32
+}
+
 /// The cases in which a call is allowed, each with the conditions that have all
 /// to hold; none for a call that is always allowed.
-fn cases(only: Only) -> Result<Vec<Vec<SeccompCondition>>, Error> {
-    let masked = |argument, mask: u64, wanted: u64| {
-        let compare = SeccompCmpOp::MaskedEq(mask);
-        SeccompCondition::new(argument, SeccompCmpArgLen::Qword, compare, wanted)
+fn cases(only: Only) -> Vec<Case> {
+    let masked = |argument, mask: libc::c_int, wanted: libc::c_int| Condition {
+        argument,
+        mask: mask.cast_unsigned(),
+        wanted: wanted.cast_unsigned(),
     };
-    let equal = |argument, wanted: u64| {
-        let compare = SeccompCmpOp::Eq;
-        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compare, wanted)
+    let equal = |argument, wanted: u32| Condition {
+        argument,
+        mask: u32::MAX,
+        wanted,
     };
-    let bits = |flags: libc::c_int| u64::from(flags.unsigned_abs());
-    let not_executable = || masked(2, bits(libc::PROT_EXEC), 0);
+    let command = |argument, wanted: libc::c_int| equal(argument, wanted.cast_unsigned());
+    let not_executable = masked(2, libc::PROT_EXEC, 0);
     // Private memory, or a file's.
-    let counted = || {
-        [libc::MAP_SHARED, libc::MAP_ANONYMOUS].map(|neither| {
-            let flags = bits(neither | libc::MAP_GROWSDOWN);
-            masked(3, flags, 0)
-        })
-    };
-    Ok(match only {
+    let counted = [libc::MAP_SHARED, libc::MAP_ANONYMOUS]
+        .map(|neither| masked(3, neither | libc::MAP_GROWSDOWN, 0));
+    match only {
         Only::Any => Vec::new(),
-        Only::NotExecutable => vec![vec![not_executable()?]],
-        Only::Counted => counted()
-            .into_iter()
-            .map(|counted| Ok(vec![counted?]))
-            .collect::<Result<_, Error>>()?,
-        Only::CountedNotExecutable => counted()
-            .into_iter()
-            .map(|counted| Ok(vec![counted?, not_executable()?]))
-            .collect::<Result<_, Error>>()?,
+        Only::NotExecutable => vec![vec![not_executable]],
+        Only::Counted => counted.map(|counted| vec![counted]).into(),
+        Only::CountedNotExecutable => counted.map(|counted| vec![counted, not_executable]).into(),
         Only::Thread => {
-            let thread = bits(libc::CLONE_THREAD | libc::CLONE_VM | libc::CLONE_SIGHAND);
-            vec![vec![masked(0, thread, thread)?]]
+            let thread = libc::CLONE_THREAD | libc::CLONE_VM | libc::CLONE_SIGHAND;
+            vec![vec![masked(0, thread, thread)]]
         }
-        Only::OwnProcess => vec![vec![equal(0, u64::from(std::process::id()))?]],
-        Only::OwnLimits => vec![vec![equal(0, 0)?]],
-        Only::ThreadName => vec![vec![equal(0, bits(libc::PR_SET_NAME))?]],
-        Only::NoNewPrivileges => vec![vec![equal(0, bits(libc::PR_SET_NO_NEW_PRIVS))?]],
-        Only::Sealing => vec![vec![equal(1, bits(libc::F_ADD_SEALS))?]],
-        Only::NonBlocking => vec![vec![equal(1, u64::from(libc::FIONBIO as u32))?]],
+        Only::OwnProcess => vec![vec![equal(0, std::process::id())]],
+        Only::OwnLimits => vec![vec![equal(0, 0)]],
+        Only::ThreadName => vec![vec![command(0, libc::PR_SET_NAME)]],
+        Only::NoNewPrivileges => vec![vec![command(0, libc::PR_SET_NO_NEW_PRIVS)]],
+        Only::Sealing => vec![vec![command(1, libc::F_ADD_SEALS)]],
+        Only::NonBlocking => vec![vec![equal(1, libc::FIONBIO as u32)]],
         Only::DescriptorFlags => [
             libc::F_GETFD,
             libc::F_SETFD,
@@ -121,8 +88,7 @@ fn cases(only: Only) -> Result<Vec<Vec<SeccompCondition>>, Error> {
             libc::F_SETFL,
             libc::F_DUPFD_CLOEXEC,
         ]
-        .into_iter()
-        .map(|command| Ok(vec![equal(1, bits(command))?]))
-        .collect::<Result<_, Error>>()?,
-    })
+        .map(|of| vec![command(1, of)])
+        .into(),
+    }
 }

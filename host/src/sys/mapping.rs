@@ -9,7 +9,10 @@ use std::os::fd::AsFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
+use rustix::param::page_size;
+
+use super::large_pages::expect_large;
 
 /// A shared, writable mapping of a memory file.
 #[derive(Debug)]
@@ -104,6 +107,7 @@ impl Mapping {
     pub(crate) fn copy_out(&self, offset: usize, len: usize, into: &mut Vec<u8>) {
         assert!(self.contains(offset, len));
         into.reserve(len);
+        expect_large(into.spare_capacity_mut());
         let (before, words) = split_at_words(offset, len);
         for i in offset..offset + before {
             into.push(self.byte(i).load(Ordering::Relaxed));
@@ -120,6 +124,31 @@ impl Mapping {
         for i in start + words * 8..offset + len {
             into.push(self.byte(i).load(Ordering::Relaxed));
         }
+    }
+
+    /// Gives the pages that lie inside of this range back to the system: they read
+    /// as zeros from then on, in every process that has them mapped.
+    ///
+    /// # Panics
+    /// If the range is not inside.
+    pub(crate) fn give_back(&self, offset: usize, len: usize) {
+        assert!(self.contains(offset, len));
+        let page = page_size();
+        let start = offset.next_multiple_of(page);
+        let end = (offset + len) / page * page;
+        if start >= end {
+            return;
+        }
+        // SAFETY: the range lies inside of the mapping (checked), and whoever
+        // reads from it expects any contents at any time.
+        let _ = unsafe {
+            let start = self.start.as_ptr().add(start);
+            madvise(
+                start.cast(),
+                end - offset.next_multiple_of(page),
+                Advice::LinuxRemove,
+            )
+        };
     }
 
     /// Writes `bytes` at `offset`.

@@ -3,13 +3,13 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
-use rustix::mm::{Advice, madvise};
+
+use super::large_pages::expect_large;
 
 /// A memory file whose contents can no longer change, for anybody.
 #[derive(Debug)]
@@ -112,24 +112,6 @@ pub(crate) fn memfd_read_at(file: &File, len: u64) -> io::Result<Vec<u8>> {
     bytes.truncate(len);
     Ok(bytes)
 }
-
-/// Asks for large pages for memory that is about to be filled: to get 64 MiB of
-/// small ones takes longer than to fill them.
-fn expect_large(memory: &mut [MaybeUninit<u8>]) {
-    let range = memory.as_mut_ptr_range();
-    let start = range.start.addr().next_multiple_of(LARGE_PAGE);
-    let end = range.end.addr() / LARGE_PAGE * LARGE_PAGE;
-    if start >= end {
-        return;
-    }
-    let start = range.start.with_addr(start);
-    // SAFETY: the pages from `start` to `end` lie inside of `memory`, which is
-    // borrowed for writing, and this advice changes nothing of what is in them.
-    let _ = unsafe { madvise(start.cast(), end - start.addr(), Advice::LinuxHugepage) };
-}
-
-/// Bytes of a large page, on all that this runs on.
-const LARGE_PAGE: usize = 2 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,8 @@ pub(crate) mod attempts;
 mod clock;
 mod doorbell;
 mod exits;
+pub(crate) mod heap;
+mod large_pages;
 mod mapping;
 mod memfd;
 mod namespaces;

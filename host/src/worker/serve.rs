@@ -14,12 +14,10 @@ use crate::engine::verdict;
 use crate::limits::LimitName;
 use crate::protocol::Violation;
 use crate::protocol::brief::{BriefTask, put_answer};
-use crate::protocol::frame::{
-    AnswerHeader, End, Payload, TaskHeader, What, fits_inline, put_inline, split,
-};
-use crate::protocol::ring::INLINE;
+use crate::protocol::frame::{AnswerHeader, End, Payload, TaskHeader, What, put_inline, split};
+use crate::protocol::ring::{KEPT, LARGE};
 use crate::protocol::worker_end::WorkerEnd;
-use crate::sys::Mapping;
+use crate::sys::{Mapping, heap};
 use crate::value::{Value, encode_apart};
 
 /// A worker that has loaded its artifact.
@@ -28,7 +26,7 @@ pub(super) struct Server {
     shop: Workshop,
     /// The last task whose header stood in the ring; see [`BriefTask`].
     last: Option<Order>,
-    /// Where the next answer is put together.
+    /// Where the next answer is put together, unless it is large.
     spare: Vec<u8>,
     /// When the last task ended, if the next begins with that.
     last_end: Option<Instant>,
@@ -36,7 +34,13 @@ pub(super) struct Server {
     kept: Option<Live>,
     /// An instance that is done with; freed when its answer is out.
     retired: Option<Live>,
+    /// Whether large payloads have left memory that is kept.
+    holds_much: bool,
 }
+
+/// So many bytes are put together before they go into the ring, which is quicker
+/// than piece by piece.
+const FEW: usize = 4096;
 
 /// Bytes of an error text: a guest chooses the names in it, and it has to fit
 /// into the header of the answer, with the refusals.
@@ -72,6 +76,24 @@ impl Ending {
     }
 }
 
+/// An answer, as it goes into the ring.
+struct Answer {
+    payload: Vec<u8>,
+    /// What comes behind the payload, if that is not to be copied once more.
+    behind: Option<[Vec<u8>; 4]>,
+}
+
+impl Answer {
+    fn publish(&self, ring: &mut WorkerEnd) -> bool {
+        match &self.behind {
+            None => ring.publish(&[&self.payload]),
+            Some([head, body, stdout, stderr]) => {
+                ring.publish(&[&self.payload, head, body, stdout, stderr])
+            }
+        }
+    }
+}
+
 impl Server {
     pub(super) fn new(ring: WorkerEnd, shop: Workshop) -> Self {
         Server {
@@ -82,6 +104,7 @@ impl Server {
             last_end: None,
             kept: None,
             retired: None,
+            holds_much: false,
         }
     }
 
@@ -94,13 +117,29 @@ impl Server {
         loop {
             payload.clear();
             if !self.ring.claim(&mut payload) {
-                self.last_end = None;
-                self.ring.wait_for_task();
+                self.wait(&mut payload);
                 continue;
             }
+            self.holds_much |= payload.len() > LARGE;
             if self.serve_one(&payload).is_err() {
                 return 1;
             }
+        }
+    }
+
+    /// Waits for a task, and gives the memory back that large ones took if none
+    /// comes for a while.
+    fn wait(&mut self, payload: &mut Vec<u8>) {
+        self.last_end = None;
+        if !self.holds_much {
+            return self.ring.wait_for_task(None);
+        }
+        let since = Instant::now();
+        self.ring.wait_for_task(Some(KEPT));
+        if since.elapsed() >= KEPT {
+            *payload = Vec::new();
+            heap::give_back();
+            self.holds_much = false;
         }
     }
 
@@ -154,15 +193,15 @@ impl Server {
         }
         let answer = self.run(order, raw);
         self.shop.link.set_running(None);
-        let at_once = self.ring.publish(&answer);
-        self.spare = answer;
+        let at_once = answer.publish(&mut self.ring);
+        self.spare = answer.payload;
         if self.retired.take().is_some() || !at_once {
             self.last_end = None;
         }
     }
 
-    /// Runs one task and returns the payload of its answer.
-    fn run(&mut self, order: &Order, raw: &[u8]) -> Vec<u8> {
+    /// Runs one task and returns its answer.
+    fn run(&mut self, order: &Order, raw: &[u8]) -> Answer {
         // To read the clock takes as long as to call a small function.
         let started = self.last_end.unwrap_or_else(Instant::now);
         let header = &order.header;
@@ -306,7 +345,7 @@ impl Server {
         started: Instant,
         store: &Store<Guest>,
         ending: Ending,
-    ) -> Vec<u8> {
+    ) -> Answer {
         let ended = Instant::now();
         self.last_end = Some(ended);
         let wasi = &self.shop.wasi;
@@ -331,18 +370,32 @@ impl Server {
             stderr_len: stderr.len() as u64,
         };
         let mut payload = std::mem::take(&mut self.spare);
-        let [head, body] = &ending.value;
-        let parts: [&[u8]; 4] = [head, body, &stdout, &stderr];
-        let raw: usize = parts.iter().map(|part| part.len()).sum();
-        if raw <= INLINE {
-            put_answer(&mut payload, &answer, &parts);
-            if fits_inline(&payload) {
-                return payload;
-            }
+        let [head, body] = ending.value;
+        let parts = [head, body, stdout, stderr];
+        let raw: usize = parts.iter().map(Vec::len).sum();
+        self.holds_much |= raw > LARGE;
+        put_answer(&mut payload, &answer);
+        if raw <= FEW {
+            parts
+                .iter()
+                .for_each(|part| payload.extend_from_slice(part));
+            return Answer {
+                payload,
+                behind: None,
+            };
+        }
+        if payload.len() + raw <= self.shop.setup.most_in_ring {
+            return Answer {
+                payload,
+                behind: Some(parts),
+            };
         }
         put_inline(&mut payload, &answer, &[]);
-        let [head, body, stdout, stderr] = parts;
-        self.in_file(&[&payload[1..], head, body, stdout, stderr])
+        let [head, body, stdout, stderr] = &parts;
+        Answer {
+            payload: self.in_file(&[&payload[1..], head, body, stdout, stderr]),
+            behind: None,
+        }
     }
 
     /// Puts a frame into a memory file that the host makes.

@@ -43,18 +43,27 @@ pub fn subjects(plan: &Plan) -> Measured<Vec<Subject<'static>>> {
         figure("wasmtime/reused", "bare wasmtime, reused instance"),
         move |slice| latencies_of_many(slice, 100, || called(reused.reused(7))),
     ));
-    let mut loops = Vec::new();
-    for _ in 0..plan.processes {
-        loops.push(BareProcess::start()?);
+    let looped = "bare processes that loop over fresh calls, one for each worker";
+    for (name, label, guest) in [
+        ("processes/fresh", looped.to_owned(), Guest::Work),
+        (
+            "processes/std",
+            format!("{looped}, of a module with Rust's std"),
+            Guest::Std,
+        ),
+    ] {
+        let mut loops = Vec::new();
+        for _ in 0..plan.processes {
+            loops.push(BareProcess::start(guest)?);
+        }
+        let figure = Figure::new(format!("floor/{name}"), label, Unit::PerSecond);
+        subjects.push(Subject::new(figure, move |slice| {
+            // All at once: they share the machine as workers do.
+            loops.iter_mut().try_for_each(|bare| bare.begin(slice))?;
+            let rates: Measured<Vec<f64>> = loops.iter_mut().map(BareProcess::end).collect();
+            Ok(Round::Value(rates?.into_iter().sum()))
+        }));
     }
-    let label = "bare processes that loop over fresh calls, one for each worker";
-    let figure = Figure::new("floor/processes/fresh", label, Unit::PerSecond);
-    subjects.push(Subject::new(figure, move |slice| {
-        // All at once: they share the machine as workers do.
-        loops.iter_mut().try_for_each(|bare| bare.begin(slice))?;
-        let rates: Measured<Vec<f64>> = loops.iter_mut().map(BareProcess::end).collect();
-        Ok(Round::Value(rates?.into_iter().sum()))
-    }));
     Ok(subjects)
 }
 
@@ -112,6 +121,23 @@ impl Drop for Echo {
     }
 }
 
+/// Whose function a bare process calls.
+#[derive(Clone, Copy, Debug)]
+enum Guest {
+    Work,
+    Std,
+}
+
+impl Guest {
+    /// The word that stands for it.
+    fn name(self) -> &'static str {
+        match self {
+            Guest::Work => "work",
+            Guest::Std => "std",
+        }
+    }
+}
+
 /// A process that calls bare wasmtime for as long as it is told to.
 struct BareProcess(Conversation);
 
@@ -119,8 +145,9 @@ struct BareProcess(Conversation);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl BareProcess {
-    fn start() -> Measured<Self> {
-        let mut bare = BareProcess(Conversation::start(ourselves().arg(BARE_LOOP))?);
+    fn start(guest: Guest) -> Measured<Self> {
+        let words = [BARE_LOOP, guest.name()];
+        let mut bare = BareProcess(Conversation::start(ourselves().args(words))?);
         // Compiled, loaded and warm.
         bare.0.hear(PATIENCE)?;
         Ok(bare)
@@ -153,14 +180,24 @@ pub fn bare_loop() -> ExitCode {
 
 fn serve() -> Measured<()> {
     let plan = Plan::new(true, 1, Vec::new());
-    let loaded = InProcess::load_bytes(builder(&plan), guests::WORK).said()?;
-    let mut bare = Bare::new(&loaded, "empty").said()?;
+    let load = |guest: &[u8]| InProcess::load_bytes(builder(&plan), guest).said();
+    let mut call: Box<dyn FnMut() -> Option<u32>> =
+        match std::env::args().nth(2).as_deref() == Some(Guest::Std.name()) {
+            true => {
+                let mut bare = Bare::with_wasi(&load(guests::STD)?, "empty").said()?;
+                Box::new(move || bare.fresh(7))
+            }
+            false => {
+                let mut bare = Bare::new(&load(guests::WORK.as_bytes())?, "empty").said()?;
+                Box::new(move || bare.fresh(7))
+            }
+        };
     let mut run = |slice: f64| -> Measured<f64> {
         let mut calls = 0.0;
         let begin = std::time::Instant::now();
         while begin.elapsed().as_secs_f64() < slice {
             for _ in 0..100 {
-                bare.fresh(7).ok_or("the bare call failed")?;
+                call().ok_or("the bare call failed")?;
             }
             calls += 100.0;
         }

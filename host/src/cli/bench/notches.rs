@@ -226,14 +226,32 @@ fn maps<'a>(
         })
     }));
     if work == Work::Empty {
-        let mut count = 1000;
-        let label = "pooled processes, reused instances, in chunks";
-        let chunks = map("process/reused/chunks", label, work);
-        subjects.push(Subject::new(chunks, move |slice| {
-            rate(slice, &mut count, MOST, |tasks| {
-                stage
-                    .reused
-                    .map_values(work, tasks, pythons_chunksize(tasks, threads))
+        let chunked = [
+            (
+                "process/fresh/chunks",
+                "pooled processes, fresh instances, in chunks",
+                &stage.fresh,
+                work,
+            ),
+            (
+                "process/fresh/chunks",
+                "pooled processes, fresh instances, in chunks",
+                &stage.fresh,
+                Work::Std,
+            ),
+            (
+                "process/reused/chunks",
+                "pooled processes, reused instances, in chunks",
+                &stage.reused,
+                work,
+            ),
+        ];
+        subjects.extend(chunked.into_iter().map(|(name, label, bench, work)| {
+            let mut count = 1000;
+            Subject::new(map(name, label, work), move |slice| {
+                rate(slice, &mut count, MOST, |tasks| {
+                    bench.map_values(work, tasks, pythons_chunksize(tasks, threads))
+                })
             })
         }));
     }
@@ -286,7 +304,7 @@ fn busy<S: Send>(
 /// The same work without WebAssembly.
 fn native(work: Work, steps: u32) {
     match work {
-        Work::Empty => drop(black_box(empty(black_box(7)))),
+        Work::Empty | Work::Std => drop(black_box(empty(black_box(7)))),
         Work::Spin => drop(black_box(spin(black_box(steps)))),
         Work::Sleep => thread::sleep(Duration::from_millis(1)),
     }

@@ -60,9 +60,15 @@ pub fn measure(plan: &Plan, peers: &Peers, report: &mut Report) -> Measured<()> 
             }),
         ];
         subjects.extend(peers.echoes(size));
-        // A large one takes longer than a slice; fewer rounds then do.
-        let rounds = if size.1 > 1 << 24 { 3 } else { plan.rounds };
-        let slice = plan.slice.min(Duration::from_millis(60));
+        let (rounds, slice) = match size.1 > 1 << 24 {
+            // One call takes longer than a slice, and in a round there are to be
+            // some: fewer rounds, longer ones.
+            true => (
+                3,
+                plan.either(Duration::from_millis(300), Duration::from_secs(1)),
+            ),
+            false => (plan.rounds, plan.slice.min(Duration::from_millis(60))),
+        };
         report.measure(&plan.with(rounds, slice), subjects);
     }
     Ok(())

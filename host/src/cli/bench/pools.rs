@@ -19,9 +19,12 @@ pub enum Work {
     Spin,
     /// Sleeps for a millisecond.
     Sleep,
+    /// Nothing, in a module that Rust's standard library has made.
+    Std,
 }
 
 impl Work {
+    /// Those that everybody is measured with.
     pub const ALL: [Work; 3] = [Work::Empty, Work::Spin, Work::Sleep];
 
     pub fn name(self) -> &'static str {
@@ -29,6 +32,7 @@ impl Work {
             Work::Empty => "empty",
             Work::Spin => "spin",
             Work::Sleep => "sleep",
+            Work::Std => "std",
         }
     }
 
@@ -37,13 +41,14 @@ impl Work {
             Work::Empty => "empty task",
             Work::Spin => "1 ms of CPU",
             Work::Sleep => "1 ms of sleep",
+            Work::Std => "empty task of a module with Rust's std",
         }
     }
 
     /// The function, and its argument.
     pub fn call(self, spin_steps: u32) -> (&'static str, u32) {
         match self {
-            Work::Empty => ("empty", 7),
+            Work::Empty | Work::Std => ("empty", 7),
             Work::Spin => ("spin", spin_steps),
             Work::Sleep => ("sleep", 1000),
         }
@@ -66,6 +71,7 @@ pub fn builder(plan: &Plan) -> PoolBuilder {
 pub struct Tasks {
     pub work: Module,
     sleep: Module,
+    std: Module,
     /// Steps of a computation that takes a millisecond of CPU here.
     pub spin_steps: u32,
 }
@@ -76,6 +82,7 @@ impl Tasks {
         Ok(Tasks {
             work: pool.load_bytes(guests::WORK).said()?,
             sleep: pool.load_bytes(guests::SLEEP).said()?,
+            std: pool.load_bytes(guests::STD).said()?,
             spin_steps: calibrate(plan)?,
         })
     }
@@ -119,6 +126,7 @@ impl Bench {
         let (function, argument) = work.call(self.tasks.spin_steps);
         let module = match work {
             Work::Sleep => &self.tasks.sleep,
+            Work::Std => &self.tasks.std,
             Work::Empty | Work::Spin => &self.tasks.work,
         };
         (module, function, argument)

@@ -99,8 +99,8 @@ const TARGETS: [Row; 24] = [
     ),
     (
         "fresh-throughput-vs-bare",
-        "fresh instances: share of what bare processes reach that only loop",
-        Ours("map/process/fresh/empty", "floor/processes/fresh"),
+        "fresh instances, Rust's std: share of what bare processes reach that only loop",
+        Ours("map/process/fresh/chunks/std", "floor/processes/std"),
         AtLeast(0.85),
     ),
     (

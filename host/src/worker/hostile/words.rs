@@ -24,6 +24,7 @@ pub(super) fn find(name: &str) -> Option<Play> {
         "publishes-backwards" => publishes_backwards,
         "publishes-far" => publishes_far,
         "huge-slot" => |stage| slot(stage, u64::from(u32::MAX) << 32),
+        "large-slot" => |stage| slot(stage, 60 << 52),
         "slot-outside" => |stage| slot(stage, ARENA as u64 | 64 << 32),
         "slot-crosses-the-end" => |stage| slot(stage, (ARENA - 8) as u64 | 64 << 32),
         "slot-unaligned" => |stage| slot(stage, 3 | 64 << 32),
@@ -43,7 +44,7 @@ fn answers_twice(stage: Stage) -> io::Result<()> {
     let payload = inline_payload(&header(&task, End::Ok, value.len()), &[&value]);
     let next = stage.ring.published().load(Ordering::Relaxed);
     for answer in [next, next + 1] {
-        stage.ring.fill(Lane::Answers, answer, 0, &payload);
+        stage.ring.fill(Lane::Answers, answer, 0, &[&payload]);
     }
     stage.publish(2);
     stage.linger()
@@ -164,8 +165,8 @@ fn flips_bytes(mut stage: Stage) -> io::Result<()> {
     flipped.iter_mut().for_each(|byte| *byte = !*byte);
     thread::spawn(move || {
         loop {
-            ring.fill(Lane::Answers, 0, 0, &flipped);
-            ring.fill(Lane::Answers, 0, 0, &payload);
+            ring.fill(Lane::Answers, 0, 0, &[&flipped]);
+            ring.fill(Lane::Answers, 0, 0, &[&payload]);
         }
     });
     stage.publish(1);

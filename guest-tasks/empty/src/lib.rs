@@ -1,0 +1,18 @@
+//! Nothing: what comes with any task of a module that uses Rust's standard library.
+//! `sandpool bench` has a copy of it, as `cargo xtask guests` left it.
+
+wit_bindgen::generate!({ path: "wit", world: "empty" });
+
+struct Empty;
+
+impl Guest for Empty {
+    fn empty(n: u32) -> u32 {
+        // For this it imports what nearly all modules import.
+        if n == u32::MAX {
+            println!("the largest number there is");
+        }
+        n
+    }
+}
+
+export!(Empty);

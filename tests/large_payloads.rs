@@ -1,0 +1,40 @@
+//! What becomes of the memory that large arguments and results take.
+
+use std::time::Instant;
+
+use crate::support::{SOON, one_worker, test};
+
+/// Bytes of a worker's memory: its own, and what it shares with the host.
+fn resident(pid: u32) -> [u64; 2] {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
+    ["RssAnon:", "RssShmem:"].map(|name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kib.and_then(|kib| kib.parse::<u64>().ok()).expect("a size") * 1024
+    })
+}
+
+#[test]
+fn a_worker_that_has_nothing_to_do_keeps_no_memory_of_large_payloads() {
+    let _test = test();
+    let pool = one_worker();
+    let digest = pool.guest("digest");
+    let data = vec![7_u8; 40 << 20];
+    let echo = || pool.apply::<Vec<u8>>(&digest, "echo", (&data,));
+    assert_eq!(echo().expect("ok").len(), data.len());
+    let worker = pool.worker_pids()[0];
+    // It is there at once when the next follows soon.
+    let [_, shared] = resident(worker);
+    assert!(shared > 70 << 20, "{shared}");
+    let since = Instant::now();
+    loop {
+        let [own, shared] = resident(worker);
+        if own < 16 << 20 && shared < 8 << 20 {
+            break;
+        }
+        assert!(since.elapsed() < SOON, "{own} and {shared} bytes are kept");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(echo().expect("ok").len(), data.len());
+    assert_eq!(pool.worker_pids(), [worker]);
+}
