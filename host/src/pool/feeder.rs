@@ -70,7 +70,7 @@ fn start<T: FromValue>(
         steers: Some(Arc::clone(&steers)),
         ..call.template()?
     });
-    let flow = Flow::new(&shared, Arc::clone(&template), steers, (ordered, chunksize));
+    let flow = Flow::new(&shared, &template, steers, ordered, chunksize);
     let mut state = shared.lock();
     state.accepts_tasks()?;
     state.feeders += 1;

@@ -157,9 +157,10 @@ impl Sink for Flow {
 impl Flow {
     pub(super) fn new(
         shared: &Arc<Shared>,
-        template: Arc<Template>,
+        template: &Arc<Template>,
         steers: Arc<Steers>,
-        (ordered, chunksize): (bool, usize),
+        ordered: bool,
+        chunksize: usize,
     ) -> Arc<Self> {
         let processes = shared.config.processes as u64;
         Arc::new(Flow {
@@ -172,7 +173,7 @@ impl Flow {
             chunksize,
             gathers: shared.config.limits.queue_length.value.is_none(),
             pool: Arc::downgrade(shared),
-            template,
+            template: Arc::clone(template),
             cancelled: Arc::default(),
             steers,
         })
