@@ -226,6 +226,9 @@ impl HostEnd {
             return Err(Violation("an answer is larger than its task's may be"));
         }
         self.holds_much |= place.end > LARGE;
+        // A length that nobody has memory for is an error, not the end.
+        into.try_reserve(len)
+            .map_err(|_| Violation("there is no memory for its answer"))?;
         self.ring.take(Lane::Answers, place, into);
         self.consumed = self.consumed.wrapping_add(1);
         self.arena.free_oldest();
