@@ -15,6 +15,7 @@ mod cancelling;
 mod capabilities;
 mod cli;
 mod examples;
+mod gathering;
 mod granted_files;
 mod granted_preview1;
 mod guides;

@@ -168,13 +168,15 @@ fn results_of_a_run_that_was_stopped_are_kept_beside_the_file() {
     folder.file("out", "old\n");
     let module = guest("sleeper");
     let module = module.to_str().expect("its path is text");
-    let mut host = folder
-        .sandpool(["map", module, "sleep-then", "-j1", "-o", "out"])
-        .start();
+    let words = ["map", module, "sleep-then", "-j1", "-o", "out"];
+    let words = words.into_iter().chain(["--slow-after", "200ms"]);
+    let mut host = folder.sandpool(words).start();
     host.write(b"[0,1]\n[1000,2]\n");
     eventually("a result is written, and has no name", || {
         unnamed_file(&host).is_some_and(|size| size > 0)
     });
+    // One that no worker has begun yet would be cancelled.
+    eventually("the second runs", || host.stderr().contains("SLOW [1]"));
     host.ctrl_c();
     let ended = host.finish();
     assert_eq!(ended.code(), 130, "{}", ended.stderr);

@@ -35,7 +35,7 @@ const DRAW: &str = r#"(module
 pub fn install(into: Option<&Path>) -> Result<()> {
     let target = static_target();
     if target.is_none() {
-        println!("there is no static C library for this machine's target: linked dynamically");
+        println!("there is no static C library for this machine's target: linking dynamically");
     }
     let mut build = with_flags(target.as_deref());
     run(build.args([
@@ -54,7 +54,8 @@ pub fn install(into: Option<&Path>) -> Result<()> {
     let mut install = with_flags(target.as_deref());
     install.args(["install", "--locked", "--force", "--path", "host"]);
     if let Some(into) = into {
-        install.arg("--root").arg(into);
+        // Cargo is started in another folder than this program, perhaps.
+        install.arg("--root").arg(std::path::absolute(into)?);
     }
     run(&mut install)
 }
@@ -69,25 +70,19 @@ fn with_flags(target: Option<&str>) -> Command {
     // Named, so that the flags are not for what runs while it is built:
     // procedural macros cannot be linked so.
     cargo.env("CARGO_BUILD_TARGET", target);
-    cargo.env_remove("RUSTFLAGS");
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags().join("\u{1f}"));
+    // The variable that cargo looks at first, with what the user has set in it.
+    let (name, separator) = match env::var_os(ENCODED) {
+        Some(_) => (ENCODED, "\u{1f}"),
+        None => ("RUSTFLAGS", " "),
+    };
+    let theirs = env::var(name).ok().filter(|flags| !flags.is_empty());
+    let flags: Vec<_> = theirs.iter().map(String::as_str).chain(STATIC).collect();
+    cargo.env(name, flags.join(separator));
     cargo
 }
 
-/// The flags that the user has set already, and ours.
-fn flags() -> Vec<String> {
-    let encoded = env::var("CARGO_ENCODED_RUSTFLAGS").ok();
-    let mut flags: Vec<String> = match encoded {
-        Some(encoded) => encoded.split('\u{1f}').map(str::to_owned).collect(),
-        None => {
-            let plain = env::var("RUSTFLAGS").unwrap_or_default();
-            plain.split_whitespace().map(str::to_owned).collect()
-        }
-    };
-    flags.retain(|flag| !flag.is_empty());
-    flags.extend(STATIC.map(str::to_owned));
-    flags
-}
+/// Flags with a separator that is no space, as cargo hands them on.
+const ENCODED: &str = "CARGO_ENCODED_RUSTFLAGS";
 
 /// This machine's target, if a program can be linked statically for it.
 fn static_target() -> Option<String> {

@@ -47,10 +47,10 @@ impl<'a> Object<'a> {
         self.out
     }
 
-    fn number(&mut self, key: &str, number: impl Into<i128>) {
-        let number = number.into();
-        // Writing to a vector cannot fail.
-        let _ = write!(self.key(key), "{number}");
+    fn number(&mut self, key: &str, number: impl itoa::Integer) {
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(number).as_bytes();
+        self.key(key).extend_from_slice(digits);
     }
 
     fn text(&mut self, key: &str, text: &str) {

@@ -219,9 +219,6 @@ impl Dispatcher {
                 }
             }
             PoolPhase::Terminated | PoolPhase::Broken(_) => {
-                for flow in state.flows.drain(..).filter_map(|flow| flow.upgrade()) {
-                    flow.stop();
-                }
                 let (verdict, text, lost) = match &phase {
                     PoolPhase::Broken(reason) => (
                         Verdict::InternalError,
@@ -234,6 +231,9 @@ impl Dispatcher {
                         Lost::Cancelled,
                     ),
                 };
+                for flow in state.flows.drain(..).filter_map(|flow| flow.upgrade()) {
+                    flow.stop(verdict, text);
+                }
                 for task in state.queue.drain() {
                     state.unfinished -= 1;
                     let completion = settle::never_ran(task, verdict, text.to_owned());
@@ -364,6 +364,7 @@ impl Dispatcher {
             .chain(state.queue.next_due())
             .min();
         let until = due.unwrap_or_else(|| State::latest_wake(now));
+        let until = state.plan_to_draw(until);
         // A caller that leads takes the answers meanwhile.
         let mut answers = false;
         if state.lead.is_some() {

@@ -1,5 +1,5 @@
-//! How a stream of calls is fed: a thread of its own pulls the inputs, makes
-//! tasks of them and hands those to the pool, while there is room.
+//! How a stream of calls is fed: a thread of its own pulls the inputs, makes them
+//! ready and puts them where the pool gets them, while there is room.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::thread;
 
 use super::call::Call;
 use super::error::Error;
-use super::flow::Flow;
+use super::flow::{Flow, Put};
 use super::imap::IMap;
 use super::input::{Input, ToInput};
 use super::lot::{Inputs, Lot};
@@ -70,7 +70,7 @@ fn start<T: FromValue>(
         steers: Some(Arc::clone(&steers)),
         ..call.template()?
     });
-    let flow = Flow::new(&shared, Arc::clone(&template), steers, ordered);
+    let flow = Flow::new(&shared, &template, steers, ordered, chunksize);
     let mut state = shared.lock();
     state.accepts_tasks()?;
     state.feeders += 1;
@@ -83,7 +83,7 @@ fn start<T: FromValue>(
         flow: Arc::clone(&flow),
         template,
         before,
-        chunksize,
+        input: Inputs::nothing(),
         over: false,
     };
     thread::Builder::new()
@@ -101,7 +101,8 @@ struct Feeder {
     template: Arc<Template>,
     /// Arguments that come before those of each input.
     before: Args,
-    chunksize: usize,
+    /// Where an input is made ready.
+    input: Inputs,
     /// The pool takes no more, or nobody wants the outcomes.
     over: bool,
 }
@@ -121,16 +122,28 @@ impl Feeder {
             let text = panic_text(panic.as_ref());
             self.take(Input::Invalid(format!("the inputs panicked: {text}")));
         }
-        self.hand_over();
+        hand_over(&self.flow);
         drop(end);
     }
 
     /// Sends one input on its way.
     fn take(&mut self, input: Input) {
-        let inputs = match input {
+        let goes_on = match self.make_ready(input) {
+            Ok(()) => self.put(),
+            Err(error) => self.refuse(&error),
+        };
+        self.over = !goes_on;
+    }
+
+    /// Checks an input and encodes it.
+    fn make_ready(&mut self, input: Input) -> Result<(), Error> {
+        match input {
             Input::Args(args) => {
-                let args = self.before.clone().then(args);
-                Inputs::function(&self.template, args)
+                let args = match self.before.is_empty() {
+                    true => args,
+                    false => self.before.clone().then(args),
+                };
+                self.input.set(&self.template, args)
             }
             Input::Command { argv, stdin } => {
                 let words = std::iter::once(self.template.function.to_string()).chain(argv);
@@ -138,65 +151,67 @@ impl Feeder {
                     argv: words.collect(),
                     inherit_stdin: false,
                 };
-                Inputs::command(&self.template, what, stdin)
+                self.input = Inputs::command(&self.template, what, stdin)?;
+                Ok(())
             }
             Input::Invalid(reason) => Err(Error::Setting { what: reason }),
-        };
-        let bytes = inputs.as_ref().map_or(0, Inputs::bytes);
-        let index = self.flow.try_admit(bytes).or_else(|| {
-            // What is held back here is what room is waited for.
-            self.hand_over();
-            self.flow.admit(bytes)
-        });
-        let Some(index) = index else {
-            self.over = true;
-            return;
-        };
-        let (inputs, invalid) = match inputs {
-            Ok(inputs) => (inputs, None),
-            Err(error) => (Inputs::nothing(), Some(error.to_string())),
-        };
-        let sink = Arc::clone(&self.flow) as _;
-        let lot = Lot::new(&self.template, inputs, sink, self.flow.cancelled());
-        let task = Task::new(lot, 0, index);
-        if let Some(reason) = invalid {
-            return settle::never_ran(task, Verdict::InvalidArguments, reason).deliver();
-        }
-        if !self.flow.holds_back(task, self.chunksize) {
-            self.hand_over();
         }
     }
 
-    /// Hands the chunk to the pool, and says of each task why, if it takes none.
-    fn hand_over(&mut self) {
-        let mut chunk = self.flow.take_chunk();
-        if chunk.is_empty() {
-            return;
-        }
-        let Some(pool) = self.flow.pool() else {
-            self.over = true;
-            for task in chunk {
-                let reason = "the pool was terminated".into();
-                settle::never_ran(task, Verdict::Cancelled, reason).deliver();
-            }
-            return;
-        };
-        match pool.submit_waiting(&mut chunk) {
-            // The iterator may have gone after these were admitted.
-            Ok(()) if self.flow.is_abandoned() => pool.sweep_cancelled(),
-            Ok(()) => {}
-            Err(error) => {
-                self.over = true;
-                let verdict = match &error {
-                    Error::Broken { .. } => Verdict::InternalError,
-                    _ => Verdict::Cancelled,
-                };
-                for task in chunk {
-                    settle::never_ran(task, verdict, error.to_string()).deliver();
+    /// Puts the input where the pool gets it; says whether that takes more.
+    fn put(&mut self) -> bool {
+        let Feeder { flow, input, .. } = self;
+        let mut takes_more = true;
+        let put = flow.admit(
+            input.bytes(),
+            |state, index| flow.put(state, input, index),
+            || takes_more = hand_over(flow),
+        );
+        match put {
+            None => false,
+            Some(Put::Waits) => takes_more,
+            Some(Put::Due) => hand_over(flow),
+            Some(Put::Unseen) => {
+                if let Some(pool) = flow.pool() {
+                    pool.wake.ring();
                 }
+                takes_more
             }
         }
     }
+
+    /// Says what is wrong with an input; says whether further ones are wanted.
+    fn refuse(&self, error: &Error) -> bool {
+        let flow = &self.flow;
+        let mut takes_more = true;
+        let index = flow.admit(0, |_, index| index, || takes_more = hand_over(flow));
+        let Some(index) = index else {
+            return false;
+        };
+        let sink = Arc::clone(flow) as _;
+        let lot = Lot::new(&self.template, Inputs::nothing(), sink, flow.cancelled());
+        let task = Task::new(lot, 0, index);
+        settle::never_ran(task, Verdict::InvalidArguments, error.to_string()).deliver();
+        takes_more
+    }
+}
+
+/// Hands what waits to the pool, and says of each input why, if it takes none;
+/// says whether it takes more.
+fn hand_over(flow: &Arc<Flow>) -> bool {
+    let Some(pool) = flow.pool() else {
+        flow.refuse(Verdict::Cancelled, "the pool was terminated");
+        return false;
+    };
+    let Err(error) = pool.take_over(flow) else {
+        return true;
+    };
+    let verdict = match &error {
+        Error::Broken { .. } => Verdict::InternalError,
+        _ => Verdict::Cancelled,
+    };
+    flow.refuse(verdict, &error.to_string());
+    false
 }
 
 /// Says that no more inputs come, however the feeder ended.

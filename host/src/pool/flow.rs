@@ -1,17 +1,27 @@
-//! What the feeder, the pool and the reader of a stream of calls share: how many
-//! inputs are on their way, and the outcomes that nobody has taken yet.
+//! What the feeder, the pool and the reader of a stream of calls share: the inputs
+//! that wait for the pool, how many are on their way, and the outcomes that nobody
+//! has taken yet.
+//!
+//! An input may be the last for a long time, so it never waits for the next: it is
+//! handed over at once, unless there are tasks for all workers. Then it waits for
+//! whatever happens next in the pool, with all that come meanwhile: whoever hands out
+//! tasks draws what has gathered. Where nothing happens, the dispatcher wakes for it,
+//! whatever the feeder is waiting for.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::error::Error;
+use super::lot::{Inputs, Rest};
+use super::pending::{Batch, Pending};
+use super::queue::Entry;
 use super::settle;
 use super::settled::Settled;
 use super::state::Shared;
 use super::steering::Steers;
-use super::task::{Completion, Sink, Task, Template};
+use super::task::{Completion, Sink, Template};
 use crate::arrival::{Arrival, deadline};
 use crate::limits::MIB;
 use crate::outcome::Verdict;
@@ -34,6 +44,16 @@ const FIRST_PART: u64 = 32;
 /// that are in the pool already are counted as heavy as the heaviest so far.
 const MAX_BYTES: u64 = 64 * MIB;
 
+/// With fewer tasks in the pool, for each worker, one may lack some.
+const FEW: u64 = 2;
+
+/// What has gathered waits no longer than this for something to happen.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+/// So many bytes of inputs are handed over at once: they are held until the last
+/// of them has ended.
+const MAX_BYTES_GATHERED: u64 = 256 * 1024;
+
 /// What the feeder, the pool and the iterator share.
 pub(super) struct Flow {
     state: Mutex<FlowState>,
@@ -43,10 +63,14 @@ pub(super) struct Flow {
     room: Arrival,
     ordered: bool,
     most_in_flight: u64,
+    /// Tasks in the pool that are too few for others to wait.
+    few: u64,
+    /// Inputs wait for one another until there are so many, in any case.
+    chunksize: usize,
+    /// Whether they may wait for one another beyond that. Where the queue is
+    /// bounded, only the feeder can wait for room there.
+    gathers: bool,
     pool: Weak<Shared>,
-    /// Tasks that are not handed over yet. They are few, and here for the sake
-    /// of `stop`: the feeder itself may wait for its next input for ever.
-    chunk: Mutex<Vec<Task>>,
     /// What its tasks have in common.
     template: Arc<Template>,
     /// Cancels all tasks of the flow at once.
@@ -55,15 +79,21 @@ pub(super) struct Flow {
 }
 
 #[derive(Default)]
-struct FlowState {
+pub(super) struct FlowState {
+    /// Inputs that the pool has not taken over yet.
+    pending: Pending,
+    /// When the dispatcher will look at the pool at the latest, as far as it has
+    /// said.
+    looked_at: Option<Instant>,
     /// Inputs pulled.
     pulled: u64,
     /// Tasks that have ended.
     ended: u64,
     /// Outcomes taken by the iterator.
     taken: u64,
-    /// Outcomes that wait for one before them.
-    early: BTreeMap<u64, Settled>,
+    /// Outcomes that wait for one before them, each in its place behind the next
+    /// that is lacking.
+    early: VecDeque<Option<Settled>>,
     ready: VecDeque<Settled>,
     /// Index of the next outcome, when they come in order.
     next: u64,
@@ -108,12 +138,12 @@ impl FlowState {
     }
 }
 
-/// Each lot of a flow is one input.
 impl Sink for Flow {
     fn deliver(&self, ended: &mut dyn Iterator<Item = Completion>) {
         let mut state = self.lock();
-        for Completion { ended, lot, .. } in ended {
-            self.take_in(&mut state, ended, lot.inputs.bytes());
+        for completion in ended {
+            let bytes = completion.input_bytes();
+            self.take_in(&mut state, completion.ended, bytes);
         }
         let any = !state.ready.is_empty();
         self.wake_feeder(&mut state);
@@ -127,19 +157,23 @@ impl Sink for Flow {
 impl Flow {
     pub(super) fn new(
         shared: &Arc<Shared>,
-        template: Arc<Template>,
+        template: &Arc<Template>,
         steers: Arc<Steers>,
         ordered: bool,
+        chunksize: usize,
     ) -> Arc<Self> {
+        let processes = shared.config.processes as u64;
         Arc::new(Flow {
             state: Mutex::default(),
             arrived: Arrival::default(),
             room: Arrival::default(),
             ordered,
-            most_in_flight: IN_FLIGHT * shared.config.processes as u64,
+            most_in_flight: IN_FLIGHT * processes,
+            few: FEW * processes,
+            chunksize,
+            gathers: shared.config.limits.queue_length.value.is_none(),
             pool: Arc::downgrade(shared),
-            chunk: Mutex::default(),
-            template,
+            template: Arc::clone(template),
             cancelled: Arc::default(),
             steers,
         })
@@ -157,15 +191,19 @@ impl Flow {
         if !self.ordered {
             return state.ready.push_back(ended);
         }
-        if ended.index() != state.next {
-            state.early.insert(ended.index(), ended);
-            return;
-        }
-        let mut next = Some(ended);
-        while let Some(ended) = next {
-            state.ready.push_back(ended);
+        let ahead = usize::try_from(ended.index() - state.next).unwrap_or(usize::MAX);
+        if ahead == 0 && state.early.is_empty() {
             state.next += 1;
-            next = state.early.remove(&state.next);
+            return state.ready.push_back(ended);
+        }
+        if ahead >= state.early.len() {
+            state.early.resize_with(ahead + 1, || None);
+        }
+        state.early[ahead] = Some(ended);
+        while let Some(next) = state.early.front_mut().and_then(Option::take) {
+            state.early.pop_front();
+            state.ready.push_back(next);
+            state.next += 1;
         }
     }
 
@@ -178,35 +216,26 @@ impl Flow {
         }
     }
 
-    /// Ends the stream with the outcomes of what is on its way.
-    pub(super) fn stop(&self) {
-        // In this order: see `holds_back`.
+    /// Ends the stream with the outcomes of what is on its way. What the pool has
+    /// not taken over ends so.
+    pub(super) fn stop(self: &Arc<Self>, verdict: Verdict, reason: &str) {
         self.lock().stopped = true;
-        for task in self.take_chunk() {
-            let reason = "cancelled before it ran".into();
-            settle::never_ran(task, Verdict::Cancelled, reason).deliver();
-        }
+        self.refuse(verdict, reason);
         self.arrived.notify();
         self.room.notify();
     }
 
-    fn chunk(&self) -> MutexGuard<'_, Vec<Task>> {
-        self.chunk.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Says of each input that the pool has not taken over how it ended.
+    pub(super) fn refuse(self: &Arc<Self>, verdict: Verdict, reason: &str) {
+        let batches = self.lock().pending.take(usize::MAX);
+        for task in batches.into_iter().flat_map(|batch| self.tasks(batch)) {
+            settle::never_ran(task, verdict, reason.to_owned()).deliver();
+        }
     }
 
-    /// Keeps a task until there are so many; says whether it has to wait for
-    /// more. A flow that is stopped has taken it out again, or is seen here.
-    pub(super) fn holds_back(&self, task: Task, chunksize: usize) -> bool {
-        let mut chunk = self.chunk();
-        chunk.push(task);
-        let waits = chunk.len() < chunksize;
-        drop(chunk);
-        waits && !self.lock().stopped
-    }
-
-    /// The tasks of the chunk, which is empty then.
-    pub(super) fn take_chunk(&self) -> Vec<Task> {
-        std::mem::take(&mut *self.chunk())
+    fn tasks(self: &Arc<Self>, batch: Batch) -> Rest {
+        let sink = Arc::clone(self) as _;
+        batch.tasks(&self.template, sink, &self.cancelled)
     }
 
     pub(super) fn pool(&self) -> Option<Arc<Shared>> {
@@ -221,10 +250,6 @@ impl Flow {
         &self.steers
     }
 
-    pub(super) fn is_abandoned(&self) -> bool {
-        self.lock().abandoned
-    }
-
     /// No more inputs come.
     pub(super) fn end(&self) {
         self.lock().no_more_inputs = true;
@@ -237,44 +262,131 @@ impl Flow {
         self.room.notify();
     }
 
-    /// The number of a further input of so many bytes, if there is room for it
-    /// now.
-    pub(super) fn try_admit(&self, bytes: u64) -> Option<u64> {
+    /// Gives a further input of so many bytes its number, and has it `put`, as soon
+    /// as there is room for it; if that is not now, `before_waiting` is called.
+    /// `None` if nobody wants the outcomes any more.
+    pub(super) fn admit<T>(
+        &self,
+        bytes: u64,
+        put: impl FnOnce(&mut FlowState, u64) -> T,
+        before_waiting: impl FnOnce(),
+    ) -> Option<T> {
+        let has_room = |state: &FlowState| state.has_room(bytes, self.most_in_flight, 1);
         let mut state = self.lock();
-        let wanted =
-            !state.abandoned && !state.stopped && state.has_room(bytes, self.most_in_flight, 1);
-        wanted.then(|| state.admit(bytes))
+        if state.is_wanted() && !has_room(&state) {
+            drop(state);
+            before_waiting();
+            state = self.lock();
+            while state.is_wanted() && !has_room(&state) {
+                state.feeder_waits = true;
+                state = self.room.wait(state, None);
+            }
+        }
+        if !state.is_wanted() {
+            return None;
+        }
+        let index = state.admit(bytes);
+        Some(put(&mut state, index))
     }
 
-    /// Waits for room for an input of so many bytes; `None` if nobody wants
-    /// the outcomes any more.
-    pub(super) fn admit(&self, bytes: u64) -> Option<u64> {
-        let mut state = self.lock();
-        while !state.abandoned && !state.stopped {
-            if state.has_room(bytes, self.most_in_flight, 1) {
-                return Some(state.admit(bytes));
-            }
-            state.feeder_waits = true;
-            state = self.room.wait(state, None);
+    /// Puts an input with those that wait for the pool; says what is to be done
+    /// about them.
+    pub(super) fn put(&self, state: &mut FlowState, input: &mut Inputs, index: u64) -> Put {
+        let pending = &mut state.pending;
+        pending.push(input, index, self.gathers);
+        if pending.len() < self.chunksize {
+            return Put::Waits;
         }
-        None
+        let in_pool = state.pulled - state.ended - pending.len() as u64;
+        if !self.gathers || in_pool < self.few || pending.bytes() >= MAX_BYTES_GATHERED {
+            return Put::Due;
+        }
+        // Those behind the first wait with it.
+        let is_first = pending.len() == self.chunksize;
+        match self.due(state) {
+            Some(due) if is_first && state.looked_at.is_none_or(|then| then > due) => Put::Unseen,
+            _ => Put::Waits,
+        }
+    }
+
+    /// When what has gathered is drawn at the latest.
+    fn due(&self, state: &FlowState) -> Option<Instant> {
+        let since = state.pending.since().filter(|_| self.has_gathered(state));
+        Some(since? + PATIENCE)
+    }
+
+    fn has_gathered(&self, state: &FlowState) -> bool {
+        self.gathers && state.pending.len() >= self.chunksize
+    }
+}
+
+/// What is to be done about the inputs that wait for the pool.
+pub(super) enum Put {
+    /// Nothing: the pool will take them over.
+    Waits,
+    /// They are handed over.
+    Due,
+    /// The dispatcher has to be rung, or it might look for them too late.
+    Unseen,
+}
+
+/// The pool's side. It holds its own lock, so that what is taken over is in the
+/// queue before anybody looks for it there.
+impl Flow {
+    /// The tasks that wait, so many at most.
+    pub(super) fn take_pending(self: &Arc<Self>, most: usize) -> Vec<Entry> {
+        self.take_over(self.lock(), most)
+    }
+
+    /// The tasks that have gathered.
+    pub(super) fn draw(self: &Arc<Self>) -> Vec<Entry> {
+        let state = self.lock();
+        match self.has_gathered(&state) {
+            true => self.take_over(state, usize::MAX),
+            false => Vec::new(),
+        }
+    }
+
+    fn take_over(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, FlowState>,
+        most: usize,
+    ) -> Vec<Entry> {
+        let batches = state.pending.take(most);
+        drop(state);
+        let tasks = batches.into_iter().map(|batch| self.tasks(batch));
+        tasks.map(Entry::Rest).collect()
+    }
+
+    /// Hears until when the dispatcher is about to sleep; says until when it may.
+    pub(super) fn plan_to_draw(&self, until: Instant) -> Instant {
+        let mut state = self.lock();
+        let until = self.due(&state).map_or(until, |due| due.min(until));
+        state.looked_at = Some(until);
+        until
     }
 }
 
 impl Flow {
-    /// The next outcomes, a few at once, if some come in time; none at the end.
-    pub(super) fn next(&self, timeout: Option<Duration>) -> Result<VecDeque<Settled>, Error> {
+    /// Puts the next outcomes into `taken`, a few at once, if some come in time;
+    /// none at the end.
+    pub(super) fn next(
+        &self,
+        taken: &mut VecDeque<Settled>,
+        timeout: Option<Duration>,
+    ) -> Result<(), Error> {
         let lacks = |state: &FlowState| state.ready.is_empty() && !state.is_at_end();
         let waited = self
             .arrived
             .wait_while(self.lock(), deadline(timeout), lacks);
         let mut state = waited.map_err(|_| Error::Timeout)?;
-        Ok(self.take(&mut state))
+        self.take(&mut state, taken);
+        Ok(())
     }
 
     /// A few of the outcomes that are there: to take each by itself would cost
     /// more than a small task does.
-    fn take(&self, state: &mut FlowState) -> VecDeque<Settled> {
+    fn take(&self, state: &mut FlowState, taken: &mut VecDeque<Settled>) {
         let mut weight = 0;
         let mut count = 0;
         for settled in state.ready.iter().take(MAX_TAKEN) {
@@ -287,11 +399,15 @@ impl Flow {
         state.taken += count as u64;
         state.bytes = state.bytes.saturating_sub(weight);
         self.wake_feeder(state);
-        state.ready.drain(..count).collect()
+        taken.extend(state.ready.drain(..count));
     }
 }
 
 impl FlowState {
+    fn is_wanted(&self) -> bool {
+        !self.abandoned && !self.stopped
+    }
+
     /// Whether nothing comes any more. A feeder that waits for input is not
     /// waited for once its pool has ended.
     fn is_at_end(&self) -> bool {
@@ -305,13 +421,17 @@ impl Flow {
     }
 
     /// As [`Flow::next`], of those that are there now.
-    pub(super) fn next_ready(&self) -> VecDeque<Settled> {
-        self.take(&mut self.lock())
+    pub(super) fn next_ready(&self, taken: &mut VecDeque<Settled>) {
+        self.take(&mut self.lock(), taken);
     }
 
     /// Nobody wants the outcomes any more.
     pub(super) fn abandon(&self) {
-        self.lock().abandoned = true;
+        let mut state = self.lock();
+        state.abandoned = true;
+        let pending = std::mem::take(&mut state.pending);
+        drop(state);
+        drop(pending);
         self.room.notify();
         self.cancelled.store(true, Ordering::Relaxed);
         if let Some(pool) = self.pool() {

@@ -48,7 +48,7 @@ impl<T: FromValue> IMap<T> {
     /// The next outcome if it is there already.
     pub fn try_next_ready(&mut self) -> Option<Outcome<T>> {
         if self.taken.is_empty() {
-            self.taken = self.flow.next_ready();
+            self.flow.next_ready(&mut self.taken);
         }
         let settled = self.taken.pop_front()?;
         Some(self.typed(settled))
@@ -61,7 +61,7 @@ impl<T: FromValue> IMap<T> {
     /// be asked again.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<Outcome<T>>, Error> {
         if self.taken.is_empty() {
-            self.taken = self.flow.next(Some(timeout))?;
+            self.flow.next(&mut self.taken, Some(timeout))?;
         }
         let settled = self.taken.pop_front();
         Ok(settled.map(|settled| self.typed(settled)))
@@ -74,7 +74,7 @@ impl<T: FromValue> Iterator for IMap<T> {
     fn next(&mut self) -> Option<Outcome<T>> {
         // Without a time, it never comes to an error.
         if self.taken.is_empty() {
-            self.taken = self.flow.next(None).ok()?;
+            self.flow.next(&mut self.taken, None).ok()?;
         }
         let settled = self.taken.pop_front()?;
         Some(self.typed(settled))

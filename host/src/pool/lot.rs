@@ -36,10 +36,21 @@ impl Lot {
         sink: Arc<dyn Sink>,
         cancelled: &Arc<AtomicBool>,
     ) -> Arc<Self> {
+        Self::since(Instant::now(), template, inputs, sink, cancelled)
+    }
+
+    /// Tasks that have waited since then.
+    pub(super) fn since(
+        submitted: Instant,
+        template: &Arc<Template>,
+        inputs: Inputs,
+        sink: Arc<dyn Sink>,
+        cancelled: &Arc<AtomicBool>,
+    ) -> Arc<Self> {
         Arc::new(Lot {
             template: Arc::clone(template),
             inputs,
-            submitted: Instant::now(),
+            submitted,
             sink,
             cancelled: Arc::clone(cancelled),
         })
@@ -72,10 +83,18 @@ impl Inputs {
     fn one(what: What, raw: Vec<u8>) -> Self {
         let end = raw.len();
         Inputs {
-            what,
             raw,
-            body: Vec::new(),
             ends: SmallVec::from_buf([end]),
+            ..Self::none(what)
+        }
+    }
+
+    fn none(what: What) -> Self {
+        Inputs {
+            what,
+            raw: Vec::new(),
+            body: Vec::new(),
+            ends: SmallVec::new(),
             shares: Vec::new(),
         }
     }
@@ -87,13 +106,7 @@ impl Inputs {
     pub(super) fn of_function(template: &Template) -> Result<Self, Error> {
         let callable = template.callable.as_ref();
         let callable = callable.ok_or_else(|| wrong_kind(&template.bound.module))?;
-        Ok(Inputs {
-            what: What::Function(callable.index),
-            raw: Vec::new(),
-            body: Vec::new(),
-            ends: SmallVec::new(),
-            shares: Vec::new(),
-        })
+        Ok(Self::none(What::Function(callable.index)))
     }
 
     /// A single one for the template's function.
@@ -101,12 +114,58 @@ impl Inputs {
     /// # Errors
     /// As [`Inputs::push`].
     pub(super) fn function(template: &Template, args: Args) -> Result<Self, Error> {
-        let mut inputs = Self::of_function(template)?;
-        let function = inputs.share(template, &args)?;
-        [inputs.raw, inputs.body] = args.encode_apart_for(function)?;
-        check_size(template, inputs.raw.len() + inputs.body.len())?;
-        inputs.ends.push(inputs.raw.len());
+        let mut inputs = Self::nothing();
+        inputs.set(template, args)?;
         Ok(inputs)
+    }
+
+    /// As [`Inputs::function`], in the place and the room of what was here.
+    ///
+    /// # Errors
+    /// As [`Inputs::push`]; what is here then is of no use.
+    pub(super) fn set(&mut self, template: &Template, args: Args) -> Result<(), Error> {
+        self.clear();
+        let function = self.share(template, &args)?;
+        self.body = args.encode_apart_for(function, &mut self.raw)?;
+        check_size(template, self.raw.len() + self.body.len())?;
+        self.ends.push(self.raw.len());
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.raw.clear();
+        self.body.clear();
+        self.ends.clear();
+        self.shares.clear();
+    }
+
+    /// Appends a single one for the same function.
+    pub(super) fn append(&mut self, one: &mut Inputs) {
+        let place = self.ends.len();
+        self.raw.extend_from_slice(&one.raw);
+        self.raw.extend_from_slice(&one.body);
+        self.ends.push(self.raw.len());
+        // Hardly ever any.
+        if let Some((_, shares)) = one.shares.pop() {
+            self.shares.push((place, shares));
+        }
+    }
+
+    /// A single one for a function, in buffers that others can be appended to.
+    pub(super) fn copy_of(one: &mut Inputs) -> Self {
+        let mut copy = Self::none(one.what.clone());
+        copy.append(one);
+        copy
+    }
+
+    /// These, which are gone here.
+    pub(super) fn take(&mut self) -> Self {
+        let none = Self::none(self.what.clone());
+        std::mem::replace(self, none)
+    }
+
+    pub(super) fn is_function(&self) -> bool {
+        matches!(self.what, What::Function(_))
     }
 
     /// One more for the template's function.
@@ -122,11 +181,12 @@ impl Inputs {
         Ok(())
     }
 
-    /// Notes the objects among the arguments of the next one; returns the function
-    /// that it is for.
+    /// Notes what the next one is for, and the objects among its arguments; returns
+    /// the function.
     fn share<'a>(&mut self, template: &'a Template, args: &Args) -> Result<&'a Function, Error> {
         let callable = template.callable.as_ref();
         let callable = callable.ok_or_else(|| wrong_kind(&template.bound.module))?;
+        self.what = What::Function(callable.index);
         if !args.attachments.is_empty() {
             let shares = Shares::among(&args.attachments);
             self.shares.push((self.ends.len(), shares));
@@ -155,6 +215,11 @@ impl Inputs {
     /// Bytes of all of them.
     pub(super) fn bytes(&self) -> u64 {
         (self.raw.len() + self.body.len()) as u64
+    }
+
+    /// Bytes of one of them.
+    pub(super) fn bytes_of(&self, place: usize) -> u64 {
+        (self.raw(place).len() + self.body.len()) as u64
     }
 
     fn raw(&self, place: usize) -> &[u8] {
@@ -259,5 +324,13 @@ impl Iterator for Rest {
             self.first_index + place as u64,
         );
         Some(task.numbered(self.first_id + place as u64))
+    }
+}
+
+#[cfg(test)]
+impl Inputs {
+    /// A single one for a function.
+    pub(super) fn of_bytes(raw: Vec<u8>) -> Self {
+        Self::one(What::Function(0), raw)
     }
 }

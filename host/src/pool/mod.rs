@@ -30,6 +30,7 @@ mod input;
 mod lead;
 mod lot;
 mod map;
+mod pending;
 #[expect(
     clippy::module_inception,
     reason = "the file is named after its one type"

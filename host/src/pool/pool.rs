@@ -7,11 +7,11 @@ use std::thread;
 use super::builder::PoolBuilder;
 use super::call::Call;
 use super::error::Error;
+use super::flow::Flow;
 use super::handle::AsyncResult;
 use super::imap::IMap;
 use super::lot::Lot;
 use super::map::MapResult;
-use super::queue::Entry;
 use super::settle;
 use super::state::{Place, PoolPhase, Shared, State};
 use super::task::{KeyId, Task};
@@ -355,23 +355,30 @@ impl Shared {
         }
     }
 
-    /// Submits tasks of a stream that began before the pool was closed, and
-    /// waits while the queue is full. What was not submitted is left.
-    pub(super) fn submit_waiting(&self, tasks: &mut Vec<Task>) -> Result<(), Error> {
-        while !tasks.is_empty() {
+    /// Takes over what a stream holds, be it one that began before the pool was
+    /// closed, and waits while the queue is full. If there is an error, the stream
+    /// holds the rest.
+    ///
+    /// # Errors
+    /// If the pool takes no more.
+    pub(super) fn take_over(&self, flow: &Arc<Flow>) -> Result<(), Error> {
+        let goes_on = |state: &State| matches!(state.phase, PoolPhase::Open | PoolPhase::Closed);
+        loop {
             let mut state = self.lock();
-            let goes_on =
-                |state: &State| matches!(state.phase, PoolPhase::Open | PoolPhase::Closed);
             while self.room(&state) == 0 && goes_on(&state) {
                 state = self.wait(state);
             }
             if !goes_on(&state) {
-                state.accepts_tasks()?;
+                return state.accepts_tasks();
             }
-            let fitting = tasks.len().min(self.room(&state));
-            self.enqueue(state, tasks.drain(..fitting).map(Entry::One));
+            let room = self.room(&state);
+            let tasks = flow.take_pending(room);
+            let is_all = tasks.is_empty() || room == usize::MAX;
+            self.enqueue(state, tasks.into_iter());
+            if is_all {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Cancels a task wherever it is. It ends by the usual way, so its waiter

@@ -5,7 +5,8 @@
 //! only to keep a worker from starving, and taken back as soon as they would
 //! wait for nothing.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::settle::Lost;
@@ -39,6 +40,7 @@ impl State {
         }
         let mut ring = false;
         if !self.paused {
+            self.draw();
             self.level(now);
             ring |= self.feed_idle(now);
             if !self.queue.is_empty() {
@@ -54,6 +56,27 @@ impl State {
         let due = idle.filter_map(Slot::due).chain(self.queue.next_due());
         ring || due.min().is_some_and(|due| self.sleeps_past(due))
             || self.sleeps_past(now + STRANDED_AFTER) && self.slots.iter().any(busy)
+    }
+
+    /// Takes over what streams have gathered meanwhile.
+    fn draw(&mut self) {
+        for i in 0..self.flows.len() {
+            if let Some(flow) = self.flows[i].upgrade() {
+                flow.draw()
+                    .into_iter()
+                    .for_each(|entry| self.take_in(entry));
+            }
+        }
+    }
+
+    /// Tells the streams that the dispatcher is about to sleep; until when it may,
+    /// with what they have gathered.
+    pub(super) fn plan_to_draw(&self, until: Instant) -> Instant {
+        if self.paused {
+            return until;
+        }
+        let flows = self.flows.iter().filter_map(Weak::upgrade);
+        flows.fold(until, |until, flow| flow.plan_to_draw(until))
     }
 
     /// One task for each idle worker.
@@ -127,19 +150,28 @@ impl State {
             return false;
         }
         let contenders = self.contenders(now);
+        // One that is to be replaced gets nothing ahead.
+        let stays = |slot: &&Slot| self.heir(slot, &contenders, now).is_none();
+        let window = |place: &Place| {
+            let busy = place.slot().filter(|slot| slot.is_busy());
+            busy.filter(stays).map_or(0, Slot::window)
+        };
+        let windows: Vec<usize> = self.slots.iter().map(window).collect();
+        let State { slots, queue, .. } = self;
+        let open = slots.iter_mut().filter_map(Place::slot_mut).zip(windows);
+        let open: Vec<_> = open.filter(|(_, window)| *window > 0).collect();
+        // How many workers of each key are still to get their share.
+        let mut sharers: BTreeMap<KeyId, usize> = BTreeMap::new();
+        for (slot, _) in &open {
+            *sharers.entry(slot.key()).or_default() += 1;
+        }
         let mut violated = false;
-        for i in 0..self.slots.len() {
-            // One that is to be replaced gets nothing ahead.
-            let stays = |slot: &Slot| self.heir(slot, &contenders, now).is_none();
-            if !self.slots[i].slot().is_some_and(stays) {
-                continue;
-            }
-            let State { slots, queue, .. } = self;
-            let Some(slot) = slots[i].slot_mut().filter(|slot| !slot.sent.is_empty()) else {
-                continue;
-            };
+        for (slot, window) in open {
+            let sharers = sharers.entry(slot.key()).or_default();
+            let share = queue.waiting(slot.key()).div_ceil(*sharers);
+            *sharers -= 1;
             let mut refusal = None;
-            let sent = queue.pop_while(slot.key(), slot.window(), |task| {
+            let sent = queue.pop_while(slot.key(), window.min(share), |task| {
                 let (task, error) = *slot.send(task, now).err()?;
                 refusal = Some(error);
                 Some(task)

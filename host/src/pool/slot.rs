@@ -208,6 +208,11 @@ impl Slot {
         self.is_ready() && self.sent.is_empty()
     }
 
+    /// Whether it has something to do.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.sent.is_empty()
+    }
+
     /// How many further tasks may be sent ahead now.
     pub(super) fn window(&self) -> usize {
         // Behind a task that takes long, everything would only wait.

@@ -317,14 +317,8 @@ impl Shared {
         let first = state.next_task;
         let mut any_new = false;
         for entry in entries {
-            let count = entry.len() as u64;
-            if count > 0 {
-                let id = state.next_task;
-                any_new |= !state.queue.waits(entry.key());
-                state.queue.push(entry.numbered_from(id));
-                state.next_task += count;
-                state.unfinished += count;
-            }
+            any_new |= !state.queue.waits(entry.key());
+            state.take_in(entry);
         }
         // Behind others of their key, all that could be handed out has been; but a
         // place that is free is for as many workers as there are tasks.
@@ -369,6 +363,16 @@ impl State {
             PoolPhase::Broken(reason) => Err(Error::Broken {
                 reason: reason.clone(),
             }),
+        }
+    }
+
+    /// Puts tasks into the queue, with their numbers.
+    pub(super) fn take_in(&mut self, entry: Entry) {
+        let count = entry.len() as u64;
+        if count > 0 {
+            self.queue.push(entry.numbered_from(self.next_task));
+            self.next_task += count;
+            self.unfinished += count;
         }
     }
 

@@ -10,6 +10,7 @@ use super::lot::Lot;
 use super::state::{Place, Shared};
 use super::task::Task;
 use crate::limits::{Limit, Origin};
+use crate::outcome::Verdict;
 
 /// Steers the stream of an [`IMap`](crate::IMap), from whatever thread; made by
 /// [`IMap::steering`](crate::IMap::steering).
@@ -38,7 +39,8 @@ impl Steering {
     /// runs yet end `cancelled`, and those that run end as they would have.
     pub fn finish(&self) {
         self.flow.steers().finish.store(true, Ordering::Relaxed);
-        self.flow.stop();
+        self.flow
+            .stop(Verdict::Cancelled, "cancelled before it ran");
         if let Some(pool) = self.flow.pool() {
             pool.sweep(|lot| self.is_mine(lot));
         }

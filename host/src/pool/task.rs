@@ -173,8 +173,9 @@ impl Task {
 /// A task that has ended, on the way to its sink.
 pub(super) struct Completion {
     pub(super) ended: Settled,
-    /// What it was submitted with.
+    /// What it was submitted with, and its place there.
     pub(super) lot: Arc<Lot>,
+    pub(super) place: usize,
     pub(super) callback: Option<Callback>,
 }
 
@@ -184,12 +185,18 @@ impl Task {
         Completion {
             ended,
             lot: self.lot,
+            place: self.place,
             callback: self.callback,
         }
     }
 }
 
 impl Completion {
+    /// Bytes that it was called with.
+    pub(super) fn input_bytes(&self) -> u64 {
+        self.lot.inputs.bytes_of(self.place)
+    }
+
     /// Whether it goes to the same sink, with no callback before that.
     pub(super) fn follows(&self, sink: &Arc<dyn Sink>) -> bool {
         self.callback.is_none() && Arc::ptr_eq(&self.lot.sink, sink)

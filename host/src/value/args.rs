@@ -41,7 +41,8 @@ impl Args {
         self
     }
 
-    fn is_empty(&self) -> bool {
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
         self.positional.is_empty() && self.keywords.is_empty() && self.attachments.is_empty()
     }
 
@@ -69,28 +70,28 @@ impl Args {
         Ok(())
     }
 
-    /// As [`Args::encode_for`], in two pieces, so that long text or bytes that come
-    /// last are not copied.
+    /// As [`Args::encode_for`], but for text or bytes that come last: these are
+    /// given back, and not copied.
     ///
     /// # Errors
     ///
-    /// As [`Args::bind`].
+    /// As [`Args::encode_for`].
     pub(crate) fn encode_apart_for(
         self,
         function: &Function,
-    ) -> Result<[Vec<u8>; 2], ArgumentError> {
-        let mut head = Vec::new();
+        out: &mut Vec<u8>,
+    ) -> Result<Vec<u8>, ArgumentError> {
         let ends_long = |value: &Value| matches!(value, Value::Bytes(_) | Value::String(_));
         if !self.positional.last().is_some_and(ends_long) {
-            self.encode_for(function, &mut head)?;
-            return Ok([head, Vec::new()]);
+            self.encode_for(function, out)?;
+            return Ok(Vec::new());
         }
         let mut values = self.bind(function)?;
         let last = values.pop();
-        encode_args_into(&values, &mut head);
+        encode_args_into(&values, out);
         let [more, body] = last.map_or_else(Default::default, encode_apart);
-        head.extend_from_slice(&more);
-        Ok([head, body])
+        out.extend_from_slice(&more);
+        Ok(body)
     }
 
     /// The arguments in the order and in the types of the function's

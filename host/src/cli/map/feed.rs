@@ -16,9 +16,10 @@ use super::joblog::past::Past;
 /// The inputs as the pool pulls them.
 pub struct Feed {
     source: Box<dyn Source>,
-    share: Share,
     ledger: Ledger,
     past: Past,
+    /// Whether it is noted when each was read.
+    timed: bool,
     seq: u64,
     /// Fingerprint of all inputs so far.
     prefix: u64,
@@ -39,17 +40,23 @@ impl Feed {
     /// The inputs of a source that `past` leaves to be run. `share` says how
     /// much of the source was read.
     pub fn new(source: Box<dyn Source>, share: Share, past: Past, ledger: Ledger) -> Self {
+        ledger.measure_by(share);
         Feed {
             source,
-            share,
             ledger,
             past,
+            timed: false,
             seq: 0,
             prefix: 0,
             held: VecDeque::new(),
             checked: 0,
             ended: false,
         }
+    }
+
+    /// Has it noted when each was read, if that is wanted.
+    pub fn timed(self, timed: bool) -> Self {
+        Feed { timed, ..self }
     }
 
     /// Whether inputs that a log knows are still to come.
@@ -65,8 +72,8 @@ impl Feed {
         self.within_the_past() && (self.held.len() < MOST_HELD || next.seq >= self.checked)
     }
 
-    /// Reads one input, and holds it if it is to be run.
-    fn read(&mut self) -> anyhow::Result<()> {
+    /// Reads one input; gives it if it is to be run.
+    fn read(&mut self) -> anyhow::Result<Option<(Note, Input)>> {
         let next = match self.past.ends_at(self.seq) {
             true => None,
             false => self.source.next()?,
@@ -80,7 +87,7 @@ impl Feed {
             }
             self.ledger.end(self.seq, self.source.blank_at_end(), None);
             self.ended = true;
-            return Ok(());
+            return Ok(None);
         };
         self.prefix = chained(self.prefix, item.hash);
         let seq = self.seq;
@@ -95,18 +102,23 @@ impl Feed {
             }
             self.checked = self.seq;
         }
-        if self.past.wants(seq) {
-            let note = Note {
-                seq,
-                label: item.label,
-                hash: item.hash,
-                prefix: self.prefix,
-                blank: item.blank,
-                read_at: SystemTime::now(),
-            };
-            self.held.push_back((note, item.input));
+        if !self.past.wants(seq) {
+            return Ok(None);
         }
-        Ok(())
+        let note = Note {
+            seq,
+            label: item.label,
+            hash: item.hash,
+            prefix: self.prefix,
+            blank: item.blank,
+            read_at: self.timed.then(SystemTime::now),
+        };
+        Ok(Some((note, item.input)))
+    }
+
+    fn hand_out(&self, (note, input): (Note, Input)) -> Input {
+        self.ledger.keep(note);
+        input
     }
 }
 
@@ -115,15 +127,19 @@ impl Iterator for Feed {
 
     fn next(&mut self) -> Option<Input> {
         while !self.ended && self.holds_back() {
-            if let Err(failure) = self.read() {
-                self.ledger.end(self.seq, 0, Some(failure));
-                self.held.clear();
-                self.ended = true;
+            let passes = self.held.is_empty() && !self.within_the_past();
+            match self.read() {
+                Ok(Some(next)) if passes => return Some(self.hand_out(next)),
+                Ok(next) => self.held.extend(next),
+                Err(failure) => {
+                    self.ledger.end(self.seq, 0, Some(failure));
+                    self.held.clear();
+                    self.ended = true;
+                }
             }
         }
-        let (note, input) = self.held.pop_front()?;
-        self.ledger.keep(note, self.share.now());
-        Some(input)
+        let next = self.held.pop_front()?;
+        Some(self.hand_out(next))
     }
 }
 

@@ -1,11 +1,14 @@
 //! What is known of an input while its task is under way, and of a task that
 //! has ended: what flows from the inputs to all that is written and counted.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use compact_str::CompactString;
 use sandpool::{Outcome, Value};
+
+use super::inputs::stream::Share;
 
 /// An input, as it is remembered until its task has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,13 +16,14 @@ pub struct Note {
     /// Its number among all inputs, from 0, also of those that a resumed run
     /// has skipped. It is the `index` of what is written.
     pub seq: u64,
-    pub label: String,
+    pub label: CompactString,
     pub hash: u64,
     /// Of all inputs up to this one.
     pub prefix: u64,
     /// Empty lines before it.
     pub blank: u64,
-    pub read_at: SystemTime,
+    /// Where it is wanted.
+    pub read_at: Option<SystemTime>,
 }
 
 /// A task that has ended.
@@ -44,17 +48,28 @@ pub struct Extent {
 
 /// What the thread that reads the inputs tells the one that takes the outcomes.
 #[derive(Clone, Debug, Default)]
-pub struct Ledger(Arc<Mutex<State>>);
+pub struct Ledger(Arc<Books>);
+
+/// Each thread has a lock of its own that the other seldom takes: a million inputs
+/// must not pass from hand to hand.
+#[derive(Debug, Default)]
+struct Books {
+    /// Of the one that reads.
+    read: Mutex<State>,
+    /// Of the one that takes.
+    under_way: Mutex<UnderWay>,
+}
 
 #[derive(Debug, Default)]
 struct State {
-    /// Inputs under way, by the index that the pool gave them.
-    notes: HashMap<u64, Note>,
+    /// Notes that the other thread has not asked for yet.
+    notes: VecDeque<Note>,
     /// Where `seq` ran away from the pool's index: from this index on, it is
     /// larger by so much. The last ones only, since they are to name tasks that
     /// are running.
     leaps: VecDeque<(u64, u64)>,
     extent: Extent,
+    share: Share,
     blank_at_end: u64,
     failure: Option<anyhow::Error>,
 }
@@ -62,14 +77,81 @@ struct State {
 /// Tasks that are under way are among so many leaps.
 const MOST_LEAPS: usize = 1 << 16;
 
-impl Ledger {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// The notes of inputs under way, by the index that the pool gave them.
+#[derive(Debug, Default)]
+struct UnderWay {
+    /// Index of the first of `notes`.
+    first: u64,
+    /// Those of the inputs that were read last, each until its task has ended.
+    notes: VecDeque<Option<Note>>,
+    /// Those of tasks that take much longer than others.
+    late: BTreeMap<u64, Note>,
+}
+
+/// So many of the inputs that were read last, with those between them that have
+/// ended: as many as the pool reads ahead.
+const LAST: usize = 1 << 14;
+
+impl UnderWay {
+    fn add(&mut self, notes: &mut VecDeque<Note>) {
+        self.notes.extend(notes.drain(..).map(Some));
+        while self.notes.len() > LAST {
+            if let Some(note) = self.notes.pop_front().flatten() {
+                self.late.insert(self.first, note);
+            }
+            self.first += 1;
+        }
     }
 
-    /// Keeps the note of the next input that the pool gets. `share` is how much
-    /// of all inputs was read by now, if that is known.
-    pub fn keep(&self, note: Note, share: Option<f64>) {
+    fn place(&self, index: u64) -> Option<usize> {
+        usize::try_from(index.checked_sub(self.first)?).ok()
+    }
+
+    fn get(&self, index: u64) -> Option<&Note> {
+        match self.place(index) {
+            Some(place) => self.notes.get(place)?.as_ref(),
+            None => self.late.get(&index),
+        }
+    }
+
+    fn take(&mut self, index: u64) -> Option<Note> {
+        let Some(place) = self.place(index) else {
+            return self.late.remove(&index);
+        };
+        let note = self.notes.get_mut(place)?.take();
+        while self.notes.pop_front_if(|note| note.is_none()).is_some() {
+            self.first += 1;
+        }
+        note
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Ledger {
+    fn state(&self) -> MutexGuard<'_, State> {
+        locked(&self.0.read)
+    }
+
+    /// The notes of inputs under way, this one's at least.
+    fn under_way(&self, index: u64) -> MutexGuard<'_, UnderWay> {
+        let mut under_way = locked(&self.0.under_way);
+        let known = under_way.first + under_way.notes.len() as u64;
+        if index >= known {
+            under_way.add(&mut self.state().notes);
+        }
+        under_way
+    }
+
+    /// Says by what is known how much of all inputs was read.
+    pub fn measure_by(&self, share: Share) {
+        self.state().share = share;
+    }
+
+    /// Keeps the note of the next input that the pool gets.
+    pub fn keep(&self, note: Note) {
         let mut state = self.state();
         let index = state.extent.read;
         let ahead = note.seq - index;
@@ -79,22 +161,18 @@ impl Ledger {
                 state.leaps.pop_front();
             }
         }
-        let so_far = note.seq + 1;
         state.extent.read += 1;
         state.extent.skipped = ahead;
-        state.extent.total = share
-            .filter(|share| *share > 0.0)
-            // A guess, and rounded anyway.
-            .map(|share| ((so_far as f64 / share) as u64).max(so_far));
-        state.notes.insert(index, note);
+        state.notes.push_back(note);
     }
 
     /// The task with its note, which is forgotten here. `None` if it is of none
     /// of the inputs.
-    pub fn finish(&self, mut outcome: Outcome<Value>) -> Option<Finished> {
-        let note = self.state().notes.remove(&outcome.index)?;
-        outcome.index = note.seq;
-        Some(Finished { note, outcome })
+    pub fn finish(&self, outcome: Outcome<Value>) -> Option<Finished> {
+        let note = self.under_way(outcome.index).take(outcome.index)?;
+        let mut task = Finished { note, outcome };
+        task.outcome.index = task.note.seq;
+        Some(task)
     }
 
     /// The number that a task of the pool's has among all inputs.
@@ -107,7 +185,7 @@ impl Ledger {
 
     /// What the input of a task that is under way says.
     pub fn label(&self, index: u64) -> Option<String> {
-        Some(self.state().notes.get(&index)?.label.clone())
+        Some(self.under_way(index).get(index)?.label.to_string())
     }
 
     /// The inputs have ended, of which there were so many.
@@ -120,7 +198,15 @@ impl Ledger {
     }
 
     pub fn extent(&self) -> Extent {
-        self.state().extent
+        let state = self.state();
+        let so_far = state.extent.read + state.extent.skipped;
+        let share = state.share.now().filter(|share| *share > 0.0);
+        // A guess, and rounded anyway.
+        let guess = share.map(|share| ((so_far as f64 / share) as u64).max(so_far));
+        Extent {
+            total: state.extent.total.or(guess),
+            ..state.extent
+        }
     }
 
     pub fn blank_at_end(&self) -> u64 {
@@ -142,7 +228,7 @@ impl Note {
             hash: 0,
             prefix: 0,
             blank: 0,
-            read_at: SystemTime::UNIX_EPOCH,
+            read_at: None,
         }
     }
 }
@@ -155,7 +241,7 @@ mod tests {
     fn tasks_keep_the_numbers_of_their_inputs_where_some_were_skipped() {
         let ledger = Ledger::default();
         for seq in [0, 1, 5, 6, 9] {
-            ledger.keep(Note::of(seq, &seq.to_string()), None);
+            ledger.keep(Note::of(seq, &seq.to_string()));
         }
         let seqs: Vec<_> = (0..5).map(|index| ledger.seq(index)).collect();
         assert_eq!(seqs, [0, 1, 5, 6, 9]);
@@ -170,11 +256,36 @@ mod tests {
     }
 
     #[test]
+    fn a_task_that_takes_long_keeps_its_note_and_holds_no_others() {
+        let ledger = Ledger::default();
+        let ended = |index| {
+            let mut under_way = ledger.under_way(index);
+            let seq = under_way.take(index).map(|note| note.seq);
+            (seq, under_way.notes.len(), under_way.late.len())
+        };
+        let last = 3 * LAST as u64;
+        for seq in 0..=last {
+            ledger.keep(Note::of(seq, &seq.to_string()));
+            if seq % 2 == 1 {
+                assert_eq!(ended(seq).0, Some(seq), "out of order");
+                assert!(seq == 1 || ended(seq - 1).0 == Some(seq - 1));
+            }
+        }
+        assert_eq!(ledger.label(0).as_deref(), Some("0"));
+        assert_eq!(ended(0), (Some(0), 0, 0));
+        assert_eq!(ended(0).0, None, "it is told once");
+        assert_eq!(ended(last), (Some(last), 0, 0));
+        assert_eq!(ended(last + 1).0, None);
+    }
+
+    #[test]
     fn how_many_there_are_is_guessed_by_how_much_was_read() {
         let ledger = Ledger::default();
-        ledger.keep(Note::of(9, ""), Some(0.1));
-        assert_eq!(ledger.extent().total, Some(100));
-        ledger.keep(Note::of(10, ""), None);
+        ledger.keep(Note::of(9, ""));
         assert_eq!(ledger.extent().total, None);
+        ledger.measure_by(Share::read(1, 10));
+        assert_eq!(ledger.extent().total, Some(100));
+        ledger.end(10, 0, None);
+        assert_eq!(ledger.extent().total, Some(10));
     }
 }

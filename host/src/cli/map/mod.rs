@@ -41,7 +41,6 @@ use inputs::open::{InputFlags, Inputs};
 use inputs::words::Values;
 use job::Job;
 use joblog::JoblogFlags;
-use joblog::past::Past;
 use outputs::destination::Destination;
 use outputs::flags::OutputFlags;
 use outputs::place::Place;
@@ -261,7 +260,9 @@ impl Map {
         let offset = place.as_ref().map(Place::offset);
         let mut output = self.outputs.output(&job, destination, offset, quiet)?;
         going_on::begin(log.as_mut(), output.as_mut(), destination)?;
-        let outcomes = self.start(pool, &module, job, inputs, past, ledger.clone())?;
+        let share = inputs.share();
+        let feed = Feed::new(inputs.source(job.clone())?, share, past, ledger.clone());
+        let outcomes = self.start(pool, &module, &job, feed.timed(log.is_some()))?;
         let steering = outcomes.steering();
         let stopping = Stopping::watch(pool, &steering, self.failures.halt(), interruption, quiet);
         let progress = self
@@ -287,14 +288,10 @@ impl Map {
         &self,
         pool: &Pool,
         module: &Module,
-        job: Job,
-        inputs: Inputs,
-        past: Past,
-        ledger: Ledger,
+        job: &Job,
+        feed: Feed,
     ) -> Result<IMap<Value>, Failure> {
         let call = self.failures.apply(job.call(pool, module));
-        let share = inputs.share();
-        let feed = Feed::new(inputs.source(job)?, share, past, ledger);
         Ok(match self.outputs.is_unordered() {
             true => call.imap_unordered(feed)?,
             false => call.imap(feed)?,

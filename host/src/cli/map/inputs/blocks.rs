@@ -8,7 +8,7 @@ use sandpool::Input;
 
 use super::lines::Ending;
 use super::stream::{Counted, Stream, unreadable};
-use super::{Item, LONGEST, Source, fingerprint};
+use super::{Item, LONGEST, Source, fingerprint, label};
 use crate::cli::map::job::Job;
 
 /// A piece of the input.
@@ -127,7 +127,7 @@ impl Source for BlockSource {
                 }
             };
             return Ok(Some(Item {
-                label: format!("block {}", self.number),
+                label: label(&format!("block {}", self.number)),
                 hash,
                 input,
                 blank: 0,

@@ -173,7 +173,7 @@ impl Source for CombinationSource {
             }
         };
         Ok(Some(Item {
-            label: label(values.join(" ")),
+            label: label(&values.join(" ")),
             hash,
             input,
             blank: 0,

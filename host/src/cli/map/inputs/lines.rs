@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
 
+use compact_str::CompactString;
 use sandpool::Input;
 
 use super::reading::Reading;
@@ -75,15 +76,20 @@ impl<R: BufRead> Lines<R> {
                     self.empty += 1;
                     continue;
                 }
-                Some(true) => Line::Whole(self.buffer.clone()),
+                Some(true) => Line::Whole(std::mem::take(&mut self.buffer)),
                 Some(false) => {
                     Line::TooLong(format!("the line is longer than {} bytes", self.longest))
                 }
             };
-            // One large line is not kept for a million small ones.
-            self.buffer.shrink_to(1 << 20);
             return Ok(Some(line));
         }
+    }
+
+    /// Takes back the room of a line that is not needed any more.
+    pub fn reuse(&mut self, line: Vec<u8>) {
+        self.buffer = line;
+        // One large line is not kept for a million small ones.
+        self.buffer.shrink_to(1 << 20);
     }
 
     /// The empty lines since they were last asked for.
@@ -184,17 +190,18 @@ impl LineSource {
         Ok(None)
     }
 
-    fn item(&self, line: Line) -> (String, Input, u64) {
+    /// Its label, what it asks for, and its fingerprint.
+    fn item(&mut self, line: Line) -> (CompactString, Input, u64) {
         let bad = |why: String, bytes: &[u8]| {
             let hash = fingerprint([bytes]);
-            (why.clone(), Input::Invalid(why), hash)
+            (label(&why), Input::Invalid(why), hash)
         };
         let bytes = match line {
             Line::Whole(bytes) => bytes,
             Line::TooLong(why) => return bad(why, b""),
         };
         if self.takes_bytes {
-            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let text = label(&String::from_utf8_lossy(&bytes));
             let (input, hash) = self
                 .reading
                 .bytes(self.ended(bytes), self.number, &self.job);
@@ -203,7 +210,11 @@ impl LineSource {
         match String::from_utf8(bytes) {
             Ok(text) => {
                 let (input, hash) = self.reading.text(&text, self.number, &self.job);
-                (text, input, hash)
+                let label = label(&text);
+                if let Some((_, lines)) = self.streams.front_mut() {
+                    lines.reuse(text.into_bytes());
+                }
+                (label, input, hash)
             }
             Err(error) => bad("the line is not UTF-8".to_owned(), error.as_bytes()),
         }
@@ -224,9 +235,9 @@ impl Source for LineSource {
             return Ok(None);
         };
         self.number += 1;
-        let (text, input, hash) = self.item(line);
+        let (label, input, hash) = self.item(line);
         Ok(Some(Item {
-            label: label(text),
+            label,
             hash,
             input,
             blank: std::mem::take(&mut self.blank),

@@ -14,6 +14,7 @@ pub mod stream;
 mod table;
 pub mod words;
 
+use compact_str::CompactString;
 use sandpool::Input;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
@@ -28,7 +29,7 @@ const LONGEST: usize = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct Item {
     /// What it says, in short: a line's text, a file's path.
-    pub label: String,
+    pub label: CompactString,
     /// Of all that makes it this input; see [`fingerprint`].
     pub hash: u64,
     /// What the task gets.
@@ -99,13 +100,13 @@ pub fn fingerprint<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
 }
 
 /// So much of a text as is kept of each input.
-pub fn label(mut text: String) -> String {
-    if text.len() > LONGEST_LABEL {
-        text.truncate(text.floor_char_boundary(LONGEST_LABEL));
-        text.push('…');
-        text.shrink_to_fit();
+pub fn label(text: &str) -> CompactString {
+    if text.len() <= LONGEST_LABEL {
+        return text.into();
     }
-    text
+    let mut label = CompactString::from(&text[..text.floor_char_boundary(LONGEST_LABEL)]);
+    label.push('…');
+    label
 }
 
 #[cfg(test)]

@@ -134,6 +134,14 @@ impl Share {
         share
     }
 
+    #[cfg(test)]
+    pub fn read(taken: u64, total: u64) -> Self {
+        Share {
+            taken: vec![Arc::new(AtomicU64::new(taken))],
+            total,
+        }
+    }
+
     /// From 0 to 1.
     pub fn now(&self) -> Option<f64> {
         if self.total == 0 {

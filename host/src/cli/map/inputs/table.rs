@@ -145,7 +145,7 @@ impl Source for TableSource {
                 }
             };
             return Ok(Some(Item {
-                label: label(text),
+                label: label(&text),
                 hash,
                 input,
                 blank: 0,

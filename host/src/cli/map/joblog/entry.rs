@@ -33,7 +33,7 @@ impl<'a> Entry<'a> {
         let (note, outcome) = (&task.note, &task.outcome);
         Entry {
             seq: note.seq,
-            started: note.read_at + outcome.queue_wait,
+            started: note.read_at.unwrap_or(UNIX_EPOCH) + outcome.queue_wait,
             run_time: outcome.run_time.unwrap_or_default(),
             exit_code: exit_code(outcome.verdict, outcome.exit_code),
             signal: outcome.signal.unwrap_or(0),

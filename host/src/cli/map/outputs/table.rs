@@ -102,7 +102,7 @@ impl Column {
         let outcome: &Outcome<Value> = &task.outcome;
         let text = match self {
             Column::Index => outcome.index.to_string(),
-            Column::Input => task.note.label.clone(),
+            Column::Input => task.note.label.to_string(),
             Column::Verdict => outcome.verdict.name().to_owned(),
             Column::ExitCode => match outcome.exit_code {
                 Some(code) => code.to_string(),
