@@ -222,6 +222,25 @@ fn under_a_small_ulimit_deep_recursion_is_still_a_trap() {
 }
 
 #[test]
+fn under_a_small_ulimit_for_files_no_signal_ends_the_host() {
+    let _test = test();
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = folder.path().join("add.wat");
+    std::fs::write(&module, wat::ADD).expect("written");
+    let script = r#"ulimit -f 100000 && exec "$0" apply "$1" add 2 3"#;
+    let output = program("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_sandpool")])
+        .arg(&module)
+        .output()
+        .expect("started");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        text.contains("a worker cannot be started: `ulimit -f`"),
+        "{text}"
+    );
+}
+
+#[test]
 fn whatever_the_ulimit_a_workers_stack_is_bounded() {
     let _test = test();
     let folder = tempfile::tempdir().expect("a folder");

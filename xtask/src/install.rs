@@ -65,6 +65,8 @@ fn with_flags(target: Option<&str>) -> Command {
     let mut cargo = cargo(root());
     cargo.env("CARGO_TARGET_DIR", root().join("target"));
     let Some(target) = target else {
+        // For this machine, where the command is looked for when it is built.
+        cargo.env_remove("CARGO_BUILD_TARGET");
         return cargo;
     };
     // Named, so that the flags are not for what runs while it is built:
@@ -109,7 +111,10 @@ fn check(command: &Path) -> Result<()> {
     fs::create_dir_all(&folder)
         .and_then(|()| fs::write(&module, DRAW))
         .with_context(|| format!("cannot write `{}`", module.display()))?;
-    let drawn = ask(Command::new(command).arg("apply").arg(&module).arg("draw"));
+    // Its own workers, whatever the user has for daily use.
+    let mut apply = Command::new(command);
+    apply.env_remove("SANDPOOL_WORKER");
+    let drawn = ask(apply.arg("apply").arg(&module).arg("draw"));
     ensure!(
         drawn.as_deref() == Some("0"),
         "`{}` does not work: a guest of it gets no random numbers",

@@ -30,6 +30,10 @@ const CLAIM_TIME: Duration = Duration::from_secs(1);
 /// How long a task that was interrupted may take to end.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// Memory is given back part by part, with such pauses for whoever waits for the
+/// pool's lock.
+const GIVE_BACK_PAUSE: Duration = Duration::from_millis(2);
+
 /// How long a claim may go unseen.
 const MAX_LOOK: Duration = Duration::from_millis(5);
 
@@ -59,6 +63,7 @@ impl Watch<'_> {
                     slot.kill(None);
                 } else if slot.gives_back().is_some_and(|due| now >= due) {
                     slot.ring.give_back();
+                    slot.gave_back = now;
                 }
             }
             Phase::Ready { .. } => {
@@ -178,7 +183,8 @@ impl Slot {
 
     /// When an idle worker gives the memory back that large payloads took.
     fn gives_back(&self) -> Option<Instant> {
-        self.ring.holds_much().then(|| self.last_answer + KEPT)
+        let due = (self.last_answer + KEPT).max(self.gave_back + GIVE_BACK_PAUSE);
+        self.ring.holds_much().then_some(due)
     }
 
     /// When it has to be looked at again, whatever it does.

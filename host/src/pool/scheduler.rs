@@ -49,9 +49,12 @@ impl State {
             }
         }
         let busy = |place: &Place| place.slot().is_some_and(|slot| !slot.sent.is_empty());
-        // What is to be run again may be all that there is to wait for.
-        let due = self.queue.next_due();
-        ring || due.is_some_and(|due| self.sleeps_past(due))
+        // What is to be run again, or the memory that an idle worker is to give
+        // back, may be all that there is to wait for.
+        let idle = self.slots.iter().filter_map(Place::slot);
+        let idle = idle.filter(|slot| slot.is_idle());
+        let due = idle.filter_map(Slot::due).chain(self.queue.next_due());
+        ring || due.min().is_some_and(|due| self.sleeps_past(due))
             || self.sleeps_past(now + STRANDED_AFTER) && self.slots.iter().any(busy)
     }
 

@@ -94,6 +94,8 @@ pub(super) struct Slot {
     /// Answers taken since the pace was last kept.
     pub(super) new_answers: u32,
     pub(super) last_answer: Instant,
+    /// When it last gave a part of its memory back.
+    pub(super) gave_back: Instant,
     /// When it was last sent something while it had nothing.
     burst_since: Instant,
     /// Moving average of the time from one answer to the next.
@@ -172,6 +174,7 @@ impl Slot {
             is_napped_on: false,
             new_answers: 0,
             last_answer: now,
+            gave_back: now,
             burst_since: now,
             done: 0,
             tasks_left: config.max_tasks,

@@ -31,9 +31,13 @@ pub(crate) struct HostEnd {
     sound: u32,
     /// Answers that the worker knows to be taken.
     freed: u32,
-    /// Whether a large payload was in the ring since memory was given back.
-    holds_much: bool,
+    /// How far into their arenas payloads reached since memory was given back.
+    reached: usize,
 }
+
+/// So much memory is given back at once, of each arena: it takes the system about
+/// a millisecond, and the pool waits.
+const GIVEN_BACK_AT_ONCE: usize = 2 * 1024 * 1024;
 
 /// So many answers are taken before the worker is told, which is then cheap.
 const FREED_AT_ONCE: u32 = 64;
@@ -71,7 +75,7 @@ impl HostEnd {
             published: 0,
             sound: 0,
             freed: 0,
-            holds_much: false,
+            reached: 0,
         }
     }
 
@@ -106,7 +110,7 @@ impl HostEnd {
         let Some(offset) = self.arena.place(len) else {
             return false;
         };
-        self.holds_much |= offset + len > LARGE;
+        self.reached = self.reached.max(offset + len);
         self.ring.fill(Lane::Tasks, self.filled, offset, payload);
         self.filled = self.filled.wrapping_add(1);
         true
@@ -225,7 +229,10 @@ impl HostEnd {
         if len > LARGE && len as u64 > most() {
             return Err(Violation("an answer is larger than its task's may be"));
         }
-        self.holds_much |= place.end > LARGE;
+        self.reached = self.reached.max(place.end);
+        // A length that nobody has memory for is an error, not the end.
+        into.try_reserve(len)
+            .map_err(|_| Violation("there is no memory for its answer"))?;
         self.ring.take(Lane::Answers, place, into);
         self.consumed = self.consumed.wrapping_add(1);
         self.arena.free_oldest();
@@ -239,14 +246,18 @@ impl HostEnd {
 
     /// Whether the ring takes more memory than a quiet one needs.
     pub(crate) fn holds_much(&self) -> bool {
-        self.holds_much
+        self.reached > LARGE
     }
 
-    /// Gives that memory back. No task may be on its way.
+    /// Gives a part of that memory back. No task may be on its way.
     pub(crate) fn give_back(&mut self) {
-        self.holds_much = false;
-        self.ring.give_back(Lane::Tasks);
-        self.ring.give_back(Lane::Answers);
+        // From the end, and so that parts begin where pages do.
+        let end = self.reached.next_multiple_of(GIVEN_BACK_AT_ONCE).min(ARENA);
+        let start = end.saturating_sub(GIVEN_BACK_AT_ONCE).max(LARGE);
+        for lane in [Lane::Tasks, Lane::Answers] {
+            self.ring.give_back(lane, start..end);
+        }
+        self.reached = start;
     }
 
     /// Wakes the worker if it sleeps: after sending, and after answers were

@@ -172,11 +172,10 @@ impl Ring {
         self.memory.copy_out(start, place.len(), into);
     }
 
-    /// Gives back what memory an arena takes, but for its start. Nothing may lie
-    /// there.
-    pub(crate) fn give_back(&self, lane: Lane) {
+    /// Gives back what memory a part of an arena takes. Nothing may lie there.
+    pub(crate) fn give_back(&self, lane: Lane, part: Range<usize>) {
         self.memory
-            .give_back(Self::arena(lane) + LARGE, ARENA - LARGE);
+            .give_back(Self::arena(lane) + part.start, part.len());
     }
 }
 

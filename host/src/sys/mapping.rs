@@ -107,7 +107,7 @@ impl Mapping {
     pub(crate) fn copy_out(&self, offset: usize, len: usize, into: &mut Vec<u8>) {
         assert!(self.contains(offset, len));
         into.reserve(len);
-        expect_large(into.spare_capacity_mut());
+        expect_large(&mut into.spare_capacity_mut()[..len]);
         let (before, words) = split_at_words(offset, len);
         for i in offset..offset + before {
             into.push(self.byte(i).load(Ordering::Relaxed));

@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::process::{Resource, getrlimit};
 
 use super::large_pages::expect_large;
 
@@ -65,6 +66,14 @@ pub(crate) fn memfd_growable(name: &str) -> io::Result<OwnedFd> {
 /// A memory file of exactly `len` bytes, for good: neither side can make the
 /// other's accesses fault by resizing it.
 pub(crate) fn memfd_sized(name: &str, len: u64) -> io::Result<OwnedFd> {
+    // To go beyond it ends this process with a signal.
+    let limit = getrlimit(Resource::Fsize).current;
+    if let Some(limit) = limit.filter(|limit| *limit < len) {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("`ulimit -f` allows files of {limit} bytes, and it needs one of {len}"),
+        ));
+    }
     let file = create(name)?;
     ftruncate(&file, len)?;
     fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
