@@ -43,7 +43,7 @@ pub(super) enum Lost {
 /// What follows the header of an answer.
 pub(super) enum Raw<'a> {
     /// In a buffer that all answers share.
-    Copied(&'a [u8]),
+    Shared(&'a [u8]),
     /// In a buffer of its own, with the header before it.
     Owned { frame: Vec<u8>, start: usize },
 }
@@ -51,7 +51,7 @@ pub(super) enum Raw<'a> {
 impl Raw<'_> {
     pub(super) fn bytes(&self) -> &[u8] {
         match self {
-            Raw::Copied(bytes) => bytes,
+            Raw::Shared(bytes) => bytes,
             Raw::Owned { frame, start } => &frame[*start..],
         }
     }
@@ -230,7 +230,7 @@ fn read_value(ty: &Option<Type>, raw: Raw<'_>, len: usize) -> Result<Option<Valu
             frame.truncate(start.saturating_add(len));
             decode_owned_result(ty, frame, start, memory)
         }
-        Raw::Copied(bytes) => decode_result_within(ty, &bytes[..len], memory),
+        Raw::Shared(bytes) => decode_result_within(ty, &bytes[..len], memory),
     };
     match read {
         Ok(value) => Ok(Some(value)),

@@ -184,7 +184,7 @@ impl Watch<'_> {
             return self.take_read(slot, header, Raw::Owned { frame, start }, now);
         }
         let (header, raw) = read(payload)?;
-        self.take_read(slot, header, Raw::Copied(raw), now)
+        self.take_read(slot, header, Raw::Shared(raw), now)
     }
 
     fn take_read(

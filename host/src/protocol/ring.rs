@@ -30,8 +30,7 @@ pub(crate) const ARENA: usize = 2 * INLINE + 16 * 1024 * 1024;
 /// pages for it, takes five times as long as to copy that much.
 pub(crate) const INLINE: usize = 64 * 1024 * 1024 + 128 * 1024;
 
-/// A payload of more bytes is large: the memory that it took is given back, by
-/// either side, when there has been nothing to do for [`KEPT`].
+/// A payload of more bytes is large: the memory that it took is given back when there has been nothing to do for [`KEPT`].
 pub(crate) const LARGE: usize = 1024 * 1024 + 4096;
 
 /// How long memory for large payloads is kept, for the next.

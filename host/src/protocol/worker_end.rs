@@ -67,9 +67,9 @@ impl WorkerEnd {
         }
     }
 
-    /// Waits until a task may be there, or for so long.
-    pub(crate) fn wait_for_task(&mut self, at_most: Option<Duration>) {
-        sleep::look_then_sleep(self.ring.worker_sleeps(), &mut self.spin, at_most, || {
+    /// Waits until a task may be there.
+    pub(crate) fn wait_for_task(&mut self) {
+        sleep::look_then_sleep(self.ring.worker_sleeps(), &mut self.spin, None, || {
             let claim = Claim::from_word(self.ring.claim().load(Ordering::Acquire));
             claim.head != claim.tail
         });

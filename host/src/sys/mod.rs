@@ -9,7 +9,6 @@ pub(crate) mod attempts;
 mod clock;
 mod doorbell;
 mod exits;
-pub(crate) mod heap;
 mod large_pages;
 mod mapping;
 mod memfd;

@@ -15,9 +15,9 @@ use crate::limits::LimitName;
 use crate::protocol::Violation;
 use crate::protocol::brief::{BriefTask, put_answer};
 use crate::protocol::frame::{AnswerHeader, End, Payload, TaskHeader, What, put_inline, split};
-use crate::protocol::ring::{KEPT, LARGE};
+use crate::protocol::ring::LARGE;
 use crate::protocol::worker_end::WorkerEnd;
-use crate::sys::{Mapping, heap};
+use crate::sys::Mapping;
 use crate::value::{Value, encode_apart};
 
 /// A worker that has loaded its artifact.
@@ -34,8 +34,6 @@ pub(super) struct Server {
     kept: Option<Live>,
     /// An instance that is done with; freed when its answer is out.
     retired: Option<Live>,
-    /// Whether large payloads have left memory that is kept.
-    holds_much: bool,
 }
 
 /// So many bytes are put together before they go into the ring, which is quicker
@@ -104,7 +102,6 @@ impl Server {
             last_end: None,
             kept: None,
             retired: None,
-            holds_much: false,
         }
     }
 
@@ -117,29 +114,17 @@ impl Server {
         loop {
             payload.clear();
             if !self.ring.claim(&mut payload) {
-                self.wait(&mut payload);
+                self.last_end = None;
+                self.ring.wait_for_task();
                 continue;
             }
-            self.holds_much |= payload.len() > LARGE;
             if self.serve_one(&payload).is_err() {
                 return 1;
             }
-        }
-    }
-
-    /// Waits for a task, and gives the memory back that large ones took if none
-    /// comes for a while.
-    fn wait(&mut self, payload: &mut Vec<u8>) {
-        self.last_end = None;
-        if !self.holds_much {
-            return self.ring.wait_for_task(None);
-        }
-        let since = Instant::now();
-        self.ring.wait_for_task(Some(KEPT));
-        if since.elapsed() >= KEPT {
-            *payload = Vec::new();
-            heap::give_back();
-            self.holds_much = false;
+            if payload.capacity() > LARGE {
+                // What a task may use is not to depend on those before it.
+                payload = Vec::new();
+            }
         }
     }
 
@@ -373,7 +358,6 @@ impl Server {
         let [head, body] = ending.value;
         let parts = [head, body, stdout, stderr];
         let raw: usize = parts.iter().map(Vec::len).sum();
-        self.holds_much |= raw > LARGE;
         put_answer(&mut payload, &answer);
         if raw <= FEW {
             parts

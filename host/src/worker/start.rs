@@ -23,11 +23,7 @@ use crate::protocol::sleep::Spin;
 use crate::protocol::worker_end::WorkerEnd;
 use crate::sandbox::{Cage, CageError, Granted, Inmate, ResourceLimits};
 use crate::settings::Stdio;
-use crate::sys::{ControlSocket, EventFd, MAX_MESSAGE, Mapping, Received, heap};
-
-/// Freed memory that a worker keeps until it has nothing to do: the arguments and
-/// the result of a task with large ones. One with little memory keeps nothing.
-const MOST_KEPT: u32 = 160 * 1024 * 1024;
+use crate::sys::{ControlSocket, EventFd, MAX_MESSAGE, Mapping, Received};
 
 /// Why a worker could not start.
 pub(super) struct StartError {
@@ -118,12 +114,6 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
         None => None,
     };
     let ring = WorkerEnd::new(ring, bell, Spin::new(setup.spin));
-    if setup
-        .process_memory
-        .is_none_or(|most| most >= 3 * u64::from(MOST_KEPT))
-    {
-        heap::keep_freed(MOST_KEPT);
-    }
     // 3. As nice as it is to be, while this is its only thread: on Linux each
     //    has a niceness of its own, and hands it on to those it starts.
     if setup.nice > 0 {

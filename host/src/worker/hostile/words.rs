@@ -24,7 +24,8 @@ pub(super) fn find(name: &str) -> Option<Play> {
         "publishes-backwards" => publishes_backwards,
         "publishes-far" => publishes_far,
         "huge-slot" => |stage| slot(stage, u64::from(u32::MAX) << 32),
-        "large-slot" => |stage| slot(stage, 60 << 52),
+        // 60 MiB.
+        "large-slot" => |stage| slot(stage, 60 << 20 << 32),
         "slot-outside" => |stage| slot(stage, ARENA as u64 | 64 << 32),
         "slot-crosses-the-end" => |stage| slot(stage, (ARENA - 8) as u64 | 64 << 32),
         "slot-unaligned" => |stage| slot(stage, 3 | 64 << 32),
