@@ -157,3 +157,13 @@ fn a_page_that_cannot_be_written_is_known_before_anything_is_measured() {
          directory (os error 2)\n",
     );
 }
+
+#[test]
+fn a_folder_for_plots_that_cannot_be_made_is_known_before_anything_is_measured() {
+    let _test = test();
+    let ended = sandpool(["bench", "--plots", "/dev/null/plots"]).run();
+    ended.assert_refuses(
+        2,
+        "error: `/dev/null/plots` cannot be made\n  because Not a directory (os error 20)\n",
+    );
+}

@@ -76,7 +76,7 @@ pub struct Bench {
     /// Write it as a page with plots, which needs nothing from the network
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write each plot as an SVG file into a folder that is there
+    /// Write each plot as an SVG file into this folder, which is made
     #[arg(long, value_name = "FOLDER")]
     plots: Option<PathBuf>,
     /// Worker processes, and what the others have in their place [default: 2]
@@ -94,6 +94,11 @@ impl Bench {
         // Not at the end of two minutes: that it cannot be written is known now.
         if let Some(path) = &self.html {
             write(path, b"")?;
+        }
+        if let Some(folder) = &self.plots {
+            let made = std::fs::create_dir_all(folder)
+                .with_context(|| format!("`{}` cannot be made", folder.display()));
+            made.map_err(|error| Failure::new(Kind::Usage, error))?;
         }
         let report = measure(plan).map_err(|why| {
             let why = anyhow::Error::msg(why).context("nothing can be measured");
