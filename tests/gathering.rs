@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sandpool::{IMap, Module, Outcome, Retries, Value, Verdict};
 
-use crate::support::{SOON, TestPool, eventually, random, test, two_workers, wat};
+use crate::support::{SOON, TestPool, eventually, open, pool, random, test, two_workers, wat};
 
 /// A function that traps for 0, and gives back everything else.
 const NOT_ZERO: &str = r#"
@@ -222,4 +222,19 @@ fn long_and_short_inputs_keep_their_bytes_and_their_order() {
         let same = outcome.value == Some(given);
         assert!(same, "{}: {outcome}, seed {seed}", outcome.index);
     }
+}
+
+#[test]
+fn a_stream_of_nothing_ends_at_once_though_the_queue_is_full() {
+    let _test = test();
+    let pool = open(pool().processes(1).queue_length(1));
+    let add = pool.wat(wat::ADD);
+    let _: i32 = pool.apply(&add, "add", (1, 2)).expect("ok");
+    pool.pause();
+    let waits = pool.apply_async::<i32>(&add, "add", (1, 2)).expect("sent");
+    let nothing: [(i32, i32); 0] = [];
+    let mut outcomes = pool.imap::<i32>(&add, "add", nothing).expect("sent");
+    assert!(outcomes.next_timeout(SOON).expect("it ends").is_none());
+    pool.resume();
+    assert_eq!(waits.get(Some(SOON)).expect("ok"), 3);
 }

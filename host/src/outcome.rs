@@ -116,7 +116,8 @@ pub struct Outcome<T = Value> {
     pub module_hash: Arc<str>,
     /// The process that ran it last.
     pub worker_pid: Option<u32>,
-    /// Time from submission to the worker's taking it.
+    /// Time from submission to the worker's taking it; of a stream's inputs that
+    /// went to the pool together, from that of the first.
     pub queue_wait: Duration,
     /// Wall time on the worker.
     pub run_time: Option<Duration>,

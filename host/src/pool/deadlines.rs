@@ -10,9 +10,12 @@ use super::task::Task;
 use super::watch::Watch;
 use crate::protocol::Violation;
 use crate::protocol::control::{ToChild, encode};
-use crate::protocol::ring::KEPT;
 use crate::settings::Interrupt;
 use crate::sys::process_cpu_time;
+
+/// How long the ring of an idle worker keeps the memory of large payloads, for the
+/// next.
+const KEPT: Duration = Duration::from_secs(1);
 
 /// A worker that has not loaded its artifact by then has failed to start.
 const START_TIME: Duration = Duration::from_secs(30);

@@ -14,6 +14,7 @@ use std::vec::Drain;
 
 use super::callbacks::{Callbacks, Job};
 use super::relay::Relay;
+use super::scheduler;
 use super::settle::{self, Lost};
 use super::slot::{Phase, Slot};
 use super::start::start_worker;
@@ -401,7 +402,7 @@ fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, Jo
 
 /// When a waiting task's patience is over, if some worker could be replaced.
 fn replacement_due(state: &State, now: Instant) -> Option<Instant> {
-    (!state.queue.is_empty()).then(|| now + Duration::from_millis(50))
+    (!state.queue.is_empty()).then(|| now + scheduler::PATIENCE)
 }
 
 /// Reserves a place for a worker that is to be started, and ends an idle

@@ -293,7 +293,9 @@ impl Flow {
     /// about them.
     pub(super) fn put(&self, state: &mut FlowState, input: &mut Inputs, index: u64) -> Put {
         let pending = &mut state.pending;
-        pending.push(input, index, self.gathers);
+        // Those of a chunk may come long after one another, and what goes together
+        // counts its time of waiting from the first.
+        pending.push(input, index, self.gathers && self.chunksize == 1);
         if pending.len() < self.chunksize {
             return Put::Waits;
         }
@@ -333,6 +335,11 @@ pub(super) enum Put {
 /// The pool's side. It holds its own lock, so that what is taken over is in the
 /// queue before anybody looks for it there.
 impl Flow {
+    /// Whether inputs wait for the pool.
+    pub(super) fn has_pending(&self) -> bool {
+        self.lock().pending.len() > 0
+    }
+
     /// The tasks that wait, so many at most.
     pub(super) fn take_pending(self: &Arc<Self>, most: usize) -> Vec<Entry> {
         self.take_over(self.lock(), most)

@@ -365,7 +365,7 @@ impl Shared {
         let goes_on = |state: &State| matches!(state.phase, PoolPhase::Open | PoolPhase::Closed);
         loop {
             let mut state = self.lock();
-            while self.room(&state) == 0 && goes_on(&state) {
+            while self.room(&state) == 0 && goes_on(&state) && flow.has_pending() {
                 state = self.wait(state);
             }
             if !goes_on(&state) {

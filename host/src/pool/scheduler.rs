@@ -18,7 +18,7 @@ use crate::protocol::host_end::SendError;
 /// A task of another key that has waited this long gets a worker of another
 /// key replaced. A worker is not replaced before it has lived as long either,
 /// or two keys with long queues would only start processes.
-const PATIENCE: Duration = Duration::from_millis(50);
+pub(super) const PATIENCE: Duration = Duration::from_millis(50);
 
 /// A worker that has run its task for less than this will soon take the next.
 const HASTE: Duration = Duration::from_micros(100);
@@ -158,8 +158,11 @@ impl State {
         };
         let windows: Vec<usize> = self.slots.iter().map(window).collect();
         let State { slots, queue, .. } = self;
-        let open = slots.iter_mut().filter_map(Place::slot_mut).zip(windows);
-        let open: Vec<_> = open.filter(|(_, window)| *window > 0).collect();
+        let open = slots.iter_mut().zip(windows).filter_map(|(place, window)| {
+            let slot = place.slot_mut().filter(|_| window > 0)?;
+            Some((slot, window))
+        });
+        let open: Vec<_> = open.collect();
         // How many workers of each key are still to get their share.
         let mut sharers: BTreeMap<KeyId, usize> = BTreeMap::new();
         for (slot, _) in &open {

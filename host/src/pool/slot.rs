@@ -17,6 +17,7 @@ use crate::protocol::Violation;
 use crate::protocol::control::{ToChild, encode};
 use crate::protocol::frame::Payload;
 use crate::protocol::host_end::{HostEnd, SendError};
+use crate::protocol::ring::PUT_TOGETHER;
 use crate::sys::{ChildProcess, ControlSocket, EventFd, memfd_of, process_cpu_time};
 
 /// Tasks are sent ahead for about this much work.
@@ -27,10 +28,6 @@ const MAX_AHEAD: usize = 1000;
 
 /// So many tasks that were sent are many.
 const MANY_AHEAD: usize = 16;
-
-/// So many bytes are put together before they go into the ring, which is quicker
-/// than piece by piece.
-const FEW: usize = 4096;
 
 /// The most tasks with a memory file of their own that are on their way.
 const MAX_FILES: usize = 8;
@@ -252,11 +249,13 @@ impl Slot {
             .as_ref()
             .is_some_and(|of| Arc::ptr_eq(of, template));
         let raw_len = task.raw_len();
+        // A frame in a file has a whole header: a short one is only for what is sure
+        // to go by the ring.
         let known = known && raw_len < self.most_in_ring / 2;
         task.put_header(&mut payload, known);
         let sent = if payload.len() + raw_len <= self.most_in_ring {
             let [head, body] = task.raw();
-            let fits = if raw_len <= FEW {
+            let fits = if raw_len <= PUT_TOGETHER {
                 payload.extend_from_slice(head);
                 payload.extend_from_slice(body);
                 self.ring.fill(&[&payload])
@@ -286,8 +285,9 @@ impl Slot {
 
     /// Sends a task in a memory file of its own, made and sealed here.
     fn send_in_file(&mut self, task: &Task, header: &[u8]) -> Result<(), SendError> {
-        let in_file = |task: &&Task| task.raw_len() > self.most_in_ring;
-        if self.sent.iter().filter(in_file).count() >= MAX_FILES {
+        let in_file = |task: &&Task| task.raw_len() > self.most_in_ring / 2;
+        // Known before the file is made.
+        if !self.ring.has_room() || self.sent.iter().filter(in_file).count() >= MAX_FILES {
             return Err(SendError::Full);
         }
         let [head, body] = task.raw();

@@ -18,7 +18,7 @@ pub(crate) struct Arena {
 /// Beside so many bytes nothing more is placed. Only a payload that is large by
 /// itself takes more, and there is always a place for one: what is live then lies
 /// in one piece, or two, and leaves half of an arena free.
-const MUCH: usize = 8 * 1024 * 1024;
+pub(crate) const MUCH: usize = 8 * 1024 * 1024;
 
 impl Arena {
     pub(crate) fn new(size: usize) -> Self {
@@ -32,7 +32,7 @@ impl Arena {
     /// Finds a place for `len` bytes, at a multiple of 8.
     pub(crate) fn place(&mut self, len: usize) -> Option<usize> {
         let len = len.max(1).next_multiple_of(8);
-        if self.used >= MUCH {
+        if self.is_full() {
             return None;
         }
         let offset = match (self.live.front(), self.live.back()) {
@@ -63,6 +63,11 @@ impl Arena {
         Some(offset)
     }
 
+    /// Whether nothing more is placed, however small.
+    pub(crate) fn is_full(&self) -> bool {
+        self.used >= MUCH
+    }
+
     /// Frees the oldest payload.
     pub(crate) fn free_oldest(&mut self) {
         self.used -= self.live.pop_front().map_or(0, |(_, len)| len);
@@ -77,9 +82,32 @@ impl Arena {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::ring::{ARENA, INLINE};
     use proptest::prelude::*;
 
+    /// Of these, one in three is as long as may be.
+    fn any_payload() -> impl Strategy<Value = usize> {
+        prop_oneof![Just(INLINE), 0..INLINE, 0..MUCH / 4]
+    }
+
     proptest! {
+        #[test]
+        fn there_is_a_place_for_any_payload_unless_much_is_placed(
+            steps in proptest::collection::vec((0u8..4, any_payload()), 1..400)
+        ) {
+            let mut arena = Arena::new(ARENA);
+            for (step, len) in steps {
+                match step {
+                    0 | 1 => {
+                        let was_full = arena.is_full();
+                        prop_assert_eq!(arena.place(len).is_none(), was_full);
+                    }
+                    2 => arena.free_oldest(),
+                    _ => arena.free_newest(),
+                }
+            }
+        }
+
         #[test]
         fn live_payloads_never_overlap_and_stay_inside(
             steps in proptest::collection::vec((0u8..4, 0usize..300), 1..400)

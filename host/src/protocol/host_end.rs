@@ -100,6 +100,11 @@ impl HostEnd {
         Ok(())
     }
 
+    /// Whether a small payload would find a place.
+    pub(crate) fn has_room(&self) -> bool {
+        self.filled.wrapping_sub(self.consumed) < SLOTS && !self.arena.is_full()
+    }
+
     /// Puts a task, in pieces, into the ring, which [`HostEnd::offer`] is to follow;
     /// says whether there was room.
     pub(crate) fn fill(&mut self, payload: &[&[u8]]) -> bool {

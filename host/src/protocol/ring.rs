@@ -13,8 +13,8 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
 
+use super::arena::MUCH;
 use crate::sys::Mapping;
 
 /// Tasks that can be on their way to one worker at once.
@@ -23,18 +23,20 @@ pub(crate) const SLOTS: u32 = 1024;
 /// Bytes for the payloads of tasks, and as many for those of answers: two of the
 /// largest, and some small ones. Only what was written takes memory, a quiet ring
 /// writes to its start, and what a large payload took is given back.
-pub(crate) const ARENA: usize = 2 * INLINE + 16 * 1024 * 1024;
+pub(crate) const ARENA: usize = 2 * (INLINE + MUCH);
 
 /// Payloads up to this many bytes travel in the ring: 64 MiB, and what headers
 /// take. Bigger ones have a memory file of their own; to make one, and fresh
 /// pages for it, takes five times as long as to copy that much.
 pub(crate) const INLINE: usize = 64 * 1024 * 1024 + 128 * 1024;
 
-/// A payload of more bytes is large: the memory that it took is given back when there has been nothing to do for [`KEPT`].
+/// A payload of more bytes is large: no side keeps a buffer for the next, and what
+/// it took of the ring is given back when its worker has been idle for a while.
 pub(crate) const LARGE: usize = 1024 * 1024 + 4096;
 
-/// How long memory for large payloads is kept, for the next.
-pub(crate) const KEPT: Duration = Duration::from_secs(1);
+/// So many bytes are put together before they go into the ring, which is quicker
+/// than piece by piece.
+pub(crate) const PUT_TOGETHER: usize = 4096;
 
 const SLOT_SIZE: usize = 8;
 

@@ -102,7 +102,7 @@ pub(super) const SEALED: &[Call] = &[
     any(libc::SYS_brk, "the allocator"),
     any(
         libc::SYS_madvise,
-        "memories of instances that ended are given back",
+        "memories of instances that ended are given back; large pages for payloads",
     ),
     #[cfg(target_arch = "x86_64")]
     any(libc::SYS_epoll_wait, "the event loop"),

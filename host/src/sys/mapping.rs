@@ -141,14 +141,9 @@ impl Mapping {
         }
         // SAFETY: the range lies inside of the mapping (checked), and whoever
         // reads from it expects any contents at any time.
-        let _ = unsafe {
-            let start = self.start.as_ptr().add(start);
-            madvise(
-                start.cast(),
-                end - offset.next_multiple_of(page),
-                Advice::LinuxRemove,
-            )
-        };
+        let at = unsafe { self.start.as_ptr().add(start) };
+        // SAFETY: as above. If it fails, the memory is only kept.
+        let _ = unsafe { madvise(at.cast(), end - start, Advice::LinuxRemove) };
     }
 
     /// Writes `bytes` at `offset`.

@@ -66,22 +66,29 @@ pub(crate) fn memfd_growable(name: &str) -> io::Result<OwnedFd> {
 /// A memory file of exactly `len` bytes, for good: neither side can make the
 /// other's accesses fault by resizing it.
 pub(crate) fn memfd_sized(name: &str, len: u64) -> io::Result<OwnedFd> {
-    // To go beyond it ends this process with a signal.
-    let limit = getrlimit(Resource::Fsize).current;
-    if let Some(limit) = limit.filter(|limit| *limit < len) {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("`ulimit -f` allows files of {limit} bytes, and it needs one of {len}"),
-        ));
-    }
+    keep_to_limit(len)?;
     let file = create(name)?;
     ftruncate(&file, len)?;
     fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
     Ok(file.into())
 }
 
+/// To go beyond the limit of files ends this process with a signal, so it is looked
+/// at first.
+fn keep_to_limit(len: u64) -> io::Result<()> {
+    let limit = getrlimit(Resource::Fsize).current;
+    match limit.filter(|limit| *limit < len) {
+        None => Ok(()),
+        Some(limit) => Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("`ulimit -f` allows files of {limit} bytes, and it needs one of {len}"),
+        )),
+    }
+}
+
 /// A sealed memory file that holds `parts`, one after the other.
 pub(crate) fn memfd_of(name: &str, parts: &[&[u8]]) -> io::Result<SealedMemory> {
+    keep_to_limit(parts.iter().map(|part| part.len() as u64).sum())?;
     let mut file = create(name)?;
     for part in parts {
         file.write_all(part)?;

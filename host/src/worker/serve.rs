@@ -15,7 +15,7 @@ use crate::limits::LimitName;
 use crate::protocol::Violation;
 use crate::protocol::brief::{BriefTask, put_answer};
 use crate::protocol::frame::{AnswerHeader, End, Payload, TaskHeader, What, put_inline, split};
-use crate::protocol::ring::LARGE;
+use crate::protocol::ring::{LARGE, PUT_TOGETHER};
 use crate::protocol::worker_end::WorkerEnd;
 use crate::sys::Mapping;
 use crate::value::{Value, encode_apart};
@@ -35,10 +35,6 @@ pub(super) struct Server {
     /// An instance that is done with; freed when its answer is out.
     retired: Option<Live>,
 }
-
-/// So many bytes are put together before they go into the ring, which is quicker
-/// than piece by piece.
-const FEW: usize = 4096;
 
 /// Bytes of an error text: a guest chooses the names in it, and it has to fit
 /// into the header of the answer, with the refusals.
@@ -359,7 +355,7 @@ impl Server {
         let parts = [head, body, stdout, stderr];
         let raw: usize = parts.iter().map(Vec::len).sum();
         put_answer(&mut payload, &answer);
-        if raw <= FEW {
+        if raw <= PUT_TOGETHER {
             parts
                 .iter()
                 .for_each(|part| payload.extend_from_slice(part));
