@@ -204,36 +204,33 @@ fn a_stack_that_is_full_is_a_trap_and_a_larger_one_holds_more() {
     assert!(down(Some(4 * MIB), 50_000).is_ok());
 }
 
+/// What the command says of a call of a module, under limits of a shell.
+fn complaint(limits: &str, module: &str, call: &[&str]) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("module.wat");
+    std::fs::write(&path, module).expect("written");
+    let script = format!(r#"{limits} && exec "$0" apply "$@""#);
+    let output = program("sh")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_sandpool")])
+        .arg(&path)
+        .args(call)
+        .output()
+        .expect("started");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 #[test]
 fn under_a_small_ulimit_deep_recursion_is_still_a_trap() {
     let _test = test();
-    let folder = tempfile::tempdir().expect("a folder");
-    let module = folder.path().join("deep.wat");
-    let text = r#"(module (func $f (export "f") (call $f)))"#;
-    std::fs::write(&module, text).expect("written");
-    let script = r#"ulimit -S -s 256 && exec "$0" apply "$1" f"#;
-    let output = program("sh")
-        .args(["-c", script, env!("CARGO_BIN_EXE_sandpool")])
-        .arg(&module)
-        .output()
-        .expect("started");
-    let text = String::from_utf8_lossy(&output.stderr);
+    let deep = r#"(module (func $f (export "f") (call $f)))"#;
+    let text = complaint("ulimit -S -s 256", deep, &["f"]);
     assert!(text.contains("trap: call stack exhausted"), "{text}");
 }
 
 #[test]
 fn under_a_small_ulimit_for_files_no_signal_ends_the_host() {
     let _test = test();
-    let folder = tempfile::tempdir().expect("a folder");
-    let module = folder.path().join("add.wat");
-    std::fs::write(&module, wat::ADD).expect("written");
-    let script = r#"ulimit -f 100000 && exec "$0" apply "$1" add 2 3"#;
-    let output = program("sh")
-        .args(["-c", script, env!("CARGO_BIN_EXE_sandpool")])
-        .arg(&module)
-        .output()
-        .expect("started");
-    let text = String::from_utf8_lossy(&output.stderr);
+    let text = complaint("ulimit -f 100000", wat::ADD, &["add", "2", "3"]);
     assert!(
         text.contains("a worker cannot be started: `ulimit -f`"),
         "{text}"
