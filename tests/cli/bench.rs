@@ -89,7 +89,13 @@ fn a_quick_run_has_every_figure_and_names_the_peers_that_are_missing() {
     }
     for target in report["targets"].as_array().expect("a list") {
         let name = target["name"].as_str().expect("a name");
-        let needs_a_peer = ["multiprocessing", "python", "bubblewrap", "wasmtime"];
+        let needs_a_peer = [
+            "multiprocessing",
+            "python",
+            "bubblewrap",
+            "wasmtime",
+            "guest",
+        ];
         let is_alone = !needs_a_peer.iter().any(|peer| name.contains(peer));
         assert_eq!(target["held"].is_boolean(), is_alone, "{target}");
     }

@@ -1,5 +1,5 @@
 //! Nothing: what comes with any task of a module that uses Rust's standard library.
-//! `sandpool bench` has a copy of it, as `cargo xtask guests` left it.
+//! For `sandpool bench --guest`.
 
 wit_bindgen::generate!({ path: "wit", world: "empty" });
 

@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -44,17 +45,15 @@ pub fn subjects(plan: &Plan) -> Measured<Vec<Subject<'static>>> {
         move |slice| latencies_of_many(slice, 100, || called(reused.reused(7))),
     ));
     let looped = "bare processes that loop over fresh calls, one for each worker";
-    for (name, label, guest) in [
-        ("processes/fresh", looped.to_owned(), Guest::Work),
-        (
-            "processes/std",
-            format!("{looped}, of a module with Rust's std"),
-            Guest::Std,
-        ),
-    ] {
+    let mut looping = vec![("processes/fresh", looped.to_owned(), None)];
+    if let Some(guest) = &plan.guest {
+        let label = format!("{looped}, of your own module");
+        looping.push(("processes/guest", label, Some(guest)));
+    }
+    for (name, label, guest) in looping {
         let mut loops = Vec::new();
         for _ in 0..plan.processes {
-            loops.push(BareProcess::start(guest)?);
+            loops.push(BareProcess::start(guest.map(PathBuf::as_path))?);
         }
         let figure = Figure::new(format!("floor/{name}"), label, Unit::PerSecond);
         subjects.push(Subject::new(figure, move |slice| {
@@ -121,23 +120,6 @@ impl Drop for Echo {
     }
 }
 
-/// Whose function a bare process calls.
-#[derive(Clone, Copy, Debug)]
-enum Guest {
-    Work,
-    Std,
-}
-
-impl Guest {
-    /// The word that stands for it.
-    fn name(self) -> &'static str {
-        match self {
-            Guest::Work => "work",
-            Guest::Std => "std",
-        }
-    }
-}
-
 /// A process that calls bare wasmtime for as long as it is told to.
 struct BareProcess(Conversation);
 
@@ -145,9 +127,10 @@ struct BareProcess(Conversation);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl BareProcess {
-    fn start(guest: Guest) -> Measured<Self> {
-        let words = [BARE_LOOP, guest.name()];
-        let mut bare = BareProcess(Conversation::start(ourselves().args(words))?);
+    fn start(guest: Option<&Path>) -> Measured<Self> {
+        let mut ourselves = ourselves();
+        ourselves.arg(BARE_LOOP).args(guest);
+        let mut bare = BareProcess(Conversation::start(&mut ourselves)?);
         // Compiled, loaded and warm.
         bare.0.hear(PATIENCE)?;
         Ok(bare)
@@ -180,18 +163,19 @@ pub fn bare_loop() -> ExitCode {
 
 fn serve() -> Measured<()> {
     let plan = Plan::new(true, 1, Vec::new());
-    let load = |guest: &[u8]| InProcess::load_bytes(builder(&plan), guest).said();
-    let mut call: Box<dyn FnMut() -> Option<u32>> =
-        match std::env::args().nth(2).as_deref() == Some(Guest::Std.name()) {
-            true => {
-                let mut bare = Bare::with_wasi(&load(guests::STD)?, "empty").said()?;
-                Box::new(move || bare.fresh(7))
-            }
-            false => {
-                let mut bare = Bare::new(&load(guests::WORK.as_bytes())?, "empty").said()?;
-                Box::new(move || bare.fresh(7))
-            }
-        };
+    let mut call: Box<dyn FnMut() -> Option<u32>> = match std::env::args_os().nth(2) {
+        Some(guest) => {
+            let guest = std::fs::read(guest).said()?;
+            let loaded = InProcess::load_bytes(builder(&plan), guest).said()?;
+            let mut bare = Bare::with_wasi(&loaded, "empty").said()?;
+            Box::new(move || bare.fresh(7))
+        }
+        None => {
+            let loaded = InProcess::load_bytes(builder(&plan), guests::WORK).said()?;
+            let mut bare = Bare::new(&loaded, "empty").said()?;
+            Box::new(move || bare.fresh(7))
+        }
+    };
     let mut run = |slice: f64| -> Measured<f64> {
         let mut calls = 0.0;
         let begin = std::time::Instant::now();

@@ -1,5 +1,5 @@
-//! The tasks that are measured, nearly all as text, so that nobody needs a compiler
-//! for WebAssembly to measure. The library has them compiled as any other module.
+//! The tasks that are measured, as text, so that nobody needs a compiler for
+//! WebAssembly to measure. The library has them compiled as any other module.
 
 /// A component without imports, with memory as a small guest has it: a page for
 /// its shadow stack, which it touches, and one for the rest.
@@ -45,11 +45,6 @@ pub const WORK: &str = r#"
     (canon lift (core func $i "echo")
       (memory $memory) (realloc $realloc))))
 "#;
-
-/// The module `guest-tasks/empty`, as `cargo xtask guests` leaves it: what Rust's
-/// standard library makes of a task that does nothing. It imports WASI, as such
-/// modules do.
-pub const STD: &[u8] = include_bytes!("empty.wasm");
 
 /// A component that sleeps, by WASI's clock.
 pub const SLEEP: &str = r#"

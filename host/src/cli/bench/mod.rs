@@ -82,6 +82,10 @@ pub struct Bench {
     /// Worker processes, and what the others have in their place [default: 2]
     #[arg(short = 'j', long, value_name = "N")]
     processes: Option<NonZeroUsize>,
+    /// Also a module of your own with `empty: func(n: u32) -> u32`, against bare
+    /// processes that loop over it
+    #[arg(long, value_name = "FILE")]
+    guest: Option<PathBuf>,
     /// Only figures whose names contain one of these
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     only: Vec<String>,
@@ -90,7 +94,10 @@ pub struct Bench {
 impl Bench {
     pub fn run(self) -> Result<ExitCode, Failure> {
         let processes = self.processes.map_or(2, NonZeroUsize::get);
-        let plan = Plan::new(self.quick, processes, self.only);
+        let plan = Plan {
+            guest: self.guest,
+            ..Plan::new(self.quick, processes, self.only)
+        };
         // Not at the end of two minutes: that it cannot be written is known now.
         if let Some(path) = &self.html {
             write(path, b"")?;

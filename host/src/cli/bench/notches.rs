@@ -226,26 +226,15 @@ fn maps<'a>(
         })
     }));
     if work == Work::Empty {
-        let chunked = [
-            (
-                "process/fresh/chunks",
-                "pooled processes, fresh instances, in chunks",
-                &stage.fresh,
-                work,
-            ),
-            (
-                "process/fresh/chunks",
-                "pooled processes, fresh instances, in chunks",
-                &stage.fresh,
-                Work::Std,
-            ),
-            (
-                "process/reused/chunks",
-                "pooled processes, reused instances, in chunks",
-                &stage.reused,
-                work,
-            ),
+        let fresh = "pooled processes, fresh instances, in chunks";
+        let reused = "pooled processes, reused instances, in chunks";
+        let mut chunked = vec![
+            ("process/fresh/chunks", fresh, &stage.fresh, work),
+            ("process/reused/chunks", reused, &stage.reused, work),
         ];
+        if plan.guest.is_some() {
+            chunked.push(("process/fresh/chunks", fresh, &stage.fresh, Work::Guest));
+        }
         subjects.extend(chunked.into_iter().map(|(name, label, bench, work)| {
             let mut count = 1000;
             Subject::new(map(name, label, work), move |slice| {
@@ -304,7 +293,7 @@ fn busy<S: Send>(
 /// The same work without WebAssembly.
 fn native(work: Work, steps: u32) {
     match work {
-        Work::Empty | Work::Std => drop(black_box(empty(black_box(7)))),
+        Work::Empty | Work::Guest => drop(black_box(empty(black_box(7)))),
         Work::Spin => drop(black_box(spin(black_box(steps)))),
         Work::Sleep => thread::sleep(Duration::from_millis(1)),
     }

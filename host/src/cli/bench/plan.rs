@@ -1,5 +1,6 @@
 //! How long and how often to measure, and what.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Settings of a run.
@@ -16,6 +17,8 @@ pub struct Plan {
     pub late: Instant,
     /// Parts of names; nothing is everything.
     pub only: Vec<String>,
+    /// A module of the user's own, with a function `empty: func(n: u32) -> u32`.
+    pub guest: Option<PathBuf>,
 }
 
 impl Plan {
@@ -28,6 +31,7 @@ impl Plan {
             slice: Duration::from_millis(millis),
             late: Instant::now() + Duration::from_secs(seconds),
             only,
+            guest: None,
         }
     }
 

@@ -19,8 +19,8 @@ pub enum Work {
     Spin,
     /// Sleeps for a millisecond.
     Sleep,
-    /// Nothing, in a module that Rust's standard library has made.
-    Std,
+    /// Nothing, in the user's own module.
+    Guest,
 }
 
 impl Work {
@@ -32,7 +32,7 @@ impl Work {
             Work::Empty => "empty",
             Work::Spin => "spin",
             Work::Sleep => "sleep",
-            Work::Std => "std",
+            Work::Guest => "guest",
         }
     }
 
@@ -41,14 +41,14 @@ impl Work {
             Work::Empty => "empty task",
             Work::Spin => "1 ms of CPU",
             Work::Sleep => "1 ms of sleep",
-            Work::Std => "empty task of a module with Rust's std",
+            Work::Guest => "empty task of your own module",
         }
     }
 
     /// The function, and its argument.
     pub fn call(self, spin_steps: u32) -> (&'static str, u32) {
         match self {
-            Work::Empty | Work::Std => ("empty", 7),
+            Work::Empty | Work::Guest => ("empty", 7),
             Work::Spin => ("spin", spin_steps),
             Work::Sleep => ("sleep", 1000),
         }
@@ -71,7 +71,7 @@ pub fn builder(plan: &Plan) -> PoolBuilder {
 pub struct Tasks {
     pub work: Module,
     sleep: Module,
-    std: Module,
+    guest: Option<Module>,
     /// Steps of a computation that takes a millisecond of CPU here.
     pub spin_steps: u32,
 }
@@ -82,7 +82,12 @@ impl Tasks {
         Ok(Tasks {
             work: pool.load_bytes(guests::WORK).said()?,
             sleep: pool.load_bytes(guests::SLEEP).said()?,
-            std: pool.load_bytes(guests::STD).said()?,
+            guest: plan
+                .guest
+                .as_ref()
+                .map(|path| pool.load(path))
+                .transpose()
+                .said()?,
             spin_steps: calibrate(plan)?,
         })
     }
@@ -126,7 +131,7 @@ impl Bench {
         let (function, argument) = work.call(self.tasks.spin_steps);
         let module = match work {
             Work::Sleep => &self.tasks.sleep,
-            Work::Std => &self.tasks.std,
+            Work::Guest => self.tasks.guest.as_ref().unwrap_or(&self.tasks.work),
             Work::Empty | Work::Spin => &self.tasks.work,
         };
         (module, function, argument)
