@@ -62,6 +62,7 @@ pub mod in_process;
 mod layers;
 mod limits;
 mod module;
+mod off_thread;
 mod outcome;
 mod pool;
 mod process;
@@ -71,13 +72,14 @@ mod settings;
 mod shared;
 mod sys;
 pub mod value;
+mod wakers;
 mod worker;
 
 pub use confinement::{Escape, Probed};
 pub use entry::worker_entry;
 pub use layers::{Layer, LayerReport, LayerState, SandboxReport};
 pub use limits::{GIB, KIB, Limit, LimitHit, LimitName, MIB, Origin, PoolLimits, TaskLimits};
-pub use module::{LoadError, Module};
+pub use module::{AsyncLoad, LoadError, Module};
 pub use outcome::{Outcome, Refusal, Verdict};
 pub use pool::{
     AsyncResult, Call, Error, Grants, IMap, Input, LogRecord, MapResult, Pool, PoolBuilder,
@@ -90,9 +92,9 @@ pub use settings::{
 };
 pub use shared::{
     Acquired, Barrier, Condition, Connection, Dict, Event, Handle, JoinableQueue, List, Lock,
-    Manager, Queue, Semaphore, Share, SharedError, SharedValue, SimpleQueue, pipe,
+    LockGuard, Manager, Queue, Semaphore, Share, SharedError, SharedValue, SimpleQueue, pipe,
 };
 pub use sys::Attempt;
 #[doc(hidden)]
 pub use sys::stdout_was_closed;
-pub use value::{Function, Param, Type, Value};
+pub use value::{ConvertError, FromValue, Function, Param, ToValue, Type, Value};

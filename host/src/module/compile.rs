@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use smallvec::SmallVec;
 
 use super::Loader;
 use super::error::Problem;
@@ -15,8 +16,8 @@ use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decod
 use crate::protocol::description::{Description, MAX_DESCRIPTION};
 use crate::protocol::handshake::Hello;
 use crate::sys::{
-    ABORTED, ChildProcess, ControlSocket, Ended, MAX_MESSAGE, OUT_OF_CPU, PANICKED, Program,
-    Received, SealedMemory, memfd_growable, seal_contents,
+    ABORTED, ChildProcess, ControlSocket, Ended, EventFd, MAX_MESSAGE, OUT_OF_CPU, PANICKED,
+    Program, Received, SealedMemory, memfd_growable, seal_contents,
 };
 use crate::value::Printable;
 
@@ -27,10 +28,11 @@ struct Said {
     last: Option<FromChild>,
 }
 
-/// Compiles a module in a process of its own.
+/// Compiles a module in a process of its own, until it is given up.
 pub(super) fn compile(
     loader: &Loader,
     source: &Source,
+    given_up: Option<&EventFd>,
 ) -> Result<(SealedMemory, Description), Problem> {
     let system = |error: io::Error| Problem::Compiler(error.to_string());
     let (ours, theirs) = ControlSocket::pair().map_err(system)?;
@@ -56,7 +58,7 @@ pub(super) fn compile(
     let fds = [source.memory.as_fd(), artifact.as_fd(), description.as_fd()];
     // A child that is already gone says why below.
     let _ = ours.send(&encode(&setup), &fds, false);
-    let (said, ended) = supervise(&mut child, &ours, loader)?;
+    let (said, ended) = supervise(&mut child, &ours, loader, given_up)?;
     match &said.hello {
         Some(hello) => hello.check().map_err(Problem::Compiler)?,
         None => {
@@ -99,6 +101,7 @@ fn supervise(
     child: &mut ChildProcess,
     control: &ControlSocket,
     loader: &Loader,
+    given_up: Option<&EventFd>,
 ) -> Result<(Said, Ended), Problem> {
     let timeout = loader.limits.compile_timeout.value;
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -113,21 +116,23 @@ fn supervise(
         }
         let left = left.and_then(|left| left.try_into().ok());
         let stopped = {
-            let mut ready = [
-                PollFd::from_borrowed_fd(child.pidfd(), PollFlags::IN),
-                PollFd::from_borrowed_fd(loader.stop.as_fd(), PollFlags::IN),
-            ];
+            let bells = [Some(&loader.stop), given_up].into_iter().flatten();
+            let fds = std::iter::once(child.pidfd()).chain(bells.map(AsFd::as_fd));
+            let mut ready: SmallVec<[PollFd<'_>; 3]> = fds
+                .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+                .collect();
             // Every message of a compiler fits into its socket, so it is enough
             // to read them all when it has ended.
             match poll(&mut ready, left.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(Problem::Compiler(error.to_string())),
             }
-            !ready[1].revents().is_empty()
+            ready[1..].iter().any(|bell| !bell.revents().is_empty())
         };
         if stopped {
             child.kill();
             child.wait();
+            // Nobody hears it who gave it up.
             return Err(Problem::Compiler("the pool was terminated".into()));
         }
         if let Some(ended) = child.ended() {

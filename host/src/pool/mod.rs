@@ -18,6 +18,7 @@ mod claims;
 mod deadlines;
 mod dispatcher;
 
+mod ending;
 mod error;
 mod feeder;
 mod flow;

@@ -9,6 +9,7 @@ use super::builder::{ModuleSource, ProcessBuilder, Recipe};
 use super::children;
 use super::error::ProcessError;
 use super::exit;
+use crate::off_thread::off_thread;
 use crate::outcome::Outcome;
 use crate::pool::{AsyncResult, Error, Pool};
 use crate::value::Value;
@@ -135,6 +136,23 @@ impl Process {
         Ok(())
     }
 
+    /// As [`Process::start`], for those who await: all that blocks is done on a
+    /// thread of its own. A future that is dropped once it was polled leaves the
+    /// process to start; [`Process::kill`] ends it.
+    ///
+    /// # Errors
+    /// As [`Process::start`].
+    pub async fn start_async(&self) -> Result<(), ProcessError> {
+        let process = self.clone();
+        let refused = |source| Error::System {
+            what: "start a thread that starts the process",
+            source,
+        };
+        let started = off_thread("start", move || process.start()).map_err(refused)?;
+        let panicked = || refused(std::io::Error::other("it panicked")).into();
+        started.await.unwrap_or_else(|| Err(panicked()))
+    }
+
     fn running(&self) -> Result<&Running, ProcessError> {
         let running = self.inner.running.get();
         running.ok_or_else(|| ProcessError::NotStarted {
@@ -160,6 +178,18 @@ impl Process {
             running.pool.terminate();
         }
         Ok(ended)
+    }
+
+    /// Awaits its end, as [`Process::join`] waits for it. A future that is dropped
+    /// leaves the process alone.
+    ///
+    /// # Errors
+    /// [`ProcessError::NotStarted`].
+    pub async fn join_async(&self) -> Result<(), ProcessError> {
+        let running = self.running()?;
+        running.result.outcome_async().await;
+        running.pool.terminate_async().await;
+        Ok(())
     }
 
     /// Whether it runs: it was started, and has no outcome yet.
