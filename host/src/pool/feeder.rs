@@ -17,6 +17,7 @@ use super::task::{Task, Template};
 use crate::guard::panic_text;
 use crate::outcome::Verdict;
 use crate::protocol::frame::What;
+use crate::sys::thread_error;
 use crate::value::{Args, FromValue};
 
 impl Call {
@@ -91,7 +92,7 @@ fn start<T: FromValue>(
         .spawn(move || feeder.feed(inputs, end))
         .map_err(|source| Error::System {
             what: "start a thread",
-            source,
+            source: thread_error(source),
         })?;
     Ok(IMap::new(flow))
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_send_buffer_size;
@@ -462,7 +462,24 @@ impl Slot {
 
     /// Kills the worker. `why` is the verdict of the task it runs.
     pub(super) fn kill(&mut self, why: Option<Lost>) {
-        self.child.kill();
+        if let Err(error) = self.child.kill() {
+            // It ends by itself when its channel is hung up, whatever its guest
+            // does, unless that has taken it over.
+            self.control.hang_up();
+            say_once(self.child.pid(), &error);
+        }
         self.phase = Phase::Dying { why };
     }
+}
+
+/// One line on stderr, once in the life of this process: which deadlines are kept
+/// is then up to the workers.
+fn say_once(pid: u32, error: &std::io::Error) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        eprintln!(
+            "sandpool: this process may not kill its worker {pid} ({error}); workers are asked to \
+             end instead"
+        );
+    });
 }
