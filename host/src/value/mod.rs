@@ -31,6 +31,7 @@ mod lines;
 mod lookup;
 mod output;
 mod parse_error;
+mod partial;
 #[cfg(test)]
 pub(crate) mod strategies;
 mod text;
@@ -62,6 +63,7 @@ pub use lines::{LineFormat, parse_line};
 pub use lookup::{LookupError, find_function};
 pub use output::{raw, unwrap_result};
 pub use parse_error::{Mismatch, ParseError};
+pub use partial::Partial;
 pub use text::{Printable, quoted};
 pub use type_codec::{MAX_TYPE_DEPTH, MAX_TYPE_PARTS, TypeDecodeError};
 pub use types::Type;
