@@ -254,13 +254,14 @@ impl Slot {
         let known = known && raw_len < self.most_in_ring / 2;
         task.put_header(&mut payload, known);
         let sent = if payload.len() + raw_len <= self.most_in_ring {
-            let [head, body] = task.raw();
+            let [a, b, c, d, e] = task.raw();
             let fits = if raw_len <= PUT_TOGETHER {
-                payload.extend_from_slice(head);
-                payload.extend_from_slice(body);
+                for piece in [a, b, c, d, e] {
+                    payload.extend_from_slice(piece);
+                }
                 self.ring.fill(&[&payload])
             } else {
-                self.ring.fill(&[&payload, head, body])
+                self.ring.fill(&[&payload, a, b, c, d, e])
             };
             if fits && !known {
                 // That of a command stands in the place of a function's too.
@@ -290,8 +291,9 @@ impl Slot {
         if !self.ring.has_room() || self.sent.iter().filter(in_file).count() >= MAX_FILES {
             return Err(SendError::Full);
         }
-        let [head, body] = task.raw();
-        let file = memfd_of("sandpool-task", &[header, head, body]).map_err(|_| SendError::Full)?;
+        let [a, b, c, d, e] = task.raw();
+        let file =
+            memfd_of("sandpool-task", &[header, a, b, c, d, e]).map_err(|_| SendError::Full)?;
         let message = ToChild::Payload {
             id: task.id,
             len: file.len(),
