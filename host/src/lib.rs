@@ -95,6 +95,8 @@ mod wakers;
 mod worker;
 
 pub use confinement::{Escape, Probed};
+#[doc(hidden)]
+pub use entry::__worker_entry_before_main;
 pub use entry::worker_entry;
 pub use layers::{Layer, LayerReport, LayerState, SandboxReport};
 pub use limits::{GIB, KIB, Limit, LimitHit, LimitName, MIB, Origin, PoolLimits, TaskLimits};
@@ -106,6 +108,8 @@ pub use pool::{
 };
 pub use process::{ModuleSource, Process, ProcessBuilder, ProcessError, active_children};
 pub use protocol::description::{Import, ModuleKind};
+#[doc(hidden)]
+pub use sandbox::prepare_command;
 pub use settings::{
     DirGrant, Interrupt, Isolation, LogLevel, Sandbox, Stdio, UnknownWasmFeature, WasmFeature,
 };
@@ -115,5 +119,5 @@ pub use shared::{
 };
 pub use sys::Attempt;
 #[doc(hidden)]
-pub use sys::stdout_was_closed;
+pub use sys::{is_ignored, stdout_was_closed, unblock};
 pub use value::{ConvertError, FromValue, Function, Param, ToValue, Type, Value};

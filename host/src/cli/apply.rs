@@ -115,12 +115,7 @@ impl Apply {
 
     /// The arguments, which fit the function.
     fn values(&self, function: &Function) -> Result<Vec<Value>, Failure> {
-        let keywords: Vec<_> = self
-            .kwarg
-            .iter()
-            .map(|Keyword { name, word }| (name.clone(), word.clone()))
-            .collect();
-        value::parse_words(&self.words, &keywords, function, &read_file)
+        value::parse_words(&self.words, &pairs(&self.kwarg), function, &read_file)
             .map_err(|error| Failure::new(Kind::Unusable, error))
     }
 
@@ -224,8 +219,14 @@ pub fn names(all: &[String]) -> String {
     text
 }
 
+/// Keywords as the library takes them.
+pub fn pairs(kwargs: &[Keyword]) -> Vec<(String, String)> {
+    let pair = |Keyword { name, word }: &Keyword| (name.clone(), word.clone());
+    kwargs.iter().map(pair).collect()
+}
+
 /// What `@FILE` and `@-` stand for.
-fn read_file(name: &str) -> io::Result<Vec<u8>> {
+pub fn read_file(name: &str) -> io::Result<Vec<u8>> {
     match name {
         "-" => read_whole(io::stdin().lock()),
         name => read_whole(File::open(name)?),

@@ -77,6 +77,7 @@ fn command_line() -> clap::Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
+    sandpool::prepare_command();
     let mut words: Vec<OsString> = std::env::args_os().collect();
     // No command for users: the other end of a measurement.
     #[cfg(feature = "in-process")]

@@ -113,8 +113,7 @@ fn supervise(
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left == Some(Duration::ZERO) {
-            child.kill();
-            child.wait();
+            end(child)?;
             return Err(hit(loader, LimitName::CompileTimeout));
         }
         let left = left.and_then(|left| left.try_into().ok());
@@ -133,8 +132,7 @@ fn supervise(
             ready[1..].iter().any(|bell| !bell.revents().is_empty())
         };
         if stopped {
-            child.kill();
-            child.wait();
+            end(child)?;
             // Nobody hears it who gave it up.
             return Err(Problem::Compiler("the pool was terminated".into()));
         }
@@ -143,6 +141,15 @@ fn supervise(
             return Ok((said, ended));
         }
     }
+}
+
+/// One that cannot be killed runs into its limit of CPU time, and ends with the
+/// thread that started it.
+fn end(child: &mut ChildProcess) -> Result<(), Problem> {
+    let ended = child.end();
+    ended.map(drop).map_err(|error| {
+        Problem::Compiler(format!("process {} cannot be killed: {error}", child.pid()))
+    })
 }
 
 fn listen(control: &ControlSocket, buffer: &mut [u8], said: &mut Said) {

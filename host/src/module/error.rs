@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::limits::{LimitHit, LimitName, PoolLimits};
+use crate::sys::is_explained;
 use crate::value::Printable;
 
 /// A module cannot be loaded.
@@ -21,6 +22,9 @@ pub(crate) enum Problem {
     NotFound,
     #[error("it cannot be read: {0}")]
     Read(io::Error),
+    // Nothing that the module or its file could be blamed for.
+    #[error("{0}")]
+    System(io::Error),
     #[error("it is {what}, not a regular file")]
     NotRegular { what: &'static str },
     // Holds names that the module chose, as the other words of a compiler do.
@@ -43,6 +47,14 @@ pub(crate) enum Problem {
 }
 
 impl Problem {
+    /// What an error means that was met while the module was read into memory.
+    pub(super) fn of_reading(error: io::Error) -> Self {
+        match is_explained(&error) {
+            true => Problem::System(error),
+            false => Problem::Read(error),
+        }
+    }
+
     /// A compiler's complaint. That a module wants more tables, memories or
     /// instances than there are to be had is one that wasmtime makes in words.
     pub(crate) fn sorted(self, limits: &PoolLimits) -> Self {
@@ -82,7 +94,7 @@ impl LoadError {
 
     /// Whether sandpool itself failed, rather than the module being no good.
     pub fn is_internal(&self) -> bool {
-        matches!(self.problem, Problem::Compiler(_))
+        matches!(self.problem, Problem::Compiler(_) | Problem::System(_))
     }
 
     /// The limit that compiling it ran past, or that it would run past.

@@ -172,7 +172,9 @@ impl MapOptions {
 impl Call {
     /// Calls the function for each item and waits for all outcomes, in the
     /// order of the items; see [`Pool::map`](crate::Pool::map). Arguments that
-    /// this call has already come before those of each item.
+    /// this call has already are those of every task: by position they come before
+    /// those of each item; by keyword they are left out of the parameters that an
+    /// item gives, in their order.
     ///
     /// # Errors
     /// If the tasks cannot be sent, or an item does not fit the function.
@@ -253,9 +255,9 @@ impl Call {
         let options = std::mem::take(&mut self.map_options);
         options.chunksize()?;
         let chunk = options.chunksize;
-        let before = std::mem::take(&mut self.args);
         let shared = Arc::clone(&self.shared);
-        let template = Arc::new(self.template()?);
+        let (template, before) = self.template_of_many()?;
+        let template = Arc::new(template);
         let callback = options.merged_callback();
         let gather = Gather::new(&shared, &template, chunk.unwrap_or(PART), callback);
         let begun = Begun(&gather);

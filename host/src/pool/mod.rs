@@ -15,6 +15,7 @@ mod builder;
 mod call;
 mod callbacks;
 mod claims;
+mod constants;
 mod deadlines;
 mod dispatcher;
 

@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use super::callbacks::Settler;
 use super::start::OutputPipes;
 use super::task::Completion;
-use crate::sys::{EventFd, Poller};
+use crate::sys::{EventFd, Poller, thread_error};
 
 /// A line longer than this is passed on in pieces.
 const MAX_LINE: usize = 64 * 1024;
@@ -60,7 +60,8 @@ impl Relay {
         };
         let thread = thread::Builder::new()
             .name("sandpool-relay".into())
-            .spawn(move || desk.work())?;
+            .spawn(move || desk.work())
+            .map_err(thread_error)?;
         Ok(Relay {
             orders,
             bell,
@@ -273,7 +274,8 @@ pub(super) fn stdin_pipe() -> io::Result<OwnedFd> {
         .spawn(move || {
             // Ends with the input, or when nobody reads it any more.
             let _ = io::copy(&mut io::stdin().lock(), &mut File::from(write));
-        })?;
+        })
+        .map_err(thread_error)?;
     *pipe = Some(copy);
     Ok(read)
 }

@@ -212,8 +212,6 @@ pub(super) const LOADING: &[Call] = &[
         libc::SYS_prlimit64,
         "the size of stacks; no more threads from now on",
     ),
-    any(libc::SYS_epoll_create1, "the event loop"),
-    any(libc::SYS_eventfd2, "the event loop"),
     only(
         Only::NonBlocking,
         libc::SYS_ioctl,

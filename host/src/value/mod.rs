@@ -35,6 +35,7 @@ mod lines;
 mod lookup;
 mod output;
 mod parse_error;
+mod partial;
 #[cfg(test)]
 pub(crate) mod strategies;
 mod text;
@@ -67,6 +68,7 @@ pub use lines::{LineFormat, parse_line};
 pub use lookup::{LookupError, find_function};
 pub use output::{raw, unwrap_result};
 pub use parse_error::{Mismatch, ParseError};
+pub use partial::Partial;
 #[cfg(feature = "derive")]
 pub use sandpool_derive::{FromValue, ToValue};
 pub use text::{Printable, quoted};

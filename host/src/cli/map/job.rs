@@ -1,27 +1,72 @@
 //! What a map does for each input: call a function, or run a command.
 
+use std::ops::Deref;
 use std::path::Path;
+use std::sync::Arc;
 
-use sandpool::value::{self, ArgumentError, Function, LineFormat, Type, quoted};
+use sandpool::value::{self, ArgumentError, Function, LineFormat, Partial, Type, quoted};
 use sandpool::{Call, Input, Module, Pool, ToInput, Value};
 
-use super::inputs::Shape;
+use super::inputs::{Shape, fingerprint};
+use super::joblog::identity::COMMAND;
+use super::outputs::results::naming::Naming;
 use super::template::Template;
 use crate::cli::apply;
-use crate::cli::report::Failure;
+use crate::cli::parse::Keyword;
+use crate::cli::report::{Failure, Kind};
 use crate::cli::shell;
 
 /// What is done for each input.
 #[derive(Clone)]
 pub enum Job {
-    Call(Function),
+    /// A function, with the arguments that are the same for all inputs.
+    Call(Arc<Partial>),
     /// The words after the command's own name.
     Command(Template),
+}
+
+/// A job whose results may be named after inputs.
+#[derive(Clone)]
+pub struct Named {
+    pub job: Job,
+    pub naming: Naming,
+}
+
+impl Deref for Named {
+    type Target = Job;
+
+    fn deref(&self) -> &Job {
+        &self.job
+    }
 }
 
 impl Job {
     /// What the command line asks for, of this module, for inputs of this shape.
     pub fn find(
+        module: &Module,
+        path: &Path,
+        function: Option<&str>,
+        template: &[String],
+        constants: &[Keyword],
+        shape: &Shape,
+    ) -> Result<Job, Failure> {
+        let job = Job::without_constants(module, path, function, template, shape)?;
+        if constants.is_empty() {
+            return Ok(job);
+        }
+        let Job::Call(function) = job else {
+            return Err(Failure::usage(
+                "`--kwarg` is for functions: what all runs of a command are given stands in its \
+                 TEMPLATE, behind `--`",
+            ));
+        };
+        let constants = apply::pairs(constants);
+        let partial = Partial::of_words(&constants, function.whole(), &apply::read_file)
+            .map_err(|error| Failure::new(Kind::Unusable, error))?;
+        Ok(Job::Call(Arc::new(partial)))
+    }
+
+    fn without_constants(
         module: &Module,
         path: &Path,
         function: Option<&str>,
@@ -37,7 +82,7 @@ impl Job {
         }
         if let Some(asked) = function {
             return match apply::find(module, path, asked) {
-                Ok(function) => Ok(Job::Call(function.clone())),
+                Ok(function) => Ok(Job::of(function)),
                 Err(_) if module.is_command() && module.functions().is_empty() => {
                     Err(command_needs_template(&shown))
                 }
@@ -50,7 +95,7 @@ impl Job {
                 Ok(Job::Command(Template::new(&[], shape)?))
             }
             _ if module.is_command() => Err(command_needs_template(&shown)),
-            [only] => Ok(Job::Call(only.clone())),
+            [only] => Ok(Job::of(only)),
             [] => Err(Failure::unusable(format!(
                 "`{shown}` exports nothing that can be called"
             ))),
@@ -67,10 +112,18 @@ impl Job {
         }
     }
 
+    fn of(function: &Function) -> Self {
+        Job::Call(Arc::new(Partial::none(function)))
+    }
+
     /// The call that each input completes.
     pub fn call(&self, pool: &Pool, module: &Module) -> Call {
         match self {
-            Job::Call(function) => pool.call(module, &function.full_name()),
+            Job::Call(function) => {
+                let call = pool.call(module, &function.whole().full_name());
+                let keywords = function.keywords();
+                keywords.fold(call, |call, (name, value)| call.kwarg(name, value.clone()))
+            }
             Job::Command(_) => pool.command(module),
         }
     }
@@ -78,15 +131,41 @@ impl Job {
     /// What is done, in words; what an input adds stands behind them in a log.
     pub fn describe(&self) -> String {
         match self {
-            Job::Call(function) => function.full_name(),
+            Job::Call(function) => function.whole().full_name(),
             Job::Command(template) => template.describe().to_owned(),
         }
+    }
+
+    /// What it is, for a log.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Job::Call(_) => "function",
+            Job::Command(_) => COMMAND,
+        }
+    }
+
+    /// Tells apart the arguments that are the same for all inputs, if there are some.
+    pub fn constants(&self) -> Option<u64> {
+        let Job::Call(function) = self else {
+            return None;
+        };
+        let parts: Vec<Vec<u8>> = function
+            .keywords()
+            .flat_map(|(name, value)| {
+                let value = value::encode_args(std::slice::from_ref(value));
+                [name.as_bytes().to_vec(), value]
+            })
+            .collect();
+        (!parts.is_empty()).then(|| fingerprint(parts.iter().map(Vec::as_slice)))
     }
 
     /// The task that a line asks for, the `number`th input.
     pub fn line(&self, line: &str, number: u64, format: LineFormat) -> Input {
         match self {
-            Job::Call(function) => called(value::parse_line(line, function, format)),
+            Job::Call(function) => {
+                let values = value::parse_line(line, function.rest(), format);
+                called(values, function)
+            }
             Job::Command(template) => template.command(&[line], number, Vec::new()),
         }
     }
@@ -94,7 +173,10 @@ impl Job {
     /// The task for values that are arguments, in order.
     pub fn texts(&self, texts: &[&str], number: u64) -> Input {
         match self {
-            Job::Call(function) => called(value::parse_texts(texts.iter().copied(), [], function)),
+            Job::Call(function) => {
+                let values = value::parse_texts(texts.iter().copied(), [], function.rest());
+                called(values, function)
+            }
             Job::Command(template) => template.command(texts, number, Vec::new()),
         }
     }
@@ -103,12 +185,13 @@ impl Job {
     pub fn row(&self, header: &[String], cells: &[&str], number: u64) -> Input {
         match self {
             Job::Call(function) => {
+                let rest = function.rest();
                 let named = header.iter().map(String::as_str).zip(cells.iter().copied());
                 // An empty cell is how a table leaves something out.
                 let given = named.filter(|(column, cell)| {
-                    !cell.is_empty() || !is_option(function, function.parameter(column))
+                    !cell.is_empty() || !is_option(rest, rest.parameter(column))
                 });
-                called(value::parse_texts([].into_iter(), given, function))
+                called(value::parse_texts([].into_iter(), given, rest), function)
             }
             Job::Command(template) => template.command(cells, number, Vec::new()),
         }
@@ -118,7 +201,10 @@ impl Job {
     /// template's placeholders stand for `values`.
     pub fn contents(&self, bytes: Vec<u8>, name: &str, values: &[&str], number: u64) -> Input {
         match self {
-            Job::Call(function) => called(value::parse_contents(bytes, name, function)),
+            Job::Call(function) => {
+                let values = value::parse_contents(bytes, name, function.rest());
+                called(values, function)
+            }
             Job::Command(template) => template.command(values, number, bytes),
         }
     }
@@ -127,6 +213,7 @@ impl Job {
     pub fn takes_bytes(&self) -> bool {
         match self {
             Job::Call(function) => function
+                .rest()
                 .params
                 .first()
                 .is_some_and(|param| param.ty.is_bytes()),
@@ -140,7 +227,7 @@ impl Job {
         let Job::Call(function) = self else {
             return Ok(());
         };
-        let params = &function.params;
+        let params = &function.rest().params;
         let needed = params
             .iter()
             .rposition(|param| !matches!(param.ty, Type::Option(_)))
@@ -152,9 +239,14 @@ impl Job {
             1 => "one argument".to_owned(),
             several => format!("{several} arguments"),
         };
+        let beside = if function.is_none() {
+            ""
+        } else {
+            " beside `--kwarg`"
+        };
         let failure = Failure::unusable(format!(
-            "{origin} gives {arguments}, which does not fit {}",
-            quoted(&function.signature())
+            "{origin} gives {arguments}{beside}, which does not fit {}",
+            quoted(&function.whole().signature())
         ));
         Err(match origin {
             "`:::`" => failure.hint(
@@ -166,43 +258,12 @@ impl Job {
 
     /// That the function can be called with columns of these names.
     pub fn takes_columns(&self, columns: &[String]) -> Result<(), anyhow::Error> {
-        let Job::Call(function) = self else {
-            return Ok(());
-        };
-        let mut named = vec![false; function.params.len()];
-        for column in columns {
-            let Some(place) = function.parameter(column) else {
-                return Err(ArgumentError::UnknownKeyword {
-                    keyword: column.clone(),
-                    function: function.signature(),
-                    available: function
-                        .params
-                        .iter()
-                        .map(|param| param.name.clone())
-                        .collect(),
-                }
-                .into());
-            };
-            if std::mem::replace(&mut named[place], true) {
-                return Err(ArgumentError::Twice {
-                    parameter: function.params[place].name.clone(),
-                    function: function.signature(),
-                }
-                .into());
+        match self {
+            Job::Call(function) => {
+                let fits = takes_columns(function.rest(), columns);
+                fits.map_err(|error| function.explain(error).into())
             }
-        }
-        let missing = function
-            .params
-            .iter()
-            .zip(named)
-            .find(|(param, named)| !named && !matches!(param.ty, Type::Option(_)));
-        match missing {
-            Some((param, _)) => Err(ArgumentError::Missing {
-                parameter: param.name.clone(),
-                function: function.signature(),
-            }
-            .into()),
-            None => Ok(()),
+            Job::Command(_) => Ok(()),
         }
     }
 
@@ -227,10 +288,45 @@ impl Template {
     }
 }
 
-fn called(values: Result<Vec<Value>, ArgumentError>) -> Input {
+fn called(values: Result<Vec<Value>, ArgumentError>, function: &Partial) -> Input {
     match values {
         Ok(values) => values.into_input(),
-        Err(error) => Input::Invalid(error.to_string()),
+        Err(error) => Input::Invalid(function.explain(error).to_string()),
+    }
+}
+
+fn takes_columns(function: &Function, columns: &[String]) -> Result<(), ArgumentError> {
+    let mut named = vec![false; function.params.len()];
+    for column in columns {
+        let Some(place) = function.parameter(column) else {
+            return Err(ArgumentError::UnknownKeyword {
+                keyword: column.clone(),
+                function: function.signature(),
+                available: function
+                    .params
+                    .iter()
+                    .map(|param| param.name.clone())
+                    .collect(),
+            });
+        };
+        if std::mem::replace(&mut named[place], true) {
+            return Err(ArgumentError::Twice {
+                parameter: function.params[place].name.clone(),
+                function: function.signature(),
+            });
+        }
+    }
+    let missing = function
+        .params
+        .iter()
+        .zip(named)
+        .find(|(param, named)| !named && !matches!(param.ty, Type::Option(_)));
+    match missing {
+        Some((param, _)) => Err(ArgumentError::Missing {
+            parameter: param.name.clone(),
+            function: function.signature(),
+        }),
+        None => Ok(()),
     }
 }
 

@@ -7,20 +7,20 @@ use std::io::{self, Read};
 use sandpool::Input;
 
 use super::lines::Ending;
-use super::stream::{Counted, Stream, unreadable};
+use super::stream::{Stream, Taken, unreadable};
 use super::{Item, LONGEST, Source, fingerprint, label};
-use crate::cli::map::job::Job;
+use crate::cli::map::job::Named;
 
 /// A piece of the input.
 #[derive(Debug, PartialEq, Eq)]
-enum Block {
+pub enum Block {
     Whole(Vec<u8>),
     /// It had no end of a line for longer than is bearable, and is gone.
     TooLong,
 }
 
 /// Cuts a stream into blocks.
-struct Blocks<R> {
+pub struct Blocks<R> {
     input: R,
     end: u8,
     size: usize,
@@ -30,7 +30,7 @@ struct Blocks<R> {
 }
 
 impl<R: Read> Blocks<R> {
-    fn new(input: R, ending: Ending, size: usize, longest: usize) -> Self {
+    pub fn new(input: R, ending: Ending, size: usize, longest: usize) -> Self {
         Blocks {
             input,
             end: ending.byte(),
@@ -40,7 +40,7 @@ impl<R: Read> Blocks<R> {
         }
     }
 
-    fn next(&mut self) -> io::Result<Option<Block>> {
+    pub fn next(&mut self) -> io::Result<Option<Block>> {
         let mut block = std::mem::take(&mut self.rest);
         let mut searched = 0;
         loop {
@@ -87,14 +87,14 @@ impl<R: Read> Blocks<R> {
 
 /// Each block of some streams, one after the other, is an input.
 pub struct BlockSource {
-    streams: VecDeque<(String, Blocks<Counted>)>,
-    job: Job,
+    streams: VecDeque<(String, Blocks<Taken>)>,
+    job: Named,
     /// The number of the last input, from 1.
     number: u64,
 }
 
 impl BlockSource {
-    pub fn new(streams: Vec<Stream>, ending: Ending, size: usize, job: Job) -> Self {
+    pub fn new(streams: Vec<Stream>, ending: Ending, size: usize, job: Named) -> Self {
         let blocks = |stream: Stream| {
             let name = stream.name().to_owned();
             (name, Blocks::new(stream.buffered(), ending, size, LONGEST))
@@ -130,6 +130,7 @@ impl Source for BlockSource {
                 label: label(&format!("block {}", self.number)),
                 hash,
                 input,
+                name: self.job.naming.of(&[], self.number),
                 blank: 0,
             }));
         }

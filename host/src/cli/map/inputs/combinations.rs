@@ -11,7 +11,7 @@ use super::reading::Reading;
 use super::stream::{Stream, unreadable};
 use super::words::{Origin, Values};
 use super::{Item, Source, fingerprint, label};
-use crate::cli::map::job::Job;
+use crate::cli::map::job::Named;
 use crate::cli::report::{Failure, Kind};
 
 /// Values one after the other.
@@ -106,6 +106,18 @@ impl Combinations {
         self.width
     }
 
+    /// How many there are, if that is known before all are read.
+    pub fn len(&self) -> Option<u64> {
+        let words = |column: &Column| match column {
+            Column::Words(words) => Some(words.len() as u64),
+            Column::Lines(..) => None,
+        };
+        let first: Option<Vec<u64>> = self.first.0.iter().map(words).collect();
+        let first = first?.into_iter().min().unwrap_or(0);
+        let others = self.others.iter().map(|all| all.len() as u64);
+        others.fold(Some(first), |len, all| len?.checked_mul(all))
+    }
+
     fn next(&mut self) -> anyhow::Result<Option<Vec<String>>> {
         if self.others.iter().any(Vec::is_empty) {
             return Ok(None);
@@ -142,13 +154,13 @@ impl Combinations {
 pub struct CombinationSource {
     combinations: Combinations,
     reading: Reading,
-    job: Job,
+    job: Named,
     /// The number of the last input, from 1.
     number: u64,
 }
 
 impl CombinationSource {
-    pub fn new(combinations: Combinations, reading: Reading, job: Job) -> Self {
+    pub fn new(combinations: Combinations, reading: Reading, job: Named) -> Self {
         CombinationSource {
             combinations,
             reading,
@@ -164,10 +176,11 @@ impl Source for CombinationSource {
             return Ok(None);
         };
         self.number += 1;
-        let (input, hash) = match values.as_slice() {
+        let texts: Vec<_> = values.iter().map(String::as_str).collect();
+        let name = self.job.naming.of(&texts, self.number);
+        let (input, hash) = match texts.as_slice() {
             [value] => self.reading.text(value, self.number, &self.job),
-            values => {
-                let texts: Vec<_> = values.iter().map(String::as_str).collect();
+            _ => {
                 let hash = fingerprint(values.iter().map(String::as_bytes));
                 (self.job.texts(&texts, self.number), hash)
             }
@@ -176,6 +189,7 @@ impl Source for CombinationSource {
             label: label(&values.join(" ")),
             hash,
             input,
+            name,
             blank: 0,
         }))
     }
@@ -192,10 +206,12 @@ mod tests {
         };
         let sources = sources.iter().map(values).collect();
         let mut combinations = Combinations::open(sources, Ending::Newline, true).unwrap();
+        let len = combinations.len();
         let mut all = Vec::new();
         while let Some(values) = combinations.next().unwrap() {
             all.push(values.join(""));
         }
+        assert_eq!(len, Some(all.len() as u64));
         all
     }
 

@@ -8,13 +8,13 @@ use std::collections::VecDeque;
 use sandpool::Input;
 
 use super::rows::{Rows, Separator};
-use super::stream::{Counted, Stream, unreadable};
+use super::stream::{Stream, Taken, unreadable};
 use super::{Item, LONGEST, Source, fingerprint, label};
-use crate::cli::map::job::Job;
+use crate::cli::map::job::{Job, Named};
 use crate::cli::report::{Failure, Kind};
 
 /// The rows of a stream.
-type StreamRows = Rows<Counted>;
+type StreamRows = Rows<Taken>;
 
 /// An opened table, of which the header has been read.
 pub struct Table {
@@ -90,13 +90,13 @@ fn read_header(name: &str, rows: &mut StreamRows) -> Result<Vec<String>, Failure
 pub struct TableSource {
     tables: VecDeque<Table>,
     header: Vec<String>,
-    job: Job,
+    job: Named,
     /// The number of the last input, from 1.
     number: u64,
 }
 
 impl TableSource {
-    pub fn new(tables: Vec<Table>, job: Job) -> Self {
+    pub fn new(tables: Vec<Table>, job: Named) -> Self {
         let header = tables
             .first()
             .map_or_else(Vec::new, |table| table.header.clone());
@@ -134,20 +134,22 @@ impl Source for TableSource {
             self.number += 1;
             let hash = fingerprint(table.rows.cells());
             let cells: Result<Vec<_>, _> = table.rows.cells().map(std::str::from_utf8).collect();
-            let (text, input) = match cells {
+            let (text, input, name) = match cells {
                 Ok(cells) => (
                     cells.join(" "),
                     input(&self.header, &cells, self.number, &self.job),
+                    self.job.naming.of(&cells, self.number),
                 ),
                 Err(_) => {
                     let why = "the row is not UTF-8".to_owned();
-                    (why.clone(), Input::Invalid(why))
+                    (why.clone(), Input::Invalid(why), None)
                 }
             };
             return Ok(Some(Item {
                 label: label(&text),
                 hash,
                 input,
+                name,
                 blank: 0,
             }));
         }

@@ -99,7 +99,7 @@ fn put_field(text: &str, out: &mut Vec<u8>) {
 }
 
 /// A log of more is none of ours: nobody has memory for what is kept of each.
-const MOST_INPUTS: u64 = 1 << 34;
+pub const MOST_INPUTS: u64 = 1 << 34;
 
 /// What a resumed run wants to know of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -65,6 +65,10 @@ pub struct JoblogFlags {
     /// Run again what did not end ok by the log, and nothing else
     #[arg(long, requires = "joblog", help_heading = "Log and resume")]
     retry_failed: bool,
+    /// Go on, also with a corrected module, another `--kwarg` or other words of a
+    /// TEMPLATE: with `--resume`, run again what failed, too; what is done is kept
+    #[arg(long, requires = "joblog", help_heading = "Log and resume")]
+    changed_module: bool,
 }
 
 impl JoblogFlags {
@@ -86,10 +90,22 @@ impl JoblogFlags {
     /// What is run of the inputs, if a log says what was done of them.
     pub fn which(&self) -> Option<Which> {
         match () {
+            () if self.resume && self.changed_module => Some(Which::MissingAndFailed),
             () if self.resume => Some(Which::Missing),
             () if self.resume_failed => Some(Which::MissingAndFailed),
             () if self.retry_failed => Some(Which::Failed),
             () => None,
+        }
+    }
+
+    /// What makes no sense together and clap cannot know.
+    pub fn check(&self) -> Result<(), Failure> {
+        match self.changed_module && self.which().is_none() {
+            true => Err(Failure::usage(
+                "`--changed-module` goes on from a log: it stands with `--resume`, \
+                 `--resume-failed` or `--retry-failed`",
+            )),
+            false => Ok(()),
         }
     }
 
@@ -103,7 +119,7 @@ impl JoblogFlags {
             return Err(Failure::unusable(text)
                 .hint("`--resume` begins a log; there is nothing to run again without one"));
         }
-        Joblog::open(path, self.which(), identity).map(Some)
+        Joblog::open(path, self.which(), identity, self.changed_module).map(Some)
     }
 }
 
@@ -128,6 +144,7 @@ impl Joblog {
         path: &Path,
         which: Option<Which>,
         identity: &Identity,
+        may_change: bool,
     ) -> Result<(Self, Past), Failure> {
         let unusable = |error: io::Error| {
             let text = format!("the log, `{}`, cannot be opened", path.display());
@@ -162,7 +179,7 @@ impl Joblog {
             Some(which) if !is_new => {
                 let read = past::read(&mut file, which).map_err(unusable)?;
                 let past = read.map_err(|why| no_log(path, &why))?;
-                past.identity.check(identity, path)?;
+                past.identity.check(identity, path, may_change)?;
                 // What a kill left of a line would spoil the next.
                 file.set_len(past.good_bytes).map_err(unusable)?;
                 past
@@ -172,7 +189,10 @@ impl Joblog {
         file.seek(SeekFrom::End(0)).map_err(unusable)?;
         log.goes_on = !is_new;
         match log.goes_on {
-            true => log.waiting.extend_from_slice(identity.resumed().as_bytes()),
+            true => {
+                let lines = identity.resumed(&past.identity);
+                log.waiting.extend_from_slice(lines.as_bytes());
+            }
             false => log.waiting.extend_from_slice(identity.head().as_bytes()),
         }
         log.write_waiting().map_err(unusable)?;
@@ -218,6 +238,16 @@ impl Joblog {
         self.file.sync_data()
     }
 
+    /// Notes, before it comes about, that a task leaves files: if this run is killed
+    /// before the task's own line is here, the next one knows whose they are.
+    pub fn leaves_files(&mut self, seq: u64) -> Result<(), Failure> {
+        // Other lines wait for their results to be in their file; this one must not.
+        let line = Line::Files(seq).write();
+        self.file
+            .write_all(line.as_bytes())
+            .map_err(|error| self.unwritable(error))
+    }
+
     /// Notes a task that has ended; its result ends at `output`.
     pub fn add(&mut self, task: &Finished, output: Option<u64>) {
         Entry::of(task, output).write(&self.command, &mut self.waiting);
@@ -230,10 +260,12 @@ impl Joblog {
 
     /// Writes what waits: whole lines, with one call.
     pub fn flush(&mut self) -> Result<(), Failure> {
-        self.write_waiting().map_err(|error| {
-            let text = format!("the log, `{}`, cannot be written", self.path.display());
-            Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
-        })
+        self.write_waiting().map_err(|error| self.unwritable(error))
+    }
+
+    fn unwritable(&self, error: io::Error) -> Failure {
+        let text = format!("the log, `{}`, cannot be written", self.path.display());
+        Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
     }
 
     fn write_waiting(&mut self) -> io::Result<()> {
