@@ -48,7 +48,7 @@ impl Relay {
         let (orders, inbox) = channel();
         let bell = Arc::new(EventFd::new()?);
         let poller = Poller::new()?;
-        poller.add(&*bell, BELL)?;
+        poller.add_bell(&bell, BELL)?;
         let desk = Desk {
             inbox,
             bell: Arc::clone(&bell),
