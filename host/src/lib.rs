@@ -69,6 +69,8 @@ mod protocol;
 mod sandbox;
 mod settings;
 mod shared;
+#[doc(hidden)]
+pub mod stdio;
 mod sys;
 pub mod value;
 mod worker;
@@ -77,7 +79,7 @@ pub use confinement::{Escape, Probed};
 pub use entry::worker_entry;
 pub use layers::{Layer, LayerReport, LayerState, SandboxReport};
 pub use limits::{GIB, KIB, Limit, LimitHit, LimitName, MIB, Origin, PoolLimits, TaskLimits};
-pub use module::{LoadError, Module};
+pub use module::{CacheTrouble, LoadError, Module};
 pub use outcome::{Outcome, Refusal, Verdict};
 pub use pool::{
     AsyncResult, Call, Error, Grants, IMap, Input, LogRecord, MapResult, Pool, PoolBuilder,
@@ -93,6 +95,4 @@ pub use shared::{
     Manager, Queue, Semaphore, Share, SharedError, SharedValue, SimpleQueue, pipe,
 };
 pub use sys::Attempt;
-#[doc(hidden)]
-pub use sys::stdout_was_closed;
 pub use value::{Function, Param, Type, Value};

@@ -10,6 +10,8 @@ mod apply;
 mod bad_modules;
 #[cfg(feature = "in-process")]
 mod bench;
+mod cache;
+mod destinations;
 mod dry_run;
 mod failing;
 mod help;
@@ -22,6 +24,7 @@ mod map;
 mod million;
 mod new;
 mod outputs;
+mod power_cut;
 mod printed;
 mod progress;
 mod resources;
@@ -29,6 +32,7 @@ mod resumed;
 mod run;
 mod settled;
 mod shells;
+mod standard_streams;
 mod stream;
 mod tables;
 

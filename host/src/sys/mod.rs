@@ -34,4 +34,4 @@ pub(crate) use process::{ChildProcess, Ended, Program};
 pub(crate) use sealed::SealedMapping;
 pub(crate) use socket::{ControlSocket, MAX_DESCRIPTORS, MAX_MESSAGE, Received};
 pub(crate) use spawn::{Namespaces, own_control_descriptor};
-pub use stdio::stdout_was_closed;
+pub(crate) use stdio::was_closed_at_start;

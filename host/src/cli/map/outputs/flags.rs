@@ -13,6 +13,7 @@ use super::printed::Printed;
 use super::sink::Sink;
 use super::table::Table;
 use crate::cli::map::job::Job;
+use crate::cli::map::joblog::reconcile::Look;
 use crate::cli::outcome::Detail;
 use crate::cli::report::Failure;
 
@@ -69,6 +70,16 @@ impl OutputFlags {
         };
         let tagged = if self.tag { "tagged " } else { "" };
         format!("{tagged}{form} in")
+    }
+
+    /// By what a result in a file is known to be whole.
+    pub fn look(&self) -> Look {
+        match self.to {
+            To::Jsonl => Look::Objects,
+            To::Csv => Look::Rows,
+            To::Values => Look::Lines,
+            To::Printed => Look::Raw,
+        }
     }
 
     /// Whether the CPU time of each task is asked for.

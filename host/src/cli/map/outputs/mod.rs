@@ -1,9 +1,9 @@
 //! What a map writes for the tasks that have ended.
 
 pub mod destination;
-mod draft;
 pub mod flags;
 mod folders;
+mod in_place;
 mod lines;
 pub mod place;
 mod printed;
