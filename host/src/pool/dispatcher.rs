@@ -286,7 +286,7 @@ impl Dispatcher {
     }
 
     fn open_stdin(&self, serial: u64) {
-        let Ok(pipe) = super::relay::stdin_pipe() else {
+        let Ok(pipe) = super::stdin::pipe(&self.shared.trouble) else {
             return;
         };
         let mut state = self.shared.lock();
