@@ -14,6 +14,7 @@ mod inspect;
 mod interrupt;
 mod man;
 mod map;
+mod misread;
 mod new;
 mod outcome;
 mod parse;
@@ -89,7 +90,7 @@ pub fn main() -> ExitCode {
         true => map::split_off(&mut words),
         false => Ok(Vec::new()),
     };
-    let read = command_line().try_get_matches_from(words);
+    let read = command_line().try_get_matches_from(&words);
     let read = read.and_then(|matches| {
         let line = CommandLine::from_arg_matches(&matches)
             .map_err(|error| error.format(&mut command_line()))?;
@@ -98,6 +99,13 @@ pub fn main() -> ExitCode {
     let (command, given) = match read {
         Ok(read) => read,
         Err(error) => {
+            let error = match misread::explain(error, &words) {
+                Ok(error) => error,
+                Err(failure) => {
+                    failure.say();
+                    return ExitCode::from(code(failure.kind));
+                }
+            };
             // What cannot be printed has nobody to read it.
             let _ = error.print();
             return match error.use_stderr() {

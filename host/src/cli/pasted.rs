@@ -132,13 +132,8 @@ impl Line {
     }
 
     /// The line with these words behind it.
-    pub fn with_words(&self, words: &[String]) -> String {
-        let line = Line {
-            start: self.start.clone(),
-            stdin: None,
-            words: words.to_vec(),
-        };
-        line.words_behind()
+    pub fn with_words(&self, words: &[OsString]) -> String {
+        line_of(&self.start, words)
     }
 
     /// The line that calls with these values.
@@ -157,7 +152,7 @@ impl Line {
         for value in values {
             line.add(value)?;
         }
-        let call = line.words_behind();
+        let call = line_of(&line.start, &line.words);
         match line.stdin {
             Some(stdin) => piped(&stdin, &call),
             None => Ok(call),
@@ -181,20 +176,6 @@ impl Line {
         }
     }
 
-    fn words_behind(&self) -> String {
-        // Or it would be taken for a flag.
-        let is_flag = |word: &String| word.starts_with('-') && word.parse::<f64>().is_err();
-        let mut line = self.start.clone();
-        if self.words.iter().any(is_flag) {
-            line.push_str(" --");
-        }
-        for word in &self.words {
-            line.push(' ');
-            line.push_str(&shell::quote(word));
-        }
-        line
-    }
-
     /// Adds the word that `apply` reads as this value.
     fn add(&mut self, value: &Value) -> Result<(), &'static str> {
         // A word that says `null` is nothing, and stdin is what it holds.
@@ -213,6 +194,26 @@ impl Line {
     }
 }
 
+/// The line with words behind it.
+fn line_of(start: &str, words: &[impl AsRef<OsStr>]) -> String {
+    // Or it would be taken for a flag.
+    let is_flag = |word: &OsStr| {
+        let is_number = word
+            .to_str()
+            .is_some_and(|word| word.parse::<f64>().is_ok());
+        word.as_encoded_bytes().starts_with(b"-") && !is_number
+    };
+    let mut line = start.to_owned();
+    if words.iter().any(|word| is_flag(word.as_ref())) {
+        line.push_str(" --");
+    }
+    for word in words {
+        line.push(' ');
+        line.push_str(&shell::quote_os(word.as_ref()));
+    }
+    line
+}
+
 fn piped(stdin: &[u8], line: &str) -> Result<String, &'static str> {
     match stdin.len() <= LONGEST_STDIN {
         true => Ok(format!("{} | {line}", shell::printf(stdin))),
@@ -223,6 +224,8 @@ fn piped(stdin: &[u8], line: &str) -> Result<String, &'static str> {
 fn word(value: &Value) -> String {
     match value {
         Value::String(text) if text.starts_with('@') => format!("@{text}"),
+        // As JSON, so that in an option it is not taken for nothing.
+        Value::Enum(text) if text == "null" => json(value),
         Value::String(text) | Value::Enum(text) => text.clone(),
         Value::Char(c) => c.to_string(),
         Value::Option(Some(value)) if !matches!(**value, Value::Option(_)) => word(value),
@@ -320,6 +323,8 @@ mod tests {
         assert_eq!(shown(&[Value::some(text("@x"))]), "call @@x");
         assert_eq!(shown(&[Value::List(vec![Value::U8(1)])]), "call '[1]'");
         assert_eq!(shown(&[text("null"), text("\u{1b}")]), r"call null $'\x1b'");
+        let case = Value::some(Value::Enum("null".into()));
+        assert_eq!(shown(&[case]), r#"call '"null"'"#);
     }
 
     #[test]

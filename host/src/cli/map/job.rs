@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use sandpool::value::{self, ArgumentError, Function, LineFormat, Type, quoted};
+use sandpool::value::{self, ArgumentError, Function, LineFormat, ParseError, Type, Utf8, quoted};
 use sandpool::{Call, Input, Module, Pool, ToInput, Value};
 
 use super::inputs::Shape;
 use super::template::Template;
 use crate::cli::apply;
-use crate::cli::report::Failure;
+use crate::cli::report::{Failure, Kind};
 use crate::cli::shell;
 
 /// What is done for each input.
@@ -99,14 +99,38 @@ impl Job {
         }
     }
 
+    /// The task for the cells of a row without a header, in order. Those behind
+    /// the last parameter are left out where that was asked for.
+    pub fn cells(&self, cells: &[&str], number: u64, ignore: bool) -> Input {
+        let Job::Call(function) = self else {
+            return self.texts(cells, number);
+        };
+        let params = &function.params;
+        let taken = match ignore {
+            true => cells.len().min(params.len()),
+            false => cells.len(),
+        };
+        let mut cells = cells[..taken].to_vec();
+        for (cell, param) in cells.iter_mut().zip(params) {
+            // An empty cell is how a table leaves something out.
+            if cell.is_empty() && matches!(param.ty, Type::Option(_)) {
+                *cell = "null";
+            }
+        }
+        self.texts(&cells, number)
+    }
+
     /// The task for the cells of a row, of which the header names the parameters.
+    /// Columns that name none are left out: they were refused unless that was
+    /// asked for.
     pub fn row(&self, header: &[String], cells: &[&str], number: u64) -> Input {
         match self {
             Job::Call(function) => {
                 let named = header.iter().map(String::as_str).zip(cells.iter().copied());
                 // An empty cell is how a table leaves something out.
                 let given = named.filter(|(column, cell)| {
-                    !cell.is_empty() || !is_option(function, function.parameter(column))
+                    let place = function.parameter(column);
+                    place.is_some() && (!cell.is_empty() || !is_option(function, place))
                 });
                 called(value::parse_texts([].into_iter(), given, function))
             }
@@ -116,10 +140,25 @@ impl Job {
 
     /// The task for bytes that are the argument, or what the command reads. A
     /// template's placeholders stand for `values`.
-    pub fn contents(&self, bytes: Vec<u8>, name: &str, values: &[&str], number: u64) -> Input {
+    pub fn contents(
+        &self,
+        bytes: Vec<u8>,
+        name: &str,
+        values: &[&str],
+        number: u64,
+        utf8: Utf8,
+    ) -> Input {
         match self {
-            Job::Call(function) => called(value::parse_contents(bytes, name, function)),
+            Job::Call(function) => called(value::parse_contents(bytes, name, function, utf8)),
             Job::Command(template) => template.command(values, number, bytes),
+        }
+    }
+
+    /// Whether what an input is called stands in the words that a command gets.
+    pub fn has_values(&self) -> bool {
+        match self {
+            Job::Call(_) => false,
+            Job::Command(template) => template.has_values(),
         }
     }
 
@@ -164,31 +203,55 @@ impl Job {
         })
     }
 
-    /// That the function can be called with columns of these names.
-    pub fn takes_columns(&self, columns: &[String]) -> Result<(), anyhow::Error> {
+    /// That rows of so many cells, without a header, fit the parameters.
+    pub fn takes_cells(&self, cells: usize, origin: &str, ignore: bool) -> Result<(), Failure> {
+        let most = match self {
+            Job::Call(function) if ignore => function.params.len(),
+            _ => cells,
+        };
+        let fits = self.takes_values(cells.min(most), origin);
+        match self {
+            Job::Call(function) if cells > function.params.len() => {
+                fits.map_err(|failure| failure.hint(IGNORE_COLUMNS))
+            }
+            _ => fits,
+        }
+    }
+
+    /// That the function can be called with columns of these names. Those that
+    /// name no parameter are told together, once for all rows, unless they are to
+    /// be ignored.
+    pub fn takes_columns(&self, columns: &[String], ignore: bool) -> Result<(), Failure> {
         let Job::Call(function) = self else {
             return Ok(());
         };
+        let unknown: Vec<_> = columns
+            .iter()
+            .filter(|column| function.parameter(column).is_none())
+            .cloned()
+            .collect();
+        if !ignore && !unknown.is_empty() {
+            return Err(unknown_columns(unknown, function).hint(IGNORE_COLUMNS));
+        }
+        self.has_all_columns(function, columns)
+            .map_err(|error| Failure::new(Kind::Unusable, error))
+    }
+
+    fn has_all_columns(
+        &self,
+        function: &Function,
+        columns: &[String],
+    ) -> Result<(), ArgumentError> {
         let mut named = vec![false; function.params.len()];
         for column in columns {
             let Some(place) = function.parameter(column) else {
-                return Err(ArgumentError::UnknownKeyword {
-                    keyword: column.clone(),
-                    function: function.signature(),
-                    available: function
-                        .params
-                        .iter()
-                        .map(|param| param.name.clone())
-                        .collect(),
-                }
-                .into());
+                continue;
             };
             if std::mem::replace(&mut named[place], true) {
                 return Err(ArgumentError::Twice {
                     parameter: function.params[place].name.clone(),
                     function: function.signature(),
-                }
-                .into());
+                });
             }
         }
         let missing = function
@@ -200,8 +263,7 @@ impl Job {
             Some((param, _)) => Err(ArgumentError::Missing {
                 parameter: param.name.clone(),
                 function: function.signature(),
-            }
-            .into()),
+            }),
             None => Ok(()),
         }
     }
@@ -227,11 +289,37 @@ impl Template {
     }
 }
 
+const IGNORE_COLUMNS: &str = "`--ignore-columns` leaves out the columns that no parameter takes";
+
+fn unknown_columns(columns: Vec<String>, function: &Function) -> Failure {
+    let params = function.params.iter();
+    let available: Vec<_> = params.map(|param| param.name.clone()).collect();
+    let has = match available.as_slice() {
+        [] => "it has none".to_owned(),
+        available => format!("it has {}", apply::names(available)),
+    };
+    let parameters = match columns.len() {
+        1 => "parameter",
+        _ => "parameters",
+    };
+    Failure::unusable(format!(
+        "{} has no {parameters} {}: {has}",
+        quoted(&function.signature()),
+        apply::names(&columns)
+    ))
+}
+
 fn called(values: Result<Vec<Value>, ArgumentError>) -> Input {
-    match values {
-        Ok(values) => values.into_input(),
-        Err(error) => Input::Invalid(error.to_string()),
-    }
+    let error = match values {
+        Ok(values) => return values.into_input(),
+        Err(error) => error,
+    };
+    Input::Invalid(match &error {
+        ArgumentError::Unfit { problem, .. } if matches!(**problem, ParseError::NotText { .. }) => {
+            format!("{error} ({})", apply::NOT_TEXT)
+        }
+        error => error.to_string(),
+    })
 }
 
 fn is_option(function: &Function, place: Option<usize>) -> bool {

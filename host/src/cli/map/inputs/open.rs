@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sandpool::value::LineFormat;
+use sandpool::value::{LineFormat, Utf8};
 
 use super::blocks::BlockSource;
 use super::combinations::{CombinationSource, Combinations};
@@ -15,6 +15,7 @@ use super::stream::{Share, Stream};
 use super::table::{Table, TableSource};
 use super::words::{self, Values};
 use super::{Shape, Source};
+use crate::cli::apply::utf8;
 use crate::cli::map::job::Job;
 use crate::cli::parse::{self, OrNone};
 use crate::cli::report::Failure;
@@ -37,6 +38,12 @@ pub struct InputFlags {
     /// A table's first row is one like the others; its columns are taken in order
     #[arg(long, help_heading = "Inputs")]
     no_header: bool,
+    /// Leave out a table's columns that no parameter takes
+    #[arg(long, help_heading = "Inputs")]
+    ignore_columns: bool,
+    /// Replace what is not UTF-8 in inputs and files that are text
+    #[arg(long, help_heading = "Inputs")]
+    lossy: bool,
     /// Give each line to a command on its stdin
     #[arg(long, conflicts_with = "pipe", help_heading = "Inputs")]
     stdin_each: bool,
@@ -73,7 +80,8 @@ pub struct Inputs {
     origin: Origin,
     ending: Ending,
     reading: Reading,
-    no_header: bool,
+    ignore_columns: bool,
+    utf8: Utf8,
     share: Share,
     files: Vec<PathBuf>,
 }
@@ -97,7 +105,7 @@ impl InputFlags {
         let words = !values.is_empty();
         let mut share = Share::default();
         let origin = if words && self.separator().is_none() {
-            Origin::Combinations(Combinations::open(values, ending, quiet)?)
+            Origin::Combinations(Combinations::open(values, ending, utf8(self.lossy), quiet)?)
         } else {
             let streams = self.streams(&values, quiet)?;
             share = Share::of(&streams);
@@ -111,7 +119,8 @@ impl InputFlags {
             origin,
             ending,
             reading: self.reading(words),
-            no_header: self.no_header,
+            ignore_columns: self.ignore_columns,
+            utf8: utf8(self.lossy),
             share,
             files,
         })
@@ -163,8 +172,10 @@ impl InputFlags {
                      `--spread`",
                 );
             }
-        } else if self.no_header {
-            return refused("`--no-header` is for `--from csv` and `--from tsv`");
+        } else if self.no_header || self.ignore_columns {
+            return refused(
+                "`--no-header` and `--ignore-columns` are for `--from csv` and `--from tsv`",
+            );
         }
         if (self.pipe || self.stdin_each) && (self.from != Form::Auto || self.spread) {
             return refused("what goes to stdin goes as it is: without `--from` and `--spread`");
@@ -209,7 +220,7 @@ impl InputFlags {
     }
 
     fn tables(&self, streams: Vec<Stream>, separator: Separator) -> Result<Vec<Table>, Failure> {
-        let open = |stream| Table::open(stream, separator, !self.no_header);
+        let open = |stream| Table::open(stream, separator, !self.no_header, utf8(self.lossy));
         let tables: Vec<_> = streams
             .into_iter()
             .map(open)
@@ -258,7 +269,10 @@ impl Inputs {
             Reading::File => "files",
             Reading::Stdin => "stdin",
         };
-        format!("{form}, {reading}")
+        match self.utf8 {
+            Utf8::Strict => format!("{form}, {reading}"),
+            Utf8::Lossy => format!("{form}, {reading}, lossy"),
+        }
     }
 
     /// What a template's placeholders can stand for.
@@ -269,7 +283,7 @@ impl Inputs {
             Origin::Combinations(combinations) => (combinations.width(), Vec::new()),
             Origin::Tables(tables) => {
                 let header = tables.first().map_or(&[][..], Table::header);
-                (header.len(), header.to_vec())
+                (tables.first().map_or(0, Table::width), header.to_vec())
             }
         };
         let on_stdin = match self.reading {
@@ -299,10 +313,10 @@ impl Inputs {
                 job.takes_values(combinations.width(), "`:::`")?;
             }
             Origin::Blocks(..) => job.takes_values(1, "`--pipe`")?,
-            Origin::Tables(tables) if !self.no_header => {
-                tables.iter().try_for_each(|table| table.fits(&job))?;
+            Origin::Tables(tables) => {
+                let fits = |table: &Table| table.fits(&job, self.ignore_columns);
+                tables.iter().try_for_each(fits)?;
             }
-            Origin::Tables(_) => {}
             _ => match self.reading {
                 Reading::Text => job.takes_values(1, "`--from lines`")?,
                 Reading::File => job.takes_values(1, "`--from files`")?,
@@ -310,16 +324,19 @@ impl Inputs {
                 Reading::Word | Reading::Line(_) => {}
             },
         }
+        let (ending, reading, utf8) = (self.ending, self.reading, self.utf8);
         Ok(match self.origin {
             Origin::Lines(streams) => {
-                Box::new(LineSource::new(streams, self.ending, self.reading, job))
+                Box::new(LineSource::new(streams, ending, reading, utf8, job))
             }
-            Origin::Tables(tables) => Box::new(TableSource::new(tables, job)),
+            Origin::Tables(tables) => {
+                Box::new(TableSource::new(tables, self.ignore_columns, utf8, job))
+            }
             Origin::Combinations(combinations) => {
-                Box::new(CombinationSource::new(combinations, self.reading, job))
+                Box::new(CombinationSource::new(combinations, reading, utf8, job))
             }
             Origin::Blocks(streams, size) => {
-                Box::new(BlockSource::new(streams, self.ending, size, job))
+                Box::new(BlockSource::new(streams, ending, size, utf8, job))
             }
         })
     }
