@@ -41,7 +41,7 @@ use finished::Ledger;
 use gate::GateFlags;
 use inputs::open::{InputFlags, Inputs};
 use inputs::words::Values;
-use job::{Job, Named};
+use job::{Constants, Job, Named};
 use joblog::JoblogFlags;
 use outputs::destination::Destination;
 use outputs::flags::OutputFlags;
@@ -107,7 +107,7 @@ pub struct Map {
     template: Vec<String>,
     /// An argument that is the same for all inputs, by its parameter's name; the
     /// inputs give the others. `@FILE` is a file's contents
-    #[arg(long, value_name = "NAME=WORD", value_parser = parse::keyword)]
+    #[arg(long, value_name = "NAME=WORD", value_parser = parse::keywords())]
     kwarg: Vec<Keyword>,
     #[command(flatten)]
     inputs: InputFlags,
@@ -258,7 +258,10 @@ impl Map {
             &self.module,
             self.function.as_deref(),
             &self.template,
-            &self.kwarg,
+            Constants {
+                words: &self.kwarg,
+                utf8: inputs.utf8(),
+            },
             &inputs.shape(),
         )
     }
