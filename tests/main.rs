@@ -15,6 +15,8 @@ mod cancelling;
 mod capabilities;
 mod cli;
 mod examples;
+#[cfg(debug_assertions)]
+mod failed_starts;
 mod gathering;
 mod granted_files;
 mod granted_preview1;
@@ -25,6 +27,7 @@ mod hostile_sharing;
 mod hostile_workers;
 #[cfg(feature = "in-process")]
 mod in_process;
+mod kill_storm;
 mod large_payloads;
 mod lifecycle;
 mod limits;

@@ -10,6 +10,7 @@ mod apply;
 mod bad_modules;
 #[cfg(feature = "in-process")]
 mod bench;
+mod cut_short;
 mod dry_run;
 mod failing;
 mod help;

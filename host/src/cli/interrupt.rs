@@ -21,6 +21,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::report::{Failure, INTERRUPTED, Kind};
+use super::ulimit;
 
 /// How long the main thread has to print what had finished.
 const GRACE: Duration = Duration::from_secs(1);
@@ -58,6 +59,7 @@ impl Interruption {
             thread::Builder::new()
                 .name("interrupt".into())
                 .spawn(move || wait(signals, pool, &state))
+                .map_err(ulimit::no_thread)
         };
         start()
             .context("cannot wait for signals")

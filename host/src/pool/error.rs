@@ -3,6 +3,7 @@
 use crate::limits::LimitHit;
 use crate::outcome::Outcome;
 use crate::protocol::description::ModuleKind;
+use crate::sys::in_force::explained;
 use crate::value::{ArgumentError, ConvertError, LookupError, Value};
 
 /// An error of the pool, or of a call that was never sent. What becomes of a
@@ -128,6 +129,19 @@ pub enum Error {
     /// for.
     #[error("the result is of another type than was asked for: {0}")]
     Convert(ConvertError),
+}
+
+impl Error {
+    /// That the system refused something, with the limit behind it, where it is known.
+    pub(crate) fn system(what: &'static str) -> impl Fn(std::io::Error) -> Self {
+        move |error| Error::System {
+            what,
+            source: match explained(&error) {
+                text if text == error.to_string() => error,
+                text => std::io::Error::new(error.kind(), text),
+            },
+        }
+    }
 }
 
 fn wrong_kind(kind: &ModuleKind) -> &'static str {

@@ -89,10 +89,7 @@ fn start<T: FromValue>(
     thread::Builder::new()
         .name("sandpool-feeder".into())
         .spawn(move || feeder.feed(inputs, end))
-        .map_err(|source| Error::System {
-            what: "start a thread",
-            source,
-        })?;
+        .map_err(Error::system("start a thread"))?;
     Ok(IMap::new(flow))
 }
 

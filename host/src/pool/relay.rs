@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use super::callbacks::Settler;
 use super::start::OutputPipes;
 use super::task::Completion;
-use crate::sys::{EventFd, Poller};
+use crate::sys::{EventFd, Poller, writes_to_a_limit_here};
 
 /// A line longer than this is passed on in pieces.
 const MAX_LINE: usize = 64 * 1024;
@@ -60,7 +60,10 @@ impl Relay {
         };
         let thread = thread::Builder::new()
             .name("sandpool-relay".into())
-            .spawn(move || desk.work())?;
+            .spawn(move || {
+                writes_to_a_limit_here();
+                desk.work();
+            })?;
         Ok(Relay {
             orders,
             bell,

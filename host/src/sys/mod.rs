@@ -6,9 +6,12 @@
 #![expect(unsafe_code, reason = "this is the folder where unsafe code lives")]
 
 pub(crate) mod attempts;
+mod cgroup;
 mod clock;
 mod doorbell;
 mod exits;
+mod file_size;
+pub(crate) mod in_force;
 mod large_pages;
 mod mapping;
 mod memfd;
@@ -21,9 +24,11 @@ mod spawn;
 mod stdio;
 
 pub use attempts::Attempt;
+pub(crate) use cgroup::{OomKills, full_of_processes};
 pub(crate) use clock::process_cpu_time;
 pub(crate) use doorbell::{EventFd, futex_wait, futex_wake};
-pub(crate) use exits::{ABORTED, OUT_OF_CPU, PANICKED, leave_by_exit_codes};
+pub(crate) use exits::{ABORTED, OUT_OF_CPU, PANICKED, is_crash, leave_by_exit_codes, signal_name};
+pub(crate) use file_size::{writes_to_a_limit, writes_to_a_limit_here};
 pub(crate) use mapping::Mapping;
 pub(crate) use memfd::{
     SealedMemory, memfd_growable, memfd_of, memfd_read_at, memfd_sized, seal_contents,

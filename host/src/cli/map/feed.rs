@@ -29,6 +29,8 @@ pub struct Feed {
     /// So many of the inputs are those of the log.
     checked: u64,
     ended: bool,
+    /// Whether all of them are there to be read.
+    is_finite: bool,
 }
 
 /// So many inputs are held back until it is known that all inputs are those of the
@@ -40,6 +42,7 @@ impl Feed {
     /// The inputs of a source that `past` leaves to be run. `share` says how
     /// much of the source was read.
     pub fn new(source: Box<dyn Source>, share: Share, past: Past, ledger: Ledger) -> Self {
+        let is_finite = share.now().is_some();
         ledger.measure_by(share);
         Feed {
             source,
@@ -51,12 +54,14 @@ impl Feed {
             held: VecDeque::new(),
             checked: 0,
             ended: false,
+            is_finite,
         }
     }
 
     /// Has it noted when each was read, if that is wanted.
-    pub fn timed(self, timed: bool) -> Self {
-        Feed { timed, ..self }
+    pub fn timed(mut self, timed: bool) -> Self {
+        self.timed = timed;
+        self
     }
 
     /// Whether inputs that a log knows are still to come.
@@ -119,6 +124,38 @@ impl Feed {
     fn hand_out(&self, (note, input): (Note, Input)) -> Input {
         self.ledger.keep(note);
         input
+    }
+}
+
+/// How many inputs are counted at once, when they are only counted.
+const COUNTED_AT_ONCE: u64 = 1 << 12;
+
+impl Drop for Feed {
+    /// Counts the inputs that were not asked for, where they are files, so that what
+    /// cuts a run short can say how many it left. It is done on the feeder's thread,
+    /// and nobody waits for it but who wants to know.
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let mut unread = self.held.len() as u64;
+        if !self.is_finite {
+            return self.ledger.count_unread(unread, false);
+        }
+        while !self.past.ends_at(self.seq) {
+            match self.source.next() {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                // What cannot be read is no input.
+                Err(_) => return self.ledger.count_unread(unread, false),
+            }
+            unread += u64::from(self.past.wants(self.seq));
+            self.seq += 1;
+            if unread >= COUNTED_AT_ONCE {
+                self.ledger.count_unread(std::mem::take(&mut unread), false);
+            }
+        }
+        self.ledger.count_unread(unread, true);
     }
 }
 
