@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use sandpool::value::LookupError;
 use sandpool::{Error, LoadError, Origin, Outcome, Verdict, stdio};
 
-use super::{sanitize, screen};
+use super::{sanitize, screen, ulimit};
 
 /// A closed stdout is how `| head` says that it has had enough.
 pub const QUIET_END: u8 = 0;
@@ -102,6 +102,13 @@ impl Failure {
         self
     }
 
+    /// The same, where it has none.
+    #[must_use]
+    pub fn hint_if_none(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+
     /// Says it on stderr.
     pub fn say(&self) {
         if self.kind == Kind::Interrupted {
@@ -112,7 +119,8 @@ impl Failure {
         texts.dedup_by(|cause, text| text.ends_with(cause.as_str()));
         let mut texts = texts.into_iter();
         let text = texts.next().unwrap_or_default();
-        say_error(&text, texts, self.hint.as_deref());
+        let hint = self.hint.clone().or_else(|| ulimit::behind(&self.error));
+        say_error(&text, texts, hint.as_deref());
     }
 }
 

@@ -61,6 +61,14 @@ fn config(settings: &EngineSettings) -> Config {
     config
 }
 
+/// Bytes of address space that an engine reserves for linear memories, most of what it
+/// reserves.
+pub(crate) fn address_space(settings: &EngineSettings) -> u64 {
+    /// A memory of 32 bits, and what guards it.
+    const EACH: u64 = 4 * 1024 * 1024 * 1024;
+    u64::from(settings.memories) * EACH
+}
+
 /// A worker runs one task at a time, so a small pool is enough; that keeps its
 /// address space, and the time to make an engine, small.
 fn pooling(settings: &EngineSettings) -> PoolingAllocationConfig {

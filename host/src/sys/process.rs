@@ -139,6 +139,12 @@ impl ChildProcess {
         ended
     }
 
+    /// Whether somebody has stopped it.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        self.ended.is_none() && matches!(waitid(WaitId::PidFd(self.pidfd()), options), Ok(Some(_)))
+    }
+
     fn reap(&self, options: WaitIdOptions) -> Option<Ended> {
         let options = options | WaitIdOptions::EXITED;
         match retry_on_intr(|| waitid(WaitId::PidFd(self.pidfd()), options)) {
