@@ -2,7 +2,7 @@
 //! what comes from outside breaks nothing, and is told while it lasts.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -16,7 +16,6 @@ use crate::support::{SOON, TestPool, eventually, open, test, wat};
 /// Kills every worker of a pool that it sees, until it is dropped.
 struct Killer {
     over: Arc<AtomicBool>,
-    kills: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -24,32 +23,17 @@ impl Killer {
     fn of(pool: &Pool) -> Self {
         let pool = pool.clone();
         let over = Arc::new(AtomicBool::new(false));
-        let kills = Arc::new(AtomicUsize::new(0));
-        let (stop, count) = (Arc::clone(&over), Arc::clone(&kills));
+        let stop = Arc::clone(&over);
         let thread = thread::spawn(move || {
-            let mut last = None;
             while !stop.load(Ordering::Relaxed) {
-                for pid in pool.worker_pids() {
-                    kill(pid);
-                    count.fetch_add(usize::from(last != Some(pid)), Ordering::Relaxed);
-                    last = Some(pid);
-                }
+                pool.worker_pids().into_iter().for_each(kill);
                 thread::sleep(Duration::from_millis(1));
             }
         });
         Killer {
             over,
-            kills,
             thread: Some(thread),
         }
-    }
-
-    /// Waits until two more are killed: the last that was there, for sure.
-    fn wait_for_more(&self) {
-        let before = self.kills.load(Ordering::Relaxed);
-        eventually("workers are killed", || {
-            self.kills.load(Ordering::Relaxed) >= before + 2
-        });
     }
 }
 
@@ -74,10 +58,12 @@ fn workers_that_are_killed_while_they_start_break_nothing() {
     let troupe = Troupe::new("no-hello", 7);
     let pool = open(troupe.pool());
     let task = add(&pool);
-    let killer = Killer::of(&pool);
-    eventually("all of them were started", || troupe.started() == 7);
-    killer.wait_for_more();
-    drop(killer);
+    for number in 1..=7 {
+        eventually("a further one is started", || troupe.started() == number);
+        let pid = pool.worker_pids()[0];
+        kill(pid);
+        eventually("it is gone", || !pool.worker_pids().contains(&pid));
+    }
     let outcome = task.outcome(Some(SOON)).expect("it does not hang");
     assert_eq!(outcome.value, Some(42), "{outcome}");
     assert_eq!(outcome.attempts, 1, "no start is an attempt");

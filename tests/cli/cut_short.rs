@@ -5,12 +5,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::{CommandLine, Finished, Folder, Started, guests, sandpool};
 use crate::support::process::{children, kill};
-use crate::support::test;
+use crate::support::{eventually, test};
 
 /// A worker binary whose workers, but for the first so many, wait to be killed.
 fn mortal(folder: &Folder, immortals: u32) -> PathBuf {
@@ -182,15 +183,17 @@ fn without_a_start_timeout_a_run_waits_and_can_be_interrupted() {
     let host = sandpool(words)
         .env("SANDPOOL_WORKER", mortal(&folder, 0))
         .start();
-    let pid = host.raw_pid();
+    let (pid, said) = (host.raw_pid(), Arc::clone(&host.err.bytes));
+    let told = "sandpool: no worker could be started for 1s";
     let ended = thread::scope(|scope| {
         scope.spawn(|| {
-            thread::sleep(Duration::from_millis(1500));
+            eventually("it says that it waits", || {
+                let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+                String::from_utf8_lossy(&said).contains(told)
+            });
             let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::INT);
         });
         reap(host)
     });
     assert_eq!(ended.code(), 130);
-    let told = "sandpool: no worker could be started for 1s";
-    assert!(ended.stderr.starts_with(told), "{}", ended.stderr);
 }

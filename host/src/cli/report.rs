@@ -119,8 +119,8 @@ impl Failure {
         texts.dedup_by(|cause, text| text.ends_with(cause.as_str()));
         let mut texts = texts.into_iter();
         let text = texts.next().unwrap_or_default();
-        let hint = self.hint.clone().or_else(|| ulimit::behind(&self.error));
-        say_error(&text, texts, hint.as_deref());
+        let limit = ulimit::behind(&self.error);
+        say_error(&text, texts.chain(limit), self.hint.as_deref());
     }
 }
 
