@@ -225,16 +225,14 @@ fn outcomes_of_a_stream_are_awaited_and_a_dropped_future_has_taken_none() {
     let items = (0..2).map(|_| (600_000u32, 1u32));
     let outcomes = pool.imap_unordered::<u32>(&sleeper, "sleep-then", items);
     let mut outcomes = outcomes.expect("sent");
-    eventually("a task runs", || !pool.worker_pids().is_empty());
+    let steering = outcomes.steering();
+    eventually("a task runs", || !steering.running().is_empty());
     begin(outcomes.next_async());
-    let (outcome, ended) = run(async {
-        let ends = async { pool.terminate_async().await };
-        tokio::join!(outcomes.next_async(), ends)
+    let first = run(async {
+        let (first, ()) = tokio::join!(outcomes.next_async(), pool.terminate_async());
+        first
     });
-    let ((), Some(outcome)) = (ended, outcome) else {
-        panic!("a task was sent");
-    };
-    assert_eq!(outcome.verdict, Verdict::Cancelled);
+    assert_eq!(first.expect("it ran").verdict, Verdict::Cancelled);
     while let Some(outcome) = run(outcomes.next_async()) {
         assert_eq!(outcome.verdict, Verdict::Cancelled);
     }

@@ -128,7 +128,11 @@ fn messages_are_sent_and_received_without_blocking_and_a_dropped_future_has_sent
             other.recv_bytes_async().await
         };
         let (sent, received) = tokio::join!(third, receive);
-        assert_eq!((sent, received), (Ok(()), Ok(vec![3; 100])), "none between them");
+        assert_eq!(
+            (sent, received),
+            (Ok(()), Ok(vec![3; 100])),
+            "none between them"
+        );
     });
     drop(other);
     assert_eq!(run(one.poll_async()), Ok(()), "the end is news");
