@@ -89,6 +89,8 @@ mod protocol;
 mod sandbox;
 mod settings;
 mod shared;
+#[doc(hidden)]
+pub mod stdio;
 mod sys;
 pub mod value;
 mod wakers;
@@ -100,7 +102,7 @@ pub use entry::__worker_entry_before_main;
 pub use entry::worker_entry;
 pub use layers::{Layer, LayerReport, LayerState, SandboxReport};
 pub use limits::{GIB, KIB, Limit, LimitHit, LimitName, MIB, Origin, PoolLimits, TaskLimits};
-pub use module::{AsyncLoad, LoadError, Module};
+pub use module::{AsyncLoad, CacheTrouble, LoadError, Module};
 pub use outcome::{Outcome, Refusal, Verdict};
 pub use pool::{
     AsyncResult, Call, Error, Grants, IMap, Input, LogRecord, MapResult, Pool, PoolBuilder,
@@ -119,5 +121,5 @@ pub use shared::{
 };
 pub use sys::Attempt;
 #[doc(hidden)]
-pub use sys::{is_ignored, stdout_was_closed, unblock};
+pub use sys::{is_ignored, unblock};
 pub use value::{ConvertError, FromValue, Function, Param, ToValue, Type, Value};

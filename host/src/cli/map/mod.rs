@@ -5,6 +5,7 @@
 //! as it is ready. A million lines take no more memory than a thousand.
 
 mod closing;
+mod draft;
 mod dry_run;
 mod failures;
 mod feed;
@@ -40,7 +41,7 @@ use finished::Ledger;
 use gate::GateFlags;
 use inputs::open::{InputFlags, Inputs};
 use inputs::words::Values;
-use job::{Job, Named};
+use job::{Constants, Job, Named};
 use joblog::JoblogFlags;
 use outputs::destination::Destination;
 use outputs::flags::OutputFlags;
@@ -106,7 +107,7 @@ pub struct Map {
     template: Vec<String>,
     /// An argument that is the same for all inputs, by its parameter's name; the
     /// inputs give the others. `@FILE` is a file's contents
-    #[arg(long, value_name = "NAME=WORD", value_parser = parse::keyword)]
+    #[arg(long, value_name = "NAME=WORD", value_parser = parse::keywords())]
     kwarg: Vec<Keyword>,
     #[command(flatten)]
     inputs: InputFlags,
@@ -156,6 +157,9 @@ impl Map {
         let goes_on = self.joblog.which().is_some();
         let results = self.outputs.results(&inputs.shape(), goes_on)?;
         let destination = self.outputs.destination(self.keeping())?;
+        if let Some(notice) = destination.notice().filter(|_| !quiet) {
+            report::note(&notice);
+        }
         let ledger = Ledger::default();
         let builder = self.workers.apply(self.modules.apply(Pool::builder()));
         let builder = self
@@ -196,16 +200,18 @@ impl Map {
                 None
             }),
         };
+        // Whatever brought the end about, and however quietly: they are not to be looked
+        // for.
+        if let Some(partial) = &partial {
+            let partial = partial.display();
+            report::note(&format!("the results that there are are in `{partial}`"));
+        }
         let (ended, halted) = ended.map_err(|failure| interruption.explain(failure))?;
         if ended == Ended::Unread {
             return Ok(ExitCode::from(report::QUIET_END));
         }
         if !quiet && (summary.tasks() > 0 || failure.is_none()) {
             self.say(&summary, &ledger, halted, began, &interruption);
-        }
-        if let Some(partial) = partial.filter(|_| !quiet) {
-            let partial = partial.display();
-            report::note(&format!("the results that there are are in `{partial}`"));
         }
         if let Some(error) = failure {
             return Err(Failure::new(Kind::Unusable, error));
@@ -252,7 +258,10 @@ impl Map {
             &self.module,
             self.function.as_deref(),
             &self.template,
-            &self.kwarg,
+            Constants {
+                words: &self.kwarg,
+                utf8: inputs.utf8(),
+            },
             &inputs.shape(),
         )
     }
