@@ -163,7 +163,8 @@ impl PoolBuilder {
         file_size: u64;
         /// Bytes of a module.
         module_size: u64;
-        /// Wall time of a compilation.
+        /// Wall time of a compilation. A program whose dependencies are not optimised
+        /// needs many times as long: see the [crate's page](crate).
         compile_timeout: Duration;
         /// CPU time of a compilation.
         compile_cpu_time: Duration;
