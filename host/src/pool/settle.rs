@@ -11,7 +11,7 @@ use crate::outcome::{Outcome, Verdict};
 use crate::protocol::Violation;
 use crate::protocol::frame::{AnswerHeader, End, memory_for_value};
 use crate::settings::Stdio;
-use crate::sys::{ABORTED, Ended};
+use crate::sys::{ABORTED, Ended, OUT_OF_CPU};
 use crate::value::{
     DecodeError, Printable, Type, Value, decode_owned_result, decode_result_within, raw as raw_of,
 };
@@ -324,6 +324,10 @@ pub(super) fn lost(
                         "the worker was killed by signal {signal} ({})",
                         signal_name(*signal)
                     )
+                }
+                Ended::Exited(OUT_OF_CPU) => {
+                    outcome.exit_code = Some(OUT_OF_CPU);
+                    "the worker used up the CPU time that `ulimit -t` allows a process".into()
                 }
                 Ended::Exited(code) => {
                     outcome.exit_code = Some(*code);
