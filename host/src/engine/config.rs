@@ -3,6 +3,7 @@
 
 use wasmtime::{
     Collector, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    WasmFeatures,
 };
 
 use crate::settings::{EngineSettings, WasmFeature};
@@ -57,7 +58,10 @@ fn config(settings: &EngineSettings) -> Config {
         .wasm_function_references(gc || has(WasmFeature::FunctionReferences))
         .wasm_gc(gc)
         .wasm_exceptions(has(WasmFeature::Exceptions))
-        .wasm_memory64(has(WasmFeature::Memory64));
+        .wasm_memory64(has(WasmFeature::Memory64))
+        // On by itself where the final program turns wasmtime's feature for it on, which
+        // sandpool does not: nobody here counts shared memory.
+        .wasm_features(WasmFeatures::THREADS, false);
     config
 }
 

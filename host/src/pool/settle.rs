@@ -12,7 +12,7 @@ use crate::protocol::Violation;
 use crate::protocol::frame::{AnswerHeader, End, memory_for_value};
 use crate::settings::Stdio;
 use crate::sys::in_force::InForce;
-use crate::sys::{ABORTED, Ended, signal_name};
+use crate::sys::{ABORTED, Ended, OUT_OF_CPU, signal_name};
 use crate::value::{
     DecodeError, Printable, Type, Value, decode_owned_result, decode_result_within, raw as raw_of,
 };
@@ -336,6 +336,10 @@ pub(super) fn lost(
                         "the worker was killed by signal {signal} ({name}){}",
                         why.unwrap_or_default()
                     )
+                }
+                Ended::Exited(OUT_OF_CPU) => {
+                    outcome.exit_code = Some(OUT_OF_CPU);
+                    "the worker used up the CPU time that `ulimit -t` allows a process".into()
                 }
                 Ended::Exited(code) => {
                     outcome.exit_code = Some(*code);

@@ -110,7 +110,13 @@ impl ChildProcess {
         }
         match kill_process(self.pid, Signal::KILL) {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
-            Err(error) => Err(explain("kill")(error)),
+            Err(error) => Err(io::Error::new(
+                error.kind(),
+                format!(
+                    "`kill`: {error}; the seccomp profile of a container refuses it, or CAP_KILL \
+                     is missing to a root whose workers are somebody else"
+                ),
+            )),
         }
     }
 
