@@ -80,6 +80,7 @@ fn a_running_task_is_cancelled_when_a_select_or_its_whole_handler_is_dropped() {
     };
     let busy = run(async {
         tokio::select! {
+            biased;
             outcome = handler => panic!("it never ends: {outcome}"),
             busy = async { pool.busy_worker() } => busy,
         }
@@ -127,7 +128,9 @@ fn a_handle_that_is_detached_or_whose_result_was_taken_cancels_nothing() {
     assert_eq!(told.recv_timeout(SOON), Ok(Verdict::Ok));
     let workers = pool.worker_pids();
     assert_eq!(run(send(1)).expect("ok"), 7);
-    pool.assert_whole();
+    assert_eq!(told.recv_timeout(SOON), Ok(Verdict::Ok));
+    send(1).detach();
+    assert_eq!(told.recv_timeout(SOON), Ok(Verdict::Ok));
     assert_eq!(pool.worker_pids(), workers, "nobody was ended");
 }
 
@@ -222,14 +225,19 @@ fn outcomes_of_a_stream_are_awaited_and_a_dropped_future_has_taken_none() {
     let items = (0..2).map(|_| (600_000u32, 1u32));
     let outcomes = pool.imap_unordered::<u32>(&sleeper, "sleep-then", items);
     let mut outcomes = outcomes.expect("sent");
+    eventually("a task runs", || !pool.worker_pids().is_empty());
     begin(outcomes.next_async());
-    pool.terminate();
-    let mut ended = 0;
+    let (outcome, ended) = run(async {
+        let ends = async { pool.terminate_async().await };
+        tokio::join!(outcomes.next_async(), ends)
+    });
+    let ((), Some(outcome)) = (ended, outcome) else {
+        panic!("a task was sent");
+    };
+    assert_eq!(outcome.verdict, Verdict::Cancelled);
     while let Some(outcome) = run(outcomes.next_async()) {
         assert_eq!(outcome.verdict, Verdict::Cancelled);
-        ended += 1;
     }
-    assert_eq!(ended, 2);
 }
 
 #[test]
@@ -408,6 +416,27 @@ fn a_process_is_started_and_joined_without_holding_up_the_runtime() {
     });
     assert_eq!(process.exitcode(), Some(0));
     assert!(process.pid().is_some_and(|pid| !exists(pid)));
+}
+
+#[test]
+fn a_process_is_killed_with_its_last_handle_if_it_was_told_so() {
+    let _test = test();
+    let start = || {
+        let process = Process::call(guest("sleeper"), "sleep-ms").args((600_000u32,));
+        let ours = |pool: sandpool::PoolBuilder| {
+            let binary = env!("CARGO_BIN_EXE_sandpool");
+            pool.worker_binary(binary).stdio(sandpool::Stdio::Null)
+        };
+        process.configure(ours).start().expect("started")
+    };
+    let process = start().kill_on_drop();
+    let pid = process.pid().expect("it runs");
+    let clone = process.clone();
+    drop(process);
+    assert!(clone.is_alive() && exists(pid));
+    drop(clone.kill_on_drop());
+    eventually("it is gone", || !exists(pid));
+    drop(Process::command(guest("wc")).build().kill_on_drop());
 }
 
 /// What is awaited may be handed to any executor's threads.

@@ -4,7 +4,7 @@
 
 use rustix::process::Signal;
 
-use super::{Folder, sandpool};
+use super::Folder;
 use crate::support::process::{children, cpu_ticks};
 use crate::support::{eventually, test, wat};
 
@@ -60,17 +60,19 @@ fn a_signal_that_a_parent_ignored_is_ignored() {
 #[test]
 fn how_a_worker_ended_is_told_though_a_parent_ignores_the_end_of_children() {
     let _test = test();
-    let line = sandpool(["apply", "misbehave.wasm", "spin", "--timeout", "none"]);
+    let folder = folder();
+    let line = folder.sandpool(["run", "loop.wat"]);
     let host = line.launched(&["--ignore", "CHLD"]).start();
     let mut worker = None;
     eventually("a worker is at work", || {
         let children = children(host.pid());
-        worker = children.into_iter().find(|pid| cpu_ticks(*pid) > Some(5));
+        // By now it is no compiler.
+        worker = children.into_iter().find(|pid| cpu_ticks(*pid) > Some(30));
         worker.is_some()
     });
     crate::support::process::kill(worker.expect("just found"));
     let ended = host.finish();
-    assert_eq!(ended.code(), 1);
+    assert_eq!(ended.code(), 137);
     assert!(ended.stderr.contains("signal 9"), "{}", ended.stderr);
 }
 
@@ -123,4 +125,71 @@ fn one_core_is_enough() {
     let line = folder.sandpool(map).input("[1,2]\n[3,4]\n[5,6]\n");
     let ended = line.by_shell("exec taskset -c 0 \"$@\"").run();
     ended.assert_prints("3\n7\n11\n");
+}
+
+/// Hides a folder of the system, which takes root.
+fn hide(folders: &str) -> String {
+    format!(
+        "exec unshare --mount sh -c 'for d in {folders}; do mount -t tmpfs none $d; done; \
+         exec \"$@\"' sh \"$@\""
+    )
+}
+
+#[test]
+fn without_dev_tasks_run_in_a_whole_sandbox() {
+    let _test = test();
+    if !crate::cage::is_root() {
+        return;
+    }
+    let folder = folder();
+    let line = folder.sandpool(ADD).by_shell(&hide("/dev"));
+    line.run().assert_prints("5\n");
+}
+
+#[test]
+fn without_proc_tasks_run_and_what_it_costs_is_said() {
+    let _test = test();
+    if !crate::cage::is_root() {
+        return;
+    }
+    let folder = folder();
+    let missing = "sandpool: the sandbox is not complete here: no oom-score; `sandpool doctor` \
+                   tells why and what to do\n";
+    let line = folder.sandpool(ADD).by_shell(&hide("/proc"));
+    line.run().assert(0, "5\n", missing);
+    // With memory to set up, and with a file to read.
+    folder.file("text", "one two\n");
+    let grant = format!("{}::/data", folder.path().display());
+    let line = super::sandpool(["run", "--dir", &grant, "wc.wasm", "-w", "/data/text"]);
+    let ended = line.by_shell(&hide("/proc")).run();
+    assert_eq!(ended.code(), 0, "{}", ended.stderr);
+    assert!(ended.text().contains("2 /data/text"), "{}", ended.text());
+    // Nor does it matter that descriptors cannot be listed, nor closed at once.
+    let launched = folder.sandpool(ADD).launched(&["--refuse", "close_range"]);
+    let ended = launched.by_shell(&hide("/proc")).run();
+    assert_eq!((ended.code(), ended.text()), (0, "5\n"), "{}", ended.stderr);
+}
+
+#[test]
+fn where_nobody_can_tell_of_other_threads_no_layer_of_theirs_is_said_to_hold() {
+    let _test = test();
+    if !crate::cage::is_root() {
+        return;
+    }
+    let line = super::sandpool(["doctor", "--json"]).launched(&["--refuse", "unshare"]);
+    let ended = line.by_shell(&hide("/proc")).run();
+    let found: serde_json::Value = serde_json::from_str(ended.text()).expect("JSON");
+    let layers = found["layers"].as_array().expect("a list");
+    let held: Vec<_> = layers
+        .iter()
+        .filter(|layer| layer["state"] == "held")
+        .collect();
+    let of_the_process = ["pid-namespace", "resource-limits", "oom-score"];
+    for layer in held {
+        let name = layer["layer"].as_str().expect("a name");
+        assert!(of_the_process.contains(&name), "{found:#}");
+    }
+    let strict = ["apply", "--sandbox", "strict", "math.wasm", "fib", "5"];
+    let line = super::sandpool(strict).launched(&["--refuse", "unshare"]);
+    assert_eq!(line.by_shell(&hide("/proc")).run().code(), 4);
 }

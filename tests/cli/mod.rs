@@ -10,7 +10,9 @@ mod apply;
 mod bad_modules;
 #[cfg(feature = "in-process")]
 mod bench;
+mod cache;
 mod corrected;
+mod destinations;
 mod dry_run;
 mod failing;
 mod help;
@@ -26,6 +28,7 @@ mod million;
 mod new;
 mod opened;
 mod outputs;
+mod power_cut;
 mod printed;
 mod progress;
 mod refused_calls;
@@ -35,6 +38,7 @@ mod resumed;
 mod run;
 mod settled;
 mod shells;
+mod standard_streams;
 mod stream;
 mod tables;
 

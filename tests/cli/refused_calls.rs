@@ -2,10 +2,11 @@
 //! profile: what can be done without a call is done without it, and else the line
 //! names the call and the profile, and not the module.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{CommandLine, Folder, sandpool};
-use crate::support::{test, wat};
+use crate::support::process::cpu_ticks;
+use crate::support::{eventually, test, test_alone, wat};
 
 /// As profiles answer: old ones, and newer ones.
 const ERRORS: [&str; 2] = ["EPERM", "ENOSYS"];
@@ -69,7 +70,8 @@ fn apply_map_and_run_do_without_each_call_that_can_be_done_without() {
             let sums = std::fs::read_to_string(folder.path().join("sums"));
             assert_eq!(sums.expect("written"), "3\n7\n", "{call} {error}");
             let run = start(&["run", "echo.wat"]).input("hello\n").run();
-            assert_eq!(show("run", run.show()), show("run", good("hello\n")));
+            let echoed = super::show(1, "echo\nhello\n", "");
+            assert_eq!(show("run", run.show()), show("run", echoed));
         }
     }
 }
@@ -147,6 +149,26 @@ fn a_deadline_is_kept_where_processes_cannot_be_signalled_by_descriptor() {
         let ended = refusing(line, "pidfd_send_signal", error).run();
         assert_eq!(ended.code(), 1, "{}", ended.stderr);
         assert!(ended.stderr.contains("ran past 100ms"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn an_idle_pool_uses_no_cpu_where_bells_cannot_be_silenced() {
+    let _test = test_alone();
+    let folder = Folder::new();
+    folder.file("add.wat", wat::ADD);
+    for error in ERRORS {
+        let line = folder.sandpool(["map", "add.wat", "add", "--to", "values"]);
+        let mut host = refusing(line, "preadv2", error).start();
+        host.write(b"[1,2]\n[3,4]\n");
+        host.wait_for_lines(2);
+        let before = cpu_ticks(host.pid()).expect("it runs");
+        let since = Instant::now();
+        eventually("half a second is over", || {
+            since.elapsed() > Duration::from_millis(500)
+        });
+        let used = cpu_ticks(host.pid()).expect("it runs") - before;
+        assert!(used < 20, "{used} ticks of 50: {error}");
     }
 }
 

@@ -303,3 +303,172 @@ fn each<I, T>(
     }
     errors.map_or(Ok(all), Err)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Why the type is refused, and how many reasons there are.
+    fn refused(input: DeriveInput) -> (String, usize) {
+        match Input::read(&input) {
+            Ok(_) => panic!("`{}` is accepted", input.ident),
+            Err(error) => (error.to_string(), error.into_iter().count()),
+        }
+    }
+
+    #[track_caller]
+    fn assert_refused(input: DeriveInput, why: &str) {
+        let (said, _) = refused(input);
+        assert!(said.contains(why), "{said}");
+    }
+
+    #[test]
+    fn what_wit_has_not_is_refused_with_a_word_on_why() {
+        let union = parse_quote!(
+            union Either {
+                number: u32,
+                float: f32,
+            }
+        );
+        assert_refused(union, "a union has no counterpart in WIT");
+        assert_refused(
+            parse_quote!(
+                enum Never {}
+            ),
+            "an enum of WIT has one case at least",
+        );
+        let flags = "flags are a struct with named fields";
+        assert_refused(
+            parse_quote!(
+                #[sandpool(flags)]
+                struct Flags(bool);
+            ),
+            flags,
+        );
+        assert_refused(
+            parse_quote!(
+                #[sandpool(flags)]
+                struct Flags;
+            ),
+            flags,
+        );
+        assert_refused(
+            parse_quote!(
+                #[sandpool(flags)]
+                enum Flags {
+                    A,
+                }
+            ),
+            flags,
+        );
+    }
+
+    #[test]
+    fn names_that_wit_cannot_have_and_names_that_come_twice_are_refused() {
+        assert_refused(
+            parse_quote!(
+                struct Large {
+                    größe: u8,
+                }
+            ),
+            "`größe` has no name in WIT; give it one",
+        );
+        assert_refused(
+            parse_quote!(
+                struct A {
+                    #[sandpool(rename = "Hello World")]
+                    a: u8,
+                }
+            ),
+            "`Hello World` is no name in WIT",
+        );
+        assert_refused(
+            parse_quote!(
+                struct A {
+                    a_b: u8,
+                    #[sandpool(rename = "A-B")]
+                    c: u8,
+                }
+            ),
+            "there are two of the name `A-B`",
+        );
+        assert_refused(
+            parse_quote!(
+                enum A {
+                    Http,
+                    HTTP,
+                }
+            ),
+            "there are two of the name `http`",
+        );
+        let two = parse_quote!(
+            enum A {
+                É,
+                #[sandpool(rename = "")]
+                B,
+            }
+        );
+        assert_eq!(refused(two).1, 2, "all errors are told at once");
+    }
+
+    #[test]
+    fn attributes_that_are_not_known_are_refused_beside_those_that_are() {
+        let field = "unknown attribute `renamed`: a named field has `rename`";
+        assert_refused(
+            parse_quote!(
+                struct A {
+                    #[sandpool(renamed = "b")]
+                    a: u8,
+                }
+            ),
+            field,
+        );
+        assert_refused(
+            parse_quote!(
+                #[sandpool(rename_all = "snake_case")]
+                struct A {
+                    a: u8,
+                }
+            ),
+            "unknown attribute `rename_all`: a type has `flags` and `crate`",
+        );
+        assert_refused(
+            parse_quote!(
+                struct A(#[sandpool(skip)] u8);
+            ),
+            "unknown attribute `skip`: a field without a name has none",
+        );
+        assert_refused(
+            parse_quote!(
+                enum A {
+                    #[sandpool(skip)]
+                    B,
+                }
+            ),
+            "unknown attribute `skip`: a case, or a flag, has `rename` alone",
+        );
+    }
+
+    #[test]
+    fn names_are_in_kebab_case_and_without_what_makes_them_rust() {
+        let input: DeriveInput = parse_quote!(
+            struct A {
+                r#type: u8,
+                longest_word: u8,
+                sha256: u8,
+                #[sandpool(rename = "XML-parser")]
+                parser: u8,
+            }
+        );
+        let Ok(Input {
+            shape: Shape::Struct(parts),
+            ..
+        }) = Input::read(&input)
+        else {
+            panic!("it is a record")
+        };
+        let names = parts.fields.iter().map(|field| field.name.as_str());
+        let expected = ["type", "longest-word", "sha256", "XML-parser"];
+        assert!(names.eq(expected));
+    }
+}

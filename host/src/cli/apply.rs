@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use sandpool::value::{self, Function, LookupError};
-use sandpool::{Module, Outcome, Pool, Value, Verdict};
+use sandpool::{Module, Outcome, Pool, Value, Verdict, stdio};
 
 use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
@@ -88,11 +88,15 @@ impl Apply {
         let outcome = self.call(&pool);
         pool.terminate();
         let outcome = outcome.map_err(|failure| interruption.explain(failure))?;
-        if !self.modules.quiet {
-            show_output(&outcome);
-        }
+        let shown = match self.modules.quiet {
+            true => Ok(()),
+            false => show_output(&outcome).map_err(report::stderr_failure),
+        };
         match &outcome.value {
-            Some(value) if outcome.is_ok() => self.print(value),
+            // The value is not to be lost to what cannot be shown beside it.
+            Some(value) if outcome.is_ok() => {
+                self.print(value).and_then(|code| shown.and(Ok(code)))
+            }
             _ if interruption.happened() => Err(Failure::interrupted()),
             _ => {
                 report::say_outcome(&outcome);
@@ -155,7 +159,7 @@ fn raw(value: &Value) -> Vec<u8> {
 }
 
 /// Shows on stderr what the guest wrote; of a flood, its end.
-fn show_output(outcome: &Outcome<Value>) {
+fn show_output(outcome: &Outcome<Value>) -> io::Result<()> {
     const END: usize = 2048;
     for bytes in [&outcome.stdout, &outcome.stderr].into_iter().flatten() {
         let flood = outcome.verdict == Verdict::OutputLimit && bytes.len() > END;
@@ -168,8 +172,9 @@ fn show_output(outcome: &Outcome<Value>) {
         } else {
             bytes
         };
-        report::show_guest_output(shown);
+        report::show_guest_output(shown)?;
     }
+    Ok(())
 }
 
 /// Finds the function, or says what there is.
@@ -228,7 +233,7 @@ pub fn pairs(kwargs: &[Keyword]) -> Vec<(String, String)> {
 /// What `@FILE` and `@-` stand for.
 pub fn read_file(name: &str) -> io::Result<Vec<u8>> {
     match name {
-        "-" => read_whole(io::stdin().lock()),
+        "-" => read_whole(stdio::stdin()?),
         name => read_whole(File::open(name)?),
     }
 }

@@ -99,12 +99,11 @@ pub fn main() -> ExitCode {
     let (command, given) = match read {
         Ok(read) => read,
         Err(error) => {
-            // What cannot be printed has nobody to read it.
-            let _ = error.print();
-            return match error.use_stderr() {
-                true => ExitCode::from(code(Kind::Usage)),
-                false => ExitCode::SUCCESS,
-            };
+            let printed = report::print_words_of_clap(&error, code(Kind::Usage));
+            return printed.unwrap_or_else(|failure| {
+                failure.say();
+                ExitCode::from(code(failure.kind))
+            });
         }
     };
     let ended = match command {

@@ -83,7 +83,7 @@ impl Run {
         if interruption.happened() && outcome.verdict == Verdict::Cancelled {
             return Err(Failure::interrupted());
         }
-        if let Some(trouble) = pool.output_trouble() {
+        if let Some(trouble) = pool.stdio_trouble() {
             return Err(Failure::new(Kind::Pool, anyhow::anyhow!("{trouble}")));
         }
         if !matches!(outcome.verdict, Verdict::Ok | Verdict::Exit) {

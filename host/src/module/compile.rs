@@ -1,7 +1,10 @@
 //! Supervises a compiler process: one for each compilation, with a deadline.
 
+use std::fs;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -185,7 +188,34 @@ fn how(ended: Ended) -> String {
 /// A limit of compilations that was hit.
 fn hit(loader: &Loader, name: LimitName) -> Problem {
     match loader.limits.hit(name) {
+        Some(hit) if is_slow(name, &loader.program.path) => Problem::Slow(hit),
         Some(hit) => Problem::Limit(hit),
         None => Problem::Compiler(format!("it names a limit of tasks, `{}`", name.name())),
+    }
+}
+
+/// Whether a limit of time was hit by a compiler without optimisation: by this very
+/// program, since nobody knows how another was built.
+fn is_slow(name: LimitName, compiler: &Path) -> bool {
+    let is_time = matches!(name, LimitName::CompileTimeout | LimitName::CompileCpuTime);
+    let file = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
+    is_time
+        && env!("SANDPOOL_OPT_LEVEL") == "0"
+        && file(compiler).is_some_and(|it| Some(it) == file(Path::new("/proc/self/exe")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_limit_of_time_that_this_program_hit_is_told_as_slow() {
+        let itself = Path::new("/proc/self/exe");
+        let is_unoptimised = env!("SANDPOOL_OPT_LEVEL") == "0";
+        for name in [LimitName::CompileTimeout, LimitName::CompileCpuTime] {
+            assert_eq!(is_slow(name, itself), is_unoptimised);
+            assert!(!is_slow(name, Path::new("/bin/sh")), "who knows of others?");
+        }
+        assert!(!is_slow(LimitName::CompileMemory, itself));
     }
 }

@@ -33,6 +33,12 @@ pub(crate) enum Problem {
     Invalid(String),
     #[error("{0}")]
     Limit(LimitHit),
+    /// A limit of time, hit by a compiler that is not optimised.
+    #[error(
+        "{0}; this program was built without optimisation, which makes compiling many times \
+         slower: set `opt-level = 2` under `[profile.dev.package.\"*\"]` in its Cargo.toml"
+    )]
+    Slow(LimitHit),
     #[error("it {0}")]
     Wants(LimitHit),
     #[error("the compiler process {0}")]
@@ -95,7 +101,7 @@ impl LoadError {
     /// The limit that compiling it ran past, or that it would run past.
     pub fn limit(&self) -> Option<&LimitHit> {
         match &self.problem {
-            Problem::Limit(hit) | Problem::Wants(hit) => Some(hit),
+            Problem::Limit(hit) | Problem::Slow(hit) | Problem::Wants(hit) => Some(hit),
             _ => None,
         }
     }
@@ -121,5 +127,24 @@ impl LoadError {
             }
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compiler_that_is_not_optimised_says_what_to_do_about_it() {
+        let hit = PoolLimits::default().hit(LimitName::CompileTimeout);
+        let problem = Problem::Slow(hit.expect("it is the pool's"));
+        let error = LoadError::new("a.wasm".into(), problem);
+        let said = error.to_string();
+        let begin = "cannot load `a.wasm`: compiling it ran past 120s (default); ";
+        assert!(said.starts_with(begin), "{said}");
+        let advice = "set `opt-level = 2` under `[profile.dev.package.\"*\"]` in its Cargo.toml";
+        assert!(said.ends_with(advice), "{said}");
+        let name = error.limit().map(|limit| limit.name);
+        assert_eq!(name, Some(LimitName::CompileTimeout));
     }
 }

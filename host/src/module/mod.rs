@@ -7,16 +7,18 @@
 mod cache;
 mod compile;
 mod error;
+mod keeping;
 mod source;
 mod waiting;
 
 use std::path::Path;
 use std::sync::Arc;
 
+pub use cache::CacheTrouble;
 pub use error::LoadError;
 pub use waiting::AsyncLoad;
 
-pub(crate) use cache::Cache;
+pub(crate) use keeping::{Keeping, TroubleHandler, probe as probe_cache};
 
 use crate::confinement::Confinement;
 use crate::limits::{LimitName, PoolLimits};
@@ -149,7 +151,7 @@ pub(crate) struct Loader {
     pub(crate) program: Program,
     pub(crate) settings: EngineSettings,
     pub(crate) limits: PoolLimits,
-    pub(crate) cache: Option<Cache>,
+    pub(crate) cache: Option<Keeping>,
     /// Readable once the pool is terminated: compilations end too.
     pub(crate) stop: EventFd,
     /// How compilers and workers are locked in.

@@ -48,6 +48,7 @@ mod settled;
 mod slot;
 mod start;
 mod state;
+mod stdin;
 mod steering;
 mod task;
 mod watch;

@@ -341,9 +341,10 @@ impl Pool {
         self.shared().loader.confinement.report()
     }
 
-    /// Why output that was to be passed on could not be written, if so: a full
-    /// disk, say. A reader that has left is none.
-    pub fn output_trouble(&self) -> Option<&str> {
+    /// Why output that was to be passed on could not be written, or input that a guest
+    /// asked for could not be read, if so: a full disk, say, or a stream that is closed.
+    /// A reader that has left is none.
+    pub fn stdio_trouble(&self) -> Option<&str> {
         self.shared().trouble.get().map(String::as_str)
     }
 

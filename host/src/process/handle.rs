@@ -40,7 +40,8 @@ use crate::value::Value;
 ///
 /// # Dropping it
 ///
-/// To drop a process is to let it go: it runs on, as in Python, and as a thread
+/// To drop a process is to let it go, unless it was told to be
+/// [killed on drop](Process::kill_on_drop): it runs on, as in Python, and as a thread
 /// does whose handle is dropped. [`active_children`](crate::active_children)
 /// finds it again. But it never outlives this program: whatever runs when `main`
 /// returns, or when the program is killed, is ended by the system. Python waits
@@ -56,6 +57,18 @@ use crate::value::Value;
 #[derive(Clone)]
 pub struct Process {
     inner: Arc<Inner>,
+    /// Kills the process with the last of the handles that share this.
+    end: Option<Arc<KillOnDrop>>,
+}
+
+/// Kills a process when it is dropped.
+struct KillOnDrop(Arc<Inner>);
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        // One that was never started has nothing to be killed.
+        let _ = Process::of(Arc::clone(&self.0)).kill();
+    }
 }
 
 /// What all clones share. While the task has not ended it holds this alive.
@@ -98,11 +111,25 @@ impl Process {
     }
 
     pub(super) fn of(inner: Arc<Inner>) -> Self {
-        Process { inner }
+        Process { inner, end: None }
     }
 
     pub(super) fn downgrade(&self) -> Weak<Inner> {
         Arc::downgrade(&self.inner)
+    }
+
+    /// Has it killed, as by [`Process::kill`], when the last clone of this handle is
+    /// dropped: by a handler whose client has gone away, or with a whole program's
+    /// state. Handles that [`active_children`](crate::active_children) gives do not
+    /// count.
+    #[must_use = "it is killed when this handle is dropped"]
+    pub fn kill_on_drop(self) -> Self {
+        let end = Arc::new(KillOnDrop(Arc::clone(&self.inner)));
+        let end = self.end.or(Some(end));
+        Process {
+            inner: self.inner,
+            end,
+        }
     }
 
     /// Its name.

@@ -10,7 +10,8 @@ use rustix::process::{
 use seccompiler::BpfProgram;
 
 use super::calls::{
-    CHANGES, COMPILING, Call, FILES, LOADING, REFUSED, REFUSED_IN_COMPILER, SEALED, THREADING,
+    CHANGES, COMPILING, Call, FILES, LOADING, REFUSED, REFUSED_IN_COMPILER, REFUSED_WITHOUT_FILE,
+    SEALED, THREADING, WITHOUT_FILE,
 };
 use super::limits::{ResourceLimits, no_more_threads};
 use super::namespaces::{self, Granted};
@@ -212,7 +213,7 @@ impl Cage {
         });
         // 10. Last, because everything above takes calls that are not in its
         //     list.
-        let lists = Lists::of(inmate, &directories);
+        let lists = Lists::of(inmate, &directories, finds_descriptors);
         let mut last_filter = None;
         steps.put_on(Layer::Seccomp, || {
             last_filter = Some(lists.put_on().map_err(io::Error::other)?);
@@ -376,7 +377,7 @@ struct Lists {
 }
 
 impl Lists {
-    fn of(inmate: Inmate, directories: &[Directory]) -> Self {
+    fn of(inmate: Inmate, directories: &[Directory], finds_descriptors: bool) -> Self {
         if inmate == Inmate::Compiler {
             return Lists {
                 allowed: vec![COMPILING, THREADING],
@@ -391,11 +392,17 @@ impl Lists {
         if directories.iter().any(|directory| directory.writable) {
             sealed.push(CHANGES);
         }
+        if !finds_descriptors {
+            sealed.push(WITHOUT_FILE);
+        }
         let mut allowed = sealed.clone();
         allowed.push(LOADING);
         Lists {
             allowed,
-            refused: REFUSED,
+            refused: match finds_descriptors {
+                true => REFUSED,
+                false => REFUSED_WITHOUT_FILE,
+            },
             sealed,
         }
     }

@@ -386,6 +386,20 @@ pub(super) const REFUSED: &[(i64, i32)] = &[
     (libc::SYS_process_madvise, libc::ENOSYS),
 ];
 
+/// What a worker tries in addition, once it is sealed, that found its artifact in
+/// memory and not in a file.
+pub(super) const WITHOUT_FILE: &[Call] = &[any(
+    libc::SYS_memfd_create,
+    "answered with an error: wasmtime can do without images of memories",
+)];
+
+/// As [`REFUSED`], in such a worker.
+pub(super) const REFUSED_WITHOUT_FILE: &[(i64, i32)] = &[
+    (libc::SYS_clone3, libc::ENOSYS),
+    (libc::SYS_process_madvise, libc::ENOSYS),
+    (libc::SYS_memfd_create, libc::ENOSYS),
+];
+
 /// As [`REFUSED`], in a compiler, which has no file to open.
 pub(super) const REFUSED_IN_COMPILER: &[(i64, i32)] = &[
     (libc::SYS_clone3, libc::ENOSYS),

@@ -43,5 +43,5 @@ pub(crate) use refused::{is_explained, thread_error};
 pub(crate) use sealed::SealedMapping;
 pub(crate) use socket::{ControlSocket, MAX_DESCRIPTORS, MAX_MESSAGE, Received};
 pub(crate) use spawn::{Namespaces, own_control_descriptor};
-pub use stdio::stdout_was_closed;
+pub(crate) use stdio::was_closed_at_start;
 pub(crate) use threads::is_only_thread;

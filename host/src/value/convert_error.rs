@@ -9,7 +9,7 @@ use super::text::{Printable, listed, quoted, quoted_value};
 
 /// A value is not what the Rust type asks for.
 ///
-/// Whoever implements [`FromValue`](super::FromValue) by hand makes one, and adds
+/// Whoever implements [`FromValue`](trait@super::FromValue) by hand makes one, and adds
 /// the place where he hands on that of a part:
 ///
 /// ```

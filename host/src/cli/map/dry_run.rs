@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use sandpool::Input;
+use sandpool::stdio::{self, Waiting};
 use sandpool::value::quoted;
 
 use super::inputs::{Item, Source};
@@ -24,8 +25,8 @@ pub fn run(
     mut source: Box<dyn Source>,
     quiet: bool,
 ) -> Result<ExitCode, Failure> {
-    report::stdout_is_open().map_err(report::stdout_failure)?;
-    let mut out = BufWriter::new(io::stdout().lock());
+    stdio::check_stdout().map_err(report::stdout_failure)?;
+    let mut out = BufWriter::new(Waiting::new(io::stdout().lock()));
     let (mut calls, mut unfit) = (0u64, 0u64);
     let mut taken = Taken::default();
     loop {

@@ -5,6 +5,7 @@
 //! as it is ready. A million lines take no more memory than a thousand.
 
 mod closing;
+mod draft;
 mod dry_run;
 mod failures;
 mod feed;
@@ -156,6 +157,9 @@ impl Map {
         let goes_on = self.joblog.which().is_some();
         let results = self.outputs.results(&inputs.shape(), goes_on)?;
         let destination = self.outputs.destination(self.keeping())?;
+        if let Some(notice) = destination.notice().filter(|_| !quiet) {
+            report::note(&notice);
+        }
         let ledger = Ledger::default();
         let builder = self.workers.apply(self.modules.apply(Pool::builder()));
         let builder = self
@@ -196,16 +200,18 @@ impl Map {
                 None
             }),
         };
+        // Whatever brought the end about, and however quietly: they are not to be looked
+        // for.
+        if let Some(partial) = &partial {
+            let partial = partial.display();
+            report::note(&format!("the results that there are are in `{partial}`"));
+        }
         let (ended, halted) = ended.map_err(|failure| interruption.explain(failure))?;
         if ended == Ended::Unread {
             return Ok(ExitCode::from(report::QUIET_END));
         }
         if !quiet && (summary.tasks() > 0 || failure.is_none()) {
             self.say(&summary, &ledger, halted, began, &interruption);
-        }
-        if let Some(partial) = partial.filter(|_| !quiet) {
-            let partial = partial.display();
-            report::note(&format!("the results that there are are in `{partial}`"));
         }
         if let Some(error) = failure {
             return Err(Failure::new(Kind::Unusable, error));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{FileType, SeekFrom, fstat, seek};
+use sandpool::stdio;
 
 use super::counting::Counted;
 use crate::cli::report::{self, Failure, Kind};
@@ -34,10 +35,12 @@ impl Stream {
             if io::stdin().is_terminal() && !quiet {
                 report::note("reading the input from the terminal; Ctrl-D ends it");
             }
+            let stdin = stdio::stdin()
+                .map_err(|error| Failure::new(Kind::Unusable, unreadable("stdin", error)))?;
             return Ok(Stream {
                 name: "stdin".to_owned(),
                 extent: extent(&io::stdin().lock()),
-                reader: Box::new(io::stdin()),
+                reader: Box::new(stdin),
             });
         }
         let name = format!("`{}`", path.display());

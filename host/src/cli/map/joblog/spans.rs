@@ -60,10 +60,28 @@ struct Counts {
     after: u32,
 }
 
+/// What stands in the file of results for a line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stands {
+    /// What comes before all results.
+    BeforeAll(Range<u64>),
+    /// The result of this input.
+    Result {
+        seq: u64,
+        range: Range<u64>,
+        /// It is the input's last.
+        stays: bool,
+    },
+    /// Nothing: it is of no result, or of one that was taken out.
+    Nowhere,
+}
+
 /// What a first reading of a log tells.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Spans {
     repeated: HashMap<u64, Counts>,
+    /// What the file was to shrink to, where the log does not tell whether it did.
+    pub may_have_shrunk_to: Option<u64>,
     /// The line behind the last shrinking that came about.
     shrunk_by: u64,
 }
@@ -72,7 +90,7 @@ impl Spans {
     pub fn of(log: impl BufRead) -> io::Result<Self> {
         let mut spans = Spans::default();
         let mut seen = Marks::default();
-        let mut shrinks_to = None;
+        let mut shrinks_to: Option<u64> = None;
         each_line(log, |number, line| {
             if let Some(entry) = Logged::read(line) {
                 if seen.has(entry.seq) {
@@ -96,15 +114,30 @@ impl Spans {
             }
             Ok(())
         })?;
+        spans.may_have_shrunk_to = shrinks_to;
         Ok(spans)
     }
 
     /// Reads the log again, and gives each piece of the file, in order, with
     /// whether it stays: what stands before all results, then each result.
     pub fn each(
-        mut self,
+        self,
         log: impl BufRead,
         mut piece: impl FnMut(Range<u64>, bool) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.lines(log, |_, stands| match stands {
+            Stands::BeforeAll(range) => piece(range, true),
+            Stands::Result { range, stays, .. } => piece(range, stays),
+            Stands::Nowhere => Ok(()),
+        })
+    }
+
+    /// Reads the log again, and gives each of its lines with what stands in the file for
+    /// it.
+    pub fn lines(
+        mut self,
+        log: impl BufRead,
+        mut take: impl FnMut(&str, Stands) -> io::Result<()>,
     ) -> io::Result<()> {
         // Where the log says that we are, and where we are since the file shrank.
         let (mut logged, mut at) = (0, 0);
@@ -115,7 +148,7 @@ impl Spans {
                 if !begun {
                     begun = true;
                     at = offset;
-                    piece(0..at, true)?;
+                    return take(line, Stands::BeforeAll(0..at));
                 }
             }
             let Some(Logged {
@@ -124,17 +157,18 @@ impl Spans {
                 ..
             }) = Logged::read(line)
             else {
-                return Ok(());
+                return take(line, Stands::Nowhere);
             };
             begun = true;
             let start = std::mem::replace(&mut logged, end);
             let size = end.checked_sub(start).ok_or_else(disorder)?;
             let (is_there, stays) = self.pass(seq, number);
-            if is_there {
-                piece(at..at + size, stays)?;
-                at += size;
+            if !is_there {
+                return take(line, Stands::Nowhere);
             }
-            Ok(())
+            let range = at..at + size;
+            at = range.end;
+            take(line, Stands::Result { seq, range, stays })
         })
     }
 

@@ -17,6 +17,7 @@ use super::table::{self, Table};
 use crate::cli::map::inputs::Shape;
 use crate::cli::map::job::Job;
 use crate::cli::map::joblog::past::Marks;
+use crate::cli::map::joblog::reconcile::Look;
 use crate::cli::outcome::Detail;
 use crate::cli::report::Failure;
 
@@ -92,6 +93,16 @@ impl OutputFlags {
     /// The columns of a table of results, if that is what they are.
     pub fn header(&self, job: &Job) -> Option<String> {
         Some(table::header(job, self.tag, self.columns()?).join(","))
+    }
+
+    /// By what a result in a file is known to be whole.
+    pub fn look(&self) -> Look {
+        match self.to {
+            To::Jsonl => Look::Objects,
+            To::Csv => Look::Rows,
+            To::Values | To::JsonValues => Look::Lines,
+            To::Printed => Look::Raw,
+        }
     }
 
     /// Whether the CPU time of each task is asked for.

@@ -1,8 +1,8 @@
 //! What a map writes for the tasks that have ended.
 
 pub mod destination;
-mod draft;
 pub mod flags;
+mod in_place;
 mod lines;
 mod opened;
 pub mod place;
