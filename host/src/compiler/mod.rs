@@ -351,7 +351,7 @@ fn invalid(error: &wasmtime::Error) -> Failed {
     });
     match wanted {
         Some((_, feature)) => Failed::module(format!(
-            "it needs the WebAssembly feature `{feature}`, which is off; allow it with `--wasm {feature}` ({text})"
+            "it needs the WebAssembly feature `{feature}`, which is off; the setting `wasm_feature` allows it ({text})"
         )),
         None => Failed::module(text),
     }

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::limits::{LimitHit, LimitName, PoolLimits};
+use crate::settings::WasmFeature;
 use crate::sys::in_force::{Scarce, explained};
 use crate::sys::is_explained;
 use crate::value::Printable;
@@ -114,6 +115,15 @@ impl LoadError {
             Problem::Limit(hit) | Problem::Slow(hit) | Problem::Wants(hit) => Some(hit),
             _ => None,
         }
+    }
+
+    /// The WebAssembly feature that it needs and that is off.
+    pub fn feature(&self) -> Option<WasmFeature> {
+        let Problem::Invalid(text) = &self.problem else {
+            return None;
+        };
+        let (_, needs) = text.split_once("it needs the WebAssembly feature `")?;
+        needs.split_once('`')?.0.parse().ok()
     }
 
     /// What to do about it, where there is something.

@@ -66,7 +66,7 @@ pub enum Error {
     },
     /// The strict sandbox was asked for, and something is missing or at odds
     /// with it.
-    #[error("`--sandbox strict` cannot be kept: missing are {missing}")]
+    #[error("a strict sandbox cannot be kept: missing are {missing}")]
     Sandbox {
         /// What is missing.
         missing: String,

@@ -354,8 +354,9 @@ pub(super) fn lost(
             Verdict::WorkerLost
         }
     };
-    if let (Some(place), Some(hit)) = (where_it_was, &outcome.limit) {
-        outcome.error = Some(hit.line(Some(&Printable(&place).to_string())));
+    if let (Some(place), Some(hit)) = (where_it_was, &mut outcome.limit) {
+        hit.place = Some(Printable(&place).to_string());
+        outcome.error = Some(hit.to_string());
     }
     outcome
 }

@@ -59,7 +59,7 @@ pub(crate) enum CageError {
         source: io::Error,
     },
     /// The sandbox is to be strict, and a layer is missing.
-    #[error("`--sandbox strict` cannot be kept: missing are {0}")]
+    #[error("a strict sandbox cannot be kept: missing are {0}")]
     Incomplete(String),
     /// What binds one thread does not bind these.
     #[error(
@@ -346,7 +346,7 @@ impl<'a> Steps<'a> {
             if !self.taken.iter().any(|taken| taken.layer == layer) {
                 let why = match self.on {
                     true => "left out on purpose",
-                    false => "`--sandbox off`",
+                    false => "the sandbox is off",
                 };
                 let state = LayerState::Missing(why.into());
                 self.taken.push(LayerReport { layer, state });

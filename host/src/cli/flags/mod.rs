@@ -2,6 +2,7 @@
 
 mod dir;
 mod module;
+pub mod settings;
 mod start;
 mod task;
 mod workers;
@@ -126,29 +127,6 @@ mod tests {
         "--compile-cpu-time",
         "--compile-memory",
     ];
-
-    #[test]
-    fn every_flag_that_a_limit_names_is_there() {
-        use sandpool::LimitName::*;
-        let named = [
-            Timeout,
-            CpuTime,
-            Fuel,
-            Memory,
-            ProcessMemory,
-            HostCalls,
-            Stdout,
-            Stderr,
-            Log,
-            Arguments,
-            Result,
-            ModuleSize,
-            CompileTimeout,
-            CompileCpuTime,
-            CompileMemory,
-        ];
-        assert_eq!(named.map(|name| name.flag()), FLAGS.map(Some));
-    }
 
     #[test]
     fn features_are_a_list_and_an_unknown_one_names_those_there_are() {

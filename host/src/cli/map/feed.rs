@@ -142,9 +142,10 @@ impl Feed {
             }
             self.checked = self.seq;
         }
-        let (name, input) = match self.name(item.name, seq) {
-            Ok(name) => (name, item.input),
-            Err(why) => (None, Input::Invalid(why)),
+        let (name, input) = match (self.name(item.name, seq), item.input) {
+            (Ok(name), input) => (name, input),
+            // It was no good in any case.
+            (Err(_), Input::Invalid(why)) | (Err(why), _) => (None, Input::Invalid(why)),
         };
         if !self.past.wants(seq) {
             self.ledger.skip(self.past.of_skipped(seq));

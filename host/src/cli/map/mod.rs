@@ -48,7 +48,6 @@ use outputs::destination::Destination;
 use outputs::flags::OutputFlags;
 use outputs::place::Place;
 use outputs::results::Results;
-use outputs::results::naming::Naming;
 use pace::Pace;
 use progress::{Prepared, ProgressFlags};
 use run::{Ended, Sinks};
@@ -85,7 +84,8 @@ Examples:
   sandpool map math.wasm add --input pairs.jsonl --unordered
   sandpool map math.wasm add ::: 1 2 3 ::: 10 20
   sandpool map image.wasm dimensions --from files --to csv -o sizes.csv ::: *.jpg
-  sandpool map image.wasm thumbnail --from files --kwarg max-side=128 ::: *.jpg
+  sandpool map image.wasm thumbnail --from files --kwarg max-side=128 \\
+    --results 'small/{/.}.png' ::: *.jpg
   sandpool map text.wasm change-case --from csv --input names.csv --dry-run
   ls *.txt | sandpool map --dir . wc.wasm --to printed -- -l {}
   sandpool map wc.wasm --pipe --block 10M --input access.log -- -l
@@ -253,16 +253,14 @@ impl Map {
         let builder = self.modules.apply(Pool::builder().processes(1));
         let pool = flags::build(self.task.apply_to_many(builder)?)?;
         let module = pool.load(&self.module)?;
+        let naming = self.outputs.naming(&inputs.shape())?;
         let job = self.job(&module, &inputs)?;
         let line = match &job {
             Job::Call(function) => Line::apply(given, &self.module, function.whole()),
             Job::Command(_) => Line::run(given, &self.module),
         };
-        let named = Named {
-            job: job.clone(),
-            naming: Naming::default(),
-        };
-        dry_run::run(&line, &job, inputs.source(named)?, quiet)
+        let named = Named { job, naming };
+        dry_run::run(&line, &named.clone(), inputs.source(named)?, quiet)
     }
 
     fn job(&self, module: &Module, inputs: &Inputs) -> Result<Job, Failure> {
