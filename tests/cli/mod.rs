@@ -31,6 +31,7 @@ mod settled;
 mod shells;
 mod stream;
 mod tables;
+mod words;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
