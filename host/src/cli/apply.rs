@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use sandpool::value::{self, ArgumentError, Function, LookupError, ParseError, Type, Utf8};
-use sandpool::{Module, Outcome, Pool, Value, Verdict};
+use sandpool::{Module, Outcome, Pool, Value, Verdict, stdio};
 
 use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
@@ -93,11 +93,15 @@ impl Apply {
         let outcome = self.call(&pool);
         pool.terminate();
         let outcome = outcome.map_err(|failure| interruption.explain(failure))?;
-        if !self.modules.quiet {
-            show_output(&outcome);
-        }
+        let shown = match self.modules.quiet {
+            true => Ok(()),
+            false => show_output(&outcome).map_err(report::stderr_failure),
+        };
         match &outcome.value {
-            Some(value) if outcome.is_ok() => self.print(value),
+            // The value is not to be lost to what cannot be shown beside it.
+            Some(value) if outcome.is_ok() => {
+                self.print(value).and_then(|code| shown.and(Ok(code)))
+            }
             _ if interruption.happened() => Err(Failure::interrupted()),
             _ => {
                 report::say_outcome(&outcome);
@@ -120,14 +124,9 @@ impl Apply {
 
     /// The arguments, which fit the function.
     fn values(&self, function: &Function) -> Result<Vec<Value>, Failure> {
-        let keywords: Vec<_> = self
-            .kwarg
-            .iter()
-            .map(|Keyword { name, word }| (name.clone(), word.clone()))
-            .collect();
         value::parse_words(
             &self.words,
-            &keywords,
+            &pairs(&self.kwarg),
             function,
             &read_file,
             utf8(self.lossy),
@@ -218,7 +217,7 @@ fn raw(value: &Value) -> Vec<u8> {
 }
 
 /// Shows on stderr what the guest wrote; of a flood, its end.
-fn show_output(outcome: &Outcome<Value>) {
+fn show_output(outcome: &Outcome<Value>) -> io::Result<()> {
     const END: usize = 2048;
     for bytes in [&outcome.stdout, &outcome.stderr].into_iter().flatten() {
         let flood = outcome.verdict == Verdict::OutputLimit && bytes.len() > END;
@@ -231,8 +230,9 @@ fn show_output(outcome: &Outcome<Value>) {
         } else {
             bytes
         };
-        report::show_guest_output(shown);
+        report::show_guest_output(shown)?;
     }
+    Ok(())
 }
 
 /// Finds the function, or says what there is.
@@ -282,10 +282,16 @@ pub fn names(all: &[String]) -> String {
     text
 }
 
+/// Keywords as the library takes them.
+pub fn pairs(kwargs: &[Keyword]) -> Vec<(String, OsString)> {
+    let pair = |Keyword { name, word }: &Keyword| (name.clone(), word.clone());
+    kwargs.iter().map(pair).collect()
+}
+
 /// What `@FILE` and `@-` stand for.
 pub fn read_file(name: &OsStr) -> io::Result<Vec<u8>> {
     match name.as_encoded_bytes() {
-        b"-" => read_whole(io::stdin().lock()),
+        b"-" => read_whole(stdio::stdin()?),
         _ => read_whole(File::open(name)?),
     }
 }

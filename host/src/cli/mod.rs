@@ -78,6 +78,7 @@ fn command_line() -> clap::Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
+    sandpool::prepare_command();
     let mut words: Vec<OsString> = std::env::args_os().collect();
     // No command for users: the other end of a measurement.
     #[cfg(feature = "in-process")]
@@ -106,12 +107,11 @@ pub fn main() -> ExitCode {
                     return ExitCode::from(code(failure.kind));
                 }
             };
-            // What cannot be printed has nobody to read it.
-            let _ = error.print();
-            return match error.use_stderr() {
-                true => ExitCode::from(code(Kind::Usage)),
-                false => ExitCode::SUCCESS,
-            };
+            let printed = report::print_words_of_clap(&error, code(Kind::Usage));
+            return printed.unwrap_or_else(|failure| {
+                failure.say();
+                ExitCode::from(code(failure.kind))
+            });
         }
     };
     let ended = match command {

@@ -85,14 +85,26 @@ impl Given {
     fn has(&self, flag: &str) -> bool {
         self.flags().iter().any(|(given, _)| given == flag)
     }
+
+    /// Whether an argument by name is what is on stdin.
+    fn reads_stdin(&self) -> bool {
+        let is_stdin = |value: &OsString| value.as_encoded_bytes().ends_with(b"=@-");
+        let mut flags = self.flags().into_iter();
+        flags.any(|(flag, value)| flag == "kwarg" && value.as_ref().is_some_and(is_stdin))
+    }
 }
 
 /// A command line, but for its words: they stand behind it.
+#[derive(Default)]
 pub struct Line {
     start: String,
     /// What a word leaves for stdin, because it cannot stand on a command line.
     stdin: Option<Vec<u8>>,
+    /// Whether an argument of all calls is what was on stdin.
+    reads_stdin: bool,
     words: Vec<String>,
+    /// By the names of their parameters, as flags.
+    keywords: Vec<String>,
 }
 
 /// The longest word that a command line takes, with room for its quotes.
@@ -108,8 +120,8 @@ impl Line {
         let (module, function) = (shell::quote_os(module.as_os_str()), function.full_name());
         Line {
             start: format!("sandpool apply{flags} {module} {}", shell::quote(&function)),
-            stdin: None,
-            words: Vec::new(),
+            reads_stdin: given.reads_stdin(),
+            ..Line::default()
         }
     }
 
@@ -126,33 +138,35 @@ impl Line {
                 "sandpool run{flags} {}",
                 shell::quote_os(module.as_os_str())
             ),
-            stdin: None,
-            words: Vec::new(),
+            ..Line::default()
         }
     }
 
     /// The line with these words behind it.
     pub fn with_words(&self, words: &[OsString]) -> String {
-        line_of(&self.start, words)
+        line_of(&self.start, &[], words)
     }
 
-    /// The line that calls with these values.
+    /// The line that calls with these values, some of them by the names of their
+    /// parameters.
     ///
     /// # Errors
     /// Says why there is none.
     pub fn with_values<'a>(
         &self,
-        values: impl Iterator<Item = &'a Value>,
+        values: impl Iterator<Item = (Option<&'a str>, &'a Value)>,
     ) -> Result<String, &'static str> {
+        if self.reads_stdin {
+            return Err("an argument of all calls is what was on stdin");
+        }
         let mut line = Line {
             start: self.start.clone(),
-            stdin: None,
-            words: Vec::new(),
+            ..Line::default()
         };
-        for value in values {
-            line.add(value)?;
+        for (name, value) in values {
+            line.add(name, value)?;
         }
-        let call = line_of(&line.start, &line.words);
+        let call = line_of(&line.start, &line.keywords, &line.words);
         match line.stdin {
             Some(stdin) => piped(&stdin, &call),
             None => Ok(call),
@@ -176,26 +190,34 @@ impl Line {
         }
     }
 
-    /// Adds the word that `apply` reads as this value.
-    fn add(&mut self, value: &Value) -> Result<(), &'static str> {
+    /// Adds the word that `apply` reads as this value, by its parameter's name if it
+    /// has one.
+    fn add(&mut self, name: Option<&str>, value: &Value) -> Result<(), &'static str> {
+        let word = self.word_for(value)?;
+        match name {
+            Some(name) => self.keywords.push(format!("{name}={word}")),
+            None => self.words.push(word),
+        }
+        Ok(())
+    }
+
+    fn word_for(&mut self, value: &Value) -> Result<String, &'static str> {
         // A word that says `null` is nothing, and stdin is what it holds.
         let is_null = |value: &Value| matches!(value, Value::String(text) if text == "null");
         let some_null = matches!(value, Value::Option(Some(value)) if is_null(value));
         let word = word(value);
         if !some_null && word.len() <= LONGEST_WORD && !word.contains('\0') {
-            self.words.push(word);
-            return Ok(());
+            return Ok(word);
         }
         if self.stdin.replace(contents(value)).is_some() {
             return Err("several of its arguments are too long, or hold what no word can");
         }
-        self.words.push("@-".into());
-        Ok(())
+        Ok("@-".into())
     }
 }
 
 /// The line with words behind it.
-fn line_of(start: &str, words: &[impl AsRef<OsStr>]) -> String {
+fn line_of(start: &str, keywords: &[String], words: &[impl AsRef<OsStr>]) -> String {
     // Or it would be taken for a flag.
     let is_flag = |word: &OsStr| {
         let is_number = word
@@ -204,6 +226,10 @@ fn line_of(start: &str, words: &[impl AsRef<OsStr>]) -> String {
         word.as_encoded_bytes().starts_with(b"-") && !is_number
     };
     let mut line = start.to_owned();
+    for keyword in keywords {
+        line.push_str(" --kwarg ");
+        line.push_str(&shell::quote(keyword));
+    }
     if words.iter().any(|word| is_flag(word.as_ref())) {
         line.push_str(" --");
     }
@@ -304,10 +330,23 @@ mod tests {
     fn line(values: &[Value]) -> Result<String, &'static str> {
         let line = Line {
             start: "call".into(),
-            stdin: None,
-            words: Vec::new(),
+            ..Line::default()
         };
-        line.with_values(values.iter())
+        line.with_values(values.iter().map(|value| (None, value)))
+    }
+
+    #[test]
+    fn values_behind_a_keyword_are_keywords() {
+        let line = Line {
+            start: "call --kwarg b=1".into(),
+            ..Line::default()
+        };
+        let values = [Value::S8(-1), Value::String("it's".into())];
+        let named = [None, Some("c")].into_iter().zip(&values);
+        assert_eq!(
+            line.with_values(named).unwrap(),
+            r"call --kwarg b=1 --kwarg 'c=it'\''s' -1"
+        );
     }
 
     #[test]

@@ -17,7 +17,8 @@ use super::stream::{Stream, unreadable};
 use super::words::{Origin, Values};
 use super::{Item, Source, fingerprint, label};
 use crate::cli::apply::NOT_TEXT;
-use crate::cli::map::job::Job;
+use crate::cli::map::job::Named;
+use crate::cli::map::outputs::results::naming::Name;
 use crate::cli::report::{Failure, Kind};
 
 /// Values one after the other.
@@ -119,6 +120,18 @@ impl Combinations {
         self.width
     }
 
+    /// How many there are, if that is known before all are read.
+    pub fn len(&self) -> Option<u64> {
+        let words = |column: &Column| match column {
+            Column::Words(words) => Some(words.len() as u64),
+            Column::Lines(..) => None,
+        };
+        let first: Option<Vec<u64>> = self.first.0.iter().map(words).collect();
+        let first = first?.into_iter().min().unwrap_or(0);
+        let others = self.others.iter().map(|all| all.len() as u64);
+        others.fold(Some(first), |len, all| len?.checked_mul(all))
+    }
+
     fn next(&mut self) -> anyhow::Result<Option<Vec<OsString>>> {
         if self.others.iter().any(Vec::is_empty) {
             return Ok(None);
@@ -156,13 +169,13 @@ pub struct CombinationSource {
     combinations: Combinations,
     reading: Reading,
     utf8: Utf8,
-    job: Job,
+    job: Named,
     /// The number of the last input, from 1.
     number: u64,
 }
 
 impl CombinationSource {
-    pub fn new(combinations: Combinations, reading: Reading, utf8: Utf8, job: Job) -> Self {
+    pub fn new(combinations: Combinations, reading: Reading, utf8: Utf8, job: Named) -> Self {
         CombinationSource {
             combinations,
             reading,
@@ -174,25 +187,30 @@ impl CombinationSource {
 }
 
 impl CombinationSource {
-    /// What these values ask for, and their fingerprint.
-    fn input(&self, values: Vec<OsString>) -> (Input, u64) {
+    /// What these values ask for, their fingerprint, and what their result is named.
+    fn input(&self, values: Vec<OsString>) -> (Input, u64, Option<Name>) {
         let hash = fingerprint(values.iter().map(|value| value.as_bytes()));
         let texts = match <[OsString; 1]>::try_from(values) {
             Ok([value]) if self.reading.takes_bytes(&self.job) => {
                 let bytes = value.into_vec();
-                return self.reading.bytes(bytes, self.number, &self.job, self.utf8);
+                let name = self.job.naming.of_bytes(&bytes, self.number);
+                let (input, hash) = self.reading.bytes(bytes, self.number, &self.job, self.utf8);
+                return (input, hash, name);
             }
             Ok([value]) => self.text(value).map(|text| vec![text]),
             Err(values) => values.into_iter().map(|value| self.text(value)).collect(),
         };
-        match texts.as_deref() {
-            Ok([text]) => self.reading.text(text, self.number, &self.job, self.utf8),
-            Ok(texts) => {
-                let texts: Vec<_> = texts.iter().map(String::as_str).collect();
-                (self.job.texts(&texts, self.number), hash)
-            }
-            Err(why) => (Input::Invalid(why.clone()), hash),
-        }
+        let texts = match texts {
+            Ok(texts) => texts,
+            Err(why) => return (Input::Invalid(why), hash, None),
+        };
+        let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+        let name = self.job.naming.of(&texts, self.number);
+        let (input, hash) = match texts.as_slice() {
+            [text] => self.reading.text(text, self.number, &self.job, self.utf8),
+            texts => (self.job.texts(texts, self.number), hash),
+        };
+        (input, hash, name)
     }
 
     fn text(&self, value: OsString) -> Result<String, String> {
@@ -211,11 +229,12 @@ impl Source for CombinationSource {
         self.number += 1;
         let shown: Vec<_> = values.iter().map(|value| value.to_string_lossy()).collect();
         let shown = label(&shown.join(" "));
-        let (input, hash) = self.input(values);
+        let (input, hash, name) = self.input(values);
         Ok(Some(Item {
             label: shown,
             hash,
             input,
+            name,
             blank: 0,
         }))
     }
@@ -233,10 +252,12 @@ mod tests {
         let sources = sources.iter().map(values).collect();
         let mut combinations =
             Combinations::open(sources, Ending::Newline, Utf8::Strict, true).unwrap();
+        let len = combinations.len();
         let mut all = Vec::new();
         while let Some(values) = combinations.next().unwrap() {
             all.push(values.iter().map(|value| value.to_string_lossy()).collect());
         }
+        assert_eq!(len, Some(all.len() as u64));
         all
     }
 

@@ -8,15 +8,16 @@ use sandpool::value::{LineFormat, Utf8};
 
 use super::blocks::BlockSource;
 use super::combinations::{CombinationSource, Combinations};
+use super::counting::{Counting, Unit};
 use super::lines::{Ending, LineSource};
 use super::reading::Reading;
 use super::rows::Separator;
-use super::stream::{Share, Stream};
+use super::stream::{self, Share, Stream};
 use super::table::{Table, TableSource};
 use super::words::{self, Values};
 use super::{Shape, Source};
 use crate::cli::apply::utf8;
-use crate::cli::map::job::Job;
+use crate::cli::map::job::Named;
 use crate::cli::parse::{self, OrNone};
 use crate::cli::report::Failure;
 
@@ -72,6 +73,9 @@ enum Form {
     Files,
 }
 
+/// What stdin is called among files.
+const STDIN: &str = "/dev/stdin";
+
 /// Bytes of a block of `--pipe`.
 const BLOCK: usize = 1 << 20;
 
@@ -83,7 +87,16 @@ pub struct Inputs {
     ignore_columns: bool,
     utf8: Utf8,
     share: Share,
+    total: Total,
     files: Vec<PathBuf>,
+}
+
+/// What is known beforehand of how many inputs there are.
+pub enum Total {
+    Unknown,
+    Known(u64),
+    /// It takes a reading of all files.
+    Counted(Counting),
 }
 
 enum Origin {
@@ -104,11 +117,17 @@ impl InputFlags {
         let files = self.files(&values);
         let words = !values.is_empty();
         let mut share = Share::default();
+        let mut total = Total::Unknown;
         let origin = if words && self.separator().is_none() {
-            Origin::Combinations(Combinations::open(values, ending, utf8(self.lossy), quiet)?)
+            let combinations = Combinations::open(values, ending, utf8(self.lossy), quiet)?;
+            total = combinations.len().map_or(total, Total::Known);
+            Origin::Combinations(combinations)
         } else {
             let streams = self.streams(&values, quiet)?;
             share = Share::of(&streams);
+            let files = stream::files(&streams);
+            let counting = files.and_then(|files| Counting::of(self.unit(ending), files));
+            total = counting.map_or(total, Total::Counted);
             match (self.separator(), self.pipe) {
                 (Some(separator), _) => Origin::Tables(self.tables(streams, separator)?),
                 (None, true) => Origin::Blocks(streams, self.block_size()?),
@@ -122,13 +141,24 @@ impl InputFlags {
             ignore_columns: self.ignore_columns,
             utf8: utf8(self.lossy),
             share,
+            total,
             files,
         })
     }
 
+    /// What an input of a stream is.
+    fn unit(&self, ending: Ending) -> Unit {
+        match self.separator() {
+            Some(separator) => Unit::Row(separator, !self.no_header),
+            // A size that is none is refused elsewhere.
+            None if self.pipe => Unit::Block(ending, self.block_size().unwrap_or(BLOCK)),
+            None => Unit::Line(ending),
+        }
+    }
+
     /// The files that inputs are read from.
     fn files(&self, values: &[Values]) -> Vec<PathBuf> {
-        let stdin = || PathBuf::from("/dev/stdin");
+        let stdin = || PathBuf::from(STDIN);
         if values.is_empty() && self.input.is_empty() {
             return vec![stdin()];
         }
@@ -243,9 +273,19 @@ impl InputFlags {
 }
 
 impl Inputs {
+    /// What is done about text that is not UTF-8.
+    pub fn utf8(&self) -> Utf8 {
+        self.utf8
+    }
+
     /// The files that they are read from, by their names.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(PathBuf::as_path)
+    }
+
+    /// Whether some of them are read from stdin.
+    pub fn read_stdin(&self) -> bool {
+        self.files().any(|path| path == Path::new(STDIN))
     }
 
     /// How they are read, in words: for a log, whose inputs have to be read as they
@@ -311,8 +351,13 @@ impl Inputs {
         self.share.clone()
     }
 
+    /// What is known of how many there are; told once.
+    pub fn take_total(&mut self) -> Total {
+        std::mem::replace(&mut self.total, Total::Unknown)
+    }
+
     /// The inputs as tasks of this job.
-    pub fn source(self, job: Job) -> Result<Box<dyn Source>, Failure> {
+    pub fn source(self, job: Named) -> Result<Box<dyn Source>, Failure> {
         match &self.origin {
             Origin::Combinations(combinations) if self.reading == Reading::Word => {
                 job.takes_values(combinations.width(), "`:::`")?;

@@ -10,14 +10,14 @@ use sandpool::Input;
 use sandpool::value::Utf8;
 
 use super::rows::{Rows, Separator};
-use super::stream::{Counted, Stream, unreadable};
+use super::stream::{Stream, Taken, unreadable};
 use super::{Item, LONGEST, Source, fingerprint, label};
 use crate::cli::apply::NOT_TEXT;
-use crate::cli::map::job::Job;
+use crate::cli::map::job::{Job, Named};
 use crate::cli::report::{Failure, Kind};
 
 /// The rows of a stream.
-type StreamRows = Rows<Counted>;
+type StreamRows = Rows<Taken>;
 
 /// An opened table, of which the header has been read.
 pub struct Table {
@@ -135,14 +135,14 @@ pub struct TableSource {
     header: Vec<String>,
     ignore: bool,
     utf8: Utf8,
-    job: Job,
+    job: Named,
     /// The number of the last input, from 1.
     number: u64,
 }
 
 impl TableSource {
     /// With `ignore`, cells without a parameter are left out.
-    pub fn new(tables: Vec<Table>, ignore: bool, utf8: Utf8, job: Job) -> Self {
+    pub fn new(tables: Vec<Table>, ignore: bool, utf8: Utf8, job: Named) -> Self {
         let header = tables
             .first()
             .map_or_else(Vec::new, |table| table.header.clone());
@@ -197,20 +197,22 @@ impl Source for TableSource {
             let hash = fingerprint(table.rows.cells());
             let cells = table.rows.cells().map(|cell| text(cell, self.utf8));
             let cells: Option<Vec<_>> = cells.collect();
-            let (text, input) = match &cells {
+            let (text, input, name) = match &cells {
                 Some(cells) => {
                     let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
-                    (cells.join(" "), self.input(&cells))
+                    let name = self.job.naming.of(&cells, self.number);
+                    (cells.join(" "), self.input(&cells), name)
                 }
                 None => {
                     let why = format!("the row is not UTF-8 ({NOT_TEXT})");
-                    (why.clone(), Input::Invalid(why))
+                    (why.clone(), Input::Invalid(why), None)
                 }
             };
             return Ok(Some(Item {
                 label: label(&text),
                 hash,
                 input,
+                name,
                 blank: 0,
             }));
         }
