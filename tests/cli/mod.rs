@@ -42,6 +42,7 @@ mod shells;
 mod standard_streams;
 mod stream;
 mod tables;
+mod words;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};

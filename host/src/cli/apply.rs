@@ -23,9 +23,10 @@ use super::{sanitize, shell};
 const LONGEST_FILE: u64 = 1 << 30;
 
 const EXAMPLES: &str = "\
-A word is read by its parameter's type: a string as it is, others as JSON or WAVE.
-`@FILE` and `@-` are that file's contents, `@@` is a literal @. Numbers below zero are
-values; other words that begin with a dash go after `--`.
+A word is read by its parameter's type: a string as it is, others as JSON or WAVE. A
+number that its type does not hold is refused; `1.0` is an integer. `@FILE` and `@-` are
+that file's contents, `@@` is a literal @. Numbers below zero are values; other words
+that begin with a dash go after `--`.
 
 Exit codes: 0 ok, 1 the task did not end ok, 2 usage, 3 the module, the function or the
 arguments cannot be used, 4 sandpool failed, 130 interrupted.
@@ -244,7 +245,7 @@ pub fn find<'a>(module: &'a Module, path: &Path, asked: &str) -> Result<&'a Func
         let hint = match (&error, command) {
             (_, true) => format!(
                 "it is a command: `sandpool run {}`",
-                shell::quote(&path.display().to_string())
+                shell::quote_os(path.as_os_str())
             ),
             (
                 LookupError::Unknown {
