@@ -82,7 +82,7 @@ fn count(reader: BufReader<At<'_>>, unit: Unit, ended: &AtomicBool) -> Option<u6
     let mut inputs = 0;
     let mut one_more = |is_there: bool| {
         inputs += u64::from(is_there);
-        is_there && !(inputs % 1024 == 0 && ended.load(Ordering::Relaxed))
+        is_there && !(inputs.is_multiple_of(1024) && ended.load(Ordering::Relaxed))
     };
     match unit {
         Unit::Line(ending) => {
