@@ -5,6 +5,7 @@ pub(crate) mod loading;
 mod memory;
 mod output;
 mod time;
+mod ulimits;
 
 use std::fs;
 

@@ -16,12 +16,13 @@ use super::{command_line, outcome, shell};
 pub struct Given(ArgMatches);
 
 /// Flags that say nothing of what a call is.
-const NOT_HANDED_ON: [&str; 5] = [
+const NOT_HANDED_ON: [&str; 6] = [
     "dry-run",
     "quiet",
     "processes",
     "nice",
     "max-tasks-per-process",
+    "start-timeout",
 ];
 
 impl Given {
@@ -143,13 +144,8 @@ impl Line {
     }
 
     /// The line with these words behind it.
-    pub fn with_words(&self, words: &[String]) -> String {
-        let line = Line {
-            start: self.start.clone(),
-            words: words.to_vec(),
-            ..Line::default()
-        };
-        line.words_behind()
+    pub fn with_words(&self, words: &[OsString]) -> String {
+        line_of(&self.start, &[], words)
     }
 
     /// The line that calls with these values, some of them by the names of their
@@ -171,7 +167,7 @@ impl Line {
         for (name, value) in values {
             line.add(name, value)?;
         }
-        let call = line.words_behind();
+        let call = line_of(&line.start, &line.keywords, &line.words);
         match line.stdin {
             Some(stdin) => piped(&stdin, &call),
             None => Ok(call),
@@ -193,24 +189,6 @@ impl Line {
             [] => Ok(format!("{line} < /dev/null")),
             stdin => piped(stdin, &line),
         }
-    }
-
-    fn words_behind(&self) -> String {
-        // Or it would be taken for a flag.
-        let is_flag = |word: &String| word.starts_with('-') && word.parse::<f64>().is_err();
-        let mut line = self.start.clone();
-        for keyword in &self.keywords {
-            line.push_str(" --kwarg ");
-            line.push_str(&shell::quote(keyword));
-        }
-        if self.words.iter().any(is_flag) {
-            line.push_str(" --");
-        }
-        for word in &self.words {
-            line.push(' ');
-            line.push_str(&shell::quote(word));
-        }
-        line
     }
 
     /// Adds the word that `apply` reads as this value, by its parameter's name if it
@@ -239,6 +217,30 @@ impl Line {
     }
 }
 
+/// The line with words behind it.
+fn line_of(start: &str, keywords: &[String], words: &[impl AsRef<OsStr>]) -> String {
+    // Or it would be taken for a flag.
+    let is_flag = |word: &OsStr| {
+        let is_number = word
+            .to_str()
+            .is_some_and(|word| word.parse::<f64>().is_ok());
+        word.as_encoded_bytes().starts_with(b"-") && !is_number
+    };
+    let mut line = start.to_owned();
+    for keyword in keywords {
+        line.push_str(" --kwarg ");
+        line.push_str(&shell::quote(keyword));
+    }
+    if words.iter().any(|word| is_flag(word.as_ref())) {
+        line.push_str(" --");
+    }
+    for word in words {
+        line.push(' ');
+        line.push_str(&shell::quote_os(word.as_ref()));
+    }
+    line
+}
+
 fn piped(stdin: &[u8], line: &str) -> Result<String, &'static str> {
     match stdin.len() <= LONGEST_STDIN {
         true => Ok(format!("{} | {line}", shell::printf(stdin))),
@@ -249,6 +251,8 @@ fn piped(stdin: &[u8], line: &str) -> Result<String, &'static str> {
 fn word(value: &Value) -> String {
     match value {
         Value::String(text) if text.starts_with('@') => format!("@{text}"),
+        // As JSON, so that in an option it is not taken for nothing.
+        Value::Enum(text) if text == "null" => json(value),
         Value::String(text) | Value::Enum(text) => text.clone(),
         Value::Char(c) => c.to_string(),
         Value::Option(Some(value)) if !matches!(**value, Value::Option(_)) => word(value),
@@ -359,6 +363,8 @@ mod tests {
         assert_eq!(shown(&[Value::some(text("@x"))]), "call @@x");
         assert_eq!(shown(&[Value::List(vec![Value::U8(1)])]), "call '[1]'");
         assert_eq!(shown(&[text("null"), text("\u{1b}")]), r"call null $'\x1b'");
+        let case = Value::some(Value::Enum("null".into()));
+        assert_eq!(shown(&[case]), r#"call '"null"'"#);
     }
 
     #[test]

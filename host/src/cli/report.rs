@@ -12,7 +12,7 @@ use sandpool::value::LookupError;
 use sandpool::{Error, LoadError, Outcome, Verdict, stdio};
 
 use super::flags::settings;
-use super::{sanitize, screen};
+use super::{sanitize, screen, ulimit};
 
 /// A closed stdout is how `| head` says that it has had enough.
 pub const QUIET_END: u8 = 0;
@@ -90,9 +90,23 @@ impl Failure {
         Failure::new(Kind::Interrupted, anyhow::Error::msg("interrupted"))
     }
 
+    /// The same, as the cause of what this text says.
+    #[must_use]
+    pub fn context(mut self, text: String) -> Self {
+        self.error = self.error.context(text);
+        self
+    }
+
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same, where it has none.
+    #[must_use]
+    pub fn hint_if_none(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert_with(|| hint.into());
         self
     }
 
@@ -109,7 +123,8 @@ impl Failure {
         texts.dedup_by(|cause, text| text.ends_with(cause.as_str()));
         let mut texts = texts.into_iter();
         let text = texts.next().unwrap_or_default();
-        say_error(&text, texts, self.hint.as_deref());
+        let limit = ulimit::behind(&self.error);
+        say_error(&text, texts.chain(limit), self.hint.as_deref());
     }
 }
 

@@ -9,8 +9,9 @@ use serde::de::DeserializeOwned;
 use super::SharedError;
 use super::ask::{Asking, ask};
 use super::handle::{Handle, Share};
+use super::json::{from_json, to_json};
 use super::pipe::End;
-use super::queues::{done, failure, from_json, to_json};
+use super::queues::{done, failure};
 use crate::protocol::request::{ConnectionOp, Item, Op, Reply};
 
 /// A pipe: what is sent into one side comes out of the other, both ways:

@@ -16,6 +16,7 @@ mod error;
 mod gates;
 mod guards;
 mod handle;
+mod json;
 mod lock;
 mod manager;
 #[cfg(test)]

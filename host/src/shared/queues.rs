@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::SharedError;
 use super::ask::{Asking, ask, awaited};
 use super::handle::{Handle, Share};
+use super::json::{from_json, to_json};
 use super::object::{Cell, Object};
 use super::queue::{Capacity, QueueCell, QueueState};
 use crate::protocol::request::{Item, Op, QueueOp, Reply};
@@ -20,9 +21,16 @@ const MAX_BYTES: usize = 256 * 1024 * 1024;
 /// A queue: multiprocessing's `Queue`. First in, first out, for several threads,
 /// tasks and pools at once. Cloning it makes another handle to the same queue.
 ///
-/// Items travel as JSON (see [`Queue::put_bytes`] for bytes). The queue lives in
-/// this process and is gone with its last handle; what was put is there at once
-/// for everybody (there is no feeder thread to wait for).
+/// Items travel as JSON (see [`Queue::put_bytes`] for bytes), and what is put
+/// comes back as it was: serde's usual form, but an option that holds what JSON
+/// writes as `null` is `{"some":null}`, one that holds an option is
+/// `{"some":...}`, and floats that are no numbers are `"NaN"`, `"Infinity"` and
+/// `"-Infinity"`. (Where a type asks serde to look at the JSON first, by
+/// `untagged`, `flatten` or a tag, serde does not know such an option, and `get`
+/// fails.) What JSON cannot hold, as maps with keys that are no text, or nesting
+/// beyond 127 levels, is refused by `put`. The queue lives in this process and is
+/// gone with its last handle; what was put is there at once for everybody (there
+/// is no feeder thread to wait for).
 ///
 /// Whoever takes gets the oldest items that nobody else has in hand. A guest that
 /// needs less than 64 us for an item is handed some more with it, about a
@@ -494,13 +502,4 @@ pub(super) fn items_of(reply: Reply) -> Result<Vec<Item>, SharedError> {
         Reply::Items(items) => Ok(items),
         other => Err(failure(&other)),
     }
-}
-
-pub(super) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Item, SharedError> {
-    let bytes = serde_json::to_vec(value).map_err(|_| SharedError::Json)?;
-    Ok(Item::from(bytes))
-}
-
-pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, SharedError> {
-    serde_json::from_slice(bytes).map_err(|_| SharedError::Json)
 }

@@ -33,6 +33,7 @@ mod json;
 mod json_write;
 mod lines;
 mod lookup;
+mod number;
 mod output;
 mod parse_error;
 mod partial;
@@ -47,6 +48,7 @@ mod types;
 )]
 mod value;
 mod wave;
+mod wave_read;
 mod wire;
 mod words;
 
@@ -75,5 +77,6 @@ pub use text::{Printable, quoted};
 pub use type_codec::{MAX_TYPE_DEPTH, MAX_TYPE_PARTS, TypeDecodeError};
 pub use types::Type;
 pub use value::Value;
-pub use wave::{from_wave, to_wave};
-pub use words::{parse_contents, parse_texts, parse_word, parse_words};
+pub use wave::to_wave;
+pub use wave_read::from_wave;
+pub use words::{Utf8, parse_contents, parse_texts, parse_word, parse_words};

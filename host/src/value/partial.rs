@@ -3,10 +3,11 @@
 //! Each of those calls gives the other arguments, and is checked as if the
 //! function had no other parameters; errors speak of the function as it is.
 
+use std::ffi::{OsStr, OsString};
 use std::io;
 
 use super::arguments::{bind, signature, unfit_argument};
-use super::words::parse_word;
+use super::words::{Utf8, parse_word};
 use super::{Args, ArgumentError, Function, Mismatch, Param, ParseError, Type, Value};
 
 /// A function with the arguments that are the same for all calls.
@@ -36,12 +37,15 @@ impl Partial {
     ///
     /// When a keyword is no parameter, is there twice, or its word does not fit.
     pub fn of_words(
-        kwargs: &[(String, String)],
+        kwargs: &[(String, OsString)],
         function: &Function,
-        files: &dyn Fn(&str) -> io::Result<Vec<u8>>,
+        files: &dyn Fn(&OsStr) -> io::Result<Vec<u8>>,
+        utf8: Utf8,
     ) -> Result<Self, ArgumentError> {
         let keywords = kwargs.iter().map(|(name, word)| (name, word));
-        Self::new(keywords, function, |word, ty| parse_word(word, ty, files))
+        Self::new(keywords, function, |word, ty| {
+            parse_word(word, ty, files, utf8)
+        })
     }
 
     /// Fixes arguments by keyword, of types that are close.
@@ -193,14 +197,15 @@ mod tests {
         }
     }
 
-    fn no_files(_: &str) -> io::Result<Vec<u8>> {
+    fn no_files(_: &OsStr) -> io::Result<Vec<u8>> {
         Err(io::ErrorKind::NotFound.into())
     }
 
     fn with(kwargs: &[(&str, &str)]) -> Result<Partial, String> {
-        let owned = |(name, word): &(&str, &str)| ((*name).to_owned(), (*word).to_owned());
+        let owned = |(name, word): &(&str, &str)| ((*name).to_owned(), (*word).into());
         let kwargs: Vec<_> = kwargs.iter().map(owned).collect();
-        Partial::of_words(&kwargs, &thumbnail(), &no_files).map_err(|error| error.to_string())
+        Partial::of_words(&kwargs, &thumbnail(), &no_files, Utf8::Strict)
+            .map_err(|error| error.to_string())
     }
 
     #[test]

@@ -113,7 +113,10 @@ impl Map {
         };
         let mut text = format!("{fingerprint:016x}");
         for Keyword { name, word } in &self.kwarg {
-            text.push_str(&format!(" {name}={}", show::clip(word, SHOWN)));
+            text.push_str(&format!(
+                " {name}={}",
+                show::clip(&word.to_string_lossy(), SHOWN)
+            ));
         }
         text
     }

@@ -4,7 +4,9 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use sandpool::value::{self, ArgumentError, Function, LineFormat, Partial, Type, quoted};
+use sandpool::value::{
+    self, ArgumentError, Function, LineFormat, ParseError, Partial, Type, Utf8, quoted,
+};
 use sandpool::{Call, Input, Module, Pool, ToInput, Value};
 
 use super::inputs::{Shape, fingerprint};
@@ -40,6 +42,13 @@ impl Deref for Named {
     }
 }
 
+/// Arguments that are the same for all inputs, as they stand in the command line.
+#[derive(Clone, Copy)]
+pub struct Constants<'a> {
+    pub words: &'a [Keyword],
+    pub utf8: Utf8,
+}
+
 impl Job {
     /// What the command line asks for, of this module, for inputs of this shape.
     pub fn find(
@@ -47,11 +56,11 @@ impl Job {
         path: &Path,
         function: Option<&str>,
         template: &[String],
-        constants: &[Keyword],
+        constants: Constants<'_>,
         shape: &Shape,
     ) -> Result<Job, Failure> {
         let job = Job::without_constants(module, path, function, template, shape)?;
-        if constants.is_empty() {
+        if constants.words.is_empty() {
             return Ok(job);
         }
         let Job::Call(function) = job else {
@@ -60,8 +69,9 @@ impl Job {
                  TEMPLATE, behind `--`",
             ));
         };
-        let constants = apply::pairs(constants);
-        let partial = Partial::of_words(&constants, function.whole(), &apply::read_file)
+        let words = apply::pairs(constants.words);
+        let utf8 = constants.utf8;
+        let partial = Partial::of_words(&words, function.whole(), &apply::read_file, utf8)
             .map_err(|error| Failure::new(Kind::Unusable, error))?;
         Ok(Job::Call(Arc::new(partial)))
     }
@@ -181,7 +191,30 @@ impl Job {
         }
     }
 
+    /// The task for the cells of a row without a header, in order. Those behind
+    /// the last parameter are left out where that was asked for.
+    pub fn cells(&self, cells: &[&str], number: u64, ignore: bool) -> Input {
+        let Job::Call(function) = self else {
+            return self.texts(cells, number);
+        };
+        let params = &function.rest().params;
+        let taken = match ignore {
+            true => cells.len().min(params.len()),
+            false => cells.len(),
+        };
+        let mut cells = cells[..taken].to_vec();
+        for (cell, param) in cells.iter_mut().zip(params) {
+            // An empty cell is how a table leaves something out.
+            if cell.is_empty() && matches!(param.ty, Type::Option(_)) {
+                *cell = "null";
+            }
+        }
+        self.texts(&cells, number)
+    }
+
     /// The task for the cells of a row, of which the header names the parameters.
+    /// Columns that name none are left out: they were refused unless that was
+    /// asked for.
     pub fn row(&self, header: &[String], cells: &[&str], number: u64) -> Input {
         match self {
             Job::Call(function) => {
@@ -189,7 +222,10 @@ impl Job {
                 let named = header.iter().map(String::as_str).zip(cells.iter().copied());
                 // An empty cell is how a table leaves something out.
                 let given = named.filter(|(column, cell)| {
-                    !cell.is_empty() || !is_option(rest, rest.parameter(column))
+                    let place = rest.parameter(column);
+                    // A column that is fixed for all calls is an error, not left out.
+                    let is_known = place.is_some() || function.whole().parameter(column).is_some();
+                    is_known && (!cell.is_empty() || !is_option(rest, place))
                 });
                 called(value::parse_texts([].into_iter(), given, rest), function)
             }
@@ -199,13 +235,28 @@ impl Job {
 
     /// The task for bytes that are the argument, or what the command reads. A
     /// template's placeholders stand for `values`.
-    pub fn contents(&self, bytes: Vec<u8>, name: &str, values: &[&str], number: u64) -> Input {
+    pub fn contents(
+        &self,
+        bytes: Vec<u8>,
+        name: &str,
+        values: &[&str],
+        number: u64,
+        utf8: Utf8,
+    ) -> Input {
         match self {
             Job::Call(function) => {
-                let values = value::parse_contents(bytes, name, function.rest());
+                let values = value::parse_contents(bytes, name, function.rest(), utf8);
                 called(values, function)
             }
             Job::Command(template) => template.command(values, number, bytes),
+        }
+    }
+
+    /// Whether what an input is called stands in the words that a command gets.
+    pub fn has_values(&self) -> bool {
+        match self {
+            Job::Call(_) => false,
+            Job::Command(template) => template.has_values(),
         }
     }
 
@@ -256,15 +307,38 @@ impl Job {
         })
     }
 
-    /// That the function can be called with columns of these names.
-    pub fn takes_columns(&self, columns: &[String]) -> Result<(), anyhow::Error> {
+    /// That rows of so many cells, without a header, fit the parameters.
+    pub fn takes_cells(&self, cells: usize, origin: &str, ignore: bool) -> Result<(), Failure> {
+        let most = match self {
+            Job::Call(function) if ignore => function.rest().params.len(),
+            _ => cells,
+        };
+        let fits = self.takes_values(cells.min(most), origin);
         match self {
-            Job::Call(function) => {
-                let fits = takes_columns(function.rest(), columns);
-                fits.map_err(|error| function.explain(error).into())
+            Job::Call(function) if cells > function.rest().params.len() => {
+                fits.map_err(|failure| failure.hint(IGNORE_COLUMNS))
             }
-            Job::Command(_) => Ok(()),
+            _ => fits,
         }
+    }
+
+    /// That the function can be called with columns of these names. Those that
+    /// name no parameter are told together, once for all rows, unless they are to
+    /// be ignored.
+    pub fn takes_columns(&self, columns: &[String], ignore: bool) -> Result<(), Failure> {
+        let Job::Call(function) = self else {
+            return Ok(());
+        };
+        let unknown: Vec<_> = columns
+            .iter()
+            .filter(|column| function.whole().parameter(column).is_none())
+            .cloned()
+            .collect();
+        if !ignore && !unknown.is_empty() {
+            return Err(unknown_columns(unknown, function.rest()).hint(IGNORE_COLUMNS));
+        }
+        has_all_columns(function, columns)
+            .map_err(|error| Failure::new(Kind::Unusable, function.explain(error)))
     }
 
     /// That there is somebody to read stdin.
@@ -288,35 +362,29 @@ impl Template {
     }
 }
 
-fn called(values: Result<Vec<Value>, ArgumentError>, function: &Partial) -> Input {
-    match values {
-        Ok(values) => values.into_input(),
-        Err(error) => Input::Invalid(function.explain(error).to_string()),
-    }
-}
-
-fn takes_columns(function: &Function, columns: &[String]) -> Result<(), ArgumentError> {
-    let mut named = vec![false; function.params.len()];
+/// That each parameter that a call gives has a column, and no other has one.
+fn has_all_columns(function: &Partial, columns: &[String]) -> Result<(), ArgumentError> {
+    let rest = function.rest();
+    let mut named = vec![false; rest.params.len()];
     for column in columns {
-        let Some(place) = function.parameter(column) else {
-            return Err(ArgumentError::UnknownKeyword {
-                keyword: column.clone(),
-                function: function.signature(),
-                available: function
-                    .params
-                    .iter()
-                    .map(|param| param.name.clone())
-                    .collect(),
-            });
+        let Some(place) = rest.parameter(column) else {
+            if function.whole().parameter(column).is_some() {
+                return Err(ArgumentError::UnknownKeyword {
+                    keyword: column.clone(),
+                    function: rest.signature(),
+                    available: rest.params.iter().map(|param| param.name.clone()).collect(),
+                });
+            }
+            continue;
         };
         if std::mem::replace(&mut named[place], true) {
             return Err(ArgumentError::Twice {
-                parameter: function.params[place].name.clone(),
-                function: function.signature(),
+                parameter: rest.params[place].name.clone(),
+                function: rest.signature(),
             });
         }
     }
-    let missing = function
+    let missing = rest
         .params
         .iter()
         .zip(named)
@@ -324,10 +392,43 @@ fn takes_columns(function: &Function, columns: &[String]) -> Result<(), Argument
     match missing {
         Some((param, _)) => Err(ArgumentError::Missing {
             parameter: param.name.clone(),
-            function: function.signature(),
+            function: rest.signature(),
         }),
         None => Ok(()),
     }
+}
+
+const IGNORE_COLUMNS: &str = "`--ignore-columns` leaves out the columns that no parameter takes";
+
+fn unknown_columns(columns: Vec<String>, function: &Function) -> Failure {
+    let params = function.params.iter();
+    let available: Vec<_> = params.map(|param| param.name.clone()).collect();
+    let has = match available.as_slice() {
+        [] => "it has none".to_owned(),
+        available => format!("it has {}", apply::names(available)),
+    };
+    let parameters = match columns.len() {
+        1 => "parameter",
+        _ => "parameters",
+    };
+    Failure::unusable(format!(
+        "{} has no {parameters} {}: {has}",
+        quoted(&function.signature()),
+        apply::names(&columns)
+    ))
+}
+
+fn called(values: Result<Vec<Value>, ArgumentError>, function: &Partial) -> Input {
+    let error = match values {
+        Ok(values) => return values.into_input(),
+        Err(error) => function.explain(error),
+    };
+    Input::Invalid(match &error {
+        ArgumentError::Unfit { problem, .. } if matches!(**problem, ParseError::NotText { .. }) => {
+            format!("{error} ({})", apply::NOT_TEXT)
+        }
+        error => error.to_string(),
+    })
 }
 
 fn is_option(function: &Function, place: Option<usize>) -> bool {

@@ -30,18 +30,19 @@ use std::time::Instant;
 use clap::Args;
 use sandpool::{IMap, Module, Pool, Value};
 
-use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
+use super::flags::{self, ModuleFlags, StartFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
 use super::parse::{self, Keyword};
 use super::pasted::{Given, Line};
 use super::report::{self, Failure, Kind, TASK_FAILED};
+use closing::Left;
 use failures::{FailureFlags, Halt};
 use feed::Feed;
 use finished::Ledger;
 use gate::GateFlags;
 use inputs::open::{InputFlags, Inputs};
 use inputs::words::Values;
-use job::{Job, Named};
+use job::{Constants, Job, Named};
 use joblog::JoblogFlags;
 use outputs::destination::Destination;
 use outputs::flags::OutputFlags;
@@ -107,7 +108,7 @@ pub struct Map {
     template: Vec<String>,
     /// An argument that is the same for all inputs, by its parameter's name; the
     /// inputs give the others. `@FILE` is a file's contents
-    #[arg(long, value_name = "NAME=WORD", value_parser = parse::keyword)]
+    #[arg(long, value_name = "NAME=WORD", value_parser = parse::keywords())]
     kwarg: Vec<Keyword>,
     #[command(flatten)]
     inputs: InputFlags,
@@ -126,6 +127,8 @@ pub struct Map {
     task: TaskFlags,
     #[command(flatten)]
     workers: WorkerFlags,
+    #[command(flatten)]
+    start: StartFlags,
     #[command(flatten)]
     gate: GateFlags,
     #[command(flatten)]
@@ -162,6 +165,7 @@ impl Map {
         }
         let ledger = Ledger::default();
         let builder = self.workers.apply(self.modules.apply(Pool::builder()));
+        let builder = self.start.apply(builder, quiet);
         let builder = self
             .task
             .apply_to_many(builder.measure_cpu_time(self.outputs.measures_cpu_time()))?;
@@ -185,12 +189,13 @@ impl Map {
         // how much they used.
         pool.terminate();
         let failure = ledger.failure();
+        let broken = pool.broken().or_else(|| summary.pool_failure());
         let whole = ended.as_ref().is_ok_and(|(ended, halted)| {
             *ended == Ended::Done
                 && failure.is_none()
                 && halted.is_none_or(Halt::is_success)
                 && !interruption.happened()
-                && pool.broken().is_none()
+                && broken.is_none()
         });
         let partial = match whole {
             true => destination.finish().map(|()| None)?,
@@ -206,7 +211,19 @@ impl Map {
             let partial = partial.display();
             report::note(&format!("the results that there are are in `{partial}`"));
         }
-        let (ended, halted) = ended.map_err(|failure| interruption.explain(failure))?;
+        let is_cut_short = match &ended {
+            Ok((ended, _)) => *ended == Ended::Done && broken.is_some(),
+            Err(failure) => failure.kind == Kind::Pool,
+        };
+        let left = (is_cut_short && !interruption.happened()).then(|| Left::of(&ledger, &summary));
+        summary.leave(left.map_or(0, |left| left.inputs));
+        let (ended, halted) = ended.map_err(|failure| {
+            let failure = match left.filter(|left| left.inputs > 0) {
+                Some(left) => failure.hint_if_none(self.how_to_go_on(left)),
+                None => failure,
+            };
+            interruption.explain(failure)
+        })?;
         if ended == Ended::Unread {
             return Ok(ExitCode::from(report::QUIET_END));
         }
@@ -219,11 +236,8 @@ impl Map {
         if interruption.happened() {
             return Err(Failure::interrupted());
         }
-        if let Some(reason) = pool.broken() {
-            let text = anyhow::anyhow!("the pool is broken: {reason}");
-            return Err(Failure::new(Kind::Pool, text).hint(
-                "the input may not have been read to its end; what has no result was not run",
-            ));
+        if let Some((reason, left)) = broken.zip(left) {
+            return Err(self.cut_short(reason, left));
         }
         Ok(
             match summary.all_ok() || halted.is_some_and(Halt::is_success) {
@@ -256,7 +270,10 @@ impl Map {
             &self.module,
             self.function.as_deref(),
             &self.template,
-            &self.kwarg,
+            Constants {
+                words: &self.kwarg,
+                utf8: inputs.utf8(),
+            },
             &inputs.shape(),
         )
     }

@@ -77,6 +77,12 @@ impl Template {
         })
     }
 
+    /// Whether an input's values stand in the words.
+    pub fn has_values(&self) -> bool {
+        let mut pieces = self.words.iter().flatten();
+        self.appends || pieces.any(|piece| matches!(piece, Piece::Value(..)))
+    }
+
     /// The words, as a shell would take them.
     pub fn describe(&self) -> &str {
         &self.text

@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use sandpool::Input;
+use sandpool::value::Utf8;
 
 use super::lines::Ending;
 use super::stream::{Stream, Taken, unreadable};
 use super::{Item, LONGEST, Source, fingerprint, label};
-use crate::cli::map::job::Named;
+use crate::cli::map::job::{Job, Named};
 
 /// A piece of the input.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,19 +89,26 @@ impl<R: Read> Blocks<R> {
 /// Each block of some streams, one after the other, is an input.
 pub struct BlockSource {
     streams: VecDeque<(String, Blocks<Taken>)>,
+    utf8: Utf8,
     job: Named,
     /// The number of the last input, from 1.
     number: u64,
 }
 
 impl BlockSource {
-    pub fn new(streams: Vec<Stream>, ending: Ending, size: usize, job: Named) -> Self {
+    pub fn new(streams: Vec<Stream>, ending: Ending, size: usize, utf8: Utf8, job: Named) -> Self {
+        let is_text = matches!(*job, Job::Call(_)) && !job.takes_bytes();
         let blocks = |stream: Stream| {
+            let stream = match is_text && ending == Ending::Newline {
+                true => stream.decoded(utf8),
+                false => stream,
+            };
             let name = stream.name().to_owned();
             (name, Blocks::new(stream.buffered(), ending, size, LONGEST))
         };
         BlockSource {
             streams: streams.into_iter().map(blocks).collect(),
+            utf8,
             job,
             number: 0,
         }
@@ -118,8 +126,9 @@ impl Source for BlockSource {
             let (input, hash) = match block {
                 Block::Whole(bytes) => {
                     let hash = fingerprint([bytes.as_slice()]);
-                    let job = &self.job;
-                    (job.contents(bytes, "the block", &[], self.number), hash)
+                    let (job, number) = (&self.job, self.number);
+                    let input = job.contents(bytes, "the block", &[], number, self.utf8);
+                    (input, hash)
                 }
                 Block::TooLong => {
                     let why = format!("a line is longer than {} bytes", blocks.longest);

@@ -7,10 +7,12 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
 
 use sandpool::Input;
+use sandpool::value::Utf8;
 
 use super::reading::Reading;
 use super::stream::{Stream, Taken, unreadable};
 use super::{Item, LONGEST, Source, fingerprint, label};
+use crate::cli::apply::NOT_TEXT;
 use crate::cli::map::job::Named;
 
 /// What stands between two lines.
@@ -167,6 +169,7 @@ pub struct LineSource {
     ending: Ending,
     reading: Reading,
     takes_bytes: bool,
+    utf8: Utf8,
     job: Named,
     /// The number of the last input, from 1.
     number: u64,
@@ -175,15 +178,26 @@ pub struct LineSource {
 }
 
 impl LineSource {
-    pub fn new(streams: Vec<Stream>, ending: Ending, reading: Reading, job: Named) -> Self {
+    pub fn new(
+        streams: Vec<Stream>,
+        ending: Ending,
+        reading: Reading,
+        utf8: Utf8,
+        job: Named,
+    ) -> Self {
+        let takes_bytes = reading.takes_bytes(&job);
+        // Names of files are bytes, but a list of them is text as others are.
+        let is_text = ending == Ending::Newline && (!takes_bytes || reading == Reading::File);
+        let open = |stream: Stream| match is_text {
+            true => lines_of(stream.decoded(utf8), ending),
+            false => lines_of(stream, ending),
+        };
         LineSource {
-            streams: streams
-                .into_iter()
-                .map(|stream| lines_of(stream, ending))
-                .collect(),
+            streams: streams.into_iter().map(open).collect(),
             ending,
             reading,
-            takes_bytes: reading.takes_bytes(&job),
+            takes_bytes,
+            utf8,
             job,
             number: 0,
             blank: 0,
@@ -218,9 +232,8 @@ impl LineSource {
         if self.takes_bytes {
             let label = label(&String::from_utf8_lossy(&bytes));
             let name = self.job.naming.of_bytes(&bytes, self.number);
-            let (input, hash) = self
-                .reading
-                .bytes(self.ended(bytes), self.number, &self.job);
+            let bytes = self.ended(bytes);
+            let (input, hash) = self.reading.bytes(bytes, self.number, &self.job, self.utf8);
             return Item {
                 label,
                 hash,
@@ -229,9 +242,13 @@ impl LineSource {
                 blank: 0,
             };
         }
-        match String::from_utf8(bytes) {
+        let text = match (String::from_utf8(bytes), self.utf8) {
+            (Err(error), Utf8::Lossy) => Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()),
+            (text, _) => text,
+        };
+        match text {
             Ok(text) => {
-                let (input, hash) = self.reading.text(&text, self.number, &self.job);
+                let (input, hash) = self.reading.text(&text, self.number, &self.job, self.utf8);
                 let label = label(&text);
                 let name = self.job.naming.of(&[&text], self.number);
                 if let Some((_, lines)) = self.streams.front_mut() {
@@ -245,7 +262,10 @@ impl LineSource {
                     blank: 0,
                 }
             }
-            Err(error) => bad("the line is not UTF-8".to_owned(), error.as_bytes()),
+            Err(error) => bad(
+                format!("the line is not UTF-8 ({NOT_TEXT})"),
+                error.as_bytes(),
+            ),
         }
     }
 

@@ -13,6 +13,7 @@ mod reading;
 mod rows;
 pub mod stream;
 mod table;
+mod utf16;
 pub mod words;
 
 use compact_str::CompactString;

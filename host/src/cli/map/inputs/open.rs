@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sandpool::value::LineFormat;
+use sandpool::value::{LineFormat, Utf8};
 
 use super::blocks::BlockSource;
 use super::combinations::{CombinationSource, Combinations};
@@ -16,6 +16,7 @@ use super::stream::{self, Share, Stream};
 use super::table::{Table, TableSource};
 use super::words::{self, Values};
 use super::{Shape, Source};
+use crate::cli::apply::utf8;
 use crate::cli::map::job::Named;
 use crate::cli::parse::{self, OrNone};
 use crate::cli::report::Failure;
@@ -38,6 +39,12 @@ pub struct InputFlags {
     /// A table's first row is one like the others; its columns are taken in order
     #[arg(long, help_heading = "Inputs")]
     no_header: bool,
+    /// Leave out a table's columns that no parameter takes
+    #[arg(long, help_heading = "Inputs")]
+    ignore_columns: bool,
+    /// Replace what is not UTF-8 in inputs and files that are text
+    #[arg(long, help_heading = "Inputs")]
+    lossy: bool,
     /// Give each line to a command on its stdin
     #[arg(long, conflicts_with = "pipe", help_heading = "Inputs")]
     stdin_each: bool,
@@ -77,7 +84,8 @@ pub struct Inputs {
     origin: Origin,
     ending: Ending,
     reading: Reading,
-    no_header: bool,
+    ignore_columns: bool,
+    utf8: Utf8,
     share: Share,
     total: Total,
     files: Vec<PathBuf>,
@@ -111,7 +119,7 @@ impl InputFlags {
         let mut share = Share::default();
         let mut total = Total::Unknown;
         let origin = if words && self.separator().is_none() {
-            let combinations = Combinations::open(values, ending, quiet)?;
+            let combinations = Combinations::open(values, ending, utf8(self.lossy), quiet)?;
             total = combinations.len().map_or(total, Total::Known);
             Origin::Combinations(combinations)
         } else {
@@ -130,7 +138,8 @@ impl InputFlags {
             origin,
             ending,
             reading: self.reading(words),
-            no_header: self.no_header,
+            ignore_columns: self.ignore_columns,
+            utf8: utf8(self.lossy),
             share,
             total,
             files,
@@ -193,8 +202,10 @@ impl InputFlags {
                      `--spread`",
                 );
             }
-        } else if self.no_header {
-            return refused("`--no-header` is for `--from csv` and `--from tsv`");
+        } else if self.no_header || self.ignore_columns {
+            return refused(
+                "`--no-header` and `--ignore-columns` are for `--from csv` and `--from tsv`",
+            );
         }
         if (self.pipe || self.stdin_each) && (self.from != Form::Auto || self.spread) {
             return refused("what goes to stdin goes as it is: without `--from` and `--spread`");
@@ -239,7 +250,7 @@ impl InputFlags {
     }
 
     fn tables(&self, streams: Vec<Stream>, separator: Separator) -> Result<Vec<Table>, Failure> {
-        let open = |stream| Table::open(stream, separator, !self.no_header);
+        let open = |stream| Table::open(stream, separator, !self.no_header, utf8(self.lossy));
         let tables: Vec<_> = streams
             .into_iter()
             .map(open)
@@ -262,6 +273,11 @@ impl InputFlags {
 }
 
 impl Inputs {
+    /// What is done about text that is not UTF-8.
+    pub fn utf8(&self) -> Utf8 {
+        self.utf8
+    }
+
     /// The files that they are read from, by their names.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(PathBuf::as_path)
@@ -293,7 +309,10 @@ impl Inputs {
             Reading::File => "files",
             Reading::Stdin => "stdin",
         };
-        format!("{form}, {reading}")
+        match self.utf8 {
+            Utf8::Strict => format!("{form}, {reading}"),
+            Utf8::Lossy => format!("{form}, {reading}, lossy"),
+        }
     }
 
     /// What a template's placeholders can stand for.
@@ -304,7 +323,7 @@ impl Inputs {
             Origin::Combinations(combinations) => (combinations.width(), Vec::new()),
             Origin::Tables(tables) => {
                 let header = tables.first().map_or(&[][..], Table::header);
-                (header.len(), header.to_vec())
+                (tables.first().map_or(0, Table::width), header.to_vec())
             }
         };
         let on_stdin = match self.reading {
@@ -339,10 +358,10 @@ impl Inputs {
                 job.takes_values(combinations.width(), "`:::`")?;
             }
             Origin::Blocks(..) => job.takes_values(1, "`--pipe`")?,
-            Origin::Tables(tables) if !self.no_header => {
-                tables.iter().try_for_each(|table| table.fits(&job))?;
+            Origin::Tables(tables) => {
+                let fits = |table: &Table| table.fits(&job, self.ignore_columns);
+                tables.iter().try_for_each(fits)?;
             }
-            Origin::Tables(_) => {}
             _ => match self.reading {
                 Reading::Text => job.takes_values(1, "`--from lines`")?,
                 Reading::File => job.takes_values(1, "`--from files`")?,
@@ -350,16 +369,19 @@ impl Inputs {
                 Reading::Word | Reading::Line(_) => {}
             },
         }
+        let (ending, reading, utf8) = (self.ending, self.reading, self.utf8);
         Ok(match self.origin {
             Origin::Lines(streams) => {
-                Box::new(LineSource::new(streams, self.ending, self.reading, job))
+                Box::new(LineSource::new(streams, ending, reading, utf8, job))
             }
-            Origin::Tables(tables) => Box::new(TableSource::new(tables, job)),
+            Origin::Tables(tables) => {
+                Box::new(TableSource::new(tables, self.ignore_columns, utf8, job))
+            }
             Origin::Combinations(combinations) => {
-                Box::new(CombinationSource::new(combinations, self.reading, job))
+                Box::new(CombinationSource::new(combinations, reading, utf8, job))
             }
             Origin::Blocks(streams, size) => {
-                Box::new(BlockSource::new(streams, self.ending, size, job))
+                Box::new(BlockSource::new(streams, ending, size, utf8, job))
             }
         })
     }

@@ -1,14 +1,19 @@
 //! A file that inputs are read from, or stdin, by the name that errors call it.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{FileType, SeekFrom, fstat, seek};
 use sandpool::stdio;
+use sandpool::value::Utf8;
+
+use super::utf16::Decoder;
 
 use super::counting::Counted;
 use crate::cli::report::{self, Failure, Kind};
@@ -55,10 +60,11 @@ impl Stream {
     }
 
     /// Words of the command line, each a line.
-    pub fn words(words: &[String]) -> Self {
+    pub fn words(words: &[OsString]) -> Self {
+        let lines: Vec<_> = words.iter().map(|word| word.as_bytes()).collect();
         Stream {
             name: "`:::`".to_owned(),
-            reader: Box::new(io::Cursor::new(words.join("\n").into_bytes())),
+            reader: Box::new(io::Cursor::new(lines.join(&b'\n'))),
             extent: None,
         }
     }
@@ -70,6 +76,13 @@ impl Stream {
             reader: Box::new(reader),
             extent: None,
         }
+    }
+
+    /// The stream as text: where a byte order mark says that it is UTF-16, what
+    /// is read of it is UTF-8. What is no sound UTF-16 ends it, or is replaced.
+    pub fn decoded(mut self, utf8: Utf8) -> Self {
+        self.reader = Box::new(Decoder::new(self.reader, utf8));
+        self
     }
 
     pub fn name(&self) -> &str {
