@@ -66,6 +66,12 @@ impl Counting {
     fn count(&self, ended: &AtomicBool) -> Option<u64> {
         let mut inputs = 0;
         for counted in &self.files {
+            let mut first = [0; 2];
+            // UTF-16 is read otherwise; of that there is a guess.
+            let found = counted.file.read_at(&mut first, counted.start).ok()?;
+            if found == 2 && matches!(first, [0xff, 0xfe] | [0xfe, 0xff]) {
+                return None;
+            }
             let reader = At {
                 file: &counted.file,
                 at: counted.start,
@@ -82,7 +88,7 @@ fn count(reader: BufReader<At<'_>>, unit: Unit, ended: &AtomicBool) -> Option<u6
     let mut inputs = 0;
     let mut one_more = |is_there: bool| {
         inputs += u64::from(is_there);
-        is_there && !(inputs % 1024 == 0 && ended.load(Ordering::Relaxed))
+        is_there && !(inputs.is_multiple_of(1024) && ended.load(Ordering::Relaxed))
     };
     match unit {
         Unit::Line(ending) => {
