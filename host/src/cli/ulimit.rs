@@ -35,7 +35,10 @@ fn of(error: &io::Error) -> Option<String> {
 
 /// That no thread could be had, with the limit behind it.
 pub fn no_thread(error: io::Error) -> io::Error {
-    match (error.kind(), getrlimit(Resource::Nproc).current) {
+    // Root is not bound by it.
+    let most = getrlimit(Resource::Nproc).current;
+    let most = most.filter(|_| !rustix::process::geteuid().is_root());
+    match (error.kind(), most) {
         (io::ErrorKind::WouldBlock, Some(count)) => io::Error::other(format!(
             "{error}; `ulimit -u` allows this user {count} processes and threads"
         )),

@@ -17,7 +17,7 @@ use crate::protocol::Violation;
 use crate::protocol::control::{Failure, FromChild, Says, ToChild, decode, encode};
 use crate::protocol::handshake::Hello;
 use crate::settings::Stdio;
-use crate::sys::in_force::Scarce;
+use crate::sys::in_force::{InForce, Scarce};
 use crate::sys::{Received, full_of_processes, memfd_sized};
 use crate::value::Printable;
 
@@ -96,7 +96,8 @@ impl Watch<'_> {
                     hit.map_or_else(|| Printable(&message).to_string(), |hit| hit.to_string());
                 // It cannot see how full its cgroup is.
                 if let Failure::Scarce(Scarce::Processes) = reason
-                    && let Some(limit) = full_of_processes()
+                    && let Some(limit) =
+                        full_of_processes().or_else(|| InForce::now().named(Scarce::Processes))
                 {
                     why.push_str(&format!("; {limit}"));
                 }

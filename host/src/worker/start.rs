@@ -24,7 +24,7 @@ use crate::protocol::sleep::Spin;
 use crate::protocol::worker_end::WorkerEnd;
 use crate::sandbox::{Cage, CageError, Granted, Inmate, ResourceLimits};
 use crate::settings::{EngineSettings, Stdio};
-use crate::sys::in_force::{InForce, Scarce};
+use crate::sys::in_force::{InForce, Scarce, processes};
 use crate::sys::{
     ControlSocket, EventFd, MAX_MESSAGE, Mapping, Received, is_explained, thread_error,
 };
@@ -109,19 +109,16 @@ impl Bounds {
                 message: format!("it gets no second thread: {error}"),
             };
         }
-        let most = self.inherited.processes;
-        let limit = most.map(|_| self.inherited.named(Scarce::Processes));
-        let limit = limit.flatten().map(|limit| format!("; {limit}"));
-        StartError {
-            reason: match most {
-                // It counts itself.
-                Some(..=1) => Failure::System,
-                _ => Failure::Scarce(Scarce::Processes),
+        match self.inherited.processes {
+            // It counts itself. Of more the host knows which limit it is.
+            Some(most @ ..=1) => StartError {
+                reason: Failure::System,
+                message: format!("it gets no second thread: {error}; {}", processes(most)),
             },
-            message: format!(
-                "it gets no second thread: {error}{}",
-                limit.unwrap_or_default()
-            ),
+            _ => StartError {
+                reason: Failure::Scarce(Scarce::Processes),
+                message: format!("it gets no second thread: {error}"),
+            },
         }
     }
 
