@@ -215,7 +215,7 @@ fn a_large_file_for_all_is_read_once_and_held_once() {
     let _test = test();
     let folder = Folder::new();
     let size = 2 << 20;
-    folder.file("long", &"x".repeat(size));
+    folder.file("long", "x".repeat(size));
     let inputs: String = (0..40).map(|_| "\"x\"\n").collect();
     let words = [
         "find",
