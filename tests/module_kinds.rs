@@ -285,7 +285,7 @@ fn files_that_are_no_files_are_refused_and_nothing_hangs() {
     refused(
         &pool,
         pool.load(path("huge.wasm")),
-        "it is larger than 256MiB (default); raise it with `--module-size`",
+        "it is larger than 256MiB (default); the setting `module_size` raises it",
     );
     refused(&pool, pool.load(Path::new("")), "");
 

@@ -12,6 +12,7 @@ mod bad_modules;
 mod bench;
 mod cache;
 mod corrected;
+mod cut_short;
 mod destinations;
 mod dry_run;
 mod failing;

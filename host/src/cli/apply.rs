@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use sandpool::value::{self, ArgumentError, Function, LookupError, ParseError, Type, Utf8};
 use sandpool::{Module, Outcome, Pool, Value, Verdict, stdio};
 
-use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
+use super::flags::{self, ModuleFlags, StartFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
 use super::outcome::{self, LineWriter};
 use super::parse::{self, Keyword};
@@ -69,6 +69,8 @@ pub struct Apply {
     #[command(flatten)]
     workers: WorkerFlags,
     #[command(flatten)]
+    start: StartFlags,
+    #[command(flatten)]
     modules: ModuleFlags,
 }
 
@@ -81,6 +83,7 @@ enum Format {
 impl Apply {
     pub fn run(self, given: &Given) -> Result<ExitCode, Failure> {
         let builder = self.workers.apply(self.modules.apply(Pool::builder()));
+        let builder = self.start.apply(builder, self.modules.quiet);
         let builder = self.task.apply(builder)?;
         let pool = flags::build(flags::show_logs(builder, self.modules.quiet))?;
         let interruption = Interruption::watch(&pool)?;
