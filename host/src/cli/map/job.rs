@@ -72,7 +72,7 @@ impl Job {
         let words = apply::pairs(constants.words);
         let utf8 = constants.utf8;
         let partial = Partial::of_words(&words, function.whole(), &apply::read_file, utf8)
-            .map_err(|error| Failure::new(Kind::Unusable, error))?;
+            .map_err(unfit_constant)?;
         Ok(Job::Call(Arc::new(partial)))
     }
 
@@ -395,6 +395,18 @@ fn has_all_columns(function: &Partial, columns: &[String]) -> Result<(), Argumen
             function: rest.signature(),
         }),
         None => Ok(()),
+    }
+}
+
+fn unfit_constant(error: ArgumentError) -> Failure {
+    let is_no_text = match &error {
+        ArgumentError::Unfit { problem, .. } => matches!(**problem, ParseError::NotText { .. }),
+        _ => false,
+    };
+    let failure = Failure::new(Kind::Unusable, error);
+    match is_no_text {
+        true => failure.hint(apply::NOT_TEXT),
+        false => failure,
     }
 }
 

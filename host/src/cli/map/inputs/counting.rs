@@ -11,10 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use sandpool::value::Utf8;
+
 use super::LONGEST;
 use super::blocks::Blocks;
 use super::lines::{Ending, Lines};
 use super::rows::{Rows, Separator};
+use super::utf16::Decoder;
 
 /// Files of more bytes, in all, are not read twice.
 const MOST_BYTES: u64 = 8 << 30;
@@ -76,15 +79,25 @@ impl Counting {
                 file: &counted.file,
                 at: counted.start,
             };
-            let reader = BufReader::with_capacity(256 << 10, reader);
-            inputs += count(reader, self.unit, ended)?;
+            inputs += match self.unit {
+                // As text is read that inputs are made of.
+                Unit::Line(Ending::Newline) | Unit::Row(..) => {
+                    let text = Decoder::new(reader, Utf8::Lossy);
+                    count(buffered(text), self.unit, ended)?
+                }
+                _ => count(buffered(reader), self.unit, ended)?,
+            };
         }
         Some(inputs)
     }
 }
 
+fn buffered<R: Read>(reader: R) -> BufReader<R> {
+    BufReader::with_capacity(256 << 10, reader)
+}
+
 /// Counts what is in one file; `None` if that cannot be read, or nobody wants it.
-fn count(reader: BufReader<At<'_>>, unit: Unit, ended: &AtomicBool) -> Option<u64> {
+fn count<R: Read>(reader: BufReader<R>, unit: Unit, ended: &AtomicBool) -> Option<u64> {
     let mut inputs = 0;
     let mut one_more = |is_there: bool| {
         inputs += u64::from(is_there);
