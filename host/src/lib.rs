@@ -59,6 +59,7 @@ mod fuzzing;
 mod guard;
 #[cfg(feature = "in-process")]
 pub mod in_process;
+mod last_words;
 mod layers;
 mod limits;
 mod module;
@@ -84,7 +85,7 @@ pub use pool::{
     ProgressReport, Retries, RunningTask, Stdin, Steering, ToInput,
 };
 pub use process::{ModuleSource, Process, ProcessBuilder, ProcessError, active_children};
-pub use protocol::description::{Import, ModuleKind};
+pub use protocol::description::{ExportedResource, Import, ModuleKind};
 pub use settings::{
     DirGrant, Interrupt, Isolation, LogLevel, Sandbox, Stdio, UnknownWasmFeature, WasmFeature,
 };

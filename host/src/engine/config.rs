@@ -57,7 +57,9 @@ fn config(settings: &EngineSettings) -> Config {
         .wasm_function_references(gc || has(WasmFeature::FunctionReferences))
         .wasm_gc(gc)
         .wasm_exceptions(has(WasmFeature::Exceptions))
-        .wasm_memory64(has(WasmFeature::Memory64));
+        .wasm_memory64(has(WasmFeature::Memory64))
+        .wasm_custom_page_sizes(has(WasmFeature::CustomPageSizes))
+        .wasm_wide_arithmetic(has(WasmFeature::WideArithmetic));
     config
 }
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::Loader;
 use super::error::Problem;
 use super::source::Source;
+use super::{Loader, Purpose};
 use crate::entry::COMPILER_ROLE;
 use crate::limits::LimitName;
 use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
@@ -31,6 +31,7 @@ struct Said {
 pub(super) fn compile(
     loader: &Loader,
     source: &Source,
+    purpose: Purpose,
 ) -> Result<(SealedMemory, Description), Problem> {
     let system = |error: io::Error| Problem::Compiler(error.to_string());
     let (ours, theirs) = ControlSocket::pair().map_err(system)?;
@@ -50,6 +51,7 @@ pub(super) fn compile(
     let setup = ToChild::Compile(CompilerSetup {
         orders: loader.confinement.orders(child.namespaces()),
         engine: loader.settings.clone(),
+        to_run: purpose == Purpose::Run,
         memory: loader.limits.compile_memory.value,
         cpu_time: loader.limits.compile_cpu_time.value,
     });

@@ -19,7 +19,7 @@ pub(crate) use cache::Cache;
 use crate::confinement::Confinement;
 use crate::limits::{LimitName, PoolLimits};
 use crate::outcome::Verdict;
-use crate::protocol::description::{Description, Import, ModuleKind};
+use crate::protocol::description::{Description, ExportedResource, Import, ModuleKind};
 use crate::settings::EngineSettings;
 use crate::sys::{EventFd, Program, SealedMemory};
 use crate::value::{Function, LookupError, find_function};
@@ -77,6 +77,18 @@ impl Module {
         &self.inner.description.functions
     }
 
+    /// The resources that it exports. To use one needs a session, a live instance
+    /// that keeps it; there are none yet, so nothing of a resource can be called.
+    pub fn resources(&self) -> &[ExportedResource] {
+        &self.inner.description.resources
+    }
+
+    /// The names of what else it exports, which no call reaches: interfaces of
+    /// WASI, modules, components.
+    pub fn other_exports(&self) -> &[String] {
+        &self.inner.description.others
+    }
+
     /// What it imports.
     pub fn imports(&self) -> &[Import] {
         &self.inner.description.imports
@@ -92,11 +104,25 @@ impl Module {
     }
 
     pub(crate) fn find_index(&self, name: &str) -> Result<usize, LookupError> {
-        find_function(self.functions(), name)
+        find_function(self.functions(), name).map_err(|error| {
+            let resource = self.resources().iter().find(|one| one.is_meant_by(name));
+            match (&error, resource) {
+                (LookupError::Unknown { .. }, Some(resource)) => LookupError::OfResource {
+                    asked: name.to_owned(),
+                    resource: resource.name.clone(),
+                },
+                _ => error,
+            }
+        })
     }
 
     pub(crate) fn is_component(&self) -> bool {
         self.inner.description.component
+    }
+
+    /// Whether it is an interpreter with a program in it.
+    pub(crate) fn is_interpreter(&self) -> bool {
+        self.inner.description.is_interpreter
     }
 
     /// Whether it imports log or progress, whose messages have to be collected
@@ -117,8 +143,8 @@ impl Module {
         })
     }
 
-    /// Why it cannot be instantiated, if it cannot.
-    pub(crate) fn unlinked(&self) -> Option<&str> {
+    /// Why it cannot be instantiated, if it cannot: it imports what nobody gives.
+    pub fn unlinked(&self) -> Option<&str> {
         self.inner.description.unlinked.as_deref()
     }
 
@@ -141,6 +167,15 @@ impl Module {
     }
 }
 
+/// What a module is loaded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// To call or to run it: all that it imports must be to be had.
+    Run,
+    /// To tell what it is.
+    Inspect,
+}
+
 /// How a pool loads its modules.
 #[derive(Debug)]
 pub(crate) struct Loader {
@@ -155,27 +190,33 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
+    /// Loads a module to tell what it is.
     pub(crate) fn load_file(&self, path: &Path) -> Result<Module, LoadError> {
+        self.load_file_for(path, Purpose::Inspect)
+    }
+
+    fn load_file_for(&self, path: &Path, purpose: Purpose) -> Result<Module, LoadError> {
         let name = path
             .file_stem()
             .map_or_else(String::new, |stem| stem.to_string_lossy().into());
         let shown = path.display().to_string();
         let source = Source::from_file(path, self.limits.module_size)
             .map_err(|problem| LoadError::new(shown.clone(), problem))?;
-        self.load(name, &source)
+        self.load(name, &source, purpose)
             .map_err(|problem| LoadError::new(shown, problem))
     }
 
-    /// As [`Loader::load_file`], and only to call it: its imports are given.
+    /// Loads a module to call it or to run it: its imports are given.
     pub(crate) fn load_runnable(&self, path: &Path) -> Result<Module, LoadError> {
-        self.load_file(path)?.runnable(&path.display().to_string())
+        self.load_file_for(path, Purpose::Run)?
+            .runnable(&path.display().to_string())
     }
 
     pub(crate) fn load_bytes(&self, bytes: &[u8]) -> Result<Module, LoadError> {
         let name = "module".to_owned();
         let source = Source::from_bytes(bytes, self.limits.module_size)
             .map_err(|problem| LoadError::new(name.clone(), problem))?;
-        self.load(name.clone(), &source)
+        self.load(name.clone(), &source, Purpose::Run)
             .map_err(|problem| LoadError::new(name.clone(), problem))?
             .runnable(&name)
     }
@@ -187,7 +228,12 @@ impl Loader {
         }
     }
 
-    fn load(&self, name: String, source: &Source) -> Result<Module, error::Problem> {
+    fn load(
+        &self,
+        name: String,
+        source: &Source,
+        purpose: Purpose,
+    ) -> Result<Module, error::Problem> {
         let cached = self
             .cache
             .as_ref()
@@ -195,7 +241,7 @@ impl Loader {
         let (artifact, description) = match cached {
             Some(found) => found,
             None => {
-                let compiled = compile::compile(self, source)
+                let compiled = compile::compile(self, source, purpose)
                     .map_err(|problem| problem.sorted(&self.limits))?;
                 if let Some(cache) = &self.cache {
                     cache.put(&source.hash, &self.settings, &compiled.0, &compiled.1);

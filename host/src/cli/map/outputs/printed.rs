@@ -59,17 +59,20 @@ impl Output for Printed {
             false => self.sink.put(&stdout)?,
         }
         let stderr = outcome.stderr.as_deref().unwrap_or_default();
-        let ended = matches!(outcome.verdict, Verdict::Ok | Verdict::Exit);
-        if stderr.is_empty() && ended {
+        let words = match outcome.verdict {
+            Verdict::Ok => None,
+            // Its own words are on stderr.
+            Verdict::Exit => outcome.refused().map(|what| format!("refused: {what}")),
+            verdict => Some(format!("{verdict}: {}", report::outcome_line(outcome))),
+        };
+        if stderr.is_empty() && words.is_none() {
             return Ok(());
         }
         // In the order in which the tasks come.
         self.sink.flush()?;
         report::show_guest_output(stderr);
-        if !ended && !self.quiet {
-            let verdict = outcome.verdict.name();
-            let text = report::outcome_text(outcome);
-            report::note(&format!("[{}] {verdict}: {text}", task.note.seq));
+        if let Some(words) = words.filter(|_| !self.quiet) {
+            report::note(&format!("[{}] {words}", task.note.seq));
         }
         Ok(())
     }
