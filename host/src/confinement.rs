@@ -16,6 +16,7 @@ use crate::layers::{Layer, SandboxReport};
 use crate::protocol::control::{FromChild, Orders, ProbeSetup, ToChild, decode, encode};
 use crate::protocol::handshake::Hello;
 use crate::settings::{DirGrant, Sandbox};
+use crate::stdio;
 use crate::sys::{
     Attempt, ChildProcess, ControlSocket, Ended, MAX_MESSAGE, Namespaces, Program, Received,
 };
@@ -107,7 +108,12 @@ fn say_once(report: &SandboxReport) {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
         if let Some(missing) = report.line() {
-            eprintln!("sandpool: the sandbox is not complete here; missing are {missing}; `sandpool doctor` tells more");
+            let line = format!(
+                "sandpool: the sandbox is not complete here; missing are {missing}; `sandpool \
+                 doctor` tells more\n"
+            );
+            // Not by `eprintln`, which panics where stderr is gone.
+            let _ = stdio::write_stderr(line.as_bytes());
         }
     });
 }
@@ -212,8 +218,7 @@ fn wait(child: &mut ChildProcess) -> io::Result<Ended> {
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            child.kill();
-            child.wait();
+            child.end()?;
             return Err(io::Error::from(io::ErrorKind::TimedOut));
         }
         let mut ready = [PollFd::from_borrowed_fd(child.pidfd(), PollFlags::IN)];

@@ -2,15 +2,18 @@
 //! executor awaits something. A panic in it is reported and ends nothing.
 
 use std::any::Any;
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
+
+use crate::stdio;
 
 /// Runs it; its panic ends here.
 pub(crate) fn guard(what: &str, run: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
         let text = panic_text(panic.as_ref());
-        let _ = writeln!(std::io::stderr(), "sandpool: a {what} panicked: {text}");
+        let line = format!("sandpool: a {what} panicked: {text}\n");
+        // When stderr is gone there is nobody left to tell.
+        let _ = stdio::write_stderr(line.as_bytes());
     }
 }
 

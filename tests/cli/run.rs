@@ -11,7 +11,7 @@ use super::{Folder, assert_gone, sandpool};
 use crate::support::{eventually, guest, test, wat};
 
 /// Copies stdin to stdout, byte for byte, however little is taken at a time.
-const CAT: &str = r#"
+pub const CAT: &str = r#"
 (module
   (import "wasi_snapshot_preview1" "fd_read"
     (func $fd_read (param i32 i32 i32 i32) (result i32)))

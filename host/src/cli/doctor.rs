@@ -2,12 +2,16 @@
 //! what to do about the others.
 //!
 //! Nothing is looked up: a process locks itself in as a worker does and tells
-//! how it went, and others, locked in the same way, try to get out.
+//! how it went, and others, locked in the same way, try to get out. Whether compiled
+//! modules can be kept is told as well.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use sandpool::{Attempt, Escape, LayerReport, LayerState, Pool, PoolBuilder, SandboxReport};
+use sandpool::{
+    Attempt, CacheTrouble, Escape, LayerReport, LayerState, Pool, PoolBuilder, SandboxReport,
+};
 use serde_json::{Value as Json, json};
 
 use super::report::{self, Failure, TASK_FAILED};
@@ -37,6 +41,8 @@ const SIGSYS: i32 = 31;
 struct Findings {
     report: SandboxReport,
     escapes: Vec<(Attempt, Escape)>,
+    /// The folder of compiled modules.
+    cache: Result<PathBuf, CacheTrouble>,
 }
 
 impl Doctor {
@@ -59,6 +65,7 @@ impl Findings {
         Ok(Findings {
             report,
             escapes: escapes.collect::<Result<_, Failure>>()?,
+            cache: builder.probe_cache(),
         })
     }
 
@@ -89,6 +96,17 @@ impl Findings {
             true => "\nno layer is missing\n",
             false => "\nthe sandbox is not complete here: `--sandbox strict` refuses to run\n",
         });
+        text.push_str("\nwhere compiled modules are kept\n\n");
+        match &self.cache {
+            Ok(folder) => {
+                let folder = sanitize::line(&folder.display().to_string());
+                text.push_str(&format!("  {folder}\n"));
+            }
+            Err(trouble) => {
+                let line = sanitize::line(&trouble.to_string());
+                text.push_str(&format!("  {line}\n  to have it: {}\n", trouble.remedy()));
+            }
+        }
         text
     }
 
@@ -115,6 +133,21 @@ impl Findings {
             "complete": self.complete(),
             "layers": layers.collect::<Vec<_>>(),
             "attempts": attempts.collect::<Vec<_>>(),
+            "cache": self.cache_as_json(),
+        })
+    }
+
+    fn cache_as_json(&self) -> Json {
+        let folder = match &self.cache {
+            Ok(folder) => Some(folder.as_path()),
+            Err(trouble) => trouble.folder(),
+        };
+        let trouble = self.cache.as_ref().err();
+        json!({
+            "folder": folder.map(|folder| folder.display().to_string()),
+            "used": trouble.is_none(),
+            "why": trouble.map(CacheTrouble::reason),
+            "remedy": trouble.map(CacheTrouble::remedy),
         })
     }
 }
@@ -160,6 +193,7 @@ mod tests {
                 }],
             },
             escapes: vec![(Attempt::Fork, escape)],
+            cache: Ok("/cache".into()),
         }
     }
 

@@ -5,13 +5,11 @@
 //! causes indented beneath it, then a blank line and `hint:` where there is
 //! one. All of it goes to stderr and through [`sanitize`].
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use rustix::fs::{OFlags, fcntl_getfl};
-use rustix::io::Errno;
 use sandpool::value::LookupError;
-use sandpool::{Error, LoadError, Origin, Outcome, Refusal, Verdict};
+use sandpool::{Error, LoadError, Origin, Outcome, Refusal, Verdict, stdio};
 
 use super::{sanitize, screen};
 
@@ -91,6 +89,13 @@ impl Failure {
         Failure::new(Kind::Interrupted, anyhow::Error::msg("interrupted"))
     }
 
+    /// The same, as the cause of what this text says.
+    #[must_use]
+    pub fn context(mut self, text: String) -> Self {
+        self.error = self.error.context(text);
+        self
+    }
+
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -123,7 +128,10 @@ impl From<LoadError> for Failure {
             Some(_) => anyhow::Error::msg(by_flag(&error.to_string())),
             None => error.into(),
         };
-        Failure { kind, error, hint }
+        Failure {
+            hint,
+            ..Failure::new(kind, error)
+        }
     }
 }
 
@@ -276,19 +284,28 @@ pub fn note(text: &str) {
 }
 
 /// Shows a guest's output on stderr, line by line, made harmless.
-pub fn show_guest_output(bytes: &[u8]) {
+///
+/// # Errors
+/// If stderr cannot be written. One whose reader has left is none.
+pub fn show_guest_output(bytes: &[u8]) -> io::Result<()> {
     let lines = sanitize::lines(bytes);
-    if !lines.is_empty() {
-        say_raw(&format!("{}\n", lines.join("\n")));
+    if lines.is_empty() {
+        return Ok(());
+    }
+    match try_to_say(&format!("{}\n", lines.join("\n"))) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        said => said,
     }
 }
 
-/// One write, so that lines of several threads do not mix. When stderr is gone
+/// In one piece, so that lines of several threads do not mix. When stderr is gone
 /// there is nobody left to tell.
 fn say_raw(message: &str) {
-    screen::beside_bar(|| {
-        let _ = io::stderr().lock().write_all(message.as_bytes());
-    });
+    let _ = try_to_say(message);
+}
+
+fn try_to_say(message: &str) -> io::Result<()> {
+    screen::beside_bar(|| stdio::write_stderr(message.as_bytes()))
 }
 
 /// A text of several lines (a backtrace) stays one message: what follows its
@@ -307,13 +324,21 @@ pub fn warn(text: &str) {
 
 /// Whether what is on stderr can be drawn over.
 pub fn draws() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    is_drawn_over(&io::stderr())
+}
+
+fn is_drawn_over(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Whether stderr has colours: see no-color.org.
 pub fn use_colour() -> bool {
+    has_colours(&io::stderr())
+}
+
+fn has_colours(stream: &impl IsTerminal) -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    draws() && !set("NO_COLOR")
+    is_drawn_over(stream) && !set("NO_COLOR")
 }
 
 pub fn red(text: &str) -> String {
@@ -326,35 +351,44 @@ fn yellow(text: &str) -> String {
 
 /// Turns a failed write to stdout into the end of the command.
 pub fn stdout_failure(error: io::Error) -> Failure {
-    Failure::new(
-        Kind::Pool,
-        anyhow::Error::new(error).context("stdout cannot be written"),
-    )
+    let error = anyhow::Error::new(error).context("stdout cannot be written");
+    Failure::new(Kind::Pool, error)
 }
 
-/// That there is a stdout. Rust opens `/dev/null` in place of one that is closed, and
-/// takes it as written what one that is open for reading refuses: results would be
-/// lost without a word.
-pub fn stdout_is_open() -> io::Result<()> {
-    let mode = fcntl_getfl(io::stdout())? & OFlags::RWMODE;
-    match sandpool::stdout_was_closed() || mode == OFlags::RDONLY {
-        true => Err(Errno::BADF.into()),
-        false => Ok(()),
-    }
+/// Turns output of a guest's that could not be shown into the end of the command.
+pub fn stderr_failure(error: io::Error) -> Failure {
+    let error = anyhow::Error::new(error).context("stderr cannot be written");
+    Failure::new(Kind::Pool, error)
 }
 
 /// Writes to stdout and flushes; when the reader has gone away that is a quiet
 /// end, and `Some` holds its exit code.
 pub fn print(bytes: &[u8]) -> Result<Option<ExitCode>, Failure> {
-    let mut stdout = io::stdout().lock();
-    let printed = stdout_is_open().and_then(|()| stdout.write_all(bytes));
-    match printed.and_then(|()| stdout.flush()) {
+    match stdio::write_stdout(bytes) {
         Ok(()) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
             Ok(Some(ExitCode::from(QUIET_END)))
         }
         Err(error) => Err(stdout_failure(error)),
     }
+}
+
+/// Prints the help or the version that was asked for, or says what is wrong with the
+/// command line, which then has this exit code.
+///
+/// clap would print it itself, up to where a non-blocking stream is full.
+pub fn print_words_of_clap(words: &clap::Error, usage: u8) -> Result<ExitCode, Failure> {
+    let text = words.render();
+    let styled = |colours| match colours {
+        true => text.ansi().to_string(),
+        false => text.to_string(),
+    };
+    if words.use_stderr() {
+        say_raw(&styled(use_colour()));
+        return Ok(ExitCode::from(usage));
+    }
+    let text = styled(has_colours(&io::stdout()));
+    Ok(print(text.as_bytes())?.unwrap_or(ExitCode::SUCCESS))
 }
 
 #[cfg(test)]

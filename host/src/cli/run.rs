@@ -83,7 +83,7 @@ impl Run {
         if interruption.happened() && outcome.verdict == Verdict::Cancelled {
             return Err(Failure::interrupted());
         }
-        if let Some(trouble) = pool.output_trouble() {
+        if let Some(trouble) = pool.stdio_trouble() {
             return Err(Failure::new(Kind::Pool, anyhow::anyhow!("{trouble}")));
         }
         match outcome.verdict {
@@ -143,7 +143,8 @@ fn create_outcome(path: &Path) -> Result<File, Failure> {
 
 fn write_outcome(path: &Path, mut file: File, outcome: &Outcome<Value>) -> Result<(), Failure> {
     let mut writer = LineWriter::default();
-    let line = writer.line(|out| outcome::put_command_outcome(outcome, None, Detail::Full, out));
+    let line =
+        writer.line(|out| outcome::put_command_outcome(outcome, None, None, Detail::Full, out));
     file.write_all(line)
         .map_err(|error| unwritable(path, error))
 }

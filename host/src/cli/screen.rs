@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, StdoutLock, Write};
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::ProgressBar;
+use sandpool::stdio::Waiting;
 
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
@@ -29,12 +30,12 @@ pub struct BesideBar<W> {
     shares: bool,
 }
 
-impl BesideBar<StdoutLock<'static>> {
+impl BesideBar<Waiting<StdoutLock<'static>>> {
     pub fn stdout() -> Self {
         let out = io::stdout();
         BesideBar {
             shares: out.is_terminal() && io::stderr().is_terminal(),
-            out: out.lock(),
+            out: Waiting::new(out.lock()),
         }
     }
 }

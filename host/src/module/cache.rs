@@ -2,9 +2,9 @@
 //!
 //! A worker runs what is in here as machine code, so nobody but this user may
 //! write it: the folder belongs to this user and has mode 0700, or it is not
-//! used. Whatever goes wrong with the cache, modules are compiled as if there
-//! were none.
+//! used.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
@@ -29,6 +29,88 @@ const MAGIC: &[u8; 8] = b"sandpl04";
 const ENDING: &str = ".artifact";
 const NEW: &str = ".sandpool-new-";
 
+/// Why compiled modules are not kept for the next run.
+#[derive(Debug, thiserror::Error)]
+#[error("{}, so modules are compiled anew each time: {why}", self.what())]
+pub struct CacheTrouble {
+    folder: Option<PathBuf>,
+    why: Why,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Why {
+    #[error("neither `SANDPOOL_CACHE_DIR`, `XDG_CACHE_HOME` nor `HOME` names a folder for it")]
+    NoPlace,
+    #[error("the folder cannot be made: {0}")]
+    NotMade(io::Error),
+    #[error("it is a symbolic link")]
+    Link,
+    #[error("it is no folder")]
+    NoFolder,
+    #[error("the folder belongs to user {0}")]
+    NotOurs(u32),
+    #[error("others may use the folder, whose mode is {0:04o}")]
+    NotPrivate(u32),
+    #[error("nothing can be written there: {0}")]
+    Unwritable(io::Error),
+}
+
+impl CacheTrouble {
+    fn new(folder: &Path, why: Why) -> Self {
+        CacheTrouble {
+            folder: Some(folder.to_owned()),
+            why,
+        }
+    }
+
+    fn what(&self) -> String {
+        match &self.folder {
+            Some(folder) => format!(
+                "the cache of compiled modules, `{}`, is not used",
+                folder.display()
+            ),
+            None => "there is no cache of compiled modules".to_owned(),
+        }
+    }
+
+    /// Whether this user has no place for a cache at all, as a service has whose home is
+    /// `/nonexistent`: that is as somebody wants it.
+    pub(crate) fn is_of_a_user_without_home(&self) -> bool {
+        match (&self.why, &self.folder) {
+            (Why::NoPlace, _) | (_, None) => true,
+            (Why::NotMade(_), Some(folder)) => {
+                let there = folder.ancestors().find(|folder| folder.exists());
+                there.is_none_or(|folder| folder.parent().is_none())
+            }
+            _ => false,
+        }
+    }
+
+    /// The folder that is not used, if there is one.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// What is wrong with it, in a few words.
+    pub fn reason(&self) -> String {
+        self.why.to_string()
+    }
+
+    /// What can be done about it.
+    pub fn remedy(&self) -> &'static str {
+        match self.why {
+            Why::NotPrivate(_) => "`chmod 700` that folder, if nobody else has put anything there",
+            Why::Link => "name the folder that it leads to by `SANDPOOL_CACHE_DIR`",
+            Why::Unwritable(_) => {
+                "make room or give write access there, or name another folder by `SANDPOOL_CACHE_DIR`"
+            }
+            Why::NoPlace | Why::NotMade(_) | Why::NoFolder | Why::NotOurs(_) => {
+                "name a folder of this user's alone by `SANDPOOL_CACHE_DIR`"
+            }
+        }
+    }
+}
+
 /// A folder of artifacts.
 #[derive(Debug)]
 pub(crate) struct Cache {
@@ -38,27 +120,62 @@ pub(crate) struct Cache {
 impl Cache {
     /// The cache of this user: `$SANDPOOL_CACHE_DIR`, else
     /// `$XDG_CACHE_HOME/sandpool`, else `~/.cache/sandpool`.
-    pub(crate) fn of_this_user() -> Option<Self> {
-        let var = |name| {
-            std::env::var_os(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
-        };
-        let folder = var("SANDPOOL_CACHE_DIR")
-            .or_else(|| Some(var("XDG_CACHE_HOME")?.join("sandpool")))
-            .or_else(|| Some(var("HOME")?.join(".cache/sandpool")))?;
-        Self::open(folder)
+    pub(crate) fn of_this_user() -> Result<Self, CacheTrouble> {
+        let home = std::env::home_dir();
+        let folder = place(|name| std::env::var_os(name), home).ok_or(CacheTrouble {
+            folder: None,
+            why: Why::NoPlace,
+        })?;
+        // The working directory may be another one later.
+        match std::path::absolute(&folder) {
+            Ok(folder) => Self::open(folder),
+            Err(error) => Err(CacheTrouble::new(&folder, Why::NotMade(error))),
+        }
     }
 
-    fn open(folder: PathBuf) -> Option<Self> {
-        DirBuilder::new()
+    fn open(folder: PathBuf) -> Result<Self, CacheTrouble> {
+        let trouble = |why| Err(CacheTrouble::new(&folder, why));
+        let made = DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(&folder)
-            .ok()?;
-        let metadata = fs::symlink_metadata(&folder).ok()?;
-        let ours = metadata.uid() == rustix::process::geteuid().as_raw();
-        (metadata.is_dir() && ours && metadata.mode() & 0o077 == 0).then_some(Cache { folder })
+            .create(&folder);
+        let metadata = match (fs::symlink_metadata(&folder), made) {
+            (Ok(metadata), _) => metadata,
+            (Err(_), Err(error)) | (Err(error), Ok(())) => return trouble(Why::NotMade(error)),
+        };
+        if metadata.is_symlink() {
+            return trouble(Why::Link);
+        }
+        if !metadata.is_dir() {
+            return trouble(Why::NoFolder);
+        }
+        if metadata.uid() != rustix::process::geteuid().as_raw() {
+            return trouble(Why::NotOurs(metadata.uid()));
+        }
+        if metadata.mode() & 0o077 != 0 {
+            return trouble(Why::NotPrivate(metadata.mode() & 0o7777));
+        }
+        Ok(Cache { folder })
+    }
+
+    /// The folder, if a file can be written there.
+    pub(crate) fn probe(self) -> Result<PathBuf, CacheTrouble> {
+        let file = tempfile::Builder::new()
+            .prefix(NEW)
+            .tempfile_in(&self.folder);
+        match file.and_then(|mut file| file.as_file_mut().write_all(b"x")) {
+            Ok(()) => Ok(self.folder),
+            Err(error) => Err(self.unwritable(error)),
+        }
+    }
+
+    fn unwritable(&self, error: io::Error) -> CacheTrouble {
+        // The name of a file that was not to stay tells nobody anything.
+        let error = match error.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::from(error.kind()),
+        };
+        CacheTrouble::new(&self.folder, Why::Unwritable(error))
     }
 
     fn path(&self, hash: &str, settings: &EngineSettings) -> PathBuf {
@@ -113,20 +230,21 @@ impl Cache {
         Some((artifact, Description::decode(&description).ok()?))
     }
 
-    /// Keeps an artifact. A full disk or a lost race only means that it is not
-    /// kept.
+    /// Keeps an artifact, in place of one that others may have put there meanwhile.
     pub(crate) fn put(
         &self,
         hash: &str,
         settings: &EngineSettings,
         artifact: &SealedMemory,
         description: &Description,
-    ) {
+    ) -> Result<(), CacheTrouble> {
         if artifact.len() > MAX_SIZE {
-            return;
+            return Ok(());
         }
-        let _ = self.write(&self.path(hash, settings), artifact, description);
+        let written = self.write(&self.path(hash, settings), artifact, description);
+        // There may be room behind it.
         let _ = self.evict();
+        written.map_err(|error| self.unwritable(error))
     }
 
     fn write(
@@ -136,9 +254,10 @@ impl Cache {
         description: &Description,
     ) -> io::Result<()> {
         let description = description.encode();
-        let mut file = tempfile::Builder::new()
+        let mut new = tempfile::Builder::new()
             .prefix(NEW)
             .tempfile_in(&self.folder)?;
+        let file = new.as_file_mut();
         file.write_all(MAGIC)?;
         file.write_all(&(description.len() as u64).to_le_bytes())?;
         file.write_all(&artifact.len().to_le_bytes())?;
@@ -146,7 +265,7 @@ impl Cache {
         file.write_all(&description)?;
         artifact.pieces(|piece| file.write_all(piece))?;
         // Whole or not at all, also for a reader that comes in between.
-        file.persist(path)?;
+        new.persist(path)?;
         Ok(())
     }
 
@@ -184,6 +303,21 @@ impl Cache {
         }
         Ok(())
     }
+}
+
+/// Where the cache is by these variables of the environment. A relative path is invalid
+/// in `XDG_CACHE_HOME`, by its specification, and ignored; our own may be one.
+fn place(variable: impl Fn(&str) -> Option<OsString>, home: Option<PathBuf>) -> Option<PathBuf> {
+    let set = |name| {
+        variable(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let xdg = || set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+    let home = || home.filter(|path| path.is_absolute());
+    set("SANDPOOL_CACHE_DIR")
+        .or_else(|| Some(xdg()?.join("sandpool")))
+        .or_else(|| Some(home()?.join(".cache/sandpool")))
 }
 
 /// SHA-256 of a description and its artifact.
@@ -243,7 +377,8 @@ mod tests {
         let cache = Cache::open(folder.path().join("cache")).expect("cache");
         let settings = EngineSettings::default();
         let artifact = memfd_of("test", &[b"machine code"]).expect("memfd");
-        cache.put("abc", &settings, &artifact, &description());
+        let put = cache.put("abc", &settings, &artifact, &description());
+        put.expect("kept");
         let (found, described) = cache.get("abc", &settings).expect("found");
         assert_eq!(found.read().expect("read"), b"machine code");
         assert_eq!(described, description());
@@ -261,13 +396,53 @@ mod tests {
         }
     }
 
+    fn trouble(folder: PathBuf) -> CacheTrouble {
+        Cache::open(folder).expect_err("not used")
+    }
+
     #[test]
-    fn a_folder_that_others_may_read_or_write_is_not_used() {
-        use std::os::unix::fs::PermissionsExt;
+    fn a_folder_that_is_not_this_users_alone_is_not_used_and_why_is_told() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
         let folder = tempfile::tempdir().expect("folder");
         let open = folder.path().join("open");
         fs::create_dir(&open).expect("create");
         fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).expect("chmod");
-        assert!(Cache::open(open).is_none());
+        assert_eq!(
+            trouble(open.clone()).to_string(),
+            format!(
+                "the cache of compiled modules, `{}`, is not used, so modules are compiled anew \
+                 each time: others may use the folder, whose mode is 0755",
+                open.display()
+            )
+        );
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o700)).expect("chmod");
+        assert_eq!(Cache::open(open.clone()).expect("used").folder, open);
+        let link = folder.path().join("link");
+        symlink(&open, &link).expect("link");
+        assert_eq!(trouble(link).reason(), "it is a symbolic link");
+        let file = folder.path().join("file");
+        fs::write(&file, "").expect("write");
+        assert_eq!(trouble(file.clone()).reason(), "it is no folder");
+        let below = trouble(file.join("cache")).reason();
+        assert!(below.starts_with("the folder cannot be made: "), "{below}");
+    }
+
+    #[test]
+    fn a_relative_xdg_cache_home_is_ignored_and_our_own_variable_may_be_relative() {
+        let at = |ours: &str, xdg: &str, home: &str| {
+            let variable = |name: &str| match name {
+                "SANDPOOL_CACHE_DIR" => Some(ours.into()),
+                "XDG_CACHE_HOME" => Some(xdg.into()),
+                _ => None,
+            };
+            place(variable, Some(home.into())).map(|path| path.display().to_string())
+        };
+        assert_eq!(at("", "/xdg", "/home").as_deref(), Some("/xdg/sandpool"));
+        for xdg in ["", "relative", "./x"] {
+            let in_home = Some("/home/.cache/sandpool");
+            assert_eq!(at("", xdg, "/home").as_deref(), in_home, "{xdg}");
+        }
+        assert_eq!(at("mine", "/xdg", "/home").as_deref(), Some("mine"));
+        assert_eq!(at("", "", ""), None);
     }
 }

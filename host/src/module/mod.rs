@@ -7,14 +7,18 @@
 mod cache;
 mod compile;
 mod error;
+mod keeping;
 mod source;
+mod waiting;
 
 use std::path::Path;
 use std::sync::Arc;
 
+pub use cache::CacheTrouble;
 pub use error::LoadError;
+pub use waiting::AsyncLoad;
 
-pub(crate) use cache::Cache;
+pub(crate) use keeping::{Keeping, TroubleHandler, probe as probe_cache};
 
 use crate::confinement::Confinement;
 use crate::limits::{LimitName, PoolLimits};
@@ -182,7 +186,7 @@ pub(crate) struct Loader {
     pub(crate) program: Program,
     pub(crate) settings: EngineSettings,
     pub(crate) limits: PoolLimits,
-    pub(crate) cache: Option<Cache>,
+    pub(crate) cache: Option<Keeping>,
     /// Readable once the pool is terminated: compilations end too.
     pub(crate) stop: EventFd,
     /// How compilers and workers are locked in.
@@ -190,33 +194,50 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    /// Loads a module to tell what it is.
-    pub(crate) fn load_file(&self, path: &Path) -> Result<Module, LoadError> {
-        self.load_file_for(path, Purpose::Inspect)
+    /// Loads a module to tell what it is. Ends its compilation when `given_up` is rung.
+    pub(crate) fn load_file(
+        &self,
+        path: &Path,
+        given_up: Option<&EventFd>,
+    ) -> Result<Module, LoadError> {
+        self.load_file_for(path, Purpose::Inspect, given_up)
     }
 
-    fn load_file_for(&self, path: &Path, purpose: Purpose) -> Result<Module, LoadError> {
+    fn load_file_for(
+        &self,
+        path: &Path,
+        purpose: Purpose,
+        given_up: Option<&EventFd>,
+    ) -> Result<Module, LoadError> {
         let name = path
             .file_stem()
             .map_or_else(String::new, |stem| stem.to_string_lossy().into());
         let shown = path.display().to_string();
         let source = Source::from_file(path, self.limits.module_size)
             .map_err(|problem| LoadError::new(shown.clone(), problem))?;
-        self.load(name, &source, purpose)
+        self.load(name, &source, purpose, given_up)
             .map_err(|problem| LoadError::new(shown, problem))
     }
 
     /// Loads a module to call it or to run it: its imports are given.
-    pub(crate) fn load_runnable(&self, path: &Path) -> Result<Module, LoadError> {
-        self.load_file_for(path, Purpose::Run)?
-            .runnable(&path.display().to_string())
+    pub(crate) fn load_runnable(
+        &self,
+        path: &Path,
+        given_up: Option<&EventFd>,
+    ) -> Result<Module, LoadError> {
+        let module = self.load_file_for(path, Purpose::Run, given_up)?;
+        module.runnable(&path.display().to_string())
     }
 
-    pub(crate) fn load_bytes(&self, bytes: &[u8]) -> Result<Module, LoadError> {
+    pub(crate) fn load_bytes(
+        &self,
+        bytes: &[u8],
+        given_up: Option<&EventFd>,
+    ) -> Result<Module, LoadError> {
         let name = "module".to_owned();
         let source = Source::from_bytes(bytes, self.limits.module_size)
             .map_err(|problem| LoadError::new(name.clone(), problem))?;
-        self.load(name.clone(), &source, Purpose::Run)
+        self.load(name.clone(), &source, Purpose::Run, given_up)
             .map_err(|problem| LoadError::new(name.clone(), problem))?
             .runnable(&name)
     }
@@ -233,6 +254,7 @@ impl Loader {
         name: String,
         source: &Source,
         purpose: Purpose,
+        given_up: Option<&EventFd>,
     ) -> Result<Module, error::Problem> {
         let cached = self
             .cache
@@ -241,7 +263,7 @@ impl Loader {
         let (artifact, description) = match cached {
             Some(found) => found,
             None => {
-                let compiled = compile::compile(self, source, purpose)
+                let compiled = compile::compile(self, source, purpose, given_up)
                     .map_err(|problem| problem.sorted(&self.limits))?;
                 if let Some(cache) = &self.cache {
                     cache.put(&source.hash, &self.settings, &compiled.0, &compiled.1);

@@ -18,14 +18,14 @@ use crate::confinement::{self, Confinement, GapHandler, OpenGrant, Probed};
 use crate::entry::WORKER_ROLE;
 use crate::layers::{Layer, SandboxReport};
 use crate::limits::{Limit, Origin, PoolLimits, TaskLimits};
-use crate::module::{Cache, Loader};
+use crate::module::{CacheTrouble, Keeping, Loader, TroubleHandler, probe_cache};
 use crate::protocol::control::WorkerGrants;
 use crate::protocol::ring::INLINE;
 use crate::settings::{
     DirGrant, EngineSettings, Interrupt, Isolation, Sandbox, Stdio, WasmFeature,
 };
 use crate::shared::{Share, Shares};
-use crate::sys::{Attempt, EventFd, Program};
+use crate::sys::{Attempt, EventFd, Program, thread_error};
 use crate::value::{Args, ToArgs};
 
 /// The most wasm stack: guests run on the worker's own stack, of 8 MiB.
@@ -80,6 +80,7 @@ pub struct PoolBuilder {
     sandbox: Sandbox,
     without: Vec<Layer>,
     on_sandbox_gap: Option<GapHandler>,
+    on_cache_trouble: Option<TroubleHandler>,
     task_limits: TaskLimits,
     limits: PoolLimits,
     features: Vec<WasmFeature>,
@@ -291,11 +292,33 @@ impl PoolBuilder {
     }
 
     /// Whether artifacts are kept for the next run, in `$SANDPOOL_CACHE_DIR`,
-    /// else `$XDG_CACHE_HOME/sandpool`, else `~/.cache/sandpool`. A folder that
-    /// others may read or write is not used.
+    /// else `$XDG_CACHE_HOME/sandpool`, else `~/.cache/sandpool`. The first may be
+    /// relative to the working directory; the second is ignored if it is, as its
+    /// specification says. A folder that others may use, or that is a symbolic link,
+    /// is not used: see [`PoolBuilder::on_cache_trouble`].
     pub fn cache(mut self, on: bool) -> Self {
         self.no_cache = !on;
         self
+    }
+
+    /// Called, once, when a module is loaded and the cache cannot be used: nothing else
+    /// fails for that. Without a handler, one line on stderr says so, once in the life of
+    /// this process.
+    pub fn on_cache_trouble(
+        mut self,
+        handler: impl FnOnce(&CacheTrouble) + Send + 'static,
+    ) -> Self {
+        self.on_cache_trouble = Some(Box::new(handler));
+        self
+    }
+
+    /// The folder of the cache, if artifacts can be kept there.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    #[doc(hidden)]
+    pub fn probe_cache(&self) -> Result<PathBuf, CacheTrouble> {
+        probe_cache()
     }
 
     /// Niceness of the workers, from 1 (a little less time than others get) to
@@ -456,11 +479,7 @@ impl PoolBuilder {
             },
             settings,
             limits: self.limits.clone(),
-            cache: if self.no_cache {
-                None
-            } else {
-                Cache::of_this_user()
-            },
+            cache: (!self.no_cache).then(|| Keeping::of_this_user(self.on_cache_trouble.take())),
             stop: EventFd::new().map_err(|source| Error::System {
                 what: "give an eventfd",
                 source,
@@ -579,7 +598,7 @@ fn start(
         }
         Err(error) => {
             shared.set_phase(PoolPhase::Terminated);
-            Err(error)
+            Err(thread_error(error))
         }
     }
 }

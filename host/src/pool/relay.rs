@@ -7,16 +7,17 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use super::callbacks::Settler;
 use super::start::OutputPipes;
 use super::task::Completion;
-use crate::sys::{EventFd, Poller};
+use crate::stdio;
+use crate::sys::{EventFd, Poller, thread_error};
 
 /// A line longer than this is passed on in pieces.
 const MAX_LINE: usize = 64 * 1024;
@@ -48,7 +49,7 @@ impl Relay {
         let (orders, inbox) = channel();
         let bell = Arc::new(EventFd::new()?);
         let poller = Poller::new()?;
-        poller.add(&*bell, BELL)?;
+        poller.add_bell(&bell, BELL)?;
         let desk = Desk {
             inbox,
             bell: Arc::clone(&bell),
@@ -60,7 +61,8 @@ impl Relay {
         };
         let thread = thread::Builder::new()
             .name("sandpool-relay".into())
-            .spawn(move || desk.work())?;
+            .spawn(move || desk.work())
+            .map_err(thread_error)?;
         Ok(Relay {
             orders,
             bell,
@@ -95,7 +97,7 @@ impl Relay {
     }
 }
 
-/// Why the host's own output could not be written.
+/// Why one of the host's own standard streams failed.
 pub(super) type Trouble = OnceLock<String>;
 
 /// One output stream of one worker.
@@ -227,11 +229,9 @@ impl Stream {
         if self.line.is_empty() {
             return;
         }
-        let written = if self.to_stderr {
-            io::stderr().lock().write_all(&self.line)
-        } else {
-            let mut stdout = io::stdout().lock();
-            stdout.write_all(&self.line).and_then(|()| stdout.flush())
+        let written = match self.to_stderr {
+            true => stdio::write_stderr(&self.line),
+            false => stdio::write_stdout(&self.line),
         };
         self.line.clear();
         if let Err(error) = written {
@@ -254,26 +254,4 @@ impl Stream {
             self.pipe = null;
         }
     }
-}
-
-/// The pipe into which the host's standard input is copied, made at the first
-/// call: input that no guest asks for is not touched.
-pub(super) fn stdin_pipe() -> io::Result<OwnedFd> {
-    static PIPE: Mutex<Option<OwnedFd>> = Mutex::new(None);
-    let mut pipe = PIPE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(read) = &*pipe {
-        return read.try_clone();
-    }
-    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    // For the worker, which may not change how a descriptor works.
-    rustix::io::ioctl_fionbio(&read, true)?;
-    let copy = read.try_clone()?;
-    thread::Builder::new()
-        .name("sandpool-stdin".into())
-        .spawn(move || {
-            // Ends with the input, or when nobody reads it any more.
-            let _ = io::copy(&mut io::stdin().lock(), &mut File::from(write));
-        })?;
-    *pipe = Some(copy);
-    Ok(read)
 }

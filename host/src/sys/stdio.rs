@@ -1,29 +1,35 @@
-//! Whether the process was started with its standard streams.
+//! Which standard streams the process was started with.
 //!
 //! Rust's runtime opens `/dev/null` in place of those that are closed, before
-//! `main`: what is written to them is lost without an error. So they are looked at
-//! before the runtime begins.
+//! `main`: what is written to them is lost without an error, and what is read from
+//! them looks like an input without a line. So they are looked at before the runtime
+//! begins.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::{Errno, fcntl_getfd};
-use rustix::stdio::stdout;
+use rustix::stdio::{stderr, stdin, stdout};
 
-static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
+/// By descriptor: 0, 1 and 2.
+static WAS_CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
 
-/// Whether stdout was closed when the process was started.
-pub fn stdout_was_closed() -> bool {
-    STDOUT_WAS_CLOSED.load(Ordering::Relaxed)
+/// Whether this descriptor (0, 1 or 2) was closed when the process was started.
+pub(crate) fn was_closed_at_start(descriptor: usize) -> bool {
+    WAS_CLOSED
+        .get(descriptor)
+        .is_some_and(|was_closed| was_closed.load(Ordering::Relaxed))
 }
 
 extern "C" fn look() {
-    let is_closed = fcntl_getfd(stdout()) == Err(Errno::BADF);
-    STDOUT_WAS_CLOSED.store(is_closed, Ordering::Relaxed);
+    for (descriptor, was_closed) in [stdin(), stdout(), stderr()].into_iter().zip(&WAS_CLOSED) {
+        let is_closed = fcntl_getfd(descriptor) == Err(Errno::BADF);
+        was_closed.store(is_closed, Ordering::Relaxed);
+    }
 }
 
 // SAFETY: the loader calls each pointer of this section once, with arguments that
 // `look` leaves alone, before `main` and on the one thread that there is. `look`
-// makes a system call and sets an atomic: it needs nothing of Rust's runtime.
+// makes system calls and sets atomics: it needs nothing of Rust's runtime.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static LOOK: extern "C" fn() = look;

@@ -1,6 +1,7 @@
 //! Standard input of a guest: from bytes, from the host's, or empty.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::AsyncRead;
@@ -33,6 +34,7 @@ impl GuestInput {
         GuestInput::Inherit(Arc::new(InheritedInput {
             link,
             pipe: Mutex::default(),
+            has_failed: AtomicBool::new(false),
         }))
     }
 }
@@ -60,10 +62,13 @@ impl StdinStream for GuestInput {
     }
 }
 
-/// The host's standard input, through a pipe that the host fills on demand.
+/// The host's standard input, through a socket that the host fills on demand; it is read
+/// as a pipe is.
 pub(super) struct InheritedInput {
     link: Arc<HostLink>,
     pipe: Mutex<Option<Arc<pipe::Receiver>>>,
+    /// The host could not read it. A socket says so once, and then that it has ended.
+    has_failed: AtomicBool,
 }
 
 impl InheritedInput {
@@ -98,13 +103,19 @@ impl InputStream for InheritedStream {
         let pipe = self.0.pipe().map_err(failed)?;
         let mut buffer = vec![0; size.clamp(1, CHUNK)];
         match pipe.try_read(&mut buffer) {
+            Ok(0) if self.0.has_failed.load(Ordering::Relaxed) => {
+                Err(failed(io::ErrorKind::ConnectionReset.into()))
+            }
             Ok(0) => Err(StreamError::Closed),
             Ok(len) => {
                 buffer.truncate(len);
                 Ok(buffer.into())
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(bytes::Bytes::new()),
-            Err(error) => Err(failed(error)),
+            Err(error) => {
+                self.0.has_failed.store(true, Ordering::Relaxed);
+                Err(failed(error))
+            }
         }
     }
 }

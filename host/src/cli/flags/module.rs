@@ -85,6 +85,11 @@ impl ModuleFlags {
             builder = builder.cache(false);
         }
         let quiet = self.quiet;
+        let builder = builder.on_cache_trouble(move |trouble| {
+            if !quiet {
+                report::note(&format!("{trouble}; `sandpool doctor` tells what to do"));
+            }
+        });
         builder.on_sandbox_gap(move |found| {
             if !quiet {
                 report::note(&gap(found));

@@ -5,15 +5,17 @@ use std::path::Path;
 use sandpool::Module;
 
 use super::Map;
+use super::draft::sync_folder;
 use super::inputs::open::Inputs;
 use super::job::Job;
-use super::joblog::Joblog;
 use super::joblog::identity::Identity;
 use super::joblog::past::{Past, Which};
+use super::joblog::{self, Joblog};
 use super::outputs::Output;
 use super::outputs::destination::{Destination, Keeping, unwritable};
 use super::outputs::place::Place;
 use super::outputs::shrink;
+use crate::cli::parse::Keyword;
 use crate::cli::report::{self, Failure, Kind};
 use crate::cli::show;
 
@@ -48,6 +50,9 @@ impl Map {
             module_hash: module.hash().to_owned(),
             module: self.module.display().to_string(),
             job: job.describe(),
+            kind: job.kind().to_owned(),
+            constants: self.constants(job),
+            columns: self.outputs.header(job).unwrap_or_default(),
             inputs: inputs.describe(),
             limits: self.task.limits(),
             grants: self.task.grants(),
@@ -60,12 +65,25 @@ impl Map {
         if let Some(place) = place {
             self.check_place(place, inputs)?;
         }
-        let Some((log, past)) = self.joblog.open(&identity)? else {
+        let results = place.as_ref().map(|place| (place, self.outputs.look()));
+        let Some((log, past)) = self.joblog.open(&identity, results)? else {
             return Ok((None, Past::none()));
         };
+        if past.lost > 0 && !self.modules.quiet {
+            let inputs = show::counted(past.lost, "input");
+            report::note(&format!(
+                "the results of {inputs} that the log knows are not whole in {}, as after a power \
+                 cut: they count as not run",
+                place.as_ref().map_or("their file", Place::shown)
+            ));
+        }
         // Of a new log nothing is known.
         if past.last().is_some() && !self.modules.quiet {
-            for text in past.identity.changes(&identity) {
+            let corrections = past.identity.corrections(&identity);
+            for text in corrections
+                .into_iter()
+                .chain(past.identity.changes(&identity))
+            {
                 report::note(&text);
             }
         }
@@ -85,6 +103,24 @@ impl Map {
         Ok((Some(log), past))
     }
 
+    /// The arguments that are the same for all inputs, for a log: a fingerprint of
+    /// their values, and the words that they were given as.
+    fn constants(&self, job: &Job) -> String {
+        /// So much of a word tells a reader which it was.
+        const SHOWN: usize = 60;
+        let Some(fingerprint) = job.constants() else {
+            return "none".into();
+        };
+        let mut text = format!("{fingerprint:016x}");
+        for Keyword { name, word } in &self.kwarg {
+            text.push_str(&format!(
+                " {name}={}",
+                show::clip(&word.to_string_lossy(), SHOWN)
+            ));
+        }
+        text
+    }
+
     /// Refuses a file of results that holds what nothing could bring back: it grows
     /// where it is, and is emptied if the log is new.
     fn check_place(&self, place: &Place, inputs: &Inputs) -> Result<(), Failure> {
@@ -100,12 +136,7 @@ impl Map {
         }
         if place.offset() > 0 && self.joblog.goes_on_from_nothing() {
             let log = self.joblog.path().unwrap_or(Path::new(""));
-            return Err(Failure::unusable(format!(
-                "there is nothing in the log, `{}`, and there are results in {}",
-                log.display(),
-                place.shown()
-            ))
-            .hint("name the log of these results; to begin anew, remove them"));
+            return Err(joblog::nothing_in(log, place));
         }
         Ok(())
     }
@@ -121,16 +152,27 @@ pub fn begin(
     let (Some(log), Some(_)) = (log, output.offset()) else {
         return Ok(());
     };
+    if let Some((_, path)) = destination.growing() {
+        sync_folder(path);
+    }
     let begun = output.begin().and_then(|()| output.flush());
     begun.map_err(|error| unwritable(&destination.name(), error))?;
     output.offset().map_or(Ok(()), |offset| log.begin(offset))
 }
 
-/// Leaves each input one result in a file that a run has gone on with.
+/// Leaves each input one result in a file that a run has gone on with, and has what was
+/// written survive a machine that stops now: first the results, then the log.
 pub fn settle(log: Option<&mut Joblog>, destination: &Destination) -> Result<(), Failure> {
-    let (Some(log), Some(path)) = (log, destination.growing()) else {
+    let Some(log) = log else {
         return Ok(());
     };
+    let Some((file, path)) = destination.growing() else {
+        return log.sync();
+    };
+    file.sync_all()
+        .map_err(|error| unwritable(&destination.name(), error))?;
+    sync_folder(path);
+    log.sync()?;
     shrink::shrink(path, log).map_err(|error| {
         let text = format!(
             "results that were superseded cannot be taken out of {}",

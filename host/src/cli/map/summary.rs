@@ -10,10 +10,16 @@ use hdrhistogram::Histogram;
 use sandpool::{Refusal, Verdict};
 
 use super::finished::Finished;
-use crate::cli::{sanitize, show};
+use crate::cli::{report, sanitize, show};
 
 /// Tasks that are named as the slowest, or as poison.
 const NAMED: usize = 5;
+
+/// Tasks whose errors are told.
+const ERRORS: usize = 3;
+
+/// So much of an error is told.
+const ERROR: usize = 240;
 
 /// So much of an input is shown with its task.
 const LABEL: usize = 24;
@@ -32,6 +38,8 @@ pub struct Summary {
     poison: Vec<String>,
     poisoned: u64,
     refusals: Refusals,
+    /// What the first tasks that did not end ok said.
+    errors: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +60,7 @@ impl Default for Summary {
             poison: Vec::new(),
             poisoned: 0,
             refusals: Refusals::default(),
+            errors: Vec::new(),
         }
     }
 }
@@ -64,6 +73,9 @@ impl Summary {
         if outcome.verdict != Verdict::Ok {
             self.failed += 1;
             *self.failures.entry(outcome.verdict.name()).or_default() += 1;
+            if self.errors.len() < ERRORS {
+                self.errors.push(error(task));
+            }
         }
         self.refusals.count(&outcome.refusals);
         if outcome.poison {
@@ -109,6 +121,22 @@ impl Summary {
 
     pub fn all_ok(&self) -> bool {
         self.failed == 0
+    }
+
+    /// How many failed, and what the first of them said: for results that do not say
+    /// it themselves.
+    pub fn errors(&self) -> Vec<String> {
+        let first = match (self.failed, self.errors.len() as u64) {
+            (0, _) => return Vec::new(),
+            (1, _) => "1 input failed:".to_owned(),
+            (failed, told) if failed == told => format!("{failed} inputs failed:"),
+            (failed, told) => {
+                format!("{} inputs failed; the first {told}:", show::count(failed))
+            }
+        };
+        std::iter::once(first)
+            .chain(self.errors.iter().cloned())
+            .collect()
     }
 
     /// All of it, a line for each thing that there is to say.
@@ -211,6 +239,14 @@ impl Refusals {
             kinds.join(", ")
         )
     }
+}
+
+/// `[17] 30: timeout: ran past 10s (default)`.
+fn error(task: &Finished) -> String {
+    let verdict = task.outcome.verdict.name();
+    let text = report::outcome_text(&task.outcome);
+    let text = text.lines().next().unwrap_or_default();
+    format!("{}: {verdict}: {}", shown(task), show::clip(text, ERROR))
 }
 
 /// `[17] 30`.

@@ -98,8 +98,14 @@ fn put_field(text: &str, out: &mut Vec<u8>) {
     }
 }
 
+/// The line of a task, with its result ending elsewhere in the file of results.
+pub fn set_output(line: &str, offset: u64) -> String {
+    let before = line.rsplit_once('\t').map_or(line, |(before, _)| before);
+    format!("{before}\t{offset}")
+}
+
 /// A log of more is none of ours: nobody has memory for what is kept of each.
-const MOST_INPUTS: u64 = 1 << 34;
+pub const MOST_INPUTS: u64 = 1 << 34;
 
 /// What a resumed run wants to know of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

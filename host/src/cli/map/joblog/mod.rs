@@ -22,6 +22,7 @@
 pub mod entry;
 pub mod identity;
 pub mod past;
+pub mod reconcile;
 mod spans;
 
 use std::fs::{File, OpenOptions};
@@ -32,11 +33,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use rustix::fs::{FlockOperation, flock};
 
+use super::draft::sync_folder;
 use super::finished::Finished;
+use super::outputs::place::Place;
 use crate::cli::report::{Failure, Kind};
 use entry::Entry;
 use identity::Identity;
 use past::{Past, Which};
+use reconcile::Look;
 use spans::{Line, Spans};
 
 /// The log of a run, and going on from it.
@@ -65,6 +69,10 @@ pub struct JoblogFlags {
     /// Run again what did not end ok by the log, and nothing else
     #[arg(long, requires = "joblog", help_heading = "Log and resume")]
     retry_failed: bool,
+    /// Go on, also with a corrected module, another `--kwarg` or other words of a
+    /// TEMPLATE: with `--resume`, run again what failed, too; what is done is kept
+    #[arg(long, requires = "joblog", help_heading = "Log and resume")]
+    changed_module: bool,
 }
 
 impl JoblogFlags {
@@ -86,6 +94,7 @@ impl JoblogFlags {
     /// What is run of the inputs, if a log says what was done of them.
     pub fn which(&self) -> Option<Which> {
         match () {
+            () if self.resume && self.changed_module => Some(Which::MissingAndFailed),
             () if self.resume => Some(Which::Missing),
             () if self.resume_failed => Some(Which::MissingAndFailed),
             () if self.retry_failed => Some(Which::Failed),
@@ -93,8 +102,24 @@ impl JoblogFlags {
         }
     }
 
-    /// Opens the log, if there is to be one, with what it says of earlier runs.
-    pub fn open(&self, identity: &Identity) -> Result<Option<(Joblog, Past)>, Failure> {
+    /// What makes no sense together and clap cannot know.
+    pub fn check(&self) -> Result<(), Failure> {
+        match self.changed_module && self.which().is_none() {
+            true => Err(Failure::usage(
+                "`--changed-module` goes on from a log: it stands with `--resume`, \
+                 `--resume-failed` or `--retry-failed`",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// Opens the log, if there is to be one, with what it says of earlier runs: no more
+    /// than what is there of their results, which look so.
+    pub fn open(
+        &self,
+        identity: &Identity,
+        results: Option<(&Place, Look)>,
+    ) -> Result<Option<(Joblog, Past)>, Failure> {
         let Some(path) = &self.joblog else {
             return Ok(None);
         };
@@ -103,7 +128,7 @@ impl JoblogFlags {
             return Err(Failure::unusable(text)
                 .hint("`--resume` begins a log; there is nothing to run again without one"));
         }
-        Joblog::open(path, self.which(), identity).map(Some)
+        Joblog::open(path, self.which(), identity, self.changed_module, results).map(Some)
     }
 }
 
@@ -128,62 +153,78 @@ impl Joblog {
         path: &Path,
         which: Option<Which>,
         identity: &Identity,
+        may_change: bool,
+        results: Option<(&Place, Look)>,
     ) -> Result<(Self, Past), Failure> {
-        let unusable = |error: io::Error| {
-            let text = format!("the log, `{}`, cannot be opened", path.display());
-            Failure::new(Kind::Unusable, anyhow::Error::new(error).context(text))
-        };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(unusable)?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let text = format!(
-                "the log, `{}`, is being written by another run",
-                path.display()
-            );
-            return Err(Failure::unusable(text));
-        }
-        let mut log = Joblog {
-            file: file.try_clone().map_err(unusable)?,
-            path: path.to_owned(),
-            waiting: Vec::new(),
-            command: identity.command(),
-            goes_on: false,
-        };
+        let unusable = |error| unusable(path, error);
+        let mut file = open_alone(path)?;
         let is_new = file.metadata().map_err(unusable)?.len() == 0;
         if !is_new && which.is_none() {
             return Err(already_there(path));
         }
-        let past = match which {
-            Some(which) if !is_new => {
-                let read = past::read(&mut file, which).map_err(unusable)?;
-                let past = read.map_err(|why| no_log(path, &why))?;
-                past.identity.check(identity, path)?;
-                // What a kill left of a line would spoil the next.
-                file.set_len(past.good_bytes).map_err(unusable)?;
-                past
+        let mut past = Past::none();
+        if let Some(which) = which.filter(|_| !is_new) {
+            past = read(&mut file, path, which, identity, may_change)?;
+        }
+        if past.has_head
+            && let (Some(which), Some((results, look))) = (which, results)
+        {
+            let known = past.known();
+            if results.is_new() && past.ends_in_a_file_of(0).is_some_and(|end| end > 0) {
+                return Err(results_are_gone(results));
             }
-            _ => Past::none(),
-        };
+            let is_changed = reconcile::reconcile(path, results.path(), look);
+            if is_changed.map_err(|error| not_reconciled(path, results, error))? {
+                // It may be another file by now.
+                file = open_alone(path)?;
+                past = read(&mut file, path, which, identity, may_change)?;
+                past.lost = known - past.known();
+            }
+        } else if !past.has_head
+            && let Some((results, _)) = results
+            && which.is_some()
+            && results.offset() > 0
+        {
+            return Err(nothing_in(path, results));
+        }
         file.seek(SeekFrom::End(0)).map_err(unusable)?;
-        log.goes_on = !is_new;
+        let mut log = Joblog {
+            file,
+            path: path.to_owned(),
+            waiting: Vec::new(),
+            command: identity.command(),
+            goes_on: past.has_head,
+        };
         match log.goes_on {
-            true => log.waiting.extend_from_slice(identity.resumed().as_bytes()),
+            true => {
+                let lines = identity.resumed(&past.identity);
+                log.waiting.extend_from_slice(lines.as_bytes());
+            }
             false => log.waiting.extend_from_slice(identity.head().as_bytes()),
         }
         log.write_waiting().map_err(unusable)?;
+        if !log.goes_on {
+            // Without its head, a log is none.
+            log.file.sync_all().map_err(unusable)?;
+            sync_folder(path);
+        }
         Ok((log, past))
     }
 
-    /// Notes where the results of this run begin in their file.
+    /// Sees to it that what was written survives a machine that stops now.
+    pub fn sync(&self) -> Result<(), Failure> {
+        self.file
+            .sync_all()
+            .map_err(|error| unwritable(&self.path, error))
+    }
+
+    /// Notes where the results of this run begin in their file: before there is one, also
+    /// on the disk, or it could not be told whether the file had shrunk before.
     pub fn begin(&mut self, offset: u64) -> Result<(), Failure> {
         self.waiting
             .extend_from_slice(Line::At(offset).write().as_bytes());
-        self.flush()
+        self.flush()?;
+        self.sync()
     }
 
     /// Where the results are in their file, if some of them are of inputs that were
@@ -218,6 +259,16 @@ impl Joblog {
         self.file.sync_data()
     }
 
+    /// Notes, before it comes about, that a task leaves files: if this run is killed
+    /// before the task's own line is here, the next one knows whose they are.
+    pub fn leaves_files(&mut self, seq: u64) -> Result<(), Failure> {
+        // Other lines wait for their results to be in their file; this one must not.
+        let line = Line::Files(seq).write();
+        self.file
+            .write_all(line.as_bytes())
+            .map_err(|error| unwritable(&self.path, error))
+    }
+
     /// Notes a task that has ended; its result ends at `output`.
     pub fn add(&mut self, task: &Finished, output: Option<u64>) {
         Entry::of(task, output).write(&self.command, &mut self.waiting);
@@ -230,10 +281,8 @@ impl Joblog {
 
     /// Writes what waits: whole lines, with one call.
     pub fn flush(&mut self) -> Result<(), Failure> {
-        self.write_waiting().map_err(|error| {
-            let text = format!("the log, `{}`, cannot be written", self.path.display());
-            Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
-        })
+        self.write_waiting()
+            .map_err(|error| unwritable(&self.path, error))
     }
 
     fn write_waiting(&mut self) -> io::Result<()> {
@@ -243,6 +292,84 @@ impl Joblog {
         }
         Ok(())
     }
+}
+
+/// Opens a log, or makes it, that no other run may write meanwhile.
+fn open_alone(path: &Path) -> Result<File, Failure> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|error| unusable(path, error))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(_) => Err(Failure::unusable(format!(
+            "the log, `{}`, is being written by another run",
+            path.display()
+        ))),
+    }
+}
+
+/// What a log says of earlier runs of the same, from its beginning. What is in pieces at
+/// its end is cut off: it would spoil the next line.
+fn read(
+    file: &mut File,
+    path: &Path,
+    which: Which,
+    identity: &Identity,
+    may_change: bool,
+) -> Result<Past, Failure> {
+    let read = past::read(file, which).map_err(|error| unusable(path, error))?;
+    let mut past = read.map_err(|why| no_log(path, &why))?;
+    match past.has_head {
+        true => past.identity.check(identity, path, may_change)?,
+        false => past = Past::none(),
+    }
+    file.set_len(past.good_bytes)
+        .map_err(|error| unusable(path, error))?;
+    Ok(past)
+}
+
+fn unusable(path: &Path, error: io::Error) -> Failure {
+    let text = format!("the log, `{}`, cannot be opened", path.display());
+    Failure::new(Kind::Unusable, anyhow::Error::new(error).context(text))
+}
+
+fn unwritable(path: &Path, error: io::Error) -> Failure {
+    let text = format!("the log, `{}`, cannot be written", path.display());
+    Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
+}
+
+fn not_reconciled(path: &Path, results: &Place, error: io::Error) -> Failure {
+    let text = format!(
+        "the log, `{}`, cannot be compared with the results in {}",
+        path.display(),
+        results.shown()
+    );
+    Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
+}
+
+/// A file that is not there was taken away by somebody: its name is on the disk before
+/// its first result is.
+fn results_are_gone(results: &Place) -> Failure {
+    Failure::unusable(format!(
+        "{} was cut since the log was written, or taken away: all results that the log knows are \
+         gone from it",
+        results.shown()
+    ))
+    .hint("put it back; without the log, all is run anew")
+}
+
+/// The refusal to take back results that no log knows.
+pub fn nothing_in(path: &Path, results: &Place) -> Failure {
+    Failure::unusable(format!(
+        "there is nothing in the log, `{}`, and there are results in {}",
+        path.display(),
+        results.shown()
+    ))
+    .hint("name the log of these results; to begin anew, remove them")
 }
 
 fn already_there(path: &Path) -> Failure {

@@ -5,9 +5,10 @@
 
 use std::io::{self, BufRead as _, BufReader, Read};
 
-use super::entry::{COLUMNS, Logged};
+use super::entry::{COLUMNS, Logged, MOST_INPUTS};
 use super::identity::Identity;
 use super::spans::Line;
+use crate::cli::map::finished::Skipped;
 
 /// What a resumed run runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,9 @@ pub enum Which {
     /// Only what did not end ok.
     Failed,
 }
+
+/// How the last line begins that stands before all tasks.
+const LAST_OF_HEAD: &str = "# output";
 
 /// Inputs of which one, if it is in the log, tells whether all before it are the
 /// same.
@@ -40,8 +44,14 @@ pub struct Past {
     /// Where they end if the file shrank before the run that was to do that
     /// ended.
     shrinks_to: Option<u64>,
+    /// The inputs whose tasks may have left files.
+    pub files: Marks,
     /// Bytes of the log that are whole lines.
     pub good_bytes: u64,
+    /// Whether all is there that a log says before its first task.
+    pub has_head: bool,
+    /// How many inputs it knew whose results are not in their file.
+    pub lost: u64,
 }
 
 /// Of some inputs in the log, the one that comes last among all inputs.
@@ -69,8 +79,16 @@ impl Past {
             // Of none, nothing is there.
             output: Some(0),
             shrinks_to: None,
+            files: Marks::default(),
             good_bytes: 0,
+            has_head: false,
+            lost: 0,
         }
+    }
+
+    /// How many inputs it knows.
+    pub fn known(&self) -> u64 {
+        self.ok.count() + self.failed.count()
     }
 
     /// Where the results that the log knows end in their file, which is so large
@@ -101,6 +119,21 @@ impl Past {
             Which::MissingAndFailed => !ok,
             Which::Failed => failed,
         }
+    }
+
+    /// What became of an input that is not wanted.
+    pub fn of_skipped(&self, seq: u64) -> Skipped {
+        match (self.ok.has(seq), self.failed.has(seq)) {
+            (true, _) => Skipped::Ok,
+            (false, true) => Skipped::Failed,
+            (false, false) => Skipped::LeftOut,
+        }
+    }
+
+    /// The most inputs that are read, if not all are.
+    pub fn most(&self) -> Option<u64> {
+        let last = self.last.map_or(0, |last| last.seq + 1);
+        (self.which == Which::Failed).then_some(last)
     }
 
     /// Whether no input behind this one is to be run.
@@ -134,12 +167,18 @@ impl Past {
         match Line::read(line) {
             Some(Line::At(offset)) => (self.output, self.shrinks_to) = (Some(offset), None),
             Some(Line::Shrink(size)) => self.shrinks_to = Some(size),
-            None => self.identity.learn(line),
+            Some(Line::Files(seq)) if seq < MOST_INPUTS => self.files.set(seq, true),
+            Some(Line::Files(_)) => {}
+            None => {
+                self.identity.learn(line);
+                self.has_head |= line.starts_with(LAST_OF_HEAD);
+            }
         }
     }
 }
 
-/// Reads a log. `Err` within says why it is none.
+/// Reads a log up to where a kill, or a power cut, has left a line in pieces or zeros.
+/// `Err` within says why it is none.
 pub fn read(file: &mut impl Read, which: Which) -> io::Result<Result<Past, String>> {
     let mut past = Past::new(which);
     let mut lines = BufReader::with_capacity(64 << 10, file);
@@ -147,8 +186,13 @@ pub fn read(file: &mut impl Read, which: Which) -> io::Result<Result<Past, Strin
     for number in 1_u64.. {
         line.clear();
         let read = lines.read_until(b'\n', &mut line)?;
-        if read == 0 || line.last() != Some(&b'\n') {
-            // The end, or what a kill left of a line.
+        // No line has a NUL in it: it is what a power cut left of a page, and nothing is
+        // known of what stands behind it.
+        let is_damaged = line.last() != Some(&b'\n') || line.contains(&0);
+        if is_damaged && number == 1 && !is_begun(&line) {
+            return Ok(Err(NOT_OURS.into()));
+        }
+        if read == 0 || is_damaged {
             break;
         }
         let Ok(text) = std::str::from_utf8(&line[..read - 1]) else {
@@ -156,7 +200,7 @@ pub fn read(file: &mut impl Read, which: Which) -> io::Result<Result<Past, Strin
         };
         match number {
             1 if text != COLUMNS.trim_end() => {
-                return Ok(Err("its first line does not name our columns".into()));
+                return Ok(Err(NOT_OURS.into()));
             }
             1 => {}
             _ if text.starts_with('#') => past.learn(text),
@@ -167,14 +211,21 @@ pub fn read(file: &mut impl Read, which: Which) -> io::Result<Result<Past, Strin
         }
         past.good_bytes += read as u64;
     }
-    match past.identity.module_hash.is_empty() {
-        true => Ok(Err("it does not say what it is of".into())),
-        false => Ok(Ok(past)),
-    }
+    Ok(Ok(past))
+}
+
+const NOT_OURS: &str = "its first line does not name our columns";
+
+/// Whether it is what can be left of a log's first line.
+fn is_begun(line: &[u8]) -> bool {
+    let end = line.iter().position(|byte| *byte == 0);
+    COLUMNS
+        .as_bytes()
+        .starts_with(&line[..end.unwrap_or(line.len())])
 }
 
 /// A bit for each input.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Marks(Vec<u64>);
 
 impl Marks {
@@ -189,6 +240,11 @@ impl Marks {
     pub fn has(&self, seq: u64) -> bool {
         let (word, bit) = Marks::place(seq);
         self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    /// How many are marked.
+    fn count(&self) -> u64 {
+        self.0.iter().map(|word| u64::from(word.count_ones())).sum()
     }
 
     pub fn set(&mut self, seq: u64, marked: bool) {
@@ -275,10 +331,36 @@ mod tests {
     }
 
     #[test]
+    fn zeros_are_where_a_log_ends_whatever_is_behind_them() {
+        let whole = log(&[(1, "ok")]);
+        let more = log(&[(1, "ok"), (2, "ok"), (3, "ok")]);
+        for zeros in [whole.len()..more.len(), whole.len() + 9..whole.len() + 12] {
+            let mut damaged = more.clone().into_bytes();
+            damaged[zeros].fill(0);
+            let past = read(&mut damaged.as_slice(), Which::Missing).unwrap();
+            let past = past.unwrap();
+            assert_eq!(past.good_bytes, whole.len() as u64);
+            assert_eq!((past.known(), past.wants(1)), (1, true));
+        }
+    }
+
+    #[test]
+    fn a_log_without_all_of_its_head_knows_nothing() {
+        let whole = log(&[]);
+        for end in 0..whole.len() {
+            let cut = past(&whole[..end], Which::Missing).unwrap();
+            assert!(!cut.has_head, "{}", &whole[..end]);
+            let zeros = whole[..end].to_owned() + &"\0".repeat(whole.len() - end);
+            assert!(!past(&zeros, Which::Missing).unwrap().has_head);
+        }
+        assert!(past(&whole, Which::Missing).unwrap().has_head);
+    }
+
+    #[test]
     fn what_is_no_log_is_none() {
         let none = |text: &str| past(text, Which::Missing).unwrap_err();
         assert_eq!(none("hello\n"), "its first line does not name our columns");
-        assert_eq!(none(COLUMNS), "it does not say what it is of");
+        assert_eq!(none("Seq\tof\tsomething"), none("hello\n"));
         let spoiled = log(&[(1, "ok")]).replace("\tok\t", "\t");
         assert_eq!(none(&spoiled), "line 9 is no line of a log");
     }

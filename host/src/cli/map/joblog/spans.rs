@@ -16,10 +16,12 @@ use super::past::Marks;
 
 /// A line that says where the results of a run begin.
 const AT: &str = "# results at ";
+/// A line that says which task leaves files, numbered as in the log.
+const FILES: &str = "# files of ";
 /// A line that says how large the file will be without what was superseded.
 const SHRINK: &str = "# results shrink to ";
 
-/// A line of a log, as far as it tells of places.
+/// A line of a log, as far as it tells of places and files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
     /// The results of a run begin here.
@@ -27,20 +29,25 @@ pub enum Line {
     /// The file shrinks to so many bytes; whether that came about is told by its
     /// size, or by where the next run begins.
     Shrink(u64),
+    /// This task leaves files.
+    Files(u64),
 }
 
 impl Line {
     pub fn read(line: &str) -> Option<Self> {
-        let number = |prefix: &str| line.strip_prefix(prefix)?.parse().ok();
+        let number = |prefix: &str| line.strip_prefix(prefix)?.parse::<u64>().ok();
+        let files = || number(FILES)?.checked_sub(1).map(Line::Files);
         number(AT)
             .map(Line::At)
             .or_else(|| number(SHRINK).map(Line::Shrink))
+            .or_else(files)
     }
 
     pub fn write(self) -> String {
         match self {
             Line::At(offset) => format!("{AT}{offset}\n"),
             Line::Shrink(size) => format!("{SHRINK}{size}\n"),
+            Line::Files(seq) => format!("{FILES}{}\n", seq + 1),
         }
     }
 }
@@ -53,10 +60,28 @@ struct Counts {
     after: u32,
 }
 
+/// What stands in the file of results for a line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stands {
+    /// What comes before all results.
+    BeforeAll(Range<u64>),
+    /// The result of this input.
+    Result {
+        seq: u64,
+        range: Range<u64>,
+        /// It is the input's last.
+        stays: bool,
+    },
+    /// Nothing: it is of no result, or of one that was taken out.
+    Nowhere,
+}
+
 /// What a first reading of a log tells.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Spans {
     repeated: HashMap<u64, Counts>,
+    /// What the file was to shrink to, where the log does not tell whether it did.
+    pub may_have_shrunk_to: Option<u64>,
     /// The line behind the last shrinking that came about.
     shrunk_by: u64,
 }
@@ -65,7 +90,7 @@ impl Spans {
     pub fn of(log: impl BufRead) -> io::Result<Self> {
         let mut spans = Spans::default();
         let mut seen = Marks::default();
-        let mut shrinks_to = None;
+        let mut shrinks_to: Option<u64> = None;
         each_line(log, |number, line| {
             if let Some(entry) = Logged::read(line) {
                 if seen.has(entry.seq) {
@@ -89,15 +114,30 @@ impl Spans {
             }
             Ok(())
         })?;
+        spans.may_have_shrunk_to = shrinks_to;
         Ok(spans)
     }
 
     /// Reads the log again, and gives each piece of the file, in order, with
     /// whether it stays: what stands before all results, then each result.
     pub fn each(
-        mut self,
+        self,
         log: impl BufRead,
         mut piece: impl FnMut(Range<u64>, bool) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.lines(log, |_, stands| match stands {
+            Stands::BeforeAll(range) => piece(range, true),
+            Stands::Result { range, stays, .. } => piece(range, stays),
+            Stands::Nowhere => Ok(()),
+        })
+    }
+
+    /// Reads the log again, and gives each of its lines with what stands in the file for
+    /// it.
+    pub fn lines(
+        mut self,
+        log: impl BufRead,
+        mut take: impl FnMut(&str, Stands) -> io::Result<()>,
     ) -> io::Result<()> {
         // Where the log says that we are, and where we are since the file shrank.
         let (mut logged, mut at) = (0, 0);
@@ -108,7 +148,7 @@ impl Spans {
                 if !begun {
                     begun = true;
                     at = offset;
-                    piece(0..at, true)?;
+                    return take(line, Stands::BeforeAll(0..at));
                 }
             }
             let Some(Logged {
@@ -117,17 +157,18 @@ impl Spans {
                 ..
             }) = Logged::read(line)
             else {
-                return Ok(());
+                return take(line, Stands::Nowhere);
             };
             begun = true;
             let start = std::mem::replace(&mut logged, end);
             let size = end.checked_sub(start).ok_or_else(disorder)?;
             let (is_there, stays) = self.pass(seq, number);
-            if is_there {
-                piece(at..at + size, stays)?;
-                at += size;
+            if !is_there {
+                return take(line, Stands::Nowhere);
             }
-            Ok(())
+            let range = at..at + size;
+            at = range.end;
+            take(line, Stands::Result { seq, range, stays })
         })
     }
 
@@ -288,10 +329,16 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_they_are_written() {
-        for line in [Line::At(0), Line::Shrink(u64::MAX)] {
+        for line in [Line::At(0), Line::Shrink(u64::MAX), Line::Files(7)] {
             assert_eq!(Line::read(line.write().trim_end()), Some(line));
         }
-        for other in ["# results at", "# results at x", "# results", "1\t:"] {
+        for other in [
+            "# results at",
+            "# results at x",
+            "# results",
+            "1\t:",
+            "# files of 0",
+        ] {
             assert_eq!(Line::read(other), None);
         }
     }

@@ -4,12 +4,16 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal as _, Seek as _, SeekFrom, Write};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use sandpool::stdio::{self, Waiting};
 
-use super::draft::{Draft, folder_of};
+use super::in_place::{InPlace, alone, check_replaceable};
 use super::place::Place;
+use crate::cli::map::draft::{Draft, beside, folder_of};
 use crate::cli::report::{self, Failure, Kind};
 use crate::cli::screen::BesideBar;
 
@@ -30,6 +34,8 @@ pub enum Destination {
         draft: Draft,
         path: PathBuf,
     },
+    /// A file that is there, in whose place no other can be put.
+    InPlace(Rc<InPlace>),
     /// The file itself, or what else has that name: a pipe, a device.
     Itself {
         file: File,
@@ -53,15 +59,15 @@ impl Drop for Made {
 impl Destination {
     /// Opens what `--output` names, stdout if it is not given.
     pub fn open(path: Option<&Path>, keeping: Keeping) -> Result<Self, Failure> {
-        let Some(path) = path else {
-            report::stdout_is_open().map_err(report::stdout_failure)?;
+        let Some(path) = path.filter(|path| !is_stdout(path)) else {
+            stdio::check_stdout().map_err(report::stdout_failure)?;
             return Ok(Destination::Stdout);
         };
         Self::open_file(path, keeping).map_err(|error| unwritable(&shown(path), error))
     }
 
     fn open_file(path: &Path, keeping: Keeping) -> io::Result<Self> {
-        let real = real_path(path);
+        let real = real_path(path)?;
         let there = match fs::metadata(&real) {
             Ok(there) => Some(there),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -69,19 +75,17 @@ impl Destination {
         };
         let ordinary = there.as_ref().is_none_or(fs::Metadata::is_file);
         if keeping == Keeping::UntilTheEnd && ordinary {
-            let draft = Draft::of(&real)?;
-            return Ok(Destination::Draft { draft, path: real });
+            return Self::whole_or_in_place(real, there.is_some());
         }
         let mut file = OpenOptions::new()
             .write(true)
-            .create(true)
+            // By which a file in a sticky folder is refused that is another user's.
+            .create(there.is_none())
             // Not before it is sure that the run begins.
             .truncate(false)
             .open(&real)?;
         if keeping == Keeping::AsTheLogTells && ordinary {
-            // Each would cut off, or write over, what the other has written.
-            flock(&file, FlockOperation::NonBlockingLockExclusive)
-                .map_err(|_| io::Error::other("another run is writing there"))?;
+            alone(&file)?;
             file.seek(SeekFrom::End(0))?;
         }
         let made = there.is_none().then(|| Made(real.clone()));
@@ -92,38 +96,63 @@ impl Destination {
         })
     }
 
+    /// A file that comes whole or not at all. Where that cannot be, and there is one that
+    /// can be written, it is written where it is: hours of results are not to be lost to
+    /// what comes out at their end.
+    fn whole_or_in_place(path: PathBuf, is_there: bool) -> io::Result<Self> {
+        let replaceable = match is_there {
+            true => check_replaceable(&path),
+            false => Ok(()),
+        };
+        match replaceable.and_then(|()| Draft::of(&path)) {
+            Ok(draft) => Ok(Destination::Draft { draft, path }),
+            Err(why) if is_there => Ok(Destination::InPlace(Rc::new(InPlace::open(&path, why)?))),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What there is to know before the run of where results are written.
+    pub fn notice(&self) -> Option<String> {
+        match self {
+            Destination::InPlace(file) => Some(file.notice()),
+            _ => None,
+        }
+    }
+
     /// What results are written to.
     pub fn writer(&self) -> Result<Box<dyn Write>, Failure> {
         let (file, path) = match self {
             Destination::Stdout => return Ok(Box::new(BesideBar::stdout())),
+            Destination::InPlace(file) => return Ok(Box::new(InPlaceWriter(Rc::clone(file)))),
             Destination::Draft { draft, path } => (draft.file(), path),
             Destination::Itself { file, path, .. } => (file, path),
         };
         match file.try_clone() {
-            Ok(file) => Ok(Box::new(file)),
+            Ok(file) => Ok(Box::new(Waiting::new(file))),
             Err(error) => Err(unwritable(&shown(path), error)),
         }
     }
 
     /// Where a run that is gone on with begins to write, if it is a file.
     pub fn place(&self) -> Option<Place> {
-        match self {
+        let (file, path, is_new) = match self {
             // Others may write there as well: it is never cut. A file of nobody's
             // but ours comes whole or not at all.
-            Destination::Stdout | Destination::Draft { .. } => None,
-            Destination::Itself { file, path, .. } => {
-                // It may not have been there when it was named.
-                let real = fs::canonicalize(path);
-                let real = real.as_ref().unwrap_or(path);
-                Place::of(file, format!("file {}", real.display()), shown(path))
-            }
-        }
+            Destination::Stdout | Destination::Draft { .. } => return None,
+            Destination::InPlace(file) => (file.file(), file.path(), false),
+            Destination::Itself { file, path, made } => (file, path.as_path(), made.is_some()),
+        };
+        // It may not have been there when it was named.
+        let real = fs::canonicalize(path);
+        let real = real.as_deref().unwrap_or(path);
+        Some(Place::of(file, real, shown(path))?.of_new(is_new))
     }
 
     /// What errors call it.
     pub fn name(&self) -> String {
         match self {
             Destination::Stdout => "stdout".to_owned(),
+            Destination::InPlace(file) => shown(file.path()),
             Destination::Draft { path, .. } | Destination::Itself { path, .. } => shown(path),
         }
     }
@@ -132,17 +161,17 @@ impl Destination {
     pub fn is_terminal(&self) -> bool {
         match self {
             Destination::Stdout => io::stdout().is_terminal(),
-            Destination::Draft { .. } => false,
+            Destination::Draft { .. } | Destination::InPlace(_) => false,
             Destination::Itself { file, .. } => file.is_terminal(),
         }
     }
 
     /// The file that grows where it is, if it is one.
-    pub fn growing(&self) -> Option<&Path> {
+    pub fn growing(&self) -> Option<(&File, &Path)> {
         match self {
             Destination::Itself { file, path, .. } => {
                 let is_file = file.metadata().is_ok_and(|file| file.is_file());
-                is_file.then_some(path)
+                is_file.then_some((file, path))
             }
             _ => None,
         }
@@ -152,9 +181,11 @@ impl Destination {
     pub fn finish(self) -> Result<(), Failure> {
         match self {
             Destination::Stdout => Ok(()),
-            Destination::Draft { draft, path } => draft
-                .put(&path)
-                .map_err(|error| unwritable(&shown(&path), error)),
+            Destination::Draft { draft, path } => put(draft, &path),
+            Destination::InPlace(file) => {
+                let whole = file.empty().and_then(|()| file.file().sync_all());
+                whole.map_err(|error| unwritable(&shown(file.path()), error))
+            }
             Destination::Itself { made, .. } => {
                 // Of no input there are no results, and they are in that file.
                 std::mem::forget(made);
@@ -166,35 +197,89 @@ impl Destination {
     /// Not all results are there: leaves the old file as it is, and those there
     /// are beside it. Says where.
     pub fn leave(self) -> Result<Option<PathBuf>, Failure> {
-        let Destination::Draft { draft, path } = self else {
-            return Ok(None);
-        };
-        if draft.file().metadata().is_ok_and(|file| file.len() == 0) {
-            return Ok(None);
-        }
-        let mut partial = path.into_os_string();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        match draft.put(&partial) {
-            Ok(()) => Ok(Some(partial)),
-            Err(error) => Err(unwritable(&shown(&partial), error)),
+        match self {
+            Destination::Stdout | Destination::Itself { .. } => Ok(None),
+            Destination::InPlace(file) => Ok(file.is_begun().then(|| file.path().to_owned())),
+            Destination::Draft { mut draft, path } => {
+                if draft.file().metadata().is_ok_and(|file| file.len() == 0) {
+                    return Ok(None);
+                }
+                let partial = beside(&path, ".partial");
+                let saved = draft.save(&partial);
+                saved
+                    .map(Some)
+                    .map_err(|error| unwritable(&shown(&partial), error))
+            }
         }
     }
 }
 
-/// The file that is meant, by the name that it has everywhere: a link stays one,
-/// and what it points to is replaced.
-fn real_path(path: &Path) -> PathBuf {
-    if let Ok(real) = fs::canonicalize(path) {
-        return real;
+/// Whether a path names what is stdout already. Opened by that name, a file that it goes
+/// to would be written from its beginning, or replaced.
+fn is_stdout(path: &Path) -> bool {
+    ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
+        .map(Path::new)
+        .contains(&path)
+}
+
+/// Puts a file in its place, or what is in it where it can be found.
+fn put(mut draft: Draft, path: &Path) -> Result<(), Failure> {
+    let Err(error) = draft.put(path) else {
+        return Ok(());
+    };
+    // It could be replaced before the run, or so it seemed.
+    if path.is_file() && draft.write_into(path).is_ok() {
+        return Ok(());
     }
-    // It is not there yet; the folder is.
-    let folder = fs::canonicalize(folder_of(path)).ok();
-    match (folder, path.file_name()) {
-        (Some(folder), Some(name)) => folder.join(name),
-        _ => path.to_owned(),
+    let failure = unwritable(&shown(path), error);
+    Err(match draft.save(&beside(path, ".results")) {
+        Ok(saved) => failure.hint(format!("all results are in `{}`", saved.display())),
+        Err(error) => failure.hint(format!(
+            "there was no other place for the results either: {error}"
+        )),
+    })
+}
+
+struct InPlaceWriter(Rc<InPlace>);
+
+impl Write for InPlaceWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.0).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
+
+/// The file that is meant, by the name that it has everywhere: a link stays one,
+/// and what it points to is replaced, or made.
+fn real_path(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        if let Ok(real) = fs::canonicalize(&path) {
+            return Ok(real);
+        }
+        let name = path.file_name();
+        // It would be made as a file.
+        let is_folder = path.as_os_str().as_bytes().ends_with(b"/");
+        let Some(name) = name.filter(|_| !is_folder) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        // It is not there yet; the folder is.
+        let Ok(folder) = fs::canonicalize(folder_of(&path)) else {
+            return Ok(path);
+        };
+        match fs::read_link(&path) {
+            Ok(target) => path = folder.join(target),
+            Err(_) => return Ok(folder.join(name)),
+        }
+    }
+    Err(Errno::LOOP.into())
+}
+
+/// Links that lead to each other; as many as the kernel follows.
+const MOST_LINKS: usize = 40;
 
 fn shown(path: &Path) -> String {
     format!("`{}`", path.display())

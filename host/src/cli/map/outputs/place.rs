@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, OFlags, SeekFrom, fcntl_getfl, fstat, ftruncate, seek, stat};
 
@@ -13,17 +13,18 @@ use crate::cli::report::{Failure, Kind};
 #[derive(Debug)]
 pub struct Place {
     file: OwnedFd,
-    /// What a log calls it.
-    name: String,
+    path: PathBuf,
     /// What errors call it.
     shown: String,
     size: u64,
     offset: u64,
+    /// Whether it was made for this run.
+    is_new: bool,
 }
 
 impl Place {
     /// The place in an open file; `None` if it is none that can be cut.
-    pub fn of(file: impl AsFd, name: String, shown: String) -> Option<Self> {
+    pub fn of(file: impl AsFd, path: &Path, shown: String) -> Option<Self> {
         let file = file.as_fd().try_clone_to_owned().ok()?;
         let found = fstat(&file).ok()?;
         if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
@@ -37,11 +38,22 @@ impl Place {
         };
         Some(Place {
             file,
-            name,
+            path: path.to_owned(),
             shown,
             size,
             offset,
+            is_new: false,
         })
+    }
+
+    /// The place in a file that was not there before, if that is so.
+    pub fn of_new(self, is_new: bool) -> Self {
+        Place { is_new, ..self }
+    }
+
+    /// Whether it was not there before.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     pub fn offset(&self) -> u64 {
@@ -67,20 +79,23 @@ impl Place {
 
     /// What a log calls it.
     pub fn name(&self) -> String {
-        self.name.clone()
+        format!("file {}", self.path.display())
     }
 
-    /// Takes back what is behind the results that a log of this file knows.
-    /// Says how many bytes that were.
+    /// Where it is found, to be read.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes back what is behind the results that a log of this file knows. Says how
+    /// many bytes that were.
     pub fn take_back(&mut self, known: u64) -> Result<u64, Failure> {
-        if self.size < known {
+        let Some(beyond) = self.size.checked_sub(known) else {
             return Err(Failure::unusable(format!(
-                "{} was cut since the log was written: results that the log knows are gone from it",
+                "{} was cut while the log was read: results that the log knows are gone from it",
                 self.shown
-            ))
-            .hint("without the log, all is run anew"));
-        }
-        let beyond = self.size - known;
+            )));
+        };
         if beyond > 0 {
             ftruncate(&self.file, known)
                 .and_then(|()| seek(&self.file, SeekFrom::Start(known)))
@@ -89,8 +104,8 @@ impl Place {
                     let text = format!("what a kill left in {} cannot be taken back", self.shown);
                     Failure::new(Kind::Pool, error.context(text))
                 })?;
+            (self.size, self.offset) = (known, known);
         }
-        (self.size, self.offset) = (known, known);
         Ok(beyond)
     }
 }

@@ -19,6 +19,8 @@ pub struct Printed {
     /// Whether a terminal shows it, which no task may steer.
     terminal: bool,
     quiet: bool,
+    /// Whether it was stderr that could not be written.
+    is_stderr: bool,
 }
 
 impl Printed {
@@ -28,6 +30,7 @@ impl Printed {
             tag,
             terminal,
             quiet,
+            is_stderr: false,
         }
     }
 
@@ -48,7 +51,7 @@ impl Printed {
 }
 
 impl Output for Printed {
-    fn write(&mut self, task: &Finished) -> io::Result<()> {
+    fn write(&mut self, task: &mut Finished) -> io::Result<()> {
         let outcome = &task.outcome;
         let mut stdout = Cow::from(outcome.stdout.as_deref().unwrap_or_default());
         if self.terminal {
@@ -70,7 +73,9 @@ impl Output for Printed {
         }
         // In the order in which the tasks come.
         self.sink.flush()?;
-        report::show_guest_output(stderr);
+        self.is_stderr = true;
+        report::show_guest_output(stderr)?;
+        self.is_stderr = false;
         if let Some(words) = words.filter(|_| !self.quiet) {
             report::note(&format!("[{}] {words}", task.note.seq));
         }
@@ -91,5 +96,9 @@ impl Output for Printed {
 
     fn end(&mut self, _: u64) -> io::Result<()> {
         self.sink.flush()
+    }
+
+    fn name(&self) -> Option<String> {
+        self.is_stderr.then(|| "stderr".to_owned())
     }
 }

@@ -1,15 +1,18 @@
 //! Takes out of a file of results what was superseded: of an input that was run
 //! again, all results but the last.
 //!
-//! The file is replaced in one step. Before it is, its log knows how large it will
+//! The file is replaced in one step, or, where it cannot be, written where it is; a run
+//! that is killed in the midst of that leaves what [`reconcile`] finds out. Before it is, its log knows how large it will
 //! be, so whatever kills the run leaves a file that a run can go on with; see
 //! [`Joblog::shrinks_to`].
+//!
+//! [`reconcile`]: crate::cli::map::joblog::reconcile
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::path::Path;
 
-use super::draft::Draft;
+use crate::cli::map::draft::Draft;
 use crate::cli::map::joblog::Joblog;
 
 /// Shrinks the file, if there is something to be taken out of it.
@@ -17,7 +20,7 @@ pub fn shrink(path: &Path, log: &mut Joblog) -> io::Result<()> {
     let Some(spans) = log.spans_if_superseded()? else {
         return Ok(());
     };
-    let draft = Draft::of(path)?;
+    let mut draft = Draft::near(path)?;
     let file = File::open(path)?;
     let whole = file.metadata()?.len();
     let (mut from, mut to) = (BufReader::new(file), BufWriter::new(draft.file()));
@@ -39,5 +42,5 @@ pub fn shrink(path: &Path, log: &mut Joblog) -> io::Result<()> {
     to.flush()?;
     drop(to);
     log.shrinks_to(size)?;
-    draft.put(path)
+    draft.put(path).or_else(|_| draft.write_into(path))
 }

@@ -4,13 +4,15 @@
 //! Where the file system knows no files without a name, it has one beside the
 //! file that it is to be, and a kill leaves that.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Seek as _, SeekFrom};
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
+use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid, fchown, linkat, open};
 use rustix::io::Errno;
 use tempfile::TempPath;
 
@@ -42,6 +44,7 @@ impl Draft {
         };
         // Whoever may read the one that is there may read this one.
         if let Ok(there) = fs::metadata(path) {
+            keep_owner(&file, &there);
             file.set_permissions(there.permissions())?;
         }
         Ok(Draft {
@@ -52,24 +55,101 @@ impl Draft {
         })
     }
 
+    /// One for a file that is there, in the same folder if it can be: else it can only be
+    /// [written into](Draft::write_into) the other.
+    pub fn near(path: &Path) -> io::Result<Self> {
+        Draft::of(path).or_else(|_| Draft::of(&std::env::temp_dir().join("sandpool-results")))
+    }
+
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// Gives it a name, which another file may have had until now.
-    pub fn put(self, path: &Path) -> io::Result<()> {
+    /// Gives it a name, which another file may have had until now. If that fails, all
+    /// that was written is still there.
+    pub fn put(&mut self, path: &Path) -> io::Result<()> {
         // Or a machine that stops now would leave an empty file there.
         self.file.sync_all()?;
-        let name = match self.name {
+        let name = match self.name.take() {
             Some(name) => name,
             // What takes a name at once takes none that is taken. Where it can have
             // none after all, hours of results are not lost to that.
             None => link(&self.file, &self.folder, &self.prefix)
                 .or_else(|_| copied(&self.file, &self.folder, &self.prefix))?,
         };
-        name.persist(path).map_err(|error| error.error)
+        name.persist(path).map_err(|error| {
+            self.name = Some(error.path);
+            error.error
+        })?;
+        sync_folder(path);
+        Ok(())
+    }
+
+    /// Puts it where results are found that could not be put where they belong: at this
+    /// path, else in the folder for temporary files. Says where.
+    pub fn save(&mut self, beside: &Path) -> io::Result<PathBuf> {
+        if self.put(beside).is_ok() {
+            return Ok(beside.to_owned());
+        }
+        let elsewhere = self.copy_elsewhere();
+        match (elsewhere, self.name.take()) {
+            // Under the name that was not to be its last.
+            (Err(_), Some(name)) => name.keep().map_err(|error| error.error),
+            (elsewhere, _) => elsewhere,
+        }
+    }
+
+    fn copy_elsewhere(&self) -> io::Result<PathBuf> {
+        let mut copy = tempfile::Builder::new()
+            .prefix("sandpool-results-")
+            .tempfile()?;
+        self.copy_to(copy.as_file_mut())?;
+        let (_, path) = copy.keep().map_err(|error| error.error)?;
+        Ok(path)
+    }
+
+    /// Writes all of it into a file that is there and cannot be replaced.
+    pub fn write_into(&self, path: &Path) -> io::Result<()> {
+        let mut file = fs::OpenOptions::new().write(true).open(path)?;
+        file.set_len(0)?;
+        self.copy_to(&mut file)
+    }
+
+    fn copy_to(&self, to: &mut File) -> io::Result<()> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(0))?;
+        io::copy(&mut file, to)?;
+        to.sync_all()
     }
 }
+
+/// A file that takes another's place belongs to whom that belonged, where this user may
+/// give it away.
+fn keep_owner(file: &File, there: &fs::Metadata) {
+    let is_same = |ours: fs::Metadata| (ours.uid(), ours.gid()) == (there.uid(), there.gid());
+    if !file.metadata().is_ok_and(is_same) {
+        let (user, group) = (Uid::from_raw(there.uid()), Gid::from_raw(there.gid()));
+        let _ = fchown(file, Some(user), Some(group));
+    }
+}
+
+/// Has the name of a file survive a machine that stops now. Where that cannot be had, the
+/// file is as safe as those of other programs.
+pub fn sync_folder(path: &Path) {
+    let _ = File::open(folder_of(path)).and_then(|folder| folder.sync_all());
+}
+
+/// The path with this behind its name, of which so much is left that it is still a name.
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    let length = name.len().min(NAME_MAX - ending.len());
+    let mut name = OsStr::from_bytes(&name[..length]).to_owned();
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+/// Bytes that a name may have.
+const NAME_MAX: usize = 255;
 
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
@@ -120,7 +200,9 @@ fn link(file: &File, folder: &Path, prefix: &str) -> io::Result<TempPath> {
 
 fn copied(file: &File, folder: &Path, prefix: &str) -> io::Result<TempPath> {
     let (mut copy, name) = named(folder, prefix)?;
-    copy.set_permissions(file.metadata()?.permissions())?;
+    let there = file.metadata()?;
+    keep_owner(&copy, &there);
+    copy.set_permissions(there.permissions())?;
     let mut file = file;
     file.seek(SeekFrom::Start(0))?;
     io::copy(&mut file, &mut copy)?;
@@ -143,7 +225,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out");
         for text in ["one", "two"] {
-            let draft = Draft::of(&path).unwrap();
+            let mut draft = Draft::of(&path).unwrap();
             draft.file().write_all(text.as_bytes()).unwrap();
             assert_eq!(names(folder.path()).len(), usize::from(path.exists()));
             draft.put(&path).unwrap();
@@ -158,7 +240,7 @@ mod tests {
         let path = folder.path().join("out");
         let (file, name) = named(folder.path(), ".out.").unwrap();
         assert_eq!(names(folder.path()).len(), 1);
-        let draft = Draft {
+        let mut draft = Draft {
             file,
             folder: folder.path().to_owned(),
             prefix: ".out.".into(),
