@@ -46,7 +46,7 @@ fn a_task_has_clocks_and_random_numbers_and_nothing_else() {
 }
 
 #[test]
-fn a_file_that_was_not_granted_is_denied_by_its_name() {
+fn a_file_that_was_not_granted_is_refused_by_its_name_and_the_guests_error_is_told() {
     let _test = test();
     let pool = one_worker();
     for (path, name) in [
@@ -56,10 +56,14 @@ fn a_file_that_was_not_granted_is_denied_by_its_name() {
         ("/a/../../b//c", "/b/c"),
     ] {
         let outcome = files(&pool, "read-file", (path,));
-        assert_eq!(outcome.verdict, Verdict::Denied, "{path}: {outcome}");
+        assert_eq!(outcome.verdict, Verdict::Error, "{path}: {outcome}");
         assert_eq!(outcome.refusals, [refusal("file", name)], "{path}");
-        let text = format!("file was not granted: {name}");
-        assert_eq!(outcome.error, Some(text));
+        assert_eq!(outcome.refused(), Some(format!("file {name}")));
+        let error = outcome.error.as_deref().unwrap_or_default();
+        assert!(error.contains("No such file"), "{error}");
+        let line = outcome.to_string();
+        let told = format!(" error: {error} (refused: file {name})");
+        assert!(line.ends_with(&told), "{line}");
     }
 }
 
@@ -69,7 +73,7 @@ fn without_grants_nothing_can_be_made_or_changed_anywhere() {
     let pool = one_worker();
     let denied = |function: &str, args: &[&str], name: &str| {
         let outcome = files(&pool, function, texts(args));
-        assert_eq!(outcome.verdict, Verdict::Denied, "{function}: {outcome}");
+        assert_eq!(outcome.verdict, Verdict::Error, "{function}: {outcome}");
         assert_eq!(outcome.refusals, [refusal("file", name)], "{function}");
     };
     denied("write-file", &["/tmp/x", "text"], "/tmp/x");
@@ -135,14 +139,14 @@ fn a_guest_that_merely_starts_is_refused_nothing() {
 }
 
 #[test]
-fn the_name_of_a_host_is_not_looked_up_and_denied() {
+fn the_name_of_a_host_is_not_looked_up_and_refused() {
     let _test = test();
     let pool = one_worker();
     let outcome = files(&pool, "look-up", ("example.com",));
-    assert_eq!(outcome.verdict, Verdict::Denied, "{outcome}");
+    assert_eq!(outcome.verdict, Verdict::Error, "{outcome}");
     assert_eq!(outcome.refusals, [refusal("name look-up", "example.com")]);
     let outcome = files(&pool, "look-up", ("127.0.0.1",));
-    assert_eq!(outcome.verdict, Verdict::Denied, "{outcome}");
+    assert_eq!(outcome.verdict, Verdict::Error, "{outcome}");
 }
 
 #[test]
@@ -193,15 +197,15 @@ fn a_call_with_narrower_grants_cannot_reach_what_the_pool_grants() {
     let wide = run("read-file", &["/data/x"], None);
     assert_eq!(wide.verdict, Verdict::Ok, "{wide}");
     let none = run("read-file", &["/data/x"], Some(Grants::none()));
-    assert_eq!(none.verdict, Verdict::Denied, "{none}");
+    assert_eq!(none.verdict, Verdict::Error, "{none}");
     assert_eq!(none.refusals, [refusal("file", "/data/x")]);
     assert_ne!(none.worker_pid, wide.worker_pid, "not in the same process");
     let other = run("read-file", &["/data/x"], Some(Grants::none().dir("/out")));
-    assert_eq!(other.verdict, Verdict::Denied, "{other}");
+    assert_eq!(other.verdict, Verdict::Error, "{other}");
     assert!(![wide.worker_pid, none.worker_pid].contains(&other.worker_pid));
     let reading = || Some(Grants::none().read_only("/out").env("B"));
     let write = run("write-file", &["/out/x", "new"], reading());
-    assert_eq!(write.verdict, Verdict::Denied, "{write}");
+    assert_eq!(write.verdict, Verdict::Error, "{write}");
     assert_eq!(write.refusals, [refusal("write access", "/out/x")]);
     let read = run("read-file", &["/out/x"], reading());
     assert_eq!(read.verdict, Verdict::Ok, "{read}");

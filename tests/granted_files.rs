@@ -98,8 +98,8 @@ fn text_of(outcome: Outcome) -> String {
 }
 
 #[track_caller]
-fn assert_denied(outcome: &Outcome, what: &str, name: &str) {
-    assert_eq!(outcome.verdict, Verdict::Denied, "{outcome}");
+fn assert_refused(outcome: &Outcome, what: &str, name: &str) {
+    assert_eq!(outcome.verdict, Verdict::Error, "{outcome}");
     assert_eq!(outcome.refusals, [refusal(what, name)]);
     let told = format!("{outcome:?}");
     assert!(!told.contains(SECRET), "{told}");
@@ -138,7 +138,7 @@ fn a_read_only_directory_can_be_read_and_nothing_in_it_changed() {
         ("stream-through", &["/data", "x", "text"], "/data/x"),
     ] {
         let outcome = files(&pool, function, args);
-        assert_eq!(outcome.verdict, Verdict::Denied, "{function}: {outcome}");
+        assert_eq!(outcome.verdict, Verdict::Error, "{function}: {outcome}");
         let first = outcome.refusals.first().cloned();
         assert_eq!(first, Some(refusal("write access", name)), "{function}");
     }
@@ -243,7 +243,7 @@ fn no_path_leads_out_of_a_granted_directory() {
             ("/data/fds/0", "/data/fds/0"),
             (secret, secret),
         ] {
-            assert_denied(&files(&pool, "read-file", &[path]), "file", name);
+            assert_refused(&files(&pool, "read-file", &[path]), "file", name);
         }
         for (path, name) in [
             ("..", "/"),
@@ -254,7 +254,7 @@ fn no_path_leads_out_of_a_granted_directory() {
             ("/", "/"),
         ] {
             // Without a C library that cleans paths before it asks.
-            assert_denied(&files(&pool, "read-below", &["/data", path]), "file", name);
+            assert_refused(&files(&pool, "read-below", &["/data", path]), "file", name);
         }
         assert_eq!(
             text_of(files(&pool, "read-file", &["/data/here/here/x"])),
@@ -302,7 +302,7 @@ fn no_path_leads_out_of_a_granted_directory() {
             "/etc/passwd",
         ),
     ] {
-        assert_denied(&files(&pool, function, args), "file", name);
+        assert_refused(&files(&pool, function, args), "file", name);
     }
     assert_eq!(place.snapshot(), before);
 }
@@ -361,14 +361,14 @@ fn a_grant_inside_another_has_its_own_rights_under_its_own_path() {
         "new"
     );
     let outcome = files(&pool, "write-file", &["/data/x", "new"]);
-    assert_denied(&outcome, "write access", "/data/x");
+    assert_refused(&outcome, "write access", "/data/x");
     // By way of the outer grant the inner directory is as the outer one says.
     let outcome = files(&pool, "stream-through", &["/data", "deep/y", "newer"]);
-    assert_denied(&outcome, "write access", "/data/deep/y");
+    assert_refused(&outcome, "write access", "/data/deep/y");
     let outcome = files(&pool, "read-file", &["/data/deep/../../outside/secret"]);
-    assert_denied(&outcome, "file", "/outside/secret");
+    assert_refused(&outcome, "file", "/outside/secret");
     let outcome = files(&pool, "move-file", &["/data/deep/y", "/data/y"]);
-    assert_denied(&outcome, "write access", "/data/y");
+    assert_refused(&outcome, "write access", "/data/y");
 }
 
 #[test]
@@ -384,9 +384,9 @@ fn a_granted_directory_that_was_moved_away_costs_no_worker_its_root() {
     assert_eq!(text_of(files(&pool, "read-file", &["/deep/y"])), "deep");
     assert_eq!(text_of(files(&pool, "read-file", &["/data/x"])), "a text");
     let outcome = files(&pool, "read-file", &["/deep/../secret"]);
-    assert_denied(&outcome, "file", "/secret");
+    assert_refused(&outcome, "file", "/secret");
     let outcome = files(&pool, "write-file", &["/deep/y", "new"]);
-    assert_denied(&outcome, "write access", "/deep/y");
+    assert_refused(&outcome, "write access", "/deep/y");
     if let Some(root) = pool.sandbox_report() {
         let missing: Vec<_> = root.missing().map(|gap| gap.layer).collect();
         assert!(!missing.contains(&Layer::MountNamespace), "{missing:?}");

@@ -254,13 +254,12 @@ fn write_access(name: &str) -> Option<(String, String)> {
 }
 
 #[test]
-fn a_file_that_was_not_granted_is_denied_by_its_name_in_preview_1() {
+fn a_file_that_was_not_granted_is_refused_by_its_name_in_preview_1() {
     let _test = test();
     let guest = Guest::granted(&[], false);
     let outcome = guest.call("open-or-trap", (3, PASSWD));
-    assert_eq!(outcome.verdict, Verdict::Denied, "{outcome}");
-    let text = "file was not granted: /etc/passwd";
-    assert_eq!(outcome.error.as_deref(), Some(text));
+    assert_eq!(outcome.verdict, Verdict::Trap, "{outcome}");
+    assert_eq!(outcome.refused().as_deref(), Some("file /etc/passwd"));
     let outcome = guest.call("open", (3, PASSWD, 0, READ));
     assert_eq!(outcome.verdict, Verdict::Ok, "it goes on: {outcome}");
     assert_eq!(outcome.refusals.len(), 1);
@@ -465,7 +464,7 @@ fn no_path_leads_out_of_a_granted_directory_in_preview_1() {
             (ABSOLUTE, "/etc/passwd"),
         ] {
             let outcome = guest.call("open-or-trap", (3, path));
-            assert_eq!(outcome.verdict, Verdict::Denied, "{name}: {outcome}");
+            assert_eq!(outcome.verdict, Verdict::Trap, "{name}: {outcome}");
             assert_eq!(outcome.refusals[0].detail, name);
             let outcome = guest.call("stat", (3, path));
             assert_eq!(outcome.refusals[0].detail, name, "{outcome:?}");

@@ -86,7 +86,8 @@ fn a_preview_1_command_gets_words_and_stdin_and_gives_output_and_exit_code() {
     let stdout = "module\n-l\ngrößer\n".as_bytes();
     assert_eq!(outcome.stdout, Some([stdout, b"in\0put\xff"].concat()));
     assert_eq!(outcome.stderr.as_deref(), Some(b"!oops\n".as_slice()));
-    assert_eq!(outcome.error.as_deref(), Some("left with exit code 4"));
+    let error = outcome.error.as_deref();
+    assert_eq!(error, Some("left with exit code 4; stderr: !oops"));
 }
 
 #[test]

@@ -303,7 +303,12 @@ fn limits_and_grants_are_set_as_for_a_pool() {
     assert!(outcome.is_ok(), "{outcome}");
     let printed = outcome.stdout.expect("captured");
     assert!(printed.starts_with(b"3 "), "{printed:?}");
-    assert_eq!(denied.outcome().expect("ended").verdict, Verdict::Denied);
+    let refused = denied.outcome().expect("ended");
+    assert_eq!(
+        (refused.verdict, refused.exit_code),
+        (Verdict::Exit, Some(1))
+    );
+    assert_eq!(refused.refused().as_deref(), Some("file /data/text"));
     let verdict = small.outcome().expect("ended").verdict;
     assert_eq!((verdict, small.exitcode()), (Verdict::MemoryLimit, Some(1)));
 }
@@ -327,7 +332,8 @@ fn a_guest_is_given_objects_as_arguments_by_keyword_and_by_name() {
     let process = process.expect("started");
     end(&process);
     let outcome = process.outcome().expect("it has ended");
-    assert_eq!(outcome.verdict, Verdict::Denied, "{outcome}");
+    assert_eq!(outcome.verdict, Verdict::Error, "{outcome}");
+    assert_eq!(outcome.refused().as_deref(), Some("queue jobs"));
     assert!(queue.is_empty());
 }
 

@@ -306,7 +306,10 @@ mod tests {
             let description = Description {
                 component: true,
                 command: false,
+                is_interpreter: false,
                 functions,
+                resources: Vec::new(),
+                others: Vec::new(),
                 imports: Vec::new(),
                 unlinked: Some("why".into()),
             };

@@ -78,6 +78,7 @@ mod fuzzing;
 mod guard;
 #[cfg(feature = "in-process")]
 pub mod in_process;
+mod last_words;
 mod layers;
 mod limits;
 mod module;
@@ -109,7 +110,7 @@ pub use pool::{
     ProgressReport, Retries, RunningTask, StartTrouble, Stdin, Steering, ToInput,
 };
 pub use process::{ModuleSource, Process, ProcessBuilder, ProcessError, active_children};
-pub use protocol::description::{Import, ModuleKind};
+pub use protocol::description::{ExportedResource, Import, ModuleKind};
 #[doc(hidden)]
 pub use sandbox::prepare_command;
 pub use settings::{

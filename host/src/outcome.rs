@@ -15,9 +15,9 @@ use crate::value::{ConvertError, FromValue, Printable, Value};
 pub enum Verdict {
     /// It returned.
     Ok,
-    /// It returned its own error.
+    /// It returned its own error, whatever it was refused before.
     Error,
-    /// A command left with an exit code that is not 0.
+    /// It left with an exit code that is not 0.
     Exit,
     /// It trapped; the error text holds wasmtime's trap code.
     Trap,
@@ -27,11 +27,13 @@ pub enum Verdict {
     CpuLimit,
     /// It used up its fuel.
     OutOfFuel,
-    /// A refused growth ended it.
+    /// It trapped or aborted after an allocation that was refused.
     MemoryLimit,
     /// Its result, output or log grew past its limit.
     OutputLimit,
-    /// A capability that was not granted ended it.
+    /// It called what was not granted, by a call that has no way to fail, so that
+    /// it was ended. A call that can fail fails, and the task goes on: see
+    /// [`Outcome::refusals`].
     Denied,
     /// The arguments do not fit the function; it was never sent.
     InvalidArguments,
@@ -88,6 +90,28 @@ pub struct Refusal {
     pub detail: String,
 }
 
+impl fmt::Display for Refusal {
+    /// `file /etc/passwd`, with control characters escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", Printable(&self.what), Printable(&self.detail))
+    }
+}
+
+/// So many refusals of a task are listed: the first ones, and the latest.
+pub(crate) const MAX_REFUSALS: usize = 64;
+
+/// Bytes of a refusal's detail, and a mark where it was cut: guests choose the
+/// names in it. All refusals of a task have to fit into the header of its answer.
+pub(crate) const MAX_DETAIL: usize = 512;
+
+/// So many refusals are told in one line: the latest.
+const TOLD_REFUSALS: usize = 3;
+
+/// How a task went on that was refused memory: behind the line about the limit.
+pub(crate) fn trapped_then(text: &str) -> String {
+    format!("; then it trapped: {text}")
+}
+
 /// What became of one task.
 ///
 /// `T` is the type of the value: [`Value`] unless a typed call asked for
@@ -101,7 +125,10 @@ pub struct Outcome<T = Value> {
     pub value: Option<T>,
     /// The payload of its own `err`, with the verdict `error`.
     pub error_value: Option<Value>,
-    /// What went wrong, in one line; `None` with the verdict `ok`.
+    /// What went wrong, in one line; `None` with the verdict `ok`. With the verdicts
+    /// `trap`, `memory_limit` and `exit`, the guest's last words on standard error
+    /// stand at its end, where that was captured: the text of a panic, the end of
+    /// a traceback.
     pub error: Option<String>,
     /// Index of the task within its map; 0 for a single call.
     pub index: u64,
@@ -146,6 +173,20 @@ impl<T> Outcome<T> {
     /// Whether the verdict is `ok`.
     pub fn is_ok(&self) -> bool {
         self.verdict == Verdict::Ok
+    }
+
+    /// What the task was refused, in one line, the latest first; `None` if it was
+    /// refused nothing: `file /etc/b, file /etc/a and 5 more`.
+    pub fn refused(&self) -> Option<String> {
+        let latest = self.refusals.iter().rev().take(TOLD_REFUSALS);
+        let told: Vec<_> = latest.map(ToString::to_string).collect();
+        let more = self.refusals.len() - told.len();
+        let told = told.join(", ");
+        match (told.is_empty(), more) {
+            (true, _) => None,
+            (false, 0) => Some(told),
+            (false, more) => Some(format!("{told} and {more} more")),
+        }
     }
 
     /// The same outcome with another value.
@@ -208,9 +249,13 @@ impl<T: fmt::Debug> fmt::Display for Outcome<T> {
         let function = Printable(&self.function);
         write!(f, "[{}] {function} {}", self.index, self.verdict)?;
         match (&self.value, &self.error) {
-            (Some(value), _) => write!(f, ": {value:?}"),
-            (None, Some(error)) => write!(f, ": {}", Printable(error)),
-            (None, None) => Ok(()),
+            (Some(value), _) => write!(f, ": {value:?}")?,
+            (None, Some(error)) => write!(f, ": {}", Printable(error))?,
+            (None, None) => {}
+        }
+        match self.refused() {
+            Some(refused) => write!(f, " (refused: {refused})"),
+            None => Ok(()),
         }
     }
 }

@@ -73,15 +73,21 @@ pub enum WasmFeature {
     Gc,
     /// 64-bit memories.
     Memory64,
+    /// Memories whose pages are of one byte.
+    CustomPageSizes,
+    /// Multiplication and addition of 128 bits.
+    WideArithmetic,
 }
 
 impl WasmFeature {
     /// All of them.
-    pub const ALL: [WasmFeature; 4] = [
+    pub const ALL: [WasmFeature; 6] = [
         WasmFeature::Exceptions,
         WasmFeature::FunctionReferences,
         WasmFeature::Gc,
         WasmFeature::Memory64,
+        WasmFeature::CustomPageSizes,
+        WasmFeature::WideArithmetic,
     ];
 
     /// Its name, as `--wasm` reads it.
@@ -91,6 +97,8 @@ impl WasmFeature {
             WasmFeature::FunctionReferences => "function-references",
             WasmFeature::Gc => "gc",
             WasmFeature::Memory64 => "memory64",
+            WasmFeature::CustomPageSizes => "custom-page-sizes",
+            WasmFeature::WideArithmetic => "wide-arithmetic",
         }
     }
 }
@@ -117,7 +125,7 @@ impl FromStr for WasmFeature {
 /// The text names no [`WasmFeature`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is no WebAssembly feature that can be turned on; there are exceptions, function-references, gc and memory64"
+    "`{text}` is no WebAssembly feature that can be turned on; there are exceptions, function-references, gc, memory64, custom-page-sizes and wide-arithmetic"
 )]
 pub struct UnknownWasmFeature {
     /// The text.

@@ -271,7 +271,7 @@ fn a_task_that_ends_badly_is_said_with_its_verdict() {
     assert!(
         refused.stderr.contains(
             "error: memory_limit: asked for more memory than 64MiB (set by the flag); \
-             raise it with `--memory`\n"
+             raise it with `--memory`; then it trapped: wasm `unreachable`"
         ),
         "{}",
         refused.stderr
@@ -368,6 +368,15 @@ fn only_what_it_was_granted_is_a_guests_to_see() {
     let words = ["apply", misbehave, "open-file", "secret"];
     let denied = folder.sandpool(words).run();
     assert_eq!(denied.code(), 1, "{}", denied.stderr);
+    // The guest's own words, then what was refused, then what can be done about it.
+    assert!(
+        denied.stderr.starts_with("error: cannot read `secret`: "),
+        "{}",
+        denied.stderr
+    );
+    let told = "\n  refused: file /secret\n\n\
+                hint: `--dir HOST::GUEST` lets it read a directory of yours, as GUEST\n";
+    assert!(denied.stderr.ends_with(told), "{}", denied.stderr);
     folder
         .sandpool(words.into_iter().chain(["--dir", "."]))
         .run()

@@ -160,7 +160,7 @@ fn an_import_that_nobody_gives_is_named() {
         "core.wat",
         r#"(module (import "env" "f" (func)) (func (export "f")) (func (export "_start")))"#,
     );
-    assert_unusable(&folder, "core.wat", "`env::f`");
+    assert_unusable(&folder, "core.wat", "`env#f`");
     folder.file(
         "component.wat",
         r#"(component (import "demo:x/y" (instance (export "f" (func)))))"#,

@@ -151,3 +151,109 @@ fn a_hostile_name_shows_as_its_escape() {
         assert!(all.contains("[31m"), "{words:?} names it: {all}");
     }
 }
+
+/// A resource with a constructor, a method and a static function, and two functions
+/// beside it, one of which takes such a resource.
+const COUNTER: &str = r#"
+(component
+  (type $counter' (resource (rep i32)))
+  (export $counter "counter" (type $counter'))
+  (core module $m
+    (func (export "one") (param i32) (result i32) (local.get 0))
+    (func (export "plain") (result i32) (i32.const 7)))
+  (core instance $i (instantiate $m))
+  (func (export "[constructor]counter") (param "start" u32) (result (own $counter))
+    (canon lift (core func $i "one")))
+  (func (export "[method]counter.next") (param "self" (borrow $counter)) (result u32)
+    (canon lift (core func $i "one")))
+  (func (export "[static]counter.last") (param "of" (own $counter)) (result u32)
+    (canon lift (core func $i "one")))
+  (func (export "count") (param "with" (borrow $counter)) (result u32)
+    (canon lift (core func $i "one")))
+  (func (export "plain") (result u32) (canon lift (core func $i "plain"))))
+"#;
+
+#[test]
+fn exported_resources_are_listed_and_said_to_need_a_session() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("counter.wat", COUNTER);
+    let ended = folder.sandpool(["inspect", "counter.wat"]).run();
+    insta::assert_snapshot!(redacted(&ended));
+    let all = json(&folder.sandpool(["inspect", "--json", "counter.wat"]).run());
+    let functions = all["functions"].as_array().expect("a list");
+    let callable: Vec<_> = functions
+        .iter()
+        .map(|function| (function["name"].as_str(), function["callable"].as_bool()))
+        .collect();
+    let expected = [(Some("count"), Some(false)), (Some("plain"), Some(true))];
+    assert_eq!(callable, expected);
+    let resource = &all["resources"][0];
+    assert_eq!(resource["name"], "counter");
+    assert_eq!(resource["callable"], false);
+    let names = resource["functions"].as_array().expect("a list").iter();
+    let names: Vec<_> = names.map(|function| function["name"].as_str()).collect();
+    let expected = [
+        "[constructor]counter",
+        "[method]counter.next",
+        "[static]counter.last",
+    ];
+    assert_eq!(names, expected.map(Some));
+}
+
+#[test]
+fn what_needs_a_resource_says_so_when_it_is_called() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("counter.wat", COUNTER);
+    let call = |words: &[&str]| {
+        folder
+            .sandpool([&["apply", "counter.wat"], words].concat())
+            .run()
+    };
+    call(&["plain"]).assert_prints("7\n");
+    for name in [
+        "counter",
+        "counter.next",
+        "[method]counter.next",
+        "[constructor]counter",
+    ] {
+        let ended = call(&[name]);
+        assert_eq!(ended.code(), 3, "{}", ended.stderr);
+        let says = format!(
+            "error: `{name}` belongs to the resource `counter`, which needs a session: \
+             there are none yet\n"
+        );
+        assert!(ended.stderr.starts_with(&says), "{}", ended.stderr);
+    }
+    let ended = call(&["count", "1"]);
+    assert_eq!(ended.code(), 3, "{}", ended.stderr);
+    let says = "the resource `counter`, which needs a session";
+    assert!(ended.stderr.contains(says), "{}", ended.stderr);
+}
+
+#[test]
+fn a_component_with_nothing_but_a_resource_or_an_interface_of_wasi_is_described() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file(
+        "only.wat",
+        r#"(component (type $c (resource (rep i32))) (export "counter" (type $c)))"#,
+    );
+    let ended = folder.sandpool(["inspect", "only.wat"]).run();
+    assert_eq!(ended.code(), 0, "{}", ended.stderr);
+    assert!(
+        ended.text().contains("exports resources\n  counter\n"),
+        "{}",
+        ended.text()
+    );
+    folder.file(
+        "serves.wat",
+        r#"(component (component $c) (instance $i (instantiate $c))
+          (export "wasi:http/incoming-handler@0.2.0" (instance $i)))"#,
+    );
+    let ended = folder.sandpool(["inspect", "serves.wat"]).run();
+    assert_eq!(ended.code(), 3, "{}", ended.text());
+    let says = "it exports `wasi:http/incoming-handler@0.2.0`";
+    assert!(ended.stderr.contains(says), "{}", ended.stderr);
+}

@@ -361,7 +361,8 @@ fn a_crash_a_loop_and_a_flood_cost_their_own_lines() {
     assert_eq!(got, expected, "{}", ended.text());
     assert_eq!(results[1]["value"], 10);
     assert_eq!(results[23]["value"], 13);
-    let counts = "24 tasks, 12 ok, 3 memory_limit, 3 timeout, 6 trap";
+    let counts = "24 tasks, 12 ok, 3 memory_limit, 3 timeout, 6 trap, \
+                  3 with refusals (memory: 3)";
     assert_eq!(ended.counts(), counts);
 }
 
@@ -373,7 +374,13 @@ fn errors_of_guests_are_no_control_codes_in_any_line() {
         .run();
     assert_harmless(ended.text());
     assert_harmless(&ended.stderr);
-    assert_eq!(results(&ended)[0]["verdict"], "denied");
+    let result = &results(&ended)[0];
+    assert_eq!(result["verdict"], "error");
+    assert_eq!(result["refusals"][0]["what"], "file");
+    assert_eq!(
+        ended.counts(),
+        "1 task, 0 ok, 1 error, 1 with refusals (file: 1)"
+    );
 }
 
 #[test]

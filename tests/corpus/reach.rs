@@ -37,6 +37,13 @@ fn nothing(outcome: &Outcome) {
     assert_eq!(outcome.value, Some(Value::S32(0)));
 }
 
+/// The call failed in its own way, the guest told of it, and we of what it was.
+fn refused(outcome: &Outcome, what: &str) {
+    assert_eq!(outcome.value, None);
+    assert_eq!(outcome.refused().as_deref(), Some(what));
+    assert!(outcome.error_value.is_some(), "{outcome}");
+}
+
 pub fn cases() -> Vec<Case> {
     let unlinked = |name, import: &str| {
         wat(
@@ -48,14 +55,16 @@ pub fn cases() -> Vec<Case> {
     vec![
         guest("a file that was not granted", "misbehave")
             .calls("open-file", ("/etc/passwd",))
-            .ends(Verdict::Denied)
-            .and(|outcome| assert_eq!(outcome.value, None)),
+            .ends(Verdict::Error)
+            .and(|outcome| refused(outcome, "file /etc/passwd")),
         guest("a file by a path that leads up", "misbehave")
             .calls("open-file", ("../../../../etc/passwd",))
-            .ends(Verdict::Denied),
+            .ends(Verdict::Error)
+            .and(|outcome| refused(outcome, "file /etc/passwd")),
         guest("a socket", "misbehave")
             .calls("connect-to", ("127.0.0.1:1",))
-            .ends(Verdict::Denied),
+            .ends(Verdict::Error)
+            .and(|outcome| refused(outcome, "socket TCP")),
         guest("a variable of the host's", "misbehave")
             .calls("env", ("PATH",))
             .and(|outcome| assert_eq!(outcome.value, Some(Value::Option(None)))),

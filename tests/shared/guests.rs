@@ -222,7 +222,7 @@ fn every_call_on_a_managed_object_comes_back_with_what_its_documentation_says() 
 }
 
 #[test]
-fn what_was_not_granted_is_denied_by_its_name() {
+fn what_was_not_granted_is_refused_by_its_name() {
     let _test = test();
     let manager = Manager::new();
     let pool = open(pool().processes(1).share("both", &manager.lock()));
@@ -232,13 +232,13 @@ fn what_was_not_granted_is_denied_by_its_name() {
         pool.call(&sharing, "attempt").arg(steps).outcome()
     };
     let outcome = attempt("queue secret get").expect("sent");
-    assert_eq!(outcome.verdict, Verdict::Denied, "{outcome}");
+    assert_eq!(outcome.verdict, Verdict::Error, "{outcome}");
     assert_eq!(outcome.refusals[0].what, "queue");
     assert_eq!(outcome.refusals[0].detail, "secret");
     assert!(attempt("lock both acquire -").expect("sent").is_ok());
     // Another kind of the same name is another thing.
     let outcome = attempt("queue both get").expect("sent");
-    assert_eq!(outcome.verdict, Verdict::Denied, "{outcome}");
+    assert_eq!(outcome.verdict, Verdict::Error, "{outcome}");
     // What one call was given the next does not have.
     let queue = Queue::<u32>::new(0);
     let step = format!("queue {} put 1", sandpool::Share::handle(&queue).name());

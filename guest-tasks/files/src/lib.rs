@@ -6,7 +6,9 @@
 mod raw;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::mem::ManuallyDrop;
+use std::os::fd::FromRawFd;
 use std::time::SystemTime;
 
 wit_bindgen::generate!({ path: "wit", world: "files" });
@@ -16,6 +18,27 @@ struct Files;
 /// An error as text, with the path that it is about.
 fn told<T>(path: &str, result: io::Result<T>) -> Result<T, String> {
     result.map_err(|error| format!("`{path}`: {error}"))
+}
+
+/// So many bytes.
+fn some(bytes: u64) -> Vec<u8> {
+    vec![b'x'; bytes as usize]
+}
+
+/// Standard output without a buffer, which stays open.
+struct OwnStdout(ManuallyDrop<File>);
+
+impl OwnStdout {
+    fn new() -> Self {
+        // SAFETY: the callee wants a descriptor that is open and that nobody closes
+        // meanwhile: this one is open from the first, and is not closed here.
+        OwnStdout(ManuallyDrop::new(unsafe { File::from_raw_fd(1) }))
+    }
+
+    fn write(&self, bytes: u64) -> io::Result<u64> {
+        let mut stdout: &File = &self.0;
+        stdout.write(&some(bytes)).map(|written| written as u64)
+    }
 }
 
 impl Guest for Files {
@@ -120,6 +143,22 @@ impl Guest for Files {
 
     fn stream_through(directory: String, path: String, text: String) -> Result<String, String> {
         raw::stream_through(&directory, &path, &text)
+    }
+
+    fn print_at_once(bytes: u64) -> u64 {
+        // Not `io::stdout()`, which would write again what was not written.
+        let stdout = OwnStdout::new();
+        stdout.write(bytes).unwrap_or(0)
+    }
+
+    fn write_at_once(path: String, bytes: u64) -> Result<u64, String> {
+        let written = File::create(&path).and_then(|mut file| file.write(&some(bytes)));
+        told(&path, written.map(|written| written as u64))
+    }
+
+    fn read_at_once(path: String, bytes: u64) -> Result<u64, String> {
+        let read = File::open(&path).and_then(|mut file| file.read(&mut some(bytes)));
+        told(&path, read.map(|read| read as u64))
     }
 
     fn given_dirs() -> Vec<String> {

@@ -240,6 +240,17 @@ fn show_output(outcome: &Outcome<Value>) -> io::Result<()> {
 
 /// Finds the function, or says what there is.
 pub fn find<'a>(module: &'a Module, path: &Path, asked: &str) -> Result<&'a Function, Failure> {
+    let function = look_up(module, path, asked)?;
+    match function.uncallable() {
+        None => Ok(function),
+        Some(why) => Err(Failure::unusable(format!(
+            "`{}` cannot be called: {why}",
+            sanitize::line(&function.name)
+        ))),
+    }
+}
+
+fn look_up<'a>(module: &'a Module, path: &Path, asked: &str) -> Result<&'a Function, Failure> {
     module.find(asked).map_err(|error| {
         let command = module.is_command() && module.functions().is_empty();
         let hint = match (&error, command) {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use sandpool::value::Function;
-use sandpool::{Import, Module, ModuleKind, Pool};
+use sandpool::{ExportedResource, Import, Module, ModuleKind, Pool};
 use serde_json::json;
 
 use super::flags::{self, ModuleFlags};
@@ -74,8 +74,13 @@ fn as_text(path: &Path, module: &Module) -> String {
         String::new(),
     ];
     push_exports(&path, module, &mut lines);
+    push_resources(module.resources(), &mut lines);
+    push_others(module.other_exports(), &mut lines);
     lines.push(String::new());
     push_imports(module.imports(), &mut lines);
+    if let Some(why) = module.unlinked() {
+        lines.push(format!("cannot be run here: {}", sanitize::line(why)));
+    }
     lines.push(String::new());
     lines.join("\n")
 }
@@ -86,7 +91,7 @@ fn push_exports(path: &str, module: &Module, lines: &mut Vec<String>) {
         lines.push(format!("    {}", run_line(path)));
     }
     if module.functions().is_empty() {
-        if !module.is_command() {
+        if !module.is_command() && module.resources().is_empty() {
             lines.push("exports nothing that can be called".into());
         }
         return;
@@ -98,13 +103,38 @@ fn push_exports(path: &str, module: &Module, lines: &mut Vec<String>) {
             None => String::new(),
         };
         lines.push(format!("  {interface}{}", function.signature()));
-        lines.push(match function.unsupported() {
-            Some(what) => format!(
-                "    cannot be called: no call can carry {}",
-                sanitize::line(what)
-            ),
+        lines.push(match function.uncallable() {
+            Some(why) => format!("    cannot be called: {}", sanitize::line(&why)),
             None => format!("    {}", apply_line(path, module, function)),
         });
+    }
+}
+
+/// Why nothing of a resource can be called.
+const NEEDS_A_SESSION: &str = "needs a session, a live instance that keeps it: there are none yet";
+
+fn push_resources(resources: &[ExportedResource], lines: &mut Vec<String>) {
+    if resources.is_empty() {
+        return;
+    }
+    lines.push("exports resources".into());
+    for resource in resources {
+        let interface = match &resource.interface {
+            Some(interface) => format!("{}#", sanitize::line(interface)),
+            None => String::new(),
+        };
+        lines.push(format!("  {interface}{}", sanitize::line(&resource.name)));
+        lines.push(format!("    cannot be used: it {NEEDS_A_SESSION}"));
+        let functions = resource.functions.iter();
+        lines.extend(functions.map(|function| format!("    {}", function.signature())));
+    }
+}
+
+fn push_others(names: &[String], lines: &mut Vec<String>) {
+    if !names.is_empty() {
+        lines.push("exports what nobody calls here".into());
+        let names = names.iter();
+        lines.extend(names.map(|name| format!("  {}", sanitize::line(name))));
     }
 }
 
@@ -177,6 +207,20 @@ fn apply_line(path: &str, module: &Module, function: &Function) -> String {
     )
 }
 
+fn resource_json(resource: &ExportedResource) -> serde_json::Value {
+    let functions = resource
+        .functions
+        .iter()
+        .map(|function| json!({"name": function.name, "signature": function.signature()}));
+    json!({
+        "name": resource.name,
+        "interface": resource.interface,
+        "functions": functions.collect::<Vec<_>>(),
+        "callable": false,
+        "uncallable": format!("it {NEEDS_A_SESSION}"),
+    })
+}
+
 fn as_json(path: &Path, module: &Module) -> String {
     let path = path.display().to_string();
     let functions: Vec<_> = module
@@ -190,11 +234,13 @@ fn as_json(path: &Path, module: &Module) -> String {
                 "signature": function.signature(),
                 "params": params.collect::<Vec<_>>(),
                 "result": function.result.as_ref().map(ToString::to_string),
-                "callable": function.unsupported().is_none(),
-                "example": function.unsupported().is_none().then(|| apply_line(&path, module, function)),
+                "callable": function.uncallable().is_none(),
+                "uncallable": function.uncallable(),
+                "example": function.uncallable().is_none().then(|| apply_line(&path, module, function)),
             })
         })
         .collect();
+    let resources: Vec<_> = module.resources().iter().map(resource_json).collect();
     let imports: Vec<_> = module
         .imports()
         .iter()
@@ -211,8 +257,11 @@ fn as_json(path: &Path, module: &Module) -> String {
         "size": module.size(),
         "sha256": module.hash(),
         "functions": functions,
+        "resources": resources,
+        "other_exports": module.other_exports(),
         "imports": imports,
         "grants": grants(module.imports()),
+        "unlinked": module.unlinked(),
         "example": module.is_command().then(|| run_line(&path)),
     });
     // JSON lets DEL and the C1 set stand in a string as they are.

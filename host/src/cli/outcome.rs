@@ -20,7 +20,7 @@ use super::sanitize::put_json_string;
 /// How much an outcome's line says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// Index, verdict, and the value or the error.
+    /// Index, verdict, the value or the error, and what was refused.
     Short,
     /// Every field of the outcome.
     Full,
@@ -139,7 +139,7 @@ pub fn put_outcome(
     }
     put_stored(&mut object, stored);
     match detail {
-        Detail::Short => {}
+        Detail::Short => put_refusals(&mut object, outcome),
         Detail::Full => put_details(&mut object, outcome),
     }
     object.close();
@@ -173,6 +173,7 @@ pub fn put_command_outcome(
                     object.output(key, bytes);
                 }
             }
+            put_refusals(&mut object, outcome);
         }
         Detail::Full => put_details(&mut object, outcome),
     }
@@ -242,17 +243,7 @@ fn put_facts(object: &mut Object<'_>, outcome: &Outcome<Value>) {
     if let Some(signal) = outcome.signal {
         object.number("signal", signal);
     }
-    if !outcome.refusals.is_empty() {
-        let out = object.key("refusals");
-        for (index, refusal) in outcome.refusals.iter().enumerate() {
-            out.push(if index == 0 { b'[' } else { b',' });
-            let mut inner = Object::open(out);
-            inner.text("what", &refusal.what);
-            inner.text("detail", &refusal.detail);
-            inner.close();
-        }
-        out.push(b']');
-    }
+    put_refusals(object, outcome);
     if let Some(limit) = &outcome.limit {
         let mut inner = Object::open(object.key("limit"));
         inner.text("name", limit.name.name());
@@ -263,6 +254,22 @@ fn put_facts(object: &mut Object<'_>, outcome: &Outcome<Value>) {
         inner.text("origin", origin(limit.origin));
         inner.close();
     }
+}
+
+/// What the task was refused, if anything.
+fn put_refusals(object: &mut Object<'_>, outcome: &Outcome<Value>) {
+    if outcome.refusals.is_empty() {
+        return;
+    }
+    let out = object.key("refusals");
+    for (index, refusal) in outcome.refusals.iter().enumerate() {
+        out.push(if index == 0 { b'[' } else { b',' });
+        let mut inner = Object::open(out);
+        inner.text("what", &refusal.what);
+        inner.text("detail", &refusal.detail);
+        inner.close();
+    }
+    out.push(b']');
 }
 
 /// Where a limit came from, as a script reads it.

@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use sandpool::value::LookupError;
-use sandpool::{Error, LoadError, Outcome, Verdict, stdio};
+use sandpool::{Error, LoadError, Outcome, Refusal, Verdict, stdio};
 
 use super::flags::settings;
 use super::{sanitize, screen, ulimit};
@@ -183,27 +183,44 @@ impl From<Error> for Failure {
 /// Says what became of a task that did not end ok.
 pub fn say_outcome<T>(outcome: &Outcome<T>) {
     let text = outcome_text(outcome);
-    match outcome.verdict {
+    let text = match outcome.verdict {
         // The task's own words need no preface.
-        Verdict::Error => say_error(&text, [], None),
-        verdict => {
-            let text = format!("{}: {text}", verdict.name());
-            say_error(&text, [], grant_hint(outcome));
-        }
+        Verdict::Error => text,
+        verdict => format!("{}: {text}", verdict.name()),
+    };
+    let refused = refused_line(outcome);
+    say(Text::Error(&text), &refused, grant_hint(outcome));
+}
+
+/// Says what a task was refused that did not end ok, where the rest needs no words.
+pub fn say_refusals<T>(outcome: &Outcome<T>) {
+    if let Some(refused) = outcome.refused() {
+        let text = format!("the task was refused {refused}");
+        say(Text::Note(&text), &[], grant_hint(outcome));
     }
 }
 
-/// How what ended a task could have been granted. Nothing in it is the guest's:
-/// hints are there to be pasted into a shell.
+fn refused_line<T>(outcome: &Outcome<T>) -> Vec<String> {
+    let refused = outcome.refused();
+    refused
+        .map(|refused| format!("refused: {refused}"))
+        .into_iter()
+        .collect()
+}
+
+/// How what was refused last could have been granted. Nothing in it is the
+/// guest's: hints are there to be pasted into a shell.
 fn grant_hint<T>(outcome: &Outcome<T>) -> Option<&'static str> {
-    if outcome.verdict != Verdict::Denied {
-        return None;
-    }
-    match outcome.refusals.last()?.what.as_str() {
+    let hint = |refusal: &Refusal| match refusal.what.as_str() {
         "file" => Some("`--dir HOST::GUEST` lets it read a directory of yours, as GUEST"),
         "write access" => Some("`--dir HOST::GUEST:rw` lets it change what is in a directory"),
+        // Such a verdict says it already.
+        "memory" if outcome.verdict != Verdict::MemoryLimit => {
+            Some("`--memory SIZE` lets it have more")
+        }
         _ => None,
-    }
+    };
+    outcome.refusals.iter().rev().find_map(hint)
 }
 
 /// Why a task did not end ok, in one line where the library made it one.
@@ -221,16 +238,41 @@ pub fn outcome_text<T>(outcome: &Outcome<T>) -> String {
     }
 }
 
+/// As [`outcome_text`], with what the task was refused.
+pub fn outcome_line<T>(outcome: &Outcome<T>) -> String {
+    let text = outcome_text(outcome);
+    match outcome.refused() {
+        Some(refused) => format!("{text} (refused: {refused})"),
+        None => text,
+    }
+}
+
 /// Writes an error with its causes and its hint to stderr.
 pub fn say_error(text: &str, causes: impl IntoIterator<Item = String>, hint: Option<&str>) {
+    let causes = causes.into_iter();
+    let causes: Vec<_> = causes.map(|cause| format!("because {cause}")).collect();
+    say(Text::Error(text), &causes, hint);
+}
+
+/// The first line of a message.
+enum Text<'a> {
+    Error(&'a str),
+    Note(&'a str),
+}
+
+/// Writes a message to stderr: its text, what belongs to it beneath, and a hint.
+fn say(text: Text<'_>, beneath: &[String], hint: Option<&str>) {
     let colour = use_colour();
     let paint = |code: &str, word: &str| match colour {
         true => format!("\u{1b}[{code}m{word}\u{1b}[0m"),
         false => word.to_owned(),
     };
-    let mut message = format!("{} {}\n", paint("1;31", "error:"), indented(text));
-    for cause in causes {
-        message.push_str(&format!("  because {}\n", indented(&cause)));
+    let mut message = match text {
+        Text::Error(text) => format!("{} {}\n", paint("1;31", "error:"), indented(text)),
+        Text::Note(text) => format!("sandpool: {}\n", indented(text)),
+    };
+    for line in beneath {
+        message.push_str(&format!("  {}\n", indented(line)));
     }
     if let Some(hint) = hint {
         message.push_str(&format!(

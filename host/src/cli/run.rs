@@ -89,8 +89,11 @@ impl Run {
         if let Some(trouble) = pool.stdio_trouble() {
             return Err(Failure::new(Kind::Pool, anyhow::anyhow!("{trouble}")));
         }
-        if !matches!(outcome.verdict, Verdict::Ok | Verdict::Exit) {
-            report::say_outcome(&outcome);
+        match outcome.verdict {
+            Verdict::Ok => {}
+            // The guest has said what it had to say; what it was refused may be why.
+            Verdict::Exit => report::say_refusals(&outcome),
+            _ => report::say_outcome(&outcome),
         }
         Ok(ExitCode::from(outcome::exit_code(
             outcome.verdict,

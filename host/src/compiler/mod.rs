@@ -5,6 +5,9 @@
 //! hostile bytes. Its artifact is machine code, but that runs in workers, which
 //! are not trusted either.
 
+mod features;
+mod wants;
+
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::num::NonZeroUsize;
@@ -21,9 +24,10 @@ use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decod
 use crate::protocol::description::{Description, Import, MAX_DESCRIPTION};
 use crate::protocol::handshake::Hello;
 use crate::sandbox::{Cage, CageError, Inmate, ResourceLimits};
-use crate::settings::WasmFeature;
+use crate::settings::EngineSettings;
 use crate::sys::in_force::{InForce, Scarce};
 use crate::sys::{ControlSocket, MAX_MESSAGE, Received};
+use wants::Wants;
 
 /// Compiles one module and returns the exit code of the process.
 pub(crate) fn main(control: &ControlSocket) -> i32 {
@@ -124,11 +128,22 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
     let report = cage.seal_threads()?;
     // 5. Now the stranger's bytes.
     let bytes = to_binary(read_all(module)?)?;
+    let wants = Wants::of(&bytes);
+    if setup.to_run
+        && let Some(why) = wants.cannot_be_had()
+    {
+        return Err(Failed::module(why));
+    }
     let engine = config::compiling_engine(&setup.engine, threads)
         .map_err(|error| system(&error).named(&setup, &inherited, false))?;
+    let source = Source {
+        bytes: &bytes,
+        wants: &wants,
+        settings: &setup.engine,
+    };
     let compiled = match is_component(&bytes) {
-        true => component(&engine, &bytes),
-        false => core_module(&engine, &bytes),
+        true => component(&engine, &source),
+        false => core_module(&engine, &source),
     };
     let (machine_code, described) =
         compiled.map_err(|failed| failed.named(&setup, &inherited, true))?;
@@ -242,21 +257,32 @@ fn is_component(bytes: &[u8]) -> bool {
     bytes.get(6).is_some_and(|layer| *layer == 1)
 }
 
-fn component(engine: &Engine, bytes: &[u8]) -> Result<(Vec<u8>, Description), Failed> {
-    let component = Component::from_binary(engine, bytes).map_err(|error| invalid(&error))?;
+/// A module that is to be compiled.
+struct Source<'a> {
+    bytes: &'a [u8],
+    wants: &'a Wants,
+    settings: &'a EngineSettings,
+}
+
+fn component(engine: &Engine, source: &Source<'_>) -> Result<(Vec<u8>, Description), Failed> {
+    let component = Component::from_binary(engine, source.bytes);
+    let component = component.map_err(|error| source.invalid(&error))?;
     let linker = imports::component_linker(engine, &component).map_err(|error| system(&error))?;
     let linked = linker.instantiate_pre(&component);
-    let functions = describe::component_functions(engine, &component).map_err(Failed::module)?;
+    let exports = describe::component_exports(engine, &component).map_err(Failed::module)?;
     let ty = component.component_type();
     let description = Description {
         component: true,
         command: describe::component_command(&component).is_some(),
-        functions: functions.into_iter().map(|f| f.function).collect(),
+        is_interpreter: exports.is_script || source.wants.is_snapshot(),
+        functions: exports.functions.into_iter().map(|f| f.function).collect(),
+        resources: exports.resources,
+        others: exports.others,
         imports: ty
             .imports(engine)
             .map(|(name, _)| import(name.to_owned()))
             .collect(),
-        unlinked: why_unlinked(linked),
+        unlinked: source.unlinked(linked),
     };
     exports_something(&description)?;
     Ok((
@@ -265,19 +291,23 @@ fn component(engine: &Engine, bytes: &[u8]) -> Result<(Vec<u8>, Description), Fa
     ))
 }
 
-fn core_module(engine: &Engine, bytes: &[u8]) -> Result<(Vec<u8>, Description), Failed> {
-    let module = Module::from_binary(engine, bytes).map_err(|error| invalid(&error))?;
+fn core_module(engine: &Engine, source: &Source<'_>) -> Result<(Vec<u8>, Description), Failed> {
+    let module = Module::from_binary(engine, source.bytes);
+    let module = module.map_err(|error| source.invalid(&error))?;
     let linker = imports::core_linker(engine, &module).map_err(|error| system(&error))?;
     let linked = linker.instantiate_pre(&module);
     let description = Description {
         component: false,
         command: describe::is_core_command(&module),
+        is_interpreter: false,
         functions: describe::core_functions(&module),
+        resources: Vec::new(),
+        others: Vec::new(),
         imports: module
             .imports()
             .map(|import| self::import(format!("{}#{}", import.module(), import.name())))
             .collect(),
-        unlinked: why_unlinked(linked),
+        unlinked: source.unlinked(linked),
     };
     exports_something(&description)?;
     Ok((
@@ -292,13 +322,17 @@ fn import(name: String) -> Import {
 }
 
 fn exports_something(description: &Description) -> Result<(), Failed> {
-    let nothing = description.functions.is_empty() && !description.command;
-    if nothing && description.unlinked.is_none() {
-        return Err(Failed::module(
-            "it exports no function, and it is no command",
-        ));
+    let nothing = description.functions.is_empty()
+        && description.resources.is_empty()
+        && !description.command;
+    if !nothing || description.unlinked.is_some() {
+        return Ok(());
     }
-    Ok(())
+    let text = "it exports no function, and it is no command";
+    Err(match description.others.as_slice() {
+        [] => Failed::module(text),
+        [other, ..] => Failed::module(format!("{text}; it exports `{other}`")),
+    })
 }
 
 fn system(error: &wasmtime::Error) -> Failed {
@@ -314,46 +348,33 @@ fn system(error: &wasmtime::Error) -> Failed {
     }
 }
 
-/// Why a module cannot be instantiated. It is described all the same, so that
-/// its imports can be shown.
-fn why_unlinked<T>(linked: wasmtime::Result<T>) -> Option<String> {
-    let error = linked.err()?;
-    let why = format!("it imports what sandpool does not give: {error:#}");
-    Some(one_line(&why))
-}
-
-/// The validator's complaint, with the flag that would have prevented it.
-fn invalid(error: &wasmtime::Error) -> Failed {
-    if out_of_memory(error) {
-        return system(error);
+impl Source<'_> {
+    /// Why a module cannot be instantiated. It is described all the same, so that
+    /// its imports can be shown.
+    fn unlinked<T>(&self, linked: wasmtime::Result<T>) -> Option<String> {
+        let error = linked.err()?;
+        let why = self
+            .wants
+            .cannot_be_had()
+            .unwrap_or_else(|| format!("it imports what sandpool does not give: {error:#}"));
+        Some(one_line(&why))
     }
-    let text = format!("{error:#}");
-    let needs = [
-        ("exceptions", WasmFeature::Exceptions),
-        ("function references", WasmFeature::FunctionReferences),
-        ("gc", WasmFeature::Gc),
-        ("memory64", WasmFeature::Memory64),
-        ("64-bit memor", WasmFeature::Memory64),
-    ];
-    let lower = text.to_lowercase();
-    let wanted = needs.into_iter().find(|(word, _)| {
-        lower.contains(word)
-            && [
-                "not enabled",
-                "not supported",
-                "disabled",
-                "must be enabled",
-                "requires",
-                "support",
-            ]
-            .iter()
-            .any(|sign| lower.contains(sign))
-    });
-    match wanted {
-        Some((_, feature)) => Failed::module(format!(
-            "it needs the WebAssembly feature `{feature}`, which is off; the setting `wasm_feature` allows it ({text})"
-        )),
-        None => Failed::module(text),
+
+    /// The validator's complaint, or the feature that the module needs, with the
+    /// flag that would have prevented it.
+    fn invalid(&self, error: &wasmtime::Error) -> Failed {
+        if out_of_memory(error) {
+            return system(error);
+        }
+        let needs = self
+            .wants
+            .cannot_be_had()
+            .or_else(|| features::explain(self.bytes, &self.settings.features));
+        let text = format!("{error:#}");
+        match needs {
+            Some(needs) => Failed::module(format!("{needs} ({text})")),
+            None => Failed::module(text),
+        }
     }
 }
 

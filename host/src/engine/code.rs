@@ -11,9 +11,6 @@ use super::typed::{FastCall, fast_call};
 use super::{describe, imports};
 use crate::value::{Function, Type, Value};
 
-/// Bytes of a wasm page.
-const PAGE: u64 = 65536;
-
 /// The code of either kind of module.
 pub(crate) enum Code {
     Component {
@@ -151,14 +148,13 @@ impl Code {
             let component = deserialize_component(engine, artifact)?;
             let linker = imports::component_linker(engine, &component)?;
             let pre = linker.instantiate_pre(&component)?;
-            let functions = describe::component_functions(engine, &component)
-                .map_err(Unloadable::Module)?
-                .into_iter()
-                .map(|found| LoadedFunction {
-                    fast: fast_call(&found.function),
-                    function: found.function,
-                    export: found.export,
-                });
+            let exports = describe::component_exports(engine, &component);
+            let exports = exports.map_err(Unloadable::Module)?;
+            let functions = exports.functions.into_iter().map(|found| LoadedFunction {
+                fast: fast_call(&found.function),
+                function: found.function,
+                export: found.export,
+            });
             return Ok(Code::Component {
                 pre,
                 functions: functions.collect(),
@@ -188,10 +184,9 @@ impl Code {
             Code::Component { pre, .. } => pre.component().resources_required(),
             Code::Core { pre, .. } => Some(pre.module().resources_required()),
         };
-        // In pages.
-        let largest = required.and_then(|required| required.max_initial_memory_size);
-        let largest = largest.map(|pages| pages.saturating_mul(PAGE));
         let bounds = &mut store.data_mut().bounds;
+        let largest = required.and_then(|required| required.max_initial_memory_size);
+        let largest = largest.map(|pages| pages.saturating_mul(bounds.least_page));
         if let (Some(largest), Some(limit)) = (largest, bounds.memory_limit)
             && largest > limit
         {

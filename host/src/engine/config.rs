@@ -59,6 +59,8 @@ fn config(settings: &EngineSettings) -> Config {
         .wasm_gc(gc)
         .wasm_exceptions(has(WasmFeature::Exceptions))
         .wasm_memory64(has(WasmFeature::Memory64))
+        .wasm_custom_page_sizes(has(WasmFeature::CustomPageSizes))
+        .wasm_wide_arithmetic(has(WasmFeature::WideArithmetic))
         // On by itself where the final program turns wasmtime's feature for it on, which
         // sandpool does not: nobody here counts shared memory.
         .wasm_features(WasmFeatures::THREADS, false);

@@ -2,9 +2,10 @@
 //! it for the host; a worker does it again to know how to call.
 
 use wasmtime::component::types::{ComponentFunc, ComponentItem, Type as ComponentType};
-use wasmtime::component::{Component, ComponentExportIndex};
+use wasmtime::component::{Component, ComponentExportIndex, ResourceType};
 use wasmtime::{Engine, ExternType, Module, ValType};
 
+use crate::protocol::description::ExportedResource;
 use crate::value::{Function, Param, Type};
 
 /// Types of one module may have this many nodes, all functions together, when
@@ -21,39 +22,154 @@ pub(crate) struct ComponentFunction {
     pub(crate) export: ComponentExportIndex,
 }
 
-/// The functions that a component exports, in a fixed order.
-pub(crate) fn component_functions(
+/// What a component exports.
+#[derive(Default)]
+pub(crate) struct ComponentExports {
+    /// What can be called, in a fixed order.
+    pub(crate) functions: Vec<ComponentFunction>,
+    /// Resources, with the functions that need one or make one.
+    pub(crate) resources: Vec<ExportedResource>,
+    /// The names of everything else but types.
+    pub(crate) others: Vec<String>,
+    /// Whether it runs programs that are a text, as `sandpool:script` says.
+    pub(crate) is_script: bool,
+}
+
+/// What a component exports, in a fixed order.
+pub(crate) fn component_exports(
     engine: &Engine,
     component: &Component,
-) -> Result<Vec<ComponentFunction>, String> {
-    let mut budget = Budget {
-        nodes: MAX_TYPE_NODES,
+) -> Result<ComponentExports, String> {
+    let mut reading = Reading {
+        budget: Budget {
+            nodes: MAX_TYPE_NODES,
+            resources: named_resources(engine, component),
+        },
+        exports: ComponentExports::default(),
     };
-    let mut functions = Vec::new();
     for (name, item) in component.component_type().exports(engine) {
         match item.ty {
-            ComponentItem::ComponentFunc(func) => {
-                let export = component.get_export_index(None, name);
-                functions.push(budget.function(None, name, &func, export)?);
-            }
             ComponentItem::ComponentInstance(instance) if !is_wasi(name) => {
                 let parent = component.get_export_index(None, name);
-                for (function_name, item) in instance.exports(engine) {
-                    // Methods of resources need a resource to call them on.
-                    let ComponentItem::ComponentFunc(func) = item.ty else {
-                        continue;
-                    };
-                    if function_name.starts_with('[') {
+                reading.exports.is_script |= name.starts_with("sandpool:script/");
+                for (inner, item) in instance.exports(engine) {
+                    if is_init(name, inner) {
                         continue;
                     }
-                    let export = component.get_export_index(parent.as_ref(), function_name);
-                    functions.push(budget.function(Some(name), function_name, &func, export)?);
+                    let export = || component.get_export_index(parent.as_ref(), inner);
+                    reading.take(Some(name), inner, &item.ty, export)?;
                 }
             }
-            _ => {}
+            ComponentItem::ComponentInstance(_) if is_run(name) => {}
+            item => {
+                let export = || component.get_export_index(None, name);
+                reading.take(None, name, &item, export)?;
+            }
         }
     }
-    Ok(functions)
+    Ok(reading.exports)
+}
+
+/// The resources of all interfaces that a component imports or exports, by name.
+fn named_resources(engine: &Engine, component: &Component) -> Vec<(ResourceType, String)> {
+    let ty = component.component_type();
+    let mut named = Vec::new();
+    let mut add = |name: &str, item: ComponentItem| match item {
+        ComponentItem::Resource(resource) => named.push((resource, name.to_owned())),
+        ComponentItem::ComponentInstance(instance) => {
+            for (name, item) in instance.exports(engine) {
+                if let ComponentItem::Resource(resource) = item.ty {
+                    named.push((resource, name.to_owned()));
+                }
+            }
+        }
+        _ => {}
+    };
+    // The names of a component's own first.
+    for (name, item) in ty.exports(engine) {
+        add(name, item.ty);
+    }
+    for (name, item) in ty.imports(engine) {
+        add(name, item.ty);
+    }
+    named
+}
+
+/// The exports of a component, while they are read.
+struct Reading {
+    budget: Budget,
+    exports: ComponentExports,
+}
+
+impl Reading {
+    fn take(
+        &mut self,
+        interface: Option<&str>,
+        name: &str,
+        item: &ComponentItem,
+        export: impl Fn() -> Option<ComponentExportIndex>,
+    ) -> Result<(), String> {
+        match item {
+            ComponentItem::ComponentFunc(func) => {
+                let function = self.budget.function(interface, name, func)?;
+                if let Some(resource) = resource_of(name) {
+                    self.resource(interface, resource).functions.push(function);
+                } else {
+                    let export = export();
+                    let export =
+                        export.ok_or_else(|| format!("export `{name}` cannot be found"))?;
+                    let found = ComponentFunction { function, export };
+                    self.exports.functions.push(found);
+                }
+            }
+            ComponentItem::Resource(_) => {
+                self.resource(interface, name);
+            }
+            ComponentItem::Type(_) => {}
+            _ => self.exports.others.push(match interface {
+                Some(interface) => format!("{interface}#{name}"),
+                None => name.to_owned(),
+            }),
+        }
+        Ok(())
+    }
+
+    fn resource(&mut self, interface: Option<&str>, name: &str) -> &mut ExportedResource {
+        let resources = &mut self.exports.resources;
+        let known = resources
+            .iter()
+            .position(|one| one.name == name && one.interface.as_deref() == interface);
+        let place = known.unwrap_or_else(|| {
+            resources.push(ExportedResource {
+                name: name.to_owned(),
+                interface: interface.map(str::to_owned),
+                functions: Vec::new(),
+            });
+            resources.len() - 1
+        });
+        &mut resources[place]
+    }
+}
+
+/// The resource that a function with such a name belongs to:
+/// `[constructor]counter`, `[method]counter.next`, `[static]counter.all`.
+fn resource_of(name: &str) -> Option<&str> {
+    let (_, plain) = name.strip_prefix('[')?.split_once(']')?;
+    Some(
+        plain
+            .split_once('.')
+            .map_or(plain, |(resource, _)| resource),
+    )
+}
+
+/// What componentize-py calls while it makes a component of a Python program, and
+/// leaves in it. Nobody else may call it.
+fn is_init(interface: &str, function: &str) -> bool {
+    (interface, function) == ("exports", "init")
+}
+
+fn is_run(name: &str) -> bool {
+    name.split('@').next() == Some("wasi:cli/run")
 }
 
 /// Interfaces that have a meaning of their own, and are not for callers.
@@ -126,6 +242,8 @@ fn core_type(ty: ValType) -> Type {
 /// Counts the nodes of all types that were read.
 struct Budget {
     nodes: u32,
+    /// What resources are called.
+    resources: Vec<(ResourceType, String)>,
 }
 
 impl Budget {
@@ -134,9 +252,7 @@ impl Budget {
         interface: Option<&str>,
         name: &str,
         func: &ComponentFunc,
-        export: Option<ComponentExportIndex>,
-    ) -> Result<ComponentFunction, String> {
-        let export = export.ok_or_else(|| format!("export `{name}` cannot be found"))?;
+    ) -> Result<Function, String> {
         let params = func.params();
         let params = params
             .map(|(name, ty)| {
@@ -155,14 +271,17 @@ impl Budget {
             // Still listed, so that the caller learns why it cannot be called.
             result = Some(Type::Unsupported("async function".into()));
         }
-        let interface = interface.map(str::to_owned);
-        let function = Function {
+        Ok(Function {
             name: name.to_owned(),
-            interface,
+            interface: interface.map(str::to_owned),
             params,
             result,
-        };
-        Ok(ComponentFunction { function, export })
+        })
+    }
+
+    fn resource(&self, ty: &ResourceType) -> &str {
+        let named = self.resources.iter().find(|(known, _)| known == ty);
+        named.map_or("resource", |(_, name)| name)
     }
 
     fn read(&mut self, ty: &ComponentType, depth: u32) -> Result<Type, String> {
@@ -218,8 +337,11 @@ impl Budget {
             ),
             ComponentType::Enum(names) => Type::Enum(names.names().map(str::to_owned).collect()),
             ComponentType::Flags(names) => Type::Flags(names.names().map(str::to_owned).collect()),
-            ComponentType::Own(_) | ComponentType::Borrow(_) => {
-                Type::Unsupported("resource".into())
+            ComponentType::Own(resource) => {
+                Type::Unsupported(format!("own<{}>", self.resource(resource)))
+            }
+            ComponentType::Borrow(resource) => {
+                Type::Unsupported(format!("borrow<{}>", self.resource(resource)))
             }
             ComponentType::Future(_) => Type::Unsupported("future".into()),
             ComponentType::Stream(_) => Type::Unsupported("stream".into()),

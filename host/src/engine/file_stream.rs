@@ -15,8 +15,10 @@ use wasmtime_wasi::async_trait;
 use wasmtime_wasi::filesystem;
 use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
 
-/// Bytes that are moved at once.
-const CHUNK: usize = 64 * 1024;
+use super::output::write_zeros;
+
+/// Bytes that are read at once of what does not say how long it is.
+const CHUNK: u64 = 64 * 1024;
 
 fn failed(error: io::Error) -> StreamError {
     StreamError::LastOperationFailed(error.into())
@@ -26,15 +28,39 @@ fn failed(error: io::Error) -> StreamError {
 pub(super) struct FileReader {
     file: Arc<File>,
     offset: u64,
+    /// The most bytes that one call reads.
+    at_once: u64,
 }
 
 impl FileReader {
-    pub(super) fn new(file: &filesystem::File, offset: u64) -> Self {
+    pub(super) fn new(file: &filesystem::File, offset: u64, at_once: u64) -> Self {
         FileReader {
             file: Arc::clone(&file.file),
             offset,
+            at_once,
         }
     }
+}
+
+/// Reads as many bytes as were asked for, if the file has them: guests take less
+/// for the end of the file.
+pub(super) fn read_whole(file: &File, offset: u64, size: u64, at_once: u64) -> io::Result<Vec<u8>> {
+    let left = file.metadata()?.len().saturating_sub(offset);
+    let room = size.min(left.max(CHUNK)).min(at_once.max(1));
+    let mut buffer = vec![0; usize::try_from(room).unwrap_or(usize::MAX)];
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // What was read is handed over; the next call meets the error.
+            Err(_) if filled > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    buffer.truncate(filled);
+    Ok(buffer)
 }
 
 #[async_trait]
@@ -48,19 +74,13 @@ impl InputStream for FileReader {
         if size == 0 {
             return Ok(Bytes::new());
         }
-        let mut buffer = vec![0; size.min(CHUNK)];
-        let read = loop {
-            match self.file.read_at(&mut buffer, self.offset) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read.map_err(failed)?,
-            }
-        };
-        if read == 0 {
+        let bytes = read_whole(&self.file, self.offset, size as u64, self.at_once);
+        let bytes = bytes.map_err(failed)?;
+        if bytes.is_empty() {
             return Err(StreamError::Closed);
         }
-        self.offset += read as u64;
-        buffer.truncate(read);
-        Ok(buffer.into())
+        self.offset += bytes.len() as u64;
+        Ok(bytes.into())
     }
 }
 
@@ -70,14 +90,17 @@ pub(super) struct FileWriter {
     /// `None` for the end, wherever it is at the time.
     offset: Option<u64>,
     broken: bool,
+    /// The most bytes that one call writes.
+    at_once: u64,
 }
 
 impl FileWriter {
-    pub(super) fn new(file: &filesystem::File, offset: Option<u64>) -> Self {
+    pub(super) fn new(file: &filesystem::File, offset: Option<u64>, at_once: u64) -> Self {
         FileWriter {
             file: Arc::clone(&file.file),
             offset,
             broken: false,
+            at_once,
         }
     }
 
@@ -138,6 +161,11 @@ impl OutputStream for FileWriter {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        self.flush().map(|()| CHUNK)
+        let at_once = usize::try_from(self.at_once).unwrap_or(usize::MAX);
+        self.flush().map(|()| at_once)
+    }
+
+    fn write_zeroes(&mut self, count: usize) -> StreamResult<()> {
+        write_zeros(self, count)
     }
 }

@@ -67,6 +67,7 @@ pub(crate) struct Files {
     opened: BTreeMap<u32, Place>,
     /// WASI preview 1 only.
     pub(super) root: RootNumbers,
+    is_interpreter: bool,
 }
 
 /// What a guest wants to do with a path.
@@ -92,12 +93,23 @@ pub(super) enum Empty {
 }
 
 impl Files {
-    pub(crate) fn new(granted: Granted) -> Self {
+    pub(crate) fn new(granted: Granted, is_interpreter: bool) -> Self {
         Files {
             root: RootNumbers::new(&granted),
             granted,
             opened: BTreeMap::new(),
+            is_interpreter,
         }
+    }
+
+    /// Whether a guest looks for the source of what it runs, under no grant, as an
+    /// interpreter does to show lines of it in a traceback. Such a file is not there,
+    /// and nobody would grant it: that is no refusal worth telling of.
+    pub(super) fn is_look_for_a_source(&self, path: &str, wish: Wish) -> bool {
+        const ENDINGS: [&str; 6] = [".py", ".pyc", ".js", ".mjs", ".cjs", ".ts"];
+        self.is_interpreter
+            && wish == Wish::Look
+            && ENDINGS.iter().any(|ending| path.ends_with(ending))
     }
 
     /// Remembers what a descriptor was opened as.
@@ -230,6 +242,17 @@ mod tests {
         );
         let names: Vec<_> = bounds.refusals.iter().map(|r| r.detail.as_str()).collect();
         assert_eq!(names, ["/a", "/b", "/c", "/"]);
+    }
+
+    #[test]
+    fn an_interpreter_may_look_for_sources_and_for_nothing_else() {
+        let files = |is_interpreter| Files::new(Granted::new(&[]), is_interpreter);
+        let interpreter = files(true);
+        assert!(interpreter.is_look_for_a_source("0/app.py", Wish::Look));
+        assert!(!interpreter.is_look_for_a_source("0/app.py", Wish::Change));
+        assert!(!interpreter.is_look_for_a_source("0/app.py", Wish::Create));
+        assert!(!interpreter.is_look_for_a_source("etc/passwd", Wish::Look));
+        assert!(!files(false).is_look_for_a_source("0/app.py", Wish::Look));
     }
 
     #[test]

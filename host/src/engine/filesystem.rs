@@ -17,7 +17,7 @@ use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
 };
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 
-use super::file_stream::{FileReader, FileWriter};
+use super::file_stream::{FileReader, FileWriter, read_whole};
 use super::files::{Empty, Files, Wish, ask_empty_root, note_refusal};
 use super::guest::{Bounds, Guest};
 
@@ -81,6 +81,9 @@ const ROOT_HASH: MetadataHashValue = MetadataHashValue { lower: 1, upper: 1 };
 impl View<'_> {
     /// The empty root's answer to a path: `Ok` for the root itself.
     fn ask_root(&mut self, path: &str, wish: Wish) -> FsResult<()> {
+        if self.files.is_look_for_a_source(path, wish) {
+            return Err(ErrorCode::NoEntry.into());
+        }
         match ask_empty_root(self.bounds, path, wish) {
             Empty::Root => Ok(()),
             Empty::Absent => Err(ErrorCode::NoEntry.into()),
@@ -399,7 +402,11 @@ impl HostDescriptor for View<'_> {
         if is_root(&fd) {
             return Err(ErrorCode::BadDescriptor.into());
         }
-        self.wasi.read(fd, len, offset)
+        let at_once = self.bounds.file_bytes_at_once;
+        let file = self.file(&fd)?;
+        let bytes = read_whole(&file.file, offset, len, at_once)?;
+        let is_end = bytes.is_empty() && len > 0;
+        Ok((bytes, is_end))
     }
 
     fn advise(&mut self, fd: Fd, offset: Filesize, len: Filesize, advice: Advice) -> FsResult<()> {
@@ -427,7 +434,11 @@ impl HostDescriptor for View<'_> {
         if is_root(&fd) {
             return Err(ErrorCode::IsDirectory.into());
         }
-        let stream: DynInputStream = Box::new(FileReader::new(self.file(&fd)?, offset));
+        let stream: DynInputStream = Box::new(FileReader::new(
+            self.file(&fd)?,
+            offset,
+            self.bounds.file_bytes_at_once,
+        ));
         Ok(self.wasi.table.push(stream)?)
     }
 
@@ -463,7 +474,11 @@ impl View<'_> {
             let refused = Err(ErrorCode::NotPermitted.into());
             return self.judge_open(refused, fd.rep());
         }
-        let stream: DynOutputStream = Box::new(FileWriter::new(file, offset));
+        let stream: DynOutputStream = Box::new(FileWriter::new(
+            file,
+            offset,
+            self.bounds.file_bytes_at_once,
+        ));
         Ok(self.wasi.table.push(stream)?)
     }
 }

@@ -7,18 +7,12 @@ use std::time::{Duration, Instant};
 use wasmtime::{Engine, ResourceLimiter, Store};
 
 use super::files::Files;
+use super::output::share_of_a_call;
 use super::shared::Broker;
 use super::wasi::GuestWasi;
 use crate::limits::{LimitName, MAX_HANDLES};
-use crate::outcome::Refusal;
-use crate::settings::{EngineSettings, LogLevel};
-
-/// So many refusals of a task are listed: the first ones, and the latest.
-const MAX_REFUSALS: usize = 64;
-
-/// Bytes of a refusal's detail: guests choose the names in it. All refusals of
-/// a task have to fit into the header of its answer.
-const MAX_DETAIL: usize = 512;
+use crate::outcome::{MAX_DETAIL, MAX_REFUSALS, Refusal};
+use crate::settings::{EngineSettings, LogLevel, WasmFeature};
 
 /// What the `task` interface tells a guest of itself.
 #[derive(Clone, Debug, Default)]
@@ -110,6 +104,10 @@ pub(crate) struct Bounds {
     pub(crate) max_table_elements: usize,
     pub(crate) max_memories: usize,
     pub(crate) max_instances: usize,
+    /// Bytes of the smallest page that a memory may have.
+    pub(crate) least_page: u64,
+    /// The most bytes that one call moves from or into a file.
+    pub(crate) file_bytes_at_once: u64,
     /// Bytes of all linear memories now.
     pub(crate) memory: u64,
     /// The most bytes of all linear memories at once.
@@ -120,8 +118,6 @@ pub(crate) struct Bounds {
     pub(crate) refusals: Vec<Refusal>,
     /// The first limit of a growth that was refused.
     pub(crate) refused_growth: Option<LimitName>,
-    /// Whether a capability was refused.
-    pub(crate) refused_capability: bool,
 }
 
 impl Bounds {
@@ -132,18 +128,22 @@ impl Bounds {
             max_table_elements: settings.table_elements as usize,
             max_memories: settings.memories as usize,
             max_instances: settings.instances as usize,
+            least_page: match settings.features.contains(&WasmFeature::CustomPageSizes) {
+                true => 1,
+                false => 65536,
+            },
             ..Bounds::default()
         }
     }
 
     /// Begins a task in an instance that may have had others: what they were
     /// refused is forgotten, what memory they left is not.
-    pub(crate) fn begin(&mut self, memory_limit: Option<u64>) {
+    pub(crate) fn begin(&mut self, memory_limit: Option<u64>, host_calls: u64) {
         self.memory_limit = memory_limit;
+        self.file_bytes_at_once = share_of_a_call(host_calls);
         self.peak_memory = self.memory;
         self.refusals.clear();
         self.refused_growth = None;
-        self.refused_capability = false;
     }
 
     fn refuse(&mut self, limit: LimitName, what: &str, detail: String) {
@@ -174,7 +174,6 @@ impl Bounds {
 
     /// Notes that a capability was refused.
     pub(crate) fn deny(&mut self, what: &str, detail: String) {
-        self.refused_capability = true;
         self.note(what, detail);
     }
 }

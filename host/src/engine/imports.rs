@@ -168,6 +168,31 @@ fn is_part(import: &str, name: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('@') || name.ends_with('/'))
 }
 
+/// Whether a component finds this import here, by its name and version.
+pub(crate) fn is_given_to_component(import: &str) -> bool {
+    let Some((_, version)) = import.split_once('@') else {
+        return false;
+    };
+    // Versions of one minor number before 1.0 stand for each other; drafts for
+    // nothing but themselves.
+    let minor = if import.starts_with("wasi:") {
+        "0.2."
+    } else {
+        "0.1."
+    };
+    version.starts_with(minor)
+        && !version.contains('-')
+        && INTERFACES.iter().any(|(name, _)| is_part(import, name))
+}
+
+/// What AssemblyScript's modules import.
+const ABORT: &str = "env#abort";
+
+/// Whether a core module finds this import here, as far as its module's name says.
+pub(crate) fn is_given_to_core(import: &str) -> bool {
+    import.starts_with("wasi_snapshot_preview1#") || import == ABORT
+}
+
 /// Sockets and names of hosts are not granted. WASI's own functions would refuse them too, but
 /// only after they have asked the operating system for one, and without saying
 /// so to anybody but the guest.
@@ -219,6 +244,7 @@ pub(crate) fn core_linker(engine: &Engine, module: &Module) -> wasmtime::Result<
     // wasmtime-wasi makes a trap of exit codes from 126 on.
     let exit = |code: i32| -> wasmtime::Result<()> { Err(I32Exit(code).into()) };
     linker.func_wrap("wasi_snapshot_preview1", "proc_exit", exit)?;
+    super::assembly_script::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
@@ -274,7 +300,7 @@ impl progress::Host for Guest {
 /// What gives a guest this import: `given` for what every guest has, a flag (or
 /// what the library has for one) for what gives nothing without a grant, `None` for what is not to be had.
 pub(crate) fn granted_by(import: &str) -> Option<&'static str> {
-    const GIVEN: [&str; 13] = [
+    const GIVEN: [&str; 14] = [
         "wasi:cli/",
         "wasi:clocks/",
         "wasi:filesystem/",
@@ -288,8 +314,12 @@ pub(crate) fn granted_by(import: &str) -> Option<&'static str> {
         "sandpool:task/log",
         "sandpool:task/progress",
         "wasi_snapshot_preview1#",
+        ABORT,
     ];
     let interface = import.split('@').next().unwrap_or(import);
+    if interface != import && !is_given_to_component(import) {
+        return None;
+    }
     if !GIVEN.iter().any(|given| interface.starts_with(given)) {
         return None;
     }
@@ -322,5 +352,8 @@ mod tests {
         assert_eq!(granted_by("sandpool:task/queue@0.1.0"), Some("Call::share"));
         assert_eq!(granted_by("wasi:sockets/tcp@0.2.0"), None);
         assert_eq!(granted_by("env#f"), None);
+        assert_eq!(granted_by("wasi:io/poll@0.3.0"), None);
+        assert_eq!(granted_by("wasi:io/poll@0.2.0-rc-2023-12-05"), None);
+        assert_eq!(granted_by("sandpool:task/log@0.2.0"), None);
     }
 }

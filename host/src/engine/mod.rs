@@ -2,6 +2,7 @@
 //! configuration, what a guest may import, code that is loaded and called. For
 //! compiler and worker; of the host, only the in-process notch touches it.
 
+mod assembly_script;
 pub(crate) mod call;
 pub(crate) mod clock;
 pub(crate) mod code;

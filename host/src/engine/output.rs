@@ -14,10 +14,36 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 use wasmtime_wasi::{I32Exit, async_trait};
 
 use super::guest::OutputLimitReached;
-use crate::limits::LimitName;
+use crate::limits::{LimitName, MIB};
 
-/// Bytes that a guest may hand over at once.
-pub(crate) const PERMIT: usize = 64 * 1024;
+/// The least that a guest may hand over at once, in bytes: also where its limit
+/// leaves less, so that it runs past the limit instead of losing the rest. Many
+/// guests take what one call wrote for all of it.
+const LEAST_PERMIT: u64 = MIB;
+
+/// Zeros that are written at once.
+static ZEROS: [u8; 4096] = [0; 4096];
+
+/// What a stream takes at once of what one host call may make this process
+/// allocate: the call itself holds the bytes once more.
+pub(super) fn share_of_a_call(host_calls: u64) -> u64 {
+    (host_calls / 2).max(ZEROS.len() as u64)
+}
+
+/// Writes so many zeros without having all of them in memory.
+pub(super) fn write_zeros(stream: &mut dyn OutputStream, count: usize) -> StreamResult<()> {
+    if count > stream.check_write()? {
+        let text = "more zeros than `check-write` allows";
+        return Err(StreamError::Trap(wasmtime::Error::msg(text)));
+    }
+    let mut left = count;
+    while left > 0 {
+        let now = left.min(ZEROS.len());
+        stream.write(bytes::Bytes::from_static(&ZEROS[..now]))?;
+        left -= now;
+    }
+    Ok(())
+}
 
 /// Where one of a guest's output streams goes; kept for the worker's whole
 /// life, begun anew for each task.
@@ -28,6 +54,8 @@ pub(crate) struct Output {
     is_touched: AtomicBool,
     /// What the last task was allowed to write; `u64::MAX` is no limit.
     limit: AtomicU64,
+    /// The most that one call may write.
+    at_once: AtomicU64,
 }
 
 enum Sink {
@@ -50,6 +78,7 @@ impl Output {
             state: Mutex::default(),
             is_touched: AtomicBool::new(false),
             limit: AtomicU64::new(u64::MAX),
+            at_once: AtomicU64::new(LEAST_PERMIT),
         }
     }
 
@@ -65,8 +94,11 @@ impl Output {
         Output::new(Sink::Nowhere)
     }
 
-    /// Begins a task that may write `limit` bytes.
-    pub(crate) fn begin(&self, limit: Option<u64>) {
+    /// Begins a task that may write `limit` bytes, and make this process
+    /// allocate `host_calls` bytes with one call.
+    pub(crate) fn begin(&self, limit: Option<u64>, host_calls: u64) {
+        self.at_once
+            .store(share_of_a_call(host_calls), Ordering::Relaxed);
         let word = limit.unwrap_or(u64::MAX);
         let is_same = self.limit.load(Ordering::Relaxed) == word;
         if is_same && !self.is_touched.load(Ordering::Relaxed) {
@@ -86,6 +118,18 @@ impl Output {
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut state.captured)
+    }
+
+    /// Bytes that a guest may hand over at once: a byte more than its limit
+    /// leaves, so that a guest that does not look at how much was written is
+    /// told about the limit.
+    fn permit(&self) -> usize {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = state.left.map_or(u64::MAX, |left| left.saturating_add(1));
+        let permit = left
+            .max(LEAST_PERMIT)
+            .min(self.at_once.load(Ordering::Relaxed));
+        usize::try_from(permit).unwrap_or(usize::MAX)
     }
 
     /// Takes what fits; says whether all of it did.
@@ -172,7 +216,11 @@ impl OutputStream for GuestOutput {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(PERMIT)
+        Ok(self.output.permit())
+    }
+
+    fn write_zeroes(&mut self, count: usize) -> StreamResult<()> {
+        write_zeros(self, count)
     }
 }
 
@@ -192,5 +240,49 @@ impl AsyncWrite for GuestOutput {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(limit: Option<u64>, host_calls: u64) -> GuestOutput {
+        let output = Arc::new(Output::captured());
+        output.begin(limit, host_calls);
+        GuestOutput {
+            output,
+            limit: LimitName::Stdout,
+        }
+    }
+
+    fn permit(limit: Option<u64>, host_calls: u64) -> usize {
+        stream(limit, host_calls).check_write().expect("open")
+    }
+
+    #[test]
+    fn a_guest_may_write_at_once_what_its_limit_leaves_and_runs_past_it_with_more() {
+        const HOST_CALLS: u64 = 256 * MIB;
+        assert_eq!(permit(Some(3 * MIB), HOST_CALLS), 3 * 1024 * 1024 + 1);
+        assert_eq!(permit(Some(10), HOST_CALLS), 1024 * 1024, "at least a MiB");
+        assert_eq!(permit(None, HOST_CALLS), 128 * 1024 * 1024);
+        assert_eq!(permit(None, 64 * 1024), 32 * 1024, "one call holds no more");
+        let mut stream = stream(Some(2 * MIB), HOST_CALLS);
+        let all = vec![b'x'; 2 * 1024 * 1024];
+        stream.write(all.into()).expect("it fits");
+        assert_eq!(stream.check_write().expect("open"), 1024 * 1024);
+        let over = stream.write(bytes::Bytes::from_static(b"x"));
+        assert!(matches!(over, Err(StreamError::Trap(_))));
+    }
+
+    #[test]
+    fn zeros_are_written_as_other_bytes_are() {
+        let mut stream = stream(Some(10_000), u64::MAX);
+        stream.write_zeroes(9_999).expect("they fit");
+        assert_eq!(stream.output.take(), vec![0; 9_999]);
+        let over = stream.write_zeroes(2);
+        assert!(matches!(over, Err(StreamError::Trap(_))));
+        let more = stream.write_zeroes(usize::MAX);
+        assert!(matches!(more, Err(StreamError::Trap(_))));
     }
 }

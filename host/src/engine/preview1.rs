@@ -42,6 +42,7 @@ macro_rules! wasi {
 /// Puts these functions in the place of WASI's.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     add_descriptors(linker)?;
+    add_buffers(linker)?;
     add_poll(linker)?;
     add_looks(linker)?;
     add_changes(linker)
@@ -133,6 +134,40 @@ fn add_descriptors(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
                 }
             }
             Ok(code)
+        }
+    }
+    Ok(())
+}
+
+/// Reading and writing: wasmtime-wasi moves the first buffer of a list alone,
+/// which many guests take for all of them.
+fn add_buffers(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    replace! { linker;
+        fn fd_write(call, fd: i32, buffers: i32, count: i32, out: i32) {
+            call.each_buffer(buffers, count, out, |call, at, count, _| {
+                Ok(wasi!(call.fd_write(fd, at, count, out)))
+            })
+        }
+        fn fd_pwrite(call, fd: i32, buffers: i32, count: i32, offset: i64, out: i32) {
+            call.each_buffer(buffers, count, out, |call, at, count, moved| {
+                let offset = offset.wrapping_add(moved);
+                Ok(wasi!(call.fd_pwrite(fd, at, count, offset, out)))
+            })
+        }
+        fn fd_read(call, fd: i32, buffers: i32, count: i32, out: i32) {
+            // To fill a second buffer from standard input might mean to wait.
+            if !call.is_file(fd) {
+                return Ok(wasi!(call.fd_read(fd, buffers, count, out)));
+            }
+            call.each_buffer(buffers, count, out, |call, at, count, _| {
+                Ok(wasi!(call.fd_read(fd, at, count, out)))
+            })
+        }
+        fn fd_pread(call, fd: i32, buffers: i32, count: i32, offset: i64, out: i32) {
+            call.each_buffer(buffers, count, out, |call, at, count, moved| {
+                let offset = offset.wrapping_add(moved);
+                Ok(wasi!(call.fd_pread(fd, at, count, offset, out)))
+            })
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use wasmtime::{AsContextMut, Caller, Extern};
-use wasmtime_wasi::p1::types::{Errno, Oflags, Subscription, SubscriptionU};
+use wasmtime_wasi::p1::types::{Ciovec, Errno, Oflags, Subscription, SubscriptionU};
 use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as wasi, WasiSnapshotPreview1};
 use wasmtime_wasi::runtime::in_tokio;
 use wiggle::{GuestError, GuestMemory, GuestPtr, GuestType};
@@ -24,6 +24,9 @@ const FIRST_GRANT: u32 = 3;
 /// Numbers of the root when it is opened again, from here upwards: no file
 /// ever gets so far.
 const ROOT_AGAIN: u32 = 1 << 30;
+
+/// As many buffers does one call move, as on Linux.
+const MAX_BUFFERS: usize = 1024;
 
 /// As often may it be open at once.
 const MAX_ROOTS: usize = 10_000;
@@ -87,6 +90,59 @@ impl<'a> Call<'a> {
             files.granted.places().get(index)
         };
         files.place(fd).or_else(granted)
+    }
+
+    /// Whether this is a file or a directory that the guest has opened.
+    pub(super) fn is_file(&self, fd: i32) -> bool {
+        self.guest.files.place(fd as u32).is_some()
+    }
+
+    /// Moves the bytes of a list of buffers, one after the other, until one is not
+    /// moved whole. `one` moves those of a part of the list, and gets how many
+    /// bytes were moved before.
+    pub(super) fn each_buffer(
+        &mut self,
+        buffers: i32,
+        count: i32,
+        out: i32,
+        one: impl Fn(&mut Self, i32, i32, i64) -> wasmtime::Result<i32>,
+    ) -> wasmtime::Result<i32> {
+        if count == 1 {
+            return one(self, buffers, count, 0);
+        }
+        let list = GuestPtr::<Ciovec>::new(buffers as u32).as_array(count as u32);
+        let most = self.guest.bounds.file_bytes_at_once;
+        let mut moved = 0u64;
+        for buffer in list.iter().take(MAX_BUFFERS) {
+            let buffer = buffer?;
+            let len = self.memory.read(buffer)?.buf_len;
+            if len == 0 {
+                continue;
+            }
+            if moved > 0 && moved + u64::from(len) > most {
+                break;
+            }
+            let before = i64::try_from(moved).unwrap_or(i64::MAX);
+            let code = one(self, buffer.offset() as i32, 1, before)?;
+            if code != SUCCESS {
+                // What was moved is told; the next call meets the error.
+                if moved == 0 {
+                    return Ok(code);
+                }
+                break;
+            }
+            let now = self.memory.read(GuestPtr::<u32>::new(out as u32))?;
+            moved += u64::from(now);
+            if now < len {
+                break;
+            }
+        }
+        if moved == 0 {
+            // Nothing to move: whether there is such a descriptor is told all
+            // the same.
+            return one(self, buffers, 0, 0);
+        }
+        self.write(out, u32::try_from(moved).unwrap_or(u32::MAX))
     }
 
     /// Of what a guest waits for, what are files that it wants to read.

@@ -11,7 +11,9 @@ use crate::protocol::frame::End;
 /// 100,000.
 const MAX_NAME: usize = 200;
 
-/// Reads an error of wasmtime's.
+/// Reads an error of wasmtime's: how the task ended, and what there is to say
+/// of that. What was refused before stands in the task's refusals; it changes the
+/// verdict only where memory was, since a guest that gets none aborts as a rule.
 pub(crate) fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (End, Option<String>) {
     if let Some(OutputLimitReached(limit)) = error.downcast_ref() {
         return (End::OutputLimit(*limit), None);
@@ -22,26 +24,21 @@ pub(crate) fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (End, Option
         Some(Trap::Interrupt) => return (End::Interrupted, where_it_was(error)),
         _ => {}
     }
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return (End::Exit(exit.0), None);
+    }
     let text = error_text(error, trap);
-    let exit = error.downcast_ref::<I32Exit>().map(|exit| exit.0);
-    // A refusal counts only when the task then ended badly, as it did here.
-    if exit != Some(0) {
-        if let Some(limit) = bounds.refused_growth {
-            return (End::MemoryLimit(limit), None);
-        }
-        if trap.is_none()
-            && let Some(limit) = refused_by_wasmtime(error)
-        {
-            return (End::MemoryLimit(limit), None);
-        }
-        if bounds.refused_capability {
-            return (End::Denied, None);
-        }
+    if let Some(limit) = bounds.refused_growth {
+        // That the module wants too much from the first is all there is to say.
+        let is_birth = trap.is_none() && refused_by_wasmtime(error).is_some();
+        return (End::MemoryLimit(limit), (!is_birth).then_some(text));
     }
-    match exit {
-        Some(code) => (End::Exit(code), None),
-        None => (End::Trap, Some(text)),
+    if trap.is_none()
+        && let Some(limit) = refused_by_wasmtime(error)
+    {
+        return (End::MemoryLimit(limit), None);
     }
+    (End::Trap, Some(text))
 }
 
 /// Limits that wasmtime keeps by itself and tells only in words.

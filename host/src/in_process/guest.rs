@@ -125,10 +125,10 @@ impl InProcess {
     pub fn outcome(&mut self, function: &str, args: impl ToArgs) -> Result<Outcome<Value>, Error> {
         let index = self.module.find_index(function)?;
         let found = &self.module.functions()[index];
-        if let Some(unsupported) = found.unsupported() {
+        if let Some(why) = found.uncallable() {
             return Err(Error::Unsupported {
                 function: found.name.clone(),
-                unsupported: unsupported.to_owned(),
+                why,
             });
         }
         let arguments = encode_args(&args.into_args().bind(found)?);
@@ -216,7 +216,7 @@ impl InProcess {
         };
         let guest = Guest {
             wasi: GuestWasi::new(&self.wasi, own, GuestClock::starting(started)),
-            files: Files::new(Granted::new(&[])),
+            files: Files::new(Granted::new(&[]), self.module.is_interpreter()),
             task: TaskInfo::default(),
             bounds: Bounds::new(self.module.settings()),
             messages: Arc::new(Unheard),
@@ -234,8 +234,9 @@ impl InProcess {
         deadline: Option<Instant>,
     ) -> wasmtime::Result<()> {
         let limits = &self.parts.task_limits;
-        self.wasi.stdout.begin(limits.stdout.value);
-        self.wasi.stderr.begin(limits.stderr.value);
+        let host_calls = self.host_calls() as u64;
+        self.wasi.stdout.begin(limits.stdout.value, host_calls);
+        self.wasi.stderr.begin(limits.stderr.value, host_calls);
         if self.module.settings().count_fuel {
             store.set_fuel(limits.fuel.value.unwrap_or(u64::MAX))?;
         }
@@ -252,7 +253,7 @@ impl InProcess {
             ..TaskInfo::default()
         };
         guest.log_left = limits.log.value;
-        guest.bounds.begin(limits.memory.value);
+        guest.bounds.begin(limits.memory.value, host_calls);
         Ok(())
     }
 

@@ -7,9 +7,10 @@ use wasmtime::Store;
 use crate::engine::call::Returned;
 use crate::engine::guest::Guest;
 use crate::engine::verdict;
+use crate::last_words;
 use crate::limits::{LimitHit, LimitName, PoolLimits, TaskLimits};
 use crate::module::Module;
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::{Outcome, Verdict, trapped_then};
 use crate::protocol::frame::End;
 use crate::value::{Function, Printable, Value, raw};
 
@@ -60,7 +61,6 @@ impl Ran<'_> {
         let hit = |name| self.limits.hit(name).or_else(|| self.pool.hit(name));
         match called {
             Ok(Returned::Value(value)) => outcome.value = Some(value),
-            Ok(Returned::Error(_)) if bounds.refused_capability => denied(&mut outcome),
             Ok(Returned::Error(payload)) => {
                 outcome.verdict = Verdict::Error;
                 outcome.error = Some(payload.as_ref().map_or_else(
@@ -75,12 +75,14 @@ impl Ran<'_> {
                 let message = message.map(|text| Printable(&text).to_string());
                 match end {
                     End::Exit(code) => exited(&mut outcome, code),
-                    End::Denied => denied(&mut outcome),
                     End::OutOfFuel => {
                         limited(&mut outcome, Verdict::OutOfFuel, hit(LimitName::Fuel))
                     }
                     End::MemoryLimit(name) => {
                         limited(&mut outcome, Verdict::MemoryLimit, hit(name));
+                        if let (Some(error), Some(text)) = (&mut outcome.error, message) {
+                            error.push_str(&trapped_then(&text));
+                        }
                     }
                     End::OutputLimit(name) => {
                         limited(&mut outcome, Verdict::OutputLimit, hit(name));
@@ -92,13 +94,14 @@ impl Ran<'_> {
                         });
                         limited(&mut outcome, Verdict::Timeout, hit);
                     }
-                    End::Ok | End::Error | End::Trap | End::Initializer => {
+                    End::Ok | End::Error | End::Denied | End::Trap | End::Initializer => {
                         outcome.verdict = Verdict::Trap;
                         outcome.error = Some(message.unwrap_or_else(|| "trapped".into()));
                     }
                 }
             }
         }
+        last_words::add(&mut outcome);
         outcome
     }
 }
@@ -113,13 +116,4 @@ fn limited(outcome: &mut Outcome<Value>, verdict: Verdict, hit: Option<LimitHit>
     outcome.verdict = verdict;
     outcome.error = hit.as_ref().map(LimitHit::to_string);
     outcome.limit = hit;
-}
-
-fn denied(outcome: &mut Outcome<Value>) {
-    outcome.verdict = Verdict::Denied;
-    let asked = outcome.refusals.last();
-    outcome.error = asked.map(|refusal| {
-        let words = format!("{} was not granted: {}", refusal.what, refusal.detail);
-        Printable(&words).to_string()
-    });
 }

@@ -23,7 +23,7 @@ use crate::sys::{SealedMemory, memfd_growable, seal_contents};
 /// The most bytes of artifacts; the least recently used go first.
 const MAX_SIZE: u64 = 2 * GIB;
 
-const MAGIC: &[u8; 8] = b"sandpl03";
+const MAGIC: &[u8; 8] = b"sandpl04";
 
 /// How names of artifacts end, and how those begin that are being written.
 const ENDING: &str = ".artifact";
@@ -362,7 +362,10 @@ mod tests {
         Description {
             component: false,
             command: true,
+            is_interpreter: false,
             functions: vec![],
+            resources: vec![],
+            others: vec![],
             imports: vec![],
             unlinked: None,
         }

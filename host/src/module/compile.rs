@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use smallvec::SmallVec;
 
-use super::Loader;
 use super::error::Problem;
 use super::source::Source;
+use super::{Loader, Purpose};
 use crate::entry::COMPILER_ROLE;
 use crate::limits::LimitName;
 use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
@@ -42,12 +42,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 pub(super) fn compile(
     loader: &Loader,
     source: &Source,
+    purpose: Purpose,
     given_up: Option<&EventFd>,
 ) -> Result<(SealedMemory, Description), Problem> {
     let give_up = Instant::now() + loader.patience;
     let mut pause = FIRST_PAUSE;
     loop {
-        match compile_once(loader, source, given_up) {
+        match compile_once(loader, source, purpose, given_up) {
             Err(Problem::Outside { again: true, .. }) if Instant::now() + pause < give_up => {
                 wait_or_stop(loader, given_up, pause)?;
                 pause = (pause * 2).min(Duration::from_secs(1));
@@ -94,6 +95,7 @@ fn refused(error: &io::Error) -> Problem {
 fn compile_once(
     loader: &Loader,
     source: &Source,
+    purpose: Purpose,
     given_up: Option<&EventFd>,
 ) -> Result<(SealedMemory, Description), Problem> {
     let system = |error: io::Error| refused(&error);
@@ -118,6 +120,7 @@ fn compile_once(
     let setup = ToChild::Compile(CompilerSetup {
         orders: loader.confinement.orders(child.namespaces()),
         engine: loader.settings.clone(),
+        to_run: purpose == Purpose::Run,
         memory: loader.limits.compile_memory.value,
         cpu_time: loader.limits.compile_cpu_time.value,
     });

@@ -117,13 +117,21 @@ impl LoadError {
         }
     }
 
-    /// The WebAssembly feature that it needs and that is off.
-    pub fn feature(&self) -> Option<WasmFeature> {
+    /// The WebAssembly features that it needs, that are off and can be turned on.
+    pub fn features(&self) -> Vec<WasmFeature> {
         let Problem::Invalid(text) = &self.problem else {
-            return None;
+            return Vec::new();
         };
-        let (_, needs) = text.split_once("it needs the WebAssembly feature `")?;
-        needs.split_once('`')?.0.parse().ok()
+        let needs = text
+            .strip_prefix("it needs the WebAssembly feature")
+            .and_then(|needs| needs.split_once("the setting `wasm_feature`"));
+        let Some((needs, _)) = needs else {
+            return Vec::new();
+        };
+        needs
+            .split('`')
+            .filter_map(|name| name.parse().ok())
+            .collect()
     }
 
     /// What to do about it, where there is something.

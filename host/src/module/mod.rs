@@ -24,7 +24,7 @@ pub(crate) use keeping::{Keeping, TroubleHandler, probe as probe_cache};
 use crate::confinement::Confinement;
 use crate::limits::{LimitName, PoolLimits};
 use crate::outcome::Verdict;
-use crate::protocol::description::{Description, Import, ModuleKind};
+use crate::protocol::description::{Description, ExportedResource, Import, ModuleKind};
 use crate::settings::EngineSettings;
 use crate::sys::{EventFd, Program, SealedMemory, writes_to_a_limit};
 use crate::value::{Function, LookupError, find_function};
@@ -82,6 +82,18 @@ impl Module {
         &self.inner.description.functions
     }
 
+    /// The resources that it exports. To use one needs a session, a live instance
+    /// that keeps it; there are none yet, so nothing of a resource can be called.
+    pub fn resources(&self) -> &[ExportedResource] {
+        &self.inner.description.resources
+    }
+
+    /// The names of what else it exports, which no call reaches: interfaces of
+    /// WASI, modules, components.
+    pub fn other_exports(&self) -> &[String] {
+        &self.inner.description.others
+    }
+
     /// What it imports.
     pub fn imports(&self) -> &[Import] {
         &self.inner.description.imports
@@ -97,11 +109,25 @@ impl Module {
     }
 
     pub(crate) fn find_index(&self, name: &str) -> Result<usize, LookupError> {
-        find_function(self.functions(), name)
+        find_function(self.functions(), name).map_err(|error| {
+            let resource = self.resources().iter().find(|one| one.is_meant_by(name));
+            match (&error, resource) {
+                (LookupError::Unknown { .. }, Some(resource)) => LookupError::OfResource {
+                    asked: name.to_owned(),
+                    resource: resource.name.clone(),
+                },
+                _ => error,
+            }
+        })
     }
 
     pub(crate) fn is_component(&self) -> bool {
         self.inner.description.component
+    }
+
+    /// Whether it is an interpreter with a program in it.
+    pub(crate) fn is_interpreter(&self) -> bool {
+        self.inner.description.is_interpreter
     }
 
     /// Whether it imports log or progress, whose messages have to be collected
@@ -122,8 +148,8 @@ impl Module {
         })
     }
 
-    /// Why it cannot be instantiated, if it cannot.
-    pub(crate) fn unlinked(&self) -> Option<&str> {
+    /// Why it cannot be instantiated, if it cannot: it imports what nobody gives.
+    pub fn unlinked(&self) -> Option<&str> {
         self.inner.description.unlinked.as_deref()
     }
 
@@ -170,6 +196,15 @@ impl WeakModule {
     }
 }
 
+/// What a module is loaded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// To call or to run it: all that it imports must be to be had.
+    Run,
+    /// To tell what it is.
+    Inspect,
+}
+
 /// How a pool loads its modules.
 #[derive(Debug)]
 pub(crate) struct Loader {
@@ -187,10 +222,19 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    /// Ends its compilation when `given_up` is rung.
+    /// Loads a module to tell what it is. Ends its compilation when `given_up` is rung.
     pub(crate) fn load_file(
         &self,
         path: &Path,
+        given_up: Option<&EventFd>,
+    ) -> Result<Module, LoadError> {
+        self.load_file_for(path, Purpose::Inspect, given_up)
+    }
+
+    fn load_file_for(
+        &self,
+        path: &Path,
+        purpose: Purpose,
         given_up: Option<&EventFd>,
     ) -> Result<Module, LoadError> {
         let name = path
@@ -199,17 +243,17 @@ impl Loader {
         let shown = path.display().to_string();
         let source = writes_to_a_limit(|| Source::from_file(path, self.limits.module_size))
             .map_err(|problem| LoadError::new(shown.clone(), problem))?;
-        self.load(name, &source, given_up)
+        self.load(name, &source, purpose, given_up)
             .map_err(|problem| LoadError::new(shown, problem))
     }
 
-    /// As [`Loader::load_file`], and only to call it: its imports are given.
+    /// Loads a module to call it or to run it: its imports are given.
     pub(crate) fn load_runnable(
         &self,
         path: &Path,
         given_up: Option<&EventFd>,
     ) -> Result<Module, LoadError> {
-        let module = self.load_file(path, given_up)?;
+        let module = self.load_file_for(path, Purpose::Run, given_up)?;
         module.runnable(&path.display().to_string())
     }
 
@@ -221,7 +265,7 @@ impl Loader {
         let name = "module".to_owned();
         let source = writes_to_a_limit(|| Source::from_bytes(bytes, self.limits.module_size))
             .map_err(|problem| LoadError::new(name.clone(), problem))?;
-        self.load(name.clone(), &source, given_up)
+        self.load(name.clone(), &source, Purpose::Run, given_up)
             .map_err(|problem| LoadError::new(name.clone(), problem))?
             .runnable(&name)
     }
@@ -237,6 +281,7 @@ impl Loader {
         &self,
         name: String,
         source: &Source,
+        purpose: Purpose,
         given_up: Option<&EventFd>,
     ) -> Result<Module, error::Problem> {
         let cached = self
@@ -246,7 +291,7 @@ impl Loader {
         let (artifact, description) = match cached {
             Some(found) => found,
             None => {
-                let compiled = compile::compile(self, source, given_up)
+                let compiled = compile::compile(self, source, purpose, given_up)
                     .map_err(|problem| problem.sorted(&self.limits))?;
                 if let Some(cache) = &self.cache {
                     let (artifact, description) = &compiled;

@@ -441,15 +441,15 @@ pub(super) struct Callable {
 }
 
 fn callable(module: &Module, name: &str) -> Result<Callable, Error> {
-    if module.functions().is_empty() {
+    if module.functions().is_empty() && module.resources().is_empty() {
         return Err(wrong_kind(module));
     }
     let index = module.find_index(name)?;
     let function = &module.functions()[index];
-    if let Some(unsupported) = function.unsupported() {
+    if let Some(why) = function.uncallable() {
         return Err(Error::Unsupported {
             function: function.name.clone(),
-            unsupported: unsupported.to_owned(),
+            why,
         });
     }
     Ok(Callable {

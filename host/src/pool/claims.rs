@@ -5,9 +5,13 @@
 
 use super::task::Task;
 use crate::limits::{Limit, LimitName};
+use crate::outcome::{MAX_DETAIL, MAX_REFUSALS, Refusal};
 use crate::protocol::Violation;
 use crate::protocol::frame::{AnswerHeader, End};
 use crate::settings::Stdio;
+
+/// Bytes of a refusal's kind, such as `write access`.
+const MAX_KIND: usize = 32;
 
 /// What the host knows that bears on an answer.
 pub(super) struct Circumstances {
@@ -50,6 +54,9 @@ pub(super) fn check(
     if !may_end_so {
         return Err(Violation("its task cannot have ended as it says"));
     }
+    if !refusals_are_bounded(&header.refusals) {
+        return Err(Violation("it tells of more refusals than there can be"));
+    }
     let stream = |limit: Limit<u64>| match known.stdio {
         Stdio::Capture => limit.value,
         // What is passed on or thrown away is not in the answer.
@@ -63,5 +70,33 @@ pub(super) fn check(
         Ok(())
     } else {
         Err(Violation("it answers more than its task may"))
+    }
+}
+
+/// Refusals are listed, counted and shown, so none is longer than an honest worker
+/// makes it, and there are no more.
+fn refusals_are_bounded(refusals: &[Refusal]) -> bool {
+    let fits = |refusal: &Refusal| {
+        refusal.what.len() <= MAX_KIND && refusal.detail.len() <= MAX_DETAIL + '…'.len_utf8()
+    };
+    refusals.len() <= MAX_REFUSALS && refusals.iter().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_tells_of_as_many_refusals_as_there_can_be_and_of_none_without_end() {
+        let refusal = |what: usize, detail: usize| Refusal {
+            what: "x".repeat(what),
+            detail: "x".repeat(detail),
+        };
+        let longest = refusal(MAX_KIND, MAX_DETAIL);
+        assert!(refusals_are_bounded(&[]));
+        assert!(refusals_are_bounded(&vec![longest.clone(); MAX_REFUSALS]));
+        assert!(!refusals_are_bounded(&vec![longest; MAX_REFUSALS + 1]));
+        assert!(!refusals_are_bounded(&[refusal(MAX_KIND + 1, 1)]));
+        assert!(!refusals_are_bounded(&[refusal(1, MAX_DETAIL + 4)]));
     }
 }

@@ -108,13 +108,13 @@ pub enum Error {
         /// What it is.
         kind: ModuleKind,
     },
-    /// The function takes or returns what cannot leave a worker.
-    #[error("`{function}` cannot be called: {unsupported} cannot leave a worker")]
+    /// The function takes or returns what no call can carry, such as a resource.
+    #[error("`{function}` cannot be called: {why}")]
     Unsupported {
         /// The function.
         function: String,
-        /// The type.
-        unsupported: String,
+        /// What it takes or returns.
+        why: String,
     },
     /// The result is not there yet.
     #[error("the result is not there yet")]

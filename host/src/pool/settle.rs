@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::settled::{Plain, Settled};
 use super::task::{Completion, Task};
+use crate::last_words;
 use crate::limits::{LimitHit, LimitName, PoolLimits, TaskLimits};
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::{Outcome, Verdict, trapped_then};
 use crate::protocol::Violation;
 use crate::protocol::frame::{AnswerHeader, End, memory_for_value};
 use crate::settings::Stdio;
@@ -198,7 +199,13 @@ fn told(
             LimitName::Fuel,
             Verdict::OutOfFuel,
         ),
-        End::MemoryLimit(name) => limit(&mut outcome, task, pool, name, Verdict::MemoryLimit),
+        End::MemoryLimit(name) => {
+            let verdict = limit(&mut outcome, task, pool, name, Verdict::MemoryLimit);
+            if let (Some(error), Some(text)) = (&mut outcome.error, header.message) {
+                error.push_str(&trapped_then(&Printable(&text).to_string()));
+            }
+            verdict
+        }
         End::OutputLimit(name) => limit(&mut outcome, task, pool, name, Verdict::OutputLimit),
         End::Denied => {
             let asked = outcome.refusals.last();
@@ -218,6 +225,9 @@ fn told(
             Verdict::InternalError
         }
     };
+    if header.end != End::Interrupted {
+        last_words::add(&mut outcome);
+    }
     Ok(outcome)
 }
 

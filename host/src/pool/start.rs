@@ -114,6 +114,7 @@ pub(super) fn start_worker(
         component: module.is_component(),
         grants: key.grants.clone(),
         shares: exchange_file.is_some(),
+        is_interpreter: module.is_interpreter(),
         pid: child.pid(),
         stdout: config.stdio,
         stderr: config.stdio,

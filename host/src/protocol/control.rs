@@ -71,6 +71,8 @@ pub(crate) struct WorkerSetup {
     /// Whether the module imports shared objects, for which it gets an
     /// exchange.
     pub(crate) shares: bool,
+    /// Whether the module is an interpreter: see [`Description`](super::description).
+    pub(crate) is_interpreter: bool,
     pub(crate) pid: u32,
     pub(crate) stdout: Stdio,
     pub(crate) stderr: Stdio,
@@ -110,6 +112,9 @@ pub(crate) struct WorkerGrants {
 pub(crate) struct CompilerSetup {
     pub(crate) orders: Orders,
     pub(crate) engine: EngineSettings,
+    /// Whether it is compiled to be run, and not only to be described: a module
+    /// that imports what nobody can give is then refused before it is compiled.
+    pub(crate) to_run: bool,
     pub(crate) memory: Option<u64>,
     pub(crate) cpu_time: Option<Duration>,
 }

@@ -20,6 +20,42 @@ pub enum ModuleKind {
     Core,
 }
 
+/// A resource that a module exports, with its functions. Nothing of it can be
+/// called: a resource lives as long as its instance, which a task's does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportedResource {
+    /// Its name within its interface.
+    pub name: String,
+    /// The interface it is exported from; absent for one of the module itself.
+    pub interface: Option<String>,
+    /// Its constructor, methods and static functions, by the names that WIT gives
+    /// them: `[constructor]counter`, `[method]counter.next`, `[static]counter.all`.
+    pub functions: Vec<Function>,
+}
+
+impl ExportedResource {
+    /// Whether a caller means it or a function of it: `counter`, `counter.next`,
+    /// `[method]counter.next`, each with or without the interface.
+    pub(crate) fn is_meant_by(&self, asked: &str) -> bool {
+        let asked = match asked.rsplit_once('#') {
+            Some((interface, name)) => {
+                let own = self.interface.as_deref().unwrap_or_default();
+                let unversioned = own.split('@').next().unwrap_or(own);
+                if !own.ends_with(interface) && !unversioned.ends_with(interface) {
+                    return false;
+                }
+                name
+            }
+            None => asked,
+        };
+        asked == self.name
+            || self.functions.iter().any(|function| {
+                let plain = function.name.split_once(']');
+                function.name == asked || plain.is_some_and(|(_, plain)| plain == asked)
+            })
+    }
+}
+
 /// Something that a module imports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
@@ -35,7 +71,13 @@ pub struct Import {
 pub(crate) struct Description {
     pub(crate) component: bool,
     pub(crate) command: bool,
+    /// Whether it is an interpreter with a program in it, which looks for sources
+    /// when it tells of an error.
+    pub(crate) is_interpreter: bool,
     pub(crate) functions: Vec<Function>,
+    pub(crate) resources: Vec<ExportedResource>,
+    /// Names of other exports, which nobody calls.
+    pub(crate) others: Vec<String>,
     pub(crate) imports: Vec<Import>,
     /// Why it cannot be instantiated: an import that nobody gives.
     pub(crate) unlinked: Option<String>,
@@ -51,10 +93,18 @@ impl Description {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![u8::from(self.component), u8::from(self.command)];
-        put_len(&mut bytes, self.functions.len());
-        for function in &self.functions {
-            function.encode(&mut bytes);
+        let flags = [self.component, self.command, self.is_interpreter];
+        let mut bytes = flags.map(u8::from).to_vec();
+        put_functions(&mut bytes, &self.functions);
+        put_len(&mut bytes, self.resources.len());
+        for resource in &self.resources {
+            put_string(&mut bytes, &resource.name);
+            put_string(&mut bytes, resource.interface.as_deref().unwrap_or(""));
+            put_functions(&mut bytes, &resource.functions);
+        }
+        put_len(&mut bytes, self.others.len());
+        for name in &self.others {
+            put_string(&mut bytes, name);
         }
         put_len(&mut bytes, self.imports.len());
         for import in &self.imports {
@@ -73,10 +123,21 @@ impl Description {
         let input = &mut bytes;
         let component = take_bool(input)?;
         let command = take_bool(input)?;
+        let is_interpreter = take_bool(input)?;
         // Every entry takes at least one byte, so a count is never believed
         // beyond the bytes that are there.
-        let functions = (0..take_len(input)?)
-            .map(|_| Function::decode(input).map_err(|error| error.to_string()))
+        let functions = take_functions(input)?;
+        let resources = (0..take_len(input)?)
+            .map(|_| {
+                Ok::<_, String>(ExportedResource {
+                    name: take_string(input)?,
+                    interface: Some(take_string(input)?).filter(|name| !name.is_empty()),
+                    functions: take_functions(input)?,
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        let others = (0..take_len(input)?)
+            .map(|_| take_string(input))
             .collect::<Result<_, _>>()?;
         let imports = (0..take_len(input)?)
             .map(|_| {
@@ -92,11 +153,27 @@ impl Description {
         Ok(Description {
             component,
             command,
+            is_interpreter,
             functions,
+            resources,
+            others,
             imports,
             unlinked,
         })
     }
+}
+
+fn put_functions(bytes: &mut Vec<u8>, functions: &[Function]) {
+    put_len(bytes, functions.len());
+    for function in functions {
+        function.encode(bytes);
+    }
+}
+
+fn take_functions(input: &mut &[u8]) -> Result<Vec<Function>, String> {
+    (0..take_len(input)?)
+        .map(|_| Function::decode(input).map_err(|error| error.to_string()))
+        .collect()
 }
 
 fn put_len(bytes: &mut Vec<u8>, len: usize) {
@@ -138,12 +215,46 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn counter() -> ExportedResource {
+        ExportedResource {
+            name: "counter".into(),
+            interface: Some("demo:counter/store@1.0.0".into()),
+            functions: vec![Function {
+                name: "[method]counter.next".into(),
+                interface: Some("demo:counter/store@1.0.0".into()),
+                params: vec![],
+                result: None,
+            }],
+        }
+    }
+
+    #[test]
+    fn a_resource_is_meant_by_its_name_and_by_those_of_its_functions() {
+        let counter = counter();
+        for asked in [
+            "counter",
+            "store#counter",
+            "counter.next",
+            "[method]counter.next",
+            "demo:counter/store#counter.next",
+            "demo:counter/store@1.0.0#counter.next",
+        ] {
+            assert!(counter.is_meant_by(asked), "{asked}");
+        }
+        for asked in ["next", "other#counter", "counter.last", ""] {
+            assert!(!counter.is_meant_by(asked), "{asked}");
+        }
+    }
+
     #[test]
     fn a_description_is_read_back() {
         let description = Description {
             component: true,
             command: false,
+            is_interpreter: true,
             functions: vec![],
+            resources: vec![counter()],
+            others: vec!["wasi:http/incoming-handler@0.2.0".into()],
             imports: vec![Import {
                 name: "wasi:io/poll@0.2.0".into(),
                 granted_by: None,

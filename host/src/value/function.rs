@@ -6,7 +6,7 @@ use super::Printable;
 use super::lookup::same_name;
 use super::type_codec::{decode_optional, encode_optional};
 use super::wire::{put_count, put_text, take_byte, take_count, take_text};
-use super::{Type, TypeDecodeError};
+use super::{Type, TypeDecodeError, quoted};
 
 /// A parameter of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +82,25 @@ impl Function {
             .map(|param| &param.ty)
             .chain(&self.result)
             .find_map(Type::unsupported)
+    }
+
+    /// Why it cannot be called, if it cannot: `it takes or returns the resource
+    /// `counter`, which needs a session; there are none yet`.
+    pub fn uncallable(&self) -> Option<String> {
+        let what = self.unsupported()?;
+        let resource = ["own<", "borrow<"]
+            .iter()
+            .find_map(|handle| what.strip_prefix(handle)?.strip_suffix('>'));
+        Some(match (resource, what) {
+            (Some(name), _) => format!(
+                "it takes or returns the resource {}, which needs a session; there are none yet",
+                quoted(name)
+            ),
+            (None, "async function") => {
+                "it is async, which belongs to WASI 0.3: sandpool does not have it".to_owned()
+            }
+            (None, what) => format!("no call can carry {}", quoted(what)),
+        })
     }
 
     /// Appends the encoding of this function.

@@ -34,6 +34,18 @@ pub enum LookupError {
         /// The full names of those it may mean.
         candidates: Vec<String>,
     },
+    /// It is a resource, or a function of one.
+    #[error(
+        "{} belongs to the resource {}, which needs a session: there are none yet",
+        quoted(asked),
+        quoted(resource)
+    )]
+    OfResource {
+        /// The name asked for.
+        asked: String,
+        /// The resource.
+        resource: String,
+    },
 }
 
 impl LookupError {
@@ -51,6 +63,9 @@ impl LookupError {
                 format!("it has {}", listed(available.iter().map(String::as_str)))
             }
             Self::Ambiguous { .. } => "name its interface too: INTERFACE#FUNCTION".to_owned(),
+            Self::OfResource { .. } => {
+                "export a function that makes the resource, uses it and returns a value".to_owned()
+            }
         }
     }
 }

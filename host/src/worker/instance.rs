@@ -50,7 +50,7 @@ impl Workshop {
         };
         let guest = Guest {
             wasi: GuestWasi::new(&self.wasi, own, GuestClock::starting(started)),
-            files: Files::new(self.granted.clone()),
+            files: Files::new(self.granted.clone(), self.setup.is_interpreter),
             task: TaskInfo::default(),
             bounds: Bounds::new(&self.setup.engine),
             messages: Arc::clone(&self.link) as _,
@@ -72,12 +72,12 @@ impl Workshop {
     ) -> wasmtime::Result<()> {
         let Order { header, name } = order;
         let limits = &header.limits;
-        self.wasi.stdout.begin(limits.stdout);
-        self.wasi.stderr.begin(limits.stderr);
+        let host_calls = host_calls(limits);
+        self.wasi.stdout.begin(limits.stdout, host_calls);
+        self.wasi.stderr.begin(limits.stderr, host_calls);
         if self.setup.engine.count_fuel {
             store.set_fuel(limits.fuel.unwrap_or(u64::MAX))?;
         }
-        let host_calls = host_calls(limits);
         store.set_hostcall_fuel(usize::try_from(host_calls).unwrap_or(usize::MAX));
         if self.setup.engine.check_epochs {
             store.set_epoch_deadline(1);
@@ -93,7 +93,7 @@ impl Workshop {
                 .and_then(|timeout| started.checked_add(timeout)),
         };
         guest.log_left = limits.log;
-        guest.bounds.begin(limits.memory);
+        guest.bounds.begin(limits.memory, host_calls);
         Ok(())
     }
 }

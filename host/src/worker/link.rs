@@ -22,7 +22,8 @@ use crate::protocol::control::{FromChild, Says, ToChild, decode, encode};
 use crate::settings::LogLevel;
 use crate::sys::{ControlSocket, MAX_MESSAGE, Received, SealedMapping};
 
-/// A log message is cut to this many bytes, so that it fits a control message.
+/// A log message is cut to this many bytes, so that it fits a control message;
+/// the cut is told.
 const MAX_TEXT: usize = 48 * 1024;
 
 /// What the two threads share.
@@ -220,7 +221,10 @@ impl Messages for HostLink {
 
 fn cut(mut text: String) -> String {
     if text.len() > MAX_TEXT {
+        let whole = text.len();
         text.truncate(text.floor_char_boundary(MAX_TEXT));
+        let cut = whole - text.len();
+        text.push_str(&format!("… ({cut} bytes more)"));
     }
     text
 }

@@ -18,7 +18,7 @@ use crate::protocol::frame::{AnswerHeader, End, Payload, TaskHeader, What, put_i
 use crate::protocol::ring::{LARGE, PUT_TOGETHER};
 use crate::protocol::worker_end::WorkerEnd;
 use crate::sys::Mapping;
-use crate::value::{Value, encode_apart};
+use crate::value::{Value, encode_apart, raw as raw_of};
 
 /// A worker that has loaded its artifact.
 pub(super) struct Server {
@@ -258,8 +258,10 @@ impl Server {
             let called = code.call(&mut live, initializer.function, &initializer.arguments);
             let failed = match called {
                 Ok(Returned::Value(_)) => None,
-                Ok(Returned::Error(Some(Value::String(text)))) => Some(text),
-                Ok(Returned::Error(error)) => Some(format!("it returned an error: {error:?}")),
+                Ok(Returned::Error(None)) => Some("it returned an error".to_owned()),
+                Ok(Returned::Error(Some(error))) => {
+                    Some(String::from_utf8_lossy(&raw_of(&error)).into_owned())
+                }
                 Ok(Returned::Exit(code)) => Some(format!("it left with exit code {code}")),
                 Err(error) => {
                     let (end, message) = verdict::of_error(&error, &live.store.data().bounds);
@@ -288,18 +290,10 @@ impl Server {
         let bounds = &store.data().bounds;
         match called {
             Ok(Returned::Value(value)) => self.value(header, End::Ok, value),
-            Ok(Returned::Error(_)) if bounds.refused_capability => Ending::new(End::Denied, None),
             Ok(Returned::Error(None)) => Ending::new(End::Error, None),
             Ok(Returned::Error(Some(value))) => self.value(header, End::Error, value),
             Ok(Returned::Exit(0)) => self.value(header, End::Ok, Value::unit()),
-            Ok(Returned::Exit(code)) => Ending::new(
-                match bounds.refused_growth {
-                    Some(limit) => End::MemoryLimit(limit),
-                    None if bounds.refused_capability => End::Denied,
-                    None => End::Exit(code),
-                },
-                None,
-            ),
+            Ok(Returned::Exit(code)) => Ending::new(End::Exit(code), None),
             Err(error) => {
                 let (end, message) = verdict::of_error(&error, bounds);
                 Ending::new(end, message)

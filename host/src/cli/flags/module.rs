@@ -11,7 +11,8 @@ use crate::cli::report;
 /// How a module becomes something that runs: for every subcommand.
 #[derive(Args, Debug)]
 pub struct ModuleFlags {
-    /// Wasm features to turn on: exceptions, function-references, gc, memory64
+    /// Wasm features to turn on: exceptions, function-references, gc, memory64,
+    /// custom-page-sizes, wide-arithmetic
     #[arg(
         long,
         value_name = "FEATURES",

@@ -67,12 +67,15 @@ pub fn load_error(error: &LoadError) -> Option<String> {
     if let Some(limit) = error.limit() {
         return Some(by_flag(&error.to_string(), limit));
     }
-    let feature = error.feature()?;
-    let (setting, flag) = (
-        "the setting `wasm_feature` allows it",
-        format!("allow it with `--wasm {feature}`"),
-    );
-    Some(error.to_string().replacen(setting, &flag, 1))
+    let features: Vec<_> = error.features().iter().map(ToString::to_string).collect();
+    let it = match features.as_slice() {
+        [] => return None,
+        [_] => "it",
+        _ => "them",
+    };
+    let setting = format!("the setting `wasm_feature` allows {it}");
+    let flag = format!("allow {it} with `--wasm {}`", features.join(","));
+    Some(error.to_string().replacen(&setting, &flag, 1))
 }
 
 #[cfg(test)]

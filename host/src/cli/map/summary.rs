@@ -3,14 +3,14 @@
 //! It takes the same memory for a million tasks as for ten: run times go into a
 //! histogram, and only the slowest tasks are known by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use sandpool::Verdict;
+use sandpool::{Refusal, Verdict};
 
 use super::finished::Finished;
-use crate::cli::{report, show};
+use crate::cli::{report, sanitize, show};
 
 /// Tasks that are named as the slowest, or as poison.
 const NAMED: usize = 5;
@@ -41,6 +41,7 @@ pub struct Summary {
     slowest: Vec<Slow>,
     poison: Vec<String>,
     poisoned: u64,
+    refusals: Refusals,
     /// What the first tasks that did not end ok said.
     errors: Vec<String>,
 }
@@ -64,6 +65,7 @@ impl Default for Summary {
             slowest: Vec::with_capacity(NAMED + 1),
             poison: Vec::new(),
             poisoned: 0,
+            refusals: Refusals::default(),
             errors: Vec::new(),
         }
     }
@@ -81,6 +83,7 @@ impl Summary {
                 self.errors.push(error(task));
             }
         }
+        self.refusals.count(&outcome.refusals);
         if outcome.poison {
             self.poisoned += 1;
             if self.poison.len() < NAMED {
@@ -161,9 +164,10 @@ impl Summary {
     /// All of it, a line for each thing that there is to say.
     pub fn lines(&self, wall: Duration, cpu: Duration) -> Vec<String> {
         let mut first = format!(
-            "{}, {}, in {}",
+            "{}, {}{}, in {}",
             show::counted(self.tasks, "task"),
             self.verdicts(),
+            self.refusals.told(),
             show::time(wall)
         );
         if self.retries > 0 {
@@ -215,6 +219,50 @@ impl Summary {
             counts.push(format!("{} not run", show::count(self.left)));
         }
         counts.join(", ")
+    }
+}
+
+/// Tasks that were refused something, however they ended.
+#[derive(Clone, Debug, Default)]
+struct Refusals {
+    tasks: u64,
+    /// By what was refused, such as `file`.
+    kinds: BTreeMap<String, u64>,
+}
+
+/// So many kinds of refusals are counted apart: a worker says what they are.
+const KINDS: usize = 16;
+
+impl Refusals {
+    fn count(&mut self, refusals: &[Refusal]) {
+        if refusals.is_empty() {
+            return;
+        }
+        self.tasks += 1;
+        let kinds: BTreeSet<&str> = refusals.iter().map(|refusal| &*refusal.what).collect();
+        for kind in kinds {
+            if let Some(count) = self.kinds.get_mut(kind) {
+                *count += 1;
+            } else if self.kinds.len() < KINDS {
+                self.kinds.insert(kind.to_owned(), 1);
+            }
+        }
+    }
+
+    /// `, 3 with refusals (file: 2, memory: 1)`, or nothing.
+    fn told(&self) -> String {
+        if self.tasks == 0 {
+            return String::new();
+        }
+        let kinds = self.kinds.iter();
+        let kinds: Vec<_> = kinds
+            .map(|(kind, count)| format!("{}: {}", sanitize::line(kind), show::count(*count)))
+            .collect();
+        format!(
+            ", {} with refusals ({})",
+            show::count(self.tasks),
+            kinds.join(", ")
+        )
     }
 }
 
@@ -310,6 +358,34 @@ mod tests {
             summary.lines(Duration::from_secs(1), Duration::ZERO)[0],
             "3 tasks, 2 ok, 1 trap, 599,872 not run, in 1.00s"
         );
+    }
+
+    #[test]
+    fn the_first_line_counts_tasks_with_refusals() {
+        let refusal = |what: &str, detail: &str| Refusal {
+            what: what.into(),
+            detail: detail.into(),
+        };
+        let mut summary = Summary::of(1, 3);
+        let first_line = |summary: &Summary| {
+            let lines = summary.lines(Duration::from_millis(4_210), Duration::ZERO);
+            lines.first().cloned().unwrap()
+        };
+        assert_eq!(first_line(&summary), "4 tasks, 3 ok, in 4.21s");
+        let files = [refusal("file", "/a"), refusal("file", "/b")];
+        summary.refusals.count(&files);
+        summary.refusals.count(&[]);
+        summary
+            .refusals
+            .count(&[refusal("memory", "1 bytes"), refusal("file", "/a")]);
+        assert_eq!(
+            first_line(&summary),
+            "4 tasks, 3 ok, 2 with refusals (file: 2, memory: 1), in 4.21s"
+        );
+        for n in 0..1000 {
+            summary.refusals.count(&[refusal(&n.to_string(), "")]);
+        }
+        assert_eq!(summary.refusals.kinds.len(), KINDS, "a hostile worker's");
     }
 
     #[test]

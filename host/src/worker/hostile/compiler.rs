@@ -104,7 +104,10 @@ fn with_a_lie(control: ControlSocket) -> io::Result<()> {
     let described = Description {
         component: false,
         command: false,
+        is_interpreter: false,
         functions: vec![add],
+        resources: Vec::new(),
+        others: Vec::new(),
         imports: Vec::new(),
         unlinked: None,
     };

@@ -62,8 +62,13 @@ impl Output for Printed {
             false => self.sink.put(&stdout)?,
         }
         let stderr = outcome.stderr.as_deref().unwrap_or_default();
-        let ended = matches!(outcome.verdict, Verdict::Ok | Verdict::Exit);
-        if stderr.is_empty() && ended {
+        let words = match outcome.verdict {
+            Verdict::Ok => None,
+            // Its own words are on stderr.
+            Verdict::Exit => outcome.refused().map(|what| format!("refused: {what}")),
+            verdict => Some(format!("{verdict}: {}", report::outcome_line(outcome))),
+        };
+        if stderr.is_empty() && words.is_none() {
             return Ok(());
         }
         // In the order in which the tasks come.
@@ -71,10 +76,8 @@ impl Output for Printed {
         self.is_stderr = true;
         report::show_guest_output(stderr)?;
         self.is_stderr = false;
-        if !ended && !self.quiet {
-            let verdict = outcome.verdict.name();
-            let text = report::outcome_text(outcome);
-            report::note(&format!("[{}] {verdict}: {text}", task.note.seq));
+        if let Some(words) = words.filter(|_| !self.quiet) {
+            report::note(&format!("[{}] {words}", task.note.seq));
         }
         Ok(())
     }
