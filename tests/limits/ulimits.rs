@@ -122,3 +122,19 @@ fn results_that_do_not_fit_their_file_are_an_error_that_says_how_much_is_left() 
     );
     assert!(told.contains("inputs were not run"), "{told}");
 }
+
+#[test]
+fn an_artifact_in_the_cache_that_is_larger_than_files_may_be_ends_no_process() {
+    let _test = test();
+    let cache = tempfile::tempdir().expect("a folder, which is private");
+    let run = |limits: &str| {
+        let script = format!(r#"{limits} && exec "$0" apply "$1" fib 20"#);
+        let mut command = program("bash");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_sandpool")]);
+        command.arg(crate::support::guest("math"));
+        command.env("SANDPOOL_CACHE_DIR", cache.path());
+        command.output().expect("started")
+    };
+    assert_eq!(run("true").stdout, b"6765\n");
+    assert_names("`ulimit -f` allows files of", &run("ulimit -f 100"));
+}
