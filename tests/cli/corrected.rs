@@ -2,6 +2,7 @@
 //! is done stays, what failed is run again.
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -109,7 +110,9 @@ fn a_corrected_script_is_an_argument_that_changed() {
     ];
     let run = |more: &[&str], input: &str| {
         let words = [&words[..], &["--progress", "none"], more].concat();
-        folder.sandpool(words).input(input).run()
+        // An interpreter takes its time to be compiled.
+        let map = folder.sandpool(words).deadline(Duration::from_secs(120));
+        map.input(input).run()
     };
     folder.file("s.js", "if (input > 2) throw 'too large'; input");
     assert_eq!(run(&[], "1\n2\n3\n").counts(), "3 tasks, 2 ok, 1 error");

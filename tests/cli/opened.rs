@@ -1,5 +1,7 @@
 //! Results that say why a task failed, and text that is JSON.
 
+use std::time::Duration;
+
 use super::{Finished, Folder, sandpool};
 use crate::support::{test, wat};
 
@@ -8,7 +10,9 @@ fn eval(source: &str, more: &[&str], input: &str) -> Finished {
     let source = format!("source={source}");
     let words = ["map", "script.wasm", "eval", "--kwarg", &source];
     let words = [&words[..], &["--progress", "none"], more].concat();
-    sandpool(words).input(input).run()
+    // An interpreter takes its time to be compiled.
+    let map = sandpool(words).deadline(Duration::from_secs(120));
+    map.input(input).run()
 }
 
 #[test]
