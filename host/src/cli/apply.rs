@@ -231,9 +231,9 @@ pub fn names(all: &[String]) -> String {
 
 /// What `@FILE` and `@-` stand for.
 fn read_file(name: &str) -> io::Result<Vec<u8>> {
-    match name {
-        "-" => read_whole(stdio::stdin()?),
-        name => read_whole(File::open(name)?),
+    match stdio::is_stdin(Path::new(name)) {
+        true => read_whole(stdio::stdin()?),
+        false => read_whole(File::open(name)?),
     }
 }
 

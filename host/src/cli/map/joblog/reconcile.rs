@@ -217,7 +217,7 @@ fn has_lost_page(bytes: &[u8], mut at: u64, zeros: &mut u64) -> bool {
             0 => *zeros += 1,
             _ => *zeros = 0,
         }
-        if at % PAGE == 0 && *zeros >= PAGE {
+        if at.is_multiple_of(PAGE) && *zeros >= PAGE {
             return true;
         }
     }
