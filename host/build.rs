@@ -10,6 +10,10 @@ fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=Cargo.toml");
     println!("cargo:rerun-if-changed=../wit");
+    // What this crate is built with, wasmtime's compiler is, but for those who say
+    // otherwise of it alone.
+    let opt_level = env::var("OPT_LEVEL").unwrap_or_default();
+    println!("cargo:rustc-env=SANDPOOL_OPT_LEVEL={opt_level}");
     let mut hasher = DefaultHasher::new();
     env!("CARGO_PKG_VERSION").hash(&mut hasher);
     env::var("TARGET").ok().hash(&mut hasher);

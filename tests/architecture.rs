@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::process::program;
+
 /// Every Rust file below a folder of `host/src`, with its text without
 /// comments.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
@@ -142,5 +144,24 @@ fn processes_are_started_in_sys_alone() {
             "{} starts a process",
             path.display()
         );
+    }
+}
+
+#[test]
+fn every_package_carries_its_licenses_and_its_readme() {
+    for package in ["sandpool", "sandpool-derive"] {
+        let listed = program(env!("CARGO"))
+            .args(["package", "--list", "--allow-dirty", "--offline"])
+            .args(["--package", package])
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .output()
+            .expect("cargo runs");
+        let complaints = String::from_utf8_lossy(&listed.stderr);
+        assert!(listed.status.success(), "{complaints}");
+        let files = String::from_utf8_lossy(&listed.stdout);
+        for wanted in ["Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT", "README.md"] {
+            let is_there = files.lines().any(|file| file == wanted);
+            assert!(is_there, "`{package}` has no `{wanted}`: {files}");
+        }
     }
 }

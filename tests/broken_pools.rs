@@ -66,7 +66,7 @@ fn an_initializer_that_is_not_there_or_does_not_fit_is_said_at_the_call() {
     let error = pool
         .apply::<i32>(&module, "next", ())
         .expect_err("no number");
-    assert!(error.to_string().contains("s32"), "{error}");
+    assert!(error.to_string().contains("i32"), "{error}");
 }
 
 #[test]

@@ -498,6 +498,27 @@ fn directories_are_each_seen_by_one_task_alone() {
 }
 
 #[test]
+fn web_service_cancels_the_task_of_a_client_that_has_gone() {
+    let _test = test();
+    let printed = run("web_service");
+    printed.assert_order(&[
+        "the task of hello ended: ok",
+        "hello: HTTP/1.0 200: done hello",
+        "the task of late ended: timeout",
+        "late: HTTP/1.0 504: ran past 1s",
+        "nothing: HTTP/1.0 404: there is nothing",
+        "gone: gave up",
+        "all tasks have ended",
+    ]);
+    // Server and client of one program hear of it side by side.
+    printed.assert_order(&[
+        "nothing: HTTP",
+        "the task of gone ended: cancelled",
+        "all tasks have ended",
+    ]);
+}
+
+#[test]
 fn run_scripts_tells_what_became_of_each() {
     let _test = test();
     let printed = run_with("run_scripts", "script");

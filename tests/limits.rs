@@ -1,7 +1,7 @@
 //! What a task may use, and what its outcome says when it wanted more.
 
 mod host_calls;
-mod loading;
+pub(crate) mod loading;
 mod memory;
 mod output;
 mod time;

@@ -14,6 +14,8 @@ mod calls;
 mod cancelling;
 mod capabilities;
 mod cli;
+mod derive;
+mod embedding;
 mod examples;
 mod gathering;
 mod granted_files;

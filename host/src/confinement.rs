@@ -218,8 +218,7 @@ fn wait(child: &mut ChildProcess) -> io::Result<Ended> {
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            child.kill();
-            child.wait();
+            child.end()?;
             return Err(io::Error::from(io::ErrorKind::TimedOut));
         }
         let mut ready = [PollFd::from_borrowed_fd(child.pidfd(), PollFlags::IN)];

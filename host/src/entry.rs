@@ -1,10 +1,11 @@
 //! Where a program becomes a worker or a compiler: the counterpart of
 //! multiprocessing's `freeze_support`.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::sys::{leave_by_exit_codes, own_control_descriptor};
+use crate::sys::{is_in_executable, leave_by_exit_codes, own_control_descriptor};
 
 /// The hidden subcommands. A user's program never sees them.
 pub(crate) const WORKER_ROLE: &str = "__sandpool-worker";
@@ -26,11 +27,44 @@ pub(crate) fn was_called() -> bool {
 /// never returns. In any other it returns at once, and pools of this program
 /// use its own executable for their children.
 ///
+/// *First thing* means: while there is one thread. What locks a child in binds the
+/// thread that asks for it, so a child in which there are others refuses to start,
+/// and the pool's error says why. `#[tokio::main]` starts threads before the body
+/// of `main`. Write this instead:
+///
+/// ```no_run
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     sandpool::worker_entry();
+///     let runtime = tokio::runtime::Builder::new_multi_thread()
+///         .enable_all()
+///         .build()?;
+///     runtime.block_on(serve())
+/// }
+///
+/// async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+///     let pool = sandpool::Pool::builder().build()?;
+///     let math = pool.load("math.wasm")?;
+///     let n: u64 = pool.apply_async(&math, "fib", (30u32,))?.await?;
+///     assert_eq!(n, 832_040);
+///     Ok(())
+/// }
+/// ```
+///
+/// Where `main` cannot be changed, or there is none to change (the harness of
+/// `#[test]`s), use
+/// [`worker_entry_before_main!`](crate::worker_entry_before_main). A program whose
+/// threads are started by a C library before `main` cannot be its own worker.
+///
 /// A program that does not call it needs the `sandpool` command for its
 /// children; see [`PoolBuilder::worker_binary`](crate::PoolBuilder::worker_binary).
 pub fn worker_entry() {
     CALLED.store(true, Ordering::Relaxed);
-    let mut args = std::env::args_os().skip(1);
+    play_role(std::env::args_os());
+}
+
+/// Does a child's work, and never returns, if the words say so.
+fn play_role(words: impl Iterator<Item = OsString>) {
+    let mut args = words.skip(1);
     let role = args.next();
     let Some(role) = role.as_deref().and_then(OsStr::to_str) else {
         return;
@@ -57,4 +91,57 @@ pub fn worker_entry() {
         _ => crate::sandbox::probe(&control),
     };
     std::process::exit(code);
+}
+
+/// Calls [`worker_entry`] before `main`, for programs that cannot call it first
+/// thing in there: with `#[tokio::main]`, or in a file of `#[test]`s.
+///
+/// To be written once, outside of any function, in the program itself: `main.rs`, or
+/// the file of tests. It puts a constructor into the program, which the loader calls
+/// while there is one thread. Constructors of C libraries that start threads may
+/// still come before it. In a shared library, such as a Python module, it does
+/// nothing: the program around it is no worker.
+///
+/// ```no_run
+/// sandpool::worker_entry_before_main!();
+///
+/// # fn main() {}
+/// #[test]
+/// fn plugins_answer() {
+///     let pool = sandpool::Pool::builder().build().unwrap();
+///     // ...
+/// }
+/// ```
+#[macro_export]
+macro_rules! worker_entry_before_main {
+    () => {
+        const _: () = {
+            #[used]
+            #[unsafe(link_section = ".init_array")]
+            static BEFORE_MAIN: extern "C" fn() = $crate::__worker_entry_before_main;
+        };
+    };
+}
+
+/// The constructor of [`worker_entry_before_main!`].
+#[doc(hidden)]
+pub extern "C" fn __worker_entry_before_main() {
+    if !is_in_executable(__worker_entry_before_main as *const ()) {
+        return;
+    }
+    CALLED.store(true, Ordering::Relaxed);
+    play_role(words_before_main().into_iter());
+}
+
+/// The words of the command line. Rust knows them before `main` where the GNU C
+/// library hands them to constructors.
+fn words_before_main() -> Vec<OsString> {
+    if cfg!(target_env = "gnu") {
+        return std::env::args_os().collect();
+    }
+    let line = std::fs::read("/proc/self/cmdline").unwrap_or_default();
+    let words = line.split(|byte| *byte == 0);
+    words
+        .map(|word| OsStr::from_bytes(word).to_owned())
+        .collect()
 }

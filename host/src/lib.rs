@@ -27,6 +27,22 @@
 //! }
 //! ```
 //!
+//! In an asynchronous program, `worker_entry` stands before the runtime is made, and
+//! what waits has a twin to be awaited ([`Pool::load_async`],
+//! [`AsyncResult::outcome_async`], [`IMap::next_async`], ...); a handle that was told to
+//! [cancel on drop](AsyncResult::cancel_on_drop) ends its task when its future is dropped.
+//! Structs and enums are arguments and results by the derive macros
+//! [`ToValue`](macro@ToValue) and [`FromValue`](macro@FromValue) (feature `derive`, on by
+//! default).
+//!
+//! A development build needs this in the `Cargo.toml` of its workspace, as modules are
+//! compiled by a dependency, which is many times slower without optimisation:
+//!
+//! ```toml
+//! [profile.dev.package."*"]
+//! opt-level = 2
+//! ```
+//!
 //! A task that crashes, loops, eats memory or attacks the host harms itself
 //! alone, and the caller is always told what happened: see [`Outcome`] and
 //! [`Verdict`]. What a task may use is in [`TaskLimits`], what a pool may use
@@ -40,10 +56,13 @@ compile_error!(
     "sandpool runs on Linux, on x86-64 and aarch64: its sandbox is made of what that kernel has"
 );
 
-/// The guides compile.
+/// The guides compile, and the docs of the derive macros.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/multiprocessing.md")]
 #[doc = include_str!("../../docs/multiprocessing.zh-CN.md")]
+#[doc = include_str!("../../docs/embedding.md")]
+#[doc = include_str!("../derive/docs/to_value.md")]
+#[doc = include_str!("../derive/docs/from_value.md")]
 struct Guide;
 
 mod arrival;
@@ -62,6 +81,7 @@ pub mod in_process;
 mod layers;
 mod limits;
 mod module;
+mod off_thread;
 mod outcome;
 mod pool;
 mod process;
@@ -73,13 +93,16 @@ mod shared;
 pub mod stdio;
 mod sys;
 pub mod value;
+mod wakers;
 mod worker;
 
 pub use confinement::{Escape, Probed};
+#[doc(hidden)]
+pub use entry::__worker_entry_before_main;
 pub use entry::worker_entry;
 pub use layers::{Layer, LayerReport, LayerState, SandboxReport};
 pub use limits::{GIB, KIB, Limit, LimitHit, LimitName, MIB, Origin, PoolLimits, TaskLimits};
-pub use module::{CacheTrouble, LoadError, Module};
+pub use module::{AsyncLoad, CacheTrouble, LoadError, Module};
 pub use outcome::{Outcome, Refusal, Verdict};
 pub use pool::{
     AsyncResult, Call, Error, Grants, IMap, Input, LogRecord, MapResult, Pool, PoolBuilder,
@@ -87,12 +110,16 @@ pub use pool::{
 };
 pub use process::{ModuleSource, Process, ProcessBuilder, ProcessError, active_children};
 pub use protocol::description::{Import, ModuleKind};
+#[doc(hidden)]
+pub use sandbox::prepare_command;
 pub use settings::{
     DirGrant, Interrupt, Isolation, LogLevel, Sandbox, Stdio, UnknownWasmFeature, WasmFeature,
 };
 pub use shared::{
     Acquired, Barrier, Condition, Connection, Dict, Event, Handle, JoinableQueue, List, Lock,
-    Manager, Queue, Semaphore, Share, SharedError, SharedValue, SimpleQueue, pipe,
+    LockGuard, Manager, Queue, Semaphore, Share, SharedError, SharedValue, SimpleQueue, pipe,
 };
 pub use sys::Attempt;
-pub use value::{Function, Param, Type, Value};
+#[doc(hidden)]
+pub use sys::{is_ignored, unblock};
+pub use value::{ConvertError, FromValue, Function, Param, ToValue, Type, Value};

@@ -54,7 +54,9 @@ fn half_done_map() -> (Started, Vec<u32>) {
         "--slow-after",
         "200ms",
     ];
-    let mut host = sandpool(words).start();
+    // Under nohup these tests ignore SIGHUP, and so would what they start.
+    let line = sandpool(words).launched(&["--default", "INT,TERM,HUP"]);
+    let mut host = line.start();
     host.write(b"[0,1]\n[0,2]\n[600000,3]\n[600000,4]\n");
     host.wait_for_lines(2);
     let workers = host.wait_for_children(2);

@@ -11,23 +11,29 @@ mod bad_modules;
 #[cfg(feature = "in-process")]
 mod bench;
 mod cache;
+mod corrected;
 mod destinations;
 mod dry_run;
 mod failing;
 mod help;
+mod inherited;
 mod inputs;
 mod inspect;
 mod interrupt;
 mod joblog;
 mod killed;
+mod kwarg;
 mod map;
 mod million;
 mod new;
+mod opened;
 mod outputs;
 mod power_cut;
 mod printed;
 mod progress;
+mod refused_calls;
 mod resources;
+mod results;
 mod resumed;
 mod run;
 mod settled;
@@ -86,6 +92,17 @@ fn guests() -> PathBuf {
     path.parent().expect("it is in a folder").to_owned()
 }
 
+/// The program that starts others in surroundings of their own.
+fn launcher() -> PathBuf {
+    let binary = Path::new(env!("CARGO_BIN_EXE_sandpool"));
+    let launcher = binary.with_file_name("examples").join("launcher");
+    assert!(
+        launcher.is_file(),
+        "there is no launcher; run `cargo build --package sandpool --examples` first"
+    );
+    launcher
+}
+
 /// A command line that has not been started.
 struct CommandLine {
     command: Command,
@@ -124,6 +141,37 @@ impl CommandLine {
     /// How long it may take, where that is more than other commands may.
     fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// Starts it in a surrounding that is not that of these tests; `flags` are those
+    /// of `support/launcher.rs`.
+    fn launched(self, flags: &[&str]) -> Self {
+        self.started_by(&launcher(), &[flags, &["--"]].concat())
+    }
+
+    /// Hands it over to a shell, which finds it as `"$@"`.
+    fn by_shell(self, script: &str) -> Self {
+        self.started_by(Path::new("sh"), &["-c", script, "sh"])
+    }
+
+    fn started_by(mut self, program: &Path, words: &[&str]) -> Self {
+        let program = program.to_str().expect("its path is text");
+        let mut command = process::program(program);
+        command
+            .args(words)
+            .arg(self.command.get_program())
+            .args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        if let Some(folder) = self.command.get_current_dir() {
+            command.current_dir(folder);
+        }
+        self.command = command;
         self
     }
 

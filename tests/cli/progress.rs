@@ -232,3 +232,61 @@ const REPORTS_AND_SPINS: &str = r#"
     (with "host" (instance (export "report" (func $report))))))
   (func (export "spin") (param "n" u64) (canon lift (core func $code "spin"))))
 "#;
+
+#[test]
+fn how_many_there_are_is_counted_where_the_inputs_are_a_file() {
+    let _test = test();
+    let folder = Folder::new();
+    // The first lines are as short as none of the others, so a guess would be far off.
+    let lines: String = (0..20_000).map(|n| format!("[9,{n:0100}]\n\n")).collect();
+    let short = "[6000,1]\n".repeat(40);
+    let input = folder.file("input", format!("{short}{lines}"));
+    let run = |stdin: bool| {
+        let terminal = Terminal::open();
+        let words = SLEEP.map(str::to_owned).into_iter();
+        let path = input.display().to_string();
+        let host = match stdin {
+            true => sandpool(words).stdin(folder.open("input")),
+            false => sandpool(words.chain(["-i".into(), path])),
+        };
+        let host = host.stderr_on(&terminal).start();
+        eventually("the bar knows exactly how many there are", || {
+            let screen = terminal.screen();
+            screen
+                .last()
+                .is_some_and(|line| line.contains("0 of 20,040 done, "))
+        });
+        host.signal(rustix::process::Signal::KILL);
+    };
+    run(false);
+    run(true);
+}
+
+#[test]
+fn after_a_resume_done_and_failed_count_the_same_things() {
+    let _test = test();
+    let folder = Folder::new();
+    let module = super::guests().join("sleeper.wasm");
+    let module = module.to_str().expect("its path is text");
+    let words = ["map", module, "sleep-then", "--joblog", "log"];
+    let first = folder.sandpool(words).input("[1,1]\nx\ny\n[1,2]\n").run();
+    assert_eq!(first.code(), 1);
+    let terminal = Terminal::open();
+    let words = words.iter().chain(&["--resume"]);
+    let mut host = folder.sandpool(words).stderr_on(&terminal).start();
+    host.write(b"[1,1]\nx\ny\n[1,2]\nz\n[1500,3]\n");
+    drop(host.stdin.take());
+    eventually("the bar counts all that failed", || {
+        let screen = terminal.screen();
+        let line = screen.last();
+        line.is_some_and(|line| line.contains("5 of 6 done, 3 failed, 1 running, "))
+    });
+    assert_eq!(host.finish().code(), 1);
+    assert!(
+        terminal
+            .seen()
+            .contains("sandpool: 4 inputs not run: the log has them, 2 of them failed"),
+        "{}",
+        terminal.seen()
+    );
+}

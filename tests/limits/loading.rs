@@ -51,7 +51,7 @@ fn a_module_may_be_as_large_as_its_limit_to_the_byte() {
 }
 
 /// Takes seconds to compile: loops in loops, each with locals to carry along.
-fn bomb() -> String {
+pub(crate) fn bomb() -> String {
     const DEPTH: usize = 1500;
     let locals = "i64 ".repeat(DEPTH);
     let open: String = (0..DEPTH)

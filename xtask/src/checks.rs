@@ -8,7 +8,11 @@ use anyhow::{Context, Result};
 
 use crate::command::{cargo, root, run};
 use crate::toolchain::{Install, Toolchain};
-use crate::{demo, guests, project, toolchain};
+use crate::{demo, guests, project, surroundings, toolchain};
+
+/// A program of somebody else's: features are one set for all that is built together,
+/// so it is built, linted and tested apart.
+const EMBEDDER: &str = "sandpool-embedder";
 
 /// Format and lints of both workspaces; the guests' lints only where there is
 /// a compiler for them, since linting should not install one.
@@ -27,7 +31,11 @@ pub fn test(arguments: &[OsString], install: Install) -> Result<()> {
     steps.step("guests", || guests::build(&toolchain).map(drop))?;
     lint_steps(&mut steps, Some(&toolchain))?;
     steps.step("tests", || {
-        run(cargo(root()).args(["test", "--workspace"]).args(arguments))
+        let packages = ["test", "--package", "sandpool", "--package", "xtask"];
+        run(cargo(root()).args(packages).args(arguments))
+    })?;
+    steps.step("tests of an embedder", || {
+        run(cargo(root()).args(["test", "--package", EMBEDDER]))
     })?;
     steps.step("a new project", || project::check(&toolchain))?;
     // The demo checks what it claims, so running it is a test.
@@ -66,8 +74,8 @@ pub fn bench(arguments: &[OsString]) -> Result<()> {
 }
 
 /// The hostile corpus in so many orders, then the other integration tests as
-/// often, for what goes wrong only now and then. Stops at the first failure, so
-/// that its report is the last thing on screen.
+/// often, for what goes wrong only now and then, and once in every surrounding.
+/// Stops at the first failure, so that its report is the last thing on screen.
 pub fn soak(times: u32, install: Install) -> Result<()> {
     let mut steps = Steps::start();
     let toolchain = toolchain::ensure(install)?;
@@ -83,16 +91,42 @@ pub fn soak(times: u32, install: Install) -> Result<()> {
     steps.step(&format!("the hostile corpus in {times} orders"), || {
         run(test(&["corpus"]).env("SANDPOOL_CORPUS_SEEDS", times.to_string()))
     })?;
-    // Tests run them, and cargo builds them only for a run of all tests.
-    steps.step("examples", || {
-        run(cargo(root()).args(["build", "--package", "sandpool", "--examples"]))
-    })?;
+    build_examples(&mut steps)?;
     for round in 1..=times {
         steps.step(&format!("round {round} of {times}"), || {
             run(&mut test(&["integration", "process_wide"]))
         })?;
     }
+    surrounded_steps(&mut steps, &[])?;
     steps.finish();
+    Ok(())
+}
+
+/// The integration tests in those surroundings whose names hold one of these words; in
+/// all of them if there are no words.
+pub fn surroundings(names: &[String]) -> Result<()> {
+    let mut steps = Steps::start();
+    surrounded_steps(&mut steps, names)?;
+    steps.finish();
+    Ok(())
+}
+
+/// Tests run them, and cargo builds them only for a run of all tests.
+fn build_examples(steps: &mut Steps) -> Result<()> {
+    steps.step("examples", || {
+        run(cargo(root()).args(["build", "--package", "sandpool", "--examples"]))
+    })
+}
+
+fn surrounded_steps(steps: &mut Steps, names: &[String]) -> Result<()> {
+    build_examples(steps)?;
+    let is_wanted = |name: &str| names.is_empty() || names.iter().any(|word| name.contains(word));
+    for surrounding in surroundings::all() {
+        if is_wanted(&surrounding.name) {
+            let step = format!("integration tests {}", surrounding.name);
+            steps.step(&step, || run(&mut surrounding.tests()))?;
+        }
+    }
     Ok(())
 }
 
@@ -103,17 +137,19 @@ fn lint_steps(steps: &mut Steps, toolchain: Option<&Toolchain>) -> Result<()> {
     steps.step("format of the guests", || {
         run(cargo(&guests::source()).args(["fmt", "--all", "--check"]))
     })?;
-    steps.step("lints", || {
-        let arguments = [
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ];
-        run(cargo(root()).args(arguments))
-    })?;
+    for (step, packages) in [
+        ("lints", &["sandpool", "xtask"][..]),
+        ("lints of an embedder", &[EMBEDDER]),
+    ] {
+        steps.step(step, || {
+            let mut clippy = cargo(root());
+            clippy.arg("clippy");
+            for package in packages {
+                clippy.args(["--package", package]);
+            }
+            run(clippy.args(["--all-targets", "--", "-D", "warnings"]))
+        })?;
+    }
     let Some(toolchain) = toolchain else {
         println!("lints of the guests: left out, there is no compiler for them here");
         return Ok(());

@@ -17,6 +17,7 @@ mod demo;
 mod guests;
 mod install;
 mod project;
+mod surroundings;
 mod toolchain;
 
 use std::ffi::OsString;
@@ -83,7 +84,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Run the hostile corpus and the integration tests many times over
+    /// Run the integration tests as others start them: under nohup, as an ordinary user,
+    /// with stdin closed, and with a container's profile that refuses a system call
+    Surroundings {
+        /// Those whose names hold one of these words [default: all]
+        names: Vec<String>,
+    },
+    /// Run the hostile corpus and the integration tests many times over, then once in
+    /// every surrounding
     Soak {
         /// How many times
         #[arg(long, value_name = "N", default_value_t = 100)]
@@ -132,6 +140,7 @@ fn perform(task: Task) -> Result<()> {
             arguments,
         } => checks::test(&arguments, installing.into()),
         Task::Bench { arguments } => checks::bench(&arguments),
+        Task::Surroundings { names } => checks::surroundings(&names),
         Task::Soak { times, installing } => checks::soak(times, installing.into()),
     }
 }

@@ -1,12 +1,13 @@
 //! `sandpool apply`: one call of a function.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use sandpool::value::{self, Function, LookupError};
+use sandpool::value::{self, ArgumentError, Function, LookupError, ParseError, Type, Utf8};
 use sandpool::{Module, Outcome, Pool, Value, Verdict, stdio};
 
 use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
@@ -46,10 +47,13 @@ pub struct Apply {
     function: String,
     /// Its arguments, in order
     #[arg(allow_negative_numbers = true)]
-    words: Vec<String>,
+    words: Vec<OsString>,
     /// An argument by its parameter's name
-    #[arg(long, value_name = "NAME=WORD", value_parser = parse::keyword)]
+    #[arg(long, value_name = "NAME=WORD", value_parser = parse::keywords())]
     kwarg: Vec<Keyword>,
+    /// Replace what is not UTF-8 in a file that a string is read from
+    #[arg(long)]
+    lossy: bool,
     /// Print strings and bytes as they are
     #[arg(long, conflicts_with = "format")]
     raw: bool,
@@ -119,13 +123,61 @@ impl Apply {
 
     /// The arguments, which fit the function.
     fn values(&self, function: &Function) -> Result<Vec<Value>, Failure> {
-        let keywords: Vec<_> = self
-            .kwarg
-            .iter()
-            .map(|Keyword { name, word }| (name.clone(), word.clone()))
-            .collect();
-        value::parse_words(&self.words, &keywords, function, &read_file)
-            .map_err(|error| Failure::new(Kind::Unusable, error))
+        value::parse_words(
+            &self.words,
+            &pairs(&self.kwarg),
+            function,
+            &read_file,
+            utf8(self.lossy),
+        )
+        .map_err(|error| self.explain(error, function))
+    }
+
+    /// What can be done about arguments that do not fit.
+    fn explain(&self, error: ArgumentError, function: &Function) -> Failure {
+        let hint = match &error {
+            ArgumentError::Unfit {
+                parameter, problem, ..
+            } => match **problem {
+                ParseError::NotText { .. } => Some(NOT_TEXT.to_owned()),
+                _ => function
+                    .parameter(parameter)
+                    .and_then(|place| self.file_hint(place, function)),
+            },
+            _ => None,
+        };
+        let failure = Failure::new(Kind::Unusable, error);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+
+    /// That a file's contents are meant, if the word is a file's name or bytes
+    /// are wanted.
+    fn file_hint(&self, place: usize, function: &Function) -> Option<String> {
+        let param = function.params.get(place)?;
+        let by_name = || {
+            let keyword = self
+                .kwarg
+                .iter()
+                .find(|keyword| function.parameter(&keyword.name) == Some(place))?;
+            Some(&keyword.word)
+        };
+        let word = self.words.get(place).or_else(by_name)?;
+        if Path::new(word).is_file() {
+            let mut file = OsString::from("@");
+            file.push(word);
+            return Some(format!(
+                "`{}` stands for that file's contents",
+                shell::quote_os(&file)
+            ));
+        }
+        let of_bytes = match &param.ty {
+            Type::Option(some) => some.is_bytes(),
+            ty => ty.is_bytes(),
+        };
+        of_bytes.then(|| "`@FILE` stands for a file's contents".to_owned())
     }
 
     /// The line that makes this call, once it is known that it can be made.
@@ -229,11 +281,28 @@ pub fn names(all: &[String]) -> String {
     text
 }
 
+/// Keywords as the library takes them.
+pub fn pairs(kwargs: &[Keyword]) -> Vec<(String, OsString)> {
+    let pair = |Keyword { name, word }: &Keyword| (name.clone(), word.clone());
+    kwargs.iter().map(pair).collect()
+}
+
 /// What `@FILE` and `@-` stand for.
-fn read_file(name: &str) -> io::Result<Vec<u8>> {
+pub fn read_file(name: &OsStr) -> io::Result<Vec<u8>> {
     match stdio::is_stdin(Path::new(name)) {
         true => read_whole(stdio::stdin()?),
         false => read_whole(File::open(name)?),
+    }
+}
+
+/// What is done about text that is not UTF-8.
+pub const NOT_TEXT: &str = "`--lossy` puts U+FFFD in place of what is not";
+
+/// What `--lossy` says.
+pub fn utf8(lossy: bool) -> Utf8 {
+    match lossy {
+        true => Utf8::Lossy,
+        false => Utf8::Strict,
     }
 }
 

@@ -16,11 +16,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use sandpool::Pool;
+use sandpool::{Pool, is_ignored, unblock};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::report::{Failure, INTERRUPTED, Kind};
+
+/// What ends this command, unless whoever started it made it ignore them, as
+/// nohup(1) does with SIGHUP and a shell with SIGINT for what runs in the background.
+/// That they are blocked is an oversight of whoever started it.
+const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 /// How long the main thread has to print what had finished.
 const GRACE: Duration = Duration::from_secs(1);
@@ -49,11 +54,8 @@ impl Interruption {
             gently: Mutex::new(None),
         }));
         let start = || {
-            let mut signals = vec![SIGINT, SIGTERM];
-            if !ignored(SIGHUP) {
-                signals.push(SIGHUP);
-            }
-            let signals = Signals::new(signals)?;
+            let heard = SIGNALS.into_iter().filter(|signal| !is_ignored(*signal));
+            let signals = Signals::new(heard)?;
             let (pool, state) = (pool.clone(), Arc::clone(&interruption.0));
             thread::Builder::new()
                 .name("interrupt".into())
@@ -86,17 +88,6 @@ impl Interruption {
     }
 }
 
-/// Whether whoever started this command made it ignore a signal: nohup(1) does
-/// so with SIGHUP, and wants it to go on.
-fn ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
-}
-
 impl State {
     fn gently(&self) -> MutexGuard<'_, Option<Gently>> {
         self.gently.lock().unwrap_or_else(PoisonError::into_inner)
@@ -104,6 +95,7 @@ impl State {
 }
 
 fn wait(mut signals: Signals, pool: Pool, state: &State) {
+    unblock(&SIGNALS);
     let mut signals = signals.forever();
     if signals.next().is_none() {
         return;

@@ -14,6 +14,7 @@ mod inspect;
 mod interrupt;
 mod man;
 mod map;
+mod misread;
 mod new;
 mod outcome;
 mod parse;
@@ -77,6 +78,7 @@ fn command_line() -> clap::Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
+    sandpool::prepare_command();
     let mut words: Vec<OsString> = std::env::args_os().collect();
     // No command for users: the other end of a measurement.
     #[cfg(feature = "in-process")]
@@ -89,7 +91,7 @@ pub fn main() -> ExitCode {
         true => map::split_off(&mut words),
         false => Ok(Vec::new()),
     };
-    let read = command_line().try_get_matches_from(words);
+    let read = command_line().try_get_matches_from(&words);
     let read = read.and_then(|matches| {
         let line = CommandLine::from_arg_matches(&matches)
             .map_err(|error| error.format(&mut command_line()))?;
@@ -98,6 +100,13 @@ pub fn main() -> ExitCode {
     let (command, given) = match read {
         Ok(read) => read,
         Err(error) => {
+            let error = match misread::explain(error, &words) {
+                Ok(error) => error,
+                Err(failure) => {
+                    failure.say();
+                    return ExitCode::from(code(failure.kind));
+                }
+            };
             let printed = report::print_words_of_clap(&error, code(Kind::Usage));
             return printed.unwrap_or_else(|failure| {
                 failure.say();

@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sandpool::{Origin, Outcome, Value, Verdict, value};
 
+use super::map::Stored;
 use super::report;
 use super::sanitize::put_json_string;
 
@@ -114,10 +115,12 @@ impl LineWriter {
     }
 }
 
-/// Appends an outcome as a JSON object, with its `input` where that is given.
+/// Appends an outcome as a JSON object, with its `input` where that is given, and
+/// where its value is, if that is `stored` elsewhere.
 pub fn put_outcome(
     outcome: &Outcome<Value>,
     input: Option<&str>,
+    stored: Option<&Stored>,
     detail: Detail,
     out: &mut Vec<u8>,
 ) {
@@ -133,6 +136,7 @@ pub fn put_outcome(
     if outcome.verdict != Verdict::Ok {
         object.text("error", &report::outcome_text(outcome));
     }
+    put_stored(&mut object, stored);
     match detail {
         Detail::Short => {}
         Detail::Full => put_details(&mut object, outcome),
@@ -144,6 +148,7 @@ pub fn put_outcome(
 pub fn put_command_outcome(
     outcome: &Outcome<Value>,
     input: Option<&str>,
+    stored: Option<&Stored>,
     detail: Detail,
     out: &mut Vec<u8>,
 ) {
@@ -156,6 +161,7 @@ pub fn put_command_outcome(
     if !matches!(outcome.verdict, Verdict::Ok | Verdict::Exit) {
         object.text("error", &report::outcome_text(outcome));
     }
+    put_stored(&mut object, stored);
     match detail {
         Detail::Short => {
             if let Some(code) = outcome.exit_code.filter(|code| *code != 0) {
@@ -184,6 +190,14 @@ pub fn put_record(outcome: &Outcome<Value>, input: &str, out: &mut Vec<u8>) {
     }
     put_facts(&mut object, outcome);
     object.close();
+}
+
+fn put_stored(object: &mut Object<'_>, stored: Option<&Stored>) {
+    match stored {
+        None => {}
+        Some(Stored::File(path)) => object.text("file", path),
+        Some(Stored::Folder(path)) => object.text("folder", path),
+    }
 }
 
 fn put_details(object: &mut Object<'_>, outcome: &Outcome<Value>) {

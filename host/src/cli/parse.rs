@@ -1,14 +1,16 @@
-//! Reads the values of flags: durations, sizes, directories, variables.
+//! Reads the values of flags: durations, sizes, variables, words.
 //!
 //! Every function here is a clap value parser, so its error is one line that
 //! clap puts behind the flag's name.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt as _;
 use std::thread;
 use std::time::Duration;
 
-use sandpool::{DirGrant, Isolation};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use sandpool::Isolation;
 
 /// A limit as a flag gives it; `none` is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +58,11 @@ pub struct Variable {
     pub value: Option<String>,
 }
 
-/// `--kwarg NAME=WORD`.
+/// `--kwarg NAME=WORD`. A word may name a file, and such names are bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keyword {
     pub name: String,
-    pub word: String,
+    pub word: OsString,
 }
 
 /// `300ms`, `2s`, `1m`, `1m30s`, `1.5h`, or `none`.
@@ -226,24 +228,6 @@ fn take_quantity(text: &str) -> Option<(f64, &str, &str)> {
     Some((number.parse().ok()?, unit.trim(), after))
 }
 
-/// `HOST[::GUEST][:rw]`: the guest sees it under the same path unless told
-/// otherwise, and may not write unless `:rw` says so.
-pub fn dir(text: &str) -> Result<DirGrant, String> {
-    let (paths, writable) = match text.strip_suffix(":rw") {
-        Some(paths) => (paths, true),
-        None => (text, false),
-    };
-    let (host, guest) = paths.rsplit_once("::").unwrap_or((paths, paths));
-    if host.is_empty() || guest.is_empty() {
-        return Err("a directory is `HOST`, `HOST::GUEST` or `HOST::GUEST:rw`".into());
-    }
-    Ok(DirGrant {
-        host: PathBuf::from(host),
-        guest: guest.to_owned(),
-        writable,
-    })
-}
-
 /// `NAME` or `NAME=VALUE`.
 pub fn variable(text: &str) -> Result<Variable, String> {
     let (name, value) = match text.split_once('=') {
@@ -259,12 +243,19 @@ pub fn variable(text: &str) -> Result<Variable, String> {
     }
 }
 
+/// A parser of `NAME=WORD`.
+pub fn keywords() -> impl TypedValueParser<Value = Keyword> {
+    OsStringValueParser::new().try_map(|text| keyword(&text))
+}
+
 /// `NAME=WORD`.
-pub fn keyword(text: &str) -> Result<Keyword, String> {
-    match text.split_once('=') {
-        Some((name, word)) if !name.is_empty() => Ok(Keyword {
+fn keyword(text: &OsStr) -> Result<Keyword, String> {
+    let bytes = text.as_bytes();
+    let equals = bytes.iter().position(|byte| *byte == b'=').unwrap_or(0);
+    match std::str::from_utf8(&bytes[..equals]) {
+        Ok(name) if !name.is_empty() => Ok(Keyword {
             name: name.to_owned(),
-            word: word.to_owned(),
+            word: OsStr::from_bytes(&bytes[equals + 1..]).to_owned(),
         }),
         _ => Err("an argument by name is `NAME=WORD`, as in `n=30`".into()),
     }
@@ -405,24 +396,8 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_read_only_and_keeps_its_path_unless_told_otherwise() {
-        let grant = |host: &str, guest: &str, writable| DirGrant {
-            host: host.into(),
-            guest: guest.into(),
-            writable,
-        };
-        assert_eq!(dir("data").unwrap(), grant("data", "data", false));
-        assert_eq!(dir("data::/in").unwrap(), grant("data", "/in", false));
-        assert_eq!(
-            dir("/tmp/x::/out:rw").unwrap(),
-            grant("/tmp/x", "/out", true)
-        );
-        assert_eq!(dir("out:rw").unwrap(), grant("out", "out", true));
-        assert!(dir("").is_err() && dir("::/in").is_err() && dir("data::").is_err());
-    }
-
-    #[test]
     fn a_keyword_is_split_at_its_first_equals_sign() {
+        let keyword = |text: &str| keyword(OsStr::new(text));
         assert_eq!(
             keyword("a=b=c").unwrap(),
             Keyword {

@@ -85,14 +85,26 @@ impl Given {
     fn has(&self, flag: &str) -> bool {
         self.flags().iter().any(|(given, _)| given == flag)
     }
+
+    /// Whether an argument by name is what is on stdin.
+    fn reads_stdin(&self) -> bool {
+        let is_stdin = |value: &OsString| value.as_encoded_bytes().ends_with(b"=@-");
+        let mut flags = self.flags().into_iter();
+        flags.any(|(flag, value)| flag == "kwarg" && value.as_ref().is_some_and(is_stdin))
+    }
 }
 
 /// A command line, but for its words: they stand behind it.
+#[derive(Default)]
 pub struct Line {
     start: String,
     /// What a word leaves for stdin, because it cannot stand on a command line.
     stdin: Option<Vec<u8>>,
+    /// Whether an argument of all calls is what was on stdin.
+    reads_stdin: bool,
     words: Vec<String>,
+    /// By the names of their parameters, as flags.
+    keywords: Vec<String>,
 }
 
 /// The longest word that a command line takes, with room for its quotes.
@@ -108,8 +120,8 @@ impl Line {
         let (module, function) = (shell::quote_os(module.as_os_str()), function.full_name());
         Line {
             start: format!("sandpool apply{flags} {module} {}", shell::quote(&function)),
-            stdin: None,
-            words: Vec::new(),
+            reads_stdin: given.reads_stdin(),
+            ..Line::default()
         }
     }
 
@@ -126,38 +138,35 @@ impl Line {
                 "sandpool run{flags} {}",
                 shell::quote_os(module.as_os_str())
             ),
-            stdin: None,
-            words: Vec::new(),
+            ..Line::default()
         }
     }
 
     /// The line with these words behind it.
-    pub fn with_words(&self, words: &[String]) -> String {
-        let line = Line {
-            start: self.start.clone(),
-            stdin: None,
-            words: words.to_vec(),
-        };
-        line.words_behind()
+    pub fn with_words(&self, words: &[OsString]) -> String {
+        line_of(&self.start, &[], words)
     }
 
-    /// The line that calls with these values.
+    /// The line that calls with these values, some of them by the names of their
+    /// parameters.
     ///
     /// # Errors
     /// Says why there is none.
     pub fn with_values<'a>(
         &self,
-        values: impl Iterator<Item = &'a Value>,
+        values: impl Iterator<Item = (Option<&'a str>, &'a Value)>,
     ) -> Result<String, &'static str> {
+        if self.reads_stdin {
+            return Err("an argument of all calls is what was on stdin");
+        }
         let mut line = Line {
             start: self.start.clone(),
-            stdin: None,
-            words: Vec::new(),
+            ..Line::default()
         };
-        for value in values {
-            line.add(value)?;
+        for (name, value) in values {
+            line.add(name, value)?;
         }
-        let call = line.words_behind();
+        let call = line_of(&line.start, &line.keywords, &line.words);
         match line.stdin {
             Some(stdin) => piped(&stdin, &call),
             None => Ok(call),
@@ -181,36 +190,54 @@ impl Line {
         }
     }
 
-    fn words_behind(&self) -> String {
-        // Or it would be taken for a flag.
-        let is_flag = |word: &String| word.starts_with('-') && word.parse::<f64>().is_err();
-        let mut line = self.start.clone();
-        if self.words.iter().any(is_flag) {
-            line.push_str(" --");
+    /// Adds the word that `apply` reads as this value, by its parameter's name if it
+    /// has one.
+    fn add(&mut self, name: Option<&str>, value: &Value) -> Result<(), &'static str> {
+        let word = self.word_for(value)?;
+        match name {
+            Some(name) => self.keywords.push(format!("{name}={word}")),
+            None => self.words.push(word),
         }
-        for word in &self.words {
-            line.push(' ');
-            line.push_str(&shell::quote(word));
-        }
-        line
+        Ok(())
     }
 
-    /// Adds the word that `apply` reads as this value.
-    fn add(&mut self, value: &Value) -> Result<(), &'static str> {
+    fn word_for(&mut self, value: &Value) -> Result<String, &'static str> {
         // A word that says `null` is nothing, and stdin is what it holds.
         let is_null = |value: &Value| matches!(value, Value::String(text) if text == "null");
         let some_null = matches!(value, Value::Option(Some(value)) if is_null(value));
         let word = word(value);
         if !some_null && word.len() <= LONGEST_WORD && !word.contains('\0') {
-            self.words.push(word);
-            return Ok(());
+            return Ok(word);
         }
         if self.stdin.replace(contents(value)).is_some() {
             return Err("several of its arguments are too long, or hold what no word can");
         }
-        self.words.push("@-".into());
-        Ok(())
+        Ok("@-".into())
     }
+}
+
+/// The line with words behind it.
+fn line_of(start: &str, keywords: &[String], words: &[impl AsRef<OsStr>]) -> String {
+    // Or it would be taken for a flag.
+    let is_flag = |word: &OsStr| {
+        let is_number = word
+            .to_str()
+            .is_some_and(|word| word.parse::<f64>().is_ok());
+        word.as_encoded_bytes().starts_with(b"-") && !is_number
+    };
+    let mut line = start.to_owned();
+    for keyword in keywords {
+        line.push_str(" --kwarg ");
+        line.push_str(&shell::quote(keyword));
+    }
+    if words.iter().any(|word| is_flag(word.as_ref())) {
+        line.push_str(" --");
+    }
+    for word in words {
+        line.push(' ');
+        line.push_str(&shell::quote_os(word.as_ref()));
+    }
+    line
 }
 
 fn piped(stdin: &[u8], line: &str) -> Result<String, &'static str> {
@@ -223,6 +250,8 @@ fn piped(stdin: &[u8], line: &str) -> Result<String, &'static str> {
 fn word(value: &Value) -> String {
     match value {
         Value::String(text) if text.starts_with('@') => format!("@{text}"),
+        // As JSON, so that in an option it is not taken for nothing.
+        Value::Enum(text) if text == "null" => json(value),
         Value::String(text) | Value::Enum(text) => text.clone(),
         Value::Char(c) => c.to_string(),
         Value::Option(Some(value)) if !matches!(**value, Value::Option(_)) => word(value),
@@ -301,10 +330,23 @@ mod tests {
     fn line(values: &[Value]) -> Result<String, &'static str> {
         let line = Line {
             start: "call".into(),
-            stdin: None,
-            words: Vec::new(),
+            ..Line::default()
         };
-        line.with_values(values.iter())
+        line.with_values(values.iter().map(|value| (None, value)))
+    }
+
+    #[test]
+    fn values_behind_a_keyword_are_keywords() {
+        let line = Line {
+            start: "call --kwarg b=1".into(),
+            ..Line::default()
+        };
+        let values = [Value::S8(-1), Value::String("it's".into())];
+        let named = [None, Some("c")].into_iter().zip(&values);
+        assert_eq!(
+            line.with_values(named).unwrap(),
+            r"call --kwarg b=1 --kwarg 'c=it'\''s' -1"
+        );
     }
 
     #[test]
@@ -320,6 +362,8 @@ mod tests {
         assert_eq!(shown(&[Value::some(text("@x"))]), "call @@x");
         assert_eq!(shown(&[Value::List(vec![Value::U8(1)])]), "call '[1]'");
         assert_eq!(shown(&[text("null"), text("\u{1b}")]), r"call null $'\x1b'");
+        let case = Value::some(Value::Enum("null".into()));
+        assert_eq!(shown(&[case]), r#"call '"null"'"#);
     }
 
     #[test]

@@ -89,6 +89,13 @@ impl Failure {
         Failure::new(Kind::Interrupted, anyhow::Error::msg("interrupted"))
     }
 
+    /// The same, as the cause of what this text says.
+    #[must_use]
+    pub fn context(mut self, text: String) -> Self {
+        self.error = self.error.context(text);
+        self
+    }
+
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

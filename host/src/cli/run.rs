@@ -140,7 +140,8 @@ fn create_outcome(path: &Path) -> Result<File, Failure> {
 
 fn write_outcome(path: &Path, mut file: File, outcome: &Outcome<Value>) -> Result<(), Failure> {
     let mut writer = LineWriter::default();
-    let line = writer.line(|out| outcome::put_command_outcome(outcome, None, Detail::Full, out));
+    let line =
+        writer.line(|out| outcome::put_command_outcome(outcome, None, None, Detail::Full, out));
     file.write_all(line)
         .map_err(|error| unwritable(path, error))
 }

@@ -60,7 +60,7 @@ impl From<CageError> for Failed {
     fn from(error: CageError) -> Self {
         Failed {
             reason: match &error {
-                CageError::Incomplete(_) => Failure::Sandbox,
+                CageError::Incomplete(_) | CageError::Threads => Failure::Sandbox,
                 CageError::System { .. } | CageError::HungUp => Failure::System,
             },
             message: error.to_string(),

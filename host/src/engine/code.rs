@@ -131,11 +131,24 @@ impl From<wasmtime::Error> for Unloadable {
     }
 }
 
+/// Where an artifact is, whose contents nobody can change.
+#[derive(Clone, Copy)]
+pub(crate) enum Artifact<'a> {
+    /// In a file, which is mapped: its pages are shared with all who do so.
+    File(&'a str),
+    /// In memory, from which it is copied.
+    Bytes(&'a [u8]),
+}
+
 impl Code {
-    /// Loads the artifact at this path.
-    pub(crate) fn load(engine: &Engine, path: &str, component: bool) -> Result<Self, Unloadable> {
+    /// Loads an artifact.
+    pub(crate) fn load(
+        engine: &Engine,
+        artifact: Artifact<'_>,
+        component: bool,
+    ) -> Result<Self, Unloadable> {
         if component {
-            let component = deserialize_component(engine, path)?;
+            let component = deserialize_component(engine, artifact)?;
             let linker = imports::component_linker(engine, &component)?;
             let pre = linker.instantiate_pre(&component)?;
             let functions = describe::component_functions(engine, &component)
@@ -152,7 +165,7 @@ impl Code {
                 run: describe::component_command(&component),
             });
         }
-        let module = deserialize_module(engine, path)?;
+        let module = deserialize_module(engine, artifact)?;
         let linker = imports::core_linker(engine, &module)?;
         let pre = linker.instantiate_pre(&module)?;
         Ok(Code::Core {
@@ -208,21 +221,34 @@ impl Code {
     unsafe_code,
     reason = "an artifact is machine code: only wasmtime can load it"
 )]
-pub(crate) fn deserialize_component(engine: &Engine, path: &str) -> wasmtime::Result<Component> {
+pub(crate) fn deserialize_component(
+    engine: &Engine,
+    artifact: Artifact<'_>,
+) -> wasmtime::Result<Component> {
     // SAFETY: the callee wants bytes that wasmtime's `serialize` made and that
-    // do not change. The file is sealed, and the host took it from its own
+    // do not change. They are sealed, and the host took them from its own
     // compiler process or from its own cache. A compiler that was taken over
     // can still have written anything: that code then runs in this process. A
     // worker is built to be no worse off for it; `in_process` is for modules
     // that are trusted.
-    unsafe { Component::deserialize_file(engine, path) }
+    unsafe {
+        match artifact {
+            Artifact::File(path) => Component::deserialize_file(engine, path),
+            Artifact::Bytes(bytes) => Component::deserialize(engine, bytes),
+        }
+    }
 }
 
 #[expect(
     unsafe_code,
     reason = "an artifact is machine code: only wasmtime can load it"
 )]
-fn deserialize_module(engine: &Engine, path: &str) -> wasmtime::Result<Module> {
+fn deserialize_module(engine: &Engine, artifact: Artifact<'_>) -> wasmtime::Result<Module> {
     // SAFETY: as in `deserialize_component`.
-    unsafe { Module::deserialize_file(engine, path) }
+    unsafe {
+        match artifact {
+            Artifact::File(path) => Module::deserialize_file(engine, path),
+            Artifact::Bytes(bytes) => Module::deserialize(engine, bytes),
+        }
+    }
 }

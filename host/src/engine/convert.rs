@@ -116,8 +116,8 @@ pub(crate) fn from_val(val: Val, ty: &Type) -> Option<Value> {
 /// if there is none of its type.
 pub(super) fn take_core(arguments: &mut &[u8], ty: &Type) -> Option<ValRaw> {
     Some(match ty {
-        Type::S32 => ValRaw::i32(take_u32(arguments)?.cast_signed()),
-        Type::S64 => ValRaw::i64(take_u64(arguments)?.cast_signed()),
+        Type::I32 => ValRaw::i32(take_u32(arguments)?.cast_signed()),
+        Type::I64 => ValRaw::i64(take_u64(arguments)?.cast_signed()),
         Type::F32 => ValRaw::f32(take_u32(arguments)?),
         Type::F64 => ValRaw::f64(take_u64(arguments)?),
         _ => return None,
@@ -127,14 +127,14 @@ pub(super) fn take_core(arguments: &mut &[u8], ty: &Type) -> Option<ValRaw> {
 /// Whether core functions have parameters and results of this type that a value
 /// can be made of.
 pub(super) fn is_core(ty: &Type) -> bool {
-    matches!(ty, Type::S32 | Type::S64 | Type::F32 | Type::F64)
+    matches!(ty, Type::I32 | Type::I64 | Type::F32 | Type::F64)
 }
 
 /// A result of a core function; `None` for what is no number.
 pub(super) fn from_core(raw: &ValRaw, ty: &Type) -> Option<Value> {
     Some(match ty {
-        Type::S32 => Value::S32(raw.get_i32()),
-        Type::S64 => Value::S64(raw.get_i64()),
+        Type::I32 => Value::S32(raw.get_i32()),
+        Type::I64 => Value::S64(raw.get_i64()),
         Type::F32 => Value::F32(f32::from_bits(raw.get_f32())),
         Type::F64 => Value::F64(f64::from_bits(raw.get_f64())),
         _ => return None,

@@ -115,8 +115,8 @@ pub(crate) fn is_core_command(module: &Module) -> bool {
 
 fn core_type(ty: ValType) -> Type {
     match ty {
-        ValType::I32 => Type::S32,
-        ValType::I64 => Type::S64,
+        ValType::I32 => Type::I32,
+        ValType::I64 => Type::I64,
         ValType::F32 => Type::F32,
         ValType::F64 => Type::F64,
         other => Type::Unsupported(other.to_string()),

@@ -10,6 +10,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, p2};
 
 use super::InProcessError;
 use super::guest::{InProcess, artifact_path};
+use crate::engine::code::Artifact;
 use crate::engine::{code, config};
 
 /// A component, and its function from a `u32` to a `u32`. `H` is what every store
@@ -72,7 +73,7 @@ impl<H: Send> Bare<H> {
         let made = || {
             let engine = config::engine(module.settings())?;
             let component: Component =
-                code::deserialize_component(&engine, &artifact_path(module))?;
+                code::deserialize_component(&engine, Artifact::File(&artifact_path(module)))?;
             let mut linker = Linker::new(&engine);
             link(&mut linker)?;
             let pre = linker.instantiate_pre(&component)?;

@@ -11,7 +11,7 @@ use super::InProcessError;
 use super::outcome::Ran;
 use super::watchdog::Watchdog;
 use crate::engine::clock::GuestClock;
-use crate::engine::code::{Code, Live, Unloadable};
+use crate::engine::code::{Artifact, Code, Live, Unloadable};
 use crate::engine::config;
 use crate::engine::files::{Files, Granted};
 use crate::engine::guest::{Bounds, Guest, Messages, TaskInfo};
@@ -60,7 +60,16 @@ impl InProcess {
         };
         let settings = module.settings();
         let engine = config::engine(settings).map_err(|error| refused(format!("{error:#}")))?;
-        let code = Code::load(&engine, &artifact_path(&module), module.is_component());
+        let path = artifact_path(&module);
+        let code = match std::fs::exists(&path) {
+            Ok(true) => Code::load(&engine, Artifact::File(&path), module.is_component()),
+            // There is no `/proc`.
+            _ => {
+                let bytes = module.artifact().read();
+                let bytes = bytes.map_err(|error| refused(error.to_string()))?;
+                Code::load(&engine, Artifact::Bytes(&bytes), module.is_component())
+            }
+        };
         let code = code.map_err(|unloadable| match unloadable {
             Unloadable::Artifact(error) => refused(format!("{error:#}")),
             Unloadable::Module(why) => refused(why),

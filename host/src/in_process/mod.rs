@@ -125,7 +125,7 @@ impl InProcess {
     /// directory, a shared object, an initializer, output that is passed on or a
     /// limit on CPU time was asked for.
     pub fn load(builder: PoolBuilder, path: impl AsRef<Path>) -> Result<Self, InProcessError> {
-        let (parts, module) = prepare(builder, |loader| loader.load_runnable(path.as_ref()))?;
+        let (parts, module) = prepare(builder, |loader| loader.load_runnable(path.as_ref(), None))?;
         InProcess::new(Arc::new(parts), module)
     }
 
@@ -137,7 +137,7 @@ impl InProcess {
         builder: PoolBuilder,
         bytes: impl AsRef<[u8]>,
     ) -> Result<Self, InProcessError> {
-        let (parts, module) = prepare(builder, |loader| loader.load_bytes(bytes.as_ref()))?;
+        let (parts, module) = prepare(builder, |loader| loader.load_bytes(bytes.as_ref(), None))?;
         InProcess::new(Arc::new(parts), module)
     }
 }

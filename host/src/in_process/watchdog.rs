@@ -8,6 +8,8 @@ use std::time::Instant;
 
 use wasmtime::Engine;
 
+use crate::sys::thread_error;
+
 /// The thread, for as long as this lives.
 pub(super) struct Watchdog {
     shared: Arc<Shared>,
@@ -41,7 +43,8 @@ impl Watchdog {
         let watched = Arc::clone(&shared);
         thread::Builder::new()
             .name("sandpool-deadline".into())
-            .spawn(move || keep(&watched, &engine))?;
+            .spawn(move || keep(&watched, &engine))
+            .map_err(thread_error)?;
         Ok(Watchdog { shared })
     }
 

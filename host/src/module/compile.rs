@@ -1,10 +1,14 @@
 //! Supervises a compiler process: one for each compilation, with a deadline.
 
+use std::fs;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use smallvec::SmallVec;
 
 use super::Loader;
 use super::error::Problem;
@@ -15,8 +19,8 @@ use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decod
 use crate::protocol::description::{Description, MAX_DESCRIPTION};
 use crate::protocol::handshake::Hello;
 use crate::sys::{
-    ABORTED, ChildProcess, ControlSocket, Ended, MAX_MESSAGE, OUT_OF_CPU, PANICKED, Program,
-    Received, SealedMemory, memfd_growable, seal_contents,
+    ABORTED, ChildProcess, ControlSocket, Ended, EventFd, MAX_MESSAGE, OUT_OF_CPU, PANICKED,
+    Program, Received, SealedMemory, memfd_growable, seal_contents,
 };
 use crate::value::Printable;
 
@@ -27,10 +31,11 @@ struct Said {
     last: Option<FromChild>,
 }
 
-/// Compiles a module in a process of its own.
+/// Compiles a module in a process of its own, until it is given up.
 pub(super) fn compile(
     loader: &Loader,
     source: &Source,
+    given_up: Option<&EventFd>,
 ) -> Result<(SealedMemory, Description), Problem> {
     let system = |error: io::Error| Problem::Compiler(error.to_string());
     let (ours, theirs) = ControlSocket::pair().map_err(system)?;
@@ -56,7 +61,7 @@ pub(super) fn compile(
     let fds = [source.memory.as_fd(), artifact.as_fd(), description.as_fd()];
     // A child that is already gone says why below.
     let _ = ours.send(&encode(&setup), &fds, false);
-    let (said, ended) = supervise(&mut child, &ours, loader)?;
+    let (said, ended) = supervise(&mut child, &ours, loader, given_up)?;
     match &said.hello {
         Some(hello) => hello.check().map_err(Problem::Compiler)?,
         None => {
@@ -99,6 +104,7 @@ fn supervise(
     child: &mut ChildProcess,
     control: &ControlSocket,
     loader: &Loader,
+    given_up: Option<&EventFd>,
 ) -> Result<(Said, Ended), Problem> {
     let timeout = loader.limits.compile_timeout.value;
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -107,27 +113,27 @@ fn supervise(
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left == Some(Duration::ZERO) {
-            child.kill();
-            child.wait();
+            end(child)?;
             return Err(hit(loader, LimitName::CompileTimeout));
         }
         let left = left.and_then(|left| left.try_into().ok());
         let stopped = {
-            let mut ready = [
-                PollFd::from_borrowed_fd(child.pidfd(), PollFlags::IN),
-                PollFd::from_borrowed_fd(loader.stop.as_fd(), PollFlags::IN),
-            ];
+            let bells = [Some(&loader.stop), given_up].into_iter().flatten();
+            let fds = std::iter::once(child.pidfd()).chain(bells.map(AsFd::as_fd));
+            let mut ready: SmallVec<[PollFd<'_>; 3]> = fds
+                .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+                .collect();
             // Every message of a compiler fits into its socket, so it is enough
             // to read them all when it has ended.
             match poll(&mut ready, left.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(Problem::Compiler(error.to_string())),
             }
-            !ready[1].revents().is_empty()
+            ready[1..].iter().any(|bell| !bell.revents().is_empty())
         };
         if stopped {
-            child.kill();
-            child.wait();
+            end(child)?;
+            // Nobody hears it who gave it up.
             return Err(Problem::Compiler("the pool was terminated".into()));
         }
         if let Some(ended) = child.ended() {
@@ -135,6 +141,15 @@ fn supervise(
             return Ok((said, ended));
         }
     }
+}
+
+/// One that cannot be killed runs into its limit of CPU time, and ends with the
+/// thread that started it.
+fn end(child: &mut ChildProcess) -> Result<(), Problem> {
+    let ended = child.end();
+    ended.map(drop).map_err(|error| {
+        Problem::Compiler(format!("process {} cannot be killed: {error}", child.pid()))
+    })
 }
 
 fn listen(control: &ControlSocket, buffer: &mut [u8], said: &mut Said) {
@@ -173,7 +188,34 @@ fn how(ended: Ended) -> String {
 /// A limit of compilations that was hit.
 fn hit(loader: &Loader, name: LimitName) -> Problem {
     match loader.limits.hit(name) {
+        Some(hit) if is_slow(name, &loader.program.path) => Problem::Slow(hit),
         Some(hit) => Problem::Limit(hit),
         None => Problem::Compiler(format!("it names a limit of tasks, `{}`", name.name())),
+    }
+}
+
+/// Whether a limit of time was hit by a compiler without optimisation: by this very
+/// program, since nobody knows how another was built.
+fn is_slow(name: LimitName, compiler: &Path) -> bool {
+    let is_time = matches!(name, LimitName::CompileTimeout | LimitName::CompileCpuTime);
+    let file = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
+    is_time
+        && env!("SANDPOOL_OPT_LEVEL") == "0"
+        && file(compiler).is_some_and(|it| Some(it) == file(Path::new("/proc/self/exe")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_limit_of_time_that_this_program_hit_is_told_as_slow() {
+        let itself = Path::new("/proc/self/exe");
+        let is_unoptimised = env!("SANDPOOL_OPT_LEVEL") == "0";
+        for name in [LimitName::CompileTimeout, LimitName::CompileCpuTime] {
+            assert_eq!(is_slow(name, itself), is_unoptimised);
+            assert!(!is_slow(name, Path::new("/bin/sh")), "who knows of others?");
+        }
+        assert!(!is_slow(LimitName::CompileMemory, itself));
     }
 }

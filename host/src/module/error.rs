@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::limits::{LimitHit, LimitName, PoolLimits};
+use crate::sys::is_explained;
 use crate::value::Printable;
 
 /// A module cannot be loaded.
@@ -21,6 +22,9 @@ pub(crate) enum Problem {
     NotFound,
     #[error("it cannot be read: {0}")]
     Read(io::Error),
+    // Nothing that the module or its file could be blamed for.
+    #[error("{0}")]
+    System(io::Error),
     #[error("it is {what}, not a regular file")]
     NotRegular { what: &'static str },
     // Holds names that the module chose, as the other words of a compiler do.
@@ -28,6 +32,12 @@ pub(crate) enum Problem {
     Invalid(String),
     #[error("{0}")]
     Limit(LimitHit),
+    /// A limit of time, hit by a compiler that is not optimised.
+    #[error(
+        "{0}; this program was built without optimisation, which makes compiling many times \
+         slower: set `opt-level = 2` under `[profile.dev.package.\"*\"]` in its Cargo.toml"
+    )]
+    Slow(LimitHit),
     #[error("it {0}")]
     Wants(LimitHit),
     #[error("the compiler process {0}")]
@@ -37,6 +47,14 @@ pub(crate) enum Problem {
 }
 
 impl Problem {
+    /// What an error means that was met while the module was read into memory.
+    pub(super) fn of_reading(error: io::Error) -> Self {
+        match is_explained(&error) {
+            true => Problem::System(error),
+            false => Problem::Read(error),
+        }
+    }
+
     /// A compiler's complaint. That a module wants more tables, memories or
     /// instances than there are to be had is one that wasmtime makes in words.
     pub(crate) fn sorted(self, limits: &PoolLimits) -> Self {
@@ -76,13 +94,13 @@ impl LoadError {
 
     /// Whether sandpool itself failed, rather than the module being no good.
     pub fn is_internal(&self) -> bool {
-        matches!(self.problem, Problem::Compiler(_))
+        matches!(self.problem, Problem::Compiler(_) | Problem::System(_))
     }
 
     /// The limit that compiling it ran past, or that it would run past.
     pub fn limit(&self) -> Option<&LimitHit> {
         match &self.problem {
-            Problem::Limit(hit) | Problem::Wants(hit) => Some(hit),
+            Problem::Limit(hit) | Problem::Slow(hit) | Problem::Wants(hit) => Some(hit),
             _ => None,
         }
     }
@@ -99,5 +117,24 @@ impl LoadError {
             }
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compiler_that_is_not_optimised_says_what_to_do_about_it() {
+        let hit = PoolLimits::default().hit(LimitName::CompileTimeout);
+        let problem = Problem::Slow(hit.expect("it is the pool's"));
+        let error = LoadError::new("a.wasm".into(), problem);
+        let said = error.to_string();
+        let begin = "cannot load `a.wasm`: compiling it ran past 120s (default); ";
+        assert!(said.starts_with(begin), "{said}");
+        let advice = "set `opt-level = 2` under `[profile.dev.package.\"*\"]` in its Cargo.toml";
+        assert!(said.ends_with(advice), "{said}");
+        let name = error.limit().map(|limit| limit.name);
+        assert_eq!(name, Some(LimitName::CompileTimeout));
     }
 }

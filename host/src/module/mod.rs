@@ -9,12 +9,14 @@ mod compile;
 mod error;
 mod keeping;
 mod source;
+mod waiting;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use cache::CacheTrouble;
 pub use error::LoadError;
+pub use waiting::AsyncLoad;
 
 pub(crate) use keeping::{Keeping, TroubleHandler, probe as probe_cache};
 
@@ -157,27 +159,41 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    pub(crate) fn load_file(&self, path: &Path) -> Result<Module, LoadError> {
+    /// Ends its compilation when `given_up` is rung.
+    pub(crate) fn load_file(
+        &self,
+        path: &Path,
+        given_up: Option<&EventFd>,
+    ) -> Result<Module, LoadError> {
         let name = path
             .file_stem()
             .map_or_else(String::new, |stem| stem.to_string_lossy().into());
         let shown = path.display().to_string();
         let source = Source::from_file(path, self.limits.module_size)
             .map_err(|problem| LoadError::new(shown.clone(), problem))?;
-        self.load(name, &source)
+        self.load(name, &source, given_up)
             .map_err(|problem| LoadError::new(shown, problem))
     }
 
     /// As [`Loader::load_file`], and only to call it: its imports are given.
-    pub(crate) fn load_runnable(&self, path: &Path) -> Result<Module, LoadError> {
-        self.load_file(path)?.runnable(&path.display().to_string())
+    pub(crate) fn load_runnable(
+        &self,
+        path: &Path,
+        given_up: Option<&EventFd>,
+    ) -> Result<Module, LoadError> {
+        let module = self.load_file(path, given_up)?;
+        module.runnable(&path.display().to_string())
     }
 
-    pub(crate) fn load_bytes(&self, bytes: &[u8]) -> Result<Module, LoadError> {
+    pub(crate) fn load_bytes(
+        &self,
+        bytes: &[u8],
+        given_up: Option<&EventFd>,
+    ) -> Result<Module, LoadError> {
         let name = "module".to_owned();
         let source = Source::from_bytes(bytes, self.limits.module_size)
             .map_err(|problem| LoadError::new(name.clone(), problem))?;
-        self.load(name.clone(), &source)
+        self.load(name.clone(), &source, given_up)
             .map_err(|problem| LoadError::new(name.clone(), problem))?
             .runnable(&name)
     }
@@ -189,7 +205,12 @@ impl Loader {
         }
     }
 
-    fn load(&self, name: String, source: &Source) -> Result<Module, error::Problem> {
+    fn load(
+        &self,
+        name: String,
+        source: &Source,
+        given_up: Option<&EventFd>,
+    ) -> Result<Module, error::Problem> {
         let cached = self
             .cache
             .as_ref()
@@ -197,7 +218,7 @@ impl Loader {
         let (artifact, description) = match cached {
             Some(found) => found,
             None => {
-                let compiled = compile::compile(self, source)
+                let compiled = compile::compile(self, source, given_up)
                     .map_err(|problem| problem.sorted(&self.limits))?;
                 if let Some(cache) = &self.cache {
                     cache.put(&source.hash, &self.settings, &compiled.0, &compiled.1);

@@ -30,7 +30,7 @@ impl Source {
                 io::ErrorKind::NotFound => Problem::NotFound,
                 _ => Problem::Read(error),
             })?;
-        let metadata = file.metadata().map_err(Problem::Read)?;
+        let metadata = file.metadata().map_err(Problem::of_reading)?;
         if !metadata.is_file() {
             let kind = metadata.file_type();
             let what = match () {
@@ -52,7 +52,7 @@ impl Source {
         if limit.value.is_some_and(|limit| bytes.len() as u64 > limit) {
             return Err(too_large(limit));
         }
-        Source::new(memfd_of("sandpool-module", &[bytes]).map_err(Problem::Read)?)
+        Source::new(memfd_of("sandpool-module", &[bytes]).map_err(Problem::of_reading)?)
     }
 
     fn new(memory: SealedMemory) -> Result<Self, Problem> {
@@ -64,7 +64,7 @@ impl Source {
             hasher.update(piece);
             Ok(())
         });
-        hashed.map_err(Problem::Read)?;
+        hashed.map_err(Problem::of_reading)?;
         let digest = hasher.finalize();
         let hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Source { memory, hash })
@@ -73,17 +73,17 @@ impl Source {
 
 /// Copies a file that may be growing while it is read.
 fn copy(file: File, limit: Limit<u64>) -> Result<SealedMemory, Problem> {
-    let mut memory = File::from(memfd_growable("sandpool-module").map_err(Problem::Read)?);
+    let mut memory = File::from(memfd_growable("sandpool-module").map_err(Problem::of_reading)?);
     let mut bounded = file.take(
         limit
             .value
             .map_or(u64::MAX, |limit| limit.saturating_add(1)),
     );
-    let copied = io::copy(&mut bounded, &mut memory).map_err(Problem::Read)?;
+    let copied = io::copy(&mut bounded, &mut memory).map_err(Problem::of_reading)?;
     if limit.value.is_some_and(|limit| copied > limit) {
         return Err(too_large(limit));
     }
-    seal_contents(memory.into()).map_err(Problem::Read)
+    seal_contents(memory.into()).map_err(Problem::of_reading)
 }
 
 fn too_large(limit: Limit<u64>) -> Problem {

@@ -1,7 +1,11 @@
 //! Where the pool finds a binary for its children.
 
 use std::env;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+use rustix::param::linux_execfn;
 
 use super::error::Error;
 use crate::entry;
@@ -31,9 +35,7 @@ pub(super) fn find(asked: Option<&Path>) -> Result<PathBuf, Error> {
         });
     }
     if entry::was_called() {
-        // The link and not the path: it stays this very binary, also when the
-        // file is replaced while the program runs.
-        return Ok(PathBuf::from("/proc/self/exe"));
+        return itself();
     }
     let beside = env::current_exe()
         .ok()
@@ -51,6 +53,24 @@ pub(super) fn find(asked: Option<&Path>) -> Result<PathBuf, Error> {
                 `sandpool` beside it, and none on PATH"
                     .into(),
         })
+}
+
+/// This very program. By its link and not by its path: it stays this binary also
+/// when the file is replaced while the program runs. Where there is no `/proc`, by the
+/// path that it was started by.
+fn itself() -> Result<PathBuf, Error> {
+    const LINK: &str = "/proc/self/exe";
+    if std::fs::symlink_metadata(LINK).is_ok() {
+        return Ok(PathBuf::from(LINK));
+    }
+    let path = Path::new(OsStr::from_bytes(linux_execfn().to_bytes()));
+    usable(path).ok_or_else(|| Error::NoWorkerBinary {
+        tried: format!(
+            "there is no `/proc` here, by which this program would find itself, and it is not at \
+             `{}` any more",
+            path.display()
+        ),
+    })
 }
 
 fn usable(path: &Path) -> Option<PathBuf> {

@@ -25,7 +25,7 @@ use crate::settings::{
     DirGrant, EngineSettings, Interrupt, Isolation, Sandbox, Stdio, WasmFeature,
 };
 use crate::shared::{Share, Shares};
-use crate::sys::{Attempt, EventFd, Program};
+use crate::sys::{Attempt, EventFd, Program, thread_error};
 use crate::value::{Args, ToArgs};
 
 /// The most wasm stack: guests run on the worker's own stack, of 8 MiB.
@@ -598,7 +598,7 @@ fn start(
         }
         Err(error) => {
             shared.set_phase(PoolPhase::Terminated);
-            Err(error)
+            Err(thread_error(error))
         }
     }
 }

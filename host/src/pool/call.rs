@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use super::constants::Constants;
 use super::error::Error;
 use super::grants::Grants;
 use super::handle::{AsyncResult, Cell, TaskRef, value_of};
@@ -348,6 +349,20 @@ impl Call {
         ))
     }
 
+    /// As [`Call::template`], for many tasks, and the arguments that come before
+    /// those of each. Those by keyword are in the template.
+    pub(super) fn template_of_many(mut self) -> Result<(Template, Args), Error> {
+        let mut before = std::mem::take(&mut self.args);
+        let keywords = std::mem::take(&mut before.keywords);
+        let mut template = self.template()?;
+        if let Some(callable) = &template.callable
+            && !keywords.is_empty()
+        {
+            template.constants = Some(Constants::new(keywords, &callable.function)?);
+        }
+        Ok((template, before))
+    }
+
     /// Finds the function and gathers what all tasks of this call share.
     pub(super) fn template(self) -> Result<Template, Error> {
         let module = self.module;
@@ -405,6 +420,7 @@ impl Call {
             fails,
             err,
             callable: function,
+            constants: None,
             measure_cpu: self.limits.cpu_time.value.is_some() || self.shared.config.measure_cpu,
             limits: self.limits,
             retries: self.retries,

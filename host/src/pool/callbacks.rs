@@ -10,6 +10,7 @@ use super::settled::Settled;
 use super::task::Completion;
 use crate::guard::guard;
 use crate::settings::LogLevel;
+use crate::sys::thread_error;
 
 /// A line that a guest logged.
 #[derive(Clone, Debug)]
@@ -119,7 +120,8 @@ impl Callbacks {
         let heard = Arc::clone(&backlog);
         let thread = thread::Builder::new()
             .name("sandpool-callbacks".into())
-            .spawn(move || work(&inbox, &heard, on_log, on_progress))?;
+            .spawn(move || work(&inbox, &heard, on_log, on_progress))
+            .map_err(thread_error)?;
         Ok(Callbacks {
             jobs,
             backlog,

@@ -130,6 +130,12 @@ pub enum Error {
     Convert(ConvertError),
 }
 
+impl From<ConvertError> for Error {
+    fn from(error: ConvertError) -> Self {
+        Error::Convert(error)
+    }
+}
+
 fn wrong_kind(kind: &ModuleKind) -> &'static str {
     match kind {
         ModuleKind::Command => "is a command and exports no functions; run it",

@@ -17,14 +17,17 @@ use super::task::{Task, Template};
 use crate::guard::panic_text;
 use crate::outcome::Verdict;
 use crate::protocol::frame::What;
+use crate::sys::thread_error;
 use crate::value::{Args, FromValue};
 
 impl Call {
     /// Runs a task for each input and yields the outcomes in the order of the
     /// inputs. Inputs are pulled as they are needed; see
-    /// [`Pool::imap`](crate::Pool::imap). Arguments that this call has already
-    /// come before those of each input; its words and its standard input are
-    /// not used.
+    /// [`Pool::imap`](crate::Pool::imap). Arguments that this call has already are
+    /// those of every task: by position they come before those of each input; by
+    /// keyword they are left out of the parameters that an input gives, in their
+    /// order, and are held once, however large they are. Words and standard input of
+    /// this call are not used.
     ///
     /// # Errors
     /// If the pool takes no tasks, or the function cannot be called.
@@ -56,19 +59,19 @@ impl Call {
 }
 
 fn start<T: FromValue>(
-    mut call: Call,
+    call: Call,
     inputs: impl Iterator<Item = Input> + Send + 'static,
     ordered: bool,
 ) -> Result<IMap<T>, Error> {
     call.refuse_single_callbacks()?;
     call.refuse_map_callbacks()?;
     let chunksize = call.map_options.chunksize()?;
-    let before = std::mem::take(&mut call.args);
     let shared = Arc::clone(&call.shared);
     let steers = Arc::new(Steers::default());
+    let (template, before) = call.template_of_many()?;
     let template = Arc::new(Template {
         steers: Some(Arc::clone(&steers)),
-        ..call.template()?
+        ..template
     });
     let flow = Flow::new(&shared, &template, steers, ordered, chunksize);
     let mut state = shared.lock();
@@ -91,7 +94,7 @@ fn start<T: FromValue>(
         .spawn(move || feeder.feed(inputs, end))
         .map_err(|source| Error::System {
             what: "start a thread",
-            source,
+            source: thread_error(source),
         })?;
     Ok(IMap::new(flow))
 }

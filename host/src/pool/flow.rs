@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::error::Error;
@@ -23,6 +24,7 @@ use super::state::Shared;
 use super::steering::Steers;
 use super::task::{Completion, Sink, Template};
 use crate::arrival::{Arrival, deadline};
+use crate::guard::wake;
 use crate::limits::MIB;
 use crate::outcome::Verdict;
 
@@ -111,6 +113,8 @@ pub(super) struct FlowState {
     stopped: bool,
     /// The iterator is gone.
     abandoned: bool,
+    /// Whom to wake if the iterator is awaited.
+    waker: Option<Waker>,
 }
 
 impl FlowState {
@@ -147,9 +151,9 @@ impl Sink for Flow {
         }
         let any = !state.ready.is_empty();
         self.wake_feeder(&mut state);
-        drop(state);
-        if any {
-            self.arrived.notify();
+        match any {
+            true => self.notify(state),
+            false => drop(state),
         }
     }
 }
@@ -207,6 +211,14 @@ impl Flow {
         }
     }
 
+    /// Wakes whoever waits for outcomes.
+    fn notify(&self, mut state: MutexGuard<'_, FlowState>) {
+        let waker = state.waker.take();
+        drop(state);
+        self.arrived.notify();
+        wake(waker);
+    }
+
     /// Wakes the feeder once there is room for many inputs: waking it for each
     /// would cost more than the task does.
     fn wake_feeder(&self, state: &mut FlowState) {
@@ -221,7 +233,7 @@ impl Flow {
     pub(super) fn stop(self: &Arc<Self>, verdict: Verdict, reason: &str) {
         self.lock().stopped = true;
         self.refuse(verdict, reason);
-        self.arrived.notify();
+        self.notify(self.lock());
         self.room.notify();
     }
 
@@ -252,8 +264,9 @@ impl Flow {
 
     /// No more inputs come.
     pub(super) fn end(&self) {
-        self.lock().no_more_inputs = true;
-        self.arrived.notify();
+        let mut state = self.lock();
+        state.no_more_inputs = true;
+        self.notify(state);
     }
 
     /// Lets the feeder run on without anybody reading.
@@ -389,6 +402,21 @@ impl Flow {
         let mut state = waited.map_err(|_| Error::Timeout)?;
         self.take(&mut state, taken);
         Ok(())
+    }
+
+    /// As [`Flow::next`], for a future.
+    pub(super) fn poll_next(
+        &self,
+        taken: &mut VecDeque<Settled>,
+        context: &Context<'_>,
+    ) -> Poll<()> {
+        let mut state = self.lock();
+        if state.ready.is_empty() && !state.is_at_end() {
+            state.waker = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        self.take(&mut state, taken);
+        Poll::Ready(())
     }
 
     /// A few of the outcomes that are there: to take each by itself would cost

@@ -4,26 +4,32 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::error::Error;
 use super::state::Shared;
 use super::task::{Completion, KeyId, Sink};
 use crate::arrival::{Arrival, deadline};
-use crate::guard::wake;
 use crate::outcome::Outcome;
 use crate::value::{FromValue, Value};
+use crate::wakers::{Place, Wakers};
 
 /// The result of one call that is on its way: multiprocessing's `AsyncResult`,
-/// and a future too.
+/// and a future too, of the value; [`AsyncResult::outcome_async`] is one of
+/// everything that is known.
 ///
-/// Dropping the handle changes nothing for the task.
+/// Dropping the handle changes nothing for the task, unless it was told to
+/// [cancel on drop](AsyncResult::cancel_on_drop).
 #[derive(Debug)]
 #[must_use = "the result of the task is lost without its handle"]
 pub struct AsyncResult<T = Value> {
     cell: Arc<Cell>,
     task: TaskRef,
+    /// Whether nobody wants the task to go on without this handle.
+    cancels: bool,
+    /// Where it waits as a future.
+    place: Place,
     value: std::marker::PhantomData<fn() -> T>,
 }
 
@@ -70,7 +76,7 @@ pub(super) struct Cell {
 #[derive(Debug, Default)]
 struct CellState {
     outcome: Option<Outcome<Value>>,
-    waker: Option<Waker>,
+    wakers: Wakers,
 }
 
 impl Cell {
@@ -85,15 +91,27 @@ impl Cell {
     }
 }
 
+impl Cell {
+    /// A copy of the outcome, which stays to be asked for again.
+    fn poll(&self, place: &mut Place, context: &Context<'_>) -> Poll<Outcome<Value>> {
+        let mut state = self.lock();
+        if let Some(outcome) = &state.outcome {
+            return Poll::Ready(outcome.clone());
+        }
+        state.wakers.set(place, context.waker());
+        Poll::Pending
+    }
+}
+
 impl Sink for Cell {
     fn deliver(&self, ended: &mut dyn Iterator<Item = Completion>) {
         let outcome = ended.next().map(|end| end.ended.outcome(&end.lot.template));
         let mut state = self.lock();
         state.outcome = outcome;
-        let waker = state.waker.take();
+        let wakers = state.wakers.take();
         drop(state);
         self.arrived.notify();
-        wake(waker);
+        wakers.wake();
     }
 }
 
@@ -102,6 +120,8 @@ impl<T: FromValue> AsyncResult<T> {
         AsyncResult {
             cell,
             task,
+            cancels: false,
+            place: None,
             value: std::marker::PhantomData,
         }
     }
@@ -134,10 +154,12 @@ impl<T: FromValue> AsyncResult<T> {
     }
 
     /// As [`AsyncResult::outcome`] without a copy: nobody can ask again.
-    pub(super) fn into_outcome(self) -> Result<Outcome<Value>, Error> {
+    pub(super) fn into_outcome(mut self) -> Result<Outcome<Value>, Error> {
         if !self.ready() && self.task.waits_for_itself() {
             return Err(Error::WouldDeadlock);
         }
+        // When this has waited, the task has ended.
+        self.cancels = false;
         let state = self.wait_for_cell(None);
         let outcome = state.and_then(|mut state| state.outcome.take());
         outcome.ok_or(Error::Timeout)
@@ -186,6 +208,40 @@ impl<T: FromValue> AsyncResult<T> {
         self.await_outcome(timeout).map(Outcome::typed)
     }
 
+    /// Awaits everything that is known about the task, as [`AsyncResult::outcome`]
+    /// waits for it. A task that failed is no error here: its
+    /// [`verdict`](Outcome::verdict) says so.
+    ///
+    /// Any number of futures may await one task, and one that is dropped leaves it
+    /// alone: it is this handle that may be told to
+    /// [cancel on drop](AsyncResult::cancel_on_drop).
+    ///
+    /// ```no_run
+    /// # async fn fib(pool: sandpool::Pool, math: sandpool::Module) -> Result<(), sandpool::Error> {
+    /// let later = pool.apply_async::<u64>(&math, "fib", (30u32,))?.cancel_on_drop();
+    /// let outcome = later.outcome_async().await;
+    /// println!("{} in {:?}: {:?}", outcome.verdict, outcome.run_time, outcome.value);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn outcome_async(&self) -> Outcome<T> {
+        let cell = &*self.cell;
+        Ended { cell, place: None }.await.typed()
+    }
+
+    /// Has the task cancelled, as by [`AsyncResult::cancel`], when this handle is
+    /// dropped before the task has ended: by a `tokio::select!`, a timeout, or a
+    /// handler whose client has gone away. [`AsyncResult::detach`] lets it go on.
+    pub fn cancel_on_drop(mut self) -> Self {
+        self.cancels = true;
+        self
+    }
+
+    /// Drops the handle and leaves the task alone.
+    pub fn detach(mut self) {
+        self.cancels = false;
+    }
+
     /// Cancels the task. One that waits is never run, one that runs is ended
     /// at once, and one that has ended keeps its outcome. No other task is
     /// harmed.
@@ -230,17 +286,39 @@ pub(crate) fn value_of<T: FromValue>(mut outcome: Outcome<Value>) -> Result<T, E
     }
 }
 
+impl<T> Drop for AsyncResult<T> {
+    fn drop(&mut self) {
+        if self.cancels && self.cell.lock().outcome.is_none() {
+            self.task.cancel();
+        }
+    }
+}
+
 impl<T: FromValue> Future for AsyncResult<T> {
     type Output = Result<T, Error>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.cell.lock();
-        match &state.outcome {
-            Some(outcome) => Poll::Ready(value_of(outcome.clone())),
-            None => {
-                state.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
-        }
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        this.cell.poll(&mut this.place, context).map(value_of)
+    }
+}
+
+/// A task's outcome, awaited by a future that has no handle of its own.
+struct Ended<'a> {
+    cell: &'a Cell,
+    place: Place,
+}
+
+impl Future for Ended<'_> {
+    type Output = Outcome<Value>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.cell.poll(&mut self.place, context)
+    }
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.cell.lock().wakers.remove(self.place);
     }
 }

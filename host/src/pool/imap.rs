@@ -2,7 +2,9 @@
 //! as they are ready.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::error::Error;
@@ -65,6 +67,32 @@ impl<T: FromValue> IMap<T> {
         }
         let settled = self.taken.pop_front();
         Ok(settled.map(|settled| self.typed(settled)))
+    }
+
+    /// Awaits the next outcome; `None` at the end. A future that is dropped has
+    /// taken none.
+    ///
+    /// ```no_run
+    /// # async fn fibs(pool: sandpool::Pool, math: sandpool::Module) -> Result<(), sandpool::Error> {
+    /// let mut outcomes = pool.imap::<u64>(&math, "fib", 0..20u32)?;
+    /// while let Some(outcome) = outcomes.next_async().await {
+    ///     println!("{outcome}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn next_async(&mut self) -> Option<Outcome<T>> {
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    /// What [`IMap::next_async`] is made of, and what a `Stream` of any library has
+    /// to be told: `stream::poll_fn(move |context| outcomes.poll_next(context))`.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome<T>>> {
+        if self.taken.is_empty() {
+            ready!(self.flow.poll_next(&mut self.taken, context));
+        }
+        let settled = self.taken.pop_front();
+        Poll::Ready(settled.map(|settled| self.typed(settled)))
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Instant;
 use smallvec::SmallVec;
 
 use super::call::wrong_kind;
+use super::constants::Places;
 use super::error::Error;
 use super::task::{Sink, Task, Template};
 use crate::limits::LimitName;
@@ -66,10 +67,13 @@ pub(super) struct Inputs {
     pub(super) what: What,
     /// Encoded arguments of all of them, or the standard input of one command.
     raw: Vec<u8>,
-    /// Long text or bytes that come behind that, of a single task: not copied.
+    /// Long text or bytes of a single task, which stand within that: not copied.
     body: Vec<u8>,
     /// Where each one's bytes end.
     ends: SmallVec<[usize; 1]>,
+    /// Where, in each one's bytes, those stand that are kept apart; at their end
+    /// where that is not said.
+    places: Vec<Places>,
     /// Objects among the arguments of those that have some, in their order.
     shares: Vec<(usize, Shares)>,
 }
@@ -95,6 +99,7 @@ impl Inputs {
             raw: Vec::new(),
             body: Vec::new(),
             ends: SmallVec::new(),
+            places: Vec::new(),
             shares: Vec::new(),
         }
     }
@@ -126,7 +131,14 @@ impl Inputs {
     pub(super) fn set(&mut self, template: &Template, args: Args) -> Result<(), Error> {
         self.clear();
         let function = self.share(template, &args)?;
-        self.body = args.encode_apart_for(function, &mut self.raw)?;
+        match &template.constants {
+            Some(constants) => {
+                let body = Some(&mut self.body);
+                let places = constants.encode_into(args, &mut self.raw, body)?;
+                self.places.push(places);
+            }
+            None => self.body = args.encode_apart_for(function, &mut self.raw)?,
+        }
         check_size(template, self.raw.len() + self.body.len())?;
         self.ends.push(self.raw.len());
         Ok(())
@@ -136,14 +148,31 @@ impl Inputs {
         self.raw.clear();
         self.body.clear();
         self.ends.clear();
+        self.places.clear();
         self.shares.clear();
     }
 
     /// Appends a single one for the same function.
     pub(super) fn append(&mut self, one: &mut Inputs) {
         let place = self.ends.len();
-        self.raw.extend_from_slice(&one.raw);
-        self.raw.extend_from_slice(&one.body);
+        match one.places.pop() {
+            None => {
+                self.raw.extend_from_slice(&one.raw);
+                self.raw.extend_from_slice(&one.body);
+            }
+            Some(mut places) => {
+                let [before, behind] = [&one.raw[..places.body], &one.raw[places.body..]];
+                for piece in [before, &one.body, behind] {
+                    self.raw.extend_from_slice(piece);
+                }
+                // The body is a part like any other now.
+                if places.body <= places.long {
+                    places.long += one.body.len();
+                }
+                places.body = one.raw.len() + one.body.len();
+                self.places.push(places);
+            }
+        }
         self.ends.push(self.raw.len());
         // Hardly ever any.
         if let Some((_, shares)) = one.shares.pop() {
@@ -175,7 +204,13 @@ impl Inputs {
     pub(super) fn push(&mut self, template: &Template, args: Args) -> Result<(), Error> {
         let function = self.share(template, &args)?;
         let before = self.raw.len();
-        args.encode_for(function, &mut self.raw)?;
+        match &template.constants {
+            Some(constants) => {
+                let places = constants.encode_into(args, &mut self.raw, None)?;
+                self.places.push(places);
+            }
+            None => args.encode_for(function, &mut self.raw)?,
+        }
         check_size(template, self.raw.len() - before)?;
         self.ends.push(self.raw.len());
         Ok(())
@@ -227,14 +262,23 @@ impl Inputs {
         &self.raw[start..self.ends[place]]
     }
 
+    fn places(&self, place: usize) -> Places {
+        let end = self.raw(place).len();
+        let at_the_end = Places {
+            long: end,
+            body: end,
+        };
+        self.places.get(place).copied().unwrap_or(at_the_end)
+    }
+
     fn shares(&self, place: usize) -> Option<&Shares> {
         let found = self.shares.binary_search_by_key(&place, |(of, _)| *of);
         Some(&self.shares[found.ok()?].1)
     }
 }
 
-fn check_size(template: &Template, size: usize) -> Result<(), Error> {
-    let size = size as u64;
+fn check_size(template: &Template, own: usize) -> Result<(), Error> {
+    let size = (own + template.long().len()) as u64;
     let limits = &template.limits;
     match limits.arguments.value {
         Some(limit) if size > limit => {
@@ -248,10 +292,15 @@ fn check_size(template: &Template, size: usize) -> Result<(), Error> {
 }
 
 impl Task {
-    /// Encoded arguments, or standard input, in two pieces.
-    pub(super) fn raw(&self) -> [&[u8]; 2] {
-        let Inputs { body, .. } = &self.lot.inputs;
-        [self.lot.inputs.raw(self.place), body]
+    /// Encoded arguments, or standard input, in pieces.
+    pub(super) fn raw(&self) -> [&[u8]; 5] {
+        let inputs = &self.lot.inputs;
+        pieces(
+            inputs.raw(self.place),
+            &inputs.body,
+            self.template().long(),
+            inputs.places(self.place),
+        )
     }
 
     /// Bytes of these.
@@ -262,6 +311,34 @@ impl Task {
     /// What it was given as arguments.
     pub(super) fn shares(&self) -> Option<&Shares> {
         self.lot.inputs.shares(self.place)
+    }
+}
+
+/// The bytes of a task with its long argument, and that of all tasks, in their
+/// places.
+pub(super) fn pieces<'a>(
+    raw: &'a [u8],
+    body: &'a [u8],
+    long: &'a [u8],
+    at: Places,
+) -> [&'a [u8]; 5] {
+    // A body has its length before it, so one that stands where the other does comes
+    // first.
+    match at.body <= at.long {
+        true => [
+            &raw[..at.body],
+            body,
+            &raw[at.body..at.long],
+            long,
+            &raw[at.long..],
+        ],
+        false => [
+            &raw[..at.long],
+            long,
+            &raw[at.long..at.body],
+            body,
+            &raw[at.body..],
+        ],
     }
 }
 

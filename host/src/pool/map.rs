@@ -23,10 +23,12 @@ const PART: usize = 4096;
 ///
 /// Where multiprocessing's raises the first error and loses the rest, this one
 /// has an outcome for every item. Dropping the handle changes nothing for the
-/// tasks.
+/// tasks, unless it was told to [cancel on drop](MapResult::cancel_on_drop).
 #[must_use = "the results are lost without their handle"]
 pub struct MapResult<T = Value> {
     gather: Arc<Gather>,
+    /// Whether nobody wants the tasks to go on without this handle.
+    cancels: bool,
     value: std::marker::PhantomData<fn() -> T>,
 }
 
@@ -67,9 +69,29 @@ impl<T: FromValue> MapResult<T> {
         }
     }
 
+    /// Has those that have not ended cancelled, as by [`MapResult::cancel`], when
+    /// this handle is dropped. [`MapResult::detach`] lets them go on.
+    pub fn cancel_on_drop(mut self) -> Self {
+        self.cancels = true;
+        self
+    }
+
+    /// Drops the handle and leaves the tasks alone.
+    pub fn detach(mut self) {
+        self.cancels = false;
+    }
+
     /// Cancels those that have not ended.
     pub fn cancel(&self) {
         self.gather.cancel();
+    }
+}
+
+impl<T> Drop for MapResult<T> {
+    fn drop(&mut self) {
+        if self.cancels && !self.gather.lock().is_done() {
+            self.gather.cancel();
+        }
     }
 }
 
@@ -150,7 +172,9 @@ impl MapOptions {
 impl Call {
     /// Calls the function for each item and waits for all outcomes, in the
     /// order of the items; see [`Pool::map`](crate::Pool::map). Arguments that
-    /// this call has already come before those of each item.
+    /// this call has already are those of every task: by position they come before
+    /// those of each item; by keyword they are left out of the parameters that an
+    /// item gives, in their order.
     ///
     /// # Errors
     /// If the tasks cannot be sent, or an item does not fit the function.
@@ -215,6 +239,7 @@ impl Call {
     ) -> Result<MapResult<T>, Error> {
         Ok(MapResult {
             gather: self.begin_map(items, |_| ())?,
+            cancels: false,
             value: std::marker::PhantomData,
         })
     }
@@ -230,9 +255,9 @@ impl Call {
         let options = std::mem::take(&mut self.map_options);
         options.chunksize()?;
         let chunk = options.chunksize;
-        let before = std::mem::take(&mut self.args);
         let shared = Arc::clone(&self.shared);
-        let template = Arc::new(self.template()?);
+        let (template, before) = self.template_of_many()?;
+        let template = Arc::new(template);
         let callback = options.merged_callback();
         let gather = Gather::new(&shared, &template, chunk.unwrap_or(PART), callback);
         let begun = Begun(&gather);

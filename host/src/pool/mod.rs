@@ -15,9 +15,11 @@ mod builder;
 mod call;
 mod callbacks;
 mod claims;
+mod constants;
 mod deadlines;
 mod dispatcher;
 
+mod ending;
 mod error;
 mod feeder;
 mod flow;

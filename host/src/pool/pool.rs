@@ -16,8 +16,9 @@ use super::settle;
 use super::state::{Place, PoolPhase, Shared, State};
 use super::task::{KeyId, Task};
 use crate::layers::SandboxReport;
-use crate::module::{LoadError, Module};
+use crate::module::{AsyncLoad, LoadError, Loader, Module};
 use crate::outcome::{Outcome, Verdict};
+use crate::sys::EventFd;
 use crate::value::{FromValue, ToArgs};
 
 /// Worker processes that run tasks of WebAssembly modules, as many at once as
@@ -94,7 +95,7 @@ impl Pool {
     /// # Errors
     /// If the file is no module that can be run here; the error says why.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Module, LoadError> {
-        self.shared().loader.load_runnable(path.as_ref())
+        self.shared().loader.load_runnable(path.as_ref(), None)
     }
 
     /// As [`Pool::load`], to look at the module: also one whose imports nobody
@@ -104,7 +105,7 @@ impl Pool {
     /// # Errors
     /// As [`Pool::load`], but for imports.
     pub fn inspect(&self, path: impl AsRef<Path>) -> Result<Module, LoadError> {
-        self.shared().loader.load_file(path.as_ref())
+        self.shared().loader.load_file(path.as_ref(), None)
     }
 
     /// As [`Pool::load`], from bytes.
@@ -112,7 +113,50 @@ impl Pool {
     /// # Errors
     /// As [`Pool::load`].
     pub fn load_bytes(&self, bytes: impl AsRef<[u8]>) -> Result<Module, LoadError> {
-        self.shared().loader.load_bytes(bytes.as_ref())
+        self.shared().loader.load_bytes(bytes.as_ref(), None)
+    }
+
+    /// As [`Pool::load`], for those who await: all that blocks is done on a thread of
+    /// its own and by the compiler's process. A future that is dropped ends its
+    /// compilation; [`AsyncLoad`] tells more.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = sandpool::Pool::builder().build()?;
+    /// let (math, text) = (pool.load_async("math.wasm"), pool.load_async("text.wasm"));
+    /// let (math, text) = tokio::try_join!(math, text)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn load_async(&self, path: impl AsRef<Path>) -> AsyncLoad {
+        let path = path.as_ref().to_owned();
+        self.load_apart(path.display().to_string(), move |loader, given_up| {
+            loader.load_runnable(&path, Some(given_up))
+        })
+    }
+
+    /// As [`Pool::inspect`], for those who await; see [`Pool::load_async`].
+    pub fn inspect_async(&self, path: impl AsRef<Path>) -> AsyncLoad {
+        let path = path.as_ref().to_owned();
+        self.load_apart(path.display().to_string(), move |loader, given_up| {
+            loader.load_file(&path, Some(given_up))
+        })
+    }
+
+    /// As [`Pool::load_bytes`], for those who await; see [`Pool::load_async`].
+    pub fn load_bytes_async(&self, bytes: impl AsRef<[u8]> + Send + 'static) -> AsyncLoad {
+        self.load_apart("module".into(), move |loader, given_up| {
+            loader.load_bytes(bytes.as_ref(), Some(given_up))
+        })
+    }
+
+    fn load_apart(
+        &self,
+        shown: String,
+        load: impl FnOnce(&Loader, &EventFd) -> Result<Module, LoadError> + Send + 'static,
+    ) -> AsyncLoad {
+        let shared = Arc::clone(self.shared());
+        AsyncLoad::new(shown, move |given_up| load(&shared.loader, given_up))
     }
 
     /// Puts together a call of a function, found by name or by any unique
@@ -312,29 +356,18 @@ impl Pool {
     /// [`Error::Broken`] if the pool broke; [`Error::WouldDeadlock`] from a
     /// callback.
     pub fn join(&self) -> Result<(), Error> {
-        let state = self.shared().lock();
-        if state.phase == PoolPhase::Open {
-            return Err(Error::NotClosed);
-        }
-        if state.is_own_thread() {
-            return Err(Error::WouldDeadlock);
-        }
-        // Nobody dead-locks by joining before reading: streams no longer wait
-        // for their readers.
-        let flows: Vec<_> = state.flows.iter().filter_map(Weak::upgrade).collect();
-        drop(state);
-        flows.iter().for_each(|flow| flow.lift());
-        self.shared().wait_for_end();
-        match &self.shared().lock().phase {
-            PoolPhase::Broken(reason) => Err(Error::Broken {
-                reason: reason.clone(),
-            }),
-            _ => Ok(()),
-        }
+        let shared = self.shared();
+        shared.prepare_to_join()?;
+        shared.wait_for_end();
+        shared.joined()
     }
 }
 
 impl State {
+    fn is_at_end(&self) -> bool {
+        self.ended || matches!(self.phase, PoolPhase::Broken(_))
+    }
+
     pub(super) fn is_own_thread(&self) -> bool {
         self.own_threads.contains(&thread::current().id())
     }
@@ -346,14 +379,48 @@ impl Shared {
         self.lock().is_own_thread()
     }
 
+    /// Has the pool come to an end without anybody reading what it does.
+    ///
+    /// # Errors
+    /// If it still takes tasks, or waits for this very thread.
+    pub(super) fn prepare_to_join(&self) -> Result<(), Error> {
+        let state = self.lock();
+        if state.phase == PoolPhase::Open {
+            return Err(Error::NotClosed);
+        }
+        if state.is_own_thread() {
+            return Err(Error::WouldDeadlock);
+        }
+        // Nobody dead-locks by joining before reading: streams no longer wait
+        // for their readers.
+        let flows: Vec<_> = state.flows.iter().filter_map(Weak::upgrade).collect();
+        drop(state);
+        flows.iter().for_each(|flow| flow.lift());
+        Ok(())
+    }
+
+    /// What became of a pool that was joined.
+    pub(super) fn joined(&self) -> Result<(), Error> {
+        match &self.lock().phase {
+            PoolPhase::Broken(reason) => Err(Error::Broken {
+                reason: reason.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Waits until the dispatcher has ended, unless this is one of the threads
     /// that it waits for.
-    fn wait_for_end(&self) {
+    pub(super) fn wait_for_end(&self) {
         let mut state = self.lock();
-        while !state.ended && !state.is_own_thread() && !matches!(state.phase, PoolPhase::Broken(_))
-        {
+        while !state.is_at_end() && !state.is_own_thread() {
             state = self.wait(state);
         }
+    }
+
+    /// Whether there is nothing to wait for.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.lock().is_at_end()
     }
 
     /// Takes over what a stream holds, be it one that began before the pool was

@@ -17,7 +17,7 @@ use super::callbacks::Settler;
 use super::start::OutputPipes;
 use super::task::Completion;
 use crate::stdio;
-use crate::sys::{EventFd, Poller};
+use crate::sys::{EventFd, Poller, thread_error};
 
 /// A line longer than this is passed on in pieces.
 const MAX_LINE: usize = 64 * 1024;
@@ -49,7 +49,7 @@ impl Relay {
         let (orders, inbox) = channel();
         let bell = Arc::new(EventFd::new()?);
         let poller = Poller::new()?;
-        poller.add(&*bell, BELL)?;
+        poller.add_bell(&bell, BELL)?;
         let desk = Desk {
             inbox,
             bell: Arc::clone(&bell),
@@ -61,7 +61,8 @@ impl Relay {
         };
         let thread = thread::Builder::new()
             .name("sandpool-relay".into())
-            .spawn(move || desk.work())?;
+            .spawn(move || desk.work())
+            .map_err(thread_error)?;
         Ok(Relay {
             orders,
             bell,

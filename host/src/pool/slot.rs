@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_send_buffer_size;
@@ -18,6 +18,7 @@ use crate::protocol::control::{ToChild, encode};
 use crate::protocol::frame::Payload;
 use crate::protocol::host_end::{HostEnd, SendError};
 use crate::protocol::ring::PUT_TOGETHER;
+use crate::stdio;
 use crate::sys::{ChildProcess, ControlSocket, EventFd, memfd_of, process_cpu_time};
 
 /// Tasks are sent ahead for about this much work.
@@ -254,13 +255,14 @@ impl Slot {
         let known = known && raw_len < self.most_in_ring / 2;
         task.put_header(&mut payload, known);
         let sent = if payload.len() + raw_len <= self.most_in_ring {
-            let [head, body] = task.raw();
+            let [a, b, c, d, e] = task.raw();
             let fits = if raw_len <= PUT_TOGETHER {
-                payload.extend_from_slice(head);
-                payload.extend_from_slice(body);
+                for piece in [a, b, c, d, e] {
+                    payload.extend_from_slice(piece);
+                }
                 self.ring.fill(&[&payload])
             } else {
-                self.ring.fill(&[&payload, head, body])
+                self.ring.fill(&[&payload, a, b, c, d, e])
             };
             if fits && !known {
                 // That of a command stands in the place of a function's too.
@@ -290,8 +292,9 @@ impl Slot {
         if !self.ring.has_room() || self.sent.iter().filter(in_file).count() >= MAX_FILES {
             return Err(SendError::Full);
         }
-        let [head, body] = task.raw();
-        let file = memfd_of("sandpool-task", &[header, head, body]).map_err(|_| SendError::Full)?;
+        let [a, b, c, d, e] = task.raw();
+        let file =
+            memfd_of("sandpool-task", &[header, a, b, c, d, e]).map_err(|_| SendError::Full)?;
         let message = ToChild::Payload {
             id: task.id,
             len: file.len(),
@@ -462,7 +465,26 @@ impl Slot {
 
     /// Kills the worker. `why` is the verdict of the task it runs.
     pub(super) fn kill(&mut self, why: Option<Lost>) {
-        self.child.kill();
+        if let Err(error) = self.child.kill() {
+            // It ends by itself when its channel is hung up, whatever its guest
+            // does, unless that has taken it over.
+            self.control.hang_up();
+            say_once(self.child.pid(), &error);
+        }
         self.phase = Phase::Dying { why };
     }
+}
+
+/// One line on stderr, once in the life of this process: which deadlines are kept
+/// is then up to the workers.
+fn say_once(pid: u32, error: &std::io::Error) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        let line = format!(
+            "sandpool: this process may not kill its worker {pid} ({error}); workers are asked to \
+             end instead\n"
+        );
+        // Not by `eprintln`, which panics where stderr is gone.
+        let _ = stdio::write_stderr(line.as_bytes());
+    });
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::callbacks::Settler;
 use super::dispatcher::Outbox;
+use super::ending::Ending;
 use super::error::Error;
 use super::flow::Flow;
 use super::queue::{Entry, Queue};
@@ -96,6 +97,8 @@ pub(super) struct Shared {
     /// Something changed that a waiting thread may want to know: a task of a
     /// full queue left it, or the pool ended.
     pub(super) changed: Arrival,
+    /// Futures that wait for the pool's end.
+    pub(super) ending: Ending,
 }
 
 /// The changing part.
@@ -270,6 +273,7 @@ impl Shared {
             }),
             wake,
             changed: Arrival::default(),
+            ending: Ending::default(),
         }
     }
 

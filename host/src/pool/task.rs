@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::call::Callable;
+use super::constants::Constants;
 use super::lot::Lot;
 use super::retry::Retries;
 use super::settled::Settled;
@@ -37,6 +38,8 @@ pub(super) struct Template {
     pub(super) name: Option<String>,
     /// `None` for a command.
     pub(super) callable: Option<Callable>,
+    /// Arguments of the function that are the same for all.
+    pub(super) constants: Option<Constants>,
     /// Type of what it returns; the payload of `ok`, if that is a result.
     pub(super) ok: Option<Type>,
     /// Whether it returns a result, whose `err` is the verdict `error`.
@@ -51,6 +54,13 @@ pub(super) struct Template {
     pub(super) measure_cpu: bool,
     /// What all of them were granted beyond what the pool grants.
     pub(super) shares: Shares,
+}
+
+impl Template {
+    /// The argument of all tasks that is put between those of each when it is sent.
+    pub(super) fn long(&self) -> &[u8] {
+        self.constants.as_ref().map_or(&[], Constants::long)
+    }
 }
 
 /// One task.

@@ -9,6 +9,7 @@ use super::builder::{ModuleSource, ProcessBuilder, Recipe};
 use super::children;
 use super::error::ProcessError;
 use super::exit;
+use crate::off_thread::off_thread;
 use crate::outcome::Outcome;
 use crate::pool::{AsyncResult, Error, Pool};
 use crate::value::Value;
@@ -39,7 +40,8 @@ use crate::value::Value;
 ///
 /// # Dropping it
 ///
-/// To drop a process is to let it go: it runs on, as in Python, and as a thread
+/// To drop a process is to let it go, unless it was told to be
+/// [killed on drop](Process::kill_on_drop): it runs on, as in Python, and as a thread
 /// does whose handle is dropped. [`active_children`](crate::active_children)
 /// finds it again. But it never outlives this program: whatever runs when `main`
 /// returns, or when the program is killed, is ended by the system. Python waits
@@ -55,6 +57,18 @@ use crate::value::Value;
 #[derive(Clone)]
 pub struct Process {
     inner: Arc<Inner>,
+    /// Kills the process with the last of the handles that share this.
+    end: Option<Arc<KillOnDrop>>,
+}
+
+/// Kills a process when it is dropped.
+struct KillOnDrop(Arc<Inner>);
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        // One that was never started has nothing to be killed.
+        let _ = Process::of(Arc::clone(&self.0)).kill();
+    }
 }
 
 /// What all clones share. While the task has not ended it holds this alive.
@@ -97,11 +111,25 @@ impl Process {
     }
 
     pub(super) fn of(inner: Arc<Inner>) -> Self {
-        Process { inner }
+        Process { inner, end: None }
     }
 
     pub(super) fn downgrade(&self) -> Weak<Inner> {
         Arc::downgrade(&self.inner)
+    }
+
+    /// Has it killed, as by [`Process::kill`], when the last clone of this handle is
+    /// dropped: by a handler whose client has gone away, or with a whole program's
+    /// state. Handles that [`active_children`](crate::active_children) gives do not
+    /// count.
+    #[must_use = "it is killed when this handle is dropped"]
+    pub fn kill_on_drop(self) -> Self {
+        let end = Arc::new(KillOnDrop(Arc::clone(&self.inner)));
+        let end = self.end.or(Some(end));
+        Process {
+            inner: self.inner,
+            end,
+        }
     }
 
     /// Its name.
@@ -135,6 +163,23 @@ impl Process {
         Ok(())
     }
 
+    /// As [`Process::start`], for those who await: all that blocks is done on a
+    /// thread of its own. A future that is dropped once it was polled leaves the
+    /// process to start; [`Process::kill`] ends it.
+    ///
+    /// # Errors
+    /// As [`Process::start`].
+    pub async fn start_async(&self) -> Result<(), ProcessError> {
+        let process = self.clone();
+        let refused = |source| Error::System {
+            what: "start a thread that starts the process",
+            source,
+        };
+        let started = off_thread("start", move || process.start()).map_err(refused)?;
+        let panicked = || refused(std::io::Error::other("it panicked")).into();
+        started.await.unwrap_or_else(|| Err(panicked()))
+    }
+
     fn running(&self) -> Result<&Running, ProcessError> {
         let running = self.inner.running.get();
         running.ok_or_else(|| ProcessError::NotStarted {
@@ -160,6 +205,18 @@ impl Process {
             running.pool.terminate();
         }
         Ok(ended)
+    }
+
+    /// Awaits its end, as [`Process::join`] waits for it. A future that is dropped
+    /// leaves the process alone.
+    ///
+    /// # Errors
+    /// [`ProcessError::NotStarted`].
+    pub async fn join_async(&self) -> Result<(), ProcessError> {
+        let running = self.running()?;
+        running.result.outcome_async().await;
+        running.pool.terminate_async().await;
+        Ok(())
     }
 
     /// Whether it runs: it was started, and has no outcome yet.

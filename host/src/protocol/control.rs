@@ -154,7 +154,8 @@ pub(crate) enum Failure {
     Artifact,
     /// The operating system refused something.
     System,
-    /// The sandbox is to be strict, and a layer is missing.
+    /// The sandbox is to be strict, and a layer is missing; or there are threads
+    /// that no sandbox would bind.
     Sandbox,
     /// A limit, for which the name is given.
     Limit(LimitName),

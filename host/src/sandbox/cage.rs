@@ -10,7 +10,8 @@ use rustix::process::{
 use seccompiler::BpfProgram;
 
 use super::calls::{
-    CHANGES, COMPILING, Call, FILES, LOADING, REFUSED, REFUSED_IN_COMPILER, SEALED, THREADING,
+    CHANGES, COMPILING, Call, FILES, LOADING, REFUSED, REFUSED_IN_COMPILER, REFUSED_WITHOUT_FILE,
+    SEALED, THREADING, WITHOUT_FILE,
 };
 use super::limits::{ResourceLimits, no_more_threads};
 use super::namespaces::{self, Granted};
@@ -18,7 +19,7 @@ use super::{identity, landlock, seccomp};
 use crate::layers::{Layer, LayerReport, LayerState, SandboxReport};
 use crate::protocol::control::Orders;
 use crate::settings::Sandbox;
-use crate::sys::{ControlSocket, UnshareFlags, leave_namespaces};
+use crate::sys::{ControlSocket, UnshareFlags, is_only_thread, leave_namespaces};
 
 /// Who is locked in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(crate) enum Inmate {
 pub(crate) struct Cage {
     report: SandboxReport,
     directories: Vec<Directory>,
+    /// Whether its working directory is that of its descriptors.
+    finds_descriptors: bool,
     /// Whether its resources are limited.
     limited: bool,
     /// The filter that seals it; `None` where there is to be none.
@@ -58,6 +61,13 @@ pub(crate) enum CageError {
     /// The sandbox is to be strict, and a layer is missing.
     #[error("`--sandbox strict` cannot be kept: missing are {0}")]
     Incomplete(String),
+    /// What binds one thread does not bind these.
+    #[error(
+        "this program has other threads when it calls `sandpool::worker_entry()`, which has to \
+         be the first thing in `main`, before `#[tokio::main]` and all else that starts threads; \
+         where it cannot be, use `sandpool::worker_entry_before_main!()`"
+    )]
+    Threads,
     /// The host is gone.
     #[error("the host hung up")]
     HungUp,
@@ -80,6 +90,17 @@ impl Cage {
         control: &ControlSocket,
     ) -> Result<Self, CageError> {
         let mut steps = Steps::new(orders);
+        // 0. Most of what follows binds the thread that asks for it. Threads that
+        //    are there already would stay outside, with all that this process is
+        //    about to give up.
+        match is_only_thread() {
+            Ok(true) => {}
+            Ok(false) => return Err(CageError::Threads),
+            Err(error) if orders.mode == Sandbox::Strict => {
+                return Err(system("find out whether it has other threads")(error));
+            }
+            Err(error) => steps.doubt = Some(error),
+        }
         let privileged = orders.root && !orders.born.user;
         // 1. While there still is a /proc: the first to go when memory runs
         //    out, and the folder in which a worker will find its artifact.
@@ -126,6 +147,11 @@ impl Cage {
             Some(own_descriptors) => fchdir(own_descriptors)
                 .map_err(|error| system("enter its descriptors")(error.into()))?,
             None => leave_directory()?,
+        }
+        let finds_descriptors = own_descriptors.is_some();
+        if inmate == Inmate::Worker && !finds_descriptors && mounted.contains(&false) {
+            let why = "there is neither a mount namespace nor a `/proc`";
+            return Err(system("reach a granted directory")(io::Error::other(why)));
         }
         let directories: Vec<_> = granted
             .iter()
@@ -187,7 +213,7 @@ impl Cage {
         });
         // 10. Last, because everything above takes calls that are not in its
         //     list.
-        let lists = Lists::of(inmate, &directories);
+        let lists = Lists::of(inmate, &directories, finds_descriptors);
         let mut last_filter = None;
         steps.put_on(Layer::Seccomp, || {
             last_filter = Some(lists.put_on().map_err(io::Error::other)?);
@@ -197,15 +223,17 @@ impl Cage {
         Ok(Cage {
             report,
             directories,
+            finds_descriptors,
             limited,
             last_filter,
             _granted: granted,
         })
     }
 
-    /// The path of an open file, until the cage is sealed.
-    pub(crate) fn path_of(&self, file: &OwnedFd) -> String {
-        file.as_raw_fd().to_string()
+    /// The path of an open file, until the cage is sealed; none where there was no
+    /// `/proc`.
+    pub(crate) fn path_of(&self, file: &OwnedFd) -> Option<String> {
+        self.finds_descriptors.then(|| file.as_raw_fd().to_string())
     }
 
     /// The granted directories, until the cage is sealed.
@@ -244,6 +272,8 @@ impl Cage {
 struct Steps<'a> {
     without: &'a [Layer],
     on: bool,
+    /// Why nobody knows whether there are threads that were not bound.
+    doubt: Option<io::Error>,
     taken: Vec<LayerReport>,
 }
 
@@ -252,6 +282,7 @@ impl<'a> Steps<'a> {
         Steps {
             without: &orders.without,
             on: orders.mode != Sandbox::Off,
+            doubt: None,
             taken: Vec::new(),
         }
     }
@@ -310,12 +341,30 @@ impl<'a> Steps<'a> {
                 self.taken.push(LayerReport { layer, state });
             }
         }
+        if let Some(doubt) = &self.doubt {
+            let layers = self.taken.iter_mut();
+            for taken in layers.filter(|taken| taken.state == LayerState::Held) {
+                taken.state = of_threads_unknown(taken.layer, doubt);
+            }
+        }
         self.taken.sort_by_key(|taken| taken.layer);
         let report = SandboxReport { layers: self.taken };
         match report.line() {
             Some(missing) if orders.mode == Sandbox::Strict => Err(CageError::Incomplete(missing)),
             _ => Ok(report),
         }
+    }
+}
+
+/// What of a layer that was put on is sure where there may be threads that nobody
+/// could see.
+fn of_threads_unknown(layer: Layer, doubt: &io::Error) -> LayerState {
+    match layer {
+        // These are of the whole process.
+        Layer::PidNamespace | Layer::ResourceLimits | Layer::OomScore => LayerState::Held,
+        _ => LayerState::Partial(format!(
+            "it is not known whether it binds all threads: {doubt}; and there is no `/proc`"
+        )),
     }
 }
 
@@ -328,7 +377,7 @@ struct Lists {
 }
 
 impl Lists {
-    fn of(inmate: Inmate, directories: &[Directory]) -> Self {
+    fn of(inmate: Inmate, directories: &[Directory], finds_descriptors: bool) -> Self {
         if inmate == Inmate::Compiler {
             return Lists {
                 allowed: vec![COMPILING, THREADING],
@@ -343,11 +392,17 @@ impl Lists {
         if directories.iter().any(|directory| directory.writable) {
             sealed.push(CHANGES);
         }
+        if !finds_descriptors {
+            sealed.push(WITHOUT_FILE);
+        }
         let mut allowed = sealed.clone();
         allowed.push(LOADING);
         Lists {
             allowed,
-            refused: REFUSED,
+            refused: match finds_descriptors {
+                true => REFUSED,
+                false => REFUSED_WITHOUT_FILE,
+            },
             sealed,
         }
     }

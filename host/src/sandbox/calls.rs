@@ -212,8 +212,6 @@ pub(super) const LOADING: &[Call] = &[
         libc::SYS_prlimit64,
         "the size of stacks; no more threads from now on",
     ),
-    any(libc::SYS_epoll_create1, "the event loop"),
-    any(libc::SYS_eventfd2, "the event loop"),
     only(
         Only::NonBlocking,
         libc::SYS_ioctl,
@@ -386,6 +384,20 @@ pub(super) const THREADING: &[Call] = &[
 pub(super) const REFUSED: &[(i64, i32)] = &[
     (libc::SYS_clone3, libc::ENOSYS),
     (libc::SYS_process_madvise, libc::ENOSYS),
+];
+
+/// What a worker tries in addition, once it is sealed, that found its artifact in
+/// memory and not in a file.
+pub(super) const WITHOUT_FILE: &[Call] = &[any(
+    libc::SYS_memfd_create,
+    "answered with an error: wasmtime can do without images of memories",
+)];
+
+/// As [`REFUSED`], in such a worker.
+pub(super) const REFUSED_WITHOUT_FILE: &[(i64, i32)] = &[
+    (libc::SYS_clone3, libc::ENOSYS),
+    (libc::SYS_process_madvise, libc::ENOSYS),
+    (libc::SYS_memfd_create, libc::ENOSYS),
 ];
 
 /// As [`REFUSED`], in a compiler, which has no file to open.

@@ -8,6 +8,7 @@
 //! Nothing here trusts that a layer is there: each step says how much of it
 //! holds, and the child sends that to the host.
 
+mod around;
 mod bpf;
 mod cage;
 mod calls;
@@ -18,6 +19,7 @@ mod namespaces;
 mod probe;
 mod seccomp;
 
+pub use around::prepare_command;
 pub(crate) use cage::{Cage, CageError, Directory, Inmate};
 pub(crate) use limits::ResourceLimits;
 pub(crate) use namespaces::Granted;

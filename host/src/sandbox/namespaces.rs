@@ -46,9 +46,11 @@ pub(super) fn leave(wanted: impl Fn(Layer) -> bool) -> Vec<(Layer, io::Result<()
         .collect()
 }
 
-/// Where the new root is put together. Any directory would do; this one has to
-/// be there for other reasons.
-const WORKSHOP: &str = "/proc";
+/// Where the new root is put together. Any directory does; one of these is
+/// everywhere.
+const WORKSHOPS: [&str; 8] = [
+    "/proc", "/sys", "/dev", "/tmp", "/usr", "/etc", "/lib", "/bin",
+];
 
 /// A root directory of its own.
 pub(super) struct OwnRoot {
@@ -73,19 +75,16 @@ pub(super) fn enter_own_root(granted: &[Granted]) -> io::Result<OwnRoot> {
     let options = format!("size=64k,nr_inodes={},mode=0555", granted.len() + 2);
     let options = std::ffi::CString::new(options)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    mount(
-        "sandpool",
-        WORKSHOP,
-        "tmpfs",
-        flags,
-        Some(options.as_c_str()),
-    )?;
-    chdir(WORKSHOP)?;
+    let is_there = |place: &&str| std::path::Path::new(place).is_dir();
+    let place = WORKSHOPS.into_iter().find(is_there);
+    let place = place.ok_or(Errno::NOENT)?;
+    mount("sandpool", place, "tmpfs", flags, Some(options.as_c_str()))?;
+    chdir(place)?;
     let made = fill_and_enter(&trees);
     if made.is_err() {
         // Back to where others find what they need.
         let _ = chdir("/");
-        let _ = unmount(WORKSHOP, UnmountFlags::DETACH);
+        let _ = unmount(place, UnmountFlags::DETACH);
     }
     made?;
     let left_out = trees.iter().find_map(|tree| tree.as_ref().err());

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use seccompiler::{BpfProgram, Error, apply_filter, apply_filter_all_threads};
+use seccompiler::{
+    BpfProgram, Error, SeccompAction, SeccompFilter, apply_filter, apply_filter_all_threads,
+};
 
 use super::bpf::{self, Case, Condition, Rule};
 use super::calls::{Call, Only};
@@ -31,6 +33,15 @@ pub(super) fn allow(lists: &[&[Call]], refused: &[(i64, i32)]) -> BpfProgram {
         }
     }
     bpf::program(&rules.into_iter().collect::<Vec<_>>())
+}
+
+/// A filter that answers one call with an error and allows all others.
+pub(super) fn answer(call: i64, errno: i32) -> Result<BpfProgram, Error> {
+    let rules = [(call, Vec::new())].into_iter().collect();
+    let errno = SeccompAction::Errno(errno.cast_unsigned());
+    let arch = std::env::consts::ARCH.try_into()?;
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, errno, arch)?;
+    Ok(filter.try_into()?)
 }
 
 /// Puts a filter on, for good, while there is one thread.

@@ -109,6 +109,26 @@ pub(super) async fn awaited(object: &Arc<dyn Object>, op: Op) -> Reply {
     reply
 }
 
+/// As [`awaited`], of what belongs to the future alone: it comes with the party that
+/// has it now. `back` gives it back for a future that is dropped before it knows.
+pub(super) async fn taken(
+    object: &Arc<dyn Object>,
+    op: Op,
+    back: impl FnOnce(Party, Reply) + Send + 'static,
+) -> (Party, Reply) {
+    let mut asking = Asking::new(Arc::clone(object), op, |_| {});
+    let party = asking.asker.party;
+    asking.unwanted = Some(Box::new(move |reply| back(party, reply)));
+    (party, asking.await)
+}
+
+/// Asks what is answered at once, for a party.
+pub(super) fn ask_as(object: &dyn Object, party: Party, op: Op) {
+    let asker = Asker::new(party, Arc::new(Place::default()));
+    // Nobody is there to hear of a failure.
+    let _ = object.ask(op, false, &asker);
+}
+
 impl Future for Asking {
     type Output = Reply;
 
@@ -142,10 +162,11 @@ impl Drop for Asking {
             return;
         }
         self.object.give_up(self.asker.id);
-        self.object.leave(self.asker.party, true);
         let reply = self.place.lock().reply.take();
         if let Some(reply) = reply {
             unwanted(reply);
         }
+        // Whatever it still has then.
+        self.object.leave(self.asker.party, true);
     }
 }

@@ -9,8 +9,9 @@ use serde::de::DeserializeOwned;
 use super::SharedError;
 use super::ask::{Asking, ask};
 use super::handle::{Handle, Share};
+use super::json::{from_json, to_json};
 use super::pipe::End;
-use super::queues::{done, failure, from_json, to_json};
+use super::queues::{done, failure};
 use crate::protocol::request::{ConnectionOp, Item, Op, Reply};
 
 /// A pipe: what is sent into one side comes out of the other, both ways:
@@ -67,6 +68,32 @@ impl Connection {
         done(self.ask(ConnectionOp::Send(Item::from(message.into())), None))
     }
 
+    /// Sends a value as JSON, waiting without blocking the thread while the other
+    /// side is behind. A future that is dropped has sent the whole message, or
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`Connection::send`].
+    pub async fn send_async<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), SharedError> {
+        self.send_item(to_json(message)?).await
+    }
+
+    /// Sends bytes as they are, as [`Connection::send_async`] sends a value.
+    ///
+    /// # Errors
+    /// As [`Connection::send`].
+    pub async fn send_bytes_async(&self, message: impl Into<Vec<u8>>) -> Result<(), SharedError> {
+        self.send_item(Item::from(message.into())).await
+    }
+
+    async fn send_item(&self, message: Item) -> Result<(), SharedError> {
+        done(self.asking(ConnectionOp::Send(message), |_| {}).await)
+    }
+
+    fn asking(&self, op: ConnectionOp, back: impl FnOnce(Reply) + Send + 'static) -> Asking {
+        Asking::new(Arc::clone(&self.end) as _, Op::Connection(op), back)
+    }
+
     /// Receives a value that was sent as JSON. Waits for one, without end.
     ///
     /// # Errors
@@ -104,15 +131,35 @@ impl Connection {
     /// # Errors
     /// As [`Connection::recv`].
     pub async fn recv_async<T: DeserializeOwned>(&self) -> Result<T, SharedError> {
+        from_json(&self.recv_bytes_async().await?)
+    }
+
+    /// Receives a message as it is, without blocking the thread. A future that is
+    /// dropped has received nothing.
+    ///
+    /// # Errors
+    /// As [`Connection::recv`], but for `Json`.
+    pub async fn recv_bytes_async(&self) -> Result<Vec<u8>, SharedError> {
         let end = Arc::clone(&self.end);
         let back = move |reply| {
             if let Reply::Item(message) = reply {
                 end.unget(message);
             }
         };
-        let op = Op::Connection(ConnectionOp::Receive);
-        match Asking::new(Arc::clone(&self.end) as _, op, back).await {
-            Reply::Item(message) => from_json(&message),
+        match self.asking(ConnectionOp::Receive, back).await {
+            Reply::Item(message) => Ok(message.into_vec()),
+            other => Err(failure(&other)),
+        }
+    }
+
+    /// Waits, without blocking the thread, until there is a message or the other
+    /// side is gone. It takes nothing.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub async fn poll_async(&self) -> Result<(), SharedError> {
+        match self.asking(ConnectionOp::Poll, |_| {}).await {
+            Reply::Flag(_) => Ok(()),
             other => Err(failure(&other)),
         }
     }

@@ -1,11 +1,13 @@
 //! Locks, semaphores, events, conditions and barriers as a host program uses
 //! them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::SharedError;
-use super::ask::{ask, awaited};
+use super::ask::{ask, ask_as, awaited, taken};
 use super::manager::{Barrier, Condition, Event, Lock, Semaphore, flag, number};
+use super::object::{Object, Party};
 use super::queues::{done, failure};
 use crate::protocol::request::{BarrierOp, ConditionOp, EventOp, LockOp, Op, Reply, SemaphoreOp};
 
@@ -40,6 +42,30 @@ impl Lock {
         ))
     }
 
+    /// Takes the lock, waiting without blocking the thread, until the guard is
+    /// dropped. A future that is dropped has taken nothing.
+    ///
+    /// A future belongs to no thread, so each is a holder of its own, also of an
+    /// `rlock`: to take one again while its guard is there waits for ever.
+    ///
+    /// # Errors
+    /// None now.
+    pub async fn acquire_async(&self) -> Result<LockGuard, SharedError> {
+        let object = Arc::clone(&self.object);
+        let back = move |party, reply| {
+            if let Reply::Acquired { .. } = reply {
+                ask_as(&*object, party, Op::Lock(LockOp::Release));
+            }
+        };
+        let (party, reply) = taken(&self.object, Op::Lock(LockOp::Acquire), back).await;
+        let acquired = acquired(&reply)?;
+        Ok(LockGuard {
+            object: Arc::clone(&self.object),
+            party,
+            acquired,
+        })
+    }
+
     /// Releases the lock once.
     ///
     /// # Errors
@@ -47,6 +73,37 @@ impl Lock {
     /// this thread does not hold.
     pub fn release(&self) -> Result<(), SharedError> {
         done(ask(&*self.object, Op::Lock(LockOp::Release), None))
+    }
+}
+
+/// A [`Lock`] that was taken by [`Lock::acquire_async`]; it is released when this is
+/// dropped, on whatever thread.
+#[must_use = "the lock is released when its guard is dropped"]
+pub struct LockGuard {
+    object: Arc<dyn Object>,
+    party: Party,
+    acquired: Acquired,
+}
+
+impl LockGuard {
+    /// How the lock was got.
+    #[must_use]
+    pub fn acquired(&self) -> Acquired {
+        self.acquired
+    }
+}
+
+impl Drop for LockGuard {
+    fn drop(&mut self) {
+        ask_as(&*self.object, self.party, Op::Lock(LockOp::Release));
+    }
+}
+
+impl std::fmt::Debug for LockGuard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LockGuard")
+            .field("acquired", &self.acquired)
+            .finish_non_exhaustive()
     }
 }
 

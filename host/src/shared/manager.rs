@@ -10,12 +10,13 @@ use serde::de::DeserializeOwned;
 
 use super::SharedError;
 use super::ask::ask;
-use super::collections::{DictState, ListState, ValueState};
+use super::collections::{DictState, ListState, MAX_BYTES, ValueState};
 use super::gates::{BarrierState, EventState};
 use super::handle::{Handle, Share};
+use super::json::{from_json, to_json};
 use super::lock::{ConditionState, LockState};
 use super::object::{Cell, Object};
-use super::queues::{JoinableQueue, Queue, done, failure, from_json, items_of, to_json};
+use super::queues::{JoinableQueue, Queue, done, failure, items_of};
 use super::semaphore::SemaphoreState;
 use crate::protocol::request::{DictOp, Item, ListOp, Op, Reply, ValueOp};
 
@@ -52,9 +53,13 @@ impl Manager {
     /// A value.
     ///
     /// # Errors
-    /// `Json` for a value that JSON cannot hold.
+    /// `Json` for a value that JSON cannot hold, `TooLarge`.
     pub fn value<T: Serialize>(&self, value: &T) -> Result<SharedValue<T>, SharedError> {
-        Ok(SharedValue::of(Cell::new(ValueState(to_json(value)?))))
+        let item = to_json(value)?;
+        match item.len() > MAX_BYTES {
+            true => Err(SharedError::TooLarge),
+            false => Ok(SharedValue::of(Cell::new(ValueState(item)))),
+        }
     }
 
     /// A lock: one at a time. Taking it twice waits for ever.

@@ -16,6 +16,7 @@ mod error;
 mod gates;
 mod guards;
 mod handle;
+mod json;
 mod lock;
 mod manager;
 #[cfg(test)]
@@ -29,7 +30,7 @@ mod takers;
 
 pub use connection::{Connection, pipe};
 pub use error::SharedError;
-pub use guards::Acquired;
+pub use guards::{Acquired, LockGuard};
 pub(crate) use handle::Shares;
 pub use handle::{Handle, Share};
 pub use manager::{Barrier, Condition, Dict, Event, List, Lock, Manager, Semaphore, SharedValue};

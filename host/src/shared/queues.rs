@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::SharedError;
 use super::ask::{Asking, ask, awaited};
 use super::handle::{Handle, Share};
+use super::json::{from_json, to_json};
 use super::object::{Cell, Object};
 use super::queue::{Capacity, QueueCell, QueueState};
 use crate::protocol::request::{Item, Op, QueueOp, Reply};
@@ -20,9 +21,16 @@ const MAX_BYTES: usize = 256 * 1024 * 1024;
 /// A queue: multiprocessing's `Queue`. First in, first out, for several threads,
 /// tasks and pools at once. Cloning it makes another handle to the same queue.
 ///
-/// Items travel as JSON (see [`Queue::put_bytes`] for bytes). The queue lives in
-/// this process and is gone with its last handle; what was put is there at once
-/// for everybody (there is no feeder thread to wait for).
+/// Items travel as JSON (see [`Queue::put_bytes`] for bytes), and what is put
+/// comes back as it was: serde's usual form, but an option that holds what JSON
+/// writes as `null` is `{"some":null}`, one that holds an option is
+/// `{"some":...}`, and floats that are no numbers are `"NaN"`, `"Infinity"` and
+/// `"-Infinity"`. (Where a type asks serde to look at the JSON first, by
+/// `untagged`, `flatten` or a tag, serde does not know such an option, and `get`
+/// fails.) What JSON cannot hold, as maps with keys that are no text, or nesting
+/// beyond 127 levels, is refused by `put`. The queue lives in this process and is
+/// gone with its last handle; what was put is there at once for everybody (there
+/// is no feeder thread to wait for).
 ///
 /// Whoever takes gets the oldest items that nobody else has in hand. A guest that
 /// needs less than 64 us for an item is handed some more with it, about a
@@ -111,6 +119,26 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Puts bytes as they are, waiting for room without blocking the thread.
+    ///
+    /// # Errors
+    /// `Closed`, `TooLarge`.
+    pub async fn put_bytes_async(&self, bytes: impl Into<Vec<u8>>) -> Result<(), SharedError> {
+        let items = vec![Item::from(bytes.into())];
+        self.put_items_async(items).await.map(drop)
+    }
+
+    async fn put_items_async(&self, items: Vec<Item>) -> Result<usize, SharedError> {
+        match self.asking(QueueOp::Put(items), |_| {}).await {
+            Reply::Number(count) => Ok(count as usize),
+            other => Err(failure(&other)),
+        }
+    }
+
+    fn asking(&self, op: QueueOp, back: impl FnOnce(Reply) + Send + 'static) -> Asking {
+        Asking::new(Arc::clone(&self.object) as _, Op::Queue(op), back)
+    }
+
     /// Takes the bytes of the oldest item. Waits for one for `timeout` at most.
     ///
     /// # Errors
@@ -120,6 +148,27 @@ impl<T> Queue<T> {
         let items = items_of(self.ask(QueueOp::Get(1), timeout))?;
         let first = items.into_iter().next();
         first.map(Item::into_vec).ok_or(SharedError::Empty)
+    }
+
+    /// Takes the bytes of the oldest item, waiting without blocking the thread. A
+    /// future that is dropped has taken nothing.
+    ///
+    /// # Errors
+    /// `Closed` when nothing is left and nothing can come.
+    pub async fn get_bytes_async(&self) -> Result<Vec<u8>, SharedError> {
+        let items = self.get_items_async(1).await?;
+        let first = items.into_iter().next();
+        first.map(Item::into_vec).ok_or(SharedError::Empty)
+    }
+
+    async fn get_items_async(&self, max: u32) -> Result<Vec<Item>, SharedError> {
+        let queue = Arc::clone(&self.object);
+        let back = move |reply| {
+            if let Reply::Items(items) = reply {
+                queue.unget(items);
+            }
+        };
+        items_of(self.asking(QueueOp::Get(max), back).await)
     }
 
     /// How many items are in the queue.
@@ -206,17 +255,30 @@ impl<T: Serialize> Queue<T> {
         self.put_items(items?, timeout.into())
     }
 
-    /// Puts an item, waiting for room without blocking the thread.
+    /// Puts an item, waiting for room without blocking the thread. A future that
+    /// is dropped has put the item, or not.
     ///
     /// # Errors
     /// As [`Queue::put`].
     pub async fn put_async(&self, item: &T) -> Result<(), SharedError> {
-        let op = Op::Queue(QueueOp::Put(vec![to_json(item)?]));
-        let object = Arc::clone(&self.object);
-        match Asking::new(object as _, op, |_| {}).await {
-            Reply::Number(_) => Ok(()),
-            other => Err(failure(&other)),
-        }
+        self.put_items_async(vec![to_json(item)?]).await.map(drop)
+    }
+
+    /// Puts many items, in order, as [`Queue::put_async`] puts one; returns how many
+    /// went in, which is fewer only if the queue was closed. What went in before the
+    /// future is dropped stays there.
+    ///
+    /// # Errors
+    /// As [`Queue::put`], if none went in.
+    pub async fn put_many_async<'a>(
+        &self,
+        items: impl IntoIterator<Item = &'a T>,
+    ) -> Result<usize, SharedError>
+    where
+        T: 'a,
+    {
+        let items: Result<Vec<Item>, SharedError> = items.into_iter().map(to_json).collect();
+        self.put_items_async(items?).await
     }
 }
 
@@ -266,16 +328,18 @@ impl<T: DeserializeOwned> Queue<T> {
     /// # Errors
     /// As [`Queue::get`].
     pub async fn get_async(&self) -> Result<T, SharedError> {
-        let queue = Arc::clone(&self.object);
-        let back = move |reply| {
-            if let Reply::Items(items) = reply {
-                queue.unget(items);
-            }
-        };
-        let object = Arc::clone(&self.object);
-        let op = Op::Queue(QueueOp::Get(1));
-        let items = items_of(Asking::new(object as _, op, back).await)?;
-        from_json(items.first().ok_or(SharedError::Empty)?)
+        from_json(&self.get_bytes_async().await?)
+    }
+
+    /// Takes the oldest items, `max` at most, as [`Queue::get_async`] takes one.
+    /// Waits for the first one only.
+    ///
+    /// # Errors
+    /// As [`Queue::get`].
+    pub async fn get_many_async(&self, max: usize) -> Result<Vec<T>, SharedError> {
+        let max = u32::try_from(max).unwrap_or(u32::MAX);
+        let items = self.get_items_async(max).await?;
+        items.iter().map(|item| from_json(item)).collect()
     }
 }
 
@@ -388,6 +452,14 @@ impl<T: Serialize> SimpleQueue<T> {
     pub fn put(&self, item: &T) -> Result<(), SharedError> {
         self.0.put(item)
     }
+
+    /// Puts an item, without blocking the thread.
+    ///
+    /// # Errors
+    /// As [`Queue::put`].
+    pub async fn put_async(&self, item: &T) -> Result<(), SharedError> {
+        self.0.put_async(item).await
+    }
 }
 
 impl<T: DeserializeOwned> SimpleQueue<T> {
@@ -397,6 +469,15 @@ impl<T: DeserializeOwned> SimpleQueue<T> {
     /// As [`Queue::get`].
     pub fn get(&self) -> Result<T, SharedError> {
         self.0.get()
+    }
+
+    /// Takes the oldest item, waiting without blocking the thread. A future that
+    /// is dropped has taken nothing.
+    ///
+    /// # Errors
+    /// As [`Queue::get`].
+    pub async fn get_async(&self) -> Result<T, SharedError> {
+        self.0.get_async().await
     }
 }
 
@@ -421,13 +502,4 @@ pub(super) fn items_of(reply: Reply) -> Result<Vec<Item>, SharedError> {
         Reply::Items(items) => Ok(items),
         other => Err(failure(&other)),
     }
-}
-
-pub(super) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Item, SharedError> {
-    let bytes = serde_json::to_vec(value).map_err(|_| SharedError::Json)?;
-    Ok(Item::from(bytes))
-}
-
-pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, SharedError> {
-    serde_json::from_slice(bytes).map_err(|_| SharedError::Json)
 }

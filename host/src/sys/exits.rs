@@ -32,7 +32,7 @@ pub(super) fn crash(code: i32) -> Option<i32> {
 }
 
 /// Makes this process leave by the codes above, and take a write past its file
-/// size limit for an error instead of an end.
+/// size limit, or to a pipe that nobody reads, for an error instead of an end.
 pub(crate) fn leave_by_exit_codes() {
     // Unwinding would run code in a state that nobody knows, and a message on
     // stderr is nobody's to read.
@@ -40,6 +40,8 @@ pub(crate) fn leave_by_exit_codes() {
     handle(libc::SIGABRT, aborted as *const () as libc::sighandler_t);
     handle(libc::SIGXCPU, out_of_cpu as *const () as libc::sighandler_t);
     handle(libc::SIGXFSZ, libc::SIG_IGN);
+    // Rust's runtime does so too, but only before a `main` of Rust.
+    handle(libc::SIGPIPE, libc::SIG_IGN);
     // Before wasmtime, which asks these about every signal that is no trap.
     for signal in CRASHES {
         handle(signal, crashed as *const () as libc::sighandler_t);

@@ -11,6 +11,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create
 use rustix::process::{Resource, getrlimit};
 
 use super::large_pages::expect_large;
+use super::refused::explain;
 
 /// A memory file whose contents can no longer change, for anybody.
 #[derive(Debug)]
@@ -46,6 +47,12 @@ impl SealedMemory {
     }
 }
 
+impl From<SealedMemory> for OwnedFd {
+    fn from(memory: SealedMemory) -> Self {
+        memory.file.into()
+    }
+}
+
 impl AsFd for SealedMemory {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
@@ -54,7 +61,9 @@ impl AsFd for SealedMemory {
 
 fn create(name: &str) -> io::Result<File> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    Ok(File::from(memfd_create(name, flags)?))
+    Ok(File::from(
+        memfd_create(name, flags).map_err(explain("memfd_create"))?,
+    ))
 }
 
 /// An empty memory file that may grow: a place for a child's output of a size

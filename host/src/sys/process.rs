@@ -6,12 +6,15 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_send_signal, waitid,
+    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process, pidfd_send_signal, waitid,
 };
 
 use super::ControlSocket;
 use super::exits::crash;
+use super::refused::{explain, is_refusal};
 use super::spawn::{self, Namespaces};
 
 /// How a child process ended.
@@ -81,10 +84,41 @@ impl ChildProcess {
 
     /// Sends SIGKILL. The process is gone once [`ChildProcess::ended`] or
     /// [`ChildProcess::wait`] says so.
-    pub(crate) fn kill(&self) {
-        if self.ended.is_none() {
-            let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
+    ///
+    /// # Errors
+    /// If this process may not signal it: it has not ended then, and nobody
+    /// should wait for that without a bound.
+    pub(crate) fn kill(&self) -> io::Result<()> {
+        if self.ended.is_some() {
+            return Ok(());
         }
+        match pidfd_send_signal(&self.pidfd, Signal::KILL) {
+            Err(error) if is_refusal(error) => self.kill_by_number(),
+            // It has ended, and is still to be reaped.
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(error) => Err(explain("pidfd_send_signal")(error)),
+        }
+    }
+
+    /// Old profiles of containers refuse `pidfd_send_signal`. The number is this
+    /// child's until it is reaped, which only this value does; where the host
+    /// ignores SIGCHLD the kernel reaps, so the pidfd is asked first.
+    fn kill_by_number(&self) -> io::Result<()> {
+        let mut ready = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        if retry_on_intr(|| poll(&mut ready, Some(&Timespec::default())))? > 0 {
+            return Ok(());
+        }
+        match kill_process(self.pid, Signal::KILL) {
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(error) => Err(explain("kill")(error)),
+        }
+    }
+
+    /// Kills it and waits until it has ended; how it ended, if it could be
+    /// killed.
+    pub(crate) fn end(&mut self) -> io::Result<Ended> {
+        self.kill()?;
+        Ok(self.wait())
     }
 
     /// How it ended, if it has.
@@ -96,7 +130,7 @@ impl ChildProcess {
     }
 
     /// Waits until it has ended.
-    pub(crate) fn wait(&mut self) -> Ended {
+    fn wait(&mut self) -> Ended {
         if let Some(ended) = self.ended {
             return ended;
         }
@@ -107,7 +141,7 @@ impl ChildProcess {
 
     fn reap(&self, options: WaitIdOptions) -> Option<Ended> {
         let options = options | WaitIdOptions::EXITED;
-        match rustix::io::retry_on_intr(|| waitid(WaitId::PidFd(self.pidfd()), options)) {
+        match retry_on_intr(|| waitid(WaitId::PidFd(self.pidfd()), options)) {
             Ok(status) => status.map(|status| how(&status)),
             Err(_) => Some(Ended::Unknown),
         }
@@ -118,8 +152,9 @@ impl Drop for ChildProcess {
     fn drop(&mut self) {
         // Nothing may outlive its owner. Owners reap; this is the last resort.
         if self.ended().is_none() {
-            self.kill();
-            let _ = self.wait();
+            // One that cannot be killed ends when its channel is hung up, which
+            // its owner sees to, or with the thread that started it.
+            let _ = self.end();
         }
     }
 }

@@ -9,8 +9,8 @@ use std::os::unix::net::UnixDatagram;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
-    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg,
-    sendmsg, socketpair,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType,
+    recvmsg, sendmsg, shutdown, socketpair,
 };
 
 /// The most bytes in one message.
@@ -73,6 +73,12 @@ impl ControlSocket {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Closes the channel for both ends, while this one stays open.
+    pub(crate) fn hang_up(&self) {
+        // It fails only where the other end is gone.
+        let _ = shutdown(&self.0, Shutdown::Both);
     }
 
     /// Whether the other end is closed.

@@ -7,18 +7,22 @@
 //! by being born in it; everything else that locks a child in is done by the
 //! child itself, in `sandbox`, where it can be told in Rust and in order.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr::null;
-use std::sync::atomic::{AtomicI32, Ordering};
 
 use libc::{c_char, c_int, c_void};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit};
 use serde::{Deserialize, Serialize};
 
+use super::descriptors::mark_all;
+use super::memfd::memfd_of;
+use super::refused::{explain, is_refusal};
 use super::{ControlSocket, Program};
 
 /// The namespaces that a child was born into; it makes the others itself.
@@ -95,13 +99,48 @@ struct Errand<'a> {
     plan: &'a Plan,
     argv: [*const c_char; 4],
     namespaces: Namespaces,
-    /// 0, or what went wrong: an errno, negative if it was about namespaces.
-    failed: AtomicI32,
+    /// Set by the child if it could not execute its program.
+    halted: Cell<Option<Halted>>,
+}
+
+/// The call at which a child stopped on its way to its program.
+#[derive(Clone, Copy)]
+struct Halted {
+    call: &'static str,
+    error: Errno,
+    /// Whether it was about its namespaces, without which it can be tried again.
+    of_namespaces: bool,
+}
+
+impl From<Halted> for Failed {
+    fn from(halted: Halted) -> Self {
+        let Halted { call, error, .. } = halted;
+        let told = match call {
+            // The program's own fault: its path stands beside the text.
+            "execve" if error != Errno::NOSYS => error.into(),
+            _ if is_refusal(error) => explain(call)(error),
+            _ => io::Error::new(error.kind(), format!("`{call}`: {error}")),
+        };
+        match halted.of_namespaces {
+            true => Failed::Namespaces(told),
+            false => Failed::Program(told),
+        }
+    }
+}
+
+/// For the standard streams of a child, which reads and prints nothing. Where
+/// there is no `/dev`, an empty file that nobody can write to does as well.
+fn null_stream() -> io::Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC;
+    match rustix::fs::open(c"/dev/null", flags, Mode::empty()) {
+        Ok(null) => Ok(null),
+        Err(_) => Ok(memfd_of("sandpool-null", &[])?.into()),
+    }
 }
 
 impl Plan {
     fn new(program: &Program, control: &ControlSocket) -> io::Result<Self> {
-        let null = rustix::fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+        let null = null_stream()?;
         // Above the standard streams, whose numbers the child fills anew.
         let control = rustix::io::fcntl_dupfd_cloexec(control, 3)?;
         let null = rustix::io::fcntl_dupfd_cloexec(null, 3)?;
@@ -128,7 +167,7 @@ impl Plan {
                 null(),
             ],
             namespaces,
-            failed: AtomicI32::new(0),
+            halted: Cell::new(None),
         };
         let mut flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
         if namespaces.user {
@@ -156,27 +195,20 @@ impl Plan {
                 &raw mut pidfd,
             )
         };
-        let error = io::Error::last_os_error();
+        let error = last_error();
         restore_signals(&signals);
         if pid < 0 {
-            let apart = namespaces != Namespaces::default();
-            return Err(match apart {
-                true => Failed::Namespaces(error),
-                false => Failed::Program(error),
-            });
+            return Err(Failed::from(Halted {
+                call: "clone",
+                error,
+                of_namespaces: namespaces != Namespaces::default(),
+            }));
         }
         // SAFETY: clone has just made this descriptor, for us alone.
         let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-        match errand.failed.load(Ordering::Acquire) {
-            0 => {}
-            errno => {
-                reap(pidfd.as_fd());
-                let error = io::Error::from_raw_os_error(errno.abs());
-                return Err(match errno < 0 {
-                    true => Failed::Namespaces(error),
-                    false => Failed::Program(error),
-                });
-            }
+        if let Some(halted) = errand.halted.get() {
+            reap(pidfd.as_fd());
+            return Err(halted.into());
         }
         let pid = Pid::from_raw(pid)
             .ok_or_else(|| Failed::Program(io::Error::other("a child without a number")))?;
@@ -224,35 +256,36 @@ extern "C" fn child(errand: *mut c_void) -> c_int {
     // SAFETY: `Plan::start` passes a pointer to an `Errand` that lives until
     // this function has executed the program or returned.
     let errand = unsafe { &*errand.cast::<Errand<'_>>() };
-    if let Err(failed) = become_program(errand) {
-        errand.failed.store(failed, Ordering::Release);
+    if let Err(halted) = become_program(errand) {
+        errand.halted.set(Some(halted));
     }
     127
 }
 
-/// Returns only with what went wrong; see [`Errand::failed`].
-fn become_program(errand: &Errand<'_>) -> Result<(), i32> {
+/// Returns only with what went wrong.
+fn become_program(errand: &Errand<'_>) -> Result<(), Halted> {
     let plan = errand.plan;
     // First of all, so that no moment is left in which the parent could die
     // unnoticed; then look whether it had died before. In a pid namespace of
     // its own a process has no parent to look at: there the child finds its
     // channel hung up.
-    check(rustix::process::set_parent_process_death_signal(Some(
-        rustix::process::Signal::KILL,
-    )))?;
+    let with_parent = Some(rustix::process::Signal::KILL);
+    check(
+        "prctl",
+        rustix::process::set_parent_process_death_signal(with_parent),
+    )?;
     if !errand.namespaces.pid && rustix::process::getppid() != Some(plan.parent) {
-        return Err(libc::ESRCH);
+        check("getppid", Err(Errno::SRCH))?;
     }
     if errand.namespaces.user {
         // Root in a namespace of its own, as nobody but who it is: it needs
         // that for the other namespaces, and gives it up with them made.
-        let write = |path: &CStr, text: &CStr| write_file(path, text.to_bytes()).map_err(|e| -e);
-        write(c"/proc/self/setgroups", c"deny")?;
-        write(c"/proc/self/uid_map", &plan.uid_map)?;
-        write(c"/proc/self/gid_map", &plan.gid_map)?;
+        write_map(c"/proc/self/setgroups", c"deny")?;
+        write_map(c"/proc/self/uid_map", &plan.uid_map)?;
+        write_map(c"/proc/self/gid_map", &plan.gid_map)?;
     }
     // A terminal's Ctrl-C is the parent's to deal with.
-    check(rustix::process::setpgid(None, None))?;
+    check("setpgid", rustix::process::setpgid(None, None))?;
     // The host's handlers are no code of the child's, and what the host ignores
     // the child does not; only then may signals come again.
     for signal in 1..=libc::SIGRTMAX() {
@@ -262,22 +295,15 @@ fn become_program(errand: &Errand<'_>) -> Result<(), i32> {
     restore_signals(&empty_set());
     for stream in 0..3 {
         // SAFETY: a plain system call on a descriptor that is open.
-        check_raw(unsafe { libc::dup2(plan.null.as_raw_fd(), stream) })?;
+        check_raw("dup2", unsafe { libc::dup2(plan.null.as_raw_fd(), stream) })?;
     }
     // Whatever the host program left open stays out of the child, also what a
     // library opened without CLOEXEC.
-    // SAFETY: a plain system call without pointers.
-    let marked = unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            3u32,
-            u32::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        )
-    };
-    check_raw(if marked == 0 { 0 } else { -1 })?;
+    check("close_range", mark_all())?;
     // SAFETY: a plain system call on a descriptor that is open.
-    check_raw(unsafe { libc::fcntl(plan.control.as_raw_fd(), libc::F_SETFD, 0) })?;
+    check_raw("fcntl", unsafe {
+        libc::fcntl(plan.control.as_raw_fd(), libc::F_SETFD, 0)
+    })?;
     // A user's `ulimit -s` is about programs that he knows. Under a small one
     // deep recursion of a guest would be a crash instead of a trap, and a large
     // one leaves the stack, which no limit on memory counts, without a bound.
@@ -290,11 +316,14 @@ fn become_program(errand: &Errand<'_>) -> Result<(), i32> {
         ),
         ..stack
     };
-    check(rustix::process::setrlimit(Resource::Stack, own))?;
+    check(
+        "setrlimit",
+        rustix::process::setrlimit(Resource::Stack, own),
+    )?;
     let environment = [null::<c_char>()];
     // SAFETY: path, arguments and environment are C strings and null-ended
     // arrays of them that live in the plan and here; it returns only on error.
-    check_raw(unsafe {
+    check_raw("execve", unsafe {
         libc::execve(
             plan.path.as_ptr(),
             errand.argv.as_ptr(),
@@ -303,23 +332,35 @@ fn become_program(errand: &Errand<'_>) -> Result<(), i32> {
     })
 }
 
-fn write_file(path: &CStr, bytes: &[u8]) -> Result<(), i32> {
-    let file = check(rustix::fs::open(path, OFlags::WRONLY, Mode::empty()))?;
-    check(rustix::io::write(&file, bytes))?;
-    Ok(())
+fn write_map(path: &CStr, text: &CStr) -> Result<(), Halted> {
+    let write = || {
+        let file = rustix::fs::open(path, OFlags::WRONLY, Mode::empty())?;
+        rustix::io::write(&file, text.to_bytes())
+    };
+    write().map(drop).map_err(|error| Halted {
+        call: "write",
+        error,
+        of_namespaces: true,
+    })
 }
 
-fn check<T>(result: rustix::io::Result<T>) -> Result<T, i32> {
-    result.map_err(rustix::io::Errno::raw_os_error)
+fn check<T>(call: &'static str, result: rustix::io::Result<T>) -> Result<T, Halted> {
+    result.map_err(|error| Halted {
+        call,
+        error,
+        of_namespaces: false,
+    })
 }
 
-fn check_raw(result: c_int) -> Result<(), i32> {
+fn check_raw(call: &'static str, result: c_int) -> Result<(), Halted> {
     match result {
-        -1 => Err(io::Error::last_os_error()
-            .raw_os_error()
-            .unwrap_or(libc::EIO)),
+        -1 => check(call, Err(last_error())),
         _ => Ok(()),
     }
+}
+
+fn last_error() -> Errno {
+    Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
 /// Takes over the descriptor whose number the parent passed on the command

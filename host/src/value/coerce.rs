@@ -6,6 +6,7 @@
 //! exactly, floats of the other width, a bare value for an option, an array for
 //! a tuple, text for an enum's case, record fields in another order.
 
+use super::number::float_of_integer;
 use super::text::{listed, quoted, quoted_value};
 use super::{Mismatch, Type, Value};
 
@@ -65,8 +66,7 @@ impl Value {
                 if cases.contains(&case) {
                     Ok(Value::Enum(case))
                 } else {
-                    let cases = listed(cases.iter().map(String::as_str));
-                    Err(Mismatch::of(quoted(&case), ty).because(format!("its cases are {cases}")))
+                    Err(no_such_case(&case, ty))
                 }
             }
             (Value::Variant(case, payload), Type::Variant(_)) => variant(case, payload, ty),
@@ -92,12 +92,9 @@ impl Value {
     #[inline]
     fn coerce_scalar(self, ty: &Type) -> Result<Value, Mismatch> {
         if let Some(n) = self.as_integer() {
-            return match (Value::from_integer(n, ty), ty) {
-                (Some(value), _) => Ok(value),
-                (None, Type::F64) if is_exact(n, f64::MANTISSA_DIGITS) => Ok(Value::F64(n as f64)),
-                (None, Type::F32) if is_exact(n, f32::MANTISSA_DIGITS) => Ok(Value::F32(n as f32)),
-                _ => Err(Mismatch::out_of_range(quoted_value(&self), ty)),
-            };
+            return Value::from_integer(n, ty)
+                .or_else(|| float_of_integer(n, ty))
+                .ok_or_else(|| Mismatch::out_of_range(quoted_value(&self), ty));
         }
         match (self, ty) {
             (Value::F32(x), Type::F64) => Ok(Value::F64(x.into())),
@@ -110,12 +107,6 @@ impl Value {
             (value, ty) => value.check(ty).map(|()| value),
         }
     }
-}
-
-/// Whether a float of so many binary digits holds the integer exactly, as every
-/// integer up to that size.
-fn is_exact(n: i128, digits: u32) -> bool {
-    n.unsigned_abs() <= 1 << digits
 }
 
 fn bytes(items: &[Value]) -> Result<Value, Mismatch> {
@@ -160,11 +151,20 @@ pub(super) fn variant(
         return Err(Mismatch::of(quoted(&case), ty));
     };
     let Some((_, wanted)) = cases.iter().find(|(name, _)| *name == case) else {
-        let cases = listed(cases.iter().map(|(name, _)| name.as_str()));
-        return Err(Mismatch::of(quoted(&case), ty).because(format!("its cases are {cases}")));
+        return Err(no_such_case(&case, ty));
     };
     let payload = coerce_payload(payload, wanted.as_ref()).map_err(|e| e.in_field(&case))?;
     Ok(Value::Variant(case, payload))
+}
+
+/// The error for a case that the variant or enum does not have.
+pub(super) fn no_such_case(case: &str, ty: &Type) -> Mismatch {
+    let cases = match ty {
+        Type::Variant(cases) => listed(cases.iter().map(|(name, _)| name.as_str())),
+        Type::Enum(cases) => listed(cases.iter().map(String::as_str)),
+        _ => return Mismatch::of(quoted(case), ty),
+    };
+    Mismatch::of(quoted(case), ty).because(format!("its cases are {cases}"))
 }
 
 /// Flags in the declared order, each once.
@@ -245,6 +245,31 @@ mod tests {
         );
         assert!(Value::U64(1 << 25 | 1).coerce(&Type::F32).is_err());
         assert!(Value::F64(3.0).coerce(&Type::U32).is_err());
+    }
+
+    #[test]
+    fn bits_without_a_sign_are_given_by_either() {
+        let bits = |value: Value| value.coerce(&Type::I32);
+        assert_eq!(bits(Value::U32(u32::MAX)), Ok(Value::S32(-1)));
+        assert_eq!(
+            bits(Value::S64(i64::from(i32::MIN))),
+            Ok(Value::S32(i32::MIN))
+        );
+        assert_eq!(bits(Value::U64(1 << 31)), Ok(Value::S32(i32::MIN)));
+        assert!(bits(Value::U64(1 << 32)).is_err() && bits(Value::S64(-1 << 32)).is_err());
+        let bits = |value: Value| value.coerce(&Type::I64);
+        assert_eq!(bits(Value::U64(u64::MAX)), Ok(Value::S64(-1)));
+        assert_eq!(bits(Value::S64(i64::MIN)), Ok(Value::S64(i64::MIN)));
+    }
+
+    #[test]
+    fn a_float_takes_an_integer_that_it_holds() {
+        assert_eq!(
+            Value::U64(1 << 60).coerce(&Type::F64),
+            Ok(Value::F64(2f64.powi(60)))
+        );
+        assert!(Value::U64((1 << 60) + 1).coerce(&Type::F64).is_err());
+        assert!(Value::U64(u64::MAX).coerce(&Type::F32).is_err());
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! Rust's own types as values, and back: the traits, numbers and text. What
 //! holds other values is in `convert_compound`.
 
-use super::Value;
 use super::attachment::Attachment;
-use super::text::{quoted, quoted_value};
+use super::{ConvertError, Value};
 
 /// What can be an argument: integers, floats, `bool`, `char`, text, `Vec`,
 /// slices, arrays, `Option`, `Result`, tuples, `Box`, maps with text as keys,
-/// and [`Value`] itself.
+/// and [`Value`] itself; structs and enums by the derive macro of the same name.
 ///
 /// The width of a number does not matter if it fits the parameter.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be made a value of a task",
+    note = "for a type of your own: `#[derive(sandpool::ToValue)]`"
+)]
 pub trait ToValue {
     /// This as a value.
     fn into_value(self) -> Value;
@@ -38,7 +41,12 @@ pub trait ToValue {
     }
 }
 
-/// What a result can be read as: the owned ones among [`ToValue`]'s types.
+/// What a result can be read as: the owned ones among [`ToValue`]'s types; structs
+/// and enums by the derive macro of the same name.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from a value of a task",
+    note = "for a type of your own: `#[derive(sandpool::FromValue)]`; what is read is owned"
+)]
 pub trait FromValue: Sized {
     /// Reads the value. Integers convert if they fit; a missing result is `()`.
     ///
@@ -46,6 +54,12 @@ pub trait FromValue: Sized {
     ///
     /// When the value is something else.
     fn from_value(value: Value) -> Result<Self, ConvertError>;
+
+    /// What a field of a record is that is not there, if it need not be.
+    #[doc(hidden)]
+    fn from_missing() -> Option<Self> {
+        None
+    }
 
     /// Many of these from one value: bytes are not a value each.
     #[doc(hidden)]
@@ -64,53 +78,6 @@ pub trait FromValue: Sized {
                 })
                 .collect(),
             other => Err(ConvertError::new(&other, "list")),
-        }
-    }
-}
-
-/// A value is not what the Rust type asks for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConvertError {
-    /// The value, or a part of it, is something else or does not fit.
-    #[error("the value {found} is no {wanted}{}", place(path))]
-    Mismatch {
-        /// Where in the whole, as `[3]`; empty for the whole itself.
-        path: String,
-        /// What was found, as JSON in backticks, cut.
-        found: String,
-        /// What the Rust type asks for.
-        wanted: &'static str,
-    },
-}
-
-fn place(path: &str) -> String {
-    if path.is_empty() {
-        String::new()
-    } else {
-        format!(" at {}", quoted(path))
-    }
-}
-
-impl ConvertError {
-    pub(super) fn new(found: &Value, wanted: &'static str) -> Self {
-        Self::Mismatch {
-            path: String::new(),
-            found: quoted_value(found),
-            wanted,
-        }
-    }
-
-    pub(super) fn in_element(self, index: usize) -> Self {
-        let Self::Mismatch {
-            path,
-            found,
-            wanted,
-        } = self;
-        Self::Mismatch {
-            path: format!("[{index}]{path}"),
-            found,
-            wanted,
         }
     }
 }

@@ -86,10 +86,14 @@ impl<T: FromValue> FromValue for Option<T> {
             other => Err(ConvertError::new(&other, "option")),
         }
     }
+
+    fn from_missing() -> Option<Self> {
+        Some(None)
+    }
 }
 
 /// A payload that is `()` in Rust is none in WIT.
-fn payload(value: Value) -> Option<Box<Value>> {
+pub(super) fn payload(value: Value) -> Option<Box<Value>> {
     (!value.is_unit()).then(|| Box::new(value))
 }
 
@@ -113,8 +117,14 @@ impl<T: FromValue, E: FromValue> FromValue for Result<T, E> {
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         let unboxed = |payload: Option<Box<Value>>| payload.map_or(Value::unit(), |value| *value);
         match value {
-            Value::Result(Ok(ok)) => T::from_value(unboxed(ok)).map(Ok),
-            Value::Result(Err(err)) => E::from_value(unboxed(err)).map(Err),
+            Value::Result(Ok(ok)) => {
+                let ok = T::from_value(unboxed(ok));
+                ok.map(Ok).map_err(|error| error.in_field("ok"))
+            }
+            Value::Result(Err(err)) => {
+                let err = E::from_value(unboxed(err));
+                err.map(Err).map_err(|error| error.in_field("err"))
+            }
             other => Err(ConvertError::new(&other, "result")),
         }
     }
@@ -165,7 +175,10 @@ where
     match value {
         Value::Record(fields) => fields
             .into_iter()
-            .map(|(name, value)| Ok((name, T::from_value(value)?)))
+            .map(|(name, value)| match T::from_value(value) {
+                Ok(value) => Ok((name, value)),
+                Err(error) => Err(error.in_field(&name)),
+            })
             .collect(),
         list => Ok(<(String, T)>::vec_from_value(list)?.into_iter().collect()),
     }
@@ -309,5 +322,8 @@ mod tests {
         let value = vec![(1u32, "a"), (2, "b")].into_value();
         let error = Vec::<(u32, u8)>::from_value(value).unwrap_err();
         assert_eq!(error.to_string(), "the value `\"a\"` is no u8 at `[0][1]`");
+        let value = Value::record([("a", Ok::<_, ()>(vec![300u32]).into_value())]);
+        let error = BTreeMap::<String, Result<Vec<u8>, ()>>::from_value(value).unwrap_err();
+        assert_eq!(error.to_string(), "the value `300` is no u8 at `.a.ok[0]`");
     }
 }

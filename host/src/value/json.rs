@@ -7,8 +7,9 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value as Json};
 
-use super::coerce::{flags, missing_field, unknown_field, variant};
-use super::text::{listed, quoted};
+use super::coerce::{flags, missing_field, no_such_case, unknown_field, variant};
+use super::number::{integer_of_double, is_number, read_number};
+use super::text::quoted;
 use super::{Mismatch, ParseError, Type, Value};
 
 /// Padding may be there or not: both are common.
@@ -33,8 +34,16 @@ pub fn from_json(json: &Json, ty: &Type) -> Result<Value, ParseError> {
 ///
 /// When the text is not JSON, or of another type.
 pub fn from_json_str(text: &str, ty: &Type) -> Result<Value, ParseError> {
-    if let Some(value) = read_scalar(text.trim_matches([' ', '\t', '\r', '\n']), ty) {
-        return Ok(value);
+    let trimmed = text.trim_matches([' ', '\t', '\r', '\n']);
+    match ty {
+        Type::Bool if trimmed == "true" => return Ok(Value::Bool(true)),
+        Type::Bool if trimmed == "false" => return Ok(Value::Bool(false)),
+        ty if is_number(ty) => {
+            if let Some(number) = read_number(trimmed, ty) {
+                return Ok(number?);
+            }
+        }
+        _ => {}
     }
     if ty.is_bytes() {
         // Straight to bytes, without a value for each; what fails is read
@@ -52,66 +61,11 @@ pub(super) fn parse_json(text: &str, ty: &Type) -> Result<Json, ParseError> {
     serde_json::from_str(text).map_err(|error| ParseError::syntax(text, ty, &error.to_string()))
 }
 
-/// The commonest lines and words: a lone number or boolean. `None` is no
-/// verdict: the long way decides, and has the message.
-fn read_scalar(text: &str, ty: &Type) -> Option<Value> {
-    match ty {
-        Type::Bool => match text {
-            "true" => Some(Value::Bool(true)),
-            "false" => Some(Value::Bool(false)),
-            _ => None,
-        },
-        Type::F32 | Type::F64 if is_json_number(text) => float(text.parse().ok()?, ty),
-        _ if ty.integer_range().is_some() && is_json_integer(text) => {
-            // Nineteen digits with their sign fit into i64 nearly always;
-            // i128 is several times slower.
-            let n = match text.parse::<i64>() {
-                Ok(n) => n.into(),
-                Err(_) => text.parse::<u64>().ok()?.into(),
-            };
-            Value::from_integer(n, ty)
-        }
-        _ => None,
-    }
-}
-
-fn is_json_integer(text: &str) -> bool {
-    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
-    match digits {
-        [b'0'] => true,
-        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
-        _ => false,
-    }
-}
-
-fn is_json_number(text: &str) -> bool {
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (text, None),
-    };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let (whole, fraction) = match mantissa.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (mantissa, None),
-    };
-    is_json_integer(whole)
-        && fraction.is_none_or(digits)
-        && exponent.is_none_or(|e| digits(e.strip_prefix(['+', '-']).unwrap_or(e)))
-}
-
-/// A float of the type, unless it is beyond its range.
-fn float(x: f64, ty: &Type) -> Option<Value> {
-    match ty {
-        Type::F32 => Some(x as f32).filter(|x| x.is_finite()).map(Value::F32),
-        _ => Some(x).filter(|x| x.is_finite()).map(Value::F64),
-    }
-}
-
 fn read(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
     let mismatch = || Mismatch::of(shown(json), ty);
     match (ty, json) {
         (Type::Bool, Json::Bool(b)) => Ok(Value::Bool(*b)),
-        (Type::F32 | Type::F64, _) => read_float(json, ty).ok_or_else(mismatch),
+        (Type::F32 | Type::F64, _) => read_float(json, ty),
         (Type::Char, Json::String(text)) => one_char(text).map(Value::Char).ok_or_else(mismatch),
         (Type::String, Json::String(text)) => Ok(Value::String(text.clone())),
         (ty, json) if ty.is_bytes() => read_bytes(json, ty),
@@ -158,8 +112,7 @@ fn read(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
             if cases.contains(case) {
                 Ok(Value::Enum(case.clone()))
             } else {
-                let cases = listed(cases.iter().map(String::as_str));
-                Err(mismatch().because(format!("its cases are {cases}")))
+                Err(no_such_case(case, ty))
             }
         }
         (Type::Flags(_), Json::Array(names)) => {
@@ -201,38 +154,64 @@ fn shown(json: &Json) -> String {
 }
 
 fn read_integer(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
-    let n: i128 = if let Some(n) = json.as_i64() {
-        n.into()
-    } else if let Some(n) = json.as_u64() {
-        n.into()
-    } else {
-        return match json.as_f64() {
-            // `-0` is an integer to JSON, and a float to serde_json.
-            Some(x) if x == 0.0 && x.is_sign_negative() => {
-                Value::from_integer(0, ty).ok_or_else(|| Mismatch::of(shown(json), ty))
+    let n = match integer(json) {
+        Some(n) => n,
+        None => {
+            let x = json.as_f64().unwrap_or(f64::NAN);
+            if x.abs() >= u64::MAX as f64 {
+                return Err(Mismatch::out_of_range(shown(json), ty));
             }
-            Some(x) if x.abs() >= u64::MAX as f64 => Err(Mismatch::out_of_range(shown(json), ty)),
-            _ => Err(Mismatch::of(shown(json), ty)),
-        };
+            // `1.0` is 1. Beyond 2^53 it may be a neighbour of what was written.
+            integer_of_double(x).ok_or_else(|| Mismatch::of(shown(json), ty))?
+        }
     };
     Value::from_integer(n, ty).ok_or_else(|| Mismatch::out_of_range(shown(json), ty))
 }
 
-fn read_float(json: &Json, ty: &Type) -> Option<Value> {
+/// The integer that is written as one.
+fn integer(json: &Json) -> Option<i128> {
+    match (json.as_i64(), json.as_u64()) {
+        (Some(n), _) => Some(n.into()),
+        (None, Some(n)) => Some(n.into()),
+        (None, None) => None,
+    }
+}
+
+fn read_float(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
     let x = match json {
-        Json::Number(n) => return float(n.as_f64()?, ty),
+        Json::Number(n) => {
+            let text = n.to_string();
+            // An integer of up to 64 bits says itself exactly; what is longer, or
+            // has a point or an exponent, has become a double already.
+            return match (integer(json), n.as_f64()) {
+                (Some(_), _) => {
+                    read_number(&text, ty).unwrap_or(Err(Mismatch::of(shown(json), ty)))
+                }
+                (None, Some(x)) => rounded(x, ty)
+                    .ok_or_else(|| Mismatch::of(shown(json), ty).because("it is out of range")),
+                (None, None) => Err(Mismatch::of(shown(json), ty)),
+            };
+        }
         Json::String(text) => match text.as_str() {
             "NaN" => f64::NAN,
             "Infinity" => f64::INFINITY,
             "-Infinity" => f64::NEG_INFINITY,
-            _ => return None,
+            _ => return Err(Mismatch::of(shown(json), ty)),
         },
-        _ => return None,
+        _ => return Err(Mismatch::of(shown(json), ty)),
     };
-    Some(match ty {
+    Ok(match ty {
         Type::F32 => Value::F32(x as f32),
         _ => Value::F64(x),
     })
+}
+
+/// The nearest float of the type, unless the number is beyond its range.
+fn rounded(x: f64, ty: &Type) -> Option<Value> {
+    match ty {
+        Type::F32 => Some(x as f32).filter(|x| x.is_finite()).map(Value::F32),
+        _ => Some(x).filter(|x| x.is_finite()).map(Value::F64),
+    }
 }
 
 /// The character of a text that has exactly one.
@@ -272,9 +251,12 @@ fn read_bytes(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
     }
 }
 
+/// How bytes are written.
+pub(super) const BYTES: &str =
+    r#"bytes are written as `{"base64":"..."}` or as an array of numbers"#;
+
 fn bytes_mismatch(json: &Json, ty: &Type) -> Mismatch {
-    Mismatch::of(shown(json), ty)
-        .because(r#"bytes are written as `{"base64":"..."}` or as an array of numbers"#)
+    Mismatch::of(shown(json), ty).because(BYTES)
 }
 
 fn read_record(
@@ -361,10 +343,37 @@ mod tests {
             error("300", &Type::U8),
             "`300` is no u8: it goes from 0 to 255"
         );
-        assert_eq!(error("3.0", &Type::U32), "`3.0` is no u32");
+        assert_eq!(error("3.5", &Type::U32), "`3.5` is no u32");
         assert_eq!(error("\"3\"", &Type::U32), "`\"3\"` is no u32");
         assert!(error("007", &Type::U32).starts_with("`007` is no u32: "));
         assert!(error("1e30", &Type::U64).ends_with("18446744073709551615"));
+    }
+
+    #[test]
+    fn a_whole_number_is_an_integer_however_it_is_written() {
+        assert_eq!(from_json_str("3.0", &Type::U32).unwrap(), Value::U32(3));
+        assert_eq!(from_json_str("1e3", &Type::U32).unwrap(), Value::U32(1000));
+        let list = Type::list(Type::S64);
+        assert_eq!(
+            from_json_str("[3.0,-0.0]", &list).unwrap(),
+            Value::List(vec![Value::S64(3), Value::S64(0)])
+        );
+        // Where the digits are lost, what is beyond them is not guessed.
+        assert!(from_json_str("[9007199254740993.0]", &list).is_err());
+        assert!(from_json_str("[0.5]", &list).is_err());
+    }
+
+    #[test]
+    fn no_float_is_given_for_an_integer_that_it_does_not_hold() {
+        assert!(error("9007199254740993", &Type::F64).ends_with("exactly"));
+        assert!(error("[1,16777217]", &Type::list(Type::F32)).contains("at `[1]`"));
+        assert!(from_json_str("[0.1,1e23,-7]", &Type::list(Type::F64)).is_ok());
+        assert_eq!(
+            error("1e400", &Type::F64),
+            "`1e400` is no f64: it is out of range"
+        );
+        assert!(from_json_str("[1e400]", &Type::list(Type::F64)).is_err());
+        assert!(from_json_str("[1e39]", &Type::list(Type::F32)).is_err());
     }
 
     #[test]

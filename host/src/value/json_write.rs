@@ -56,8 +56,10 @@ impl Serialize for Value {
             Value::Option(None) => to.serialize_unit(),
             Value::Option(Some(value)) if may_be_null(value) => entry(to, "some", value),
             Value::Option(Some(value)) => value.serialize(to),
-            Value::Result(Ok(payload)) => entry(to, "ok", payload),
-            Value::Result(Err(payload)) => entry(to, "err", payload),
+            Value::Result(Ok(Some(payload))) => entry(to, "ok", payload),
+            Value::Result(Err(Some(payload))) => entry(to, "err", payload),
+            Value::Result(Ok(None)) => entry(to, "ok", &()),
+            Value::Result(Err(None)) => entry(to, "err", &()),
         }
     }
 }

@@ -4,8 +4,15 @@ use proptest::prelude::*;
 
 use super::{Function, Param, Type, Value};
 
+/// A name as WIT has them, often one that is a word of JSON's or WAVE's.
 fn name() -> impl Strategy<Value = String> {
-    "[a-z][a-z0-9]{0,5}(-[a-z][a-z0-9]{0,3})?"
+    const WORDS: [&str; 9] = [
+        "none", "some", "ok", "err", "true", "false", "null", "inf", "nan",
+    ];
+    prop_oneof![
+        3 => "[a-z][a-z0-9]{0,5}(-[a-z][a-z0-9]{0,3})?",
+        1 => prop::sample::select(&WORDS[..]).prop_map(str::to_owned),
+    ]
 }
 
 /// Names without repetition, as WIT has them.
@@ -25,6 +32,8 @@ pub(crate) fn any_type() -> impl Strategy<Value = Type> {
         Just(Type::U32),
         Just(Type::S64),
         Just(Type::U64),
+        Just(Type::I32),
+        Just(Type::I64),
         Just(Type::F32),
         Just(Type::F64),
         Just(Type::Char),
@@ -55,9 +64,9 @@ pub(crate) fn value_of(ty: &Type) -> BoxedStrategy<Value> {
         Type::U8 => any::<u8>().prop_map(Value::U8).boxed(),
         Type::S16 => any::<i16>().prop_map(Value::S16).boxed(),
         Type::U16 => any::<u16>().prop_map(Value::U16).boxed(),
-        Type::S32 => any::<i32>().prop_map(Value::S32).boxed(),
+        Type::S32 | Type::I32 => any::<i32>().prop_map(Value::S32).boxed(),
         Type::U32 => any::<u32>().prop_map(Value::U32).boxed(),
-        Type::S64 => any::<i64>().prop_map(Value::S64).boxed(),
+        Type::S64 | Type::I64 => any::<i64>().prop_map(Value::S64).boxed(),
         Type::U64 => any::<u64>().prop_map(Value::U64).boxed(),
         Type::F32 => prop_oneof![any::<f32>(), Just(f32::INFINITY), Just(f32::NEG_INFINITY)]
             .prop_map(Value::F32)

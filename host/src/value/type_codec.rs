@@ -92,6 +92,8 @@ mod tag {
     pub const OPTION: u8 = 20;
     pub const RESULT: u8 = 21;
     pub const UNSUPPORTED: u8 = 22;
+    pub const I32: u8 = 23;
+    pub const I64: u8 = 24;
 }
 
 impl Type {
@@ -109,6 +111,8 @@ impl Type {
             Type::U64 => out.push(tag::U64),
             Type::F32 => out.push(tag::F32),
             Type::F64 => out.push(tag::F64),
+            Type::I32 => out.push(tag::I32),
+            Type::I64 => out.push(tag::I64),
             Type::Char => out.push(tag::CHAR),
             Type::String => out.push(tag::STRING),
             Type::List(element) => {
@@ -218,6 +222,8 @@ fn decode_at(input: &mut &[u8], levels: usize) -> Result<Type, TypeDecodeError> 
         tag::U64 => Type::U64,
         tag::F32 => Type::F32,
         tag::F64 => Type::F64,
+        tag::I32 => Type::I32,
+        tag::I64 => Type::I64,
         tag::CHAR => Type::Char,
         tag::STRING => Type::String,
         tag::LIST => Type::List(Arc::new(decode_at(input, levels)?)),

@@ -36,6 +36,12 @@ pub enum Type {
     F32,
     /// `f64`
     F64,
+    /// `i32` of a core module: 32 bits without a sign of their own. Read from
+    /// -2^31 to 2^32-1, given back as [`Value::S32`](super::Value::S32).
+    I32,
+    /// `i64` of a core module: 64 bits without a sign of their own. Read from
+    /// -2^63 to 2^64-1, given back as [`Value::S64`](super::Value::S64).
+    I64,
     /// `char`: one Unicode scalar value
     Char,
     /// `string`
@@ -161,6 +167,8 @@ impl Type {
             Type::U32 => (0, u32::MAX.into()),
             Type::S64 => (i64::MIN.into(), i64::MAX.into()),
             Type::U64 => (0, u64::MAX.into()),
+            Type::I32 => (i32::MIN.into(), u32::MAX.into()),
+            Type::I64 => (i64::MIN.into(), u64::MAX.into()),
             _ => return None,
         })
     }
@@ -181,6 +189,8 @@ impl fmt::Display for Type {
             Type::U64 => f.write_str("u64"),
             Type::F32 => f.write_str("f32"),
             Type::F64 => f.write_str("f64"),
+            Type::I32 => f.write_str("i32"),
+            Type::I64 => f.write_str("i64"),
             Type::Char => f.write_str("char"),
             Type::String => f.write_str("string"),
             Type::List(element) => write!(f, "list<{element}>"),
@@ -250,9 +260,9 @@ impl WasmType for Type {
             Type::U8 => WasmTypeKind::U8,
             Type::S16 => WasmTypeKind::S16,
             Type::U16 => WasmTypeKind::U16,
-            Type::S32 => WasmTypeKind::S32,
+            Type::S32 | Type::I32 => WasmTypeKind::S32,
             Type::U32 => WasmTypeKind::U32,
-            Type::S64 => WasmTypeKind::S64,
+            Type::S64 | Type::I64 => WasmTypeKind::S64,
             Type::U64 => WasmTypeKind::U64,
             Type::F32 => WasmTypeKind::F32,
             Type::F64 => WasmTypeKind::F64,

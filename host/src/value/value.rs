@@ -112,6 +112,16 @@ impl Value {
             Type::U32 => Value::U32(n.try_into().ok()?),
             Type::S64 => Value::S64(n.try_into().ok()?),
             Type::U64 => Value::U64(n.try_into().ok()?),
+            // Bits without a sign: a number beyond the signed range is the one
+            // that has the same bits.
+            Type::I32 => Value::S32(match u32::try_from(n) {
+                Ok(bits) => bits.cast_signed(),
+                Err(_) => n.try_into().ok()?,
+            }),
+            Type::I64 => Value::S64(match u64::try_from(n) {
+                Ok(bits) => bits.cast_signed(),
+                Err(_) => n.try_into().ok()?,
+            }),
             _ => return None,
         })
     }
@@ -130,9 +140,9 @@ impl Value {
                 | (Value::U8(_), Type::U8)
                 | (Value::S16(_), Type::S16)
                 | (Value::U16(_), Type::U16)
-                | (Value::S32(_), Type::S32)
+                | (Value::S32(_), Type::S32 | Type::I32)
                 | (Value::U32(_), Type::U32)
-                | (Value::S64(_), Type::S64)
+                | (Value::S64(_), Type::S64 | Type::I64)
                 | (Value::U64(_), Type::U64)
                 | (Value::F32(_), Type::F32)
                 | (Value::F64(_), Type::F64)

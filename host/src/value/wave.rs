@@ -1,21 +1,11 @@
-//! Values in WAVE, the component model's own notation: `some(3)`, `{a: 1}`.
+//! Values as WAVE, the component model's own notation: `some(3)`, `{a: 1}`.
+//! They are read in `wave_read`.
 
 use std::borrow::Cow;
 
-use wasm_wave::wasm::{WasmTypeKind, WasmValue, WasmValueError};
+use wasm_wave::wasm::{WasmTypeKind, WasmValue};
 
-use super::coerce::flags;
-use super::text::listed;
-use super::{ParseError, Type, Value};
-
-/// Reads a value of the type from WAVE.
-///
-/// # Errors
-///
-/// When the text is no WAVE, or of another type.
-pub fn from_wave(text: &str, ty: &Type) -> Result<Value, ParseError> {
-    wasm_wave::from_str(ty, text).map_err(|error| ParseError::syntax(text, ty, &error.to_string()))
-}
+use super::{Type, Value};
 
 /// A value in WAVE.
 pub fn to_wave(value: &Value) -> String {
@@ -28,11 +18,7 @@ type Items<'a> = Box<dyn Iterator<Item = Cow<'a, Value>> + 'a>;
 /// wasm-wave calls `unwrap_*` only for the kind that `kind` gave; for another,
 /// an empty value is returned, never a panic.
 macro_rules! scalars {
-    ($($make:ident $unwrap:ident $variant:ident $rust:ty;)*) => {$(
-        fn $make(value: $rust) -> Self {
-            Value::$variant(value)
-        }
-
+    ($($unwrap:ident $variant:ident $rust:ty;)*) => {$(
         fn $unwrap(&self) -> $rust {
             match self {
                 Value::$variant(value) => *value,
@@ -72,76 +58,18 @@ impl WasmValue for Value {
     }
 
     scalars! {
-        make_bool unwrap_bool Bool bool;
-        make_s8 unwrap_s8 S8 i8;
-        make_u8 unwrap_u8 U8 u8;
-        make_s16 unwrap_s16 S16 i16;
-        make_u16 unwrap_u16 U16 u16;
-        make_s32 unwrap_s32 S32 i32;
-        make_u32 unwrap_u32 U32 u32;
-        make_s64 unwrap_s64 S64 i64;
-        make_u64 unwrap_u64 U64 u64;
-        make_f32 unwrap_f32 F32 f32;
-        make_f64 unwrap_f64 F64 f64;
-        make_char unwrap_char Char char;
-    }
-
-    fn make_string(value: Cow<'_, str>) -> Self {
-        Value::String(value.into_owned())
-    }
-
-    fn make_list(
-        ty: &Type,
-        values: impl IntoIterator<Item = Self>,
-    ) -> Result<Self, WasmValueError> {
-        canonical(Value::List(values.into_iter().collect()), ty)
-    }
-
-    fn make_record<'a>(
-        ty: &Type,
-        fields: impl IntoIterator<Item = (&'a str, Self)>,
-    ) -> Result<Self, WasmValueError> {
-        canonical(Value::record(fields), ty)
-    }
-
-    fn make_tuple(
-        ty: &Type,
-        values: impl IntoIterator<Item = Self>,
-    ) -> Result<Self, WasmValueError> {
-        canonical(Value::Tuple(values.into_iter().collect()), ty)
-    }
-
-    fn make_variant(ty: &Type, case: &str, value: Option<Self>) -> Result<Self, WasmValueError> {
-        canonical(Value::Variant(case.to_owned(), value.map(Box::new)), ty)
-    }
-
-    fn make_enum(ty: &Type, case: &str) -> Result<Self, WasmValueError> {
-        canonical(Value::Enum(case.to_owned()), ty)
-    }
-
-    fn make_option(_: &Type, value: Option<Self>) -> Result<Self, WasmValueError> {
-        Ok(Value::Option(value.map(Box::new)))
-    }
-
-    fn make_result(
-        _: &Type,
-        value: Result<Option<Self>, Option<Self>>,
-    ) -> Result<Self, WasmValueError> {
-        Ok(Value::Result(match value {
-            Ok(payload) => Ok(payload.map(Box::new)),
-            Err(payload) => Err(payload.map(Box::new)),
-        }))
-    }
-
-    fn make_flags<'a>(
-        ty: &Type,
-        names: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Self, WasmValueError> {
-        // wasm-wave hands on the `%` that escapes a keyword.
-        let names = names
-            .into_iter()
-            .map(|name| name.trim_start_matches('%').to_owned());
-        flags(names.collect(), ty).map_err(|error| WasmValueError::Other(error.to_string()))
+        unwrap_bool Bool bool;
+        unwrap_s8 S8 i8;
+        unwrap_u8 U8 u8;
+        unwrap_s16 S16 i16;
+        unwrap_u16 U16 u16;
+        unwrap_s32 S32 i32;
+        unwrap_u32 U32 u32;
+        unwrap_s64 S64 i64;
+        unwrap_u64 U64 u64;
+        unwrap_f32 F32 f32;
+        unwrap_f64 F64 f64;
+        unwrap_char Char char;
     }
 
     fn unwrap_string(&self) -> Cow<'_, str> {
@@ -217,60 +145,4 @@ impl WasmValue for Value {
 
 fn borrowed(value: &Option<Box<Value>>) -> Option<Cow<'_, Value>> {
     value.as_deref().map(Cow::Borrowed)
-}
-
-/// The parts are of their types already; what is left is the value's own form.
-fn canonical(value: Value, ty: &Type) -> Result<Value, WasmValueError> {
-    match (&value, ty) {
-        (Value::Enum(case), Type::Enum(cases)) if !cases.contains(case) => {
-            let cases = listed(cases.iter().map(String::as_str));
-            Err(WasmValueError::Other(format!("its cases are {cases}")))
-        }
-        (Value::List(_), ty) if ty.is_bytes() => value
-            .coerce(ty)
-            .map_err(|error| WasmValueError::Other(error.to_string())),
-        _ => Ok(value),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::strategies::typed_value;
-    use super::*;
-
-    #[test]
-    fn values_read_and_print_as_wave() {
-        for (ty, text) in [
-            (Type::option(Type::U8), "some(3)"),
-            (
-                Type::record([("a", Type::S8), ("b", Type::Char)]),
-                "{a: -1, b: 'x'}",
-            ),
-            (Type::flags(["r", "w"]), "{r, w}"),
-            (Type::tuple([Type::F64, Type::Bool]), "(nan, true)"),
-            (Type::result(None, Some(Type::String)), "err(\"no\")"),
-            (Type::list(Type::U8), "[1, 2]"),
-            (Type::enumeration(["east", "west"]), "west"),
-        ] {
-            assert_eq!(to_wave(&from_wave(text, &ty).unwrap()), text);
-        }
-        let bytes = from_wave("[1, 2]", &Type::list(Type::U8)).unwrap();
-        assert_eq!(bytes, Value::Bytes(vec![1, 2]));
-    }
-
-    #[test]
-    fn what_is_no_wave_is_an_error() {
-        assert!(from_wave("south", &Type::enumeration(["east"])).is_err());
-        assert!(from_wave(&"[".repeat(100_000), &Type::list(Type::U8)).is_err());
-        assert!(from_wave("x", &Type::Unsupported("stream".into())).is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_written_reads_back((ty, value) in typed_value()) {
-            prop_assert_eq!(from_wave(&to_wave(&value), &ty).unwrap(), value);
-        }
-    }
 }

@@ -5,15 +5,41 @@
 //! for a file's contents, `@-` for those of standard input, `@@` for a literal
 //! `@`. An option is `null` or what its type reads.
 
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 
 use super::arguments::place;
-use super::json::one_char;
+use super::json::{BYTES, one_char};
 use super::text::{quoted, shortened};
 use super::{ArgumentError, Function, Mismatch, ParseError, Type, Value, from_json_str, from_wave};
 
-/// Reads the contents of a file that a word names; `-` is standard input.
-type Files<'a> = &'a dyn Fn(&str) -> io::Result<Vec<u8>>;
+/// Reads the contents of a file that a word names; `-` is standard input. A name
+/// is bytes, and need not be text.
+type Files<'a> = &'a dyn Fn(&OsStr) -> io::Result<Vec<u8>>;
+
+/// What becomes of bytes that are not UTF-8 where text is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Utf8 {
+    /// They are refused.
+    #[default]
+    Strict,
+    /// Each piece that is none is replaced by U+FFFD.
+    Lossy,
+}
+
+impl Utf8 {
+    /// The bytes as text; `None` if they are refused.
+    pub fn read(self, bytes: Vec<u8>) -> Option<String> {
+        match (String::from_utf8(bytes), self) {
+            (Ok(text), _) => Some(text),
+            (Err(_), Utf8::Strict) => None,
+            (Err(error), Utf8::Lossy) => {
+                Some(String::from_utf8_lossy(error.as_bytes()).into_owned())
+            }
+        }
+    }
+}
 
 /// Reads one word as a value of the type.
 ///
@@ -24,20 +50,31 @@ type Files<'a> = &'a dyn Fn(&str) -> io::Result<Vec<u8>>;
 /// # Errors
 ///
 /// When the word is not of the type, or its file cannot be read.
-pub fn parse_word(text: &str, ty: &Type, files: Files<'_>) -> Result<Value, ParseError> {
-    match text.strip_prefix('@') {
+pub fn parse_word(
+    word: &OsStr,
+    ty: &Type,
+    files: Files<'_>,
+    utf8: Utf8,
+) -> Result<Value, ParseError> {
+    let not_text = || ParseError::NotText {
+        file: word.to_string_lossy().into_owned(),
+    };
+    let text = || utf8.read(word.as_bytes().to_vec()).ok_or_else(not_text);
+    match word.as_bytes().strip_prefix(b"@") {
         // The character itself: it needs no escape, having no file's length.
-        Some("") if *ty == Type::Char => Ok(Value::Char('@')),
-        Some("") => Err(ParseError::NoFileName),
-        Some(rest) if rest.starts_with('@') => plain(rest, ty),
+        Some(b"") if *ty == Type::Char => Ok(Value::Char('@')),
+        Some(b"") => Err(ParseError::NoFileName),
+        Some([b'@', ..]) => plain(&text()?[1..], ty),
         Some(file) => {
+            let file = OsStr::from_bytes(file);
+            let shown = || file.to_string_lossy().into_owned();
             let contents = files(file).map_err(|source| ParseError::File {
-                file: file.to_owned(),
+                file: shown(),
                 source,
             })?;
-            from_file(contents, ty, file)
+            from_file(contents, ty, &shown(), utf8)
         }
-        None => plain(text, ty),
+        None => plain(&text()?, ty),
     }
 }
 
@@ -47,15 +84,16 @@ pub fn parse_word(text: &str, ty: &Type, files: Files<'_>) -> Result<Value, Pars
 /// # Errors
 ///
 /// When they do not fit the parameters; see [`ArgumentError`].
-pub fn parse_words(
-    words: &[String],
-    kwargs: &[(String, String)],
+pub fn parse_words<W: AsRef<OsStr>>(
+    words: &[W],
+    kwargs: &[(String, W)],
     function: &Function,
     files: Files<'_>,
+    utf8: Utf8,
 ) -> Result<Vec<Value>, ArgumentError> {
     let keywords = kwargs.iter().map(|(name, word)| (name, word));
     place(words.iter(), keywords, function, |word, ty| {
-        parse_word(word, ty, files)
+        parse_word(word.as_ref(), ty, files, utf8)
     })
 }
 
@@ -84,26 +122,27 @@ pub fn parse_contents(
     contents: Vec<u8>,
     name: &str,
     function: &Function,
+    utf8: Utf8,
 ) -> Result<Vec<Value>, ArgumentError> {
     const NO_KEYWORDS: [(&str, Vec<u8>); 0] = [];
     place(
         [contents].into_iter(),
         NO_KEYWORDS,
         function,
-        |contents, ty| from_file(contents, ty, name),
+        |contents, ty| from_file(contents, ty, name, utf8),
     )
 }
 
-fn from_file(contents: Vec<u8>, ty: &Type, file: &str) -> Result<Value, ParseError> {
+fn from_file(contents: Vec<u8>, ty: &Type, file: &str, utf8: Utf8) -> Result<Value, ParseError> {
     if ty.is_bytes() {
         return Ok(Value::Bytes(contents));
     }
     if let Type::Option(some) = ty
         && (some.is_bytes() || **some == Type::String)
     {
-        return Ok(Value::some(from_file(contents, some, file)?));
+        return Ok(Value::some(from_file(contents, some, file, utf8)?));
     }
-    let text = String::from_utf8(contents).map_err(|_| ParseError::NotText {
+    let text = utf8.read(contents).ok_or_else(|| ParseError::NotText {
         file: file.to_owned(),
     })?;
     match ty {
@@ -119,8 +158,14 @@ fn plain(text: &str, ty: &Type) -> Result<Value, ParseError> {
         Type::Char => one_char(text)
             .map(Value::Char)
             .ok_or_else(|| Mismatch::of(quoted(text), ty).into()),
+        // As Python and spreadsheets write them.
+        Type::Bool if matches!(text, "True" | "TRUE") => Ok(Value::Bool(true)),
+        Type::Bool if matches!(text, "False" | "FALSE") => Ok(Value::Bool(false)),
         Type::Enum(cases) if cases.iter().any(|case| case == text) => {
             Ok(Value::Enum(text.to_owned()))
+        }
+        Type::Variant(cases) if cases.iter().any(|(case, ty)| case == text && ty.is_none()) => {
+            Ok(Value::Variant(text.to_owned(), None))
         }
         Type::Option(_) if text == "null" => Ok(Value::none()),
         Type::Option(some) => {
@@ -150,21 +195,27 @@ fn plain(text: &str, ty: &Type) -> Result<Value, ParseError> {
 
 /// The error for a word that is neither JSON nor WAVE of the type.
 fn neither(text: &str, ty: &Type, json: ParseError, wave: ParseError) -> ParseError {
+    let mismatch = || Mismatch::of(quoted(text), ty);
+    let is_bracketed = text.starts_with(['[', '{', '"']);
     match (json, wave) {
         // It is JSON, only not of the type: that reader's message is the one.
         (mismatch @ ParseError::Mismatch(_), _) => mismatch,
-        _ if !ty.is_compound() && !matches!(ty, Type::Enum(_)) => {
-            Mismatch::of(quoted(text), ty).into()
-        }
+        // A name of a file, most likely.
+        _ if ty.is_bytes() && !is_bracketed => mismatch().because(BYTES).into(),
+        (_, mismatch @ ParseError::Mismatch(_)) => mismatch,
+        _ if !ty.is_compound() && !matches!(ty, Type::Enum(_)) => mismatch().into(),
         (ParseError::Syntax { reason: json, .. }, ParseError::Syntax { reason: wave, .. })
-            if text.starts_with(['[', '{', '"']) =>
+            if is_bracketed =>
         {
-            Mismatch::of(quoted(text), ty)
+            mismatch()
                 .because(format!("as JSON, {json}; as WAVE, {wave}"))
                 .into()
         }
-        (_, ParseError::Syntax { reason, .. }) => Mismatch::of(quoted(text), ty)
-            .because(shortened(&reason))
+        (_, ParseError::Syntax { reason, .. }) => mismatch()
+            .because(format!(
+                "it is neither JSON nor WAVE: {}",
+                shortened(&reason)
+            ))
             .into(),
         (json, _) => json,
     }
@@ -175,18 +226,19 @@ mod tests {
     use super::super::Param;
     use super::*;
 
-    fn no_files(file: &str) -> io::Result<Vec<u8>> {
-        match file {
-            "text" => Ok(b"gr\xc3\xbcn\n".to_vec()),
-            "bytes" => Ok(vec![0, 255]),
-            "number" => Ok(b"30\n".to_vec()),
-            "-" => Ok(b"stdin".to_vec()),
+    fn no_files(file: &OsStr) -> io::Result<Vec<u8>> {
+        match file.as_bytes() {
+            b"text" => Ok(b"gr\xc3\xbcn\n".to_vec()),
+            b"bytes" => Ok(vec![0, 255]),
+            b"number" => Ok(b"30\n".to_vec()),
+            b"\xff" => Ok(b"latin".to_vec()),
+            b"-" => Ok(b"stdin".to_vec()),
             _ => Err(io::ErrorKind::NotFound.into()),
         }
     }
 
     fn word(text: &str, ty: &Type) -> Result<Value, ParseError> {
-        parse_word(text, ty, &no_files)
+        parse_word(OsStr::new(text), ty, &no_files, Utf8::Strict)
     }
 
     fn text(text: &str) -> Value {
@@ -271,7 +323,9 @@ mod tests {
     #[test]
     fn contents_are_the_one_argument() {
         let bytes = function(&[("data", Type::list(Type::U8))]);
-        let read = |contents: &[u8], function| parse_contents(contents.to_vec(), "file", function);
+        let read = |contents: &[u8], function| {
+            parse_contents(contents.to_vec(), "file", function, Utf8::Strict)
+        };
         assert_eq!(
             read(&[0, 255], &bytes).unwrap(),
             [Value::Bytes(vec![0, 255])]
@@ -301,6 +355,67 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_utf8_is_refused_or_replaced_and_names_of_files_are_bytes() {
+        let read =
+            |word: &[u8], utf8| parse_word(OsStr::from_bytes(word), &Type::String, &no_files, utf8);
+        assert_eq!(read(b"@\xff", Utf8::Strict).unwrap(), text("latin"));
+        assert_eq!(read(b"@bytes", Utf8::Lossy).unwrap(), text("\0\u{fffd}"));
+        assert_eq!(read(b"a\xff", Utf8::Lossy).unwrap(), text("a\u{fffd}"));
+        let error = read(b"a\xff", Utf8::Strict).unwrap_err();
+        assert_eq!(error.to_string(), "`a\u{fffd}` is not UTF-8 text");
+        let option = Type::option(Type::String);
+        let lossy = parse_word(OsStr::new("@bytes"), &option, &no_files, Utf8::Lossy);
+        assert_eq!(lossy.unwrap(), Value::some(text("\0\u{fffd}")));
+    }
+
+    #[test]
+    fn cases_may_have_the_names_of_keywords() {
+        let words = [
+            "none", "some", "ok", "err", "true", "false", "null", "inf", "nan",
+        ];
+        let bare = Type::variant(words.map(|word| (word, None)));
+        let full = Type::variant(words.map(|word| (word, Some(Type::U8))));
+        let cases = Type::enumeration(words);
+        for case in words {
+            let one = Value::Variant(case.into(), None);
+            assert_eq!(word(case, &bare).unwrap(), one);
+            assert_eq!(word(&format!("\"{case}\""), &bare).unwrap(), one);
+            let list = word(&format!("[{case}]"), &Type::list(bare.clone()));
+            assert_eq!(list.unwrap(), Value::List(vec![one]));
+            let one = Value::Variant(case.into(), Some(Box::new(Value::U8(3))));
+            assert_eq!(word(&format!("{case}(3)"), &full).unwrap(), one);
+            assert_eq!(word(&format!("{{\"{case}\":3}}"), &full).unwrap(), one);
+            assert_eq!(word(case, &cases).unwrap(), Value::Enum(case.into()));
+            let list = word(&format!("[{case}]"), &Type::list(cases.clone()));
+            assert_eq!(list.unwrap(), Value::List(vec![Value::Enum(case.into())]));
+            if case != "null" {
+                let option = word(case, &Type::option(bare.clone())).unwrap();
+                assert_eq!(option, Value::some(Value::Variant(case.into(), None)));
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_whole_or_refused() {
+        assert_eq!(word("1.0", &Type::U8).unwrap(), Value::U8(1));
+        assert_eq!(word("4294967295", &Type::I32).unwrap(), Value::S32(-1));
+        let message = |given, ty: &Type| word(given, ty).unwrap_err().to_string();
+        assert_eq!(message("1.5", &Type::U8), "`1.5` is no u8");
+        assert_eq!(
+            message("4294967296", &Type::I32),
+            "`4294967296` is no i32: it goes from -2147483648 to 4294967295"
+        );
+        assert_eq!(
+            message("1e400", &Type::F64),
+            "`1e400` is no f64: it is out of range"
+        );
+        assert!(word("[1e400]", &Type::list(Type::F64)).is_err());
+        for given in ["True", "TRUE", "true"] {
+            assert_eq!(word(given, &Type::Bool).unwrap(), Value::Bool(true));
+        }
+    }
+
+    #[test]
     fn errors_name_the_word_the_type_and_the_parameter() {
         let fib = Function {
             name: "fib".into(),
@@ -312,7 +427,7 @@ mod tests {
             result: Some(Type::U64),
         };
         let message = |given: &str| {
-            parse_words(&[given.to_owned()], &[], &fib, &no_files)
+            parse_words(&[given.to_owned()], &[], &fib, &no_files, Utf8::Strict)
                 .unwrap_err()
                 .to_string()
         };
@@ -325,10 +440,10 @@ mod tests {
         );
         let kwargs = [("n".to_owned(), "30".to_owned())];
         assert_eq!(
-            parse_words(&[], &kwargs, &fib, &no_files).unwrap(),
+            parse_words(&[], &kwargs, &fib, &no_files, Utf8::Strict).unwrap(),
             [Value::U32(30)]
         );
-        assert!(parse_words(&["1".to_owned()], &kwargs, &fib, &no_files).is_err());
+        assert!(parse_words(&["1".to_owned()], &kwargs, &fib, &no_files, Utf8::Strict).is_err());
     }
 
     #[test]

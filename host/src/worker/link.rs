@@ -14,7 +14,7 @@ use std::thread;
 
 use tokio::io::Interest;
 use tokio::net::UnixDatagram;
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 use wasmtime::Engine;
 
 use crate::engine::guest::Messages;
@@ -46,15 +46,29 @@ struct Inbox {
     stdin: Option<OwnedFd>,
 }
 
+/// The event loop of the second thread, not yet running.
+pub(super) struct EventLoop(Runtime);
+
+impl EventLoop {
+    /// Makes it, which is to be done before this process locks itself in: which
+    /// system calls that takes depends on the features of tokio that the final
+    /// program has turned on (`signal` makes a pair of sockets, for instance).
+    /// To run it takes the same few calls with all of them.
+    pub(super) fn new() -> io::Result<Self> {
+        let mut builder = Builder::new_current_thread();
+        Ok(EventLoop(builder.enable_io().enable_time().build()?))
+    }
+}
+
 impl HostLink {
     /// Starts the second thread, and returns when it listens: what it needs only
     /// for its start it may not do later.
     pub(super) fn start(
+        EventLoop(runtime): EventLoop,
         control: Arc<ControlSocket>,
         engine: Engine,
         is_interruptible: bool,
     ) -> io::Result<Arc<Self>> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
         let link = Arc::new(HostLink {
             control,
             inbox: Mutex::default(),

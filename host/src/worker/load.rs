@@ -1,14 +1,16 @@
 //! What a worker was born for, loaded: code, variables, directories.
 
+use std::fs::File;
 use std::os::fd::OwnedFd;
 
 use wasmtime::Engine;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder, filesystem::WasiFilesystemCtx};
 
 use super::start::StartError;
-use crate::engine::code::{Code, Unloadable};
+use crate::engine::code::{Artifact, Code, Unloadable};
 use crate::protocol::control::{Failure, WorkerSetup};
 use crate::sandbox::{Cage, Directory};
+use crate::sys::SealedMapping;
 
 /// What a worker was born for.
 pub(super) struct Loaded {
@@ -27,7 +29,14 @@ impl Loaded {
         cage: &Cage,
     ) -> Result<Self, StartError> {
         let limited = setup.process_memory.is_some();
-        let code = Code::load(engine, &cage.path_of(artifact), setup.component);
+        let code = match cage.path_of(artifact) {
+            Some(path) => Code::load(engine, Artifact::File(&path), setup.component),
+            None => {
+                let file = File::from(artifact.try_clone()?);
+                let mapped = SealedMapping::new(&file, file.metadata()?.len())?;
+                Code::load(engine, Artifact::Bytes(mapped.bytes()), setup.component)
+            }
+        };
         let code = code.map_err(|unloadable| match unloadable {
             Unloadable::Artifact(error) => {
                 StartError::of_engine(Failure::Artifact, &error, limited)

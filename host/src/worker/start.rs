@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::broker::Exchanger;
 use super::instance::Workshop;
-use super::link::HostLink;
+use super::link::{EventLoop, HostLink};
 use super::load::Loaded;
 use super::serve::Server;
 use crate::engine::files::Granted as GrantedFiles;
@@ -23,7 +23,9 @@ use crate::protocol::sleep::Spin;
 use crate::protocol::worker_end::WorkerEnd;
 use crate::sandbox::{Cage, CageError, Granted, Inmate, ResourceLimits};
 use crate::settings::Stdio;
-use crate::sys::{ControlSocket, EventFd, MAX_MESSAGE, Mapping, Received};
+use crate::sys::{
+    ControlSocket, EventFd, MAX_MESSAGE, Mapping, Received, is_explained, thread_error,
+};
 
 /// Why a worker could not start.
 pub(super) struct StartError {
@@ -46,13 +48,20 @@ impl StartError {
 
     /// Why there is no second thread. The C library says only to try again
     /// later, also when it found no memory for its stack.
-    fn of_thread(error: &io::Error, limited: bool) -> Self {
+    fn of_thread(error: io::Error, limited: bool) -> Self {
         match limited && !has_room(THREAD_STACK) {
             true => StartError::no_memory(),
-            false => StartError {
-                reason: Failure::System,
-                message: format!("it gets no second thread: {error}; is `ulimit -u` too low?"),
-            },
+            false => {
+                let error = thread_error(error);
+                let what_to_do = match is_explained(&error) {
+                    true => "",
+                    false => "; is `ulimit -u` too low?",
+                };
+                StartError {
+                    reason: Failure::System,
+                    message: format!("it gets no second thread: {error}{what_to_do}"),
+                }
+            }
         }
     }
 
@@ -119,29 +128,33 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     if setup.nice > 0 {
         rustix::process::setpriority_process(None, setup.nice.into()).map_err(io::Error::from)?;
     }
-    // 4. Lock in, as far as loading allows.
+    // 4. What the second thread waits with: to make it may take calls that are in
+    //    no list.
+    let event_loop = EventLoop::new()?;
+    // 5. Lock in, as far as loading allows.
     let limits = limits(&setup);
     let cage = Cage::enter(&setup.orders, Inmate::Worker, &limits, granted, control)?;
-    // 5. The artifact: machine code for a stranger's module, so it is loaded
+    // 6. The artifact: machine code for a stranger's module, so it is loaded
     //    only now.
     let limited = setup.process_memory.is_some();
     let engine = config::engine(&setup.engine)
         .map_err(|error| StartError::of_engine(Failure::System, &error, limited))?;
     let loaded = Loaded::from_artifact(&engine, &artifact, &setup, &cage)?;
-    // 6. The second thread, which keeps the clock of sleeping guests and
+    // 7. The second thread, which keeps the clock of sleeping guests and
     //    notices when the host hangs up. Started after what a process can only
     //    give up before it has threads, and before the seal, which forbids to
     //    make any.
     let link = HostLink::start(
+        event_loop,
         Arc::clone(control),
         engine.clone(),
         setup.engine.check_epochs,
     )
-    .map_err(|error| StartError::of_thread(&error, limited))?;
+    .map_err(|error| StartError::of_thread(error, limited))?;
     if limited && !has_room(FIRST_CALL) {
         return Err(StartError::no_memory());
     }
-    // 7. Sealed: what only loading needed is gone.
+    // 8. Sealed: what only loading needed is gone.
     let report = cage.seal(artifact.as_fd())?;
     drop(artifact);
     control.send(&encode(&FromChild::Ready { report }), &[], true)?;
@@ -166,7 +179,7 @@ impl From<CageError> for StartError {
     fn from(error: CageError) -> Self {
         StartError {
             reason: match &error {
-                CageError::Incomplete(_) => Failure::Sandbox,
+                CageError::Incomplete(_) | CageError::Threads => Failure::Sandbox,
                 CageError::System { .. } | CageError::HungUp => Failure::System,
             },
             message: error.to_string(),

@@ -1,5 +1,6 @@
 //! The flags that several subcommands share, and the pool that they make.
 
+mod dir;
 mod module;
 mod task;
 mod workers;

@@ -47,8 +47,9 @@ pub struct TaskFlags {
     /// What a task may return [default: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
     pub(super) result_limit: Option<OrNone<u64>>,
-    /// Let the guest read a directory; `:rw` lets it write too
-    #[arg(long, value_name = "HOST[::GUEST][:rw]", value_parser = parse::dir, help_heading = "Grants")]
+    /// Let the guest read a directory, under its own path or as GUEST; `:rw` lets
+    /// it write too
+    #[arg(long, value_name = "HOST[::GUEST][:ro|:rw]", value_parser = super::dir::dirs(), help_heading = "Grants")]
     dir: Vec<DirGrant>,
     /// Give the guest a variable; without a value, the one it has here
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = parse::variable, help_heading = "Grants")]

@@ -19,13 +19,21 @@ impl Map {
         began: Instant,
         interruption: &Interruption,
     ) {
+        if self.outputs.has_bare_values() {
+            summary.errors().iter().for_each(|line| report::note(line));
+        }
         for line in summary.lines(began.elapsed(), usage::cpu_time_of_children()) {
             report::note(&line);
         }
-        let skipped = ledger.extent().skipped;
-        if skipped > 0 {
-            let inputs = show::counted(skipped, "input");
-            report::note(&format!("{inputs} not run: the log has them"));
+        let extent = ledger.extent();
+        let done_before = extent.done_before();
+        if done_before > 0 {
+            let inputs = show::counted(done_before, "input");
+            let failed = match extent.failed_before {
+                0 => String::new(),
+                failed => format!(", {} of them failed", show::count(failed)),
+            };
+            report::note(&format!("{inputs} not run: the log has them{failed}"));
         }
         if let Some(halt) = halted {
             report::note(&format!("halted by `--halt {halt}`"));

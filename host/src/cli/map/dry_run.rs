@@ -8,13 +8,19 @@ use sandpool::Input;
 use sandpool::stdio::{self, Waiting};
 
 use super::inputs::{Item, Source};
+use super::job::Job;
 use crate::cli::pasted::Line;
 use crate::cli::report::{self, Failure, Kind, TASK_FAILED};
 use crate::cli::sanitize;
 
 /// Prints a line for each input; what does not fit, or cannot be pasted, is a
 /// comment.
-pub fn run(start: &Line, mut source: Box<dyn Source>, quiet: bool) -> Result<ExitCode, Failure> {
+pub fn run(
+    start: &Line,
+    job: &Job,
+    mut source: Box<dyn Source>,
+    quiet: bool,
+) -> Result<ExitCode, Failure> {
     stdio::check_stdout().map_err(report::stdout_failure)?;
     let mut out = BufWriter::new(Waiting::new(io::stdout().lock()));
     let (mut calls, mut unfit) = (0u64, 0u64);
@@ -30,7 +36,7 @@ pub fn run(start: &Line, mut source: Box<dyn Source>, quiet: bool) -> Result<Exi
                 unfit += 1;
                 format!("# {}: {}", calls, sanitize::line(why))
             }
-            _ => pasted(start, &item).unwrap_or_else(|why| {
+            _ => pasted(start, job, &item).unwrap_or_else(|why| {
                 let label = sanitize::line(&item.label);
                 format!("# {calls}: {label}: no line to paste: {why}")
             }),
@@ -53,10 +59,17 @@ pub fn run(start: &Line, mut source: Box<dyn Source>, quiet: bool) -> Result<Exi
     })
 }
 
-fn pasted(start: &Line, item: &Item) -> Result<String, &'static str> {
-    match &item.input {
-        Input::Args(args) => start.with_values(args.positional.iter()),
-        Input::Command { argv, stdin } => start.with_stdin(argv, stdin),
+fn pasted(start: &Line, job: &Job, item: &Item) -> Result<String, &'static str> {
+    match (&item.input, job) {
+        (Input::Args(args), Job::Call(function)) => {
+            // Words go by position, so those behind a keyword are keywords as well.
+            let fixed = function.fixed().iter().position(Option::is_some);
+            let named = fixed.unwrap_or(function.whole().params.len());
+            let names = function.rest().params.iter().enumerate();
+            let names = names.map(|(at, param)| (at >= named).then_some(param.name.as_str()));
+            start.with_values(names.zip(&args.positional))
+        }
+        (Input::Command { argv, stdin }, _) => start.with_stdin(argv, stdin),
         _ => Err("it is no call"),
     }
 }

@@ -6,12 +6,16 @@ use std::time::SystemTime;
 
 use anyhow::anyhow;
 use sandpool::Input;
+use sandpool::value::quoted;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::finished::{Ledger, Note};
 use super::inputs::Source;
 use super::inputs::stream::Share;
 use super::joblog::past::Past;
+use super::outputs::results::Results;
+use super::outputs::results::naming::Name;
+use super::outputs::results::taken::Taken;
 
 /// The inputs as the pool pulls them.
 pub struct Feed {
@@ -28,6 +32,8 @@ pub struct Feed {
     held: VecDeque<(Note, Input)>,
     /// So many of the inputs are those of the log.
     checked: u64,
+    /// Where results are, if they are named after inputs, and the names so far.
+    named: Option<(Results, Taken)>,
     ended: bool,
 }
 
@@ -41,6 +47,9 @@ impl Feed {
     /// much of the source was read.
     pub fn new(source: Box<dyn Source>, share: Share, past: Past, ledger: Ledger) -> Self {
         ledger.measure_by(share);
+        if let Some(most) = past.most() {
+            ledger.count(most);
+        }
         Feed {
             source,
             ledger,
@@ -50,7 +59,33 @@ impl Feed {
             prefix: 0,
             held: VecDeque::new(),
             checked: 0,
+            named: None,
             ended: false,
+        }
+    }
+
+    /// Has results named after inputs, each of which has a name of its own.
+    pub fn named(self, results: Option<Results>) -> Self {
+        let named = results.map(|results| (results, Taken::default()));
+        Feed { named, ..self }
+    }
+
+    /// The name of an input's result. `Err` says why it can have none.
+    fn name(&mut self, name: Option<Name>, seq: u64) -> Result<Option<Box<str>>, String> {
+        let (Some(name), Some((results, taken))) = (name, &mut self.named) else {
+            return Ok(None);
+        };
+        let name = name?;
+        let refused = |why: &str| {
+            let shown = quoted(&results.shown(&name));
+            format!("its result would be {shown}, and {why}")
+        };
+        taken.take(&name).map_err(refused)?;
+        // Of those that are run, the others have theirs there.
+        let is_own = self.past.files.has(seq) || !self.past.wants(seq);
+        match !is_own && results.has(&name) {
+            true => Err(refused("there is something of that name already")),
+            false => Ok(Some(name)),
         }
     }
 
@@ -102,7 +137,12 @@ impl Feed {
             }
             self.checked = self.seq;
         }
+        let (name, input) = match self.name(item.name, seq) {
+            Ok(name) => (name, item.input),
+            Err(why) => (None, Input::Invalid(why)),
+        };
         if !self.past.wants(seq) {
+            self.ledger.skip(self.past.of_skipped(seq));
             return Ok(None);
         }
         let note = Note {
@@ -112,8 +152,9 @@ impl Feed {
             prefix: self.prefix,
             blank: item.blank,
             read_at: self.timed.then(SystemTime::now),
+            name,
         };
-        Ok(Some((note, item.input)))
+        Ok(Some((note, input)))
     }
 
     fn hand_out(&self, (note, input): (Note, Input)) -> Input {
@@ -166,6 +207,7 @@ mod tests {
                 label: word.into(),
                 hash: xxh3_64(word.as_bytes()),
                 input: Input::Invalid(word.into()),
+                name: None,
                 blank: 0,
             }))
         }

@@ -24,6 +24,8 @@ pub struct Note {
     pub blank: u64,
     /// Where it is wanted.
     pub read_at: Option<SystemTime>,
+    /// What its result is called, if that is named after it.
+    pub name: Option<Box<str>>,
 }
 
 /// A task that has ended.
@@ -32,6 +34,15 @@ pub struct Finished {
     pub note: Note,
     /// Its index is that of the note.
     pub outcome: Outcome<Value>,
+    /// Where its result is, if it is in a file and need not be repeated.
+    pub stored: Option<Stored>,
+}
+
+/// Where a task's result is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    File(String),
+    Folder(String),
 }
 
 /// How far the inputs have been read.
@@ -39,11 +50,36 @@ pub struct Finished {
 pub struct Extent {
     /// Inputs that the pool got.
     pub read: u64,
-    /// Inputs that were not run, since they had been before.
+    /// Inputs that are not run, since they had been before, or are not asked for.
     pub skipped: u64,
-    /// How many there are in all, skipped ones included: exactly once the last
-    /// was read, before that by how much of the input was.
+    /// Those of them that had been, and failed.
+    pub failed_before: u64,
+    /// Those of them that had not been.
+    pub left_out: u64,
+    /// How many there are in all, skipped ones included.
     pub total: Option<u64>,
+    /// Whether that is a guess, by how much of the input was read.
+    pub is_about: bool,
+}
+
+impl Extent {
+    /// Inputs that had been run before.
+    pub fn done_before(&self) -> u64 {
+        self.skipped.saturating_sub(self.left_out)
+    }
+
+    /// All that are run now or had been before, as far as that is known.
+    pub fn all(&self) -> Option<u64> {
+        Some(self.total?.saturating_sub(self.left_out))
+    }
+}
+
+/// What became of an input that is not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skipped {
+    Ok,
+    Failed,
+    LeftOut,
 }
 
 /// What the thread that reads the inputs tells the one that takes the outcomes.
@@ -69,6 +105,8 @@ struct State {
     /// are running.
     leaps: VecDeque<(u64, u64)>,
     extent: Extent,
+    /// Of the total, what was counted before the last input was read.
+    counted: Option<u64>,
     share: Share,
     blank_at_end: u64,
     failure: Option<anyhow::Error>,
@@ -150,6 +188,21 @@ impl Ledger {
         self.state().share = share;
     }
 
+    /// Says how many inputs there are, at most.
+    pub fn count(&self, inputs: u64) {
+        let mut state = self.state();
+        let counted = state.counted.map_or(inputs, |most| most.min(inputs));
+        state.counted = Some(counted);
+    }
+
+    /// An input is not run: it had been before, and failed or did not, or it had not.
+    pub fn skip(&self, was: Skipped) {
+        let extent = &mut self.state().extent;
+        extent.skipped += 1;
+        extent.failed_before += u64::from(was == Skipped::Failed);
+        extent.left_out += u64::from(was == Skipped::LeftOut);
+    }
+
     /// Keeps the note of the next input that the pool gets.
     pub fn keep(&self, note: Note) {
         let mut state = self.state();
@@ -162,7 +215,7 @@ impl Ledger {
             }
         }
         state.extent.read += 1;
-        state.extent.skipped = ahead;
+        state.extent.skipped = state.extent.skipped.max(ahead);
         state.notes.push_back(note);
     }
 
@@ -170,7 +223,11 @@ impl Ledger {
     /// of the inputs.
     pub fn finish(&self, outcome: Outcome<Value>) -> Option<Finished> {
         let note = self.under_way(outcome.index).take(outcome.index)?;
-        let mut task = Finished { note, outcome };
+        let mut task = Finished {
+            note,
+            outcome,
+            stored: None,
+        };
         task.outcome.index = task.note.seq;
         Some(task)
     }
@@ -200,11 +257,14 @@ impl Ledger {
     pub fn extent(&self) -> Extent {
         let state = self.state();
         let so_far = state.extent.read + state.extent.skipped;
+        // What was counted is less only if a file grows.
+        let counted = state.counted.filter(|counted| *counted >= so_far);
+        let exact = state.extent.total.or(counted);
         let share = state.share.now().filter(|share| *share > 0.0);
-        // A guess, and rounded anyway.
         let guess = share.map(|share| ((so_far as f64 / share) as u64).max(so_far));
         Extent {
-            total: state.extent.total.or(guess),
+            total: exact.or(guess),
+            is_about: exact.is_none(),
             ..state.extent
         }
     }
@@ -229,6 +289,7 @@ impl Note {
             prefix: 0,
             blank: 0,
             read_at: None,
+            name: None,
         }
     }
 }
@@ -251,6 +312,7 @@ mod tests {
             read: 5,
             skipped: 7,
             total: Some(12),
+            ..Extent::default()
         };
         assert_eq!(ledger.extent(), extent);
     }
@@ -279,12 +341,34 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_asked_for_is_neither_done_nor_to_be_done() {
+        let ledger = Ledger::default();
+        for was in [Skipped::Ok, Skipped::Failed, Skipped::LeftOut] {
+            ledger.skip(was);
+        }
+        ledger.keep(Note::of(3, "3"));
+        ledger.count(4);
+        let extent = ledger.extent();
+        assert_eq!((extent.read, extent.skipped), (1, 3));
+        assert_eq!((extent.done_before(), extent.failed_before), (2, 1));
+        assert_eq!(extent.all(), Some(3));
+    }
+
+    #[test]
     fn how_many_there_are_is_guessed_by_how_much_was_read() {
         let ledger = Ledger::default();
         ledger.keep(Note::of(9, ""));
         assert_eq!(ledger.extent().total, None);
         ledger.measure_by(Share::read(1, 10));
         assert_eq!(ledger.extent().total, Some(100));
+        assert!(ledger.extent().is_about);
+        ledger.count(12);
+        assert_eq!(
+            (ledger.extent().total, ledger.extent().is_about),
+            (Some(12), false)
+        );
+        ledger.count(13);
+        assert_eq!(ledger.extent().total, Some(12), "at most");
         ledger.end(10, 0, None);
         assert_eq!(ledger.extent().total, Some(10));
     }

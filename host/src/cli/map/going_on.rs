@@ -15,6 +15,7 @@ use super::outputs::Output;
 use super::outputs::destination::{Destination, Keeping, unwritable};
 use super::outputs::place::Place;
 use super::outputs::shrink;
+use crate::cli::parse::Keyword;
 use crate::cli::report::{self, Failure, Kind};
 use crate::cli::show;
 
@@ -49,6 +50,9 @@ impl Map {
             module_hash: module.hash().to_owned(),
             module: self.module.display().to_string(),
             job: job.describe(),
+            kind: job.kind().to_owned(),
+            constants: self.constants(job),
+            columns: self.outputs.header(job).unwrap_or_default(),
             inputs: inputs.describe(),
             limits: self.task.limits(),
             grants: self.task.grants(),
@@ -75,7 +79,11 @@ impl Map {
         }
         // Of a new log nothing is known.
         if past.last().is_some() && !self.modules.quiet {
-            for text in past.identity.changes(&identity) {
+            let corrections = past.identity.corrections(&identity);
+            for text in corrections
+                .into_iter()
+                .chain(past.identity.changes(&identity))
+            {
                 report::note(&text);
             }
         }
@@ -93,6 +101,24 @@ impl Map {
             }
         }
         Ok((Some(log), past))
+    }
+
+    /// The arguments that are the same for all inputs, for a log: a fingerprint of
+    /// their values, and the words that they were given as.
+    fn constants(&self, job: &Job) -> String {
+        /// So much of a word tells a reader which it was.
+        const SHOWN: usize = 60;
+        let Some(fingerprint) = job.constants() else {
+            return "none".into();
+        };
+        let mut text = format!("{fingerprint:016x}");
+        for Keyword { name, word } in &self.kwarg {
+            text.push_str(&format!(
+                " {name}={}",
+                show::clip(&word.to_string_lossy(), SHOWN)
+            ));
+        }
+        text
     }
 
     /// Refuses a file of results that holds what nothing could bring back: it grows

@@ -1,27 +1,82 @@
 //! What a map does for each input: call a function, or run a command.
 
+use std::ops::Deref;
 use std::path::Path;
+use std::sync::Arc;
 
-use sandpool::value::{self, ArgumentError, Function, LineFormat, Type, quoted};
+use sandpool::value::{
+    self, ArgumentError, Function, LineFormat, ParseError, Partial, Type, Utf8, quoted,
+};
 use sandpool::{Call, Input, Module, Pool, ToInput, Value};
 
-use super::inputs::Shape;
+use super::inputs::{Shape, fingerprint};
+use super::joblog::identity::COMMAND;
+use super::outputs::results::naming::Naming;
 use super::template::Template;
 use crate::cli::apply;
-use crate::cli::report::Failure;
+use crate::cli::parse::Keyword;
+use crate::cli::report::{Failure, Kind};
 use crate::cli::shell;
 
 /// What is done for each input.
 #[derive(Clone)]
 pub enum Job {
-    Call(Function),
+    /// A function, with the arguments that are the same for all inputs.
+    Call(Arc<Partial>),
     /// The words after the command's own name.
     Command(Template),
+}
+
+/// A job whose results may be named after inputs.
+#[derive(Clone)]
+pub struct Named {
+    pub job: Job,
+    pub naming: Naming,
+}
+
+impl Deref for Named {
+    type Target = Job;
+
+    fn deref(&self) -> &Job {
+        &self.job
+    }
+}
+
+/// Arguments that are the same for all inputs, as they stand in the command line.
+#[derive(Clone, Copy)]
+pub struct Constants<'a> {
+    pub words: &'a [Keyword],
+    pub utf8: Utf8,
 }
 
 impl Job {
     /// What the command line asks for, of this module, for inputs of this shape.
     pub fn find(
+        module: &Module,
+        path: &Path,
+        function: Option<&str>,
+        template: &[String],
+        constants: Constants<'_>,
+        shape: &Shape,
+    ) -> Result<Job, Failure> {
+        let job = Job::without_constants(module, path, function, template, shape)?;
+        if constants.words.is_empty() {
+            return Ok(job);
+        }
+        let Job::Call(function) = job else {
+            return Err(Failure::usage(
+                "`--kwarg` is for functions: what all runs of a command are given stands in its \
+                 TEMPLATE, behind `--`",
+            ));
+        };
+        let words = apply::pairs(constants.words);
+        let utf8 = constants.utf8;
+        let partial = Partial::of_words(&words, function.whole(), &apply::read_file, utf8)
+            .map_err(|error| Failure::new(Kind::Unusable, error))?;
+        Ok(Job::Call(Arc::new(partial)))
+    }
+
+    fn without_constants(
         module: &Module,
         path: &Path,
         function: Option<&str>,
@@ -37,7 +92,7 @@ impl Job {
         }
         if let Some(asked) = function {
             return match apply::find(module, path, asked) {
-                Ok(function) => Ok(Job::Call(function.clone())),
+                Ok(function) => Ok(Job::of(function)),
                 Err(_) if module.is_command() && module.functions().is_empty() => {
                     Err(command_needs_template(&shown))
                 }
@@ -50,7 +105,7 @@ impl Job {
                 Ok(Job::Command(Template::new(&[], shape)?))
             }
             _ if module.is_command() => Err(command_needs_template(&shown)),
-            [only] => Ok(Job::Call(only.clone())),
+            [only] => Ok(Job::of(only)),
             [] => Err(Failure::unusable(format!(
                 "`{shown}` exports nothing that can be called"
             ))),
@@ -67,10 +122,18 @@ impl Job {
         }
     }
 
+    fn of(function: &Function) -> Self {
+        Job::Call(Arc::new(Partial::none(function)))
+    }
+
     /// The call that each input completes.
     pub fn call(&self, pool: &Pool, module: &Module) -> Call {
         match self {
-            Job::Call(function) => pool.call(module, &function.full_name()),
+            Job::Call(function) => {
+                let call = pool.call(module, &function.whole().full_name());
+                let keywords = function.keywords();
+                keywords.fold(call, |call, (name, value)| call.kwarg(name, value.clone()))
+            }
             Job::Command(_) => pool.command(module),
         }
     }
@@ -78,15 +141,41 @@ impl Job {
     /// What is done, in words; what an input adds stands behind them in a log.
     pub fn describe(&self) -> String {
         match self {
-            Job::Call(function) => function.full_name(),
+            Job::Call(function) => function.whole().full_name(),
             Job::Command(template) => template.describe().to_owned(),
         }
+    }
+
+    /// What it is, for a log.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Job::Call(_) => "function",
+            Job::Command(_) => COMMAND,
+        }
+    }
+
+    /// Tells apart the arguments that are the same for all inputs, if there are some.
+    pub fn constants(&self) -> Option<u64> {
+        let Job::Call(function) = self else {
+            return None;
+        };
+        let parts: Vec<Vec<u8>> = function
+            .keywords()
+            .flat_map(|(name, value)| {
+                let value = value::encode_args(std::slice::from_ref(value));
+                [name.as_bytes().to_vec(), value]
+            })
+            .collect();
+        (!parts.is_empty()).then(|| fingerprint(parts.iter().map(Vec::as_slice)))
     }
 
     /// The task that a line asks for, the `number`th input.
     pub fn line(&self, line: &str, number: u64, format: LineFormat) -> Input {
         match self {
-            Job::Call(function) => called(value::parse_line(line, function, format)),
+            Job::Call(function) => {
+                let values = value::parse_line(line, function.rest(), format);
+                called(values, function)
+            }
             Job::Command(template) => template.command(&[line], number, Vec::new()),
         }
     }
@@ -94,21 +183,51 @@ impl Job {
     /// The task for values that are arguments, in order.
     pub fn texts(&self, texts: &[&str], number: u64) -> Input {
         match self {
-            Job::Call(function) => called(value::parse_texts(texts.iter().copied(), [], function)),
+            Job::Call(function) => {
+                let values = value::parse_texts(texts.iter().copied(), [], function.rest());
+                called(values, function)
+            }
             Job::Command(template) => template.command(texts, number, Vec::new()),
         }
     }
 
+    /// The task for the cells of a row without a header, in order. Those behind
+    /// the last parameter are left out where that was asked for.
+    pub fn cells(&self, cells: &[&str], number: u64, ignore: bool) -> Input {
+        let Job::Call(function) = self else {
+            return self.texts(cells, number);
+        };
+        let params = &function.rest().params;
+        let taken = match ignore {
+            true => cells.len().min(params.len()),
+            false => cells.len(),
+        };
+        let mut cells = cells[..taken].to_vec();
+        for (cell, param) in cells.iter_mut().zip(params) {
+            // An empty cell is how a table leaves something out.
+            if cell.is_empty() && matches!(param.ty, Type::Option(_)) {
+                *cell = "null";
+            }
+        }
+        self.texts(&cells, number)
+    }
+
     /// The task for the cells of a row, of which the header names the parameters.
+    /// Columns that name none are left out: they were refused unless that was
+    /// asked for.
     pub fn row(&self, header: &[String], cells: &[&str], number: u64) -> Input {
         match self {
             Job::Call(function) => {
+                let rest = function.rest();
                 let named = header.iter().map(String::as_str).zip(cells.iter().copied());
                 // An empty cell is how a table leaves something out.
                 let given = named.filter(|(column, cell)| {
-                    !cell.is_empty() || !is_option(function, function.parameter(column))
+                    let place = rest.parameter(column);
+                    // A column that is fixed for all calls is an error, not left out.
+                    let is_known = place.is_some() || function.whole().parameter(column).is_some();
+                    is_known && (!cell.is_empty() || !is_option(rest, place))
                 });
-                called(value::parse_texts([].into_iter(), given, function))
+                called(value::parse_texts([].into_iter(), given, rest), function)
             }
             Job::Command(template) => template.command(cells, number, Vec::new()),
         }
@@ -116,10 +235,28 @@ impl Job {
 
     /// The task for bytes that are the argument, or what the command reads. A
     /// template's placeholders stand for `values`.
-    pub fn contents(&self, bytes: Vec<u8>, name: &str, values: &[&str], number: u64) -> Input {
+    pub fn contents(
+        &self,
+        bytes: Vec<u8>,
+        name: &str,
+        values: &[&str],
+        number: u64,
+        utf8: Utf8,
+    ) -> Input {
         match self {
-            Job::Call(function) => called(value::parse_contents(bytes, name, function)),
+            Job::Call(function) => {
+                let values = value::parse_contents(bytes, name, function.rest(), utf8);
+                called(values, function)
+            }
             Job::Command(template) => template.command(values, number, bytes),
+        }
+    }
+
+    /// Whether what an input is called stands in the words that a command gets.
+    pub fn has_values(&self) -> bool {
+        match self {
+            Job::Call(_) => false,
+            Job::Command(template) => template.has_values(),
         }
     }
 
@@ -127,6 +264,7 @@ impl Job {
     pub fn takes_bytes(&self) -> bool {
         match self {
             Job::Call(function) => function
+                .rest()
                 .params
                 .first()
                 .is_some_and(|param| param.ty.is_bytes()),
@@ -140,7 +278,7 @@ impl Job {
         let Job::Call(function) = self else {
             return Ok(());
         };
-        let params = &function.params;
+        let params = &function.rest().params;
         let needed = params
             .iter()
             .rposition(|param| !matches!(param.ty, Type::Option(_)))
@@ -152,9 +290,14 @@ impl Job {
             1 => "one argument".to_owned(),
             several => format!("{several} arguments"),
         };
+        let beside = if function.is_none() {
+            ""
+        } else {
+            " beside `--kwarg`"
+        };
         let failure = Failure::unusable(format!(
-            "{origin} gives {arguments}, which does not fit {}",
-            quoted(&function.signature())
+            "{origin} gives {arguments}{beside}, which does not fit {}",
+            quoted(&function.whole().signature())
         ));
         Err(match origin {
             "`:::`" => failure.hint(
@@ -164,46 +307,38 @@ impl Job {
         })
     }
 
-    /// That the function can be called with columns of these names.
-    pub fn takes_columns(&self, columns: &[String]) -> Result<(), anyhow::Error> {
+    /// That rows of so many cells, without a header, fit the parameters.
+    pub fn takes_cells(&self, cells: usize, origin: &str, ignore: bool) -> Result<(), Failure> {
+        let most = match self {
+            Job::Call(function) if ignore => function.rest().params.len(),
+            _ => cells,
+        };
+        let fits = self.takes_values(cells.min(most), origin);
+        match self {
+            Job::Call(function) if cells > function.rest().params.len() => {
+                fits.map_err(|failure| failure.hint(IGNORE_COLUMNS))
+            }
+            _ => fits,
+        }
+    }
+
+    /// That the function can be called with columns of these names. Those that
+    /// name no parameter are told together, once for all rows, unless they are to
+    /// be ignored.
+    pub fn takes_columns(&self, columns: &[String], ignore: bool) -> Result<(), Failure> {
         let Job::Call(function) = self else {
             return Ok(());
         };
-        let mut named = vec![false; function.params.len()];
-        for column in columns {
-            let Some(place) = function.parameter(column) else {
-                return Err(ArgumentError::UnknownKeyword {
-                    keyword: column.clone(),
-                    function: function.signature(),
-                    available: function
-                        .params
-                        .iter()
-                        .map(|param| param.name.clone())
-                        .collect(),
-                }
-                .into());
-            };
-            if std::mem::replace(&mut named[place], true) {
-                return Err(ArgumentError::Twice {
-                    parameter: function.params[place].name.clone(),
-                    function: function.signature(),
-                }
-                .into());
-            }
-        }
-        let missing = function
-            .params
+        let unknown: Vec<_> = columns
             .iter()
-            .zip(named)
-            .find(|(param, named)| !named && !matches!(param.ty, Type::Option(_)));
-        match missing {
-            Some((param, _)) => Err(ArgumentError::Missing {
-                parameter: param.name.clone(),
-                function: function.signature(),
-            }
-            .into()),
-            None => Ok(()),
+            .filter(|column| function.whole().parameter(column).is_none())
+            .cloned()
+            .collect();
+        if !ignore && !unknown.is_empty() {
+            return Err(unknown_columns(unknown, function.rest()).hint(IGNORE_COLUMNS));
         }
+        has_all_columns(function, columns)
+            .map_err(|error| Failure::new(Kind::Unusable, function.explain(error)))
     }
 
     /// That there is somebody to read stdin.
@@ -227,11 +362,73 @@ impl Template {
     }
 }
 
-fn called(values: Result<Vec<Value>, ArgumentError>) -> Input {
-    match values {
-        Ok(values) => values.into_input(),
-        Err(error) => Input::Invalid(error.to_string()),
+/// That each parameter that a call gives has a column, and no other has one.
+fn has_all_columns(function: &Partial, columns: &[String]) -> Result<(), ArgumentError> {
+    let rest = function.rest();
+    let mut named = vec![false; rest.params.len()];
+    for column in columns {
+        let Some(place) = rest.parameter(column) else {
+            if function.whole().parameter(column).is_some() {
+                return Err(ArgumentError::UnknownKeyword {
+                    keyword: column.clone(),
+                    function: rest.signature(),
+                    available: rest.params.iter().map(|param| param.name.clone()).collect(),
+                });
+            }
+            continue;
+        };
+        if std::mem::replace(&mut named[place], true) {
+            return Err(ArgumentError::Twice {
+                parameter: rest.params[place].name.clone(),
+                function: rest.signature(),
+            });
+        }
     }
+    let missing = rest
+        .params
+        .iter()
+        .zip(named)
+        .find(|(param, named)| !named && !matches!(param.ty, Type::Option(_)));
+    match missing {
+        Some((param, _)) => Err(ArgumentError::Missing {
+            parameter: param.name.clone(),
+            function: rest.signature(),
+        }),
+        None => Ok(()),
+    }
+}
+
+const IGNORE_COLUMNS: &str = "`--ignore-columns` leaves out the columns that no parameter takes";
+
+fn unknown_columns(columns: Vec<String>, function: &Function) -> Failure {
+    let params = function.params.iter();
+    let available: Vec<_> = params.map(|param| param.name.clone()).collect();
+    let has = match available.as_slice() {
+        [] => "it has none".to_owned(),
+        available => format!("it has {}", apply::names(available)),
+    };
+    let parameters = match columns.len() {
+        1 => "parameter",
+        _ => "parameters",
+    };
+    Failure::unusable(format!(
+        "{} has no {parameters} {}: {has}",
+        quoted(&function.signature()),
+        apply::names(&columns)
+    ))
+}
+
+fn called(values: Result<Vec<Value>, ArgumentError>, function: &Partial) -> Input {
+    let error = match values {
+        Ok(values) => return values.into_input(),
+        Err(error) => function.explain(error),
+    };
+    Input::Invalid(match &error {
+        ArgumentError::Unfit { problem, .. } if matches!(**problem, ParseError::NotText { .. }) => {
+            format!("{error} ({})", apply::NOT_TEXT)
+        }
+        error => error.to_string(),
+    })
 }
 
 fn is_option(function: &Function, place: Option<usize>) -> bool {

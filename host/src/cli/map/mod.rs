@@ -32,6 +32,7 @@ use sandpool::{IMap, Module, Pool, Value};
 
 use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
+use super::parse::{self, Keyword};
 use super::pasted::{Given, Line};
 use super::report::{self, Failure, Kind, TASK_FAILED};
 use failures::{FailureFlags, Halt};
@@ -40,24 +41,28 @@ use finished::Ledger;
 use gate::GateFlags;
 use inputs::open::{InputFlags, Inputs};
 use inputs::words::Values;
-use job::Job;
+use job::{Constants, Job, Named};
 use joblog::JoblogFlags;
 use outputs::destination::Destination;
 use outputs::flags::OutputFlags;
 use outputs::place::Place;
+use outputs::results::Results;
+use outputs::results::naming::Naming;
 use pace::Pace;
 use progress::{Prepared, ProgressFlags};
 use run::{Ended, Sinks};
 use stop::Stopping;
 use summary::Summary;
 
+pub use finished::Stored;
 pub use inputs::words::split_off;
 
 const EXAMPLES: &str = "\
 A line is read as JSON: an array is spread over the parameters, an object gives them by
 name, anything else is the one argument. If the only parameter is a list, a record or
 the like, the line is that; if it is a string, the line is its text. Empty lines are
-skipped; a line that does not fit costs itself alone.
+skipped; a line that does not fit costs itself alone. What `--kwarg` gives is the same
+for all inputs, which are read as if the function had only the other parameters.
 
 What stands behind `:::` is read as words are by `apply`, but `@` means nothing there.
 Several `:::` are combined, the last changing fastest; `:::+` goes side by side with the
@@ -79,6 +84,7 @@ Examples:
   sandpool map math.wasm add --input pairs.jsonl --unordered
   sandpool map math.wasm add ::: 1 2 3 ::: 10 20
   sandpool map image.wasm dimensions --from files --to csv -o sizes.csv ::: *.jpg
+  sandpool map image.wasm thumbnail --from files --kwarg max-side=128 ::: *.jpg
   sandpool map text.wasm change-case --from csv --input names.csv --dry-run
   ls *.txt | sandpool map --dir . wc.wasm --to printed -- -l {}
   sandpool map wc.wasm --pipe --block 10M --input access.log -- -l
@@ -99,6 +105,10 @@ pub struct Map {
     /// The command's arguments, with `{}` where the input stands
     #[arg(last = true)]
     template: Vec<String>,
+    /// An argument that is the same for all inputs, by its parameter's name; the
+    /// inputs give the others. `@FILE` is a file's contents
+    #[arg(long, value_name = "NAME=WORD", value_parser = parse::keywords())]
+    kwarg: Vec<Keyword>,
     #[command(flatten)]
     inputs: InputFlags,
     #[command(flatten)]
@@ -129,6 +139,7 @@ struct TaskLoop<'a> {
     prepared: Prepared,
     interruption: &'a Interruption,
     destination: &'a Destination,
+    results: Option<Results>,
 }
 
 impl Map {
@@ -137,13 +148,15 @@ impl Map {
         let began = Instant::now();
         let quiet = self.modules.quiet;
         // Before a worker is started for nothing.
+        self.joblog.check()?;
+        self.outputs.check()?;
         let inputs = self.inputs.open(values, quiet)?;
         if self.dry_run {
             return self.dry_run(inputs, given);
         }
-        let destination = self
-            .outputs
-            .destination(self.keeping(), self.joblog.which().is_some())?;
+        let goes_on = self.joblog.which().is_some();
+        let results = self.outputs.results(&inputs.shape(), goes_on)?;
+        let destination = self.outputs.destination(self.keeping())?;
         if let Some(notice) = destination.notice().filter(|_| !quiet) {
             report::note(&notice);
         }
@@ -165,6 +178,7 @@ impl Map {
             prepared,
             interruption: &interruption,
             destination: &destination,
+            results,
         };
         let ended = self.map(task_loop, inputs, &mut summary);
         // Before what is said at the end: of workers that are gone it is known
@@ -227,27 +241,48 @@ impl Map {
         let module = pool.load(&self.module)?;
         let job = self.job(&module, &inputs)?;
         let line = match &job {
-            Job::Call(function) => Line::apply(given, &self.module, function),
+            Job::Call(function) => Line::apply(given, &self.module, function.whole()),
             Job::Command(_) => Line::run(given, &self.module),
         };
-        dry_run::run(&line, inputs.source(job)?, quiet)
+        let named = Named {
+            job: job.clone(),
+            naming: Naming::default(),
+        };
+        dry_run::run(&line, &job, inputs.source(named)?, quiet)
     }
 
     fn job(&self, module: &Module, inputs: &Inputs) -> Result<Job, Failure> {
+        self.share_no_stdin(inputs)?;
         Job::find(
             module,
             &self.module,
             self.function.as_deref(),
             &self.template,
+            Constants {
+                words: &self.kwarg,
+                utf8: inputs.utf8(),
+            },
             &inputs.shape(),
         )
+    }
+
+    /// That inputs and an argument for all of them are not both read from stdin.
+    fn share_no_stdin(&self, inputs: &Inputs) -> Result<(), Failure> {
+        let constant = self.kwarg.iter().find(|keyword| keyword.word == "@-");
+        match constant {
+            Some(Keyword { name, .. }) if inputs.read_stdin() => Err(Failure::usage(format!(
+                "`--kwarg {name}=@-` reads stdin, and so do the inputs"
+            ))
+            .hint("`--input FILE`, or `:::`, leaves stdin to the argument")),
+            _ => Ok(()),
+        }
     }
 
     /// Runs a task for each input. Says how that ended, and what halted it.
     fn map(
         &self,
         with: TaskLoop<'_>,
-        inputs: Inputs,
+        mut inputs: Inputs,
         summary: &mut Summary,
     ) -> Result<(Ended, Option<Halt>), Failure> {
         let TaskLoop {
@@ -256,6 +291,7 @@ impl Map {
             prepared,
             interruption,
             destination,
+            results,
         } = with;
         let quiet = self.modules.quiet;
         let module = pool.load(&self.module)?;
@@ -264,16 +300,25 @@ impl Map {
         let mut place = destination.place();
         let (mut log, past) = self.open_log(&module, &job, &inputs, &mut place)?;
         let offset = place.as_ref().map(Place::offset);
-        let mut output = self.outputs.output(&job, destination, offset, quiet)?;
+        let mut output = self.outputs.printed(&job, destination, offset, quiet)?;
+        if let Some(results) = &results {
+            output = results.output(output, self.outputs.how(&job, past.files.clone()));
+        }
         going_on::begin(log.as_mut(), output.as_mut(), destination)?;
         let share = inputs.share();
-        let feed = Feed::new(inputs.source(job.clone())?, share, past, ledger.clone());
+        let total = inputs.take_total();
+        let naming = results.as_ref().map(Results::naming).unwrap_or_default();
+        let named = Named {
+            job: job.clone(),
+            naming,
+        };
+        let feed = Feed::new(inputs.source(named)?, share, past, ledger.clone()).named(results);
         let outcomes = self.start(pool, &module, &job, feed.timed(log.is_some()))?;
         let steering = outcomes.steering();
         let stopping = Stopping::watch(pool, &steering, self.failures.halt(), interruption, quiet);
-        let progress = self
-            .progress
-            .start(prepared, steering.clone(), ledger.clone(), quiet);
+        let progress =
+            self.progress
+                .start(prepared, steering.clone(), ledger.clone(), total, quiet);
         let mut sinks = Sinks {
             output: output.as_mut(),
             destination: destination.name(),
@@ -286,6 +331,9 @@ impl Map {
             steering,
         };
         let ended = run::run(outcomes, ledger, &mut sinks)?;
+        if let Some(remark) = sinks.output.remark().filter(|_| !quiet) {
+            report::note(&remark);
+        }
         going_on::settle(sinks.log.as_mut(), destination)?;
         Ok((ended, sinks.stopping.halted()))
     }

@@ -114,7 +114,7 @@ fn take_all(
             }
             continue;
         }
-        sinks.take(&task)?;
+        sinks.take(task)?;
     }
     if !has_hole {
         sinks.output.end(ledger.blank_at_end())?;
@@ -123,9 +123,13 @@ fn take_all(
 }
 
 impl Sinks<'_> {
-    fn take(&mut self, task: &Finished) -> Result<(), Stuck> {
+    fn take(&mut self, mut task: Finished) -> Result<(), Stuck> {
+        let task = &mut task;
         self.summary.count(task);
         self.progress.count(task);
+        if let Some(log) = self.log.as_mut().filter(|_| self.output.leaves_files(task)) {
+            log.leaves_files(task.note.seq)?;
+        }
         self.output.write(task)?;
         if let Some(log) = &mut self.log {
             log.add(task, self.output.offset());

@@ -10,10 +10,16 @@ use hdrhistogram::Histogram;
 use sandpool::Verdict;
 
 use super::finished::Finished;
-use crate::cli::show;
+use crate::cli::{report, show};
 
 /// Tasks that are named as the slowest, or as poison.
 const NAMED: usize = 5;
+
+/// Tasks whose errors are told.
+const ERRORS: usize = 3;
+
+/// So much of an error is told.
+const ERROR: usize = 240;
 
 /// So much of an input is shown with its task.
 const LABEL: usize = 24;
@@ -31,6 +37,8 @@ pub struct Summary {
     slowest: Vec<Slow>,
     poison: Vec<String>,
     poisoned: u64,
+    /// What the first tasks that did not end ok said.
+    errors: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +58,7 @@ impl Default for Summary {
             slowest: Vec::with_capacity(NAMED + 1),
             poison: Vec::new(),
             poisoned: 0,
+            errors: Vec::new(),
         }
     }
 }
@@ -62,6 +71,9 @@ impl Summary {
         if outcome.verdict != Verdict::Ok {
             self.failed += 1;
             *self.failures.entry(outcome.verdict.name()).or_default() += 1;
+            if self.errors.len() < ERRORS {
+                self.errors.push(error(task));
+            }
         }
         if outcome.poison {
             self.poisoned += 1;
@@ -106,6 +118,22 @@ impl Summary {
 
     pub fn all_ok(&self) -> bool {
         self.failed == 0
+    }
+
+    /// How many failed, and what the first of them said: for results that do not say
+    /// it themselves.
+    pub fn errors(&self) -> Vec<String> {
+        let first = match (self.failed, self.errors.len() as u64) {
+            (0, _) => return Vec::new(),
+            (1, _) => "1 input failed:".to_owned(),
+            (failed, told) if failed == told => format!("{failed} inputs failed:"),
+            (failed, told) => {
+                format!("{} inputs failed; the first {told}:", show::count(failed))
+            }
+        };
+        std::iter::once(first)
+            .chain(self.errors.iter().cloned())
+            .collect()
     }
 
     /// All of it, a line for each thing that there is to say.
@@ -163,6 +191,14 @@ impl Summary {
             .extend(failures.map(|(verdict, count)| format!("{} {verdict}", show::count(*count))));
         counts.join(", ")
     }
+}
+
+/// `[17] 30: timeout: ran past 10s (default)`.
+fn error(task: &Finished) -> String {
+    let verdict = task.outcome.verdict.name();
+    let text = report::outcome_text(&task.outcome);
+    let text = text.lines().next().unwrap_or_default();
+    format!("{}: {verdict}: {}", shown(task), show::clip(text, ERROR))
 }
 
 /// `[17] 30`.

@@ -77,6 +77,12 @@ impl Template {
         })
     }
 
+    /// Whether an input's values stand in the words.
+    pub fn has_values(&self) -> bool {
+        let mut pieces = self.words.iter().flatten();
+        self.appends || pieces.any(|piece| matches!(piece, Piece::Value(..)))
+    }
+
     /// The words, as a shell would take them.
     pub fn describe(&self) -> &str {
         &self.text
@@ -98,6 +104,55 @@ impl Template {
             filled.extend(values.iter().map(ToString::to_string));
         }
         filled
+    }
+}
+
+/// A single word with placeholders, which several values are joined in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word(Vec<Piece>);
+
+impl Word {
+    /// Takes a word apart, for inputs of this shape.
+    pub fn read(word: &str, shape: &Shape) -> Result<Self, Failure> {
+        pieces(word, shape).map(Word)
+    }
+
+    /// The word for the input with these values, the `number`th.
+    pub fn fill(&self, values: &[&str], number: u64) -> String {
+        fill(&self.0, values, number)
+    }
+
+    pub fn has_placeholder(&self) -> bool {
+        let mut pieces = self.0.iter();
+        pieces.any(|piece| !matches!(piece, Piece::Text(_)))
+    }
+
+    /// Something in braces that is no placeholder, if there is such a thing.
+    pub fn braces(&self) -> Option<&str> {
+        self.0.iter().find_map(|piece| {
+            let Piece::Text(text) = piece else {
+                return None;
+            };
+            let inside = &text[text.find('{')?..];
+            Some(&inside[..=inside.find('}')?])
+        })
+    }
+
+    /// Takes away the folder that the word begins with, as far as it is the same for
+    /// all inputs: nothing, if there is none.
+    pub fn take_folder(&mut self) -> String {
+        let Some(Piece::Text(text)) = self.0.first_mut() else {
+            return String::new();
+        };
+        let Some(end) = text.rfind('/') else {
+            return String::new();
+        };
+        let name = text.split_off(end + 1);
+        let folder = std::mem::replace(text, name);
+        match folder.trim_end_matches('/') {
+            "" => "/".to_owned(),
+            folder => folder.to_owned(),
+        }
     }
 }
 

@@ -93,13 +93,13 @@ fn with_a_lie(control: ControlSocket) -> io::Result<()> {
     let (mut artifact, mut description) = set(&control)?;
     let param = |name: &str| Param {
         name: name.into(),
-        ty: Type::S32,
+        ty: Type::I32,
     };
     let add = Function {
         name: "add".into(),
         interface: None,
         params: vec![param("a"), param("b")],
-        result: Some(Type::S32),
+        result: Some(Type::I32),
     };
     let described = Description {
         component: false,

@@ -5,22 +5,23 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use sandpool::Input;
+use sandpool::value::Utf8;
 
 use super::lines::Ending;
-use super::stream::{Counted, Stream, unreadable};
+use super::stream::{Stream, Taken, unreadable};
 use super::{Item, LONGEST, Source, fingerprint, label};
-use crate::cli::map::job::Job;
+use crate::cli::map::job::{Job, Named};
 
 /// A piece of the input.
 #[derive(Debug, PartialEq, Eq)]
-enum Block {
+pub enum Block {
     Whole(Vec<u8>),
     /// It had no end of a line for longer than is bearable, and is gone.
     TooLong,
 }
 
 /// Cuts a stream into blocks.
-struct Blocks<R> {
+pub struct Blocks<R> {
     input: R,
     end: u8,
     size: usize,
@@ -30,7 +31,7 @@ struct Blocks<R> {
 }
 
 impl<R: Read> Blocks<R> {
-    fn new(input: R, ending: Ending, size: usize, longest: usize) -> Self {
+    pub fn new(input: R, ending: Ending, size: usize, longest: usize) -> Self {
         Blocks {
             input,
             end: ending.byte(),
@@ -40,7 +41,7 @@ impl<R: Read> Blocks<R> {
         }
     }
 
-    fn next(&mut self) -> io::Result<Option<Block>> {
+    pub fn next(&mut self) -> io::Result<Option<Block>> {
         let mut block = std::mem::take(&mut self.rest);
         let mut searched = 0;
         loop {
@@ -87,20 +88,27 @@ impl<R: Read> Blocks<R> {
 
 /// Each block of some streams, one after the other, is an input.
 pub struct BlockSource {
-    streams: VecDeque<(String, Blocks<Counted>)>,
-    job: Job,
+    streams: VecDeque<(String, Blocks<Taken>)>,
+    utf8: Utf8,
+    job: Named,
     /// The number of the last input, from 1.
     number: u64,
 }
 
 impl BlockSource {
-    pub fn new(streams: Vec<Stream>, ending: Ending, size: usize, job: Job) -> Self {
+    pub fn new(streams: Vec<Stream>, ending: Ending, size: usize, utf8: Utf8, job: Named) -> Self {
+        let is_text = matches!(*job, Job::Call(_)) && !job.takes_bytes();
         let blocks = |stream: Stream| {
+            let stream = match is_text && ending == Ending::Newline {
+                true => stream.decoded(utf8),
+                false => stream,
+            };
             let name = stream.name().to_owned();
             (name, Blocks::new(stream.buffered(), ending, size, LONGEST))
         };
         BlockSource {
             streams: streams.into_iter().map(blocks).collect(),
+            utf8,
             job,
             number: 0,
         }
@@ -118,8 +126,9 @@ impl Source for BlockSource {
             let (input, hash) = match block {
                 Block::Whole(bytes) => {
                     let hash = fingerprint([bytes.as_slice()]);
-                    let job = &self.job;
-                    (job.contents(bytes, "the block", &[], self.number), hash)
+                    let (job, number) = (&self.job, self.number);
+                    let input = job.contents(bytes, "the block", &[], number, self.utf8);
+                    (input, hash)
                 }
                 Block::TooLong => {
                     let why = format!("a line is longer than {} bytes", blocks.longest);
@@ -130,6 +139,7 @@ impl Source for BlockSource {
                 label: label(&format!("block {}", self.number)),
                 hash,
                 input,
+                name: self.job.naming.of(&[], self.number),
                 blank: 0,
             }));
         }

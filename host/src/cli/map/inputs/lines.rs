@@ -6,13 +6,14 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
 
-use compact_str::CompactString;
 use sandpool::Input;
+use sandpool::value::Utf8;
 
 use super::reading::Reading;
-use super::stream::{Counted, Stream, unreadable};
+use super::stream::{Stream, Taken, unreadable};
 use super::{Item, LONGEST, Source, fingerprint, label};
-use crate::cli::map::job::Job;
+use crate::cli::apply::NOT_TEXT;
+use crate::cli::map::job::Named;
 
 /// What stands between two lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,6 +86,19 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
+    /// Passes the next line, whatever it says; `false` at the end.
+    ///
+    /// # Errors
+    /// As [`Lines::next`].
+    pub fn pass(&mut self) -> io::Result<bool> {
+        let line = self.next()?;
+        let is_there = line.is_some();
+        if let Some(Line::Whole(line)) = line {
+            self.reuse(line);
+        }
+        Ok(is_there)
+    }
+
     /// Takes back the room of a line that is not needed any more.
     pub fn reuse(&mut self, line: Vec<u8>) {
         self.buffer = line;
@@ -141,7 +155,7 @@ impl<R: BufRead> Lines<R> {
 }
 
 /// The lines of a stream.
-pub type StreamLines = Lines<Counted>;
+pub type StreamLines = Lines<Taken>;
 
 /// The lines of a stream, and its name.
 pub fn lines_of(stream: Stream, ending: Ending) -> (String, StreamLines) {
@@ -155,7 +169,8 @@ pub struct LineSource {
     ending: Ending,
     reading: Reading,
     takes_bytes: bool,
-    job: Job,
+    utf8: Utf8,
+    job: Named,
     /// The number of the last input, from 1.
     number: u64,
     /// Empty lines since the last input.
@@ -163,15 +178,26 @@ pub struct LineSource {
 }
 
 impl LineSource {
-    pub fn new(streams: Vec<Stream>, ending: Ending, reading: Reading, job: Job) -> Self {
+    pub fn new(
+        streams: Vec<Stream>,
+        ending: Ending,
+        reading: Reading,
+        utf8: Utf8,
+        job: Named,
+    ) -> Self {
+        let takes_bytes = reading.takes_bytes(&job);
+        // Names of files are bytes, but a list of them is text as others are.
+        let is_text = ending == Ending::Newline && (!takes_bytes || reading == Reading::File);
+        let open = |stream: Stream| match is_text {
+            true => lines_of(stream.decoded(utf8), ending),
+            false => lines_of(stream, ending),
+        };
         LineSource {
-            streams: streams
-                .into_iter()
-                .map(|stream| lines_of(stream, ending))
-                .collect(),
+            streams: streams.into_iter().map(open).collect(),
             ending,
             reading,
-            takes_bytes: reading.takes_bytes(&job),
+            takes_bytes,
+            utf8,
             job,
             number: 0,
             blank: 0,
@@ -190,33 +216,56 @@ impl LineSource {
         Ok(None)
     }
 
-    /// Its label, what it asks for, and its fingerprint.
-    fn item(&mut self, line: Line) -> (CompactString, Input, u64) {
-        let bad = |why: String, bytes: &[u8]| {
-            let hash = fingerprint([bytes]);
-            (label(&why), Input::Invalid(why), hash)
+    /// What it asks for, and what it is called; without the empty lines before it.
+    fn item(&mut self, line: Line) -> Item {
+        let bad = |why: String, bytes: &[u8]| Item {
+            label: label(&why),
+            hash: fingerprint([bytes]),
+            input: Input::Invalid(why),
+            name: None,
+            blank: 0,
         };
         let bytes = match line {
             Line::Whole(bytes) => bytes,
             Line::TooLong(why) => return bad(why, b""),
         };
         if self.takes_bytes {
-            let text = label(&String::from_utf8_lossy(&bytes));
-            let (input, hash) = self
-                .reading
-                .bytes(self.ended(bytes), self.number, &self.job);
-            return (text, input, hash);
+            let label = label(&String::from_utf8_lossy(&bytes));
+            let name = self.job.naming.of_bytes(&bytes, self.number);
+            let bytes = self.ended(bytes);
+            let (input, hash) = self.reading.bytes(bytes, self.number, &self.job, self.utf8);
+            return Item {
+                label,
+                hash,
+                input,
+                name,
+                blank: 0,
+            };
         }
-        match String::from_utf8(bytes) {
+        let text = match (String::from_utf8(bytes), self.utf8) {
+            (Err(error), Utf8::Lossy) => Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()),
+            (text, _) => text,
+        };
+        match text {
             Ok(text) => {
-                let (input, hash) = self.reading.text(&text, self.number, &self.job);
+                let (input, hash) = self.reading.text(&text, self.number, &self.job, self.utf8);
                 let label = label(&text);
+                let name = self.job.naming.of(&[&text], self.number);
                 if let Some((_, lines)) = self.streams.front_mut() {
                     lines.reuse(text.into_bytes());
                 }
-                (label, input, hash)
+                Item {
+                    label,
+                    hash,
+                    input,
+                    name,
+                    blank: 0,
+                }
             }
-            Err(error) => bad("the line is not UTF-8".to_owned(), error.as_bytes()),
+            Err(error) => bad(
+                format!("the line is not UTF-8 ({NOT_TEXT})"),
+                error.as_bytes(),
+            ),
         }
     }
 
@@ -235,12 +284,9 @@ impl Source for LineSource {
             return Ok(None);
         };
         self.number += 1;
-        let (label, input, hash) = self.item(line);
         Ok(Some(Item {
-            label,
-            hash,
-            input,
             blank: std::mem::take(&mut self.blank),
+            ..self.item(line)
         }))
     }
 

@@ -6,17 +6,21 @@
 
 mod blocks;
 mod combinations;
+pub mod counting;
 mod lines;
 pub mod open;
 mod reading;
 mod rows;
 pub mod stream;
 mod table;
+mod utf16;
 pub mod words;
 
 use compact_str::CompactString;
 use sandpool::Input;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use super::outputs::results::naming::Name;
 
 /// The most bytes of an input that are kept as its label.
 const LONGEST_LABEL: usize = 1024;
@@ -34,6 +38,8 @@ pub struct Item {
     pub hash: u64,
     /// What the task gets.
     pub input: Input,
+    /// What its result is called, if that is named after it.
+    pub name: Option<Name>,
     /// Empty lines before it, since the item before.
     pub blank: u64,
 }

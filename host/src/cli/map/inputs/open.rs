@@ -4,18 +4,20 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sandpool::value::LineFormat;
+use sandpool::value::{LineFormat, Utf8};
 
 use super::blocks::BlockSource;
 use super::combinations::{CombinationSource, Combinations};
+use super::counting::{Counting, Unit};
 use super::lines::{Ending, LineSource};
 use super::reading::Reading;
 use super::rows::Separator;
-use super::stream::{Share, Stream};
+use super::stream::{self, Share, Stream};
 use super::table::{Table, TableSource};
 use super::words::{self, Values};
 use super::{Shape, Source};
-use crate::cli::map::job::Job;
+use crate::cli::apply::utf8;
+use crate::cli::map::job::Named;
 use crate::cli::parse::{self, OrNone};
 use crate::cli::report::Failure;
 
@@ -37,6 +39,12 @@ pub struct InputFlags {
     /// A table's first row is one like the others; its columns are taken in order
     #[arg(long, help_heading = "Inputs")]
     no_header: bool,
+    /// Leave out a table's columns that no parameter takes
+    #[arg(long, help_heading = "Inputs")]
+    ignore_columns: bool,
+    /// Replace what is not UTF-8 in inputs and files that are text
+    #[arg(long, help_heading = "Inputs")]
+    lossy: bool,
     /// Give each line to a command on its stdin
     #[arg(long, conflicts_with = "pipe", help_heading = "Inputs")]
     stdin_each: bool,
@@ -65,6 +73,9 @@ enum Form {
     Files,
 }
 
+/// What stdin is called among files.
+const STDIN: &str = "/dev/stdin";
+
 /// Bytes of a block of `--pipe`.
 const BLOCK: usize = 1 << 20;
 
@@ -73,9 +84,19 @@ pub struct Inputs {
     origin: Origin,
     ending: Ending,
     reading: Reading,
-    no_header: bool,
+    ignore_columns: bool,
+    utf8: Utf8,
     share: Share,
+    total: Total,
     files: Vec<PathBuf>,
+}
+
+/// What is known beforehand of how many inputs there are.
+pub enum Total {
+    Unknown,
+    Known(u64),
+    /// It takes a reading of all files.
+    Counted(Counting),
 }
 
 enum Origin {
@@ -96,11 +117,17 @@ impl InputFlags {
         let files = self.files(&values);
         let words = !values.is_empty();
         let mut share = Share::default();
+        let mut total = Total::Unknown;
         let origin = if words && self.separator().is_none() {
-            Origin::Combinations(Combinations::open(values, ending, quiet)?)
+            let combinations = Combinations::open(values, ending, utf8(self.lossy), quiet)?;
+            total = combinations.len().map_or(total, Total::Known);
+            Origin::Combinations(combinations)
         } else {
             let streams = self.streams(&values, quiet)?;
             share = Share::of(&streams);
+            let files = stream::files(&streams);
+            let counting = files.and_then(|files| Counting::of(self.unit(ending), files));
+            total = counting.map_or(total, Total::Counted);
             match (self.separator(), self.pipe) {
                 (Some(separator), _) => Origin::Tables(self.tables(streams, separator)?),
                 (None, true) => Origin::Blocks(streams, self.block_size()?),
@@ -111,15 +138,27 @@ impl InputFlags {
             origin,
             ending,
             reading: self.reading(words),
-            no_header: self.no_header,
+            ignore_columns: self.ignore_columns,
+            utf8: utf8(self.lossy),
             share,
+            total,
             files,
         })
     }
 
+    /// What an input of a stream is.
+    fn unit(&self, ending: Ending) -> Unit {
+        match self.separator() {
+            Some(separator) => Unit::Row(separator, !self.no_header),
+            // A size that is none is refused elsewhere.
+            None if self.pipe => Unit::Block(ending, self.block_size().unwrap_or(BLOCK)),
+            None => Unit::Line(ending),
+        }
+    }
+
     /// The files that inputs are read from.
     fn files(&self, values: &[Values]) -> Vec<PathBuf> {
-        let stdin = || PathBuf::from("/dev/stdin");
+        let stdin = || PathBuf::from(STDIN);
         if values.is_empty() && self.input.is_empty() {
             return vec![stdin()];
         }
@@ -163,8 +202,10 @@ impl InputFlags {
                      `--spread`",
                 );
             }
-        } else if self.no_header {
-            return refused("`--no-header` is for `--from csv` and `--from tsv`");
+        } else if self.no_header || self.ignore_columns {
+            return refused(
+                "`--no-header` and `--ignore-columns` are for `--from csv` and `--from tsv`",
+            );
         }
         if (self.pipe || self.stdin_each) && (self.from != Form::Auto || self.spread) {
             return refused("what goes to stdin goes as it is: without `--from` and `--spread`");
@@ -209,7 +250,7 @@ impl InputFlags {
     }
 
     fn tables(&self, streams: Vec<Stream>, separator: Separator) -> Result<Vec<Table>, Failure> {
-        let open = |stream| Table::open(stream, separator, !self.no_header);
+        let open = |stream| Table::open(stream, separator, !self.no_header, utf8(self.lossy));
         let tables: Vec<_> = streams
             .into_iter()
             .map(open)
@@ -232,9 +273,19 @@ impl InputFlags {
 }
 
 impl Inputs {
+    /// What is done about text that is not UTF-8.
+    pub fn utf8(&self) -> Utf8 {
+        self.utf8
+    }
+
     /// The files that they are read from, by their names.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(PathBuf::as_path)
+    }
+
+    /// Whether some of them are read from stdin.
+    pub fn read_stdin(&self) -> bool {
+        self.files().any(|path| path == Path::new(STDIN))
     }
 
     /// How they are read, in words: for a log, whose inputs have to be read as they
@@ -258,7 +309,10 @@ impl Inputs {
             Reading::File => "files",
             Reading::Stdin => "stdin",
         };
-        format!("{form}, {reading}")
+        match self.utf8 {
+            Utf8::Strict => format!("{form}, {reading}"),
+            Utf8::Lossy => format!("{form}, {reading}, lossy"),
+        }
     }
 
     /// What a template's placeholders can stand for.
@@ -269,7 +323,7 @@ impl Inputs {
             Origin::Combinations(combinations) => (combinations.width(), Vec::new()),
             Origin::Tables(tables) => {
                 let header = tables.first().map_or(&[][..], Table::header);
-                (header.len(), header.to_vec())
+                (tables.first().map_or(0, Table::width), header.to_vec())
             }
         };
         let on_stdin = match self.reading {
@@ -292,17 +346,22 @@ impl Inputs {
         self.share.clone()
     }
 
+    /// What is known of how many there are; told once.
+    pub fn take_total(&mut self) -> Total {
+        std::mem::replace(&mut self.total, Total::Unknown)
+    }
+
     /// The inputs as tasks of this job.
-    pub fn source(self, job: Job) -> Result<Box<dyn Source>, Failure> {
+    pub fn source(self, job: Named) -> Result<Box<dyn Source>, Failure> {
         match &self.origin {
             Origin::Combinations(combinations) if self.reading == Reading::Word => {
                 job.takes_values(combinations.width(), "`:::`")?;
             }
             Origin::Blocks(..) => job.takes_values(1, "`--pipe`")?,
-            Origin::Tables(tables) if !self.no_header => {
-                tables.iter().try_for_each(|table| table.fits(&job))?;
+            Origin::Tables(tables) => {
+                let fits = |table: &Table| table.fits(&job, self.ignore_columns);
+                tables.iter().try_for_each(fits)?;
             }
-            Origin::Tables(_) => {}
             _ => match self.reading {
                 Reading::Text => job.takes_values(1, "`--from lines`")?,
                 Reading::File => job.takes_values(1, "`--from files`")?,
@@ -310,16 +369,19 @@ impl Inputs {
                 Reading::Word | Reading::Line(_) => {}
             },
         }
+        let (ending, reading, utf8) = (self.ending, self.reading, self.utf8);
         Ok(match self.origin {
             Origin::Lines(streams) => {
-                Box::new(LineSource::new(streams, self.ending, self.reading, job))
+                Box::new(LineSource::new(streams, ending, reading, utf8, job))
             }
-            Origin::Tables(tables) => Box::new(TableSource::new(tables, job)),
+            Origin::Tables(tables) => {
+                Box::new(TableSource::new(tables, self.ignore_columns, utf8, job))
+            }
             Origin::Combinations(combinations) => {
-                Box::new(CombinationSource::new(combinations, self.reading, job))
+                Box::new(CombinationSource::new(combinations, reading, utf8, job))
             }
             Origin::Blocks(streams, size) => {
-                Box::new(BlockSource::new(streams, self.ending, size, job))
+                Box::new(BlockSource::new(streams, ending, size, utf8, job))
             }
         })
     }

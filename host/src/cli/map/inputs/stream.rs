@@ -1,23 +1,36 @@
 //! A file that inputs are read from, or stdin, by the name that errors call it.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{FileType, fstat};
+use rustix::fs::{FileType, SeekFrom, fstat, seek};
 use sandpool::stdio;
+use sandpool::value::Utf8;
 
+use super::utf16::Decoder;
+
+use super::counting::Counted;
 use crate::cli::report::{self, Failure, Kind};
 
 /// An opened input.
 pub struct Stream {
     name: String,
     pub reader: Box<dyn Read + Send>,
-    /// Of a file: its bytes, and how many of them inputs were made of.
-    extent: Option<(u64, Arc<AtomicU64>)>,
+    /// Of a file: how much of it there is to read.
+    extent: Option<Extent>,
+}
+
+/// What there is to read of a file.
+struct Extent {
+    file: Counted,
+    /// How many bytes inputs were made of.
+    taken: Arc<AtomicU64>,
 }
 
 impl Stream {
@@ -47,10 +60,11 @@ impl Stream {
     }
 
     /// Words of the command line, each a line.
-    pub fn words(words: &[String]) -> Self {
+    pub fn words(words: &[OsString]) -> Self {
+        let lines: Vec<_> = words.iter().map(|word| word.as_bytes()).collect();
         Stream {
             name: "`:::`".to_owned(),
-            reader: Box::new(io::Cursor::new(words.join("\n").into_bytes())),
+            reader: Box::new(io::Cursor::new(lines.join(&b'\n'))),
             extent: None,
         }
     }
@@ -64,34 +78,51 @@ impl Stream {
         }
     }
 
+    /// The stream as text: where a byte order mark says that it is UTF-16, what
+    /// is read of it is UTF-8. What is no sound UTF-16 ends it, or is replaced.
+    pub fn decoded(mut self, utf8: Utf8) -> Self {
+        self.reader = Box::new(Decoder::new(self.reader, utf8));
+        self
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The stream with a buffer, that counts what is taken of it.
-    pub fn buffered(self) -> Counted {
-        Counted {
+    pub fn buffered(self) -> Taken {
+        Taken {
             reader: BufReader::with_capacity(64 << 10, self.reader),
-            taken: self.extent.map(|(_, taken)| taken),
+            taken: self.extent.map(|extent| extent.taken),
         }
     }
 }
 
-/// The bytes of what is a file, be it stdin, and a counter for them.
-fn extent(file: &impl AsFd) -> Option<(u64, Arc<AtomicU64>)> {
+/// The rest of what is a file, be it stdin.
+fn extent(file: &impl AsFd) -> Option<Extent> {
     let found = fstat(file).ok()?;
     let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
     let size = u64::try_from(found.st_size).ok()?;
-    (is_file && size > 0).then(|| (size, Arc::default()))
+    // It may have been read from before.
+    let start = seek(file, SeekFrom::Current(0)).ok()?;
+    let bytes = size.saturating_sub(start);
+    if !is_file || bytes == 0 {
+        return None;
+    }
+    let file = Arc::new(file.as_fd().try_clone_to_owned().ok()?.into());
+    Some(Extent {
+        file: Counted { file, start, bytes },
+        taken: Arc::default(),
+    })
 }
 
 /// A stream with a buffer.
-pub struct Counted {
+pub struct Taken {
     reader: BufReader<Box<dyn Read + Send>>,
     taken: Option<Arc<AtomicU64>>,
 }
 
-impl Read for Counted {
+impl Read for Taken {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(into)?;
         self.count(read);
@@ -99,7 +130,7 @@ impl Read for Counted {
     }
 }
 
-impl BufRead for Counted {
+impl BufRead for Taken {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.reader.fill_buf()
     }
@@ -110,12 +141,18 @@ impl BufRead for Counted {
     }
 }
 
-impl Counted {
+impl Taken {
     fn count(&self, bytes: usize) {
         if let Some(taken) = &self.taken {
             taken.fetch_add(bytes as u64, Ordering::Relaxed);
         }
     }
+}
+
+/// The files that all streams are; `None` if one is none.
+pub fn files(streams: &[Stream]) -> Option<Vec<Counted>> {
+    let file = |stream: &Stream| Some(stream.extent.as_ref()?.file.clone());
+    streams.iter().map(file).collect()
 }
 
 /// How much of all inputs was taken by now.
@@ -128,11 +165,14 @@ pub struct Share {
 impl Share {
     /// Of streams that are all files; of others it is not known.
     pub fn of(streams: &[Stream]) -> Self {
-        let extents: Option<Vec<_>> = streams.iter().map(|stream| stream.extent.clone()).collect();
+        let extents: Option<Vec<_>> = streams
+            .iter()
+            .map(|stream| stream.extent.as_ref())
+            .collect();
         let mut share = Share::default();
-        for (size, taken) in extents.unwrap_or_default() {
-            share.total += size;
-            share.taken.push(taken);
+        for extent in extents.unwrap_or_default() {
+            share.total += extent.file.bytes;
+            share.taken.push(Arc::clone(&extent.taken));
         }
         share
     }

@@ -18,7 +18,7 @@ pub struct Values {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// `:::`: the words themselves.
-    Words(Vec<String>),
+    Words(Vec<OsString>),
     /// `::::`: the lines of a file.
     Lines(PathBuf),
 }
@@ -69,9 +69,7 @@ pub fn split_off(words: &mut Vec<OsString>) -> Result<Vec<Values>, Failure> {
                 .into_iter()
                 .map(|word| Origin::Lines(word.into()))
                 .collect(),
-            false => vec![Origin::Words(
-                words.into_iter().map(text).collect::<Result<_, _>>()?,
-            )],
+            false => vec![Origin::Words(words)],
         };
         if origins.is_empty() {
             return Err(Failure::usage("`::::` is followed by names of files"));
@@ -79,11 +77,6 @@ pub fn split_off(words: &mut Vec<OsString>) -> Result<Vec<Values>, Failure> {
         values.extend(origins.into_iter().map(|origin| Values { linked, origin }));
     }
     Ok(values)
-}
-
-fn text(word: OsString) -> Result<String, Failure> {
-    word.into_string()
-        .map_err(|word| Failure::usage(format!("the value `{}` is not UTF-8", word.display())))
 }
 
 #[cfg(test)]
@@ -99,7 +92,7 @@ mod tests {
     fn words(linked: bool, words: &[&str]) -> Values {
         Values {
             linked,
-            origin: Origin::Words(words.iter().map(ToString::to_string).collect()),
+            origin: Origin::Words(words.iter().map(Into::into).collect()),
         }
     }
 

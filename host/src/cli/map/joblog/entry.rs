@@ -105,7 +105,7 @@ pub fn set_output(line: &str, offset: u64) -> String {
 }
 
 /// A log of more is none of ours: nobody has memory for what is kept of each.
-const MOST_INPUTS: u64 = 1 << 34;
+pub const MOST_INPUTS: u64 = 1 << 34;
 
 /// What a resumed run wants to know of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

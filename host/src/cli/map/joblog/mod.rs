@@ -69,6 +69,10 @@ pub struct JoblogFlags {
     /// Run again what did not end ok by the log, and nothing else
     #[arg(long, requires = "joblog", help_heading = "Log and resume")]
     retry_failed: bool,
+    /// Go on, also with a corrected module, another `--kwarg` or other words of a
+    /// TEMPLATE: with `--resume`, run again what failed, too; what is done is kept
+    #[arg(long, requires = "joblog", help_heading = "Log and resume")]
+    changed_module: bool,
 }
 
 impl JoblogFlags {
@@ -90,10 +94,22 @@ impl JoblogFlags {
     /// What is run of the inputs, if a log says what was done of them.
     pub fn which(&self) -> Option<Which> {
         match () {
+            () if self.resume && self.changed_module => Some(Which::MissingAndFailed),
             () if self.resume => Some(Which::Missing),
             () if self.resume_failed => Some(Which::MissingAndFailed),
             () if self.retry_failed => Some(Which::Failed),
             () => None,
+        }
+    }
+
+    /// What makes no sense together and clap cannot know.
+    pub fn check(&self) -> Result<(), Failure> {
+        match self.changed_module && self.which().is_none() {
+            true => Err(Failure::usage(
+                "`--changed-module` goes on from a log: it stands with `--resume`, \
+                 `--resume-failed` or `--retry-failed`",
+            )),
+            false => Ok(()),
         }
     }
 
@@ -112,7 +128,7 @@ impl JoblogFlags {
             return Err(Failure::unusable(text)
                 .hint("`--resume` begins a log; there is nothing to run again without one"));
         }
-        Joblog::open(path, self.which(), identity, results).map(Some)
+        Joblog::open(path, self.which(), identity, self.changed_module, results).map(Some)
     }
 }
 
@@ -137,6 +153,7 @@ impl Joblog {
         path: &Path,
         which: Option<Which>,
         identity: &Identity,
+        may_change: bool,
         results: Option<(&Place, Look)>,
     ) -> Result<(Self, Past), Failure> {
         let unusable = |error| unusable(path, error);
@@ -147,7 +164,7 @@ impl Joblog {
         }
         let mut past = Past::none();
         if let Some(which) = which.filter(|_| !is_new) {
-            past = read(&mut file, path, which, identity)?;
+            past = read(&mut file, path, which, identity, may_change)?;
         }
         if past.has_head
             && let (Some(which), Some((results, look))) = (which, results)
@@ -160,7 +177,7 @@ impl Joblog {
             if is_changed.map_err(|error| not_reconciled(path, results, error))? {
                 // It may be another file by now.
                 file = open_alone(path)?;
-                past = read(&mut file, path, which, identity)?;
+                past = read(&mut file, path, which, identity, may_change)?;
                 past.lost = known - past.known();
             }
         } else if !past.has_head
@@ -179,7 +196,10 @@ impl Joblog {
             goes_on: past.has_head,
         };
         match log.goes_on {
-            true => log.waiting.extend_from_slice(identity.resumed().as_bytes()),
+            true => {
+                let lines = identity.resumed(&past.identity);
+                log.waiting.extend_from_slice(lines.as_bytes());
+            }
             false => log.waiting.extend_from_slice(identity.head().as_bytes()),
         }
         log.write_waiting().map_err(unusable)?;
@@ -239,6 +259,16 @@ impl Joblog {
         self.file.sync_data()
     }
 
+    /// Notes, before it comes about, that a task leaves files: if this run is killed
+    /// before the task's own line is here, the next one knows whose they are.
+    pub fn leaves_files(&mut self, seq: u64) -> Result<(), Failure> {
+        // Other lines wait for their results to be in their file; this one must not.
+        let line = Line::Files(seq).write();
+        self.file
+            .write_all(line.as_bytes())
+            .map_err(|error| unwritable(&self.path, error))
+    }
+
     /// Notes a task that has ended; its result ends at `output`.
     pub fn add(&mut self, task: &Finished, output: Option<u64>) {
         Entry::of(task, output).write(&self.command, &mut self.waiting);
@@ -284,11 +314,17 @@ fn open_alone(path: &Path) -> Result<File, Failure> {
 
 /// What a log says of earlier runs of the same, from its beginning. What is in pieces at
 /// its end is cut off: it would spoil the next line.
-fn read(file: &mut File, path: &Path, which: Which, identity: &Identity) -> Result<Past, Failure> {
+fn read(
+    file: &mut File,
+    path: &Path,
+    which: Which,
+    identity: &Identity,
+    may_change: bool,
+) -> Result<Past, Failure> {
     let read = past::read(file, which).map_err(|error| unusable(path, error))?;
     let mut past = read.map_err(|why| no_log(path, &why))?;
     match past.has_head {
-        true => past.identity.check(identity, path)?,
+        true => past.identity.check(identity, path, may_change)?,
         false => past = Past::none(),
     }
     file.set_len(past.good_bytes)

@@ -5,9 +5,10 @@
 
 use std::io::{self, BufRead as _, BufReader, Read};
 
-use super::entry::{COLUMNS, Logged};
+use super::entry::{COLUMNS, Logged, MOST_INPUTS};
 use super::identity::Identity;
 use super::spans::Line;
+use crate::cli::map::finished::Skipped;
 
 /// What a resumed run runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub struct Past {
     /// Where they end if the file shrank before the run that was to do that
     /// ended.
     shrinks_to: Option<u64>,
+    /// The inputs whose tasks may have left files.
+    pub files: Marks,
     /// Bytes of the log that are whole lines.
     pub good_bytes: u64,
     /// Whether all is there that a log says before its first task.
@@ -76,6 +79,7 @@ impl Past {
             // Of none, nothing is there.
             output: Some(0),
             shrinks_to: None,
+            files: Marks::default(),
             good_bytes: 0,
             has_head: false,
             lost: 0,
@@ -117,6 +121,21 @@ impl Past {
         }
     }
 
+    /// What became of an input that is not wanted.
+    pub fn of_skipped(&self, seq: u64) -> Skipped {
+        match (self.ok.has(seq), self.failed.has(seq)) {
+            (true, _) => Skipped::Ok,
+            (false, true) => Skipped::Failed,
+            (false, false) => Skipped::LeftOut,
+        }
+    }
+
+    /// The most inputs that are read, if not all are.
+    pub fn most(&self) -> Option<u64> {
+        let last = self.last.map_or(0, |last| last.seq + 1);
+        (self.which == Which::Failed).then_some(last)
+    }
+
     /// Whether no input behind this one is to be run.
     pub fn ends_at(&self, seq: u64) -> bool {
         self.which == Which::Failed && self.last.is_none_or(|last| seq > last.seq)
@@ -148,6 +167,8 @@ impl Past {
         match Line::read(line) {
             Some(Line::At(offset)) => (self.output, self.shrinks_to) = (Some(offset), None),
             Some(Line::Shrink(size)) => self.shrinks_to = Some(size),
+            Some(Line::Files(seq)) if seq < MOST_INPUTS => self.files.set(seq, true),
+            Some(Line::Files(_)) => {}
             None => {
                 self.identity.learn(line);
                 self.has_head |= line.starts_with(LAST_OF_HEAD);
@@ -204,7 +225,7 @@ fn is_begun(line: &[u8]) -> bool {
 }
 
 /// A bit for each input.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Marks(Vec<u64>);
 
 impl Marks {

@@ -16,10 +16,12 @@ use super::past::Marks;
 
 /// A line that says where the results of a run begin.
 const AT: &str = "# results at ";
+/// A line that says which task leaves files, numbered as in the log.
+const FILES: &str = "# files of ";
 /// A line that says how large the file will be without what was superseded.
 const SHRINK: &str = "# results shrink to ";
 
-/// A line of a log, as far as it tells of places.
+/// A line of a log, as far as it tells of places and files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
     /// The results of a run begin here.
@@ -27,20 +29,25 @@ pub enum Line {
     /// The file shrinks to so many bytes; whether that came about is told by its
     /// size, or by where the next run begins.
     Shrink(u64),
+    /// This task leaves files.
+    Files(u64),
 }
 
 impl Line {
     pub fn read(line: &str) -> Option<Self> {
-        let number = |prefix: &str| line.strip_prefix(prefix)?.parse().ok();
+        let number = |prefix: &str| line.strip_prefix(prefix)?.parse::<u64>().ok();
+        let files = || number(FILES)?.checked_sub(1).map(Line::Files);
         number(AT)
             .map(Line::At)
             .or_else(|| number(SHRINK).map(Line::Shrink))
+            .or_else(files)
     }
 
     pub fn write(self) -> String {
         match self {
             Line::At(offset) => format!("{AT}{offset}\n"),
             Line::Shrink(size) => format!("{SHRINK}{size}\n"),
+            Line::Files(seq) => format!("{FILES}{}\n", seq + 1),
         }
     }
 }
@@ -322,10 +329,16 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_they_are_written() {
-        for line in [Line::At(0), Line::Shrink(u64::MAX)] {
+        for line in [Line::At(0), Line::Shrink(u64::MAX), Line::Files(7)] {
             assert_eq!(Line::read(line.write().trim_end()), Some(line));
         }
-        for other in ["# results at", "# results at x", "# results", "1\t:"] {
+        for other in [
+            "# results at",
+            "# results at x",
+            "# results",
+            "1\t:",
+            "# files of 0",
+        ] {
             assert_eq!(Line::read(other), None);
         }
     }

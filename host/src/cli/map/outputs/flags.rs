@@ -7,12 +7,14 @@ use clap::{Args, ValueEnum};
 
 use super::Output;
 use super::destination::{Destination, Keeping};
-use super::folders::{self, Folders};
 use super::lines::{Form, Lines};
 use super::printed::Printed;
+use super::results::{How, Results};
 use super::sink::Sink;
-use super::table::Table;
+use super::table::{self, Table};
+use crate::cli::map::inputs::Shape;
 use crate::cli::map::job::Job;
+use crate::cli::map::joblog::past::Marks;
 use crate::cli::map::joblog::reconcile::Look;
 use crate::cli::outcome::Detail;
 use crate::cli::report::Failure;
@@ -26,6 +28,15 @@ pub struct OutputFlags {
     /// Write all that is known of each task
     #[arg(long, conflicts_with = "to", help_heading = "Outputs")]
     outcomes: bool,
+    /// Columns of `--to csv`: these keys of each result that is a JSON object, as a
+    /// text or a record; what is none stands in the column of values
+    #[arg(
+        long,
+        value_name = "KEY,...",
+        value_delimiter = ',',
+        help_heading = "Outputs"
+    )]
+    columns: Vec<String>,
     /// Say with each result what its input was
     #[arg(long, help_heading = "Outputs")]
     tag: bool,
@@ -37,7 +48,9 @@ pub struct OutputFlags {
     /// [default: stdout]
     #[arg(short, long, value_name = "FILE", help_heading = "Outputs")]
     output: Option<PathBuf>,
-    /// Make a folder for each task, with its value, stdout, stderr and outcome.json
+    /// Make a folder for each task, with its value, stdout, stderr and outcome.json,
+    /// named by its index, or after its input as in 'out/{/.}/'; or, as in
+    /// 'out/{/.}.png', a file of its value alone. JSON lines then say where it is
     #[arg(long, value_name = "DIR", help_heading = "Outputs")]
     results: Option<PathBuf>,
 }
@@ -49,6 +62,9 @@ enum To {
     /// The value alone as JSON; an empty line for a line that is empty or
     /// failed, so that line N answers line N
     Values,
+    /// The same, but text that is JSON as the JSON that it is; other text as a
+    /// string
+    JsonValues,
     /// A table with a header
     Csv,
     /// What tasks print, each task's in one piece: as it is, but on a terminal
@@ -72,12 +88,17 @@ impl OutputFlags {
         format!("{tagged}{form} in")
     }
 
+    /// The columns of a table of results, if that is what they are.
+    pub fn header(&self, job: &Job) -> Option<String> {
+        Some(table::header(job, self.tag, self.columns()?).join(","))
+    }
+
     /// By what a result in a file is known to be whole.
     pub fn look(&self) -> Look {
         match self.to {
             To::Jsonl => Look::Objects,
             To::Csv => Look::Rows,
-            To::Values => Look::Lines,
+            To::Values | To::JsonValues => Look::Lines,
             To::Printed => Look::Raw,
         }
     }
@@ -89,20 +110,46 @@ impl OutputFlags {
 
     /// Whether a place in the output answers a place in the input.
     pub fn by_place(&self) -> bool {
-        self.to == To::Values && !self.unordered
+        self.has_bare_values() && !self.unordered
     }
 
-    /// Opens what results go to; before a worker is started for nothing. A run
-    /// that `goes_on` finds results there.
-    pub fn destination(&self, keeping: Keeping, goes_on: bool) -> Result<Destination, Failure> {
-        if let Some(folder) = &self.results {
-            folders::make(folder, goes_on)?;
+    /// Whether a result says nothing of why a task failed.
+    pub fn has_bare_values(&self) -> bool {
+        matches!(self.to, To::Values | To::JsonValues) && !self.outcomes
+    }
+
+    /// What makes no sense together and clap cannot know.
+    pub fn check(&self) -> Result<(), Failure> {
+        if !self.columns.is_empty() && self.columns().is_none() {
+            return Err(Failure::usage("`--columns` is for `--to csv`"));
         }
+        let twice = |(at, key): (usize, &String)| self.columns[..at].contains(key);
+        match self.columns.iter().enumerate().find(|named| twice(*named)) {
+            Some((_, key)) => Err(Failure::usage(format!("`--columns` has `{key}` twice"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The keys that are columns of a table, if results are one.
+    fn columns(&self) -> Option<&[String]> {
+        (self.to == To::Csv && !self.outcomes).then_some(&self.columns)
+    }
+
+    /// Opens what results go to; before a worker is started for nothing.
+    pub fn destination(&self, keeping: Keeping) -> Result<Destination, Failure> {
         Destination::open(self.output.as_deref(), keeping)
     }
 
+    /// Where results go besides. A run that `goes_on` finds results there.
+    pub fn results(&self, shape: &Shape, goes_on: bool) -> Result<Option<Results>, Failure> {
+        let asked = self.results.as_deref();
+        asked
+            .map(|asked| Results::open(asked, shape, goes_on))
+            .transpose()
+    }
+
     /// What writes them there, from this offset on if it is a file.
-    pub fn output(
+    pub fn printed(
         &self,
         job: &Job,
         destination: &Destination,
@@ -121,12 +168,26 @@ impl OutputFlags {
             (To::Jsonl, Job::Command(_)) => lines(sink, Form::Commands(detail)),
             (To::Values, Job::Call(_)) => lines(sink, Form::Values),
             (To::Values, Job::Command(_)) => lines(sink, Form::Outputs),
-            (To::Csv, job) => Box::new(Table::new(sink, job, self.tag, terminal)),
+            (To::JsonValues, Job::Call(_)) => lines(sink, Form::OpenedValues),
+            (To::JsonValues, Job::Command(_)) => lines(sink, Form::OpenedOutputs),
+            (To::Csv, job) => {
+                let columns = table::of_job(job, self.tag, &self.columns);
+                let is_command = matches!(job, Job::Command(_));
+                Box::new(Table::new(sink, columns, is_command, terminal))
+            }
             (To::Printed, _) => Box::new(Printed::new(sink, self.tag, terminal, quiet)),
         };
-        Ok(match &self.results {
-            Some(folder) => Box::new(Folders::new(folder, output)),
-            None => output,
-        })
+        Ok(output)
+    }
+
+    /// How results are written besides, which may be there for the tasks that were
+    /// `begun` before. Another form than JSON lines is asked for by its name, and has
+    /// the values as well.
+    pub fn how(&self, job: &Job, begun: Marks) -> How {
+        How {
+            is_command: matches!(job, Job::Command(_)),
+            names_them: self.to == To::Jsonl,
+            begun,
+        }
     }
 }

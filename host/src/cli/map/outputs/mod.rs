@@ -2,11 +2,12 @@
 
 pub mod destination;
 pub mod flags;
-mod folders;
 mod in_place;
 mod lines;
+mod opened;
 pub mod place;
 mod printed;
+pub mod results;
 pub mod shrink;
 mod sink;
 mod table;
@@ -30,7 +31,12 @@ pub trait Output {
     ///
     /// # Errors
     /// If it cannot be written; nothing more is then.
-    fn write(&mut self, task: &Finished) -> io::Result<()>;
+    fn write(&mut self, task: &mut Finished) -> io::Result<()>;
+
+    /// Whether a task leaves files that only a log can tell from those of others.
+    fn leaves_files(&self, _: &Finished) -> bool {
+        false
+    }
 
     /// A task of which nothing is known: it was taken away before it had ended.
     /// Where a place in the output answers a place in the input, it leaves one.
@@ -56,6 +62,11 @@ pub trait Output {
     /// the log does not know them. `None` where nothing can be taken back, or
     /// need not, because the same task writes to the same place again.
     fn offset(&self) -> Option<u64> {
+        None
+    }
+
+    /// What is to be said at the end of how results were written.
+    fn remark(&self) -> Option<String> {
         None
     }
 

@@ -51,7 +51,7 @@ impl Printed {
 }
 
 impl Output for Printed {
-    fn write(&mut self, task: &Finished) -> io::Result<()> {
+    fn write(&mut self, task: &mut Finished) -> io::Result<()> {
         let outcome = &task.outcome;
         let mut stdout = Cow::from(outcome.stdout.as_deref().unwrap_or_default());
         if self.terminal {

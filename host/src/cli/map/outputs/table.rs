@@ -2,14 +2,16 @@
 //!
 //! A function that returns a record has a column for each of its fields; any
 //! other value is one cell. Text stands in its cell as it is, everything else as
-//! JSON.
+//! JSON. Keys of results that are JSON objects are columns where that is asked for.
 
+use std::borrow::Cow;
 use std::io;
 
 use sandpool::value::Type;
 use sandpool::{Outcome, Value};
 
 use super::Output;
+use super::opened::{self, Opened};
 use super::sink::Sink;
 use crate::cli::map::finished::Finished;
 use crate::cli::map::job::Job;
@@ -17,12 +19,14 @@ use crate::cli::{outcome, report, sanitize};
 
 /// What a column shows of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Column {
+pub enum Column {
     Index,
     Input,
     Verdict,
     Value,
     Field(String),
+    /// A key of a result that is a JSON object.
+    Key(String),
     ExitCode,
     Stdout,
     Stderr,
@@ -33,6 +37,9 @@ enum Column {
 pub struct Table {
     sink: Sink,
     columns: Vec<Column>,
+    /// Whether results are opened for their keys.
+    opens: bool,
+    is_command: bool,
     /// Whether a terminal shows it, which no cell may steer.
     terminal: bool,
     begun: bool,
@@ -41,29 +48,45 @@ pub struct Table {
 }
 
 impl Table {
-    pub fn new(sink: Sink, job: &Job, tag: bool, terminal: bool) -> Self {
-        let mut columns = vec![Column::Index];
-        if tag {
-            columns.push(Column::Input);
-        }
-        columns.push(Column::Verdict);
-        match job {
-            Job::Command(_) => {
-                columns.extend([Column::ExitCode, Column::Stdout, Column::Stderr]);
-            }
-            Job::Call(function) => columns.extend(of_result(function.result.as_ref())),
-        }
-        columns.push(Column::Error);
+    pub fn new(sink: Sink, columns: Vec<Column>, is_command: bool, terminal: bool) -> Self {
         Table {
             // One that is gone on with has its header.
             begun: sink.offset().is_some_and(|offset| offset > 0),
             sink,
+            opens: columns
+                .iter()
+                .any(|column| matches!(column, Column::Key(_))),
             columns,
+            is_command,
             terminal,
             row: Vec::new(),
             cell: Vec::new(),
         }
     }
+}
+
+/// The names of the columns for this job.
+pub fn header(job: &Job, tag: bool, keys: &[String]) -> Vec<String> {
+    of_job(job, tag, keys).iter().map(Column::name).collect()
+}
+
+/// The columns for this job, `keys` of its results among them.
+pub fn of_job(job: &Job, tag: bool, keys: &[String]) -> Vec<Column> {
+    let mut columns = vec![Column::Index];
+    if tag {
+        columns.push(Column::Input);
+    }
+    columns.push(Column::Verdict);
+    columns.extend(keys.iter().cloned().map(Column::Key));
+    match job {
+        Job::Command(_) => {
+            columns.extend([Column::ExitCode, Column::Stdout, Column::Stderr]);
+        }
+        Job::Call(_) if !keys.is_empty() => columns.push(Column::Value),
+        Job::Call(function) => columns.extend(of_result(function.whole().result.as_ref())),
+    }
+    columns.push(Column::Error);
+    columns
 }
 
 /// The columns for what a function returns. Its own error is the verdict's.
@@ -90,7 +113,7 @@ impl Column {
             Column::Verdict => "verdict".into(),
             Column::Value => "value".into(),
             // So that no field can pass for a column of ours.
-            Column::Field(name) => format!("value.{name}"),
+            Column::Field(name) | Column::Key(name) => format!("value.{name}"),
             Column::ExitCode => "exit_code".into(),
             Column::Stdout => "stdout".into(),
             Column::Stderr => "stderr".into(),
@@ -98,7 +121,9 @@ impl Column {
         }
     }
 
-    fn put(&self, task: &Finished, cell: &mut Vec<u8>) {
+    /// Appends the cell of a task. Of an `opened` result the keys are columns of their
+    /// own, so it does not stand in that of values as well.
+    fn put(&self, task: &Finished, opened: Option<Opened<'_>>, cell: &mut Vec<u8>) {
         let outcome: &Outcome<Value> = &task.outcome;
         let text = match self {
             Column::Index => outcome.index.to_string(),
@@ -111,6 +136,13 @@ impl Column {
             },
             Column::Error if outcome.is_ok() || outcome.exit_code.is_some() => String::new(),
             Column::Error => report::outcome_text(outcome),
+            Column::Key(key) => {
+                if let Some(value) = opened.and_then(|opened| opened.get(key)) {
+                    value.put_cell(cell);
+                }
+                return;
+            }
+            Column::Value | Column::Stdout if opened.is_some() => return,
             Column::Stdout => return put_bytes(outcome.stdout.as_deref(), cell),
             Column::Stderr => return put_bytes(outcome.stderr.as_deref(), cell),
             Column::Value => return put_value(outcome.value.as_ref(), cell),
@@ -124,6 +156,16 @@ impl Column {
         };
         cell.extend_from_slice(text.as_bytes());
     }
+}
+
+/// What a task's result says, as text: its own, or JSON that we make of a record.
+fn result_text(task: &Finished, is_command: bool) -> Option<Cow<'_, str>> {
+    if let Some(record @ Value::Record(_)) = &task.outcome.value {
+        let mut json = Vec::new();
+        outcome::put_value(record, &mut json);
+        return String::from_utf8(json).ok().map(Cow::from);
+    }
+    opened::text_of(task, is_command)
 }
 
 fn put_value(value: Option<&Value>, cell: &mut Vec<u8>) {
@@ -186,15 +228,21 @@ impl Output for Table {
         self.sink.put(&self.row)
     }
 
-    fn write(&mut self, task: &Finished) -> io::Result<()> {
+    fn write(&mut self, task: &mut Finished) -> io::Result<()> {
         self.begin()?;
         self.row.clear();
+        let text = match self.opens {
+            true => result_text(task, self.is_command),
+            false => None,
+        };
+        let opened = text.as_deref().and_then(Opened::read);
+        let opened = opened.filter(|opened| opened.is_object());
         for (index, column) in self.columns.iter().enumerate() {
             if index > 0 {
                 self.row.push(b',');
             }
             self.cell.clear();
-            column.put(task, &mut self.cell);
+            column.put(task, opened, &mut self.cell);
             put_cell(&self.cell, self.terminal, &mut self.row);
         }
         self.row.extend_from_slice(b"\r\n");

@@ -56,7 +56,7 @@ impl Bar {
     }
 
     pub fn draw(&mut self, view: &View) {
-        let total = view.extent.total;
+        let total = view.extent.all();
         let look = Look {
             has_total: total.is_some(),
             // It may have been another a moment ago.
@@ -66,7 +66,7 @@ impl Bar {
             self.look = look;
             self.bar.set_style(look.style());
         }
-        let place = view.done + view.extent.skipped;
+        let place = view.done + view.extent.done_before();
         self.bar.update(|state| {
             if let Some(total) = total {
                 state.set_len(total);
@@ -107,14 +107,18 @@ fn is_narrow() -> bool {
 }
 
 /// `1,234 of 5,000 done, 3 failed, 4 running, 123/s, ETA 31s, slowest [17] 12.3s 30`.
+/// Those that an earlier run did are counted as well, also where they failed.
 pub fn line(view: &View, colour: bool) -> String {
-    let place = show::count(view.done + view.extent.skipped);
-    let mut line = match view.extent.total {
-        Some(total) => format!("{place} of {} done", show::count(total)),
+    let extent = &view.extent;
+    let place = show::count(view.done + extent.done_before());
+    let about = if extent.is_about { "about " } else { "" };
+    let mut line = match extent.all() {
+        Some(total) => format!("{place} of {about}{} done", show::count(total)),
         None => format!("{place} done"),
     };
-    if view.failed > 0 {
-        let failed = format!("{} failed", show::count(view.failed));
+    let failed = view.failed + extent.failed_before;
+    if failed > 0 {
+        let failed = format!("{} failed", show::count(failed));
         line += ", ";
         line += &if colour { report::red(&failed) } else { failed };
     }
@@ -136,10 +140,8 @@ pub fn line(view: &View, colour: bool) -> String {
 
 /// The seconds that are left, at this rate.
 fn eta(view: &View) -> Option<u64> {
-    let left = view
-        .extent
-        .total?
-        .checked_sub(view.done + view.extent.skipped)?;
+    let done = view.done + view.extent.done_before();
+    let left = view.extent.all()?.checked_sub(done)?;
     let seconds = (left as f64 / view.per_second).ceil();
     // Of what would take for ever nothing is said; the rest fits.
     seconds.is_finite().then_some(seconds as u64)
@@ -174,15 +176,19 @@ mod tests {
             extent: Extent {
                 read: 1_500,
                 skipped: 234,
+                failed_before: 2,
                 total: Some(5_000),
+                ..Extent::default()
             },
             per_second: 123.0,
             slowest: Some("[17] 12.3s 30".into()),
         };
         assert_eq!(
             line(&view, false),
-            "1,234 of 5,000 done, 3 failed, 4 running, 123/s, ETA 31s, slowest [17] 12.3s 30"
+            "1,234 of 5,000 done, 5 failed, 4 running, 123/s, ETA 31s, slowest [17] 12.3s 30"
         );
+        view.extent.is_about = true;
+        assert!(line(&view, false).starts_with("1,234 of about 5,000 done, "));
         view = View {
             done: 5,
             per_second: 0.0,

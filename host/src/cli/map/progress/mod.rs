@@ -18,6 +18,7 @@ use clap::{Args, ValueEnum};
 use sandpool::{PoolBuilder, ProgressReport, RunningTask, Steering};
 
 use super::finished::{Extent, Finished, Ledger};
+use super::inputs::open::Total;
 use crate::cli::parse::{self, OrNone};
 use crate::cli::report;
 use bar::Bar;
@@ -66,7 +67,7 @@ const WORTH_NAMING: Duration = Duration::from_secs(1);
 struct Counters {
     done: AtomicU64,
     failed: AtomicU64,
-    ended: AtomicBool,
+    ended: Arc<AtomicBool>,
 }
 
 /// What guests said last of how far they are, by the pool's index.
@@ -105,9 +106,20 @@ impl ProgressFlags {
         prepared: Prepared,
         steering: Steering,
         ledger: Ledger,
+        total: Total,
         quiet: bool,
     ) -> Progress {
         let counters = Arc::new(Counters::default());
+        let counted = ledger.clone();
+        match total {
+            Total::Known(inputs) => counted.count(inputs),
+            // Only for somebody who sees it.
+            Total::Counted(counting) if !quiet && self.progress != Some(Form::None) => {
+                let ended = Arc::clone(&counters.ended);
+                counting.begin(ended, move |inputs| counted.count(inputs));
+            }
+            Total::Counted(_) | Total::Unknown => {}
+        }
         if quiet {
             return Progress {
                 counters,

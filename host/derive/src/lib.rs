@@ -1,0 +1,43 @@
+//! The derive macros of `sandpool`: Rust types as values of WebAssembly components,
+//! and back. Use them by way of `sandpool`, which exports them beside the traits.
+//!
+//! `input` reads a type and its attributes, and refuses what WIT has not; `to_value`
+//! and `from_value` write the implementations, which lean on `sandpool::value::derived`
+//! wherever something can be a function. The docs of the macros are files, since it is
+//! `sandpool` that tries their examples.
+
+mod attributes;
+mod from_value;
+mod input;
+mod names;
+mod to_value;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+use input::Input;
+
+#[doc = include_str!("../docs/to_value.md")]
+#[proc_macro_derive(ToValue, attributes(sandpool))]
+pub fn derive_to_value(input: TokenStream) -> TokenStream {
+    derive(
+        &parse_macro_input!(input as DeriveInput),
+        to_value::implement,
+    )
+}
+
+#[doc = include_str!("../docs/from_value.md")]
+#[proc_macro_derive(FromValue, attributes(sandpool))]
+pub fn derive_from_value(input: TokenStream) -> TokenStream {
+    derive(
+        &parse_macro_input!(input as DeriveInput),
+        from_value::implement,
+    )
+}
+
+fn derive(input: &DeriveInput, implement: fn(&Input) -> proc_macro2::TokenStream) -> TokenStream {
+    match Input::read(input) {
+        Ok(input) => implement(&input).into(),
+        Err(error) => error.into_compile_error().into(),
+    }
+}

@@ -1,0 +1,239 @@
+//! Text that is UTF-16, as spreadsheets and Windows' tools save it: a byte order
+//! mark says so, and what follows is read as UTF-8.
+
+use std::io::{self, Read};
+
+use sandpool::value::Utf8;
+
+/// How much is read at once.
+const CHUNK: usize = 32 << 10;
+
+/// Reads bytes as they are, and UTF-16 with a byte order mark as UTF-8.
+pub struct Decoder<R> {
+    input: R,
+    utf8: Utf8,
+    form: Form,
+    /// What was read and not yet decoded.
+    raw: Vec<u8>,
+    /// What was decoded, from `taken` on not yet handed out.
+    ready: Vec<u8>,
+    taken: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Nothing was read yet.
+    Unknown,
+    /// Bytes, which are none of this file's business.
+    Bytes,
+    Utf16(ByteOrder),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ByteOrder {
+    Little,
+    Big,
+}
+
+impl ByteOrder {
+    fn unit(self, bytes: [u8; 2]) -> u16 {
+        match self {
+            ByteOrder::Little => u16::from_le_bytes(bytes),
+            ByteOrder::Big => u16::from_be_bytes(bytes),
+        }
+    }
+}
+
+impl<R: Read> Decoder<R> {
+    pub fn new(input: R, utf8: Utf8) -> Self {
+        Decoder {
+            input,
+            utf8,
+            form: Form::Unknown,
+            raw: Vec::new(),
+            ready: Vec::new(),
+            taken: 0,
+        }
+    }
+
+    /// Finds out what the text is, by its first bytes. Waits for no more of them
+    /// than that takes.
+    fn begin(&mut self) -> io::Result<()> {
+        let mut first = Vec::new();
+        self.input.by_ref().take(2).read_to_end(&mut first)?;
+        let order = match first.as_slice() {
+            [0xff, 0xfe] => Some(ByteOrder::Little),
+            [0xfe, 0xff] => Some(ByteOrder::Big),
+            _ => None,
+        };
+        if let Some(order) = order {
+            self.form = Form::Utf16(order);
+            self.input.by_ref().take(2).read_to_end(&mut self.raw)?;
+            // The mark of UTF-32 begins as that of UTF-16 does, and no text goes on
+            // with a NUL.
+            return match self.raw.as_slice() {
+                [0, 0] if order == ByteOrder::Little => Err(refused(
+                    "it is UTF-32, and what is read is UTF-8, or UTF-16 with a byte order mark",
+                )),
+                _ => self.decode(false),
+            };
+        }
+        self.form = Form::Bytes;
+        self.ready = first;
+        Ok(())
+    }
+
+    /// Decodes what was read, but for what is half a character yet.
+    fn decode(&mut self, is_end: bool) -> io::Result<()> {
+        let Form::Utf16(order) = self.form else {
+            return Ok(());
+        };
+        self.taken = 0;
+        self.ready.clear();
+        let (pairs, half) = self.raw.as_chunks::<2>();
+        let mut units: Vec<u16> = pairs.iter().map(|pair| order.unit(*pair)).collect();
+        let mut rest = half.to_vec();
+        let is_first_half = |unit: &mut u16| (0xd800..0xdc00).contains(unit);
+        if !is_end && units.pop_if(is_first_half).is_some() {
+            rest = self.raw[units.len() * 2..].to_vec();
+        }
+        for decoded in char::decode_utf16(units) {
+            self.put(decoded.ok())?;
+        }
+        if is_end && !rest.is_empty() {
+            rest.clear();
+            self.put(None)?;
+        }
+        self.raw = rest;
+        Ok(())
+    }
+
+    /// Adds a character; `None` for what is none.
+    fn put(&mut self, decoded: Option<char>) -> io::Result<()> {
+        let c = match (decoded, self.utf8) {
+            (Some(c), _) => c,
+            (None, Utf8::Lossy) => char::REPLACEMENT_CHARACTER,
+            (None, Utf8::Strict) => {
+                return Err(refused(
+                    "it begins as UTF-16 does, and is no sound UTF-16 (`--lossy` puts U+FFFD in \
+                     place of what is not)",
+                ));
+            }
+        };
+        let mut bytes = [0; 4];
+        self.ready
+            .extend_from_slice(c.encode_utf8(&mut bytes).as_bytes());
+        Ok(())
+    }
+
+    /// Reads on until something is decoded, or nothing is left.
+    fn fill(&mut self) -> io::Result<()> {
+        while self.taken == self.ready.len() {
+            let before = self.raw.len();
+            self.raw.resize(before + CHUNK, 0);
+            let read = self.input.read(&mut self.raw[before..]);
+            self.raw
+                .truncate(before + read.as_ref().map_or(0, |read| *read));
+            let is_end = read? == 0;
+            self.decode(is_end)?;
+            if is_end {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refused(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+impl<R: Read> Read for Decoder<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.form == Form::Unknown {
+            self.begin()?;
+        }
+        match self.form {
+            Form::Utf16(_) => self.fill()?,
+            // Straight through, once the first bytes are handed out.
+            _ if self.taken == self.ready.len() => return self.input.read(into),
+            _ => {}
+        }
+        let ready = &self.ready[self.taken..];
+        let length = ready.len().min(into.len());
+        into[..length].copy_from_slice(&ready[..length]);
+        self.taken += length;
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::BufReader;
+
+    /// Reads by so many bytes at once, and gives out as few.
+    fn read(bytes: &[u8], utf8: Utf8, at_once: usize) -> io::Result<Vec<u8>> {
+        struct Slow<'a>(&'a [u8], usize);
+        impl Read for Slow<'_> {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                let length = self.1.min(into.len());
+                self.0.read(&mut into[..length])
+            }
+        }
+        let decoder = Decoder::new(Slow(bytes, at_once), utf8);
+        let mut all = Vec::new();
+        BufReader::with_capacity(at_once, decoder).read_to_end(&mut all)?;
+        Ok(all)
+    }
+
+    fn utf16(text: &str, to_bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        units.flat_map(to_bytes).collect()
+    }
+
+    #[test]
+    fn utf16_with_a_mark_is_read_as_utf8_and_all_else_as_it_is() {
+        let text = "a,b\r\n\u{1f600},\u{fc}\u{feff}\n".repeat(3);
+        for at_once in [1, 2, 3, 5, 4096] {
+            for bytes in [
+                utf16(&text, u16::to_le_bytes),
+                utf16(&text, u16::to_be_bytes),
+            ] {
+                let decoded = read(&bytes, Utf8::Strict, at_once).unwrap();
+                assert_eq!(String::from_utf8(decoded).unwrap(), text, "{at_once}");
+            }
+            for bytes in [
+                &b""[..],
+                b"a",
+                b"\xff",
+                b"\xef\xbb\xbfabc",
+                b"\xffa\xfe",
+                b"\xfe\xfe\xff",
+            ] {
+                assert_eq!(read(bytes, Utf8::Strict, at_once).unwrap(), bytes);
+            }
+            assert!(read(b"\xff\xfe", Utf8::Strict, at_once).unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_no_sound_utf16_is_refused_or_replaced() {
+        for (bytes, replaced) in [
+            (&b"\xff\xfea\0b"[..], "a\u{fffd}"),
+            (b"\xff\xfe\x00\xd8a\0", "\u{fffd}a"),
+            (b"\xff\xfea\0\x00\xd8", "a\u{fffd}"),
+        ] {
+            assert!(read(bytes, Utf8::Strict, 3).is_err());
+            let text = String::from_utf8(read(bytes, Utf8::Lossy, 3).unwrap()).unwrap();
+            assert_eq!(text, replaced);
+        }
+        let utf32 = b"\xff\xfe\0\0a\0\0\0";
+        assert!(
+            read(utf32, Utf8::Strict, 64)
+                .unwrap_err()
+                .to_string()
+                .contains("UTF-32")
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! Why a value is not what a Rust type asks for: as the conversions of this crate
+//! say it, and those that others write by hand or derive.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::Value;
+use super::text::{Printable, listed, quoted, quoted_value};
+
+/// A value is not what the Rust type asks for.
+///
+/// Whoever implements [`FromValue`](trait@super::FromValue) by hand makes one, and adds
+/// the place where he hands on that of a part:
+///
+/// ```
+/// use sandpool::value::{ConvertError, FromValue};
+/// use sandpool::Value;
+///
+/// /// Per cent, from 0 to 100.
+/// #[derive(Debug, PartialEq)]
+/// struct Share(u8);
+///
+/// impl FromValue for Share {
+///     fn from_value(value: Value) -> Result<Self, ConvertError> {
+///         let percent = u8::from_value(value)?;
+///         if percent > 100 {
+///             return Err(ConvertError::custom(format!("{percent} is more than all")));
+///         }
+///         Ok(Share(percent))
+///     }
+/// }
+///
+/// let shares = Value::List(vec![Value::U8(3), Value::U8(101)]);
+/// let error = Vec::<Share>::from_value(shares).unwrap_err();
+/// assert_eq!(error.to_string(), "101 is more than all at `[1]`");
+/// assert_eq!(error.in_field("shares").path(), ".shares[1]");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConvertError {
+    /// The value, or a part of it, is something else or does not fit.
+    Mismatch {
+        /// Where in the whole, as `.users[3]`; empty for the whole itself.
+        path: String,
+        /// What was found, as JSON in backticks, cut.
+        found: String,
+        /// What the Rust type asks for.
+        wanted: Cow<'static, str>,
+    },
+    /// Something else is wrong with the value, or with a part of it.
+    Custom {
+        /// Where in the whole, as `.users[3]`; empty for the whole itself.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl std::error::Error for ConvertError {}
+
+impl fmt::Display for ConvertError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mismatch { found, wanted, .. } => write!(f, "the value {found} is no {wanted}")?,
+            // Often made of what a guest said.
+            Self::Custom { reason, .. } => write!(f, "{}", Printable(reason))?,
+        }
+        match self.path() {
+            "" => Ok(()),
+            path => write!(f, " at {}", quoted(path)),
+        }
+    }
+}
+
+impl ConvertError {
+    /// The value found is not what is wanted: `u32`, `list of bytes`.
+    pub fn new(found: &Value, wanted: impl Into<Cow<'static, str>>) -> Self {
+        Self::Mismatch {
+            path: String::new(),
+            found: quoted_value(found),
+            wanted: wanted.into(),
+        }
+    }
+
+    /// Something is wrong for the reason given, in a line without a full stop.
+    pub fn custom(reason: impl fmt::Display) -> Self {
+        Self::Custom {
+            path: String::new(),
+            reason: reason.to_string(),
+        }
+    }
+
+    /// A record lacks a field.
+    pub fn missing_field(name: &str) -> Self {
+        Self::custom(format_args!("the field {} is missing", quoted(name)))
+    }
+
+    /// A case of an enum or variant, or a flag, is none of those that are known.
+    pub fn unknown_name(found: &str, known: &[&str]) -> Self {
+        let known = listed(known.iter().copied());
+        Self::custom(format_args!("{} is none of {known}", quoted(found)))
+    }
+
+    /// The same error, of a field of the whole, or of the payload of a case.
+    #[must_use]
+    pub fn in_field(self, name: &str) -> Self {
+        self.within(&format!(".{name}"))
+    }
+
+    /// The same error, of an element of the whole.
+    #[must_use]
+    pub fn in_element(self, index: usize) -> Self {
+        self.within(&format!("[{index}]"))
+    }
+
+    /// Where in the whole the error is, as `.users[3]`; empty for the whole itself.
+    pub fn path(&self) -> &str {
+        let (Self::Mismatch { path, .. } | Self::Custom { path, .. }) = self;
+        path
+    }
+
+    fn within(mut self, part: &str) -> Self {
+        let (Self::Mismatch { path, .. } | Self::Custom { path, .. }) = &mut self;
+        path.insert_str(0, part);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_is_told_from_the_outside_in() {
+        let error = ConvertError::new(&Value::U8(1), "string").in_element(3);
+        let error = error.in_field("users");
+        assert_eq!(
+            error.to_string(),
+            "the value `1` is no string at `.users[3]`"
+        );
+        let error = ConvertError::missing_field("age").in_element(0);
+        assert_eq!(error.to_string(), "the field `age` is missing at `[0]`");
+    }
+
+    #[test]
+    fn names_that_are_not_known_are_told_beside_those_that_are() {
+        let error = ConvertError::unknown_name("ci\u{1b}rcle", &["circle", "point"]);
+        let said = error.to_string();
+        assert!(said.ends_with("is none of `circle`, `point`"), "{said}");
+        assert!(!said.contains('\u{1b}'), "{said}");
+        assert_eq!(error.path(), "");
+    }
+}

@@ -1,0 +1,90 @@
+//! The futures that wait for one thing, behind a lock.
+
+use std::task::Waker;
+
+use crate::guard::wake;
+
+/// Wakers of futures that wait, each in a place of its own, so that one that is
+/// polled again, or given up, is not woken twice or for nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Wakers {
+    waiting: Vec<(u64, Waker)>,
+    last: u64,
+}
+
+/// The place of one future; `None` before it waited.
+pub(crate) type Place = Option<u64>;
+
+impl Wakers {
+    /// Notes whom to wake for a future.
+    pub(crate) fn set(&mut self, place: &mut Place, waker: &Waker) {
+        let number = *place.get_or_insert_with(|| {
+            self.last += 1;
+            self.last
+        });
+        match self.waiting.iter_mut().find(|(it, _)| *it == number) {
+            Some((_, known)) => known.clone_from(waker),
+            None => self.waiting.push((number, waker.clone())),
+        }
+    }
+
+    /// A future does not wait any more.
+    pub(crate) fn remove(&mut self, place: Place) {
+        if let Some(number) = place {
+            self.waiting.retain(|(it, _)| *it != number);
+        }
+    }
+
+    /// All of them, to be woken once the lock is released.
+    #[must_use = "they have to be woken"]
+    pub(crate) fn take(&mut self) -> Self {
+        Wakers {
+            waiting: std::mem::take(&mut self.waiting),
+            last: self.last,
+        }
+    }
+
+    /// Wakes them, with no lock held.
+    pub(crate) fn wake(self) {
+        let wakers = self.waiting.into_iter();
+        wakers.for_each(|(_, waker)| wake(Some(waker)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    /// Counts how often it was woken.
+    #[derive(Default)]
+    struct Counts(AtomicU32);
+
+    impl Wake for Counts {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn every_future_that_still_waits_is_woken_once() {
+        let counts: [Arc<Counts>; 3] = Default::default();
+        let [one, other, gone] = counts.clone().map(Waker::from);
+        let mut wakers = Wakers::default();
+        let mut places = [None, None, None];
+        for waker in [&one, &other] {
+            wakers.set(&mut places[0], waker);
+        }
+        wakers.set(&mut places[1], &one);
+        wakers.set(&mut places[2], &gone);
+        wakers.remove(places[2]);
+        wakers.remove(None);
+        wakers.take().wake();
+        wakers.take().wake();
+        let woken = counts.map(|it| it.0.load(Ordering::Relaxed));
+        assert_eq!(woken, [1, 1, 0]);
+    }
+}

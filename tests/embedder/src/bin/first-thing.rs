@@ -1,0 +1,16 @@
+//! A service that calls `worker_entry` first thing in `main`.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "what it found is for the test")]
+
+use std::error::Error;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    sandpool::worker_entry();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let report = runtime
+        .enable_all()
+        .build()?
+        .block_on(sandpool_embedder::serve())?;
+    println!("{report}");
+    Ok(())
+}
