@@ -427,8 +427,22 @@ fn called(values: Result<Vec<Value>, ArgumentError>, function: &Partial) -> Inpu
         ArgumentError::Unfit { problem, .. } if matches!(**problem, ParseError::NotText { .. }) => {
             format!("{error} ({})", apply::NOT_TEXT)
         }
+        // A file's name, most likely.
+        ArgumentError::Unfit { problem, .. } if is_no_bytes(problem) => {
+            format!("{error} (`--from files` takes a file's contents)")
+        }
         error => error.to_string(),
     })
+}
+
+fn is_no_bytes(problem: &ParseError) -> bool {
+    match problem {
+        ParseError::Mismatch(mismatch) => {
+            let expected = mismatch.expected.as_str();
+            mismatch.path.is_empty() && matches!(expected, "list<u8>" | "option<list<u8>>")
+        }
+        _ => false,
+    }
 }
 
 fn is_option(function: &Function, place: Option<usize>) -> bool {
