@@ -77,6 +77,28 @@ fn pool_and_worker_never_import_each_other() {
 }
 
 #[test]
+fn standard_streams_are_read_and_written_in_one_place() {
+    let all = [
+        "println!(",
+        "print!(",
+        "stdin().lock",
+        "stdin().lines",
+        "stdin().read",
+        "stdout().write",
+        "stdout().lock().write",
+        "stderr().write",
+        "stderr().lock",
+    ];
+    for (path, code) in sources("") {
+        if !path.ends_with("src/stdio.rs") {
+            for word in all {
+                assert!(!code.contains(word), "{} names `{word}`", path.display());
+            }
+        }
+    }
+}
+
+#[test]
 fn only_children_name_wasmtime() {
     for folder in [
         "pool", "process", "module", "protocol", "value", "sys", "sandbox", "cli",

@@ -10,6 +10,7 @@
 
 use std::io::{self, ErrorKind, Read, Stdin, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, major, minor};
@@ -134,6 +135,22 @@ pub fn check_stdout() -> io::Result<()> {
 pub fn stdin() -> io::Result<Waiting<Stdin>> {
     check_stdin()?;
     Ok(Waiting::new(io::stdin()))
+}
+
+/// Whether a path names what is stdin already. Opened by that name, a socket cannot be
+/// read, and one that was closed looks like an empty input.
+pub fn is_stdin(path: &Path) -> bool {
+    ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]
+        .map(Path::new)
+        .contains(&path)
+}
+
+/// Whether a path names what is stdout already. Opened by that name, a file that it goes
+/// to would be written from its beginning, or replaced.
+pub fn is_stdout(path: &Path) -> bool {
+    ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
+        .map(Path::new)
+        .contains(&path)
 }
 
 /// Writes all of it to stdout, in one piece, and flushes it.

@@ -250,6 +250,7 @@ fn a_stdin_that_cannot_be_read_is_an_error_and_no_empty_input() {
             "map -q math.wasm fib --from csv",
             "map -q math.wasm fib --dry-run",
             "map -q math.wasm fib :::: -",
+            "map -q math.wasm fib -i /dev/stdin",
             "map -q wc.wasm --pipe",
         ] {
             check(words, 3, unreadable("the input, stdin,"));

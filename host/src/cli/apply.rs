@@ -304,9 +304,9 @@ pub fn pairs(kwargs: &[Keyword]) -> Vec<(String, OsString)> {
 
 /// What `@FILE` and `@-` stand for.
 pub fn read_file(name: &OsStr) -> io::Result<Vec<u8>> {
-    match name.as_encoded_bytes() {
-        b"-" => read_whole(stdio::stdin()?),
-        _ => read_whole(File::open(name)?),
+    match stdio::is_stdin(Path::new(name)) {
+        true => read_whole(stdio::stdin()?),
+        false => read_whole(File::open(name)?),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::protocol::control::{ToChild, encode};
 use crate::protocol::frame::Payload;
 use crate::protocol::host_end::{HostEnd, SendError};
 use crate::protocol::ring::PUT_TOGETHER;
+use crate::stdio;
 use crate::sys::{ChildProcess, ControlSocket, EventFd, memfd_of, process_cpu_time};
 
 /// Tasks are sent ahead for about this much work.
@@ -494,9 +495,11 @@ impl Slot {
 fn say_once(pid: u32, error: &std::io::Error) {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
-        eprintln!(
+        let line = format!(
             "sandpool: this process may not kill its worker {pid} ({error}); workers are asked to \
-             end instead"
+             end instead\n"
         );
+        // Not by `eprintln`, which panics where stderr is gone.
+        let _ = stdio::write_stderr(line.as_bytes());
     });
 }

@@ -1,7 +1,7 @@
 //! What nothing can be faster than: a bare round trip between two threads, and
 //! bare wasmtime with the engine settings and the guest of the other figures.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use sandpool::in_process::{Bare, InProcess};
+use sandpool::stdio;
 use serde_json::json;
 
 use super::child::{Conversation, ourselves};
@@ -191,7 +192,7 @@ fn serve() -> Measured<()> {
     let say = |rate: f64| report::print(format!("{rate}\n").as_bytes());
     let gone = |_| "nobody listens".to_owned();
     say(0.0).map_err(gone)?;
-    for line in std::io::stdin().lines() {
+    for line in BufReader::new(stdio::stdin().said()?).lines() {
         let slice = line.said()?.trim().parse().said()?;
         say(run(slice)?).map_err(gone)?;
     }

@@ -34,9 +34,9 @@ struct Extent {
 }
 
 impl Stream {
-    /// Opens a file; `-` is stdin.
+    /// Opens a file; `-` is stdin, as are its own names.
     pub fn open(path: &Path, quiet: bool) -> Result<Self, Failure> {
-        if path.as_os_str() == "-" {
+        if stdio::is_stdin(path) {
             if io::stdin().is_terminal() && !quiet {
                 report::note("reading the input from the terminal; Ctrl-D ends it");
             }
@@ -44,7 +44,7 @@ impl Stream {
                 .map_err(|error| Failure::new(Kind::Unusable, unreadable("stdin", error)))?;
             return Ok(Stream {
                 name: "stdin".to_owned(),
-                extent: extent(&io::stdin().lock()),
+                extent: extent(&io::stdin()),
                 reader: Box::new(stdin),
             });
         }

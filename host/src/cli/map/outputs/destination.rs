@@ -59,7 +59,7 @@ impl Drop for Made {
 impl Destination {
     /// Opens what `--output` names, stdout if it is not given.
     pub fn open(path: Option<&Path>, keeping: Keeping) -> Result<Self, Failure> {
-        let Some(path) = path.filter(|path| !is_stdout(path)) else {
+        let Some(path) = path.filter(|path| !stdio::is_stdout(path)) else {
             stdio::check_stdout().map_err(report::stdout_failure)?;
             return Ok(Destination::Stdout);
         };
@@ -212,14 +212,6 @@ impl Destination {
             }
         }
     }
-}
-
-/// Whether a path names what is stdout already. Opened by that name, a file that it goes
-/// to would be written from its beginning, or replaced.
-fn is_stdout(path: &Path) -> bool {
-    ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
-        .map(Path::new)
-        .contains(&path)
 }
 
 /// Puts a file in its place, or what is in it where it can be found.
