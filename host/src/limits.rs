@@ -129,7 +129,8 @@ pub struct PoolLimits {
     /// Bytes of wasm stack \[512 KiB\].
     pub wasm_stack: u64,
     /// Private memory of a worker process in bytes (`RLIMIT_DATA`)
-    /// \[the task's memory limit and 512 MiB\].
+    /// \[the task's memory limit and 512 MiB\]. What an allocator of the program's own
+    /// reserves ahead counts (mimalloc: 1 GiB).
     pub process_memory: Limit<u64>,
     /// Bytes of any one file that a task writes in a granted directory
     /// \[1 GiB\]. Does not cover how many files it writes: a directory that is

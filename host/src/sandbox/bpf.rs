@@ -15,6 +15,8 @@ pub(super) enum Rule {
     Refuse(i32),
     /// It is allowed in these cases, and otherwise kills the process.
     AllowIf(Vec<Case>),
+    /// It is allowed in these cases, and otherwise answered with this error.
+    RefuseUnless(Vec<Case>, i32),
 }
 
 /// All of these have to hold.
@@ -91,16 +93,21 @@ fn search(rules: &[(u32, Rule)]) -> BpfProgram {
 fn answer(rule: &Rule) -> BpfProgram {
     match rule {
         Rule::Allow => vec![ALLOW],
-        Rule::Refuse(errno) => {
-            let data = errno.unsigned_abs() & libc::SECCOMP_RET_DATA;
-            vec![statement(RETURN, libc::SECCOMP_RET_ERRNO | data)]
-        }
-        Rule::AllowIf(cases) => {
-            let mut program: BpfProgram = cases.iter().flat_map(one_case).collect();
-            program.push(KILL);
-            program
-        }
+        Rule::Refuse(errno) => vec![refuse(*errno)],
+        Rule::AllowIf(cases) => allow_if(cases, KILL),
+        Rule::RefuseUnless(cases, errno) => allow_if(cases, refuse(*errno)),
     }
+}
+
+fn allow_if(cases: &[Case], otherwise: sock_filter) -> BpfProgram {
+    let mut program: BpfProgram = cases.iter().flat_map(one_case).collect();
+    program.push(otherwise);
+    program
+}
+
+fn refuse(errno: i32) -> sock_filter {
+    let data = errno.unsigned_abs() & libc::SECCOMP_RET_DATA;
+    statement(RETURN, libc::SECCOMP_RET_ERRNO | data)
 }
 
 /// Allows the call if all conditions hold, and goes on behind itself if not.
@@ -175,9 +182,12 @@ mod tests {
         match rule.map(|(_, rule)| rule) {
             Some(Rule::Allow) => libc::SECCOMP_RET_ALLOW,
             Some(Rule::Refuse(errno)) => libc::SECCOMP_RET_ERRNO | errno.unsigned_abs(),
-            Some(Rule::AllowIf(cases)) if cases.iter().any(|case| case.iter().all(holds)) => {
+            Some(Rule::AllowIf(cases) | Rule::RefuseUnless(cases, _))
+                if cases.iter().any(|case| case.iter().all(holds)) =>
+            {
                 libc::SECCOMP_RET_ALLOW
             }
+            Some(Rule::RefuseUnless(_, errno)) => libc::SECCOMP_RET_ERRNO | errno.unsigned_abs(),
             Some(Rule::AllowIf(_)) | None => libc::SECCOMP_RET_KILL_PROCESS,
         }
     }
@@ -190,10 +200,12 @@ mod tests {
                 wanted: wanted & mask,
             });
         let case = prop::collection::vec(condition, 0..4);
+        let cases = prop::collection::vec(case, 0..6);
         prop_oneof![
             Just(Rule::Allow),
             (1..200_i32).prop_map(Rule::Refuse),
-            prop::collection::vec(case, 0..6).prop_map(Rule::AllowIf),
+            cases.clone().prop_map(Rule::AllowIf),
+            (cases, 1..200_i32).prop_map(|(cases, errno)| Rule::RefuseUnless(cases, errno)),
         ]
     }
 

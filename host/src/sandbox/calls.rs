@@ -386,6 +386,20 @@ pub(super) const REFUSED: &[(i64, i32)] = &[
     (libc::SYS_process_madvise, libc::ENOSYS),
 ];
 
+/// What an allocator of the final program's own tries at any time, in every child, and
+/// can do without: mimalloc names its memory and looks for further memory nodes. Where
+/// no list allows it, it is answered with an error, so that nobody's choice of an
+/// allocator is taken for an attack.
+pub(super) const TRIED: &[(i64, i32)] = &[
+    (libc::SYS_prctl, libc::EINVAL),
+    (libc::SYS_getcpu, libc::ENOSYS),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_access, libc::ENOENT),
+    (libc::SYS_faccessat, libc::ENOENT),
+    (libc::SYS_mbind, libc::ENOSYS),
+    (libc::SYS_get_mempolicy, libc::ENOSYS),
+];
+
 /// What a worker tries in addition, once it is sealed, that found its artifact in
 /// memory and not in a file.
 pub(super) const WITHOUT_FILE: &[Call] = &[any(

@@ -7,10 +7,10 @@ use seccompiler::{
 };
 
 use super::bpf::{self, Case, Condition, Rule};
-use super::calls::{Call, Only};
+use super::calls::{Call, Only, TRIED};
 
-/// A filter that allows what is in these lists, but answers some of it with an
-/// error, and kills the process for anything else.
+/// A filter that allows what is in these lists, but answers some of it, and what
+/// allocators try, with an error, and kills the process for anything else.
 pub(super) fn allow(lists: &[&[Call]], refused: &[(i64, i32)]) -> BpfProgram {
     let mut rules: BTreeMap<u32, Rule> = BTreeMap::new();
     for call in lists.iter().copied().flatten() {
@@ -30,6 +30,14 @@ pub(super) fn allow(lists: &[&[Call]], refused: &[(i64, i32)]) -> BpfProgram {
         // What no list has kills the process even so.
         if let Some(rule) = rules.get_mut(&number(*refused)) {
             *rule = Rule::Refuse(*errno);
+        }
+    }
+    for (tried, errno) in TRIED {
+        let rule = rules
+            .entry(number(*tried))
+            .or_insert_with(|| Rule::AllowIf(Vec::new()));
+        if let Rule::AllowIf(cases) = rule {
+            *rule = Rule::RefuseUnless(std::mem::take(cases), *errno);
         }
     }
     bpf::program(&rules.into_iter().collect::<Vec<_>>())

@@ -3,7 +3,7 @@
 
 use std::error::Error;
 
-use sandpool::{Pool, Sandbox, Verdict};
+use sandpool::{GIB, Pool, Sandbox, Verdict};
 
 const GUEST: &str = r#"
 (module
@@ -27,6 +27,8 @@ pub async fn serve() -> Result<String, Box<dyn Error>> {
         .processes(2)
         .cache(false)
         .sandbox(mode)
+        // An allocator may reserve memory ahead, mimalloc 1 GiB, which counts.
+        .process_memory(4 * GIB)
         .build()?;
     let guest = pool.load_bytes(GUEST)?;
     let sum: i32 = pool.apply_async(&guest, "add", (2, 3))?.await?;

@@ -47,7 +47,7 @@ fn run(program: &str, mode: &str) -> (bool, String, String) {
 }
 
 #[test]
-fn a_program_with_all_features_of_tokio_has_workers() {
+fn a_program_with_all_features_of_tokio_and_an_allocator_of_its_own_has_workers() {
     let (well, stdout, stderr) = run(env!("CARGO_BIN_EXE_first-thing"), "auto");
     assert!(well, "{stderr}");
     assert!(stdout.contains("Seccomp, state: Held"), "{stdout}");
