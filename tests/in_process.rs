@@ -105,7 +105,7 @@ fn the_strict_sandbox_and_what_takes_a_process_are_refused() {
     let strict = load(builder().sandbox(Sandbox::Strict)).expect_err("refused");
     assert_eq!(
         strict.to_string(),
-        "`--sandbox strict` cannot be kept: missing are all layers: the guest would run in this \
+        "a strict sandbox cannot be kept: missing are all layers: the guest would run in this \
          process"
     );
     let dir = DirGrant {

@@ -5,6 +5,7 @@ pub(crate) mod loading;
 mod memory;
 mod output;
 mod time;
+mod ulimits;
 
 use std::fs;
 
@@ -38,7 +39,7 @@ fn a_task_that_takes_memory_without_end_hits_its_limit() {
     let _test = test();
     let pool = one_worker();
     let outcome = misbehave(&pool, "allocate-forever", ());
-    let text = "asked for more memory than 128MiB (default); raise it with `--memory`";
+    let text = "asked for more memory than 128MiB (default); the setting `memory` raises it";
     assert_hit(&outcome, Verdict::MemoryLimit, LimitName::Memory, text);
     let peak = outcome.peak_memory.expect("the worker lived to tell it");
     assert!(peak > 64 * MIB && peak <= 128 * MIB, "{peak}");
@@ -62,11 +63,13 @@ fn a_memory_limit_is_the_calls_or_the_pools() {
         call.outcome().expect("sent")
     };
     let outcome = allocate(None);
-    let text = "asked for more memory than 32MiB (set for the pool); raise it with `--memory`";
+    let text =
+        "asked for more memory than 32MiB (set for the pool); the setting `memory` raises it";
     assert_hit(&outcome, Verdict::MemoryLimit, LimitName::Memory, text);
     assert_eq!(outcome.limit.expect("hit").origin, Origin::Pool);
     let outcome = allocate(Some(48 * MIB));
-    let text = "asked for more memory than 48MiB (set for this call); raise it with `--memory`";
+    let text =
+        "asked for more memory than 48MiB (set for this call); the setting `memory` raises it";
     assert_hit(&outcome, Verdict::MemoryLimit, LimitName::Memory, text);
     let outcome = allocate(Some(100 * MIB));
     assert_eq!(outcome.verdict, Verdict::Ok, "{outcome}");
@@ -101,7 +104,7 @@ fn a_module_that_is_born_too_large_hits_the_memory_limit() {
     let text = r#"(module (memory 100) (func (export "f")))"#;
     let module = pool.wat(text);
     let outcome = pool.call(&module, "f").outcome().expect("sent");
-    let text = "asked for more memory than 1MiB (set for the pool); raise it with `--memory`";
+    let text = "asked for more memory than 1MiB (set for the pool); the setting `memory` raises it";
     assert_hit(&outcome, Verdict::MemoryLimit, LimitName::Memory, text);
     let larger = pool.call(&module, "f").memory(16 * MIB).outcome();
     assert_eq!(larger.expect("sent").verdict, Verdict::Ok);
@@ -112,7 +115,7 @@ fn a_result_that_is_too_large_hits_its_limit() {
     let _test = test();
     let pool = open(pool().processes(1).result_limit(MIB));
     let outcome = misbehave(&pool, "big-result", (2 * MIB,));
-    let text = "returned more than 1MiB (set for the pool); raise it with `--result-limit`";
+    let text = "returned more than 1MiB (set for the pool); the setting `result_limit` raises it";
     assert_hit(&outcome, Verdict::OutputLimit, LimitName::Result, text);
     let outcome = misbehave(&pool, "big-result", (MIB - 64,));
     assert_eq!(outcome.verdict, Verdict::Ok, "{outcome}");
@@ -132,12 +135,14 @@ fn output_that_is_too_long_hits_its_limit() {
             .stderr_limit(20 * KIB),
     );
     let outcome = misbehave(&pool, "shout", (100 * KIB,));
-    let text = "wrote more to stdout than 10KiB (set for the pool); raise it with `--stdout-limit`";
+    let text =
+        "wrote more to stdout than 10KiB (set for the pool); the setting `stdout_limit` raises it";
     assert_hit(&outcome, Verdict::OutputLimit, LimitName::Stdout, text);
     let kept = outcome.stdout.expect("what fitted is kept").len() as u64;
     assert!(kept <= 10 * KIB, "{kept}");
     let outcome = misbehave(&pool, "shout-stderr", (100 * KIB,));
-    let text = "wrote more to stderr than 20KiB (set for the pool); raise it with `--stderr-limit`";
+    let text =
+        "wrote more to stderr than 20KiB (set for the pool); the setting `stderr_limit` raises it";
     assert_hit(&outcome, Verdict::OutputLimit, LimitName::Stderr, text);
     let outcome = misbehave(&pool, "shout", (10 * KIB,));
     assert_eq!(outcome.verdict, Verdict::Ok, "{outcome}");
@@ -160,7 +165,7 @@ fn a_flood_of_log_lines_hits_its_limit() {
     let _test = test();
     let pool = open(pool().processes(1).log_limit(100 * KIB));
     let outcome = misbehave(&pool, "log-flood", (1_000_000u64,));
-    let text = "logged more than 100KiB (set for the pool); raise it with `--log-limit`";
+    let text = "logged more than 100KiB (set for the pool); the setting `log_limit` raises it";
     assert_hit(&outcome, Verdict::OutputLimit, LimitName::Log, text);
     let outcome = misbehave(&pool, "log-flood", (1000u64,));
     assert_eq!(outcome.verdict, Verdict::Ok, "{outcome}");

@@ -17,6 +17,8 @@ mod cli;
 mod derive;
 mod embedding;
 mod examples;
+#[cfg(debug_assertions)]
+mod failed_starts;
 mod gathering;
 mod granted_files;
 mod granted_preview1;
@@ -27,6 +29,7 @@ mod hostile_sharing;
 mod hostile_workers;
 #[cfg(feature = "in-process")]
 mod in_process;
+mod kill_storm;
 mod large_payloads;
 mod lifecycle;
 mod limits;

@@ -31,6 +31,28 @@ fn a_core_module_takes_and_returns_numbers_of_each_kind() {
 }
 
 #[test]
+fn integers_of_a_core_module_are_given_with_or_without_a_sign() {
+    let _test = test();
+    let pool = one_worker();
+    let module = pool.wat(wat::ADD);
+    let add = |a: u64, b: i64| pool.apply::<i32>(&module, "add", (a, b));
+    assert_eq!(add(u32::MAX.into(), 0).expect("ok"), -1);
+    assert_eq!(add(1 << 31, -(1 << 31)).expect("ok"), 0);
+    for refused in [add(1 << 32, 0), add(0, -(1 << 31) - 1)] {
+        let refused = refused.expect_err("it does not fit").to_string();
+        assert!(
+            refused.contains("it goes from -2147483648 to 4294967295"),
+            "{refused}"
+        );
+    }
+    let sum: i64 = pool.apply(&module, "add64", (u64::MAX, 0)).expect("ok");
+    assert_eq!(sum, -1);
+    // What it gives back has a sign, and is refused where that does not fit.
+    pool.apply::<u32>(&module, "add", (u32::MAX, 0))
+        .expect_err("it is -1");
+}
+
+#[test]
 fn a_component_is_loaded_from_a_file_and_knows_itself() {
     let _test = test();
     let pool = one_worker();
@@ -264,7 +286,7 @@ fn files_that_are_no_files_are_refused_and_nothing_hangs() {
     refused(
         &pool,
         pool.load(path("huge.wasm")),
-        "it is larger than 256MiB (default); raise it with `--module-size`",
+        "it is larger than 256MiB (default); the setting `module_size` raises it",
     );
     refused(&pool, pool.load(Path::new("")), "");
 

@@ -20,7 +20,7 @@ fn a_task_that_spins_times_out_and_the_pool_outlives_it() {
     assert_eq!(outcome.verdict, Verdict::Timeout, "{outcome}");
     assert_eq!(
         outcome.error.as_deref(),
-        Some("ran past 100ms (set for this call); raise it with `--timeout`")
+        Some("ran past 100ms (set for this call); the setting `timeout` raises it")
     );
     let limit = outcome.limit.expect("a limit ended it");
     assert_eq!(limit.name, LimitName::Timeout);
@@ -139,7 +139,7 @@ fn a_cpu_limit_ends_what_computes_and_not_what_sleeps() {
     assert_eq!(outcome.verdict, Verdict::CpuLimit, "{outcome}");
     assert_eq!(
         outcome.error.as_deref(),
-        Some("used more CPU time than 100ms (set for the pool); raise it with `--cpu-time`")
+        Some("used more CPU time than 100ms (set for the pool); the setting `cpu_time` raises it")
     );
     let sleeper = pool.guest("sleeper");
     let outcome = pool
@@ -182,7 +182,7 @@ fn fuel_that_is_used_up_ends_the_task_and_only_that() {
     assert_eq!(dear.verdict, Verdict::OutOfFuel, "{dear}");
     assert_eq!(
         dear.error.as_deref(),
-        Some("used more fuel than 1000000 (set for the pool); raise it with `--fuel`")
+        Some("used more fuel than 1000000 (set for the pool); the setting `fuel` raises it")
     );
     assert_eq!(dear.worker_pid, cheap.worker_pid, "the worker lives on");
     let more = pool

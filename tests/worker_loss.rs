@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use sandpool::{Outcome, Sandbox, Verdict};
 
-use crate::support::process::{crash, exists, go_on, kill, stop};
+use crate::support::process::{crash, exists, go_on, kill, program, stop};
 use crate::support::{
     SOON, eventually, one_worker, open, pool, test, test_alone, two_workers, wat,
 };
@@ -407,4 +407,51 @@ fn a_command_whose_worker_is_killed_is_lost_and_the_next_one_runs() {
     assert_eq!(outcome.verdict, Verdict::WorkerLost, "{outcome}");
     let quiet = pool.wat(wat::QUIET_COMMAND);
     assert!(pool.command(&quiet).outcome().expect("sent").is_ok());
+}
+
+/// A memory cgroup of the first version, gone at the end of its test.
+struct Cgroup(std::path::PathBuf);
+
+impl Cgroup {
+    /// `None` where none can be made.
+    fn of(bytes: u64) -> Option<Self> {
+        let name = format!("sandpool-test-{}", std::process::id());
+        let folder = std::path::Path::new("/sys/fs/cgroup/memory").join(name);
+        std::fs::create_dir(&folder).ok()?;
+        let cgroup = Cgroup(folder);
+        let limit = cgroup.0.join("memory.limit_in_bytes");
+        std::fs::write(limit, bytes.to_string()).ok()?;
+        Some(cgroup)
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        eventually("its processes are gone", || {
+            std::fs::remove_dir(&self.0).is_ok()
+        });
+    }
+}
+
+#[test]
+fn a_worker_that_the_kernel_kills_for_memory_is_told_from_one_that_somebody_kills() {
+    let _test = test();
+    let Some(cgroup) = Cgroup::of(200 << 20) else {
+        return;
+    };
+    let script = r#"echo $$ > "$1"/cgroup.procs && exec "$0" apply --memory none \
+        --process-memory none --timeout none "$2" allocate 600000000"#;
+    let output = program("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_sandpool")])
+        .arg(&cgroup.0)
+        .arg(crate::support::guest("misbehave"))
+        .output()
+        .expect("started");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert_eq!(
+        told,
+        "error: worker_lost: the worker was killed by signal 9 (SIGKILL): the kernel killed it, \
+         since its cgroup had no memory left (204800KiB)\n"
+    );
 }

@@ -13,12 +13,14 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::entry::PROBE_ROLE;
 use crate::layers::{Layer, SandboxReport};
-use crate::protocol::control::{FromChild, Orders, ProbeSetup, ToChild, decode, encode};
+use crate::protocol::control::{Failure, FromChild, Orders, ProbeSetup, ToChild, decode, encode};
 use crate::protocol::handshake::Hello;
 use crate::settings::{DirGrant, Sandbox};
 use crate::stdio;
+use crate::sys::in_force::Scarce;
 use crate::sys::{
     Attempt, ChildProcess, ControlSocket, Ended, MAX_MESSAGE, Namespaces, Program, Received,
+    is_crash, signal_name,
 };
 
 /// Called with the first report of a sandbox in which a layer is missing.
@@ -185,6 +187,35 @@ pub(crate) fn probe(
     grants: &[OpenGrant],
     attempt: Option<Attempt>,
 ) -> io::Result<Probed> {
+    for pause in PROBE_PAUSES {
+        match probe_once(program, confinement, grants, attempt) {
+            // Nothing that the sandbox has a part in.
+            Err(error) if is_from_outside(&error) => {
+                std::thread::sleep(Duration::from_millis(pause))
+            }
+            ended => return ended,
+        }
+    }
+    probe_once(program, confinement, grants, attempt)
+}
+
+/// Milliseconds before a probe that something outside kept from its work is tried again.
+const PROBE_PAUSES: [u64; 4] = [10, 40, 160, 640];
+
+fn is_from_outside(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Interrupted || Scarce::of(error).is_some()
+}
+
+fn from_outside(text: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::Interrupted, text.into())
+}
+
+fn probe_once(
+    program: &Program,
+    confinement: &Confinement,
+    grants: &[OpenGrant],
+    attempt: Option<Attempt>,
+) -> io::Result<Probed> {
     let (ours, theirs) = ControlSocket::pair()?;
     let program = Program {
         role: PROBE_ROLE.into(),
@@ -242,9 +273,21 @@ fn listen(control: &ControlSocket, ended: Ended, tried: bool) -> io::Result<Prob
         match decode(&buffer[..len]) {
             Ok(FromChild::Ready { report: told }) => report = Some(told),
             Ok(FromChild::Probed { errno }) => answer = Some(errno),
+            Ok(FromChild::Failed {
+                reason: Failure::Scarce(_),
+                message,
+            }) => return Err(from_outside(message)),
             Ok(FromChild::Failed { message, .. }) => return Err(io::Error::other(message)),
             _ => return Err(io::Error::other("the probe made no sense")),
         }
+    }
+    // What a probe does ends it in other ways.
+    if let Ended::Killed(signal) = ended
+        && !is_crash(signal)
+    {
+        let name = signal_name(signal);
+        let text = format!("it was killed by signal {signal} ({name}), and not by sandpool");
+        return Err(from_outside(text));
     }
     let hello = hello.flatten();
     let hello = hello.ok_or_else(|| io::Error::other("the binary is no sandpool"))?;

@@ -107,7 +107,7 @@ pub use module::{AsyncLoad, CacheTrouble, LoadError, Module};
 pub use outcome::{Outcome, Refusal, Verdict};
 pub use pool::{
     AsyncResult, Call, Error, Grants, IMap, Input, LogRecord, MapResult, Pool, PoolBuilder,
-    ProgressReport, Retries, RunningTask, Stdin, Steering, ToInput,
+    ProgressReport, Retries, RunningTask, StartTrouble, Stdin, Steering, ToInput,
 };
 pub use process::{ModuleSource, Process, ProcessBuilder, ProcessError, active_children};
 pub use protocol::description::{ExportedResource, Import, ModuleKind};

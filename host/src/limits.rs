@@ -24,7 +24,7 @@ pub enum Origin {
     /// The documented default.
     #[default]
     Default,
-    /// Set on the pool's builder, or by the command's flag.
+    /// Set on the pool's builder.
     Pool,
     /// Set on this one call.
     Call,
@@ -288,24 +288,25 @@ impl LimitName {
         }
     }
 
-    /// The command's flag that sets this limit, where there is one.
-    pub fn flag(self) -> Option<&'static str> {
+    /// The setting of this limit, by the name of its method of
+    /// [`PoolBuilder`](crate::PoolBuilder), where there is one.
+    pub fn setting(self) -> Option<&'static str> {
         Some(match self {
-            LimitName::Timeout => "--timeout",
-            LimitName::CpuTime => "--cpu-time",
-            LimitName::Memory => "--memory",
-            LimitName::ProcessMemory => "--process-memory",
-            LimitName::HostCalls => "--host-call-memory",
-            LimitName::Arguments => "--arguments-limit",
-            LimitName::Result => "--result-limit",
-            LimitName::Stdout => "--stdout-limit",
-            LimitName::Stderr => "--stderr-limit",
-            LimitName::Log => "--log-limit",
-            LimitName::Fuel => "--fuel",
-            LimitName::ModuleSize => "--module-size",
-            LimitName::CompileTimeout => "--compile-timeout",
-            LimitName::CompileCpuTime => "--compile-cpu-time",
-            LimitName::CompileMemory => "--compile-memory",
+            LimitName::Timeout => "timeout",
+            LimitName::CpuTime => "cpu_time",
+            LimitName::Memory => "memory",
+            LimitName::ProcessMemory => "process_memory",
+            LimitName::HostCalls => "host_call_memory",
+            LimitName::Arguments => "arguments_limit",
+            LimitName::Result => "result_limit",
+            LimitName::Stdout => "stdout_limit",
+            LimitName::Stderr => "stderr_limit",
+            LimitName::Log => "log_limit",
+            LimitName::Fuel => "fuel",
+            LimitName::ModuleSize => "module_size",
+            LimitName::CompileTimeout => "compile_timeout",
+            LimitName::CompileCpuTime => "compile_cpu_time",
+            LimitName::CompileMemory => "compile_memory",
             LimitName::Memories
             | LimitName::Tables
             | LimitName::TableElements
@@ -315,7 +316,8 @@ impl LimitName {
     }
 }
 
-/// A limit that ended a task: which, its value and where that came from.
+/// A limit that ended a task: which, its value and where that came from. `Display`
+/// says it in one line, with the setting that raises it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimitHit {
     /// Which limit.
@@ -324,11 +326,15 @@ pub struct LimitHit {
     pub value: String,
     /// Where the value came from.
     pub origin: Origin,
+    /// Where the task was when it ran into the limit, as far as its worker could tell.
+    pub place: Option<String>,
 }
 
 impl fmt::Display for LimitHit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.line(None))
+        let setting = self.name.setting();
+        let advice = setting.map(|setting| format!("the setting `{setting}` raises it"));
+        f.write_str(&self.line(&self.origin.to_string(), advice.as_deref()))
     }
 }
 
@@ -339,12 +345,13 @@ impl LimitHit {
             name,
             value: value.unwrap_or_else(|| "there is".into()),
             origin,
+            place: None,
         }
     }
 
-    /// One line that says what was hit, where the task was then, and what to
-    /// do about it.
-    pub(crate) fn line(&self, place: Option<&str>) -> String {
+    /// One line that says what was hit, of which `origin`, where the task was then, and
+    /// what to do about it: for those who have their own names for settings.
+    pub fn line(&self, origin: &str, advice: Option<&str>) -> String {
         let what = match self.name {
             LimitName::Timeout => "ran past",
             LimitName::CpuTime => "used more CPU time than",
@@ -367,12 +374,12 @@ impl LimitHit {
             LimitName::CompileCpuTime => "compiling it used more CPU time than",
             LimitName::CompileMemory => "compiling it asked for more memory than",
         };
-        let mut line = format!("{what} {} ({})", self.value, self.origin);
-        if let Some(place) = place {
+        let mut line = format!("{what} {} ({origin})", self.value);
+        if let Some(place) = &self.place {
             line.push_str(&format!(", {place}"));
         }
-        if let Some(flag) = self.name.flag() {
-            line.push_str(&format!("; raise it with `{flag}`"));
+        if let Some(advice) = advice {
+            line.push_str(&format!("; {advice}"));
         }
         line
     }
@@ -398,16 +405,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_that_was_hit_says_its_value_its_origin_and_its_flag() {
+    fn a_limit_that_was_hit_says_its_value_its_origin_and_its_setting() {
         let hit = LimitHit {
             name: LimitName::Timeout,
             value: show_duration(Duration::from_secs(10)),
             origin: Origin::Default,
+            place: None,
         };
         assert_eq!(
             hit.to_string(),
-            "ran past 10s (default); raise it with `--timeout`"
+            "ran past 10s (default); the setting `timeout` raises it"
         );
+        let place = Some("in `f`".into());
+        let hit = LimitHit { place, ..hit };
+        assert_eq!(hit.line("by me", None), "ran past 10s (by me), in `f`");
     }
 
     #[test]

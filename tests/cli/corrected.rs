@@ -89,7 +89,7 @@ fn what_failed_is_run_again_with_a_corrected_module_and_the_rest_is_kept() {
         &[&["-o", "out"][..], &AGAIN].concat(),
         "1\n20\n3\n40\n5\n6\n",
     );
-    assert_eq!(fourth.counts(), "1 task, 1 trap");
+    assert_eq!(fourth.counts(), "1 task, 0 ok, 1 trap");
 }
 
 #[test]

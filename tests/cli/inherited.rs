@@ -118,6 +118,31 @@ fn a_folder_that_is_gone_matters_only_to_paths_that_begin_there() {
 }
 
 #[test]
+fn a_limit_on_the_cpu_time_of_every_process_is_named_when_it_ends_a_worker() {
+    let _test = test();
+    let folder = folder();
+    let line = folder.sandpool(["run", "loop.wat"]);
+    let ended = line.by_shell("ulimit -t 3 && exec \"$@\"").run();
+    assert_eq!(ended.code(), 137);
+    let why = "the worker used up the CPU time that `ulimit -t` allows a process";
+    assert!(ended.stderr.contains(why), "{}", ended.stderr);
+}
+
+#[test]
+fn a_root_who_may_not_kill_his_workers_keeps_their_deadlines() {
+    let _test = test();
+    if !crate::cage::is_root() {
+        return;
+    }
+    let folder = folder();
+    let line = folder.sandpool(["run", "--timeout", "100ms", "loop.wat"]);
+    let without = "exec setpriv --bounding-set=-kill --inh-caps=-kill \"$@\"";
+    let ended = line.by_shell(without).run();
+    assert_eq!(ended.code(), 124, "{}", ended.stderr);
+    assert!(ended.stderr.contains("CAP_KILL"), "{}", ended.stderr);
+}
+
+#[test]
 fn one_core_is_enough() {
     let _test = test();
     let folder = folder();

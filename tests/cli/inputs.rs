@@ -1,5 +1,9 @@
 //! Where `map`'s inputs come from: lines, tables, files, blocks, and `:::`.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+
 use serde_json::json;
 
 use super::map::results;
@@ -318,4 +322,117 @@ fn what_makes_no_sense_together_is_refused() {
     refused(&["--from", "jsonl", ":::", "1", ":::", "2"]);
     refused(&[":::+", "1"]);
     refused(&["::::"]);
+}
+
+#[test]
+fn names_of_files_are_bytes() {
+    let _test = test();
+    let folder = Folder::new();
+    let name = OsStr::from_bytes(b"na\xefve");
+    fs::write(folder.path().join(name), "hi").expect("written");
+    let digest = guest("digest");
+    let echo = |more: &[&OsStr]| {
+        let words = ["map", "-q", "--to", "values", "--from", "files"].map(OsStr::new);
+        let job = [digest.as_os_str(), "echo".as_ref()];
+        folder.sandpool(words.into_iter().chain(job).chain(more.iter().copied()))
+    };
+    let hi = "{\"base64\":\"aGk=\"}\n";
+    echo(&[]).input(&b"na\xefve\n"[..]).run().assert_prints(hi);
+    echo(&["-0".as_ref()])
+        .input(&b"na\xefve\0"[..])
+        .run()
+        .assert_prints(hi);
+    echo(&[":::".as_ref(), name]).run().assert_prints(hi);
+    fs::write(folder.path().join("list"), b"na\xefve\n").expect("written");
+    echo(&["::::".as_ref(), "list".as_ref()])
+        .run()
+        .assert_prints(hi);
+    // Its log and its results have it in letters that a log can hold.
+    let logged = echo(&["--joblog".as_ref(), "log".as_ref(), ":::".as_ref(), name]).run();
+    logged.assert_prints(hi);
+    // To a command that gets no name of it, it is standard input as any other.
+    let wc = guest("wc");
+    let count = |more: &[&OsStr]| {
+        let words = ["map", "-q", "--from", "files"].map(OsStr::new);
+        let words = words.into_iter().chain([wc.as_os_str()]);
+        let ended = folder.sandpool(words.chain(more.iter().copied())).run();
+        results(&ended).remove(0)
+    };
+    let dashes = OsStr::new("--");
+    assert_eq!(
+        count(&[dashes, "-c".as_ref(), ":::".as_ref(), name])["stdout"],
+        "2\n"
+    );
+    // A command's words are text.
+    let refused = count(&[dashes, "{/}".as_ref(), ":::".as_ref(), name]);
+    assert_eq!(refused["verdict"], "invalid_arguments");
+    assert_eq!(
+        refused["error"],
+        "the name `na\u{fffd}ve` is not UTF-8, and a command's words are (`--lossy` puts U+FFFD in \
+         place of what is not)"
+    );
+}
+
+#[test]
+fn a_files_name_in_place_of_its_contents_is_explained() {
+    let _test = test();
+    let ended = sandpool(["map", "-q", "image.wasm", "dimensions", ":::", "photo.jpg"]).run();
+    let error = results(&ended)[0]["error"].clone();
+    let error = error.as_str().expect("text");
+    assert!(
+        error.starts_with("`photo.jpg` is no list<u8> for"),
+        "{error}"
+    );
+    assert!(
+        error.ends_with("(`--from files` takes a file's contents)"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_value_that_is_not_utf8_costs_itself_alone() {
+    let _test = test();
+    let bad = OsStr::from_bytes(b"caf\xe9");
+    let greet = |flags: &[&str]| {
+        let words = ["map", "-q", "text.wasm", "greet"].iter().chain(flags);
+        let words = words
+            .map(OsStr::new)
+            .chain([":::".as_ref(), bad, "x".as_ref()]);
+        sandpool(words).run()
+    };
+    let all = results(&greet(&[]));
+    assert_eq!(
+        all[0]["error"],
+        "`caf\u{fffd}` is not UTF-8 (`--lossy` puts U+FFFD in place of what is not)"
+    );
+    assert_eq!(all[1]["value"], "hello, x");
+    assert_eq!(
+        results(&greet(&["--lossy"]))[0]["value"],
+        "hello, caf\u{fffd}"
+    );
+    let lines = |flags: &[&str]| {
+        values("text.wasm", "greet", flags)
+            .input(&b"caf\xe9\n"[..])
+            .run()
+    };
+    assert_eq!(lines(&[]).code(), 1);
+    lines(&["--lossy"]).assert_prints("\"hello, caf\u{fffd}\"\n");
+    // And contents of files.
+    let folder = Folder::new();
+    folder.file("latin", b"caf\xe9");
+    let words = ["greet", "--from", "files", ":::", "latin"];
+    let ended = within(&folder, "text", &words).run();
+    let error = results(&ended)[0]["error"].clone();
+    assert!(
+        error
+            .as_str()
+            .is_some_and(|error| error.contains("`--lossy`")),
+        "{error}"
+    );
+    let words = [
+        "greet", "--from", "files", "--lossy", "--to", "values", ":::", "latin",
+    ];
+    within(&folder, "text", &words)
+        .run()
+        .assert_prints("\"hello, caf\u{fffd}\"\n");
 }

@@ -215,7 +215,7 @@ fn a_large_file_for_all_is_read_once_and_held_once() {
     let _test = test();
     let folder = Folder::new();
     let size = 2 << 20;
-    folder.file("long", &"x".repeat(size));
+    folder.file("long", "x".repeat(size));
     let inputs: String = (0..40).map(|_| "\"x\"\n").collect();
     let words = [
         "find",
@@ -231,6 +231,16 @@ fn a_large_file_for_all_is_read_once_and_held_once() {
     ];
     let ended = within(&folder, "text", &words).input(inputs).run();
     ended.assert_prints(&"[{\"start\":0,\"end\":1}]\n".repeat(40));
+    // Too large for any task, it is refused once.
+    let words = ["find", "--kwarg", "text=@long", "--arguments-limit", "1MiB"];
+    within(&folder, "text", &words)
+        .input("\"x\"\n")
+        .run()
+        .assert_refuses(
+            3,
+            "error: its arguments take more than 1MiB (set by the flag); raise it with \
+         `--arguments-limit`\n",
+        );
     // On stdin, where the inputs are not.
     let text = guest("text");
     let words = ["map", "-q", text.to_str().expect("text"), "find"];

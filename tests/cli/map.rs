@@ -95,7 +95,10 @@ fn a_line_that_is_no_text_costs_itself_alone() {
     let results = results(&ended);
     assert_eq!(results[0]["value"], "hello, ann");
     assert_eq!(results[1]["verdict"], "invalid_arguments");
-    assert_eq!(results[1]["error"], "the line is not UTF-8");
+    assert_eq!(
+        results[1]["error"],
+        "the line is not UTF-8 (`--lossy` puts U+FFFD in place of what is not)"
+    );
     assert_eq!(results[2]["value"], "hello, bob");
 }
 

@@ -12,6 +12,7 @@ mod bad_modules;
 mod bench;
 mod cache;
 mod corrected;
+mod cut_short;
 mod destinations;
 mod dry_run;
 mod failing;
@@ -41,6 +42,7 @@ mod shells;
 mod standard_streams;
 mod stream;
 mod tables;
+mod words;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};

@@ -206,6 +206,28 @@ fn a_pattern_is_checked_before_anything_is_run() {
 }
 
 #[test]
+fn a_dry_run_tells_of_names_that_cannot_be() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("there", "mine");
+    let ended = greet(&folder, "{/}", &["--dry-run"], "a\nx/a\n..\nthere\n");
+    let lines = ended.lines();
+    assert_eq!(ended.code(), 1);
+    assert!(lines[0].ends_with("text.wasm greet a"), "{}", lines[0]);
+    let of = "its result would be";
+    assert_eq!(
+        lines[1..],
+        [
+            format!("# 1: {of} `a`, and an earlier input's result has that name"),
+            format!("# 2: {of} `..` in `.`, which leads out of that folder"),
+            format!("# 3: {of} `there`, and there is something of that name already"),
+        ]
+    );
+    let dry = greet(&folder, "out/{x}", &["--dry-run"], "a\n");
+    assert_eq!((dry.code(), folder.path().join("out").exists()), (2, false));
+}
+
+#[test]
 fn what_a_command_prints_is_its_file_and_a_failed_one_leaves_none() {
     let _test = test();
     let folder = Folder::new();
@@ -294,12 +316,12 @@ fn a_killed_run_leaves_whole_files_and_goes_on() {
     }
     // As if the kill had come between a file and its line in the log.
     let log = read(&folder, "log");
-    let lines: Vec<_> = log.split_inclusive('\n').collect();
+    let mut lines: Vec<_> = log.split_inclusive('\n').collect();
     let last = lines.iter().rposition(|line| !line.starts_with('#'));
-    let cut: String = match last {
-        Some(last) => lines[..last].concat(),
-        None => log.clone(),
-    };
+    if let Some(last) = last.filter(|last| *last > 0) {
+        lines.remove(last);
+    }
+    let cut = lines.concat();
     folder.file("log", &cut);
     folder.file("out/n299.txt", "mine");
     let again = folder.sandpool([&words[..], &["--resume"]].concat());
@@ -317,6 +339,7 @@ fn a_killed_run_leaves_whole_files_and_goes_on() {
     // What was in the way is gone.
     fs::remove_file(folder.path().join("out/n299.txt")).expect("it was there");
     let again = folder.sandpool([&words[..], &["--resume-failed"]].concat());
-    assert_eq!(again.input(input).run().code(), 0);
+    let ended = again.input(input).run();
+    assert_eq!((ended.code(), ended.text()), (0, ""), "{}", ended.stderr);
     assert_eq!(read(&folder, "out/n299.txt"), "hello, n299");
 }

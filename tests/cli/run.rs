@@ -1,6 +1,6 @@
 //! A command module as if it were a program: `sandpool run`.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::path::Path;
 use std::time::Duration;
@@ -493,4 +493,35 @@ fn an_outcome_names_what_was_not_granted() {
     assert_eq!(denied["refusals"][0]["detail"], "/home/two");
     let ok = outcome(&["/data/one"], 0);
     assert!(ok["refusals"].as_array().is_none_or(Vec::is_empty), "{ok}");
+}
+
+#[test]
+fn a_grant_says_ro_or_rw_and_a_path_of_the_guests_has_no_colon() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("text", "a\nb\n");
+    fs::create_dir(folder.path().join("a:b")).expect("made");
+    folder.file("a:b/text", "a\n");
+    let wc = guest("wc");
+    let wc = wc.to_str().expect("its path is text");
+    let run = |grant: &str, file: &str| {
+        folder
+            .sandpool(["run", "--dir", grant, wc, "-l", file])
+            .run()
+    };
+    run(".::/data:ro", "/data/text").assert_prints("2 /data/text\n");
+    run(".:ro", "text").assert_prints("2 text\n");
+    run("a:b::/data:ro", "/data/text").assert_prints("1 /data/text\n");
+    run("a:b", "a:b/text").assert_prints("1 a:b/text\n");
+    for (grant, told) in [
+        (".::/data:rx", "`/data:rx` has one"),
+        (".::/data:rw:ro", "twice"),
+        (".:/data", "as in `.::/data`"),
+        ("::", "a directory is `HOST`"),
+        (":ro", "a directory is `HOST`"),
+    ] {
+        let refused = run(grant, "/data/text");
+        assert_eq!(refused.code(), 125, "{grant}: {}", refused.stderr);
+        assert!(refused.stderr.contains(told), "{grant}: {}", refused.stderr);
+    }
 }

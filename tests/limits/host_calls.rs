@@ -19,7 +19,7 @@ fn random_bytes_by_the_gigabyte_are_refused_and_the_worker_lives_on() {
     let before = call(&pool, "random", MIB);
     assert!(before.is_ok(), "{before}");
     let text = "made its worker allocate more in one host call than 256MiB (default); \
-                raise it with `--host-call-memory`";
+                the setting `host_call_memory` raises it";
     for bytes in [u64::MAX, 1 << 40, 257 * MIB] {
         let outcome = call(&pool, "random", bytes);
         assert_hit(&outcome, Verdict::MemoryLimit, LimitName::HostCalls, text);
@@ -40,7 +40,7 @@ fn what_one_host_call_may_allocate_is_the_pools_or_the_calls() {
     let text = |origin: &str, limit: &str| {
         format!(
             "made its worker allocate more in one host call than {limit} ({origin}); \
-             raise it with `--host-call-memory`"
+             the setting `host_call_memory` raises it"
         )
     };
     let outcome = call(&pool, "random", 101 * KIB);

@@ -30,7 +30,7 @@ fn a_module_may_be_as_large_as_its_limit_to_the_byte() {
     let _test = test();
     let pool = open(pool().processes(1).module_size(KIB).cache(false));
     pool.load_bytes(of_size(1024)).expect("it fits");
-    let says = "it is larger than 1KiB (set for the pool); raise it with `--module-size`";
+    let says = "it is larger than 1KiB (set for the pool); the setting `module_size` raises it";
     let invalid = Verdict::InvalidModule;
     refused(
         pool.load_bytes(of_size(1025)),
@@ -83,21 +83,21 @@ fn a_compile_bomb_hits_the_limit_that_is_set_and_says_so() {
         load_with(pool().compile_timeout(Duration::from_millis(300)), &bomb),
         limit,
         LimitName::CompileTimeout,
-        "compiling it ran past 300ms (set for the pool); raise it with `--compile-timeout`",
+        "compiling it ran past 300ms (set for the pool); the setting `compile_timeout` raises it",
     );
     refused(
         load_with(pool().compile_cpu_time(Duration::from_secs(1)), &bomb),
         limit,
         LimitName::CompileCpuTime,
         "compiling it used more CPU time than 1s (set for the pool); \
-         raise it with `--compile-cpu-time`",
+         the setting `compile_cpu_time` raises it",
     );
     refused(
         load_with(pool().compile_memory(120 * sandpool::MIB), &bomb),
         limit,
         LimitName::CompileMemory,
         "compiling it asked for more memory than 120MiB (set for the pool); \
-         raise it with `--compile-memory`",
+         the setting `compile_memory` raises it",
     );
 }
 
@@ -144,7 +144,7 @@ fn arguments_that_are_too_large_name_the_limit() {
     let error = error.expect_err("larger than the limit");
     assert_eq!(
         error.to_string(),
-        "its arguments take more than 1KiB (set for the pool); raise it with `--arguments-limit`"
+        "its arguments take more than 1KiB (set for the pool); the setting `arguments_limit` raises it"
     );
     let Error::ArgumentsTooLarge { size, limit } = error else {
         panic!("{error:?}");

@@ -28,7 +28,8 @@ fn all_memories_of_a_task_have_one_limit_together() {
     assert!(fits.is_ok(), "{fits}");
     assert_eq!(fits.peak_memory, Some(153 * 65536));
     let outcome = grow(60);
-    let text = "asked for more memory than 10MiB (set for the pool); raise it with `--memory`";
+    let text =
+        "asked for more memory than 10MiB (set for the pool); the setting `memory` raises it";
     assert_hit(&outcome, Verdict::MemoryLimit, LimitName::Memory, text);
     assert_eq!(outcome.worker_pid, fits.worker_pid);
 }
@@ -39,7 +40,7 @@ fn a_memory_of_four_gibibytes_is_refused_by_the_limit_and_not_by_the_machine() {
     let pool = one_worker();
     let module = pool.wat(r#"(module (memory 65536) (func (export "f")))"#);
     let outcome = pool.call(&module, "f").outcome().expect("sent");
-    let text = "asked for more memory than 128MiB (default); raise it with `--memory`";
+    let text = "asked for more memory than 128MiB (default); the setting `memory` raises it";
     assert_hit(&outcome, Verdict::MemoryLimit, LimitName::Memory, text);
 }
 
@@ -88,7 +89,7 @@ fn objects_that_are_collected_count_as_memory() {
               (br $l))))"#;
     let module = pool.wat(text);
     let outcome = pool.call(&module, "chain").outcome().expect("sent");
-    let text = "asked for more memory than 8MiB (set for the pool); raise it with `--memory`";
+    let text = "asked for more memory than 8MiB (set for the pool); the setting `memory` raises it";
     assert_hit(&outcome, Verdict::MemoryLimit, LimitName::Memory, text);
 }
 
@@ -98,7 +99,7 @@ fn a_process_that_is_refused_memory_hits_its_limit() {
     let builder = pool().processes(1).host_call_memory(None);
     let pool = open(builder.process_memory(160 * MIB));
     let text = "its process asked for more memory than 160MiB (set for the pool); \
-                raise it with `--process-memory`";
+                the setting `process_memory` raises it";
     // What the worker needs for it ends the worker.
     let module = pool.wat(wat::HOST_CALLS);
     let outcome = pool.call(&module, "strings").arg(5_000_000u32).outcome();
@@ -131,7 +132,7 @@ fn a_limit_that_no_worker_can_start_under_is_named() {
         };
         let text = format!(
             "a worker cannot start: its process asked for more memory than {shown} \
-             (set for the pool); raise it with `--process-memory`"
+             (set for the pool); the setting `process_memory` raises it"
         );
         assert!(error.ends_with(&text), "{error}");
     }
@@ -143,7 +144,7 @@ fn what_the_guest_asks_for_beyond_its_process_is_refused_and_the_worker_lives() 
     let pool = open(pool().processes(1).memory(None).process_memory(160 * MIB));
     let outcome = misbehave(&pool, "allocate-forever", ());
     let text = "its process asked for more memory than 160MiB (set for the pool); \
-                raise it with `--process-memory`";
+                the setting `process_memory` raises it";
     assert_hit(
         &outcome,
         Verdict::MemoryLimit,

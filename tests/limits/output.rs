@@ -25,7 +25,7 @@ fn output_may_be_as_long_as_its_limit_to_the_byte() {
             .expect("sent")
     };
     assert!(log(144).is_ok());
-    let text = "logged more than 160B (set for the pool); raise it with `--log-limit`";
+    let text = "logged more than 160B (set for the pool); the setting `log_limit` raises it";
     assert_hit(&log(145), Verdict::OutputLimit, LimitName::Log, text);
 }
 
@@ -36,7 +36,7 @@ fn empty_messages_and_progress_are_floods_too() {
     let module = pool.wat(wat::HOST_CALLS);
     for function in ["empty-logs", "progress"] {
         let outcome = pool.call(&module, function).outcome().expect("sent");
-        let text = "logged more than 10KiB (set for the pool); raise it with `--log-limit`";
+        let text = "logged more than 10KiB (set for the pool); the setting `log_limit` raises it";
         assert_hit(&outcome, Verdict::OutputLimit, LimitName::Log, text);
     }
 }
@@ -61,7 +61,8 @@ fn output_that_is_thrown_away_is_limited_where_that_was_asked_for() {
     let builder = pool().processes(1).stdio(Stdio::Null);
     let pool = open(builder.stdout_limit(10 * KIB));
     let outcome = misbehave(&pool, "shout", (100 * KIB,));
-    let text = "wrote more to stdout than 10KiB (set for the pool); raise it with `--stdout-limit`";
+    let text =
+        "wrote more to stdout than 10KiB (set for the pool); the setting `stdout_limit` raises it";
     assert_hit(&outcome, Verdict::OutputLimit, LimitName::Stdout, text);
     let outcome = misbehave(&pool, "shout-stderr", (3 * MIB,));
     assert!(outcome.is_ok(), "{outcome}");
@@ -74,7 +75,7 @@ fn a_result_may_be_as_long_as_its_limit_to_the_byte() {
     let pool = open(pool().processes(1).result_limit(1004));
     assert!(misbehave(&pool, "big-result", (1000u32,)).is_ok());
     let outcome = misbehave(&pool, "big-result", (1001u32,));
-    let text = "returned more than 1004B (set for the pool); raise it with `--result-limit`";
+    let text = "returned more than 1004B (set for the pool); the setting `result_limit` raises it";
     assert_hit(&outcome, Verdict::OutputLimit, LimitName::Result, text);
 }
 
@@ -84,6 +85,6 @@ fn a_functions_own_error_has_the_limit_of_a_result() {
     let pool = open(pool().processes(1).result_limit(1000));
     let path = "x".repeat(2000);
     let outcome = misbehave(&pool, "connect-to", (path,));
-    let text = "returned more than 1000B (set for the pool); raise it with `--result-limit`";
+    let text = "returned more than 1000B (set for the pool); the setting `result_limit` raises it";
     assert_hit(&outcome, Verdict::OutputLimit, LimitName::Result, text);
 }

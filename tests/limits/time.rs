@@ -107,7 +107,7 @@ fn an_initializer_that_hits_a_limit_costs_its_task_alone_and_breaks_no_pool() {
     let module = pool.wat(INITIALIZED);
     for _ in 0..2 {
         let outcome = pool.call(&module, "work").outcome().expect("sent");
-        let text = "used more fuel than 10000 (set for the pool); raise it with `--fuel`";
+        let text = "used more fuel than 10000 (set for the pool); the setting `fuel` raises it";
         assert_hit(&outcome, Verdict::OutOfFuel, LimitName::Fuel, text);
     }
     assert_eq!(pool.broken(), None);
@@ -129,7 +129,8 @@ fn a_cpu_limit_is_kept_to_20_milliseconds() {
     let mut overshoots = Vec::new();
     for _ in 0..20 {
         let outcome = pool.call(&module, "in a loop").outcome().expect("sent");
-        let text = "used more CPU time than 60ms (set for the pool); raise it with `--cpu-time`";
+        let text =
+            "used more CPU time than 60ms (set for the pool); the setting `cpu_time` raises it";
         assert_hit(&outcome, Verdict::CpuLimit, LimitName::CpuTime, text);
         let used = outcome
             .cpu_time
@@ -157,7 +158,7 @@ fn a_cpu_limit_holds_in_the_start_function_and_with_epochs() {
             "{interrupt:?}: {outcome}"
         );
         let limit = outcome.limit.expect("hit");
-        assert_eq!(limit.name.flag(), Some("--cpu-time"));
+        assert_eq!(limit.name.setting(), Some("cpu_time"));
     }
 }
 

@@ -116,6 +116,14 @@ fn messages_are_sent_and_received_without_blocking_and_a_dropped_future_has_sent
         };
         tokio::join!(send, receive);
     });
+    {
+        let mut dropped = pin!(other.recv_bytes_async());
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(dropped.as_mut().poll(&mut context).is_pending());
+        // It receives the message, and never learns of it.
+        run(one.send_async(&7)).expect("room");
+    }
+    assert_eq!(run(other.recv_async()), Ok(7));
     run(one.send_bytes_async(vec![1; LARGE])).expect("room");
     begin(one.send_bytes_async(vec![2; LARGE]));
     begin(one.send_async("a text"));

@@ -5,6 +5,7 @@ mod guests;
 mod killed;
 mod losses;
 mod queues;
+mod values;
 
 use sandpool::{Call, Module};
 

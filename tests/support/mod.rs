@@ -207,28 +207,34 @@ pub fn test() -> Running<'static> {
     Running {
         _beside: Some(beside),
         _alone: None,
-        _ended: watchdog(),
+        _ended: watchdog(DEADLINE),
     }
 }
 
 /// Begins a test that measures time, and runs while no other does.
 #[must_use = "the deadline is kept while this lives"]
 pub fn test_alone() -> Running<'static> {
+    test_alone_for(DEADLINE)
+}
+
+/// As [`test_alone`], of a test that may take this long.
+#[must_use = "the deadline is kept while this lives"]
+pub fn test_alone_for(deadline: Duration) -> Running<'static> {
     let alone = STAGE.write().unwrap_or_else(PoisonError::into_inner);
     Running {
         _beside: None,
         _alone: Some(alone),
-        _ended: watchdog(),
+        _ended: watchdog(deadline),
     }
 }
 
-fn watchdog() -> Sender<()> {
+fn watchdog(deadline: Duration) -> Sender<()> {
     let name = thread::current().name().unwrap_or("a test").to_owned();
     let (ended, inbox) = channel::<()>();
     thread::spawn(move || {
-        if inbox.recv_timeout(DEADLINE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+        if inbox.recv_timeout(deadline) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
             // Not by a macro: what those print is captured, and lost here.
-            let text = format!("`{name}` hangs: it did not end within {DEADLINE:?}");
+            let text = format!("`{name}` hangs: it did not end within {deadline:?}");
             let _ = writeln!(std::io::stderr(), "{text}");
             std::process::abort();
         }

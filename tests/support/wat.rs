@@ -205,3 +205,17 @@ pub const HOST_CALLS_P1: &str = r#"
     (if (i32.eqz (local.get $calls)) (then (call $exit (local.get $code))))
     (call $deep (i32.sub (local.get $calls) (i32.const 1)) (local.get $code))))
 "#;
+
+/// A component with a variant whose cases are words of WAVE's: `none` gives 0,
+/// `some(n)` gives 10 and n.
+pub const CHOICE: &str = r#"
+(component
+  (core module $m
+    (func (export "pick") (param i32 i32) (result i32)
+      (i32.add (i32.mul (local.get 0) (i32.const 10)) (local.get 1))))
+  (core instance $i (instantiate $m))
+  (type $v (variant (case "none") (case "some" u8)))
+  (export $choice "choice" (type $v))
+  (func (export "pick") (param "choice" $choice) (result s32)
+    (canon lift (core func $i "pick"))))
+"#;

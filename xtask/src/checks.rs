@@ -73,9 +73,16 @@ pub fn bench(arguments: &[OsString]) -> Result<()> {
     run(command.arg("--").args(arguments))
 }
 
-/// The hostile corpus in so many orders, then the other integration tests as
-/// often, for what goes wrong only now and then, and once in every surrounding.
-/// Stops at the first failure, so that its report is the last thing on screen.
+/// How long workers are killed in a storm, and among how many tasks at a time.
+const STORM: [(&str, &str); 2] = [
+    ("SANDPOOL_STORM_SECONDS", "60"),
+    ("SANDPOOL_STORM_TASKS", "1000000"),
+];
+
+/// The hostile corpus in so many orders, a storm of kills, then the other integration
+/// tests as often as the corpus, for what goes wrong only now and then, and once in
+/// every surrounding. Stops at the first failure, so that its report is the last thing
+/// on screen.
 pub fn soak(times: u32, install: Install) -> Result<()> {
     let mut steps = Steps::start();
     let toolchain = toolchain::ensure(install)?;
@@ -90,6 +97,9 @@ pub fn soak(times: u32, install: Install) -> Result<()> {
     };
     steps.step(&format!("the hostile corpus in {times} orders"), || {
         run(test(&["corpus"]).env("SANDPOOL_CORPUS_SEEDS", times.to_string()))
+    })?;
+    steps.step("a kill storm", || {
+        run(test(&["integration"]).arg("kill_storm::").envs(STORM))
     })?;
     build_examples(&mut steps)?;
     for round in 1..=times {

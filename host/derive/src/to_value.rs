@@ -54,8 +54,9 @@ pub fn implement(input: &Input) -> TokenStream {
 fn whole(parts: &Parts, sandpool: &Path) -> TokenStream {
     let value = quote!(#sandpool::value);
     let fields = parts.written().map(|field| {
-        let binding = &field.binding;
-        quote_spanned!(field.span() => #value::ToValue::into_value(#binding))
+        let (binding, ty) = (&field.binding, &field.ty);
+        // By name of the type, so that an error stands there.
+        quote_spanned!(field.span() => <#ty as #value::ToValue>::into_value(#binding))
     });
     match parts.style {
         Style::Unit => quote!(#value::ToValue::into_value(())),
@@ -74,8 +75,13 @@ fn whole(parts: &Parts, sandpool: &Path) -> TokenStream {
 
 /// What comes along with the bound fields.
 fn attached(parts: &Parts, sandpool: &Path) -> TokenStream {
-    let bindings = parts.written().map(|field| &field.binding);
-    quote!(#(#sandpool::value::ToValue::attach_to(#bindings, attachments);)*)
+    let fields = parts.written().map(|field| {
+        let (binding, ty) = (&field.binding, &field.ty);
+        quote_spanned! {field.span() =>
+            <#ty as #sandpool::value::ToValue>::attach_to(#binding, attachments);
+        }
+    });
+    quote!(#(#fields)*)
 }
 
 /// Many newtypes are as many of what is in them: bytes are not a value each.

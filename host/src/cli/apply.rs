@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use sandpool::value::{self, ArgumentError, Function, LookupError, ParseError, Type, Utf8};
 use sandpool::{Module, Outcome, Pool, Value, Verdict, stdio};
 
-use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
+use super::flags::{self, ModuleFlags, StartFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
 use super::outcome::{self, LineWriter};
 use super::parse::{self, Keyword};
@@ -23,9 +23,10 @@ use super::{sanitize, shell};
 const LONGEST_FILE: u64 = 1 << 30;
 
 const EXAMPLES: &str = "\
-A word is read by its parameter's type: a string as it is, others as JSON or WAVE.
-`@FILE` and `@-` are that file's contents, `@@` is a literal @. Numbers below zero are
-values; other words that begin with a dash go after `--`.
+A word is read by its parameter's type: a string as it is, others as JSON or WAVE. A
+number that its type does not hold is refused; `1.0` is an integer. `@FILE` and `@-` are
+that file's contents, `@@` is a literal @. Numbers below zero are values; other words
+that begin with a dash go after `--`.
 
 Exit codes: 0 ok, 1 the task did not end ok, 2 usage, 3 the module, the function or the
 arguments cannot be used, 4 sandpool failed, 130 interrupted.
@@ -68,6 +69,8 @@ pub struct Apply {
     #[command(flatten)]
     workers: WorkerFlags,
     #[command(flatten)]
+    start: StartFlags,
+    #[command(flatten)]
     modules: ModuleFlags,
 }
 
@@ -80,6 +83,7 @@ enum Format {
 impl Apply {
     pub fn run(self, given: &Given) -> Result<ExitCode, Failure> {
         let builder = self.workers.apply(self.modules.apply(Pool::builder()));
+        let builder = self.start.apply(builder, self.modules.quiet);
         let builder = self.task.apply(builder)?;
         let pool = flags::build(flags::show_logs(builder, self.modules.quiet))?;
         let interruption = Interruption::watch(&pool)?;
@@ -252,7 +256,7 @@ fn look_up<'a>(module: &'a Module, path: &Path, asked: &str) -> Result<&'a Funct
         let hint = match (&error, command) {
             (_, true) => format!(
                 "it is a command: `sandpool run {}`",
-                shell::quote(&path.display().to_string())
+                shell::quote_os(path.as_os_str())
             ),
             (
                 LookupError::Unknown {

@@ -21,6 +21,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::report::{Failure, INTERRUPTED, Kind};
+use super::ulimit;
 
 /// What ends this command, unless whoever started it made it ignore them, as
 /// nohup(1) does with SIGHUP and a shell with SIGINT for what runs in the background.
@@ -60,6 +61,7 @@ impl Interruption {
             thread::Builder::new()
                 .name("interrupt".into())
                 .spawn(move || wait(signals, pool, &state))
+                .map_err(ulimit::no_thread)
         };
         start()
             .context("cannot wait for signals")

@@ -32,8 +32,7 @@ pub fn explain(mut error: clap::Error, words: &[OsString]) -> Result<clap::Error
         }
         ErrorKind::InvalidUtf8 => match words.iter().find(|word| word.to_str().is_none()) {
             Some(word) => Err(Failure::usage(format!(
-                "the word `{}` is not UTF-8: of names of files that need not be, and a guest's \
-                 words have to",
+                "the word `{}` is not UTF-8, which only the name of a file need not be",
                 shell::quote_os(word)
             ))),
             None => Ok(error),

@@ -25,6 +25,7 @@ mod sanitize;
 mod screen;
 mod shell;
 mod show;
+mod ulimit;
 mod usage;
 
 use std::ffi::OsString;
@@ -79,6 +80,7 @@ fn command_line() -> clap::Command {
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     sandpool::prepare_command();
+    ulimit::survive_full_files();
     let mut words: Vec<OsString> = std::env::args_os().collect();
     // No command for users: the other end of a measurement.
     #[cfg(feature = "in-process")]

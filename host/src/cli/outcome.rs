@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sandpool::{Origin, Outcome, Value, Verdict, value};
 
+use super::flags::settings;
 use super::map::Stored;
 use super::report;
 use super::sanitize::put_json_string;
@@ -246,7 +247,7 @@ fn put_facts(object: &mut Object<'_>, outcome: &Outcome<Value>) {
     if let Some(limit) = &outcome.limit {
         let mut inner = Object::open(object.key("limit"));
         inner.text("name", limit.name.name());
-        if let Some(flag) = limit.name.flag() {
+        if let Some(flag) = settings::flag_of(limit) {
             inner.text("flag", flag);
         }
         inner.text("value", &limit.value);

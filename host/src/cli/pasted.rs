@@ -16,12 +16,13 @@ use super::{command_line, outcome, shell};
 pub struct Given(ArgMatches);
 
 /// Flags that say nothing of what a call is.
-const NOT_HANDED_ON: [&str; 5] = [
+const NOT_HANDED_ON: [&str; 6] = [
     "dry-run",
     "quiet",
     "processes",
     "nice",
     "max-tasks-per-process",
+    "start-timeout",
 ];
 
 impl Given {

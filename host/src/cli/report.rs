@@ -9,9 +9,10 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use sandpool::value::LookupError;
-use sandpool::{Error, LoadError, Origin, Outcome, Refusal, Verdict, stdio};
+use sandpool::{Error, LoadError, Outcome, Refusal, Verdict, stdio};
 
-use super::{sanitize, screen};
+use super::flags::settings;
+use super::{sanitize, screen, ulimit};
 
 /// A closed stdout is how `| head` says that it has had enough.
 pub const QUIET_END: u8 = 0;
@@ -102,17 +103,28 @@ impl Failure {
         self
     }
 
+    /// The same, where it has none.
+    #[must_use]
+    pub fn hint_if_none(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+
     /// Says it on stderr.
     pub fn say(&self) {
         if self.kind == Kind::Interrupted {
             return;
         }
-        let mut texts: Vec<String> = self.error.chain().map(ToString::to_string).collect();
+        let chain = self.error.chain();
+        let mut texts: Vec<String> = chain
+            .map(|error| settings::in_flags(&error.to_string()))
+            .collect();
         // A text may hold its cause already.
         texts.dedup_by(|cause, text| text.ends_with(cause.as_str()));
         let mut texts = texts.into_iter();
         let text = texts.next().unwrap_or_default();
-        say_error(&text, texts, self.hint.as_deref());
+        let limit = ulimit::behind(&self.error);
+        say_error(&text, texts.chain(limit), self.hint.as_deref());
     }
 }
 
@@ -124,8 +136,8 @@ impl From<LoadError> for Failure {
             _ => Kind::Unusable,
         };
         let hint = error.hint();
-        let error = match error.limit() {
-            Some(_) => anyhow::Error::msg(by_flag(&error.to_string())),
+        let error = match settings::load_error(&error) {
+            Some(text) => anyhow::Error::msg(text),
             None => error.into(),
         };
         Failure {
@@ -155,25 +167,17 @@ impl From<Error> for Failure {
             _ => Kind::Pool,
         };
         match &error {
-            Error::ArgumentsTooLarge { .. } => {
-                Failure::new(kind, anyhow::Error::msg(by_flag(&error.to_string())))
+            Error::ArgumentsTooLarge { limit, .. } => {
+                let text = settings::by_flag(&error.to_string(), limit);
+                Failure::new(kind, anyhow::Error::msg(text))
             }
+            Error::Sandbox { missing } => Failure::new(
+                kind,
+                anyhow::anyhow!("`--sandbox strict` cannot be kept: missing are {missing}"),
+            ),
             _ => Failure::new(kind, error),
         }
     }
-}
-
-/// What the library knows as set for the pool or a call was set by a flag here. Only for
-/// texts about limits, which are the library's own.
-pub fn by_flag(text: &str) -> String {
-    [Origin::Pool, Origin::Call]
-        .iter()
-        .map(|origin| format!("({origin})"))
-        .find(|origin| text.contains(origin))
-        .map_or_else(
-            || text.to_owned(),
-            |origin| text.replacen(&origin, "(set by the flag)", 1),
-        )
 }
 
 /// Says what became of a task that did not end ok.
@@ -222,9 +226,11 @@ fn grant_hint<T>(outcome: &Outcome<T>) -> Option<&'static str> {
 /// Why a task did not end ok, in one line where the library made it one.
 pub fn outcome_text<T>(outcome: &Outcome<T>) -> String {
     match (&outcome.error, &outcome.limit) {
-        (Some(error), Some(_)) => by_flag(error),
-        (Some(error), None) => error.clone(),
-        (None, Some(limit)) => by_flag(&limit.to_string()),
+        (Some(error), Some(limit)) => settings::by_flag(error, limit),
+        // A task's own words stay as they are.
+        (Some(error), None) if outcome.verdict == Verdict::Error => error.clone(),
+        (Some(error), None) => settings::in_flags(error),
+        (None, Some(limit)) => settings::hit(limit),
         (None, None) => format!(
             "`{}` ended with the verdict {}",
             outcome.function, outcome.verdict
@@ -406,15 +412,6 @@ mod tests {
         ];
         assert_eq!(kinds.map(Kind::code), [2, 3, 3, 4, 130]);
         assert_eq!(kinds.map(Kind::run_code), [125, 127, 126, 125, 130]);
-    }
-
-    #[test]
-    fn a_limit_was_set_by_a_flag_and_a_function_of_that_name_is_left_alone() {
-        assert_eq!(
-            by_flag("ran past 1s (set for the pool), in `(set for the pool)`"),
-            "ran past 1s (set by the flag), in `(set for the pool)`"
-        );
-        assert_eq!(by_flag("ran past 10s (default)"), "ran past 10s (default)");
     }
 
     #[test]

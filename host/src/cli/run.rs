@@ -14,7 +14,7 @@ use std::time::Duration;
 use clap::Args;
 use sandpool::{Module, Outcome, Pool, Stdin, Stdio, Value, Verdict};
 
-use super::flags::{self, ModuleFlags, TaskFlags};
+use super::flags::{self, ModuleFlags, StartFlags, TaskFlags};
 use super::interrupt::Interruption;
 use super::outcome::{self, Detail, LineWriter};
 use super::report::{self, Failure, Kind};
@@ -51,6 +51,8 @@ pub struct Run {
     #[command(flatten)]
     task: TaskFlags,
     #[command(flatten)]
+    start: StartFlags,
+    #[command(flatten)]
     module: ModuleFlags,
 }
 
@@ -69,6 +71,7 @@ impl Run {
             .whole_lines(false)
             .timeout(None::<Duration>);
         let builder = builder.measure_cpu_time(self.outcome.is_some());
+        let builder = self.start.apply(builder, self.module.quiet);
         let builder = self.task.apply(self.module.apply(builder))?;
         let pool = flags::build(flags::show_logs(builder, self.module.quiet))?;
         let interruption = Interruption::watch(&pool)?;

@@ -17,6 +17,7 @@ use std::thread;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
+use crate::engine::memory::{Refused, who_refused};
 use crate::engine::{config, describe, imports, out_of_memory};
 use crate::limits::LimitName;
 use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
@@ -24,6 +25,7 @@ use crate::protocol::description::{Description, Import, MAX_DESCRIPTION};
 use crate::protocol::handshake::Hello;
 use crate::sandbox::{Cage, CageError, Inmate, ResourceLimits};
 use crate::settings::EngineSettings;
+use crate::sys::in_force::{InForce, Scarce};
 use crate::sys::{ControlSocket, MAX_MESSAGE, Received};
 use wants::Wants;
 
@@ -52,21 +54,44 @@ impl Failed {
             message: message.into(),
         }
     }
+
+    /// The same, with the name of who refused memory, if somebody did: the limit of
+    /// compilations, unless another is tighter. Without `made` there is no engine yet.
+    fn named(self, setup: &CompilerSetup, inherited: &InForce, made: bool) -> Self {
+        if self.reason != Failure::Limit(LimitName::CompileMemory) {
+            return self;
+        }
+        let engine = (!made).then_some(&setup.engine);
+        match who_refused(setup.memory, inherited, engine) {
+            Refused::Own => self,
+            Refused::Inherited(limit) => Failed {
+                reason: Failure::System,
+                message: format!("it is refused the memory it needs: {limit}"),
+            },
+            Refused::System => Failed {
+                reason: Failure::Scarce(Scarce::Memory),
+                message: "the system has no memory for it".into(),
+            },
+        }
+    }
 }
 
 impl From<io::Error> for Failed {
     fn from(error: io::Error) -> Self {
-        system(&error.into())
+        match error.raw_os_error() {
+            Some(libc::ENOMEM) | None => system(&error.into()),
+            Some(_) => Failed {
+                reason: Failure::of_system(&error),
+                message: error.to_string(),
+            },
+        }
     }
 }
 
 impl From<CageError> for Failed {
     fn from(error: CageError) -> Self {
         Failed {
-            reason: match &error {
-                CageError::Incomplete(_) | CageError::Threads => Failure::Sandbox,
-                CageError::System { .. } | CageError::HungUp => Failure::System,
-            },
+            reason: error.reason(),
             message: error.to_string(),
         }
     }
@@ -81,6 +106,8 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
     let (setup, fds) = receive_setup(control)?;
     let [module, artifact, description] = <[OwnedFd; 3]>::try_from(fds)
         .map_err(|_| io::Error::other("the compiler got the wrong descriptors"))?;
+    // The list of a sealed compiler does not let it ask.
+    let inherited = InForce::now();
     // 3. Lock in, before the first byte of the module is looked at.
     let limits = ResourceLimits {
         memory: setup.memory,
@@ -107,18 +134,19 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
     {
         return Err(Failed::module(why));
     }
-    let engine =
-        config::compiling_engine(&setup.engine, threads).map_err(|error| system(&error))?;
+    let engine = config::compiling_engine(&setup.engine, threads)
+        .map_err(|error| system(&error).named(&setup, &inherited, false))?;
     let source = Source {
         bytes: &bytes,
         wants: &wants,
         settings: &setup.engine,
     };
-    let (machine_code, described) = if is_component(&bytes) {
-        component(&engine, &source)?
-    } else {
-        core_module(&engine, &source)?
+    let compiled = match is_component(&bytes) {
+        true => component(&engine, &source),
+        false => core_module(&engine, &source),
     };
+    let (machine_code, described) =
+        compiled.map_err(|failed| failed.named(&setup, &inherited, true))?;
     // 6. The answer, in files that the host made.
     let encoded = described.encode();
     if encoded.len() as u64 > MAX_DESCRIPTION {
@@ -126,10 +154,27 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
             "its exports take more than 1 MiB to describe",
         ));
     }
-    File::from(description).write_all(&encoded)?;
-    File::from(artifact).write_all(&machine_code)?;
+    write(description, &encoded, &inherited)?;
+    write(artifact, &machine_code, &inherited)?;
     control.send(&encode(&FromChild::Ready { report }), &[], true)?;
     Ok(())
+}
+
+/// Writes an answer into its file.
+fn write(file: OwnedFd, bytes: &[u8], inherited: &InForce) -> Result<(), Failed> {
+    File::from(file).write_all(bytes).map_err(|error| {
+        let limit = inherited
+            .named_file_size()
+            .filter(|_| error.raw_os_error() == Some(libc::EFBIG));
+        let limit = limit.map_or_else(String::new, |limit| format!("; {limit}"));
+        Failed {
+            reason: Failure::of_system(&error),
+            message: format!(
+                "its answer of {} bytes cannot be written: {error}{limit}",
+                bytes.len()
+            ),
+        }
+    })
 }
 
 /// Starts a thread for each core and says whether there are any. A system that

@@ -3,6 +3,7 @@
 
 use wasmtime::{
     Collector, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    WasmFeatures,
 };
 
 use crate::settings::{EngineSettings, WasmFeature};
@@ -59,8 +60,19 @@ fn config(settings: &EngineSettings) -> Config {
         .wasm_exceptions(has(WasmFeature::Exceptions))
         .wasm_memory64(has(WasmFeature::Memory64))
         .wasm_custom_page_sizes(has(WasmFeature::CustomPageSizes))
-        .wasm_wide_arithmetic(has(WasmFeature::WideArithmetic));
+        .wasm_wide_arithmetic(has(WasmFeature::WideArithmetic))
+        // On by itself where the final program turns wasmtime's feature for it on, which
+        // sandpool does not: nobody here counts shared memory.
+        .wasm_features(WasmFeatures::THREADS, false);
     config
+}
+
+/// Bytes of address space that an engine reserves for linear memories, most of what it
+/// reserves.
+pub(crate) fn address_space(settings: &EngineSettings) -> u64 {
+    /// A memory of 32 bits, and what guards it.
+    const EACH: u64 = 4 * 1024 * 1024 * 1024;
+    u64::from(settings.memories) * EACH
 }
 
 /// A worker runs one task at a time, so a small pool is enough; that keeps its

@@ -14,6 +14,7 @@ pub(crate) mod files;
 mod filesystem;
 pub(crate) mod guest;
 pub(crate) mod imports;
+pub(crate) mod memory;
 pub(crate) mod output;
 mod preview1;
 mod preview1_call;

@@ -88,10 +88,11 @@ impl Ran<'_> {
                         limited(&mut outcome, Verdict::OutputLimit, hit(name));
                     }
                     End::Interrupted => {
-                        let hit = hit(LimitName::Timeout);
-                        let line = hit.as_ref().map(|hit| hit.line(message.as_deref()));
+                        let hit = hit(LimitName::Timeout).map(|hit| LimitHit {
+                            place: message,
+                            ..hit
+                        });
                         limited(&mut outcome, Verdict::Timeout, hit);
-                        outcome.error = line;
                     }
                     End::Ok | End::Error | End::Denied | End::Trap | End::Initializer => {
                         outcome.verdict = Verdict::Trap;

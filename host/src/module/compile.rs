@@ -18,9 +18,11 @@ use crate::limits::LimitName;
 use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
 use crate::protocol::description::{Description, MAX_DESCRIPTION};
 use crate::protocol::handshake::Hello;
+use crate::sys::in_force::{InForce, Scarce, explained, named};
 use crate::sys::{
-    ABORTED, ChildProcess, ControlSocket, Ended, EventFd, MAX_MESSAGE, OUT_OF_CPU, PANICKED,
-    Program, Received, SealedMemory, memfd_growable, seal_contents,
+    ABORTED, ChildProcess, ControlSocket, Ended, EventFd, MAX_MESSAGE, OUT_OF_CPU, OomKills,
+    PANICKED, Program, Received, SealedMemory, is_crash, memfd_growable, seal_contents,
+    signal_name,
 };
 use crate::value::Printable;
 
@@ -31,14 +33,72 @@ struct Said {
     last: Option<FromChild>,
 }
 
-/// Compiles a module in a process of its own, until it is given up.
+/// The pause before it is tried again; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Compiles a module in a process of its own, until it is given up. What comes from outside (somebody killed
+/// the compiler, the system has no process for it) is no matter of the module, and
+/// tried again for a while.
 pub(super) fn compile(
     loader: &Loader,
     source: &Source,
     purpose: Purpose,
     given_up: Option<&EventFd>,
 ) -> Result<(SealedMemory, Description), Problem> {
-    let system = |error: io::Error| Problem::Compiler(error.to_string());
+    let give_up = Instant::now() + loader.patience;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match compile_once(loader, source, purpose, given_up) {
+            Err(Problem::Outside { again: true, .. }) if Instant::now() + pause < give_up => {
+                wait_or_stop(loader, given_up, pause)?;
+                pause = (pause * 2).min(Duration::from_secs(1));
+            }
+            ended => return ended,
+        }
+    }
+}
+
+/// Waits for so long, unless the pool ends or the compilation is given up.
+fn wait_or_stop(
+    loader: &Loader,
+    given_up: Option<&EventFd>,
+    pause: Duration,
+) -> Result<(), Problem> {
+    let bells = [Some(&loader.stop), given_up].into_iter().flatten();
+    let mut ready: Vec<_> = bells
+        .map(|bell| PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN))
+        .collect();
+    let pause = pause.try_into().ok();
+    match poll(&mut ready, pause.as_ref()) {
+        Ok(0) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Ok(_) => Err(terminated()),
+        Err(error) => Err(Problem::Compiler(error.to_string())),
+    }
+}
+
+fn terminated() -> Problem {
+    Problem::Compiler("the pool was terminated".into())
+}
+
+/// What it means that the system refused something that a compiler needs.
+fn refused(error: &io::Error) -> Problem {
+    let why = explained(error);
+    match Scarce::of(error) {
+        Some(_) => Problem::Outside {
+            why: format!("cannot be started: {why}"),
+            again: true,
+        },
+        None => Problem::Compiler(why),
+    }
+}
+
+fn compile_once(
+    loader: &Loader,
+    source: &Source,
+    purpose: Purpose,
+    given_up: Option<&EventFd>,
+) -> Result<(SealedMemory, Description), Problem> {
+    let system = |error: io::Error| refused(&error);
     let (ours, theirs) = ControlSocket::pair().map_err(system)?;
     let program = Program {
         role: COMPILER_ROLE.into(),
@@ -46,12 +106,16 @@ pub(super) fn compile(
     };
     let artifact = memfd_growable("sandpool-artifact").map_err(system)?;
     let description = memfd_growable("sandpool-description").map_err(system)?;
+    let mut oom_kills = OomKills::from_now();
     let mut child =
         ChildProcess::start(&program, theirs, loader.confinement.apart()).map_err(|error| {
-            Problem::Compiler(format!(
-                "`{}` cannot be started: {error}",
-                program.path.display()
-            ))
+            match Scarce::of(&error) {
+                Some(_) => refused(&error),
+                None => Problem::Compiler(format!(
+                    "`{}` cannot be started: {error}",
+                    program.path.display()
+                )),
+            }
         })?;
     let setup = ToChild::Compile(CompilerSetup {
         orders: loader.confinement.orders(child.namespaces()),
@@ -64,6 +128,9 @@ pub(super) fn compile(
     // A child that is already gone says why below.
     let _ = ours.send(&encode(&setup), &fds, false);
     let (said, ended) = supervise(&mut child, &ours, loader, given_up)?;
+    if let Some(killed) = killed_from_outside(ended, &mut oom_kills) {
+        return Err(killed);
+    }
     match &said.hello {
         Some(hello) => hello.check().map_err(Problem::Compiler)?,
         None => {
@@ -79,10 +146,17 @@ pub(super) fn compile(
             let message = Printable(&message).to_string();
             return Err(match reason {
                 Failure::Module => Problem::Invalid(message),
-                Failure::Artifact | Failure::System | Failure::Sandbox => {
+                Failure::Artifact | Failure::Grants | Failure::System | Failure::Sandbox => {
                     Problem::Compiler(message)
                 }
-                Failure::Limit(name) => hit(loader, name),
+                Failure::Scarce(scarce) => Problem::Outside {
+                    why: match named(scarce) {
+                        Some(limit) => format!("could not work: {message}; {limit}"),
+                        None => format!("could not work: {message}"),
+                    },
+                    again: true,
+                },
+                Failure::Limit(name) | Failure::NoRoom(name) => hit(loader, name),
             });
         }
         (_, ended) => return Err(died(loader, ended)),
@@ -136,7 +210,7 @@ fn supervise(
         if stopped {
             end(child)?;
             // Nobody hears it who gave it up.
-            return Err(Problem::Compiler("the pool was terminated".into()));
+            return Err(terminated());
         }
         if let Some(ended) = child.ended() {
             listen(control, &mut buffer, &mut said);
@@ -164,12 +238,36 @@ fn listen(control: &ControlSocket, buffer: &mut [u8], said: &mut Said) {
     }
 }
 
+/// That a compiler was killed, and not by us nor by its own doing.
+fn killed_from_outside(ended: Ended, oom_kills: &mut OomKills) -> Option<Problem> {
+    let Ended::Killed(signal) = ended else {
+        return None;
+    };
+    if is_crash(signal) {
+        return None;
+    }
+    let for_memory = oom_kills.one_more().filter(|_| signal == libc::SIGKILL);
+    Some(Problem::Outside {
+        // It would take as much memory again.
+        again: for_memory.is_none(),
+        why: match for_memory {
+            Some(why) => format!("{}: {why}", how(ended)),
+            None => format!("{}, and not by sandpool", how(ended)),
+        },
+    })
+}
+
 /// What a compiler's death means.
 fn died(loader: &Loader, ended: Ended) -> Problem {
     match ended {
         Ended::Exited(OUT_OF_CPU) => hit(loader, LimitName::CompileCpuTime),
         // An allocation that is refused aborts.
-        Ended::Exited(ABORTED) => hit(loader, LimitName::CompileMemory),
+        Ended::Exited(ABORTED) => {
+            match InForce::now().tighter_than(loader.limits.compile_memory.value, 0) {
+                Some(limit) => Problem::Compiler(format!("it was refused memory: {limit}")),
+                None => hit(loader, LimitName::CompileMemory),
+            }
+        }
         ended => Problem::CompilerDied(how(ended)),
     }
 }
@@ -180,7 +278,9 @@ fn how(ended: Ended) -> String {
             "was killed by signal 31 (SIGSYS): it made a system call that its sandbox forbids"
                 .into()
         }
-        Ended::Killed(signal) => format!("was killed by signal {signal}"),
+        Ended::Killed(signal) => {
+            format!("was killed by signal {signal} ({})", signal_name(signal))
+        }
         Ended::Exited(PANICKED) => "panicked".into(),
         Ended::Exited(code) => format!("left with exit code {code}"),
         Ended::Unknown => "ended, nobody knows how".into(),

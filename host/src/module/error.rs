@@ -3,6 +3,8 @@
 use std::io;
 
 use crate::limits::{LimitHit, LimitName, PoolLimits};
+use crate::settings::WasmFeature;
+use crate::sys::in_force::{Scarce, explained};
 use crate::sys::is_explained;
 use crate::value::Printable;
 
@@ -20,7 +22,7 @@ pub struct LoadError {
 pub(crate) enum Problem {
     #[error("there is no such file")]
     NotFound,
-    #[error("it cannot be read: {0}")]
+    #[error("it cannot be read: {}", explained(.0))]
     Read(io::Error),
     // Nothing that the module or its file could be blamed for.
     #[error("{0}")]
@@ -42,6 +44,9 @@ pub(crate) enum Problem {
     Wants(LimitHit),
     #[error("the compiler process {0}")]
     CompilerDied(String),
+    /// Something outside kept it from its work; whether it may go better next time.
+    #[error("the compiler process {why}")]
+    Outside { why: String, again: bool },
     #[error("the compiler process cannot be used: {}", Printable(.0))]
     Compiler(String),
 }
@@ -94,7 +99,14 @@ impl LoadError {
 
     /// Whether sandpool itself failed, rather than the module being no good.
     pub fn is_internal(&self) -> bool {
-        matches!(self.problem, Problem::Compiler(_) | Problem::System(_))
+        match &self.problem {
+            Problem::Compiler(_) | Problem::System(_) | Problem::Outside { .. } => true,
+            // A file that others can read.
+            Problem::Read(error) => {
+                Scarce::of(error).is_some() || error.kind() == io::ErrorKind::FileTooLarge
+            }
+            _ => false,
+        }
     }
 
     /// The limit that compiling it ran past, or that it would run past.
@@ -103,6 +115,19 @@ impl LoadError {
             Problem::Limit(hit) | Problem::Slow(hit) | Problem::Wants(hit) => Some(hit),
             _ => None,
         }
+    }
+
+    /// The WebAssembly features that it needs, that are off and can be turned on.
+    pub fn features(&self) -> Vec<WasmFeature> {
+        let Problem::Invalid(text) = &self.problem else {
+            return Vec::new();
+        };
+        let needs = text.split_once("it needs the WebAssembly feature");
+        let names = needs.and_then(|(_, needs)| needs.split_once(", which "));
+        // What stands between backticks.
+        let names = names.map_or("", |(names, _)| names).split('`');
+        let names = names.skip(1).step_by(2);
+        names.filter_map(|name| name.parse().ok()).collect()
     }
 
     /// What to do about it, where there is something.

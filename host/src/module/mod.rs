@@ -12,7 +12,8 @@ mod source;
 mod waiting;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 pub use cache::CacheTrouble;
 pub use error::LoadError;
@@ -25,7 +26,7 @@ use crate::limits::{LimitName, PoolLimits};
 use crate::outcome::Verdict;
 use crate::protocol::description::{Description, ExportedResource, Import, ModuleKind};
 use crate::settings::EngineSettings;
-use crate::sys::{EventFd, Program, SealedMemory};
+use crate::sys::{EventFd, Program, SealedMemory, writes_to_a_limit};
 use crate::value::{Function, LookupError, find_function};
 use source::Source;
 
@@ -162,12 +163,36 @@ impl Module {
         }
     }
 
+    /// Whether both are of one loading.
+    pub(crate) fn is(&self, other: &Module) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakModule {
+        WeakModule(Arc::downgrade(&self.inner))
+    }
+
     pub(crate) fn artifact(&self) -> &SealedMemory {
         &self.inner.artifact
     }
 
     pub(crate) fn settings(&self) -> &EngineSettings {
         &self.inner.settings
+    }
+}
+
+/// A module that may be gone.
+#[derive(Debug)]
+pub(crate) struct WeakModule(Weak<Inner>);
+
+impl WeakModule {
+    /// Whether this is what became of that loading.
+    pub(crate) fn is(&self, module: &Module) -> bool {
+        self.0.as_ptr() == Arc::as_ptr(&module.inner)
+    }
+
+    pub(crate) fn is_about(&self) -> bool {
+        self.0.strong_count() > 0
     }
 }
 
@@ -187,6 +212,9 @@ pub(crate) struct Loader {
     pub(crate) settings: EngineSettings,
     pub(crate) limits: PoolLimits,
     pub(crate) cache: Option<Keeping>,
+    /// How long a compilation that something outside keeps from its work is tried
+    /// again.
+    pub(crate) patience: Duration,
     /// Readable once the pool is terminated: compilations end too.
     pub(crate) stop: EventFd,
     /// How compilers and workers are locked in.
@@ -213,7 +241,7 @@ impl Loader {
             .file_stem()
             .map_or_else(String::new, |stem| stem.to_string_lossy().into());
         let shown = path.display().to_string();
-        let source = Source::from_file(path, self.limits.module_size)
+        let source = writes_to_a_limit(|| Source::from_file(path, self.limits.module_size))
             .map_err(|problem| LoadError::new(shown.clone(), problem))?;
         self.load(name, &source, purpose, given_up)
             .map_err(|problem| LoadError::new(shown, problem))
@@ -235,7 +263,7 @@ impl Loader {
         given_up: Option<&EventFd>,
     ) -> Result<Module, LoadError> {
         let name = "module".to_owned();
-        let source = Source::from_bytes(bytes, self.limits.module_size)
+        let source = writes_to_a_limit(|| Source::from_bytes(bytes, self.limits.module_size))
             .map_err(|problem| LoadError::new(name.clone(), problem))?;
         self.load(name.clone(), &source, Purpose::Run, given_up)
             .map_err(|problem| LoadError::new(name.clone(), problem))?
@@ -259,14 +287,17 @@ impl Loader {
         let cached = self
             .cache
             .as_ref()
-            .and_then(|cache| cache.get(&source.hash, &self.settings));
+            .and_then(|cache| writes_to_a_limit(|| cache.get(&source.hash, &self.settings)));
         let (artifact, description) = match cached {
             Some(found) => found,
             None => {
                 let compiled = compile::compile(self, source, purpose, given_up)
                     .map_err(|problem| problem.sorted(&self.limits))?;
                 if let Some(cache) = &self.cache {
-                    cache.put(&source.hash, &self.settings, &compiled.0, &compiled.1);
+                    let (artifact, description) = &compiled;
+                    writes_to_a_limit(|| {
+                        cache.put(&source.hash, &self.settings, artifact, description);
+                    });
                 }
                 compiled
             }

@@ -91,5 +91,6 @@ fn too_large(limit: Limit<u64>) -> Problem {
         name: LimitName::ModuleSize,
         value: limit.value.map_or_else(String::new, show_bytes),
         origin: limit.origin,
+        place: None,
     })
 }

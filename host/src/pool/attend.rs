@@ -1,30 +1,20 @@
 //! One look at a worker, by whichever thread: the dispatcher's, or that of a
 //! caller that looks for its answer itself. Runs under the lock.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::slot::Slot;
-use super::state::{Config, Place, PoolPhase, State};
-use super::watch::{Signs, Watch};
+use super::state::{Config, Place, State};
+use super::watch::{Seen, Signs, Watch};
 
 impl State {
-    /// How many workers work.
-    pub(super) fn working(&self) -> usize {
-        self.slots
-            .iter()
-            .filter_map(Place::slot)
-            .filter(|slot| slot.works())
-            .count()
-    }
-
     /// Looks at the worker in a place, if there is one; says whether it is gone.
-    /// `working` is how many workers work.
     pub(super) fn attend(
         &mut self,
         config: &Config,
         place: usize,
         signs: Signs,
-        working: usize,
         now: Instant,
     ) -> bool {
         let State {
@@ -34,6 +24,8 @@ impl State {
             out,
             buffer,
             answer,
+            oom_kills,
+            restarts,
             ..
         } = self;
         let Some(slot) = slots[place].slot_mut() else {
@@ -46,21 +38,30 @@ impl State {
             out,
             buffer,
             answer,
-            others_work: working > usize::from(slot.works()),
-            broken: None,
+            oom_kills,
+            seen: Seen::default(),
         };
         let gone = watch.attend(slot, signs, now);
-        if let Some(reason) = watch.broken.take() {
+        let seen = watch.seen;
+        if seen.ready {
+            restarts.is_ready();
+        }
+        if slot.has_worked {
+            restarts.has_worked();
+        }
+        if seen.fault.is_some() || seen.breaks_key.is_some() {
+            let bound = Arc::clone(&slot.bound);
+            if let Some(fault) = seen.fault {
+                self.start_failed(&bound, fault);
+            }
+            if let Some(why) = seen.breaks_key {
+                self.break_key(&bound, why);
+            }
+        }
+        if let Some(reason) = seen.broken {
             self.break_with(reason);
         }
         gone
-    }
-
-    /// Breaks the pool, for this reason.
-    pub(super) fn break_with(&mut self, reason: String) {
-        if matches!(self.phase, PoolPhase::Open | PoolPhase::Closed) {
-            self.phase = PoolPhase::Broken(reason);
-        }
     }
 
     /// Whether any worker has something to say in shared memory.

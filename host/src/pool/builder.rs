@@ -7,12 +7,13 @@ use std::thread;
 use std::time::Duration;
 
 use super::binary;
-use super::callbacks::{Callbacks, LogHandler, LogRecord, ProgressHandler, ProgressReport};
+use super::callbacks::{Callbacks, Handlers, LogRecord, ProgressReport};
 use super::dispatcher::Dispatcher;
 use super::error::Error;
 use super::grants;
 use super::pool::Pool;
 use super::relay::Relay;
+use super::restarts::StartTrouble;
 use super::state::{Config, PoolPhase, Shared};
 use crate::confinement::{self, Confinement, GapHandler, OpenGrant, Probed};
 use crate::entry::WORKER_ROLE;
@@ -25,7 +26,7 @@ use crate::settings::{
     DirGrant, EngineSettings, Interrupt, Isolation, Sandbox, Stdio, WasmFeature,
 };
 use crate::shared::{Share, Shares};
-use crate::sys::{Attempt, EventFd, Program, thread_error};
+use crate::sys::{Attempt, EventFd, Program, thread_error, writes_to_a_limit_here};
 use crate::value::{Args, ToArgs};
 
 /// The most wasm stack: guests run on the worker's own stack, of 8 MiB.
@@ -36,6 +37,10 @@ const MAX_PROCESSES: usize = 65_536;
 
 /// The nicest that a process can be.
 const MAX_NICE: u8 = 19;
+
+/// How long a compilation is tried again that is killed, or that the system has no
+/// process for: whoever loads a module waits for it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Private memory that a worker needs beside its guests' linear memory.
 const WORKER_MEMORY: u64 = 512 * crate::limits::MIB;
@@ -65,6 +70,7 @@ const WORKER_MEMORY: u64 = 512 * crate::limits::MIB;
 /// | `compile_timeout`, `compile_cpu_time` | 120 s, 240 s |
 /// | `compile_memory` | 4 GiB |
 /// | `cache` | on |
+/// | `start_timeout` | no limit |
 /// | capabilities (`env`, `dir`) | none |
 ///
 /// [`TaskLimits`] and [`PoolLimits`] say what each limit covers.
@@ -94,8 +100,8 @@ pub struct PoolBuilder {
     most_in_ring: Option<usize>,
     worker_binary: Option<PathBuf>,
     shares: Shares,
-    on_log: Option<LogHandler>,
-    on_progress: Option<ProgressHandler>,
+    start_timeout: Option<Duration>,
+    handlers: Handlers,
 }
 
 /// Setters for limits of tasks, all alike.
@@ -157,7 +163,8 @@ impl PoolBuilder {
         file_size: u64;
         /// Bytes of a module.
         module_size: u64;
-        /// Wall time of a compilation.
+        /// Wall time of a compilation. A program whose dependencies are not optimised
+        /// needs many times as long: see the [crate's page](crate).
         compile_timeout: Duration;
         /// CPU time of a compilation.
         compile_cpu_time: Duration;
@@ -180,7 +187,8 @@ impl PoolBuilder {
     }
 
     /// A function to call in each new instance before its first task, within
-    /// that task's limits. If it fails, the pool is broken.
+    /// that task's limits. If it fails, that task ends with `internal_error`; three
+    /// times in a row, so do all other tasks of its module, grants and tenant.
     pub fn initializer(mut self, function: &str, args: impl ToArgs) -> Self {
         self.initializer = Some((function.to_owned(), args.into_args()));
         self
@@ -253,12 +261,8 @@ impl PoolBuilder {
         };
         let grants = open_grants(&self.grants.dirs)?;
         let confinement = Confinement::new(self.sandbox, self.without.clone(), None);
-        confinement::probe(&program, &confinement, &grants, attempt).map_err(|source| {
-            Error::System {
-                what: "lock a process in",
-                source,
-            }
-        })
+        confinement::probe(&program, &confinement, &grants, attempt)
+            .map_err(Error::system("lock a process in"))
     }
 
     /// Turns on a WebAssembly proposal that is off by default.
@@ -370,13 +374,31 @@ impl PoolBuilder {
 
     /// Called with each line that a guest logs, on the callback thread.
     pub fn on_log(mut self, handler: impl FnMut(LogRecord) + Send + 'static) -> Self {
-        self.on_log = Some(Box::new(handler));
+        self.handlers.log = Some(Box::new(handler));
         self
     }
 
     /// Called with each progress report of a guest, on the callback thread.
     pub fn on_progress(mut self, handler: impl FnMut(ProgressReport) + Send + 'static) -> Self {
-        self.on_progress = Some(Box::new(handler));
+        self.handlers.progress = Some(Box::new(handler));
+        self
+    }
+
+    /// How long the pool may be without any worker, though tasks wait, because none
+    /// can be started for a reason from outside: somebody kills them, or there is no
+    /// memory, or there are no more processes, threads or descriptors to be had. After
+    /// it the pool breaks. Without it tasks wait until there is a worker again \[no
+    /// limit\]; they can be cancelled, and whoever waits for them can give a time.
+    pub fn start_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.start_timeout = limit.into();
+        self
+    }
+
+    /// Called, on the callback thread, when the pool has been without any worker for a
+    /// second, though tasks wait, and then at most once a minute as long as that lasts.
+    /// Without a handler a line on stderr says so.
+    pub fn on_start_trouble(mut self, handler: impl FnMut(StartTrouble) + Send + 'static) -> Self {
+        self.handlers.start_trouble = Some(Box::new(handler));
         self
     }
 
@@ -446,14 +468,13 @@ impl PoolBuilder {
             tenant: self.tenant,
             initializer: self.initializer,
             shares: self.shares,
-            wants_log: self.on_log.is_some(),
-            wants_progress: self.on_progress.is_some(),
+            wants_log: self.handlers.log.is_some(),
+            wants_progress: self.handlers.progress.is_some(),
+            start_timeout: self.start_timeout,
+            worker_binary: loader.program.path.clone(),
         };
         let raw = config.processes == 1 && self.byte_for_byte;
-        start(config, loader, raw, self.on_log, self.on_progress).map_err(|source| Error::System {
-            what: "start the pool's threads",
-            source,
-        })
+        start(config, loader, raw, self.handlers).map_err(Error::system("start the pool's threads"))
     }
 
     /// How modules are loaded with these settings.
@@ -479,11 +500,11 @@ impl PoolBuilder {
             },
             settings,
             limits: self.limits.clone(),
+            patience: self
+                .start_timeout
+                .map_or(PATIENCE, |most| most.min(PATIENCE)),
             cache: (!self.no_cache).then(|| Keeping::of_this_user(self.on_cache_trouble.take())),
-            stop: EventFd::new().map_err(|source| Error::System {
-                what: "give an eventfd",
-                source,
-            })?,
+            stop: EventFd::new().map_err(Error::system("give an eventfd"))?,
             confinement: Confinement::new(
                 self.sandbox,
                 std::mem::take(&mut self.without),
@@ -541,10 +562,7 @@ fn open_grants(dirs: &[DirGrant]) -> Result<Vec<OpenGrant>, Error> {
 /// Tries the sandbox before anything depends on it.
 fn hold_strictly(loader: &Loader) -> Result<(), Error> {
     let probed = confinement::probe(&loader.program, &loader.confinement, &[], None);
-    let probed = probed.map_err(|source| Error::System {
-        what: "lock a process in",
-        source,
-    })?;
+    let probed = probed.map_err(Error::system("lock a process in"))?;
     match probed.report.line() {
         Some(missing) => Err(Error::Sandbox { missing }),
         None => Ok(()),
@@ -563,15 +581,9 @@ fn passed_through(mut limits: TaskLimits, stdio: Stdio) -> TaskLimits {
     limits
 }
 
-fn start(
-    config: Config,
-    loader: Loader,
-    raw: bool,
-    on_log: Option<LogHandler>,
-    on_progress: Option<ProgressHandler>,
-) -> std::io::Result<Pool> {
+fn start(config: Config, loader: Loader, raw: bool, handlers: Handlers) -> std::io::Result<Pool> {
     let relayed = config.stdio == Stdio::Inherit;
-    let callbacks = Callbacks::start(on_log, on_progress)?;
+    let callbacks = Callbacks::start(handlers)?;
     let settler = callbacks.settler();
     let trouble = Arc::default();
     let relay = if relayed {
@@ -590,7 +602,10 @@ fn start(
     let dispatcher = Dispatcher::new(Arc::clone(&shared), callbacks, relay)?;
     let spawned = thread::Builder::new()
         .name("sandpool-dispatch".into())
-        .spawn(move || dispatcher.run());
+        .spawn(move || {
+            writes_to_a_limit_here();
+            dispatcher.run();
+        });
     match spawned {
         Ok(thread) => {
             shared.lock().own_threads.push(thread.thread().id());

@@ -8,7 +8,7 @@ use super::constants::Constants;
 use super::error::Error;
 use super::grants::Grants;
 use super::handle::{AsyncResult, Cell, TaskRef, value_of};
-use super::lot::{Inputs, Lot};
+use super::lot::{Inputs, Lot, check_size};
 use super::map::MapOptions;
 use super::queue::Entry;
 use super::retry::Retries;
@@ -358,7 +358,10 @@ impl Call {
         if let Some(callable) = &template.callable
             && !keywords.is_empty()
         {
-            template.constants = Some(Constants::new(keywords, &callable.function)?);
+            let constants = Constants::new(keywords, &callable.function)?;
+            // Else each task would say it.
+            check_size(&template, constants.bytes())?;
+            template.constants = Some(constants);
         }
         Ok((template, before))
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SendError, Sender, channel};
 use std::thread::{self, JoinHandle, ThreadId};
 
+use super::restarts::StartTrouble;
 use super::settled::Settled;
 use super::task::Completion;
 use crate::guard::guard;
@@ -46,11 +47,22 @@ pub struct ProgressReport {
 pub(super) type LogHandler = Box<dyn FnMut(LogRecord) + Send>;
 /// Called with each progress report.
 pub(super) type ProgressHandler = Box<dyn FnMut(ProgressReport) + Send>;
+/// Called when a pool has been without workers for a while.
+pub(super) type StartTroubleHandler = Box<dyn FnMut(StartTrouble) + Send>;
+
+/// Who hears what on the callback thread.
+#[derive(Default)]
+pub(super) struct Handlers {
+    pub(super) log: Option<LogHandler>,
+    pub(super) progress: Option<ProgressHandler>,
+    pub(super) start_trouble: Option<StartTroubleHandler>,
+}
 
 /// Something for the callback thread to do.
 pub(super) enum Job {
     Log(LogRecord),
     Progress(ProgressReport),
+    StartTrouble(StartTrouble),
     /// Run the task's callback, then hand over the outcome.
     Finish(Completion),
     /// Run the callback of a whole map.
@@ -66,7 +78,7 @@ impl Job {
         let text = match self {
             Job::Log(record) => Some(&record.message),
             Job::Progress(report) => report.message.as_ref(),
-            Job::Finish(_) | Job::Run(_) | Job::Stop => return 0,
+            Job::StartTrouble(_) | Job::Finish(_) | Job::Run(_) | Job::Stop => return 0,
         };
         1024 + text.map_or(0, String::len)
     }
@@ -111,16 +123,13 @@ pub(super) struct Callbacks {
 }
 
 impl Callbacks {
-    pub(super) fn start(
-        on_log: Option<LogHandler>,
-        on_progress: Option<ProgressHandler>,
-    ) -> std::io::Result<Self> {
+    pub(super) fn start(handlers: Handlers) -> std::io::Result<Self> {
         let (jobs, inbox) = channel();
         let backlog = Arc::new(AtomicUsize::new(0));
         let heard = Arc::clone(&backlog);
         let thread = thread::Builder::new()
             .name("sandpool-callbacks".into())
-            .spawn(move || work(&inbox, &heard, on_log, on_progress))
+            .spawn(move || work(&inbox, &heard, handlers))
             .map_err(thread_error)?;
         Ok(Callbacks {
             jobs,
@@ -171,25 +180,24 @@ impl Callbacks {
     }
 }
 
-fn work(
-    inbox: &Receiver<Job>,
-    backlog: &AtomicUsize,
-    mut on_log: Option<LogHandler>,
-    mut on_progress: Option<ProgressHandler>,
-) {
+fn work(inbox: &Receiver<Job>, backlog: &AtomicUsize, mut handlers: Handlers) {
     for job in inbox {
         backlog.fetch_sub(job.size(), Ordering::Relaxed);
         match job {
             Job::Log(record) => {
-                if let Some(handler) = &mut on_log {
+                if let Some(handler) = &mut handlers.log {
                     guard("log handler", || handler(record));
                 }
             }
             Job::Progress(report) => {
-                if let Some(handler) = &mut on_progress {
+                if let Some(handler) = &mut handlers.progress {
                     guard("progress handler", || handler(report));
                 }
             }
+            Job::StartTrouble(trouble) => match &mut handlers.start_trouble {
+                Some(handler) => guard("handler of start trouble", || handler(trouble)),
+                None => say(&trouble),
+            },
             Job::Finish(mut completion) => {
                 if let Some(callback) = completion.callback.take() {
                     let outcome = completion.ended.outcome(&completion.lot.template);
@@ -202,6 +210,13 @@ fn work(
             Job::Stop => return,
         }
     }
+}
+
+/// A pool that nobody listens to says it on stderr: its tasks would only seem to take
+/// long.
+fn say(trouble: &StartTrouble) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "sandpool: {trouble}");
 }
 
 #[cfg(test)]
@@ -219,7 +234,11 @@ mod tests {
             }
             let _ = heard.send(record.message);
         });
-        let callbacks = Callbacks::start(Some(handler), None).expect("starts");
+        let handlers = Handlers {
+            log: Some(handler),
+            ..Handlers::default()
+        };
+        let callbacks = Callbacks::start(handlers).expect("starts");
         let message = |text: String| {
             Job::Log(LogRecord {
                 task_index: 0,

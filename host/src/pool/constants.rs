@@ -71,6 +71,15 @@ impl Constants {
         })
     }
 
+    /// Bytes of all of them.
+    pub(super) fn bytes(&self) -> usize {
+        let own = self.parts.iter().map(|part| match part {
+            Part::Encoded(bytes) => bytes.len(),
+            Part::Given | Part::Long => 0,
+        });
+        own.sum::<usize>() + self.long.len()
+    }
+
     /// The encoding of the argument that is kept apart.
     pub(super) fn long(&self) -> &[u8] {
         &self.long

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::restarts::{Blame, Fault};
 use super::scheduler::STRANDED_AFTER;
 use super::settle::Lost;
 use super::slot::{Phase, Slot};
@@ -51,15 +52,11 @@ impl Watch<'_> {
     pub(super) fn keep_time(&mut self, slot: &mut Slot, now: Instant) {
         match &slot.phase {
             Phase::Starting { since } => {
-                let why = if now.saturating_duration_since(*since) >= START_TIME {
-                    "it did not load its artifact within 30s"
-                } else if slot.start_stands_still(now) {
-                    "it stood still for 5s while it started"
-                } else {
-                    return;
-                };
-                slot.complaint = Some(why.into());
-                slot.kill(None);
+                let too_long = now.saturating_duration_since(*since) >= START_TIME;
+                if too_long || slot.start_stands_still(now) {
+                    slot.complaint = Some(slot.why_not_started(too_long));
+                    slot.kill(None);
+                }
             }
             Phase::Ready { .. } if slot.sent.is_empty() => {
                 if slot.tasks_left == 0 {
@@ -80,7 +77,12 @@ impl Watch<'_> {
                     slot.kill(Some(why));
                 }
             }
-            Phase::Dying { .. } => {}
+            Phase::Dying { .. } => {
+                if slot.leaves_by.is_some_and(|by| now >= by) {
+                    let violation = Violation("it hung up and went on");
+                    slot.kill(Some(Lost::Violation(violation)));
+                }
+            }
         }
     }
 
@@ -98,7 +100,9 @@ impl Watch<'_> {
                 let back = slot.take_back()?;
                 self.queue.put_back(back.into_iter());
                 if slot.sent.is_empty() {
-                    slot.failed_early = !slot.has_worked;
+                    if !slot.has_worked {
+                        slot.complaint = Some(slot.why_not_claimed());
+                    }
                     slot.kill(None);
                 }
             } else if now >= slot.next_since + slot.look_after {
@@ -177,6 +181,23 @@ impl Slot {
         cpu.is_some() && cpu == cpu_seen && now.saturating_duration_since(seen) >= STILL_TIME
     }
 
+    fn why_not_started(&self, too_long: bool) -> Fault {
+        match (self.child.is_stopped(), too_long) {
+            (true, _) => Fault::no_start(Blame::Outside, "it was stopped while it started"),
+            (false, true) => Fault::no_start(Blame::Key, "it did not load its artifact within 30s"),
+            (false, false) => {
+                Fault::no_start(Blame::Pool, "it stood still for 5s while it started")
+            }
+        }
+    }
+
+    fn why_not_claimed(&self) -> Fault {
+        match self.child.is_stopped() {
+            true => Fault::no_start(Blame::Outside, "it was stopped before it took a task"),
+            false => Fault::no_start(Blame::Pool, "it did not take its first task within 1s"),
+        }
+    }
+
     /// Whether it has to be looked at, whatever it did. A CPU clock that is to be
     /// kept is looked at whenever there is an occasion.
     pub(super) fn is_due(&self, now: Instant) -> bool {
@@ -197,7 +218,7 @@ impl Slot {
                 Some((*since + START_TIME).min(self.next_since + self.look_after))
             }
             Phase::Interrupted { until, .. } => Some(*until),
-            Phase::Dying { .. } => None,
+            Phase::Dying { .. } => self.leaves_by,
             Phase::Ready { .. } => {
                 let Some(task) = self.sent.front() else {
                     return self.gives_back();

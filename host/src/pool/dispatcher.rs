@@ -14,10 +14,11 @@ use std::vec::Drain;
 
 use super::callbacks::{Callbacks, Job};
 use super::relay::Relay;
+use super::restarts::News;
 use super::scheduler;
 use super::settle::{self, Lost};
 use super::slot::{Phase, Slot};
-use super::start::start_worker;
+use super::start::{refused, start_worker};
 use super::state::{Bound, Place, PoolPhase, Shared, State};
 use super::task::Completion;
 use super::watch::Signs;
@@ -26,9 +27,6 @@ use crate::module::Module;
 use crate::outcome::Verdict;
 use crate::protocol::sleep::Spin;
 use crate::sys::Poller;
-
-/// After a start that failed, the next is tried no sooner.
-const RESTART_PAUSE: Duration = Duration::from_millis(50);
 
 /// What leaves the lock: outcomes, messages of guests, and from which worker.
 #[derive(Default)]
@@ -115,6 +113,7 @@ impl Dispatcher {
             let mut state = shared.lock();
             state.asleep_until = None;
             self.attend(&mut state, now);
+            look_at_starts(&mut state, now);
             shared.changed.notify();
             let finished = self.wind_up(&mut state);
             let start = if finished {
@@ -151,7 +150,6 @@ impl Dispatcher {
     /// at all of them, if a caller rang. Then hands out what waits.
     fn attend(&mut self, state: &mut State, now: Instant) {
         let (signs, called) = self.signs();
-        let working = state.working();
         for place in 0..state.slots.len() {
             let Some(slot) = state.slots[place].slot_mut() else {
                 continue;
@@ -162,7 +160,7 @@ impl Dispatcher {
                 slot.announce_awake();
                 continue;
             }
-            let gone = state.attend(&self.shared.config, place, signs, working, now);
+            let gone = state.attend(&self.shared.config, place, signs, now);
             let Some(slot) = state.slots[place].slot() else {
                 continue;
             };
@@ -305,9 +303,12 @@ impl Dispatcher {
         let mut state = self.shared.lock();
         let started = started.and_then(|(started, pipes)| {
             let token = serial * KINDS;
-            self.poller.add_bell(&started.bell, token + BELL)?;
-            self.poller.add(&started.control, token + CONTROL)?;
-            self.poller.add(started.child.pidfd(), token + END)?;
+            let added = self
+                .poller
+                .add_bell(&started.bell, token + BELL)
+                .and_then(|()| self.poller.add(&started.control, token + CONTROL))
+                .and_then(|()| self.poller.add(started.child.pidfd(), token + END));
+            added.map_err(refused("listen to it"))?;
             Ok((started, pipes))
         });
         match started {
@@ -319,15 +320,8 @@ impl Dispatcher {
                 state.slots[place] = Place::Taken(Box::new(slot));
             }
             Err(error) => {
-                // What the system has no room for now, it may have later: as long
-                // as another worker works, there are only fewer.
-                let others = state.slots.iter().filter_map(Place::slot).any(Slot::works);
-                state.no_start_before = Some(now + RESTART_PAUSE);
-                let failed = !others && bound.start_failed();
                 state.slots[place] = Place::Free;
-                if failed {
-                    state.break_with(format!("a worker cannot be started: {error}"));
-                }
+                state.start_failed(&bound, error);
             }
         }
     }
@@ -363,6 +357,7 @@ impl Dispatcher {
             .filter_map(Slot::due)
             .chain(replacement_due(&state, now))
             .chain(state.queue.next_due())
+            .chain(state.restarts.due(now))
             .min();
         let until = due.unwrap_or_else(|| State::latest_wake(now));
         let until = state.plan_to_draw(until);
@@ -405,13 +400,26 @@ fn replacement_due(state: &State, now: Instant) -> Option<Instant> {
     (!state.queue.is_empty()).then(|| now + scheduler::PATIENCE)
 }
 
+/// Has it said that the pool is without workers, or gives it up.
+fn look_at_starts(state: &mut State, now: Instant) {
+    if !matches!(state.phase, PoolPhase::Open | PoolPhase::Closed) || state.paused {
+        return;
+    }
+    let works = state.workers().any(Slot::listens);
+    match state.restarts.look(works, state.queue.len(), now) {
+        None => {}
+        Some(News::Say(trouble)) => state.out.jobs.push((None, Job::StartTrouble(trouble))),
+        Some(News::GiveUp(why)) => state.break_with(why),
+    }
+}
+
 /// Reserves a place for a worker that is to be started, and ends an idle
 /// worker that has to make room.
 fn reserve(state: &mut State, now: Instant) -> Option<(usize, Arc<Bound>)> {
     if !matches!(state.phase, PoolPhase::Open | PoolPhase::Closed) || state.paused {
         return None;
     }
-    if state.no_start_before.is_some_and(|then| now < then) {
+    if !state.restarts.may_start(now) {
         return None;
     }
     let start = state.next_start();

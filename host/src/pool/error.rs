@@ -3,6 +3,7 @@
 use crate::limits::LimitHit;
 use crate::outcome::Outcome;
 use crate::protocol::description::ModuleKind;
+use crate::sys::in_force::explained;
 use crate::value::{ArgumentError, ConvertError, LookupError, Value};
 
 /// An error of the pool, or of a call that was never sent. What becomes of a
@@ -65,7 +66,7 @@ pub enum Error {
     },
     /// The strict sandbox was asked for, and something is missing or at odds
     /// with it.
-    #[error("`--sandbox strict` cannot be kept: missing are {missing}")]
+    #[error("a strict sandbox cannot be kept: missing are {missing}")]
     Sandbox {
         /// What is missing.
         missing: String,
@@ -133,6 +134,19 @@ pub enum Error {
 impl From<ConvertError> for Error {
     fn from(error: ConvertError) -> Self {
         Error::Convert(error)
+    }
+}
+
+impl Error {
+    /// That the system refused something, with the limit behind it, where it is known.
+    pub(crate) fn system(what: &'static str) -> impl Fn(std::io::Error) -> Self {
+        move |error| Error::System {
+            what,
+            source: match explained(&error) {
+                text if text == error.to_string() => error,
+                text => std::io::Error::new(error.kind(), text),
+            },
+        }
     }
 }
 

@@ -92,10 +92,8 @@ fn start<T: FromValue>(
     thread::Builder::new()
         .name("sandpool-feeder".into())
         .spawn(move || feeder.feed(inputs, end))
-        .map_err(|source| Error::System {
-            what: "start a thread",
-            source: thread_error(source),
-        })?;
+        .map_err(thread_error)
+        .map_err(Error::system("start a thread"))?;
     Ok(IMap::new(flow))
 }
 

@@ -237,6 +237,10 @@ impl Flow {
         self.room.notify();
     }
 
+    pub(super) fn is_stopped(&self) -> bool {
+        self.lock().stopped
+    }
+
     /// Says of each input that the pool has not taken over how it ended.
     pub(super) fn refuse(self: &Arc<Self>, verdict: Verdict, reason: &str) {
         let batches = self.lock().pending.take(usize::MAX);

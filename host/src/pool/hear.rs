@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use super::callbacks::{Job, LogRecord, ProgressReport};
+use super::restarts::{Blame, Fault};
 use super::settle::Lost;
 use super::slot::{Phase, Slot};
 use super::watch::Watch;
@@ -16,7 +17,8 @@ use crate::protocol::Violation;
 use crate::protocol::control::{Failure, FromChild, Says, ToChild, decode, encode};
 use crate::protocol::handshake::Hello;
 use crate::settings::Stdio;
-use crate::sys::{Received, memfd_sized};
+use crate::sys::in_force::{InForce, Scarce};
+use crate::sys::{Received, full_of_processes, memfd_sized};
 use crate::value::Printable;
 
 /// Messages that are heard from one worker before others have their turn.
@@ -48,10 +50,6 @@ impl Watch<'_> {
     /// Its end is seen elsewhere; one that only closed its socket meets its end
     /// here, with the answers that are there.
     fn hung_up(&mut self, slot: &mut Slot, now: Instant) {
-        if matches!(slot.phase, Phase::Starting { .. }) {
-            slot.complaint
-                .get_or_insert_with(|| "it left before it was ready".into());
-        }
         slot.failed_early = !slot.has_worked;
         let why = loop {
             match self.take_answer(slot, now) {
@@ -60,7 +58,10 @@ impl Watch<'_> {
                 Err(violation) => break Some(Lost::Violation(violation)),
             }
         };
-        slot.kill(why);
+        match why {
+            Some(why) => slot.kill(Some(why)),
+            None => slot.lets_leave(now),
+        }
     }
 
     fn understand(&mut self, slot: &mut Slot, len: usize, now: Instant) -> Result<(), Violation> {
@@ -69,7 +70,7 @@ impl Watch<'_> {
             let hello = Hello::decode(bytes).ok_or(Violation("its first message is no hello"))?;
             if let Err(complaint) = hello.check() {
                 // Another binary will not turn up by itself.
-                self.broken = Some(complaint);
+                self.seen.broken = Some(complaint);
             }
             slot.greeted = true;
             return Ok(());
@@ -78,6 +79,7 @@ impl Watch<'_> {
             (FromChild::Ready { report }, Phase::Starting { .. }) => {
                 self.out.reports.push(report);
                 slot.phase = Phase::Ready { since: now };
+                self.seen.ready = true;
                 Ok(())
             }
             (FromChild::Failed { reason, message }, Phase::Starting { .. }) => {
@@ -87,12 +89,19 @@ impl Watch<'_> {
                     self.out.bad_artifacts.push(slot.bound.module.clone());
                 }
                 let hit = match reason {
-                    Failure::Limit(name) => self.config.limits.hit(name),
+                    Failure::Limit(name) | Failure::NoRoom(name) => self.config.limits.hit(name),
                     _ => None,
                 };
-                let why =
+                let mut why =
                     hit.map_or_else(|| Printable(&message).to_string(), |hit| hit.to_string());
-                slot.complaint = Some(why);
+                // It cannot see how full its cgroup is.
+                if let Failure::Scarce(Scarce::Processes) = reason
+                    && let Some(limit) =
+                        full_of_processes().or_else(|| InForce::now().named(Scarce::Processes))
+                {
+                    why.push_str(&format!("; {limit}"));
+                }
+                slot.complaint = Some(Fault::no_start(blame(reason), why));
                 // It has nothing more to say.
                 slot.kill(None);
                 Ok(())
@@ -164,6 +173,15 @@ impl Watch<'_> {
                 Ok(())
             }
         }
+    }
+}
+
+/// Who is to blame for what a worker says kept it from starting.
+fn blame(reason: Failure) -> Blame {
+    match reason {
+        Failure::Module | Failure::Artifact | Failure::Grants | Failure::Limit(_) => Blame::Key,
+        Failure::System | Failure::Sandbox | Failure::NoRoom(_) => Blame::Pool,
+        Failure::Scarce(_) => Blame::Outside,
     }
 }
 

@@ -113,11 +113,10 @@ impl Shared {
             return;
         }
         let now = Instant::now();
-        let working = state.working();
         for place in 0..state.slots.len() {
             let slot = state.slots[place].slot_mut();
             if slot.is_some_and(Slot::has_news) {
-                state.attend(&self.config, place, Signs::default(), working, now);
+                state.attend(&self.config, place, Signs::default(), now);
             }
         }
         let mut ring = state.give_out(now);

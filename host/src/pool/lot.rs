@@ -277,7 +277,7 @@ impl Inputs {
     }
 }
 
-fn check_size(template: &Template, own: usize) -> Result<(), Error> {
+pub(super) fn check_size(template: &Template, own: usize) -> Result<(), Error> {
     let size = (own + template.long().len()) as u64;
     let limits = &template.limits;
     match limits.arguments.value {

@@ -81,8 +81,12 @@ impl Entry {
         }
     }
 
+    pub(super) fn bound(&self) -> &Arc<Bound> {
+        &self.lot().template.bound
+    }
+
     pub(super) fn key(&self) -> KeyId {
-        self.lot().template.bound.id
+        self.bound().id
     }
 }
 
@@ -253,7 +257,12 @@ impl Queue {
     /// The key with this number, if any task of it waits.
     pub(super) fn bound(&self, key: KeyId) -> Option<Arc<Bound>> {
         let oldest = self.by_key.get(&key)?.entries.front()?;
-        Some(Arc::clone(&oldest.lot().template.bound))
+        Some(Arc::clone(oldest.bound()))
+    }
+
+    /// Whether any task of `key` waits, or is to be run again later.
+    pub(super) fn holds(&self, key: KeyId) -> bool {
+        self.waits(key) || self.later.values().any(|task| task.key() == key)
     }
 
     /// Whether tasks wait, and all of them are of `key`.

@@ -17,7 +17,7 @@ use super::callbacks::Settler;
 use super::start::OutputPipes;
 use super::task::Completion;
 use crate::stdio;
-use crate::sys::{EventFd, Poller, thread_error};
+use crate::sys::{EventFd, Poller, thread_error, writes_to_a_limit_here};
 
 /// A line longer than this is passed on in pieces.
 const MAX_LINE: usize = 64 * 1024;
@@ -61,7 +61,10 @@ impl Relay {
         };
         let thread = thread::Builder::new()
             .name("sandpool-relay".into())
-            .spawn(move || desk.work())
+            .spawn(move || {
+                writes_to_a_limit_here();
+                desk.work();
+            })
             .map_err(thread_error)?;
         Ok(Relay {
             orders,

@@ -41,6 +41,9 @@ impl State {
         let mut ring = false;
         if !self.paused {
             self.draw();
+        }
+        self.end_broken();
+        if !self.paused {
             self.level(now);
             ring |= self.feed_idle(now);
             if !self.queue.is_empty() {
@@ -54,7 +57,8 @@ impl State {
         let idle = self.slots.iter().filter_map(Place::slot);
         let idle = idle.filter(|slot| slot.is_idle());
         let due = idle.filter_map(Slot::due).chain(self.queue.next_due());
-        ring || due.min().is_some_and(|due| self.sleeps_past(due))
+        ring || !self.out.jobs.is_empty()
+            || due.min().is_some_and(|due| self.sleeps_past(due))
             || self.sleeps_past(now + STRANDED_AFTER) && self.slots.iter().any(busy)
     }
 
@@ -146,7 +150,8 @@ impl State {
     /// Fills the windows of busy workers, evenly, unless a worker that could
     /// take the tasks is idle or may be started.
     fn feed_ahead(&mut self, now: Instant) -> bool {
-        if self.slots.iter().any(Place::is_vacant) {
+        // Those that work have to do with what comes, while no other can be started.
+        if self.slots.iter().any(Place::is_vacant) && self.restarts.may_start(now) {
             return false;
         }
         let contenders = self.contenders(now);
@@ -210,7 +215,8 @@ impl State {
 
     /// Whether the dispatcher should start a worker, or make room for one.
     fn wants_workers(&self, now: Instant) -> bool {
-        self.next_start().is_some() || self.next_to_replace(now).is_some()
+        self.restarts.may_start(now)
+            && (self.next_start().is_some() || self.next_to_replace(now).is_some())
     }
 
     /// A vacant place and the key that a new worker there should have: the one

@@ -12,7 +12,8 @@ use crate::outcome::{Outcome, Verdict, trapped_then};
 use crate::protocol::Violation;
 use crate::protocol::frame::{AnswerHeader, End, memory_for_value};
 use crate::settings::Stdio;
-use crate::sys::{ABORTED, Ended};
+use crate::sys::in_force::InForce;
+use crate::sys::{ABORTED, Ended, OUT_OF_CPU, signal_name};
 use crate::value::{
     DecodeError, Printable, Type, Value, decode_owned_result, decode_result_within, raw as raw_of,
 };
@@ -35,8 +36,8 @@ pub(super) enum Lost {
     Cancelled,
     /// The pool broke, for this reason.
     PoolBroke(String),
-    /// The worker died by itself.
-    Died(Ended),
+    /// The worker died by itself; and why, as far as the system says.
+    Died(Ended, Option<String>),
     /// The worker broke the rules of the channel.
     Violation(Violation),
 }
@@ -279,6 +280,15 @@ fn limit(
         }
         _ => limits,
     };
+    // To raise a limit that is not the one that was hit changes nothing.
+    if name == LimitName::ProcessMemory
+        && let Some(tighter) = InForce::now().tighter_than(pool.process_memory.value, 0)
+    {
+        outcome.error = Some(format!(
+            "its process asked for more memory than there is: {tighter}"
+        ));
+        return verdict;
+    }
     outcome.limit = limits.hit(name).or_else(|| pool.hit(name));
     outcome.error = outcome.limit.as_ref().map(LimitHit::to_string);
     verdict
@@ -319,21 +329,27 @@ pub(super) fn lost(
             outcome.error = Some(reason.clone());
             Verdict::InternalError
         }
-        Lost::Died(ended) if starved(*ended, pool).is_some() => limit(
+        Lost::Died(ended, _) if starved(*ended, pool).is_some() => limit(
             &mut outcome,
             task,
             pool,
             LimitName::ProcessMemory,
             Verdict::MemoryLimit,
         ),
-        Lost::Died(ended) => {
+        Lost::Died(ended, why) => {
             outcome.error = Some(match ended {
                 Ended::Killed(signal) => {
                     outcome.signal = Some(*signal);
+                    let name = signal_name(*signal);
+                    let why = why.as_ref().map(|why| format!(": {why}"));
                     format!(
-                        "the worker was killed by signal {signal} ({})",
-                        signal_name(*signal)
+                        "the worker was killed by signal {signal} ({name}){}",
+                        why.unwrap_or_default()
                     )
+                }
+                Ended::Exited(OUT_OF_CPU) => {
+                    outcome.exit_code = Some(OUT_OF_CPU);
+                    "the worker used up the CPU time that `ulimit -t` allows a process".into()
                 }
                 Ended::Exited(code) => {
                     outcome.exit_code = Some(*code);
@@ -348,8 +364,9 @@ pub(super) fn lost(
             Verdict::WorkerLost
         }
     };
-    if let (Some(place), Some(hit)) = (where_it_was, &outcome.limit) {
-        outcome.error = Some(hit.line(Some(&Printable(&place).to_string())));
+    if let (Some(place), Some(hit)) = (where_it_was, &mut outcome.limit) {
+        hit.place = Some(Printable(&place).to_string());
+        outcome.error = Some(hit.to_string());
     }
     outcome
 }
@@ -359,20 +376,10 @@ pub(super) fn lost(
 /// nobody can say why.
 pub(super) fn starved(ended: Ended, pool: &PoolLimits) -> Option<String> {
     let aborted = ended == Ended::Exited(ABORTED);
-    pool.process_memory.value.filter(|_| aborted)?;
+    let own = pool.process_memory.value.filter(|_| aborted)?;
+    if let Some(tighter) = InForce::now().tighter_than(Some(own), 0) {
+        return Some(format!("it is refused the memory it needs: {tighter}"));
+    }
     pool.hit(LimitName::ProcessMemory)
         .map(|hit| hit.to_string())
-}
-
-fn signal_name(signal: i32) -> &'static str {
-    match signal {
-        libc::SIGABRT => "SIGABRT",
-        libc::SIGBUS => "SIGBUS",
-        libc::SIGILL => "SIGILL",
-        libc::SIGKILL => "SIGKILL",
-        libc::SIGSEGV => "SIGSEGV",
-        libc::SIGSYS => "SIGSYS",
-        libc::SIGTERM => "SIGTERM",
-        _ => "see `kill -l`",
-    }
 }

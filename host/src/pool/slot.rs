@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::set_socket_send_buffer_size;
 
 use super::requests::Requests;
+use super::restarts::Fault;
 use super::scheduler::STRANDED_AFTER;
 use super::settle::{Lost, Observed};
 use super::state::{Bound, Config};
@@ -36,6 +37,9 @@ const MAX_FILES: usize = 8;
 /// counts about 1,000 for a small one. Each may hold a memory file alive, so a
 /// worker that reads none must not be sent very many.
 const UNREAD: usize = 32 * 1024;
+
+/// How long a worker that has hung up may take to end.
+const LEAVE_TIME: Duration = Duration::from_millis(200);
 
 /// A worker and what is on its way to it.
 pub(super) struct Slot {
@@ -99,8 +103,10 @@ pub(super) struct Slot {
     pace: Option<Duration>,
     /// The key that gets its place when it is gone.
     pub(super) heir: Option<KeyId>,
-    /// What a failed start said.
-    pub(super) complaint: Option<String>,
+    /// Why its start failed, as far as it said so or was seen.
+    pub(super) complaint: Option<Fault>,
+    /// It hung up, so it is about to end; by then it is killed.
+    pub(super) leaves_by: Option<Instant>,
 }
 
 /// Where a worker stands in its life.
@@ -112,7 +118,8 @@ pub(super) enum Phase {
     Ready { since: Instant },
     /// Was told to end its task, and has a moment to do so.
     Interrupted { why: Lost, until: Instant },
-    /// Was killed, and is not reaped yet. `why` is the verdict of its task.
+    /// Was killed, or has hung up, and is not reaped yet. `why` is the verdict of its
+    /// task.
     Dying { why: Option<Lost> },
 }
 
@@ -178,6 +185,7 @@ impl Slot {
             pace: None,
             heir: None,
             complaint: None,
+            leaves_by: None,
         }
     }
 
@@ -338,7 +346,7 @@ impl Slot {
         self.running = Some(now);
         if !self.has_worked {
             self.has_worked = true;
-            self.bound.start_succeeded();
+            self.bound.health.start_succeeded();
         }
         if let Some(task) = self.sent.front_mut() {
             task.attempts += 1;
@@ -462,6 +470,12 @@ impl Slot {
         }
     }
 
+    /// Lets a worker that has hung up end by itself, which says best why it did.
+    pub(super) fn lets_leave(&mut self, now: Instant) {
+        self.phase = Phase::Dying { why: None };
+        self.leaves_by = Some(now + LEAVE_TIME);
+    }
+
     /// Kills the worker. `why` is the verdict of the task it runs.
     pub(super) fn kill(&mut self, why: Option<Lost>) {
         if let Err(error) = self.child.kill() {
@@ -470,6 +484,7 @@ impl Slot {
             self.control.hang_up();
             say_once(self.child.pid(), &error);
         }
+        self.leaves_by = None;
         self.phase = Phase::Dying { why };
     }
 }

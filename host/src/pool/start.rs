@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::requests::Requests;
+use super::restarts::{Blame, Fault};
 use super::slot::Started;
 use super::state::{Bound, Config};
 use crate::module::{Loader, Module};
@@ -12,6 +13,7 @@ use crate::protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use crate::protocol::host_end::HostEnd;
 use crate::protocol::ring::{RING_SIZE, Ring};
 use crate::settings::Stdio;
+use crate::sys::in_force::{Scarce, explained};
 use crate::sys::{ChildProcess, ControlSocket, EventFd, MAX_MESSAGE, Mapping, memfd_sized};
 use crate::value::encode_args;
 
@@ -21,17 +23,38 @@ pub(super) struct OutputPipes {
     pub(super) stderr: OwnedFd,
 }
 
-/// Starts a worker for a key. To be called on the dispatcher's thread: the
-/// worker dies with the thread that started it.
-pub(super) fn start_worker(
-    loader: &Loader,
-    config: &Config,
-    bound: &Bound,
-) -> io::Result<(Started, Option<OutputPipes>)> {
-    let Bound { key, module, .. } = bound;
+/// Says of an error of the system what it refused, and who is to blame for that.
+pub(super) fn refused(what: &'static str) -> impl Fn(io::Error) -> Fault {
+    move |error| {
+        let blame = match Scarce::of(&error) {
+            Some(_) => Blame::Outside,
+            None => Blame::Pool,
+        };
+        let why = match error.kind() {
+            // It says all there is to say.
+            io::ErrorKind::FileTooLarge => error.to_string(),
+            _ => format!("the system refused to {what}: {}", explained(&error)),
+        };
+        Fault::new(blame, format!("a worker cannot be started: {why}"))
+    }
+}
+
+/// Of what a key asks for that no worker can be given.
+fn unfit(why: impl std::fmt::Display) -> Fault {
+    Fault::new(Blame::Key, format!("a worker cannot be started: {why}"))
+}
+
+/// What the host and a worker have mapped both.
+struct Mapped {
+    ring_file: OwnedFd,
+    ring: HostEnd,
+    exchange_file: Option<OwnedFd>,
+    requests: Option<Requests>,
+}
+
+fn map(module: &Module) -> io::Result<Mapped> {
     let ring_file = memfd_sized("sandpool-ring", RING_SIZE as u64)?;
     let ring = HostEnd::new(Ring::new(Mapping::new(&ring_file, RING_SIZE)?));
-    let bell = EventFd::new()?;
     let exchange_file = match module.shares_objects() {
         true => Some(memfd_sized("sandpool-exchange", EXCHANGE_SIZE as u64)?),
         false => None,
@@ -43,11 +66,34 @@ pub(super) fn start_worker(
         )?))),
         None => None,
     };
-    let (control, theirs) = ControlSocket::pair()?;
+    Ok(Mapped {
+        ring_file,
+        ring,
+        exchange_file,
+        requests,
+    })
+}
+
+/// Starts a worker for a key. To be called on the dispatcher's thread: the
+/// worker dies with the thread that started it.
+pub(super) fn start_worker(
+    loader: &Loader,
+    config: &Config,
+    bound: &Bound,
+) -> Result<(Started, Option<OutputPipes>), Fault> {
+    let Bound { key, module, .. } = bound;
+    let Mapped {
+        ring_file,
+        ring,
+        exchange_file,
+        requests,
+    } = map(module).map_err(refused("give memory for its tasks"))?;
+    let bell = EventFd::new().map_err(refused("give an eventfd"))?;
+    let (control, theirs) = ControlSocket::pair().map_err(refused("give a socket pair"))?;
     let (pipes, ends) = match config.stdio {
         Stdio::Inherit => {
-            let (stdout, stdout_end) = pipe()?;
-            let (stderr, stderr_end) = pipe()?;
+            let (stdout, stdout_end) = pipe().map_err(refused("give a pipe"))?;
+            let (stderr, stderr_end) = pipe().map_err(refused("give a pipe"))?;
             (
                 Some(OutputPipes { stdout, stderr }),
                 vec![stdout_end, stderr_end],
@@ -59,7 +105,8 @@ pub(super) fn start_worker(
     let child = ChildProcess::start(&loader.program, theirs, confinement.apart());
     let child = child.map_err(|error| {
         let path = loader.program.path.display();
-        io::Error::new(error.kind(), format!("`{path}`: {error}"))
+        let fault = refused("start a process")(error);
+        Fault::new(fault.blame, format!("{} (`{path}`)", fault.text))
     })?;
     let setup = ToChild::Work(WorkerSetup {
         orders: confinement.orders(child.namespaces()),
@@ -75,7 +122,7 @@ pub(super) fn start_worker(
         reuse: config.reuse,
         spin: config.spin,
         most_in_ring: config.most_in_ring,
-        initializer: initializer(config, module)?,
+        initializer: initializer(config, module).map_err(unfit)?,
         process_memory: config.limits.process_memory.value,
         file_size: config.limits.file_size.value,
     });
@@ -84,17 +131,17 @@ pub(super) fn start_worker(
     fds.extend(exchange_file.as_ref().map(AsFd::as_fd));
     fds.extend(ends.iter().map(AsFd::as_fd));
     for dir in &key.grants.dirs {
-        fds.push(config.directory(dir)?);
+        fds.push(config.directory(dir).map_err(unfit)?);
     }
     let setup = encode(&setup);
     if setup.len() > MAX_MESSAGE {
         let text = "the grants and the initializer's arguments take more than 64KiB";
-        return Err(io::Error::other(text));
+        return Err(unfit(text));
     }
     match control.send(&setup, &fds, false) {
         // A child that is already gone is noticed by its end.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        sent => sent?,
+        sent => sent.map_err(refused("send it its setup"))?,
     }
     Ok((
         Started {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
@@ -15,17 +15,18 @@ use super::error::Error;
 use super::flow::Flow;
 use super::queue::{Entry, Queue};
 use super::relay::Trouble;
+use super::restarts::{Health, Restarts};
 use super::slot::Slot;
 use super::task::KeyId;
 use crate::arrival::Arrival;
 use crate::confinement::OpenGrant;
 use crate::limits::{PoolLimits, TaskLimits};
-use crate::module::{Loader, Module};
+use crate::module::{Loader, Module, WeakModule};
 use crate::protocol::control::WorkerGrants;
 use crate::protocol::sleep::Spin;
 use crate::settings::{DirGrant, Interrupt, Stdio};
 use crate::shared::Shares;
-use crate::sys::{EventFd, MAX_MESSAGE};
+use crate::sys::{EventFd, MAX_MESSAGE, OomKills};
 use crate::value::Args;
 
 /// How a pool was built; never changes.
@@ -48,6 +49,10 @@ pub(super) struct Config {
     pub(super) most_in_ring: usize,
     /// Cores that this process may use.
     pub(super) cores: usize,
+    /// How long the pool may be without workers, though tasks wait.
+    pub(super) start_timeout: Option<Duration>,
+    /// For errors.
+    pub(super) worker_binary: PathBuf,
     pub(super) grants: WorkerGrants,
     /// The granted directories, opened when the pool was built.
     pub(super) directories: Vec<OpenGrant>,
@@ -114,8 +119,12 @@ pub(super) struct State {
     next_serial: u64,
     /// Tasks that were submitted and have no outcome yet.
     pub(super) unfinished: u64,
-    /// When the next worker may be started, after a start that failed.
-    pub(super) no_start_before: Option<Instant>,
+    /// When the next worker may be started, after starts that failed.
+    pub(super) restarts: Restarts,
+    /// Whom the kernel has killed for memory.
+    pub(super) oom_kills: OomKills,
+    /// Keys that are broken, as long as tasks or workers of them are about.
+    pub(super) broken_keys: Vec<Weak<Bound>>,
     /// Streams of calls whose inputs are still being pulled.
     pub(super) feeders: u32,
     pub(super) flows: Vec<Weak<Flow>>,
@@ -184,37 +193,30 @@ pub(super) struct Bound {
     pub(super) id: KeyId,
     pub(super) key: Key,
     pub(super) module: Module,
-    /// Worker starts of this key that failed, one after the other.
-    failed_starts: AtomicU32,
-}
-
-/// Failed starts of workers of one key, one after the other, that break a
-/// pool.
-const MAX_FAILED_STARTS: u32 = 3;
-
-impl Bound {
-    /// Counts a failed start; says whether that breaks the pool.
-    pub(super) fn start_failed(&self) -> bool {
-        self.failed_starts.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILED_STARTS
-    }
-
-    pub(super) fn start_succeeded(&self) {
-        self.failed_starts.store(0, Ordering::Relaxed);
-    }
+    pub(super) health: Health,
 }
 
 /// The keys in use. Modules and tenants come and go, so it holds none of them.
 #[derive(Default)]
 pub(super) struct KeyTable {
     known: HashMap<Key, Weak<Bound>>,
+    /// Those that are broken, and why, as long as their module is about: one that is
+    /// loaded anew is tried anew.
+    broken: HashMap<Key, (WeakModule, String)>,
     next: KeyId,
     /// Size at which those no longer in use are thrown out.
     clean_at: usize,
 }
 
+/// Beyond so many broken keys of modules that are in use, all are tried anew.
+const MAX_BROKEN: usize = 4096;
+
 impl KeyTable {
     pub(super) fn bind(&mut self, key: Key, module: &Module) -> Arc<Bound> {
-        if let Some(bound) = self.known.get(&key).and_then(Weak::upgrade) {
+        let known = self.known.get(&key).and_then(Weak::upgrade);
+        let serves =
+            |bound: &Arc<Bound>| bound.health.broken().is_none() || bound.module.is(module);
+        if let Some(bound) = known.filter(serves) {
             return bound;
         }
         if self.known.len() >= self.clean_at {
@@ -225,11 +227,30 @@ impl KeyTable {
             id: self.next,
             key: key.clone(),
             module: module.clone(),
-            failed_starts: AtomicU32::new(0),
+            health: self.health_of(&key, module),
         });
         self.next += 1;
         self.known.insert(key, Arc::downgrade(&bound));
         bound
+    }
+
+    fn health_of(&self, key: &Key, module: &Module) -> Health {
+        match self.broken.get(key) {
+            Some((broken, why)) if broken.is(module) => Health::broken_by(why.clone()),
+            _ => Health::default(),
+        }
+    }
+
+    /// Remembers that a key is broken, when nothing of it is about any more.
+    pub(super) fn remember_broken(&mut self, bound: &Bound, why: &str) {
+        if self.broken.len() >= MAX_BROKEN {
+            self.broken.retain(|_, (module, _)| module.is_about());
+            if self.broken.len() >= MAX_BROKEN {
+                self.broken.clear();
+            }
+        }
+        let broken = (bound.module.downgrade(), why.to_owned());
+        self.broken.insert(bound.key.clone(), broken);
     }
 }
 
@@ -246,6 +267,7 @@ impl Shared {
     ) -> Self {
         let slots = (0..config.processes).map(|_| Place::Free).collect();
         let lead = Some(Spin::new(config.spin));
+        let restarts = Restarts::new(config.start_timeout);
         Shared {
             config,
             loader,
@@ -260,7 +282,9 @@ impl Shared {
                 next_task: 0,
                 next_serial: 0,
                 unfinished: 0,
-                no_start_before: None,
+                restarts,
+                oom_kills: OomKills::from_now(),
+                broken_keys: Vec::new(),
                 feeders: 0,
                 flows: Vec::new(),
                 buffer: vec![0; MAX_MESSAGE].into(),
@@ -370,10 +394,12 @@ impl State {
         }
     }
 
-    /// Puts tasks into the queue, with their numbers.
+    /// Puts tasks into the queue, with their numbers. Those of a broken key end at
+    /// the next look at the queue.
     pub(super) fn take_in(&mut self, entry: Entry) {
         let count = entry.len() as u64;
         if count > 0 {
+            self.note_if_broken(entry.bound());
             self.queue.push(entry.numbered_from(self.next_task));
             self.next_task += count;
             self.unfinished += count;

@@ -4,10 +4,12 @@
 
 use std::time::Instant;
 
+use super::blame;
 use super::claims::{self, Circumstances};
 use super::dispatcher::Outbox;
 use super::queue::Queue;
 use super::requests::{Heard, Requests};
+use super::restarts::{Blame, Fault};
 use super::settle::{self, Lost, Observed, Raw};
 use super::settled::Settled;
 use super::slot::{Phase, Slot};
@@ -17,7 +19,7 @@ use crate::protocol::Violation;
 use crate::protocol::brief;
 use crate::protocol::frame::{AnswerHeader, End, Payload, split};
 use crate::protocol::ring::LARGE;
-use crate::sys::{Ended, memfd_read_at};
+use crate::sys::{Ended, OomKills, memfd_read_at};
 
 /// Rings without news that a worker may be ahead of its news. Each
 /// answer is rung for once at most, and a ring may come when its answer was
@@ -51,9 +53,20 @@ pub(super) struct Watch<'a> {
     pub(super) buffer: &'a mut [u8],
     /// Where an answer is copied to before it is read.
     pub(super) answer: &'a mut Vec<u8>,
-    /// Whether any other worker works.
-    pub(super) others_work: bool,
-    /// Set when something broke the pool.
+    pub(super) oom_kills: &'a mut OomKills,
+    pub(super) seen: Seen,
+}
+
+/// What a look has found out that is not only this worker's affair.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// It has become ready.
+    pub(super) ready: bool,
+    /// Why it could not start.
+    pub(super) fault: Option<Fault>,
+    /// What breaks its key.
+    pub(super) breaks_key: Option<String>,
+    /// What breaks the pool.
     pub(super) broken: Option<String>,
 }
 
@@ -226,11 +239,8 @@ impl Watch<'_> {
             }
             None => settle::answered(task, header, raw, observed, self.config.stdio, limits)?,
         };
-        if end == End::Initializer
-            && let Settled::Told(outcome) = &ended
-        {
-            let text = outcome.error.clone().unwrap_or_default();
-            self.broken.get_or_insert(text);
+        if self.config.initializer.is_some() {
+            self.count_initializer(slot, end, &ended);
         }
         if matches!(slot.phase, Phase::Interrupted { .. }) {
             // Whatever it answered, it lives on.
@@ -243,6 +253,22 @@ impl Watch<'_> {
         slot.new_answers += 1;
         slot.becomes_next(now);
         Ok(true)
+    }
+
+    /// An initializer that fails time after time breaks the key, whose every task
+    /// would fail by it.
+    fn count_initializer(&mut self, slot: &Slot, end: End, ended: &Settled) {
+        let health = &slot.bound.health;
+        match (end, ended) {
+            (End::Initializer, Settled::Told(outcome)) => {
+                if health.initializer_failed() {
+                    let text = outcome.error.clone().unwrap_or_default();
+                    self.seen.breaks_key.get_or_insert(text);
+                }
+            }
+            (End::Initializer | End::Interrupted, _) => {}
+            _ => health.initializer_succeeded(),
+        }
     }
 
     fn finish(&mut self, serial: u64, mut task: Task, mut ended: Settled) {
@@ -289,9 +315,32 @@ impl Watch<'_> {
         self.queue
             .put_back(std::mem::take(&mut slot.sent).into_iter());
         if was_starting || slot.complaint.is_some() || failed_early && !slot.has_worked {
-            self.start_failed(slot, ended);
+            self.seen.fault = Some(self.why_not_started(slot, ended));
         }
         true
+    }
+
+    fn why_not_started(&mut self, slot: &Slot, ended: Ended) -> Fault {
+        if let Some(complaint) = &slot.complaint {
+            return complaint.clone();
+        }
+        match &slot.phase {
+            Phase::Dying {
+                why: Some(Lost::Violation(violation)),
+            } => Fault::no_start(Blame::Pool, violation),
+            _ => {
+                let killed_for = self.why_killed(ended);
+                blame::fault(ended, killed_for, slot.greeted, self.config)
+            }
+        }
+    }
+
+    /// Why it was killed, as far as the system says.
+    fn why_killed(&mut self, ended: Ended) -> Option<String> {
+        match ended {
+            Ended::Killed(libc::SIGKILL) => self.oom_kills.one_more(),
+            _ => None,
+        }
     }
 
     fn settle_the_running(
@@ -303,7 +352,7 @@ impl Watch<'_> {
     ) {
         let verdict = match (verdict, slot.ring.outstanding()) {
             (None, Ok(outstanding)) if !outstanding.running => return,
-            (None, Ok(_)) => Lost::Died(ended),
+            (None, Ok(_)) => Lost::Died(ended, self.why_killed(ended)),
             // A ring that broke the rules says nothing any more.
             (None, Err(violation)) => Lost::Violation(violation),
             (Some(verdict), _) => verdict,
@@ -324,25 +373,6 @@ impl Watch<'_> {
             };
             let outcome = settle::lost(&task, &verdict, observed, &self.config.limits, None);
             self.finish(slot.serial, task, Settled::told(outcome));
-        }
-    }
-
-    fn start_failed(&mut self, slot: &Slot, ended: Ended) {
-        // Something passing, as long as others work; else it would break the
-        // pool when many start at once.
-        let complaint = match &slot.phase {
-            Phase::Dying {
-                why: Some(Lost::Violation(violation)),
-            } => Some(violation.to_string()),
-            _ => slot.complaint.clone(),
-        };
-        let passing = self.others_work && complaint.is_none();
-        if !passing && slot.bound.start_failed() {
-            let said = settle::starved(ended, &self.config.limits)
-                .or(complaint)
-                .unwrap_or_else(|| format!("it ended: {ended:?}"));
-            self.broken
-                .get_or_insert(format!("a worker cannot start: {said}"));
         }
     }
 }

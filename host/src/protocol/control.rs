@@ -12,6 +12,7 @@ use super::Violation;
 use crate::layers::{Layer, SandboxReport};
 use crate::limits::LimitName;
 use crate::settings::{DirGrant, EngineSettings, LogLevel, Sandbox, Stdio};
+use crate::sys::in_force::Scarce;
 use crate::sys::{Attempt, Namespaces};
 
 /// From the host to a child.
@@ -157,13 +158,26 @@ pub(crate) enum Failure {
     Module,
     /// The artifact was made by another engine or for another CPU.
     Artifact,
-    /// The operating system refused something.
+    /// What was granted cannot be opened.
+    Grants,
+    /// The operating system refused something, and would again.
     System,
+    /// The operating system has no memory, threads or descriptors now.
+    Scarce(Scarce),
     /// The sandbox is to be strict, and a layer is missing; or there are threads
     /// that no sandbox would bind.
     Sandbox,
-    /// A limit, for which the name is given.
+    /// This module needs more than a limit allows, for which the name is given.
     Limit(LimitName),
+    /// Any module would need more than this limit allows.
+    NoRoom(LimitName),
+}
+
+impl Failure {
+    /// That the system refused something, by its error.
+    pub(crate) fn of_system(error: &std::io::Error) -> Self {
+        Scarce::of(error).map_or(Failure::System, Failure::Scarce)
+    }
 }
 
 /// The bytes of a message. Ours always encode.

@@ -17,7 +17,7 @@ use super::limits::{ResourceLimits, no_more_threads};
 use super::namespaces::{self, Granted};
 use super::{identity, landlock, seccomp};
 use crate::layers::{Layer, LayerReport, LayerState, SandboxReport};
-use crate::protocol::control::Orders;
+use crate::protocol::control::{Failure, Orders};
 use crate::settings::Sandbox;
 use crate::sys::{ControlSocket, UnshareFlags, is_only_thread, leave_namespaces};
 
@@ -59,7 +59,7 @@ pub(crate) enum CageError {
         source: io::Error,
     },
     /// The sandbox is to be strict, and a layer is missing.
-    #[error("`--sandbox strict` cannot be kept: missing are {0}")]
+    #[error("a strict sandbox cannot be kept: missing are {0}")]
     Incomplete(String),
     /// What binds one thread does not bind these.
     #[error(
@@ -71,6 +71,17 @@ pub(crate) enum CageError {
     /// The host is gone.
     #[error("the host hung up")]
     HungUp,
+}
+
+impl CageError {
+    /// What to tell the host.
+    pub(crate) fn reason(&self) -> Failure {
+        match self {
+            CageError::Incomplete(_) | CageError::Threads => Failure::Sandbox,
+            CageError::System { source, .. } => Failure::of_system(source),
+            CageError::HungUp => Failure::System,
+        }
+    }
 }
 
 fn system(what: &'static str) -> impl Fn(io::Error) -> CageError {
@@ -335,7 +346,7 @@ impl<'a> Steps<'a> {
             if !self.taken.iter().any(|taken| taken.layer == layer) {
                 let why = match self.on {
                     true => "left out on purpose",
-                    false => "`--sandbox off`",
+                    false => "the sandbox is off",
                 };
                 let state = LayerState::Missing(why.into());
                 self.taken.push(LayerReport { layer, state });

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What a child may use of the machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,6 +37,9 @@ impl ResourceLimits {
             // At the soft limit comes SIGXCPU, which says why; at the hard one
             // SIGKILL, which does not.
             set_both(Resource::Cpu, seconds, seconds.saturating_add(1))?;
+        } else if let Some(hard) = getrlimit(Resource::Cpu).maximum {
+            // A shell sets both to the same value, and then nothing says why.
+            set_both(Resource::Cpu, hard.saturating_sub(1).max(1), hard)?;
         }
         Ok(())
     }
@@ -55,7 +58,7 @@ fn set(resource: Resource, value: u64) -> io::Result<()> {
 /// Sets the soft limit and the hard one.
 fn set_both(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
     // What is limited lower already stays so: only root may raise it.
-    let before = rustix::process::getrlimit(resource).maximum;
+    let before = getrlimit(resource).maximum;
     let lower = |value: u64| Some(before.map_or(value, |before| value.min(before)));
     let limit = Rlimit {
         current: lower(soft),

@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 use super::cage::{Cage, CageError, Inmate};
 use super::limits::ResourceLimits;
 use super::namespaces::Granted;
-use crate::protocol::control::{Failure, FromChild, ProbeSetup, ToChild, decode, encode};
+use crate::protocol::control::{FromChild, ProbeSetup, ToChild, decode, encode};
 use crate::protocol::handshake::Hello;
 use crate::sys::{ControlSocket, MAX_MESSAGE, Received, attempts, memfd_of};
 
@@ -20,7 +20,7 @@ pub(crate) fn main(control: &ControlSocket) -> i32 {
             errno: result.err().map(|error| error.raw_os_error().unwrap_or(0)),
         },
         Err(error) => FromChild::Failed {
-            reason: Failure::System,
+            reason: error.reason(),
             message: error.to_string(),
         },
     };

@@ -31,6 +31,38 @@ pub(super) fn crash(code: i32) -> Option<i32> {
     CRASHES.contains(&signal).then_some(signal)
 }
 
+/// Whether a process dies of this signal by its own doing, unless somebody plays a
+/// trick.
+pub(crate) fn is_crash(signal: i32) -> bool {
+    const OTHERS: [libc::c_int; 3] = [libc::SIGABRT, libc::SIGSYS, libc::SIGTRAP];
+    CRASHES.contains(&signal) || OTHERS.contains(&signal)
+}
+
+/// The name of a signal that ends processes.
+pub(crate) fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGALRM => "SIGALRM",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGHUP => "SIGHUP",
+        libc::SIGILL => "SIGILL",
+        libc::SIGINT => "SIGINT",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGPIPE => "SIGPIPE",
+        libc::SIGQUIT => "SIGQUIT",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGSYS => "SIGSYS",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGTRAP => "SIGTRAP",
+        libc::SIGUSR1 => "SIGUSR1",
+        libc::SIGUSR2 => "SIGUSR2",
+        libc::SIGXCPU => "SIGXCPU",
+        libc::SIGXFSZ => "SIGXFSZ",
+        _ => "see `kill -l`",
+    }
+}
+
 /// Makes this process leave by the codes above, and take a write past its file
 /// size limit, or to a pipe that nobody reads, for an error instead of an end.
 pub(crate) fn leave_by_exit_codes() {

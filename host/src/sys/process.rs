@@ -110,7 +110,13 @@ impl ChildProcess {
         }
         match kill_process(self.pid, Signal::KILL) {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
-            Err(error) => Err(explain("kill")(error)),
+            Err(error) => Err(io::Error::new(
+                error.kind(),
+                format!(
+                    "`kill`: {error}; the seccomp profile of a container refuses it, or CAP_KILL \
+                     is missing to a root whose workers are somebody else"
+                ),
+            )),
         }
     }
 
@@ -137,6 +143,12 @@ impl ChildProcess {
         let ended = self.reap(WaitIdOptions::empty()).unwrap_or(Ended::Unknown);
         self.ended = Some(ended);
         ended
+    }
+
+    /// Whether somebody has stopped it.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        self.ended.is_none() && matches!(waitid(WaitId::PidFd(self.pidfd()), options), Ok(Some(_)))
     }
 
     fn reap(&self, options: WaitIdOptions) -> Option<Ended> {

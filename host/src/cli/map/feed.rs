@@ -35,6 +35,8 @@ pub struct Feed {
     /// Where results are, if they are named after inputs, and the names so far.
     named: Option<(Results, Taken)>,
     ended: bool,
+    /// Whether all of them are there to be read.
+    is_finite: bool,
 }
 
 /// So many inputs are held back until it is known that all inputs are those of the
@@ -46,6 +48,7 @@ impl Feed {
     /// The inputs of a source that `past` leaves to be run. `share` says how
     /// much of the source was read.
     pub fn new(source: Box<dyn Source>, share: Share, past: Past, ledger: Ledger) -> Self {
+        let is_finite = share.now().is_some();
         ledger.measure_by(share);
         if let Some(most) = past.most() {
             ledger.count(most);
@@ -61,13 +64,14 @@ impl Feed {
             checked: 0,
             named: None,
             ended: false,
+            is_finite,
         }
     }
 
     /// Has results named after inputs, each of which has a name of its own.
-    pub fn named(self, results: Option<Results>) -> Self {
-        let named = results.map(|results| (results, Taken::default()));
-        Feed { named, ..self }
+    pub fn named(mut self, results: Option<Results>) -> Self {
+        self.named = results.map(|results| (results, Taken::default()));
+        self
     }
 
     /// The name of an input's result. `Err` says why it can have none.
@@ -90,8 +94,9 @@ impl Feed {
     }
 
     /// Has it noted when each was read, if that is wanted.
-    pub fn timed(self, timed: bool) -> Self {
-        Feed { timed, ..self }
+    pub fn timed(mut self, timed: bool) -> Self {
+        self.timed = timed;
+        self
     }
 
     /// Whether inputs that a log knows are still to come.
@@ -137,9 +142,10 @@ impl Feed {
             }
             self.checked = self.seq;
         }
-        let (name, input) = match self.name(item.name, seq) {
-            Ok(name) => (name, item.input),
-            Err(why) => (None, Input::Invalid(why)),
+        let (name, input) = match (self.name(item.name, seq), item.input) {
+            (Ok(name), input) => (name, input),
+            // It was no good in any case.
+            (Err(_), Input::Invalid(why)) | (Err(why), _) => (None, Input::Invalid(why)),
         };
         if !self.past.wants(seq) {
             self.ledger.skip(self.past.of_skipped(seq));
@@ -160,6 +166,38 @@ impl Feed {
     fn hand_out(&self, (note, input): (Note, Input)) -> Input {
         self.ledger.keep(note);
         input
+    }
+}
+
+/// How many inputs are counted at once, when they are only counted.
+const COUNTED_AT_ONCE: u64 = 1 << 12;
+
+impl Drop for Feed {
+    /// Counts the inputs that were not asked for, where they are files, so that what
+    /// cuts a run short can say how many it left. It is done on the feeder's thread,
+    /// and nobody waits for it but who wants to know.
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let mut unread = self.held.len() as u64;
+        if !self.is_finite {
+            return self.ledger.count_unread(unread, false);
+        }
+        while !self.past.ends_at(self.seq) {
+            match self.source.next() {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                // What cannot be read is no input.
+                Err(_) => return self.ledger.count_unread(unread, false),
+            }
+            unread += u64::from(self.past.wants(self.seq));
+            self.seq += 1;
+            if unread >= COUNTED_AT_ONCE {
+                self.ledger.count_unread(std::mem::take(&mut unread), false);
+            }
+        }
+        self.ledger.count_unread(unread, true);
     }
 }
 

@@ -2,8 +2,8 @@
 //! has ended: what flows from the inputs to all that is written and counted.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use compact_str::CompactString;
 use sandpool::{Outcome, Value};
@@ -94,6 +94,8 @@ struct Books {
     read: Mutex<State>,
     /// Of the one that takes.
     under_way: Mutex<UnderWay>,
+    /// Told when the rest of the inputs was counted.
+    counted: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -110,7 +112,14 @@ struct State {
     share: Share,
     blank_at_end: u64,
     failure: Option<anyhow::Error>,
+    /// Inputs that the pool did not get, as far as they were counted.
+    unread: u64,
+    /// Whether all of them were.
+    counted_all: bool,
 }
+
+/// How long a run that was cut short waits for its inputs to be counted.
+const COUNT_TIME: Duration = Duration::from_secs(20);
 
 /// Tasks that are under way are among so many leaps.
 const MOST_LEAPS: usize = 1 << 16;
@@ -252,6 +261,35 @@ impl Ledger {
         state.extent.skipped = seq.saturating_sub(state.extent.read);
         state.blank_at_end = blank;
         state.failure = failure;
+    }
+
+    /// Counts inputs that nobody runs any more: so many more are there.
+    pub fn count_unread(&self, inputs: u64, all: bool) {
+        let mut state = self.state();
+        state.unread += inputs;
+        state.counted_all |= all;
+        drop(state);
+        self.0.counted.notify_all();
+    }
+
+    /// How many inputs there are to run, those that were not read included, and
+    /// whether these are all. For a run that was cut short: waits a while for the
+    /// thread that reads them to count the rest.
+    pub fn inputs_to_run(&self) -> (u64, bool) {
+        let state = self.state();
+        let whole = |state: &State| state.counted_all || state.extent.total.is_some();
+        let is_countable = state.share.now().is_some();
+        let wait = if is_countable {
+            COUNT_TIME
+        } else {
+            Duration::ZERO
+        };
+        let waited = self
+            .0
+            .counted
+            .wait_timeout_while(state, wait, |state| !whole(state));
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        (state.extent.read + state.unread, whole(&state))
     }
 
     pub fn extent(&self) -> Extent {

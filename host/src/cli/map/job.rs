@@ -72,7 +72,7 @@ impl Job {
         let words = apply::pairs(constants.words);
         let utf8 = constants.utf8;
         let partial = Partial::of_words(&words, function.whole(), &apply::read_file, utf8)
-            .map_err(|error| Failure::new(Kind::Unusable, error))?;
+            .map_err(unfit_constant)?;
         Ok(Job::Call(Arc::new(partial)))
     }
 
@@ -398,6 +398,18 @@ fn has_all_columns(function: &Partial, columns: &[String]) -> Result<(), Argumen
     }
 }
 
+fn unfit_constant(error: ArgumentError) -> Failure {
+    let is_no_text = match &error {
+        ArgumentError::Unfit { problem, .. } => matches!(**problem, ParseError::NotText { .. }),
+        _ => false,
+    };
+    let failure = Failure::new(Kind::Unusable, error);
+    match is_no_text {
+        true => failure.hint(apply::NOT_TEXT),
+        false => failure,
+    }
+}
+
 const IGNORE_COLUMNS: &str = "`--ignore-columns` leaves out the columns that no parameter takes";
 
 fn unknown_columns(columns: Vec<String>, function: &Function) -> Failure {
@@ -427,8 +439,22 @@ fn called(values: Result<Vec<Value>, ArgumentError>, function: &Partial) -> Inpu
         ArgumentError::Unfit { problem, .. } if matches!(**problem, ParseError::NotText { .. }) => {
             format!("{error} ({})", apply::NOT_TEXT)
         }
+        // A file's name, most likely.
+        ArgumentError::Unfit { problem, .. } if is_no_bytes(problem) => {
+            format!("{error} (`--from files` takes a file's contents)")
+        }
         error => error.to_string(),
     })
+}
+
+fn is_no_bytes(problem: &ParseError) -> bool {
+    match problem {
+        ParseError::Mismatch(mismatch) => {
+            let expected = mismatch.expected.as_str();
+            mismatch.path.is_empty() && matches!(expected, "list<u8>" | "option<list<u8>>")
+        }
+        _ => false,
+    }
 }
 
 fn is_option(function: &Function, place: Option<usize>) -> bool {

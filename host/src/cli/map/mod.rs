@@ -30,11 +30,12 @@ use std::time::Instant;
 use clap::Args;
 use sandpool::{IMap, Module, Pool, Value};
 
-use super::flags::{self, ModuleFlags, TaskFlags, WorkerFlags};
+use super::flags::{self, ModuleFlags, StartFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
 use super::parse::{self, Keyword};
 use super::pasted::{Given, Line};
 use super::report::{self, Failure, Kind, TASK_FAILED};
+use closing::Left;
 use failures::{FailureFlags, Halt};
 use feed::Feed;
 use finished::Ledger;
@@ -47,7 +48,6 @@ use outputs::destination::Destination;
 use outputs::flags::OutputFlags;
 use outputs::place::Place;
 use outputs::results::Results;
-use outputs::results::naming::Naming;
 use pace::Pace;
 use progress::{Prepared, ProgressFlags};
 use run::{Ended, Sinks};
@@ -84,7 +84,8 @@ Examples:
   sandpool map math.wasm add --input pairs.jsonl --unordered
   sandpool map math.wasm add ::: 1 2 3 ::: 10 20
   sandpool map image.wasm dimensions --from files --to csv -o sizes.csv ::: *.jpg
-  sandpool map image.wasm thumbnail --from files --kwarg max-side=128 ::: *.jpg
+  sandpool map image.wasm thumbnail --from files --kwarg max-side=128 \\
+    --results 'small/{/.}.png' ::: *.jpg
   sandpool map text.wasm change-case --from csv --input names.csv --dry-run
   ls *.txt | sandpool map --dir . wc.wasm --to printed -- -l {}
   sandpool map wc.wasm --pipe --block 10M --input access.log -- -l
@@ -127,6 +128,8 @@ pub struct Map {
     #[command(flatten)]
     workers: WorkerFlags,
     #[command(flatten)]
+    start: StartFlags,
+    #[command(flatten)]
     gate: GateFlags,
     #[command(flatten)]
     modules: ModuleFlags,
@@ -162,6 +165,7 @@ impl Map {
         }
         let ledger = Ledger::default();
         let builder = self.workers.apply(self.modules.apply(Pool::builder()));
+        let builder = self.start.apply(builder, quiet);
         let builder = self
             .task
             .apply_to_many(builder.measure_cpu_time(self.outputs.measures_cpu_time()))?;
@@ -185,12 +189,13 @@ impl Map {
         // how much they used.
         pool.terminate();
         let failure = ledger.failure();
+        let broken = pool.broken().or_else(|| summary.pool_failure());
         let whole = ended.as_ref().is_ok_and(|(ended, halted)| {
             *ended == Ended::Done
                 && failure.is_none()
                 && halted.is_none_or(Halt::is_success)
                 && !interruption.happened()
-                && pool.broken().is_none()
+                && broken.is_none()
         });
         let partial = match whole {
             true => destination.finish().map(|()| None)?,
@@ -206,7 +211,19 @@ impl Map {
             let partial = partial.display();
             report::note(&format!("the results that there are are in `{partial}`"));
         }
-        let (ended, halted) = ended.map_err(|failure| interruption.explain(failure))?;
+        let is_cut_short = match &ended {
+            Ok((ended, _)) => *ended == Ended::Done && broken.is_some(),
+            Err(failure) => failure.kind == Kind::Pool,
+        };
+        let left = (is_cut_short && !interruption.happened()).then(|| Left::of(&ledger, &summary));
+        summary.leave(left.map_or(0, |left| left.inputs));
+        let (ended, halted) = ended.map_err(|failure| {
+            let failure = match left.filter(|left| left.inputs > 0) {
+                Some(left) => failure.hint_if_none(self.how_to_go_on(left)),
+                None => failure,
+            };
+            interruption.explain(failure)
+        })?;
         if ended == Ended::Unread {
             return Ok(ExitCode::from(report::QUIET_END));
         }
@@ -219,11 +236,8 @@ impl Map {
         if interruption.happened() {
             return Err(Failure::interrupted());
         }
-        if let Some(reason) = pool.broken() {
-            let text = anyhow::anyhow!("the pool is broken: {reason}");
-            return Err(Failure::new(Kind::Pool, text).hint(
-                "the input may not have been read to its end; what has no result was not run",
-            ));
+        if let Some((reason, left)) = broken.zip(left) {
+            return Err(self.cut_short(reason, left));
         }
         Ok(
             match summary.all_ok() || halted.is_some_and(Halt::is_success) {
@@ -239,16 +253,14 @@ impl Map {
         let builder = self.modules.apply(Pool::builder().processes(1));
         let pool = flags::build(self.task.apply_to_many(builder)?)?;
         let module = pool.load(&self.module)?;
+        let naming = self.outputs.naming(&inputs.shape())?;
         let job = self.job(&module, &inputs)?;
         let line = match &job {
             Job::Call(function) => Line::apply(given, &self.module, function.whole()),
             Job::Command(_) => Line::run(given, &self.module),
         };
-        let named = Named {
-            job: job.clone(),
-            naming: Naming::default(),
-        };
-        dry_run::run(&line, &job, inputs.source(named)?, quiet)
+        let named = Named { job, naming };
+        dry_run::run(&line, &named.clone(), inputs.source(named)?, quiet)
     }
 
     fn job(&self, module: &Module, inputs: &Inputs) -> Result<Job, Failure> {

@@ -106,8 +106,13 @@ fn take_all(
         if has_hole {
             continue;
         }
-        // Nothing is known of a task that the end of the pool took away.
-        if task.outcome.verdict == Verdict::Cancelled {
+        // Nothing is known of a task that the end of the pool took away: a log that
+        // has it would keep it from being run.
+        let verdict = task.outcome.verdict;
+        if verdict == Verdict::InternalError {
+            sinks.summary.pool_failed(task.outcome.error.as_deref());
+        }
+        if matches!(verdict, Verdict::Cancelled | Verdict::InternalError) {
             has_hole = sinks.by_place && sinks.log.is_some();
             if !has_hole {
                 sinks.output.lost(&task)?;

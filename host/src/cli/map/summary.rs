@@ -31,6 +31,10 @@ pub struct Summary {
     failures: BTreeMap<&'static str, u64>,
     tasks: u64,
     failed: u64,
+    /// Inputs that have no result, since the run was cut short.
+    left: u64,
+    /// What the pool said of the first of them.
+    pool_failure: Option<String>,
     /// Starts beyond the first of each task that has ended.
     retries: u64,
     run_times: RunTimes,
@@ -54,6 +58,8 @@ impl Default for Summary {
             failures: BTreeMap::new(),
             tasks: 0,
             failed: 0,
+            left: 0,
+            pool_failure: None,
             retries: 0,
             run_times: RunTimes::default(),
             slowest: Vec::with_capacity(NAMED + 1),
@@ -109,6 +115,22 @@ impl Summary {
         };
         self.slowest.insert(place, Slow { run_time, shown });
         self.slowest.truncate(NAMED);
+    }
+
+    /// Notes that the pool failed under a task, of which there is no result.
+    pub fn pool_failed(&mut self, why: Option<&str>) {
+        let why = why.unwrap_or("it does not say why");
+        self.pool_failure.get_or_insert_with(|| why.to_owned());
+    }
+
+    /// What the pool said when it failed, if it has.
+    pub fn pool_failure(&self) -> Option<String> {
+        self.pool_failure.clone()
+    }
+
+    /// So many inputs were not run.
+    pub fn leave(&mut self, inputs: u64) {
+        self.left = inputs;
     }
 
     pub fn tasks(&self) -> u64 {
@@ -193,6 +215,9 @@ impl Summary {
         let failures = self.failures.iter();
         counts
             .extend(failures.map(|(verdict, count)| format!("{} {verdict}", show::count(*count))));
+        if self.left > 0 {
+            counts.push(format!("{} not run", show::count(self.left)));
+        }
         counts.join(", ")
     }
 }
@@ -350,6 +375,17 @@ mod tests {
             summary.refusals.count(&[refusal(&n.to_string(), "")]);
         }
         assert_eq!(summary.refusals.kinds.len(), KINDS, "a hostile worker's");
+    }
+
+    #[test]
+    fn inputs_that_were_not_run_are_counted_and_are_no_tasks() {
+        let mut summary = Summary::of(1, 2);
+        summary.failures = [("trap", 1)].into();
+        summary.leave(599_872);
+        assert_eq!(
+            summary.lines(Duration::from_secs(1), Duration::ZERO)[0],
+            "3 tasks, 2 ok, 1 trap, 599,872 not run, in 1.00s"
+        );
     }
 
     #[test]

@@ -128,8 +128,8 @@ impl Combinations {
         };
         let first: Option<Vec<u64>> = self.first.0.iter().map(words).collect();
         let first = first?.into_iter().min().unwrap_or(0);
-        let others = self.others.iter().map(|all| all.len() as u64);
-        others.fold(Some(first), |len, all| len?.checked_mul(all))
+        let mut others = self.others.iter().map(|all| all.len() as u64);
+        others.try_fold(first, u64::checked_mul)
     }
 
     fn next(&mut self) -> anyhow::Result<Option<Vec<OsString>>> {

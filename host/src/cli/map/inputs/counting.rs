@@ -11,10 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use sandpool::value::Utf8;
+
 use super::LONGEST;
 use super::blocks::Blocks;
 use super::lines::{Ending, Lines};
 use super::rows::{Rows, Separator};
+use super::utf16::Decoder;
 
 /// Files of more bytes, in all, are not read twice.
 const MOST_BYTES: u64 = 8 << 30;
@@ -66,23 +69,39 @@ impl Counting {
     fn count(&self, ended: &AtomicBool) -> Option<u64> {
         let mut inputs = 0;
         for counted in &self.files {
+            let mut first = [0; 2];
+            // UTF-16 is read otherwise; of that there is a guess.
+            let found = counted.file.read_at(&mut first, counted.start).ok()?;
+            if found == 2 && matches!(first, [0xff, 0xfe] | [0xfe, 0xff]) {
+                return None;
+            }
             let reader = At {
                 file: &counted.file,
                 at: counted.start,
             };
-            let reader = BufReader::with_capacity(256 << 10, reader);
-            inputs += count(reader, self.unit, ended)?;
+            inputs += match self.unit {
+                // As text is read that inputs are made of.
+                Unit::Line(Ending::Newline) | Unit::Row(..) => {
+                    let text = Decoder::new(reader, Utf8::Lossy);
+                    count(buffered(text), self.unit, ended)?
+                }
+                _ => count(buffered(reader), self.unit, ended)?,
+            };
         }
         Some(inputs)
     }
 }
 
+fn buffered<R: Read>(reader: R) -> BufReader<R> {
+    BufReader::with_capacity(256 << 10, reader)
+}
+
 /// Counts what is in one file; `None` if that cannot be read, or nobody wants it.
-fn count(reader: BufReader<At<'_>>, unit: Unit, ended: &AtomicBool) -> Option<u64> {
+fn count<R: Read>(reader: BufReader<R>, unit: Unit, ended: &AtomicBool) -> Option<u64> {
     let mut inputs = 0;
     let mut one_more = |is_there: bool| {
         inputs += u64::from(is_there);
-        is_there && !(inputs % 1024 == 0 && ended.load(Ordering::Relaxed))
+        is_there && !(inputs.is_multiple_of(1024) && ended.load(Ordering::Relaxed))
     };
     match unit {
         Unit::Line(ending) => {

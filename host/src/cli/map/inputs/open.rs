@@ -291,6 +291,14 @@ impl Inputs {
     /// How they are read, in words: for a log, whose inputs have to be read as they
     /// were before.
     pub fn describe(&self) -> String {
+        let form = self.describe_form();
+        match self.utf8 {
+            Utf8::Strict => form,
+            Utf8::Lossy => format!("{form}, lossy"),
+        }
+    }
+
+    fn describe_form(&self) -> String {
         let form = match &self.origin {
             Origin::Tables(tables) => {
                 let header = tables.first().map_or(&[][..], Table::header);
@@ -309,10 +317,7 @@ impl Inputs {
             Reading::File => "files",
             Reading::Stdin => "stdin",
         };
-        match self.utf8 {
-            Utf8::Strict => format!("{form}, {reading}"),
-            Utf8::Lossy => format!("{form}, {reading}, lossy"),
-        }
+        format!("{form}, {reading}")
     }
 
     /// What a template's placeholders can stand for.

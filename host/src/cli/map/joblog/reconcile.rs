@@ -82,7 +82,9 @@ pub fn reconcile(log: &Path, results: &Path, look: Look) -> io::Result<bool> {
 }
 
 fn is_of_a_result(line: &str) -> bool {
-    line.starts_with(|c: char| c.is_ascii_digit()) || Line::read(line).is_some()
+    let of_a_place = matches!(Line::read(line), Some(Line::At(_) | Line::Shrink(_)));
+    // What tells whose a file is stays true.
+    line.starts_with(|c: char| c.is_ascii_digit()) || of_a_place
 }
 
 fn open(log: &Path) -> io::Result<BufReader<File>> {
@@ -217,7 +219,7 @@ fn has_lost_page(bytes: &[u8], mut at: u64, zeros: &mut u64) -> bool {
             0 => *zeros += 1,
             _ => *zeros = 0,
         }
-        if at % PAGE == 0 && *zeros >= PAGE {
+        if at.is_multiple_of(PAGE) && *zeros >= PAGE {
             return true;
         }
     }

@@ -1,7 +1,8 @@
 //! The flags that say what is written for each task and where, and the output
 //! that they make.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
@@ -9,6 +10,7 @@ use super::Output;
 use super::destination::{Destination, Keeping};
 use super::lines::{Form, Lines};
 use super::printed::Printed;
+use super::results::naming::{Naming, Pattern};
 use super::results::{How, Results};
 use super::sink::Sink;
 use super::table::{self, Table};
@@ -138,6 +140,13 @@ impl OutputFlags {
     /// Opens what results go to; before a worker is started for nothing.
     pub fn destination(&self, keeping: Keeping) -> Result<Destination, Failure> {
         Destination::open(self.output.as_deref(), keeping)
+    }
+
+    /// What results are called that go besides, for who writes none.
+    pub fn naming(&self, shape: &Shape) -> Result<Naming, Failure> {
+        let text = self.results.as_deref().and_then(Path::to_str);
+        let pattern = text.map(|text| Pattern::read(text, shape)).transpose()?;
+        Ok(Naming::new(pattern.flatten().map(Arc::new)))
     }
 
     /// Where results go besides. A run that `goes_on` finds results there.

@@ -84,7 +84,7 @@ impl Results {
 
     /// What an error calls a result of this name.
     pub fn shown(&self, name: &str) -> String {
-        self.folder.join(name).display().to_string()
+        naming::shown(&self.folder, name)
     }
 
     /// Writes results there, and hands each task on to `next`.

@@ -84,6 +84,14 @@ impl Pattern {
     }
 }
 
+/// The path of a result, as it is shown.
+pub fn shown(folder: &Path, name: &str) -> String {
+    match folder == Path::new(".") {
+        true => name.to_owned(),
+        false => folder.join(name).display().to_string(),
+    }
+}
+
 /// The path without what means nothing in it, if it stays where it is.
 fn below(path: &str) -> Result<String, &'static str> {
     const OUTSIDE: &str = "which leads out of that folder";
@@ -119,6 +127,14 @@ pub type Name = Result<Box<str>, String>;
 impl Naming {
     pub fn new(pattern: Option<Arc<Pattern>>) -> Self {
         Naming(pattern)
+    }
+
+    /// What an error calls a result of this name.
+    pub fn shown(&self, name: &str) -> String {
+        match &self.0 {
+            Some(pattern) => shown(pattern.folder(), name),
+            None => name.to_owned(),
+        }
     }
 
     /// The name for the `number`th input, which has these values; `None` if results are

@@ -1,0 +1,66 @@
+//! Who is to blame for the end of a worker that had not taken a task, by how it ended.
+
+use super::restarts::{Blame, Fault};
+use super::settle;
+use super::state::Config;
+use crate::sys::{ABORTED, Ended, OUT_OF_CPU, PANICKED, is_crash, signal_name};
+
+/// What to make of a worker that `ended` so, without a word about why. `killed_for` is
+/// what the system says about a kill.
+pub(super) fn fault(
+    ended: Ended,
+    killed_for: Option<String>,
+    greeted: bool,
+    config: &Config,
+) -> Fault {
+    if let Some(starved) = settle::starved(ended, &config.limits) {
+        return Fault::no_start(Blame::Pool, starved);
+    }
+    let (blame, what) = match ended {
+        Ended::Killed(signal) => killed(signal, killed_for),
+        Ended::Exited(ABORTED) => (
+            Blame::Outside,
+            "it was refused memory, which no limit of this pool does".into(),
+        ),
+        Ended::Exited(OUT_OF_CPU) => (
+            Blame::Outside,
+            "it used up the CPU time that `ulimit -t` allows".into(),
+        ),
+        Ended::Exited(PANICKED) => (Blame::Key, "it panicked".into()),
+        Ended::Exited(code) if greeted => (
+            Blame::Pool,
+            format!("it left with exit code {code} before it took a task"),
+        ),
+        Ended::Exited(code) => {
+            let path = config.worker_binary.display();
+            (
+                Blame::Pool,
+                format!("`{path}` is no sandpool: it left with exit code {code} without a word"),
+            )
+        }
+        // It was reaped by somebody else, as where SIGCHLD is ignored.
+        Ended::Unknown if greeted => (Blame::Outside, "it ended, nobody knows how".into()),
+        Ended::Unknown => (
+            Blame::Pool,
+            "it ended without a word, nobody knows how".into(),
+        ),
+    };
+    Fault::no_start(blame, what)
+}
+
+fn killed(signal: i32, killed_for: Option<String>) -> (Blame, String) {
+    let name = signal_name(signal);
+    let by = format!("signal {signal} ({name})");
+    match killed_for {
+        Some(why) => (Blame::Outside, format!("it was killed by {by}: {why}")),
+        None if signal == libc::SIGSYS => (
+            Blame::Pool,
+            format!("it was killed by {by}: it made a system call that is forbidden to it"),
+        ),
+        None if is_crash(signal) => (Blame::Key, format!("it crashed by {by}")),
+        None => (
+            Blame::Outside,
+            format!("it was killed by {by}, and not by sandpool"),
+        ),
+    }
+}

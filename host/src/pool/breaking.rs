@@ -1,0 +1,79 @@
+//! What ends when something breaks: a key, with its tasks and streams, or the pool.
+
+use std::sync::{Arc, Weak};
+
+use super::restarts::{Breaks, Fault};
+use super::settle;
+use super::slot::Slot;
+use super::state::{Bound, PoolPhase, State};
+use crate::outcome::Verdict;
+
+impl State {
+    /// Breaks the pool, for this reason.
+    pub(super) fn break_with(&mut self, reason: String) {
+        if matches!(self.phase, PoolPhase::Open | PoolPhase::Closed) {
+            self.phase = PoolPhase::Broken(reason);
+        }
+    }
+
+    /// Notes that a worker for this key could not be started.
+    pub(super) fn start_failed(&mut self, bound: &Arc<Bound>, fault: Fault) {
+        let works = |slot: &&Slot| slot.works();
+        let others = self.workers().any(Slot::listens);
+        let of_key = self
+            .workers()
+            .filter(works)
+            .any(|slot| slot.key() == bound.id);
+        let now = std::time::Instant::now();
+        let failed = self
+            .restarts
+            .failed(&bound.health, fault, (others, of_key), now);
+        match failed {
+            Breaks::Nothing => {}
+            Breaks::Key(why) => self.break_key(bound, why),
+            Breaks::Pool(why) => self.break_with(why),
+        }
+    }
+
+    /// Ends what waits of this key, now and in future, for this reason.
+    pub(super) fn break_key(&mut self, bound: &Arc<Bound>, why: String) {
+        self.keys.remember_broken(bound, &why);
+        bound.health.breaks(why);
+        self.note_if_broken(bound);
+    }
+
+    /// Has the tasks of a broken key found at the next look at the queue.
+    pub(super) fn note_if_broken(&mut self, bound: &Arc<Bound>) {
+        let is_noted = |other: &Weak<Bound>| other.as_ptr() == Arc::as_ptr(bound);
+        if bound.health.broken().is_some() && !self.broken_keys.iter().any(is_noted) {
+            self.broken_keys.push(Arc::downgrade(bound));
+        }
+    }
+
+    /// Ends the tasks and the streams of broken keys.
+    pub(super) fn end_broken(&mut self) {
+        if self.broken_keys.is_empty() {
+            return;
+        }
+        self.broken_keys.retain(|bound| bound.strong_count() > 0);
+        let broken: Vec<_> = self.broken_keys.iter().filter_map(Weak::upgrade).collect();
+        for bound in broken {
+            let why = bound.health.broken().unwrap_or_default();
+            let of_key = |other: &Arc<Bound>| other.id == bound.id;
+            for flow in self.flows.iter().filter_map(Weak::upgrade) {
+                if of_key(&flow.template().bound) && !flow.is_stopped() {
+                    flow.stop(Verdict::InternalError, why);
+                }
+            }
+            if !self.queue.holds(bound.id) {
+                continue;
+            }
+            let tasks = self.queue.remove_all(|lot| of_key(&lot.template.bound));
+            self.unfinished -= tasks.len() as u64;
+            for task in tasks {
+                let ended = settle::never_ran(task, Verdict::InternalError, why.to_owned());
+                self.out.finish(None, ended);
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Workers that cannot be started. What is wrong with a module breaks its key alone;
+//! what comes from outside breaks nothing, and is told while it lasts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use sandpool::{Error, Pool, StartTrouble, Verdict};
+
+use crate::support::hostile::{ALL, Troupe};
+use crate::support::process::{kill, stop};
+use crate::support::{SOON, TestPool, eventually, open, test, wat};
+
+/// Kills every worker of a pool that it sees, until it is dropped.
+struct Killer {
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Killer {
+    fn of(pool: &Pool) -> Self {
+        let pool = pool.clone();
+        let over = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&over);
+        let thread = thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                pool.worker_pids().into_iter().for_each(kill);
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        Killer {
+            over,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Killer {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("it kills");
+        }
+    }
+}
+
+fn add(pool: &TestPool) -> sandpool::AsyncResult<i32> {
+    let module = pool.wat(wat::ADD);
+    pool.apply_async(&module, "add", (20, 22)).expect("sent")
+}
+
+#[test]
+fn workers_that_are_killed_while_they_start_break_nothing() {
+    let _test = test();
+    // They never get ready by themselves.
+    let troupe = Troupe::new("no-hello", 7);
+    let pool = open(troupe.pool());
+    let task = add(&pool);
+    for number in 1..=7 {
+        eventually("a further one is started", || troupe.started() == number);
+        let pid = pool.worker_pids()[0];
+        kill(pid);
+        eventually("it is gone", || !pool.worker_pids().contains(&pid));
+    }
+    let outcome = task.outcome(Some(SOON)).expect("it does not hang");
+    assert_eq!(outcome.value, Some(42), "{outcome}");
+    assert_eq!(outcome.attempts, 1, "no start is an attempt");
+    assert_eq!(pool.broken(), None);
+}
+
+#[test]
+fn a_worker_that_is_stopped_while_it_starts_is_no_fault_of_its_module() {
+    let _test = test();
+    let troupe = Troupe::new("no-hello", 1);
+    let pool = open(troupe.pool());
+    let task = add(&pool);
+    eventually("a worker is started", || !pool.worker_pids().is_empty());
+    stop(pool.worker_pids()[0]);
+    let outcome = task.outcome(Some(SOON)).expect("it does not hang");
+    assert_eq!(outcome.value, Some(42), "{outcome}");
+}
+
+#[test]
+fn a_pool_without_workers_says_so_once_and_can_still_be_used_and_ended() {
+    let _test = test();
+    let troupe = Troupe::new("no-hello", ALL);
+    let (said, heard) = channel::<StartTrouble>();
+    let pool = open(troupe.pool().on_start_trouble(move |trouble| {
+        let _ = said.send(trouble);
+    }));
+    let (first, second) = (add(&pool), add(&pool));
+    let killer = Killer::of(&pool);
+    let trouble = heard.recv_timeout(SOON).expect("it is said");
+    assert_eq!(trouble.waiting, 2);
+    assert!(trouble.lasted >= Duration::from_secs(1), "{trouble}");
+    let text = trouble.to_string();
+    assert!(
+        text.ends_with(
+            "a worker cannot start: it was killed by signal 9 (SIGKILL), and not by sandpool"
+        ),
+        "{text}"
+    );
+    let late = first.get(Some(Duration::from_millis(50)));
+    assert!(matches!(late, Err(Error::Timeout)), "{late:?}");
+    first.cancel();
+    let outcome = first.outcome(Some(SOON)).expect("it is cancelled");
+    assert_eq!(outcome.verdict, Verdict::Cancelled, "{outcome}");
+    let begun = Instant::now();
+    pool.terminate();
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    let outcome = second.outcome(Some(SOON)).expect("it ended");
+    assert_eq!(outcome.verdict, Verdict::Cancelled, "{outcome}");
+    drop(killer);
+    assert_eq!(heard.try_iter().count(), 0, "said once");
+}
+
+#[test]
+fn the_start_timeout_ends_the_wait_with_the_last_cause() {
+    let _test = test();
+    let troupe = Troupe::new("no-hello", ALL);
+    let timeout = Duration::from_millis(1500);
+    let pool = open(troupe.pool().start_timeout(timeout).on_start_trouble(drop));
+    let task = add(&pool);
+    let killer = Killer::of(&pool);
+    let begun = Instant::now();
+    let outcome = task.outcome(Some(SOON)).expect("it does not hang");
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert_eq!(outcome.verdict, Verdict::InternalError, "{outcome}");
+    let text = outcome.error.expect("a text");
+    assert!(
+        text.contains("no worker could be started for 1.5s") && text.contains("SIGKILL"),
+        "{text}"
+    );
+    drop(killer);
+    assert_eq!(pool.broken(), Some(text));
+}
+
+/// Another module than [`wat::ADD`].
+const SEVEN: &str = r#"(module (func (export "seven") (result i32) (i32.const 7)))"#;
+
+#[test]
+fn an_artifact_that_does_not_load_breaks_its_key_until_it_is_loaded_anew() {
+    let _test = test();
+    let troupe = Troupe::compiler("compiler-with-a-lie");
+    let pool = open(troupe.pool().cache(false));
+    let bad = pool.wat(wat::ADD);
+    let good = pool.wat(SEVEN);
+    let tasks: Vec<_> = (0..10)
+        .map(|n| pool.apply_async::<i32>(&bad, "add", (n, 1)).expect("sent"))
+        .collect();
+    for task in tasks {
+        let outcome = task.outcome(Some(SOON)).expect("it does not hang");
+        assert_eq!(outcome.verdict, Verdict::InternalError, "{outcome}");
+        let text = outcome.error.expect("a text");
+        assert!(text.starts_with("a worker cannot start: "), "{text}");
+    }
+    assert_eq!(pool.apply::<i32>(&good, "seven", ()).expect("ok"), 7);
+    let later = pool.call(&bad, "add").args((1, 1)).outcome();
+    let later = later.expect("sent");
+    assert_eq!(
+        (later.verdict, later.attempts),
+        (Verdict::InternalError, 0),
+        "{later}"
+    );
+    assert_eq!(pool.broken(), None);
+    pool.assert_whole();
+}
