@@ -58,7 +58,8 @@ fn a_feature_that_is_off_is_named_with_the_setting_that_allows_it_and_then_it_ru
     for (name, text) in CAN_BE_ON {
         let error = refused(&without, text);
         let says = format!(
-            "it needs the WebAssembly feature `{name}`, which is off; the setting `wasm_feature` allows it"
+            "it needs the WebAssembly feature `{name}`, which is off; the setting `wasm_feature` \
+             allows it"
         );
         assert!(error.contains(&says), "{error}");
         let feature: WasmFeature = name.parse().expect("a feature");
@@ -79,8 +80,7 @@ fn several_features_that_are_off_are_named_together() {
     assert!(error.contains(says), "{error}");
     let half = open(pool().processes(1).wasm_feature(WasmFeature::Memory64));
     let error = refused(&half, text);
-    let says = "feature `exceptions`, which is off; the setting `wasm_feature` allows it";
-    assert!(error.contains(says), "{error}");
+    assert!(error.contains("`exceptions`, which is off"), "{error}");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_module_that_no_feature_makes_valid_keeps_its_validators_words() {
     let _test = test();
     let error = refused(&one_worker(), r#"(module (func (export "f") i32.add))"#);
     assert!(error.contains("type mismatch"), "{error}");
-    assert!(!error.contains("--wasm"), "{error}");
+    assert!(!error.contains("wasm_feature"), "{error}");
 }
 
 #[test]

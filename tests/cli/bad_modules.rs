@@ -205,3 +205,18 @@ fn code_that_is_not_valid_is_no_module() {
     );
     assert_unusable(&folder, "invalid.wat", "cannot load `invalid.wat`: ");
 }
+
+#[test]
+fn features_that_are_off_are_named_with_the_flag_that_allows_them() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("one.wat", r#"(module (func (export "f") (local exnref)))"#);
+    let says = "which is off; allow it with `--wasm exceptions`";
+    assert_unusable(&folder, "one.wat", says);
+    folder.file(
+        "two.wat",
+        r#"(module (memory i64 1) (tag $e) (func (export "f") (throw $e)))"#,
+    );
+    let says = "which are off; allow them with `--wasm exceptions,memory64`";
+    assert_unusable(&folder, "two.wat", says);
+}

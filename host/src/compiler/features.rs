@@ -26,7 +26,7 @@ const ONE_THREAD: &str = "a task has one thread: build the module without thread
     several tasks";
 const NEW_EXCEPTIONS: &str = "build the module with the exceptions of WebAssembly 3.0 \
     (`-mllvm -wasm-use-legacy-eh=false` for clang, `-sWASM_LEGACY_EXCEPTIONS=0` for Emscripten), \
-    or translate it (`wasm-opt --translate-to-exnref`), and allow the feature `exceptions`";
+    or translate it (`wasm-opt --translate-to-exnref`), and turn on the feature `exceptions`";
 const WITHOUT_IT: &str = "build the module without it";
 
 /// Every feature that is off, by the name that its proposal has.
@@ -150,8 +150,8 @@ const OFF: &[(&str, WasmFeatures, Remedy)] = &[
     ),
 ];
 
-/// Names the features that a module needs and that are off, and says how to turn
-/// them on, or what to do instead. `None` if the module is no valid one with any
+/// Names the features that a module needs and that are off, and the setting that turns
+/// them on (the command puts its flag there), or what to do instead. `None` if the module is no valid one with any
 /// features.
 pub(super) fn explain(bytes: &[u8], on: &[WasmFeature]) -> Option<String> {
     let all = WasmFeatures::all();
@@ -184,10 +184,12 @@ pub(super) fn explain(bytes: &[u8], on: &[WasmFeature]) -> Option<String> {
     match names.as_slice() {
         [] => None,
         [name] => Some(format!(
-            "it needs the WebAssembly feature `{name}`, which is off; the setting `wasm_feature` allows it"
+            "it needs the WebAssembly feature `{name}`, which is off; the setting `wasm_feature` \
+             allows it"
         )),
         many => Some(format!(
-            "it needs the WebAssembly features `{}`, which are off; the setting `wasm_feature` allows them",
+            "it needs the WebAssembly features `{}`, which are off; the setting `wasm_feature` \
+             allows them",
             many.join("` and `")
         )),
     }

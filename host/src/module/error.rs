@@ -122,16 +122,12 @@ impl LoadError {
         let Problem::Invalid(text) = &self.problem else {
             return Vec::new();
         };
-        let needs = text
-            .strip_prefix("it needs the WebAssembly feature")
-            .and_then(|needs| needs.split_once("the setting `wasm_feature`"));
-        let Some((needs, _)) = needs else {
-            return Vec::new();
-        };
-        needs
-            .split('`')
-            .filter_map(|name| name.parse().ok())
-            .collect()
+        let needs = text.split_once("it needs the WebAssembly feature");
+        let names = needs.and_then(|(_, needs)| needs.split_once(", which "));
+        // What stands between backticks.
+        let names = names.map_or("", |(names, _)| names).split('`');
+        let names = names.skip(1).step_by(2);
+        names.filter_map(|name| name.parse().ok()).collect()
     }
 
     /// What to do about it, where there is something.

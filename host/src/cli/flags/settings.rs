@@ -67,14 +67,14 @@ pub fn load_error(error: &LoadError) -> Option<String> {
     if let Some(limit) = error.limit() {
         return Some(by_flag(&error.to_string(), limit));
     }
-    let features: Vec<_> = error.features().iter().map(ToString::to_string).collect();
-    let it = match features.as_slice() {
-        [] => return None,
-        [_] => "it",
+    let names: Vec<_> = error.features().iter().map(|one| one.name()).collect();
+    let them = match names.len() {
+        0 => return None,
+        1 => "it",
         _ => "them",
     };
-    let setting = format!("the setting `wasm_feature` allows {it}");
-    let flag = format!("allow {it} with `--wasm {}`", features.join(","));
+    let setting = format!("the setting `wasm_feature` allows {them}");
+    let flag = format!("allow {them} with `--wasm {}`", names.join(","));
     Some(error.to_string().replacen(&setting, &flag, 1))
 }
 
