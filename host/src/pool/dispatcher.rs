@@ -94,7 +94,7 @@ impl Dispatcher {
         relay: Option<Relay>,
     ) -> io::Result<Self> {
         let poller = Poller::new()?;
-        poller.add_bell(&shared.wake, WAKE)?;
+        poller.add(&shared.wake, WAKE)?;
         let spin = Spin::new(shared.config.spin);
         Ok(Dispatcher {
             shared,
@@ -305,7 +305,7 @@ impl Dispatcher {
         let mut state = self.shared.lock();
         let started = started.and_then(|(started, pipes)| {
             let token = serial * KINDS;
-            self.poller.add_bell(&started.bell, token + BELL)?;
+            self.poller.add(&started.bell, token + BELL)?;
             self.poller.add(&started.control, token + CONTROL)?;
             self.poller.add(started.child.pidfd(), token + END)?;
             Ok((started, pipes))
