@@ -92,7 +92,7 @@ impl Dispatcher {
         relay: Option<Relay>,
     ) -> io::Result<Self> {
         let poller = Poller::new()?;
-        poller.add_bell(&shared.wake, WAKE)?;
+        poller.add(&shared.wake, WAKE)?;
         let spin = Spin::new(shared.config.spin);
         Ok(Dispatcher {
             shared,
@@ -305,7 +305,7 @@ impl Dispatcher {
             let token = serial * KINDS;
             let added = self
                 .poller
-                .add_bell(&started.bell, token + BELL)
+                .add(&started.bell, token + BELL)
                 .and_then(|()| self.poller.add(&started.control, token + CONTROL))
                 .and_then(|()| self.poller.add(started.child.pidfd(), token + END));
             added.map_err(refused("listen to it"))?;

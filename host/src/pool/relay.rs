@@ -49,7 +49,7 @@ impl Relay {
         let (orders, inbox) = channel();
         let bell = Arc::new(EventFd::new()?);
         let poller = Poller::new()?;
-        poller.add_bell(&bell, BELL)?;
+        poller.add(&*bell, BELL)?;
         let desk = Desk {
             inbox,
             bell: Arc::clone(&bell),

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use rustix::event::{Timespec, epoll};
 
-use super::EventFd;
-
 /// A set of descriptors, each with a token. What a child process was given a
 /// copy of has to be taken out: closing our copy alone does not do it.
 #[derive(Debug)]
@@ -22,14 +20,6 @@ impl Poller {
     pub(crate) fn add(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
         let data = epoll::EventData::new_u64(token);
         Ok(epoll::add(&self.0, fd, data, epoll::EventFlags::IN)?)
-    }
-
-    /// Watches whether a bell is rung, and tells of each ring once, also of one whose
-    /// ring cannot be taken back: a container may refuse the call for that.
-    pub(crate) fn add_bell(&self, bell: &EventFd, token: u64) -> io::Result<()> {
-        let data = epoll::EventData::new_u64(token);
-        let each_ring = epoll::EventFlags::IN | epoll::EventFlags::ET;
-        Ok(epoll::add(&self.0, bell, data, each_ring)?)
     }
 
     /// Watches `fd` no longer.
