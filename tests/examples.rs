@@ -494,7 +494,10 @@ fn directories_are_each_seen_by_one_task_alone() {
         4,
         "other grants, another worker: {workers:?}"
     );
-    printed.assert_order(&["quinces: 4", "pears, with a grant for apples: denied"]);
+    printed.assert_order(&[
+        "quinces: 4",
+        "pears, with a grant for apples: error, refused file /pears",
+    ]);
 }
 
 #[test]

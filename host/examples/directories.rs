@@ -48,6 +48,10 @@ fn main() -> anyhow::Result<()> {
         println!("{name}: {}", result?.get(None)?);
     }
     let outcome = count("apples", "pears")?.outcome(None)?;
-    println!("pears, with a grant for apples: {}", outcome.verdict);
+    let refused = outcome.refused().unwrap_or_default();
+    println!(
+        "pears, with a grant for apples: {}, refused {refused}",
+        outcome.verdict
+    );
     Ok(())
 }

@@ -362,6 +362,6 @@ mod tests {
         assert_eq!(none("hello\n"), "its first line does not name our columns");
         assert_eq!(none("Seq\tof\tsomething"), none("hello\n"));
         let spoiled = log(&[(1, "ok")]).replace("\tok\t", "\t");
-        assert_eq!(none(&spoiled), "line 9 is no line of a log");
+        assert_eq!(none(&spoiled), "line 11 is no line of a log");
     }
 }
