@@ -96,7 +96,7 @@ impl Standard {
     fn check(&self, stream: impl AsFd) -> io::Result<()> {
         let mode = fcntl_getfl(&stream)? & OFlags::RWMODE;
         // A program may have opened something in its place since.
-        let is_closed = was_closed_at_start(self.number) && is_null(stream.as_fd());
+        let is_closed = was_closed_at_start(self.number) && is_stopgap(stream.as_fd());
         match is_closed || mode == self.wrong {
             true => Err(Errno::BADF.into()),
             false => Ok(()),
@@ -104,11 +104,12 @@ impl Standard {
     }
 }
 
-/// Whether it is `/dev/null`, which Rust's runtime puts where nothing is open.
-fn is_null(descriptor: BorrowedFd<'_>) -> bool {
-    fstat(descriptor).is_ok_and(|found| {
-        FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice
-            && (major(found.st_rdev), minor(found.st_rdev)) == (1, 3)
+/// Whether it is what was put where nothing was open: `/dev/null` by Rust's runtime,
+/// and where there is none, something that is no file by `crate::sys`.
+fn is_stopgap(descriptor: BorrowedFd<'_>) -> bool {
+    fstat(descriptor).is_ok_and(|found| match FileType::from_raw_mode(found.st_mode) {
+        FileType::CharacterDevice => (major(found.st_rdev), minor(found.st_rdev)) == (1, 3),
+        kind => kind == FileType::Unknown,
     })
 }
 
@@ -220,7 +221,7 @@ mod tests {
         assert!(STDIN.check(&write).is_err());
         assert!(STDOUT.check(&read).is_err() && STDERR.check(&read).is_err());
         let null = File::open("/dev/null").expect("it is there");
-        assert!(is_null(null.as_fd()) && !is_null(read.as_fd()));
+        assert!(is_stopgap(null.as_fd()) && !is_stopgap(read.as_fd()));
         // One that was opened on purpose is an input without a line.
         assert!(STDIN.check(&null).is_ok());
     }

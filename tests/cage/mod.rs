@@ -17,6 +17,18 @@ pub fn status(pid: u32) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// How many filters of system calls a process has: those that these tests were started
+/// with, and its own.
+pub fn filters(pid: u32) -> u32 {
+    // None in a process that is gone.
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    // Kernels before 5.9 say only that there are some.
+    let found = ["Seccomp_filters:", "Seccomp:"]
+        .into_iter()
+        .find_map(|key| text.lines().find_map(|line| line.strip_prefix(key)));
+    found.map_or(0, |count| count.trim().parse().expect("a number"))
+}
+
 /// What the descriptors of a process are.
 pub fn descriptors(pid: u32) -> Vec<String> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors can be listed");

@@ -172,6 +172,29 @@ fn without_dev_tasks_run_in_a_whole_sandbox() {
 }
 
 #[test]
+fn without_dev_every_standard_stream_may_be_closed_all_the_same() {
+    let _test = test();
+    if !crate::cage::is_root() {
+        return;
+    }
+    let folder = folder();
+    for closed in ["<&-", "2>&-", "<&- 2>&-"] {
+        let line = folder.sandpool(ADD);
+        let line = line.by_shell(&format!("exec \"$@\" {closed}"));
+        let ended = line.by_shell(&hide("/dev")).run();
+        assert_eq!((ended.code(), ended.text()), (0, "5\n"), "{closed}");
+    }
+    // An input that cannot be read is not an empty one, nor are results that nobody gets.
+    for (closed, code) in [("<&-", 4), (">&-", 4)] {
+        let map = ["map", "add.wat", "add", "--to", "values"];
+        let line = folder.sandpool(map).input("[1,2]\n");
+        let line = line.by_shell(&format!("exec \"$@\" {closed}"));
+        let ended = line.by_shell(&hide("/dev")).run();
+        assert_eq!(ended.code(), code, "{closed}: {}", ended.stderr);
+    }
+}
+
+#[test]
 fn without_proc_tasks_run_and_what_it_costs_is_said() {
     let _test = test();
     if !crate::cage::is_root() {
