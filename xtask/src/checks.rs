@@ -137,6 +137,13 @@ fn surrounded_steps(steps: &mut Steps, names: &[String]) -> Result<()> {
             steps.step(&step, || run(&mut surrounding.tests()))?;
         }
     }
+    let missing = surroundings::no_ordinary_user();
+    if let Some(why) = missing.filter(|_| is_wanted(surroundings::ORDINARY_USER)) {
+        println!(
+            "== integration tests {}: left out, {why}",
+            surroundings::ORDINARY_USER
+        );
+    }
     Ok(())
 }
 

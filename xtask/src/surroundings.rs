@@ -1,12 +1,19 @@
 //! The surroundings in which other people start the tests, each a program that cargo
 //! starts the tests' binary with.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
-use crate::command::{cargo, on_path, root};
+use crate::command::{ask, cargo, on_path, root};
 
 /// A user id that nobody has.
 const USER: &str = "54321";
+
+/// How `setpriv` becomes that user.
+const AS_USER: [&str; 5] = ["--reuid", USER, "--regid", USER, "--clear-groups"];
+
+pub const ORDINARY_USER: &str = "as an ordinary user";
 
 /// System calls that the profiles of containers refuse, and that can be done without.
 /// Old profiles refuse with EPERM; where `clone3` is refused so, no C library starts a
@@ -55,27 +62,39 @@ impl Surrounding {
     }
 }
 
-/// All of them. An ordinary user needs a checkout that he may read, and is left out
-/// where `setpriv` is missing or the tests run as one already.
+/// Why the tests cannot be run as an ordinary user here; `None` where they can.
+pub fn no_ordinary_user() -> Option<String> {
+    // As which user this is.
+    let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    if !is_root {
+        return Some("the other runs are as one already".to_owned());
+    }
+    if on_path("setpriv").is_none() {
+        return Some("there is no `setpriv`".to_owned());
+    }
+    let root = root().display();
+    // The binaries of tests lie in there.
+    let mut list = Command::new("setpriv");
+    list.args(AS_USER).args(["ls", &format!("{root}/target")]);
+    match ask(&mut list) {
+        Some(_) => None,
+        None => Some(format!(
+            "user {USER} may not read `{root}/target`: use a checkout that is below no \
+             private folder"
+        )),
+    }
+}
+
+/// All that are to be had here.
 pub fn all() -> Vec<Surrounding> {
     let mut all = vec![
         Surrounding::new("under nohup", &["nohup"]),
         Surrounding::new("with stdin closed", &["sh", "-c", "exec \"$@\" <&-", "sh"]),
     ];
-    if on_path("setpriv").is_some() {
-        let ids = [
-            "setpriv",
-            "--reuid",
-            USER,
-            "--regid",
-            USER,
-            "--clear-groups",
-        ];
+    if no_ordinary_user().is_none() {
         let home = ["env", "HOME=/nonexistent"];
-        all.push(Surrounding::new(
-            "as an ordinary user",
-            &[&ids[..], &home].concat(),
-        ));
+        let runner = [&["setpriv"][..], &AS_USER, &home].concat();
+        all.push(Surrounding::new(ORDINARY_USER, &runner));
     }
     let launcher = root().join("target/debug/examples/launcher");
     let launcher = launcher.to_string_lossy();
