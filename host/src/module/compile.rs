@@ -36,9 +36,9 @@ struct Said {
 /// The pause before it is tried again; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
-/// Compiles a module in a process of its own, until it is given up. What comes from outside (somebody killed
-/// the compiler, the system has no process for it) is no matter of the module, and
-/// tried again for a while.
+/// Compiles a module in a process of its own, until it is given up. A failure that
+/// comes from outside (somebody killed the compiler, the system has no process for it)
+/// is no matter of the module, and tried again for a while.
 pub(super) fn compile(
     loader: &Loader,
     source: &Source,
