@@ -18,7 +18,7 @@ use crate::limits::LimitName;
 use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
 use crate::protocol::description::{Description, MAX_DESCRIPTION};
 use crate::protocol::handshake::Hello;
-use crate::sys::in_force::{InForce, Scarce, explained, named};
+use crate::sys::in_force::{InForce, Scarce, named, with_limit};
 use crate::sys::{
     ABORTED, ChildProcess, ControlSocket, Ended, EventFd, MAX_MESSAGE, OUT_OF_CPU, OomKills,
     PANICKED, Program, Received, SealedMemory, is_crash, memfd_growable, seal_contents,
@@ -82,7 +82,7 @@ fn terminated() -> Problem {
 
 /// What it means that the system refused something that a compiler needs.
 fn refused(error: &io::Error) -> Problem {
-    let why = explained(error);
+    let why = with_limit(error);
     match Scarce::of(error) {
         Some(_) => Problem::Outside {
             why: format!("cannot be started: {why}"),

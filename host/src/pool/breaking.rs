@@ -1,4 +1,4 @@
-//! What ends when something breaks: a key, with its tasks and streams, or the pool.
+//! Ends a key that is broken, with its tasks and streams, or breaks the pool.
 
 use std::sync::{Arc, Weak};
 

@@ -284,13 +284,19 @@ impl Dispatcher {
     }
 
     fn open_stdin(&self, serial: u64) {
-        let Ok(pipe) = super::stdin::pipe(&self.shared.trouble) else {
-            return;
-        };
+        let pipe = super::stdin::pipe(&self.shared.trouble);
         let mut state = self.shared.lock();
         let mut slots = state.slots.iter_mut().filter_map(Place::slot_mut);
         if let Some(slot) = slots.find(|slot| slot.serial == serial) {
-            slot.hand_over_stdin(&pipe);
+            match pipe {
+                Ok(pipe) => slot.hand_over_stdin(&pipe),
+                // Its task would wait for ever.
+                Err(error) if slot.listens() => {
+                    let why = format!("stdin cannot be passed on: {error}");
+                    slot.kill(Some(Lost::HostFailed(why)));
+                }
+                Err(_) => {}
+            }
         }
     }
 
