@@ -196,7 +196,7 @@ fn a_pattern_is_checked_before_anything_is_run() {
     refused(
         "out/{2}",
         &[],
-        "error: `{2}` stands for a value that there is not: an input has one value\n",
+        "error: `{2}` stands for a value that no input has: an input has one value\n",
     );
     let ended = greet(&folder, "out/{name}.txt", &["--from", "csv"], "name\nx\n");
     assert_eq!(

@@ -85,9 +85,19 @@ impl Tree {
         absent(unlinkat(folder, last, AtFlags::empty()))
     }
 
-    /// Makes the folders that a name is in.
-    pub fn make_parents(&self, name: &str) -> io::Result<()> {
-        self.walk(name, true).map(drop)
+    /// Gives a folder that lies directly in this one, the `draft`, the name of a result.
+    pub fn put_folder(&self, draft: &str, name: &str) -> io::Result<()> {
+        let (folder, last) = self.walk(name, true)?;
+        let folder = folder.as_ref().unwrap_or(&self.0);
+        Ok(renameat(&self.0, draft, folder, last)?)
+    }
+
+    /// Takes what has the name of a result, if anything has, out of its folder: it lies
+    /// directly in this one then, as `old`.
+    pub fn take_out(&self, name: &str, old: &str) -> io::Result<()> {
+        let (folder, last) = self.walk(name, true)?;
+        let folder = folder.as_ref().unwrap_or(&self.0);
+        absent(renameat(folder, last, &self.0, old))
     }
 
     /// A file without a name that holds this; `None` where there is no such thing.
@@ -158,6 +168,25 @@ mod tests {
         tree.remove("a/b/c").unwrap();
         tree.remove("a/b/c").unwrap();
         assert!(!tree.has("a/b/c"));
+    }
+
+    #[test]
+    fn a_folder_is_put_and_taken_out_and_no_link_leads_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let (inside, outside) = (folder.path().join("in"), folder.path().join("out"));
+        fs::create_dir(&outside).unwrap();
+        let (tree, _) = Tree::open(&inside).unwrap();
+        fs::create_dir(inside.join("draft")).unwrap();
+        std::os::unix::fs::symlink(&outside, inside.join("link")).unwrap();
+        assert!(tree.put_folder("draft", "link/a").is_err());
+        tree.take_out("a/b", "old").unwrap();
+        tree.put_folder("draft", "a/b").unwrap();
+        assert!(inside.join("a/b").is_dir());
+        fs::create_dir(outside.join("a")).unwrap();
+        assert!(tree.take_out("link/a", "old").is_err());
+        tree.take_out("a/b", "old").unwrap();
+        assert!(inside.join("old").is_dir() && !tree.has("a/b"));
+        assert!(outside.join("a").is_dir());
     }
 
     #[test]
