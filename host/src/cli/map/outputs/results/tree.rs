@@ -46,6 +46,16 @@ impl Tree {
         statat(folder, last, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
+    /// Whether something that is no folder, a link for one, stands where a folder of
+    /// this name would have to be.
+    pub fn is_barred(&self, name: &str) -> bool {
+        let barred = |error: io::Error| {
+            let known = Errno::from_io_error(&error);
+            matches!(known, Some(Errno::NOTDIR | Errno::LOOP))
+        };
+        self.walk(name, false).is_err_and(barred)
+    }
+
     /// Puts a file there, which takes the place of one only if it `replaces` it.
     pub fn put(&self, name: &str, bytes: &[u8], replaces: bool) -> io::Result<()> {
         let (folder, last) = self.walk(name, true)?;
@@ -197,6 +207,9 @@ mod tests {
         let (tree, _) = Tree::open(&inside).unwrap();
         std::os::unix::fs::symlink(&outside, inside.join("link")).unwrap();
         assert!(tree.put("link/a", b"x", false).is_err());
+        assert!(tree.is_barred("link/a") && !tree.is_barred("new/a"));
+        fs::write(inside.join("file"), "").unwrap();
+        assert!(tree.is_barred("file/a/b") && !tree.is_barred("file"));
         std::os::unix::fs::symlink(outside.join("b"), inside.join("b")).unwrap();
         assert!(tree.has("b"));
         assert!(tree.put("b", b"x", false).is_err());
