@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use sandpool::{Error, Pool, StartTrouble, Verdict};
 
 use crate::support::hostile::{ALL, Troupe};
-use crate::support::process::{kill, stop};
-use crate::support::{SOON, TestPool, eventually, open, test, wat};
+use crate::support::process::{cpu_time_of_threads, kill, stop};
+use crate::support::{SOON, TestPool, eventually, open, pool, test, test_alone, wat};
 
 /// Kills every worker of a pool that it sees, until it is dropped.
 struct Killer {
@@ -136,6 +136,48 @@ fn the_start_timeout_ends_the_wait_with_the_last_cause() {
     );
     drop(killer);
     assert_eq!(pool.broken(), Some(text));
+}
+
+#[test]
+fn a_pool_that_was_given_up_uses_no_cpu() {
+    let _test = test_alone();
+    let troupe = Troupe::new("no-hello", ALL);
+    let timeout = Duration::from_millis(500);
+    let pool = open(troupe.pool().start_timeout(timeout).on_start_trouble(drop));
+    let task = add(&pool);
+    let killer = Killer::of(&pool);
+    let outcome = task.outcome(Some(SOON)).expect("it does not hang");
+    assert_eq!(outcome.verdict, Verdict::InternalError, "{outcome}");
+    drop(killer);
+    let used = || {
+        let threads = cpu_time_of_threads(std::process::id());
+        let own = threads.into_iter();
+        let own = own.filter(|(name, _)| name.starts_with("sandpool-dispat"));
+        own.map(|(_, time)| time).sum::<Duration>()
+    };
+    let before = used();
+    thread::sleep(Duration::from_millis(500));
+    let used = used() - before;
+    assert!(used < Duration::from_millis(50), "{used:?} of 500 ms");
+}
+
+#[test]
+fn the_time_for_which_a_pool_was_paused_is_no_time_without_workers() {
+    let _test = test();
+    let (said, heard) = channel::<StartTrouble>();
+    let pool = pool().processes(1).start_timeout(Duration::from_secs(3));
+    let pool = open(pool.on_start_trouble(move |trouble| {
+        let _ = said.send(trouble);
+    }));
+    let troubled = Killer::of(&pool);
+    let task = add(&pool);
+    heard.recv_timeout(SOON).expect("no worker lives");
+    pool.pause();
+    drop(troubled);
+    thread::sleep(Duration::from_secs(3));
+    pool.resume();
+    let outcome = task.outcome(Some(SOON)).expect("it does not hang");
+    assert_eq!(outcome.value, Some(42), "{outcome}");
 }
 
 /// Another module than [`wat::ADD`].

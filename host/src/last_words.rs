@@ -1,4 +1,4 @@
-//! What a guest said on standard error before it ended badly: the text of a
+//! Tells a guest's last words on standard error before it ended badly: the text of a
 //! panic, the end of a traceback, the complaint of an allocator.
 
 use crate::outcome::{Outcome, Verdict};

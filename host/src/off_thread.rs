@@ -7,6 +7,8 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
+use crate::sys::thread_error;
+
 /// Runs `work` on a new thread of this name, and gives a future of what it returns; of
 /// `None` if it panicked. The thread goes on if that future is dropped.
 ///
@@ -19,7 +21,8 @@ pub(crate) fn off_thread<T: Send + 'static>(
     let (tell, told) = oneshot::channel();
     let thread = thread::Builder::new().name(format!("sandpool-{name}"));
     // What nobody wants any more is dropped.
-    thread.spawn(move || drop(tell.send(work())))?;
+    let spawned = thread.spawn(move || drop(tell.send(work())));
+    spawned.map_err(thread_error)?;
     Ok(async { told.await.ok() })
 }
 

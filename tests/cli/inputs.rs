@@ -127,7 +127,7 @@ fn a_number_of_sources_that_does_not_fit_is_one_error() {
     );
     commands(&["--", "{2}", ":::", "a"], "").assert_refuses(
         2,
-        "error: `{2}` stands for a value that there is not: an input has one value\n",
+        "error: `{2}` stands for a value that no input has: an input has one value\n",
     );
     values("math.wasm", "fib", &["--input", "x", ":::", "1"])
         .run()
@@ -403,7 +403,7 @@ fn a_value_that_is_not_utf8_costs_itself_alone() {
     let all = results(&greet(&[]));
     assert_eq!(
         all[0]["error"],
-        "`caf\u{fffd}` is not UTF-8 (`--lossy` puts U+FFFD in place of what is not)"
+        "`caf\u{fffd}` is not UTF-8 (`--lossy` puts U+FFFD in place of bytes that are not)"
     );
     assert_eq!(all[1]["value"], "hello, x");
     assert_eq!(

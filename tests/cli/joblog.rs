@@ -256,8 +256,8 @@ fn flags_that_need_a_log_or_exclude_each_other_say_so() {
     assert_eq!(fib(&folder, &[], "1\n").code(), 0);
     fib(&folder, &["--retry-failed", "--to", "values"], "1\n").assert_refuses(
         2,
-        "error: what is run again has no place among values that stand in the order of the \
-         input\n\nhint: `--unordered`, or results with an index: `--to jsonl`\n",
+        "error: values in input order have no place for the result of an input that is run \
+         again\n\nhint: `--unordered`, or results with an index: `--to jsonl`\n",
     );
 }
 

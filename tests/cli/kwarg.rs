@@ -205,7 +205,7 @@ fn arguments_for_all_are_checked_before_anything_is_run() {
     ended.assert(
         2,
         "",
-        "error: `--kwarg` is for functions: what all runs of a command are given stands in its \
+        "error: `--kwarg` is for functions: words that all runs of a command get stand in its \
          TEMPLATE, behind `--`\n",
     );
 }

@@ -97,7 +97,7 @@ fn a_line_that_is_no_text_costs_itself_alone() {
     assert_eq!(results[1]["verdict"], "invalid_arguments");
     assert_eq!(
         results[1]["error"],
-        "the line is not UTF-8 (`--lossy` puts U+FFFD in place of what is not)"
+        "the line is not UTF-8 (`--lossy` puts U+FFFD in place of bytes that are not)"
     );
     assert_eq!(results[2]["value"], "hello, bob");
 }

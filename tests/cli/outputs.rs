@@ -190,7 +190,7 @@ fn results_of_a_run_that_was_stopped_are_kept_beside_the_file() {
     assert!(
         ended
             .stderr
-            .contains("sandpool: the results that there are are in `"),
+            .contains("sandpool: the results so far are in `"),
         "{}",
         ended.stderr
     );

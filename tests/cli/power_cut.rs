@@ -214,6 +214,26 @@ fn values_in_the_order_of_the_input_and_what_tasks_print_are_whole_again() {
 }
 
 #[test]
+fn a_log_that_is_a_link_stays_one_where_it_is_cut_to_its_results() {
+    let _test = test();
+    let folder = Folder::new();
+    let path = |name: &str| folder.path().join(name);
+    std::os::unix::fs::symlink("real", path("log")).expect("a link");
+    folder.file("in", "5\n6\n7\n");
+    let ended = map(&folder, &[]).run();
+    assert_eq!(ended.code(), 0, "{}", ended.stderr);
+    let whole = fs::read(path("out")).expect("results");
+    fs::write(path("out"), &whole[..whole.len() / 2]).expect("written");
+    let ended = map(&folder, &["--resume"]).run();
+    assert_eq!(ended.code(), 0, "{}", ended.stderr);
+    let log = path("log").symlink_metadata().expect("a log");
+    assert!(log.is_symlink(), "the log is a file in place of the link");
+    let lines = fs::read_to_string(path("real")).expect("the log");
+    assert!(lines.contains("# resumed"), "{lines}");
+    assert_eq!(fs::read(path("out")).expect("results"), whole);
+}
+
+#[test]
 fn a_log_of_which_only_a_part_of_its_head_is_left_is_begun_anew() {
     let _test = test();
     let folder = Folder::new();

@@ -215,6 +215,24 @@ fn a_worker_that_may_not_be_killed_at_all_is_asked_to_end_and_the_error_is_told(
 }
 
 #[test]
+fn a_guest_whose_stdin_cannot_be_passed_on_is_told_and_does_not_wait_for_ever() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("echo.wat", wat::COMMAND);
+    for error in ERRORS {
+        let line = folder.sandpool(["run", "echo.wat"]).input("to be read");
+        let line = line.deadline(Duration::from_secs(20));
+        let ended = refusing(line, "shutdown", error).run();
+        assert_eq!(ended.code(), 125, "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("stdin cannot be passed on"),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_done_without_is_named_and_no_module_is_blamed() {
     let _test = test();
     let folder = Folder::new();

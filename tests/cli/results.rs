@@ -124,11 +124,20 @@ fn no_input_leads_out_of_the_folder() {
     );
     assert_eq!(below(&folder, "in"), ["out/fine", "out/link"]);
     assert!(below(&folder, "else").is_empty());
-    // Nor does a link that is there.
-    let ended = greet(&folder, "in/out/{}", &[], "link/z\n");
-    assert_eq!((ended.code(), below(&folder, "else").len()), (4, 0));
-    let wrong = "error: `in/out/link/z` cannot be written\n  because ";
-    assert!(ended.stderr.starts_with(wrong), "{}", ended.stderr);
+    // Nor does a link that is there, which costs nothing but its own input.
+    folder.file("in/out/file", "mine");
+    let ended = greet(&folder, "in/out/{}", &[], "link/z\nfile/z\nlast\n");
+    assert_eq!((ended.code(), below(&folder, "else").len()), (1, 0));
+    let all = results(&ended);
+    for (at, name) in ["link/z", "file/z"].iter().enumerate() {
+        let error = format!(
+            "its result would be `in/out/{name}`, and what stands where its folder would be \
+             is no folder"
+        );
+        assert_eq!(all[at]["error"], error);
+    }
+    assert_eq!(all[2]["file"], "in/out/last");
+    assert_eq!(read(&folder, "in/out/file"), "mine");
 }
 
 #[test]
@@ -196,7 +205,7 @@ fn a_pattern_is_checked_before_anything_is_run() {
     refused(
         "out/{2}",
         &[],
-        "error: `{2}` stands for a value that there is not: an input has one value\n",
+        "error: `{2}` stands for a value that no input has: an input has one value\n",
     );
     let ended = greet(&folder, "out/{name}.txt", &["--from", "csv"], "name\nx\n");
     assert_eq!(

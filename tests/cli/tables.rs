@@ -263,7 +263,7 @@ fn a_row_that_is_not_utf8_costs_itself_or_is_replaced() {
     let all = results(&ended);
     assert_eq!(
         all[0]["error"],
-        "the row is not UTF-8 (`--lossy` puts U+FFFD in place of what is not)"
+        "the row is not UTF-8 (`--lossy` puts U+FFFD in place of bytes that are not)"
     );
     assert_eq!(all[1]["value"], "OK");
     values("text.wasm", "change-case", &["--from", "csv", "--lossy"])

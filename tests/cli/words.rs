@@ -135,7 +135,7 @@ fn what_is_not_utf8_is_refused_with_the_flag_that_replaces_it() {
     greet(&["@latin"]).assert_refuses(
         3,
         "error: `latin` is not UTF-8 text for parameter `name` of `greet: func(name: string) -> \
-         result<string, string>`\n\nhint: `--lossy` puts U+FFFD in place of what is not\n",
+         result<string, string>`\n\nhint: `--lossy` puts U+FFFD in place of bytes that are not\n",
     );
     greet(&["--lossy", "@latin"]).assert_prints("\"hello, caf\u{fffd}\"\n");
     greet(&["--lossy", "--kwarg", "name=@latin"]).assert_prints("\"hello, caf\u{fffd}\"\n");

@@ -47,6 +47,7 @@ const CALLS: &[(&str, i64)] = &[
     ("rseq", libc::SYS_rseq),
     ("seccomp", libc::SYS_seccomp),
     ("setns", libc::SYS_setns),
+    ("shutdown", libc::SYS_shutdown),
     ("statx", libc::SYS_statx),
     ("unshare", libc::SYS_unshare),
 ];

@@ -10,6 +10,9 @@ use crate::command::{cargo, root, run};
 use crate::toolchain::{Install, Toolchain};
 use crate::{demo, guests, project, surroundings, toolchain};
 
+/// The packages that are built, linted and tested together.
+const OURS: [&str; 3] = ["sandpool", "sandpool-derive", "xtask"];
+
 /// A program of somebody else's: features are one set for all that is built together,
 /// so it is built, linted and tested apart.
 const EMBEDDER: &str = "sandpool-embedder";
@@ -31,8 +34,8 @@ pub fn test(arguments: &[OsString], install: Install) -> Result<()> {
     steps.step("guests", || guests::build(&toolchain).map(drop))?;
     lint_steps(&mut steps, Some(&toolchain))?;
     steps.step("tests", || {
-        let packages = ["test", "--package", "sandpool", "--package", "xtask"];
-        run(cargo(root()).args(packages).args(arguments))
+        let packages = OURS.map(|package| ["--package", package]).concat();
+        run(cargo(root()).arg("test").args(packages).args(arguments))
     })?;
     steps.step("tests of an embedder", || {
         run(cargo(root()).args(["test", "--package", EMBEDDER]))
@@ -154,10 +157,7 @@ fn lint_steps(steps: &mut Steps, toolchain: Option<&Toolchain>) -> Result<()> {
     steps.step("format of the guests", || {
         run(cargo(&guests::source()).args(["fmt", "--all", "--check"]))
     })?;
-    for (step, packages) in [
-        ("lints", &["sandpool", "xtask"][..]),
-        ("lints of an embedder", &[EMBEDDER]),
-    ] {
+    for (step, packages) in [("lints", &OURS[..]), ("lints of an embedder", &[EMBEDDER])] {
         steps.step(step, || {
             let mut clippy = cargo(root());
             clippy.arg("clippy");
@@ -212,5 +212,31 @@ fn time(duration: Duration) -> String {
     match duration.as_secs() {
         0..60 => format!("{:.1} s", duration.as_secs_f64()),
         seconds => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_package_of_the_workspace_is_linted_and_tested() {
+        let manifest = |folder: &str| {
+            let path = root().join(folder).join("Cargo.toml");
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+        };
+        let workspace = manifest("");
+        let members = workspace.lines().find(|line| line.starts_with("members"));
+        for folder in members.expect("members").split('"').skip(1).step_by(2) {
+            let package = manifest(folder);
+            let name = package
+                .lines()
+                .find_map(|line| line.strip_prefix("name = "));
+            let name = name.expect("a name").trim_matches('"');
+            assert!(
+                OURS.contains(&name) || name == EMBEDDER,
+                "{name} is not tested"
+            );
+        }
     }
 }

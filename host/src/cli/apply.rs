@@ -311,7 +311,7 @@ pub fn read_file(name: &OsStr) -> io::Result<Vec<u8>> {
 }
 
 /// What is done about text that is not UTF-8.
-pub const NOT_TEXT: &str = "`--lossy` puts U+FFFD in place of what is not";
+pub const NOT_TEXT: &str = "`--lossy` puts U+FFFD in place of bytes that are not";
 
 /// What `--lossy` says.
 pub fn utf8(lossy: bool) -> Utf8 {

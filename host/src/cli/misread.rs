@@ -32,7 +32,7 @@ pub fn explain(mut error: clap::Error, words: &[OsString]) -> Result<clap::Error
         }
         ErrorKind::InvalidUtf8 => match words.iter().find(|word| word.to_str().is_none()) {
             Some(word) => Err(Failure::usage(format!(
-                "the word `{}` is not UTF-8, which only the name of a file need not be",
+                "the word `{}` is not UTF-8; only names of files may be other bytes",
                 shell::quote_os(word)
             ))),
             None => Ok(error),
@@ -63,7 +63,7 @@ fn tips(unknown: &str, error: &clap::Error, words: &[OsString]) -> Vec<String> {
             "an input that begins with a dash stands behind `:::`, or in what `--input` names"
                 .to_owned(),
         ),
-        Some("run") => Some("what is the guest's stands behind MODULE".to_owned()),
+        Some("run") => Some("a word for the guest stands behind MODULE".to_owned()),
         _ => None,
     });
     tips

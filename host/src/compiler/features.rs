@@ -9,7 +9,7 @@ use wasmparser::{Validator, WasmFeatures};
 
 use crate::settings::WasmFeature;
 
-/// What to do about a feature that is off.
+/// The way to do without a feature that is off, or to turn it on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Remedy {
     /// It can be turned on.
@@ -151,8 +151,8 @@ const OFF: &[(&str, WasmFeatures, Remedy)] = &[
 ];
 
 /// Names the features that a module needs and that are off, and the setting that turns
-/// them on (the command puts its flag there), or what to do instead. `None` if the module is no valid one with any
-/// features.
+/// them on (the command puts its flag there), or what to do instead. `None` if the
+/// module is not valid with any features.
 pub(super) fn explain(bytes: &[u8], on: &[WasmFeature]) -> Option<String> {
     let all = WasmFeatures::all();
     if !is_valid(bytes, all) {

@@ -360,8 +360,8 @@ impl Source<'_> {
         Some(one_line(&why))
     }
 
-    /// The validator's complaint, or the feature that the module needs, with the
-    /// flag that would have prevented it.
+    /// The validator's complaint, behind the feature that the module needs, if it is
+    /// only off, and the setting that allows it.
     fn invalid(&self, error: &wasmtime::Error) -> Failed {
         if out_of_memory(error) {
             return system(error);

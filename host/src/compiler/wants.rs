@@ -1,4 +1,4 @@
-//! What a module imports, read before anything is compiled: to compile a large
+//! Reads a module's imports before anything is compiled: to compile a large
 //! module takes many seconds, and then nobody could give it what it wants.
 
 use wasmparser::component_types::ComponentEntityType;
@@ -7,13 +7,13 @@ use wasmparser::{KnownCustom, Parser, Payload, ValidPayload, Validator, WasmFeat
 
 use crate::engine::imports;
 
-/// What componentize-py and componentize-js make their snapshots with.
+/// The tool with which componentize-py and componentize-js make their snapshots.
 const SNAPSHOT_TOOL: &str = "component-init-transform";
 
 /// So many imports are named.
 const NAMED: usize = 3;
 
-/// What a module wants from outside, and offers to it.
+/// The names that a module imports and exports.
 #[derive(Debug, Default)]
 pub(super) struct Wants {
     is_component: bool,

@@ -1,10 +1,10 @@
-//! Who refused memory to a child that has a limit of its own.
+//! Finds which limit refused memory to a child: its own, or one it inherited.
 
 use super::config::address_space;
 use crate::settings::EngineSettings;
 use crate::sys::in_force::{InForce, has_address_space};
 
-/// What bounds the memory of this process.
+/// The limit that bounds the memory of this process.
 pub(crate) enum Refused {
     /// The limit of its own.
     Own,
@@ -14,7 +14,7 @@ pub(crate) enum Refused {
     System,
 }
 
-/// Who refused memory just now to a process whose own limit is `own`. A process that
+/// Finds who has just refused memory to a process whose own limit is `own`. A process that
 /// has no `engine` yet needs the address space for it. `inherited` are the limits that
 /// it had before it had its own.
 pub(crate) fn who_refused(

@@ -18,7 +18,7 @@ use crate::limits::LimitName;
 use crate::protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
 use crate::protocol::description::{Description, MAX_DESCRIPTION};
 use crate::protocol::handshake::Hello;
-use crate::sys::in_force::{InForce, Scarce, explained, named};
+use crate::sys::in_force::{InForce, Scarce, named, with_limit};
 use crate::sys::{
     ABORTED, ChildProcess, ControlSocket, Ended, EventFd, MAX_MESSAGE, OUT_OF_CPU, OomKills,
     PANICKED, Program, Received, SealedMemory, is_crash, memfd_growable, seal_contents,
@@ -36,9 +36,9 @@ struct Said {
 /// The pause before it is tried again; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
-/// Compiles a module in a process of its own, until it is given up. What comes from outside (somebody killed
-/// the compiler, the system has no process for it) is no matter of the module, and
-/// tried again for a while.
+/// Compiles a module in a process of its own, until it is given up. A failure that
+/// comes from outside (somebody killed the compiler, the system has no process for it)
+/// is no matter of the module, and tried again for a while.
 pub(super) fn compile(
     loader: &Loader,
     source: &Source,
@@ -82,7 +82,7 @@ fn terminated() -> Problem {
 
 /// What it means that the system refused something that a compiler needs.
 fn refused(error: &io::Error) -> Problem {
-    let why = explained(error);
+    let why = with_limit(error);
     match Scarce::of(error) {
         Some(_) => Problem::Outside {
             why: format!("cannot be started: {why}"),

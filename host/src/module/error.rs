@@ -4,7 +4,7 @@ use std::io;
 
 use crate::limits::{LimitHit, LimitName, PoolLimits};
 use crate::settings::WasmFeature;
-use crate::sys::in_force::{Scarce, explained};
+use crate::sys::in_force::{Scarce, with_limit};
 use crate::sys::is_explained;
 use crate::value::Printable;
 
@@ -22,7 +22,7 @@ pub struct LoadError {
 pub(crate) enum Problem {
     #[error("there is no such file")]
     NotFound,
-    #[error("it cannot be read: {}", explained(.0))]
+    #[error("it cannot be read: {}", with_limit(.0))]
     Read(io::Error),
     // Nothing that the module or its file could be blamed for.
     #[error("{0}")]

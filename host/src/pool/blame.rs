@@ -1,12 +1,12 @@
-//! Who is to blame for the end of a worker that had not taken a task, by how it ended.
+//! Finds who is to blame when a worker ends before it has taken a task, by how it ended.
 
 use super::restarts::{Blame, Fault};
 use super::settle;
 use super::state::Config;
 use crate::sys::{ABORTED, Ended, OUT_OF_CPU, PANICKED, is_crash, signal_name};
 
-/// What to make of a worker that `ended` so, without a word about why. `killed_for` is
-/// what the system says about a kill.
+/// Judges a worker that ended without a word about why. `killed_for` is the system's
+/// own reason for a kill, where it tells one.
 pub(super) fn fault(
     ended: Ended,
     killed_for: Option<String>,

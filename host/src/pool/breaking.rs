@@ -1,4 +1,4 @@
-//! What ends when something breaks: a key, with its tasks and streams, or the pool.
+//! Ends a key that is broken, with its tasks and streams, or breaks the pool.
 
 use std::sync::{Arc, Weak};
 
@@ -50,11 +50,12 @@ impl State {
         }
     }
 
-    /// Ends the tasks and the streams of broken keys.
-    pub(super) fn end_broken(&mut self) {
+    /// Ends the tasks and the streams of broken keys; says whether there were tasks.
+    pub(super) fn end_broken(&mut self) -> bool {
         if self.broken_keys.is_empty() {
-            return;
+            return false;
         }
+        let mut ended_any = false;
         self.broken_keys.retain(|bound| bound.strong_count() > 0);
         let broken: Vec<_> = self.broken_keys.iter().filter_map(Weak::upgrade).collect();
         for bound in broken {
@@ -70,10 +71,12 @@ impl State {
             }
             let tasks = self.queue.remove_all(|lot| of_key(&lot.template.bound));
             self.unfinished -= tasks.len() as u64;
+            ended_any |= !tasks.is_empty();
             for task in tasks {
                 let ended = settle::never_ran(task, Verdict::InternalError, why.to_owned());
                 self.out.finish(None, ended);
             }
         }
+        ended_any
     }
 }

@@ -2,19 +2,17 @@
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use super::binary;
-use super::callbacks::{Callbacks, Handlers, LogRecord, ProgressReport};
-use super::dispatcher::Dispatcher;
+use super::callbacks::{Handlers, LogRecord, ProgressReport};
 use super::error::Error;
 use super::grants;
 use super::pool::Pool;
-use super::relay::Relay;
 use super::restarts::StartTrouble;
-use super::state::{Config, PoolPhase, Shared};
+use super::state::Config;
+use super::threads;
 use crate::confinement::{self, Confinement, GapHandler, OpenGrant, Probed};
 use crate::entry::WORKER_ROLE;
 use crate::layers::{Layer, SandboxReport};
@@ -26,7 +24,7 @@ use crate::settings::{
     DirGrant, EngineSettings, Interrupt, Isolation, Sandbox, Stdio, WasmFeature,
 };
 use crate::shared::{Share, Shares};
-use crate::sys::{Attempt, EventFd, Program, thread_error, writes_to_a_limit_here};
+use crate::sys::{Attempt, EventFd, Program};
 use crate::value::{Args, ToArgs};
 
 /// The most wasm stack: guests run on the worker's own stack, of 8 MiB.
@@ -474,7 +472,8 @@ impl PoolBuilder {
             worker_binary: loader.program.path.clone(),
         };
         let raw = config.processes == 1 && self.byte_for_byte;
-        start(config, loader, raw, self.handlers).map_err(Error::system("start the pool's threads"))
+        threads::start(config, loader, raw, self.handlers)
+            .map_err(Error::system("start the pool's threads"))
     }
 
     /// How modules are loaded with these settings.
@@ -579,41 +578,4 @@ fn passed_through(mut limits: TaskLimits, stdio: Stdio) -> TaskLimits {
         }
     }
     limits
-}
-
-fn start(config: Config, loader: Loader, raw: bool, handlers: Handlers) -> std::io::Result<Pool> {
-    let relayed = config.stdio == Stdio::Inherit;
-    let callbacks = Callbacks::start(handlers)?;
-    let settler = callbacks.settler();
-    let trouble = Arc::default();
-    let relay = if relayed {
-        Some(Relay::start(raw, settler.clone(), Arc::clone(&trouble))?)
-    } else {
-        None
-    };
-    let shared = Arc::new(Shared::new(
-        config,
-        loader,
-        settler,
-        trouble,
-        EventFd::new()?,
-    ));
-    shared.lock().own_threads.push(callbacks.thread_id());
-    let dispatcher = Dispatcher::new(Arc::clone(&shared), callbacks, relay)?;
-    let spawned = thread::Builder::new()
-        .name("sandpool-dispatch".into())
-        .spawn(move || {
-            writes_to_a_limit_here();
-            dispatcher.run();
-        });
-    match spawned {
-        Ok(thread) => {
-            shared.lock().own_threads.push(thread.thread().id());
-            Ok(Pool::new(shared))
-        }
-        Err(error) => {
-            shared.set_phase(PoolPhase::Terminated);
-            Err(thread_error(error))
-        }
-    }
 }

@@ -11,6 +11,7 @@ use super::settled::Settled;
 use super::task::Completion;
 use crate::guard::guard;
 use crate::settings::LogLevel;
+use crate::stdio;
 use crate::sys::thread_error;
 
 /// A line that a guest logged.
@@ -50,7 +51,7 @@ pub(super) type ProgressHandler = Box<dyn FnMut(ProgressReport) + Send>;
 /// Called when a pool has been without workers for a while.
 pub(super) type StartTroubleHandler = Box<dyn FnMut(StartTrouble) + Send>;
 
-/// Who hears what on the callback thread.
+/// The caller's handlers, which run on the callback thread.
 #[derive(Default)]
 pub(super) struct Handlers {
     pub(super) log: Option<LogHandler>,
@@ -215,8 +216,8 @@ fn work(inbox: &Receiver<Job>, backlog: &AtomicUsize, mut handlers: Handlers) {
 /// A pool that nobody listens to says it on stderr: its tasks would only seem to take
 /// long.
 fn say(trouble: &StartTrouble) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "sandpool: {trouble}");
+    // Where there is no stderr there is nobody to tell.
+    let _ = stdio::write_stderr(format!("sandpool: {trouble}\n").as_bytes());
 }
 
 #[cfg(test)]

@@ -284,13 +284,19 @@ impl Dispatcher {
     }
 
     fn open_stdin(&self, serial: u64) {
-        let Ok(pipe) = super::stdin::pipe(&self.shared.trouble) else {
-            return;
-        };
+        let pipe = super::stdin::pipe(&self.shared.trouble);
         let mut state = self.shared.lock();
         let mut slots = state.slots.iter_mut().filter_map(Place::slot_mut);
         if let Some(slot) = slots.find(|slot| slot.serial == serial) {
-            slot.hand_over_stdin(&pipe);
+            match pipe {
+                Ok(pipe) => slot.hand_over_stdin(&pipe),
+                // Its task would wait for ever.
+                Err(error) if slot.listens() => {
+                    let why = format!("stdin cannot be passed on: {error}");
+                    slot.kill(Some(Lost::HostFailed(why)));
+                }
+                Err(_) => {}
+            }
         }
     }
 
@@ -402,11 +408,14 @@ fn replacement_due(state: &State, now: Instant) -> Option<Instant> {
 
 /// Has it said that the pool is without workers, or gives it up.
 fn look_at_starts(state: &mut State, now: Instant) {
-    if !matches!(state.phase, PoolPhase::Open | PoolPhase::Closed) || state.paused {
-        return;
-    }
     let works = state.workers().any(Slot::listens);
-    match state.restarts.look(works, state.queue.len(), now) {
+    // Nothing waits for a worker in a pool that starts none: its time without workers
+    // is over, and does not go on when it is resumed.
+    let waiting = match state.starts_workers() {
+        true => state.queue.len(),
+        false => 0,
+    };
+    match state.restarts.look(works, waiting, now) {
         None => {}
         Some(News::Say(trouble)) => state.out.jobs.push((None, Job::StartTrouble(trouble))),
         Some(News::GiveUp(why)) => state.break_with(why),
@@ -416,10 +425,7 @@ fn look_at_starts(state: &mut State, now: Instant) {
 /// Reserves a place for a worker that is to be started, and ends an idle
 /// worker that has to make room.
 fn reserve(state: &mut State, now: Instant) -> Option<(usize, Arc<Bound>)> {
-    if !matches!(state.phase, PoolPhase::Open | PoolPhase::Closed) || state.paused {
-        return None;
-    }
-    if !state.restarts.may_start(now) {
+    if !state.starts_workers() || !state.restarts.may_start(now) {
         return None;
     }
     let start = state.next_start();

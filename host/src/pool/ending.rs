@@ -9,6 +9,7 @@ use std::thread;
 use super::error::Error;
 use super::pool::Pool;
 use super::state::{PoolPhase, Shared};
+use crate::sys::thread_error;
 use crate::wakers::{Place, Wakers};
 
 /// The futures that wait for the end of a pool.
@@ -97,7 +98,7 @@ impl Drop for Waits<'_> {
 fn watch(shared: &Arc<Shared>) -> std::io::Result<()> {
     let shared = Arc::clone(shared);
     let thread = thread::Builder::new().name("sandpool-ending".into());
-    thread.spawn(move || {
+    let spawned = thread.spawn(move || {
         shared.wait_for_end();
         let mut state = shared.ending.lock();
         // A pool that broke may yet be told to end.
@@ -105,8 +106,8 @@ fn watch(shared: &Arc<Shared>) -> std::io::Result<()> {
         let wakers = state.wakers.take();
         drop(state);
         wakers.wake();
-    })?;
-    Ok(())
+    });
+    spawned.map(drop).map_err(thread_error)
 }
 
 impl Ending {

@@ -3,7 +3,7 @@
 use crate::limits::LimitHit;
 use crate::outcome::Outcome;
 use crate::protocol::description::ModuleKind;
-use crate::sys::in_force::explained;
+use crate::sys::in_force::with_limit;
 use crate::value::{ArgumentError, ConvertError, LookupError, Value};
 
 /// An error of the pool, or of a call that was never sent. What becomes of a
@@ -142,7 +142,7 @@ impl Error {
     pub(crate) fn system(what: &'static str) -> impl Fn(std::io::Error) -> Self {
         move |error| Error::System {
             what,
-            source: match explained(&error) {
+            source: match with_limit(&error) {
                 text if text == error.to_string() => error,
                 text => std::io::Error::new(error.kind(), text),
             },

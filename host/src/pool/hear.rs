@@ -176,7 +176,7 @@ impl Watch<'_> {
     }
 }
 
-/// Who is to blame for what a worker says kept it from starting.
+/// The one to blame for a failure that kept a worker from starting, as it tells it.
 fn blame(reason: Failure) -> Blame {
     match reason {
         Failure::Module | Failure::Artifact | Failure::Grants | Failure::Limit(_) => Blame::Key,

@@ -53,6 +53,7 @@ mod state;
 mod stdin;
 mod steering;
 mod task;
+mod threads;
 mod watch;
 
 #[cfg(feature = "in-process")]

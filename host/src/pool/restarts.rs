@@ -1,4 +1,5 @@
-//! What a failed start of a worker means: when the next is tried, and what breaks.
+//! Decides, when a worker could not be started, when the next start is tried, and
+//! whether the key or the pool is broken.
 //!
 //! What the module or the settings of a key cause breaks that key alone. What a
 //! setting of the pool causes, so that no key can start, breaks the pool. What comes
@@ -27,7 +28,7 @@ const SAY_AFTER: Duration = Duration::from_secs(1);
 /// It says so again no sooner than after this.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 
-/// Who is to blame for a failed start.
+/// The cause of a failed start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Blame {
     /// The module of the worker's key, or what was granted to it.
@@ -60,7 +61,7 @@ impl Fault {
     }
 }
 
-/// What a failed start breaks.
+/// The part that a failed start breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Breaks {
     Nothing,
@@ -149,7 +150,7 @@ impl std::fmt::Display for StartTrouble {
     }
 }
 
-/// What there is to do about a pool without workers.
+/// A step to be taken in a pool that has no workers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum News {
     Say(StartTrouble),

@@ -42,7 +42,8 @@ impl State {
         if !self.paused {
             self.draw();
         }
-        self.end_broken();
+        // Their outcomes are the dispatcher's to deliver.
+        ring |= self.end_broken();
         if !self.paused {
             self.level(now);
             ring |= self.feed_idle(now);
@@ -57,8 +58,7 @@ impl State {
         let idle = self.slots.iter().filter_map(Place::slot);
         let idle = idle.filter(|slot| slot.is_idle());
         let due = idle.filter_map(Slot::due).chain(self.queue.next_due());
-        ring || !self.out.jobs.is_empty()
-            || due.min().is_some_and(|due| self.sleeps_past(due))
+        ring || due.min().is_some_and(|due| self.sleeps_past(due))
             || self.sleeps_past(now + STRANDED_AFTER) && self.slots.iter().any(busy)
     }
 
@@ -211,6 +211,11 @@ impl State {
             Place::Taken(slot) => slot.key() == key && matches!(slot.phase, Phase::Starting { .. }),
         };
         self.slots.iter().filter(coming).count()
+    }
+
+    /// Whether it is to have workers for what waits.
+    pub(super) fn starts_workers(&self) -> bool {
+        matches!(self.phase, PoolPhase::Open | PoolPhase::Closed) && !self.paused
     }
 
     /// Whether the dispatcher should start a worker, or make room for one.

@@ -36,6 +36,8 @@ pub(super) enum Lost {
     Cancelled,
     /// The pool broke, for this reason.
     PoolBroke(String),
+    /// The host could not give it what it needs, for this reason.
+    HostFailed(String),
     /// The worker died by itself; and why, as far as the system says.
     Died(Ended, Option<String>),
     /// The worker broke the rules of the channel.
@@ -325,7 +327,7 @@ pub(super) fn lost(
             outcome.error = Some("cancelled while it ran".into());
             Verdict::Cancelled
         }
-        Lost::PoolBroke(reason) => {
+        Lost::PoolBroke(reason) | Lost::HostFailed(reason) => {
             outcome.error = Some(reason.clone());
             Verdict::InternalError
         }

@@ -13,7 +13,7 @@ use crate::protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use crate::protocol::host_end::HostEnd;
 use crate::protocol::ring::{RING_SIZE, Ring};
 use crate::settings::Stdio;
-use crate::sys::in_force::{Scarce, explained};
+use crate::sys::in_force::{Scarce, with_limit};
 use crate::sys::{ChildProcess, ControlSocket, EventFd, MAX_MESSAGE, Mapping, memfd_sized};
 use crate::value::encode_args;
 
@@ -33,7 +33,7 @@ pub(super) fn refused(what: &'static str) -> impl Fn(io::Error) -> Fault {
         let why = match error.kind() {
             // It says all there is to say.
             io::ErrorKind::FileTooLarge => error.to_string(),
-            _ => format!("the system refused to {what}: {}", explained(&error)),
+            _ => format!("the system refused to {what}: {}", with_limit(&error)),
         };
         Fault::new(blame, format!("a worker cannot be started: {why}"))
     }
@@ -44,7 +44,7 @@ fn unfit(why: impl std::fmt::Display) -> Fault {
     Fault::new(Blame::Key, format!("a worker cannot be started: {why}"))
 }
 
-/// What the host and a worker have mapped both.
+/// Memory that the host and a worker share.
 struct Mapped {
     ring_file: OwnedFd,
     ring: HostEnd,

@@ -19,6 +19,7 @@ use rustix::net::{
 
 use super::relay::Trouble;
 use crate::stdio;
+use crate::sys::thread_error;
 
 /// Bytes that are read at once.
 const PIECE: usize = 64 * 1024;
@@ -56,7 +57,8 @@ pub(super) fn pipe(trouble: &Arc<Trouble>) -> io::Result<OwnedFd> {
                 }
             }
             // And closes it.
-        })?;
+        })
+        .map_err(thread_error)?;
     *end = Some(guests);
     Ok(copy)
 }

@@ -57,7 +57,7 @@ pub(super) struct Watch<'a> {
     pub(super) seen: Seen,
 }
 
-/// What a look has found out that is not only this worker's affair.
+/// The findings of a look that concern more than this worker.
 #[derive(Default)]
 pub(super) struct Seen {
     /// It has become ready.

@@ -396,7 +396,7 @@ pub(super) const REFUSED: &[(i64, i32)] = &[
     (libc::SYS_process_madvise, libc::ENOSYS),
 ];
 
-/// What an allocator of the final program's own tries at any time, in every child, and
+/// Calls that an allocator of the final program's own tries at any time, in every child, and
 /// can do without: mimalloc names its memory and looks for further memory nodes. Where
 /// no list allows it, it is answered with an error, so that nobody's choice of an
 /// allocator is taken for an attack.
@@ -410,8 +410,8 @@ pub(super) const TRIED: &[(i64, i32)] = &[
     (libc::SYS_get_mempolicy, libc::ENOSYS),
 ];
 
-/// What a worker tries in addition, once it is sealed, that found its artifact in
-/// memory and not in a file.
+/// Calls that a sealed worker tries in addition if it found its artifact in memory and
+/// not in a file. They are listed to be answered: see [`REFUSED_WITHOUT_FILE`].
 pub(super) const WITHOUT_FILE: &[Call] = &[any(
     libc::SYS_memfd_create,
     "answered with an error: wasmtime can do without images of memories",

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cgroup;
 
-/// What the system had none of.
+/// A resource of which the system had none to give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Scarce {
     Memory,
@@ -141,8 +141,8 @@ pub(crate) fn processes(count: u64) -> String {
     format!("`ulimit -u` allows this user {count} processes and threads")
 }
 
-/// An error of the system, and the limit behind it, where one is known.
-pub(crate) fn explained(error: &io::Error) -> String {
+/// The text of an error of the system, with the limit behind it, where one is known.
+pub(crate) fn with_limit(error: &io::Error) -> String {
     let limit = match error.raw_os_error() {
         Some(libc::EFBIG) => InForce::now().named_file_size(),
         _ => Scarce::of(error).and_then(named),

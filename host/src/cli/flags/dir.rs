@@ -47,8 +47,8 @@ fn dir(text: &OsStr) -> Result<DirGrant, String> {
         match separator {
             Some(_) => {
                 return Err(format!(
-                    "a guest's path has no colon, and `{guest}` has one; behind it stands \
-                     nothing but `:ro` or `:rw`"
+                    "the guest's path `{guest}` has a colon, which no guest's path may have; only \
+                     `:ro` or `:rw` may follow it"
                 ));
             }
             // A folder of this name is the one that is meant.

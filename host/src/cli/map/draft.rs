@@ -30,6 +30,16 @@ impl Draft {
     /// An empty one for a file of this name, in the same folder, so that it can
     /// take the other's place in one step.
     pub fn of(path: &Path) -> io::Result<Self> {
+        let draft = Draft::in_folder_of(path)?;
+        // Whoever may read the one that is there may read this one.
+        if let Ok(there) = fs::metadata(path) {
+            keep_owner(&draft.file, &there);
+            draft.file.set_permissions(there.permissions())?;
+        }
+        Ok(draft)
+    }
+
+    fn in_folder_of(path: &Path) -> io::Result<Self> {
         let folder = folder_of(path).to_owned();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         // With what comes behind it, it is still a name.
@@ -42,11 +52,6 @@ impl Draft {
             }
             Err(error) => return Err(error.into()),
         };
-        // Whoever may read the one that is there may read this one.
-        if let Ok(there) = fs::metadata(path) {
-            keep_owner(&file, &there);
-            file.set_permissions(there.permissions())?;
-        }
         Ok(Draft {
             file,
             folder,
@@ -58,7 +63,13 @@ impl Draft {
     /// One for a file that is there, in the same folder if it can be: else it can only be
     /// [written into](Draft::write_into) the other.
     pub fn near(path: &Path) -> io::Result<Self> {
-        Draft::of(path).or_else(|_| Draft::of(&std::env::temp_dir().join("sandpool-results")))
+        Draft::of(path).or_else(|_| {
+            // A file of that name in a folder of everybody's is not ours to take after.
+            let draft = Draft::in_folder_of(&std::env::temp_dir().join("sandpool-results"))?;
+            let of_owner = fs::Permissions::from_mode(0o600);
+            draft.file.set_permissions(of_owner)?;
+            Ok(draft)
+        })
     }
 
     pub fn file(&self) -> &File {
@@ -108,9 +119,11 @@ impl Draft {
         Ok(path)
     }
 
-    /// Writes all of it into a file that is there and cannot be replaced.
+    /// Writes all of it into a file that is there and cannot be replaced. A link is not
+    /// followed: in a folder of everybody's it may be somebody else's, made meanwhile.
     pub fn write_into(&self, path: &Path) -> io::Result<()> {
-        let mut file = fs::OpenOptions::new().write(true).open(path)?;
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(open(path, flags, Mode::empty())?);
         file.set_len(0)?;
         self.copy_to(&mut file)
     }
@@ -232,6 +245,20 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
         assert_eq!(names(folder.path()), ["out"]);
+    }
+
+    #[test]
+    fn results_are_written_into_a_file_and_never_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (victim, out) = (folder.path().join("victim"), folder.path().join("out"));
+        fs::write(&victim, "old").unwrap();
+        let draft = Draft::of(&out).unwrap();
+        draft.file().write_all(b"new").unwrap();
+        std::os::unix::fs::symlink(&victim, &out).unwrap();
+        assert!(draft.write_into(&out).is_err());
+        assert_eq!(fs::read(&victim).unwrap(), b"old");
+        draft.write_into(&victim).unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"new");
     }
 
     #[test]

@@ -85,6 +85,11 @@ impl Feed {
             format!("its result would be {shown}, and {why}")
         };
         taken.take(&name).map_err(refused)?;
+        if self.past.wants(seq) && results.is_barred(&name) {
+            return Err(refused(
+                "what stands where its folder would be is no folder",
+            ));
+        }
         // Of those that are run, the others have theirs there.
         let is_own = self.past.files.has(seq) || !self.past.wants(seq);
         match !is_own && results.has(&name) {

@@ -42,7 +42,7 @@ impl Map {
         );
         if self.outputs.by_place() && runs_again {
             return Err(Failure::usage(
-                "what is run again has no place among values that stand in the order of the input",
+                "values in input order have no place for the result of an input that is run again",
             )
             .hint("`--unordered`, or results with an index: `--to jsonl`"));
         }

@@ -65,7 +65,7 @@ impl Job {
         }
         let Job::Call(function) = job else {
             return Err(Failure::usage(
-                "`--kwarg` is for functions: what all runs of a command are given stands in its \
+                "`--kwarg` is for functions: words that all runs of a command get stand in its \
                  TEMPLATE, behind `--`",
             ));
         };

@@ -199,17 +199,17 @@ impl Map {
         });
         let partial = match whole {
             true => destination.finish().map(|()| None)?,
-            // Why it ended so is said, too.
+            // Why the run ended early is said as well.
             false => destination.leave().unwrap_or_else(|failure| {
                 failure.say();
                 None
             }),
         };
-        // Whatever brought the end about, and however quietly: they are not to be looked
-        // for.
+        // Results of a run that failed are named with `--quiet` as well, or they would
+        // have to be looked for.
         if let Some(partial) = &partial {
             let partial = partial.display();
-            report::note(&format!("the results that there are are in `{partial}`"));
+            report::note(&format!("the results so far are in `{partial}`"));
         }
         let is_cut_short = match &ended {
             Ok((ended, _)) => *ended == Ended::Done && broken.is_some(),

@@ -251,7 +251,7 @@ fn too_far(name: &str, shape: &Shape) -> Failure {
         several => format!("{several} values"),
     };
     Failure::usage(format!(
-        "`{{{name}}}` stands for a value that there is not: an input has {values}"
+        "`{{{name}}}` stands for a value that no input has: an input has {values}"
     ))
 }
 

@@ -69,8 +69,9 @@ pub struct JoblogFlags {
     /// Run again what did not end ok by the log, and nothing else
     #[arg(long, requires = "joblog", help_heading = "Log and resume")]
     retry_failed: bool,
-    /// Go on, also with a corrected module, another `--kwarg` or other words of a
-    /// TEMPLATE: with `--resume`, run again what failed, too; what is done is kept
+    /// Go on from the log with a corrected module, another `--kwarg` or another
+    /// TEMPLATE: keep the results of tasks that ended ok; `--resume` then also runs
+    /// again the tasks that failed
     #[arg(long, requires = "joblog", help_heading = "Log and resume")]
     changed_module: bool,
 }

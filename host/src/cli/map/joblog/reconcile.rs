@@ -5,7 +5,7 @@
 //! than the log says, or hold zeros where results should be, while the log knows them.
 //! Then the log is cut to the results that are there, and the rest is run again.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::path::Path;
@@ -51,12 +51,14 @@ impl Look {
 /// What a page of a file is that a power cut has left out.
 const PAGE: u64 = 4096;
 
-/// Sees to it that the log knows no result that is not whole in the file. Whether it had
-/// to be changed.
+/// Cuts the log to the results that are whole in their file. Says whether the log had to
+/// be changed.
 pub fn reconcile(log: &Path, results: &Path, look: Look) -> io::Result<bool> {
     let Some(found) = whole_results(log, results, look)? else {
         return Ok(false);
     };
+    // A log that is a link stays one: the file that it names is replaced.
+    let log = &fs::canonicalize(log)?;
     let mut draft = Draft::near(log)?;
     let mut out = BufWriter::new(draft.file());
     let mut has_begun = false;

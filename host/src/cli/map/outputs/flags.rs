@@ -30,8 +30,8 @@ pub struct OutputFlags {
     /// Write all that is known of each task
     #[arg(long, conflicts_with = "to", help_heading = "Outputs")]
     outcomes: bool,
-    /// Columns of `--to csv`: these keys of each result that is a JSON object, as a
-    /// text or a record; what is none stands in the column of values
+    /// Give `--to csv` a column for each of these keys of a result that is a record, or
+    /// text that is a JSON object; any other result stands in the column of values
     #[arg(
         long,
         value_name = "KEY,...",
@@ -45,14 +45,15 @@ pub struct OutputFlags {
     /// Write results as they are completed, not in input order
     #[arg(long, help_heading = "Outputs")]
     unordered: bool,
-    /// Write to a file, which is replaced once all results are there; with a log
-    /// it grows where it is, and of what is run again keeps the last result
+    /// Write to a file, which is replaced once all results are there. With a log, the
+    /// file grows where it is, and keeps the last result of each input that is run again
     /// [default: stdout]
     #[arg(short, long, value_name = "FILE", help_heading = "Outputs")]
     output: Option<PathBuf>,
-    /// Make a folder for each task, with its value, stdout, stderr and outcome.json,
-    /// named by its index, or after its input as in 'out/{/.}/'; or, as in
-    /// 'out/{/.}.png', a file of its value alone. JSON lines then say where it is
+    /// Make a folder in DIR for each task, with its value, stdout, stderr and
+    /// outcome.json, named by the task's index. 'out/{/.}/' names the folder after the
+    /// input; 'out/{/.}.png' makes a file of the value alone. JSON lines name the folder
+    /// or the file, and leave the value out
     #[arg(long, value_name = "DIR", help_heading = "Outputs")]
     results: Option<PathBuf>,
 }
@@ -64,7 +65,7 @@ enum To {
     /// The value alone as JSON; an empty line for a line that is empty or
     /// failed, so that line N answers line N
     Values,
-    /// The same, but text that is JSON as the JSON that it is; other text as a
+    /// As `values`, but text that is JSON is written as that JSON, other text as a
     /// string
     JsonValues,
     /// A table with a header

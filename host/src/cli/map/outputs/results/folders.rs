@@ -47,9 +47,13 @@ impl Folders {
     }
 
     fn put(&mut self, task: &Finished, name: &str) -> io::Result<()> {
-        let unfinished = format!("{UNFINISHED}{}", task.note.seq);
-        let unfinished = self.results.folder.join(unfinished);
-        let finished = self.results.folder.join(name);
+        let seq = task.note.seq;
+        let draft = match self.results.pattern {
+            // Other runs may put theirs into the same folder at the same time.
+            Some(_) => format!("{UNFINISHED}{}-{seq}", std::process::id()),
+            None => format!("{UNFINISHED}{seq}"),
+        };
+        let unfinished = self.results.folder.join(&draft);
         // From a run that was killed.
         absent(fs::remove_dir_all(&unfinished))?;
         fs::create_dir(&unfinished)?;
@@ -67,12 +71,14 @@ impl Folders {
             .line
             .line(|out| outcome::put_record(outcome, label, out));
         fs::write(unfinished.join("outcome.json"), record)?;
-        self.results.tree.make_parents(name)?;
+        let tree = &self.results.tree;
         // A task that is run again leaves what came of it last; its index is its own.
-        if self.results.pattern.is_none() || self.how.begun.has(task.note.seq) {
-            absent(fs::remove_dir_all(&finished))?;
+        if self.results.pattern.is_none() || self.how.begun.has(seq) {
+            let old = format!("{draft}-old");
+            tree.take_out(name, &old)?;
+            absent(fs::remove_dir_all(self.results.folder.join(old)))?;
         }
-        fs::rename(&unfinished, &finished)
+        tree.put_folder(&draft, name)
     }
 }
 

@@ -82,6 +82,11 @@ impl Results {
         self.tree.has(name)
     }
 
+    /// Whether something that is no folder stands where this name needs one.
+    pub fn is_barred(&self, name: &str) -> bool {
+        self.tree.is_barred(name)
+    }
+
     /// What an error calls a result of this name.
     pub fn shown(&self, name: &str) -> String {
         naming::shown(&self.folder, name)

@@ -46,6 +46,16 @@ impl Tree {
         statat(folder, last, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
+    /// Whether something that is no folder, a link for one, stands where a folder of
+    /// this name would have to be.
+    pub fn is_barred(&self, name: &str) -> bool {
+        let barred = |error: io::Error| {
+            let known = Errno::from_io_error(&error);
+            matches!(known, Some(Errno::NOTDIR | Errno::LOOP))
+        };
+        self.walk(name, false).is_err_and(barred)
+    }
+
     /// Puts a file there, which takes the place of one only if it `replaces` it.
     pub fn put(&self, name: &str, bytes: &[u8], replaces: bool) -> io::Result<()> {
         let (folder, last) = self.walk(name, true)?;
@@ -85,9 +95,19 @@ impl Tree {
         absent(unlinkat(folder, last, AtFlags::empty()))
     }
 
-    /// Makes the folders that a name is in.
-    pub fn make_parents(&self, name: &str) -> io::Result<()> {
-        self.walk(name, true).map(drop)
+    /// Gives a folder that lies directly in this one, the `draft`, the name of a result.
+    pub fn put_folder(&self, draft: &str, name: &str) -> io::Result<()> {
+        let (folder, last) = self.walk(name, true)?;
+        let folder = folder.as_ref().unwrap_or(&self.0);
+        Ok(renameat(&self.0, draft, folder, last)?)
+    }
+
+    /// Takes what has the name of a result, if anything has, out of its folder: it lies
+    /// directly in this one then, as `old`.
+    pub fn take_out(&self, name: &str, old: &str) -> io::Result<()> {
+        let (folder, last) = self.walk(name, true)?;
+        let folder = folder.as_ref().unwrap_or(&self.0);
+        absent(renameat(folder, last, &self.0, old))
     }
 
     /// A file without a name that holds this; `None` where there is no such thing.
@@ -161,6 +181,25 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_is_put_and_taken_out_and_no_link_leads_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let (inside, outside) = (folder.path().join("in"), folder.path().join("out"));
+        fs::create_dir(&outside).unwrap();
+        let (tree, _) = Tree::open(&inside).unwrap();
+        fs::create_dir(inside.join("draft")).unwrap();
+        std::os::unix::fs::symlink(&outside, inside.join("link")).unwrap();
+        assert!(tree.put_folder("draft", "link/a").is_err());
+        tree.take_out("a/b", "old").unwrap();
+        tree.put_folder("draft", "a/b").unwrap();
+        assert!(inside.join("a/b").is_dir());
+        fs::create_dir(outside.join("a")).unwrap();
+        assert!(tree.take_out("link/a", "old").is_err());
+        tree.take_out("a/b", "old").unwrap();
+        assert!(inside.join("old").is_dir() && !tree.has("a/b"));
+        assert!(outside.join("a").is_dir());
+    }
+
+    #[test]
     fn no_link_leads_out_of_the_folder() {
         let folder = tempfile::tempdir().unwrap();
         let (inside, outside) = (folder.path().join("in"), folder.path().join("out"));
@@ -168,6 +207,9 @@ mod tests {
         let (tree, _) = Tree::open(&inside).unwrap();
         std::os::unix::fs::symlink(&outside, inside.join("link")).unwrap();
         assert!(tree.put("link/a", b"x", false).is_err());
+        assert!(tree.is_barred("link/a") && !tree.is_barred("new/a"));
+        fs::write(inside.join("file"), "").unwrap();
+        assert!(tree.is_barred("file/a/b") && !tree.is_barred("file"));
         std::os::unix::fs::symlink(outside.join("b"), inside.join("b")).unwrap();
         assert!(tree.has("b"));
         assert!(tree.put("b", b"x", false).is_err());
