@@ -34,6 +34,21 @@ fn indices(ended: &Finished) -> Vec<u64> {
 }
 
 #[test]
+fn a_log_is_a_regular_file() {
+    let _test = test();
+    let folder = Folder::new();
+    let module = guests().join("math.wasm");
+    let module = module.to_str().expect("a path");
+    for device in ["/dev/null", "/dev/full"] {
+        let words = ["map", module, "fib", "--joblog", device, ":::", "10"];
+        let ended = folder.sandpool(words).run();
+        assert_eq!(ended.code(), 3, "{}", ended.stderr);
+        let says = format!("the log, `{device}`, is no regular file");
+        assert!(ended.stderr.contains(&says), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_log_has_the_columns_of_gnu_parallel_and_ours_behind_them() {
     let _test = test();
     let folder = Folder::new();

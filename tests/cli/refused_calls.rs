@@ -139,32 +139,6 @@ fn granted_directories_are_read_where_their_calls_are_refused() {
 }
 
 #[test]
-fn a_granted_file_is_read_by_any_path_where_several_of_its_calls_are_refused() {
-    let _test = test();
-    let folder = Folder::new();
-    folder.file("text", "one two\n");
-    std::fs::create_dir(folder.path().join("deep")).expect("made");
-    for error in ERRORS {
-        let grant = format!("{}::/data", folder.path().display());
-        let words = [
-            "run",
-            "--dir",
-            &grant,
-            "wc.wasm",
-            "-w",
-            "/data/deep/../text",
-        ];
-        let ended = refusing(sandpool(words), "openat2,faccessat2,statx", error).run();
-        assert_eq!(ended.code(), 0, "{error}: {}", ended.stderr);
-        assert!(
-            ended.text().contains("2 /data/deep/../text"),
-            "{}",
-            ended.text()
-        );
-    }
-}
-
-#[test]
 fn a_deadline_is_kept_where_processes_cannot_be_signalled_by_descriptor() {
     let _test = test();
     let folder = Folder::new();

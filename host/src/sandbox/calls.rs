@@ -262,14 +262,7 @@ pub(super) const FILES: &[Call] = &[
         "reads a link, and follows those that stay inside",
     ),
     any(libc::SYS_faccessat, "whether a file is there"),
-    any(
-        libc::SYS_faccessat2,
-        "answered with an error: faccessat does as well where both identities are one",
-    ),
-    any(libc::SYS_getuid, "whether both identities are one"),
-    any(libc::SYS_geteuid, "whether both identities are one"),
-    any(libc::SYS_getgid, "whether both identities are one"),
-    any(libc::SYS_getegid, "whether both identities are one"),
+    any(libc::SYS_faccessat2, "whether a file is there"),
     any(libc::SYS_fadvise64, "a guest says how it will read"),
     any(libc::SYS_fsync, "a guest syncs a file"),
     any(libc::SYS_fdatasync, "a guest syncs a file"),
@@ -390,9 +383,6 @@ pub(super) const THREADING: &[Call] = &[
 /// error, where death would be the answer to an attack.
 pub(super) const REFUSED: &[(i64, i32)] = &[
     (libc::SYS_clone3, libc::ENOSYS),
-    // A container's profile may refuse it with EPERM, which would be taken for the
-    // file's. This answer goes before the profile's.
-    (libc::SYS_faccessat2, libc::ENOSYS),
     (libc::SYS_process_madvise, libc::ENOSYS),
 ];
 
@@ -420,7 +410,6 @@ pub(super) const WITHOUT_FILE: &[Call] = &[any(
 /// As [`REFUSED`], in such a worker.
 pub(super) const REFUSED_WITHOUT_FILE: &[(i64, i32)] = &[
     (libc::SYS_clone3, libc::ENOSYS),
-    (libc::SYS_faccessat2, libc::ENOSYS),
     (libc::SYS_process_madvise, libc::ENOSYS),
     (libc::SYS_memfd_create, libc::ENOSYS),
 ];

@@ -304,6 +304,12 @@ fn open_alone(path: &Path) -> Result<File, Failure> {
         .truncate(false)
         .open(path)
         .map_err(|error| unusable(path, error))?;
+    if !file.metadata().is_ok_and(|found| found.is_file()) {
+        let path = path.display();
+        return Err(Failure::unusable(format!(
+            "the log, `{path}`, is no regular file"
+        )));
+    }
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(_) => Err(Failure::unusable(format!(
