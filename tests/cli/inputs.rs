@@ -369,7 +369,7 @@ fn names_of_files_are_bytes() {
     assert_eq!(
         refused["error"],
         "the name `na\u{fffd}ve` is not UTF-8, and a command's words are (`--lossy` puts U+FFFD in \
-         place of what is not)"
+         place of bytes that are not)"
     );
 }
 

@@ -514,7 +514,7 @@ fn a_grant_says_ro_or_rw_and_a_path_of_the_guests_has_no_colon() {
     run("a:b::/data:ro", "/data/text").assert_prints("1 /data/text\n");
     run("a:b", "a:b/text").assert_prints("1 a:b/text\n");
     for (grant, told) in [
-        (".::/data:rx", "`/data:rx` has one"),
+        (".::/data:rx", "`/data:rx` has a colon"),
         (".::/data:rw:ro", "twice"),
         (".:/data", "as in `.::/data`"),
         ("::", "a directory is `HOST`"),

@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(read("a:ro::/b"), grant("a:ro", "/b", false));
         let refused = |text: &str| read(text).unwrap_err();
         assert!(refused("data::/data:rx").contains("`/data:rx`"));
-        assert!(refused("data::/data:").contains("no colon"));
+        assert!(refused("data::/data:").contains("has a colon"));
         assert!(refused("data::/data:rw:ro").contains("twice"));
         assert!(refused("data:ro:ro").contains("twice"));
         // As docker has it.
