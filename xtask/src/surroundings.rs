@@ -92,7 +92,9 @@ pub fn all() -> Vec<Surrounding> {
         Surrounding::new("with stdin closed", &["sh", "-c", "exec \"$@\" <&-", "sh"]),
     ];
     if no_ordinary_user().is_none() {
-        let home = ["env", "HOME=/nonexistent"];
+        // The snapshots are found without cargo, which may lie in root's home.
+        let workspace = format!("INSTA_WORKSPACE_ROOT={}", root().display());
+        let home = ["env", "HOME=/nonexistent", &workspace];
         let runner = [&["setpriv"][..], &AS_USER, &home].concat();
         all.push(Surrounding::new(ORDINARY_USER, &runner));
     }

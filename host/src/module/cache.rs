@@ -5,10 +5,10 @@
 //! used.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions};
+use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions, Permissions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -135,10 +135,16 @@ impl Cache {
 
     fn open(folder: PathBuf) -> Result<Self, CacheTrouble> {
         let trouble = |why| Err(CacheTrouble::new(&folder, why));
+        let is_new = !folder.exists();
         let made = DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&folder);
+        if is_new && made.is_ok() {
+            // The umask may have taken rights from its owner too. A folder that cannot
+            // be used for want of them says so below.
+            let _ = fs::set_permissions(&folder, Permissions::from_mode(0o700));
+        }
         let metadata = match (fs::symlink_metadata(&folder), made) {
             (Ok(metadata), _) => metadata,
             (Err(_), Err(error)) | (Err(error), Ok(())) => return trouble(Why::NotMade(error)),
@@ -258,6 +264,8 @@ impl Cache {
             .prefix(NEW)
             .tempfile_in(&self.folder)?;
         let file = new.as_file_mut();
+        // Whatever the umask is, a later run has to read it.
+        file.set_permissions(Permissions::from_mode(0o600))?;
         file.write_all(MAGIC)?;
         file.write_all(&(description.len() as u64).to_le_bytes())?;
         file.write_all(&artifact.len().to_le_bytes())?;
@@ -402,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_this_users_alone_is_not_used_and_why_is_told() {
-        use std::os::unix::fs::{PermissionsExt, symlink};
+        use std::os::unix::fs::symlink;
         let folder = tempfile::tempdir().expect("folder");
         let open = folder.path().join("open");
         fs::create_dir(&open).expect("create");
