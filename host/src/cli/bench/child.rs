@@ -75,10 +75,17 @@ pub fn run(command: &mut Command, input: &[u8], deadline: Duration) -> Measured<
 
 /// Waits for the end of a program, and kills it at its deadline.
 fn wait(child: &mut Child, deadline: Duration) -> Measured<ExitStatus> {
-    let pidfd = pidfd_open(Pid::from_child(child), PidfdFlags::empty()).said()?;
-    let mut ended = [PollFd::new(&pidfd, PollFlags::IN)];
-    let time = deadline.try_into().said()?;
-    if poll(&mut ended, Some(&time)).said()? == 0 {
+    let pid = Pid::from_child(child);
+    let has_ended = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => {
+            let mut ended = [PollFd::new(&pidfd, PollFlags::IN)];
+            let time = deadline.try_into().said()?;
+            poll(&mut ended, Some(&time)).said()? > 0
+        }
+        // The profile of a container may refuse it.
+        Err(_) => looks_until_it_ends(pid, deadline),
+    };
+    if !has_ended {
         let _ = child.kill();
         let _ = child.wait();
         return Err(format!("it ran past {} s", deadline.as_secs()));
@@ -170,6 +177,18 @@ impl Drop for Conversation {
         let _ = kill_process_group(pid, Signal::KILL);
         let _ = self.child.wait();
     }
+}
+
+/// Looks again and again whether a child has ended, until the deadline.
+fn looks_until_it_ends(pid: Pid, deadline: Duration) -> bool {
+    let until = Instant::now() + deadline;
+    while runs(pid) {
+        if Instant::now() >= until {
+            return false;
+        }
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    true
 }
 
 /// Whether a child of this process has not ended yet. It is left to be waited
