@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use sandpool::{Error, Pool, StartTrouble, Verdict};
 
 use crate::support::hostile::{ALL, Troupe};
-use crate::support::process::{cpu_time_of_threads, kill, stop};
+use crate::support::process::{abort, cpu_time_of_threads, crash, kill, stop};
 use crate::support::{SOON, TestPool, eventually, open, pool, test, test_alone, wat};
 
 /// Kills every worker of a pool that it sees, until it is dropped.
@@ -67,6 +67,30 @@ fn workers_that_are_killed_while_they_start_break_nothing() {
     let outcome = task.outcome(Some(SOON)).expect("it does not hang");
     assert_eq!(outcome.value, Some(42), "{outcome}");
     assert_eq!(outcome.attempts, 1, "no start is an attempt");
+    assert_eq!(pool.broken(), None);
+}
+
+#[test]
+fn a_signal_that_somebody_sends_is_no_crash_of_the_module() {
+    let _test = test();
+    let troupe = Troupe::new("no-hello", 8);
+    let pool = open(troupe.pool());
+    let task = add(&pool);
+    for number in 1..=8 {
+        eventually("a further one is started", || troupe.started() == number);
+        let pid = pool.worker_pids()[0];
+        // Until it handles signals it may not notice.
+        eventually("it is gone", || {
+            if number % 2 == 0 {
+                crash(pid);
+            } else {
+                abort(pid);
+            }
+            !pool.worker_pids().contains(&pid)
+        });
+    }
+    let outcome = task.outcome(Some(SOON)).expect("it does not hang");
+    assert_eq!(outcome.value, Some(42), "{outcome}");
     assert_eq!(pool.broken(), None);
 }
 
@@ -136,6 +160,21 @@ fn the_start_timeout_ends_the_wait_with_the_last_cause() {
     );
     drop(killer);
     assert_eq!(pool.broken(), Some(text));
+}
+
+#[test]
+fn workers_killed_before_their_first_task_do_not_begin_the_start_timeout_anew() {
+    let _test = test();
+    let troupe = Troupe::new("never-claims", ALL);
+    let timeout = Duration::from_secs(1);
+    let pool = open(troupe.pool().start_timeout(timeout).on_start_trouble(drop));
+    let task = add(&pool);
+    let killer = Killer::of(&pool);
+    let outcome = task.outcome(Some(SOON)).expect("it does not hang");
+    drop(killer);
+    assert_eq!(outcome.verdict, Verdict::InternalError, "{outcome}");
+    let text = outcome.error.expect("a text");
+    assert!(text.contains("no worker could be started for 1s"), "{text}");
 }
 
 #[test]

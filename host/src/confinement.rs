@@ -20,7 +20,7 @@ use crate::stdio;
 use crate::sys::in_force::Scarce;
 use crate::sys::{
     Attempt, ChildProcess, ControlSocket, Ended, MAX_MESSAGE, Namespaces, Program, Received,
-    is_crash, signal_name,
+    signal_name,
 };
 
 /// Called with the first report of a sandbox in which a layer is missing.
@@ -282,9 +282,7 @@ fn listen(control: &ControlSocket, ended: Ended, tried: bool) -> io::Result<Prob
         }
     }
     // What a probe does ends it in other ways.
-    if let Ended::Killed(signal) = ended
-        && !is_crash(signal)
-    {
+    if let Ended::Killed(signal) = ended {
         let name = signal_name(signal);
         let text = format!("it was killed by signal {signal} ({name}), and not by sandpool");
         return Err(from_outside(text));
@@ -299,7 +297,7 @@ fn listen(control: &ControlSocket, ended: Ended, tried: bool) -> io::Result<Prob
         _ if !tried => Escape::NotTried,
         (Some(Some(errno)), _) => Escape::Refused(errno),
         (Some(None), _) => Escape::Succeeded,
-        (None, Ended::Killed(signal)) => Escape::Killed(signal),
+        (None, Ended::Crashed(signal)) => Escape::Killed(signal),
         (None, ended) => {
             return Err(io::Error::other(format!("the probe ended: {ended:?}")));
         }

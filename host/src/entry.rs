@@ -71,6 +71,7 @@ fn play_role(words: impl Iterator<Item = OsString>) {
     };
     #[cfg(debug_assertions)]
     if role == crate::worker::HOSTILE_ROLE {
+        leave_by_exit_codes();
         crate::worker::misbehave(args);
     }
     if ![WORKER_ROLE, COMPILER_ROLE, PROBE_ROLE].contains(&role) {

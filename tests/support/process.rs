@@ -88,6 +88,11 @@ pub fn crash(pid: u32) {
     send(pid, Signal::SEGV);
 }
 
+/// Sends a process the signal of `abort`.
+pub fn abort(pid: u32) {
+    send(pid, Signal::ABORT);
+}
+
 /// Stops a process until [`go_on`].
 pub fn stop(pid: u32) {
     send(pid, Signal::STOP);

@@ -21,8 +21,7 @@ use crate::protocol::handshake::Hello;
 use crate::sys::in_force::{InForce, Scarce, named, with_limit};
 use crate::sys::{
     ABORTED, ChildProcess, ControlSocket, Ended, EventFd, MAX_MESSAGE, OUT_OF_CPU, OomKills,
-    PANICKED, Program, Received, SealedMemory, is_crash, memfd_growable, seal_contents,
-    signal_name,
+    PANICKED, Program, Received, SealedMemory, memfd_growable, seal_contents, signal_name,
 };
 use crate::value::Printable;
 
@@ -238,15 +237,15 @@ fn listen(control: &ControlSocket, buffer: &mut [u8], said: &mut Said) {
     }
 }
 
-/// That a compiler was killed, and not by us nor by its own doing.
+/// The problem of a compiler that was killed from outside, not by us.
 fn killed_from_outside(ended: Ended, oom_kills: &mut OomKills) -> Option<Problem> {
     let Ended::Killed(signal) = ended else {
         return None;
     };
-    if is_crash(signal) {
-        return None;
-    }
-    let for_memory = oom_kills.one_more().filter(|_| signal == libc::SIGKILL);
+    let for_memory = match signal {
+        libc::SIGKILL => oom_kills.one_more(0),
+        _ => None,
+    };
     Some(Problem::Outside {
         // It would take as much memory again.
         again: for_memory.is_none(),
@@ -274,11 +273,11 @@ fn died(loader: &Loader, ended: Ended) -> Problem {
 
 fn how(ended: Ended) -> String {
     match ended {
-        Ended::Killed(libc::SIGSYS) => {
+        Ended::Crashed(libc::SIGSYS) => {
             "was killed by signal 31 (SIGSYS): it made a system call that its sandbox forbids"
                 .into()
         }
-        Ended::Killed(signal) => {
+        Ended::Crashed(signal) | Ended::Killed(signal) => {
             format!("was killed by signal {signal} ({})", signal_name(signal))
         }
         Ended::Exited(PANICKED) => "panicked".into(),

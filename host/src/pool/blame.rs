@@ -3,7 +3,7 @@
 use super::restarts::{Blame, Fault};
 use super::settle;
 use super::state::Config;
-use crate::sys::{ABORTED, Ended, OUT_OF_CPU, PANICKED, is_crash, signal_name};
+use crate::sys::{ABORTED, Ended, OUT_OF_CPU, PANICKED, signal_name};
 
 /// Judges a worker that ended without a word about why. `killed_for` is the system's
 /// own reason for a kill, where it tells one.
@@ -17,7 +17,8 @@ pub(super) fn fault(
         return Fault::no_start(Blame::Pool, starved);
     }
     let (blame, what) = match ended {
-        Ended::Killed(signal) => killed(signal, killed_for),
+        Ended::Crashed(signal) => crashed(signal),
+        Ended::Killed(signal) => (Blame::Outside, killed(signal, killed_for)),
         Ended::Exited(ABORTED) => (
             Blame::Outside,
             "it was refused memory, which no limit of this pool does".into(),
@@ -48,19 +49,25 @@ pub(super) fn fault(
     Fault::no_start(blame, what)
 }
 
-fn killed(signal: i32, killed_for: Option<String>) -> (Blame, String) {
-    let name = signal_name(signal);
-    let by = format!("signal {signal} ({name})");
-    match killed_for {
-        Some(why) => (Blame::Outside, format!("it was killed by {by}: {why}")),
-        None if signal == libc::SIGSYS => (
+fn crashed(signal: i32) -> (Blame, String) {
+    let by = by(signal);
+    match signal {
+        libc::SIGSYS => (
             Blame::Pool,
             format!("it was killed by {by}: it made a system call that is forbidden to it"),
         ),
-        None if is_crash(signal) => (Blame::Key, format!("it crashed by {by}")),
-        None => (
-            Blame::Outside,
-            format!("it was killed by {by}, and not by sandpool"),
-        ),
+        _ => (Blame::Key, format!("it crashed by {by}")),
     }
+}
+
+fn killed(signal: i32, killed_for: Option<String>) -> String {
+    let by = by(signal);
+    match killed_for {
+        Some(why) => format!("it was killed by {by}: {why}"),
+        None => format!("it was killed by {by}, and not by sandpool"),
+    }
+}
+
+fn by(signal: i32) -> String {
+    format!("signal {signal} ({})", signal_name(signal))
 }

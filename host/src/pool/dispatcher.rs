@@ -302,7 +302,10 @@ impl Dispatcher {
 
     /// Starts a worker in a reserved place.
     fn start(&self, place: usize, bound: Arc<Bound>) {
-        let serial = self.shared.lock().next_serial();
+        let (serial, oom_kills) = {
+            let mut state = self.shared.lock();
+            (state.next_serial(), state.oom_kills.count())
+        };
         let config = &self.shared.config;
         let started = start_worker(&self.shared.loader, config, &bound);
         let now = Instant::now();
@@ -322,7 +325,7 @@ impl Dispatcher {
                 if let (Some(relay), Some(pipes)) = (&self.relay, pipes) {
                     relay.worker(serial, pipes);
                 }
-                let slot = Slot::new(serial, Arc::clone(&bound), started, config, now);
+                let slot = Slot::new(serial, Arc::clone(&bound), started, config, oom_kills, now);
                 state.slots[place] = Place::Taken(Box::new(slot));
             }
             Err(error) => {
@@ -358,12 +361,13 @@ impl Dispatcher {
     fn sleep(&mut self, at_most: Option<Duration>) {
         let now = Instant::now();
         let mut state = self.shared.lock();
+        let ready = state.workers().any(Slot::listens);
         let due = state
             .workers()
             .filter_map(Slot::due)
             .chain(replacement_due(&state, now))
             .chain(state.queue.next_due())
-            .chain(state.restarts.due(now))
+            .chain(state.restarts.due(ready, now))
             .min();
         let until = due.unwrap_or_else(|| State::latest_wake(now));
         let until = state.plan_to_draw(until);
@@ -408,14 +412,14 @@ fn replacement_due(state: &State, now: Instant) -> Option<Instant> {
 
 /// Has it said that the pool is without workers, or gives it up.
 fn look_at_starts(state: &mut State, now: Instant) {
-    let works = state.workers().any(Slot::listens);
+    let ready = state.workers().any(Slot::listens);
     // Nothing waits for a worker in a pool that starts none: its time without workers
     // is over, and does not go on when it is resumed.
     let waiting = match state.starts_workers() {
         true => state.queue.len(),
         false => 0,
     };
-    match state.restarts.look(works, waiting, now) {
+    match state.restarts.look(ready, waiting, now) {
         None => {}
         Some(News::Say(trouble)) => state.out.jobs.push((None, Job::StartTrouble(trouble))),
         Some(News::GiveUp(why)) => state.break_with(why),

@@ -195,16 +195,17 @@ impl Restarts {
         self.not_before.is_none_or(|then| now >= then)
     }
 
-    /// Notes that a worker is ready for tasks: the pauses begin anew.
+    /// Notes that a worker is ready for tasks: the pauses begin anew. The time without
+    /// workers goes on until one takes a task, since it may be killed before.
     pub(super) fn is_ready(&mut self) {
         self.failed = 0;
         self.not_before = None;
-        self.drought = None;
     }
 
     /// Notes that a worker has taken a task.
     pub(super) fn has_worked(&mut self) {
         self.has_worked = true;
+        self.drought = None;
     }
 
     /// Notes a start that failed, and says what that breaks. `others` says whether
@@ -251,11 +252,14 @@ impl Restarts {
         self.not_before = Some(now + pause);
     }
 
-    /// Looks at how long there has been no worker. `works` says whether any works
-    /// now, `waiting` how many tasks wait.
-    pub(super) fn look(&mut self, works: bool, waiting: usize, now: Instant) -> Option<News> {
-        if works || waiting == 0 {
+    /// Looks at how long there has been no worker. `ready` says whether any is ready
+    /// for tasks, `waiting` how many tasks wait.
+    pub(super) fn look(&mut self, ready: bool, waiting: usize, now: Instant) -> Option<News> {
+        if waiting == 0 {
             self.drought = None;
+        }
+        if ready {
+            return None;
         }
         let drought = self.drought.as_mut()?;
         let lasted = now.saturating_duration_since(drought.since);
@@ -277,11 +281,11 @@ impl Restarts {
         }))
     }
 
-    /// When there is something to do next: a start to be tried, or something to be
-    /// said.
-    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+    /// When there is something to do next: a start to be tried, or, unless a worker is
+    /// `ready`, something to be said.
+    pub(super) fn due(&self, ready: bool, now: Instant) -> Option<Instant> {
         let start = self.not_before.filter(|then| *then > now);
-        let drought = self.drought.as_ref();
+        let drought = self.drought.as_ref().filter(|_| !ready);
         let say = drought.map(|drought| drought.say_at);
         let give_up = drought
             .zip(self.start_timeout)
@@ -426,15 +430,34 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_or_the_end_of_waiting_ends_the_trouble() {
+    fn a_worker_that_takes_a_task_or_the_end_of_waiting_ends_the_trouble() {
         let begun = Instant::now();
         let later = begun + Duration::from_secs(5);
-        for (works, waiting) in [(true, 3), (false, 0)] {
+        for takes_a_task in [true, false] {
             let mut restarts = Restarts::new(Some(Duration::from_secs(2)));
             fail(&mut restarts, 1, &mut begun.clone());
-            assert_eq!(restarts.look(works, waiting, later), None);
+            match takes_a_task {
+                true => restarts.has_worked(),
+                false => assert_eq!(restarts.look(false, 0, later), None),
+            }
             assert_eq!(restarts.look(false, 3, later), None);
         }
+    }
+
+    #[test]
+    fn workers_that_are_killed_before_their_first_task_are_no_end_of_the_trouble() {
+        let begun = Instant::now();
+        let mut now = begun;
+        let mut restarts = Restarts::new(Some(Duration::from_secs(2)));
+        for _ in 0..3 {
+            fail(&mut restarts, 1, &mut now);
+            now += Duration::from_secs(1);
+            restarts.is_ready();
+            assert_eq!(restarts.look(true, 3, now), None);
+            assert_eq!(restarts.due(true, now), None);
+        }
+        let news = restarts.look(false, 3, now);
+        assert!(matches!(news, Some(News::GiveUp(_))), "{news:?}");
     }
 
     #[test]
@@ -445,7 +468,7 @@ mod tests {
         fail(&mut restarts, 1, &mut now);
         let at = |seconds| begun + Duration::from_secs(seconds);
         assert!(matches!(restarts.look(false, 1, at(1)), Some(News::Say(_))));
-        assert_eq!(restarts.due(at(1)), Some(at(3)));
+        assert_eq!(restarts.due(false, at(1)), Some(at(3)));
         assert_eq!(
             restarts.look(false, 1, at(3)),
             Some(News::GiveUp(
@@ -461,7 +484,7 @@ mod tests {
         let health = Health::default();
         restarts.failed(&health, outside(), (true, false), now);
         assert_eq!(restarts.look(true, 1, now), None);
-        assert_eq!(restarts.due(now), Some(now + FIRST_PAUSE));
-        assert_eq!(restarts.due(now + FIRST_PAUSE), None);
+        assert_eq!(restarts.due(true, now), Some(now + FIRST_PAUSE));
+        assert_eq!(restarts.due(true, now + FIRST_PAUSE), None);
     }
 }

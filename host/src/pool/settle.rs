@@ -340,7 +340,7 @@ pub(super) fn lost(
         ),
         Lost::Died(ended, why) => {
             outcome.error = Some(match ended {
-                Ended::Killed(signal) => {
+                Ended::Crashed(signal) | Ended::Killed(signal) => {
                     outcome.signal = Some(*signal);
                     let name = signal_name(*signal);
                     let why = why.as_ref().map(|why| format!(": {why}"));

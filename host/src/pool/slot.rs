@@ -72,6 +72,8 @@ pub(super) struct Slot {
     next_cpu: Option<Duration>,
     /// When to look again whether it was claimed.
     pub(super) look_after: Duration,
+    /// The kernel's kills for memory before it was started.
+    pub(super) oom_kills: u64,
     /// Whether its hello has come.
     pub(super) greeted: bool,
     /// When its start was last seen to go on, and its CPU clock then.
@@ -139,6 +141,7 @@ impl Slot {
         bound: Arc<Bound>,
         started: Started,
         config: &Config,
+        oom_kills: u64,
         now: Instant,
     ) -> Self {
         let Started {
@@ -169,6 +172,7 @@ impl Slot {
             next_since: now,
             next_cpu: None,
             look_after: Duration::ZERO,
+            oom_kills,
             greeted: false,
             start_seen: (now, None),
             failed_early: false,
@@ -491,7 +495,8 @@ impl Slot {
 }
 
 /// One line on stderr, once in the life of this process: which deadlines are kept
-/// is then up to the workers.
+/// is then up to the workers. Written by a thread of its own, since nobody may read
+/// stderr and the pool is locked.
 fn say_once(pid: u32, error: &std::io::Error) {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
@@ -500,6 +505,7 @@ fn say_once(pid: u32, error: &std::io::Error) {
              end instead\n"
         );
         // Not by `eprintln`, which panics where stderr is gone.
-        let _ = stdio::write_stderr(line.as_bytes());
+        let write = move || drop(stdio::write_stderr(line.as_bytes()));
+        let _ = std::thread::Builder::new().spawn(write);
     });
 }

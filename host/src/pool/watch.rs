@@ -329,16 +329,16 @@ impl Watch<'_> {
                 why: Some(Lost::Violation(violation)),
             } => Fault::no_start(Blame::Pool, violation),
             _ => {
-                let killed_for = self.why_killed(ended);
+                let killed_for = self.why_killed(slot, ended);
                 blame::fault(ended, killed_for, slot.greeted, self.config)
             }
         }
     }
 
     /// Why it was killed, as far as the system says.
-    fn why_killed(&mut self, ended: Ended) -> Option<String> {
+    fn why_killed(&mut self, slot: &Slot, ended: Ended) -> Option<String> {
         match ended {
-            Ended::Killed(libc::SIGKILL) => self.oom_kills.one_more(),
+            Ended::Killed(libc::SIGKILL) => self.oom_kills.one_more(slot.oom_kills),
             _ => None,
         }
     }
@@ -352,7 +352,7 @@ impl Watch<'_> {
     ) {
         let verdict = match (verdict, slot.ring.outstanding()) {
             (None, Ok(outstanding)) if !outstanding.running => return,
-            (None, Ok(_)) => Lost::Died(ended, self.why_killed(ended)),
+            (None, Ok(_)) => Lost::Died(ended, self.why_killed(slot, ended)),
             // A ring that broke the rules says nothing any more.
             (None, Err(violation)) => Lost::Violation(violation),
             (Some(verdict), _) => verdict,

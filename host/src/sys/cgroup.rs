@@ -51,11 +51,12 @@ pub(crate) fn full_of_processes() -> Option<String> {
     is_full.then(|| format!("its cgroup allows {most} processes and threads (`pids.max`)"))
 }
 
-/// Counts whom the kernel kills because memory ran out.
+/// Counts the kills of the kernel's memory killer.
 #[derive(Debug)]
 pub(crate) struct OomKills {
     counter: Option<Counter>,
-    seen: u64,
+    /// The count at the last kill that was told of.
+    told: u64,
 }
 
 #[derive(Debug)]
@@ -70,21 +71,28 @@ impl OomKills {
     /// Begins to count.
     pub(crate) fn from_now() -> Self {
         let counter = Counter::find();
-        let seen = counter.as_ref().and_then(Counter::read);
+        let count = counter.as_ref().and_then(Counter::read);
         OomKills {
-            counter: counter.filter(|_| seen.is_some()),
-            seen: seen.unwrap_or(0),
+            counter: counter.filter(|_| count.is_some()),
+            told: count.unwrap_or(0),
         }
     }
 
-    /// What is known of why a process was killed by SIGKILL: `None` unless the kernel
-    /// has killed one more than was asked about.
-    pub(crate) fn one_more(&mut self) -> Option<String> {
+    /// The count now, for a process that is about to start.
+    pub(crate) fn count(&self) -> u64 {
+        let counter = self.counter.as_ref();
+        counter.and_then(Counter::read).unwrap_or(self.told)
+    }
+
+    /// The reason for the SIGKILL of a process that was started at the count `before`:
+    /// `None` unless the kernel has killed since, and this kill was not told of.
+    pub(crate) fn one_more(&mut self, before: u64) -> Option<String> {
         let counter = self.counter.as_ref()?;
-        if counter.read()? <= self.seen {
+        let told = self.told.max(before);
+        if counter.read()? <= told {
             return None;
         }
-        self.seen += 1;
+        self.told = told + 1;
         Some(match counter {
             Counter::Cgroup {
                 limit: Some(bytes), ..
@@ -170,14 +178,21 @@ mod tests {
                 file: file.clone(),
                 limit: Some(512 << 20),
             }),
-            seen: 4,
+            told: 4,
         };
-        assert_eq!(kills.one_more(), None);
+        assert_eq!(kills.one_more(4), None);
         write(5);
         assert_eq!(
-            kills.one_more().as_deref(),
+            kills.one_more(4).as_deref(),
             Some("the kernel killed it, since its cgroup had no memory left (524288KiB)")
         );
-        assert_eq!(kills.one_more(), None);
+        assert_eq!(kills.one_more(4), None);
+        // A kill before a process was started is none of it, told of or not.
+        write(7);
+        let before = kills.count();
+        assert_eq!(kills.one_more(before), None);
+        write(8);
+        assert!(kills.one_more(before).is_some());
+        assert_eq!(kills.one_more(before), None);
     }
 }

@@ -9,6 +9,10 @@
 
 use std::ptr::null_mut;
 
+use libc::{c_int, c_void, siginfo_t};
+
+use super::process::Ended;
+
 /// Exit code of a child that panicked.
 pub(crate) const PANICKED: i32 = 101;
 
@@ -19,22 +23,29 @@ pub(crate) const ABORTED: i32 = 102;
 pub(crate) const OUT_OF_CPU: i32 = 103;
 
 /// Signals of a program that crashes.
-const CRASHES: [libc::c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
+const CRASHES: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
 
 /// What is added to the number of such a signal to make the exit code, as a
 /// shell does.
 const CRASHED: i32 = 128;
 
-/// The signal of which a child that left with this code would have died.
-pub(super) fn crash(code: i32) -> Option<i32> {
-    let signal = code.checked_sub(CRASHED)?;
-    CRASHES.contains(&signal).then_some(signal)
+/// What is added instead where somebody sent the signal.
+const SENT: i32 = 160;
+
+/// How a child ended that left with this code for a signal, if it did.
+pub(super) fn left_for(code: i32) -> Option<Ended> {
+    let by = |base: i32| code.checked_sub(base);
+    let crash = by(CRASHED).filter(|signal| CRASHES.contains(signal));
+    let sent = || by(SENT).filter(|signal| CRASHES.contains(signal) || *signal == libc::SIGABRT);
+    crash
+        .map(Ended::Crashed)
+        .or_else(|| sent().map(Ended::Killed))
 }
 
 /// Whether a process dies of this signal by its own doing, unless somebody plays a
 /// trick.
-pub(crate) fn is_crash(signal: i32) -> bool {
-    const OTHERS: [libc::c_int; 3] = [libc::SIGABRT, libc::SIGSYS, libc::SIGTRAP];
+pub(super) fn is_crash(signal: i32) -> bool {
+    const OTHERS: [c_int; 3] = [libc::SIGABRT, libc::SIGSYS, libc::SIGTRAP];
     CRASHES.contains(&signal) || OTHERS.contains(&signal)
 }
 
@@ -80,26 +91,47 @@ pub(crate) fn leave_by_exit_codes() {
     }
 }
 
-fn handle(signal: libc::c_int, handler: libc::sighandler_t) {
+fn handle(signal: c_int, handler: libc::sighandler_t) {
     // SAFETY: all zero is a valid action: the default one, with an empty mask.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = handler;
-    action.sa_flags = libc::SA_ONSTACK;
+    action.sa_flags = libc::SA_ONSTACK | libc::SA_SIGINFO;
     // SAFETY: the action is a live local; its handlers only make the one call
     // that leaves, which is allowed in a signal handler.
     unsafe { libc::sigaction(signal, &raw mut action, null_mut()) };
 }
 
-extern "C" fn aborted(_: libc::c_int) {
-    leave(ABORTED);
+extern "C" fn aborted(signal: c_int, info: *const siginfo_t, _: *mut c_void) {
+    leave(if was_sent(info) {
+        SENT + signal
+    } else {
+        ABORTED
+    });
 }
 
-extern "C" fn crashed(signal: libc::c_int) {
-    leave(CRASHED + signal);
+extern "C" fn crashed(signal: c_int, info: *const siginfo_t, _: *mut c_void) {
+    leave(if was_sent(info) { SENT } else { CRASHED } + signal);
 }
 
-extern "C" fn out_of_cpu(_: libc::c_int) {
+extern "C" fn out_of_cpu(_: c_int, _: *const siginfo_t, _: *mut c_void) {
     leave(OUT_OF_CPU);
+}
+
+/// Whether another process sent this signal: `abort` signals its own thread, and the
+/// kernel names no sender.
+fn was_sent(info: *const siginfo_t) -> bool {
+    // SAFETY: the kernel hands a valid record to a handler with SA_SIGINFO, and
+    // wasmtime's handler passes it on.
+    let Some(info) = (unsafe { info.as_ref() }) else {
+        return false;
+    };
+    match info.si_code {
+        libc::SI_USER | libc::SI_QUEUE => true,
+        // SAFETY: a signal that was sent has a sender. From outside of the pid
+        // namespace it is 0.
+        libc::SI_TKILL => unsafe { info.si_pid() == 0 },
+        _ => false,
+    }
 }
 
 fn leave(code: i32) -> ! {

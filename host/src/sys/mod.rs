@@ -33,7 +33,7 @@ pub(crate) use cgroup::{OomKills, full_of_processes};
 pub(crate) use clock::process_cpu_time;
 pub(crate) use doorbell::{EventFd, futex_wait, futex_wake};
 pub(crate) use executable::is_in_executable;
-pub(crate) use exits::{ABORTED, OUT_OF_CPU, PANICKED, is_crash, leave_by_exit_codes, signal_name};
+pub(crate) use exits::{ABORTED, OUT_OF_CPU, PANICKED, leave_by_exit_codes, signal_name};
 pub(crate) use file_size::{writes_to_a_limit, writes_to_a_limit_here};
 pub(crate) use inherited::{has_unusable_clone3, hear_of_children};
 pub use inherited::{is_ignored, unblock};

@@ -13,7 +13,7 @@ use rustix::process::{
 };
 
 use super::ControlSocket;
-use super::exits::crash;
+use super::exits::{is_crash, left_for};
 use super::refused::{explain, is_refusal};
 use super::spawn::{self, Namespaces};
 
@@ -22,7 +22,9 @@ use super::spawn::{self, Namespaces};
 pub(crate) enum Ended {
     /// It left with this exit code.
     Exited(i32),
-    /// This signal killed it, or it left for it by an agreed exit code.
+    /// It crashed by this signal, which its own doing raised.
+    Crashed(i32),
+    /// Somebody else killed it by this signal.
     Killed(i32),
     /// Somebody else reaped it (a host that ignores SIGCHLD).
     Unknown,
@@ -173,7 +175,8 @@ impl Drop for ChildProcess {
 
 fn how(status: &WaitIdStatus) -> Ended {
     match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => crash(code).map_or(Ended::Exited(code), Ended::Killed),
+        (Some(code), _) => left_for(code).unwrap_or(Ended::Exited(code)),
+        (None, Some(signal)) if is_crash(signal) => Ended::Crashed(signal),
         (None, Some(signal)) => Ended::Killed(signal),
         (None, None) => Ended::Unknown,
     }
