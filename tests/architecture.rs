@@ -1,12 +1,25 @@
 //! The invariants that ARCHITECTURE.md states, checked against the sources.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::process::program;
+use crate::support::repository;
 
-/// Every Rust file below a folder of `host/src`, with its text without
-/// comments.
+/// Which crates each crate may use, of ours, and whether it may name wasmtime.
+const CRATES: [(&str, &[&str], bool); 7] = [
+    ("value", &["derive"], false),
+    ("sys", &[], false),
+    ("protocol", &["sys", "value"], false),
+    ("worker", &["protocol", "sys", "value"], true),
+    // wasmtime for the level without processes alone, which is a feature.
+    ("sandpool", &["protocol", "sys", "value", "worker"], true),
+    ("bench", &["sandpool"], false),
+    ("cli", &["bench", "sandpool"], false),
+];
+
+/// Every Rust file below a folder of `host`, with its text without comments.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     fn collect(folder: &Path, into: &mut Vec<(PathBuf, String)>) {
         for entry in fs::read_dir(folder).expect("a folder of the sources") {
@@ -24,14 +37,16 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
         }
     }
     let mut found = Vec::new();
-    collect(
-        &Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("src")
-            .join(folder),
-        &mut found,
-    );
+    collect(&repository().join("host").join(folder), &mut found);
     assert!(!found.is_empty(), "`{folder}` has sources");
     found
+}
+
+fn all_sources() -> Vec<(PathBuf, String)> {
+    let crates = CRATES.iter();
+    crates
+        .flat_map(|(name, ..)| sources(&format!("{name}/src")))
+        .collect()
 }
 
 fn assert_absent(folder: &str, words: &[&str]) {
@@ -42,38 +57,56 @@ fn assert_absent(folder: &str, words: &[&str]) {
     }
 }
 
+/// The names in the section `[dependencies]` of a crate's manifest.
+fn dependencies(folder: &str) -> Vec<String> {
+    let path = repository().join("host").join(folder).join("Cargo.toml");
+    let manifest = fs::read_to_string(path).expect("a manifest");
+    let section = manifest.split("\n[").find_map(|section| {
+        let (name, lines) = section.split_once("]\n")?;
+        (name == "dependencies").then_some(lines)
+    });
+    let lines = section.expect("it depends on something").lines();
+    let names = lines.filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
+    names
+        .filter_map(|line| line.split(['.', ' ']).next())
+        .map(str::to_owned)
+        .collect()
+}
+
 #[test]
-fn pool_and_worker_never_import_each_other() {
-    assert_absent(
-        "pool",
-        &["crate::worker", "crate::compiler", "crate::engine"],
-    );
-    assert_absent(
-        "module",
-        &["crate::worker", "crate::compiler", "crate::engine"],
-    );
-    assert_absent(
-        "process",
-        &["crate::worker", "crate::compiler", "crate::engine"],
-    );
-    let parents = ["crate::pool", "crate::module", "crate::process"];
-    assert_absent("worker", &parents);
-    assert_absent("compiler", &parents);
-    assert_absent(
-        "engine",
-        &[
-            "crate::pool",
-            "crate::module",
-            "crate::process",
-            "crate::worker",
-            "crate::compiler",
-        ],
-    );
-    // The notch without processes uses what children share, and none of them.
-    assert_absent("in_process", &["crate::worker", "crate::compiler"]);
-    for folder in ["pool", "module", "process", "worker", "compiler", "engine"] {
-        assert_absent(folder, &["crate::in_process"]);
+fn arrows_between_crates_point_one_way() {
+    for (name, may_use, may_name_wasmtime) in CRATES {
+        let named = dependencies(name);
+        let ours = named
+            .iter()
+            .filter_map(|name| name.strip_prefix("sandpool").map(|rest| (name, rest)))
+            .map(|(name, rest)| rest.strip_prefix('-').unwrap_or(name));
+        for used in ours {
+            assert!(may_use.contains(&used), "`{name}` uses `{used}`");
+        }
+        let wasmtime = named.iter().any(|name| name.starts_with("wasmtime"));
+        assert!(may_name_wasmtime || !wasmtime, "`{name}` names wasmtime");
     }
+}
+
+#[test]
+fn the_library_names_the_worker_in_its_entry_and_in_process_alone() {
+    for (path, code) in sources("sandpool/src") {
+        let allowed = ["entry.rs", "lib.rs", "module/compile.rs"]
+            .iter()
+            .any(|file| path.ends_with(Path::new("sandpool/src").join(file)))
+            || path.components().any(|part| part.as_os_str() == "in_process");
+        for word in ["sandpool_worker", "wasmtime::", "wasmtime_wasi"] {
+            let named = code.contains(word);
+            assert!(allowed || !named, "{} names `{word}`", path.display());
+        }
+    }
+    for folder in ["pool", "module", "process", "shared"] {
+        assert_absent(&format!("sandpool/src/{folder}"), &["crate::in_process"]);
+    }
+    assert_absent("sandpool/src/shared", &["crate::pool"]);
+    let children = ["crate::serving", "crate::compiler"];
+    assert_absent("worker/src/engine", &children);
 }
 
 #[test]
@@ -89,8 +122,8 @@ fn standard_streams_are_read_and_written_in_one_place() {
         "stderr().write",
         "stderr().lock",
     ];
-    for (path, code) in sources("") {
-        if !path.ends_with("src/stdio.rs") {
+    for (path, code) in all_sources() {
+        if !path.ends_with("sys/src/stdio.rs") {
             for word in all {
                 assert!(!code.contains(word), "{} names `{word}`", path.display());
             }
@@ -99,29 +132,10 @@ fn standard_streams_are_read_and_written_in_one_place() {
 }
 
 #[test]
-fn only_children_name_wasmtime() {
-    for folder in [
-        "pool", "process", "module", "protocol", "value", "sys", "sandbox", "cli",
-    ] {
-        assert_absent(folder, &["wasmtime::", "wasmtime_wasi", "cranelift"]);
-    }
-}
-
-#[test]
-fn shared_objects_know_neither_pool_nor_worker() {
-    assert_absent("shared", &["crate::pool", "crate::worker", "wasmtime"]);
-}
-
-#[test]
-fn values_know_nothing_of_the_rest() {
-    assert_absent("value", &["crate::"]);
-}
-
-#[test]
 fn unsafe_code_is_in_sys_and_in_engine_code_alone() {
-    for (path, code) in sources("") {
-        let allowed = path.components().any(|part| part.as_os_str() == "sys")
-            || path.ends_with("engine/code.rs");
+    let sys = repository().join("host/sys");
+    for (path, code) in all_sources() {
+        let allowed = path.starts_with(&sys) || path.ends_with("worker/src/engine/code.rs");
         assert!(
             allowed || !code.contains("unsafe {"),
             "{} has unsafe code",
@@ -132,28 +146,35 @@ fn unsafe_code_is_in_sys_and_in_engine_code_alone() {
 
 #[test]
 fn processes_are_started_in_sys_alone() {
-    for folder in [
-        "pool", "process", "module", "protocol", "value", "sandbox", "worker", "compiler",
-    ] {
-        assert_absent(folder, &["Command::new(", "process::Command"]);
-    }
     // What `sandpool bench` measures beside a pool is none of its children.
-    for (path, code) in sources("cli") {
-        assert!(
-            path.ends_with("cli/bench/child.rs") || !code.contains("Command::new("),
-            "{} starts a process",
-            path.display()
-        );
+    for (path, code) in all_sources() {
+        let allowed = path.ends_with("bench/src/child.rs");
+        for word in ["Command::new(", "process::Command"] {
+            let named = code.contains(word);
+            let in_clap = path.ends_with("cli/src/main.rs");
+            assert!(allowed || in_clap || !named, "{} names `{word}`", path.display());
+        }
     }
 }
 
 #[test]
-fn every_package_carries_its_licenses_and_its_readme() {
-    for package in ["sandpool", "sandpool-derive"] {
+fn every_package_carries_what_it_is_built_from() {
+    let wit = ["wit/deps", "wit/task.wit"];
+    let own: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("sandpool", &["README.md"][..]),
+        ("sandpool-derive", &["README.md"][..]),
+        ("sandpool-cli", &["README.md", "src/new/world.wit.in"][..]),
+        ("sandpool-worker", &wit[1..]),
+        ("sandpool-value", &[][..]),
+        ("sandpool-sys", &[][..]),
+        ("sandpool-protocol", &["build.rs"][..]),
+        ("sandpool-bench", &["src/peers/peers.py"][..]),
+    ]);
+    for (package, own) in own {
         let listed = program(env!("CARGO"))
             .args(["package", "--list", "--allow-dirty", "--offline"])
             .args(["--package", package])
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .current_dir(repository())
             .output();
         let listed = match listed {
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
@@ -165,8 +186,9 @@ fn every_package_carries_its_licenses_and_its_readme() {
         let complaints = String::from_utf8_lossy(&listed.stderr);
         assert!(listed.status.success(), "{complaints}");
         let files = String::from_utf8_lossy(&listed.stdout);
-        for wanted in ["Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT", "README.md"] {
-            let is_there = files.lines().any(|file| file == wanted);
+        let all = ["Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT"];
+        for wanted in all.iter().chain(own) {
+            let is_there = files.lines().any(|file| file == *wanted);
             assert!(is_there, "`{package}` has no `{wanted}`: {files}");
         }
     }

@@ -93,7 +93,7 @@ fn both_guides_call_functions_that_the_tutorials_module_has() {
 
 #[test]
 fn both_guides_name_every_error_of_what_is_shared() {
-    let source = include_str!("../host/src/shared/error.rs");
+    let source = include_str!("../host/protocol/src/shared_error.rs");
     let variants = source.lines().filter_map(|line| {
         let variant = line.strip_prefix("    ")?.strip_suffix(',')?;
         let is_name = variant.chars().all(|c| c.is_ascii_alphabetic());

@@ -27,7 +27,6 @@ mod guides;
 mod hostile_sharing;
 #[cfg(debug_assertions)]
 mod hostile_workers;
-#[cfg(feature = "in-process")]
 mod in_process;
 mod kill_storm;
 mod large_payloads;

@@ -8,7 +8,6 @@
 
 mod apply;
 mod bad_modules;
-#[cfg(feature = "in-process")]
 mod bench;
 mod cache;
 mod corrected;

@@ -1,4 +1,4 @@
 //! An exchange into which a worker writes what it likes, read by the host's end.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sandpool::fuzzing::exchange(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sandpool_protocol::fuzzing::exchange(bytes));

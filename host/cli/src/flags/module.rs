@@ -1,0 +1,108 @@
+//! How a module becomes something that runs.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use sandpool::{PoolBuilder, Sandbox, SandboxReport, WasmFeature};
+
+use crate::parse::{self, OrNone};
+use crate::report;
+
+/// How a module becomes something that runs: for every subcommand.
+#[derive(Args, Debug)]
+pub struct ModuleFlags {
+    /// Wasm features to turn on: exceptions, function-references, gc, memory64,
+    /// custom-page-sizes, wide-arithmetic
+    #[arg(
+        long,
+        value_name = "FEATURES",
+        value_delimiter = ',',
+        help_heading = "Modules"
+    )]
+    pub(super) wasm: Vec<WasmFeature>,
+    /// Size of the module [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Modules")]
+    pub(super) module_size: Option<OrNone<u64>>,
+    /// Wall time for compiling the module [default: 120s]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Modules")]
+    pub(super) compile_timeout: Option<OrNone<Duration>>,
+    /// CPU time for compiling the module, in whole seconds [default: 240s]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Modules")]
+    pub(super) compile_cpu_time: Option<OrNone<Duration>>,
+    /// Memory for compiling the module [default: 4GiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Modules")]
+    pub(super) compile_memory: Option<OrNone<u64>>,
+    /// Neither read nor write the cache of compiled modules
+    #[arg(long, help_heading = "Modules")]
+    no_cache: bool,
+    /// When a layer of the sandbox is missing here: refuse to run (strict), use
+    /// what there is and say so (auto), or use none of it (off) [default: auto]
+    #[arg(
+        long,
+        value_name = "MODE",
+        value_enum,
+        hide_possible_values = false,
+        help_heading = "Isolation"
+    )]
+    sandbox: Option<SandboxMode>,
+    /// Say nothing on stderr but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SandboxMode {
+    Strict,
+    Auto,
+    Off,
+}
+
+impl ModuleFlags {
+    pub fn apply(&self, mut builder: PoolBuilder) -> PoolBuilder {
+        for feature in &self.wasm {
+            builder = builder.wasm_feature(*feature);
+        }
+        if let Some(OrNone(limit)) = self.module_size {
+            builder = builder.module_size(limit);
+        }
+        if let Some(OrNone(limit)) = self.compile_timeout {
+            builder = builder.compile_timeout(limit);
+        }
+        if let Some(OrNone(limit)) = self.compile_cpu_time {
+            builder = builder.compile_cpu_time(limit);
+        }
+        if let Some(OrNone(limit)) = self.compile_memory {
+            builder = builder.compile_memory(limit);
+        }
+        if let Some(mode) = self.sandbox {
+            builder = builder.sandbox(match mode {
+                SandboxMode::Strict => Sandbox::Strict,
+                SandboxMode::Auto => Sandbox::Auto,
+                SandboxMode::Off => Sandbox::Off,
+            });
+        }
+        if self.no_cache {
+            builder = builder.cache(false);
+        }
+        let quiet = self.quiet;
+        let builder = builder.on_cache_trouble(move |trouble| {
+            if !quiet {
+                report::note(&format!("{trouble}; `sandpool doctor` tells what to do"));
+            }
+        });
+        builder.on_sandbox_gap(move |found| {
+            if !quiet {
+                report::note(&gap(found));
+            }
+        })
+    }
+}
+
+/// What is said, once, when a layer of the sandbox is missing.
+fn gap(found: &SandboxReport) -> String {
+    let missing: Vec<_> = found.missing().map(|report| report.layer.name()).collect();
+    format!(
+        "the sandbox is not complete here: no {}; `sandpool doctor` tells why and what to do",
+        missing.join(", ")
+    )
+}

@@ -1,0 +1,36 @@
+//! How long the command goes on without any worker.
+
+use std::time::Duration;
+
+use clap::Args;
+use sandpool::PoolBuilder;
+
+use crate::parse::{self, OrNone};
+use crate::report;
+
+/// Long enough for others to give back memory or processes; short enough for a job
+/// that somebody waits for.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long the command goes on without any worker: for the subcommands that run
+/// tasks.
+#[derive(Args, Debug)]
+pub struct StartFlags {
+    /// Give up when no worker could be started for this long for a reason from outside:
+    /// no memory, no more processes, or workers that are killed [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Limits (`none` lifts one)")]
+    pub(super) start_timeout: Option<OrNone<Duration>>,
+}
+
+impl StartFlags {
+    pub fn apply(&self, builder: PoolBuilder, quiet: bool) -> PoolBuilder {
+        let OrNone(timeout) = self.start_timeout.unwrap_or(OrNone(Some(START_TIMEOUT)));
+        builder
+            .start_timeout(timeout)
+            .on_start_trouble(move |trouble| {
+                if !quiet {
+                    report::warn(&trouble.to_string());
+                }
+            })
+    }
+}

@@ -1,0 +1,102 @@
+//! What is said when a map has ended.
+
+use std::time::Instant;
+
+use super::Map;
+use super::failures::Halt;
+use super::finished::Ledger;
+use super::summary::Summary;
+use crate::interrupt::Interruption;
+use crate::report::{Failure, Kind};
+use crate::{report, show, usage};
+
+impl Map {
+    /// Says at the end what there is to say.
+    pub fn say(
+        &self,
+        summary: &Summary,
+        ledger: &Ledger,
+        halted: Option<Halt>,
+        began: Instant,
+        interruption: &Interruption,
+    ) {
+        if self.outputs.has_bare_values() {
+            summary.errors().iter().for_each(|line| report::note(line));
+        }
+        for line in summary.lines(began.elapsed(), usage::cpu_time_of_children()) {
+            report::note(&line);
+        }
+        let extent = ledger.extent();
+        let done_before = extent.done_before();
+        if done_before > 0 {
+            let inputs = show::counted(done_before, "input");
+            let failed = match extent.failed_before {
+                0 => String::new(),
+                failed => format!(", {} of them failed", show::count(failed)),
+            };
+            report::note(&format!("{inputs} not run: the log has them{failed}"));
+        }
+        if let Some(halt) = halted {
+            report::note(&format!("halted by `--halt {halt}`"));
+        }
+        if (interruption.happened() || halted.is_some()) && self.joblog.is_kept() {
+            report::note("the same command with `--resume` goes on from here");
+        }
+    }
+}
+
+/// Inputs that have no result, since the run was cut short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    pub inputs: u64,
+    /// Whether these are all: else the inputs were not read to their end.
+    all: bool,
+}
+
+impl Left {
+    /// Those that are left when so much was counted.
+    pub fn of(ledger: &Ledger, summary: &Summary) -> Self {
+        let (inputs, all) = ledger.inputs_to_run();
+        Left {
+            inputs: inputs.saturating_sub(summary.tasks()),
+            all,
+        }
+    }
+
+    fn counted(self) -> String {
+        let inputs = show::counted(self.inputs, "input");
+        let were = if self.inputs == 1 { "was" } else { "were" };
+        match self.all {
+            true => format!("{inputs} {were} not run"),
+            false => format!("at least {inputs} {were} not run"),
+        }
+    }
+}
+
+impl Map {
+    /// The failure of a run that the pool cut short.
+    pub fn cut_short(&self, reason: String, left: Left) -> Failure {
+        let text = match left.inputs {
+            0 => "the pool is broken".to_owned(),
+            _ => format!("the run could not finish: {}", left.counted()),
+        };
+        let error = anyhow::Error::msg(reason).context(text);
+        let failure = Failure::new(Kind::Pool, error);
+        match left.inputs {
+            0 => failure,
+            _ => failure.hint(self.way_on()),
+        }
+    }
+
+    /// What to do about inputs that were not run.
+    pub fn how_to_go_on(&self, left: Left) -> String {
+        format!("{}; {}", left.counted(), self.way_on())
+    }
+
+    fn way_on(&self) -> &'static str {
+        match self.joblog.is_kept() {
+            true => "the same command with `--resume` goes on from here",
+            false => "with a log (`--joblog FILE`), `--resume` could go on from here",
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! Hands a source's inputs to the pool, those that a log says are to be run,
+//! and notes each for when its task has ended. Runs on the pool's feeder thread.
+
+use std::collections::VecDeque;
+use std::time::SystemTime;
+
+use anyhow::anyhow;
+use sandpool::Input;
+use sandpool::value::quoted;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::finished::{Ledger, Note};
+use super::inputs::Source;
+use super::inputs::stream::Share;
+use super::joblog::past::Past;
+use super::outputs::results::Results;
+use super::outputs::results::naming::Name;
+use super::outputs::results::taken::Taken;
+
+/// The inputs as the pool pulls them.
+pub struct Feed {
+    source: Box<dyn Source>,
+    ledger: Ledger,
+    past: Past,
+    /// Whether it is noted when each was read.
+    timed: bool,
+    seq: u64,
+    /// Fingerprint of all inputs so far.
+    prefix: u64,
+    /// What is to be run, but not before it is known that the inputs are those
+    /// of the log.
+    held: VecDeque<(Note, Input)>,
+    /// So many of the inputs are those of the log.
+    checked: u64,
+    /// Where results are, if they are named after inputs, and the names so far.
+    named: Option<(Results, Taken)>,
+    ended: bool,
+    /// Whether all of them are there to be read.
+    is_finite: bool,
+}
+
+/// So many inputs are held back until it is known that all inputs are those of the
+/// log. Beyond it tasks run, but none of an input that is not: the log knows one
+/// soon behind it.
+const MOST_HELD: usize = 1024;
+
+impl Feed {
+    /// The inputs of a source that `past` leaves to be run. `share` says how
+    /// much of the source was read.
+    pub fn new(source: Box<dyn Source>, share: Share, past: Past, ledger: Ledger) -> Self {
+        let is_finite = share.now().is_some();
+        ledger.measure_by(share);
+        if let Some(most) = past.most() {
+            ledger.count(most);
+        }
+        Feed {
+            source,
+            ledger,
+            past,
+            timed: false,
+            seq: 0,
+            prefix: 0,
+            held: VecDeque::new(),
+            checked: 0,
+            named: None,
+            ended: false,
+            is_finite,
+        }
+    }
+
+    /// Has results named after inputs, each of which has a name of its own.
+    pub fn named(mut self, results: Option<Results>) -> Self {
+        self.named = results.map(|results| (results, Taken::default()));
+        self
+    }
+
+    /// The name of an input's result. `Err` says why it can have none.
+    fn name(&mut self, name: Option<Name>, seq: u64) -> Result<Option<Box<str>>, String> {
+        let (Some(name), Some((results, taken))) = (name, &mut self.named) else {
+            return Ok(None);
+        };
+        let name = name?;
+        let refused = |why: &str| {
+            let shown = quoted(&results.shown(&name));
+            format!("its result would be {shown}, and {why}")
+        };
+        taken.take(&name).map_err(refused)?;
+        if self.past.wants(seq) && results.is_barred(&name) {
+            return Err(refused(
+                "what stands where its folder would be is no folder",
+            ));
+        }
+        // Of those that are run, the others have theirs there.
+        let is_own = self.past.files.has(seq) || !self.past.wants(seq);
+        match !is_own && results.has(&name) {
+            true => Err(refused("there is something of that name already")),
+            false => Ok(Some(name)),
+        }
+    }
+
+    /// Has it noted when each was read, if that is wanted.
+    pub fn timed(mut self, timed: bool) -> Self {
+        self.timed = timed;
+        self
+    }
+
+    /// Whether inputs that a log knows are still to come.
+    fn within_the_past(&self) -> bool {
+        self.past.last().is_some_and(|last| self.seq <= last.seq)
+    }
+
+    /// Whether the next input is not to be run before further ones were read.
+    fn holds_back(&self) -> bool {
+        let Some((next, _)) = self.held.front() else {
+            return true;
+        };
+        self.within_the_past() && (self.held.len() < MOST_HELD || next.seq >= self.checked)
+    }
+
+    /// Reads one input; gives it if it is to be run.
+    fn read(&mut self) -> anyhow::Result<Option<(Note, Input)>> {
+        let next = match self.past.ends_at(self.seq) {
+            true => None,
+            false => self.source.next()?,
+        };
+        let Some(item) = next else {
+            if self.within_the_past() {
+                return Err(anyhow!(
+                    "there are {} inputs, and the log knows a later one: they are not those of the log",
+                    self.seq
+                ));
+            }
+            self.ledger.end(self.seq, self.source.blank_at_end(), None);
+            self.ended = true;
+            return Ok(None);
+        };
+        self.prefix = chained(self.prefix, item.hash);
+        let seq = self.seq;
+        self.seq += 1;
+        if let Some(expected) = self.past.checkpoint(seq) {
+            if expected != self.prefix {
+                return Err(anyhow!(
+                    "the inputs have changed: of the first {}, which the log knows, not all are \
+                     the same",
+                    self.seq
+                ));
+            }
+            self.checked = self.seq;
+        }
+        let (name, input) = match (self.name(item.name, seq), item.input) {
+            (Ok(name), input) => (name, input),
+            // It was no good in any case.
+            (Err(_), Input::Invalid(why)) | (Err(why), _) => (None, Input::Invalid(why)),
+        };
+        if !self.past.wants(seq) {
+            self.ledger.skip(self.past.of_skipped(seq));
+            return Ok(None);
+        }
+        let note = Note {
+            seq,
+            label: item.label,
+            hash: item.hash,
+            prefix: self.prefix,
+            blank: item.blank,
+            read_at: self.timed.then(SystemTime::now),
+            name,
+        };
+        Ok(Some((note, input)))
+    }
+
+    fn hand_out(&self, (note, input): (Note, Input)) -> Input {
+        self.ledger.keep(note);
+        input
+    }
+}
+
+/// How many inputs are counted at once, when they are only counted.
+const COUNTED_AT_ONCE: u64 = 1 << 12;
+
+impl Drop for Feed {
+    /// Counts the inputs that were not asked for, where they are files, so that what
+    /// cuts a run short can say how many it left. It is done on the feeder's thread,
+    /// and nobody waits for it but who wants to know.
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let mut unread = self.held.len() as u64;
+        if !self.is_finite {
+            return self.ledger.count_unread(unread, false);
+        }
+        while !self.past.ends_at(self.seq) {
+            match self.source.next() {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                // What cannot be read is no input.
+                Err(_) => return self.ledger.count_unread(unread, false),
+            }
+            unread += u64::from(self.past.wants(self.seq));
+            self.seq += 1;
+            if unread >= COUNTED_AT_ONCE {
+                self.ledger.count_unread(std::mem::take(&mut unread), false);
+            }
+        }
+        self.ledger.count_unread(unread, true);
+    }
+}
+
+impl Iterator for Feed {
+    type Item = Input;
+
+    fn next(&mut self) -> Option<Input> {
+        while !self.ended && self.holds_back() {
+            let passes = self.held.is_empty() && !self.within_the_past();
+            match self.read() {
+                Ok(Some(next)) if passes => return Some(self.hand_out(next)),
+                Ok(next) => self.held.extend(next),
+                Err(failure) => {
+                    self.ledger.end(self.seq, 0, Some(failure));
+                    self.held.clear();
+                    self.ended = true;
+                }
+            }
+        }
+        let next = self.held.pop_front()?;
+        Some(self.hand_out(next))
+    }
+}
+
+/// The fingerprint of some inputs and one more.
+fn chained(prefix: u64, next: u64) -> u64 {
+    let mut both = [0; 16];
+    both[..8].copy_from_slice(&prefix.to_le_bytes());
+    both[8..].copy_from_slice(&next.to_le_bytes());
+    xxh3_64(&both)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::map::inputs::Item;
+    use crate::map::joblog::identity::Identity;
+    use crate::map::joblog::past::{self, Which};
+
+    struct Words(VecDeque<&'static str>);
+
+    impl Source for Words {
+        fn next(&mut self) -> anyhow::Result<Option<Item>> {
+            Ok(self.0.pop_front().map(|word| Item {
+                label: word.into(),
+                hash: xxh3_64(word.as_bytes()),
+                input: Input::Invalid(word.into()),
+                name: None,
+                blank: 0,
+            }))
+        }
+    }
+
+    fn words(words: &[&'static str]) -> Box<Words> {
+        Box::new(Words(words.iter().copied().collect()))
+    }
+
+    /// A log in which these of the words are, all ok but those with a `!`.
+    fn past(all: &[&'static str], done: &[u64], which: Which) -> Past {
+        let mut log = Identity {
+            module_hash: "ab".into(),
+            ..Identity::default()
+        }
+        .head();
+        let mut prefix = 0;
+        for (seq, word) in (0..).zip(all) {
+            prefix = chained(prefix, xxh3_64(word.as_bytes()));
+            let verdict = if word.contains('!') { "trap" } else { "ok" };
+            if done.contains(&seq) {
+                log += &format!(
+                    "{}\t:\t1.0\t1.0\t0\t0\t0\t0\tf\t{verdict}\t1\t0\t{prefix:x}\t-\n",
+                    seq + 1
+                );
+            }
+        }
+        past::read(&mut log.as_bytes(), which).unwrap().unwrap()
+    }
+
+    /// What is run, and why it ended before its end.
+    fn feed(source: Box<Words>, past: Past) -> (Vec<String>, Option<String>) {
+        let ledger = Ledger::default();
+        let feed = Feed::new(source, Share::default(), past, ledger.clone());
+        let run = feed.map(|input| match input {
+            Input::Invalid(word) => word,
+            _ => String::new(),
+        });
+        let run = run.collect();
+        (run, ledger.failure().map(|failure| failure.to_string()))
+    }
+
+    const ALL: [&str; 5] = ["a", "b!", "c", "d", "e"];
+
+    #[test]
+    fn what_the_log_knows_is_skipped_and_keeps_its_number() {
+        let past = past(&ALL, &[0, 1, 3], Which::Missing);
+        let ledger = Ledger::default();
+        let feed = Feed::new(words(&ALL), Share::default(), past, ledger.clone());
+        assert_eq!(feed.count(), 2);
+        assert_eq!([ledger.seq(0), ledger.seq(1)], [2, 4]);
+        assert_eq!(ledger.extent().skipped, 3);
+    }
+
+    #[test]
+    fn what_failed_is_run_again_with_the_rest_or_alone() {
+        let ran = |which| feed(words(&ALL), past(&ALL, &[0, 1, 2], which)).0;
+        assert_eq!(ran(Which::MissingAndFailed), ["b!", "d", "e"]);
+        assert_eq!(ran(Which::Failed), ["b!"]);
+    }
+
+    #[test]
+    fn nothing_runs_when_an_input_that_the_log_knows_has_changed() {
+        let past = || past(&ALL, &[0, 3], Which::Missing);
+        for changed in [
+            ["x", "b!", "c", "d", "e"],
+            ["a", "x", "c", "d", "e"],
+            ["a", "b!", "c", "x", "e"],
+        ] {
+            let (ran, failure) = feed(words(&changed), past());
+            assert!(ran.is_empty(), "{ran:?}");
+            assert!(failure.unwrap().starts_with("the inputs have changed"));
+        }
+        let (ran, failure) = feed(words(&ALL[..3]), past());
+        assert!(ran.is_empty() && failure.unwrap().contains("there are 3 inputs"));
+        // What comes behind is new to the log.
+        let (ran, failure) = feed(words(&["a", "b!", "c", "d", "new"]), past());
+        assert_eq!((ran.join(" "), failure), ("b! c new".into(), None));
+    }
+
+    #[test]
+    fn however_many_are_run_again_none_is_of_an_input_that_has_changed() {
+        let names: Vec<String> = (0..3_000).map(|n| format!("{n}!")).collect();
+        let mut all: Vec<&'static str> = names.into_iter().map(|name| &*name.leak()).collect();
+        let done: Vec<u64> = (0..3_000).collect();
+        let past = past(&all, &done, Which::Failed);
+        all[1_500] = "x";
+        let (ran, failure) = feed(words(&all), past);
+        let failure = failure.unwrap();
+        assert!(
+            failure.starts_with("the inputs have changed: of the first 1536,"),
+            "{failure}"
+        );
+        assert!(!ran.is_empty() && ran.len() < 1_500, "{}", ran.len());
+    }
+}

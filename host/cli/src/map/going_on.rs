@@ -1,0 +1,184 @@
+//! Going on from a log, and with the file of results that it is of.
+
+use std::path::Path;
+
+use sandpool::Module;
+
+use super::Map;
+use super::draft::sync_folder;
+use super::inputs::open::Inputs;
+use super::job::Job;
+use super::joblog::identity::Identity;
+use super::joblog::past::{Past, Which};
+use super::joblog::{self, Joblog};
+use super::outputs::Output;
+use super::outputs::destination::{Destination, Keeping, unwritable};
+use super::outputs::place::Place;
+use super::outputs::shrink;
+use crate::parse::Keyword;
+use crate::report::{self, Failure, Kind};
+use crate::show;
+
+impl Map {
+    /// What becomes of a file of results that is there already.
+    pub fn keeping(&self) -> Keeping {
+        match self.joblog.is_kept() {
+            true => Keeping::AsTheLogTells,
+            false => Keeping::UntilTheEnd,
+        }
+    }
+
+    /// The log, and what it says of earlier runs.
+    pub fn open_log(
+        &self,
+        module: &Module,
+        job: &Job,
+        inputs: &Inputs,
+        place: &mut Option<Place>,
+    ) -> Result<(Option<Joblog>, Past), Failure> {
+        let runs_again = matches!(
+            self.joblog.which(),
+            Some(Which::MissingAndFailed | Which::Failed)
+        );
+        if self.outputs.by_place() && runs_again {
+            return Err(Failure::usage(
+                "values in input order have no place for the result of an input that is run again",
+            )
+            .hint("`--unordered`, or results with an index: `--to jsonl`"));
+        }
+        let identity = Identity {
+            module_hash: module.hash().to_owned(),
+            module: self.module.display().to_string(),
+            job: job.describe(),
+            kind: job.kind().to_owned(),
+            constants: self.constants(job),
+            columns: self.outputs.header(job).unwrap_or_default(),
+            inputs: inputs.describe(),
+            limits: self.task.limits(),
+            grants: self.task.grants(),
+            output: place.as_ref().map_or_else(
+                || "stdout".into(),
+                // Whose lines are all of one form.
+                |place| format!("{} {}", self.outputs.form(), place.name()),
+            ),
+        };
+        if let Some(place) = place {
+            self.check_place(place, inputs)?;
+        }
+        let results = place.as_ref().map(|place| (place, self.outputs.look()));
+        let Some((log, past)) = self.joblog.open(&identity, results)? else {
+            return Ok((None, Past::none()));
+        };
+        if past.lost > 0 && !self.modules.quiet {
+            let inputs = show::counted(past.lost, "input");
+            report::note(&format!(
+                "the results of {inputs} that the log knows are not whole in {}, as after a power \
+                 cut: they count as not run",
+                place.as_ref().map_or("their file", Place::shown)
+            ));
+        }
+        // Of a new log nothing is known.
+        if past.last().is_some() && !self.modules.quiet {
+            let corrections = past.identity.corrections(&identity);
+            for text in corrections
+                .into_iter()
+                .chain(past.identity.changes(&identity))
+            {
+                report::note(&text);
+            }
+        }
+        // What a kill left there beyond the log would come twice; a file that
+        // this log knows nothing of is emptied.
+        if let Some(place) = place
+            && let Some(known) = past.ends_in_a_file_of(place.size())
+        {
+            let bytes = place.take_back(known)?;
+            if bytes > 0 && past.last().is_some() && !self.modules.quiet {
+                let bytes = show::counted(bytes, "byte");
+                report::note(&format!(
+                    "took back {bytes} of results that the log does not know"
+                ));
+            }
+        }
+        Ok((Some(log), past))
+    }
+
+    /// The arguments that are the same for all inputs, for a log: a fingerprint of
+    /// their values, and the words that they were given as.
+    fn constants(&self, job: &Job) -> String {
+        /// So much of a word tells a reader which it was.
+        const SHOWN: usize = 60;
+        let Some(fingerprint) = job.constants() else {
+            return "none".into();
+        };
+        let mut text = format!("{fingerprint:016x}");
+        for Keyword { name, word } in &self.kwarg {
+            text.push_str(&format!(
+                " {name}={}",
+                show::clip(&word.to_string_lossy(), SHOWN)
+            ));
+        }
+        text
+    }
+
+    /// Refuses a file of results that holds what nothing could bring back: it grows
+    /// where it is, and is emptied if the log is new.
+    fn check_place(&self, place: &Place, inputs: &Inputs) -> Result<(), Failure> {
+        let log = self.joblog.path().map(|path| ("the log", path));
+        let inputs = inputs.files().map(|path| ("an input", path));
+        let module = ("the module", self.module.as_path());
+        let mut others = log.into_iter().chain(inputs).chain([module]);
+        if let Some((what, _)) = others.find(|(_, path)| place.is_of(path)) {
+            return Err(Failure::usage(format!(
+                "{} is {what}: results need a file of their own",
+                place.shown()
+            )));
+        }
+        if place.offset() > 0 && self.joblog.goes_on_from_nothing() {
+            let log = self.joblog.path().unwrap_or(Path::new(""));
+            return Err(joblog::nothing_in(log, place));
+        }
+        Ok(())
+    }
+}
+
+/// Writes what stands before all results of a file, and notes where those of this
+/// run begin: what a log is to know by itself.
+pub fn begin(
+    log: Option<&mut Joblog>,
+    output: &mut dyn Output,
+    destination: &Destination,
+) -> Result<(), Failure> {
+    let (Some(log), Some(_)) = (log, output.offset()) else {
+        return Ok(());
+    };
+    if let Some((_, path)) = destination.growing() {
+        sync_folder(path);
+    }
+    let begun = output.begin().and_then(|()| output.flush());
+    begun.map_err(|error| unwritable(&destination.name(), error))?;
+    output.offset().map_or(Ok(()), |offset| log.begin(offset))
+}
+
+/// Leaves each input one result in a file that a run has gone on with, and has what was
+/// written survive a machine that stops now: first the results, then the log.
+pub fn settle(log: Option<&mut Joblog>, destination: &Destination) -> Result<(), Failure> {
+    let Some(log) = log else {
+        return Ok(());
+    };
+    let Some((file, path)) = destination.growing() else {
+        return log.sync();
+    };
+    file.sync_all()
+        .map_err(|error| unwritable(&destination.name(), error))?;
+    sync_folder(path);
+    log.sync()?;
+    shrink::shrink(path, log).map_err(|error| {
+        let text = format!(
+            "results that were superseded cannot be taken out of {}",
+            destination.name()
+        );
+        Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
+            .hint("the same command with `--resume` tries it again")
+    })
+}

@@ -1,0 +1,393 @@
+//! The flags that say where inputs come from and what they are, and the source
+//! that they make.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use sandpool::value::{LineFormat, Utf8};
+
+use super::blocks::BlockSource;
+use super::combinations::{CombinationSource, Combinations};
+use super::counting::{Counting, Unit};
+use super::lines::{Ending, LineSource};
+use super::reading::Reading;
+use super::rows::Separator;
+use super::stream::{self, Share, Stream};
+use super::table::{Table, TableSource};
+use super::words::{self, Values};
+use super::{Shape, Source};
+use crate::apply::utf8;
+use crate::map::job::Named;
+use crate::parse::{self, OrNone};
+use crate::report::Failure;
+
+/// Where inputs come from, and what they are.
+#[derive(Args, Debug)]
+pub struct InputFlags {
+    /// A file of inputs; several are read one after the other [default: stdin]
+    #[arg(short, long, value_name = "FILE", help_heading = "Inputs")]
+    input: Vec<PathBuf>,
+    /// What an input is
+    #[arg(long, value_enum, default_value_t = Form::Auto, help_heading = "Inputs")]
+    from: Form,
+    /// Read a line as JSON and spread it over the parameters, also where there is only one
+    #[arg(long, help_heading = "Inputs")]
+    spread: bool,
+    /// Lines end with NUL, as `find -print0` writes them
+    #[arg(short = '0', long, help_heading = "Inputs")]
+    null: bool,
+    /// A table's first row is one like the others; its columns are taken in order
+    #[arg(long, help_heading = "Inputs")]
+    no_header: bool,
+    /// Leave out a table's columns that no parameter takes
+    #[arg(long, help_heading = "Inputs")]
+    ignore_columns: bool,
+    /// Replace what is not UTF-8 in inputs and files that are text
+    #[arg(long, help_heading = "Inputs")]
+    lossy: bool,
+    /// Give each line to a command on its stdin
+    #[arg(long, conflicts_with = "pipe", help_heading = "Inputs")]
+    stdin_each: bool,
+    /// Give the input in blocks of lines: to a command on its stdin, to a
+    /// function as its argument
+    #[arg(long, help_heading = "Inputs")]
+    pipe: bool,
+    /// Bytes of a block, about [default: 1MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, requires = "pipe", help_heading = "Inputs")]
+    block: Option<OrNone<u64>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// A line is JSON, or plain text for a function of one string
+    Auto,
+    /// A line is JSON, always
+    Jsonl,
+    /// A line is text, always: the one argument
+    Lines,
+    /// A row is an input; the header names the parameters, or {NAME} in a template
+    Csv,
+    /// The same with tabs, and without quotes
+    Tsv,
+    /// A line names a file: its contents are the argument, or a command's stdin
+    Files,
+}
+
+/// What stdin is called among files.
+const STDIN: &str = "/dev/stdin";
+
+/// Bytes of a block of `--pipe`.
+const BLOCK: usize = 1 << 20;
+
+/// Opened inputs, of which nothing has been read but headers.
+pub struct Inputs {
+    origin: Origin,
+    ending: Ending,
+    reading: Reading,
+    ignore_columns: bool,
+    utf8: Utf8,
+    share: Share,
+    total: Total,
+    files: Vec<PathBuf>,
+}
+
+/// What is known beforehand of how many inputs there are.
+pub enum Total {
+    Unknown,
+    Known(u64),
+    /// It takes a reading of all files.
+    Counted(Counting),
+}
+
+enum Origin {
+    Lines(Vec<Stream>),
+    Tables(Vec<Table>),
+    Combinations(Combinations),
+    Blocks(Vec<Stream>, usize),
+}
+
+impl InputFlags {
+    /// Opens what the flags name, or what stood behind `:::`.
+    pub fn open(&self, values: Vec<Values>, quiet: bool) -> Result<Inputs, Failure> {
+        self.check(&values)?;
+        let ending = match self.null {
+            true => Ending::Nul,
+            false => Ending::Newline,
+        };
+        let files = self.files(&values);
+        let words = !values.is_empty();
+        let mut share = Share::default();
+        let mut total = Total::Unknown;
+        let origin = if words && self.separator().is_none() {
+            let combinations = Combinations::open(values, ending, utf8(self.lossy), quiet)?;
+            total = combinations.len().map_or(total, Total::Known);
+            Origin::Combinations(combinations)
+        } else {
+            let streams = self.streams(&values, quiet)?;
+            share = Share::of(&streams);
+            let files = stream::files(&streams);
+            let counting = files.and_then(|files| Counting::of(self.unit(ending), files));
+            total = counting.map_or(total, Total::Counted);
+            match (self.separator(), self.pipe) {
+                (Some(separator), _) => Origin::Tables(self.tables(streams, separator)?),
+                (None, true) => Origin::Blocks(streams, self.block_size()?),
+                (None, false) => Origin::Lines(streams),
+            }
+        };
+        Ok(Inputs {
+            origin,
+            ending,
+            reading: self.reading(words),
+            ignore_columns: self.ignore_columns,
+            utf8: utf8(self.lossy),
+            share,
+            total,
+            files,
+        })
+    }
+
+    /// What an input of a stream is.
+    fn unit(&self, ending: Ending) -> Unit {
+        match self.separator() {
+            Some(separator) => Unit::Row(separator, !self.no_header),
+            // A size that is none is refused elsewhere.
+            None if self.pipe => Unit::Block(ending, self.block_size().unwrap_or(BLOCK)),
+            None => Unit::Line(ending),
+        }
+    }
+
+    /// The files that inputs are read from.
+    fn files(&self, values: &[Values]) -> Vec<PathBuf> {
+        let stdin = || PathBuf::from(STDIN);
+        if values.is_empty() && self.input.is_empty() {
+            return vec![stdin()];
+        }
+        let lists = values.iter().filter_map(|values| match &values.origin {
+            words::Origin::Lines(path) => Some(path),
+            words::Origin::Words(_) => None,
+        });
+        let named = lists.chain(&self.input);
+        named
+            .map(|path| match path.as_os_str() == "-" {
+                true => stdin(),
+                false => path.clone(),
+            })
+            .collect()
+    }
+
+    /// What makes no sense together and clap cannot know.
+    fn check(&self, values: &[Values]) -> Result<(), Failure> {
+        let refused = |text: &str| Err(Failure::usage(text));
+        if !values.is_empty() {
+            if !self.input.is_empty() {
+                return refused("inputs are either behind `:::` or in `--input`, not both");
+            }
+            if self.pipe {
+                return refused("what stands behind `:::` is not read in blocks");
+            }
+            if values.len() > 1 && self.separator().is_some() {
+                return refused("the rows of a table are not combined: one `:::` holds them");
+            }
+            if values.len() > 1 && (self.from != Form::Auto || self.spread || self.stdin_each) {
+                return refused(
+                    "values of several `:::` are arguments as they are: without `--from`, \
+                     `--spread` and `--stdin-each`",
+                );
+            }
+        }
+        if self.separator().is_some() {
+            if self.null || self.pipe || self.stdin_each || self.spread {
+                return refused(
+                    "a table has rows of its own: without `-0`, `--pipe`, `--stdin-each` and \
+                     `--spread`",
+                );
+            }
+        } else if self.no_header || self.ignore_columns {
+            return refused(
+                "`--no-header` and `--ignore-columns` are for `--from csv` and `--from tsv`",
+            );
+        }
+        if (self.pipe || self.stdin_each) && (self.from != Form::Auto || self.spread) {
+            return refused("what goes to stdin goes as it is: without `--from` and `--spread`");
+        }
+        Ok(())
+    }
+
+    fn separator(&self) -> Option<Separator> {
+        match self.from {
+            Form::Csv => Some(Separator::Comma),
+            Form::Tsv => Some(Separator::Tab),
+            _ => None,
+        }
+    }
+
+    fn reading(&self, words: bool) -> Reading {
+        match self.from {
+            _ if self.stdin_each => Reading::Stdin,
+            Form::Files => Reading::File,
+            Form::Lines => Reading::Text,
+            Form::Auto if words && !self.spread => Reading::Word,
+            Form::Auto if !self.spread => Reading::Line(LineFormat::Auto),
+            _ => Reading::Line(LineFormat::Jsonl {
+                spread: self.spread,
+            }),
+        }
+    }
+
+    fn streams(&self, values: &[Values], quiet: bool) -> Result<Vec<Stream>, Failure> {
+        match values.first().map(|values| &values.origin) {
+            Some(words::Origin::Words(rows)) => return Ok(vec![Stream::words(rows)]),
+            Some(words::Origin::Lines(path)) => return Ok(vec![Stream::open(path, quiet)?]),
+            None => {}
+        }
+        let stdin = PathBuf::from("-");
+        let paths = match self.input.as_slice() {
+            [] => std::slice::from_ref(&stdin),
+            paths => paths,
+        };
+        let open = |path: &PathBuf| Stream::open(path, quiet);
+        paths.iter().map(open).collect()
+    }
+
+    fn tables(&self, streams: Vec<Stream>, separator: Separator) -> Result<Vec<Table>, Failure> {
+        let open = |stream| Table::open(stream, separator, !self.no_header, utf8(self.lossy));
+        let tables: Vec<_> = streams
+            .into_iter()
+            .map(open)
+            .collect::<Result<_, Failure>>()?;
+        if let Some((first, others)) = tables.split_first() {
+            others.iter().try_for_each(|table| table.continues(first))?;
+        }
+        Ok(tables)
+    }
+
+    fn block_size(&self) -> Result<usize, Failure> {
+        match self.block {
+            None => Ok(BLOCK),
+            Some(OrNone(Some(size @ 1..))) => {
+                usize::try_from(size).map_err(|_| Failure::usage("`--block` is too large"))
+            }
+            Some(_) => Err(Failure::usage("`--block` is a size, as in `1M`")),
+        }
+    }
+}
+
+impl Inputs {
+    /// What is done about text that is not UTF-8.
+    pub fn utf8(&self) -> Utf8 {
+        self.utf8
+    }
+
+    /// The files that they are read from, by their names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(PathBuf::as_path)
+    }
+
+    /// Whether some of them are read from stdin.
+    pub fn read_stdin(&self) -> bool {
+        self.files().any(|path| path == Path::new(STDIN))
+    }
+
+    /// How they are read, in words: for a log, whose inputs have to be read as they
+    /// were before.
+    pub fn describe(&self) -> String {
+        let form = self.describe_form();
+        match self.utf8 {
+            Utf8::Strict => form,
+            Utf8::Lossy => format!("{form}, lossy"),
+        }
+    }
+
+    fn describe_form(&self) -> String {
+        let form = match &self.origin {
+            Origin::Tables(tables) => {
+                let header = tables.first().map_or(&[][..], Table::header);
+                return format!("table {}", header.join(" "));
+            }
+            Origin::Blocks(_, size) => return format!("blocks of {size}"),
+            Origin::Combinations(combinations) => format!("::: {}", combinations.width()),
+            Origin::Lines(_) => "lines".to_owned(),
+        };
+        let reading = match self.reading {
+            Reading::Line(LineFormat::Auto) => "auto",
+            Reading::Line(LineFormat::Jsonl { spread: false }) => "jsonl",
+            Reading::Line(LineFormat::Jsonl { spread: true }) => "spread jsonl",
+            Reading::Word => "words",
+            Reading::Text => "text",
+            Reading::File => "files",
+            Reading::Stdin => "stdin",
+        };
+        format!("{form}, {reading}")
+    }
+
+    /// What a template's placeholders can stand for.
+    pub fn shape(&self) -> Shape {
+        let (values, columns) = match &self.origin {
+            Origin::Lines(_) => (1, Vec::new()),
+            Origin::Blocks(..) => (0, Vec::new()),
+            Origin::Combinations(combinations) => (combinations.width(), Vec::new()),
+            Origin::Tables(tables) => {
+                let header = tables.first().map_or(&[][..], Table::header);
+                (tables.first().map_or(0, Table::width), header.to_vec())
+            }
+        };
+        let on_stdin = match self.reading {
+            Reading::Stdin | Reading::File => true,
+            _ => matches!(self.origin, Origin::Blocks(..)),
+        };
+        Shape {
+            values: if self.reading == Reading::Stdin {
+                0
+            } else {
+                values
+            },
+            columns,
+            on_stdin,
+        }
+    }
+
+    /// How much of the inputs was taken; for a source that is yet to be made.
+    pub fn share(&self) -> Share {
+        self.share.clone()
+    }
+
+    /// What is known of how many there are; told once.
+    pub fn take_total(&mut self) -> Total {
+        std::mem::replace(&mut self.total, Total::Unknown)
+    }
+
+    /// The inputs as tasks of this job.
+    pub fn source(self, job: Named) -> Result<Box<dyn Source>, Failure> {
+        match &self.origin {
+            Origin::Combinations(combinations) if self.reading == Reading::Word => {
+                job.takes_values(combinations.width(), "`:::`")?;
+            }
+            Origin::Blocks(..) => job.takes_values(1, "`--pipe`")?,
+            Origin::Tables(tables) => {
+                let fits = |table: &Table| table.fits(&job, self.ignore_columns);
+                tables.iter().try_for_each(fits)?;
+            }
+            _ => match self.reading {
+                Reading::Text => job.takes_values(1, "`--from lines`")?,
+                Reading::File => job.takes_values(1, "`--from files`")?,
+                Reading::Stdin => job.takes_stdin()?,
+                Reading::Word | Reading::Line(_) => {}
+            },
+        }
+        let (ending, reading, utf8) = (self.ending, self.reading, self.utf8);
+        Ok(match self.origin {
+            Origin::Lines(streams) => {
+                Box::new(LineSource::new(streams, ending, reading, utf8, job))
+            }
+            Origin::Tables(tables) => {
+                Box::new(TableSource::new(tables, self.ignore_columns, utf8, job))
+            }
+            Origin::Combinations(combinations) => {
+                Box::new(CombinationSource::new(combinations, reading, utf8, job))
+            }
+            Origin::Blocks(streams, size) => {
+                Box::new(BlockSource::new(streams, ending, size, utf8, job))
+            }
+        })
+    }
+}

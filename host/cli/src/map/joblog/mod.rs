@@ -1,0 +1,394 @@
+//! `--joblog`: a line for each task that has ended, and what a later run needs
+//! to go on from there.
+//!
+//! The columns of GNU parallel come first, so that what reads its logs reads
+//! ours; behind them stand our own:
+//!
+//! ```text
+//! Seq Host Starttime JobRuntime Send Receive Exitval Signal Command   GNU parallel's
+//! Verdict    how it ended, in a word
+//! Attempts   how often it was started
+//! Input      fingerprint of the input
+//! Inputs     fingerprint of all inputs up to this one
+//! Output     where its result ends in the file of results, or `-`
+//! ```
+//!
+//! `Seq` counts from 1, as theirs does. Lines that begin with `#` say what the
+//! run is of; see [`identity`]. A result is in its file before its line is in
+//! the log, so a run that is killed at any moment has results without a line at
+//! most; a resumed run takes those back, and runs their inputs again. Of an input
+//! that was run again the file keeps the last result alone; see [`spans`].
+
+pub mod entry;
+pub mod identity;
+pub mod past;
+pub mod reconcile;
+mod spans;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use rustix::fs::{FlockOperation, flock};
+
+use super::draft::sync_folder;
+use super::finished::Finished;
+use super::outputs::place::Place;
+use crate::report::{Failure, Kind};
+use entry::Entry;
+use identity::Identity;
+use past::{Past, Which};
+use reconcile::Look;
+use spans::{Line, Spans};
+
+/// The log of a run, and going on from it.
+#[derive(Args, Debug)]
+pub struct JoblogFlags {
+    /// Write a line for each task that has ended, in the columns of GNU
+    /// parallel and more of our own
+    #[arg(long, value_name = "FILE", help_heading = "Log and resume")]
+    joblog: Option<PathBuf>,
+    /// Go on from the log: run what is not in it
+    #[arg(
+        long,
+        requires = "joblog",
+        conflicts_with_all = ["resume_failed", "retry_failed"],
+        help_heading = "Log and resume"
+    )]
+    resume: bool,
+    /// Go on from the log: run what is not in it, and again what did not end ok
+    #[arg(
+        long,
+        requires = "joblog",
+        conflicts_with = "retry_failed",
+        help_heading = "Log and resume"
+    )]
+    resume_failed: bool,
+    /// Run again what did not end ok by the log, and nothing else
+    #[arg(long, requires = "joblog", help_heading = "Log and resume")]
+    retry_failed: bool,
+    /// Go on from the log with a corrected module, another `--kwarg` or another
+    /// TEMPLATE: keep the results of tasks that ended ok; `--resume` then also runs
+    /// again the tasks that failed
+    #[arg(long, requires = "joblog", help_heading = "Log and resume")]
+    changed_module: bool,
+}
+
+impl JoblogFlags {
+    /// Whether a run that ended before its end can be gone on with.
+    pub fn is_kept(&self) -> bool {
+        self.joblog.is_some()
+    }
+
+    pub fn path(&self) -> Option<&Path> {
+        self.joblog.as_deref()
+    }
+
+    /// Whether a run is to go on from a log that is not there, or is empty.
+    pub fn goes_on_from_nothing(&self) -> bool {
+        let says_something = |path: &Path| path.metadata().is_ok_and(|log| log.len() > 0);
+        self.which().is_some() && !self.path().is_some_and(says_something)
+    }
+
+    /// What is run of the inputs, if a log says what was done of them.
+    pub fn which(&self) -> Option<Which> {
+        match () {
+            () if self.resume && self.changed_module => Some(Which::MissingAndFailed),
+            () if self.resume => Some(Which::Missing),
+            () if self.resume_failed => Some(Which::MissingAndFailed),
+            () if self.retry_failed => Some(Which::Failed),
+            () => None,
+        }
+    }
+
+    /// What makes no sense together and clap cannot know.
+    pub fn check(&self) -> Result<(), Failure> {
+        match self.changed_module && self.which().is_none() {
+            true => Err(Failure::usage(
+                "`--changed-module` goes on from a log: it stands with `--resume`, \
+                 `--resume-failed` or `--retry-failed`",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// Opens the log, if there is to be one, with what it says of earlier runs: no more
+    /// than what is there of their results, which look so.
+    pub fn open(
+        &self,
+        identity: &Identity,
+        results: Option<(&Place, Look)>,
+    ) -> Result<Option<(Joblog, Past)>, Failure> {
+        let Some(path) = &self.joblog else {
+            return Ok(None);
+        };
+        if self.retry_failed && self.goes_on_from_nothing() {
+            let text = format!("the log, `{}`, knows of no task", path.display());
+            return Err(Failure::unusable(text)
+                .hint("`--resume` begins a log; there is nothing to run again without one"));
+        }
+        Joblog::open(path, self.which(), identity, self.changed_module, results).map(Some)
+    }
+}
+
+/// Lines wait until the results before them are in their file, and no longer
+/// than until there are so many bytes of them.
+const MOST_WAITING: usize = 64 << 10;
+
+/// A log that is being written.
+#[derive(Debug)]
+pub struct Joblog {
+    file: File,
+    path: PathBuf,
+    waiting: Vec<u8>,
+    /// What stands before an input in the `Command` column.
+    command: String,
+    /// Whether earlier runs are in it.
+    goes_on: bool,
+}
+
+impl Joblog {
+    fn open(
+        path: &Path,
+        which: Option<Which>,
+        identity: &Identity,
+        may_change: bool,
+        results: Option<(&Place, Look)>,
+    ) -> Result<(Self, Past), Failure> {
+        let unusable = |error| unusable(path, error);
+        let mut file = open_alone(path)?;
+        let is_new = file.metadata().map_err(unusable)?.len() == 0;
+        if !is_new && which.is_none() {
+            return Err(already_there(path));
+        }
+        let mut past = Past::none();
+        if let Some(which) = which.filter(|_| !is_new) {
+            past = read(&mut file, path, which, identity, may_change)?;
+        }
+        if past.has_head
+            && let (Some(which), Some((results, look))) = (which, results)
+        {
+            let known = past.known();
+            if results.is_new() && past.ends_in_a_file_of(0).is_some_and(|end| end > 0) {
+                return Err(results_are_gone(results));
+            }
+            let is_changed = reconcile::reconcile(path, results.path(), look);
+            if is_changed.map_err(|error| not_reconciled(path, results, error))? {
+                // It may be another file by now.
+                file = open_alone(path)?;
+                past = read(&mut file, path, which, identity, may_change)?;
+                past.lost = known - past.known();
+            }
+        } else if !past.has_head
+            && let Some((results, _)) = results
+            && which.is_some()
+            && results.offset() > 0
+        {
+            return Err(nothing_in(path, results));
+        }
+        file.seek(SeekFrom::End(0)).map_err(unusable)?;
+        let mut log = Joblog {
+            file,
+            path: path.to_owned(),
+            waiting: Vec::new(),
+            command: identity.command(),
+            goes_on: past.has_head,
+        };
+        match log.goes_on {
+            true => {
+                let lines = identity.resumed(&past.identity);
+                log.waiting.extend_from_slice(lines.as_bytes());
+            }
+            false => log.waiting.extend_from_slice(identity.head().as_bytes()),
+        }
+        log.write_waiting().map_err(unusable)?;
+        if !log.goes_on {
+            // Without its head, a log is none.
+            log.file.sync_all().map_err(unusable)?;
+            sync_folder(path);
+        }
+        Ok((log, past))
+    }
+
+    /// Sees to it that what was written survives a machine that stops now.
+    pub fn sync(&self) -> Result<(), Failure> {
+        self.file
+            .sync_all()
+            .map_err(|error| unwritable(&self.path, error))
+    }
+
+    /// Notes where the results of this run begin in their file: before there is one, also
+    /// on the disk, or it could not be told whether the file had shrunk before.
+    pub fn begin(&mut self, offset: u64) -> Result<(), Failure> {
+        self.waiting
+            .extend_from_slice(Line::At(offset).write().as_bytes());
+        self.flush()?;
+        self.sync()
+    }
+
+    /// Where the results are in their file, if some of them are of inputs that were
+    /// run again since.
+    pub fn spans_if_superseded(&self) -> io::Result<Option<Spans>> {
+        if !self.goes_on {
+            // Each input was run once.
+            return Ok(None);
+        }
+        Ok(Some(Spans::of(self.read()?)?).filter(Spans::has_superseded))
+    }
+
+    /// Gives each piece of the file of results, in order, with whether it stays.
+    pub fn pieces(
+        &self,
+        spans: Spans,
+        piece: impl FnMut(Range<u64>, bool) -> io::Result<()>,
+    ) -> io::Result<()> {
+        spans.each(self.read()?, piece)
+    }
+
+    fn read(&self) -> io::Result<BufReader<File>> {
+        Ok(BufReader::new(File::open(&self.path)?))
+    }
+
+    /// Notes, before it comes about, that the file of results shrinks.
+    pub fn shrinks_to(&mut self, size: u64) -> io::Result<()> {
+        self.waiting
+            .extend_from_slice(Line::Shrink(size).write().as_bytes());
+        self.write_waiting()?;
+        // The file must not be known to be smaller where this is not known.
+        self.file.sync_data()
+    }
+
+    /// Notes, before it comes about, that a task leaves files: if this run is killed
+    /// before the task's own line is here, the next one knows whose they are.
+    pub fn leaves_files(&mut self, seq: u64) -> Result<(), Failure> {
+        // Other lines wait for their results to be in their file; this one must not.
+        let line = Line::Files(seq).write();
+        self.file
+            .write_all(line.as_bytes())
+            .map_err(|error| unwritable(&self.path, error))
+    }
+
+    /// Notes a task that has ended; its result ends at `output`.
+    pub fn add(&mut self, task: &Finished, output: Option<u64>) {
+        Entry::of(task, output).write(&self.command, &mut self.waiting);
+    }
+
+    /// Whether enough waits to be written.
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() >= MOST_WAITING
+    }
+
+    /// Writes what waits: whole lines, with one call.
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        self.write_waiting()
+            .map_err(|error| unwritable(&self.path, error))
+    }
+
+    fn write_waiting(&mut self) -> io::Result<()> {
+        if !self.waiting.is_empty() {
+            self.file.write_all(&self.waiting)?;
+            self.waiting.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Opens a log, or makes it, that no other run may write meanwhile.
+fn open_alone(path: &Path) -> Result<File, Failure> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|error| unusable(path, error))?;
+    if !file.metadata().is_ok_and(|found| found.is_file()) {
+        let path = path.display();
+        return Err(Failure::unusable(format!(
+            "the log, `{path}`, is no regular file"
+        )));
+    }
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(_) => Err(Failure::unusable(format!(
+            "the log, `{}`, is being written by another run",
+            path.display()
+        ))),
+    }
+}
+
+/// What a log says of earlier runs of the same, from its beginning. What is in pieces at
+/// its end is cut off: it would spoil the next line.
+fn read(
+    file: &mut File,
+    path: &Path,
+    which: Which,
+    identity: &Identity,
+    may_change: bool,
+) -> Result<Past, Failure> {
+    let read = past::read(file, which).map_err(|error| unusable(path, error))?;
+    let mut past = read.map_err(|why| no_log(path, &why))?;
+    match past.has_head {
+        true => past.identity.check(identity, path, may_change)?,
+        false => past = Past::none(),
+    }
+    file.set_len(past.good_bytes)
+        .map_err(|error| unusable(path, error))?;
+    Ok(past)
+}
+
+fn unusable(path: &Path, error: io::Error) -> Failure {
+    let text = format!("the log, `{}`, cannot be opened", path.display());
+    Failure::new(Kind::Unusable, anyhow::Error::new(error).context(text))
+}
+
+fn unwritable(path: &Path, error: io::Error) -> Failure {
+    let text = format!("the log, `{}`, cannot be written", path.display());
+    Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
+}
+
+fn not_reconciled(path: &Path, results: &Place, error: io::Error) -> Failure {
+    let text = format!(
+        "the log, `{}`, cannot be compared with the results in {}",
+        path.display(),
+        results.shown()
+    );
+    Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
+}
+
+/// A file that is not there was taken away by somebody: its name is on the disk before
+/// its first result is.
+fn results_are_gone(results: &Place) -> Failure {
+    Failure::unusable(format!(
+        "{} was cut since the log was written, or taken away: all results that the log knows are \
+         gone from it",
+        results.shown()
+    ))
+    .hint("put it back; without the log, all is run anew")
+}
+
+/// The refusal to take back results that no log knows.
+pub fn nothing_in(path: &Path, results: &Place) -> Failure {
+    Failure::unusable(format!(
+        "there is nothing in the log, `{}`, and there are results in {}",
+        path.display(),
+        results.shown()
+    ))
+    .hint("name the log of these results; to begin anew, remove them")
+}
+
+fn already_there(path: &Path) -> Failure {
+    let shown = path.display();
+    Failure::usage(format!("the log, `{shown}`, is there already")).hint(
+        "`--resume` goes on from it, `--retry-failed` runs again what failed; to begin anew, remove it",
+    )
+}
+
+fn no_log(path: &Path, why: &str) -> Failure {
+    Failure::unusable(format!(
+        "`{}` is no log that a run can go on from: {why}",
+        path.display()
+    ))
+}

@@ -1,0 +1,247 @@
+//! What a log and its file of results both have.
+//!
+//! Results are written before the lines that know them. But no system promises that what
+//! was written first is on the disk first: after a power cut the file may be shorter
+//! than the log says, or hold zeros where results should be, while the log knows them.
+//! Then the log is cut to the results that are there, and the rest is run again.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
+use std::path::Path;
+
+use super::entry::set_output;
+use super::spans::{Line, Spans, Stands};
+use crate::map::draft::Draft;
+
+/// What results look like: by this it is known whether one is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// A line of JSON that begins with the input's index.
+    Objects,
+    /// A row that begins with it.
+    Rows,
+    /// Lines of text.
+    Lines,
+    /// Any bytes.
+    Raw,
+}
+
+impl Look {
+    /// How the result of an input begins.
+    fn begin(self, seq: u64) -> String {
+        match self {
+            Look::Objects => format!("{{\"index\":{seq},"),
+            Look::Rows => format!("{seq},"),
+            Look::Lines | Look::Raw => String::new(),
+        }
+    }
+
+    /// Whether a NUL can stand in it.
+    fn may_have_nul(self) -> bool {
+        matches!(self, Look::Rows | Look::Raw)
+    }
+
+    /// Whether it ends as a line does.
+    fn is_line(self) -> bool {
+        self != Look::Raw
+    }
+}
+
+/// What a page of a file is that a power cut has left out.
+const PAGE: u64 = 4096;
+
+/// Cuts the log to the results that are whole in their file. Says whether the log had to
+/// be changed.
+pub fn reconcile(log: &Path, results: &Path, look: Look) -> io::Result<bool> {
+    let Some(found) = whole_results(log, results, look)? else {
+        return Ok(false);
+    };
+    // A log that is a link stays one: the file that it names is replaced.
+    let log = &fs::canonicalize(log)?;
+    let mut draft = Draft::near(log)?;
+    let mut out = BufWriter::new(draft.file());
+    let mut has_begun = false;
+    found.spans.lines(open(log)?, |line, stands| {
+        match stands {
+            Stands::BeforeAll(range) if range.end <= found.end && !has_begun => {
+                has_begun = true;
+                out.write_all(Line::At(range.end).write().as_bytes())
+            }
+            Stands::Result { range, .. } if range.end <= found.end => {
+                has_begun = true;
+                writeln!(out, "{}", set_output(line, range.end))
+            }
+            // Of what the run is; places are others now.
+            Stands::Nowhere if !is_of_a_result(line) => writeln!(out, "{line}"),
+            _ => Ok(()),
+        }
+    })?;
+    out.flush()?;
+    drop(out);
+    draft.put(log).or_else(|_| draft.write_into(log))?;
+    Ok(true)
+}
+
+fn is_of_a_result(line: &str) -> bool {
+    let of_a_place = matches!(Line::read(line), Some(Line::At(_) | Line::Shrink(_)));
+    // What tells whose a file is stays true.
+    line.starts_with(|c: char| c.is_ascii_digit()) || of_a_place
+}
+
+fn open(log: &Path) -> io::Result<BufReader<File>> {
+    Ok(BufReader::with_capacity(64 << 10, File::open(log)?))
+}
+
+/// How far the results are whole, if that is not as far as the log says.
+struct Found {
+    spans: Spans,
+    end: u64,
+}
+
+fn whole_results(log: &Path, results: &Path, look: Look) -> io::Result<Option<Found>> {
+    let spans = Spans::of(open(log)?)?;
+    let Some(size) = spans.may_have_shrunk_to else {
+        let (end, known) = check(&spans, open(log)?, results, look)?;
+        return Ok((end < known).then_some(Found { spans, end }));
+    };
+    // Whether it did is told by the file.
+    let after = Line::At(size).write();
+    let shrunk = Spans::of(open(log)?.chain(after.as_bytes()))?;
+    let (end_if_shrunk, known_if_shrunk) = check(&shrunk, open(log)?, results, look)?;
+    let is_shrunk = File::open(results)?.metadata()?.len() == size;
+    if is_shrunk && end_if_shrunk == known_if_shrunk {
+        return Ok(None);
+    }
+    let (end, known) = check(&spans, open(log)?, results, look)?;
+    if end == known {
+        return Ok(None);
+    }
+    Ok(Some(match end_if_shrunk > end {
+        true => Found {
+            spans: shrunk,
+            end: end_if_shrunk,
+        },
+        false => Found { spans, end },
+    }))
+}
+
+/// Where the results end that are whole, and where they should.
+fn check(spans: &Spans, log: impl BufRead, results: &Path, look: Look) -> io::Result<(u64, u64)> {
+    let mut results = Results::open(results, look)?;
+    let mut known = 0;
+    spans.clone().lines(log, |_, stands| {
+        let (range, seq) = match stands {
+            Stands::BeforeAll(range) => (range, None),
+            Stands::Result { range, seq, .. } => (range, Some(seq)),
+            Stands::Nowhere => return Ok(()),
+        };
+        known = range.end;
+        results.pass(range, seq)
+    })?;
+    Ok((results.end, known))
+}
+
+/// The file of results, read once.
+struct Results {
+    file: BufReader<File>,
+    look: Look,
+    /// Where zeros begin that go on to its end.
+    zeros_from: u64,
+    /// Where the last result ends that is whole, as all before it are.
+    end: u64,
+    is_whole: bool,
+    /// Zeros that were just read.
+    zeros: u64,
+    piece: Vec<u8>,
+}
+
+impl Results {
+    fn open(path: &Path, look: Look) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let zeros_from = end_without_zeros(&mut file)?;
+        file.seek(SeekFrom::Start(0))?;
+        Ok(Results {
+            file: BufReader::with_capacity(64 << 10, file),
+            look,
+            zeros_from,
+            end: 0,
+            is_whole: true,
+            zeros: 0,
+            piece: vec![0; 64 << 10],
+        })
+    }
+
+    /// Looks at the next result, or what stands before all of them.
+    fn pass(&mut self, range: Range<u64>, seq: Option<u64>) -> io::Result<()> {
+        if self.is_whole {
+            self.is_whole = range.end <= self.zeros_from && self.is_next_whole(&range, seq)?;
+            if self.is_whole {
+                self.end = range.end;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_next_whole(&mut self, range: &Range<u64>, seq: Option<u64>) -> io::Result<bool> {
+        let begins = seq.map_or_else(String::new, |seq| self.look.begin(seq));
+        let mut at = range.start;
+        let mut last = None;
+        while at < range.end {
+            let length = usize::try_from(range.end - at)
+                .map_or(self.piece.len(), |left| left.min(self.piece.len()));
+            // What is shorter than its size said was cut meanwhile.
+            let read = self.file.read(&mut self.piece[..length])?;
+            let bytes = &self.piece[..read];
+            // A buffer may end within it; then so much is enough.
+            let begin = &begins.as_bytes()[..begins.len().min(read)];
+            if read == 0 || at == range.start && !bytes.starts_with(begin) {
+                return Ok(false);
+            }
+            let is_lost = match self.look.may_have_nul() {
+                true => has_lost_page(bytes, at, &mut self.zeros),
+                false => bytes.contains(&0),
+            };
+            if is_lost {
+                return Ok(false);
+            }
+            last = bytes.last().copied();
+            at += read as u64;
+        }
+        Ok(!self.look.is_line() || matches!(last, None | Some(b'\n')))
+    }
+}
+
+/// Whether a whole page of these bytes, which stand at this place, is zeros. A task may
+/// have printed it: then it does so again.
+fn has_lost_page(bytes: &[u8], mut at: u64, zeros: &mut u64) -> bool {
+    for byte in bytes {
+        at += 1;
+        match byte {
+            0 => *zeros += 1,
+            _ => *zeros = 0,
+        }
+        if at.is_multiple_of(PAGE) && *zeros >= PAGE {
+            return true;
+        }
+    }
+    false
+}
+
+/// Where a file would end without the zeros at its end.
+fn end_without_zeros(file: &mut File) -> io::Result<u64> {
+    let mut end = file.metadata()?.len();
+    let mut piece = vec![0; 64 << 10];
+    while end > 0 {
+        let start = end.saturating_sub(piece.len() as u64);
+        // It fits: a piece is no longer than the buffer.
+        let piece = &mut piece[..(end - start) as usize];
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(piece)?;
+        if let Some(last) = piece.iter().rposition(|byte| *byte != 0) {
+            return Ok(start + last as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}

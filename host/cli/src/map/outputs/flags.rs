@@ -1,0 +1,203 @@
+//! The flags that say what is written for each task and where, and the output
+//! that they make.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use super::Output;
+use super::destination::{Destination, Keeping};
+use super::lines::{Form, Lines};
+use super::printed::Printed;
+use super::results::naming::{Naming, Pattern};
+use super::results::{How, Results};
+use super::sink::Sink;
+use super::table::{self, Table};
+use crate::map::inputs::Shape;
+use crate::map::job::Job;
+use crate::map::joblog::past::Marks;
+use crate::map::joblog::reconcile::Look;
+use crate::outcome::Detail;
+use crate::report::Failure;
+
+/// What is written for each task, and where.
+#[derive(Args, Debug)]
+pub struct OutputFlags {
+    /// What to write for each input
+    #[arg(long, value_enum, default_value_t = To::Jsonl, help_heading = "Outputs")]
+    to: To,
+    /// Write all that is known of each task
+    #[arg(long, conflicts_with = "to", help_heading = "Outputs")]
+    outcomes: bool,
+    /// Give `--to csv` a column for each of these keys of a result that is a record, or
+    /// text that is a JSON object; any other result stands in the column of values
+    #[arg(
+        long,
+        value_name = "KEY,...",
+        value_delimiter = ',',
+        help_heading = "Outputs"
+    )]
+    columns: Vec<String>,
+    /// Say with each result what its input was
+    #[arg(long, help_heading = "Outputs")]
+    tag: bool,
+    /// Write results as they are completed, not in input order
+    #[arg(long, help_heading = "Outputs")]
+    unordered: bool,
+    /// Write to a file, which is replaced once all results are there. With a log, the
+    /// file grows where it is, and keeps the last result of each input that is run again
+    /// [default: stdout]
+    #[arg(short, long, value_name = "FILE", help_heading = "Outputs")]
+    output: Option<PathBuf>,
+    /// Make a folder in DIR for each task, with its value, stdout, stderr and
+    /// outcome.json, named by the task's index. 'out/{/.}/' names the folder after the
+    /// input; 'out/{/.}.png' makes a file of the value alone. JSON lines name the folder
+    /// or the file, and leave the value out
+    #[arg(long, value_name = "DIR", help_heading = "Outputs")]
+    results: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum To {
+    /// A JSON object with index, verdict, and value or error
+    Jsonl,
+    /// The value alone as JSON; an empty line for a line that is empty or
+    /// failed, so that line N answers line N
+    Values,
+    /// As `values`, but text that is JSON is written as that JSON, other text as a
+    /// string
+    JsonValues,
+    /// A table with a header
+    Csv,
+    /// What tasks print, each task's in one piece: as it is, but on a terminal
+    /// with its control codes shown
+    Printed,
+}
+
+impl OutputFlags {
+    pub fn is_unordered(&self) -> bool {
+        self.unordered
+    }
+
+    /// What a result looks like, in words: for a log.
+    pub fn form(&self) -> String {
+        let form = self.to.to_possible_value();
+        let form = match (self.outcomes, &form) {
+            (false, Some(form)) => form.get_name(),
+            _ => "outcomes",
+        };
+        let tagged = if self.tag { "tagged " } else { "" };
+        format!("{tagged}{form} in")
+    }
+
+    /// The columns of a table of results, if that is what they are.
+    pub fn header(&self, job: &Job) -> Option<String> {
+        Some(table::header(job, self.tag, self.columns()?).join(","))
+    }
+
+    /// By what a result in a file is known to be whole.
+    pub fn look(&self) -> Look {
+        match self.to {
+            To::Jsonl => Look::Objects,
+            To::Csv => Look::Rows,
+            To::Values | To::JsonValues => Look::Lines,
+            To::Printed => Look::Raw,
+        }
+    }
+
+    /// Whether the CPU time of each task is asked for.
+    pub fn measures_cpu_time(&self) -> bool {
+        self.outcomes || self.results.is_some()
+    }
+
+    /// Whether a place in the output answers a place in the input.
+    pub fn by_place(&self) -> bool {
+        self.has_bare_values() && !self.unordered
+    }
+
+    /// Whether a result says nothing of why a task failed.
+    pub fn has_bare_values(&self) -> bool {
+        matches!(self.to, To::Values | To::JsonValues) && !self.outcomes
+    }
+
+    /// What makes no sense together and clap cannot know.
+    pub fn check(&self) -> Result<(), Failure> {
+        if !self.columns.is_empty() && self.columns().is_none() {
+            return Err(Failure::usage("`--columns` is for `--to csv`"));
+        }
+        let twice = |(at, key): (usize, &String)| self.columns[..at].contains(key);
+        match self.columns.iter().enumerate().find(|named| twice(*named)) {
+            Some((_, key)) => Err(Failure::usage(format!("`--columns` has `{key}` twice"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The keys that are columns of a table, if results are one.
+    fn columns(&self) -> Option<&[String]> {
+        (self.to == To::Csv && !self.outcomes).then_some(&self.columns)
+    }
+
+    /// Opens what results go to; before a worker is started for nothing.
+    pub fn destination(&self, keeping: Keeping) -> Result<Destination, Failure> {
+        Destination::open(self.output.as_deref(), keeping)
+    }
+
+    /// What results are called that go besides, for who writes none.
+    pub fn naming(&self, shape: &Shape) -> Result<Naming, Failure> {
+        let text = self.results.as_deref().and_then(Path::to_str);
+        let pattern = text.map(|text| Pattern::read(text, shape)).transpose()?;
+        Ok(Naming::new(pattern.flatten().map(Arc::new)))
+    }
+
+    /// Where results go besides. A run that `goes_on` finds results there.
+    pub fn results(&self, shape: &Shape, goes_on: bool) -> Result<Option<Results>, Failure> {
+        let asked = self.results.as_deref();
+        asked
+            .map(|asked| Results::open(asked, shape, goes_on))
+            .transpose()
+    }
+
+    /// What writes them there, from this offset on if it is a file.
+    pub fn printed(
+        &self,
+        job: &Job,
+        destination: &Destination,
+        offset: Option<u64>,
+        quiet: bool,
+    ) -> Result<Box<dyn Output>, Failure> {
+        let sink = Sink::new(destination.writer()?, offset);
+        let terminal = destination.is_terminal();
+        let lines = |sink, form| Box::new(Lines::new(sink, form, self.by_place(), self.tag));
+        let detail = match self.outcomes {
+            true => Detail::Full,
+            false => Detail::Short,
+        };
+        let output: Box<dyn Output> = match (self.to, job) {
+            (To::Jsonl, Job::Call(_)) => lines(sink, Form::Calls(detail)),
+            (To::Jsonl, Job::Command(_)) => lines(sink, Form::Commands(detail)),
+            (To::Values, Job::Call(_)) => lines(sink, Form::Values),
+            (To::Values, Job::Command(_)) => lines(sink, Form::Outputs),
+            (To::JsonValues, Job::Call(_)) => lines(sink, Form::OpenedValues),
+            (To::JsonValues, Job::Command(_)) => lines(sink, Form::OpenedOutputs),
+            (To::Csv, job) => {
+                let columns = table::of_job(job, self.tag, &self.columns);
+                let is_command = matches!(job, Job::Command(_));
+                Box::new(Table::new(sink, columns, is_command, terminal))
+            }
+            (To::Printed, _) => Box::new(Printed::new(sink, self.tag, terminal, quiet)),
+        };
+        Ok(output)
+    }
+
+    /// How results are written besides, which may be there for the tasks that were
+    /// `begun` before. Another form than JSON lines is asked for by its name, and has
+    /// the values as well.
+    pub fn how(&self, job: &Job, begun: Marks) -> How {
+        How {
+            is_command: matches!(job, Job::Command(_)),
+            names_them: self.to == To::Jsonl,
+            begun,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Results as lines: of JSON, or of values alone.
+
+use std::io;
+
+use sandpool::{Outcome, Value};
+
+use super::Output;
+use super::opened::{self, Opened};
+use super::sink::Sink;
+use crate::map::finished::Finished;
+use crate::outcome::{self, Detail, LineWriter};
+use crate::{sanitize, show};
+
+/// What is written for each task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// An object for each call.
+    Calls(Detail),
+    /// An object for each run of a command.
+    Commands(Detail),
+    /// The value of each call.
+    Values,
+    /// The standard output of each command.
+    Outputs,
+    /// The value of each call, as the JSON that its text is.
+    OpenedValues,
+    /// The standard output of each command, as the JSON that it is.
+    OpenedOutputs,
+}
+
+/// Writes a line for each task.
+pub struct Lines {
+    sink: Sink,
+    form: Form,
+    /// Whether line N of the output answers line N of the input, so that empty
+    /// lines leave empty lines.
+    by_place: bool,
+    /// Whether each line says what its input was.
+    tag: bool,
+    line: LineWriter,
+    /// How many texts were to be JSON, and are none.
+    unopened: u64,
+}
+
+impl Lines {
+    pub fn new(sink: Sink, form: Form, by_place: bool, tag: bool) -> Self {
+        Lines {
+            sink,
+            form,
+            by_place,
+            tag,
+            line: LineWriter::default(),
+            unopened: 0,
+        }
+    }
+
+    fn blank(&mut self, lines: u64) -> io::Result<()> {
+        if self.by_place {
+            for _ in 0..lines {
+                self.sink.put(b"\n")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Output for Lines {
+    fn write(&mut self, task: &mut Finished) -> io::Result<()> {
+        self.blank(task.note.blank)?;
+        let (form, outcome) = (self.form, &task.outcome);
+        let tag = self.tag.then_some(task.note.label.as_str());
+        let stored = task.stored.as_ref();
+        let is_command = form == Form::OpenedOutputs;
+        let text = match form {
+            Form::OpenedValues | Form::OpenedOutputs => opened::text_of(task, is_command),
+            _ => None,
+        };
+        let opened = text.as_deref().and_then(Opened::read);
+        self.unopened += u64::from(text.is_some() && opened.is_none());
+        let line = self.line.line(|json| match form {
+            Form::Calls(detail) => outcome::put_outcome(outcome, tag, stored, detail, json),
+            Form::Commands(detail) => {
+                outcome::put_command_outcome(outcome, tag, stored, detail, json);
+            }
+            _ => {
+                if let Some(tag) = tag {
+                    json.extend_from_slice(sanitize::line(tag).as_bytes());
+                    json.push(b'\t');
+                }
+                match opened {
+                    Some(opened) => opened.put(json),
+                    None => put_bare(form, outcome, json),
+                }
+            }
+        });
+        self.sink.put(line)
+    }
+
+    fn lost(&mut self, task: &Finished) -> io::Result<()> {
+        // The line that was lost is one, too.
+        self.blank(task.note.blank + 1)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+
+    fn offset(&self) -> Option<u64> {
+        self.sink.offset()
+    }
+
+    fn end(&mut self, blank: u64) -> io::Result<()> {
+        self.blank(blank)?;
+        self.sink.flush()
+    }
+
+    fn remark(&self) -> Option<String> {
+        let texts = match self.unopened {
+            0 => return None,
+            1 => "1 result is no JSON text, and is written as a string".to_owned(),
+            n => format!(
+                "{} results are no JSON text, and are written as strings",
+                show::count(n)
+            ),
+        };
+        Some(texts)
+    }
+}
+
+/// A value, or what a command printed, and nothing for a task that failed.
+fn put_bare(form: Form, outcome: &Outcome<Value>, json: &mut Vec<u8>) {
+    match (form, &outcome.value) {
+        _ if !outcome.is_ok() => {}
+        (Form::Outputs | Form::OpenedOutputs, _) => {
+            outcome::put_output(outcome.stdout.as_deref().unwrap_or_default(), json);
+        }
+        (_, Some(value)) => outcome::put_value(value, json),
+        (_, None) => {}
+    }
+}

@@ -1,0 +1,111 @@
+//! A file of results that is gone on with: a run takes back what a kill left there
+//! beyond its log.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, OFlags, SeekFrom, fcntl_getfl, fstat, ftruncate, seek, stat};
+
+use crate::report::{Failure, Kind};
+
+/// Where a file stands.
+#[derive(Debug)]
+pub struct Place {
+    file: OwnedFd,
+    path: PathBuf,
+    /// What errors call it.
+    shown: String,
+    size: u64,
+    offset: u64,
+    /// Whether it was made for this run.
+    is_new: bool,
+}
+
+impl Place {
+    /// The place in an open file; `None` if it is none that can be cut.
+    pub fn of(file: impl AsFd, path: &Path, shown: String) -> Option<Self> {
+        let file = file.as_fd().try_clone_to_owned().ok()?;
+        let found = fstat(&file).ok()?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+            return None;
+        }
+        let size = u64::try_from(found.st_size).ok()?;
+        let appends = fcntl_getfl(&file).ok()?.contains(OFlags::APPEND);
+        let offset = match appends {
+            true => size,
+            false => seek(&file, SeekFrom::Current(0)).ok()?,
+        };
+        Some(Place {
+            file,
+            path: path.to_owned(),
+            shown,
+            size,
+            offset,
+            is_new: false,
+        })
+    }
+
+    /// The place in a file that was not there before, if that is so.
+    pub fn of_new(self, is_new: bool) -> Self {
+        Place { is_new, ..self }
+    }
+
+    /// Whether it was not there before.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Whether a file of this name, or what it links to, is this one.
+    pub fn is_of(&self, path: &Path) -> bool {
+        match (fstat(&self.file), stat(path)) {
+            (Ok(ours), Ok(other)) => (ours.st_dev, ours.st_ino) == (other.st_dev, other.st_ino),
+            _ => false,
+        }
+    }
+
+    /// What errors call it.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// What a log calls it.
+    pub fn name(&self) -> String {
+        format!("file {}", self.path.display())
+    }
+
+    /// Where it is found, to be read.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes back what is behind the results that a log of this file knows. Says how
+    /// many bytes that were.
+    pub fn take_back(&mut self, known: u64) -> Result<u64, Failure> {
+        let Some(beyond) = self.size.checked_sub(known) else {
+            return Err(Failure::unusable(format!(
+                "{} was cut while the log was read: results that the log knows are gone from it",
+                self.shown
+            )));
+        };
+        if beyond > 0 {
+            ftruncate(&self.file, known)
+                .and_then(|()| seek(&self.file, SeekFrom::Start(known)))
+                .map_err(|error| {
+                    let error = anyhow::Error::new(io::Error::from(error));
+                    let text = format!("what a kill left in {} cannot be taken back", self.shown);
+                    Failure::new(Kind::Pool, error.context(text))
+                })?;
+            (self.size, self.offset) = (known, known);
+        }
+        Ok(beyond)
+    }
+}

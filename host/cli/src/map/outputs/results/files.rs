@@ -1,0 +1,108 @@
+//! A file for each task that ended ok, with what came of it and nothing else.
+
+use std::io;
+
+use sandpool::Value;
+
+use super::super::Output;
+use super::{How, Results, contents};
+use crate::map::finished::{Finished, Stored};
+
+/// Writes files, and hands each task on to another output.
+pub struct Files {
+    results: Results,
+    next: Box<dyn Output>,
+    how: How,
+    /// The file that could not be written.
+    failed: Option<String>,
+}
+
+impl Files {
+    pub fn new(results: Results, next: Box<dyn Output>, how: How) -> Self {
+        Files {
+            results,
+            next,
+            how,
+            failed: None,
+        }
+    }
+
+    /// What a task leaves in its file.
+    fn bytes(&self, task: &Finished) -> Option<Vec<u8>> {
+        let outcome = &task.outcome;
+        match &outcome.value {
+            _ if !outcome.is_ok() => None,
+            _ if self.how.is_command => Some(outcome.stdout.clone().unwrap_or_default()),
+            // Nothing is not the same as nothing in it.
+            Some(Value::Option(None)) => None,
+            value => Some(value.as_ref().map(contents).unwrap_or_default()),
+        }
+    }
+
+    /// Puts the file there; says whether there is one.
+    fn put(&self, task: &Finished, name: &str) -> io::Result<bool> {
+        let replaces = self.how.begun.has(task.note.seq);
+        let tree = &self.results.tree;
+        match self.bytes(task) {
+            Some(bytes) => tree.put(name, &bytes, replaces).map(|()| true),
+            // Of an earlier run, that ended before its log had it.
+            None if replaces => tree.remove(name).map(|()| false),
+            None => Ok(false),
+        }
+    }
+}
+
+impl Output for Files {
+    fn begin(&mut self) -> io::Result<()> {
+        self.next.begin()
+    }
+
+    fn leaves_files(&self, task: &Finished) -> bool {
+        task.note.name.is_some() && task.outcome.is_ok()
+    }
+
+    fn write(&mut self, task: &mut Finished) -> io::Result<()> {
+        if let Some(name) = task.note.name.clone() {
+            let shown = self.results.shown(&name);
+            let put = self.put(task, &name);
+            if put.is_err() {
+                self.failed = Some(shown.clone());
+            }
+            if put? && self.how.names_them {
+                match self.how.is_command {
+                    true => task.outcome.stdout = None,
+                    false => task.outcome.value = None,
+                }
+                task.stored = Some(Stored::File(shown));
+            }
+        }
+        self.next.write(task)
+    }
+
+    fn lost(&mut self, task: &Finished) -> io::Result<()> {
+        self.next.lost(task)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.next.flush()
+    }
+
+    fn offset(&self) -> Option<u64> {
+        self.next.offset()
+    }
+
+    fn end(&mut self, blank: u64) -> io::Result<()> {
+        self.next.end(blank)
+    }
+
+    fn remark(&self) -> Option<String> {
+        self.next.remark()
+    }
+
+    fn name(&self) -> Option<String> {
+        match &self.failed {
+            Some(name) => Some(format!("`{name}`")),
+            None => self.next.name(),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! A folder for each task, with its value, what it printed, and how it ended.
+//!
+//! ```text
+//! DIR/0/value          what a function returned: text and bytes as they are, else JSON
+//! DIR/0/stdout
+//! DIR/0/stderr
+//! DIR/0/outcome.json   all else that is known of the task
+//! ```
+//!
+//! It is made under another name, so that one that is there is whole.
+
+use std::fs;
+use std::io;
+
+use super::super::Output;
+use super::naming::UNFINISHED;
+use super::{How, Results, contents};
+use crate::map::finished::{Finished, Stored};
+use crate::outcome::{self, LineWriter};
+
+/// Writes folders, and hands each task on to another output.
+pub struct Folders {
+    results: Results,
+    next: Box<dyn Output>,
+    how: How,
+    line: LineWriter,
+    failed: bool,
+}
+
+impl Folders {
+    pub fn new(results: Results, next: Box<dyn Output>, how: How) -> Self {
+        Folders {
+            results,
+            next,
+            how,
+            line: LineWriter::default(),
+            failed: false,
+        }
+    }
+
+    /// What the task's folder is called; nothing, if it can have none.
+    fn name_of(&self, task: &Finished) -> Option<String> {
+        match self.results.pattern {
+            Some(_) => task.note.name.as_deref().map(str::to_owned),
+            None => Some(task.note.seq.to_string()),
+        }
+    }
+
+    fn put(&mut self, task: &Finished, name: &str) -> io::Result<()> {
+        let seq = task.note.seq;
+        let draft = match self.results.pattern {
+            // Other runs may put theirs into the same folder at the same time.
+            Some(_) => format!("{UNFINISHED}{}-{seq}", std::process::id()),
+            None => format!("{UNFINISHED}{seq}"),
+        };
+        let unfinished = self.results.folder.join(&draft);
+        // From a run that was killed.
+        absent(fs::remove_dir_all(&unfinished))?;
+        fs::create_dir(&unfinished)?;
+        let outcome = &task.outcome;
+        if let Some(value) = &outcome.value {
+            fs::write(unfinished.join("value"), contents(value))?;
+        }
+        for (name, bytes) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
+            if let Some(bytes) = bytes {
+                fs::write(unfinished.join(name), bytes)?;
+            }
+        }
+        let label = &task.note.label;
+        let record = self
+            .line
+            .line(|out| outcome::put_record(outcome, label, out));
+        fs::write(unfinished.join("outcome.json"), record)?;
+        let tree = &self.results.tree;
+        // A task that is run again leaves what came of it last; its index is its own.
+        if self.results.pattern.is_none() || self.how.begun.has(seq) {
+            let old = format!("{draft}-old");
+            tree.take_out(name, &old)?;
+            absent(fs::remove_dir_all(self.results.folder.join(old)))?;
+        }
+        tree.put_folder(&draft, name)
+    }
+}
+
+/// That something is not there is no failure to remove it.
+fn absent(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+impl Output for Folders {
+    fn begin(&mut self) -> io::Result<()> {
+        self.next.begin()
+    }
+
+    fn leaves_files(&self, task: &Finished) -> bool {
+        self.results.pattern.is_some() && task.note.name.is_some()
+    }
+
+    fn write(&mut self, task: &mut Finished) -> io::Result<()> {
+        if let Some(name) = self.name_of(task) {
+            self.failed = true;
+            self.put(task, &name)?;
+            self.failed = false;
+            if self.how.names_them {
+                task.outcome.value = None;
+                task.outcome.stdout = None;
+                task.outcome.stderr = None;
+                task.stored = Some(Stored::Folder(self.results.shown(&name)));
+            }
+        }
+        self.next.write(task)
+    }
+
+    fn lost(&mut self, task: &Finished) -> io::Result<()> {
+        self.next.lost(task)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.next.flush()
+    }
+
+    fn offset(&self) -> Option<u64> {
+        self.next.offset()
+    }
+
+    fn end(&mut self, blank: u64) -> io::Result<()> {
+        self.next.end(blank)
+    }
+
+    fn remark(&self) -> Option<String> {
+        self.next.remark()
+    }
+
+    fn name(&self) -> Option<String> {
+        match self.failed {
+            true => Some(format!("a folder in `{}`", self.results.folder.display())),
+            false => self.next.name(),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The loop that takes outcomes and hands each to all that wants it.
+//!
+//! Outcomes that come thick are written in large pieces; as soon as the next
+//! one has to be waited for, what is there is flushed: the results first, then
+//! the log, which so never knows of a result that is not there.
+
+use std::io;
+
+use sandpool::{IMap, Steering, Value, Verdict};
+
+use super::finished::{Finished, Ledger};
+use super::joblog::Joblog;
+use super::outputs::Output;
+use super::outputs::destination::unwritable;
+use super::pace::Pace;
+use super::progress::Progress;
+use super::stop::Stopping;
+use super::summary::Summary;
+use crate::report::Failure;
+
+/// All that wants to know of a task that has ended.
+pub struct Sinks<'a> {
+    pub output: &'a mut dyn Output,
+    /// Where it writes, for errors.
+    pub destination: String,
+    /// Whether a place in the output answers a place in the input.
+    pub by_place: bool,
+    pub log: Option<Joblog>,
+    pub summary: &'a mut Summary,
+    pub progress: Progress,
+    pub pace: Option<Pace>,
+    pub stopping: Stopping,
+    pub steering: Steering,
+}
+
+/// How the loop came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every outcome was taken.
+    Done,
+    /// Nobody reads the results any more.
+    Unread,
+}
+
+/// Takes every outcome.
+pub fn run(
+    outcomes: IMap<Value>,
+    ledger: &Ledger,
+    sinks: &mut Sinks<'_>,
+) -> Result<Ended, Failure> {
+    match take_all(outcomes, ledger, sinks) {
+        Ok(()) => Ok(Ended::Done),
+        Err(Stuck::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Ended::Unread),
+        Err(Stuck::Output(error)) => {
+            let name = sinks.output.name();
+            Err(unwritable(
+                &name.unwrap_or_else(|| sinks.destination.clone()),
+                error,
+            ))
+        }
+        Err(Stuck::Log(failure)) => Err(failure),
+    }
+}
+
+/// What cannot be written.
+enum Stuck {
+    Output(io::Error),
+    Log(Failure),
+}
+
+impl From<io::Error> for Stuck {
+    fn from(error: io::Error) -> Self {
+        Stuck::Output(error)
+    }
+}
+
+impl From<Failure> for Stuck {
+    fn from(failure: Failure) -> Self {
+        Stuck::Log(failure)
+    }
+}
+
+fn take_all(
+    mut outcomes: IMap<Value>,
+    ledger: &Ledger,
+    sinks: &mut Sinks<'_>,
+) -> Result<(), Stuck> {
+    let mut has_hole = false;
+    loop {
+        let outcome = match outcomes.try_next_ready() {
+            Some(outcome) => outcome,
+            None => {
+                sinks.flush()?;
+                match outcomes.next() {
+                    Some(outcome) => outcome,
+                    None => break,
+                }
+            }
+        };
+        // All are of inputs that were read.
+        let Some(task) = ledger.finish(outcome) else {
+            continue;
+        };
+        // What stands behind a hole would stand in its place when it is filled;
+        // it is run again then.
+        if has_hole {
+            continue;
+        }
+        // Nothing is known of a task that the end of the pool took away: a log that
+        // has it would keep it from being run.
+        let verdict = task.outcome.verdict;
+        if verdict == Verdict::InternalError {
+            sinks.summary.pool_failed(task.outcome.error.as_deref());
+        }
+        if matches!(verdict, Verdict::Cancelled | Verdict::InternalError) {
+            has_hole = sinks.by_place && sinks.log.is_some();
+            if !has_hole {
+                sinks.output.lost(&task)?;
+            }
+            continue;
+        }
+        sinks.take(task)?;
+    }
+    if !has_hole {
+        sinks.output.end(ledger.blank_at_end())?;
+    }
+    sinks.flush()
+}
+
+impl Sinks<'_> {
+    fn take(&mut self, mut task: Finished) -> Result<(), Stuck> {
+        let task = &mut task;
+        self.summary.count(task);
+        self.progress.count(task);
+        if let Some(log) = self.log.as_mut().filter(|_| self.output.leaves_files(task)) {
+            log.leaves_files(task.note.seq)?;
+        }
+        self.output.write(task)?;
+        if let Some(log) = &mut self.log {
+            log.add(task, self.output.offset());
+            if log.is_full() {
+                self.flush()?;
+            }
+        }
+        if let Some(pace) = &mut self.pace {
+            pace.count(task, &self.steering);
+        }
+        self.stopping.look(self.summary);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Stuck> {
+        self.output.flush()?;
+        if let Some(log) = &mut self.log {
+            log.flush()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! Messages on the control socket.
+//!
+//! The host sends [`ToChild`]; a child answers with [`FromChild`], after its
+//! first message, which is a [`super::handshake::Hello`]. Descriptors travel
+//! from the host only.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::Violation;
+use crate::layers::{Layer, SandboxReport};
+use crate::limits::LimitName;
+use crate::settings::{DirGrant, EngineSettings, LogLevel, Sandbox, Stdio};
+use sandpool_sys::in_force::Scarce;
+use sandpool_sys::{Attempt, Namespaces};
+
+/// From the host to a child.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ToChild {
+    /// Be a worker. With it come, in this order, the ring, the host's bell,
+    /// the artifact, the exchange where there is one, the pipes for stdout and
+    /// stderr where they are passed through, and the granted directories.
+    Work(WorkerSetup),
+    /// Be a compiler. With it come the module and two empty memory files: for
+    /// the artifact and for the description.
+    Compile(CompilerSetup),
+    /// Be a probe. With it come the granted directories.
+    Probe(ProbeSetup),
+    /// The memory file that comes with it holds the payload with this number.
+    Payload { id: u64, len: u64 },
+    /// The memory file that comes with it is for the answer the worker asked
+    /// room for.
+    Room { len: u64 },
+    /// The read end of the pipe that carries standard input.
+    Stdin,
+    /// End the running task at the next epoch check.
+    Interrupt { task: u64 },
+}
+
+/// How a child is to lock itself in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Orders {
+    pub mode: Sandbox,
+    /// Layers to leave out, to see what each one does.
+    pub without: Vec<Layer>,
+    /// Whether the host is root; in a user namespace everybody seems to be.
+    pub root: bool,
+    /// The namespaces that it was born into.
+    pub born: Namespaces,
+}
+
+/// What a probe is to do; see `sandbox::probe`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProbeSetup {
+    pub orders: Orders,
+    pub dirs: Vec<DirGrant>,
+    pub attempt: Option<Attempt>,
+    /// Its parent's pid, which it could not find out by itself.
+    pub parent: u32,
+}
+
+/// What a worker is, for its whole life.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WorkerSetup {
+    pub orders: Orders,
+    pub engine: EngineSettings,
+    /// Whether the artifact is a component (else a core module).
+    pub component: bool,
+    pub grants: WorkerGrants,
+    /// Whether the module imports shared objects, for which it gets an
+    /// exchange.
+    pub shares: bool,
+    /// Whether the module is an interpreter: see [`Description`](super::description).
+    pub is_interpreter: bool,
+    pub pid: u32,
+    pub stdout: Stdio,
+    pub stderr: Stdio,
+    /// Its niceness; 0 leaves it that of the host.
+    pub nice: u8,
+    /// Tasks that share one instance.
+    pub reuse: u64,
+    /// Whether it looks for a moment before it sleeps.
+    pub spin: bool,
+    /// Answers of more bytes have a memory file of their own.
+    pub most_in_ring: usize,
+    /// A function to call in each new instance, with its encoded arguments.
+    pub initializer: Option<Initializer>,
+    /// `RLIMIT_DATA` in bytes.
+    pub process_memory: Option<u64>,
+    /// `RLIMIT_FSIZE` in bytes, where directories are granted for writing.
+    pub file_size: Option<u64>,
+}
+
+/// A function that runs in each new instance before its first task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Initializer {
+    pub function: u32,
+    #[serde(with = "serde_bytes")]
+    pub arguments: Vec<u8>,
+}
+
+/// What the guests of a worker may reach.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct WorkerGrants {
+    pub env: Vec<(String, String)>,
+    pub dirs: Vec<DirGrant>,
+}
+
+/// What a compiler is to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CompilerSetup {
+    pub orders: Orders,
+    pub engine: EngineSettings,
+    /// Whether it is compiled to be run, and not only to be described: a module
+    /// that imports what nobody can give is then refused before it is compiled.
+    pub to_run: bool,
+    pub memory: Option<u64>,
+    pub cpu_time: Option<Duration>,
+}
+
+/// From a child to the host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum FromChild {
+    /// The worker has loaded its artifact and waits for tasks; the compiler
+    /// has written artifact and description; the probe is sealed.
+    Ready { report: SandboxReport },
+    /// What a probe's attempt came back with; `None` if it succeeded.
+    Probed { errno: Option<i32> },
+    /// The child cannot do what it was asked to.
+    Failed { reason: Failure, message: String },
+    /// Something about a task. The worker may be at its next task already
+    /// when the host reads this, so it says which.
+    Task { task: u64, says: Says },
+}
+
+/// What a worker says about the task it runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Says {
+    /// It wants room for an answer of this many bytes.
+    WantRoom { len: u64 },
+    /// The guest reads standard input for the first time.
+    WantStdin,
+    /// A line that the guest logged.
+    Log { level: LogLevel, message: String },
+    /// How far the guest says it is.
+    Progress {
+        done: u64,
+        total: Option<u64>,
+        message: Option<String>,
+    },
+}
+
+/// Why a child failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Failure {
+    /// The module is not valid, or needs what is not there.
+    Module,
+    /// The artifact was made by another engine or for another CPU.
+    Artifact,
+    /// What was granted cannot be opened.
+    Grants,
+    /// The operating system refused something, and would again.
+    System,
+    /// The operating system has no memory, threads or descriptors now.
+    Scarce(Scarce),
+    /// The sandbox is to be strict, and a layer is missing; or there are threads
+    /// that no sandbox would bind.
+    Sandbox,
+    /// This module needs more than a limit allows, for which the name is given.
+    Limit(LimitName),
+    /// Any module would need more than this limit allows.
+    NoRoom(LimitName),
+}
+
+impl Failure {
+    /// That the system refused something, by its error.
+    pub fn of_system(error: &std::io::Error) -> Self {
+        Scarce::of(error).map_or(Failure::System, Failure::Scarce)
+    }
+}
+
+/// The bytes of a message. Ours always encode.
+pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
+    postcard::to_stdvec(message).unwrap_or_default()
+}
+
+/// Reads a message that a child may have made up.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Violation> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((message, [])) => Ok(message),
+        Ok(_) => Err(Violation("a control message has bytes left over")),
+        Err(_) => Err(Violation("a control message cannot be read")),
+    }
+}

@@ -1,0 +1,258 @@
+//! Tasks and answers as they travel through the ring.
+//!
+//! A payload starts with one byte: does the frame follow, does it lie in a
+//! memory file of its own, or is it a short form? A frame is a header and then raw bytes (arguments;
+//! or value, stdout and stderr), which are never walked through one by one.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Violation;
+use crate::limits::LimitName;
+use crate::verdict::Refusal;
+use sandpool_value::DECODED_LIMIT;
+
+/// A task on its way to a worker. The arguments follow as raw bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskHeader {
+    /// Unique in its pool.
+    pub task: u64,
+    pub index: u64,
+    pub attempt: u32,
+    pub name: Option<String>,
+    pub what: What,
+    pub limits: WireLimits,
+}
+
+/// What a task runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum What {
+    /// The function with this index; the raw bytes are its arguments.
+    Function(u32),
+    /// The command; the raw bytes are standard input.
+    Command {
+        argv: Vec<String>,
+        /// Read from the host's own standard input, on demand.
+        inherit_stdin: bool,
+    },
+}
+
+/// The limits that the worker itself keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WireLimits {
+    pub timeout: Option<Duration>,
+    pub memory: Option<u64>,
+    pub result: Option<u64>,
+    pub stdout: Option<u64>,
+    pub stderr: Option<u64>,
+    pub log: Option<u64>,
+    pub host_calls: Option<u64>,
+    pub fuel: Option<u64>,
+}
+
+/// An answer on its way to the host. Value (or payload of `err`), stdout and
+/// stderr follow as raw bytes, with the lengths that stand here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AnswerHeader {
+    pub task: u64,
+    pub end: End,
+    pub message: Option<String>,
+    pub run_time: Duration,
+    pub peak_memory: u64,
+    pub fuel: Option<u64>,
+    pub refusals: Vec<Refusal>,
+    pub value_len: u64,
+    pub stdout_len: u64,
+    pub stderr_len: u64,
+}
+
+/// What a worker may claim about the end of its own task. There is no
+/// `internal_error` among them: a worker that ran guest code cannot claim one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    Ok,
+    Error,
+    Exit(i32),
+    Trap,
+    Interrupted,
+    OutOfFuel,
+    MemoryLimit(LimitName),
+    OutputLimit(LimitName),
+    Denied,
+    /// The initializer failed, which breaks the pool.
+    Initializer,
+}
+
+impl End {
+    /// Whether a limit ended the task.
+    pub fn is_a_limit(self) -> bool {
+        matches!(
+            self,
+            End::Interrupted | End::OutOfFuel | End::MemoryLimit(_) | End::OutputLimit(_)
+        )
+    }
+}
+
+/// A payload as it lies in the ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// The frame itself.
+    Inline(&'a [u8]),
+    /// The frame is in the memory file with this number.
+    InFile { id: u64, len: u64 },
+    /// A short form; see [`brief`](super::brief).
+    Brief(&'a [u8]),
+}
+
+/// The first byte of a short form.
+pub(super) const BRIEF: u8 = 2;
+
+impl<'a> Payload<'a> {
+    pub fn read(bytes: &'a [u8]) -> Result<Self, Violation> {
+        match bytes.split_first() {
+            Some((0, frame)) => Ok(Payload::Inline(frame)),
+            Some((1, rest)) => {
+                let (id, len) = rest
+                    .split_first_chunk::<8>()
+                    .and_then(|(id, len)| Some((*id, <[u8; 8]>::try_from(len).ok()?)))
+                    .ok_or(Violation("a payload's number cannot be read"))?;
+                Ok(Payload::InFile {
+                    id: u64::from_le_bytes(id),
+                    len: u64::from_le_bytes(len),
+                })
+            }
+            Some((&BRIEF, rest)) => Ok(Payload::Brief(rest)),
+            _ => Err(Violation("a payload is of no known kind")),
+        }
+    }
+
+    /// The bytes that go into the ring for a frame in a memory file.
+    pub fn in_file(id: u64, len: u64) -> Vec<u8> {
+        let mut bytes = vec![1];
+        bytes.extend(id.to_le_bytes());
+        bytes.extend(len.to_le_bytes());
+        bytes
+    }
+}
+
+/// As [`put_inline`], for tests and the hostile worker.
+#[cfg(any(test, debug_assertions))]
+pub fn inline_payload<H: Serialize>(header: &H, parts: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put_inline(&mut bytes, header, parts);
+    bytes
+}
+
+/// Puts the bytes that go into the ring for a header and its raw parts, in place
+/// of what is in a buffer: one byte 0, then the frame.
+pub fn put_inline<H: Serialize>(bytes: &mut Vec<u8>, header: &H, parts: &[&[u8]]) {
+    let raw: usize = parts.iter().map(|part| part.len()).sum();
+    bytes.clear();
+    bytes.reserve(128 + raw);
+    bytes.push(0);
+    // Writing into a vector cannot fail, and our headers always encode.
+    *bytes = postcard::to_extend(header, std::mem::take(bytes)).unwrap_or_default();
+    for part in parts {
+        bytes.extend_from_slice(part);
+    }
+}
+
+/// The most bytes of a header.
+const HEADER: usize = 64 * 1024;
+
+/// Splits a frame into its header and the raw bytes after it. A header is never
+/// long, however long the frame is: lists in it cannot grow with what comes
+/// after.
+pub fn split<'a, H: Deserialize<'a>>(frame: &'a [u8]) -> Result<(H, &'a [u8]), Violation> {
+    let start = &frame[..frame.len().min(HEADER)];
+    let (header, rest) = postcard::take_from_bytes(start)
+        .map_err(|_| Violation("a frame's header cannot be read"))?;
+    Ok((header, &frame[start.len() - rest.len()..]))
+}
+
+impl AnswerHeader {
+    /// The raw parts of the answer: value, stdout, stderr.
+    pub fn parts<'a>(&self, raw: &'a [u8]) -> Result<[&'a [u8]; 3], Violation> {
+        let wrong = Violation("an answer's parts do not add up");
+        let part = |len: u64, rest: &'a [u8]| {
+            usize::try_from(len)
+                .ok()
+                .and_then(|len| rest.split_at_checked(len))
+        };
+        let (value, rest) = part(self.value_len, raw).ok_or(wrong.clone())?;
+        let (stdout, rest) = part(self.stdout_len, rest).ok_or(wrong.clone())?;
+        let (stderr, rest) = part(self.stderr_len, rest).ok_or(wrong.clone())?;
+        if rest.is_empty() {
+            Ok([value, stdout, stderr])
+        } else {
+            Err(wrong)
+        }
+    }
+}
+
+/// Memory that a value of so many bytes may take in the host. A module chooses
+/// its types, and some can make gigabytes of a few bytes: a list of tuples of
+/// tuples. What people write takes from once to a hundred times its bytes.
+pub fn memory_for_value(len: usize) -> usize {
+    const TIMES: usize = 256;
+    const SMALL: usize = 1024 * 1024;
+    len.saturating_mul(TIMES)
+        .saturating_add(SMALL)
+        .min(DECODED_LIMIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn answer() -> AnswerHeader {
+        AnswerHeader {
+            task: 7,
+            end: End::Exit(3),
+            message: Some("left".into()),
+            run_time: Duration::from_millis(3),
+            peak_memory: 65536,
+            fuel: None,
+            refusals: vec![],
+            value_len: 2,
+            stdout_len: 3,
+            stderr_len: 0,
+        }
+    }
+
+    #[test]
+    fn an_answer_is_read_back_with_its_parts() {
+        let payload = inline_payload(&answer(), &[b"ab", b"cde", b""]);
+        let Ok(Payload::Inline(frame)) = Payload::read(&payload) else {
+            panic!("inline")
+        };
+        let (header, raw) = split::<AnswerHeader>(frame).expect("header");
+        assert_eq!(header, answer());
+        assert_eq!(header.parts(raw), Ok([&b"ab"[..], b"cde", b""]));
+    }
+
+    #[test]
+    fn parts_that_do_not_add_up_are_a_violation() {
+        assert!(answer().parts(b"abcd").is_err());
+        assert!(answer().parts(b"abcdef").is_err());
+        let huge = AnswerHeader {
+            value_len: u64::MAX,
+            ..answer()
+        };
+        assert!(huge.parts(b"abcde").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            if let Ok(Payload::Inline(frame)) = Payload::read(&bytes)
+                && let Ok((header, raw)) = split::<AnswerHeader>(frame)
+            {
+                let _ = header.parts(raw);
+            }
+            let _ = crate::control::decode::<crate::control::FromChild>(&bytes);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! All that the host and its children share: the ring in shared memory, the
+//! messages on the control socket, the frames of tasks and answers.
+//!
+//! Each worker has a pair of channels. The *ring* carries tasks one way and
+//! answers the other, with one atomic word for claims (see [`ring`]). The
+//! *control socket* carries what is rare or big: the handshake, descriptors,
+//! log lines, and hang-up, which is death.
+//!
+//! The host's side of everything here takes any bytes: a worker may have been
+//! taken over by its guest. What breaks a rule is a [`Violation`], which costs
+//! that worker its life and nothing else.
+//!
+//! What both sides name is here too: limits, settings, outcomes, layers of the sandbox,
+//! roles. The crate knows no pool and no wasmtime. It promises nothing to others than
+//! sandpool's own crates.
+#![expect(
+    missing_docs,
+    reason = "for sandpool's own crates, names and the docs of types say enough"
+)]
+
+pub mod arena;
+pub mod brief;
+pub mod control;
+pub mod description;
+pub mod exchange;
+pub mod frame;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+#[cfg(all(test, not(fuzzing)))]
+mod fuzzing;
+pub mod handshake;
+pub mod host_end;
+pub mod layers;
+pub mod limits;
+pub mod request;
+pub mod ring;
+pub mod roles;
+pub mod settings;
+pub mod shared_error;
+pub mod sleep;
+#[cfg(test)]
+#[path = "../../value/src/strategies.rs"]
+mod strategies;
+pub mod verdict;
+pub mod worker_end;
+
+#[cfg(test)]
+use sandpool_value::{Function, Param, Type, Value};
+
+/// A worker broke a rule of the channel.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the worker broke the channel's rules: {0}")]
+pub struct Violation(pub &'static str);

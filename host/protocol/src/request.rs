@@ -1,0 +1,215 @@
+//! What a guest asks of the objects that it shares with others, and what it is
+//! told. Both travel through an [`exchange`](super::exchange).
+
+use serde::{Deserialize, Serialize};
+
+use crate::shared_error::SharedError;
+
+/// Bytes of one item, key or value.
+pub const MAX_ITEM: usize = 64 * 1024 * 1024;
+
+/// Bytes of an item that may be put on credit.
+pub const CREDIT_ITEM: usize = 4096;
+
+/// Bytes of one request or answer, with all its items.
+pub const MAX_REQUEST: usize = MAX_ITEM + 1024 * 1024;
+
+/// Bytes as they lie in a queue, a list or a dictionary.
+pub type Item = serde_bytes::ByteBuf;
+
+/// One request of a guest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// The task that runs, so that a request of the next is not taken for one
+    /// of a task that has just ended.
+    pub task: u64,
+    pub asks: Asks,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Asks {
+    /// Which object was granted under this name? Answered with its number.
+    Open { kind: Kind, name: String },
+    /// A call, which is answered. Without `wait` it is answered at once.
+    Call { object: u32, op: Op, wait: bool },
+    /// Puts an item that there is room for, on credit. Not answered.
+    Post { item: Item },
+    /// The call that waits is not to wait any longer. It is answered even so.
+    GiveUp,
+}
+
+/// The kinds of objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    Queue,
+    Connection,
+    Dict,
+    List,
+    Value,
+    Lock,
+    RLock,
+    Semaphore,
+    Event,
+    Condition,
+    Barrier,
+}
+
+impl Kind {
+    /// What it is called where a capability is refused.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Queue => "queue",
+            Kind::Connection => "pipe",
+            Kind::Dict => "dict",
+            Kind::List => "list",
+            Kind::Value => "value",
+            Kind::Lock => "lock",
+            Kind::RLock => "rlock",
+            Kind::Semaphore => "semaphore",
+            Kind::Event => "event",
+            Kind::Condition => "condition",
+            Kind::Barrier => "barrier",
+        }
+    }
+}
+
+/// One step on an object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Op {
+    Queue(QueueOp),
+    Connection(ConnectionOp),
+    Dict(DictOp),
+    List(ListOp),
+    Value(ValueOp),
+    Lock(LockOp),
+    Semaphore(SemaphoreOp),
+    Event(EventOp),
+    Condition(ConditionOp),
+    Barrier(BarrierOp),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum QueueOp {
+    /// Answered with how many went in.
+    Put(Vec<Item>),
+    /// Answered with items, this many at most.
+    Get(u32),
+    Size,
+    MaxSize,
+    Full,
+    Close,
+    TaskDone,
+    Join,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ConnectionOp {
+    Send(Item),
+    Receive,
+    Poll,
+    Close,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum DictOp {
+    Get(String),
+    Set(String, Item),
+    Delete(String),
+    Keys,
+    Items,
+    Len,
+    Contains(String),
+    Update(Vec<(String, Item)>),
+    CompareAndSet {
+        key: String,
+        expected: Option<Item>,
+        replacement: Option<Item>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ListOp {
+    Extend(Vec<Item>),
+    Get(i64),
+    Set(i64, Item),
+    Pop(Option<i64>),
+    Len,
+    Items,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ValueOp {
+    Get,
+    Set(Item),
+    Add(i64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LockOp {
+    Acquire,
+    Release,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SemaphoreOp {
+    Acquire,
+    Release,
+    /// How many permits there are now; for hosts.
+    Permits,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventOp {
+    Set,
+    Clear,
+    IsSet,
+    Wait,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConditionOp {
+    Acquire,
+    Release,
+    Wait,
+    /// Wakes this many; `u32::MAX` for all.
+    Notify(u32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BarrierOp {
+    Wait,
+    Reset,
+    Abort,
+    Parties,
+    Waiting,
+    Broken,
+}
+
+/// What an object answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Reply {
+    Done,
+    Number(i64),
+    Flag(bool),
+    Item(Item),
+    MaybeItem(Option<Item>),
+    Items(Vec<Item>),
+    Names(Vec<String>),
+    Pairs(Vec<(String, Item)>),
+    /// A lock is held; whether its last holder abandoned it.
+    Acquired {
+        abandoned: bool,
+    },
+    Failed(SharedError),
+}
+
+/// What goes to the worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// The answer to a call. After a put, so many more may be put into the
+    /// same queue on credit.
+    Reply { reply: Reply, credit: u32 },
+    /// The answer to a get: items that are the guest's as it claims them, and
+    /// come back otherwise.
+    Handed(Vec<Item>),
+}

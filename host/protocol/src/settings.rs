@@ -1,0 +1,231 @@
+//! Choices that are not limits: how modules are compiled, how far tasks are
+//! kept apart, where their output goes, what they may reach.
+
+use std::fmt;
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a guest's standard output and error go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Stdio {
+    /// Kept and handed over with the outcome (default for pools).
+    #[default]
+    Capture,
+    /// Passed on to the host's own, live, in whole lines unless told otherwise
+    /// (default for [`Process`](crate::Process)).
+    Inherit,
+    /// Thrown away.
+    Null,
+}
+
+/// How a task that runs past its wall time is ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Interrupt {
+    /// Its worker is killed and another started. Guest code runs without
+    /// checks, a quarter to a third faster (default).
+    #[default]
+    Kill,
+    /// Guest code is compiled with epoch checks; the worker lives on, and the
+    /// error says where the guest was. A task that is blocked in a host call
+    /// costs its worker all the same.
+    Epoch,
+}
+
+/// How much two tasks share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Isolation {
+    /// Pooled worker processes, a fresh instance for each task (default).
+    #[default]
+    Process,
+    /// Pooled worker processes; an instance is kept for this many tasks, which
+    /// can see what the ones before them left in its memory.
+    ProcessReuse(NonZeroU64),
+    /// A worker process of its own for each task.
+    ProcessPerTask,
+}
+
+/// What to do when a layer of the operating system's sandbox is missing on this
+/// machine. [`Layer`](crate::Layer) lists them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Sandbox {
+    /// Refuse to run: [`build`](crate::PoolBuilder::build) fails, and names what
+    /// is missing. A layer that holds in part is not missing.
+    Strict,
+    /// Use what there is, and say once what is missing (default).
+    #[default]
+    Auto,
+    /// Use none of them. What needs no help of the system stays: the separate
+    /// process, its empty environment and closed descriptors.
+    Off,
+}
+
+/// A WebAssembly proposal that is off unless asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum WasmFeature {
+    /// Exception handling, which today's C++ toolchains use.
+    Exceptions,
+    /// Typed function references.
+    FunctionReferences,
+    /// Garbage-collected objects; implies function references.
+    Gc,
+    /// 64-bit memories.
+    Memory64,
+    /// Memories whose pages are of one byte.
+    CustomPageSizes,
+    /// Multiplication and addition of 128 bits.
+    WideArithmetic,
+}
+
+impl WasmFeature {
+    /// All of them.
+    pub const ALL: [WasmFeature; 6] = [
+        WasmFeature::Exceptions,
+        WasmFeature::FunctionReferences,
+        WasmFeature::Gc,
+        WasmFeature::Memory64,
+        WasmFeature::CustomPageSizes,
+        WasmFeature::WideArithmetic,
+    ];
+
+    /// Its name, as `--wasm` reads it.
+    pub fn name(self) -> &'static str {
+        match self {
+            WasmFeature::Exceptions => "exceptions",
+            WasmFeature::FunctionReferences => "function-references",
+            WasmFeature::Gc => "gc",
+            WasmFeature::Memory64 => "memory64",
+            WasmFeature::CustomPageSizes => "custom-page-sizes",
+            WasmFeature::WideArithmetic => "wide-arithmetic",
+        }
+    }
+}
+
+impl fmt::Display for WasmFeature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for WasmFeature {
+    type Err = UnknownWasmFeature;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = WasmFeature::ALL
+            .into_iter()
+            .find(|feature| feature.name() == text);
+        known.ok_or_else(|| UnknownWasmFeature {
+            text: text.to_owned(),
+        })
+    }
+}
+
+/// The text names no [`WasmFeature`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{text}` is no WebAssembly feature that can be turned on; there are exceptions, function-references, gc, memory64, custom-page-sizes and wide-arithmetic"
+)]
+pub struct UnknownWasmFeature {
+    /// The text.
+    pub text: String,
+}
+
+/// A directory that guests may reach.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct DirGrant {
+    /// Where it is on the host.
+    #[serde(with = "path_bytes")]
+    pub host: PathBuf,
+    /// The path that guests see, without `..`. A relative one is taken for
+    /// absolute, as guests have no other working directory than `/`.
+    pub guest: String,
+    /// Whether they may change what is in it \[no\].
+    pub writable: bool,
+}
+
+/// A path of the host as the bytes that it is: it need not be UTF-8, which is
+/// all that serde has for paths.
+mod path_bytes {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        path.as_os_str().as_bytes().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+        Vec::deserialize(from).map(|bytes| OsString::from_vec(bytes).into())
+    }
+}
+
+/// What a C library takes a guest path for: absolute, and without `.`. There
+/// is no `..` in one; see [`DirGrant`].
+pub fn guest_path(guest: &str) -> String {
+    let names = guest.split('/').filter(|name| !matches!(*name, "" | "."));
+    let path: String = names.flat_map(|name| ["/", name]).collect();
+    match path.is_empty() {
+        true => "/".to_owned(),
+        false => path,
+    }
+}
+
+/// How important a guest says a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum LogLevel {
+    /// Steps of interest to nobody but the author.
+    Trace,
+    /// For finding faults.
+    Debug,
+    /// What goes on.
+    Info,
+    /// Something is odd.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            LogLevel::Trace => "trace",
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error => "error",
+        })
+    }
+}
+
+/// Settings that compiler and worker must agree on, or the artifact does not
+/// load. Part of its name in the cache.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EngineSettings {
+    pub count_fuel: bool,
+    pub check_epochs: bool,
+    /// Sorted.
+    pub features: Vec<WasmFeature>,
+    pub wasm_stack: u64,
+    pub tables: u32,
+    pub table_elements: u32,
+    pub instances: u32,
+    pub memories: u32,
+}
+
+impl EngineSettings {
+    /// The settings for a pool with these limits and nothing special.
+    pub fn new(limits: &crate::limits::PoolLimits) -> Self {
+        EngineSettings {
+            wasm_stack: limits.wasm_stack,
+            tables: limits.tables,
+            table_elements: limits.table_elements,
+            instances: limits.instances,
+            memories: limits.memories,
+            ..EngineSettings::default()
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! How a task ended, and what it was refused.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use sandpool_value::Printable;
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It returned.
+    Ok,
+    /// It returned its own error, whatever it was refused before.
+    Error,
+    /// It left with an exit code that is not 0.
+    Exit,
+    /// It trapped; the error text holds wasmtime's trap code.
+    Trap,
+    /// It ran past its wall time.
+    Timeout,
+    /// It used more CPU time than allowed.
+    CpuLimit,
+    /// It used up its fuel.
+    OutOfFuel,
+    /// It trapped or aborted after an allocation that was refused.
+    MemoryLimit,
+    /// Its result, output or log grew past its limit.
+    OutputLimit,
+    /// It called what was not granted, by a call that has no way to fail, so that
+    /// it was ended. A call that can fail fails, and the task goes on: see
+    /// `Outcome::refusals`.
+    Denied,
+    /// The arguments do not fit the function; it was never sent.
+    InvalidArguments,
+    /// The module cannot be loaded.
+    InvalidModule,
+    /// Compiling the module ran past a limit.
+    CompileLimit,
+    /// Its worker process died under it.
+    WorkerLost,
+    /// It was cancelled.
+    Cancelled,
+    /// sandpool itself failed.
+    InternalError,
+}
+
+impl Verdict {
+    /// The verdict's name as it is printed and written to JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Ok => "ok",
+            Verdict::Error => "error",
+            Verdict::Exit => "exit",
+            Verdict::Trap => "trap",
+            Verdict::Timeout => "timeout",
+            Verdict::CpuLimit => "cpu_limit",
+            Verdict::OutOfFuel => "out_of_fuel",
+            Verdict::MemoryLimit => "memory_limit",
+            Verdict::OutputLimit => "output_limit",
+            Verdict::Denied => "denied",
+            Verdict::InvalidArguments => "invalid_arguments",
+            Verdict::InvalidModule => "invalid_module",
+            Verdict::CompileLimit => "compile_limit",
+            Verdict::WorkerLost => "worker_lost",
+            Verdict::Cancelled => "cancelled",
+            Verdict::InternalError => "internal_error",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Something a task asked for and was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// `memory`, `table`, `process memory`; `file`, `write access`, `socket`,
+    /// `name look-up`.
+    pub what: String,
+    /// What exactly was asked for: an amount, a path as the guest sees it, the
+    /// name of a host.
+    pub detail: String,
+}
+
+impl fmt::Display for Refusal {
+    /// `file /etc/passwd`, with control characters escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", Printable(&self.what), Printable(&self.detail))
+    }
+}
+
+/// So many refusals of a task are listed: the first ones, and the latest.
+pub const MAX_REFUSALS: usize = 64;
+
+/// Bytes of a refusal's detail, and a mark where it was cut: guests choose the
+/// names in it. All refusals of a task have to fit into the header of its answer.
+pub const MAX_DETAIL: usize = 512;
+
+/// How a task went on that was refused memory: behind the line about the limit.
+pub fn trapped_then(text: &str) -> String {
+    format!("; then it trapped: {text}")
+}

@@ -1,0 +1,34 @@
+//! Code of others on our threads: callbacks, handlers, and wakers of whatever
+//! executor awaits something. A panic in it is reported and ends nothing.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+
+use sandpool_sys::stdio;
+
+/// Runs it; its panic ends here.
+pub(crate) fn guard(what: &str, run: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+        let text = panic_text(panic.as_ref());
+        let line = format!("sandpool: a {what} panicked: {text}\n");
+        // When stderr is gone there is nobody left to tell.
+        let _ = stdio::write_stderr(line.as_bytes());
+    }
+}
+
+/// Wakes a future, if one waits.
+pub(crate) fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        guard("waker", || waker.wake());
+    }
+}
+
+/// What the code said when it panicked.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "it said nothing".into())
+}

@@ -1,0 +1,127 @@
+//! wasmtime and nothing else: what a call costs where there is no limit on
+//! memory, no WASI, no outcome. The floor that `sandpool bench` measures beside
+//! the notches, with the same engine settings and the same guest.
+
+use wasmtime::component::{
+    Component, ComponentExportIndex, Instance, InstancePre, Linker, ResourceTable,
+};
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, p2};
+
+use super::InProcessError;
+use super::guest::{InProcess, artifact_path};
+use sandpool_worker::engine::code::Artifact;
+use sandpool_worker::engine::{code, config};
+
+/// A component, and its function from a `u32` to a `u32`. `H` is what every store
+/// holds: nothing, or [`Wasi`].
+pub struct Bare<H: 'static = ()> {
+    engine: Engine,
+    pre: InstancePre<H>,
+    host: fn() -> H,
+    function: ComponentExportIndex,
+    kept: Option<(Store<H>, Instance)>,
+}
+
+/// WASI as wasmtime's users give it to a guest: with nothing in it.
+pub struct Wasi {
+    ctx: WasiCtx,
+    table: ResourceTable,
+}
+
+impl WasiView for Wasi {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.ctx,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl Bare {
+    /// The floor beneath a module that is loaded into this process.
+    ///
+    /// # Errors
+    /// If it is no component without imports that exports the function.
+    pub fn new(loaded: &InProcess, function: &str) -> Result<Self, InProcessError> {
+        Bare::load(loaded, function, || (), |_| Ok(()))
+    }
+}
+
+impl Bare<Wasi> {
+    /// As [`Bare::new`], for a component that imports WASI.
+    ///
+    /// # Errors
+    /// If it imports anything else, or does not export the function.
+    pub fn with_wasi(loaded: &InProcess, function: &str) -> Result<Self, InProcessError> {
+        let host = || Wasi {
+            ctx: WasiCtx::builder().build(),
+            table: ResourceTable::new(),
+        };
+        Bare::load(loaded, function, host, p2::add_to_linker_sync)
+    }
+}
+
+impl<H: Send> Bare<H> {
+    fn load(
+        loaded: &InProcess,
+        function: &str,
+        host: fn() -> H,
+        link: impl FnOnce(&mut Linker<H>) -> wasmtime::Result<()>,
+    ) -> Result<Self, InProcessError> {
+        let module = loaded.module();
+        let made = || {
+            let engine = config::engine(module.settings())?;
+            let component: Component =
+                code::deserialize_component(&engine, Artifact::File(&artifact_path(module)))?;
+            let mut linker = Linker::new(&engine);
+            link(&mut linker)?;
+            let pre = linker.instantiate_pre(&component)?;
+            let function = component
+                .get_export_index(None, function)
+                .ok_or_else(|| wasmtime::format_err!("there is no function `{function}`"))?;
+            Ok(Bare {
+                engine,
+                pre,
+                host,
+                function,
+                kept: None,
+            })
+        };
+        made().map_err(|error: wasmtime::Error| InProcessError::Refused {
+            module: module.name().to_owned(),
+            why: format!("{error:#}"),
+        })
+    }
+
+    /// A call in a store and an instance of its own.
+    pub fn fresh(&mut self, n: u32) -> Option<u32> {
+        // There is room for one instance.
+        self.kept = None;
+        let mut store = Store::new(&self.engine, (self.host)());
+        let instance = self.pre.instantiate(&mut store).ok()?;
+        self.call(&mut store, instance, n)
+    }
+
+    /// A call in an instance that is kept.
+    pub fn reused(&mut self, n: u32) -> Option<u32> {
+        let (mut store, instance) = match self.kept.take() {
+            Some(kept) => kept,
+            None => {
+                let mut store = Store::new(&self.engine, (self.host)());
+                let instance = self.pre.instantiate(&mut store).ok()?;
+                (store, instance)
+            }
+        };
+        let result = self.call(&mut store, instance, n);
+        self.kept = Some((store, instance));
+        result
+    }
+
+    fn call(&self, store: &mut Store<H>, instance: Instance, n: u32) -> Option<u32> {
+        let function = instance
+            .get_typed_func::<(u32,), (u32,)>(&mut *store, self.function)
+            .ok()?;
+        function.call(store, (n,)).ok().map(|(result,)| result)
+    }
+}

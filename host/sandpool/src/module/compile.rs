@@ -1,0 +1,328 @@
+//! Supervises a compiler process: one for each compilation, with a deadline.
+
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use smallvec::SmallVec;
+
+use super::error::Problem;
+use super::source::Source;
+use super::{Loader, Purpose};
+use sandpool_protocol::roles::COMPILER_ROLE;
+use sandpool_protocol::limits::LimitName;
+use sandpool_protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
+use sandpool_protocol::description::{Description, MAX_DESCRIPTION};
+use sandpool_protocol::handshake::Hello;
+use sandpool_sys::in_force::{InForce, Scarce, named, with_limit};
+use sandpool_sys::{
+    ABORTED, ChildProcess, ControlSocket, Ended, EventFd, MAX_MESSAGE, OUT_OF_CPU, OomKills,
+    PANICKED, Program, Received, SealedMemory, memfd_growable, seal_contents, signal_name,
+};
+use sandpool_value::Printable;
+
+/// What the compiler said before it ended.
+#[derive(Default)]
+struct Said {
+    hello: Option<Hello>,
+    last: Option<FromChild>,
+}
+
+/// The pause before it is tried again; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Compiles a module in a process of its own, until it is given up. A failure that
+/// comes from outside (somebody killed the compiler, the system has no process for it)
+/// is no matter of the module, and tried again for a while.
+pub(super) fn compile(
+    loader: &Loader,
+    source: &Source,
+    purpose: Purpose,
+    given_up: Option<&EventFd>,
+) -> Result<(SealedMemory, Description), Problem> {
+    let give_up = Instant::now() + loader.patience;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match compile_once(loader, source, purpose, given_up) {
+            Err(Problem::Outside { again: true, .. }) if Instant::now() + pause < give_up => {
+                wait_or_stop(loader, given_up, pause)?;
+                pause = (pause * 2).min(Duration::from_secs(1));
+            }
+            ended => return ended,
+        }
+    }
+}
+
+/// Waits for so long, unless the pool ends or the compilation is given up.
+fn wait_or_stop(
+    loader: &Loader,
+    given_up: Option<&EventFd>,
+    pause: Duration,
+) -> Result<(), Problem> {
+    let bells = [Some(&loader.stop), given_up].into_iter().flatten();
+    let mut ready: Vec<_> = bells
+        .map(|bell| PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN))
+        .collect();
+    let pause = pause.try_into().ok();
+    match poll(&mut ready, pause.as_ref()) {
+        Ok(0) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Ok(_) => Err(terminated()),
+        Err(error) => Err(Problem::Compiler(error.to_string())),
+    }
+}
+
+fn terminated() -> Problem {
+    Problem::Compiler("the pool was terminated".into())
+}
+
+/// What it means that the system refused something that a compiler needs.
+fn refused(error: &io::Error) -> Problem {
+    let why = with_limit(error);
+    match Scarce::of(error) {
+        Some(_) => Problem::Outside {
+            why: format!("cannot be started: {why}"),
+            again: true,
+        },
+        None => Problem::Compiler(why),
+    }
+}
+
+fn compile_once(
+    loader: &Loader,
+    source: &Source,
+    purpose: Purpose,
+    given_up: Option<&EventFd>,
+) -> Result<(SealedMemory, Description), Problem> {
+    let system = |error: io::Error| refused(&error);
+    let (ours, theirs) = ControlSocket::pair().map_err(system)?;
+    let program = Program {
+        role: COMPILER_ROLE.into(),
+        ..loader.program.clone()
+    };
+    let artifact = memfd_growable("sandpool-artifact").map_err(system)?;
+    let description = memfd_growable("sandpool-description").map_err(system)?;
+    let mut oom_kills = OomKills::from_now();
+    let mut child =
+        ChildProcess::start(&program, theirs, loader.confinement.apart()).map_err(|error| {
+            match Scarce::of(&error) {
+                Some(_) => refused(&error),
+                None => Problem::Compiler(format!(
+                    "`{}` cannot be started: {error}",
+                    program.path.display()
+                )),
+            }
+        })?;
+    let setup = ToChild::Compile(CompilerSetup {
+        orders: loader.confinement.orders(child.namespaces()),
+        engine: loader.settings.clone(),
+        to_run: purpose == Purpose::Run,
+        memory: loader.limits.compile_memory.value,
+        cpu_time: loader.limits.compile_cpu_time.value,
+    });
+    let fds = [source.memory.as_fd(), artifact.as_fd(), description.as_fd()];
+    // A child that is already gone says why below.
+    let _ = ours.send(&encode(&setup), &fds, false);
+    let (said, ended) = supervise(&mut child, &ours, loader, given_up)?;
+    if let Some(killed) = killed_from_outside(ended, &mut oom_kills) {
+        return Err(killed);
+    }
+    match &said.hello {
+        Some(hello) => hello.check().map_err(Problem::Compiler)?,
+        None => {
+            let path = program.path.display();
+            let text = format!("`{path}` is no sandpool: it {}", how(ended));
+            return Err(Problem::Compiler(text));
+        }
+    }
+    match (said.last, ended) {
+        (Some(FromChild::Ready { report }), Ended::Exited(0)) => loader.confinement.hear(report),
+        (Some(FromChild::Failed { reason, message }), _) => {
+            // Honest ones are one plain line already.
+            let message = Printable(&message).to_string();
+            return Err(match reason {
+                Failure::Module => Problem::Invalid(message),
+                Failure::Artifact | Failure::Grants | Failure::System | Failure::Sandbox => {
+                    Problem::Compiler(message)
+                }
+                Failure::Scarce(scarce) => Problem::Outside {
+                    why: match named(scarce) {
+                        Some(limit) => format!("could not work: {message}; {limit}"),
+                        None => format!("could not work: {message}"),
+                    },
+                    again: true,
+                },
+                Failure::Limit(name) | Failure::NoRoom(name) => hit(loader, name),
+            });
+        }
+        (_, ended) => return Err(died(loader, ended)),
+    }
+    // The compiler is gone, so nobody has these mapped and they can be sealed.
+    let artifact = seal_contents(artifact).map_err(system)?;
+    let description = seal_contents(description).map_err(system)?;
+    if description.len() > MAX_DESCRIPTION {
+        return Err(Problem::Compiler(
+            "it wrote a description of more than 1 MiB".into(),
+        ));
+    }
+    let bytes = description.read().map_err(system)?;
+    let description = Description::decode(&bytes)
+        .map_err(|error| Problem::Compiler(format!("its description makes no sense: {error}")))?;
+    Ok((artifact, description))
+}
+
+/// Listens until the compiler has ended, or ends it at its deadline.
+fn supervise(
+    child: &mut ChildProcess,
+    control: &ControlSocket,
+    loader: &Loader,
+    given_up: Option<&EventFd>,
+) -> Result<(Said, Ended), Problem> {
+    let timeout = loader.limits.compile_timeout.value;
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let mut said = Said::default();
+    let mut buffer = vec![0; MAX_MESSAGE];
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) {
+            end(child)?;
+            return Err(hit(loader, LimitName::CompileTimeout));
+        }
+        let left = left.and_then(|left| left.try_into().ok());
+        let stopped = {
+            let bells = [Some(&loader.stop), given_up].into_iter().flatten();
+            let fds = std::iter::once(child.pidfd()).chain(bells.map(AsFd::as_fd));
+            let mut ready: SmallVec<[PollFd<'_>; 3]> = fds
+                .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+                .collect();
+            // Every message of a compiler fits into its socket, so it is enough
+            // to read them all when it has ended.
+            match poll(&mut ready, left.as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(Problem::Compiler(error.to_string())),
+            }
+            ready[1..].iter().any(|bell| !bell.revents().is_empty())
+        };
+        if stopped {
+            end(child)?;
+            // Nobody hears it who gave it up.
+            return Err(terminated());
+        }
+        if let Some(ended) = child.ended() {
+            listen(control, &mut buffer, &mut said);
+            return Ok((said, ended));
+        }
+    }
+}
+
+/// One that cannot be killed runs into its limit of CPU time, and ends with the
+/// thread that started it.
+fn end(child: &mut ChildProcess) -> Result<(), Problem> {
+    let ended = child.end();
+    ended.map(drop).map_err(|error| {
+        Problem::Compiler(format!("process {} cannot be killed: {error}", child.pid()))
+    })
+}
+
+fn listen(control: &ControlSocket, buffer: &mut [u8], said: &mut Said) {
+    while let Ok(Received::Message(len, _)) = control.receive_bytes(buffer) {
+        if said.hello.is_none() {
+            said.hello = Hello::decode(&buffer[..len]);
+        } else {
+            said.last = decode(&buffer[..len]).ok();
+        }
+    }
+}
+
+/// The problem of a compiler that was killed from outside, not by us.
+fn killed_from_outside(ended: Ended, oom_kills: &mut OomKills) -> Option<Problem> {
+    let Ended::Killed(signal) = ended else {
+        return None;
+    };
+    let for_memory = match signal {
+        libc::SIGKILL => oom_kills.one_more(0),
+        _ => None,
+    };
+    Some(Problem::Outside {
+        // It would take as much memory again.
+        again: for_memory.is_none(),
+        why: match for_memory {
+            Some(why) => format!("{}: {why}", how(ended)),
+            None => format!("{}, and not by sandpool", how(ended)),
+        },
+    })
+}
+
+/// What a compiler's death means.
+fn died(loader: &Loader, ended: Ended) -> Problem {
+    match ended {
+        Ended::Exited(OUT_OF_CPU) => hit(loader, LimitName::CompileCpuTime),
+        // An allocation that is refused aborts.
+        Ended::Exited(ABORTED) => {
+            match InForce::now().tighter_than(loader.limits.compile_memory.value, 0) {
+                Some(limit) => Problem::Compiler(format!("it was refused memory: {limit}")),
+                None => hit(loader, LimitName::CompileMemory),
+            }
+        }
+        ended => Problem::CompilerDied(how(ended)),
+    }
+}
+
+fn how(ended: Ended) -> String {
+    match ended {
+        Ended::Crashed(libc::SIGSYS) => {
+            "was killed by signal 31 (SIGSYS): it made a system call that its sandbox forbids"
+                .into()
+        }
+        Ended::Crashed(signal) | Ended::Killed(signal) => {
+            format!("was killed by signal {signal} ({})", signal_name(signal))
+        }
+        Ended::Exited(PANICKED) => "panicked".into(),
+        Ended::Exited(code) => format!("left with exit code {code}"),
+        Ended::Unknown => "ended, nobody knows how".into(),
+    }
+}
+
+/// A limit of compilations that was hit.
+fn hit(loader: &Loader, name: LimitName) -> Problem {
+    match loader.limits.hit(name) {
+        Some(hit) if is_slow(name, &loader.program.path) => Problem::Slow(hit),
+        Some(hit) => Problem::Limit(hit),
+        None => Problem::Compiler(format!("it names a limit of tasks, `{}`", name.name())),
+    }
+}
+
+/// Whether a limit of time was hit by a compiler without optimisation: by this very
+/// program, since nobody knows how another was built.
+fn is_slow(name: LimitName, compiler: &Path) -> bool {
+    let is_time = matches!(name, LimitName::CompileTimeout | LimitName::CompileCpuTime);
+    let file = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
+    is_time
+        && is_unoptimised()
+        && file(compiler).is_some_and(|it| Some(it) == file(Path::new("/proc/self/exe")))
+}
+
+fn is_unoptimised() -> bool {
+    #[cfg(feature = "worker")]
+    return sandpool_worker::OPT_LEVEL == "0";
+    #[cfg(not(feature = "worker"))]
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_limit_of_time_that_this_program_hit_is_told_as_slow() {
+        let itself = Path::new("/proc/self/exe");
+        for name in [LimitName::CompileTimeout, LimitName::CompileCpuTime] {
+            assert_eq!(is_slow(name, itself), is_unoptimised());
+            assert!(!is_slow(name, Path::new("/bin/sh")), "who knows of others?");
+        }
+        assert!(!is_slow(LimitName::CompileMemory, itself));
+    }
+}

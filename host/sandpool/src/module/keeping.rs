@@ -1,0 +1,102 @@
+//! The cache as a loader uses it: whatever is wrong with it, modules are compiled as if
+//! there were none, and somebody is told once.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, Once, PoisonError};
+
+use super::cache::{Cache, CacheTrouble};
+use sandpool_protocol::description::Description;
+use sandpool_protocol::settings::EngineSettings;
+use sandpool_sys::stdio;
+use sandpool_sys::SealedMemory;
+
+/// Called with what keeps artifacts from being kept.
+pub(crate) type TroubleHandler = Box<dyn FnOnce(&CacheTrouble) + Send>;
+
+/// A cache, or what is wrong with it.
+pub(crate) struct Keeping {
+    cache: Result<Cache, CacheTrouble>,
+    on_trouble: Mutex<Option<TroubleHandler>>,
+}
+
+impl std::fmt::Debug for Keeping {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keeping")
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Keeping {
+    /// The cache of this user. Without a handler, trouble with it is one line on stderr,
+    /// once in the life of this process.
+    pub(crate) fn of_this_user(on_trouble: Option<TroubleHandler>) -> Self {
+        Keeping {
+            cache: Cache::of_this_user(),
+            on_trouble: Mutex::new(Some(on_trouble.unwrap_or_else(|| Box::new(say_once)))),
+        }
+    }
+
+    /// The artifact of a module, if it was compiled before.
+    pub(crate) fn get(
+        &self,
+        hash: &str,
+        settings: &EngineSettings,
+    ) -> Option<(SealedMemory, Description)> {
+        match &self.cache {
+            Ok(cache) => cache.get(hash, settings),
+            Err(trouble) => {
+                self.tell(trouble);
+                None
+            }
+        }
+    }
+
+    /// Keeps an artifact, if it can be kept.
+    pub(crate) fn put(
+        &self,
+        hash: &str,
+        settings: &EngineSettings,
+        artifact: &SealedMemory,
+        description: &Description,
+    ) {
+        if let Ok(cache) = &self.cache
+            && let Err(trouble) = cache.put(hash, settings, artifact, description)
+        {
+            self.tell(&trouble);
+        }
+    }
+
+    /// Forgets an artifact.
+    pub(crate) fn remove(&self, hash: &str, settings: &EngineSettings) {
+        if let Ok(cache) = &self.cache {
+            cache.remove(hash, settings);
+        }
+    }
+
+    fn tell(&self, trouble: &CacheTrouble) {
+        if trouble.is_of_a_user_without_home() {
+            return;
+        }
+        let handler = self
+            .on_trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(handler) = handler {
+            handler(trouble);
+        }
+    }
+}
+
+fn say_once(trouble: &CacheTrouble) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        let _ = stdio::write_stderr(format!("sandpool: {trouble}\n").as_bytes());
+    });
+}
+
+/// The folder of this user's cache, if artifacts can be kept there.
+pub(crate) fn probe() -> Result<PathBuf, CacheTrouble> {
+    Cache::of_this_user()?.probe()
+}

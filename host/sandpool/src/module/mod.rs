@@ -1,0 +1,335 @@
+//! From a path to an artifact that workers can load: read, hashed, taken from
+//! the cache or compiled by a process of its own.
+//!
+//! The host reads a module's bytes only to hash and to copy them. It never
+//! parses, compiles or loads one.
+
+mod cache;
+mod compile;
+mod error;
+mod keeping;
+mod source;
+mod waiting;
+
+use std::path::Path;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+pub use cache::CacheTrouble;
+pub use error::LoadError;
+pub use waiting::AsyncLoad;
+
+pub(crate) use keeping::{Keeping, TroubleHandler, probe as probe_cache};
+
+use crate::confinement::Confinement;
+use sandpool_protocol::limits::{LimitName, PoolLimits};
+use crate::outcome::Verdict;
+use sandpool_protocol::description::{Description, ExportedResource, Import, ModuleKind};
+use sandpool_protocol::settings::EngineSettings;
+use sandpool_sys::{EventFd, Program, SealedMemory, writes_to_a_limit};
+use sandpool_value::{Function, LookupError, find_function};
+use source::Source;
+
+/// A task module that a pool has loaded. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Module {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    hash: Arc<str>,
+    size: u64,
+    description: Description,
+    artifact: SealedMemory,
+    settings: EngineSettings,
+}
+
+impl Module {
+    /// Name of the file without its ending, or `module` for bytes.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// SHA-256 of the module's bytes, in lowercase hex.
+    pub fn hash(&self) -> &str {
+        &self.inner.hash
+    }
+
+    /// As [`Module::hash`], for every outcome of a task of it.
+    pub(crate) fn shared_hash(&self) -> Arc<str> {
+        Arc::clone(&self.inner.hash)
+    }
+
+    /// Size of the module in bytes.
+    pub fn size(&self) -> u64 {
+        self.inner.size
+    }
+
+    /// Which of the three kinds it is.
+    pub fn kind(&self) -> ModuleKind {
+        self.inner.description.kind()
+    }
+
+    /// Whether it can be run as a command.
+    pub fn is_command(&self) -> bool {
+        self.inner.description.command
+    }
+
+    /// The functions it exports.
+    pub fn functions(&self) -> &[Function] {
+        &self.inner.description.functions
+    }
+
+    /// The resources that it exports. To use one needs a session, a live instance
+    /// that keeps it; there are none yet, so nothing of a resource can be called.
+    pub fn resources(&self) -> &[ExportedResource] {
+        &self.inner.description.resources
+    }
+
+    /// The names of what else it exports, which no call reaches: interfaces of
+    /// WASI, modules, components.
+    pub fn other_exports(&self) -> &[String] {
+        &self.inner.description.others
+    }
+
+    /// What it imports.
+    pub fn imports(&self) -> &[Import] {
+        &self.inner.description.imports
+    }
+
+    /// The function with this name, or with any unique suffix of its full
+    /// name: `fib`, `arith#fib`, `demo:math/arith#fib`.
+    ///
+    /// # Errors
+    /// If there is no such function, or more than one.
+    pub fn find(&self, name: &str) -> Result<&Function, LookupError> {
+        Ok(&self.functions()[self.find_index(name)?])
+    }
+
+    pub(crate) fn find_index(&self, name: &str) -> Result<usize, LookupError> {
+        find_function(self.functions(), name).map_err(|error| {
+            let resource = self.resources().iter().find(|one| one.is_meant_by(name));
+            match (&error, resource) {
+                (LookupError::Unknown { .. }, Some(resource)) => LookupError::OfResource {
+                    asked: name.to_owned(),
+                    resource: resource.name.clone(),
+                },
+                _ => error,
+            }
+        })
+    }
+
+    pub(crate) fn is_component(&self) -> bool {
+        self.inner.description.component
+    }
+
+    /// Whether it is an interpreter with a program in it.
+    pub(crate) fn is_interpreter(&self) -> bool {
+        self.inner.description.is_interpreter
+    }
+
+    /// Whether it imports log or progress, whose messages have to be collected
+    /// before an answer is handed over.
+    pub(crate) fn sends_messages(&self) -> bool {
+        self.imports()
+            .iter()
+            .any(|import| import.name.starts_with("sandpool:task/"))
+    }
+
+    /// Whether it imports queues, pipes or managed objects, which take an
+    /// exchange.
+    pub(crate) fn shares_objects(&self) -> bool {
+        const INTERFACES: [&str; 3] = ["queue", "pipe", "manager"];
+        self.imports().iter().any(|import| {
+            let interface = import.name.strip_prefix("sandpool:task/");
+            interface.is_some_and(|rest| INTERFACES.iter().any(|name| rest.starts_with(name)))
+        })
+    }
+
+    /// Why it cannot be instantiated, if it cannot: it imports what nobody gives.
+    pub fn unlinked(&self) -> Option<&str> {
+        self.inner.description.unlinked.as_deref()
+    }
+
+    fn runnable(self, path: &str) -> Result<Self, LoadError> {
+        match self.unlinked() {
+            None => Ok(self),
+            Some(why) => {
+                let problem = error::Problem::Invalid(why.to_owned());
+                Err(LoadError::new(path.to_owned(), problem))
+            }
+        }
+    }
+
+    /// Whether both are of one loading.
+    pub(crate) fn is(&self, other: &Module) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakModule {
+        WeakModule(Arc::downgrade(&self.inner))
+    }
+
+    pub(crate) fn artifact(&self) -> &SealedMemory {
+        &self.inner.artifact
+    }
+
+    pub(crate) fn settings(&self) -> &EngineSettings {
+        &self.inner.settings
+    }
+}
+
+/// A module that may be gone.
+#[derive(Debug)]
+pub(crate) struct WeakModule(Weak<Inner>);
+
+impl WeakModule {
+    /// Whether this is what became of that loading.
+    pub(crate) fn is(&self, module: &Module) -> bool {
+        self.0.as_ptr() == Arc::as_ptr(&module.inner)
+    }
+
+    pub(crate) fn is_about(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
+
+/// What a module is loaded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// To call or to run it: all that it imports must be to be had.
+    Run,
+    /// To tell what it is.
+    Inspect,
+}
+
+/// How a pool loads its modules.
+#[derive(Debug)]
+pub(crate) struct Loader {
+    pub(crate) program: Program,
+    pub(crate) settings: EngineSettings,
+    pub(crate) limits: PoolLimits,
+    pub(crate) cache: Option<Keeping>,
+    /// How long a compilation that something outside keeps from its work is tried
+    /// again.
+    pub(crate) patience: Duration,
+    /// Readable once the pool is terminated: compilations end too.
+    pub(crate) stop: EventFd,
+    /// How compilers and workers are locked in.
+    pub(crate) confinement: Confinement,
+}
+
+impl Loader {
+    /// Loads a module to tell what it is. Ends its compilation when `given_up` is rung.
+    pub(crate) fn load_file(
+        &self,
+        path: &Path,
+        given_up: Option<&EventFd>,
+    ) -> Result<Module, LoadError> {
+        self.load_file_for(path, Purpose::Inspect, given_up)
+    }
+
+    fn load_file_for(
+        &self,
+        path: &Path,
+        purpose: Purpose,
+        given_up: Option<&EventFd>,
+    ) -> Result<Module, LoadError> {
+        let name = path
+            .file_stem()
+            .map_or_else(String::new, |stem| stem.to_string_lossy().into());
+        let shown = path.display().to_string();
+        let source = writes_to_a_limit(|| Source::from_file(path, self.limits.module_size))
+            .map_err(|problem| LoadError::new(shown.clone(), problem))?;
+        self.load(name, &source, purpose, given_up)
+            .map_err(|problem| LoadError::new(shown, problem))
+    }
+
+    /// Loads a module to call it or to run it: its imports are given.
+    pub(crate) fn load_runnable(
+        &self,
+        path: &Path,
+        given_up: Option<&EventFd>,
+    ) -> Result<Module, LoadError> {
+        let module = self.load_file_for(path, Purpose::Run, given_up)?;
+        module.runnable(&path.display().to_string())
+    }
+
+    pub(crate) fn load_bytes(
+        &self,
+        bytes: &[u8],
+        given_up: Option<&EventFd>,
+    ) -> Result<Module, LoadError> {
+        let name = "module".to_owned();
+        let source = writes_to_a_limit(|| Source::from_bytes(bytes, self.limits.module_size))
+            .map_err(|problem| LoadError::new(name.clone(), problem))?;
+        self.load(name.clone(), &source, Purpose::Run, given_up)
+            .map_err(|problem| LoadError::new(name.clone(), problem))?
+            .runnable(&name)
+    }
+
+    /// Throws a module's artifact out of the cache: a worker could not load it.
+    pub(crate) fn forget(&self, module: &Module) {
+        if let Some(cache) = &self.cache {
+            cache.remove(module.hash(), module.settings());
+        }
+    }
+
+    fn load(
+        &self,
+        name: String,
+        source: &Source,
+        purpose: Purpose,
+        given_up: Option<&EventFd>,
+    ) -> Result<Module, error::Problem> {
+        let cached = self
+            .cache
+            .as_ref()
+            .and_then(|cache| writes_to_a_limit(|| cache.get(&source.hash, &self.settings)));
+        let (artifact, description) = match cached {
+            Some(found) => found,
+            None => {
+                let compiled = compile::compile(self, source, purpose, given_up)
+                    .map_err(|problem| problem.sorted(&self.limits))?;
+                if let Some(cache) = &self.cache {
+                    let (artifact, description) = &compiled;
+                    writes_to_a_limit(|| {
+                        cache.put(&source.hash, &self.settings, artifact, description);
+                    });
+                }
+                compiled
+            }
+        };
+        Ok(Module {
+            inner: Arc::new(Inner {
+                name,
+                hash: source.hash.as_str().into(),
+                size: source.memory.len(),
+                description,
+                artifact,
+                settings: self.settings.clone(),
+            }),
+        })
+    }
+}
+
+/// The verdict of a task whose module could not be loaded.
+impl LoadError {
+    /// `invalid_module`; `compile_limit` when compiling it ran past a limit;
+    /// `memory_limit` when it wants more tables, memories or instances than
+    /// there may be; `internal_error` when it was not the module's fault.
+    pub fn verdict(&self) -> Verdict {
+        match self.limit().map(|limit| limit.name) {
+            // It was never compiled.
+            Some(LimitName::ModuleSize) => Verdict::InvalidModule,
+            Some(
+                LimitName::CompileTimeout | LimitName::CompileCpuTime | LimitName::CompileMemory,
+            ) => Verdict::CompileLimit,
+            Some(_) => Verdict::MemoryLimit,
+            None if self.is_internal() => Verdict::InternalError,
+            None => Verdict::InvalidModule,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Modules that are loaded for those who await them.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::error::Problem;
+use super::{LoadError, Module};
+use crate::off_thread::off_thread;
+use sandpool_sys::EventFd;
+
+/// A module that is loaded for those who await it: see
+/// [`Pool::load_async`](crate::Pool::load_async).
+///
+/// Nothing is done before it is polled. What blocks (reading and hashing the file,
+/// waiting for the compiler's process) is done on a thread of its own, so it needs no
+/// runtime and holds none up, and it may be awaited by a task of its own: it borrows
+/// nothing.
+///
+/// Dropped before it is ready, it ends its compilation; nothing comes into the cache
+/// then. To compile whatever becomes of a client, let a task of its own await it. It
+/// keeps no pool alive: when the pool ends, it ends with an error.
+#[must_use = "nothing is loaded before it is polled"]
+pub struct AsyncLoad {
+    loads: Pin<Box<dyn Future<Output = Result<Module, LoadError>> + Send>>,
+}
+
+impl AsyncLoad {
+    /// `load` ends when the bell that it is given is rung.
+    pub(crate) fn new(
+        shown: String,
+        load: impl FnOnce(&EventFd) -> Result<Module, LoadError> + Send + 'static,
+    ) -> Self {
+        let loads = Box::pin(async move {
+            let failed = |text: String| LoadError::new(shown.clone(), Problem::Compiler(text));
+            let refused = |error: io::Error| failed(format!("nobody can wait for it: {error}"));
+            let given_up = GivenUp(Arc::new(EventFd::new().map_err(refused)?));
+            let bell = Arc::clone(&given_up.0);
+            let loads = off_thread("load", move || load(&bell)).map_err(refused)?;
+            let loaded = loads.await;
+            loaded.unwrap_or_else(|| Err(failed("the thread that waits for it panicked".into())))
+        });
+        AsyncLoad { loads }
+    }
+}
+
+/// Rings when nobody waits any more.
+struct GivenUp(Arc<EventFd>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.ring();
+    }
+}
+
+impl Future for AsyncLoad {
+    type Output = Result<Module, LoadError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.loads.as_mut().poll(context)
+    }
+}
+
+impl fmt::Debug for AsyncLoad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncLoad").finish_non_exhaustive()
+    }
+}

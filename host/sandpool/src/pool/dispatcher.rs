@@ -1,0 +1,446 @@
+//! The thread that owns the workers: starts them, listens to them, keeps their
+//! tasks' deadlines, ends them and reaps them.
+//!
+//! It is also the thread that all workers are started from, since a worker
+//! dies with the thread that started it. Under the lock it only decides;
+//! processes are started and outcomes delivered without it.
+
+use std::collections::HashMap;
+use std::io;
+use std::iter::Peekable;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::vec::Drain;
+
+use super::callbacks::{Callbacks, Job};
+use super::relay::Relay;
+use super::restarts::News;
+use super::scheduler;
+use super::settle::{self, Lost};
+use super::slot::{Phase, Slot};
+use super::start::{refused, start_worker};
+use super::state::{Bound, Place, PoolPhase, Shared, State};
+use super::task::Completion;
+use super::watch::Signs;
+use sandpool_protocol::layers::SandboxReport;
+use crate::module::Module;
+use crate::outcome::Verdict;
+use sandpool_protocol::sleep::Spin;
+use sandpool_sys::Poller;
+
+/// What leaves the lock: outcomes, messages of guests, and from which worker.
+#[derive(Default)]
+pub(super) struct Outbox {
+    pub(super) jobs: Vec<(Option<u64>, Job)>,
+    /// Workers that are gone.
+    pub(super) gone: Vec<u64>,
+    /// Workers that want the host's standard input.
+    pub(super) want_stdin: Vec<u64>,
+    /// What workers said of their sandbox.
+    pub(super) reports: Vec<SandboxReport>,
+    /// Modules whose artifacts workers cannot load.
+    pub(super) bad_artifacts: Vec<Module>,
+}
+
+impl Outbox {
+    /// Whether it holds nothing but such jobs.
+    pub(super) fn holds_only(&self, such: impl Fn(&Job) -> bool) -> bool {
+        let Outbox {
+            jobs,
+            gone,
+            want_stdin,
+            reports,
+            bad_artifacts,
+        } = self;
+        jobs.iter().all(|(_, job)| such(job))
+            && gone.is_empty()
+            && want_stdin.is_empty()
+            && reports.is_empty()
+            && bad_artifacts.is_empty()
+    }
+
+    pub(super) fn finish(&mut self, serial: Option<u64>, completion: Completion) {
+        self.jobs.push((serial, Job::Finish(completion)));
+    }
+}
+
+/// The dispatcher's own things.
+pub(super) struct Dispatcher {
+    shared: Arc<Shared>,
+    callbacks: Callbacks,
+    relay: Option<Relay>,
+    poller: Poller,
+    ready: Vec<u64>,
+    /// What left the lock last; empty once it is delivered.
+    out: Outbox,
+    spin: Spin,
+}
+
+/// Which of a worker's descriptors a poller's token means.
+const BELL: u64 = 0;
+const CONTROL: u64 = 1;
+const END: u64 = 2;
+const KINDS: u64 = 3;
+
+/// The token of what callers ring.
+const WAKE: u64 = u64::MAX;
+
+impl Dispatcher {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        callbacks: Callbacks,
+        relay: Option<Relay>,
+    ) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        poller.add(&shared.wake, WAKE)?;
+        let spin = Spin::new(shared.config.spin);
+        Ok(Dispatcher {
+            shared,
+            callbacks,
+            relay,
+            poller,
+            ready: Vec::new(),
+            out: Outbox::default(),
+            spin,
+        })
+    }
+
+    /// Runs until the pool has ended and no process is left.
+    pub(super) fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        loop {
+            let now = Instant::now();
+            let mut state = shared.lock();
+            state.asleep_until = None;
+            self.attend(&mut state, now);
+            look_at_starts(&mut state, now);
+            shared.changed.notify();
+            let finished = self.wind_up(&mut state);
+            let start = if finished {
+                None
+            } else {
+                reserve(&mut state, now)
+            };
+            std::mem::swap(&mut state.out, &mut self.out);
+            drop(state);
+            self.deliver();
+            if finished {
+                break;
+            }
+            match start {
+                // One at a time: starting takes a moment, and deadlines go on.
+                Some((place, bound)) => {
+                    self.start(place, bound);
+                    self.sleep(Some(Duration::ZERO));
+                }
+                None => self.wait(),
+            }
+        }
+        if let Some(relay) = self.relay.take() {
+            relay.finish();
+        }
+        self.callbacks.finish();
+        let mut state = shared.lock();
+        state.ended = true;
+        drop(state);
+        shared.changed.notify();
+    }
+
+    /// Looks at every worker that has something to say, or whose time has come;
+    /// at all of them, if a caller rang. Then hands out what waits.
+    fn attend(&mut self, state: &mut State, now: Instant) {
+        let (signs, called) = self.signs();
+        for place in 0..state.slots.len() {
+            let Some(slot) = state.slots[place].slot_mut() else {
+                continue;
+            };
+            let serial = slot.serial;
+            let signs = signs.get(&serial).copied().unwrap_or_default();
+            if !called && !signs.any() && !slot.has_news() && !slot.is_due(now) {
+                slot.announce_awake();
+                continue;
+            }
+            let gone = state.attend(&self.shared.config, place, signs, now);
+            let Some(slot) = state.slots[place].slot() else {
+                continue;
+            };
+            if gone || matches!(slot.phase, Phase::Dying { .. }) {
+                // Until it is gone only its end is of interest; what it leaves
+                // is read then.
+                self.poller.remove(&slot.bell);
+                self.poller.remove(&slot.control);
+            }
+            if gone {
+                self.poller.remove(slot.child.pidfd());
+                let vacant = slot.heir.map_or(Place::Free, Place::Promised);
+                state.out.gone.push(serial);
+                state.slots[place] = vacant;
+            }
+        }
+        state.queue.put_back_due(now);
+        state.give_out(now);
+    }
+
+    /// What the poller said, by worker, and whether a caller rang.
+    fn signs(&mut self) -> (HashMap<u64, Signs>, bool) {
+        let mut signs: HashMap<u64, Signs> = HashMap::new();
+        let mut called = false;
+        for token in self.ready.drain(..) {
+            if token == WAKE {
+                self.shared.wake.clear();
+                called = true;
+                continue;
+            }
+            let of_worker = signs.entry(token / KINDS).or_default();
+            match token % KINDS {
+                BELL => of_worker.rang = true,
+                CONTROL => of_worker.spoke = true,
+                _ => of_worker.ended = true,
+            }
+        }
+        (signs, called)
+    }
+
+    /// Ends what a closed, terminated or broken pool no longer needs. Says
+    /// whether all is done.
+    fn wind_up(&self, state: &mut State) -> bool {
+        let phase = state.phase.clone();
+        match &phase {
+            PoolPhase::Open => return false,
+            PoolPhase::Closed => {
+                if state.unfinished > 0 || state.feeders > 0 {
+                    return false;
+                }
+                for slot in state.slots.iter_mut().filter_map(Place::slot_mut) {
+                    if !matches!(slot.phase, Phase::Dying { .. }) {
+                        slot.kill(None);
+                    }
+                }
+            }
+            PoolPhase::Terminated | PoolPhase::Broken(_) => {
+                let (verdict, text, lost) = match &phase {
+                    PoolPhase::Broken(reason) => (
+                        Verdict::InternalError,
+                        reason.as_str(),
+                        Lost::PoolBroke(reason.clone()),
+                    ),
+                    _ => (
+                        Verdict::Cancelled,
+                        "the pool was terminated",
+                        Lost::Cancelled,
+                    ),
+                };
+                for flow in state.flows.drain(..).filter_map(|flow| flow.upgrade()) {
+                    flow.stop(verdict, text);
+                }
+                for task in state.queue.drain() {
+                    state.unfinished -= 1;
+                    let completion = settle::never_ran(task, verdict, text.to_owned());
+                    state.out.finish(None, completion);
+                }
+                for slot in state.slots.iter_mut().filter_map(Place::slot_mut) {
+                    if !matches!(slot.phase, Phase::Dying { .. }) {
+                        slot.kill(Some(lost.clone()));
+                    }
+                }
+            }
+        }
+        // A broken pool stays, to tell everybody, until its handles are gone.
+        let no_worker = state.slots.iter().all(Place::is_vacant);
+        no_worker && state.unfinished == 0 && !matches!(phase, PoolPhase::Broken(_))
+    }
+
+    fn deliver(&mut self) {
+        let out = &mut self.out;
+        let mut jobs = out.jobs.drain(..).peekable();
+        while let Some((serial, job)) = jobs.next() {
+            match (job, &self.relay, serial) {
+                // What a guest printed comes before its outcome.
+                (Job::Finish(completion), Some(relay), Some(serial)) => {
+                    relay.complete(serial, completion);
+                }
+                (Job::Finish(completion), _, _) if completion.callback.is_some() => {
+                    self.shared.settler.settle(completion);
+                }
+                (Job::Finish(completion), _, _) => deliver_run(completion, &mut jobs),
+                (message, _, _) => self.callbacks.message(message),
+            }
+        }
+        drop(jobs);
+        for serial in out.gone.drain(..) {
+            if let Some(relay) = &self.relay {
+                relay.worker_gone(serial);
+            }
+        }
+        for report in out.reports.drain(..) {
+            self.shared.loader.confinement.hear(report);
+        }
+        for module in out.bad_artifacts.drain(..) {
+            self.shared.loader.forget(&module);
+        }
+        for serial in std::mem::take(&mut out.want_stdin) {
+            self.open_stdin(serial);
+        }
+    }
+
+    fn open_stdin(&self, serial: u64) {
+        let pipe = super::stdin::pipe(&self.shared.trouble);
+        let mut state = self.shared.lock();
+        let mut slots = state.slots.iter_mut().filter_map(Place::slot_mut);
+        if let Some(slot) = slots.find(|slot| slot.serial == serial) {
+            match pipe {
+                Ok(pipe) => slot.hand_over_stdin(&pipe),
+                // Its task would wait for ever.
+                Err(error) if slot.listens() => {
+                    let why = format!("stdin cannot be passed on: {error}");
+                    slot.kill(Some(Lost::HostFailed(why)));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Starts a worker in a reserved place.
+    fn start(&self, place: usize, bound: Arc<Bound>) {
+        let (serial, oom_kills) = {
+            let mut state = self.shared.lock();
+            (state.next_serial(), state.oom_kills.count())
+        };
+        let config = &self.shared.config;
+        let started = start_worker(&self.shared.loader, config, &bound);
+        let now = Instant::now();
+        let mut state = self.shared.lock();
+        let started = started.and_then(|(started, pipes)| {
+            let token = serial * KINDS;
+            let added = self
+                .poller
+                .add(&started.bell, token + BELL)
+                .and_then(|()| self.poller.add(&started.control, token + CONTROL))
+                .and_then(|()| self.poller.add(started.child.pidfd(), token + END));
+            added.map_err(refused("listen to it"))?;
+            Ok((started, pipes))
+        });
+        match started {
+            Ok((started, pipes)) => {
+                if let (Some(relay), Some(pipes)) = (&self.relay, pipes) {
+                    relay.worker(serial, pipes);
+                }
+                let slot = Slot::new(serial, Arc::clone(&bound), started, config, oom_kills, now);
+                state.slots[place] = Place::Taken(Box::new(slot));
+            }
+            Err(error) => {
+                state.slots[place] = Place::Free;
+                state.start_failed(&bound, error);
+            }
+        }
+    }
+
+    /// Waits until a worker, a deadline or a caller needs something: with a
+    /// look, if that pays, and then asleep.
+    fn wait(&mut self) {
+        let since = Instant::now();
+        let shared = &self.shared;
+        let mut may = self.spin.pays();
+        let mut news = false;
+        // Not while a caller leads, nor on a core that tasks could use.
+        self.spin.look(None, || {
+            if may {
+                let mut state = shared.lock();
+                may = state.lead.is_some() && state.leaves_a_core(&shared.config);
+                news = may && state.has_news();
+            }
+            news || !may
+        });
+        if !news {
+            self.sleep(None);
+        }
+        self.spin.learn(since.elapsed());
+    }
+
+    /// Sleeps for `at_most` so long.
+    fn sleep(&mut self, at_most: Option<Duration>) {
+        let now = Instant::now();
+        let mut state = self.shared.lock();
+        let ready = state.workers().any(Slot::listens);
+        let due = state
+            .workers()
+            .filter_map(Slot::due)
+            .chain(replacement_due(&state, now))
+            .chain(state.queue.next_due())
+            .chain(state.restarts.due(ready, now))
+            .min();
+        let until = due.unwrap_or_else(|| State::latest_wake(now));
+        let until = state.plan_to_draw(until);
+        // A caller that leads takes the answers meanwhile.
+        let mut answers = false;
+        if state.lead.is_some() {
+            state.workers().for_each(Slot::announce_sleep);
+            // Looked at after the announcement: whoever publishes from now on
+            // rings.
+            answers = state.keeps_awake();
+        }
+        let timeout = if answers {
+            Duration::ZERO
+        } else {
+            at_most.unwrap_or_else(|| until.saturating_duration_since(now))
+        };
+        state.asleep_until = Some(until);
+        drop(state);
+        if self.poller.wait(Some(timeout), &mut self.ready).is_err() {
+            // Nothing that can be waited for: look at everything, at leisure.
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Delivers this and all that follow it to the same sink at once: a map has many.
+fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, Job)>>) {
+    let sink = Arc::clone(&first.lot.sink);
+    let follows =
+        |(_, job): &(Option<u64>, Job)| matches!(job, Job::Finish(next) if next.follows(&sink));
+    let others = std::iter::from_fn(|| match jobs.next_if(follows) {
+        Some((_, Job::Finish(next))) => Some(next),
+        _ => None,
+    });
+    sink.deliver(&mut std::iter::once(first).chain(others));
+}
+
+/// When a waiting task's patience is over, if some worker could be replaced.
+fn replacement_due(state: &State, now: Instant) -> Option<Instant> {
+    (!state.queue.is_empty()).then(|| now + scheduler::PATIENCE)
+}
+
+/// Has it said that the pool is without workers, or gives it up.
+fn look_at_starts(state: &mut State, now: Instant) {
+    let ready = state.workers().any(Slot::listens);
+    // Nothing waits for a worker in a pool that starts none: its time without workers
+    // is over, and does not go on when it is resumed.
+    let waiting = match state.starts_workers() {
+        true => state.queue.len(),
+        false => 0,
+    };
+    match state.restarts.look(ready, waiting, now) {
+        None => {}
+        Some(News::Say(trouble)) => state.out.jobs.push((None, Job::StartTrouble(trouble))),
+        Some(News::GiveUp(why)) => state.break_with(why),
+    }
+}
+
+/// Reserves a place for a worker that is to be started, and ends an idle
+/// worker that has to make room.
+fn reserve(state: &mut State, now: Instant) -> Option<(usize, Arc<Bound>)> {
+    if !state.starts_workers() || !state.restarts.may_start(now) {
+        return None;
+    }
+    let start = state.next_start();
+    if let Some((place, bound)) = &start {
+        state.slots[*place] = Place::Reserved(bound.id);
+    }
+    if let Some((place, heir)) = state.next_to_replace(now)
+        && let Some(slot) = state.slots[place].slot_mut()
+    {
+        slot.heir = Some(heir);
+        slot.kill(None);
+    }
+    start
+}

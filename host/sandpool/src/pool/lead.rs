@@ -1,0 +1,145 @@
+//! A caller that waits for an answer and looks for it itself, with no thread
+//! between it and the worker.
+//!
+//! The dispatcher would have to be woken, and would have to wake the caller:
+//! two wake-ups, which take ten times as long as a small task does. So one
+//! caller at a time may *lead*: for a moment it takes the answers of all workers
+//! as the dispatcher would, which nobody rings meanwhile. What only the
+//! dispatcher can do it leaves to it.
+
+use std::time::{Duration, Instant};
+
+use super::callbacks::Job;
+use super::slot::Slot;
+use super::state::{Place, PoolPhase, Shared, State};
+use super::watch::Signs;
+use sandpool_protocol::sleep::Spin;
+use sandpool_protocol::settings::Stdio;
+
+/// The longest nap.
+const NAP: Duration = Duration::from_millis(2);
+
+impl Shared {
+    /// Waits for what comes with the answer to a task, until it is `there`: with
+    /// a look, if that pays, with a nap, and then by `sleep`.
+    pub(super) fn look_then<T>(
+        &self,
+        task: u64,
+        at_most: Option<Duration>,
+        there: impl Fn() -> bool,
+        sleep: impl FnOnce() -> T,
+    ) -> T {
+        let since = Instant::now();
+        self.lead(at_most, &there);
+        if !there() {
+            self.nap(task, at_most);
+        }
+        let slept = sleep();
+        if let Some(spin) = &mut self.lock().lead {
+            spin.learn(since.elapsed());
+        }
+        slept
+    }
+
+    fn lead(&self, at_most: Option<Duration>, there: &impl Fn() -> bool) {
+        let mut state = self.lock();
+        let Some(mut spin) = self.may_lead(&state).then(|| state.lead.take()).flatten() else {
+            return;
+        };
+        state.workers().for_each(Slot::announce_awake);
+        drop(state);
+        spin.look(at_most, || {
+            self.take_answers();
+            there()
+        });
+        let mut state = self.lock();
+        state.lead = Some(spin);
+        state.workers().for_each(Slot::announce_sleep);
+        drop(state);
+        // What came before that was said has rung no bell.
+        self.take_answers();
+    }
+
+    /// Sleeps until the worker that runs the task has answered, which wakes this
+    /// thread itself, and takes the answer; only if no other worker works. For a
+    /// moment: what takes longer does not miss the two switches of threads that
+    /// this saves.
+    fn nap(&self, task: u64, at_most: Option<Duration>) {
+        let mut state = self.lock();
+        if state.phase != PoolPhase::Open || self.config.stdio == Stdio::Inherit {
+            return;
+        }
+        let slots = state.slots.iter_mut().filter_map(Place::slot_mut);
+        let mut busy = slots.filter(|slot| !slot.sent.is_empty());
+        let (Some(slot), None) = (busy.next(), busy.next()) else {
+            return;
+        };
+        if !slot.may_be_napped_on(task) {
+            return;
+        }
+        let serial = slot.serial;
+        let nap = slot.ring.announce_nap();
+        slot.is_napped_on = true;
+        // Looked at after the announcement: who answers from now on wakes.
+        let answered = slot.has_news();
+        drop(state);
+        if !answered {
+            nap.sleep(at_most.map_or(NAP, |most| most.min(NAP)));
+        }
+        let mut state = self.lock();
+        let mut slots = state.slots.iter_mut().filter_map(Place::slot_mut);
+        if let Some(slot) = slots.find(|slot| slot.serial == serial) {
+            slot.is_napped_on = false;
+            slot.announce_sleep();
+        }
+        drop(state);
+        // What came before that was said has rung no bell.
+        self.take_answers();
+    }
+
+    /// Whether a look pays, and there is a core for it.
+    fn may_lead(&self, state: &State) -> bool {
+        state.lead.as_ref().is_some_and(Spin::pays)
+            && state.phase == PoolPhase::Open
+            // What a guest printed comes before its outcome, by another thread.
+            && self.config.stdio != Stdio::Inherit
+            && state.leaves_a_core(&self.config)
+    }
+
+    /// Takes the answers that are there.
+    fn take_answers(&self) {
+        let mut state = self.lock();
+        if !state.has_news() {
+            return;
+        }
+        let now = Instant::now();
+        for place in 0..state.slots.len() {
+            let slot = state.slots[place].slot_mut();
+            if slot.is_some_and(Slot::has_news) {
+                state.attend(&self.config, place, Signs::default(), now);
+            }
+        }
+        let mut ring = state.give_out(now);
+        // It may have been the last of a pool that was closed meanwhile, whose
+        // end is the dispatcher's.
+        ring |= state.phase != PoolPhase::Open;
+        let mut ended = Vec::new();
+        // In the order in which they ended, or by the dispatcher.
+        let simple = |job: &Job| matches!(job, Job::Finish(end) if end.callback.is_none());
+        if state.out.holds_only(simple) {
+            ended = std::mem::take(&mut state.out.jobs);
+        } else {
+            ring = true;
+        }
+        drop(state);
+        if ring {
+            self.wake.ring();
+        }
+        for (_, job) in ended {
+            if let Job::Finish(completion) = job {
+                self.settler.settle(completion);
+            }
+        }
+        self.changed.notify();
+    }
+}

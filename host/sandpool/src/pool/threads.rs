@@ -1,0 +1,59 @@
+//! Starts the threads of a pool: for callbacks, for what guests print, and the
+//! dispatcher's.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+use super::callbacks::{Callbacks, Handlers};
+use super::dispatcher::Dispatcher;
+use super::pool::Pool;
+use super::relay::Relay;
+use super::state::{Config, PoolPhase, Shared};
+use crate::module::Loader;
+use sandpool_protocol::settings::Stdio;
+use sandpool_sys::{EventFd, thread_error, writes_to_a_limit_here};
+
+/// Starts a pool that was put together. `raw` says whether what guests print is passed
+/// on byte for byte.
+pub(super) fn start(
+    config: Config,
+    loader: Loader,
+    raw: bool,
+    handlers: Handlers,
+) -> io::Result<Pool> {
+    let relayed = config.stdio == Stdio::Inherit;
+    let callbacks = Callbacks::start(handlers)?;
+    let settler = callbacks.settler();
+    let trouble = Arc::default();
+    let relay = if relayed {
+        Some(Relay::start(raw, settler.clone(), Arc::clone(&trouble))?)
+    } else {
+        None
+    };
+    let shared = Arc::new(Shared::new(
+        config,
+        loader,
+        settler,
+        trouble,
+        EventFd::new()?,
+    ));
+    shared.lock().own_threads.push(callbacks.thread_id());
+    let dispatcher = Dispatcher::new(Arc::clone(&shared), callbacks, relay)?;
+    let spawned = thread::Builder::new()
+        .name("sandpool-dispatch".into())
+        .spawn(move || {
+            writes_to_a_limit_here();
+            dispatcher.run();
+        });
+    match spawned {
+        Ok(thread) => {
+            shared.lock().own_threads.push(thread.thread().id());
+            Ok(Pool::new(shared))
+        }
+        Err(error) => {
+            shared.set_phase(PoolPhase::Terminated);
+            Err(thread_error(error))
+        }
+    }
+}

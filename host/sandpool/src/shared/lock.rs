@@ -1,0 +1,225 @@
+//! Locks, and the condition: a lock with a waiting room.
+
+use super::SharedError;
+use super::object::{Asker, Party, State, Waiters};
+use sandpool_protocol::request::{ConditionOp, Kind, LockOp, Op, Reply};
+
+/// A lock. One that is reentrant may be taken again by its holder, and only be
+/// released by him.
+pub(crate) struct LockState {
+    reentrant: bool,
+    holder: Option<Holder>,
+    /// Whether the last holder left without releasing it.
+    abandoned: bool,
+    waiters: Waiters<Wanted>,
+}
+
+struct Holder {
+    party: Party,
+    /// How often it was taken.
+    depth: u64,
+}
+
+/// What one who waits for the lock is told when he has it.
+enum Wanted {
+    Lock,
+    /// Comes out of the waiting room; was he notified? He gets the lock back as
+    /// deep as he held it, however long that takes.
+    Back {
+        notified: bool,
+        depth: u64,
+    },
+}
+
+impl LockState {
+    pub(super) fn new(reentrant: bool) -> Self {
+        LockState {
+            reentrant,
+            holder: None,
+            abandoned: false,
+            waiters: Waiters::new(),
+        }
+    }
+
+    fn is_held_by(&self, party: Party) -> bool {
+        self.holder.as_ref().is_some_and(|h| h.party == party)
+    }
+
+    fn acquire(&mut self, asker: &Asker) {
+        match &mut self.holder {
+            Some(holder) if self.reentrant && holder.party == asker.party => {
+                holder.depth += 1;
+                asker.answer(Reply::Acquired { abandoned: false });
+            }
+            _ => self.want(asker, Wanted::Lock),
+        }
+    }
+
+    fn want(&mut self, asker: &Asker, wanted: Wanted) {
+        self.waiters.push(asker, wanted);
+        self.pass_on();
+    }
+
+    /// Gives the lock to the next, if it is free.
+    fn pass_on(&mut self) {
+        if self.holder.is_some() {
+            return;
+        }
+        let Some((asker, wanted)) = self.waiters.pop() else {
+            return;
+        };
+        let (depth, reply) = match wanted {
+            Wanted::Lock => {
+                let abandoned = std::mem::take(&mut self.abandoned);
+                (1, Reply::Acquired { abandoned })
+            }
+            Wanted::Back { notified, depth } => (depth, Reply::Flag(notified)),
+        };
+        let party = asker.party;
+        self.holder = Some(Holder { party, depth });
+        asker.answer(reply);
+    }
+
+    fn release(&mut self, party: Party) -> Reply {
+        let Some(holder) = &mut self.holder else {
+            return Reply::Failed(SharedError::OverRelease);
+        };
+        if self.reentrant && holder.party != party {
+            return Reply::Failed(SharedError::NotOwner);
+        }
+        holder.depth -= 1;
+        if holder.depth == 0 {
+            self.holder = None;
+            self.pass_on();
+        }
+        Reply::Done
+    }
+
+    /// Releases it at once, however often it was taken; returns how often.
+    fn release_fully(&mut self) -> u64 {
+        let depth = self.holder.take().map_or(0, |holder| holder.depth);
+        self.pass_on();
+        depth
+    }
+}
+
+impl State for LockState {
+    type Op = LockOp;
+
+    fn kind(&self) -> Kind {
+        match self.reentrant {
+            true => Kind::RLock,
+            false => Kind::Lock,
+        }
+    }
+
+    fn step(op: Op) -> Option<LockOp> {
+        match op {
+            Op::Lock(op) => Some(op),
+            _ => None,
+        }
+    }
+
+    fn ask(&mut self, op: LockOp, asker: &Asker) {
+        match op {
+            LockOp::Acquire => self.acquire(asker),
+            LockOp::Release => asker.answer(self.release(asker.party)),
+        }
+    }
+
+    fn give_up(&mut self, id: u64) {
+        let waits_for_the_lock = |waiters: &mut Waiters<Wanted>| {
+            waiters.remove_if(id, |wanted| matches!(wanted, Wanted::Lock))
+        };
+        if let Some((asker, _)) = waits_for_the_lock(&mut self.waiters) {
+            asker.answer(Reply::Failed(SharedError::Timeout));
+        }
+    }
+
+    fn leave(&mut self, party: Party, died: bool) {
+        self.waiters.remove_party(party);
+        // A plain lock may be released by somebody else, if all went well.
+        if self.is_held_by(party) && (died || self.reentrant) {
+            self.abandoned = true;
+            self.release_fully();
+        }
+    }
+}
+
+/// A condition with its own lock.
+pub(crate) struct ConditionState {
+    lock: LockState,
+    /// Those who wait to be notified, and how deep they held the lock.
+    room: Waiters<u64>,
+}
+
+impl ConditionState {
+    pub(super) fn new() -> Self {
+        ConditionState {
+            lock: LockState::new(true),
+            room: Waiters::new(),
+        }
+    }
+
+    fn wait(&mut self, asker: &Asker) {
+        if !self.lock.is_held_by(asker.party) {
+            return asker.answer(Reply::Failed(SharedError::NotOwner));
+        }
+        let depth = self.lock.release_fully();
+        self.room.push(asker, depth);
+    }
+
+    fn notify(&mut self, count: u32, party: Party) -> Reply {
+        if !self.lock.is_held_by(party) {
+            return Reply::Failed(SharedError::NotOwner);
+        }
+        for _ in 0..count {
+            let Some((asker, depth)) = self.room.pop() else {
+                break;
+            };
+            let notified = true;
+            self.lock.want(&asker, Wanted::Back { notified, depth });
+        }
+        Reply::Done
+    }
+}
+
+impl State for ConditionState {
+    type Op = ConditionOp;
+
+    fn kind(&self) -> Kind {
+        Kind::Condition
+    }
+
+    fn step(op: Op) -> Option<ConditionOp> {
+        match op {
+            Op::Condition(op) => Some(op),
+            _ => None,
+        }
+    }
+
+    fn ask(&mut self, op: ConditionOp, asker: &Asker) {
+        match op {
+            ConditionOp::Acquire => self.lock.acquire(asker),
+            ConditionOp::Release => asker.answer(self.lock.release(asker.party)),
+            ConditionOp::Wait => self.wait(asker),
+            ConditionOp::Notify(count) => asker.answer(self.notify(count, asker.party)),
+        }
+    }
+
+    fn give_up(&mut self, id: u64) {
+        match self.room.remove(id) {
+            // He has to hold the lock again before he is told anything.
+            Some((asker, depth)) => {
+                let notified = false;
+                self.lock.want(&asker, Wanted::Back { notified, depth });
+            }
+            None => self.lock.give_up(id),
+        }
+    }
+
+    fn leave(&mut self, party: Party, died: bool) {
+        self.room.remove_party(party);
+        self.lock.leave(party, died);
+    }
+}

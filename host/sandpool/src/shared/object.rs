@@ -1,0 +1,224 @@
+//! What all shared objects are: something that is asked, and answers now or
+//! later.
+//!
+//! Everybody asks in the same way: a thread of the host, a future, a guest
+//! through its worker. An object answers under its own lock, so that nobody
+//! ever sees half of a step. Whoever is answered locks nothing but itself.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::queue::QueueCell;
+use sandpool_protocol::Violation;
+use sandpool_protocol::request::{Item, Kind, Op, Reply};
+
+/// Who holds a lock or a permit: a thread of the host, or one task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Party(u64);
+
+impl Party {
+    /// One that nobody was before.
+    pub(crate) fn new() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Party(LAST.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The thread that runs.
+    pub(crate) fn of_this_thread() -> Self {
+        thread_local!(static ME: Party = Party::new());
+        ME.with(|me| *me)
+    }
+}
+
+/// One who has asked, and is answered once.
+#[derive(Clone)]
+pub(crate) struct Asker {
+    /// Unique in this process.
+    pub(crate) id: u64,
+    pub(crate) party: Party,
+    pub(crate) to: Arc<dyn Hears>,
+}
+
+impl Asker {
+    pub(crate) fn new(party: Party, to: Arc<dyn Hears>) -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Asker {
+            id: LAST.fetch_add(1, Ordering::Relaxed),
+            party,
+            to,
+        }
+    }
+
+    pub(super) fn answer(&self, reply: Reply) {
+        self.to.answer(self.id, reply);
+    }
+}
+
+/// Whoever waits for an answer.
+pub(crate) trait Hears: Send + Sync {
+    /// Takes the answer, if it still waits for this one.
+    fn answer(&self, id: u64, reply: Reply);
+
+    /// Whether items can be handed to it ahead of being asked for, and put by
+    /// it on credit.
+    fn ahead(&self) -> Option<&dyn Ahead> {
+        None
+    }
+}
+
+/// A worker, which is spared a question for each item.
+pub(crate) trait Ahead {
+    /// Hands over items as the answer to a get for the first `owed` of them.
+    /// Gives them back at once if nobody waits for them.
+    fn hand(&self, id: u64, items: VecDeque<Item>, owed: usize) -> Result<(), VecDeque<Item>>;
+
+    /// Takes back what was handed over ahead and is not claimed.
+    fn take_back(&self) -> VecDeque<Item>;
+
+    /// Takes back everything that is not claimed: nobody is left to claim it.
+    fn take_back_all(&self) -> VecDeque<Item>;
+
+    /// Allows so many items to be put on credit from the next answer on. What
+    /// was left of the last credit must have been withdrawn.
+    fn give_credit(&self, items: u32);
+
+    /// Ends the credit, and says how much of it was used in all.
+    fn withdraw_credit(&self) -> u32;
+}
+
+/// What a kind of object does when it is asked.
+pub(crate) trait State: Send + 'static {
+    type Op;
+
+    fn kind(&self) -> Kind;
+
+    /// Its own steps; others are not for it.
+    fn step(op: Op) -> Option<Self::Op>;
+
+    /// Answers, or keeps the asker until it can.
+    fn ask(&mut self, op: Self::Op, asker: &Asker);
+
+    /// Somebody does not want to wait any longer. Answers, if he waits here.
+    fn give_up(&mut self, id: u64);
+
+    /// A party is gone: it waits for nothing, and if it `died` it gives back
+    /// what it holds.
+    fn leave(&mut self, party: Party, died: bool);
+}
+
+/// An object, of whatever kind.
+pub(crate) trait Object: Send + Sync {
+    fn kind(&self) -> Kind;
+
+    /// Unique in this process.
+    fn id(&self) -> u64;
+
+    /// Asks. Without `wait` the answer comes before this returns, but for who
+    /// waits at a condition: he gets its lock back first.
+    fn ask(&self, op: Op, wait: bool, asker: &Asker) -> Result<(), Violation>;
+
+    fn give_up(&self, id: u64);
+
+    fn leave(&self, party: Party, died: bool);
+
+    /// A queue has more to say; see [`QueueCell`].
+    fn queue(&self) -> Option<&QueueCell> {
+        None
+    }
+}
+
+/// A number that no object had before.
+pub(super) fn next_id() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A state with its lock.
+pub(crate) struct Cell<S> {
+    state: Mutex<S>,
+    id: u64,
+}
+
+impl<S: State> Cell<S> {
+    pub(super) fn new(state: S) -> Arc<Self> {
+        Arc::new(Cell {
+            state: Mutex::new(state),
+            id: next_id(),
+        })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, S> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(super) fn ask_state(&self, op: Op, wait: bool, asker: &Asker) -> Result<(), Violation> {
+        let step = S::step(op).ok_or(Violation("it asks an object of another kind"))?;
+        let mut state = self.lock();
+        state.ask(step, asker);
+        if !wait {
+            state.give_up(asker.id);
+        }
+        Ok(())
+    }
+}
+
+/// Those who wait at an object, the longest waiting first, each with what he
+/// waits for.
+pub(super) struct Waiters<T>(VecDeque<(Asker, T)>);
+
+impl<T> Waiters<T> {
+    pub(super) fn new() -> Self {
+        Waiters(VecDeque::new())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn push(&mut self, asker: &Asker, what: T) {
+        self.0.push_back((asker.clone(), what));
+    }
+
+    pub(super) fn pop(&mut self) -> Option<(Asker, T)> {
+        self.0.pop_front()
+    }
+
+    pub(super) fn first(&mut self) -> Option<&mut (Asker, T)> {
+        self.0.front_mut()
+    }
+
+    /// Takes out the one who asked with this number.
+    pub(super) fn remove(&mut self, id: u64) -> Option<(Asker, T)> {
+        self.remove_if(id, |_| true)
+    }
+
+    /// The same, if what he waits for is `such`.
+    pub(super) fn remove_if(&mut self, id: u64, such: impl Fn(&T) -> bool) -> Option<(Asker, T)> {
+        let mut waiters = self.0.iter();
+        let place = waiters.position(|(asker, what)| asker.id == id && such(what))?;
+        self.0.remove(place)
+    }
+
+    /// Takes out all of a party; says whether there were any.
+    pub(super) fn remove_party(&mut self, party: Party) -> bool {
+        let before = self.0.len();
+        self.0.retain(|(asker, _)| asker.party != party);
+        self.0.len() < before
+    }
+
+    /// Answers all alike.
+    pub(super) fn answer_all(&mut self, reply: &Reply) {
+        for (asker, _) in self.0.drain(..) {
+            asker.answer(reply.clone());
+        }
+    }
+}

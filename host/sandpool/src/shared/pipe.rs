@@ -1,0 +1,223 @@
+//! The pipe: two sides, and what is sent into one comes out of the other.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::SharedError;
+use super::object::{Asker, Object, Party, Waiters, next_id};
+use sandpool_protocol::Violation;
+use sandpool_protocol::request::{ConnectionOp, Item, Kind, MAX_ITEM, Op, Reply};
+
+/// Messages and bytes that one side may be behind with. One message always
+/// fits.
+const MAX_MESSAGES: usize = 4096;
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// One side of a pipe. Closed when nobody holds it any more.
+pub(crate) struct End {
+    pipe: Arc<Mutex<[Side; 2]>>,
+    side: usize,
+    id: u64,
+}
+
+/// What concerns one side.
+struct Side {
+    open: bool,
+    /// What it has not received yet.
+    inbox: VecDeque<Item>,
+    bytes: usize,
+    receivers: Waiters<Receiving>,
+    /// Those of this side who wait for room at the other.
+    senders: Waiters<Item>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Receiving {
+    Message,
+    /// Only wants to know whether there is one.
+    News,
+}
+
+impl Side {
+    fn new() -> Self {
+        Side {
+            open: true,
+            inbox: VecDeque::new(),
+            bytes: 0,
+            receivers: Waiters::new(),
+            senders: Waiters::new(),
+        }
+    }
+
+    fn has_room(&self, len: usize) -> bool {
+        let fits = self.inbox.len() < MAX_MESSAGES && self.bytes + len <= MAX_BYTES;
+        fits || self.inbox.is_empty()
+    }
+}
+
+impl End {
+    /// The two sides of a new pipe.
+    pub(super) fn pair() -> [Arc<End>; 2] {
+        let pipe = Arc::new(Mutex::new([Side::new(), Side::new()]));
+        [0, 1].map(|side| {
+            let pipe = Arc::clone(&pipe);
+            let id = next_id();
+            Arc::new(End { pipe, side, id })
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, [Side; 2]> {
+        self.pipe.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn close(&self) {
+        let mut sides = self.lock();
+        let (mine, theirs) = both(&mut sides, self.side);
+        mine.open = false;
+        mine.inbox.clear();
+        mine.bytes = 0;
+        let closed = Reply::Failed(SharedError::Closed);
+        mine.receivers.answer_all(&closed);
+        mine.senders.answer_all(&closed);
+        // Who waits to send to this side waits for nothing.
+        theirs
+            .senders
+            .answer_all(&Reply::Failed(SharedError::EndOfFile));
+        move_on(theirs, mine);
+    }
+
+    /// Puts back what was received for somebody who then did not want it.
+    pub(super) fn unget(&self, message: Item) {
+        let mut sides = self.lock();
+        let (mine, theirs) = both(&mut sides, self.side);
+        mine.bytes += message.len();
+        mine.inbox.push_front(message);
+        move_on(mine, theirs);
+    }
+}
+
+/// A side and the other one.
+fn both(sides: &mut [Side; 2], side: usize) -> (&mut Side, &mut Side) {
+    let [one, other] = sides;
+    match side {
+        0 => (one, other),
+        _ => (other, one),
+    }
+}
+
+/// Hands what came to `mine` to those who wait for it, and lets in what waits
+/// at `theirs` for that room.
+fn move_on(mine: &mut Side, theirs: &mut Side) {
+    loop {
+        if mine.open
+            && let Some((_, message)) = theirs.senders.first()
+            && mine.has_room(message.len())
+            && let Some((sender, message)) = theirs.senders.pop()
+        {
+            mine.bytes += message.len();
+            mine.inbox.push_back(message);
+            sender.answer(Reply::Done);
+            continue;
+        }
+        let at_end = !theirs.open;
+        if mine.inbox.is_empty() && !at_end {
+            return;
+        }
+        let Some((receiver, what)) = mine.receivers.pop() else {
+            return;
+        };
+        receiver.answer(match what {
+            Receiving::News => Reply::Flag(true),
+            Receiving::Message => match mine.inbox.pop_front() {
+                Some(message) => {
+                    mine.bytes -= message.len();
+                    Reply::Item(message)
+                }
+                None => Reply::Failed(SharedError::EndOfFile),
+            },
+        });
+    }
+}
+
+impl Object for End {
+    fn kind(&self) -> Kind {
+        Kind::Connection
+    }
+
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn ask(&self, op: Op, wait: bool, asker: &Asker) -> Result<(), Violation> {
+        let Op::Connection(op) = op else {
+            return Err(Violation("it asks a pipe what is no question for one"));
+        };
+        if op == ConnectionOp::Close {
+            self.close();
+            asker.answer(Reply::Done);
+            return Ok(());
+        }
+        let mut sides = self.lock();
+        let (mine, theirs) = both(&mut sides, self.side);
+        if !mine.open {
+            asker.answer(Reply::Failed(SharedError::Closed));
+            return Ok(());
+        }
+        match op {
+            ConnectionOp::Send(message) if message.len() > MAX_ITEM => {
+                asker.answer(Reply::Failed(SharedError::TooLarge));
+            }
+            ConnectionOp::Send(_) if !theirs.open => {
+                asker.answer(Reply::Failed(SharedError::EndOfFile));
+            }
+            ConnectionOp::Send(message) => {
+                mine.senders.push(asker, message);
+                move_on(theirs, mine);
+            }
+            ConnectionOp::Receive => {
+                mine.receivers.push(asker, Receiving::Message);
+                move_on(mine, theirs);
+            }
+            ConnectionOp::Poll => {
+                mine.receivers.push(asker, Receiving::News);
+                move_on(mine, theirs);
+            }
+            ConnectionOp::Close => {}
+        }
+        drop(sides);
+        if !wait {
+            self.give_up(asker.id);
+        }
+        Ok(())
+    }
+
+    fn give_up(&self, id: u64) {
+        let mut sides = self.lock();
+        let (mine, theirs) = both(&mut sides, self.side);
+        if let Some((receiver, what)) = mine.receivers.remove(id) {
+            receiver.answer(match what {
+                Receiving::Message => Reply::Failed(SharedError::Timeout),
+                Receiving::News => Reply::Flag(false),
+            });
+        } else if let Some((sender, _)) = mine.senders.remove(id) {
+            sender.answer(Reply::Failed(SharedError::Timeout));
+            move_on(theirs, mine);
+        }
+    }
+
+    fn leave(&self, party: Party, _died: bool) {
+        let mut sides = self.lock();
+        let (mine, theirs) = both(&mut sides, self.side);
+        mine.receivers.remove_party(party);
+        mine.senders.remove_party(party);
+        move_on(theirs, mine);
+        let (mine, theirs) = both(&mut sides, self.side);
+        move_on(mine, theirs);
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

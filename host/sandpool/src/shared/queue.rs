@@ -1,0 +1,488 @@
+//! The queue: first in, first out, bounded in items and bytes.
+//!
+//! Workers that are quick with their items are handed some ahead (`takers`), and
+//! put items on credit, as long as there is plenty of room. Both are decided by
+//! compare-and-swap between worker and host, so they can be taken back at any
+//! moment: nobody waits for an item that a busy worker has not claimed, and the
+//! size and the room are what they would be without.
+//!
+//! The order: whoever is answered gets the oldest items but for those that were
+//! handed ahead to others, which stay there for a millisecond at most once
+//! somebody asks. So one consumer alone sees all in the order they were put,
+//! each of several sees them in order but for what came back from others, and
+//! consumers that take their time (64 us an item) are handed nothing ahead.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::SharedError;
+use super::object::{Asker, Cell, Hears, Object, Party, State, Waiters};
+use super::takers::{ENTRY, Numbered, Takers, cost, same};
+use sandpool_protocol::Violation;
+use sandpool_protocol::request::{CREDIT_ITEM, Item, Kind, MAX_ITEM, Op, QueueOp, Reply};
+
+/// The most bytes of items that are handed to one who asked for one.
+const MAX_AHEAD_BYTES: usize = 64 * 1024;
+
+/// The most items that may be put on credit at once, and the part of the free
+/// room that one worker may have of it.
+const MAX_CREDIT: usize = 1024;
+const CREDIT_PART: usize = 4;
+
+/// What a queue holds at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Capacity {
+    /// Items; `None` if their number is not limited.
+    pub(crate) items: Option<usize>,
+    pub(crate) bytes: usize,
+}
+
+/// A queue with its lock.
+pub(crate) type QueueCell = Cell<QueueState>;
+
+pub(crate) struct QueueState {
+    capacity: Capacity,
+    /// The oldest first.
+    items: VecDeque<Numbered>,
+    bytes: usize,
+    /// The number of the next item.
+    next: i64,
+    takers: Takers,
+    /// Workers that may put on credit.
+    creditors: Vec<Creditor>,
+    getters: Waiters<usize>,
+    putters: Waiters<Putting>,
+    closed: bool,
+    /// Items that are not dealt with, where the queue is joinable.
+    unfinished: Option<u64>,
+    joiners: Waiters<()>,
+}
+
+struct Creditor {
+    to: Arc<dyn Hears>,
+    /// Items that it may still put, or has put and which have not come yet.
+    left: u32,
+    /// Of the same credit, those that came.
+    came: u32,
+}
+
+/// What somebody waits to put.
+struct Putting {
+    items: VecDeque<Item>,
+    done: i64,
+}
+
+impl QueueState {
+    pub(super) fn new(capacity: Capacity, joinable: bool) -> Self {
+        Self::with_clock(capacity, joinable, Instant::now)
+    }
+
+    /// The same by another clock, for tests.
+    pub(super) fn with_clock(capacity: Capacity, joinable: bool, clock: fn() -> Instant) -> Self {
+        QueueState {
+            capacity,
+            items: VecDeque::new(),
+            bytes: 0,
+            next: 0,
+            takers: Takers::new(clock),
+            creditors: Vec::new(),
+            getters: Waiters::new(),
+            putters: Waiters::new(),
+            closed: false,
+            unfinished: joinable.then_some(0),
+            joiners: Waiters::new(),
+        }
+    }
+
+    /// Takes back what was handed ahead and not claimed.
+    fn take_back(&mut self) {
+        let back = self.takers.take_back();
+        self.put_back(back);
+    }
+
+    /// Puts items back where they stood.
+    fn put_back(&mut self, mut back: Vec<Numbered>) {
+        let Some(youngest) = back.iter().map(|(number, _)| *number).max() else {
+            return;
+        };
+        self.bytes += back.iter().map(|(_, item)| cost(item)).sum::<usize>();
+        // Few that are here are older, if any: what came back before.
+        let older = self.items.partition_point(|(number, _)| *number < youngest);
+        back.extend(self.items.drain(..older));
+        back.sort_by_key(|(number, _)| *number);
+        for item in back.into_iter().rev() {
+            self.items.push_front(item);
+        }
+    }
+
+    /// Ends all credit; what was used of it and has not come yet stays
+    /// reserved.
+    fn withdraw_credit(&mut self) {
+        for creditor in &mut self.creditors {
+            if let Some(ahead) = creditor.to.ahead() {
+                let used = ahead.withdraw_credit();
+                creditor.left = used.saturating_sub(creditor.came);
+            }
+        }
+        self.creditors.retain(|creditor| creditor.left > 0);
+    }
+
+    /// Items that may come on credit.
+    fn reserved(&self) -> usize {
+        let left = self.creditors.iter().map(|creditor| creditor.left as usize);
+        left.sum()
+    }
+
+    /// Items that are here or may come, and their cost: put on credit, or back
+    /// from who was handed them ahead.
+    fn taken(&self) -> (usize, usize) {
+        let reserved = self.reserved();
+        let (items, bytes) = self.takers.ahead();
+        (
+            self.items.len() + items + reserved,
+            self.bytes + bytes + reserved * (CREDIT_ITEM + ENTRY),
+        )
+    }
+
+    /// Whether an item of this cost fits.
+    fn fits(&self, cost: usize) -> bool {
+        let (taken, bytes) = self.taken();
+        self.capacity.items.is_none_or(|most| taken < most)
+            && (bytes + cost <= self.capacity.bytes || taken == 0)
+    }
+
+    /// Whether an item fits after everything was taken back that can be.
+    fn has_room(&mut self, cost: usize) -> bool {
+        if self.fits(cost) {
+            return true;
+        }
+        self.take_back();
+        self.withdraw_credit();
+        self.fits(cost)
+    }
+
+    fn add(&mut self, item: Item) {
+        self.bytes += cost(&item);
+        self.items.push_back((self.next, item));
+        self.next += 1;
+        if let Some(unfinished) = &mut self.unfinished {
+            *unfinished += 1;
+        }
+    }
+
+    fn put(&mut self, items: Vec<Item>, asker: &Asker) {
+        let most = self.capacity.bytes.min(MAX_ITEM);
+        if self.closed {
+            return asker.answer(Reply::Failed(SharedError::Closed));
+        }
+        if items.iter().any(|item| item.len() > most) {
+            return asker.answer(Reply::Failed(SharedError::TooLarge));
+        }
+        let items = items.into();
+        self.putters.push(asker, Putting { items, done: 0 });
+        self.admit();
+    }
+
+    /// Lets in what there is room for, in order, and serves those who wait
+    /// for it.
+    fn admit(&mut self) {
+        while let Some((_, first)) = self.putters.first() {
+            let Some(cost) = first.items.front().map(cost) else {
+                let Some((asker, putting)) = self.putters.pop() else {
+                    break;
+                };
+                if self.putters.is_empty() {
+                    self.give_credit(&asker.to);
+                }
+                asker.answer(Reply::Number(putting.done));
+                continue;
+            };
+            if !self.has_room(cost) {
+                // Those who wait may make room.
+                if self.getters.is_empty() || self.items.is_empty() {
+                    break;
+                }
+                self.serve();
+                continue;
+            }
+            if let Some((_, first)) = self.putters.first()
+                && let Some(item) = first.items.pop_front()
+            {
+                first.done += 1;
+                self.add(item);
+            }
+        }
+        self.serve();
+    }
+
+    /// Allows a worker to put on credit, if there is plenty of room.
+    fn give_credit(&mut self, to: &Arc<dyn Hears>) {
+        let Some(ahead) = to.ahead() else { return };
+        let creditors = &mut self.creditors;
+        if let Some(place) = creditors.iter().position(|c| same(&c.to, to)) {
+            // All that it put has come: it is read in order.
+            ahead.withdraw_credit();
+            creditors.remove(place);
+        }
+        let (taken, taken_bytes) = self.taken();
+        let items = self
+            .capacity
+            .items
+            .map_or(usize::MAX, |most| most.saturating_sub(taken));
+        let bytes = self.capacity.bytes.saturating_sub(taken_bytes);
+        let credit = (items / CREDIT_PART)
+            .min(bytes / (CREDIT_ITEM + ENTRY) / CREDIT_PART)
+            .min(MAX_CREDIT);
+        if credit < 2 || self.closed {
+            return;
+        }
+        let left = credit as u32;
+        ahead.give_credit(left);
+        let to = Arc::clone(to);
+        self.creditors.push(Creditor { to, left, came: 0 });
+    }
+
+    /// Serves those who wait, as far as there is something.
+    fn serve(&mut self) {
+        while let Some((_, most)) = self.getters.first() {
+            if self.items.len() < *most {
+                self.take_back();
+            }
+            if self.items.is_empty() {
+                break;
+            }
+            let Some((asker, most)) = self.getters.pop() else {
+                break;
+            };
+            self.give(&asker, most);
+        }
+        if self.closed && self.items.is_empty() && self.creditors.is_empty() {
+            self.getters.answer_all(&Reply::Failed(SharedError::Closed));
+        }
+    }
+
+    /// Gives items to one who asked for `most`. There is one at least.
+    fn give(&mut self, asker: &Asker, most: usize) {
+        if asker.to.ahead().is_none() {
+            let items = self.take(most, usize::MAX);
+            let items = items.into_iter().map(|(_, item)| item).collect();
+            return asker.answer(Reply::Items(items));
+        }
+        // Whoever waits for room is to learn at once when there is some.
+        let count = match self.putters.is_empty() {
+            true => {
+                let others = self.getters.len() + self.takers.len();
+                let share = self.items.len().div_ceil(others.max(1));
+                most.max(self.takers.batch(&asker.to).min(share))
+            }
+            false => most,
+        };
+        let bytes = if most == 1 { MAX_AHEAD_BYTES } else { MAX_ITEM };
+        let items = self.take(count, bytes);
+        let owed = most.min(items.len());
+        if let Err(items) = self.takers.hand(asker, items, owed) {
+            self.put_back(items);
+        }
+    }
+
+    /// Takes the oldest items: one at least, and no more than cost so many
+    /// bytes.
+    fn take(&mut self, most: usize, most_bytes: usize) -> Vec<Numbered> {
+        let mut bytes = 0;
+        let fitting = self.items.iter().take(most).take_while(|(_, item)| {
+            bytes += cost(item);
+            bytes <= most_bytes
+        });
+        let count = fitting.count().max(1).min(self.items.len());
+        // Only these are moved, however long the queue is.
+        let taken: Vec<Numbered> = self.items.drain(..count).collect();
+        self.bytes -= taken.iter().map(|(_, item)| cost(item)).sum::<usize>();
+        taken
+    }
+
+    fn get(&mut self, most: usize, asker: &Asker) {
+        if most == 0 {
+            return asker.answer(Reply::Items(Vec::new()));
+        }
+        let back = self.takers.asked_by(&asker.to);
+        self.put_back(back);
+        self.getters.push(asker, most);
+        self.serve();
+        // There may be room now.
+        self.admit();
+    }
+
+    fn task_done(&mut self) -> Reply {
+        match &mut self.unfinished {
+            None => Reply::Failed(SharedError::NotJoinable),
+            Some(0) => Reply::Failed(SharedError::OverRelease),
+            Some(unfinished) => {
+                *unfinished -= 1;
+                if *unfinished == 0 {
+                    self.joiners.answer_all(&Reply::Done);
+                }
+                Reply::Done
+            }
+        }
+    }
+
+    fn is_full(&mut self) -> bool {
+        !self.has_room(0)
+    }
+}
+
+impl State for QueueState {
+    type Op = QueueOp;
+
+    fn kind(&self) -> Kind {
+        Kind::Queue
+    }
+
+    fn step(op: Op) -> Option<QueueOp> {
+        match op {
+            Op::Queue(op) => Some(op),
+            _ => None,
+        }
+    }
+
+    fn ask(&mut self, op: QueueOp, asker: &Asker) {
+        let reply = match op {
+            QueueOp::Put(items) => return self.put(items, asker),
+            QueueOp::Get(most) => return self.get(most as usize, asker),
+            QueueOp::Join => match self.unfinished {
+                None => Reply::Failed(SharedError::NotJoinable),
+                Some(0) => Reply::Done,
+                Some(_) => return self.joiners.push(asker, ()),
+            },
+            QueueOp::Size => {
+                self.take_back();
+                Reply::Number(self.items.len() as i64)
+            }
+            QueueOp::MaxSize => Reply::Number(self.capacity.items.unwrap_or(0) as i64),
+            QueueOp::Full => Reply::Flag(self.is_full()),
+            QueueOp::Close => {
+                self.closed = true;
+                self.withdraw_credit();
+                while let Some((asker, putting)) = self.putters.pop() {
+                    asker.answer(gave_up_putting(&putting, SharedError::Closed));
+                }
+                self.serve();
+                Reply::Done
+            }
+            QueueOp::TaskDone => self.task_done(),
+        };
+        asker.answer(reply);
+    }
+
+    fn give_up(&mut self, id: u64) {
+        if let Some((asker, _)) = self.getters.remove(id) {
+            asker.answer(Reply::Failed(SharedError::Empty));
+        } else if let Some((asker, putting)) = self.putters.remove(id) {
+            asker.answer(gave_up_putting(&putting, SharedError::Full));
+            // What waits behind may fit.
+            self.admit();
+        } else if let Some((asker, ())) = self.joiners.remove(id) {
+            asker.answer(Reply::Failed(SharedError::Timeout));
+        }
+    }
+
+    fn leave(&mut self, party: Party, _died: bool) {
+        self.getters.remove_party(party);
+        self.joiners.remove_party(party);
+        self.putters.remove_party(party);
+        self.admit();
+    }
+}
+
+fn gave_up_putting(putting: &Putting, error: SharedError) -> Reply {
+    match putting.done {
+        0 => Reply::Failed(error),
+        done => Reply::Number(done),
+    }
+}
+
+impl QueueCell {
+    /// Takes items that a worker has put on credit.
+    pub(crate) fn posted(&self, from: &Arc<dyn Hears>, items: Vec<Item>) -> Result<(), Violation> {
+        let mut state = self.lock();
+        let creditors = &mut state.creditors;
+        let place = creditors.iter().position(|c| same(&c.to, from));
+        let place = place.ok_or(Violation("it puts on credit that it does not have"))?;
+        let creditor = &mut creditors[place];
+        let count = items.len() as u32;
+        let too_large = items.iter().any(|item| item.len() > CREDIT_ITEM);
+        if count > creditor.left || too_large {
+            return Err(Violation("it puts more on credit than it may"));
+        }
+        creditor.left -= count;
+        creditor.came += count;
+        if creditor.left == 0 {
+            creditors.remove(place);
+        }
+        for item in items {
+            state.add(item);
+        }
+        // Others may wait for this room, and these items.
+        state.admit();
+        Ok(())
+    }
+
+    /// Takes back what this worker was handed ahead, since it turns to another
+    /// queue, or its task has ended.
+    pub(crate) fn settle_ahead(&self, with: &Arc<dyn Hears>) {
+        let mut state = self.lock();
+        let back = state.takers.forget(with);
+        state.put_back(back);
+        state.admit();
+    }
+
+    /// Ends the credit that this worker has, for the same reasons.
+    pub(crate) fn settle_credit(&self, with: &Arc<dyn Hears>) {
+        let mut state = self.lock();
+        let creditors = &mut state.creditors;
+        if let Some(place) = creditors.iter().position(|c| same(&c.to, with)) {
+            // All that it put has come: it is read in order.
+            if let Some(ahead) = with.ahead() {
+                ahead.withdraw_credit();
+            }
+            creditors.remove(place);
+        }
+        state.admit();
+    }
+
+    /// Puts back what was taken for somebody who then did not want it.
+    pub(super) fn unget(&self, items: Vec<Item>) {
+        let mut state = self.lock();
+        // Older than all that are here, and than what others were handed.
+        let items = items.into_iter().map(|item| (i64::MIN, item));
+        state.put_back(items.collect());
+        state.admit();
+    }
+}
+
+impl Object for QueueCell {
+    fn kind(&self) -> Kind {
+        Kind::Queue
+    }
+
+    fn id(&self) -> u64 {
+        QueueCell::id(self)
+    }
+
+    fn ask(&self, op: Op, wait: bool, asker: &Asker) -> Result<(), Violation> {
+        self.ask_state(op, wait, asker)
+    }
+
+    fn give_up(&self, id: u64) {
+        self.lock().give_up(id);
+    }
+
+    fn leave(&self, party: Party, died: bool) {
+        self.lock().leave(party, died);
+    }
+
+    fn queue(&self) -> Option<&QueueCell> {
+        Some(self)
+    }
+}

@@ -1,0 +1,212 @@
+//! Items in the hands of workers that have not asked for them yet.
+//!
+//! A worker that is quick with its items is handed more than it asked for, so
+//! that not each of them costs a question. Several workers may have some at a
+//! time. What none of them has claimed can be taken back at any moment; every
+//! item has a number, by which it goes back to where it stood.
+//!
+//! One that takes its time with an item gets one at a time: an item must not
+//! stand behind its work.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::object::{Asker, Hears};
+use sandpool_protocol::request::Item;
+
+/// An item with its place in the order of all that were put.
+pub(super) type Numbered = (i64, Item);
+
+/// The most items that are handed to one worker at once.
+const MAX_AHEAD: usize = 256;
+
+/// A worker that takes no longer for an item is handed some ahead.
+const QUICK: Duration = Duration::from_micros(64);
+
+/// About so much of its work it is handed, and what it has not claimed after
+/// this time goes to who asks next.
+const MOST_WORK: Duration = Duration::from_millis(1);
+
+/// What an item costs beside its bytes, in memory and on its way: empty ones
+/// without a number would fill the host.
+pub(super) const ENTRY: usize = 32;
+
+pub(super) fn cost(item: &Item) -> usize {
+    item.len() + ENTRY
+}
+
+/// The workers that took items from a queue.
+pub(super) struct Takers {
+    all: Vec<Taker>,
+    clock: fn() -> Instant,
+}
+
+struct Taker {
+    to: Arc<dyn Hears>,
+    /// The numbers of the items that it was handed last, but for those that
+    /// were taken back.
+    numbers: Vec<i64>,
+    /// How many of them nobody asked for, and their cost: as many as can come
+    /// back.
+    ahead: usize,
+    bytes: usize,
+    /// Whether its claims were not looked at since.
+    open: bool,
+    since: Instant,
+    /// How long an item takes, about.
+    pace: Option<Duration>,
+    /// Whether `pace` tells of what it was handed last.
+    measured: bool,
+    /// How many it is handed at once.
+    batch: usize,
+}
+
+pub(super) fn same(one: &Arc<dyn Hears>, other: &Arc<dyn Hears>) -> bool {
+    std::ptr::addr_eq(Arc::as_ptr(one), Arc::as_ptr(other))
+}
+
+impl Takers {
+    pub(super) fn new(clock: fn() -> Instant) -> Self {
+        Takers {
+            all: Vec::new(),
+            clock,
+        }
+    }
+
+    /// How many items nobody asked for, and their cost.
+    pub(super) fn ahead(&self) -> (usize, usize) {
+        let of = |sum: (usize, usize), taker: &Taker| (sum.0 + taker.ahead, sum.1 + taker.bytes);
+        self.all.iter().fold((0, 0), of)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    fn find(&mut self, to: &Arc<dyn Hears>) -> Option<&mut Taker> {
+        self.all.iter_mut().find(|taker| same(&taker.to, to))
+    }
+
+    /// Somebody asks for items. If it is a worker, it is through with those
+    /// that it claimed, and the rest of them is taken back; from others, what
+    /// they have had for too long.
+    pub(super) fn asked_by(&mut self, asker: &Arc<dyn Hears>) -> Vec<Numbered> {
+        if self.all.is_empty() {
+            return Vec::new();
+        }
+        let now = (self.clock)();
+        let mut back = Vec::new();
+        for taker in &mut self.all {
+            let asks = same(&taker.to, asker);
+            if asks || now.saturating_duration_since(taker.since) >= MOST_WORK {
+                back.append(&mut taker.take_back());
+            }
+            if asks {
+                taker.measure(now);
+            }
+        }
+        back
+    }
+
+    /// Takes back what is not claimed.
+    pub(super) fn take_back(&mut self) -> Vec<Numbered> {
+        self.all.iter_mut().flat_map(Taker::take_back).collect()
+    }
+
+    /// Takes back all that this worker did not claim, also what it had asked
+    /// for: it takes no more.
+    pub(super) fn forget(&mut self, worker: &Arc<dyn Hears>) -> Vec<Numbered> {
+        let place = self.all.iter().position(|taker| same(&taker.to, worker));
+        let Some(mut taker) = place.map(|place| self.all.swap_remove(place)) else {
+            return Vec::new();
+        };
+        let back = taker.to.ahead().map(|ahead| ahead.take_back_all());
+        taker.with_numbers(back.unwrap_or_default())
+    }
+
+    /// How many items this worker is handed at once.
+    pub(super) fn batch(&mut self, worker: &Arc<dyn Hears>) -> usize {
+        self.find(worker).map_or(1, |taker| taker.batch)
+    }
+
+    /// Hands over items as the answer to a question for the first `owed` of
+    /// them. Gives them back if nobody waits for them any more.
+    pub(super) fn hand(
+        &mut self,
+        asker: &Asker,
+        items: Vec<Numbered>,
+        owed: usize,
+    ) -> Result<(), Vec<Numbered>> {
+        let Some(worker) = asker.to.ahead() else {
+            return Err(items);
+        };
+        let bytes = items[owed..].iter().map(|(_, item)| cost(item)).sum();
+        let (numbers, items): (Vec<i64>, VecDeque<Item>) = items.into_iter().unzip();
+        let ahead = items.len() - owed;
+        if let Err(items) = worker.hand(asker.id, items, owed) {
+            return Err(numbers.into_iter().zip(items).collect());
+        }
+        let since = (self.clock)();
+        let before = self.find(&asker.to).map(|taker| (taker.pace, taker.batch));
+        let (pace, batch) = before.unwrap_or((None, 1));
+        let taker = Taker {
+            to: Arc::clone(&asker.to),
+            numbers,
+            ahead,
+            bytes,
+            open: true,
+            since,
+            pace,
+            measured: false,
+            batch,
+        };
+        match self.find(&asker.to) {
+            Some(known) => *known = taker,
+            None => self.all.push(taker),
+        }
+        Ok(())
+    }
+}
+
+impl Taker {
+    fn take_back(&mut self) -> Vec<Numbered> {
+        // Also where nothing can come back: one that lies about its claims is
+        // found out.
+        if !std::mem::replace(&mut self.open, false) {
+            return Vec::new();
+        }
+        (self.ahead, self.bytes) = (0, 0);
+        let back = self.to.ahead().map(|ahead| ahead.take_back());
+        self.with_numbers(back.unwrap_or_default())
+    }
+
+    /// The youngest that it was handed, with their numbers, which it has no
+    /// more.
+    fn with_numbers(&mut self, back: VecDeque<Item>) -> Vec<Numbered> {
+        let stay = self.numbers.len().saturating_sub(back.len());
+        self.numbers.split_off(stay).into_iter().zip(back).collect()
+    }
+
+    /// It is through with what it claimed. One that had to wait for a processor
+    /// once must not count as slow for that, so it is believed to take four
+    /// times as long as before at worst.
+    fn measure(&mut self, now: Instant) {
+        if std::mem::replace(&mut self.measured, true) {
+            return;
+        }
+        let claimed = self.numbers.len().max(1) as u32;
+        let took = now.saturating_duration_since(self.since) / claimed;
+        let pace = self.pace.map_or(took, |before| {
+            took.min((before * 4).max(Duration::from_micros(1)))
+        });
+        self.pace = Some(pace);
+        self.batch = match pace {
+            slow if slow > QUICK => 1,
+            _ => {
+                let most = MOST_WORK.as_nanos() / pace.as_nanos().max(1);
+                (self.batch * 2).min(MAX_AHEAD).min(most as usize)
+            }
+        };
+    }
+}

@@ -1,0 +1,144 @@
+//! Calls a function or a command of an instance.
+
+use wasmtime::Store;
+use wasmtime_wasi::I32Exit;
+
+use super::code::{Code, CoreFunc, Found, Instance, Live};
+use super::convert::{from_val, to_val};
+use super::guest::Guest;
+use sandpool_value::{Function, Type, Value, decode_args};
+
+/// What a call came back with.
+pub enum Returned {
+    /// A value (the payload of an `ok`), encoded with this type.
+    Value(Value),
+    /// The payload of the function's own `err`.
+    Error(Option<Value>),
+    /// A command's exit code.
+    Exit(i32),
+}
+
+impl Code {
+    /// The function with this index.
+    pub fn function(&self, index: u32) -> wasmtime::Result<&Function> {
+        let index = index as usize;
+        let function = match self {
+            Code::Component { functions, .. } => functions.get(index).map(|f| &f.function),
+            Code::Core { functions, .. } => functions.get(index),
+        };
+        function.ok_or_else(|| wasmtime::format_err!("there is no function {index}"))
+    }
+
+    /// Calls the function with this index; `arguments` are encoded.
+    pub fn call(
+        &self,
+        live: &mut Live,
+        index: u32,
+        arguments: &[u8],
+    ) -> wasmtime::Result<Returned> {
+        let function = self.function(index)?;
+        let found = match live.found {
+            Some((last, found)) if last == index => found,
+            _ => self.find(&mut live.store, live.instance, index)?,
+        };
+        live.found = Some((index, found));
+        let store = &mut live.store;
+        let value = match (self, found) {
+            (Code::Component { functions, .. }, Found::Component(func)) => {
+                match functions[index as usize].fast {
+                    Some(fast) => fast(store, func, arguments)?,
+                    None => call_dynamic(store, func, function, decode(function, arguments)?)?,
+                }
+            }
+            (Code::Core { .. }, Found::Core(func)) => func.call(store, function, arguments)?,
+            _ => return Err(wasmtime::format_err!("the instance is of another kind")),
+        };
+        Ok(unwrap_result(value, function.result.as_ref()))
+    }
+
+    /// Finds the function with this index in an instance.
+    fn find(
+        &self,
+        store: &mut Store<Guest>,
+        instance: Instance,
+        index: u32,
+    ) -> wasmtime::Result<Found> {
+        let found = match (self, instance) {
+            (Code::Component { functions, .. }, Instance::Component(instance)) => instance
+                .get_func(store, functions[index as usize].export)
+                .map(Found::Component),
+            (Code::Core { functions, .. }, Instance::Core(instance)) => instance
+                .get_func(store, &functions[index as usize].name)
+                .map(|func| Found::Core(CoreFunc::new(func))),
+            _ => None,
+        };
+        found.ok_or_else(|| wasmtime::format_err!("the function is gone"))
+    }
+
+    /// Runs the command.
+    pub fn run_command(
+        &self,
+        store: &mut Store<Guest>,
+        instance: Instance,
+    ) -> wasmtime::Result<Returned> {
+        let no_command = || wasmtime::format_err!("the module is no command");
+        let ended = match (self, instance) {
+            (Code::Component { run, .. }, Instance::Component(instance)) => {
+                let export = run.ok_or_else(no_command)?;
+                let func = instance
+                    .get_func(&mut *store, export)
+                    .ok_or_else(no_command)?;
+                let run = func.typed::<(), (Result<(), ()>,)>(&mut *store)?;
+                run.call(store, ())
+                    .map(|(result,)| i32::from(result.is_err()))
+            }
+            (Code::Core { .. }, Instance::Core(instance)) => {
+                let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
+                start.call(store, ()).map(|()| 0)
+            }
+            _ => return Err(no_command()),
+        };
+        match ended {
+            Ok(code) => Ok(Returned::Exit(code)),
+            Err(error) => match error.downcast_ref::<I32Exit>() {
+                Some(exit) => Ok(Returned::Exit(exit.0)),
+                None => Err(error),
+            },
+        }
+    }
+}
+
+fn decode(function: &Function, arguments: &[u8]) -> wasmtime::Result<Vec<Value>> {
+    decode_args(&function.params, arguments)
+        .map_err(|error| wasmtime::format_err!("the arguments cannot be read: {error}"))
+}
+
+fn call_dynamic(
+    store: &mut Store<Guest>,
+    func: wasmtime::component::Func,
+    function: &Function,
+    arguments: Vec<Value>,
+) -> wasmtime::Result<Value> {
+    let params: Vec<_> = arguments.into_iter().map(to_val).collect();
+    let Some(ty) = &function.result else {
+        func.call(store, &params, &mut [])?;
+        return Ok(Value::unit());
+    };
+    let mut results = [wasmtime::component::Val::Bool(false)];
+    func.call(store, &params, &mut results)?;
+    let [result] = results;
+    from_val(result, ty).ok_or_else(|| wasmtime::format_err!("the result cannot leave the worker"))
+}
+
+/// A function's own top-level `ok` is unwrapped, its `err` is an error.
+fn unwrap_result(value: Value, ty: Option<&Type>) -> Returned {
+    match (value, ty) {
+        (Value::Result(Ok(value)), Some(Type::Result { .. })) => {
+            Returned::Value(value.map_or_else(Value::unit, |value| *value))
+        }
+        (Value::Result(Err(value)), Some(Type::Result { .. })) => {
+            Returned::Error(value.map(|value| *value))
+        }
+        (value, _) => Returned::Value(value),
+    }
+}

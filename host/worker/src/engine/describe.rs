@@ -1,0 +1,353 @@
+//! Reads the exports of a module into the host's own types. The compiler does
+//! it for the host; a worker does it again to know how to call.
+
+use wasmtime::component::types::{ComponentFunc, ComponentItem, Type as ComponentType};
+use wasmtime::component::{Component, ComponentExportIndex, ResourceType};
+use wasmtime::{Engine, ExternType, Module, ValType};
+
+use sandpool_protocol::description::ExportedResource;
+use sandpool_value::{Function, Param, Type};
+
+/// Types of one module may have this many nodes, all functions together, when
+/// they are written out as trees. A type that names the same type twice doubles
+/// at every level, so a short module can describe an endless one.
+const MAX_TYPE_NODES: u32 = 100_000;
+
+/// How deep a type may be.
+const MAX_TYPE_DEPTH: u32 = 64;
+
+/// A function and where wasmtime finds it.
+pub struct ComponentFunction {
+    pub function: Function,
+    pub export: ComponentExportIndex,
+}
+
+/// What a component exports.
+#[derive(Default)]
+pub struct ComponentExports {
+    /// What can be called, in a fixed order.
+    pub functions: Vec<ComponentFunction>,
+    /// Resources, with the functions that need one or make one.
+    pub resources: Vec<ExportedResource>,
+    /// The names of everything else but types.
+    pub others: Vec<String>,
+    /// Whether it runs programs that are a text, as `sandpool:script` says.
+    pub is_script: bool,
+}
+
+/// What a component exports, in a fixed order.
+pub fn component_exports(
+    engine: &Engine,
+    component: &Component,
+) -> Result<ComponentExports, String> {
+    let mut reading = Reading {
+        budget: Budget {
+            nodes: MAX_TYPE_NODES,
+            resources: named_resources(engine, component),
+        },
+        exports: ComponentExports::default(),
+    };
+    for (name, item) in component.component_type().exports(engine) {
+        match item.ty {
+            ComponentItem::ComponentInstance(instance) if !is_wasi(name) => {
+                let parent = component.get_export_index(None, name);
+                reading.exports.is_script |= name.starts_with("sandpool:script/");
+                for (inner, item) in instance.exports(engine) {
+                    if is_init(name, inner) {
+                        continue;
+                    }
+                    let export = || component.get_export_index(parent.as_ref(), inner);
+                    reading.take(Some(name), inner, &item.ty, export)?;
+                }
+            }
+            ComponentItem::ComponentInstance(_) if is_run(name) => {}
+            item => {
+                let export = || component.get_export_index(None, name);
+                reading.take(None, name, &item, export)?;
+            }
+        }
+    }
+    Ok(reading.exports)
+}
+
+/// The resources of all interfaces that a component imports or exports, by name.
+fn named_resources(engine: &Engine, component: &Component) -> Vec<(ResourceType, String)> {
+    let ty = component.component_type();
+    let mut named = Vec::new();
+    let mut add = |name: &str, item: ComponentItem| match item {
+        ComponentItem::Resource(resource) => named.push((resource, name.to_owned())),
+        ComponentItem::ComponentInstance(instance) => {
+            for (name, item) in instance.exports(engine) {
+                if let ComponentItem::Resource(resource) = item.ty {
+                    named.push((resource, name.to_owned()));
+                }
+            }
+        }
+        _ => {}
+    };
+    // The names of a component's own first.
+    for (name, item) in ty.exports(engine) {
+        add(name, item.ty);
+    }
+    for (name, item) in ty.imports(engine) {
+        add(name, item.ty);
+    }
+    named
+}
+
+/// The exports of a component, while they are read.
+struct Reading {
+    budget: Budget,
+    exports: ComponentExports,
+}
+
+impl Reading {
+    fn take(
+        &mut self,
+        interface: Option<&str>,
+        name: &str,
+        item: &ComponentItem,
+        export: impl Fn() -> Option<ComponentExportIndex>,
+    ) -> Result<(), String> {
+        match item {
+            ComponentItem::ComponentFunc(func) => {
+                let function = self.budget.function(interface, name, func)?;
+                if let Some(resource) = resource_of(name) {
+                    self.resource(interface, resource).functions.push(function);
+                } else {
+                    let export = export();
+                    let export =
+                        export.ok_or_else(|| format!("export `{name}` cannot be found"))?;
+                    let found = ComponentFunction { function, export };
+                    self.exports.functions.push(found);
+                }
+            }
+            ComponentItem::Resource(_) => {
+                self.resource(interface, name);
+            }
+            ComponentItem::Type(_) => {}
+            _ => self.exports.others.push(match interface {
+                Some(interface) => format!("{interface}#{name}"),
+                None => name.to_owned(),
+            }),
+        }
+        Ok(())
+    }
+
+    fn resource(&mut self, interface: Option<&str>, name: &str) -> &mut ExportedResource {
+        let resources = &mut self.exports.resources;
+        let known = resources
+            .iter()
+            .position(|one| one.name == name && one.interface.as_deref() == interface);
+        let place = known.unwrap_or_else(|| {
+            resources.push(ExportedResource {
+                name: name.to_owned(),
+                interface: interface.map(str::to_owned),
+                functions: Vec::new(),
+            });
+            resources.len() - 1
+        });
+        &mut resources[place]
+    }
+}
+
+/// The resource that a function with such a name belongs to:
+/// `[constructor]counter`, `[method]counter.next`, `[static]counter.all`.
+fn resource_of(name: &str) -> Option<&str> {
+    let (_, plain) = name.strip_prefix('[')?.split_once(']')?;
+    Some(
+        plain
+            .split_once('.')
+            .map_or(plain, |(resource, _)| resource),
+    )
+}
+
+/// What componentize-py calls while it makes a component of a Python program, and
+/// leaves in it. Nobody else may call it.
+fn is_init(interface: &str, function: &str) -> bool {
+    (interface, function) == ("exports", "init")
+}
+
+fn is_run(name: &str) -> bool {
+    name.split('@').next() == Some("wasi:cli/run")
+}
+
+/// Interfaces that have a meaning of their own, and are not for callers.
+fn is_wasi(name: &str) -> bool {
+    name.starts_with("wasi:")
+}
+
+/// The export that runs a component as a command.
+pub fn component_command(component: &Component) -> Option<ComponentExportIndex> {
+    let versions = (0..=20)
+        .rev()
+        .map(|patch| format!("wasi:cli/run@0.2.{patch}"));
+    versions
+        .chain(["wasi:cli/run".to_owned()])
+        .find_map(|name| {
+            let run = component.get_export_index(None, &name)?;
+            component.get_export_index(Some(&run), "run")
+        })
+}
+
+/// The functions that a core module exports, in a fixed order.
+pub fn core_functions(module: &Module) -> Vec<Function> {
+    let hidden = ["_start", "_initialize"];
+    let exports = module
+        .exports()
+        .filter(|export| !hidden.contains(&export.name()));
+    exports
+        .filter_map(|export| {
+            let ExternType::Func(ty) = export.ty() else {
+                return None;
+            };
+            let params = ty.params().enumerate();
+            let mut results: Vec<Type> = ty.results().map(core_type).collect();
+            Some(Function {
+                name: export.name().to_owned(),
+                interface: None,
+                params: params
+                    .map(|(i, ty)| Param {
+                        name: format!("p{i}"),
+                        ty: core_type(ty),
+                    })
+                    .collect(),
+                result: match results.len() {
+                    0 | 1 => results.pop(),
+                    _ => Some(Type::Tuple(results.into())),
+                },
+            })
+        })
+        .collect()
+}
+
+/// Whether a core module is a WASI preview 1 command.
+pub fn is_core_command(module: &Module) -> bool {
+    match module.get_export("_start") {
+        Some(ExternType::Func(ty)) => ty.params().len() == 0 && ty.results().len() == 0,
+        _ => false,
+    }
+}
+
+fn core_type(ty: ValType) -> Type {
+    match ty {
+        ValType::I32 => Type::I32,
+        ValType::I64 => Type::I64,
+        ValType::F32 => Type::F32,
+        ValType::F64 => Type::F64,
+        other => Type::Unsupported(other.to_string()),
+    }
+}
+
+/// Counts the nodes of all types that were read.
+struct Budget {
+    nodes: u32,
+    /// What resources are called.
+    resources: Vec<(ResourceType, String)>,
+}
+
+impl Budget {
+    fn function(
+        &mut self,
+        interface: Option<&str>,
+        name: &str,
+        func: &ComponentFunc,
+    ) -> Result<Function, String> {
+        let params = func.params();
+        let params = params
+            .map(|(name, ty)| {
+                Ok(Param {
+                    name: name.to_owned(),
+                    ty: self.read(&ty, 0)?,
+                })
+            })
+            .collect::<Result<_, String>>()?;
+        let mut result = func
+            .results()
+            .next()
+            .map(|ty| self.read(&ty, 0))
+            .transpose()?;
+        if func.async_() {
+            // Still listed, so that the caller learns why it cannot be called.
+            result = Some(Type::Unsupported("async function".into()));
+        }
+        Ok(Function {
+            name: name.to_owned(),
+            interface: interface.map(str::to_owned),
+            params,
+            result,
+        })
+    }
+
+    fn resource(&self, ty: &ResourceType) -> &str {
+        let named = self.resources.iter().find(|(known, _)| known == ty);
+        named.map_or("resource", |(_, name)| name)
+    }
+
+    fn read(&mut self, ty: &ComponentType, depth: u32) -> Result<Type, String> {
+        self.nodes = self.nodes.checked_sub(1).ok_or("its types are too large")?;
+        if depth >= MAX_TYPE_DEPTH {
+            return Err(format!("its types are more than {MAX_TYPE_DEPTH} deep"));
+        }
+        let mut read = |ty: &ComponentType| self.read(ty, depth + 1);
+        Ok(match ty {
+            ComponentType::Bool => Type::Bool,
+            ComponentType::S8 => Type::S8,
+            ComponentType::U8 => Type::U8,
+            ComponentType::S16 => Type::S16,
+            ComponentType::U16 => Type::U16,
+            ComponentType::S32 => Type::S32,
+            ComponentType::U32 => Type::U32,
+            ComponentType::S64 => Type::S64,
+            ComponentType::U64 => Type::U64,
+            ComponentType::Float32 => Type::F32,
+            ComponentType::Float64 => Type::F64,
+            ComponentType::Char => Type::Char,
+            ComponentType::String => Type::String,
+            ComponentType::List(list) => Type::List(read(&list.ty())?.into()),
+            ComponentType::Option(option) => Type::Option(read(&option.ty())?.into()),
+            ComponentType::Result(result) => Type::Result {
+                ok: result.ok().map(|ty| read(&ty)).transpose()?.map(Into::into),
+                err: result
+                    .err()
+                    .map(|ty| read(&ty))
+                    .transpose()?
+                    .map(Into::into),
+            },
+            ComponentType::Tuple(tuple) => Type::Tuple(
+                tuple
+                    .types()
+                    .map(|ty| read(&ty))
+                    .collect::<Result<_, _>>()?,
+            ),
+            ComponentType::Record(record) => Type::Record(
+                record
+                    .fields()
+                    .map(|field| Ok((field.name.to_owned(), read(&field.ty)?)))
+                    .collect::<Result<_, String>>()?,
+            ),
+            ComponentType::Variant(variant) => Type::Variant(
+                variant
+                    .cases()
+                    .map(|case| {
+                        let payload = case.ty.as_ref().map(&mut read).transpose()?;
+                        Ok((case.name.to_owned(), payload))
+                    })
+                    .collect::<Result<_, String>>()?,
+            ),
+            ComponentType::Enum(names) => Type::Enum(names.names().map(str::to_owned).collect()),
+            ComponentType::Flags(names) => Type::Flags(names.names().map(str::to_owned).collect()),
+            ComponentType::Own(resource) => {
+                Type::Unsupported(format!("own<{}>", self.resource(resource)))
+            }
+            ComponentType::Borrow(resource) => {
+                Type::Unsupported(format!("borrow<{}>", self.resource(resource)))
+            }
+            ComponentType::Future(_) => Type::Unsupported("future".into()),
+            ComponentType::Stream(_) => Type::Unsupported("stream".into()),
+            ComponentType::ErrorContext => Type::Unsupported("error-context".into()),
+            ComponentType::Map(_) => Type::Unsupported("map".into()),
+            ComponentType::FixedLengthList(_) => Type::Unsupported("fixed-length list".into()),
+        })
+    }
+}

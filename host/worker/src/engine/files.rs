@@ -1,0 +1,289 @@
+//! The names of what a guest has opened, and its refusals by these names.
+//!
+//! Which files a guest reaches is decided by wasmtime-wasi, which holds the
+//! granted directories, and by the operating system beneath it. Here is only
+//! what it takes to tell the caller, by its name, what the grants refused; and
+//! what the rest of the world looks like from inside: an empty directory `/`
+//! that nobody may change, made of nothing but answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::guest::Bounds;
+use super::preview1_call::RootNumbers;
+use sandpool_protocol::settings::{DirGrant, guest_path};
+
+/// The operating system takes no longer paths; longer names are cut.
+const MAX_PATH: usize = 4096;
+
+/// A directory or file by the name that the guest has for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Absolute and without `.` and `..`.
+    pub(super) path: String,
+    /// Whether its grant lets the guest change it.
+    pub(super) writable: bool,
+}
+
+/// The granted directories, in the order in which guests are given them.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    places: Arc<[Place]>,
+    covers_root: bool,
+}
+
+impl Granted {
+    pub fn new(dirs: &[DirGrant]) -> Self {
+        let places: Arc<[Place]> = dirs
+            .iter()
+            .map(|dir| Place {
+                path: guest_path(&dir.guest),
+                writable: dir.writable,
+            })
+            .collect();
+        // C libraries take `.` for `/`, and paths for relative to it.
+        let covers_root = places.iter().any(|place| place.path == "/");
+        Granted {
+            places,
+            covers_root,
+        }
+    }
+
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// Whether a grant stands where the empty root would.
+    pub(super) fn covers_root(&self) -> bool {
+        self.covers_root
+    }
+}
+
+/// What one guest has opened. Making it allocates nothing.
+#[derive(Debug)]
+pub struct Files {
+    pub(super) granted: Granted,
+    /// By the number of the descriptor, in either kind of WASI.
+    opened: BTreeMap<u32, Place>,
+    /// WASI preview 1 only.
+    pub(super) root: RootNumbers,
+    is_interpreter: bool,
+}
+
+/// What a guest wants to do with a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// Find out about what is there, or read it.
+    Look,
+    /// Change what is there.
+    Change,
+    /// Make what is not there yet.
+    Create,
+}
+
+/// What the empty root answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Empty {
+    /// The path is that of the root itself, which may be looked at.
+    Root,
+    /// There is nothing with this name.
+    Absent,
+    /// Nothing can be made or changed here.
+    Forbidden,
+}
+
+impl Files {
+    pub fn new(granted: Granted, is_interpreter: bool) -> Self {
+        Files {
+            root: RootNumbers::new(&granted),
+            granted,
+            opened: BTreeMap::new(),
+            is_interpreter,
+        }
+    }
+
+    /// Whether a guest looks for the source of what it runs, under no grant, as an
+    /// interpreter does to show lines of it in a traceback. Such a file is not there,
+    /// and nobody would grant it: that is no refusal worth telling of.
+    pub(super) fn is_look_for_a_source(&self, path: &str, wish: Wish) -> bool {
+        const ENDINGS: [&str; 6] = [".py", ".pyc", ".js", ".mjs", ".cjs", ".ts"];
+        self.is_interpreter
+            && wish == Wish::Look
+            && ENDINGS.iter().any(|ending| path.ends_with(ending))
+    }
+
+    /// Remembers what a descriptor was opened as.
+    pub(super) fn name(&mut self, number: u32, place: Place) {
+        self.opened.insert(number, place);
+    }
+
+    /// Remembers what was opened below a directory.
+    pub(super) fn name_below(&mut self, number: u32, directory: &Place, path: &str) {
+        let path = absolute(&directory.path, path);
+        let writable = directory.writable;
+        self.name(number, Place { path, writable });
+    }
+
+    pub(super) fn forget(&mut self, number: u32) -> Option<Place> {
+        self.opened.remove(&number)
+    }
+
+    pub(super) fn place(&self, number: u32) -> Option<&Place> {
+        self.opened.get(&number)
+    }
+}
+
+/// Asks the empty root for a path, which is a refusal unless it is that of the
+/// root itself.
+pub(super) fn ask_empty_root(bounds: &mut Bounds, path: &str, wish: Wish) -> Empty {
+    let name = absolute("/", path);
+    let is_root = name == "/" && !path.is_empty();
+    if is_root && wish == Wish::Look {
+        return Empty::Root;
+    }
+    bounds.deny("file", name);
+    match wish {
+        Wish::Create => Empty::Forbidden,
+        Wish::Change if is_root => Empty::Forbidden,
+        Wish::Look | Wish::Change => Empty::Absent,
+    }
+}
+
+/// Notes that WASI refused a path below a granted directory, if the grant is
+/// the reason: a change where only reading was granted, or a way out of the
+/// directory. The operating system may have other reasons to refuse a change
+/// with the same words; it has none to refuse a look, so `leads_out` takes one.
+pub(super) fn note_refusal(
+    bounds: &mut Bounds,
+    directory: &Place,
+    path: &str,
+    wish: Wish,
+    leads_out: impl FnOnce() -> bool,
+) {
+    let name = || absolute(&directory.path, path);
+    if wish != Wish::Look && !directory.writable {
+        bounds.deny("write access", name());
+    } else if path.starts_with('/') || leads_out() {
+        bounds.deny("file", name());
+    }
+}
+
+/// The absolute path that `path` has in a directory, as a guest would write it
+/// if it wrote it without `.` and `..`. Links are not followed: this is a name
+/// to show, and nothing is ever opened by it.
+pub(super) fn absolute(directory: &str, path: &str) -> String {
+    let from = if path.starts_with('/') { "" } else { directory };
+    // No file has a longer path, so there is nothing behind it to be shown.
+    let path = &path[..path.floor_char_boundary(MAX_PATH)];
+    let mut names = Vec::new();
+    for name in from.split('/').chain(path.split('/')) {
+        match name {
+            "" | "." => {}
+            ".." => {
+                names.pop();
+            }
+            name => names.push(name),
+        }
+    }
+    let mut absolute: String = names.into_iter().flat_map(|name| ["/", name]).collect();
+    if absolute.is_empty() {
+        absolute.push('/');
+    }
+    absolute.truncate(absolute.floor_char_boundary(MAX_PATH));
+    absolute
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_absolute_and_without_dots() {
+        assert_eq!(absolute("/", "etc/passwd"), "/etc/passwd");
+        assert_eq!(absolute("/data", "../etc//./passwd"), "/etc/passwd");
+        assert_eq!(absolute("/data", "/etc/passwd"), "/etc/passwd");
+        assert_eq!(absolute("/data/deep", "../x/"), "/data/x");
+        assert_eq!(absolute("/data", "../../.."), "/");
+        assert_eq!(absolute("/", "."), "/");
+    }
+
+    #[test]
+    fn a_name_of_any_length_is_cut() {
+        for path in [
+            "x".repeat(100_000),
+            "x/".repeat(100_000),
+            "é/".repeat(100_000),
+        ] {
+            let name = absolute("/", &path);
+            assert!(name.len() <= MAX_PATH, "{}", name.len());
+            assert!(absolute(&name, &path).len() <= MAX_PATH);
+        }
+    }
+
+    #[test]
+    fn the_empty_root_is_there_and_nothing_in_it() {
+        let mut bounds = Bounds::default();
+        for path in [".", "/", "./", "a/.."] {
+            assert_eq!(ask_empty_root(&mut bounds, path, Wish::Look), Empty::Root);
+        }
+        assert_eq!(bounds.refusals, []);
+        assert_eq!(ask_empty_root(&mut bounds, "a", Wish::Look), Empty::Absent);
+        assert_eq!(
+            ask_empty_root(&mut bounds, "b", Wish::Change),
+            Empty::Absent
+        );
+        assert_eq!(
+            ask_empty_root(&mut bounds, "c", Wish::Create),
+            Empty::Forbidden
+        );
+        assert_eq!(
+            ask_empty_root(&mut bounds, ".", Wish::Change),
+            Empty::Forbidden
+        );
+        let names: Vec<_> = bounds.refusals.iter().map(|r| r.detail.as_str()).collect();
+        assert_eq!(names, ["/a", "/b", "/c", "/"]);
+    }
+
+    #[test]
+    fn an_interpreter_may_look_for_sources_and_for_nothing_else() {
+        let files = |is_interpreter| Files::new(Granted::new(&[]), is_interpreter);
+        let interpreter = files(true);
+        assert!(interpreter.is_look_for_a_source("0/app.py", Wish::Look));
+        assert!(!interpreter.is_look_for_a_source("0/app.py", Wish::Change));
+        assert!(!interpreter.is_look_for_a_source("0/app.py", Wish::Create));
+        assert!(!interpreter.is_look_for_a_source("etc/passwd", Wish::Look));
+        assert!(!files(false).is_look_for_a_source("0/app.py", Wish::Look));
+    }
+
+    #[test]
+    fn only_what_a_grant_refused_is_noted() {
+        let noted = |writable, path, wish, leads_out| {
+            let mut bounds = Bounds::default();
+            let path_of = Place {
+                path: "/data".into(),
+                writable,
+            };
+            note_refusal(&mut bounds, &path_of, path, wish, || leads_out);
+            bounds
+                .refusals
+                .pop()
+                .map(|refusal| (refusal.what, refusal.detail))
+        };
+        let named = |what: &str, detail: &str| Some((what.to_owned(), detail.to_owned()));
+        assert_eq!(
+            noted(false, "x", Wish::Create, false),
+            named("write access", "/data/x")
+        );
+        assert_eq!(noted(false, "x", Wish::Look, false), None);
+        assert_eq!(
+            noted(true, "x", Wish::Change, false),
+            None,
+            "the system's own refusal"
+        );
+        assert_eq!(
+            noted(true, "link", Wish::Change, true),
+            named("file", "/data/link")
+        );
+        assert_eq!(noted(false, "../x", Wish::Look, true), named("file", "/x"));
+    }
+}

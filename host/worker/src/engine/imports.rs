@@ -1,0 +1,359 @@
+//! What a guest may import: WASI, and the interfaces in `wit/`.
+//!
+//! The compiler uses the same linkers to find out whether a module imports
+//! anything else, so that the caller learns it before a worker is started.
+
+use wasmtime::component::{Component, HasData, Linker as ComponentLinker, Resource, ResourceTable};
+use wasmtime::{Engine, Linker as CoreLinker, Module, StoreContextMut};
+use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::ResolveAddressStream;
+use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
+use wasmtime_wasi::p2::bindings::{cli, clocks, io, random, sync};
+use wasmtime_wasi::random::WasiRandom;
+use wasmtime_wasi::{I32Exit, WasiCtxView, WasiView, p1, p2};
+
+use super::guest::Guest;
+use sandpool_protocol::settings::LogLevel;
+
+pub(super) mod bindings {
+    wasmtime::component::bindgen!({
+        path: "wit",
+        world: "task-module",
+        imports: { default: trappable },
+        with: {
+            "sandpool:task/queue.queue": crate::engine::shared::Opened,
+            "sandpool:task/pipe.connection": crate::engine::shared::Opened,
+            "sandpool:task/manager.dict": crate::engine::shared::Opened,
+            "sandpool:task/manager.sequence": crate::engine::shared::Opened,
+            "sandpool:task/manager.value": crate::engine::shared::Opened,
+            "sandpool:task/manager.lock": crate::engine::shared::Opened,
+            "sandpool:task/manager.rlock": crate::engine::shared::Opened,
+            "sandpool:task/manager.semaphore": crate::engine::shared::Opened,
+            "sandpool:task/manager.event": crate::engine::shared::Opened,
+            "sandpool:task/manager.condition": crate::engine::shared::Opened,
+            "sandpool:task/manager.barrier": crate::engine::shared::Opened,
+        },
+    });
+}
+
+use bindings::sandpool::task::{log, manager, pipe, progress, queue, shared, task};
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.wasi.get().ctx()
+    }
+}
+
+struct Table;
+
+impl HasData for Table {
+    type Data<'a> = &'a mut ResourceTable;
+}
+
+struct Own;
+
+impl HasData for Own {
+    type Data<'a> = &'a mut Guest;
+}
+
+/// What gives a component one interface.
+type Give = fn(&mut ComponentLinker<Guest>) -> wasmtime::Result<()>;
+
+/// Everything that a component may import, by the interface's name without its
+/// version, or by that of a package. What replaces WASI's own comes behind that.
+const INTERFACES: &[(&str, Give)] = &[
+    ("wasi:sockets/", sockets),
+    ("wasi:cli/environment", |l| {
+        cli::environment::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/exit", |l| {
+        cli::exit::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/stdin", |l| {
+        cli::stdin::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/stdout", |l| {
+        cli::stdout::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/stderr", |l| {
+        cli::stderr::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/terminal-input", |l| {
+        cli::terminal_input::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/terminal-output", |l| {
+        cli::terminal_output::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/terminal-stdin", |l| {
+        cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/terminal-stdout", |l| {
+        cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:cli/terminal-stderr", |l| {
+        cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, Guest::cli)
+    }),
+    ("wasi:clocks/wall-clock", |l| {
+        clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, Guest::clocks)
+    }),
+    ("wasi:clocks/monotonic-clock", |l| {
+        clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, Guest::clocks)?;
+        super::clock::add_to_linker(l)
+    }),
+    ("wasi:filesystem/preopens", super::filesystem::add_preopens),
+    ("wasi:filesystem/types", super::filesystem::add_types),
+    ("wasi:io/error", |l| {
+        io::error::add_to_linker::<_, Table>(l, |guest| guest.ctx().table)
+    }),
+    ("wasi:io/poll", |l| {
+        sync::io::poll::add_to_linker::<_, Table>(l, |guest| guest.ctx().table)
+    }),
+    ("wasi:io/streams", |l| {
+        sync::io::streams::add_to_linker::<_, Table>(l, |guest| guest.ctx().table)
+    }),
+    ("wasi:random/random", |l| {
+        random::random::add_to_linker::<_, WasiRandom>(l, |guest| guest.ctx().ctx.random())
+    }),
+    ("wasi:random/insecure", |l| {
+        random::insecure::add_to_linker::<_, WasiRandom>(l, |guest| guest.ctx().ctx.random())
+    }),
+    ("wasi:random/insecure-seed", |l| {
+        random::insecure_seed::add_to_linker::<_, WasiRandom>(l, |guest| guest.ctx().ctx.random())
+    }),
+    ("sandpool:task/task", |l| {
+        task::add_to_linker::<_, Own>(l, |guest| guest)
+    }),
+    ("sandpool:task/log", |l| {
+        log::add_to_linker::<_, Own>(l, |guest| guest)
+    }),
+    ("sandpool:task/progress", |l| {
+        progress::add_to_linker::<_, Own>(l, |guest| guest)
+    }),
+    ("sandpool:task/shared", |l| {
+        shared::add_to_linker::<_, Own>(l, |guest| guest)
+    }),
+    ("sandpool:task/queue", |l| {
+        queue::add_to_linker::<_, Own>(l, |guest| guest)
+    }),
+    ("sandpool:task/pipe", |l| {
+        pipe::add_to_linker::<_, Own>(l, |guest| guest)
+    }),
+    ("sandpool:task/manager", |l| {
+        manager::add_to_linker::<_, Own>(l, |guest| guest)
+    }),
+];
+
+/// What gives this component its imports, as far as they are to be had. To make
+/// all that there are takes longer than to load a small component.
+pub fn component_linker(
+    engine: &Engine,
+    component: &Component,
+) -> wasmtime::Result<ComponentLinker<Guest>> {
+    let ty = component.component_type();
+    let wanted: Vec<&str> = ty.imports(engine).map(|(name, _)| name).collect();
+    let mut linker = ComponentLinker::new(engine);
+    linker.allow_shadowing(true);
+    for (name, give) in INTERFACES {
+        if wanted.iter().any(|wanted| is_part(wanted, name)) {
+            give(&mut linker)?;
+        }
+    }
+    Ok(linker)
+}
+
+/// Whether an import is this interface, of whatever version, or of this package.
+fn is_part(import: &str, name: &str) -> bool {
+    let rest = import.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('@') || name.ends_with('/'))
+}
+
+/// Whether a component finds this import here, by its name and version.
+pub fn is_given_to_component(import: &str) -> bool {
+    let Some((_, version)) = import.split_once('@') else {
+        return false;
+    };
+    // Versions of one minor number before 1.0 stand for each other; drafts for
+    // nothing but themselves.
+    let minor = if import.starts_with("wasi:") {
+        "0.2."
+    } else {
+        "0.1."
+    };
+    version.starts_with(minor)
+        && !version.contains('-')
+        && INTERFACES.iter().any(|(name, _)| is_part(import, name))
+}
+
+/// What AssemblyScript's modules import.
+const ABORT: &str = "env#abort";
+
+/// Whether a core module finds this import here, as far as its module's name says.
+pub fn is_given_to_core(import: &str) -> bool {
+    import.starts_with("wasi_snapshot_preview1#") || import == ABORT
+}
+
+/// Sockets and names of hosts are not granted. WASI's own functions would refuse them too, but
+/// only after they have asked the operating system for one, and without saying
+/// so to anybody but the guest.
+fn sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
+    // The whole of WASI, since that gives them their types; nearly nobody wants
+    // them.
+    p2::add_to_linker_sync(linker)?;
+    linker
+        .instance("wasi:sockets/tcp-create-socket@0.2.12")?
+        .func_wrap(
+            "create-tcp-socket",
+            |mut store: StoreContextMut<'_, Guest>, (_,): (IpAddressFamily,)| {
+                store.data_mut().bounds.deny("socket", "TCP".into());
+                Ok((Err::<Resource<p2::TcpSocket>, _>(ErrorCode::AccessDenied),))
+            },
+        )?;
+    linker
+        .instance("wasi:sockets/udp-create-socket@0.2.12")?
+        .func_wrap(
+            "create-udp-socket",
+            |mut store: StoreContextMut<'_, Guest>, (_,): (IpAddressFamily,)| {
+                store.data_mut().bounds.deny("socket", "UDP".into());
+                Ok((Err::<Resource<p2::UdpSocket>, _>(ErrorCode::AccessDenied),))
+            },
+        )?;
+    linker
+        .instance("wasi:sockets/ip-name-lookup@0.2.12")?
+        .func_wrap(
+            "resolve-addresses",
+            |mut store: StoreContextMut<'_, Guest>, (_, name): (Resource<p2::Network>, String)| {
+                store.data_mut().bounds.deny("name look-up", name);
+                // What WASI itself answers where it is not granted.
+                let refused = ErrorCode::PermanentResolverFailure;
+                Ok((Err::<Resource<ResolveAddressStream>, _>(refused),))
+            },
+        )?;
+    Ok(())
+}
+
+/// What gives this core module its imports, of which there may be WASI preview 1.
+pub fn core_linker(engine: &Engine, module: &Module) -> wasmtime::Result<CoreLinker<Guest>> {
+    let mut linker = CoreLinker::new(engine);
+    if module.imports().len() == 0 {
+        return Ok(linker);
+    }
+    p1::add_to_linker_sync(&mut linker, |guest: &mut Guest| guest.wasi.get())?;
+    linker.allow_shadowing(true);
+    super::preview1::add_to_linker(&mut linker)?;
+    // wasmtime-wasi makes a trap of exit codes from 126 on.
+    let exit = |code: i32| -> wasmtime::Result<()> { Err(I32Exit(code).into()) };
+    linker.func_wrap("wasi_snapshot_preview1", "proc_exit", exit)?;
+    super::assembly_script::add_to_linker(&mut linker)?;
+    Ok(linker)
+}
+
+impl task::Host for Guest {
+    fn index(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.task.index)
+    }
+
+    fn attempt(&mut self) -> wasmtime::Result<u32> {
+        Ok(self.task.attempt)
+    }
+
+    fn name(&mut self) -> wasmtime::Result<String> {
+        Ok(self.task.name.to_string())
+    }
+
+    fn worker_pid(&mut self) -> wasmtime::Result<u32> {
+        Ok(self.task.worker_pid)
+    }
+
+    fn time_left(&mut self) -> wasmtime::Result<Option<u64>> {
+        Ok(self
+            .task
+            .time_left()
+            .map(|left| u64::try_from(left.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl log::Host for Guest {
+    fn log(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        let level = match level {
+            log::Level::Trace => LogLevel::Trace,
+            log::Level::Debug => LogLevel::Debug,
+            log::Level::Info => LogLevel::Info,
+            log::Level::Warn => LogLevel::Warn,
+            log::Level::Error => LogLevel::Error,
+        };
+        self.tell_log(level, message)
+    }
+}
+
+impl progress::Host for Guest {
+    fn report(
+        &mut self,
+        done: u64,
+        total: Option<u64>,
+        message: Option<String>,
+    ) -> wasmtime::Result<()> {
+        self.tell_progress(done, total, message)
+    }
+}
+
+/// What gives a guest this import: `given` for what every guest has, a flag (or
+/// what the library has for one) for what gives nothing without a grant, `None` for what is not to be had.
+pub fn granted_by(import: &str) -> Option<&'static str> {
+    const GIVEN: [&str; 14] = [
+        "wasi:cli/",
+        "wasi:clocks/",
+        "wasi:filesystem/",
+        "wasi:io/",
+        "wasi:random/",
+        "sandpool:task/manager",
+        "sandpool:task/pipe",
+        "sandpool:task/queue",
+        "sandpool:task/shared",
+        "sandpool:task/task",
+        "sandpool:task/log",
+        "sandpool:task/progress",
+        "wasi_snapshot_preview1#",
+        ABORT,
+    ];
+    let interface = import.split('@').next().unwrap_or(import);
+    if interface != import && !is_given_to_component(import) {
+        return None;
+    }
+    if !GIVEN.iter().any(|given| interface.starts_with(given)) {
+        return None;
+    }
+    if interface.starts_with("wasi:filesystem/") || interface.contains("#path_") {
+        return Some("--dir");
+    }
+    match interface {
+        "sandpool:task/queue" | "sandpool:task/pipe" | "sandpool:task/manager" => {
+            Some("Call::share")
+        }
+        "wasi:cli/environment"
+        | "wasi_snapshot_preview1#environ_get"
+        | "wasi_snapshot_preview1#environ_sizes_get" => Some("--env"),
+        _ => Some("given"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_are_given_granted_or_not_to_be_had() {
+        assert_eq!(granted_by("wasi:io/poll@0.2.6"), Some("given"));
+        assert_eq!(granted_by("wasi:filesystem/types@0.2.0"), Some("--dir"));
+        assert_eq!(
+            granted_by("wasi_snapshot_preview1#path_open"),
+            Some("--dir")
+        );
+        assert_eq!(granted_by("sandpool:task/queue@0.1.0"), Some("Call::share"));
+        assert_eq!(granted_by("wasi:sockets/tcp@0.2.0"), None);
+        assert_eq!(granted_by("env#f"), None);
+        assert_eq!(granted_by("wasi:io/poll@0.3.0"), None);
+        assert_eq!(granted_by("wasi:io/poll@0.2.0-rc-2023-12-05"), None);
+        assert_eq!(granted_by("sandpool:task/log@0.2.0"), None);
+    }
+}

@@ -1,0 +1,34 @@
+//! Everything that knows wasmtime and is not one process's own affair: its
+//! configuration, what a guest may import, code that is loaded and called. For
+//! compiler and worker; of the host, only the in-process notch touches it.
+
+mod assembly_script;
+pub mod call;
+pub mod clock;
+pub mod code;
+pub mod config;
+mod convert;
+pub mod describe;
+mod file_stream;
+pub mod files;
+mod filesystem;
+pub mod guest;
+pub mod imports;
+pub mod memory;
+pub mod output;
+mod preview1;
+mod preview1_call;
+pub mod shared;
+mod typed;
+pub mod verdict;
+pub mod wasi;
+
+/// Whether there was no memory for something, which as a rule is the doing of
+/// our own limit.
+pub fn out_of_memory(error: &wasmtime::Error) -> bool {
+    let os = error.downcast_ref::<std::io::Error>();
+    error.is::<wasmtime::OutOfMemory>()
+        || os.is_some_and(|os| os.kind() == std::io::ErrorKind::OutOfMemory)
+        // wasmtime maps memory with rustix.
+        || error.downcast_ref() == Some(&rustix::io::Errno::NOMEM)
+}

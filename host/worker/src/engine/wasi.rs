@@ -1,0 +1,100 @@
+//! WASI's side of a guest: its streams, arguments, variables, files, random
+//! numbers.
+//!
+//! To make all that costs half as much as a small task does, and most tasks
+//! never ask for any of it, even of modules that could. So it is made when a
+//! guest first asks.
+
+use std::sync::Arc;
+
+use wasmtime_wasi::cli::StdinStream;
+use wasmtime_wasi::filesystem::WasiFilesystemCtx;
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::{WasiCtxBuilder, WasiView};
+
+use super::clock::GuestClock;
+use super::output::{GuestOutput, Output};
+use sandpool_protocol::limits::{LimitName, MAX_HANDLES};
+
+/// What the host side keeps for one handle: a pollable has an entry of its own
+/// and one for what it waits for.
+const ENTRIES_A_HANDLE: usize = 2;
+
+/// What the guests of one module have in common.
+pub struct WasiParts {
+    pub stdout: Arc<Output>,
+    pub stderr: Arc<Output>,
+    pub env: Vec<(String, String)>,
+    /// Granted directories, opened once; every guest gets a copy.
+    pub filesystem: Option<WasiFilesystemCtx>,
+}
+
+/// What one guest gets beyond that.
+#[derive(Default)]
+pub struct Own {
+    /// Nothing, if it is `None`.
+    pub stdin: Option<Box<dyn StdinStream + Sync>>,
+    pub argv: Vec<String>,
+    /// Bytes of random numbers that it may ask for at once.
+    pub max_random: u64,
+}
+
+/// WASI's side of one guest.
+pub struct GuestWasi {
+    parts: Arc<WasiParts>,
+    own: Own,
+    clock: GuestClock,
+    made: Option<Box<WasiP1Ctx>>,
+}
+
+impl GuestWasi {
+    pub fn new(parts: &Arc<WasiParts>, own: Own, clock: GuestClock) -> Self {
+        GuestWasi {
+            parts: Arc::clone(parts),
+            own,
+            clock,
+            made: None,
+        }
+    }
+
+    pub fn clock(&self) -> &GuestClock {
+        &self.clock
+    }
+
+    /// What WASI's own functions work on.
+    pub(super) fn get(&mut self) -> &mut WasiP1Ctx {
+        let GuestWasi {
+            parts,
+            own,
+            clock,
+            made,
+        } = self;
+        made.get_or_insert_with(|| Box::new(make(parts, std::mem::take(own), *clock)))
+    }
+}
+
+fn make(parts: &WasiParts, own: Own, clock: GuestClock) -> WasiP1Ctx {
+    let stream = |output: &Arc<Output>, limit| GuestOutput {
+        output: Arc::clone(output),
+        limit,
+    };
+    let mut wasi = WasiCtxBuilder::new();
+    wasi.allow_blocking_current_thread(true)
+        .stdout(stream(&parts.stdout, LimitName::Stdout))
+        .stderr(stream(&parts.stderr, LimitName::Stderr))
+        .monotonic_clock(clock)
+        .max_random_size(own.max_random)
+        .envs(&parts.env)
+        .args(&own.argv);
+    if let Some(stdin) = own.stdin {
+        wasi.stdin(stdin);
+    }
+    let mut made = wasi.build_p1();
+    let wasi = made.ctx();
+    wasi.table
+        .set_max_capacity(MAX_HANDLES as usize * ENTRIES_A_HANDLE);
+    if let Some(filesystem) = &parts.filesystem {
+        *wasi.ctx.filesystem() = filesystem.clone();
+    }
+    made
+}
