@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::support::process::{Host, is_alive, program};
-use crate::support::{eventually, eventually_within, guest, test};
+use crate::support::{eventually, eventually_within, guest, repository, test};
 
 /// What an example printed, and who it was.
 struct Printed {
@@ -152,7 +152,7 @@ fn numbers(line: &str) -> Vec<u32> {
 fn every_example_is_run_by_a_test() {
     let _test = test();
     let tests = include_str!("examples.rs");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let folder = repository().join("host/sandpool/examples");
     let mut count = 0;
     for entry in fs::read_dir(folder).expect("there are examples") {
         let name = entry.expect("an entry").file_name();

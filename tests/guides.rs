@@ -4,16 +4,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+
+use crate::support::repository;
 
 const GUIDES: [&str; 2] = ["multiprocessing.md", "multiprocessing.zh-CN.md"];
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
 fn guides() -> [String; 2] {
-    GUIDES.map(|name| fs::read_to_string(root().join("docs").join(name)).expect("there"))
+    GUIDES.map(|name| fs::read_to_string(repository().join("docs").join(name)).expect("there"))
 }
 
 /// A line of code without what is for people to read, which is translated.
@@ -63,7 +60,7 @@ fn both_guides_have_the_same_tables() {
 
 #[test]
 fn both_guides_name_every_example() {
-    let examples: BTreeSet<String> = fs::read_dir(root().join("host/examples"))
+    let examples: BTreeSet<String> = fs::read_dir(repository().join("host/examples"))
         .expect("there")
         .map(|entry| entry.expect("readable").path())
         .filter(|path| path.extension().is_some_and(|it| it == "rs"))

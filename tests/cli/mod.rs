@@ -99,7 +99,7 @@ fn launcher() -> PathBuf {
     let launcher = binary.with_file_name("examples").join("launcher");
     assert!(
         launcher.is_file(),
-        "there is no launcher; run `cargo build --package sandpool --examples` first"
+        "there is no launcher; run `cargo build --package sandpool-cli --examples` first"
     );
     launcher
 }

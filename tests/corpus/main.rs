@@ -166,7 +166,9 @@ impl Drop for NamedSeed {
         if std::thread::panicking() {
             let NamedSeed(seed) = self;
             eprintln!("seed {seed} failed; to run it again:");
-            eprintln!("SANDPOOL_CORPUS_SEED={seed} cargo test --package sandpool --test corpus");
+            eprintln!(
+                "SANDPOOL_CORPUS_SEED={seed} cargo test --package sandpool-cli --test corpus"
+            );
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -45,7 +45,7 @@ impl Troupe {
         put("count", &count.to_string());
         // A link to one script for all, since a script that was only just
         // written may be busy still: some other test that forks holds it open.
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/support/hostile-worker");
+        let script = super::repository().join("tests/support/hostile-worker");
         symlink(script, path.join("worker")).expect("linked");
         Troupe { folder }
     }

@@ -141,12 +141,15 @@ impl Drop for TestPool {
     }
 }
 
+/// The folder of the whole project.
+pub fn repository() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
 /// Where `cargo xtask guests` leaves a guest.
 pub fn guest(name: &str) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")),
-        PathBuf::from,
-    );
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| repository().join("target"), PathBuf::from);
     let path = target.join("guests").join(format!("{name}.wasm"));
     assert!(
         path.is_file(),

@@ -11,7 +11,20 @@ use crate::toolchain::{Install, Toolchain};
 use crate::{demo, guests, project, surroundings, toolchain};
 
 /// The packages that are built, linted and tested together.
-const OURS: [&str; 3] = ["sandpool", "sandpool-derive", "xtask"];
+const OURS: [&str; 9] = [
+    "sandpool",
+    "sandpool-bench",
+    "sandpool-cli",
+    "sandpool-derive",
+    "sandpool-protocol",
+    "sandpool-sys",
+    "sandpool-value",
+    "sandpool-worker",
+    "xtask",
+];
+
+/// The package whose tests are the integration tests: they need the command.
+pub const COMMAND: &str = "sandpool-cli";
 
 /// A program of somebody else's: features are one set for all that is built together,
 /// so it is built, linted and tested apart.
@@ -58,7 +71,7 @@ pub fn bench(arguments: &[OsString]) -> Result<()> {
     // A bench by its name is run alone; anything else is for all of them.
     let name = arguments.first().filter(|name| {
         root()
-            .join("host/benches")
+            .join("host/sandpool/benches")
             .join(name)
             .with_extension("rs")
             .is_file()
@@ -92,7 +105,7 @@ pub fn soak(times: u32, install: Install) -> Result<()> {
     steps.step("guests", || guests::build(&toolchain).map(drop))?;
     let test = |names: &[&str]| {
         let mut cargo = cargo(root());
-        cargo.args(["test", "--quiet", "--package", "sandpool"]);
+        cargo.args(["test", "--quiet", "--package", COMMAND]);
         for name in names {
             cargo.args(["--test", name]);
         }
@@ -127,7 +140,14 @@ pub fn surroundings(names: &[String]) -> Result<()> {
 /// Tests run them, and cargo builds them only for a run of all tests.
 fn build_examples(steps: &mut Steps) -> Result<()> {
     steps.step("examples", || {
-        run(cargo(root()).args(["build", "--package", "sandpool", "--examples"]))
+        run(cargo(root()).args([
+            "build",
+            "--package",
+            "sandpool",
+            "--package",
+            COMMAND,
+            "--examples",
+        ]))
     })
 }
 
@@ -226,8 +246,11 @@ mod tests {
             std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"))
         };
         let workspace = manifest("");
-        let members = workspace.lines().find(|line| line.starts_with("members"));
-        for folder in members.expect("members").split('"').skip(1).step_by(2) {
+        let members = workspace
+            .split_once("members = [")
+            .and_then(|(_, rest)| rest.split_once(']'));
+        let (members, _) = members.expect("members");
+        for folder in members.split('"').skip(1).step_by(2) {
             let package = manifest(folder);
             let name = package
                 .lines()

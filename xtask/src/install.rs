@@ -42,7 +42,7 @@ pub fn install(into: Option<&Path>) -> Result<()> {
         "build",
         "--release",
         "--package",
-        "sandpool",
+        "sandpool-cli",
         "--bin",
         "sandpool",
     ]))?;
@@ -52,7 +52,7 @@ pub fn install(into: Option<&Path>) -> Result<()> {
     check(&release.join("release/sandpool"))?;
 
     let mut install = with_flags(target.as_deref());
-    install.args(["install", "--locked", "--force", "--path", "host"]);
+    install.args(["install", "--locked", "--force", "--path", "host/cli"]);
     if let Some(into) = into {
         // Cargo is started in another folder than this program, perhaps.
         install.arg("--root").arg(std::path::absolute(into)?);

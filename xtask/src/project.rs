@@ -64,7 +64,7 @@ fn sandpool() -> std::process::Command {
         "run",
         "--quiet",
         "--package",
-        "sandpool",
+        "sandpool-cli",
         "--bin",
         "sandpool",
         "--",

@@ -53,7 +53,7 @@ impl Surrounding {
             "test",
             "--quiet",
             "--package",
-            "sandpool",
+            crate::checks::COMMAND,
             "--test",
             "integration",
         ]);

@@ -5,8 +5,8 @@ use serde_json::{Value as Json, json};
 use super::figure::Figure;
 use super::peers::{Peer, State};
 use super::report::Report;
-use super::targets::{Target, Wanted};
 use super::say::line;
+use super::targets::{Target, Wanted};
 
 /// All of it.
 pub fn of(report: &Report) -> Json {

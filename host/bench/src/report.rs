@@ -6,8 +6,8 @@ use super::figure::{Figure, Measured, Subject, alternate};
 use super::machine::Machine;
 use super::peers::Peer;
 use super::plan::Plan;
-use super::targets::Target;
 use super::say::note;
+use super::targets::Target;
 
 /// Everything that was measured.
 pub struct Report {

@@ -88,7 +88,10 @@ fn run_command() -> ExitCode {
     ulimit::survive_full_files();
     let mut words: Vec<OsString> = std::env::args_os().collect();
     // No command for users: the other end of a measurement.
-    if words.get(1).is_some_and(|word| word == sandpool_bench::BARE_LOOP) {
+    if words
+        .get(1)
+        .is_some_and(|word| word == sandpool_bench::BARE_LOOP)
+    {
         return sandpool_bench::bare_loop();
     }
     let is_run = words.get(1).is_some_and(|word| word == "run");

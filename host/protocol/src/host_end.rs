@@ -339,8 +339,8 @@ mod tests {
     use crate::ring::RING_SIZE;
     use crate::sleep::Spin;
     use crate::worker_end::WorkerEnd;
-    use sandpool_sys::{EventFd, Mapping, memfd_sized};
     use proptest::prelude::*;
+    use sandpool_sys::{EventFd, Mapping, memfd_sized};
 
     /// Both ends of one ring, and the ring itself for a worker that writes
     /// what it likes.

@@ -78,11 +78,7 @@ impl Spin {
 
     /// Looks until it is `ready`, for [`LOOK`] or `at_most` so long. Says
     /// whether it is.
-    pub fn look(
-        &mut self,
-        at_most: Option<Duration>,
-        mut ready: impl FnMut() -> bool,
-    ) -> bool {
+    pub fn look(&mut self, at_most: Option<Duration>, mut ready: impl FnMut() -> bool) -> bool {
         if !self.pays() {
             return false;
         }

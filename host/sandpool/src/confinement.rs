@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use sandpool_protocol::roles::PROBE_ROLE;
-use sandpool_protocol::layers::{Layer, SandboxReport};
 use sandpool_protocol::control::{Failure, FromChild, Orders, ProbeSetup, ToChild, decode, encode};
 use sandpool_protocol::handshake::Hello;
+use sandpool_protocol::layers::{Layer, SandboxReport};
+use sandpool_protocol::roles::PROBE_ROLE;
 use sandpool_protocol::settings::{DirGrant, Sandbox};
-use sandpool_sys::stdio;
 use sandpool_sys::in_force::Scarce;
+use sandpool_sys::stdio;
 use sandpool_sys::{
     Attempt, ChildProcess, ControlSocket, Ended, MAX_MESSAGE, Namespaces, Program, Received,
     signal_name,

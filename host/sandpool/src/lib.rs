@@ -82,8 +82,8 @@ pub use confinement::{Escape, Probed};
 pub use entry::__worker_entry_before_main;
 #[cfg(feature = "worker")]
 pub use entry::worker_entry;
-pub use outcome::{Outcome, Refusal, Verdict};
 pub use module::{AsyncLoad, CacheTrouble, LoadError, Module};
+pub use outcome::{Outcome, Refusal, Verdict};
 pub use pool::{
     AsyncResult, Call, Error, Grants, IMap, Input, LogRecord, MapResult, Pool, PoolBuilder,
     ProgressReport, Retries, RunningTask, StartTrouble, Stdin, Steering, ToInput,

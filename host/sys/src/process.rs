@@ -56,11 +56,7 @@ impl ChildProcess {
     /// environment, `/dev/null` for its standard streams and no descriptor but
     /// `control`, whose number it gets as its last argument; in a pid namespace
     /// of its own if `apart` and the system allows it.
-    pub fn start(
-        program: &Program,
-        control: ControlSocket,
-        apart: bool,
-    ) -> io::Result<Self> {
+    pub fn start(program: &Program, control: ControlSocket, apart: bool) -> io::Result<Self> {
         let born = spawn::spawn(program, &control, apart)?;
         drop(control);
         Ok(ChildProcess {

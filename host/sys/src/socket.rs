@@ -53,12 +53,7 @@ impl ControlSocket {
     }
 
     /// Sends one message. With `wait` false a full socket is `WouldBlock`.
-    pub fn send(
-        &self,
-        message: &[u8],
-        fds: &[BorrowedFd<'_>],
-        wait: bool,
-    ) -> io::Result<()> {
+    pub fn send(&self, message: &[u8], fds: &[BorrowedFd<'_>], wait: bool) -> io::Result<()> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         if !fds.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(fds)) {

@@ -54,11 +54,7 @@ impl Args {
     ///
     /// As [`Args::bind`]; what was appended is then of no use.
     #[doc(hidden)]
-    pub fn encode_for(
-        self,
-        function: &Function,
-        out: &mut Vec<u8>,
-    ) -> Result<(), ArgumentError> {
+    pub fn encode_for(self, function: &Function, out: &mut Vec<u8>) -> Result<(), ArgumentError> {
         let params = function.params.iter();
         // Numbers of the very types that are wanted stand as they are.
         let as_they_are = self.keywords.is_empty()

@@ -10,6 +10,11 @@ use wasmtime::{Engine, Store};
 use super::InProcessError;
 use super::outcome::Ran;
 use super::watchdog::Watchdog;
+use crate::module::Module;
+use crate::outcome::Outcome;
+use crate::pool::{Error, Parts, value_of};
+use sandpool_protocol::settings::{LogLevel, Stdio};
+use sandpool_value::{FromValue, ToArgs, Value, encode_args};
 use sandpool_worker::engine::clock::GuestClock;
 use sandpool_worker::engine::code::{Artifact, Code, Live, Unloadable};
 use sandpool_worker::engine::config;
@@ -17,11 +22,6 @@ use sandpool_worker::engine::files::{Files, Granted};
 use sandpool_worker::engine::guest::{Bounds, Guest, Messages, TaskInfo};
 use sandpool_worker::engine::output::Output;
 use sandpool_worker::engine::wasi::{GuestWasi, Own, WasiParts};
-use crate::module::Module;
-use crate::outcome::Outcome;
-use crate::pool::{Error, Parts, value_of};
-use sandpool_protocol::settings::{LogLevel, Stdio};
-use sandpool_value::{FromValue, ToArgs, Value, encode_args};
 
 /// A module that you trust, loaded into this process. It runs one call at a
 /// time; for several at once, [`another`](InProcess::another) makes one more.

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use wasmtime::Store;
 
+use crate::last_words;
+use crate::module::Module;
+use crate::outcome::{Outcome, Verdict};
+use sandpool_protocol::frame::End;
+use sandpool_protocol::limits::{LimitHit, LimitName, PoolLimits, TaskLimits};
+use sandpool_protocol::verdict::trapped_then;
+use sandpool_value::{Function, Printable, Value, raw};
 use sandpool_worker::engine::call::Returned;
 use sandpool_worker::engine::guest::Guest;
 use sandpool_worker::engine::verdict;
-use crate::last_words;
-use sandpool_protocol::limits::{LimitHit, LimitName, PoolLimits, TaskLimits};
-use crate::module::Module;
-use crate::outcome::{Outcome, Verdict};
-use sandpool_protocol::verdict::trapped_then;
-use sandpool_protocol::frame::End;
-use sandpool_value::{Function, Printable, Value, raw};
 
 /// A call that has ended, and what held for it.
 pub(super) struct Ran<'a> {

@@ -14,9 +14,9 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
-use sandpool_protocol::limits::GIB;
 use sandpool_protocol::description::{Description, MAX_DESCRIPTION};
 use sandpool_protocol::handshake::BUILD_ID;
+use sandpool_protocol::limits::GIB;
 use sandpool_protocol::settings::EngineSettings;
 use sandpool_sys::{SealedMemory, memfd_growable, seal_contents};
 

@@ -13,11 +13,11 @@ use smallvec::SmallVec;
 use super::error::Problem;
 use super::source::Source;
 use super::{Loader, Purpose};
-use sandpool_protocol::roles::COMPILER_ROLE;
-use sandpool_protocol::limits::LimitName;
 use sandpool_protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
 use sandpool_protocol::description::{Description, MAX_DESCRIPTION};
 use sandpool_protocol::handshake::Hello;
+use sandpool_protocol::limits::LimitName;
+use sandpool_protocol::roles::COMPILER_ROLE;
 use sandpool_sys::in_force::{InForce, Scarce, named, with_limit};
 use sandpool_sys::{
     ABORTED, ChildProcess, ControlSocket, Ended, EventFd, MAX_MESSAGE, OUT_OF_CPU, OomKills,

@@ -7,8 +7,8 @@ use std::sync::{Mutex, Once, PoisonError};
 use super::cache::{Cache, CacheTrouble};
 use sandpool_protocol::description::Description;
 use sandpool_protocol::settings::EngineSettings;
-use sandpool_sys::stdio;
 use sandpool_sys::SealedMemory;
+use sandpool_sys::stdio;
 
 /// Called with what keeps artifacts from being kept.
 pub(crate) type TroubleHandler = Box<dyn FnOnce(&CacheTrouble) + Send>;

@@ -22,9 +22,9 @@ pub use waiting::AsyncLoad;
 pub(crate) use keeping::{Keeping, TroubleHandler, probe as probe_cache};
 
 use crate::confinement::Confinement;
-use sandpool_protocol::limits::{LimitName, PoolLimits};
 use crate::outcome::Verdict;
 use sandpool_protocol::description::{Description, ExportedResource, Import, ModuleKind};
+use sandpool_protocol::limits::{LimitName, PoolLimits};
 use sandpool_protocol::settings::EngineSettings;
 use sandpool_sys::{EventFd, Program, SealedMemory, writes_to_a_limit};
 use sandpool_value::{Function, LookupError, find_function};

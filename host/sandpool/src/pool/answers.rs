@@ -4,11 +4,11 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::shared::object::{Ahead, Hears};
 use sandpool_protocol::Violation;
 use sandpool_protocol::exchange::{Exchange, Offer, StreamWriter, Way, Word, framed};
 use sandpool_protocol::request::{Answer, Item, Reply};
 use sandpool_protocol::sleep;
-use crate::shared::object::{Ahead, Hears};
 
 /// What goes back to one worker.
 pub(super) struct Answers {

@@ -14,16 +14,16 @@ use super::restarts::StartTrouble;
 use super::state::Config;
 use super::threads;
 use crate::confinement::{self, Confinement, GapHandler, OpenGrant, Probed};
-use sandpool_protocol::roles::WORKER_ROLE;
+use crate::module::{CacheTrouble, Keeping, Loader, TroubleHandler, probe_cache};
+use crate::shared::{Share, Shares};
+use sandpool_protocol::control::WorkerGrants;
 use sandpool_protocol::layers::{Layer, SandboxReport};
 use sandpool_protocol::limits::{Limit, Origin, PoolLimits, TaskLimits};
-use crate::module::{CacheTrouble, Keeping, Loader, TroubleHandler, probe_cache};
-use sandpool_protocol::control::WorkerGrants;
 use sandpool_protocol::ring::INLINE;
+use sandpool_protocol::roles::WORKER_ROLE;
 use sandpool_protocol::settings::{
     DirGrant, EngineSettings, Interrupt, Isolation, Sandbox, Stdio, WasmFeature,
 };
-use crate::shared::{Share, Shares};
 use sandpool_sys::{Attempt, EventFd, Program};
 use sandpool_value::{Args, ToArgs};
 

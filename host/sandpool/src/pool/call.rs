@@ -14,11 +14,11 @@ use super::queue::Entry;
 use super::retry::Retries;
 use super::state::{Key, Shared};
 use super::task::{Callback, Task, Template};
-use sandpool_protocol::limits::{Limit, Origin, TaskLimits};
 use crate::module::Module;
 use crate::outcome::Outcome;
-use sandpool_protocol::frame::What;
 use crate::shared::{Share, Shares};
+use sandpool_protocol::frame::What;
+use sandpool_protocol::limits::{Limit, Origin, TaskLimits};
 use sandpool_value::{Args, FromValue, Function, ToArgs, ToValue, Type, Value};
 
 /// What a command reads as its standard input.

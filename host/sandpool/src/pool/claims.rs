@@ -4,11 +4,11 @@
 //! rule.
 
 use super::task::Task;
-use sandpool_protocol::limits::{Limit, LimitName};
-use sandpool_protocol::verdict::{MAX_DETAIL, MAX_REFUSALS, Refusal};
 use sandpool_protocol::Violation;
 use sandpool_protocol::frame::{AnswerHeader, End};
+use sandpool_protocol::limits::{Limit, LimitName};
 use sandpool_protocol::settings::Stdio;
+use sandpool_protocol::verdict::{MAX_DETAIL, MAX_REFUSALS, Refusal};
 
 /// Bytes of a refusal's kind, such as `write access`.
 const MAX_KIND: usize = 32;

@@ -22,9 +22,9 @@ use super::start::{refused, start_worker};
 use super::state::{Bound, Place, PoolPhase, Shared, State};
 use super::task::Completion;
 use super::watch::Signs;
-use sandpool_protocol::layers::SandboxReport;
 use crate::module::Module;
 use crate::outcome::Verdict;
+use sandpool_protocol::layers::SandboxReport;
 use sandpool_protocol::sleep::Spin;
 use sandpool_sys::Poller;
 

@@ -9,8 +9,8 @@ use std::thread;
 use super::error::Error;
 use super::pool::Pool;
 use super::state::{PoolPhase, Shared};
-use sandpool_sys::thread_error;
 use crate::wakers::{Place, Wakers};
+use sandpool_sys::thread_error;
 
 /// The futures that wait for the end of a pool.
 #[derive(Default)]

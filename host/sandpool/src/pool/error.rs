@@ -1,8 +1,8 @@
 //! What can go wrong with a pool itself, or with a call before it is sent.
 
-use sandpool_protocol::limits::LimitHit;
 use crate::outcome::Outcome;
 use sandpool_protocol::description::ModuleKind;
+use sandpool_protocol::limits::LimitHit;
 use sandpool_sys::in_force::with_limit;
 use sandpool_value::{ArgumentError, ConvertError, LookupError, Value};
 

@@ -25,8 +25,8 @@ use super::steering::Steers;
 use super::task::{Completion, Sink, Template};
 use crate::arrival::{Arrival, deadline};
 use crate::guard::wake;
-use sandpool_protocol::limits::MIB;
 use crate::outcome::Verdict;
+use sandpool_protocol::limits::MIB;
 
 /// Inputs that may be on their way, and outcomes that may wait to be taken.
 const MAX_AHEAD: u64 = 16 * 1024;

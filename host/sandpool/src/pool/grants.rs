@@ -3,8 +3,8 @@
 use std::fs;
 
 use super::error::Error;
-use sandpool_protocol::limits::show_bytes;
 use sandpool_protocol::control::{WorkerGrants, encode};
+use sandpool_protocol::limits::show_bytes;
 use sandpool_protocol::settings::{DirGrant, guest_path};
 use sandpool_sys::{MAX_DESCRIPTORS, MAX_MESSAGE};
 

@@ -12,8 +12,8 @@ use super::state::Shared;
 use super::task::{Completion, KeyId, Sink};
 use crate::arrival::{Arrival, deadline};
 use crate::outcome::Outcome;
-use sandpool_value::{FromValue, Value};
 use crate::wakers::{Place, Wakers};
+use sandpool_value::{FromValue, Value};
 
 /// The result of one call that is on its way: multiprocessing's `AsyncResult`,
 /// and a future too, of the value; [`AsyncResult::outcome_async`] is one of

@@ -13,8 +13,8 @@ use super::callbacks::Job;
 use super::slot::Slot;
 use super::state::{Place, PoolPhase, Shared, State};
 use super::watch::Signs;
-use sandpool_protocol::sleep::Spin;
 use sandpool_protocol::settings::Stdio;
+use sandpool_protocol::sleep::Spin;
 
 /// The longest nap.
 const NAP: Duration = Duration::from_millis(2);

@@ -14,9 +14,9 @@ use super::call::wrong_kind;
 use super::constants::Places;
 use super::error::Error;
 use super::task::{Sink, Task, Template};
-use sandpool_protocol::limits::LimitName;
-use sandpool_protocol::frame::What;
 use crate::shared::Shares;
+use sandpool_protocol::frame::What;
+use sandpool_protocol::limits::LimitName;
 use sandpool_value::{Args, Function};
 
 /// Tasks that are submitted together.

@@ -15,9 +15,9 @@ use super::map::MapResult;
 use super::settle;
 use super::state::{Place, PoolPhase, Shared, State};
 use super::task::{KeyId, Task};
-use sandpool_protocol::layers::SandboxReport;
 use crate::module::{AsyncLoad, LoadError, Loader, Module};
 use crate::outcome::{Outcome, Verdict};
+use sandpool_protocol::layers::SandboxReport;
 use sandpool_sys::EventFd;
 use sandpool_value::{FromValue, ToArgs};
 

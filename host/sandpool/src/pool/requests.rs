@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use super::answers::Answers;
 use super::task::Task;
+use crate::shared::object::{Asker, Hears, Object, Party};
+use crate::shared::{SharedError, Shares};
 use sandpool_protocol::Violation;
 use sandpool_protocol::exchange::{Exchange, StreamReader, Way};
 use sandpool_protocol::request::{Asks, CREDIT_ITEM, Item, Kind, Op, QueueOp, Reply, Request};
 use sandpool_protocol::sleep;
-use crate::shared::object::{Asker, Hears, Object, Party};
-use crate::shared::{SharedError, Shares};
 
 /// Requests that are heard from one worker, and bytes that are read of them,
 /// before others have their turn.

@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::settled::{Plain, Settled};
 use super::task::{Completion, Task};
 use crate::last_words;
-use sandpool_protocol::limits::{LimitHit, LimitName, PoolLimits, TaskLimits};
 use crate::outcome::{Outcome, Verdict};
-use sandpool_protocol::verdict::trapped_then;
 use sandpool_protocol::Violation;
 use sandpool_protocol::frame::{AnswerHeader, End, memory_for_value};
+use sandpool_protocol::limits::{LimitHit, LimitName, PoolLimits, TaskLimits};
 use sandpool_protocol::settings::Stdio;
+use sandpool_protocol::verdict::trapped_then;
 use sandpool_sys::in_force::InForce;
 use sandpool_sys::{ABORTED, Ended, OUT_OF_CPU, signal_name};
 use sandpool_value::{

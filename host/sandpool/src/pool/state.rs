@@ -20,12 +20,12 @@ use super::slot::Slot;
 use super::task::KeyId;
 use crate::arrival::Arrival;
 use crate::confinement::OpenGrant;
-use sandpool_protocol::limits::{PoolLimits, TaskLimits};
 use crate::module::{Loader, Module, WeakModule};
-use sandpool_protocol::control::WorkerGrants;
-use sandpool_protocol::sleep::Spin;
-use sandpool_protocol::settings::{DirGrant, Interrupt, Stdio};
 use crate::shared::Shares;
+use sandpool_protocol::control::WorkerGrants;
+use sandpool_protocol::limits::{PoolLimits, TaskLimits};
+use sandpool_protocol::settings::{DirGrant, Interrupt, Stdio};
+use sandpool_protocol::sleep::Spin;
 use sandpool_sys::{EventFd, MAX_MESSAGE, OomKills};
 use sandpool_value::Args;
 

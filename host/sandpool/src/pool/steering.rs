@@ -9,8 +9,8 @@ use super::flow::Flow;
 use super::lot::Lot;
 use super::state::{Place, Shared};
 use super::task::Task;
-use sandpool_protocol::limits::{Limit, Origin};
 use crate::outcome::Verdict;
+use sandpool_protocol::limits::{Limit, Origin};
 
 /// Steers the stream of an [`IMap`](crate::IMap), from whatever thread; made by
 /// [`IMap::steering`](crate::IMap::steering).

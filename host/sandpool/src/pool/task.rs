@@ -9,12 +9,12 @@ use super::retry::Retries;
 use super::settled::Settled;
 use super::state::Bound;
 use super::steering::Steers;
-use sandpool_protocol::limits::{GIB, Limit, MIB, TaskLimits};
 use crate::outcome::Outcome;
+use crate::shared::Shares;
 use sandpool_protocol::brief::BriefTask;
 use sandpool_protocol::frame::{TaskHeader, What, WireLimits, put_inline};
+use sandpool_protocol::limits::{GIB, Limit, MIB, TaskLimits};
 use sandpool_protocol::settings::Stdio;
-use crate::shared::Shares;
 use sandpool_value::{Type, Value};
 
 /// Number of a worker key in its pool: module, grants and tenant.

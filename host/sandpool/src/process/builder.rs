@@ -8,8 +8,8 @@ use super::error::ProcessError;
 use super::handle::Process;
 use crate::module::{LoadError, Module};
 use crate::pool::{AsyncResult, Error, Pool, PoolBuilder, Stdin};
-use sandpool_protocol::settings::Stdio;
 use crate::shared::{Handle, Share};
+use sandpool_protocol::settings::Stdio;
 use sandpool_value::{Args, ToArgs, ToValue, Value};
 
 /// Where a process's module comes from: a path, bytes, or a module that a pool

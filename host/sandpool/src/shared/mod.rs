@@ -32,5 +32,5 @@ pub use guards::{Acquired, LockGuard};
 pub(crate) use handle::Shares;
 pub use handle::{Handle, Share};
 pub use manager::{Barrier, Condition, Dict, Event, List, Lock, Manager, Semaphore, SharedValue};
-pub use sandpool_protocol::shared_error::SharedError;
 pub use queues::{JoinableQueue, Queue, SimpleQueue};
+pub use sandpool_protocol::shared_error::SharedError;

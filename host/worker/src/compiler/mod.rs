@@ -19,11 +19,11 @@ use wasmtime::{Engine, Module};
 
 use crate::engine::memory::{Refused, who_refused};
 use crate::engine::{config, describe, imports, out_of_memory};
-use sandpool_protocol::limits::LimitName;
+use crate::sandbox::{Cage, CageError, Inmate, ResourceLimits};
 use sandpool_protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
 use sandpool_protocol::description::{Description, Import, MAX_DESCRIPTION};
 use sandpool_protocol::handshake::Hello;
-use crate::sandbox::{Cage, CageError, Inmate, ResourceLimits};
+use sandpool_protocol::limits::LimitName;
 use sandpool_protocol::settings::EngineSettings;
 use sandpool_sys::in_force::{InForce, Scarce};
 use sandpool_sys::{ControlSocket, MAX_MESSAGE, Received};

@@ -27,10 +27,7 @@ pub fn engine(settings: &EngineSettings) -> wasmtime::Result<Engine> {
 
 /// As [`engine`], to compile with: on several threads if there are some. What
 /// it compiles is the same.
-pub fn compiling_engine(
-    settings: &EngineSettings,
-    threads: bool,
-) -> wasmtime::Result<Engine> {
+pub fn compiling_engine(settings: &EngineSettings, threads: bool) -> wasmtime::Result<Engine> {
     Engine::new(config(settings).parallel_compilation(threads))
 }
 

@@ -11,8 +11,8 @@ use super::output::share_of_a_call;
 use super::shared::Broker;
 use super::wasi::GuestWasi;
 use sandpool_protocol::limits::{LimitName, MAX_HANDLES};
-use sandpool_protocol::verdict::{MAX_DETAIL, MAX_REFUSALS, Refusal};
 use sandpool_protocol::settings::{EngineSettings, LogLevel, WasmFeature};
+use sandpool_protocol::verdict::{MAX_DETAIL, MAX_REFUSALS, Refusal};
 
 /// What the `task` interface tells a guest of itself.
 #[derive(Clone, Debug, Default)]

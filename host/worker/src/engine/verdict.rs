@@ -4,8 +4,8 @@ use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::guest::{Bounds, OutputLimitReached};
-use sandpool_protocol::limits::LimitName;
 use sandpool_protocol::frame::End;
+use sandpool_protocol::limits::LimitName;
 
 /// Bytes of a function's name that an error shows: a guest may choose names of
 /// 100,000.

@@ -16,8 +16,8 @@ use super::calls::{
 use super::limits::{ResourceLimits, no_more_threads};
 use super::namespaces::{self, Granted};
 use super::{identity, landlock, seccomp};
-use sandpool_protocol::layers::{Layer, LayerReport, LayerState, SandboxReport};
 use sandpool_protocol::control::{Failure, Orders};
+use sandpool_protocol::layers::{Layer, LayerReport, LayerState, SandboxReport};
 use sandpool_protocol::settings::Sandbox;
 use sandpool_sys::{ControlSocket, UnshareFlags, is_only_thread, leave_namespaces};
 

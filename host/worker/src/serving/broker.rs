@@ -15,8 +15,8 @@ use sandpool_protocol::request::{
     Answer, Asks, CREDIT_ITEM, ConnectionOp, DictOp, Item, Kind, ListOp, MAX_ITEM, Op, QueueOp,
     Reply, Request, ValueOp,
 };
-use sandpool_protocol::sleep::{self, Spin, has_to_be_woken};
 use sandpool_protocol::shared_error::SharedError;
+use sandpool_protocol::sleep::{self, Spin, has_to_be_woken};
 use sandpool_sys::EventFd;
 
 /// One for each worker whose module imports shared objects.

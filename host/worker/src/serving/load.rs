@@ -8,8 +8,8 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder, filesystem::WasiFilesystemCtx};
 
 use super::start::{Bounds, StartError};
 use crate::engine::code::{Artifact, Code, Unloadable};
-use sandpool_protocol::control::{Failure, WorkerSetup};
 use crate::sandbox::{Cage, Directory};
+use sandpool_protocol::control::{Failure, WorkerSetup};
 use sandpool_sys::SealedMapping;
 
 /// What a worker was born for.

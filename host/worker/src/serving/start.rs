@@ -15,15 +15,15 @@ use crate::engine::memory::{Refused, who_refused};
 use crate::engine::output::Output;
 use crate::engine::wasi::WasiParts;
 use crate::engine::{config, out_of_memory};
-use sandpool_protocol::limits::{KIB, LimitName, show_bytes};
+use crate::sandbox::{Cage, CageError, Granted, Inmate, ResourceLimits};
 use sandpool_protocol::control::{Failure, FromChild, ToChild, WorkerSetup, decode, encode};
 use sandpool_protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use sandpool_protocol::handshake::Hello;
+use sandpool_protocol::limits::{KIB, LimitName, show_bytes};
 use sandpool_protocol::ring::{RING_SIZE, Ring};
+use sandpool_protocol::settings::{EngineSettings, Stdio};
 use sandpool_protocol::sleep::Spin;
 use sandpool_protocol::worker_end::WorkerEnd;
-use crate::sandbox::{Cage, CageError, Granted, Inmate, ResourceLimits};
-use sandpool_protocol::settings::{EngineSettings, Stdio};
 use sandpool_sys::in_force::{InForce, Scarce, processes};
 use sandpool_sys::{
     ControlSocket, EventFd, MAX_MESSAGE, Mapping, Received, is_explained, thread_error,

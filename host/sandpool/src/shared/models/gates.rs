@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::{Reference, Step, Told, play, step};
-use sandpool_protocol::request::{BarrierOp, EventOp, Op, Reply, SemaphoreOp};
 use crate::shared::SharedError;
 use crate::shared::gates::{BarrierState, EventState};
 use crate::shared::semaphore::SemaphoreState;
+use sandpool_protocol::request::{BarrierOp, EventOp, Op, Reply, SemaphoreOp};
 
 struct Semaphore {
     permits: u64,

@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use super::{Reference, Step, Told, play, step};
-use sandpool_protocol::request::{ConditionOp, LockOp, Op, Reply};
 use crate::shared::SharedError;
 use crate::shared::lock::{ConditionState, LockState};
+use sandpool_protocol::request::{ConditionOp, LockOp, Op, Reply};
 
 /// A lock with its waiting room, which a plain lock does not use.
 #[derive(Default)]

@@ -12,10 +12,10 @@ use proptest::prelude::*;
 use super::clock;
 use super::worker::Worker;
 use super::{Desk, Told};
-use sandpool_protocol::request::{CREDIT_ITEM, Item, QueueOp, Reply};
 use crate::shared::SharedError;
 use crate::shared::object::{Asker, Cell, Hears, Party, State};
 use crate::shared::queue::{Capacity, QueueCell, QueueState};
+use sandpool_protocol::request::{CREDIT_ITEM, Item, QueueOp, Reply};
 
 /// The first of them are people, the others workers.
 const PEOPLE: usize = 2;

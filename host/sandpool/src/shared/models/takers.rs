@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::clock;
 use super::worker::Worker;
-use sandpool_protocol::request::{Item, QueueOp, Reply};
 use crate::shared::object::{Asker, Cell, Hears, Party, State};
 use crate::shared::queue::{Capacity, QueueCell, QueueState};
+use sandpool_protocol::request::{Item, QueueOp, Reply};
 
 /// A queue of so many numbers.
 fn queue_of(count: u8) -> Arc<QueueCell> {

@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
 
-use sandpool_protocol::request::{Item, Reply};
 use crate::shared::object::{Ahead, Hears};
+use sandpool_protocol::request::{Item, Reply};
 
 #[derive(Default)]
 pub(super) struct Worker(Mutex<Desk>);

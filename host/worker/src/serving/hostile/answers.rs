@@ -8,9 +8,9 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use super::{NOT_A_WORKERS, Play, Stage, header, stand_still};
-use sandpool_protocol::limits::LimitName;
 use sandpool_protocol::control::{FromChild, Says, ToChild, decode, encode};
 use sandpool_protocol::frame::{AnswerHeader, End, Payload, inline_payload};
+use sandpool_protocol::limits::LimitName;
 use sandpool_sys::{MAX_MESSAGE, Received};
 use sandpool_value::{Value, encode_args};
 

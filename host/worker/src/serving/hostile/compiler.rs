@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, Write};
 
 use super::{Play, stand_still};
-use sandpool_protocol::layers::SandboxReport;
 use sandpool_protocol::control::{Failure, FromChild, encode};
 use sandpool_protocol::description::Description;
 use sandpool_protocol::handshake::Hello;
+use sandpool_protocol::layers::SandboxReport;
 use sandpool_sys::{ControlSocket, MAX_MESSAGE, Received};
 use sandpool_value::{Function, Param, Type};
 

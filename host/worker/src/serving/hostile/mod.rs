@@ -21,15 +21,17 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use sandpool_protocol::layers::SandboxReport;
-use sandpool_protocol::limits::LimitName;
 use sandpool_protocol::brief::BriefTask;
 use sandpool_protocol::control::{FromChild, Says, ToChild, decode as decode_message, encode};
 use sandpool_protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use sandpool_protocol::frame::{AnswerHeader, End, Payload, TaskHeader, inline_payload, split};
 use sandpool_protocol::handshake::Hello;
+use sandpool_protocol::layers::SandboxReport;
+use sandpool_protocol::limits::LimitName;
 use sandpool_protocol::ring::{ARENA, Claim, Lane, RING_SIZE, Ring};
-use sandpool_sys::{ControlSocket, EventFd, MAX_MESSAGE, Mapping, Received, own_control_descriptor};
+use sandpool_sys::{
+    ControlSocket, EventFd, MAX_MESSAGE, Mapping, Received, own_control_descriptor,
+};
 use sandpool_value::{Type, Value, decode, encode_args};
 
 /// The hidden subcommand.

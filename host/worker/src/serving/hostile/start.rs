@@ -7,9 +7,9 @@ use std::time::Duration;
 use rustix::process::{Signal, getpid, kill_process};
 
 use super::{Play, Stage, stand_still};
-use sandpool_protocol::layers::SandboxReport;
 use sandpool_protocol::control::{Failure, FromChild};
 use sandpool_protocol::handshake::Hello;
+use sandpool_protocol::layers::SandboxReport;
 use sandpool_sys::ControlSocket;
 
 pub(super) fn find(name: &str) -> Option<Play> {
