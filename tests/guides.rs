@@ -60,7 +60,7 @@ fn both_guides_have_the_same_tables() {
 
 #[test]
 fn both_guides_name_every_example() {
-    let examples: BTreeSet<String> = fs::read_dir(repository().join("host/examples"))
+    let examples: BTreeSet<String> = fs::read_dir(repository().join("host/sandpool/examples"))
         .expect("there")
         .map(|entry| entry.expect("readable").path())
         .filter(|path| path.extension().is_some_and(|it| it == "rs"))

@@ -8,6 +8,7 @@ mod support;
 
 mod architecture;
 mod broken_pools;
+mod build_id;
 mod cage;
 mod callbacks;
 mod calls;
