@@ -1,12 +1,11 @@
 //! What is said when a map has ended.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Map;
 use super::failures::Halt;
 use super::finished::Ledger;
 use super::summary::Summary;
-use crate::cli::interrupt::Interruption;
 use crate::cli::report::{Failure, Kind};
 use crate::cli::{report, show, usage};
 
@@ -18,7 +17,7 @@ impl Map {
         ledger: &Ledger,
         halted: Option<Halt>,
         began: Instant,
-        interruption: &Interruption,
+        is_interrupted: bool,
     ) {
         if self.outputs.has_bare_values() {
             summary.errors().iter().for_each(|line| report::note(line));
@@ -39,11 +38,18 @@ impl Map {
         if let Some(halt) = halted {
             report::note(&format!("halted by `--halt {halt}`"));
         }
-        if (interruption.happened() || halted.is_some()) && self.joblog.is_kept() {
-            report::note("the same command with `--resume` goes on from here");
+        if halted.is_some() && !is_interrupted && self.joblog.is_kept() {
+            report::note(self.way_on());
         }
     }
 }
+
+/// How long a run that the pool cut short waits for its inputs to be counted.
+pub const COUNT_TIME: Duration = Duration::from_secs(20);
+
+/// How long a run waits for that which somebody has ended: less than a second signal
+/// leaves to say what there is to say.
+pub const SHORT_COUNT_TIME: Duration = Duration::from_millis(500);
 
 /// Inputs that have no result, since the run was cut short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +60,10 @@ pub struct Left {
 }
 
 impl Left {
-    /// Those that are left when so much was counted.
-    pub fn of(ledger: &Ledger, summary: &Summary) -> Self {
-        let (inputs, all) = ledger.inputs_to_run();
+    /// Those that are left when so much was counted. Waits as long for the rest to be
+    /// counted.
+    pub fn of(ledger: &Ledger, summary: &Summary, wait: Duration) -> Self {
+        let (inputs, all) = ledger.inputs_to_run(wait);
         Left {
             inputs: inputs.saturating_sub(summary.tasks()),
             all,
@@ -86,6 +93,23 @@ impl Map {
             0 => failure,
             _ => failure.hint(self.way_on()),
         }
+    }
+
+    /// Says what an interrupt has left out, with `--quiet` as well: nobody sees by the
+    /// results that there should be more.
+    pub fn say_interrupted(&self, left: Left, summary: &Summary) {
+        let what = match left {
+            Left {
+                inputs: 0,
+                all: true,
+            } => return,
+            Left { inputs: 0, .. } if summary.tasks() == 0 => {
+                return report::note("interrupted: no input was run");
+            }
+            Left { inputs: 0, .. } => "the rest of the inputs was not read, and not run".into(),
+            left => left.counted(),
+        };
+        report::note(&format!("interrupted: {what}; {}", self.way_on()));
     }
 
     /// What to do about inputs that were not run.

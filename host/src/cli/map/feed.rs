@@ -50,6 +50,9 @@ impl Feed {
     pub fn new(source: Box<dyn Source>, share: Share, past: Past, ledger: Ledger) -> Self {
         let is_finite = share.now().is_some();
         ledger.measure_by(share);
+        if past.last().is_none() {
+            ledger.run_all();
+        }
         if let Some(most) = past.most() {
             ledger.count(most);
         }

@@ -116,10 +116,9 @@ struct State {
     unread: u64,
     /// Whether all of them were.
     counted_all: bool,
+    /// Whether no input is left out for what a log says of it.
+    runs_all: bool,
 }
-
-/// How long a run that was cut short waits for its inputs to be counted.
-const COUNT_TIME: Duration = Duration::from_secs(20);
 
 /// Tasks that are under way are among so many leaps.
 const MOST_LEAPS: usize = 1 << 16;
@@ -263,6 +262,11 @@ impl Ledger {
         state.failure = failure;
     }
 
+    /// Says that every input is to be run, as no log knows one.
+    pub fn run_all(&self) {
+        self.state().runs_all = true;
+    }
+
     /// Counts inputs that nobody runs any more: so many more are there.
     pub fn count_unread(&self, inputs: u64, all: bool) {
         let mut state = self.state();
@@ -273,17 +277,16 @@ impl Ledger {
     }
 
     /// How many inputs there are to run, those that were not read included, and
-    /// whether these are all. For a run that was cut short: waits a while for the
+    /// whether these are all. For a run that was cut short: waits as long for the
     /// thread that reads them to count the rest.
-    pub fn inputs_to_run(&self) -> (u64, bool) {
+    pub fn inputs_to_run(&self, wait: Duration) -> (u64, bool) {
         let state = self.state();
+        if let Some(counted) = state.counted.filter(|_| state.runs_all) {
+            return (counted.max(state.extent.read), true);
+        }
         let whole = |state: &State| state.counted_all || state.extent.total.is_some();
         let is_countable = state.share.now().is_some();
-        let wait = if is_countable {
-            COUNT_TIME
-        } else {
-            Duration::ZERO
-        };
+        let wait = if is_countable { wait } else { Duration::ZERO };
         let waited = self
             .0
             .counted

@@ -73,8 +73,9 @@ With a TEMPLATE, the module is run as a command for each input. In it stand:
   {.}  without extension     {/}  without folders       {1}     the first value or column
   {//} its folder            {/.} without both          {NAME}  the column of that name
 
-Ctrl-C, SIGTERM or SIGHUP lets the running tasks end and prints the summary; once more,
-whichever it is, ends all at once. With a log, `--resume` goes on from there.
+Ctrl-C, SIGTERM or SIGHUP lets the running tasks end, prints the summary and says how many
+inputs were not run; once more, whichever it is, ends all at once. With a log, `--resume`
+goes on from there.
 
 Exit codes: 0 all ok, 1 a task did not end ok, 2 usage, 3 the module, the function or the
 input cannot be used, 4 sandpool failed, 130 interrupted.
@@ -189,12 +190,13 @@ impl Map {
         // how much they used.
         pool.terminate();
         let failure = ledger.failure();
+        let is_interrupted = interruption.happened();
         let broken = pool.broken().or_else(|| summary.pool_failure());
         let whole = ended.as_ref().is_ok_and(|(ended, halted)| {
             *ended == Ended::Done
                 && failure.is_none()
                 && halted.is_none_or(Halt::is_success)
-                && !interruption.happened()
+                && !is_interrupted
                 && broken.is_none()
         });
         let partial = match whole {
@@ -215,25 +217,39 @@ impl Map {
             Ok((ended, _)) => *ended == Ended::Done && broken.is_some(),
             Err(failure) => failure.kind == Kind::Pool,
         };
-        let left = (is_cut_short && !interruption.happened()).then(|| Left::of(&ledger, &summary));
+        let is_halted = matches!(&ended, Ok((_, Some(_))));
+        let wait = match is_cut_short && !is_interrupted {
+            true => Some(closing::COUNT_TIME),
+            false => (is_interrupted || is_halted).then_some(closing::SHORT_COUNT_TIME),
+        };
+        let left = wait.map(|wait| Left::of(&ledger, &summary, wait));
         summary.leave(left.map_or(0, |left| left.inputs));
         let (ended, halted) = ended.map_err(|failure| {
+            if let Some(left) = left.filter(|_| is_interrupted) {
+                self.say_interrupted(left, &summary);
+            }
             let failure = match left.filter(|left| left.inputs > 0) {
                 Some(left) => failure.hint_if_none(self.how_to_go_on(left)),
                 None => failure,
             };
-            interruption.explain(failure)
+            match is_interrupted {
+                true => Failure::interrupted(),
+                false => failure,
+            }
         })?;
         if ended == Ended::Unread {
             return Ok(ExitCode::from(report::QUIET_END));
         }
         if !quiet && (summary.tasks() > 0 || failure.is_none()) {
-            self.say(&summary, &ledger, halted, began, &interruption);
+            self.say(&summary, &ledger, halted, began, is_interrupted);
         }
         if let Some(error) = failure {
             return Err(Failure::new(Kind::Unusable, error));
         }
-        if interruption.happened() {
+        if is_interrupted {
+            if let Some(left) = left {
+                self.say_interrupted(left, &summary);
+            }
             return Err(Failure::interrupted());
         }
         if let Some((reason, left)) = broken.zip(left) {
