@@ -11,7 +11,7 @@ use super::destination::{Destination, Keeping};
 use super::lines::{Form, Lines};
 use super::printed::Printed;
 use super::results::naming::{Naming, Pattern};
-use super::results::{How, Results};
+use super::results::{How, LeftOut, Results};
 use super::sink::Sink;
 use super::table::{self, Table};
 use crate::cli::map::inputs::Shape;
@@ -53,7 +53,8 @@ pub struct OutputFlags {
     /// Make a folder in DIR for each task, with its value, stdout, stderr and
     /// outcome.json, named by the task's index. 'out/{/.}/' names the folder after the
     /// input; 'out/{/.}.png' makes a file of the value alone. JSON lines name the folder
-    /// or the file, and leave the value out
+    /// or the file, and leave the value out; other forms have {"file":...} for a value
+    /// that is bytes
     #[arg(long, value_name = "DIR", help_heading = "Outputs")]
     results: Option<PathBuf>,
 }
@@ -192,11 +193,15 @@ impl OutputFlags {
 
     /// How results are written besides, which may be there for the tasks that were
     /// `begun` before. Another form than JSON lines is asked for by its name, and has
-    /// the values as well.
+    /// the values as well, but for bytes.
     pub fn how(&self, job: &Job, begun: Marks) -> How {
         How {
             is_command: matches!(job, Job::Command(_)),
-            names_them: self.to == To::Jsonl,
+            left_out: match self.to {
+                To::Jsonl => LeftOut::All,
+                To::Values | To::JsonValues | To::Csv => LeftOut::Bytes,
+                To::Printed => LeftOut::Nothing,
+            },
             begun,
         }
     }

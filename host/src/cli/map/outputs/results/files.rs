@@ -5,7 +5,7 @@ use std::io;
 use sandpool::Value;
 
 use super::super::Output;
-use super::{How, Results, contents};
+use super::{How, LeftOut, Results, contents};
 use crate::cli::map::finished::{Finished, Stored};
 
 /// Writes files, and hands each task on to another output.
@@ -68,12 +68,15 @@ impl Output for Files {
             if put.is_err() {
                 self.failed = Some(shown.clone());
             }
-            if put? && self.how.names_them {
-                match self.how.is_command {
-                    true => task.outcome.stdout = None,
-                    false => task.outcome.value = None,
+            if put? {
+                match (self.how.left_out, self.how.is_command) {
+                    (LeftOut::All, true) => task.outcome.stdout = None,
+                    (LeftOut::All, false) => task.outcome.value = None,
+                    _ => self.how.take_bytes(task, || shown.clone()),
                 }
-                task.stored = Some(Stored::File(shown));
+                if self.how.left_out == LeftOut::All {
+                    task.stored = Some(Stored::File(shown));
+                }
             }
         }
         self.next.write(task)

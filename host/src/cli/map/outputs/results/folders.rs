@@ -14,7 +14,7 @@ use std::io;
 
 use super::super::Output;
 use super::naming::UNFINISHED;
-use super::{How, Results, contents};
+use super::{How, LeftOut, Results, contents};
 use crate::cli::map::finished::{Finished, Stored};
 use crate::cli::outcome::{self, LineWriter};
 
@@ -104,12 +104,20 @@ impl Output for Folders {
             self.failed = true;
             self.put(task, &name)?;
             self.failed = false;
-            if self.how.names_them {
+            let shown = || self.results.shown(&name);
+            if self.how.left_out == LeftOut::All {
                 task.outcome.value = None;
                 task.outcome.stdout = None;
                 task.outcome.stderr = None;
-                task.stored = Some(Stored::Folder(self.results.shown(&name)));
+                task.stored = Some(Stored::Folder(shown()));
             }
+            let of_result = if self.how.is_command {
+                "stdout"
+            } else {
+                "value"
+            };
+            self.how
+                .take_bytes(task, || format!("{}/{of_result}", shown()));
         }
         self.next.write(task)
     }

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use sandpool::{Value, value};
 
 use super::Output;
+use crate::cli::map::finished::{Finished, Stored};
 use crate::cli::map::inputs::Shape;
 use crate::cli::map::joblog::past::Marks;
 use crate::cli::report::{Failure, Kind};
@@ -106,10 +107,46 @@ impl Results {
 pub struct How {
     /// Whether what a command writes to stdout is its result.
     pub is_command: bool,
-    /// Whether the other output says where a result is, instead of what it is.
-    pub names_them: bool,
+    /// Of which results the other output says where they are, instead of what they are.
+    pub left_out: LeftOut,
     /// The tasks that may have left files in an earlier run.
     pub begun: Marks,
+}
+
+/// Results that stand in their files, and nowhere else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeftOut {
+    All,
+    /// A value that is a list of bytes, or what a command has written that is no text.
+    Bytes,
+    Nothing,
+}
+
+impl How {
+    /// Takes a result out of a task whose file it is in, if it is bytes and those are
+    /// left out.
+    fn take_bytes(&self, task: &mut Finished, file: impl FnOnce() -> String) {
+        let outcome = &mut task.outcome;
+        let is_text = |bytes: &Vec<u8>| std::str::from_utf8(bytes).is_ok();
+        if self.left_out != LeftOut::Bytes || !outcome.is_ok() {
+            return;
+        }
+        let is_taken = match self.is_command {
+            true => outcome.stdout.take_if(|stdout| !is_text(stdout)).is_some(),
+            false => outcome.value.take_if(|value| is_bytes(value)).is_some(),
+        };
+        if is_taken {
+            task.stored = Some(Stored::File(file()));
+        }
+    }
+}
+
+/// Whether a value is a list of bytes, or an option that has one.
+fn is_bytes(value: &Value) -> bool {
+    match value {
+        Value::Option(Some(value)) => is_bytes(value),
+        value => matches!(value, Value::Bytes(_)),
+    }
 }
 
 /// Text and bytes as they are, an option's as well; else JSON.
