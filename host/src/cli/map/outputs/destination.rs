@@ -259,8 +259,11 @@ fn real_path(path: &Path) -> io::Result<PathBuf> {
             return Err(io::ErrorKind::NotFound.into());
         };
         // It is not there yet; the folder is.
-        let Ok(folder) = fs::canonicalize(folder_of(&path)) else {
-            return Ok(path);
+        let folder = match fs::canonicalize(folder_of(&path)) {
+            Ok(folder) => folder,
+            // What makes a file without a name says EPERM of a folder without one.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(no_folder(&path)),
+            Err(_) => return Ok(path),
         };
         match fs::read_link(&path) {
             Ok(target) => path = folder.join(target),
@@ -268,6 +271,16 @@ fn real_path(path: &Path) -> io::Result<PathBuf> {
         }
     }
     Err(Errno::LOOP.into())
+}
+
+/// Why nothing can be made where the folder is not there.
+fn no_folder(path: &Path) -> io::Error {
+    let is_gone = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+    if path.is_relative() && std::env::current_dir().is_err_and(is_gone) {
+        let text = "the working directory is not there any more: no such directory";
+        return io::Error::new(io::ErrorKind::NotFound, text);
+    }
+    Errno::NOENT.into()
 }
 
 /// Links that lead to each other; as many as the kernel follows.

@@ -127,6 +127,11 @@ impl OutputFlags {
         if !self.columns.is_empty() && self.columns().is_none() {
             return Err(Failure::usage("`--columns` is for `--to csv`"));
         }
+        if self.columns.iter().any(String::is_empty) {
+            return Err(Failure::usage(
+                "`--columns` takes names of keys, as in `--columns id,size`, and one is empty",
+            ));
+        }
         let twice = |(at, key): (usize, &String)| self.columns[..at].contains(key);
         match self.columns.iter().enumerate().find(|named| twice(*named)) {
             Some((_, key)) => Err(Failure::usage(format!("`--columns` has `{key}` twice"))),
