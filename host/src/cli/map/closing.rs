@@ -25,15 +25,8 @@ impl Map {
         for line in summary.lines(began.elapsed(), usage::cpu_time_of_children()) {
             report::note(&line);
         }
-        let extent = ledger.extent();
-        let done_before = extent.done_before();
-        if done_before > 0 {
-            let inputs = show::counted(done_before, "input");
-            let failed = match extent.failed_before {
-                0 => String::new(),
-                failed => format!(", {} of them failed", show::count(failed)),
-            };
-            report::note(&format!("{inputs} not run: the log has them{failed}"));
+        if let Some(text) = known_before(ledger) {
+            report::note(&text);
         }
         if let Some(halt) = halted {
             report::note(&format!("halted by `--halt {halt}`"));
@@ -42,6 +35,18 @@ impl Map {
             report::note(self.way_on());
         }
     }
+}
+
+/// What there is to say of inputs that are not run since the log has them.
+pub fn known_before(ledger: &Ledger) -> Option<String> {
+    let extent = ledger.extent();
+    let done_before = Some(extent.done_before()).filter(|done| *done > 0)?;
+    let inputs = show::counted(done_before, "input");
+    let failed = match extent.failed_before {
+        0 => String::new(),
+        failed => format!(", {} of them failed", show::count(failed)),
+    };
+    Some(format!("{inputs} not run: the log has them{failed}"))
 }
 
 /// How long a run that the pool cut short waits for its inputs to be counted.

@@ -26,6 +26,8 @@ pub struct Note {
     pub read_at: Option<SystemTime>,
     /// What its result is called, if that is named after it.
     pub name: Option<Box<str>>,
+    /// Whether it ended ok before, and the files of its result are lost.
+    pub is_lost: bool,
 }
 
 /// A task that has ended.
@@ -112,6 +114,8 @@ struct State {
     share: Share,
     blank_at_end: u64,
     failure: Option<anyhow::Error>,
+    /// Inputs that were done before, and whose files are lost.
+    lost: u64,
     /// Inputs that the pool did not get, as far as they were counted.
     unread: u64,
     /// Whether all of them were.
@@ -211,6 +215,21 @@ impl Ledger {
         extent.left_out += u64::from(was == Skipped::LeftOut);
     }
 
+    /// An input is run that was done before, since its files are lost.
+    pub fn lose(&self) {
+        self.state().lost += 1;
+    }
+
+    /// How many inputs were done before and are run again for their files.
+    pub fn lost(&self) -> u64 {
+        self.state().lost
+    }
+
+    /// The note of an input that the pool got, which is forgotten here.
+    pub fn take(&self, index: u64) -> Option<Note> {
+        self.under_way(index).take(index)
+    }
+
     /// Keeps the note of the next input that the pool gets.
     pub fn keep(&self, note: Note) {
         let mut state = self.state();
@@ -230,7 +249,7 @@ impl Ledger {
     /// The task with its note, which is forgotten here. `None` if it is of none
     /// of the inputs.
     pub fn finish(&self, outcome: Outcome<Value>) -> Option<Finished> {
-        let note = self.under_way(outcome.index).take(outcome.index)?;
+        let note = self.take(outcome.index)?;
         let mut task = Finished {
             note,
             outcome,
@@ -331,6 +350,7 @@ impl Note {
             blank: 0,
             read_at: None,
             name: None,
+            is_lost: false,
         }
     }
 }

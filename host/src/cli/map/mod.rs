@@ -35,12 +35,14 @@ use super::interrupt::Interruption;
 use super::parse::{self, Keyword};
 use super::pasted::{Given, Line};
 use super::report::{self, Failure, Kind, TASK_FAILED};
+use super::show;
 use closing::Left;
 use failures::{FailureFlags, Halt};
 use feed::Feed;
 use finished::Ledger;
 use gate::GateFlags;
 use inputs::open::{InputFlags, Inputs};
+use inputs::stream::Share;
 use inputs::words::Values;
 use job::{Constants, Job, Named};
 use joblog::JoblogFlags;
@@ -115,7 +117,8 @@ pub struct Map {
     inputs: InputFlags,
     #[command(flatten)]
     outputs: OutputFlags,
-    /// Print the calls that would be made, checked against the function's types
+    /// Print the calls that would be made, checked against the function's types; with
+    /// `--resume`, those that the log leaves to be made
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -269,14 +272,24 @@ impl Map {
         let builder = self.modules.apply(Pool::builder().processes(1));
         let pool = flags::build(self.task.apply_to_many(builder)?)?;
         let module = pool.load(&self.module)?;
+        let goes_on = self.joblog.which().is_some();
+        let results = self.outputs.results_if_there(&inputs.shape(), goes_on)?;
         let naming = self.outputs.naming(&inputs.shape())?;
         let job = self.job(&module, &inputs)?;
+        let past = self.peek_log(&module, &job, &inputs)?;
         let line = match &job {
             Job::Call(function) => Line::apply(given, &self.module, function.whole()),
             Job::Command(_) => Line::run(given, &self.module),
         };
-        let named = Named { job, naming };
-        dry_run::run(&line, &named.clone(), inputs.source(named)?, quiet)
+        let named = Named {
+            job: job.clone(),
+            naming: naming.clone(),
+        };
+        let ledger = Ledger::default();
+        // Nobody waits for what was not read.
+        let share = Share::default();
+        let feed = Feed::new(inputs.source(named)?, share, past, ledger.clone());
+        dry_run::run(&line, &job, feed.named(naming, results), &ledger, quiet)
     }
 
     fn job(&self, module: &Module, inputs: &Inputs) -> Result<Job, Failure> {
@@ -333,14 +346,16 @@ impl Map {
             output = results.output(output, self.outputs.how(&job, past.files.clone()));
         }
         going_on::begin(log.as_mut(), output.as_mut(), destination)?;
+        going_on::begin_files(log.as_mut(), &past, results.as_ref())?;
         let share = inputs.share();
         let total = inputs.take_total();
         let naming = results.as_ref().map(Results::naming).unwrap_or_default();
         let named = Named {
             job: job.clone(),
-            naming,
+            naming: naming.clone(),
         };
-        let feed = Feed::new(inputs.source(named)?, share, past, ledger.clone()).named(results);
+        let feed = Feed::new(inputs.source(named)?, share, past, ledger.clone())
+            .named(naming, results.clone());
         let outcomes = self.start(pool, &module, &job, feed.timed(log.is_some()))?;
         let steering = outcomes.steering();
         let stopping = Stopping::watch(pool, &steering, self.failures.halt(), interruption, quiet);
@@ -362,7 +377,16 @@ impl Map {
         if let Some(remark) = sinks.output.remark().filter(|_| !quiet) {
             report::note(&remark);
         }
-        going_on::settle(sinks.log.as_mut(), destination)?;
+        going_on::settle(sinks.log.as_mut(), destination, results.as_ref())?;
+        let lost = ledger.lost();
+        if let Some(results) = results.filter(|_| lost > 0 && !quiet) {
+            let inputs = show::counted(lost, "input");
+            let folder = results.folder().display();
+            report::note(&format!(
+                "the files of {inputs} that the log knows were not whole in `{folder}`, as after \
+                 a power cut: they counted as not run"
+            ));
+        }
         Ok((ended, sinks.stopping.halted()))
     }
 

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use sandpool::stdio::{self, Waiting};
 
 use super::in_place::{InPlace, alone, check_replaceable};
-use super::place::Place;
+use super::place::{self, Place};
 use crate::cli::map::draft::{Draft, beside, folder_of};
 use crate::cli::report::{self, Failure, Kind};
 use crate::cli::screen::BesideBar;
@@ -230,6 +230,15 @@ fn put(mut draft: Draft, path: &Path) -> Result<(), Failure> {
             "there was no other place for the results either: {error}"
         )),
     })
+}
+
+/// What a log calls the file of this name, if it is one or is to be one: that of the
+/// [`Place`] in it, without opening it.
+pub fn name_in_log(path: &Path) -> Option<String> {
+    let path = Some(path).filter(|path| !stdio::is_stdout(path))?;
+    let real = real_path(path).ok()?;
+    let is_file = fs::metadata(&real).map_or(true, |there| there.is_file());
+    is_file.then(|| place::name_in_log(&real))
 }
 
 struct InPlaceWriter(Rc<InPlace>);

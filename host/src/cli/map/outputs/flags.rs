@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::Output;
-use super::destination::{Destination, Keeping};
+use super::destination::{self, Destination, Keeping};
 use super::lines::{Form, Lines};
 use super::printed::Printed;
 use super::results::naming::{Naming, Pattern};
@@ -162,6 +162,23 @@ impl OutputFlags {
         asked
             .map(|asked| Results::open(asked, shape, goes_on))
             .transpose()
+    }
+
+    /// The same, but makes no folder: `None` if there is none yet.
+    pub fn results_if_there(
+        &self,
+        shape: &Shape,
+        goes_on: bool,
+    ) -> Result<Option<Results>, Failure> {
+        match self.results.as_deref() {
+            Some(asked) => Results::find(asked, shape, goes_on),
+            None => Ok(None),
+        }
+    }
+
+    /// What a log calls the file that results go to, if it is one or is to be one.
+    pub fn file_name(&self) -> Option<String> {
+        destination::name_in_log(self.output.as_deref()?)
     }
 
     /// What writes them there, from this offset on if it is a file.
