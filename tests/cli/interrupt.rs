@@ -120,11 +120,16 @@ fn the_first_ctrl_c_lets_running_tasks_end_and_starts_no_other() {
     // Its stdin is still open: it must not wait for the next line.
     let ended = host.finish();
     assert_gone(&workers);
-    assert_eq!(ended.counts(), "4 tasks, 4 ok, 1 not run");
+    // The last line may not have been read yet.
+    let left = match ended.counts() {
+        "4 tasks, 4 ok, 1 not run" => "at least 1 input was",
+        "4 tasks, 4 ok" => "the rest of the inputs was not read, and",
+        counts => panic!("{counts}"),
+    };
     let lines: Vec<String> = (0..4)
         .map(|n| format!("{{\"index\":{n},\"verdict\":\"ok\",\"value\":{}}}\n", n + 1))
         .collect();
-    assert_interrupted(ended, &lines.concat(), "at least 1 input was");
+    assert_interrupted(ended, &lines.concat(), left);
 }
 
 #[test]
