@@ -54,9 +54,7 @@ fn half_done_map() -> (Started, Vec<u32>) {
         "--slow-after",
         "200ms",
     ];
-    // Under nohup these tests ignore SIGHUP, and so would what they start.
-    let line = sandpool(words).launched(&["--default", "INT,TERM,HUP"]);
-    let mut host = line.start();
+    let mut host = sandpool(words).start();
     host.write(b"[0,1]\n[0,2]\n[600000,3]\n[600000,4]\n");
     host.wait_for_lines(2);
     let workers = host.wait_for_children(2);
@@ -243,7 +241,7 @@ fn interrupted_in_a_file(folder: &Folder, inputs: usize, more: &[&str]) -> Finis
     let module = module.to_str().expect("its path is text");
     let words = ["map", "-q", "-j1", "-i", "in", module, "sleep-then"];
     let line = folder.sandpool([&words[..], more].concat());
-    let host = line.launched(&["--default", "INT"]).start();
+    let host = line.start();
     host.wait_for_lines(1);
     host.ctrl_c();
     host.finish()
