@@ -51,6 +51,15 @@ fn add(pool: &TestPool) -> sandpool::AsyncResult<i32> {
     pool.apply_async(&module, "add", (20, 22)).expect("sent")
 }
 
+/// Waits for the hostile process of this number; the worker's id.
+fn further(troupe: &Troupe, pool: &TestPool, number: usize) -> u32 {
+    // It may run before the pool has noted that it started it.
+    eventually("a further one is started", || {
+        troupe.started() == number && !pool.worker_pids().is_empty()
+    });
+    pool.worker_pids()[0]
+}
+
 #[test]
 fn workers_that_are_killed_while_they_start_break_nothing() {
     let _test = test();
@@ -59,8 +68,7 @@ fn workers_that_are_killed_while_they_start_break_nothing() {
     let pool = open(troupe.pool());
     let task = add(&pool);
     for number in 1..=7 {
-        eventually("a further one is started", || troupe.started() == number);
-        let pid = pool.worker_pids()[0];
+        let pid = further(&troupe, &pool, number);
         kill(pid);
         eventually("it is gone", || !pool.worker_pids().contains(&pid));
     }
@@ -77,8 +85,7 @@ fn a_signal_that_somebody_sends_is_no_crash_of_the_module() {
     let pool = open(troupe.pool());
     let task = add(&pool);
     for number in 1..=8 {
-        eventually("a further one is started", || troupe.started() == number);
-        let pid = pool.worker_pids()[0];
+        let pid = further(&troupe, &pool, number);
         // Until it handles signals it may not notice.
         eventually("it is gone", || {
             if number % 2 == 0 {

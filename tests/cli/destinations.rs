@@ -34,6 +34,40 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+#[test]
+fn where_the_working_directory_was_deleted_the_message_says_so() {
+    let _test = test();
+    let folder = Folder::new();
+    let module = guest("math");
+    let script = "mkdir gone && cd gone && rmdir ../gone && exec timeout 30 \"$@\"";
+    let sandpool = env!("CARGO_BIN_EXE_sandpool");
+    let output = program("sh")
+        .args(["-c", script, "sh", sandpool, "map"])
+        .arg(module)
+        .args(["fib", "-o", "x", ":::", "1"])
+        .current_dir(folder.path())
+        .output()
+        .expect("there is a shell");
+    assert_eq!(
+        (output.status.code(), text(&output.stderr).as_str()),
+        (
+            Some(4),
+            "error: `x` cannot be written\n  because the working directory is not there any \
+             more: no such directory\n"
+        )
+    );
+    let words = ["map", "math.wasm", "fib", "-o", "none/x", ":::", "1"];
+    sandpool_refuses(
+        &words,
+        "error: `none/x` cannot be written\n  because No such file or directory (os error 2)\n",
+    );
+}
+
+#[track_caller]
+fn sandpool_refuses(words: &[&str], text: &str) {
+    sandpool(words).run().assert_refuses(4, text);
+}
+
 /// Runs a script in which `sandpool` is the command, and what it mounts is gone
 /// afterwards. `None`, and a word about it, where nothing can be mounted.
 fn with_mounts(folder: &Folder, script: &str) -> Option<Output> {

@@ -68,6 +68,105 @@ fn nothing_is_run_and_nothing_is_written() {
     assert_eq!(left, 0);
 }
 
+#[test]
+fn what_a_log_has_is_not_shown_and_the_log_stays_as_it_is() {
+    let _test = test();
+    let folder = Folder::new();
+    let math = guest("math");
+    let math = math.to_str().expect("its path is text");
+    let run = |input: &str, more: &[&str]| {
+        folder.file("in", input);
+        let words = [
+            "map", math, "fib", "-i", "in", "--joblog", "log", "-o", "out",
+        ];
+        folder.sandpool([&words[..], more].concat()).run()
+    };
+    assert_eq!(run("1\nx\n2\n", &[]).code(), 1);
+    let files =
+        || ["log", "out"].map(|name| std::fs::read(folder.path().join(name)).expect("it is there"));
+    let before = files();
+    let all = "1\nx\n2\n3\n4\ny\n";
+    let shown = |input: &str, how: &[&str]| {
+        let ended = run(input, &[&["--dry-run"], how].concat());
+        let lines: Vec<_> = ended
+            .lines()
+            .iter()
+            .map(|line| match line.rsplit_once("math.wasm fib ") {
+                Some((_, word)) => word.to_owned(),
+                None => line.split(':').next().unwrap_or_default().to_owned(),
+            })
+            .collect();
+        assert!(files() == before, "nothing is written");
+        (lines.join(" "), ended.stderr)
+    };
+    assert_eq!(
+        shown(all, &["--resume"]),
+        (
+            "3 4 # 5".to_owned(),
+            "sandpool: 1 of 3 inputs do not fit\n\
+             sandpool: 3 inputs not run: the log has them, 1 of them failed\n"
+                .to_owned()
+        )
+    );
+    assert_eq!(shown(all, &["--resume-failed"]).0, "# 1 3 4 # 5");
+    assert_eq!(shown(all, &["--retry-failed"]).0, "# 1");
+    // What would be refused is refused.
+    let (lines, stderr) = shown("1\n9\n2\n3\n", &["--resume"]);
+    assert_eq!(lines, "");
+    assert!(
+        stderr.starts_with("error: the inputs have changed"),
+        "{stderr}"
+    );
+    let (_, stderr) = shown(all, &[]);
+    assert!(
+        stderr.starts_with("error: the log, `log`, is there already"),
+        "{stderr}"
+    );
+    let (_, stderr) = shown(all, &["--resume", "--to", "csv"]);
+    assert!(
+        stderr.contains("is of another place or form of results"),
+        "{stderr}"
+    );
+    std::fs::remove_file(folder.path().join("log")).expect("it is there");
+    let ended = run("1\n", &["--dry-run", "--retry-failed"]);
+    assert_eq!(ended.code(), 3);
+    assert!(!folder.path().join("log").exists());
+}
+
+#[test]
+fn names_of_results_that_are_taken_are_foretold() {
+    let _test = test();
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.path().join("out/there")).expect("made");
+    folder.file("out/file", "mine");
+    let text = guest("text");
+    let text = text.to_str().expect("its path is text");
+    let dry = |named: &str, input: &str| {
+        let words = ["map", text, "greet", "-q", "--dry-run", "--results", named];
+        folder.sandpool(words).input(input).run()
+    };
+    let ended = dry("out/{}", "there\nfile/x\nthere/x\nnew\n");
+    assert_eq!(ended.code(), 1);
+    assert_eq!(
+        ended.lines()[..2],
+        [
+            "# 0: its result would be `out/there`, and there is something of that name already",
+            "# 1: its result would be `out/file/x`, and what stands where its folder would be is \
+             no folder",
+        ]
+    );
+    // The first would be a result, and no folder for the third.
+    assert!(ended.lines()[2].starts_with("# 2: "), "{}", ended.text());
+    assert!(ended.lines()[3].ends_with(" greet new"), "{}", ended.text());
+    let ended = dry("out", "a\n");
+    assert_eq!(ended.code(), 3);
+    assert!(
+        ended
+            .stderr
+            .contains("the folder for results, `out`, is not empty")
+    );
+}
+
 /// What a line prints that is pasted into a shell, in this folder.
 fn pasted(line: &str, folder: &Path) -> String {
     let sandpool = Path::new(env!("CARGO_BIN_EXE_sandpool"));

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use super::map::results;
-use super::{Started, sandpool};
+use super::{Folder, Started, sandpool};
 use crate::support::process::kill;
-use crate::support::{eventually, test, test_alone};
+use crate::support::{eventually, guest, test, test_alone};
 
 const SLEEP: [&str; 3] = ["map", "sleeper.wasm", "sleep-then"];
 
@@ -207,6 +207,30 @@ fn a_share_of_failures_halts_and_a_smaller_one_does_not() {
     };
     assert_eq!(run("soon,fail=80%"), 8_000);
     assert!(run("soon,fail=20%") < 8_000);
+}
+
+#[test]
+fn what_a_halted_run_left_out_is_counted_in_its_summary() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("in", "1\n\"x\"\n2\n3\n".repeat(2_000));
+    let module = guest("math");
+    let module = module.to_str().expect("its path is text");
+    let words = [
+        "map",
+        module,
+        "fib",
+        "-j1",
+        "-i",
+        "in",
+        "--halt",
+        "now,fail=1",
+    ];
+    let ended = folder.sandpool(words).run();
+    let left = 8_000 - ended.lines().len();
+    let left = format!(", {},{:03} not run", left / 1000, left % 1000);
+    assert_eq!(ended.code(), 1);
+    assert!(ended.counts().ends_with(&left), "{} {left}", ended.counts());
 }
 
 #[test]

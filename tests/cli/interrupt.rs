@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use super::{Finished, Folder, Started, assert_gone, sandpool};
 use crate::support::process::{Host, cpu_ticks, is_alive, program};
-use crate::support::{eventually, eventually_within, test, wat};
+use crate::support::{eventually, eventually_within, guest, test, wat};
 
 /// What the kernel needs to end what must end with its parent.
 const A_SECOND: Duration = Duration::from_secs(1);
@@ -54,9 +54,7 @@ fn half_done_map() -> (Started, Vec<u32>) {
         "--slow-after",
         "200ms",
     ];
-    // Under nohup these tests ignore SIGHUP, and so would what they start.
-    let line = sandpool(words).launched(&["--default", "INT,TERM,HUP"]);
-    let mut host = line.start();
+    let mut host = sandpool(words).start();
     host.write(b"[0,1]\n[0,2]\n[600000,3]\n[600000,4]\n");
     host.wait_for_lines(2);
     let workers = host.wait_for_children(2);
@@ -73,13 +71,15 @@ fn wait_until_slow(host: &Started, tasks: &[u64]) {
     });
 }
 
-/// Asserts all that can be seen of a map that was interrupted, but for how slow
-/// its tasks were.
+/// Asserts all that can be seen of a map that was interrupted and had `left` some
+/// inputs, but for how slow its tasks were.
 #[track_caller]
-fn assert_interrupted(mut ended: Finished, stdout: &str) {
+fn assert_interrupted(mut ended: Finished, stdout: &str, left: &str) {
     let is_kept = |line: &&str| !line.starts_with("sandpool: SLOW ");
     ended.stderr = ended.stderr.split_inclusive('\n').filter(is_kept).collect();
-    ended.assert(130, stdout, STOPPING);
+    let log = "with a log (`--joblog FILE`), `--resume` could go on from here";
+    let left = format!("sandpool: interrupted: {left} not run; {log}\n");
+    ended.assert(130, stdout, &format!("{STOPPING}{left}"));
 }
 
 /// What is said when a map with two running tasks is asked to end.
@@ -98,6 +98,8 @@ fn insist(host: &Started, send: impl Fn(&Started)) {
     });
 }
 
+const TWO_LEFT: &str = "at least 2 inputs were";
+
 const FINISHED: &str = "{\"index\":0,\"verdict\":\"ok\",\"value\":1}\n\
                         {\"index\":1,\"verdict\":\"ok\",\"value\":2}\n";
 
@@ -110,17 +112,22 @@ fn the_first_ctrl_c_lets_running_tasks_end_and_starts_no_other() {
     host.write(b"[0,1]\n[0,2]\n");
     host.wait_for_lines(2);
     let workers = host.wait_for_children(2);
-    host.write(b"[2000,3]\n[2000,4]\n[0,5]\n");
+    host.write(b"[5000,3]\n[5000,4]\n[0,5]\n");
     wait_until_slow(&host, &[2, 3]);
     host.ctrl_c();
     // Its stdin is still open: it must not wait for the next line.
     let ended = host.finish();
     assert_gone(&workers);
-    assert_eq!(ended.counts(), "4 tasks, 4 ok");
+    // The last line may not have been read yet.
+    let left = match ended.counts() {
+        "4 tasks, 4 ok, 1 not run" => "at least 1 input was",
+        "4 tasks, 4 ok" => "the rest of the inputs was not read, and",
+        counts => panic!("{counts}"),
+    };
     let lines: Vec<String> = (0..4)
         .map(|n| format!("{{\"index\":{n},\"verdict\":\"ok\",\"value\":{}}}\n", n + 1))
         .collect();
-    assert_interrupted(ended, &lines.concat());
+    assert_interrupted(ended, &lines.concat(), left);
 }
 
 #[test]
@@ -131,7 +138,8 @@ fn the_second_ctrl_c_prints_what_had_finished_and_leaves_130_and_no_worker() {
     insist(&host, Started::ctrl_c);
     let ended = host.finish();
     assert_gone(&workers);
-    assert_interrupted(ended, FINISHED);
+    assert_eq!(ended.counts(), "2 tasks, 2 ok, 2 not run");
+    assert_interrupted(ended, FINISHED, TWO_LEFT);
 }
 
 #[test]
@@ -143,7 +151,7 @@ fn sigterm_and_the_end_of_the_terminal_do_the_same() {
         insist(&host, |host| host.signal(signal));
         let ended = host.finish();
         assert_gone(&workers);
-        assert_interrupted(ended, FINISHED);
+        assert_interrupted(ended, FINISHED, TWO_LEFT);
     }
 }
 
@@ -183,7 +191,7 @@ fn two_signals_at_once_are_one_wish() {
         insist(&host, Started::ctrl_c);
         let ended = host.finish();
         assert_gone(&workers);
-        assert_interrupted(ended, FINISHED);
+        assert_interrupted(ended, FINISHED, TWO_LEFT);
     }
 }
 
@@ -223,7 +231,75 @@ fn what_finished_behind_a_running_task_is_printed_too() {
     let line = |index| {
         format!("{{\"index\":{index},\"verdict\":\"ok\",\"stdout\":\"\",\"stderr\":\"\"}}\n")
     };
-    assert_interrupted(ended, &[1, 2, 3].map(line).concat());
+    assert_interrupted(ended, &[1, 2, 3].map(line).concat(), TWO_LEFT);
+}
+
+/// A quiet map of so many inputs in a file, interrupted once it has a result.
+fn interrupted_in_a_file(folder: &Folder, inputs: usize, more: &[&str]) -> Finished {
+    let module = guest("sleeper");
+    folder.file("in", "[0,1]\n".to_owned() + &"[300,2]\n".repeat(inputs - 1));
+    let module = module.to_str().expect("its path is text");
+    let words = ["map", "-q", "-j1", "-i", "in", module, "sleep-then"];
+    let line = folder.sandpool([&words[..], more].concat());
+    let host = line.start();
+    host.wait_for_lines(1);
+    host.ctrl_c();
+    host.finish()
+}
+
+#[test]
+fn an_interrupted_map_counts_what_it_left_out_though_it_is_quiet() {
+    let _test = test();
+    let folder = Folder::new();
+    let ended = interrupted_in_a_file(&folder, 60_000, &[]);
+    let left = 60_000 - ended.lines().len();
+    // A comma stands before the last three digits.
+    let left = format!("{},{:03}", left / 1000, left % 1000);
+    let text = format!(
+        "sandpool: interrupted: {left} inputs were not run; with a log (`--joblog FILE`), \
+         `--resume` could go on from here\n"
+    );
+    assert_eq!((ended.code(), &ended.stderr), (130, &text));
+}
+
+#[test]
+fn what_an_interrupt_left_out_is_counted_in_the_summary_and_brought_by_the_log() {
+    let _test = test();
+    let folder = Folder::new();
+    let log = ["--joblog", "log", "--to", "values"];
+    let ended = interrupted_in_a_file(&folder, 8, &log);
+    let (done, left) = (ended.lines().len(), 8 - ended.lines().len());
+    let text = format!(
+        "sandpool: interrupted: {left} inputs were not run; the same command with `--resume` \
+         goes on from here\n"
+    );
+    assert_eq!((ended.code(), &ended.stderr), (130, &text));
+    let module = guest("sleeper");
+    let words = ["map", "-j2", "-i", "in", module.to_str().expect("text")];
+    let words = [&words[..], &["sleep-then", "--resume"], &log].concat();
+    let ended = folder.sandpool(words).run();
+    assert_eq!((ended.code(), ended.lines().len()), (0, left));
+    assert_eq!(ended.counts(), format!("{left} tasks, {left} ok"));
+    assert!(ended.stderr.contains(&format!("sandpool: {done} input")));
+}
+
+#[test]
+fn a_map_that_is_interrupted_before_its_first_task_says_that_none_was_run() {
+    let _test = test();
+    let host = sandpool(["map", "-q", "math.wasm", "fib"])
+        .launched(&["--default", "INT"])
+        .start();
+    // From when it listens to the signal, it can be asked to end.
+    eventually("it listens", || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid()));
+        let status = status.unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        caught.is_some_and(|mask| mask & 0b10 != 0)
+    });
+    host.ctrl_c();
+    let text = "sandpool: interrupted: no input was run\n";
+    host.finish().assert(130, "", text);
 }
 
 #[test]

@@ -296,7 +296,7 @@ fn an_interrupted_run_goes_on_where_it_was() {
     host.ctrl_c();
     let first = host.finish();
     assert_eq!(first.code(), 130);
-    let goes_on = "sandpool: the same command with `--resume` goes on from here\n";
+    let goes_on = " not run; the same command with `--resume` goes on from here\n";
     assert!(first.stderr.ends_with(goes_on), "{}", first.stderr);
     let second = folder
         .sandpool(words.chain(["--resume"]))

@@ -93,6 +93,10 @@ fn guests() -> PathBuf {
     path.parent().expect("it is in a folder").to_owned()
 }
 
+/// The signals that ask the command to end. These tests may ignore some, under nohup or
+/// behind a shell's `&`, and so would what they start.
+const ENDING: [(i32, &str); 3] = [(1, "HUP"), (2, "INT"), (15, "TERM")];
+
 /// The program that starts others in surroundings of their own.
 fn launcher() -> PathBuf {
     let binary = Path::new(env!("CARGO_BIN_EXE_sandpool"));
@@ -201,6 +205,15 @@ impl CommandLine {
         collect: impl FnOnce(Option<ChildStdout>) -> (Collected, T),
     ) -> (Started, T) {
         use std::os::unix::process::CommandExt;
+        let is_launched = self.command.get_program() != env!("CARGO_BIN_EXE_sandpool");
+        if !is_launched
+            && ENDING
+                .iter()
+                .any(|(number, _)| sandpool::is_ignored(*number))
+        {
+            let names = ENDING.map(|(_, name)| name).join(",");
+            self = self.launched(&["--default", &names]);
+        }
         let stdin = match self.file.take() {
             Some(file) => Stdio::from(file),
             None => Stdio::piped(),

@@ -137,6 +137,8 @@ fn keys_of_json_objects_are_columns() {
         "{}",
         lines[4]
     );
+    const EMPTY: &str = "error: `--columns` takes names of keys, as in `--columns id,size`, \
+                         and one is empty\n";
     // A record is an object as well.
     let words = ["map", "-q", "text.wasm", "statistics", "--to", "csv"];
     sandpool([&words[..], &["--columns", "words,bytes"]].concat())
@@ -152,6 +154,9 @@ fn keys_of_json_objects_are_columns() {
             &["--to", "csv", "--columns", "a,b,a"],
             "error: `--columns` has `a` twice\n",
         ),
+        (&["--to", "csv", "--columns", ""], EMPTY),
+        (&["--to", "csv", "--columns", "a,,b"], EMPTY),
+        (&["--columns", ""], "error: `--columns` is for `--to csv`\n"),
     ] {
         let words = ["map", "math.wasm", "fib"];
         sandpool([&words[..], more].concat())

@@ -2,12 +2,13 @@
 //! that end too early, pages of zeros. Each input has one right result in the end.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::{CommandLine, Folder, guests};
-use crate::support::{random, test, wat};
+use super::{CommandLine, Finished, Folder, guests};
+use crate::support::{guest, random, test, wat};
 
 const INPUTS: u64 = 40;
 
@@ -211,6 +212,129 @@ fn values_in_the_order_of_the_input_and_what_tasks_print_are_whole_again() {
             }
         }
     }
+}
+
+/// A map to greetings, with results in files and a log.
+fn greet(folder: &Folder, named: &str, more: &[&str]) -> Finished {
+    let module = guest("text");
+    let module = module.to_str().expect("its path is text");
+    let words = [
+        "map",
+        module,
+        "greet",
+        "-i",
+        "in",
+        "--joblog",
+        "log",
+        "--results",
+        named,
+    ];
+    folder.sandpool([&words[..], more].concat()).run()
+}
+
+fn lines(text: &str) -> Vec<String> {
+    let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn files_of_results_that_are_gone_or_cut_short_are_made_again() {
+    let _test = test();
+    for (named, values) in [
+        ("out/{}.txt", ["out/a.txt", "out/b.txt", "out/d.txt"]),
+        ("out/{}/", ["out/a/value", "out/b/value", "out/d/value"]),
+        ("out", ["out/0/value", "out/1/value", "out/3/value"]),
+    ] {
+        for to in [
+            &["--to", "jsonl", "-o", "lines"][..],
+            &["--to", "values", "-o", "lines"],
+            &["--to", "csv"],
+        ] {
+            let folder = Folder::new();
+            folder.file("in", "a\nb\n\nc\nd\n");
+            let first = greet(&folder, named, to);
+            assert_eq!(first.code(), 0, "{}", first.stderr);
+            let path = |name: &str| folder.path().join(name);
+            let whole = fs::read_to_string(path("lines")).unwrap_or_default();
+            let [gone, short, other] = values.map(path);
+            let inode = fs::metadata(&other).expect("it is there").ino();
+            match gone.ends_with("value") {
+                true => fs::remove_dir_all(gone.parent().expect("a folder")).expect("removed"),
+                false => absent(&gone),
+            }
+            fs::write(&short, "hel").expect("cut");
+            let resumed = [to, &["--resume"]].concat();
+            let ended = greet(&folder, named, &resumed);
+            let about = format!("{named} {to:?}: {}", ended.stderr);
+            assert_eq!(ended.code(), 0, "{about}");
+            assert_eq!(ended.counts(), "2 tasks, 2 ok", "{about}");
+            let told = "sandpool: the files of 2 inputs that the log knows were not whole in `out`, \
+                        as after a power cut: they counted as not run\n";
+            assert_eq!(ended.stderr.matches(told).count(), 1, "{about}");
+            for (path, name) in [(&gone, "a"), (&short, "b"), (&other, "d")] {
+                let value = fs::read_to_string(path).expect("it is there");
+                assert_eq!(value, format!("hello, {name}"), "{about}");
+            }
+            assert_eq!(fs::metadata(&other).expect("it is there").ino(), inode);
+            let now = fs::read_to_string(path("lines")).unwrap_or_default();
+            match to.contains(&"values") {
+                true => assert_eq!(now, whole, "{about}"),
+                false => assert_eq!(lines(&now), lines(&whole), "{about}"),
+            }
+            let ended = greet(&folder, named, &resumed);
+            assert_eq!(
+                (ended.code(), ended.counts()),
+                (0, "0 tasks, 0 ok"),
+                "{about}"
+            );
+            assert!(!ended.stderr.contains("not whole"), "{}", ended.stderr);
+        }
+    }
+}
+
+#[test]
+fn files_that_are_as_they_should_be_are_left_alone() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file("in", "SET\nNOT\nX\n");
+    let module = guest("misbehave");
+    let run = |named: &str, more: &[&str]| {
+        let words = [
+            "map",
+            module.to_str().expect("text"),
+            "env",
+            "-i",
+            "in",
+            "--joblog",
+            "log",
+            "--env",
+            "SET=",
+            "--env",
+            "X=y",
+            "--results",
+            named,
+        ];
+        let ended = folder.sandpool([&words[..], more].concat()).run();
+        assert_eq!(ended.code(), 0, "{}", ended.stderr);
+        ended
+    };
+    run("out/{}", &[]);
+    // An empty one is whole, and of an option that is nothing there is none.
+    assert_eq!(run("out/{}", &["--resume"]).counts(), "0 tasks, 0 ok");
+    let path = |name: &str| folder.path().join(name);
+    fs::remove_file(path("out/SET")).expect("it was there");
+    // Nothing else is to be run.
+    assert_eq!(run("out/{}", &["--retry-failed"]).counts(), "0 tasks, 0 ok");
+    assert!(!path("out/SET").exists());
+    // What has grown was whole, and is somebody's by now.
+    fs::write(path("out/SET"), "mine").expect("written");
+    fs::write(path("out/X"), "more").expect("written");
+    assert_eq!(run("out/{}", &["--resume"]).counts(), "0 tasks, 0 ok");
+    // Other names are not those that the log knows of.
+    assert_eq!(run("new/{}", &["--resume"]).counts(), "0 tasks, 0 ok");
+    let ended = run("out/{}", &["--resume"]);
+    assert_eq!(ended.counts(), "0 tasks, 0 ok", "{}", ended.stderr);
 }
 
 #[test]

@@ -294,6 +294,46 @@ fn values_are_where_they_were_asked_for_by_name() {
 }
 
 #[test]
+fn bytes_are_in_their_files_and_no_form_repeats_them() {
+    let _test = test();
+    let forms = |at: usize, place: &str| -> [(&str, String); 5] {
+        let place = format!("{{\"file\":\"{place}\"}}");
+        let cell = format!("\"{}\"", place.replace('"', "\"\""));
+        let table = format!("index,verdict,value,error\r\n{at},ok,{cell},\r\n");
+        [
+            ("jsonl", String::new()),
+            ("values", place.clone() + "\n"),
+            ("json-values", place + "\n"),
+            ("csv", table),
+            ("printed", String::new()),
+        ]
+    };
+    for (named, place) in [
+        ("out/{}.bin", "out/3.bin"),
+        ("out/{}/", "out/3/value"),
+        ("out", "out/0/value"),
+    ] {
+        for (form, text) in forms(0, place) {
+            let folder = Folder::new();
+            let words = ["big-result", "--results", named, "--to", form];
+            let ended = within(&folder, "misbehave", &words).input("3\n").run();
+            assert_eq!((ended.code(), ended.stderr.as_str()), (0, ""));
+            match form {
+                "jsonl" => assert!(!ended.text().contains("base64"), "{}", ended.text()),
+                _ => assert_eq!(ended.text(), text, "{form} {named}"),
+            }
+            let value = fs::read(folder.path().join(place)).expect("it is there");
+            assert_eq!(value.len(), 3);
+        }
+    }
+    // Without files they are on stdout, as ever.
+    let folder = Folder::new();
+    let words = ["big-result", "--to", "values"];
+    let ended = within(&folder, "misbehave", &words).input("3\n").run();
+    assert!(ended.text().starts_with("{\"base64\":"), "{}", ended.text());
+}
+
+#[test]
 fn a_killed_run_leaves_whole_files_and_goes_on() {
     let _test = test();
     let folder = Folder::new();

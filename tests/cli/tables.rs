@@ -21,7 +21,7 @@ fn columns_are_arguments_by_name() {
     );
     assert_eq!(
         results[2]["error"],
-        "the row has 1 columns, and the header 2"
+        "the row has 1 column, and the header 2"
     );
     assert_eq!(
         results[3]["error"],
@@ -166,6 +166,39 @@ fn a_whole_number_is_an_integer_as_tables_write_it() {
         .input("p0,p1\n4294967295,2\n")
         .run()
         .assert_prints("1\n");
+}
+
+#[test]
+fn utf16_without_a_mark_is_refused_in_one_line_that_says_how_to_convert_it() {
+    let _test = test();
+    let folder = Folder::new();
+    let bytes =
+        |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    folder.file("table", bytes("a,b\r\n1,2\r\n3,4\r\n"));
+    folder.file("lines", bytes("5\n6\n7\n"));
+    for (module, words) in [
+        ("math", &["add", "--from", "csv", "-i", "table"][..]),
+        ("math", &["fib", "-i", "lines"]),
+        ("text", &["greet", "-i", "lines"]),
+        ("text", &["greet", "-i", "lines", "--lossy"]),
+        ("text", &["greet", "::::", "lines"]),
+    ] {
+        let ended = within(&folder, module, words).run();
+        let file = if words.contains(&"table") {
+            "table"
+        } else {
+            "lines"
+        };
+        let text = format!(
+            "error: the input, `{file}`, cannot be read\n  because it looks like UTF-16 without a \
+             byte order mark; `iconv -f UTF-16LE -t UTF-8` converts it\n"
+        );
+        ended.assert_refuses(3, &text);
+    }
+    // Lines that end with NUL may be of one letter each.
+    let words = ["greet", "-0", "--to", "values"];
+    let ended = within(&folder, "text", &words).input("a\0b\0").run();
+    ended.assert_prints("\"hello, a\"\n\"hello, b\"\n");
 }
 
 #[test]

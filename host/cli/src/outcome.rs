@@ -95,6 +95,13 @@ pub fn put_output(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends where a value is, in the place of the value.
+pub fn put_place(stored: &Stored, out: &mut Vec<u8>) {
+    let mut object = Object::open(out);
+    put_stored(&mut object, Some(stored));
+    object.close();
+}
+
 /// Makes lines of JSON, each in the same buffer.
 #[derive(Debug, Default)]
 pub struct LineWriter {

@@ -176,7 +176,15 @@ mod tests {
         let read = |text: &str| text.parse::<Release>().map(|release| release.to_string());
         assert_eq!(read("1.20.3"), Ok("1.20.3".into()));
         assert_eq!(read("1.20.3-rc.1+linux"), Ok("1.20.3".into()));
-        for bad in ["", "1", "1.2", "1.2.3.4", "1.2.x", "-1.2.3", "99999999999.0.0"] {
+        for bad in [
+            "",
+            "1",
+            "1.2",
+            "1.2.3.4",
+            "1.2.x",
+            "-1.2.3",
+            "99999999999.0.0",
+        ] {
             assert_eq!(read(bad), Err(NoRelease), "{bad}");
         }
         let older: Release = "0.9.10".parse().expect("a release");

@@ -1,12 +1,11 @@
 //! What is said when a map has ended.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Map;
 use super::failures::Halt;
 use super::finished::Ledger;
 use super::summary::Summary;
-use crate::interrupt::Interruption;
 use crate::report::{Failure, Kind};
 use crate::{report, show, usage};
 
@@ -18,7 +17,7 @@ impl Map {
         ledger: &Ledger,
         halted: Option<Halt>,
         began: Instant,
-        interruption: &Interruption,
+        is_interrupted: bool,
     ) {
         if self.outputs.has_bare_values() {
             summary.errors().iter().for_each(|line| report::note(line));
@@ -26,24 +25,36 @@ impl Map {
         for line in summary.lines(began.elapsed(), usage::cpu_time_of_children()) {
             report::note(&line);
         }
-        let extent = ledger.extent();
-        let done_before = extent.done_before();
-        if done_before > 0 {
-            let inputs = show::counted(done_before, "input");
-            let failed = match extent.failed_before {
-                0 => String::new(),
-                failed => format!(", {} of them failed", show::count(failed)),
-            };
-            report::note(&format!("{inputs} not run: the log has them{failed}"));
+        if let Some(text) = known_before(ledger) {
+            report::note(&text);
         }
         if let Some(halt) = halted {
             report::note(&format!("halted by `--halt {halt}`"));
         }
-        if (interruption.happened() || halted.is_some()) && self.joblog.is_kept() {
-            report::note("the same command with `--resume` goes on from here");
+        if halted.is_some() && !is_interrupted && self.joblog.is_kept() {
+            report::note(self.way_on());
         }
     }
 }
+
+/// What there is to say of inputs that are not run since the log has them.
+pub fn known_before(ledger: &Ledger) -> Option<String> {
+    let extent = ledger.extent();
+    let done_before = Some(extent.done_before()).filter(|done| *done > 0)?;
+    let inputs = show::counted(done_before, "input");
+    let failed = match extent.failed_before {
+        0 => String::new(),
+        failed => format!(", {} of them failed", show::count(failed)),
+    };
+    Some(format!("{inputs} not run: the log has them{failed}"))
+}
+
+/// How long a run that the pool cut short waits for its inputs to be counted.
+pub const COUNT_TIME: Duration = Duration::from_secs(20);
+
+/// How long a run waits for that which somebody has ended: less than a second signal
+/// leaves to say what there is to say.
+pub const SHORT_COUNT_TIME: Duration = Duration::from_millis(500);
 
 /// Inputs that have no result, since the run was cut short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +65,10 @@ pub struct Left {
 }
 
 impl Left {
-    /// Those that are left when so much was counted.
-    pub fn of(ledger: &Ledger, summary: &Summary) -> Self {
-        let (inputs, all) = ledger.inputs_to_run();
+    /// Those that are left when so much was counted. Waits as long for the rest to be
+    /// counted.
+    pub fn of(ledger: &Ledger, summary: &Summary, wait: Duration) -> Self {
+        let (inputs, all) = ledger.inputs_to_run(wait);
         Left {
             inputs: inputs.saturating_sub(summary.tasks()),
             all,
@@ -86,6 +98,23 @@ impl Map {
             0 => failure,
             _ => failure.hint(self.way_on()),
         }
+    }
+
+    /// Says what an interrupt has left out, with `--quiet` as well: nobody sees by the
+    /// results that there should be more.
+    pub fn say_interrupted(&self, left: Left, summary: &Summary) {
+        let what = match left {
+            Left {
+                inputs: 0,
+                all: true,
+            } => return,
+            Left { inputs: 0, .. } if summary.tasks() == 0 => {
+                return report::note("interrupted: no input was run");
+            }
+            Left { inputs: 0, .. } => "the rest of the inputs was not read, and not run".into(),
+            left => left.counted(),
+        };
+        report::note(&format!("interrupted: {what}; {}", self.way_on()));
     }
 
     /// What to do about inputs that were not run.

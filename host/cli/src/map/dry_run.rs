@@ -2,17 +2,15 @@
 //! function's types, as lines to paste. Nothing is run.
 
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 use sandpool::Input;
 use sandpool::stdio::{self, Waiting};
-use sandpool::value::quoted;
 
-use super::inputs::{Item, Source};
-use super::job::{Job, Named};
-use super::outputs::results::naming::{Name, Naming};
-use super::outputs::results::taken::Taken;
+use super::closing::known_before;
+use super::feed::Feed;
+use super::finished::Ledger;
+use super::job::Job;
 use crate::pasted::Line;
 use crate::report::{self, Failure, Kind, TASK_FAILED};
 use crate::sanitize;
@@ -21,33 +19,25 @@ use crate::sanitize;
 /// comment.
 pub fn run(
     start: &Line,
-    job: &Named,
-    mut source: Box<dyn Source>,
+    job: &Job,
+    feed: Feed,
+    ledger: &Ledger,
     quiet: bool,
 ) -> Result<ExitCode, Failure> {
     stdio::check_stdout().map_err(report::stdout_failure)?;
     let mut out = BufWriter::new(Waiting::new(io::stdout().lock()));
     let (mut calls, mut unfit) = (0u64, 0u64);
-    let mut taken = Taken::default();
-    loop {
-        let item = source
-            .next()
-            .map_err(|error| Failure::new(Kind::Unusable, error))?;
-        let Some(mut item) = item else {
-            break;
-        };
-        let named = can_be_named(item.name.take(), &job.naming, &mut taken);
-        if let (Err(why), Input::Args(_) | Input::Command { .. }) = (named, &item.input) {
-            item.input = Input::Invalid(why);
-        }
-        let line = match &item.input {
+    for input in feed {
+        let note = ledger.take(calls);
+        let (seq, label) = note.map_or_else(Default::default, |note| (note.seq, note.label));
+        let line = match &input {
             Input::Invalid(why) => {
                 unfit += 1;
-                format!("# {}: {}", calls, sanitize::line(why))
+                format!("# {seq}: {}", sanitize::line(why))
             }
-            _ => pasted(start, job, &item).unwrap_or_else(|why| {
-                let label = sanitize::line(&item.label);
-                format!("# {calls}: {label}: no line to paste: {why}")
+            _ => pasted(start, job, &input).unwrap_or_else(|why| {
+                let label = sanitize::line(&label);
+                format!("# {seq}: {label}: no line to paste: {why}")
             }),
         };
         calls += 1;
@@ -59,8 +49,14 @@ pub fn run(
     if let Err(error) = out.flush() {
         return ended(error);
     }
+    if let Some(error) = ledger.failure() {
+        return Err(Failure::new(Kind::Unusable, error));
+    }
     if !quiet {
         report::note(&summary(calls, unfit));
+        if let Some(text) = known_before(ledger) {
+            report::note(&text);
+        }
     }
     Ok(match unfit {
         0 => ExitCode::SUCCESS,
@@ -68,23 +64,8 @@ pub fn run(
     })
 }
 
-/// That the result of an input can have its name.
-fn can_be_named(name: Option<Name>, naming: &Naming, taken: &mut Taken) -> Result<(), String> {
-    let Some(name) = name.transpose()? else {
-        return Ok(());
-    };
-    let shown = naming.shown(&name);
-    let is_there = Path::new(&shown).symlink_metadata().is_ok();
-    let why = match taken.take(&name) {
-        Err(why) => why,
-        Ok(()) if is_there => "there is something of that name already",
-        Ok(()) => return Ok(()),
-    };
-    Err(format!("its result would be {}, and {why}", quoted(&shown)))
-}
-
-fn pasted(start: &Line, job: &Job, item: &Item) -> Result<String, &'static str> {
-    match (&item.input, job) {
+fn pasted(start: &Line, job: &Job, input: &Input) -> Result<String, &'static str> {
+    match (input, job) {
         (Input::Args(args), Job::Call(function)) => {
             // Words go by position, so those behind a keyword are keywords as well.
             let fixed = function.fixed().iter().position(Option::is_some);

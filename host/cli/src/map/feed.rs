@@ -14,7 +14,7 @@ use super::inputs::Source;
 use super::inputs::stream::Share;
 use super::joblog::past::Past;
 use super::outputs::results::Results;
-use super::outputs::results::naming::Name;
+use super::outputs::results::naming::{Name, Naming};
 use super::outputs::results::taken::Taken;
 
 /// The inputs as the pool pulls them.
@@ -32,8 +32,12 @@ pub struct Feed {
     held: VecDeque<(Note, Input)>,
     /// So many of the inputs are those of the log.
     checked: u64,
-    /// Where results are, if they are named after inputs, and the names so far.
-    named: Option<(Results, Taken)>,
+    /// What results are called that are named after inputs.
+    naming: Naming,
+    /// Where they are, if there is such a place already.
+    results: Option<Results>,
+    /// The names so far.
+    taken: Taken,
     ended: bool,
     /// Whether all of them are there to be read.
     is_finite: bool,
@@ -50,6 +54,9 @@ impl Feed {
     pub fn new(source: Box<dyn Source>, share: Share, past: Past, ledger: Ledger) -> Self {
         let is_finite = share.now().is_some();
         ledger.measure_by(share);
+        if past.last().is_none() {
+            ledger.run_all();
+        }
         if let Some(most) = past.most() {
             ledger.count(most);
         }
@@ -62,29 +69,52 @@ impl Feed {
             prefix: 0,
             held: VecDeque::new(),
             checked: 0,
-            named: None,
+            naming: Naming::default(),
+            results: None,
+            taken: Taken::default(),
             ended: false,
             is_finite,
         }
     }
 
     /// Has results named after inputs, each of which has a name of its own.
-    pub fn named(mut self, results: Option<Results>) -> Self {
-        self.named = results.map(|results| (results, Taken::default()));
+    pub fn named(mut self, naming: Naming, results: Option<Results>) -> Self {
+        (self.naming, self.results) = (naming, results);
         self
+    }
+
+    /// Whether an input is to be run though it is done, since its files are lost: its
+    /// line came to the log's disk before them, or somebody has taken them away.
+    fn is_lost(&self, name: Option<&Name>, seq: u64) -> bool {
+        let Some(results) = &self.results else {
+            return false;
+        };
+        let Some(bytes) = self.past.bytes_of_files(seq, results.place()) else {
+            return false;
+        };
+        let there = match name {
+            Some(Ok(name)) => results.bytes_of(name),
+            Some(Err(_)) => return false,
+            None => results.bytes_of(&seq.to_string()),
+        };
+        // What is longer is whole, and somebody has made more of it.
+        there.is_none_or(|there| there < bytes)
     }
 
     /// The name of an input's result. `Err` says why it can have none.
     fn name(&mut self, name: Option<Name>, seq: u64) -> Result<Option<Box<str>>, String> {
-        let (Some(name), Some((results, taken))) = (name, &mut self.named) else {
+        let Some(name) = name else {
             return Ok(None);
         };
         let name = name?;
         let refused = |why: &str| {
-            let shown = quoted(&results.shown(&name));
+            let shown = quoted(&self.naming.shown(&name));
             format!("its result would be {shown}, and {why}")
         };
-        taken.take(&name).map_err(refused)?;
+        self.taken.take(&name).map_err(refused)?;
+        let Some(results) = &self.results else {
+            return Ok(Some(name));
+        };
         if self.past.wants(seq) && results.is_barred(&name) {
             return Err(refused(
                 "what stands where its folder would be is no folder",
@@ -147,12 +177,15 @@ impl Feed {
             }
             self.checked = self.seq;
         }
+        let is_lost = self.is_lost(item.name.as_ref(), seq);
         let (name, input) = match (self.name(item.name, seq), item.input) {
             (Ok(name), input) => (name, input),
             // It was no good in any case.
             (Err(_), Input::Invalid(why)) | (Err(why), _) => (None, Input::Invalid(why)),
         };
-        if !self.past.wants(seq) {
+        if is_lost {
+            self.ledger.lose();
+        } else if !self.past.wants(seq) {
             self.ledger.skip(self.past.of_skipped(seq));
             return Ok(None);
         }
@@ -164,6 +197,7 @@ impl Feed {
             blank: item.blank,
             read_at: self.timed.then(SystemTime::now),
             name,
+            is_lost,
         };
         Ok(Some((note, input)))
     }
@@ -191,12 +225,14 @@ impl Drop for Feed {
         }
         while !self.past.ends_at(self.seq) {
             match self.source.next() {
-                Ok(Some(_)) => {}
+                Ok(Some(item)) => {
+                    let is_lost = self.is_lost(item.name.as_ref(), self.seq);
+                    unread += u64::from(is_lost || self.past.wants(self.seq));
+                }
                 Ok(None) => break,
                 // What cannot be read is no input.
                 Err(_) => return self.ledger.count_unread(unread, false),
             }
-            unread += u64::from(self.past.wants(self.seq));
             self.seq += 1;
             if unread >= COUNTED_AT_ONCE {
                 self.ledger.count_unread(std::mem::take(&mut unread), false);

@@ -26,6 +26,8 @@ pub struct Note {
     pub read_at: Option<SystemTime>,
     /// What its result is called, if that is named after it.
     pub name: Option<Box<str>>,
+    /// Whether it ended ok before, and the files of its result are lost.
+    pub is_lost: bool,
 }
 
 /// A task that has ended.
@@ -112,14 +114,15 @@ struct State {
     share: Share,
     blank_at_end: u64,
     failure: Option<anyhow::Error>,
+    /// Inputs that were done before, and whose files are lost.
+    lost: u64,
     /// Inputs that the pool did not get, as far as they were counted.
     unread: u64,
     /// Whether all of them were.
     counted_all: bool,
+    /// Whether no input is left out for what a log says of it.
+    runs_all: bool,
 }
-
-/// How long a run that was cut short waits for its inputs to be counted.
-const COUNT_TIME: Duration = Duration::from_secs(20);
 
 /// Tasks that are under way are among so many leaps.
 const MOST_LEAPS: usize = 1 << 16;
@@ -212,6 +215,21 @@ impl Ledger {
         extent.left_out += u64::from(was == Skipped::LeftOut);
     }
 
+    /// An input is run that was done before, since its files are lost.
+    pub fn lose(&self) {
+        self.state().lost += 1;
+    }
+
+    /// How many inputs were done before and are run again for their files.
+    pub fn lost(&self) -> u64 {
+        self.state().lost
+    }
+
+    /// The note of an input that the pool got, which is forgotten here.
+    pub fn take(&self, index: u64) -> Option<Note> {
+        self.under_way(index).take(index)
+    }
+
     /// Keeps the note of the next input that the pool gets.
     pub fn keep(&self, note: Note) {
         let mut state = self.state();
@@ -231,7 +249,7 @@ impl Ledger {
     /// The task with its note, which is forgotten here. `None` if it is of none
     /// of the inputs.
     pub fn finish(&self, outcome: Outcome<Value>) -> Option<Finished> {
-        let note = self.under_way(outcome.index).take(outcome.index)?;
+        let note = self.take(outcome.index)?;
         let mut task = Finished {
             note,
             outcome,
@@ -263,6 +281,11 @@ impl Ledger {
         state.failure = failure;
     }
 
+    /// Says that every input is to be run, as no log knows one.
+    pub fn run_all(&self) {
+        self.state().runs_all = true;
+    }
+
     /// Counts inputs that nobody runs any more: so many more are there.
     pub fn count_unread(&self, inputs: u64, all: bool) {
         let mut state = self.state();
@@ -273,17 +296,16 @@ impl Ledger {
     }
 
     /// How many inputs there are to run, those that were not read included, and
-    /// whether these are all. For a run that was cut short: waits a while for the
+    /// whether these are all. For a run that was cut short: waits as long for the
     /// thread that reads them to count the rest.
-    pub fn inputs_to_run(&self) -> (u64, bool) {
+    pub fn inputs_to_run(&self, wait: Duration) -> (u64, bool) {
         let state = self.state();
+        if let Some(counted) = state.counted.filter(|_| state.runs_all) {
+            return (counted.max(state.extent.read), true);
+        }
         let whole = |state: &State| state.counted_all || state.extent.total.is_some();
         let is_countable = state.share.now().is_some();
-        let wait = if is_countable {
-            COUNT_TIME
-        } else {
-            Duration::ZERO
-        };
+        let wait = if is_countable { wait } else { Duration::ZERO };
         let waited = self
             .0
             .counted
@@ -328,6 +350,7 @@ impl Note {
             blank: 0,
             read_at: None,
             name: None,
+            is_lost: false,
         }
     }
 }

@@ -14,6 +14,7 @@ use super::joblog::{self, Joblog};
 use super::outputs::Output;
 use super::outputs::destination::{Destination, Keeping, unwritable};
 use super::outputs::place::Place;
+use super::outputs::results::Results;
 use super::outputs::shrink;
 use crate::parse::Keyword;
 use crate::report::{self, Failure, Kind};
@@ -36,32 +37,9 @@ impl Map {
         inputs: &Inputs,
         place: &mut Option<Place>,
     ) -> Result<(Option<Joblog>, Past), Failure> {
-        let runs_again = matches!(
-            self.joblog.which(),
-            Some(Which::MissingAndFailed | Which::Failed)
-        );
-        if self.outputs.by_place() && runs_again {
-            return Err(Failure::usage(
-                "values in input order have no place for the result of an input that is run again",
-            )
-            .hint("`--unordered`, or results with an index: `--to jsonl`"));
-        }
-        let identity = Identity {
-            module_hash: module.hash().to_owned(),
-            module: self.module.display().to_string(),
-            job: job.describe(),
-            kind: job.kind().to_owned(),
-            constants: self.constants(job),
-            columns: self.outputs.header(job).unwrap_or_default(),
-            inputs: inputs.describe(),
-            limits: self.task.limits(),
-            grants: self.task.grants(),
-            output: place.as_ref().map_or_else(
-                || "stdout".into(),
-                // Whose lines are all of one form.
-                |place| format!("{} {}", self.outputs.form(), place.name()),
-            ),
-        };
+        self.check_by_place()?;
+        let output = place.as_ref().map(Place::name);
+        let identity = self.identity(module, job, inputs, output);
         if let Some(place) = place {
             self.check_place(place, inputs)?;
         }
@@ -101,6 +79,55 @@ impl Map {
             }
         }
         Ok((Some(log), past))
+    }
+
+    /// What a run is of, whose results go to the file that is called so, if to one.
+    fn identity(
+        &self,
+        module: &Module,
+        job: &Job,
+        inputs: &Inputs,
+        output: Option<String>,
+    ) -> Identity {
+        Identity {
+            module_hash: module.hash().to_owned(),
+            module: self.module.display().to_string(),
+            job: job.describe(),
+            kind: job.kind().to_owned(),
+            constants: self.constants(job),
+            columns: self.outputs.header(job).unwrap_or_default(),
+            inputs: inputs.describe(),
+            limits: self.task.limits(),
+            grants: self.task.grants(),
+            output: output.map_or_else(
+                || "stdout".into(),
+                // Whose lines are all of one form.
+                |file| format!("{} {file}", self.outputs.form()),
+            ),
+        }
+    }
+
+    /// What the log says of earlier runs, for who runs nothing.
+    pub fn peek_log(&self, module: &Module, job: &Job, inputs: &Inputs) -> Result<Past, Failure> {
+        self.check_by_place()?;
+        let output = self.outputs.file_name();
+        self.joblog
+            .peek(&self.identity(module, job, inputs, output))
+    }
+
+    /// That no input is run again whose result has its place already.
+    fn check_by_place(&self) -> Result<(), Failure> {
+        let runs_again = matches!(
+            self.joblog.which(),
+            Some(Which::MissingAndFailed | Which::Failed)
+        );
+        match self.outputs.by_place() && runs_again {
+            true => Err(Failure::usage(
+                "values in input order have no place for the result of an input that is run again",
+            )
+            .hint("`--unordered`, or results with an index: `--to jsonl`")),
+            false => Ok(()),
+        }
     }
 
     /// The arguments that are the same for all inputs, for a log: a fingerprint of
@@ -160,12 +187,33 @@ pub fn begin(
     output.offset().map_or(Ok(()), |offset| log.begin(offset))
 }
 
+/// Has a log know where files of results are, if it does not yet.
+pub fn begin_files(
+    log: Option<&mut Joblog>,
+    past: &Past,
+    results: Option<&Results>,
+) -> Result<(), Failure> {
+    match (log, results) {
+        (Some(log), Some(results)) if !past.has_files_in(results.place()) => {
+            log.files_in(results.place())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Leaves each input one result in a file that a run has gone on with, and has what was
 /// written survive a machine that stops now: first the results, then the log.
-pub fn settle(log: Option<&mut Joblog>, destination: &Destination) -> Result<(), Failure> {
+pub fn settle(
+    log: Option<&mut Joblog>,
+    destination: &Destination,
+    results: Option<&Results>,
+) -> Result<(), Failure> {
     let Some(log) = log else {
         return Ok(());
     };
+    if let Some(results) = results {
+        results.sync()?;
+    }
     let Some((file, path)) = destination.growing() else {
         return log.sync();
     };

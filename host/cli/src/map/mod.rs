@@ -35,12 +35,14 @@ use super::interrupt::Interruption;
 use super::parse::{self, Keyword};
 use super::pasted::{Given, Line};
 use super::report::{self, Failure, Kind, TASK_FAILED};
+use super::show;
 use closing::Left;
 use failures::{FailureFlags, Halt};
 use feed::Feed;
 use finished::Ledger;
 use gate::GateFlags;
 use inputs::open::{InputFlags, Inputs};
+use inputs::stream::Share;
 use inputs::words::Values;
 use job::{Constants, Job, Named};
 use joblog::JoblogFlags;
@@ -73,8 +75,9 @@ With a TEMPLATE, the module is run as a command for each input. In it stand:
   {.}  without extension     {/}  without folders       {1}     the first value or column
   {//} its folder            {/.} without both          {NAME}  the column of that name
 
-Ctrl-C, SIGTERM or SIGHUP lets the running tasks end and prints the summary; once more,
-whichever it is, ends all at once. With a log, `--resume` goes on from there.
+Ctrl-C, SIGTERM or SIGHUP lets the running tasks end, prints the summary and says how many
+inputs were not run; once more, whichever it is, ends all at once. With a log, `--resume`
+goes on from there.
 
 Exit codes: 0 all ok, 1 a task did not end ok, 2 usage, 3 the module, the function or the
 input cannot be used, 4 sandpool failed, 130 interrupted.
@@ -114,7 +117,8 @@ pub struct Map {
     inputs: InputFlags,
     #[command(flatten)]
     outputs: OutputFlags,
-    /// Print the calls that would be made, checked against the function's types
+    /// Print the calls that would be made, checked against the function's types; with
+    /// `--resume`, those that the log leaves to be made
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -189,12 +193,13 @@ impl Map {
         // how much they used.
         pool.terminate();
         let failure = ledger.failure();
+        let is_interrupted = interruption.happened();
         let broken = pool.broken().or_else(|| summary.pool_failure());
         let whole = ended.as_ref().is_ok_and(|(ended, halted)| {
             *ended == Ended::Done
                 && failure.is_none()
                 && halted.is_none_or(Halt::is_success)
-                && !interruption.happened()
+                && !is_interrupted
                 && broken.is_none()
         });
         let partial = match whole {
@@ -215,25 +220,39 @@ impl Map {
             Ok((ended, _)) => *ended == Ended::Done && broken.is_some(),
             Err(failure) => failure.kind == Kind::Pool,
         };
-        let left = (is_cut_short && !interruption.happened()).then(|| Left::of(&ledger, &summary));
+        let is_halted = matches!(&ended, Ok((_, Some(_))));
+        let wait = match is_cut_short && !is_interrupted {
+            true => Some(closing::COUNT_TIME),
+            false => (is_interrupted || is_halted).then_some(closing::SHORT_COUNT_TIME),
+        };
+        let left = wait.map(|wait| Left::of(&ledger, &summary, wait));
         summary.leave(left.map_or(0, |left| left.inputs));
         let (ended, halted) = ended.map_err(|failure| {
+            if let Some(left) = left.filter(|_| is_interrupted) {
+                self.say_interrupted(left, &summary);
+            }
             let failure = match left.filter(|left| left.inputs > 0) {
                 Some(left) => failure.hint_if_none(self.how_to_go_on(left)),
                 None => failure,
             };
-            interruption.explain(failure)
+            match is_interrupted {
+                true => Failure::interrupted(),
+                false => failure,
+            }
         })?;
         if ended == Ended::Unread {
             return Ok(ExitCode::from(report::QUIET_END));
         }
         if !quiet && (summary.tasks() > 0 || failure.is_none()) {
-            self.say(&summary, &ledger, halted, began, &interruption);
+            self.say(&summary, &ledger, halted, began, is_interrupted);
         }
         if let Some(error) = failure {
             return Err(Failure::new(Kind::Unusable, error));
         }
-        if interruption.happened() {
+        if is_interrupted {
+            if let Some(left) = left {
+                self.say_interrupted(left, &summary);
+            }
             return Err(Failure::interrupted());
         }
         if let Some((reason, left)) = broken.zip(left) {
@@ -253,14 +272,24 @@ impl Map {
         let builder = self.modules.apply(Pool::builder().processes(1));
         let pool = flags::build(self.task.apply_to_many(builder)?)?;
         let module = pool.load(&self.module)?;
+        let goes_on = self.joblog.which().is_some();
+        let results = self.outputs.results_if_there(&inputs.shape(), goes_on)?;
         let naming = self.outputs.naming(&inputs.shape())?;
         let job = self.job(&module, &inputs)?;
+        let past = self.peek_log(&module, &job, &inputs)?;
         let line = match &job {
             Job::Call(function) => Line::apply(given, &self.module, function.whole()),
             Job::Command(_) => Line::run(given, &self.module),
         };
-        let named = Named { job, naming };
-        dry_run::run(&line, &named.clone(), inputs.source(named)?, quiet)
+        let named = Named {
+            job: job.clone(),
+            naming: naming.clone(),
+        };
+        let ledger = Ledger::default();
+        // Nobody waits for what was not read.
+        let share = Share::default();
+        let feed = Feed::new(inputs.source(named)?, share, past, ledger.clone());
+        dry_run::run(&line, &job, feed.named(naming, results), &ledger, quiet)
     }
 
     fn job(&self, module: &Module, inputs: &Inputs) -> Result<Job, Failure> {
@@ -317,14 +346,16 @@ impl Map {
             output = results.output(output, self.outputs.how(&job, past.files.clone()));
         }
         going_on::begin(log.as_mut(), output.as_mut(), destination)?;
+        going_on::begin_files(log.as_mut(), &past, results.as_ref())?;
         let share = inputs.share();
         let total = inputs.take_total();
         let naming = results.as_ref().map(Results::naming).unwrap_or_default();
         let named = Named {
             job: job.clone(),
-            naming,
+            naming: naming.clone(),
         };
-        let feed = Feed::new(inputs.source(named)?, share, past, ledger.clone()).named(results);
+        let feed = Feed::new(inputs.source(named)?, share, past, ledger.clone())
+            .named(naming, results.clone());
         let outcomes = self.start(pool, &module, &job, feed.timed(log.is_some()))?;
         let steering = outcomes.steering();
         let stopping = Stopping::watch(pool, &steering, self.failures.halt(), interruption, quiet);
@@ -346,7 +377,16 @@ impl Map {
         if let Some(remark) = sinks.output.remark().filter(|_| !quiet) {
             report::note(&remark);
         }
-        going_on::settle(sinks.log.as_mut(), destination)?;
+        going_on::settle(sinks.log.as_mut(), destination, results.as_ref())?;
+        let lost = ledger.lost();
+        if let Some(results) = results.filter(|_| lost > 0 && !quiet) {
+            let inputs = show::counted(lost, "input");
+            let folder = results.folder().display();
+            report::note(&format!(
+                "the files of {inputs} that the log knows were not whole in `{folder}`, as after \
+                 a power cut: they counted as not run"
+            ));
+        }
         Ok((ended, sinks.stopping.halted()))
     }
 

@@ -132,11 +132,18 @@ impl Sinks<'_> {
         let task = &mut task;
         self.summary.count(task);
         self.progress.count(task);
-        if let Some(log) = self.log.as_mut().filter(|_| self.output.leaves_files(task)) {
-            log.leaves_files(task.note.seq)?;
+        if let Some(log) = &mut self.log
+            && let Some(files) = self.output.leaves_files(task)
+        {
+            log.leaves_files(task.note.seq, files)?;
         }
-        self.output.write(task)?;
-        if let Some(log) = &mut self.log {
+        // Its line and its value have their place, where no other can be put.
+        let has_place = task.note.is_lost && self.by_place;
+        match has_place {
+            true => self.output.restore(task)?,
+            false => self.output.write(task)?,
+        }
+        if let Some(log) = self.log.as_mut().filter(|_| !has_place) {
             log.add(task, self.output.offset());
             if log.is_full() {
                 self.flush()?;

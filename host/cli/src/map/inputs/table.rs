@@ -15,6 +15,7 @@ use super::{Item, LONGEST, Source, fingerprint, label};
 use crate::apply::NOT_TEXT;
 use crate::map::job::{Job, Named};
 use crate::report::{Failure, Kind};
+use crate::show;
 
 /// The rows of a stream.
 type StreamRows = Rows<Taken>;
@@ -166,9 +167,9 @@ impl TableSource {
         }
         if cells.len() != header.len() {
             return Input::Invalid(format!(
-                "the row has {} columns, and the header {}",
-                cells.len(),
-                header.len()
+                "the row has {}, and the header {}",
+                show::counted(cells.len() as u64, "column"),
+                show::count(header.len() as u64)
             ));
         }
         self.job.row(header, cells, self.number)

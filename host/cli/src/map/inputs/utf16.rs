@@ -1,5 +1,6 @@
 //! Text that is UTF-16, as spreadsheets and Windows' tools save it: a byte order
-//! mark says so, and what follows is read as UTF-8.
+//! mark says so, and what follows is read as UTF-8. Without the mark it is refused,
+//! where its first line shows what it is.
 
 use std::io::{self, Read};
 
@@ -7,6 +8,9 @@ use sandpool::value::Utf8;
 
 /// How much is read at once.
 const CHUNK: usize = 32 << 10;
+
+/// So much of a first line shows what it is.
+const MOST_LOOKED_AT: usize = 256;
 
 /// Reads bytes as they are, and UTF-16 with a byte order mark as UTF-8.
 pub struct Decoder<R> {
@@ -78,9 +82,47 @@ impl<R: Read> Decoder<R> {
                 _ => self.decode(false),
             };
         }
+        if let Some(order) = self.unmarked(&mut first)? {
+            return Err(refused(match order {
+                ByteOrder::Little => {
+                    "it looks like UTF-16 without a byte order mark; \
+                     `iconv -f UTF-16LE -t UTF-8` converts it"
+                }
+                ByteOrder::Big => {
+                    "it looks like UTF-16 without a byte order mark; \
+                     `iconv -f UTF-16BE -t UTF-8` converts it"
+                }
+            }));
+        }
         self.form = Form::Bytes;
         self.ready = first;
         Ok(())
+    }
+
+    /// Whether the text is UTF-16 all the same: every other byte of its first line is
+    /// a NUL, and no other is. Reads on, behind what was read, as long as that is so.
+    fn unmarked(&mut self, read: &mut Vec<u8>) -> io::Result<Option<ByteOrder>> {
+        let order = match read.as_slice() {
+            [1..=0x7f, 0] => ByteOrder::Little,
+            [0, 1..=0x7f] => ByteOrder::Big,
+            _ => return Ok(None),
+        };
+        loop {
+            let last = read.len().saturating_sub(2);
+            match <[u8; 2]>::try_from(&read[last..]).map(|pair| order.unit(pair)) {
+                // One character and no line is no evidence.
+                Ok(0x0a) if last >= 2 => return Ok(Some(order)),
+                Ok(1..=0xff) if last >= MOST_LOOKED_AT => return Ok(Some(order)),
+                Ok(1..=0xff) => {}
+                _ => return Ok(None),
+            }
+            if self.input.by_ref().take(2).read_to_end(read)? == 0 {
+                return Ok((last >= 2).then_some(order));
+            }
+            if read.len() % 2 == 1 {
+                return Ok(None);
+            }
+        }
     }
 
     /// Decodes what was read, but for what is half a character yet.
@@ -214,6 +256,40 @@ mod tests {
                 assert_eq!(read(bytes, Utf8::Strict, at_once).unwrap(), bytes);
             }
             assert!(read(b"\xff\xfe", Utf8::Strict, at_once).unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn utf16_without_a_mark_is_refused_and_nothing_else_is_taken_for_it() {
+        let unmarked = |text: &str, to_bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            text.encode_utf16().flat_map(to_bytes).collect()
+        };
+        let long = "x".repeat(1000);
+        for at_once in [1, 2, 3, 4096] {
+            for text in ["id,n\u{e4}me\r\n1,\u{1f600}\n", "5\n", "[1]", &long] {
+                for (order, to_bytes) in [
+                    ("UTF-16LE", u16::to_le_bytes as fn(u16) -> [u8; 2]),
+                    ("UTF-16BE", u16::to_be_bytes),
+                ] {
+                    let error = read(&unmarked(text, to_bytes), Utf8::Lossy, at_once);
+                    let error = error.unwrap_err().to_string();
+                    assert!(error.contains(order), "{text}: {error}");
+                }
+            }
+            for bytes in [
+                &b"a\0"[..],
+                b"\0a",
+                b"a\0\n",
+                b"a\0\nb\0\n",
+                b"a\0b\0c",
+                b"a\0b\0\nc\0d\0\n",
+                b"a\0b\0\0\0",
+                b"\0\0\0\0",
+                b"\0a\n\0b\n",
+                b"\xe9\0\n\0",
+            ] {
+                assert_eq!(read(bytes, Utf8::Strict, at_once).unwrap(), bytes);
+            }
         }
     }
 

@@ -18,6 +18,10 @@
 //! the log, so a run that is killed at any moment has results without a line at
 //! most; a resumed run takes those back, and runs their inputs again. Of an input
 //! that was run again the file keeps the last result alone; see [`spans`].
+//!
+//! Results in files of their own have lines that begin with `# files`: where they are,
+//! whose, and how many bytes. An input whose files are not as its line says is run again,
+//! as its line in the log came to the disk before them.
 
 pub mod entry;
 pub mod identity;
@@ -35,11 +39,12 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::draft::sync_folder;
 use super::finished::Finished;
+use super::outputs::LeftFiles;
 use super::outputs::place::Place;
 use crate::report::{Failure, Kind};
 use entry::Entry;
 use identity::Identity;
-use past::{Past, Which};
+use past::{FILES_IN, Past, Which};
 use reconcile::Look;
 use spans::{Line, Spans};
 
@@ -50,7 +55,7 @@ pub struct JoblogFlags {
     /// parallel and more of our own
     #[arg(long, value_name = "FILE", help_heading = "Log and resume")]
     joblog: Option<PathBuf>,
-    /// Go on from the log: run what is not in it
+    /// Go on from the log: run what is not in it, and what has lost its files of results
     #[arg(
         long,
         requires = "joblog",
@@ -124,12 +129,44 @@ impl JoblogFlags {
         let Some(path) = &self.joblog else {
             return Ok(None);
         };
+        self.check_retry(path)?;
+        Joblog::open(path, self.which(), identity, self.changed_module, results).map(Some)
+    }
+}
+
+impl JoblogFlags {
+    /// What the log says of earlier runs, for who runs nothing: the log stays as it is.
+    pub fn peek(&self, identity: &Identity) -> Result<Past, Failure> {
+        let Some(path) = &self.joblog else {
+            return Ok(Past::none());
+        };
+        self.check_retry(path)?;
+        let unusable = |error| unusable(path, error);
+        let found = match path.metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Past::none()),
+            found => found.map_err(unusable)?,
+        };
+        if !found.is_file() {
+            return Err(irregular(path));
+        }
+        match self.which() {
+            _ if found.len() == 0 => Ok(Past::none()),
+            None => Err(already_there(path)),
+            Some(which) => {
+                let mut file = File::open(path).map_err(unusable)?;
+                read_only(&mut file, path, which, identity, self.changed_module)
+            }
+        }
+    }
+
+    /// That there is a log by which something failed, if only that is to be run.
+    fn check_retry(&self, path: &Path) -> Result<(), Failure> {
         if self.retry_failed && self.goes_on_from_nothing() {
             let text = format!("the log, `{}`, knows of no task", path.display());
             return Err(Failure::unusable(text)
                 .hint("`--resume` begins a log; there is nothing to run again without one"));
         }
-        Joblog::open(path, self.which(), identity, self.changed_module, results).map(Some)
+        Ok(())
     }
 }
 
@@ -260,14 +297,30 @@ impl Joblog {
         self.file.sync_data()
     }
 
+    /// Notes where files of results are from now on.
+    pub fn files_in(&mut self, place: &str) -> Result<(), Failure> {
+        let line = format!("{FILES_IN}{place}\n");
+        self.waiting.extend_from_slice(line.as_bytes());
+        self.flush()
+    }
+
     /// Notes, before it comes about, that a task leaves files: if this run is killed
-    /// before the task's own line is here, the next one knows whose they are.
-    pub fn leaves_files(&mut self, seq: u64) -> Result<(), Failure> {
-        // Other lines wait for their results to be in their file; this one must not.
-        let line = Line::Files(seq).write();
-        self.file
-            .write_all(line.as_bytes())
-            .map_err(|error| unwritable(&self.path, error))
+    /// before the task's own line is here, the next one knows whose they are; and how
+    /// many bytes they have, by which it knows whether they are whole.
+    pub fn leaves_files(&mut self, seq: u64, files: LeftFiles) -> Result<(), Failure> {
+        let bytes = files.bytes;
+        let line = Line::Files { seq, bytes }.write();
+        match files.is_named {
+            // Other lines wait for their results to be in their file; this one must not.
+            true => self
+                .file
+                .write_all(line.as_bytes())
+                .map_err(|error| unwritable(&self.path, error)),
+            false => {
+                self.waiting.extend_from_slice(line.as_bytes());
+                Ok(())
+            }
+        }
     }
 
     /// Notes a task that has ended; its result ends at `output`.
@@ -305,10 +358,7 @@ fn open_alone(path: &Path) -> Result<File, Failure> {
         .open(path)
         .map_err(|error| unusable(path, error))?;
     if !file.metadata().is_ok_and(|found| found.is_file()) {
-        let path = path.display();
-        return Err(Failure::unusable(format!(
-            "the log, `{path}`, is no regular file"
-        )));
+        return Err(irregular(path));
     }
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
@@ -328,15 +378,32 @@ fn read(
     identity: &Identity,
     may_change: bool,
 ) -> Result<Past, Failure> {
-    let read = past::read(file, which).map_err(|error| unusable(path, error))?;
-    let mut past = read.map_err(|why| no_log(path, &why))?;
-    match past.has_head {
-        true => past.identity.check(identity, path, may_change)?,
-        false => past = Past::none(),
-    }
+    let past = read_only(file, path, which, identity, may_change)?;
     file.set_len(past.good_bytes)
         .map_err(|error| unusable(path, error))?;
     Ok(past)
+}
+
+/// The same, but leaves the log as it is.
+fn read_only(
+    file: &mut File,
+    path: &Path,
+    which: Which,
+    identity: &Identity,
+    may_change: bool,
+) -> Result<Past, Failure> {
+    let read = past::read(file, which).map_err(|error| unusable(path, error))?;
+    let past = read.map_err(|why| no_log(path, &why))?;
+    if !past.has_head {
+        return Ok(Past::none());
+    }
+    past.identity.check(identity, path, may_change)?;
+    Ok(past)
+}
+
+fn irregular(path: &Path) -> Failure {
+    let path = path.display();
+    Failure::unusable(format!("the log, `{path}`, is no regular file"))
 }
 
 fn unusable(path: &Path, error: io::Error) -> Failure {

@@ -3,6 +3,7 @@
 //! Two bits are kept for each input, and a fingerprint for some hundreds of them,
 //! however long the log is.
 
+use std::collections::HashMap;
 use std::io::{self, BufRead as _, BufReader, Read};
 
 use super::entry::{COLUMNS, Logged, MOST_INPUTS};
@@ -20,6 +21,9 @@ pub enum Which {
     /// Only what did not end ok.
     Failed,
 }
+
+/// How a line begins that says where files of results are from there on.
+pub const FILES_IN: &str = "# files in ";
 
 /// How the last line begins that stands before all tasks.
 const LAST_OF_HEAD: &str = "# output";
@@ -46,6 +50,10 @@ pub struct Past {
     shrinks_to: Option<u64>,
     /// The inputs whose tasks may have left files.
     pub files: Marks,
+    /// How many bytes the files have that a task left in `files_in`.
+    bytes_of_files: HashMap<u64, u64>,
+    /// Where files were put, and under which names.
+    files_in: String,
     /// Bytes of the log that are whole lines.
     pub good_bytes: u64,
     /// Whether all is there that a log says before its first task.
@@ -80,6 +88,8 @@ impl Past {
             output: Some(0),
             shrinks_to: None,
             files: Marks::default(),
+            bytes_of_files: HashMap::new(),
+            files_in: String::new(),
             good_bytes: 0,
             has_head: false,
             lost: 0,
@@ -119,6 +129,20 @@ impl Past {
             Which::MissingAndFailed => !ok,
             Which::Failed => failed,
         }
+    }
+
+    /// How many bytes there are in the files of an input that is not wanted since it
+    /// ended ok, if those are known and in this place.
+    pub fn bytes_of_files(&self, seq: u64, place: &str) -> Option<u64> {
+        // What is asked for is to run nothing else.
+        let is_done = self.which != Which::Failed && self.ok.has(seq) && self.files_in == place;
+        let bytes = self.bytes_of_files.get(&seq);
+        bytes.copied().filter(|_| is_done)
+    }
+
+    /// Whether the files that the log knows last are in this place.
+    pub fn has_files_in(&self, place: &str) -> bool {
+        self.files_in == place
     }
 
     /// What became of an input that is not wanted.
@@ -167,8 +191,21 @@ impl Past {
         match Line::read(line) {
             Some(Line::At(offset)) => (self.output, self.shrinks_to) = (Some(offset), None),
             Some(Line::Shrink(size)) => self.shrinks_to = Some(size),
-            Some(Line::Files(seq)) if seq < MOST_INPUTS => self.files.set(seq, true),
-            Some(Line::Files(_)) => {}
+            Some(Line::Files { seq, bytes }) if seq < MOST_INPUTS => {
+                self.files.set(seq, true);
+                match bytes {
+                    Some(bytes) => self.bytes_of_files.insert(seq, bytes),
+                    None => self.bytes_of_files.remove(&seq),
+                };
+            }
+            Some(Line::Files { .. }) => {}
+            None if line.starts_with(FILES_IN) => {
+                let place = &line[FILES_IN.len()..];
+                if self.files_in != place {
+                    self.bytes_of_files.clear();
+                    place.clone_into(&mut self.files_in);
+                }
+            }
             None => {
                 self.identity.learn(line);
                 self.has_head |= line.starts_with(LAST_OF_HEAD);
@@ -317,6 +354,28 @@ mod tests {
         // What the next run has found.
         log += &Line::At(90).write();
         assert_eq!([ends(&log, 70), ends(&log, 95)], [Some(90), Some(90)]);
+    }
+
+    #[test]
+    fn files_of_another_place_are_nothing_to_go_by() {
+        let files = |seq, bytes| Line::Files { seq, bytes }.write();
+        let mut log = log(&[(1, "ok"), (2, "ok"), (3, "trap")]) + FILES_IN + "a\n";
+        log += &(files(0, Some(7)) + &files(1, Some(0)) + &files(2, Some(5)));
+        let bytes = |log: &str, which| {
+            let past = past(log, which).unwrap();
+            [0, 1, 2, 3].map(|seq| past.bytes_of_files(seq, "a"))
+        };
+        let known = [Some(7), Some(0), None, None];
+        assert_eq!(bytes(&log, Which::Missing), known);
+        assert_eq!(bytes(&log, Which::Failed), [None; 4]);
+        let same = log.clone() + FILES_IN + "a\n";
+        assert_eq!(bytes(&same, Which::Missing), known);
+        let none_left = log.clone() + &files(0, None);
+        assert_eq!(bytes(&none_left, Which::Missing)[0], None);
+        let moved = log + FILES_IN + "b\n";
+        assert_eq!(bytes(&moved, Which::Missing), [None; 4]);
+        let back = moved + &files(0, Some(1)) + FILES_IN + "a\n" + &files(1, Some(3));
+        assert_eq!(bytes(&back, Which::Missing), [None, Some(3), None, None]);
     }
 
     #[test]

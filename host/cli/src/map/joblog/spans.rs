@@ -29,14 +29,24 @@ pub enum Line {
     /// The file shrinks to so many bytes; whether that came about is told by its
     /// size, or by where the next run begins.
     Shrink(u64),
-    /// This task leaves files.
-    Files(u64),
+    /// This task leaves files, of so many bytes in all, if it is to have some.
+    Files { seq: u64, bytes: Option<u64> },
 }
 
 impl Line {
     pub fn read(line: &str) -> Option<Self> {
         let number = |prefix: &str| line.strip_prefix(prefix)?.parse::<u64>().ok();
-        let files = || number(FILES)?.checked_sub(1).map(Line::Files);
+        let files = || {
+            let rest = line.strip_prefix(FILES)?;
+            let (number, bytes) = match rest.split_once(": ") {
+                Some((number, bytes)) => (number, Some(bytes.strip_suffix(" bytes")?)),
+                None => (rest, None),
+            };
+            Some(Line::Files {
+                seq: number.parse::<u64>().ok()?.checked_sub(1)?,
+                bytes: bytes.map(str::parse).transpose().ok()?,
+            })
+        };
         number(AT)
             .map(Line::At)
             .or_else(|| number(SHRINK).map(Line::Shrink))
@@ -47,7 +57,10 @@ impl Line {
         match self {
             Line::At(offset) => format!("{AT}{offset}\n"),
             Line::Shrink(size) => format!("{SHRINK}{size}\n"),
-            Line::Files(seq) => format!("{FILES}{}\n", seq + 1),
+            Line::Files { seq, bytes } => match bytes {
+                Some(bytes) => format!("{FILES}{}: {bytes} bytes\n", seq + 1),
+                None => format!("{FILES}{}\n", seq + 1),
+            },
         }
     }
 }
@@ -329,7 +342,15 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_they_are_written() {
-        for line in [Line::At(0), Line::Shrink(u64::MAX), Line::Files(7)] {
+        let files = |bytes| Line::Files { seq: 7, bytes };
+        let all = [
+            Line::At(0),
+            Line::Shrink(u64::MAX),
+            files(None),
+            files(Some(0)),
+            files(Some(u64::MAX)),
+        ];
+        for line in all {
             assert_eq!(Line::read(line.write().trim_end()), Some(line));
         }
         for other in [
@@ -338,6 +359,9 @@ mod tests {
             "# results",
             "1\t:",
             "# files of 0",
+            "# files of 1: ",
+            "# files of 1: x bytes",
+            "# files of 1: 7",
         ] {
             assert_eq!(Line::read(other), None);
         }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::Output;
-use super::destination::{Destination, Keeping};
+use super::destination::{self, Destination, Keeping};
 use super::lines::{Form, Lines};
 use super::printed::Printed;
 use super::results::naming::{Naming, Pattern};
-use super::results::{How, Results};
+use super::results::{How, LeftOut, Results};
 use super::sink::Sink;
 use super::table::{self, Table};
 use crate::map::inputs::Shape;
@@ -53,7 +53,8 @@ pub struct OutputFlags {
     /// Make a folder in DIR for each task, with its value, stdout, stderr and
     /// outcome.json, named by the task's index. 'out/{/.}/' names the folder after the
     /// input; 'out/{/.}.png' makes a file of the value alone. JSON lines name the folder
-    /// or the file, and leave the value out
+    /// or the file, and leave the value out; other forms have {"file":...} for a value
+    /// that is bytes
     #[arg(long, value_name = "DIR", help_heading = "Outputs")]
     results: Option<PathBuf>,
 }
@@ -126,6 +127,11 @@ impl OutputFlags {
         if !self.columns.is_empty() && self.columns().is_none() {
             return Err(Failure::usage("`--columns` is for `--to csv`"));
         }
+        if self.columns.iter().any(String::is_empty) {
+            return Err(Failure::usage(
+                "`--columns` takes names of keys, as in `--columns id,size`, and one is empty",
+            ));
+        }
         let twice = |(at, key): (usize, &String)| self.columns[..at].contains(key);
         match self.columns.iter().enumerate().find(|named| twice(*named)) {
             Some((_, key)) => Err(Failure::usage(format!("`--columns` has `{key}` twice"))),
@@ -156,6 +162,23 @@ impl OutputFlags {
         asked
             .map(|asked| Results::open(asked, shape, goes_on))
             .transpose()
+    }
+
+    /// The same, but makes no folder: `None` if there is none yet.
+    pub fn results_if_there(
+        &self,
+        shape: &Shape,
+        goes_on: bool,
+    ) -> Result<Option<Results>, Failure> {
+        match self.results.as_deref() {
+            Some(asked) => Results::find(asked, shape, goes_on),
+            None => Ok(None),
+        }
+    }
+
+    /// What a log calls the file that results go to, if it is one or is to be one.
+    pub fn file_name(&self) -> Option<String> {
+        destination::name_in_log(self.output.as_deref()?)
     }
 
     /// What writes them there, from this offset on if it is a file.
@@ -192,11 +215,15 @@ impl OutputFlags {
 
     /// How results are written besides, which may be there for the tasks that were
     /// `begun` before. Another form than JSON lines is asked for by its name, and has
-    /// the values as well.
+    /// the values as well, but for bytes.
     pub fn how(&self, job: &Job, begun: Marks) -> How {
         How {
             is_command: matches!(job, Job::Command(_)),
-            names_them: self.to == To::Jsonl,
+            left_out: match self.to {
+                To::Jsonl => LeftOut::All,
+                To::Values | To::JsonValues | To::Csv => LeftOut::Bytes,
+                To::Printed => LeftOut::Nothing,
+            },
             begun,
         }
     }

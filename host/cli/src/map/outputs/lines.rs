@@ -87,9 +87,10 @@ impl Output for Lines {
                     json.extend_from_slice(sanitize::line(tag).as_bytes());
                     json.push(b'\t');
                 }
-                match opened {
-                    Some(opened) => opened.put(json),
-                    None => put_bare(form, outcome, json),
+                match (stored, opened) {
+                    (Some(stored), _) => outcome::put_place(stored, json),
+                    (None, Some(opened)) => opened.put(json),
+                    (None, None) => put_bare(form, outcome, json),
                 }
             }
         });

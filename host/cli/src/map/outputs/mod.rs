@@ -16,6 +16,16 @@ use std::io;
 
 use super::finished::Finished;
 
+/// Files that a task leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftFiles {
+    /// How many bytes they have, in all, if there are to be some.
+    pub bytes: Option<u64>,
+    /// Whether they are named after the input, so that only a log can tell them from
+    /// those of others.
+    pub is_named: bool,
+}
+
 /// Where results go.
 pub trait Output {
     /// Writes what stands before all results, if it does not stand there yet.
@@ -33,9 +43,18 @@ pub trait Output {
     /// If it cannot be written; nothing more is then.
     fn write(&mut self, task: &mut Finished) -> io::Result<()>;
 
-    /// Whether a task leaves files that only a log can tell from those of others.
-    fn leaves_files(&self, _: &Finished) -> bool {
-        false
+    /// The files that a task leaves, of which a log is to know.
+    fn leaves_files(&self, _: &Finished) -> Option<LeftFiles> {
+        None
+    }
+
+    /// Writes a task's files again, which are lost, and nothing else: what else is known
+    /// of it stands where it belongs.
+    ///
+    /// # Errors
+    /// As [`Output::write`].
+    fn restore(&mut self, _: &mut Finished) -> io::Result<()> {
+        Ok(())
     }
 
     /// A task of which nothing is known: it was taken away before it had ended.

@@ -130,7 +130,7 @@ fn token(json: &str) -> usize {
 /// The text that a task's result is, or what a command printed.
 pub fn text_of(task: &Finished, is_command: bool) -> Option<Cow<'_, str>> {
     let outcome = &task.outcome;
-    if !outcome.is_ok() {
+    if !outcome.is_ok() || task.stored.is_some() {
         return None;
     }
     if is_command {

@@ -9,6 +9,11 @@ use rustix::fs::{FileType, OFlags, SeekFrom, fcntl_getfl, fstat, ftruncate, seek
 
 use crate::report::{Failure, Kind};
 
+/// What a log calls a file of results.
+pub fn name_in_log(path: &Path) -> String {
+    format!("file {}", path.display())
+}
+
 /// Where a file stands.
 #[derive(Debug)]
 pub struct Place {
@@ -79,7 +84,7 @@ impl Place {
 
     /// What a log calls it.
     pub fn name(&self) -> String {
-        format!("file {}", self.path.display())
+        name_in_log(&self.path)
     }
 
     /// Where it is found, to be read.

@@ -143,6 +143,10 @@ impl Column {
                 return;
             }
             Column::Value | Column::Stdout if opened.is_some() => return,
+            Column::Value | Column::Stdout if task.stored.is_some() => {
+                let stored = task.stored.iter();
+                return stored.for_each(|stored| outcome::put_place(stored, cell));
+            }
             Column::Stdout => return put_bytes(outcome.stdout.as_deref(), cell),
             Column::Stderr => return put_bytes(outcome.stderr.as_deref(), cell),
             Column::Value => return put_value(outcome.value.as_ref(), cell),

@@ -4,8 +4,8 @@ use std::io;
 
 use sandpool::Value;
 
-use super::super::Output;
-use super::{How, Results, contents};
+use super::super::{LeftFiles, Output};
+use super::{How, LeftOut, Results, contents, length};
 use crate::map::finished::{Finished, Stored};
 
 /// Writes files, and hands each task on to another output.
@@ -57,26 +57,46 @@ impl Output for Files {
         self.next.begin()
     }
 
-    fn leaves_files(&self, task: &Finished) -> bool {
-        task.note.name.is_some() && task.outcome.is_ok()
+    fn leaves_files(&self, task: &Finished) -> Option<LeftFiles> {
+        let outcome = &task.outcome;
+        if task.note.name.is_none() || !outcome.is_ok() {
+            return None;
+        }
+        let bytes = match (&outcome.value, self.how.is_command) {
+            (_, true) => Some(outcome.stdout.as_ref().map_or(0, Vec::len) as u64),
+            (Some(Value::Option(None)), false) => None,
+            (value, false) => Some(value.as_ref().map_or(0, length)),
+        };
+        Some(LeftFiles {
+            bytes,
+            is_named: true,
+        })
     }
 
     fn write(&mut self, task: &mut Finished) -> io::Result<()> {
+        self.restore(task)?;
+        self.next.write(task)
+    }
+
+    fn restore(&mut self, task: &mut Finished) -> io::Result<()> {
         if let Some(name) = task.note.name.clone() {
             let shown = self.results.shown(&name);
             let put = self.put(task, &name);
             if put.is_err() {
                 self.failed = Some(shown.clone());
             }
-            if put? && self.how.names_them {
-                match self.how.is_command {
-                    true => task.outcome.stdout = None,
-                    false => task.outcome.value = None,
+            if put? {
+                match (self.how.left_out, self.how.is_command) {
+                    (LeftOut::All, true) => task.outcome.stdout = None,
+                    (LeftOut::All, false) => task.outcome.value = None,
+                    _ => self.how.take_bytes(task, || shown.clone()),
                 }
-                task.stored = Some(Stored::File(shown));
+                if self.how.left_out == LeftOut::All {
+                    task.stored = Some(Stored::File(shown));
+                }
             }
         }
-        self.next.write(task)
+        Ok(())
     }
 
     fn lost(&mut self, task: &Finished) -> io::Result<()> {

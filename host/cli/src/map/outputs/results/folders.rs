@@ -12,11 +12,25 @@
 use std::fs;
 use std::io;
 
-use super::super::Output;
+use super::super::{LeftFiles, Output};
 use super::naming::UNFINISHED;
-use super::{How, Results, contents};
+use super::tree::Tree;
+use super::{How, LeftOut, Results, contents, length};
 use crate::map::finished::{Finished, Stored};
 use crate::outcome::{self, LineWriter};
+
+const VALUE: &str = "value";
+const STDOUT: &str = "stdout";
+const STDERR: &str = "stderr";
+const OUTCOME: &str = "outcome.json";
+
+/// How many bytes a task has left in its folder, but for what is known of the task,
+/// which is never of the same length; `None` if that is not there.
+pub fn bytes_in(tree: &Tree, name: &str) -> Option<u64> {
+    let size = |file: &str| tree.size(&format!("{name}/{file}"));
+    size(OUTCOME).filter(|bytes| *bytes > 0)?;
+    Some([VALUE, STDOUT, STDERR].into_iter().filter_map(size).sum())
+}
 
 /// Writes folders, and hands each task on to another output.
 pub struct Folders {
@@ -59,9 +73,9 @@ impl Folders {
         fs::create_dir(&unfinished)?;
         let outcome = &task.outcome;
         if let Some(value) = &outcome.value {
-            fs::write(unfinished.join("value"), contents(value))?;
+            fs::write(unfinished.join(VALUE), contents(value))?;
         }
-        for (name, bytes) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
+        for (name, bytes) in [(STDOUT, &outcome.stdout), (STDERR, &outcome.stderr)] {
             if let Some(bytes) = bytes {
                 fs::write(unfinished.join(name), bytes)?;
             }
@@ -70,7 +84,7 @@ impl Folders {
         let record = self
             .line
             .line(|out| outcome::put_record(outcome, label, out));
-        fs::write(unfinished.join("outcome.json"), record)?;
+        fs::write(unfinished.join(OUTCOME), record)?;
         let tree = &self.results.tree;
         // A task that is run again leaves what came of it last; its index is its own.
         if self.results.pattern.is_none() || self.how.begun.has(seq) {
@@ -95,23 +109,41 @@ impl Output for Folders {
         self.next.begin()
     }
 
-    fn leaves_files(&self, task: &Finished) -> bool {
-        self.results.pattern.is_some() && task.note.name.is_some()
+    fn leaves_files(&self, task: &Finished) -> Option<LeftFiles> {
+        self.name_of(task)?;
+        let outcome = &task.outcome;
+        let mut bytes = outcome.value.as_ref().map_or(0, length);
+        for printed in [&outcome.stdout, &outcome.stderr].into_iter().flatten() {
+            bytes += printed.len() as u64;
+        }
+        Some(LeftFiles {
+            bytes: Some(bytes),
+            is_named: self.results.pattern.is_some(),
+        })
     }
 
     fn write(&mut self, task: &mut Finished) -> io::Result<()> {
+        self.restore(task)?;
+        self.next.write(task)
+    }
+
+    fn restore(&mut self, task: &mut Finished) -> io::Result<()> {
         if let Some(name) = self.name_of(task) {
             self.failed = true;
             self.put(task, &name)?;
             self.failed = false;
-            if self.how.names_them {
+            let shown = || self.results.shown(&name);
+            if self.how.left_out == LeftOut::All {
                 task.outcome.value = None;
                 task.outcome.stdout = None;
                 task.outcome.stderr = None;
-                task.stored = Some(Stored::Folder(self.results.shown(&name)));
+                task.stored = Some(Stored::Folder(shown()));
             }
+            let of_result = if self.how.is_command { STDOUT } else { VALUE };
+            self.how
+                .take_bytes(task, || format!("{}/{of_result}", shown()));
         }
-        self.next.write(task)
+        Ok(())
     }
 
     fn lost(&mut self, task: &Finished) -> io::Result<()> {

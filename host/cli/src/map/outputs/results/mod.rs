@@ -17,12 +17,15 @@ pub mod naming;
 pub mod taken;
 mod tree;
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sandpool::{Value, value};
 
 use super::Output;
+use crate::map::finished::{Finished, Stored};
 use crate::map::inputs::Shape;
 use crate::map::joblog::past::Marks;
 use crate::report::{Failure, Kind};
@@ -38,6 +41,7 @@ pub struct Results {
     tree: Arc<Tree>,
     /// What an input's result is called; its index, if this is not there.
     pattern: Option<Arc<Pattern>>,
+    place: Arc<str>,
 }
 
 impl Results {
@@ -45,14 +49,7 @@ impl Results {
     /// run is gone on with, or if results are named after inputs: else what is there
     /// would be mixed with what comes.
     pub fn open(asked: &Path, shape: &Shape, goes_on: bool) -> Result<Self, Failure> {
-        let pattern = match asked.to_str() {
-            Some(text) => Pattern::read(text, shape)?,
-            None => None,
-        };
-        let folder = match &pattern {
-            Some(pattern) => pattern.folder().to_owned(),
-            None => asked.to_owned(),
-        };
+        let (pattern, folder) = read(asked, shape)?;
         let shown = folder.display();
         let opened = Tree::open(&folder).map_err(|error| {
             let text = format!("the folder for results, `{shown}`, cannot be made");
@@ -65,11 +62,23 @@ impl Results {
             ))
             .hint("name another, or remove it first"));
         }
+        // By the name that it has everywhere.
+        let real = fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone());
         Ok(Results {
+            place: format!("{real:?}, as {asked:?}").into(),
             tree: Arc::new(tree),
             folder,
             pattern: pattern.map(Arc::new),
         })
+    }
+
+    /// The same, but makes nothing: `None` if the folder is not there yet.
+    pub fn find(asked: &Path, shape: &Shape, goes_on: bool) -> Result<Option<Self>, Failure> {
+        let (_, folder) = read(asked, shape)?;
+        match folder.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            _ => Results::open(asked, shape, goes_on).map(Some),
+        }
     }
 
     /// What makes names of inputs.
@@ -87,6 +96,38 @@ impl Results {
         self.tree.is_barred(name)
     }
 
+    /// How many bytes there are in the files of a result of this name; `None` if they
+    /// are not there.
+    pub fn bytes_of(&self, name: &str) -> Option<u64> {
+        match self.has_files() {
+            true => self.tree.size(name),
+            false => folders::bytes_in(&self.tree, name),
+        }
+    }
+
+    /// Where results are and what they are called, for a log.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// The folder that they are in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Has all that was written survive a machine that stops now.
+    pub fn sync(&self) -> Result<(), Failure> {
+        self.tree.sync().map_err(|error| {
+            let text = format!("results cannot be written to `{}`", self.folder.display());
+            Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
+        })
+    }
+
+    /// Whether a result is a file, and no folder.
+    fn has_files(&self) -> bool {
+        matches!(&self.pattern, Some(pattern) if pattern.form() == Form::File)
+    }
+
     /// What an error calls a result of this name.
     pub fn shown(&self, name: &str) -> String {
         naming::shown(&self.folder, name)
@@ -94,22 +135,77 @@ impl Results {
 
     /// Writes results there, and hands each task on to `next`.
     pub fn output(&self, next: Box<dyn Output>, how: How) -> Box<dyn Output> {
-        let of_files = matches!(&self.pattern, Some(pattern) if pattern.form() == Form::File);
-        match of_files {
+        match self.has_files() {
             true => Box::new(Files::new(self.clone(), next, how)),
             false => Box::new(Folders::new(self.clone(), next, how)),
         }
     }
 }
 
+/// What results are called, and the folder that they are in.
+fn read(asked: &Path, shape: &Shape) -> Result<(Option<Pattern>, PathBuf), Failure> {
+    let text = asked.to_str();
+    let pattern = text.map(|text| Pattern::read(text, shape)).transpose()?;
+    let pattern = pattern.flatten();
+    let folder = pattern.as_ref().map_or(asked, Pattern::folder).to_owned();
+    Ok((pattern, folder))
+}
+
 /// How results are written into files.
 pub struct How {
     /// Whether what a command writes to stdout is its result.
     pub is_command: bool,
-    /// Whether the other output says where a result is, instead of what it is.
-    pub names_them: bool,
+    /// Of which results the other output says where they are, instead of what they are.
+    pub left_out: LeftOut,
     /// The tasks that may have left files in an earlier run.
     pub begun: Marks,
+}
+
+/// Results that stand in their files, and nowhere else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeftOut {
+    All,
+    /// A value that is a list of bytes, or what a command has written that is no text.
+    Bytes,
+    Nothing,
+}
+
+impl How {
+    /// Takes a result out of a task whose file it is in, if it is bytes and those are
+    /// left out.
+    fn take_bytes(&self, task: &mut Finished, file: impl FnOnce() -> String) {
+        let outcome = &mut task.outcome;
+        let is_text = |bytes: &Vec<u8>| std::str::from_utf8(bytes).is_ok();
+        if self.left_out != LeftOut::Bytes || !outcome.is_ok() {
+            return;
+        }
+        let is_taken = match self.is_command {
+            true => outcome.stdout.take_if(|stdout| !is_text(stdout)).is_some(),
+            false => outcome.value.take_if(|value| is_bytes(value)).is_some(),
+        };
+        if is_taken {
+            task.stored = Some(Stored::File(file()));
+        }
+    }
+}
+
+/// Whether a value is a list of bytes, or an option that has one.
+fn is_bytes(value: &Value) -> bool {
+    match value {
+        Value::Option(Some(value)) => is_bytes(value),
+        value => matches!(value, Value::Bytes(_)),
+    }
+}
+
+/// How many bytes the [`contents`] are.
+fn length(value: &Value) -> u64 {
+    let length = match value {
+        Value::Option(Some(value)) => return length(value),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::String(text) => text.len(),
+        value => value::raw(value).len(),
+    };
+    length as u64
 }
 
 /// Text and bytes as they are, an option's as well; else JSON.

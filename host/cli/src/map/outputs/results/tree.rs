@@ -7,8 +7,8 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{
-    Access, AtFlags, CWD, Mode, OFlags, accessat, linkat, mkdirat, openat, renameat, statat,
-    unlinkat,
+    Access, AtFlags, CWD, FileType, Mode, OFlags, accessat, linkat, mkdirat, openat, renameat,
+    statat, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -44,6 +44,27 @@ impl Tree {
         };
         let folder = folder.as_ref().unwrap_or(&self.0);
         statat(folder, last, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
+    /// How many bytes a file of this name has; `None` if there is none.
+    pub fn size(&self, name: &str) -> Option<u64> {
+        let (folder, last) = self.walk(name, false).ok()?;
+        let folder = folder.as_ref().unwrap_or(&self.0);
+        let found = statat(folder, last, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        match FileType::from_raw_mode(found.st_mode) {
+            FileType::RegularFile => u64::try_from(found.st_size).ok(),
+            _ => None,
+        }
+    }
+
+    /// Has all files that were put survive a machine that stops now: with one call for
+    /// their file system, however many they are.
+    pub fn sync(&self) -> io::Result<()> {
+        match syncfs(&self.0) {
+            // Where that is refused, they are as safe as those of other programs.
+            Err(Errno::NOSYS | Errno::PERM | Errno::ACCESS) => Ok(()),
+            synced => Ok(synced?),
+        }
     }
 
     /// Whether something that is no folder, a link for one, stands where a folder of
