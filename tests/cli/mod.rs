@@ -207,7 +207,11 @@ impl CommandLine {
     ) -> (Started, T) {
         use std::os::unix::process::CommandExt;
         let is_launched = self.command.get_program() != env!("CARGO_BIN_EXE_sandpool");
-        if !is_launched && ENDING.iter().any(|(number, _)| sandpool::is_ignored(*number)) {
+        if !is_launched
+            && ENDING
+                .iter()
+                .any(|(number, _)| sandpool::is_ignored(*number))
+        {
             let names = ENDING.map(|(_, name)| name).join(",");
             self = self.launched(&["--default", &names]);
         }
