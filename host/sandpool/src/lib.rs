@@ -55,6 +55,7 @@
 #[doc = include_str!("../../../docs/embedding.md")]
 #[doc = include_str!("../../derive/docs/to_value.md")]
 #[doc = include_str!("../../derive/docs/from_value.md")]
+#[doc = include_str!("../../value/docs/convert_error.md")]
 struct Guide;
 
 mod arrival;

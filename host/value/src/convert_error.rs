@@ -12,29 +12,7 @@ use super::text::{Printable, listed, quoted, quoted_value};
 /// Whoever implements [`FromValue`](trait@super::FromValue) by hand makes one, and adds
 /// the place where he hands on that of a part:
 ///
-/// ```
-/// use sandpool::value::{ConvertError, FromValue};
-/// use sandpool::Value;
-///
-/// /// Per cent, from 0 to 100.
-/// #[derive(Debug, PartialEq)]
-/// struct Share(u8);
-///
-/// impl FromValue for Share {
-///     fn from_value(value: Value) -> Result<Self, ConvertError> {
-///         let percent = u8::from_value(value)?;
-///         if percent > 100 {
-///             return Err(ConvertError::custom(format!("{percent} is more than all")));
-///         }
-///         Ok(Share(percent))
-///     }
-/// }
-///
-/// let shares = Value::List(vec![Value::U8(3), Value::U8(101)]);
-/// let error = Vec::<Share>::from_value(shares).unwrap_err();
-/// assert_eq!(error.to_string(), "101 is more than all at `[1]`");
-/// assert_eq!(error.in_field("shares").path(), ".shares[1]");
-/// ```
+#[doc = include_str!("../docs/convert_error.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConvertError {
