@@ -116,7 +116,7 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
         descriptors: 64,
     };
     let cage = Cage::enter(
-        &setup.orders,
+        &setup.sandbox_plan,
         Inmate::Compiler,
         &limits,
         Vec::new(),

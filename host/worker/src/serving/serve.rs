@@ -12,7 +12,7 @@ use crate::engine::code::Live;
 use crate::engine::guest::Guest;
 use crate::engine::verdict;
 use sandpool_protocol::Violation;
-use sandpool_protocol::brief::{BriefTask, put_answer};
+use sandpool_protocol::compact::{CompactTask, put_answer};
 use sandpool_protocol::frame::{AnswerHeader, End, Payload, TaskHeader, What, put_inline, split};
 use sandpool_protocol::limits::LimitName;
 use sandpool_protocol::ring::{LARGE, PUT_TOGETHER};
@@ -24,7 +24,7 @@ use sandpool_value::{Value, encode_apart, raw as raw_of};
 pub(super) struct Server {
     ring: WorkerEnd,
     shop: Workshop,
-    /// The last task whose header stood in the ring; see [`BriefTask`].
+    /// The last task whose header stood in the ring; see [`CompactTask`].
     last: Option<Order>,
     /// Where the next answer is put together, unless it is large.
     spare: Vec<u8>,
@@ -126,10 +126,10 @@ impl Server {
 
     fn serve_one(&mut self, payload: &[u8]) -> Result<(), Violation> {
         match Payload::read(payload)? {
-            Payload::Brief(bytes) => {
-                let (brief, raw) = BriefTask::read(bytes)?;
+            Payload::Compact(bytes) => {
+                let (compact, raw) = CompactTask::read(bytes)?;
                 let mut order = self.last.take().ok_or(Violation("as no task before"))?;
-                brief.renew(&mut order.header);
+                compact.renew(&mut order.header);
                 self.serve_order(&order, raw);
                 self.last = Some(order);
             }

@@ -193,7 +193,13 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     let event_loop = EventLoop::new()?;
     // 5. Lock in, as far as loading allows.
     let limits = limits(&setup);
-    let cage = Cage::enter(&setup.orders, Inmate::Worker, &limits, granted, control)?;
+    let cage = Cage::enter(
+        &setup.sandbox_plan,
+        Inmate::Worker,
+        &limits,
+        granted,
+        control,
+    )?;
     // 6. The artifact: machine code for a stranger's module, so it is loaded
     //    only now.
     let engine =
