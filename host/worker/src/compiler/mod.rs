@@ -19,7 +19,7 @@ use wasmtime::{Engine, Module};
 
 use crate::engine::memory::{Refused, who_refused};
 use crate::engine::{config, describe, imports, out_of_memory};
-use crate::sandbox::{Cage, CageError, Inmate, ResourceLimits};
+use crate::sandbox::{Cage, CageError, ChildKind, ResourceLimits};
 use sandpool_protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
 use sandpool_protocol::description::{Description, Import, MAX_DESCRIPTION};
 use sandpool_protocol::handshake::Hello;
@@ -117,7 +117,7 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
     };
     let cage = Cage::enter(
         &setup.sandbox_plan,
-        Inmate::Compiler,
+        ChildKind::Compiler,
         &limits,
         Vec::new(),
         control,

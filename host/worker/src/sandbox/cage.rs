@@ -23,7 +23,7 @@ use sandpool_sys::{ControlSocket, UnshareFlags, is_only_thread, leave_namespaces
 
 /// Who is locked in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inmate {
+pub enum ChildKind {
     Worker,
     Compiler,
 }
@@ -95,7 +95,7 @@ impl Cage {
     /// its descriptors are those it was sent: its parent saw to that.
     pub fn enter(
         sandbox_plan: &SandboxPlan,
-        inmate: Inmate,
+        child: ChildKind,
         limits: &ResourceLimits,
         granted: Vec<Granted>,
         control: &ControlSocket,
@@ -116,9 +116,9 @@ impl Cage {
         // 1. While there still is a /proc: the first to go when memory runs
         //    out, and the folder in which a worker will find its artifact.
         steps.put_on(Layer::OomScore, || write_oom_score().map(held));
-        let own_descriptors = match inmate {
-            Inmate::Worker => open_own_descriptors().ok(),
-            Inmate::Compiler => None,
+        let own_descriptors = match child {
+            ChildKind::Worker => open_own_descriptors().ok(),
+            ChildKind::Compiler => None,
         };
         // 2. Out of the namespaces that it was born into. Into the pid
         //    namespace it was born already, there is no other way; an ordinary
@@ -160,7 +160,7 @@ impl Cage {
             None => leave_directory()?,
         }
         let finds_descriptors = own_descriptors.is_some();
-        if inmate == Inmate::Worker && !finds_descriptors && mounted.contains(&false) {
+        if child == ChildKind::Worker && !finds_descriptors && mounted.contains(&false) {
             let why = "there is neither a mount namespace nor a `/proc`";
             return Err(system("reach a granted directory")(io::Error::other(why)));
         }
@@ -224,7 +224,7 @@ impl Cage {
         });
         // 10. Last, because everything above takes calls that are not in its
         //     list.
-        let lists = Lists::of(inmate, &directories, finds_descriptors);
+        let lists = Lists::of(child, &directories, finds_descriptors);
         let mut last_filter = None;
         steps.put_on(Layer::Seccomp, || {
             last_filter = Some(lists.put_on().map_err(io::Error::other)?);
@@ -390,8 +390,8 @@ struct Lists {
 }
 
 impl Lists {
-    fn of(inmate: Inmate, directories: &[Directory], finds_descriptors: bool) -> Self {
-        if inmate == Inmate::Compiler {
+    fn of(child: ChildKind, directories: &[Directory], finds_descriptors: bool) -> Self {
+        if child == ChildKind::Compiler {
             return Lists {
                 allowed: vec![COMPILING, THREADING],
                 refused: REFUSED_IN_COMPILER,

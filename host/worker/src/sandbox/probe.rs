@@ -6,7 +6,7 @@
 
 use std::os::fd::AsFd;
 
-use super::cage::{Cage, CageError, Inmate};
+use super::cage::{Cage, CageError, ChildKind};
 use super::limits::ResourceLimits;
 use super::namespaces::Granted;
 use sandpool_protocol::control::{FromChild, ProbeSetup, ToChild, decode, encode};
@@ -58,7 +58,7 @@ fn play(control: &ControlSocket) -> Result<std::io::Result<()>, CageError> {
         ..ResourceLimits::default()
     };
     let stream = memfd_of("sandpool-artifact", &[]).map_err(system("make a memory file"))?;
-    let cage = Cage::enter(&sandbox_plan, Inmate::Worker, &limits, granted, control)?;
+    let cage = Cage::enter(&sandbox_plan, ChildKind::Worker, &limits, granted, control)?;
     let directory = cage
         .directories()
         .first()
