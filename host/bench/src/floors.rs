@@ -125,7 +125,7 @@ impl Drop for Echo {
 struct BareProcess(Conversation);
 
 /// Beyond what it was told: compiling comes first.
-const PATIENCE: Duration = Duration::from_secs(20);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl BareProcess {
     fn start(guest: Option<&Path>) -> Measured<Self> {
@@ -133,7 +133,7 @@ impl BareProcess {
         ourselves.arg(BARE_LOOP).args(guest);
         let mut bare = BareProcess(Conversation::start(&mut ourselves)?);
         // Compiled, loaded and warm.
-        bare.0.hear(PATIENCE)?;
+        bare.0.hear(ANSWER_TIMEOUT)?;
         Ok(bare)
     }
 
@@ -142,7 +142,7 @@ impl BareProcess {
     }
 
     fn end(&mut self) -> Measured<f64> {
-        let rate = self.0.hear(PATIENCE)?;
+        let rate = self.0.hear(ANSWER_TIMEOUT)?;
         rate.as_f64().ok_or_else(|| "it answered no number".into())
     }
 }

@@ -1,4 +1,4 @@
-//! The pools that are measured: one for each notch of isolation, all of them
+//! The pools that are measured: one for each isolation level, all of them
 //! with the sandbox on and the defaults of the command, unless said otherwise.
 
 use std::num::NonZeroU64;

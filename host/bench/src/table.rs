@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::amount::{number, show};
 use super::figure::Figure;
-use super::peers::State;
+use super::peers::PeerState;
 use super::report::Report;
 use super::say::line;
 
@@ -186,9 +186,9 @@ fn peers(report: &Report) -> Table {
     let mut table = table(&["", ""]);
     for peer in &report.peers {
         let state = match &peer.state {
-            State::Measured(version) => line(version),
-            State::NotInstalled => "not installed".to_owned(),
-            State::Failed(why) => format!("is there and does not work: {}", line(why)),
+            PeerState::Measured(version) => line(version),
+            PeerState::NotInstalled => "not installed".to_owned(),
+            PeerState::Failed(why) => format!("is there and does not work: {}", line(why)),
         };
         table.add_row([peer.name.to_owned(), state]);
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{State, version};
+use super::{PeerState, version};
 use crate::child::{on_path, program, run};
 use crate::figure::{Figure, Subject, Unit, latencies, rate};
 use crate::plan::Plan;
@@ -71,13 +71,13 @@ impl Jobs {
     }
 
     /// Whether it is there and works.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> PeerState {
         let Some(path) = on_path(self.program) else {
-            return State::NotInstalled;
+            return PeerState::NotInstalled;
         };
         match run(&mut self.command(path), b"1\n", DEADLINE) {
             Ok(()) => version(self.program),
-            Err(why) => State::Failed(why),
+            Err(why) => PeerState::Failed(why),
         }
     }
 

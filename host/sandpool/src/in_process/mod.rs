@@ -1,4 +1,4 @@
-//! The notch without isolation: a module that you trust, in this very process.
+//! The isolation level `in-process`: a trusted module in this very process, without isolation.
 //!
 //! A call costs what wasmtime's costs, and nothing stands between the guest and
 //! this process but wasmtime: a fault in it, or in the compiler that made the
@@ -47,7 +47,7 @@ pub enum InProcessError {
     /// It cannot be read or compiled.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// A setting that this notch cannot keep, a function that is not there,
+    /// A setting that this isolation level cannot keep, a function that is not there,
     /// arguments that do not fit it, or a call that did not end `ok`.
     #[error(transparent)]
     Call(#[from] Error),

@@ -122,7 +122,7 @@ pub(super) async fn taken(
     (owner, asking.await)
 }
 
-/// Asks what is answered at once, for a owner.
+/// Asks what is answered at once, for an owner.
 pub(super) fn ask_as(object: &dyn Object, owner: Owner, op: Op) {
     let requester = Requester::new(owner, Arc::new(ReplySlot::default()));
     // Nobody is there to hear of a failure.

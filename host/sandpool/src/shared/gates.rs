@@ -61,17 +61,17 @@ impl ObjectState for EventState {
     }
 }
 
-/// Lets owners pass when all of them are there.
+/// Lets parties pass when all of them are there.
 pub(crate) struct BarrierState {
-    owners: usize,
+    parties: usize,
     waiters: Waiters<()>,
     broken: bool,
 }
 
 impl BarrierState {
-    pub(super) fn new(owners: usize) -> Self {
+    pub(super) fn new(parties: usize) -> Self {
         BarrierState {
-            owners,
+            parties,
             waiters: Waiters::new(),
             broken: false,
         }
@@ -82,7 +82,7 @@ impl BarrierState {
             return requester.answer(Reply::Failed(SharedError::Broken));
         }
         self.waiters.push(requester, ());
-        if self.waiters.len() < self.owners {
+        if self.waiters.len() < self.parties {
             return;
         }
         let mut place = 0;
@@ -128,7 +128,7 @@ impl ObjectState for BarrierState {
                 self.break_it();
                 Reply::Done
             }
-            BarrierOp::Parties => Reply::Number(self.owners as i64),
+            BarrierOp::Parties => Reply::Number(self.parties as i64),
             BarrierOp::Waiting => Reply::Number(self.waiters.len() as i64),
             BarrierOp::Broken => Reply::Flag(self.broken),
         });

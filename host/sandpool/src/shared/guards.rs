@@ -232,7 +232,7 @@ impl Barrier {
         ask(&*self.object, Op::Barrier(op), timeout)
     }
 
-    /// Waits until all owners are there, and returns this one's place among
+    /// Waits until all parties are there, and returns this one's place among
     /// them, counted from 0. Whoever gives up breaks the barrier for all.
     ///
     /// # Errors
@@ -263,7 +263,7 @@ impl Barrier {
 
     /// How many pass together.
     #[must_use]
-    pub fn owners(&self) -> usize {
+    pub fn parties(&self) -> usize {
         number(&self.ask(BarrierOp::Parties, None)).map_or(0, |n| n as usize)
     }
 

@@ -98,10 +98,10 @@ impl Manager {
         Condition::of(ObjectCell::new(ConditionState::new()))
     }
 
-    /// A barrier for so many owners; 0 counts as 1.
+    /// A barrier for so many parties; 0 counts as 1.
     #[must_use]
-    pub fn barrier(&self, owners: usize) -> Barrier {
-        Barrier::of(ObjectCell::new(BarrierState::new(owners.max(1))))
+    pub fn barrier(&self, parties: usize) -> Barrier {
+        Barrier::of(ObjectCell::new(BarrierState::new(parties.max(1))))
     }
 
     /// A queue for `maxsize` items; 0 for any number.

@@ -102,7 +102,7 @@ pub(crate) trait ObjectState: Send + 'static {
     /// Somebody does not want to wait any longer. Answers, if he waits here.
     fn give_up(&mut self, id: u64);
 
-    /// A owner is gone: it waits for nothing, and if it `died` it gives back
+    /// An owner is gone: it waits for nothing, and if it `died` it gives back
     /// what it holds.
     fn leave(&mut self, owner: Owner, died: bool);
 }
@@ -217,7 +217,7 @@ impl<T> Waiters<T> {
         self.0.remove(place)
     }
 
-    /// Takes out all of a owner; says whether there were any.
+    /// Takes out all of an owner; says whether there were any.
     pub(super) fn remove_owner(&mut self, owner: Owner) -> bool {
         let before = self.0.len();
         self.0.retain(|(requester, _)| requester.owner != owner);

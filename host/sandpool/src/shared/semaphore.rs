@@ -11,7 +11,7 @@ pub(crate) struct SemaphoreState {
     permits: u64,
     /// More than these there must not be.
     most: Option<u64>,
-    /// Permits that a owner took and has not given back: a task that dies
+    /// Permits that an owner took and has not given back: a task that dies
     /// leaves them to the others.
     held: HashMap<Owner, u64>,
     waiters: Waiters<()>,

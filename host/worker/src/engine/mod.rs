@@ -1,6 +1,6 @@
 //! Everything that knows wasmtime and is not one process's own affair: its
 //! configuration, what a guest may import, code that is loaded and called. For
-//! compiler and worker; of the host, only the in-process notch touches it.
+//! compiler and worker; in the host, only `in_process` uses it.
 
 mod assembly_script;
 pub mod call;

@@ -28,7 +28,7 @@ pub(super) struct WorkerContext {
     pub(super) granted: Granted,
     pub(super) setup: WorkerSetup,
     pub(super) link: Arc<HostLink>,
-    pub(super) broker_client: Option<Arc<BrokerClient>>,
+    pub(super) broker: Option<Arc<BrokerClient>>,
     pub(super) wasi: Arc<WasiParts>,
 }
 
@@ -54,10 +54,7 @@ impl WorkerContext {
             task: TaskInfo::default(),
             bounds: Bounds::new(&self.setup.engine),
             messages: Arc::clone(&self.link) as _,
-            broker: self
-                .broker_client
-                .as_ref()
-                .map(|broker_client| Arc::clone(broker_client) as _),
+            broker: self.broker.as_ref().map(|broker| Arc::clone(broker) as _),
             log_left: None,
         };
         guest.into_store(&self.engine)

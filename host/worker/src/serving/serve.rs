@@ -169,8 +169,8 @@ impl Server {
     fn serve_order(&mut self, order: &Order, raw: &[u8]) {
         let task = order.header.task;
         self.context.link.set_running(Some(task));
-        if let Some(broker_client) = &self.context.broker_client {
-            broker_client.begin(task);
+        if let Some(broker) = &self.context.broker {
+            broker.begin(task);
         }
         let answer = self.run(order, raw);
         self.context.link.set_running(None);

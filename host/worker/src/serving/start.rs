@@ -174,7 +174,7 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     let granted = granted(&setup, &mut next)?;
     let ring = Ring::new(Mapping::new(&ring, RING_SIZE)?);
     let bell = Arc::new(EventFd::from_fd(bell));
-    let broker_client = match exchange {
+    let broker = match exchange {
         Some(exchange) => {
             let exchange = Exchange::new(Mapping::new(&exchange, EXCHANGE_SIZE)?);
             let spin = Spin::new(setup.spin);
@@ -233,7 +233,7 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
         granted: GrantedFiles::new(&setup.grants.dirs),
         setup,
         link,
-        broker_client,
+        broker,
         wasi: Arc::new(WasiParts {
             stdout,
             stderr,

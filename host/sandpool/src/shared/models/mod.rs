@@ -1,6 +1,6 @@
 //! Every state beside a plain reference, under many interleavings.
 //!
-//! A test makes steps at random: owners ask, give up, leave or die, workers
+//! A test makes steps at random: parties ask, give up, leave or die, workers
 //! claim what they were handed and put on credit. After each step the state
 //! must have told everybody what the reference tells them, nothing more and
 //! nothing less; so nobody waits who could be served, and nothing is given
