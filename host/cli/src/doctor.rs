@@ -18,8 +18,8 @@ use super::report::{self, Failure, TASK_FAILED};
 use super::sanitize;
 
 const EXAMPLES: &str = "\
-Exit codes: 0 every layer holds, if only in part; 1 a layer is missing, or an attempt
-to get out was not refused; 4 the check itself failed.
+Exit codes: 0 every layer holds, at least in part; 1 a layer is missing, or an attempt
+to escape was not refused; 4 the check itself failed.
 
 Examples:
   sandpool doctor
@@ -29,7 +29,7 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Doctor {
-    /// Print it as JSON
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
 }

@@ -19,13 +19,13 @@ Examples:
   sandpool inspect math.wasm
   sandpool inspect --json math.wasm | jq -r '.functions[].signature'";
 
-/// Show what a module exports, imports and would have to be granted
+/// Show a module's exports and imports, and the grants that it needs
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Inspect {
     /// The module: a component, a core module, or WAT
     module: PathBuf,
-    /// Print it as JSON
+    /// Print the description as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]

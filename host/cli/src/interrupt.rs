@@ -29,7 +29,7 @@ use super::ulimit;
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 /// How long the main thread has to print what had finished.
-const GRACE: Duration = Duration::from_secs(1);
+const PRINT_TIME: Duration = Duration::from_secs(1);
 
 /// A second signal so soon after the first is no second wish: timeout(1) sends
 /// one to its child and another to its process group.
@@ -37,9 +37,9 @@ const ECHO: Duration = Duration::from_millis(250);
 
 /// Knows whether the command was interrupted.
 #[derive(Clone)]
-pub struct Interruption(Arc<State>);
+pub struct Interruption(Arc<InterruptState>);
 
-struct State {
+struct InterruptState {
     happened: AtomicBool,
     /// What the first signal does instead.
     gently: Mutex<Option<Gently>>,
@@ -50,7 +50,7 @@ type Gently = Box<dyn FnOnce() + Send>;
 impl Interruption {
     /// From now on, Ctrl-C, SIGTERM and SIGHUP terminate this pool.
     pub fn watch(pool: &Pool) -> Result<Self, Failure> {
-        let interruption = Interruption(Arc::new(State {
+        let interruption = Interruption(Arc::new(InterruptState {
             happened: AtomicBool::new(false),
             gently: Mutex::new(None),
         }));
@@ -90,13 +90,13 @@ impl Interruption {
     }
 }
 
-impl State {
+impl InterruptState {
     fn gently(&self) -> MutexGuard<'_, Option<Gently>> {
         self.gently.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn wait(mut signals: Signals, pool: Pool, state: &State) {
+fn wait(mut signals: Signals, pool: Pool, state: &InterruptState) {
     unblock(&SIGNALS);
     let mut signals = signals.forever();
     if signals.next().is_none() {
@@ -115,7 +115,7 @@ fn wait(mut signals: Signals, pool: Pool, state: &State) {
     // On threads of their own, so that a second signal is heard meanwhile, and
     // so that output that nobody takes cannot hold up the end.
     let timer = thread::Builder::new().spawn(|| {
-        thread::sleep(GRACE);
+        thread::sleep(PRINT_TIME);
         std::process::exit(INTERRUPTED.into());
     });
     let stopping = thread::Builder::new().spawn(move || pool.terminate());

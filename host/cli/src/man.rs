@@ -18,13 +18,13 @@ Examples:
   sandpool man map | man -l -
   sandpool man --dir ~/.local/share/man/man1      # then: man sandpool-map";
 
-/// Print a page of the manual, or write all of them into a folder
+/// Print a page of the manual, or write all pages into a folder
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Man {
-    /// The command that the page is about [default: all, in short]
+    /// The command to print the page of [default: an overview of all]
     command: Option<String>,
-    /// Write all pages into this folder, which is made if it is not there
+    /// Write all pages into this folder, which is created if it does not exist
     #[arg(long, conflicts_with = "command")]
     dir: Option<PathBuf>,
 }

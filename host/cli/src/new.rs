@@ -17,8 +17,8 @@ use super::report::{self, Failure, Kind};
 use super::shell;
 
 const EXAMPLES: &str = "\
-A name is of small letters, digits and dashes: `word-count`. The folder must not be there,
-or be empty.
+A name consists of small letters, digits and dashes: `word-count`. The folder must not
+exist, or must be empty.
 
 Exit codes: 0 ok, 2 usage, 4 the project could not be written.
 
@@ -26,13 +26,13 @@ Examples:
   sandpool new word-count
   sandpool new ~/tasks/word-count";
 
-/// Make a project for a task module, which builds with plain cargo
+/// Create a project for a task module, which builds with plain cargo
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct New {
-    /// The folder to make; its last part is the project's name
+    /// The folder to create; its last part is the project's name
     name: PathBuf,
-    /// The language it is written in
+    /// The language of the project
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     lang: Language,
 }

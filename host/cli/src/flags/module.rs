@@ -20,7 +20,7 @@ pub struct ModuleFlags {
         help_heading = "Modules"
     )]
     pub(super) wasm: Vec<WasmFeature>,
-    /// Size of the module [default: 256MiB]
+    /// Maximum size of the module [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Modules")]
     pub(super) module_size: Option<OrNone<u64>>,
     /// Wall time for compiling the module [default: 120s]
@@ -35,8 +35,8 @@ pub struct ModuleFlags {
     /// Neither read nor write the cache of compiled modules
     #[arg(long, help_heading = "Modules")]
     no_cache: bool,
-    /// When a layer of the sandbox is missing here: refuse to run (strict), use
-    /// what there is and say so (auto), or use none of it (off) [default: auto]
+    /// If a layer of the sandbox is missing on this machine: refuse to run (strict), or
+    /// use the other layers and say so (auto); `off` uses no layer [default: auto]
     #[arg(
         long,
         value_name = "MODE",
@@ -45,7 +45,7 @@ pub struct ModuleFlags {
         help_heading = "Isolation"
     )]
     sandbox: Option<SandboxMode>,
-    /// Say nothing on stderr but errors
+    /// Print nothing on stderr except errors
     #[arg(short, long)]
     pub quiet: bool,
 }

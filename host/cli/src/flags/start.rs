@@ -16,8 +16,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// tasks.
 #[derive(Args, Debug)]
 pub struct StartFlags {
-    /// Give up when no worker could be started for this long for a reason from outside:
-    /// no memory, no more processes, or workers that are killed [default: 60s]
+    /// Give up if the machine prevents every worker from starting for this long: no
+    /// memory, no more processes, or the workers are killed [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Limits (`none` lifts one)")]
     pub(super) start_timeout: Option<OrNone<Duration>>,
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Map;
 use super::failures::Halt;
-use super::finished::Ledger;
+use super::ledger::Ledger;
 use super::summary::Summary;
 use crate::report::{Failure, Kind};
 use crate::{report, show, usage};

@@ -14,8 +14,7 @@ use crate::parse::{self, OrNone};
 /// Retries, and when to stop.
 #[derive(Args, Debug)]
 pub struct FailureFlags {
-    /// Run a task again, so many times, that did not end ok for a reason named
-    /// with `--retry-on`
+    /// Run a task again up to N times if it ends with a verdict of `--retry-on`
     #[arg(
         long,
         value_name = "N",
@@ -24,24 +23,24 @@ pub struct FailureFlags {
         help_heading = "Failures"
     )]
     retries: u32,
-    /// The verdicts to run a task again on: worker_lost, timeout, cpu_limit,
+    /// The verdicts after which a task is run again: worker_lost, timeout, cpu_limit,
     /// out_of_fuel, memory_limit, output_limit, denied, error, exit, trap,
     /// internal_error, or all [default: worker_lost]
     #[arg(long, value_name = "VERDICTS", value_delimiter = ',', value_parser = verdicts, requires = "retries", help_heading = "Failures")]
     retry_on: Vec<RetryOn>,
-    /// Time before a retry; it doubles with each further one of the same task;
-    /// `0s` is none [default: 100ms]
+    /// Time before the first retry of a task, doubled for each further retry; `0s`
+    /// retries at once [default: 100ms]
     #[arg(long, value_name = "TIME", value_parser = parse::delay, requires = "retries", help_heading = "Failures")]
     delay: Option<OrNone<Duration>>,
-    /// The longest time before a retry [default: 60s]
+    /// Maximum time before a retry [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = parse::delay, requires = "retries", help_heading = "Failures")]
     max_delay: Option<OrNone<Duration>>,
-    /// Stop once so many tasks, or so much of them, have failed: `soon` lets
-    /// those that run end, `now` does not. `success` and `done` stand where
-    /// `fail` does
+    /// Stop once N tasks, or N% of the tasks, have failed: `soon` lets running tasks
+    /// end, `now` ends them. `success` or `done` in place of `fail` counts tasks that
+    /// ended ok, or all tasks
     #[arg(long, value_name = "now|soon,fail=N|N%", help_heading = "Failures")]
     halt: Option<Halt>,
-    /// Go on whatever fails; this is the default
+    /// Continue regardless of failures; this is the default
     #[arg(short = 'k', long, conflicts_with = "halt", help_heading = "Failures")]
     keep_going: bool,
 }

@@ -9,10 +9,10 @@ use sandpool::Input;
 use sandpool::value::quoted;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::finished::{Ledger, Note};
 use super::inputs::Source;
 use super::inputs::stream::Share;
 use super::joblog::past::Past;
+use super::ledger::{Ledger, Note};
 use super::outputs::results::Results;
 use super::outputs::results::naming::{Name, Naming};
 use super::outputs::results::taken::Taken;

@@ -17,11 +17,11 @@ use crate::report::{self, Failure, Kind};
 /// What the machine must have left for a task to begin.
 #[derive(Args, Debug)]
 pub struct GateFlags {
-    /// Begin no task while less memory than this is available
+    /// Start no task while less memory than this is available
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Workers")]
     memfree: Option<OrNone<u64>>,
-    /// Begin no task while so many processes are running, in all: a number, or N%
-    /// of the cores
+    /// Start no task while N processes, or more, are running on this machine: a number,
+    /// or N% of the cores
     #[arg(long, value_name = "N", value_parser = parse::load, help_heading = "Workers")]
     load: Option<f64>,
 }

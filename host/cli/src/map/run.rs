@@ -8,8 +8,8 @@ use std::io;
 
 use sandpool::{IMap, Steering, Value, Verdict};
 
-use super::finished::{Finished, Ledger};
 use super::joblog::Joblog;
+use super::ledger::{Finished, Ledger};
 use super::outputs::Output;
 use super::outputs::destination::unwritable;
 use super::pace::Pace;

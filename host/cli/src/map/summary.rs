@@ -9,7 +9,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use sandpool::{Refusal, Verdict};
 
-use super::finished::Finished;
+use super::ledger::Finished;
 use crate::{report, sanitize, show};
 
 /// Tasks that are named as the slowest, or as poison.

@@ -11,7 +11,7 @@ use std::path::Path;
 use sandpool::Input;
 use sandpool::value::{Utf8, quoted};
 
-use super::lines::{Ending, Line, StreamLines, lines_of};
+use super::lines::{Ending, InputLine, StreamLines, lines_of};
 use super::reading::Reading;
 use super::stream::{Stream, unreadable};
 use super::words::{Origin, Values};
@@ -50,8 +50,8 @@ impl Column {
             Column::Lines(name, lines) => {
                 match lines.next().map_err(|error| unreadable(name, error))? {
                     None => Ok(None),
-                    Some(Line::Whole(bytes)) => Ok(Some(OsString::from_vec(bytes))),
-                    Some(Line::TooLong(why)) => anyhow::bail!("in the input, {name}, {why}"),
+                    Some(InputLine::Whole(bytes)) => Ok(Some(OsString::from_vec(bytes))),
+                    Some(InputLine::TooLong(why)) => anyhow::bail!("in the input, {name}, {why}"),
                 }
             }
         }

@@ -27,7 +27,7 @@ const LONGEST_LABEL: usize = 1024;
 
 /// The longest line, row or file name that is read; a longer one is
 /// `invalid_arguments`.
-const LONGEST: usize = 64 << 20;
+const MAX_INPUT_LEN: usize = 64 << 20;
 
 /// One input.
 #[derive(Clone, Debug)]

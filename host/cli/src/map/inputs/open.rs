@@ -24,35 +24,38 @@ use crate::report::Failure;
 /// Where inputs come from, and what they are.
 #[derive(Args, Debug)]
 pub struct InputFlags {
-    /// A file of inputs; several are read one after the other [default: stdin]
+    /// Read inputs from this file; several files are read one after the other [default:
+    /// stdin]
     #[arg(short, long, value_name = "FILE", help_heading = "Inputs")]
     input: Vec<PathBuf>,
-    /// What an input is
+    /// The form of the inputs
     #[arg(long, value_enum, default_value_t = Form::Auto, help_heading = "Inputs")]
     from: Form,
-    /// Read a line as JSON and spread it over the parameters, also where there is only one
+    /// Read a line as JSON and spread it over the parameters, even if there is only one
+    /// parameter
     #[arg(long, help_heading = "Inputs")]
     spread: bool,
-    /// Lines end with NUL, as `find -print0` writes them
+    /// Lines end with NUL, as in the output of `find -print0`
     #[arg(short = '0', long, help_heading = "Inputs")]
     null: bool,
-    /// A table's first row is one like the others; its columns are taken in order
+    /// The table has no header: its first row is an input, and its columns are the
+    /// parameters in order
     #[arg(long, help_heading = "Inputs")]
     no_header: bool,
-    /// Leave out a table's columns that no parameter takes
+    /// Ignore the columns of a table that match no parameter
     #[arg(long, help_heading = "Inputs")]
     ignore_columns: bool,
-    /// Replace what is not UTF-8 in inputs and files that are text
+    /// Replace bytes that are not valid UTF-8 in text inputs and text files
     #[arg(long, help_heading = "Inputs")]
     lossy: bool,
-    /// Give each line to a command on its stdin
+    /// Pass each line to the command on stdin
     #[arg(long, conflicts_with = "pipe", help_heading = "Inputs")]
     stdin_each: bool,
-    /// Give the input in blocks of lines: to a command on its stdin, to a
-    /// function as its argument
+    /// Pass the input in blocks of lines: to a command on stdin, to a function as its
+    /// argument
     #[arg(long, help_heading = "Inputs")]
     pipe: bool,
-    /// Bytes of a block, about [default: 1MiB]
+    /// Approximate size of a block [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, requires = "pipe", help_heading = "Inputs")]
     block: Option<OrNone<u64>>,
 }
@@ -61,15 +64,16 @@ pub struct InputFlags {
 enum Form {
     /// A line is JSON, or plain text for a function of one string
     Auto,
-    /// A line is JSON, always
+    /// A line is always JSON
     Jsonl,
-    /// A line is text, always: the one argument
+    /// A line is always text, and is the only argument
     Lines,
-    /// A row is an input; the header names the parameters, or {NAME} in a template
+    /// A row is an input; the header names the parameters, or the {NAME}s of a template
     Csv,
-    /// The same with tabs, and without quotes
+    /// Like `csv`, but separated by tabs and without quotes
     Tsv,
-    /// A line names a file: its contents are the argument, or a command's stdin
+    /// A line names a file; the contents of the file are the argument, or the command's
+    /// stdin
     Files,
 }
 

@@ -11,7 +11,7 @@ use sandpool::value::Utf8;
 
 use super::rows::{Rows, Separator};
 use super::stream::{Stream, Taken, unreadable};
-use super::{Item, LONGEST, Source, fingerprint, label};
+use super::{Item, MAX_INPUT_LEN, Source, fingerprint, label};
 use crate::apply::NOT_TEXT;
 use crate::map::job::{Job, Named};
 use crate::report::{Failure, Kind};
@@ -42,7 +42,7 @@ impl Table {
         utf8: Utf8,
     ) -> Result<Self, Failure> {
         let name = stream.name().to_owned();
-        let mut rows = Rows::new(stream.decoded(utf8).buffered(), separator, LONGEST);
+        let mut rows = Rows::new(stream.decoded(utf8).buffered(), separator, MAX_INPUT_LEN);
         let (header, has_row) = match header {
             true => (read_header(&name, &mut rows)?, false),
             false => (Vec::new(), read_first(&name, &mut rows)?),

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use sandpool::value::Utf8;
 
 /// How much is read at once.
-const CHUNK: usize = 32 << 10;
+const DECODE_CHUNK: usize = 32 << 10;
 
 /// So much of a first line shows what it is.
 const MOST_LOOKED_AT: usize = 256;
@@ -172,7 +172,7 @@ impl<R: Read> Decoder<R> {
     fn fill(&mut self) -> io::Result<()> {
         while self.taken == self.ready.len() {
             let before = self.raw.len();
-            self.raw.resize(before + CHUNK, 0);
+            self.raw.resize(before + DECODE_CHUNK, 0);
             let read = self.input.read(&mut self.raw[before..]);
             self.raw
                 .truncate(before + read.as_ref().map_or(0, |read| *read));

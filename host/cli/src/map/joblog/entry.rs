@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sandpool::Verdict;
 
-use crate::map::finished::Finished;
+use crate::map::ledger::Finished;
 use crate::outcome::exit_code;
 
 /// The columns, as the log's first line names them.

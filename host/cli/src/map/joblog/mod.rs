@@ -37,25 +37,26 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use rustix::fs::{FlockOperation, flock};
 
-use super::draft::sync_folder;
-use super::finished::Finished;
+use super::atomic_file::sync_folder;
+use super::ledger::Finished;
 use super::outputs::LeftFiles;
-use super::outputs::place::Place;
+use super::outputs::append_target::AppendTarget;
 use crate::report::{Failure, Kind};
 use entry::Entry;
 use identity::Identity;
 use past::{FILES_IN, Past, Which};
 use reconcile::Look;
-use spans::{Line, Spans};
+use spans::{LogNote, Spans};
 
 /// The log of a run, and going on from it.
 #[derive(Args, Debug)]
 pub struct JoblogFlags {
-    /// Write a line for each task that has ended, in the columns of GNU
-    /// parallel and more of our own
+    /// Write a line to this log for each task that ends: the columns of GNU parallel,
+    /// then further columns
     #[arg(long, value_name = "FILE", help_heading = "Log and resume")]
     joblog: Option<PathBuf>,
-    /// Go on from the log: run what is not in it, and what has lost its files of results
+    /// Resume from the log: run the inputs that are not in it, and those whose result
+    /// files are lost
     #[arg(
         long,
         requires = "joblog",
@@ -63,7 +64,8 @@ pub struct JoblogFlags {
         help_heading = "Log and resume"
     )]
     resume: bool,
-    /// Go on from the log: run what is not in it, and again what did not end ok
+    /// Resume from the log: run the inputs that are not in it, and those whose tasks
+    /// did not end ok
     #[arg(
         long,
         requires = "joblog",
@@ -71,12 +73,12 @@ pub struct JoblogFlags {
         help_heading = "Log and resume"
     )]
     resume_failed: bool,
-    /// Run again what did not end ok by the log, and nothing else
+    /// Run only the inputs whose tasks, by the log, did not end ok
     #[arg(long, requires = "joblog", help_heading = "Log and resume")]
     retry_failed: bool,
-    /// Go on from the log with a corrected module, another `--kwarg` or another
-    /// TEMPLATE: keep the results of tasks that ended ok; `--resume` then also runs
-    /// again the tasks that failed
+    /// Resume from the log although the module, a `--kwarg` or the TEMPLATE has
+    /// changed: keep the results of tasks that ended ok; `--resume` then also runs
+    /// failed tasks again
     #[arg(long, requires = "joblog", help_heading = "Log and resume")]
     changed_module: bool,
 }
@@ -124,7 +126,7 @@ impl JoblogFlags {
     pub fn open(
         &self,
         identity: &Identity,
-        results: Option<(&Place, Look)>,
+        results: Option<(&AppendTarget, Look)>,
     ) -> Result<Option<(Joblog, Past)>, Failure> {
         let Some(path) = &self.joblog else {
             return Ok(None);
@@ -192,7 +194,7 @@ impl Joblog {
         which: Option<Which>,
         identity: &Identity,
         may_change: bool,
-        results: Option<(&Place, Look)>,
+        results: Option<(&AppendTarget, Look)>,
     ) -> Result<(Self, Past), Failure> {
         let unusable = |error| unusable(path, error);
         let mut file = open_alone(path)?;
@@ -260,7 +262,7 @@ impl Joblog {
     /// on the disk, or it could not be told whether the file had shrunk before.
     pub fn begin(&mut self, offset: u64) -> Result<(), Failure> {
         self.waiting
-            .extend_from_slice(Line::At(offset).write().as_bytes());
+            .extend_from_slice(LogNote::At(offset).write().as_bytes());
         self.flush()?;
         self.sync()
     }
@@ -291,7 +293,7 @@ impl Joblog {
     /// Notes, before it comes about, that the file of results shrinks.
     pub fn shrinks_to(&mut self, size: u64) -> io::Result<()> {
         self.waiting
-            .extend_from_slice(Line::Shrink(size).write().as_bytes());
+            .extend_from_slice(LogNote::Shrink(size).write().as_bytes());
         self.write_waiting()?;
         // The file must not be known to be smaller where this is not known.
         self.file.sync_data()
@@ -309,7 +311,7 @@ impl Joblog {
     /// many bytes they have, by which it knows whether they are whole.
     pub fn leaves_files(&mut self, seq: u64, files: LeftFiles) -> Result<(), Failure> {
         let bytes = files.bytes;
-        let line = Line::Files { seq, bytes }.write();
+        let line = LogNote::Files { seq, bytes }.write();
         match files.is_named {
             // Other lines wait for their results to be in their file; this one must not.
             true => self
@@ -416,7 +418,7 @@ fn unwritable(path: &Path, error: io::Error) -> Failure {
     Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
 }
 
-fn not_reconciled(path: &Path, results: &Place, error: io::Error) -> Failure {
+fn not_reconciled(path: &Path, results: &AppendTarget, error: io::Error) -> Failure {
     let text = format!(
         "the log, `{}`, cannot be compared with the results in {}",
         path.display(),
@@ -427,7 +429,7 @@ fn not_reconciled(path: &Path, results: &Place, error: io::Error) -> Failure {
 
 /// A file that is not there was taken away by somebody: its name is on the disk before
 /// its first result is.
-fn results_are_gone(results: &Place) -> Failure {
+fn results_are_gone(results: &AppendTarget) -> Failure {
     Failure::unusable(format!(
         "{} was cut since the log was written, or taken away: all results that the log knows are \
          gone from it",
@@ -437,7 +439,7 @@ fn results_are_gone(results: &Place) -> Failure {
 }
 
 /// The refusal to take back results that no log knows.
-pub fn nothing_in(path: &Path, results: &Place) -> Failure {
+pub fn nothing_in(path: &Path, results: &AppendTarget) -> Failure {
     Failure::unusable(format!(
         "there is nothing in the log, `{}`, and there are results in {}",
         path.display(),

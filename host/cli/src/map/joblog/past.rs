@@ -8,8 +8,8 @@ use std::io::{self, BufRead as _, BufReader, Read};
 
 use super::entry::{COLUMNS, Logged, MOST_INPUTS};
 use super::identity::Identity;
-use super::spans::Line;
-use crate::map::finished::Skipped;
+use super::spans::LogNote;
+use crate::map::ledger::Skipped;
 
 /// What a resumed run runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,17 +188,17 @@ impl Past {
 
     /// Learns from a line that is of no input.
     fn learn(&mut self, line: &str) {
-        match Line::read(line) {
-            Some(Line::At(offset)) => (self.output, self.shrinks_to) = (Some(offset), None),
-            Some(Line::Shrink(size)) => self.shrinks_to = Some(size),
-            Some(Line::Files { seq, bytes }) if seq < MOST_INPUTS => {
+        match LogNote::read(line) {
+            Some(LogNote::At(offset)) => (self.output, self.shrinks_to) = (Some(offset), None),
+            Some(LogNote::Shrink(size)) => self.shrinks_to = Some(size),
+            Some(LogNote::Files { seq, bytes }) if seq < MOST_INPUTS => {
                 self.files.set(seq, true);
                 match bytes {
                     Some(bytes) => self.bytes_of_files.insert(seq, bytes),
                     None => self.bytes_of_files.remove(&seq),
                 };
             }
-            Some(Line::Files { .. }) => {}
+            Some(LogNote::Files { .. }) => {}
             None if line.starts_with(FILES_IN) => {
                 let place = &line[FILES_IN.len()..];
                 if self.files_in != place {
@@ -344,21 +344,21 @@ mod tests {
 
     #[test]
     fn a_file_that_was_to_shrink_ends_where_its_size_says() {
-        let mut log = log(&[(1, "ok"), (1, "ok")]) + &Line::At(90).write();
-        log += &Line::Shrink(70).write();
+        let mut log = log(&[(1, "ok"), (1, "ok")]) + &LogNote::At(90).write();
+        log += &LogNote::Shrink(70).write();
         let ends = |log: &str, size| {
             let past = past(log, Which::Missing).unwrap();
             past.ends_in_a_file_of(size)
         };
         assert_eq!([ends(&log, 70), ends(&log, 90)], [Some(70), Some(90)]);
         // What the next run has found.
-        log += &Line::At(90).write();
+        log += &LogNote::At(90).write();
         assert_eq!([ends(&log, 70), ends(&log, 95)], [Some(90), Some(90)]);
     }
 
     #[test]
     fn files_of_another_place_are_nothing_to_go_by() {
-        let files = |seq, bytes| Line::Files { seq, bytes }.write();
+        let files = |seq, bytes| LogNote::Files { seq, bytes }.write();
         let mut log = log(&[(1, "ok"), (2, "ok"), (3, "trap")]) + FILES_IN + "a\n";
         log += &(files(0, Some(7)) + &files(1, Some(0)) + &files(2, Some(5)));
         let bytes = |log: &str, which| {

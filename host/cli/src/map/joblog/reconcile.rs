@@ -11,8 +11,8 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::entry::set_output;
-use super::spans::{Line, Spans, Stands};
-use crate::map::draft::Draft;
+use super::spans::{LogNote, Spans, Stands};
+use crate::map::atomic_file::AtomicFile;
 
 /// What results look like: by this it is known whether one is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,14 +59,14 @@ pub fn reconcile(log: &Path, results: &Path, look: Look) -> io::Result<bool> {
     };
     // A log that is a link stays one: the file that it names is replaced.
     let log = &fs::canonicalize(log)?;
-    let mut draft = Draft::near(log)?;
-    let mut out = BufWriter::new(draft.file());
+    let mut atomic = AtomicFile::near(log)?;
+    let mut out = BufWriter::new(atomic.file());
     let mut has_begun = false;
     found.spans.lines(open(log)?, |line, stands| {
         match stands {
             Stands::BeforeAll(range) if range.end <= found.end && !has_begun => {
                 has_begun = true;
-                out.write_all(Line::At(range.end).write().as_bytes())
+                out.write_all(LogNote::At(range.end).write().as_bytes())
             }
             Stands::Result { range, .. } if range.end <= found.end => {
                 has_begun = true;
@@ -79,12 +79,15 @@ pub fn reconcile(log: &Path, results: &Path, look: Look) -> io::Result<bool> {
     })?;
     out.flush()?;
     drop(out);
-    draft.put(log).or_else(|_| draft.write_into(log))?;
+    atomic.put(log).or_else(|_| atomic.write_into(log))?;
     Ok(true)
 }
 
 fn is_of_a_result(line: &str) -> bool {
-    let of_a_place = matches!(Line::read(line), Some(Line::At(_) | Line::Shrink(_)));
+    let of_a_place = matches!(
+        LogNote::read(line),
+        Some(LogNote::At(_) | LogNote::Shrink(_))
+    );
     // What tells whose a file is stays true.
     line.starts_with(|c: char| c.is_ascii_digit()) || of_a_place
 }
@@ -106,7 +109,7 @@ fn whole_results(log: &Path, results: &Path, look: Look) -> io::Result<Option<Fo
         return Ok((end < known).then_some(Found { spans, end }));
     };
     // Whether it did is told by the file.
-    let after = Line::At(size).write();
+    let after = LogNote::At(size).write();
     let shrunk = Spans::of(open(log)?.chain(after.as_bytes()))?;
     let (end_if_shrunk, known_if_shrunk) = check(&shrunk, open(log)?, results, look)?;
     let is_shrunk = File::open(results)?.metadata()?.len() == size;

@@ -23,7 +23,7 @@ const SHRINK: &str = "# results shrink to ";
 
 /// A line of a log, as far as it tells of places and files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum LogNote {
     /// The results of a run begin here.
     At(u64),
     /// The file shrinks to so many bytes; whether that came about is told by its
@@ -33,7 +33,7 @@ pub enum Line {
     Files { seq: u64, bytes: Option<u64> },
 }
 
-impl Line {
+impl LogNote {
     pub fn read(line: &str) -> Option<Self> {
         let number = |prefix: &str| line.strip_prefix(prefix)?.parse::<u64>().ok();
         let files = || {
@@ -42,22 +42,22 @@ impl Line {
                 Some((number, bytes)) => (number, Some(bytes.strip_suffix(" bytes")?)),
                 None => (rest, None),
             };
-            Some(Line::Files {
+            Some(LogNote::Files {
                 seq: number.parse::<u64>().ok()?.checked_sub(1)?,
                 bytes: bytes.map(str::parse).transpose().ok()?,
             })
         };
         number(AT)
-            .map(Line::At)
-            .or_else(|| number(SHRINK).map(Line::Shrink))
+            .map(LogNote::At)
+            .or_else(|| number(SHRINK).map(LogNote::Shrink))
             .or_else(files)
     }
 
     pub fn write(self) -> String {
         match self {
-            Line::At(offset) => format!("{AT}{offset}\n"),
-            Line::Shrink(size) => format!("{SHRINK}{size}\n"),
-            Line::Files { seq, bytes } => match bytes {
+            LogNote::At(offset) => format!("{AT}{offset}\n"),
+            LogNote::Shrink(size) => format!("{SHRINK}{size}\n"),
+            LogNote::Files { seq, bytes } => match bytes {
                 Some(bytes) => format!("{FILES}{}: {bytes} bytes\n", seq + 1),
                 None => format!("{FILES}{}\n", seq + 1),
             },
@@ -115,9 +115,9 @@ impl Spans {
                 }
                 seen.set(entry.seq, true);
             }
-            match Line::read(line) {
-                Some(Line::Shrink(size)) => shrinks_to = Some(size),
-                Some(Line::At(offset)) if shrinks_to.take() == Some(offset) => {
+            match LogNote::read(line) {
+                Some(LogNote::Shrink(size)) => shrinks_to = Some(size),
+                Some(LogNote::At(offset)) if shrinks_to.take() == Some(offset) => {
                     spans.shrunk_by = number;
                     for counts in spans.repeated.values_mut() {
                         counts.before += std::mem::take(&mut counts.after);
@@ -156,7 +156,7 @@ impl Spans {
         let (mut logged, mut at) = (0, 0);
         let mut begun = false;
         each_line(log, |number, line| {
-            if let Some(Line::At(offset)) = Line::read(line) {
+            if let Some(LogNote::At(offset)) = LogNote::read(line) {
                 logged = offset;
                 if !begun {
                     begun = true;
@@ -251,7 +251,7 @@ mod tests {
 
     impl Run {
         fn begin(&mut self) {
-            self.log += &Line::At(self.size).write();
+            self.log += &LogNote::At(self.size).write();
         }
 
         fn result(&mut self, seq: u64) {
@@ -277,7 +277,7 @@ mod tests {
         fn shrink(&mut self, comes_about: bool) {
             let last = self.last_ones();
             let size = self.head + last.iter().map(|result| result.1).sum::<u64>();
-            self.log += &Line::Shrink(size).write();
+            self.log += &LogNote::Shrink(size).write();
             if comes_about {
                 (self.file, self.size) = (last, size);
             }
@@ -342,16 +342,16 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_they_are_written() {
-        let files = |bytes| Line::Files { seq: 7, bytes };
+        let files = |bytes| LogNote::Files { seq: 7, bytes };
         let all = [
-            Line::At(0),
-            Line::Shrink(u64::MAX),
+            LogNote::At(0),
+            LogNote::Shrink(u64::MAX),
             files(None),
             files(Some(0)),
             files(Some(u64::MAX)),
         ];
         for line in all {
-            assert_eq!(Line::read(line.write().trim_end()), Some(line));
+            assert_eq!(LogNote::read(line.write().trim_end()), Some(line));
         }
         for other in [
             "# results at",
@@ -363,7 +363,7 @@ mod tests {
             "# files of 1: x bytes",
             "# files of 1: 7",
         ] {
-            assert_eq!(Line::read(other), None);
+            assert_eq!(LogNote::read(other), None);
         }
     }
 }

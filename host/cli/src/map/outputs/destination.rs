@@ -11,9 +11,9 @@ use std::rc::Rc;
 use rustix::io::Errno;
 use sandpool::stdio::{self, Waiting};
 
+use super::append_target::{self, AppendTarget};
 use super::in_place::{InPlace, alone, check_replaceable};
-use super::place::{self, Place};
-use crate::map::draft::{Draft, beside, folder_of};
+use crate::map::atomic_file::{AtomicFile, beside, folder_of};
 use crate::report::{self, Failure, Kind};
 use crate::screen::BesideBar;
 
@@ -30,8 +30,8 @@ pub enum Keeping {
 pub enum Destination {
     Stdout,
     /// A file that is to be put there.
-    Draft {
-        draft: Draft,
+    AtomicFile {
+        atomic: AtomicFile,
         path: PathBuf,
     },
     /// A file that is there, in whose place no other can be put.
@@ -104,8 +104,8 @@ impl Destination {
             true => check_replaceable(&path),
             false => Ok(()),
         };
-        match replaceable.and_then(|()| Draft::of(&path)) {
-            Ok(draft) => Ok(Destination::Draft { draft, path }),
+        match replaceable.and_then(|()| AtomicFile::of(&path)) {
+            Ok(atomic) => Ok(Destination::AtomicFile { atomic, path }),
             Err(why) if is_there => Ok(Destination::InPlace(Rc::new(InPlace::open(&path, why)?))),
             Err(error) => Err(error),
         }
@@ -124,7 +124,7 @@ impl Destination {
         let (file, path) = match self {
             Destination::Stdout => return Ok(Box::new(BesideBar::stdout())),
             Destination::InPlace(file) => return Ok(Box::new(InPlaceWriter(Rc::clone(file)))),
-            Destination::Draft { draft, path } => (draft.file(), path),
+            Destination::AtomicFile { atomic, path } => (atomic.file(), path),
             Destination::Itself { file, path, .. } => (file, path),
         };
         match file.try_clone() {
@@ -134,18 +134,18 @@ impl Destination {
     }
 
     /// Where a run that is gone on with begins to write, if it is a file.
-    pub fn place(&self) -> Option<Place> {
+    pub fn place(&self) -> Option<AppendTarget> {
         let (file, path, is_new) = match self {
             // Others may write there as well: it is never cut. A file of nobody's
             // but ours comes whole or not at all.
-            Destination::Stdout | Destination::Draft { .. } => return None,
+            Destination::Stdout | Destination::AtomicFile { .. } => return None,
             Destination::InPlace(file) => (file.file(), file.path(), false),
             Destination::Itself { file, path, made } => (file, path.as_path(), made.is_some()),
         };
         // It may not have been there when it was named.
         let real = fs::canonicalize(path);
         let real = real.as_deref().unwrap_or(path);
-        Some(Place::of(file, real, shown(path))?.of_new(is_new))
+        Some(AppendTarget::of(file, real, shown(path))?.of_new(is_new))
     }
 
     /// What errors call it.
@@ -153,7 +153,7 @@ impl Destination {
         match self {
             Destination::Stdout => "stdout".to_owned(),
             Destination::InPlace(file) => shown(file.path()),
-            Destination::Draft { path, .. } | Destination::Itself { path, .. } => shown(path),
+            Destination::AtomicFile { path, .. } | Destination::Itself { path, .. } => shown(path),
         }
     }
 
@@ -161,7 +161,7 @@ impl Destination {
     pub fn is_terminal(&self) -> bool {
         match self {
             Destination::Stdout => io::stdout().is_terminal(),
-            Destination::Draft { .. } | Destination::InPlace(_) => false,
+            Destination::AtomicFile { .. } | Destination::InPlace(_) => false,
             Destination::Itself { file, .. } => file.is_terminal(),
         }
     }
@@ -181,7 +181,7 @@ impl Destination {
     pub fn finish(self) -> Result<(), Failure> {
         match self {
             Destination::Stdout => Ok(()),
-            Destination::Draft { draft, path } => put(draft, &path),
+            Destination::AtomicFile { atomic, path } => put(atomic, &path),
             Destination::InPlace(file) => {
                 let whole = file.empty().and_then(|()| file.file().sync_all());
                 whole.map_err(|error| unwritable(&shown(file.path()), error))
@@ -200,12 +200,12 @@ impl Destination {
         match self {
             Destination::Stdout | Destination::Itself { .. } => Ok(None),
             Destination::InPlace(file) => Ok(file.is_begun().then(|| file.path().to_owned())),
-            Destination::Draft { mut draft, path } => {
-                if draft.file().metadata().is_ok_and(|file| file.len() == 0) {
+            Destination::AtomicFile { mut atomic, path } => {
+                if atomic.file().metadata().is_ok_and(|file| file.len() == 0) {
                     return Ok(None);
                 }
                 let partial = beside(&path, ".partial");
-                let saved = draft.save(&partial);
+                let saved = atomic.save(&partial);
                 saved
                     .map(Some)
                     .map_err(|error| unwritable(&shown(&partial), error))
@@ -215,16 +215,16 @@ impl Destination {
 }
 
 /// Puts a file in its place, or what is in it where it can be found.
-fn put(mut draft: Draft, path: &Path) -> Result<(), Failure> {
-    let Err(error) = draft.put(path) else {
+fn put(mut atomic: AtomicFile, path: &Path) -> Result<(), Failure> {
+    let Err(error) = atomic.put(path) else {
         return Ok(());
     };
     // It could be replaced before the run, or so it seemed.
-    if path.is_file() && draft.write_into(path).is_ok() {
+    if path.is_file() && atomic.write_into(path).is_ok() {
         return Ok(());
     }
     let failure = unwritable(&shown(path), error);
-    Err(match draft.save(&beside(path, ".results")) {
+    Err(match atomic.save(&beside(path, ".results")) {
         Ok(saved) => failure.hint(format!("all results are in `{}`", saved.display())),
         Err(error) => failure.hint(format!(
             "there was no other place for the results either: {error}"
@@ -233,12 +233,12 @@ fn put(mut draft: Draft, path: &Path) -> Result<(), Failure> {
 }
 
 /// What a log calls the file of this name, if it is one or is to be one: that of the
-/// [`Place`] in it, without opening it.
+/// [`AppendTarget`] in it, without opening it.
 pub fn name_in_log(path: &Path) -> Option<String> {
     let path = Some(path).filter(|path| !stdio::is_stdout(path))?;
     let real = real_path(path).ok()?;
     let is_file = fs::metadata(&real).map_or(true, |there| there.is_file());
-    is_file.then(|| place::name_in_log(&real))
+    is_file.then(|| append_target::name_in_log(&real))
 }
 
 struct InPlaceWriter(Rc<InPlace>);

@@ -24,14 +24,14 @@ use crate::report::Failure;
 /// What is written for each task, and where.
 #[derive(Args, Debug)]
 pub struct OutputFlags {
-    /// What to write for each input
+    /// The form of the results
     #[arg(long, value_enum, default_value_t = To::Jsonl, help_heading = "Outputs")]
     to: To,
-    /// Write all that is known of each task
+    /// Write everything that is known about each task
     #[arg(long, conflicts_with = "to", help_heading = "Outputs")]
     outcomes: bool,
-    /// Give `--to csv` a column for each of these keys of a result that is a record, or
-    /// text that is a JSON object; any other result stands in the column of values
+    /// With `--to csv`, write a column for each of these keys, taken from results that
+    /// are records or JSON objects as text; other results go to the column of values
     #[arg(
         long,
         value_name = "KEY,...",
@@ -39,21 +39,21 @@ pub struct OutputFlags {
         help_heading = "Outputs"
     )]
     columns: Vec<String>,
-    /// Say with each result what its input was
+    /// Write the input beside each result
     #[arg(long, help_heading = "Outputs")]
     tag: bool,
-    /// Write results as they are completed, not in input order
+    /// Write results in the order in which they are completed
     #[arg(long, help_heading = "Outputs")]
     unordered: bool,
-    /// Write to a file, which is replaced once all results are there. With a log, the
-    /// file grows where it is, and keeps the last result of each input that is run again
-    /// [default: stdout]
+    /// Write the results to this file, which is replaced once all results are written.
+    /// With `--joblog`, results are appended as they come; if an input is run again,
+    /// only its last result is kept [default: stdout]
     #[arg(short, long, value_name = "FILE", help_heading = "Outputs")]
     output: Option<PathBuf>,
-    /// Make a folder in DIR for each task, with its value, stdout, stderr and
-    /// outcome.json, named by the task's index. 'out/{/.}/' names the folder after the
-    /// input; 'out/{/.}.png' makes a file of the value alone. JSON lines name the folder
-    /// or the file, and leave the value out; other forms have {"file":...} for a value
+    /// Make a folder in DIR for each task, named by the task's index, with its value,
+    /// stdout, stderr and outcome.json. 'out/{/.}/' names the folder after the input;
+    /// 'out/{/.}.png' writes only the value, to a file. JSON lines name the folder or
+    /// file instead of the value; other forms have {"file":...} in place of a value
     /// that is bytes
     #[arg(long, value_name = "DIR", help_heading = "Outputs")]
     results: Option<PathBuf>,
@@ -63,16 +63,16 @@ pub struct OutputFlags {
 enum To {
     /// A JSON object with index, verdict, and value or error
     Jsonl,
-    /// The value alone as JSON; an empty line for a line that is empty or
-    /// failed, so that line N answers line N
+    /// Only the value, as JSON; an empty line if the input is empty or its task failed,
+    /// so that line N of the output answers line N of the input
     Values,
-    /// As `values`, but text that is JSON is written as that JSON, other text as a
+    /// Like `values`, but text that is JSON is written as JSON; other text stays a
     /// string
     JsonValues,
     /// A table with a header
     Csv,
-    /// What tasks print, each task's in one piece: as it is, but on a terminal
-    /// with its control codes shown
+    /// The stdout of the tasks, one task after the other, unchanged; on a terminal,
+    /// control codes are escaped
     Printed,
 }
 

@@ -14,7 +14,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::map::draft::folder_of;
+use crate::map::atomic_file::folder_of;
 
 /// Fails if another file cannot take the place of this one, which is there.
 ///

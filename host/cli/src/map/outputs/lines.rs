@@ -7,7 +7,7 @@ use sandpool::{Outcome, Value};
 use super::Output;
 use super::opened::{self, Opened};
 use super::sink::Sink;
-use crate::map::finished::Finished;
+use crate::map::ledger::Finished;
 use crate::outcome::{self, Detail, LineWriter};
 use crate::{sanitize, show};
 

@@ -1,20 +1,20 @@
 //! What a map writes for the tasks that have ended.
 
+pub mod append_target;
+pub mod compact;
 pub mod destination;
 pub mod flags;
 mod in_place;
 mod lines;
 mod opened;
-pub mod place;
 mod printed;
 pub mod results;
-pub mod shrink;
 mod sink;
 mod table;
 
 use std::io;
 
-use super::finished::Finished;
+use super::ledger::Finished;
 
 /// Files that a task leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use sandpool::Value;
 use serde::de::IgnoredAny;
 
-use crate::map::finished::Finished;
+use crate::map::ledger::Finished;
 
 /// JSON that is nested deeper is left as text: what reads our lines need not bear it.
 const DEEPEST: usize = 120;

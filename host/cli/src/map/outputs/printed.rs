@@ -7,7 +7,7 @@ use std::io;
 
 use super::Output;
 use super::sink::Sink;
-use crate::map::finished::Finished;
+use crate::map::ledger::Finished;
 use crate::{report, sanitize};
 use sandpool::Verdict;
 

@@ -13,8 +13,8 @@ use sandpool::{Outcome, Value};
 use super::Output;
 use super::opened::{self, Opened};
 use super::sink::Sink;
-use crate::map::finished::Finished;
 use crate::map::job::Job;
+use crate::map::ledger::Finished;
 use crate::{outcome, report, sanitize};
 
 /// What a column shows of a task.

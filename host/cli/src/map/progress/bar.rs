@@ -165,7 +165,7 @@ pub fn slowest(seq: u64, ran: Duration, label: &str, report: Option<&ProgressRep
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::map::finished::Extent;
+    use crate::map::ledger::Extent;
 
     #[test]
     fn a_line_says_all_that_is_known() {

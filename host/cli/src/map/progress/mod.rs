@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use sandpool::{PoolBuilder, ProgressReport, RunningTask, Steering};
 
-use super::finished::{Extent, Finished, Ledger};
 use super::inputs::open::Total;
+use super::ledger::{Extent, Finished, Ledger};
 use crate::parse::{self, OrNone};
 use crate::report;
 use bar::Bar;
@@ -28,8 +28,8 @@ use slow::Slow;
 /// What is shown while tasks run.
 #[derive(Args, Debug)]
 pub struct ProgressFlags {
-    /// What is shown on stderr while tasks run: a bar on a terminal, else a line
-    /// every 5s (auto); lines anywhere (plain); nothing (none) [default: auto]
+    /// How to show progress on stderr: a bar on a terminal, otherwise a line every 5s
+    /// (auto); always lines (plain); not at all (none) [default: auto]
     #[arg(
         long,
         value_name = "FORM",
@@ -38,8 +38,8 @@ pub struct ProgressFlags {
         help_heading = "Progress"
     )]
     progress: Option<Form>,
-    /// Say of a task that it is slow when it has run for so long, and each time
-    /// it has again [default: 60s]
+    /// Report a task as slow after it has run this long, and again after each further
+    /// such time [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Progress")]
     slow_after: Option<OrNone<Duration>>,
 }

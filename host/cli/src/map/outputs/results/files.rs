@@ -6,7 +6,7 @@ use sandpool::Value;
 
 use super::super::{LeftFiles, Output};
 use super::{How, LeftOut, Results, contents, length};
-use crate::map::finished::{Finished, Stored};
+use crate::map::ledger::{Finished, Stored};
 
 /// Writes files, and hands each task on to another output.
 pub struct Files {

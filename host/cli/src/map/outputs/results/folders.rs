@@ -16,7 +16,7 @@ use super::super::{LeftFiles, Output};
 use super::naming::UNFINISHED;
 use super::tree::Tree;
 use super::{How, LeftOut, Results, contents, length};
-use crate::map::finished::{Finished, Stored};
+use crate::map::ledger::{Finished, Stored};
 use crate::outcome::{self, LineWriter};
 
 const VALUE: &str = "value";

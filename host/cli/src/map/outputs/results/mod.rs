@@ -25,9 +25,9 @@ use std::sync::Arc;
 use sandpool::{Value, value};
 
 use super::Output;
-use crate::map::finished::{Finished, Stored};
 use crate::map::inputs::Shape;
 use crate::map::joblog::past::Marks;
+use crate::map::ledger::{Finished, Stored};
 use crate::report::{Failure, Kind};
 use files::Files;
 use folders::Folders;

@@ -15,7 +15,7 @@ use crate::report::Failure;
 pub const UNFINISHED: &str = ".sandpool-";
 
 /// The longest name of a file that Linux knows.
-const LONGEST: usize = 255;
+const MAX_NAME_LEN: usize = 255;
 
 /// What is made for each input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,7 @@ fn below(path: &str) -> Result<String, &'static str> {
         match part {
             "" | "." => {}
             ".." => return Err(OUTSIDE),
-            part if part.len() > LONGEST => return Err("which is too long for a name"),
+            part if part.len() > MAX_NAME_LEN => return Err("which is too long for a name"),
             part if part.contains('\0') => return Err("and no name holds a NUL character"),
             part if part.starts_with(UNFINISHED) => {
                 return Err("and names that begin with `.sandpool-` are our own");

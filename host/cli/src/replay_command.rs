@@ -97,7 +97,7 @@ impl Given {
 
 /// A command line, but for its words: they stand behind it.
 #[derive(Default)]
-pub struct Line {
+pub struct ReplayCommand {
     start: String,
     /// What a word leaves for stdin, because it cannot stand on a command line.
     stdin: Option<Vec<u8>>,
@@ -114,15 +114,15 @@ const LONGEST_WORD: usize = 96 << 10;
 /// More on stdin is not written out: nobody would paste it.
 const LONGEST_STDIN: usize = 64 << 10;
 
-impl Line {
+impl ReplayCommand {
     /// A call of a function.
     pub fn apply(given: &Given, module: &Path, function: &Function) -> Self {
         let flags = given.handed_on_to("apply");
         let (module, function) = (shell::quote_os(module.as_os_str()), function.full_name());
-        Line {
+        ReplayCommand {
             start: format!("sandpool apply{flags} {module} {}", shell::quote(&function)),
             reads_stdin: given.reads_stdin(),
-            ..Line::default()
+            ..ReplayCommand::default()
         }
     }
 
@@ -134,12 +134,12 @@ impl Line {
             let timeout = OrNone(TaskLimits::default().timeout.value);
             flags.push_str(&format!(" --timeout {timeout}"));
         }
-        Line {
+        ReplayCommand {
             start: format!(
                 "sandpool run{flags} {}",
                 shell::quote_os(module.as_os_str())
             ),
-            ..Line::default()
+            ..ReplayCommand::default()
         }
     }
 
@@ -160,9 +160,9 @@ impl Line {
         if self.reads_stdin {
             return Err("an argument of all calls is what was on stdin");
         }
-        let mut line = Line {
+        let mut line = ReplayCommand {
             start: self.start.clone(),
-            ..Line::default()
+            ..ReplayCommand::default()
         };
         for (name, value) in values {
             line.add(name, value)?;
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_run_has_the_limit_that_it_would_have_had() {
-        let line = |words: &[&str]| Line::run(&given(words), Path::new("m")).start;
+        let line = |words: &[&str]| ReplayCommand::run(&given(words), Path::new("m")).start;
         assert_eq!(
             line(&["sandpool", "map", "m"]),
             "sandpool run --timeout 10s m"
@@ -329,18 +329,18 @@ mod tests {
     }
 
     fn line(values: &[Value]) -> Result<String, &'static str> {
-        let line = Line {
+        let line = ReplayCommand {
             start: "call".into(),
-            ..Line::default()
+            ..ReplayCommand::default()
         };
         line.with_values(values.iter().map(|value| (None, value)))
     }
 
     #[test]
     fn values_behind_a_keyword_are_keywords() {
-        let line = Line {
+        let line = ReplayCommand {
             start: "call --kwarg b=1".into(),
-            ..Line::default()
+            ..ReplayCommand::default()
         };
         let values = [Value::S8(-1), Value::String("it's".into())];
         let named = [None, Some("c")].into_iter().zip(&values);

@@ -16,7 +16,7 @@ pub fn name_in_log(path: &Path) -> String {
 
 /// Where a file stands.
 #[derive(Debug)]
-pub struct Place {
+pub struct AppendTarget {
     file: OwnedFd,
     path: PathBuf,
     /// What errors call it.
@@ -27,7 +27,7 @@ pub struct Place {
     is_new: bool,
 }
 
-impl Place {
+impl AppendTarget {
     /// The place in an open file; `None` if it is none that can be cut.
     pub fn of(file: impl AsFd, path: &Path, shown: String) -> Option<Self> {
         let file = file.as_fd().try_clone_to_owned().ok()?;
@@ -41,7 +41,7 @@ impl Place {
             true => size,
             false => seek(&file, SeekFrom::Current(0)).ok()?,
         };
-        Some(Place {
+        Some(AppendTarget {
             file,
             path: path.to_owned(),
             shown,
@@ -53,7 +53,7 @@ impl Place {
 
     /// The place in a file that was not there before, if that is so.
     pub fn of_new(self, is_new: bool) -> Self {
-        Place { is_new, ..self }
+        AppendTarget { is_new, ..self }
     }
 
     /// Whether it was not there before.

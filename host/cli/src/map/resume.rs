@@ -5,17 +5,17 @@ use std::path::Path;
 use sandpool::Module;
 
 use super::Map;
-use super::draft::sync_folder;
+use super::atomic_file::sync_folder;
 use super::inputs::open::Inputs;
 use super::job::Job;
 use super::joblog::identity::Identity;
 use super::joblog::past::{Past, Which};
 use super::joblog::{self, Joblog};
 use super::outputs::Output;
+use super::outputs::append_target::AppendTarget;
+use super::outputs::compact;
 use super::outputs::destination::{Destination, Keeping, unwritable};
-use super::outputs::place::Place;
 use super::outputs::results::Results;
-use super::outputs::shrink;
 use crate::parse::Keyword;
 use crate::report::{self, Failure, Kind};
 use crate::show;
@@ -35,10 +35,10 @@ impl Map {
         module: &Module,
         job: &Job,
         inputs: &Inputs,
-        place: &mut Option<Place>,
+        place: &mut Option<AppendTarget>,
     ) -> Result<(Option<Joblog>, Past), Failure> {
         self.check_by_place()?;
-        let output = place.as_ref().map(Place::name);
+        let output = place.as_ref().map(AppendTarget::name);
         let identity = self.identity(module, job, inputs, output);
         if let Some(place) = place {
             self.check_place(place, inputs)?;
@@ -52,7 +52,7 @@ impl Map {
             report::note(&format!(
                 "the results of {inputs} that the log knows are not whole in {}, as after a power \
                  cut: they count as not run",
-                place.as_ref().map_or("their file", Place::shown)
+                place.as_ref().map_or("their file", AppendTarget::shown)
             ));
         }
         // Of a new log nothing is known.
@@ -150,7 +150,7 @@ impl Map {
 
     /// Refuses a file of results that holds what nothing could bring back: it grows
     /// where it is, and is emptied if the log is new.
-    fn check_place(&self, place: &Place, inputs: &Inputs) -> Result<(), Failure> {
+    fn check_place(&self, place: &AppendTarget, inputs: &Inputs) -> Result<(), Failure> {
         let log = self.joblog.path().map(|path| ("the log", path));
         let inputs = inputs.files().map(|path| ("an input", path));
         let module = ("the module", self.module.as_path());
@@ -221,7 +221,7 @@ pub fn settle(
         .map_err(|error| unwritable(&destination.name(), error))?;
     sync_folder(path);
     log.sync()?;
-    shrink::shrink(path, log).map_err(|error| {
+    compact::compact(path, log).map_err(|error| {
         let text = format!(
             "results that were superseded cannot be taken out of {}",
             destination.name()

@@ -93,7 +93,7 @@ pub struct Ledger(Arc<Books>);
 #[derive(Debug, Default)]
 struct Books {
     /// Of the one that reads.
-    read: Mutex<State>,
+    read: Mutex<InputState>,
     /// Of the one that takes.
     under_way: Mutex<UnderWay>,
     /// Told when the rest of the inputs was counted.
@@ -101,7 +101,7 @@ struct Books {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct InputState {
     /// Notes that the other thread has not asked for yet.
     notes: VecDeque<Note>,
     /// Where `seq` ran away from the pool's index: from this index on, it is
@@ -181,7 +181,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Ledger {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, InputState> {
         locked(&self.0.read)
     }
 
@@ -303,7 +303,7 @@ impl Ledger {
         if let Some(counted) = state.counted.filter(|_| state.runs_all) {
             return (counted.max(state.extent.read), true);
         }
-        let whole = |state: &State| state.counted_all || state.extent.total.is_some();
+        let whole = |state: &InputState| state.counted_all || state.extent.total.is_some();
         let is_countable = state.share.now().is_some();
         let wait = if is_countable { wait } else { Duration::ZERO };
         let waited = self
