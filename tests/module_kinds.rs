@@ -265,7 +265,7 @@ fn files_that_are_no_files_are_refused_and_nothing_hangs() {
     let missing = refused(
         &pool,
         pool.load(path("missing.wasm")),
-        "there is no such file",
+        "the file does not exist",
     );
     assert!(missing.is_not_found());
     assert!(missing.to_string().contains("missing.wasm"), "{missing}");

@@ -120,8 +120,8 @@ fn an_unknown_function_names_those_there_are() {
         .run()
         .assert_refuses(
             3,
-            "error: the module has no function `fibb`\n\n\
-             hint: did you mean `fib`? it has `fib`, `primes-below`, `add`\n",
+            "error: the module has no function `fibb`\n\nhint: did you mean `fib`? the module has \
+             `fib`, `primes-below`, `add`\n",
         );
 }
 
@@ -375,7 +375,7 @@ fn only_what_it_was_granted_is_a_guests_to_see() {
         denied.stderr
     );
     let told = "\n  refused: file /secret\n\n\
-                hint: `--dir HOST::GUEST` lets it read a directory of yours, as GUEST\n";
+                hint: `--dir HOST::GUEST` lets the task read the directory HOST, as GUEST\n";
     assert!(denied.stderr.ends_with(told), "{}", denied.stderr);
     folder
         .sandpool(words.into_iter().chain(["--dir", "."]))

@@ -103,8 +103,8 @@ fn what_a_log_has_is_not_shown_and_the_log_stays_as_it_is() {
         shown(all, &["--resume"]),
         (
             "3 4 # 5".to_owned(),
-            "sandpool: 1 of 3 inputs do not fit\n\
-             sandpool: 3 inputs not run: the log has them, 1 of them failed\n"
+            "sandpool: 1 of 3 inputs do not fit\nsandpool: 3 inputs not run, because the log has \
+             them, 1 of them failed\n"
                 .to_owned()
         )
     );
@@ -119,7 +119,7 @@ fn what_a_log_has_is_not_shown_and_the_log_stays_as_it_is() {
     );
     let (_, stderr) = shown(all, &[]);
     assert!(
-        stderr.starts_with("error: the log, `log`, is there already"),
+        stderr.starts_with("error: the log, `log`, exists already"),
         "{stderr}"
     );
     let (_, stderr) = shown(all, &["--resume", "--to", "csv"]);
@@ -150,9 +150,9 @@ fn names_of_results_that_are_taken_are_foretold() {
     assert_eq!(
         ended.lines()[..2],
         [
-            "# 0: its result would be `out/there`, and there is something of that name already",
-            "# 1: its result would be `out/file/x`, and what stands where its folder would be is \
-             no folder",
+            "# 0: its result would be `out/there`, and a file of that name exists already",
+            "# 1: its result would be `out/file/x`, and there is already a file in the place of \
+             its folder",
         ]
     );
     // The first would be a result, and no folder for the third.

@@ -179,8 +179,8 @@ fn arguments_for_all_are_checked_before_anything_is_run() {
     refused(
         &["--kwarg", "a=@-"],
         2,
-        "`--kwarg a=@-` reads stdin, and so do the inputs\n\n\
-         hint: `--input FILE`, or `:::`, leaves stdin to the argument\n",
+        "both `--kwarg a=@-` and the inputs read stdin\n\nhint: give the inputs with `--input \
+         FILE` or `:::`\n",
     );
     let one_too_many = ["--kwarg", "a=1", ":::", "1", ":::", "2"];
     refused(
@@ -205,8 +205,8 @@ fn arguments_for_all_are_checked_before_anything_is_run() {
     ended.assert(
         2,
         "",
-        "error: `--kwarg` is for functions: words that all runs of a command get stand in its \
-         TEMPLATE, behind `--`\n",
+        "error: `--kwarg` is for functions: constant words of a command stand in its TEMPLATE, \
+         after `--`\n",
     );
 }
 

@@ -79,14 +79,14 @@ fn an_empty_folder_becomes_the_project_and_any_other_is_left_alone() {
     assert_eq!(files(&folder.path().join("in/empty")), PROJECT);
 
     let again = folder.sandpool(["new", "in/empty"]).run();
-    again.assert_refuses(2, "error: `in/empty` is there already, and not empty\n");
+    again.assert_refuses(2, "error: `in/empty` exists and is not empty\n");
     folder.file("file", "mine");
     let file = folder.sandpool(["new", "file"]).run();
-    file.assert_refuses(2, "error: `file` is there already\n");
+    file.assert_refuses(2, "error: `file` exists already\n");
     fs::create_dir(folder.path().join("other")).expect("made");
     folder.file("other/.hidden", "mine");
     let other = folder.sandpool(["new", "other"]).run();
-    other.assert_refuses(2, "error: `other` is there already, and not empty\n");
+    other.assert_refuses(2, "error: `other` exists and is not empty\n");
     assert_eq!(files(&folder.path().join("other")), [".hidden"]);
     assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 3);
 }
@@ -126,7 +126,7 @@ fn what_cannot_be_written_leaves_nothing() {
     fs::create_dir(folder.path().join("real")).expect("made");
     std::os::unix::fs::symlink("real", folder.path().join("link")).expect("made");
     let link = folder.sandpool(["new", "link"]).run();
-    link.assert_refuses(2, "error: `link` is there already\n");
+    link.assert_refuses(2, "error: `link` exists already\n");
     assert_eq!(files(folder.path()), [""; 0]);
     assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 2);
 }

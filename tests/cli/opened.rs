@@ -89,7 +89,7 @@ fn text_that_is_json_is_written_as_json() {
         (ended.code(), ended.stderr.as_str()),
         (
             0,
-            "sandpool: 2 results are no JSON text, and are written as strings\n"
+            "sandpool: 2 results are not JSON text and are written as strings\n"
         )
     );
     // Line N answers line N.
@@ -137,8 +137,8 @@ fn keys_of_json_objects_are_columns() {
         "{}",
         lines[4]
     );
-    const EMPTY: &str = "error: `--columns` takes names of keys, as in `--columns id,size`, \
-                         and one is empty\n";
+    const EMPTY: &str = "error: `--columns` takes names of keys, as in `--columns id,size`, but \
+                         one is empty\n";
     // A record is an object as well.
     let words = ["map", "-q", "text.wasm", "statistics", "--to", "csv"];
     sandpool([&words[..], &["--columns", "words,bytes"]].concat())

@@ -282,7 +282,7 @@ fn each_task_has_a_folder_named_by_its_index() {
         .assert_refuses(
             3,
             "error: the folder for results, `all/tasks`, is not empty\n\n\
-         hint: name another, or remove it first\n",
+         hint: name another folder, or remove this one first\n",
         );
 }
 
@@ -338,9 +338,9 @@ fn results_of_another_form_are_not_put_behind_those_that_are_there() {
     run(&["--resume", "--to", "csv", "--tag"]).assert_refuses(
         3,
         &format!(
-            "error: the log, `log`, is of another place or form of results: `jsonl in file \
-             {path}/out`, and not `tagged csv in file {path}/out`\n\n\
-             hint: another `--joblog` begins a run of its own\n"
+            "error: the log, `log`, belongs to another place or form of results: `jsonl in file \
+             {path}/out` instead of `tagged csv in file {path}/out`\n\nhint: another `--joblog` \
+             starts a new run\n"
         ),
     );
     assert_eq!(read(&folder, "out"), before);
@@ -389,8 +389,8 @@ fn results_are_not_lost_to_a_log_that_was_named_wrongly() {
     assert_eq!(run(&["--joblog", "log"]).code(), 0);
     let before = read(&folder, "out");
     let refusal = format!(
-        "error: there is nothing in the log, `lgo`, and there are results in `{}/out`\n\n\
-         hint: name the log of these results; to begin anew, remove them\n",
+        "error: the log, `lgo`, is empty, but there are results in `{}/out`\n\nhint: name the log \
+         of these results; to start over, remove them\n",
         real_path(&folder)
     );
     run(&["--joblog", "lgo", "--resume"]).assert_refuses(3, &refusal);
@@ -406,7 +406,7 @@ fn results_are_not_lost_to_a_log_that_was_named_wrongly() {
     .run()
     .assert_refuses(
         3,
-        "error: the log, `lgo`, knows of no task\n\n\
-             hint: `--resume` begins a log; there is nothing to run again without one\n",
+        "error: the log, `lgo`, lists no task\n\nhint: `--resume` starts a log; without a log no \
+             task can be run again\n",
     );
 }

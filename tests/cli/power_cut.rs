@@ -269,8 +269,8 @@ fn files_of_results_that_are_gone_or_cut_short_are_made_again() {
             let about = format!("{named} {to:?}: {}", ended.stderr);
             assert_eq!(ended.code(), 0, "{about}");
             assert_eq!(ended.counts(), "2 tasks, 2 ok", "{about}");
-            let told = "sandpool: the files of 2 inputs that the log knows were not whole in `out`, \
-                        as after a power cut: they counted as not run\n";
+            let told = "sandpool: the files of 2 inputs in the log were incomplete in `out`, as \
+                        after a power cut; these inputs counted as not run\n";
             assert_eq!(ended.stderr.matches(told).count(), 1, "{about}");
             for (path, name) in [(&gone, "a"), (&short, "b"), (&other, "d")] {
                 let value = fs::read_to_string(path).expect("it is there");

@@ -87,14 +87,15 @@ fn a_header_that_does_not_fit_is_one_error_before_anything_runs() {
     folder.file("one", "a,b\n1,2\n");
     folder.file("two", "b,a\n1,2\n");
     let words = ["add", "--from", "csv", "-i", "one", "-i", "two"];
-    within(&folder, "math", &words)
-        .run()
-        .assert_refuses(3, "error: the header of `two` is not that of `one`\n");
+    within(&folder, "math", &words).run().assert_refuses(
+        3,
+        "error: the header of `two` differs from the header of `one`\n",
+    );
     sandpool(["map", "math.wasm", "add", "--from", "csv"])
         .run()
         .assert_refuses(
             3,
-            "error: the input, stdin, has no header: its first row is to name the columns\n\n\
+            "error: the input, stdin, has no header: its first row must name the columns\n\n\
              hint: `--no-header` takes the columns in order\n",
         );
 }

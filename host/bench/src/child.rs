@@ -147,7 +147,7 @@ impl Conversation {
                 format!("it did not answer within {} s", deadline.as_secs())
             }
         })?;
-        serde_json::from_str(&line).map_err(|error| format!("it answered what is no JSON: {error}"))
+        serde_json::from_str(&line).map_err(|error| format!("its answer is not JSON: {error}"))
     }
 
     /// Sends a line.

@@ -143,7 +143,8 @@ impl BareProcess {
 
     fn end(&mut self) -> Measured<f64> {
         let rate = self.0.hear(ANSWER_TIMEOUT)?;
-        rate.as_f64().ok_or_else(|| "it answered no number".into())
+        rate.as_f64()
+            .ok_or_else(|| "its answer is not a number".into())
     }
 }
 

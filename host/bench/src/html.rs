@@ -89,7 +89,7 @@ fn peers(report: &Report) -> String {
         let state = match &peer.state {
             PeerState::Measured(version) => version.clone(),
             PeerState::NotInstalled => "not installed".into(),
-            PeerState::Failed(why) => format!("is there and does not work: {why}"),
+            PeerState::Failed(why) => format!("is installed but does not work: {why}"),
         };
         text.push_str(&row(&[("", peer.name), ("", &state)]));
     }

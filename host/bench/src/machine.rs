@@ -38,7 +38,10 @@ impl Machine {
 
     pub fn line(&self) -> String {
         let busy = match self.is_busy() {
-            true => format!("; it is busy (load {:.1}), so trust no time", self.load),
+            true => format!(
+                "; it is busy (load {:.1}), so times are not reliable",
+                self.load
+            ),
             false => String::new(),
         };
         format!(

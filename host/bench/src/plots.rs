@@ -102,7 +102,7 @@ fn starts(report: &Report) -> Option<String> {
 }
 
 fn layers(report: &Report) -> Option<String> {
-    let title = "what each layer adds to the start of a process";
+    let title = "cost of each layer at the start of a process";
     let costs = report.named("layer/cost/");
     let mut drawn: Vec<Bar> = costs.map(bar).collect();
     for bar in &mut drawn {

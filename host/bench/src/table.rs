@@ -23,7 +23,7 @@ pub fn of(report: &Report) -> String {
     );
     section(
         &mut text,
-        "as many tasks as all workers take: tasks a second",
+        "throughput, all workers busy: tasks a second",
         pivot(report, "map/", &["empty", "spin", "sleep"], |figure| {
             number(figure.value())
         }),
@@ -32,7 +32,7 @@ pub fn of(report: &Report) -> String {
     section(&mut text, "starts", list(report, &["start/"]));
     section(
         &mut text,
-        "echo of so many bytes, counted once: MB a second",
+        "echo of payloads, bytes counted once: MB a second",
         pivot(
             report,
             "echo/",
@@ -47,7 +47,7 @@ pub fn of(report: &Report) -> String {
     );
     section(
         &mut text,
-        "what protection costs",
+        "cost of protection",
         list(
             report,
             &[
@@ -188,7 +188,7 @@ fn peers(report: &Report) -> Table {
         let state = match &peer.state {
             PeerState::Measured(version) => line(version),
             PeerState::NotInstalled => "not installed".to_owned(),
-            PeerState::Failed(why) => format!("is there and does not work: {}", line(why)),
+            PeerState::Failed(why) => format!("is installed but does not work: {}", line(why)),
         };
         table.add_row([peer.name.to_owned(), state]);
     }

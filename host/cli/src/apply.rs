@@ -267,7 +267,7 @@ fn look_up<'a>(module: &'a Module, path: &Path, asked: &str) -> Result<&'a Funct
                 _,
             ) => {
                 format!(
-                    "did you mean `{}`? it has {}",
+                    "did you mean `{}`? the module has {}",
                     sanitize::line(near),
                     names(available)
                 )

@@ -64,7 +64,7 @@ impl Interruption {
                 .map_err(ulimit::no_thread)
         };
         start()
-            .context("cannot wait for signals")
+            .context("signals cannot be watched")
             .map_err(|error| Failure::new(Kind::Pool, error))?;
         Ok(interruption)
     }

@@ -35,7 +35,9 @@ impl Man {
         all.build();
         if let Some(folder) = &self.dir {
             write_all(&all, folder)
-                .with_context(|| format!("cannot write the manual into `{}`", folder.display()))
+                .with_context(|| {
+                    format!("the manual cannot be written into `{}`", folder.display())
+                })
                 .map_err(|error| Failure::new(Kind::Pool, error))?;
             return Ok(ExitCode::SUCCESS);
         }

@@ -139,13 +139,11 @@ fn refuse_what_is_there(folder: &Path) -> Result<(), Failure> {
     };
     let shown = folder.display();
     if !there.is_dir() {
-        return Err(Failure::usage(format!("`{shown}` is there already")));
+        return Err(Failure::usage(format!("`{shown}` exists already")));
     }
     match fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),
-        Ok(false) => Err(Failure::usage(format!(
-            "`{shown}` is there already, and not empty"
-        ))),
+        Ok(false) => Err(Failure::usage(format!("`{shown}` exists and is not empty"))),
         Err(error) => Err(Failure::new(
             Kind::Pool,
             anyhow::Error::new(error).context(format!("cannot read `{shown}`")),

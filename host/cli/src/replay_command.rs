@@ -101,7 +101,7 @@ pub struct ReplayCommand {
     start: String,
     /// What a word leaves for stdin, because it cannot stand on a command line.
     stdin: Option<Vec<u8>>,
-    /// Whether an argument of all calls is what was on stdin.
+    /// Whether a constant argument (`--kwarg`) was read from stdin.
     reads_stdin: bool,
     words: Vec<String>,
     /// By the names of their parameters, as flags.
@@ -158,7 +158,7 @@ impl ReplayCommand {
         values: impl Iterator<Item = (Option<&'a str>, &'a Value)>,
     ) -> Result<String, &'static str> {
         if self.reads_stdin {
-            return Err("an argument of all calls is what was on stdin");
+            return Err("a constant argument (`--kwarg`) was read from stdin");
         }
         let mut line = ReplayCommand {
             start: self.start.clone(),
@@ -211,7 +211,9 @@ impl ReplayCommand {
             return Ok(word);
         }
         if self.stdin.replace(contents(value)).is_some() {
-            return Err("several of its arguments are too long, or hold what no word can");
+            return Err(
+                "several of its arguments are too long, or contain bytes that no word can contain",
+            );
         }
         Ok("@-".into())
     }
@@ -244,7 +246,7 @@ fn line_of(start: &str, keywords: &[String], words: &[impl AsRef<OsStr>]) -> Str
 fn piped(stdin: &[u8], line: &str) -> Result<String, &'static str> {
     match stdin.len() <= LONGEST_STDIN {
         true => Ok(format!("{} | {line}", shell::printf(stdin))),
-        false => Err("it has more on stdin than a line to paste"),
+        false => Err("its stdin is too long for a command line"),
     }
 }
 

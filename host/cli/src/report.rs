@@ -212,11 +212,11 @@ fn refused_line<T>(outcome: &Outcome<T>) -> Vec<String> {
 /// guest's: hints are there to be pasted into a shell.
 fn grant_hint<T>(outcome: &Outcome<T>) -> Option<&'static str> {
     let hint = |refusal: &Refusal| match refusal.what.as_str() {
-        "file" => Some("`--dir HOST::GUEST` lets it read a directory of yours, as GUEST"),
-        "write access" => Some("`--dir HOST::GUEST:rw` lets it change what is in a directory"),
+        "file" => Some("`--dir HOST::GUEST` lets the task read the directory HOST, as GUEST"),
+        "write access" => Some("`--dir HOST::GUEST:rw` lets the task write to the directory"),
         // Such a verdict says it already.
         "memory" if outcome.verdict != Verdict::MemoryLimit => {
-            Some("`--memory SIZE` lets it have more")
+            Some("`--memory SIZE` raises the limit")
         }
         _ => None,
     };

@@ -124,12 +124,12 @@ fn no_command(path: &Path, module: &Module) -> Failure {
             shell::call(function)
         ),
         None => format!(
-            "`sandpool inspect {}` tells what it has",
+            "`sandpool inspect {}` shows its exports",
             shell::quote(&path)
         ),
     };
     Failure::unusable(format!(
-        "`{path}` is no command: it exports neither `wasi:cli/run` nor `_start`"
+        "`{path}` is not a command: it exports neither `wasi:cli/run` nor `_start`"
     ))
     .hint(hint)
 }

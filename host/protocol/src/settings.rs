@@ -125,7 +125,7 @@ impl FromStr for WasmFeature {
 /// The text names no [`WasmFeature`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is no WebAssembly feature that can be turned on; there are exceptions, function-references, gc, memory64, custom-page-sizes and wide-arithmetic"
+    "`{text}` is not a WebAssembly feature that can be turned on; use exceptions, function-references, gc, memory64, custom-page-sizes or wide-arithmetic"
 )]
 pub struct UnknownWasmFeature {
     /// The text.

@@ -30,7 +30,7 @@ pub enum SharedError {
     #[error("the timeout passed")]
     Timeout,
     /// Released, or notified, by somebody who does not hold it.
-    #[error("it is not held by whom it would have to be")]
+    #[error("the lock is not held by this owner")]
     NotOwner,
     /// Released, or marked as done, more often than it was taken.
     #[error("it was released more often than taken")]
@@ -42,13 +42,13 @@ pub enum SharedError {
     #[error("there is no item at this place")]
     OutOfRange,
     /// An item is larger than the object takes, or the object is full.
-    #[error("it is larger than the object takes")]
+    #[error("it is larger than the object allows")]
     TooLarge,
     /// The value is no whole number, so nothing can be added to it.
     #[error("the value is not a whole number")]
     NotANumber,
     /// The queue does not count tasks: it is not a joinable one.
-    #[error("the queue is not a joinable one")]
+    #[error("the queue is not a joinable queue")]
     NotJoinable,
     /// The bytes are not the JSON of the type that was asked for, or the value
     /// cannot be written as JSON. For hosts only.

@@ -113,8 +113,8 @@ fn say_once(report: &SandboxReport) {
     SAID.call_once(|| {
         if let Some(missing) = report.line() {
             let line = format!(
-                "sandpool: the sandbox is not complete here; missing are {missing}; `sandpool \
-                 doctor` tells more\n"
+                "sandpool: the sandbox is not complete on this machine; missing are {missing}; \
+                 `sandpool doctor` shows why\n"
             );
             // Not by `eprintln`, which panics where stderr is gone.
             let _ = stdio::write_stderr(line.as_bytes());
@@ -280,7 +280,7 @@ fn listen(control: &ControlSocket, ended: Ended, tried: bool) -> io::Result<Prob
                 message,
             }) => return Err(from_outside(message)),
             Ok(FromChild::Failed { message, .. }) => return Err(io::Error::other(message)),
-            _ => return Err(io::Error::other("the probe made no sense")),
+            _ => return Err(io::Error::other("the probe gave an invalid answer")),
         }
     }
     // What a probe does ends it in other ways.
@@ -290,7 +290,7 @@ fn listen(control: &ControlSocket, ended: Ended, tried: bool) -> io::Result<Prob
         return Err(from_outside(text));
     }
     let hello = hello.flatten();
-    let hello = hello.ok_or_else(|| io::Error::other("the binary is no sandpool"))?;
+    let hello = hello.ok_or_else(|| io::Error::other("the binary is not sandpool"))?;
     hello.check().map_err(io::Error::other)?;
     let report = report.ok_or_else(|| {
         io::Error::other(format!("the probe ended before it was sealed: {ended:?}"))

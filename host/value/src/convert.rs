@@ -45,7 +45,7 @@ pub trait ToValue {
 /// and enums by the derive macro of the same name.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a value of a task",
-    note = "for a type of your own: `#[derive(sandpool::FromValue)]`; what is read is owned"
+    note = "for your own type, use `#[derive(sandpool::FromValue)]`; values are read as owned types"
 )]
 pub trait FromValue: Sized {
     /// Reads the value. Integers convert if they fit; a missing result is `()`.

@@ -87,7 +87,7 @@ impl ModuleFlags {
         let quiet = self.quiet;
         let builder = builder.on_cache_trouble(move |trouble| {
             if !quiet {
-                report::note(&format!("{trouble}; `sandpool doctor` tells what to do"));
+                report::note(&format!("{trouble}; `sandpool doctor` shows how to fix it"));
             }
         });
         builder.on_sandbox_gap(move |found| {
@@ -102,7 +102,7 @@ impl ModuleFlags {
 fn gap(found: &SandboxReport) -> String {
     let missing: Vec<_> = found.missing().map(|report| report.layer.name()).collect();
     format!(
-        "the sandbox is not complete here: no {}; `sandpool doctor` tells why and what to do",
+        "the sandbox is not complete on this machine: no {}; `sandpool doctor` shows why and how to fix it",
         missing.join(", ")
     )
 }

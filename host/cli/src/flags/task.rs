@@ -78,7 +78,7 @@ impl TaskFlags {
     pub fn apply(&self, builder: PoolBuilder) -> Result<PoolBuilder, Failure> {
         if let Some(percent) = self.percent_of_median() {
             return Err(Failure::usage(format!(
-                "`--timeout {percent}%` is for `map`: of one task there is no median"
+                "`--timeout {percent}%` is for `map`: a single task has no median"
             )));
         }
         self.apply_to_many(builder)
@@ -216,7 +216,7 @@ fn own_variable(name: &str) -> Result<String, Failure> {
     std::env::var(name).map_err(|error| {
         let why = match error {
             std::env::VarError::NotPresent => "is not set here",
-            std::env::VarError::NotUnicode(_) => "is not UTF-8, which is all that a guest can have",
+            std::env::VarError::NotUnicode(_) => "is not UTF-8; variables of a guest are UTF-8",
         };
         Failure::usage(format!("the variable `{name}`, named with `--env`, {why}"))
             .hint(format!("`--env {name}=VALUE` gives it a value"))

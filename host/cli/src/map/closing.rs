@@ -46,7 +46,9 @@ pub fn known_before(ledger: &Ledger) -> Option<String> {
         0 => String::new(),
         failed => format!(", {} of them failed", show::count(failed)),
     };
-    Some(format!("{inputs} not run: the log has them{failed}"))
+    Some(format!(
+        "{inputs} not run, because the log has them{failed}"
+    ))
 }
 
 /// How long a run that the pool cut short waits for its inputs to be counted.
@@ -111,7 +113,7 @@ impl Map {
             Left { inputs: 0, .. } if summary.tasks() == 0 => {
                 return report::note("interrupted: no input was run");
             }
-            Left { inputs: 0, .. } => "the rest of the inputs was not read, and not run".into(),
+            Left { inputs: 0, .. } => "the remaining inputs were not read and not run".into(),
             left => left.counted(),
         };
         report::note(&format!("interrupted: {what}; {}", self.way_on()));
@@ -124,8 +126,8 @@ impl Map {
 
     fn way_on(&self) -> &'static str {
         match self.joblog.is_kept() {
-            true => "the same command with `--resume` goes on from here",
-            false => "with a log (`--joblog FILE`), `--resume` could go on from here",
+            true => "run the same command with `--resume` to continue from here",
+            false => "with a log (`--joblog FILE`), `--resume` could continue from here",
         }
     }
 }

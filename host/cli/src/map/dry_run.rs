@@ -37,7 +37,7 @@ pub fn run(
             }
             _ => replay_command(start, job, &input).unwrap_or_else(|why| {
                 let label = sanitize::line(&label);
-                format!("# {seq}: {label}: no line to paste: {why}")
+                format!("# {seq}: {label}: no command line: {why}")
             }),
         };
         calls += 1;

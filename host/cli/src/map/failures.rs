@@ -95,7 +95,7 @@ fn verdicts(word: &str) -> Result<RetryOn, String> {
     let names = || RETRIED.map(Verdict::name).join(", ");
     found.map(|verdict| RetryOn(vec![verdict])).ok_or_else(|| {
         format!(
-            "it is no verdict of a task that ran; there are {}, and all",
+            "it is not the verdict of a task that ran; use {}, or all",
             names()
         )
     })
@@ -163,7 +163,7 @@ impl FromStr for Halt {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let shape = || {
-            "it is `now` or `soon`, and when: `soon,fail=1`, `now,fail=10%`, `now,success=1`"
+            "give `now` or `soon`, then a condition: `soon,fail=1`, `now,fail=10%`, `now,success=1`"
                 .to_owned()
         };
         let (how, when) = text.split_once(',').ok_or_else(shape)?;

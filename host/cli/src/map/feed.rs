@@ -117,13 +117,13 @@ impl Feed {
         };
         if self.past.wants(seq) && results.is_barred(&name) {
             return Err(refused(
-                "what stands where its folder would be is no folder",
+                "there is already a file in the place of its folder",
             ));
         }
         // Of those that are run, the others have theirs there.
         let is_own = self.past.files.has(seq) || !self.past.wants(seq);
         match !is_own && results.has(&name) {
-            true => Err(refused("there is something of that name already")),
+            true => Err(refused("a file of that name exists already")),
             false => Ok(Some(name)),
         }
     }
@@ -156,7 +156,7 @@ impl Feed {
         let Some(item) = next else {
             if self.within_the_past() {
                 return Err(anyhow!(
-                    "there are {} inputs, and the log knows a later one: they are not those of the log",
+                    "there are {} inputs, but the log names a later one: they are not the inputs of the log",
                     self.seq
                 ));
             }
@@ -170,8 +170,7 @@ impl Feed {
         if let Some(expected) = self.past.checkpoint(seq) {
             if expected != self.prefix {
                 return Err(anyhow!(
-                    "the inputs have changed: of the first {}, which the log knows, not all are \
-                     the same",
+                    "the inputs have changed: the first {} are not all as the log has them",
                     self.seq
                 ));
             }

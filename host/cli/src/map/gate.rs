@@ -70,7 +70,7 @@ impl GateFlags {
                         }
                         paused = true;
                         if !said && !quiet && since.elapsed() > NOTABLE {
-                            report::note(&format!("no task is begun: {reason}"));
+                            report::note(&format!("no task is started: {reason}"));
                             said = true;
                         }
                     }
@@ -84,7 +84,7 @@ impl GateFlags {
         };
         let spawned = thread::Builder::new().name("gate".into()).spawn(keep);
         spawned.map(drop).map_err(|error| {
-            let error = anyhow::Error::new(error).context("cannot watch the machine");
+            let error = anyhow::Error::new(error).context("the machine's load cannot be watched");
             Failure::new(Kind::Pool, error)
         })
     }

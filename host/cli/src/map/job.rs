@@ -65,8 +65,8 @@ impl Job {
         }
         let Job::Call(function) = job else {
             return Err(Failure::usage(
-                "`--kwarg` is for functions: words that all runs of a command get stand in its \
-                 TEMPLATE, behind `--`",
+                "`--kwarg` is for functions: constant words of a command stand in its TEMPLATE, \
+                 after `--`",
             ));
         };
         let words = apply::pairs(constants.words);
@@ -346,7 +346,7 @@ impl Job {
         match self {
             Job::Command(_) => Ok(()),
             Job::Call(_) => Err(Failure::usage(
-                "`--stdin-each` is for commands; a function has arguments",
+                "`--stdin-each` is for commands; this module exports functions, which take arguments",
             )),
         }
     }
@@ -468,17 +468,17 @@ fn no_command(module: &Module, shown: &str) -> Failure {
         .map_or("FUNCTION", |function| &function.name);
     let (quoted, first) = (shell::quote(shown), shell::quote(first));
     Failure::unusable(format!(
-        "`{shown}` is no command, so words after `--` mean nothing to it"
+        "`{shown}` is not a command, so it takes no words after `--`"
     ))
     .hint(format!("`sandpool map {quoted} {first}`"))
 }
 
 fn command_needs_template(shown: &str) -> Failure {
     Failure::unusable(format!(
-        "`{shown}` is a command, and what it gets for a line stands after `--`"
+        "`{shown}` is a command; give its arguments for each line after `--`"
     ))
     .hint(format!(
-        "`sandpool map {} -- {{}}` gives it the line as its only word",
+        "`sandpool map {} -- {{}}` passes the line as the only argument",
         shell::quote(shown)
     ))
 }

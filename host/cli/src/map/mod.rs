@@ -312,9 +312,9 @@ impl Map {
         let constant = self.kwarg.iter().find(|keyword| keyword.word == "@-");
         match constant {
             Some(Keyword { name, .. }) if inputs.read_stdin() => Err(Failure::usage(format!(
-                "`--kwarg {name}=@-` reads stdin, and so do the inputs"
+                "both `--kwarg {name}=@-` and the inputs read stdin"
             ))
-            .hint("`--input FILE`, or `:::`, leaves stdin to the argument")),
+            .hint("give the inputs with `--input FILE` or `:::`")),
             _ => Ok(()),
         }
     }
@@ -383,8 +383,8 @@ impl Map {
             let inputs = show::counted(lost, "input");
             let folder = results.folder().display();
             report::note(&format!(
-                "the files of {inputs} that the log knows were not whole in `{folder}`, as after \
-                 a power cut: they counted as not run"
+                "the files of {inputs} in the log were incomplete in `{folder}`, as after a power \
+                 cut; these inputs counted as not run"
             ));
         }
         Ok((ended, sinks.stopping.halted()))

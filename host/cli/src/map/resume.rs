@@ -50,8 +50,8 @@ impl Map {
         if past.lost > 0 && !self.modules.quiet {
             let inputs = show::counted(past.lost, "input");
             report::note(&format!(
-                "the results of {inputs} that the log knows are not whole in {}, as after a power \
-                 cut: they count as not run",
+                "the results of {inputs} in the log are incomplete in {}, as after a power cut; \
+                 these inputs count as not run",
                 place.as_ref().map_or("their file", AppendTarget::shown)
             ));
         }
@@ -74,7 +74,7 @@ impl Map {
             if bytes > 0 && past.last().is_some() && !self.modules.quiet {
                 let bytes = show::counted(bytes, "byte");
                 report::note(&format!(
-                    "took back {bytes} of results that the log does not know"
+                    "removed {bytes} of results that are not in the log"
                 ));
             }
         }
@@ -123,9 +123,9 @@ impl Map {
         );
         match self.outputs.by_place() && runs_again {
             true => Err(Failure::usage(
-                "values in input order have no place for the result of an input that is run again",
+                "values in input order cannot hold the result of an input that is run again",
             )
-            .hint("`--unordered`, or results with an index: `--to jsonl`")),
+            .hint("use `--unordered`, or results with an index: `--to jsonl`")),
             false => Ok(()),
         }
     }
@@ -223,10 +223,10 @@ pub fn settle(
     log.sync()?;
     compact::compact(path, log).map_err(|error| {
         let text = format!(
-            "results that were superseded cannot be taken out of {}",
+            "outdated results cannot be removed from {}",
             destination.name()
         );
         Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
-            .hint("the same command with `--resume` tries it again")
+            .hint("run the same command with `--resume` to try again")
     })
 }

@@ -119,7 +119,7 @@ impl Summary {
 
     /// Notes that the pool failed under a task, of which there is no result.
     pub fn pool_failed(&mut self, why: Option<&str>) {
-        let why = why.unwrap_or("it does not say why");
+        let why = why.unwrap_or("no error text");
         self.pool_failure.get_or_insert_with(|| why.to_owned());
     }
 
@@ -201,7 +201,7 @@ impl Summary {
                 more => format!(" and {} more", show::count(more)),
             };
             lines.push(format!(
-                "poison, since three workers died under each: {}{more}",
+                "poison, because each lost three workers: {}{more}",
                 self.poison.join(", ")
             ));
         }

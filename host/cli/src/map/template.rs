@@ -251,14 +251,14 @@ fn too_far(name: &str, shape: &Shape) -> Failure {
         several => format!("{several} values"),
     };
     Failure::usage(format!(
-        "`{{{name}}}` stands for a value that no input has: an input has {values}"
+        "`{{{name}}}` stands for a value that does not exist: an input has {values}"
     ))
 }
 
 fn refuse_on_stdin(name: &str, shape: &Shape) -> Result<(), Failure> {
     match shape.on_stdin && shape.values == 0 {
         true => Err(Failure::usage(format!(
-            "`{{{name}}}` stands for nothing where the input is on stdin; `{{#}}` is its number"
+            "`{{{name}}}` has no meaning if the input is on stdin; `{{#}}` is its number"
         ))),
         false => Ok(()),
     }

@@ -20,7 +20,7 @@ pub struct LoadError {
 /// line itself: it is what the user needs to know.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
-    #[error("there is no such file")]
+    #[error("the file does not exist")]
     NotFound,
     #[error("it cannot be read: {}", with_limit(.0))]
     Read(io::Error),
@@ -92,7 +92,7 @@ impl LoadError {
         &self.path
     }
 
-    /// Whether there is no such file.
+    /// Whether the file does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self.problem, Problem::NotFound)
     }
@@ -137,8 +137,8 @@ impl LoadError {
                 "a task module exports functions (a component or a core module), or is a command"
                     .into(),
             ),
-            Problem::Invalid(text) if text.contains("imports what sandpool does not give") => {
-                Some("guests get WASI and the interfaces of `sandpool:task`; `sandpool inspect` shows what a module imports".into())
+            Problem::Invalid(text) if text.contains("imports functions that sandpool does not provide") => {
+                Some("guests can import WASI and the interfaces of `sandpool:task`; `sandpool inspect` lists the imports of a module".into())
             }
             _ => None,
         }

@@ -328,7 +328,7 @@ fn exports_something(description: &Description) -> Result<(), Failed> {
     if !nothing || description.unlinked.is_some() {
         return Ok(());
     }
-    let text = "it exports no function, and it is no command";
+    let text = "it exports no function and is not a command";
     Err(match description.others.as_slice() {
         [] => Failed::module(text),
         [other, ..] => Failed::module(format!("{text}; it exports `{other}`")),
@@ -353,10 +353,9 @@ impl Source<'_> {
     /// its imports can be shown.
     fn unlinked<T>(&self, linked: wasmtime::Result<T>) -> Option<String> {
         let error = linked.err()?;
-        let why = self
-            .wants
-            .cannot_be_had()
-            .unwrap_or_else(|| format!("it imports what sandpool does not give: {error:#}"));
+        let why = self.wants.cannot_be_had().unwrap_or_else(|| {
+            format!("it imports functions that sandpool does not provide: {error:#}")
+        });
         Some(one_line(&why))
     }
 

@@ -130,7 +130,7 @@ impl Wants {
             more => format!(" and {more} more"),
         };
         Some(format!(
-            "it imports what sandpool does not give: {named}{more}"
+            "it imports functions that sandpool does not provide: {named}{more}"
         ))
     }
 }
@@ -208,7 +208,7 @@ mod tests {
         let cannot_be_had = [
             (
                 r#"(module (import "env" "f" (func)) (import "env" "g" (func)))"#,
-                "it imports what sandpool does not give: `env#f`, `env#g`",
+                "it imports functions that sandpool does not provide: `env#f`, `env#g`",
             ),
             (
                 r#"(component (import "wasi:http/types@0.2.0" (instance (export "f" (func)))))"#,

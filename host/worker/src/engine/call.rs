@@ -81,7 +81,7 @@ impl Code {
         store: &mut Store<Guest>,
         instance: Instance,
     ) -> wasmtime::Result<Returned> {
-        let no_command = || wasmtime::format_err!("the module is no command");
+        let no_command = || wasmtime::format_err!("the module is not a command");
         let ended = match (self, instance) {
             (Code::Component { run, .. }, Instance::Component(instance)) => {
                 let export = run.ok_or_else(no_command)?;

@@ -298,7 +298,7 @@ impl progress::Host for Guest {
 }
 
 /// What gives a guest this import: `given` for what every guest has, a flag (or
-/// what the library has for one) for what gives nothing without a grant, `None` for what is not to be had.
+/// what the library has for one) for what gives nothing without a grant, `None` for what is not available.
 pub fn granted_by(import: &str) -> Option<&'static str> {
     const GIVEN: [&str; 14] = [
         "wasi:cli/",

@@ -184,17 +184,17 @@ impl InputFlags {
         let refused = |text: &str| Err(Failure::usage(text));
         if !values.is_empty() {
             if !self.input.is_empty() {
-                return refused("inputs are either behind `:::` or in `--input`, not both");
+                return refused("give inputs either after `:::` or with `--input`, not both");
             }
             if self.pipe {
-                return refused("what stands behind `:::` is not read in blocks");
+                return refused("values after `:::` cannot be read in blocks (`--pipe`)");
             }
             if values.len() > 1 && self.separator().is_some() {
-                return refused("the rows of a table are not combined: one `:::` holds them");
+                return refused("the rows of a table are not combined: give them after one `:::`");
             }
             if values.len() > 1 && (self.from != Form::Auto || self.spread || self.stdin_each) {
                 return refused(
-                    "values of several `:::` are arguments as they are: without `--from`, \
+                    "values of several `:::` are arguments as they are: leave out `--from`, \
                      `--spread` and `--stdin-each`",
                 );
             }
@@ -202,7 +202,7 @@ impl InputFlags {
         if self.separator().is_some() {
             if self.null || self.pipe || self.stdin_each || self.spread {
                 return refused(
-                    "a table has rows of its own: without `-0`, `--pipe`, `--stdin-each` and \
+                    "a table is read by rows: leave out `-0`, `--pipe`, `--stdin-each` and \
                      `--spread`",
                 );
             }
@@ -212,7 +212,7 @@ impl InputFlags {
             );
         }
         if (self.pipe || self.stdin_each) && (self.from != Form::Auto || self.spread) {
-            return refused("what goes to stdin goes as it is: without `--from` and `--spread`");
+            return refused("stdin gets the input unchanged: leave out `--from` and `--spread`");
         }
         Ok(())
     }

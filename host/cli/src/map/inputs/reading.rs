@@ -68,7 +68,7 @@ fn file(path: &OsStr, number: u64, job: &Job, utf8: Utf8) -> (Input, u64) {
     if path.to_str().is_none() && job.has_values() && utf8 == Utf8::Strict {
         let name = quoted(&shown);
         return refused(format!(
-            "the name {name} is not UTF-8, and a command's words are ({NOT_TEXT})"
+            "the name {name} is not UTF-8, but the words of a command must be ({NOT_TEXT})"
         ));
     }
     match File::open(path).and_then(read_whole) {

@@ -81,7 +81,7 @@ impl Table {
         match self.header == first.header {
             true => Ok(()),
             false => Err(Failure::unusable(format!(
-                "the header of {} is not that of {}",
+                "the header of {} differs from the header of {}",
                 self.name, first.name
             ))),
         }
@@ -110,7 +110,7 @@ fn read_first(name: &str, rows: &mut StreamRows) -> Result<bool, Failure> {
 fn read_header(name: &str, rows: &mut StreamRows) -> Result<Vec<String>, Failure> {
     if !read_first(name, rows)? {
         return Err(Failure::unusable(format!(
-            "the input, {name}, has no header: its first row is to name the columns"
+            "the input, {name}, has no header: its first row must name the columns"
         ))
         .hint("`--no-header` takes the columns in order"));
     }

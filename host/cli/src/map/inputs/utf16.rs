@@ -77,7 +77,7 @@ impl<R: Read> Decoder<R> {
             // with a NUL.
             return match self.raw.as_slice() {
                 [0, 0] if order == ByteOrder::Little => Err(refused(
-                    "it is UTF-32, and what is read is UTF-8, or UTF-16 with a byte order mark",
+                    "it is UTF-32; only UTF-8, and UTF-16 with a byte order mark, can be read",
                 )),
                 _ => self.decode(false),
             };
@@ -157,8 +157,8 @@ impl<R: Read> Decoder<R> {
             (None, Utf8::Lossy) => char::REPLACEMENT_CHARACTER,
             (None, Utf8::Strict) => {
                 return Err(refused(
-                    "it begins as UTF-16 does, and is no sound UTF-16 (`--lossy` puts U+FFFD in \
-                     place of what is not)",
+                    "it begins like UTF-16 but is not valid UTF-16 (`--lossy` replaces invalid \
+                     units by U+FFFD)",
                 ));
             }
         };

@@ -60,7 +60,7 @@ pub fn split_off(words: &mut Vec<OsString>) -> Result<Vec<Values>, Failure> {
     for (Separator { files, linked }, words) in all {
         if linked && values.is_empty() {
             return Err(Failure::usage(
-                "a `+` links values to those before them, and there are none before the first",
+                "a `+` pairs values with the values before them, but no values come before the first `:::`",
             ));
         }
         let origins: Vec<_> = match files {

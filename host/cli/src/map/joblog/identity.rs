@@ -31,9 +31,9 @@ use crate::sanitize;
 /// What a job is that is no call of a function.
 pub const COMMAND: &str = "command";
 
-const ANEW: &str = "another `--joblog` begins a run of its own";
-const CHANGED: &str = "`--resume --changed-module` keeps what is done and runs again what failed; \
-                       another `--joblog` begins a run of its own";
+const ANEW: &str = "another `--joblog` starts a new run";
+const CHANGED: &str = "`--resume --changed-module` keeps finished results and runs failed tasks again; \
+                       another `--joblog` starts a new run";
 
 /// `demo:math/arith#fib`, of `demo:math/arith@1.0.0#fib`.
 fn without_version(job: &str) -> String {
@@ -150,7 +150,7 @@ impl Identity {
     pub fn check(&self, now: &Identity, path: &Path, may_change: bool) -> Result<(), Failure> {
         let changed = |what: &str, was: &str, is: &str, hint: &str| {
             Err(Failure::unusable(format!(
-                "the log, `{}`, is of another {what}: `{was}`, and not `{is}`",
+                "the log, `{}`, belongs to another {what}: `{was}` instead of `{is}`",
                 path.display()
             ))
             .hint(hint))
@@ -218,7 +218,7 @@ impl Identity {
         let changed = self.changed_call(now).into_iter();
         changed
             .map(|(what, was, is)| {
-                format!("the {what} changed, from `{was}` to `{is}`; what is done is kept")
+                format!("the {what} changed, from `{was}` to `{is}`; finished results are kept")
             })
             .collect()
     }

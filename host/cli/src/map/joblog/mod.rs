@@ -114,7 +114,7 @@ impl JoblogFlags {
     pub fn check(&self) -> Result<(), Failure> {
         match self.changed_module && self.which().is_none() {
             true => Err(Failure::usage(
-                "`--changed-module` goes on from a log: it stands with `--resume`, \
+                "`--changed-module` continues from a log: use it with `--resume`, \
                  `--resume-failed` or `--retry-failed`",
             )),
             false => Ok(()),
@@ -164,9 +164,9 @@ impl JoblogFlags {
     /// That there is a log by which something failed, if only that is to be run.
     fn check_retry(&self, path: &Path) -> Result<(), Failure> {
         if self.retry_failed && self.goes_on_from_nothing() {
-            let text = format!("the log, `{}`, knows of no task", path.display());
+            let text = format!("the log, `{}`, lists no task", path.display());
             return Err(Failure::unusable(text)
-                .hint("`--resume` begins a log; there is nothing to run again without one"));
+                .hint("`--resume` starts a log; without a log no task can be run again"));
         }
         Ok(())
     }
@@ -405,7 +405,7 @@ fn read_only(
 
 fn irregular(path: &Path) -> Failure {
     let path = path.display();
-    Failure::unusable(format!("the log, `{path}`, is no regular file"))
+    Failure::unusable(format!("the log, `{path}`, is not a regular file"))
 }
 
 fn unusable(path: &Path, error: io::Error) -> Failure {
@@ -431,33 +431,33 @@ fn not_reconciled(path: &Path, results: &AppendTarget, error: io::Error) -> Fail
 /// its first result is.
 fn results_are_gone(results: &AppendTarget) -> Failure {
     Failure::unusable(format!(
-        "{} was cut since the log was written, or taken away: all results that the log knows are \
-         gone from it",
+        "{} was cut since the log was written, or removed: all results that the log lists are \
+         missing from it",
         results.shown()
     ))
-    .hint("put it back; without the log, all is run anew")
+    .hint("restore the file; without the log, all inputs run again")
 }
 
 /// The refusal to take back results that no log knows.
 pub fn nothing_in(path: &Path, results: &AppendTarget) -> Failure {
     Failure::unusable(format!(
-        "there is nothing in the log, `{}`, and there are results in {}",
+        "the log, `{}`, is empty, but there are results in {}",
         path.display(),
         results.shown()
     ))
-    .hint("name the log of these results; to begin anew, remove them")
+    .hint("name the log of these results; to start over, remove them")
 }
 
 fn already_there(path: &Path) -> Failure {
     let shown = path.display();
-    Failure::usage(format!("the log, `{shown}`, is there already")).hint(
-        "`--resume` goes on from it, `--retry-failed` runs again what failed; to begin anew, remove it",
+    Failure::usage(format!("the log, `{shown}`, exists already")).hint(
+        "`--resume` continues from it, `--retry-failed` runs failed tasks again; to start over, remove it",
     )
 }
 
 fn no_log(path: &Path, why: &str) -> Failure {
     Failure::unusable(format!(
-        "`{}` is no log that a run can go on from: {why}",
+        "`{}` is not a log from which a run can continue: {why}",
         path.display()
     ))
 }

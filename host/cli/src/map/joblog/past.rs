@@ -243,7 +243,7 @@ pub fn read(file: &mut impl Read, which: Which) -> io::Result<Result<Past, Strin
             _ if text.starts_with('#') => past.learn(text),
             _ => match Logged::read(text) {
                 Some(logged) => past.add(logged),
-                None => return Ok(Err(format!("line {number} is no line of a log"))),
+                None => return Ok(Err(format!("line {number} is not a line of a log"))),
             },
         }
         past.good_bytes += read as u64;
@@ -251,7 +251,7 @@ pub fn read(file: &mut impl Read, which: Which) -> io::Result<Result<Past, Strin
     Ok(Ok(past))
 }
 
-const NOT_OURS: &str = "its first line does not name our columns";
+const NOT_OURS: &str = "its first line does not name sandpool's columns";
 
 /// Whether it is what can be left of a log's first line.
 fn is_begun(line: &[u8]) -> bool {
@@ -418,9 +418,12 @@ mod tests {
     #[test]
     fn what_is_no_log_is_none() {
         let none = |text: &str| past(text, Which::Missing).unwrap_err();
-        assert_eq!(none("hello\n"), "its first line does not name our columns");
+        assert_eq!(
+            none("hello\n"),
+            "its first line does not name sandpool's columns"
+        );
         assert_eq!(none("Seq\tof\tsomething"), none("hello\n"));
         let spoiled = log(&[(1, "ok")]).replace("\tok\t", "\t");
-        assert_eq!(none(&spoiled), "line 11 is no line of a log");
+        assert_eq!(none(&spoiled), "line 11 is not a line of a log");
     }
 }

@@ -97,7 +97,7 @@ impl AppendTarget {
     pub fn take_back(&mut self, known: u64) -> Result<u64, Failure> {
         let Some(beyond) = self.size.checked_sub(known) else {
             return Err(Failure::unusable(format!(
-                "{} was cut while the log was read: results that the log knows are gone from it",
+                "{} was cut while the log was read: results that the log lists are missing from it",
                 self.shown
             )));
         };
@@ -106,7 +106,10 @@ impl AppendTarget {
                 .and_then(|()| seek(&self.file, SeekFrom::Start(known)))
                 .map_err(|error| {
                     let error = anyhow::Error::new(io::Error::from(error));
-                    let text = format!("what a kill left in {} cannot be taken back", self.shown);
+                    let text = format!(
+                        "the end of {}, which a killed run left unfinished, cannot be cut off",
+                        self.shown
+                    );
                     Failure::new(Kind::Pool, error.context(text))
                 })?;
             (self.size, self.offset) = (known, known);

@@ -37,7 +37,7 @@ pub fn compact(path: &Path, log: &mut Joblog) -> io::Result<()> {
         from.seek_relative(length)
     })?;
     if end != whole {
-        return Err(io::Error::other("it is not what the log says that it is"));
+        return Err(io::Error::other("it does not match the log"));
     }
     to.flush()?;
     drop(to);

@@ -226,9 +226,7 @@ fn put(mut atomic: AtomicFile, path: &Path) -> Result<(), Failure> {
     let failure = unwritable(&shown(path), error);
     Err(match atomic.save(&beside(path, ".results")) {
         Ok(saved) => failure.hint(format!("all results are in `{}`", saved.display())),
-        Err(error) => failure.hint(format!(
-            "there was no other place for the results either: {error}"
-        )),
+        Err(error) => failure.hint(format!("they could not be saved elsewhere either: {error}")),
     })
 }
 
@@ -286,7 +284,7 @@ fn real_path(path: &Path) -> io::Result<PathBuf> {
 fn no_folder(path: &Path) -> io::Error {
     let is_gone = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
     if path.is_relative() && std::env::current_dir().is_err_and(is_gone) {
-        let text = "the working directory is not there any more: no such directory";
+        let text = "the working directory no longer exists: no such directory";
         return io::Error::new(io::ErrorKind::NotFound, text);
     }
     Errno::NOENT.into()

@@ -129,7 +129,7 @@ impl OutputFlags {
         }
         if self.columns.iter().any(String::is_empty) {
             return Err(Failure::usage(
-                "`--columns` takes names of keys, as in `--columns id,size`, and one is empty",
+                "`--columns` takes names of keys, as in `--columns id,size`, but one is empty",
             ));
         }
         let twice = |(at, key): (usize, &String)| self.columns[..at].contains(key);

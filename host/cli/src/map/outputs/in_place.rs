@@ -88,7 +88,7 @@ impl InPlace {
     /// What there is to know of it before a run.
     pub fn notice(&self) -> String {
         format!(
-            "`{}` cannot be replaced, so results are written into it as they come: {}",
+            "`{}` cannot be replaced, so results are written into it as tasks end: {}",
             self.path.display(),
             self.why
         )

@@ -118,9 +118,9 @@ impl Output for Lines {
     fn remark(&self) -> Option<String> {
         let texts = match self.unopened {
             0 => return None,
-            1 => "1 result is no JSON text, and is written as a string".to_owned(),
+            1 => "1 result is not JSON text and is written as a string".to_owned(),
             n => format!(
-                "{} results are no JSON text, and are written as strings",
+                "{} results are not JSON text and are written as strings",
                 show::count(n)
             ),
         };

@@ -52,7 +52,7 @@ impl Results {
         let (pattern, folder) = read(asked, shape)?;
         let shown = folder.display();
         let opened = Tree::open(&folder).map_err(|error| {
-            let text = format!("the folder for results, `{shown}`, cannot be made");
+            let text = format!("the folder for results, `{shown}`, cannot be created");
             Failure::new(Kind::Unusable, anyhow::Error::new(error).context(text))
         });
         let (tree, is_empty) = opened?;
@@ -60,7 +60,7 @@ impl Results {
             return Err(Failure::unusable(format!(
                 "the folder for results, `{shown}`, is not empty"
             ))
-            .hint("name another, or remove it first"));
+            .hint("name another folder, or remove this one first"));
         }
         // By the name that it has everywhere.
         let real = fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone());
