@@ -23,8 +23,8 @@ const SHARING_ADD: &str = r#"
     (canon lift (core func $i "add"))))
 "#;
 
-/// What becomes of the task that the first worker gets, which shares a queue;
-/// then queue and pool must still do what they are for.
+/// Returns the outcome of the first worker's task, which shares a queue; then queue and
+/// pool must still do what they are for.
 fn fate(behaviour: &str, build: impl FnOnce(PoolBuilder) -> PoolBuilder) -> Outcome<i32> {
     let troupe = Troupe::new(behaviour, 1);
     let queue = Queue::<u32>::new(0);

@@ -1,4 +1,4 @@
-//! What a task may use, and what its outcome says when it wanted more.
+//! The limits of a task, and the outcome of a task that exceeds one.
 
 mod host_calls;
 pub(crate) mod loading;

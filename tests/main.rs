@@ -1,6 +1,6 @@
-//! What sandpool promises, tried from outside: through the library's public
-//! surface, with real worker processes. Each file is a theme, each test's name
-//! says what must come out.
+//! The promises of sandpool, tried from outside: through the library's public surface,
+//! with real worker processes. Each file is a theme, each test's name says what must
+//! come out.
 //!
 //! The guests are made by `cargo xtask guests`.
 

@@ -59,7 +59,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// How much of a layer holds, by what `doctor` found.
+/// Returns the state of a layer, by what `doctor` found.
 fn state(found: &Json, name: &str) -> Json {
     let layers = found["layers"].as_array().expect("a list");
     let layer = layers.iter().find(|layer| layer["layer"] == name);

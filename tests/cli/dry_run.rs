@@ -167,7 +167,7 @@ fn names_of_results_that_are_taken_are_foretold() {
     );
 }
 
-/// What a line prints that is pasted into a shell, in this folder.
+/// Runs a printed line in a shell in this folder, and returns its output.
 fn pasted(line: &str, folder: &Path) -> String {
     let sandpool = Path::new(env!("CARGO_BIN_EXE_sandpool"));
     let bin = sandpool.parent().expect("it is in a folder").display();

@@ -1,5 +1,5 @@
-//! What a map does about tasks that fail: retries, poison, `--halt`, and a wall
-//! time that follows the median.
+//! The handling of failed tasks by a map: retries, poison, `--halt`, and a wall time
+//! that follows the median.
 
 use std::time::Duration;
 

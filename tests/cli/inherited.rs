@@ -1,6 +1,6 @@
-//! What a parent leaves to its children besides the command line: signals that are
-//! ignored or blocked, limits, a umask, descriptors that are closed, a folder that is
-//! gone, one core, a machine without `/dev` or `/proc`.
+//! The inheritance of a child beside the command line: signals that are ignored or
+//! blocked, limits, a umask, descriptors that are closed, a folder that is gone, one
+//! core, a machine without `/dev` or `/proc`.
 
 use rustix::process::Signal;
 

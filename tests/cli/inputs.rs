@@ -24,7 +24,7 @@ pub fn within(folder: &Folder, module: &str, words: &[&str]) -> CommandLine {
     folder.sandpool(["map".into(), "-q".into(), module].into_iter().chain(words))
 }
 
-/// What the words were that a command got, for each input.
+/// Returns the words that a command got for each input.
 pub fn words_of(ended: &Finished) -> Vec<Vec<String>> {
     let words = |result: serde_json::Value| {
         let stdout = result["stdout"].as_str().expect("text").to_owned();

@@ -1,4 +1,4 @@
-//! What a module is: `sandpool inspect`.
+//! The description of a module: `sandpool inspect`.
 
 use serde_json::Value;
 

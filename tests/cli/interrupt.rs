@@ -9,7 +9,7 @@ use super::{Finished, Folder, Started, assert_gone, sandpool};
 use crate::support::process::{Host, cpu_ticks, is_alive, program};
 use crate::support::{eventually, eventually_within, guest, test, wat};
 
-/// What the kernel needs to end what must end with its parent.
+/// The time in which the kernel ends a process that must end with its parent.
 const A_SECOND: Duration = Duration::from_secs(1);
 
 /// A command that makes an empty file with the name that it is given; if that
@@ -82,7 +82,7 @@ fn assert_interrupted(mut ended: Finished, stdout: &str, left: &str) {
     ended.assert(130, stdout, &format!("{STOPPING}{left}"));
 }
 
-/// What is said when a map with two running tasks is asked to end.
+/// The message of a map with two running tasks that is asked to end.
 const STOPPING: &str = "sandpool: stopping; 2 running tasks may end; another Ctrl-C or signal ends everything at \
      once\n";
 

@@ -1,4 +1,4 @@
-//! What `map` writes for its tasks, and where.
+//! The results of `map`, and their places.
 
 use std::fs;
 

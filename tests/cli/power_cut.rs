@@ -1,5 +1,5 @@
-//! What a power cut leaves is gone on with: a log that is ahead of the results, files
-//! that end too early, pages of zeros. Each input has one right result in the end.
+//! Resuming after a power cut: a log that is ahead of the results, files that end too
+//! early, pages of zeros. Each input has one right result in the end.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -12,7 +12,7 @@ use crate::support::{guest, random, test, wat};
 
 const INPUTS: u64 = 40;
 
-/// What each of the first so many numbers is to `fib`.
+/// Returns the result of `fib`.
 fn fib(n: u64) -> u64 {
     (0..n).fold((0, 1), |(a, b), _| (b, a + b)).0
 }

@@ -1,4 +1,4 @@
-//! What a map shows of where it is: on a terminal, and where there is none.
+//! The progress display of a map: on a terminal, and where there is none.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How much of the machine a map may have: processes, niceness, memory, load.
+//! The limits on a map's use of the machine: processes, niceness, memory, load.
 
 use std::fs;
 

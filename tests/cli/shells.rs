@@ -1,5 +1,5 @@
-//! What the command hands to shells and to man: made from its own command
-//! line, so each has every subcommand; and taken by each shell that is here.
+//! The texts for shells and man: made from its own command line, so each has every
+//! subcommand; and taken by each shell that is here.
 
 use std::fs;
 

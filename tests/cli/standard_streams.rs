@@ -60,7 +60,7 @@ fn read_slowly(mut read: File) -> thread::JoinHandle<Vec<u8>> {
     })
 }
 
-/// Whether nobody has the other end open any more, and nothing is left.
+/// Returns whether nobody has the other end open any more, and nothing is left.
 fn is_closed(read: &File) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut polled = [PollFd::new(read, PollFlags::IN)];
@@ -212,7 +212,7 @@ fn all_of_an_input_is_read_from_a_stdin_that_does_not_block() {
     assert_eq!(ended.text().len(), text.len() + "hello, ".len());
 }
 
-/// What a shell's line with `sandpool` in it leaves with, and says.
+/// Returns the exit code and the output of a shell's line with `sandpool` in it.
 pub(super) fn in_a_shell(folder: &Path, line: &str) -> (Option<i32>, String) {
     let line = line.replace(
         "sandpool",

@@ -205,7 +205,7 @@ fn a_stack_that_is_full_is_a_trap_and_a_larger_one_holds_more() {
     assert!(down(Some(4 * MIB), 50_000).is_ok());
 }
 
-/// What the command says of a call of a module, under limits of a shell.
+/// Returns the command's error about a call, under limits of a shell.
 fn complaint(limits: &str, module: &str, call: &[&str]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("module.wat");

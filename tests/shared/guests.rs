@@ -1,4 +1,4 @@
-//! What guests may reach, and what each call comes back with.
+//! The reach of guests into shared objects, and the result of each call.
 
 use sandpool::{JoinableQueue, Manager, Queue, Verdict, pipe};
 

@@ -15,7 +15,7 @@ use super::eventually;
 pub struct Terminal {
     other: File,
     seen: Arc<Mutex<Vec<u8>>>,
-    /// How many marks were written behind what programs wrote.
+    /// The number of marks written behind the programs' output.
     marks: AtomicUsize,
     /// The sizes that it has had, and what had been seen by then.
     sizes: Mutex<Vec<(usize, Size)>>,
@@ -115,7 +115,7 @@ impl Terminal {
         text.replace(MARK_TEXT, "")
     }
 
-    /// What a person sees now.
+    /// Returns the visible screen.
     pub fn screen(&self) -> Vec<String> {
         let seen = self.seen();
         let sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,5 @@
-//! Whether a project that `sandpool new` makes does what its README says: it is
-//! made, tested natively, built for the pool, and called through the command.
+//! A check that a project made by `sandpool new` does as its README says: it is made,
+//! tested natively, built for the pool, and called through the command.
 
 use std::fs;
 use std::path::Path;

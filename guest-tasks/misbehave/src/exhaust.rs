@@ -29,7 +29,7 @@ pub fn touch(mut memory: Vec<u8>) -> u32 {
     black_box(memory).len() as u32
 }
 
-/// How deep the recursion has come: what keeps it from being optimised away.
+/// The depth of the recursion: what keeps it from being optimised away.
 static DEPTH: AtomicU32 = AtomicU32::new(0);
 
 /// Overflows the stack that wasm code keeps its return addresses and locals

@@ -19,7 +19,7 @@ use serde_json::Value as Json;
 
 use super::figure::{Measured, Said};
 
-/// How often an end is looked for that nobody announces.
+/// Interval for polling an end that nobody announces.
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// A program, not yet started. It is no child of a pool: nothing of a guest's
@@ -191,14 +191,14 @@ fn looks_until_it_ends(pid: Pid, deadline: Duration) -> bool {
     true
 }
 
-/// Whether a child of this process has not ended yet. It is left to be waited
+/// Returns whether a child of this process has not ended yet. It is left to be waited
 /// for.
 fn runs(pid: Pid) -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     matches!(waitid(WaitId::Pid(pid), options), Ok(None))
 }
 
-/// What the kernel counted for a program that has run to its end.
+/// The kernel's counters for a program that has run to its end.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
     pub wall: Duration,

@@ -1,5 +1,6 @@
-//! What nothing can be faster than: a bare round trip between two threads, and
-//! bare wasmtime with the engine settings and the guest of the other figures.
+//! The lower bounds that nothing can be faster than: a bare round trip between two
+//! threads, and bare wasmtime with the engine settings and the guest of the other
+//! figures.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -148,7 +149,7 @@ impl BareProcess {
     }
 }
 
-/// What this program is started with to be the other end of it.
+/// The argument with which this program is started as the other end of the measurement.
 pub const BARE_LOOP: &str = "__sandpool-bare-loop";
 
 /// The other end: told how long to loop by lines of input, says how many calls

@@ -1,4 +1,4 @@
-//! What came of it, as one page that needs nothing from elsewhere.
+//! The figures, as one page that needs nothing from elsewhere.
 
 use super::amount::{number, show};
 use super::peers::PeerState;

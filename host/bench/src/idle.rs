@@ -1,5 +1,4 @@
-//! What workers cost that do nothing: their memory, and the CPU time of an idle
-//! pool.
+//! The cost of idle workers: their memory, and the CPU time of an idle pool.
 
 use std::thread;
 use std::time::{Duration, Instant};

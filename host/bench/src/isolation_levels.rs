@@ -1,6 +1,6 @@
-//! What a call costs at each isolation level, from a function of this very
-//! program to a process for each task: one blocking call at a time, and as many
-//! tasks as all workers take.
+//! The cost of a call at each isolation level, from a function of this very program to
+//! a process for each task: one blocking call at a time, and as many tasks as all
+//! workers take.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

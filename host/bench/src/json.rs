@@ -1,4 +1,4 @@
-//! What came of it, for programs.
+//! The figures, for programs.
 
 use serde_json::{Value as Json, json};
 

@@ -1,5 +1,5 @@
-//! What each layer of the sandbox adds to the start of a process, and what the
-//! whole of it, epochs and fuel add to a task.
+//! The cost of each layer of the sandbox at the start of a process, and of the whole
+//! sandbox, epochs and fuel for a task.
 
 use sandpool::in_process::InProcess;
 use sandpool::{Interrupt, Layer, PoolBuilder, Sandbox};

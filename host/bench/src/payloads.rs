@@ -1,4 +1,4 @@
-//! What bytes cost: a blocking call that is given so many and returns them.
+//! The cost of payloads: a blocking call that is given so many and returns them.
 //! Bandwidth counts them once, over the time of the whole call.
 
 use std::time::{Duration, Instant};

@@ -112,7 +112,7 @@ fn layers(report: &Report) -> Option<String> {
     (!drawn.is_empty()).then(|| bars(title, Unit::Micros, false, &drawn))
 }
 
-/// What share of the calls was over by when.
+/// Draws the share of calls that were over by each time.
 fn distribution(report: &Report) -> Option<String> {
     let applies = report
         .named("apply/")

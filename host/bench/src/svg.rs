@@ -52,7 +52,7 @@ pub struct Curve {
     pub colour: usize,
 }
 
-/// What an axis tells.
+/// The title and scale of an axis.
 #[derive(Clone)]
 pub struct Axis {
     pub title: String,

@@ -1,4 +1,4 @@
-//! What came of it, for a terminal.
+//! The figures, for a terminal.
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -88,7 +88,7 @@ fn aligned(mut table: Table, columns: impl IntoIterator<Item = usize>) -> Table 
     table
 }
 
-/// What a figure is of, without the kind of task, which has a column.
+/// Returns a figure's label, without the kind of task, which has a column.
 fn without_kind(figure: &Figure) -> &str {
     figure
         .label

@@ -4,7 +4,7 @@
 use super::amount::number;
 use super::report::Report;
 
-/// What is asked of a number.
+/// The demand on a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Wanted {
     AtLeast(f64),
@@ -25,7 +25,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Whether it is kept; `None` if it was not measured.
+    /// Returns whether it is kept; `None` if it was not measured.
     pub fn held(&self) -> Option<bool> {
         self.ratio.map(|ratio| match self.wanted {
             Wanted::AtLeast(least) => ratio >= least,
@@ -51,7 +51,7 @@ fn plain(value: f64) -> String {
     }
 }
 
-/// How two figures make a ratio.
+/// The way in which two figures make a ratio.
 enum Of {
     /// Ours is a rate, theirs too: ours over theirs.
     Ours(&'static str, &'static str),

@@ -137,7 +137,7 @@ impl Apply {
         .map_err(|error| self.explain(error, function))
     }
 
-    /// What can be done about arguments that do not fit.
+    /// Explains arguments that do not fit.
     fn explain(&self, error: ArgumentError, function: &Function) -> Failure {
         let hint = match &error {
             ArgumentError::Unfit {
@@ -302,7 +302,7 @@ pub fn pairs(kwargs: &[Keyword]) -> Vec<(String, OsString)> {
     kwargs.iter().map(pair).collect()
 }
 
-/// What `@FILE` and `@-` stand for.
+/// Reads the contents that `@FILE` and `@-` stand for.
 pub fn read_file(name: &OsStr) -> io::Result<Vec<u8>> {
     match stdio::is_stdin(Path::new(name)) {
         true => read_whole(stdio::stdin()?),
@@ -310,10 +310,10 @@ pub fn read_file(name: &OsStr) -> io::Result<Vec<u8>> {
     }
 }
 
-/// What is done about text that is not UTF-8.
+/// Advice about text that is not UTF-8.
 pub const NOT_TEXT: &str = "`--lossy` puts U+FFFD in place of bytes that are not";
 
-/// What `--lossy` says.
+/// Returns the treatment of invalid UTF-8 that `--lossy` asks for.
 pub fn utf8(lossy: bool) -> Utf8 {
     match lossy {
         true => Utf8::Lossy,

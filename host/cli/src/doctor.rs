@@ -37,7 +37,7 @@ pub struct Doctor {
 /// The signal of a call that a filter does not allow.
 const SIGSYS: i32 = 31;
 
-/// What the check found.
+/// The findings of the check.
 struct Findings {
     report: SandboxReport,
     escapes: Vec<(Attempt, Escape)>,

@@ -23,12 +23,12 @@ use signal_hook::iterator::Signals;
 use super::report::{Failure, INTERRUPTED, Kind};
 use super::ulimit;
 
-/// What ends this command, unless whoever started it made it ignore them, as
+/// The signals that end this command, unless whoever started it made it ignore them, as
 /// nohup(1) does with SIGHUP and a shell with SIGINT for what runs in the background.
 /// That they are blocked is an oversight of whoever started it.
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
-/// How long the main thread has to print what had finished.
+/// Time for the main thread to print finished results.
 const PRINT_TIME: Duration = Duration::from_secs(1);
 
 /// A second signal so soon after the first is no second wish: timeout(1) sends
@@ -41,7 +41,7 @@ pub struct Interruption(Arc<InterruptState>);
 
 struct InterruptState {
     happened: AtomicBool,
-    /// What the first signal does instead.
+    /// The action of the first signal, in place of ending the command.
     gently: Mutex<Option<Gently>>,
 }
 
@@ -75,7 +75,7 @@ impl Interruption {
         *self.0.gently() = Some(Box::new(stop));
     }
 
-    /// Whether a signal has come.
+    /// Returns whether a signal has come.
     pub fn happened(&self) -> bool {
         self.0.happened.load(Ordering::Acquire)
     }

@@ -1,5 +1,5 @@
-//! What is said of a command line that clap cannot read, where clap's own words
-//! would mislead.
+//! Explanations for command lines that clap cannot read, where clap's own words would
+//! mislead.
 
 use std::ffi::OsString;
 

@@ -17,7 +17,7 @@ use super::map::Stored;
 use super::report;
 use super::sanitize::put_json_string;
 
-/// How much an outcome's line says.
+/// The amount of detail in an outcome's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// Index, verdict, the value or the error, and what was refused.
@@ -263,7 +263,7 @@ fn put_facts(object: &mut Object<'_>, outcome: &Outcome<Value>) {
     }
 }
 
-/// What the task was refused, if anything.
+/// Appends the refusals of the task, if there are any.
 fn put_refusals(object: &mut Object<'_>, outcome: &Outcome<Value>) {
     if outcome.refusals.is_empty() {
         return;

@@ -87,7 +87,7 @@ impl Given {
         self.flags().iter().any(|(given, _)| given == flag)
     }
 
-    /// Whether an argument by name is what is on stdin.
+    /// Returns whether an argument by name is what is on stdin.
     fn reads_stdin(&self) -> bool {
         let is_stdin = |value: &OsString| value.as_encoded_bytes().ends_with(b"=@-");
         let mut flags = self.flags().into_iter();
@@ -99,9 +99,9 @@ impl Given {
 #[derive(Default)]
 pub struct ReplayCommand {
     start: String,
-    /// What a word leaves for stdin, because it cannot stand on a command line.
+    /// The word that goes to stdin, because it cannot stand on a command line.
     stdin: Option<Vec<u8>>,
-    /// Whether a constant argument (`--kwarg`) was read from stdin.
+    /// True if a constant argument (`--kwarg`) was read from stdin.
     reads_stdin: bool,
     words: Vec<String>,
     /// By the names of their parameters, as flags.
@@ -262,7 +262,7 @@ fn word(value: &Value) -> String {
     }
 }
 
-/// What a file holds that `apply` reads as this value.
+/// Returns the contents of a file that `apply` reads as this value.
 fn contents(value: &Value) -> Vec<u8> {
     match value {
         Value::String(text) => text.clone().into_bytes(),

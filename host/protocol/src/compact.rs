@@ -54,7 +54,7 @@ impl CompactTask {
 }
 
 impl AnswerHeader {
-    /// Whether the task ended well, and there is nothing to say but its value.
+    /// Returns whether the task ended well, and there is nothing to say but its value.
     pub fn is_plain(&self) -> bool {
         self.end == End::Ok
             && self.message.is_none()

@@ -25,7 +25,7 @@ pub struct TaskHeader {
     pub limits: WireLimits,
 }
 
-/// What a task runs.
+/// The code that a task runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum What {
     /// The function with this index; the raw bytes are its arguments.
@@ -67,8 +67,8 @@ pub struct AnswerHeader {
     pub stderr_len: u64,
 }
 
-/// What a worker may claim about the end of its own task. There is no
-/// `internal_error` among them: a worker that ran guest code cannot claim one.
+/// A worker's claim about the end of its own task. There is no `internal_error` among
+/// them: a worker that ran guest code cannot claim one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     Ok,
@@ -85,7 +85,7 @@ pub enum End {
 }
 
 impl End {
-    /// Whether a limit ended the task.
+    /// Returns whether a limit ended the task.
     pub fn is_a_limit(self) -> bool {
         matches!(
             self,

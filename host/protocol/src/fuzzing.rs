@@ -109,9 +109,9 @@ struct Stage {
     worker: WorkerEnd,
     ring: Ring,
     sent: VecDeque<Vec<u8>>,
-    /// What the worker has claimed, if it is honest.
+    /// The word that an honest worker would have claimed.
     claimed: Option<Vec<u8>>,
-    /// Whether it has kept the rules so far.
+    /// True if it has kept the rules so far.
     honest: bool,
     next: u8,
 }
@@ -234,8 +234,8 @@ impl Stage {
     }
 }
 
-/// What an honest worker answers: the start of the task, so short that its
-/// arena is never full, or it would wait for the host, which is itself.
+/// Returns an honest worker's answer: the start of the task, so short that its arena is
+/// never full, or it would wait for the host, which is itself.
 fn answer_to(task: &[u8]) -> &[u8] {
     &task[..task.len().min(2000)]
 }

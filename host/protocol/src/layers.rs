@@ -85,7 +85,7 @@ impl Layer {
         }
     }
 
-    /// What it stops, in a few words.
+    /// Names the actions that it prevents, in a few words.
     pub fn stops(self) -> &'static str {
         match self {
             Layer::UserNamespace => "using rights over anything outside",
@@ -105,7 +105,7 @@ impl Layer {
         }
     }
 
-    /// What to do on a machine where it is missing.
+    /// Returns the remedy for a machine where it is missing.
     pub fn remedy(self) -> &'static str {
         match self {
             Layer::UserNamespace
@@ -144,7 +144,7 @@ impl fmt::Display for Layer {
     }
 }
 
-/// How much of a layer holds.
+/// The extent to which a layer holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LayerState {
     /// All of it.
@@ -160,7 +160,7 @@ pub enum LayerState {
 pub struct LayerReport {
     /// Which layer.
     pub layer: Layer,
-    /// How much of it holds.
+    /// The extent to which it holds.
     pub state: LayerState,
 }
 
@@ -177,7 +177,7 @@ impl fmt::Display for LayerReport {
     }
 }
 
-/// What a child reports: every layer, each once.
+/// The report of a child: every layer, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxReport {
     /// In the order of [`Layer::ALL`].
@@ -198,7 +198,7 @@ impl SandboxReport {
             .filter(|report| report.state != LayerState::Held)
     }
 
-    /// How much of a layer holds; `None` if the report does not say.
+    /// Returns the extent to which a layer holds; `None` if the report does not say.
     pub fn state(&self, layer: Layer) -> Option<&LayerState> {
         self.layers
             .iter()

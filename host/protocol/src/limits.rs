@@ -1,4 +1,4 @@
-//! What a task, a module and a pool may use, with every default.
+//! The limits of tasks, modules and pools, with every default.
 //!
 //! A limit that is `None` is not enforced. Each limit remembers where its
 //! value came from, so that an outcome can say which knob to turn.
@@ -64,7 +64,7 @@ impl<T> Limit<T> {
     }
 }
 
-/// What one task may use.
+/// The limits of one task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskLimits {
     /// Wall time from the moment a worker takes the task \[10 s; none for
@@ -115,7 +115,7 @@ impl Default for TaskLimits {
     }
 }
 
-/// What a pool, its workers and its compilations may use.
+/// The limits of a pool, its workers and its compilations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PoolLimits {
     /// Tables of one task \[40\].

@@ -64,8 +64,8 @@ pub enum Lane {
     Answers,
 }
 
-/// What the claim word says: tasks before `head` are claimed, those from
-/// `head` to `tail` are sent and free to be claimed or taken back.
+/// The claim word: tasks before `head` are claimed, those from `head` to `tail` are
+/// sent and free to be claimed or taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub head: u32,
@@ -122,8 +122,7 @@ impl Ring {
         self.memory.word32(CONSUMED)
     }
 
-    /// How many answers have to be published before the host, when it sleeps, is
-    /// to be woken for them.
+    /// Returns the number of published answers for which a sleeping host is woken.
     pub fn host_wants(&self) -> &AtomicU32 {
         self.memory.word32(HOST_WANTS)
     }
@@ -180,7 +179,7 @@ impl Ring {
     }
 }
 
-/// What a worker can do that was taken over: for tests, fuzzing and the hostile
+/// The writes of a worker that was taken over: for tests, fuzzing and the hostile
 /// worker.
 #[cfg(any(test, fuzzing, debug_assertions))]
 impl Ring {

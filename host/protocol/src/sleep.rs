@@ -1,4 +1,4 @@
-//! How one side sleeps until the other has something for it.
+//! The sleep of one side until the other has work for it.
 //!
 //! Each side has a word in shared memory that is 1 while it sleeps or is about
 //! to. It sets the word, looks once more, and sleeps. The other side publishes
@@ -55,13 +55,13 @@ pub struct Spin {
     pays: bool,
     /// Looks that are still to be left out.
     left_out: u32,
-    /// How many are, the next time that it is crowded.
+    /// The number of looks that are skipped the next time that the core is crowded.
     shyness: u32,
 }
 
 impl Spin {
-    /// Whether it is `allowed` is the user's choice, and the host's: one core
-    /// leaves none to look with.
+    /// Makes a spin that is `allowed` or not, by the choice of the user and the host: one
+    /// core leaves none to look with.
     pub fn new(allowed: bool) -> Self {
         Spin {
             allowed,
@@ -71,7 +71,7 @@ impl Spin {
         }
     }
 
-    /// Whether there is any sense in a look now.
+    /// Returns whether there is any sense in a look now.
     pub fn pays(&self) -> bool {
         self.allowed && self.pays
     }
@@ -161,7 +161,7 @@ pub fn look_then_sleep(
     spin.learn(since.elapsed());
 }
 
-/// Whether the other side has to be woken, which the caller then does. To be
+/// Returns whether the other side has to be woken, which the caller then does. To be
 /// asked after something was published.
 pub fn has_to_be_woken(word: &AtomicU32) -> bool {
     has_to_be_woken_if(word, || true)

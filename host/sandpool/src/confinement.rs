@@ -28,14 +28,14 @@ use sandpool_sys::{
 /// Called with the first report of a sandbox in which a layer is missing.
 pub(crate) type GapHandler = Box<dyn FnOnce(&SandboxReport) + Send>;
 
-/// How the children of a pool are locked in.
+/// The way in which the children of a pool are locked in.
 pub(crate) struct Confinement {
     mode: Sandbox,
     without: Vec<Layer>,
     heard: Mutex<Heard>,
 }
 
-/// What children have said so far.
+/// The messages of children so far.
 struct Heard {
     report: Option<SandboxReport>,
     on_gap: Option<GapHandler>,
@@ -63,12 +63,12 @@ impl Confinement {
         }
     }
 
-    /// Whether a child is to be born apart from this process.
+    /// Returns whether a child is to be born apart from this process.
     pub(crate) fn apart(&self) -> bool {
         self.mode != Sandbox::Off && !self.without.contains(&Layer::PidNamespace)
     }
 
-    /// What to tell a child that was born into these namespaces.
+    /// Returns the sandbox plan for a child that was born into these namespaces.
     pub(crate) fn sandbox_plan(&self, born: Namespaces) -> SandboxPlan {
         SandboxPlan {
             mode: self.mode,
@@ -157,16 +157,16 @@ impl AsFd for OpenGrant {
 /// A probe takes milliseconds; one that takes so long is stuck.
 const PROBE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What a probe found.
+/// The findings of a probe.
 #[derive(Clone, Debug)]
 pub struct Probed {
-    /// How much of each layer holds.
+    /// The extent to which each layer holds.
     pub report: SandboxReport,
-    /// What became of the attempt to get out.
+    /// The result of the attempt to escape.
     pub attempt: Escape,
 }
 
-/// What became of an attempt to get out of the sandbox.
+/// The result of an attempt to escape the sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Escape {

@@ -68,7 +68,7 @@ fn last_words(stderr: &[u8]) -> Option<String> {
     (!words.is_empty()).then_some(words)
 }
 
-/// Whether a line tells anything about what happened.
+/// Returns whether a line tells anything about what happened.
 fn is_telling(line: &&str) -> bool {
     let hints_at_a_setting = line.starts_with("note: ") && line.contains("RUST_BACKTRACE");
     // Marks beneath the code in a traceback.

@@ -1,4 +1,4 @@
-//! What blocks, for those who await: it runs on a thread of its own, and no executor's
+//! Blocking work for async callers: it runs on a thread of its own, and no executor's
 //! thread waits for it.
 
 use std::future::Future;

@@ -55,7 +55,7 @@ pub trait FromValue: Sized {
     /// When the value is something else.
     fn from_value(value: Value) -> Result<Self, ConvertError>;
 
-    /// What a field of a record is that is not there, if it need not be.
+    /// Returns the value of a missing field of a record, if the field is optional.
     #[doc(hidden)]
     fn from_missing() -> Option<Self> {
         None

@@ -184,7 +184,7 @@ where
     }
 }
 
-/// What comes along with the parts of a value.
+/// Collects the attachments of the parts of a value.
 fn attach_all<'a, T: ToValue + 'a>(
     parts: impl IntoIterator<Item = &'a T>,
     attachments: &mut Vec<Attachment>,

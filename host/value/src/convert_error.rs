@@ -42,16 +42,16 @@ pub enum ConvertError {
     Mismatch {
         /// Where in the whole, as `.users[3]`; empty for the whole itself.
         path: String,
-        /// What was found, as JSON in backticks, cut.
+        /// The value that was found, as JSON in backticks, cut.
         found: String,
-        /// What the Rust type asks for.
+        /// The expected form of the Rust type.
         wanted: Cow<'static, str>,
     },
     /// Something else is wrong with the value, or with a part of it.
     Custom {
         /// Where in the whole, as `.users[3]`; empty for the whole itself.
         path: String,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
 }

@@ -28,7 +28,7 @@ pub struct Function {
     pub interface: Option<String>,
     /// Its parameters in order.
     pub params: Vec<Param>,
-    /// What it returns, if anything.
+    /// The type of its result, if anything.
     pub result: Option<Type>,
 }
 

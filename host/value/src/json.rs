@@ -252,7 +252,7 @@ fn read_bytes(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
     }
 }
 
-/// How bytes are written.
+/// The forms of bytes.
 pub(super) const BYTES: &str =
     r#"bytes are written as `{"base64":"..."}` or as an array of numbers"#;
 

@@ -64,7 +64,7 @@ impl Serialize for Value {
     }
 }
 
-/// Whether a value could be written as `null`, which in an option says `none`.
+/// Returns whether a value could be written as `null`, which in an option says `none`.
 fn may_be_null(value: &Value) -> bool {
     matches!(value, Value::Option(_)) || value.is_unit()
 }

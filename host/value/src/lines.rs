@@ -11,7 +11,7 @@ use super::arguments::{place, unfit_argument};
 use super::json::parse_json;
 use super::{ArgumentError, Function, Param, ParseError, Type, Value, from_json, from_json_str};
 
-/// How lines are read.
+/// The format of lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LineFormat {
     /// As the function suggests: plain text for a lone `string`, else JSON.
@@ -19,8 +19,8 @@ pub enum LineFormat {
     Auto,
     /// JSON, always.
     Jsonl {
-        /// Whether an array or object is spread over the parameters even if
-        /// the only one is of a compound type.
+        /// True if an array or object is spread over the parameters even if the only
+        /// one is of a compound type.
         spread: bool,
     },
 }

@@ -14,9 +14,9 @@ use super::text::{quoted, shortened};
 pub struct Mismatch {
     /// Where in the whole, as `.field[3]`; empty for the whole itself.
     pub path: String,
-    /// What was found, in backticks, cut to a printable line.
+    /// The text that was found, in backticks, cut to a printable line.
     pub found: String,
-    /// What was asked for: a type in WIT's syntax.
+    /// The expected type: a type in WIT's syntax.
     pub expected: String,
     /// More on why, where there is more to say.
     pub reason: Option<String>,
@@ -87,9 +87,9 @@ pub enum ParseError {
     Syntax {
         /// The text, in backticks, cut to a printable line.
         found: String,
-        /// What was asked for: a type in WIT's syntax, or a format.
+        /// The expected type: a type in WIT's syntax, or a format.
         expected: String,
-        /// What the format's parser said.
+        /// The message of the format's parser.
         reason: String,
     },
     /// `@FILE` could not be read.

@@ -169,7 +169,8 @@ fn read(node: &Node, text: &str, ty: &Type) -> Result<Value, Mismatch> {
     }
 }
 
-/// Whether the payload of an option or of `ok` may stand without its `some(...)`.
+/// Returns whether the payload of an option or of `ok` may stand without its
+/// `some(...)`.
 fn can_be_bare(payload: &Type) -> bool {
     !matches!(payload, Type::Option(_) | Type::Result { .. })
 }

@@ -18,7 +18,7 @@ use super::{ArgumentError, Function, Mismatch, ParseError, Type, Value, from_jso
 /// is bytes, and need not be text.
 type Files<'a> = &'a dyn Fn(&OsStr) -> io::Result<Vec<u8>>;
 
-/// What becomes of bytes that are not UTF-8 where text is wanted.
+/// The treatment of bytes that are not UTF-8 where text is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Utf8 {
     /// They are refused.

@@ -23,7 +23,7 @@ pub struct Jobs {
     label: &'static str,
     program: &'static str,
     args: Vec<String>,
-    /// Whether it is given many jobs at once, a line each; else it is one job.
+    /// True if it is given many jobs at once, a line each; else it is one job.
     pub many: bool,
 }
 
@@ -70,7 +70,7 @@ impl Jobs {
         ]
     }
 
-    /// Whether it is there and works.
+    /// Returns whether it is there and works.
     pub fn state(&self) -> PeerState {
         let Some(path) = on_path(self.program) else {
             return PeerState::NotInstalled;

@@ -16,7 +16,7 @@ use super::pools::Work;
 use jobs::Jobs;
 use scripts::Script;
 
-/// What came of looking for a peer.
+/// The result of looking for a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerState {
     /// With its version, as far as it tells.
@@ -159,7 +159,7 @@ impl Peers {
     }
 }
 
-/// Whether a program is there, and what it says of itself.
+/// Returns whether a program is there, and what it says of itself.
 fn version(name: &str) -> PeerState {
     match on_path(name) {
         None => PeerState::NotInstalled,

@@ -15,14 +15,14 @@ const PYTHON: &str = include_str!("peers.py");
 const PISCINA: &str = include_str!("piscina.js");
 const WORKER: &str = include_str!("worker.js");
 
-/// How long a script may take beyond what it is asked to measure.
+/// The time that a script may take beyond the measurement that it is asked for.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A script that runs.
 pub struct Script {
     conversation: Conversation,
     pub version: String,
-    /// What it reads, for as long as it runs.
+    /// Files that the script reads, kept as long as it runs, for as long as it runs.
     _files: Option<TempDir>,
 }
 

@@ -1,4 +1,4 @@
-//! How a module becomes something that runs.
+//! The flags for loading and compiling a module.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use sandpool::{PoolBuilder, Sandbox, SandboxReport, WasmFeature};
 use crate::parse::{self, OrNone};
 use crate::report;
 
-/// How a module becomes something that runs: for every subcommand.
+/// The flags for loading and compiling a module: for every subcommand.
 #[derive(Args, Debug)]
 pub struct ModuleFlags {
     /// Wasm features to turn on: exceptions, function-references, gc, memory64,
@@ -98,7 +98,7 @@ impl ModuleFlags {
     }
 }
 
-/// What is said, once, when a layer of the sandbox is missing.
+/// Returns the notice, printed once, about missing layers of the sandbox.
 fn gap(found: &SandboxReport) -> String {
     let missing: Vec<_> = found.missing().map(|report| report.layer.name()).collect();
     format!(

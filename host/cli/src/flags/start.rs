@@ -1,4 +1,4 @@
-//! How long the command goes on without any worker.
+//! The time that the command waits for a first worker.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::report;
 /// that somebody waits for.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long the command goes on without any worker: for the subcommands that run
+/// The time that the command waits for a first worker: for the subcommands that run
 /// tasks.
 #[derive(Args, Debug)]
 pub struct StartFlags {

@@ -1,4 +1,4 @@
-//! What tasks may use and reach.
+//! The limits and grants of tasks.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use sandpool::{DirGrant, Interrupt, Isolation, PoolBuilder};
 use crate::parse::{self, OrNone, Timeout, Variable};
 use crate::report::Failure;
 
-/// What tasks may use and reach: for the subcommands that run some.
+/// The limits and grants of tasks: for the subcommands that run some.
 #[derive(Args, Debug)]
 pub struct TaskFlags {
     /// Wall time of a task, counted from when a worker takes it [default: 10s; `run`:
@@ -117,8 +117,8 @@ impl TaskFlags {
         }
     }
 
-    /// What is granted, as it is given; `none` if nothing is. Of a variable only its
-    /// name: what it holds may be a secret.
+    /// Returns the grants as flags; `none` if nothing is. Of a variable only its name:
+    /// what it holds may be a secret.
     pub fn grants(&self) -> String {
         let dirs = self.dir.iter().map(|dir| {
             let (host, rw) = (dir.host.display(), if dir.writable { ":rw" } else { "" });

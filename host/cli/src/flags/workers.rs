@@ -1,11 +1,11 @@
-//! How many workers there are, and how they are kept.
+//! The number of workers, and their upkeep.
 
 use clap::Args;
 use sandpool::PoolBuilder;
 
 use crate::parse;
 
-/// How many workers there are: for the subcommands that run many tasks.
+/// The number of workers, and their upkeep: for the subcommands that run many tasks.
 #[derive(Args, Debug)]
 pub struct WorkerFlags {
     /// Number of worker processes: N, N% of the cores, or +N or -N relative to the

@@ -20,7 +20,7 @@ use tempfile::TempPath;
 pub struct AtomicFile {
     file: File,
     folder: PathBuf,
-    /// What its name begins with, as long as it is not its own.
+    /// The beginning of its temporary name, as long as it is not its own.
     prefix: String,
     /// The name that it has, if it has to have one.
     name: Option<TempPath>,

@@ -1,5 +1,5 @@
-//! What is done about tasks that do not end ok: running them again, and when to
-//! give up on all of them.
+//! The handling of tasks that do not end ok: running them again, and when to give up on
+//! all of them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -109,12 +109,12 @@ pub struct Halt {
     at: Threshold,
 }
 
-/// How a map is stopped before its end.
+/// The way in which a map is stopped early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// What runs ends as it would have.
+    /// Running tasks end by themselves.
     Soon,
-    /// What runs is ended, too.
+    /// Running tasks are ended, too.
     Now,
 }
 
@@ -136,7 +136,7 @@ enum Threshold {
 const FEWEST: u64 = 3;
 
 impl Halt {
-    /// Whether it is time to stop.
+    /// Returns whether it is time to stop.
     pub fn is_met(&self, summary: &Summary) -> bool {
         let done = summary.tasks();
         let count = match self.what {
@@ -152,7 +152,7 @@ impl Halt {
         }
     }
 
-    /// Whether what it waits for is no failure.
+    /// Returns whether what it waits for is no failure.
     pub fn is_success(self) -> bool {
         self.what == Counted::Success
     }

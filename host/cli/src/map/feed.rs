@@ -22,24 +22,24 @@ pub struct Feed {
     source: Box<dyn Source>,
     ledger: Ledger,
     past: Past,
-    /// Whether it is noted when each was read.
+    /// True if it is noted when each was read.
     timed: bool,
     seq: u64,
     /// Fingerprint of all inputs so far.
     prefix: u64,
-    /// What is to be run, but not before it is known that the inputs are those
-    /// of the log.
+    /// Inputs that will be run, but not before it is known that the inputs are those of
+    /// the log.
     held: VecDeque<(Note, Input)>,
     /// So many of the inputs are those of the log.
     checked: u64,
-    /// What results are called that are named after inputs.
+    /// The names of results that are named after inputs.
     naming: Naming,
     /// Where they are, if there is such a place already.
     results: Option<Results>,
     /// The names so far.
     taken: Taken,
     ended: bool,
-    /// Whether all of them are there to be read.
+    /// True if all of them are there to be read.
     is_finite: bool,
 }
 
@@ -83,8 +83,9 @@ impl Feed {
         self
     }
 
-    /// Whether an input is to be run though it is done, since its files are lost: its
-    /// line came to the log's disk before them, or somebody has taken them away.
+    /// Returns whether an input is to be run though it is done, since its files are
+    /// lost: its line came to the log's disk before them, or somebody has taken them
+    /// away.
     fn is_lost(&self, name: Option<&Name>, seq: u64) -> bool {
         let Some(results) = &self.results else {
             return false;
@@ -134,12 +135,12 @@ impl Feed {
         self
     }
 
-    /// Whether inputs that a log knows are still to come.
+    /// Returns whether inputs that a log knows are still to come.
     fn within_the_past(&self) -> bool {
         self.past.last().is_some_and(|last| self.seq <= last.seq)
     }
 
-    /// Whether the next input is not to be run before further ones were read.
+    /// Returns whether the next input is not to be run before further ones were read.
     fn holds_back(&self) -> bool {
         let Some((next, _)) = self.held.front() else {
             return true;
@@ -207,7 +208,7 @@ impl Feed {
     }
 }
 
-/// How many inputs are counted at once, when they are only counted.
+/// The number of inputs counted at once, when they are only counted.
 const COUNTED_AT_ONCE: u64 = 1 << 12;
 
 impl Drop for Feed {
@@ -316,7 +317,8 @@ mod tests {
         past::read(&mut log.as_bytes(), which).unwrap().unwrap()
     }
 
-    /// What is run, and why it ended before its end.
+    /// Runs the feed; returns the inputs that it handed out, and the error that ended
+    /// it.
     fn feed(source: Box<Words>, past: Past) -> (Vec<String>, Option<String>) {
         let ledger = Ledger::default();
         let feed = Feed::new(source, Share::default(), past, ledger.clone());

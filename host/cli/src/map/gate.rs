@@ -14,7 +14,7 @@ use sandpool::Pool;
 use crate::parse::{self, OrNone};
 use crate::report::{self, Failure, Kind};
 
-/// What the machine must have left for a task to begin.
+/// The free resources without which no task is started.
 #[derive(Args, Debug)]
 pub struct GateFlags {
     /// Start no task while less memory than this is available
@@ -93,7 +93,7 @@ impl GateFlags {
 struct Gate {
     memory: Option<u64>,
     load: Option<f64>,
-    /// How many processes ran when it was looked last.
+    /// The numbers of running processes at the last looks.
     looks: [u32; LOOKS],
     next: usize,
     filled: bool,
@@ -152,7 +152,8 @@ fn available_in(info: &str) -> Option<u64> {
     Some(kib << 10)
 }
 
-/// What the control group (version 2) may still use, if it has a limit.
+/// Returns the memory that the control group (version 2) may still use, if it has a
+/// limit.
 fn available_in_group() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;

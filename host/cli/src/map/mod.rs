@@ -139,7 +139,7 @@ pub struct Map {
     modules: ModuleFlags,
 }
 
-/// What a loop over tasks works with.
+/// The parts that a loop over tasks needs.
 struct TaskLoop<'a> {
     pool: &'a Pool,
     ledger: &'a Ledger,

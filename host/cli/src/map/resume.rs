@@ -21,7 +21,7 @@ use crate::report::{self, Failure, Kind};
 use crate::show;
 
 impl Map {
-    /// What becomes of a file of results that is there already.
+    /// Returns the treatment of a file of results that exists already.
     pub fn keeping(&self) -> Keeping {
         match self.joblog.is_kept() {
             true => Keeping::AsTheLogTells,
@@ -81,7 +81,8 @@ impl Map {
         Ok((Some(log), past))
     }
 
-    /// What a run is of, whose results go to the file that is called so, if to one.
+    /// Returns the identity of a run whose results go to the file of this name, if to a
+    /// file.
     fn identity(
         &self,
         module: &Module,
@@ -107,7 +108,7 @@ impl Map {
         }
     }
 
-    /// What the log says of earlier runs, for who runs nothing.
+    /// Reads the history of earlier runs from the log, for a run that runs nothing.
     pub fn peek_log(&self, module: &Module, job: &Job, inputs: &Inputs) -> Result<Past, Failure> {
         self.check_by_place()?;
         let output = self.outputs.file_name();

@@ -23,7 +23,7 @@ pub struct Sinks<'a> {
     pub output: &'a mut dyn Output,
     /// Where it writes, for errors.
     pub destination: String,
-    /// Whether a place in the output answers a place in the input.
+    /// True if a place in the output answers a place in the input.
     pub by_place: bool,
     pub log: Option<Joblog>,
     pub summary: &'a mut Summary,
@@ -33,7 +33,7 @@ pub struct Sinks<'a> {
     pub steering: Steering,
 }
 
-/// How the loop came to its end.
+/// The end of the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// Every outcome was taken.
@@ -62,7 +62,7 @@ pub fn run(
     }
 }
 
-/// What cannot be written.
+/// The output that cannot be written.
 enum Stuck {
     Output(io::Error),
     Log(Failure),

@@ -1,4 +1,4 @@
-//! What a map counts, and says at its end.
+//! The counts of a map, and the summary at its end.
 //!
 //! It takes the same memory for a million tasks as for ten: run times go into a
 //! histogram, and only the slowest tasks are known by name.
@@ -24,7 +24,7 @@ const ERROR: usize = 240;
 /// So much of an input is shown with its task.
 const LABEL: usize = 24;
 
-/// How the tasks ended.
+/// The endings of the tasks.
 #[derive(Clone, Debug)]
 pub struct Summary {
     /// By verdict; `ok` is counted apart.
@@ -33,7 +33,7 @@ pub struct Summary {
     failed: u64,
     /// Inputs that have no result, since the run was cut short.
     left: u64,
-    /// What the pool said of the first of them.
+    /// The pool's error for the first of them.
     pool_failure: Option<String>,
     /// Starts beyond the first of each task that has ended.
     retries: u64,
@@ -42,7 +42,7 @@ pub struct Summary {
     poison: Vec<String>,
     poisoned: u64,
     refusals: Refusals,
-    /// What the first tasks that did not end ok said.
+    /// The errors of the first tasks that did not end ok.
     errors: Vec<String>,
 }
 
@@ -123,7 +123,7 @@ impl Summary {
         self.pool_failure.get_or_insert_with(|| why.to_owned());
     }
 
-    /// What the pool said when it failed, if it has.
+    /// Returns the pool's error, if it failed.
     pub fn pool_failure(&self) -> Option<String> {
         self.pool_failure.clone()
     }
@@ -145,8 +145,8 @@ impl Summary {
         self.failed == 0
     }
 
-    /// How many failed, and what the first of them said: for results that do not say
-    /// it themselves.
+    /// Returns the number of failed tasks, and the first errors: for results that do
+    /// not say it themselves.
     pub fn errors(&self) -> Vec<String> {
         let first = match (self.failed, self.errors.len() as u64) {
             (0, _) => return Vec::new(),

@@ -35,7 +35,7 @@ enum Which {
     One(usize),
 }
 
-/// What of a value is wanted, taken as a path.
+/// The part of a value that is wanted, taken as a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Whole,
@@ -49,8 +49,8 @@ enum Part {
     NameStem,
 }
 
-/// How each part is written, before the closing brace; the longest first, so
-/// that `//` is not taken for `/`.
+/// The spelling of each part, before the closing brace; the longest first, so that `//`
+/// is not taken for `/`.
 const PARTS: [(&str, Part); 5] = [
     ("//", Part::Folder),
     ("/.", Part::NameStem),
@@ -77,7 +77,7 @@ impl Template {
         })
     }
 
-    /// Whether an input's values stand in the words.
+    /// Returns whether an input's values stand in the words.
     pub fn has_values(&self) -> bool {
         let mut pieces = self.words.iter().flatten();
         self.appends || pieces.any(|piece| matches!(piece, Piece::Value(..)))
@@ -205,7 +205,7 @@ fn pieces(word: &str, shape: &Shape) -> Result<Vec<Piece>, Failure> {
     Ok(pieces)
 }
 
-/// What stands between two braces; `None` if it means nothing.
+/// Reads the text between two braces; `None` if it means nothing.
 fn placeholder(name: &str, shape: &Shape) -> Result<Option<Piece>, Failure> {
     if name == "#" {
         return Ok(Some(Piece::Number));
@@ -284,7 +284,7 @@ fn stem(path: &str) -> &str {
     }
 }
 
-/// What is behind the last slash.
+/// Returns the text after the last slash.
 fn name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }

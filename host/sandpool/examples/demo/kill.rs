@@ -12,7 +12,7 @@ use crate::guests::{Durations, Guests};
 use crate::story::{line, milliseconds};
 use crate::tally::Tally;
 
-/// How long anything here may take.
+/// The time limit of each step.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub fn kill_one(pool: &Pool, guests: &Guests, tally: &mut Tally) -> Result<()> {

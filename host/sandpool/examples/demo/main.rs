@@ -32,7 +32,7 @@ use crate::guests::Guests;
 use crate::story::{heading, line, rate, seconds};
 use crate::tally::Tally;
 
-/// How long any task may keep the demo waiting. The pool's own limits are
+/// The longest time that a task may keep the demo waiting. The pool's own limits are
 /// shorter; this is for the day when they fail.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -48,7 +48,7 @@ struct Arguments {
     /// The folder whose text files are the input
     #[arg(long, default_value = ".")]
     root: PathBuf,
-    /// How many tasks run at once, 2 at least [default: the number of cores]
+    /// Number of tasks that run at once, 2 at least [default: the number of cores]
     #[arg(short = 'j', long, value_name = "N")]
     processes: Option<usize>,
     /// Do without compiled modules: use some that are written in the demo

@@ -257,7 +257,7 @@ impl InProcess {
         Ok(())
     }
 
-    /// What one host call of the guest may make this process allocate; no
+    /// Returns the memory that one host call of the guest may take in this process; no
     /// allocation is larger than a terabyte, as in a worker.
     fn host_calls(&self) -> usize {
         let limit = self.parts.task_limits.host_calls.value.unwrap_or(u64::MAX);

@@ -56,7 +56,7 @@ pub enum InProcessError {
     Refused {
         /// The module's name.
         module: String,
-        /// What wasmtime says.
+        /// Wasmtime's error.
         why: String,
     },
 }

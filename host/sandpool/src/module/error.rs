@@ -16,8 +16,8 @@ pub struct LoadError {
     problem: Problem,
 }
 
-/// What is wrong. The text of a cause from the operating system stands in the
-/// line itself: it is what the user needs to know.
+/// The problem. The text of a cause from the operating system stands in the line
+/// itself: it is what the user needs to know.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
     #[error("the file does not exist")]
@@ -52,7 +52,7 @@ pub(crate) enum Problem {
 }
 
 impl Problem {
-    /// What an error means that was met while the module was read into memory.
+    /// Classifies an error of reading the module into memory.
     pub(super) fn of_reading(error: io::Error) -> Self {
         match is_explained(&error) {
             true => Problem::System(error),
@@ -92,12 +92,12 @@ impl LoadError {
         &self.path
     }
 
-    /// Whether the file does not exist.
+    /// Returns whether the file does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self.problem, Problem::NotFound)
     }
 
-    /// Whether sandpool itself failed, rather than the module being no good.
+    /// Returns whether sandpool itself failed, rather than the module being no good.
     pub fn is_internal(&self) -> bool {
         match &self.problem {
             Problem::Compiler(_) | Problem::System(_) | Problem::Outside { .. } => true,
@@ -130,7 +130,7 @@ impl LoadError {
         names.filter_map(|name| name.parse().ok()).collect()
     }
 
-    /// What to do about it, where there is something.
+    /// Returns advice, where there is something.
     pub fn hint(&self) -> Option<String> {
         match &self.problem {
             Problem::Invalid(text) if text.contains("exports no function") => Some(

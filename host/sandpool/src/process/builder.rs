@@ -1,4 +1,4 @@
-//! How a process is put together.
+//! The settings of a process.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,7 +35,7 @@ impl ModuleSource {
     }
 }
 
-/// What a source may be written as.
+/// The forms of a source.
 macro_rules! sources {
     ($($from:ty => $case:ident, $into:expr;)+) => {
         $(
@@ -76,7 +76,7 @@ pub struct ProcessBuilder {
     recipe: Recipe,
 }
 
-/// What a process is to do, until it is started.
+/// The settings of a process, until it is started.
 pub(super) struct Recipe {
     source: ModuleSource,
     /// `None` for a command.

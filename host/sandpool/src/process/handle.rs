@@ -71,7 +71,7 @@ impl Drop for KillOnDrop {
     }
 }
 
-/// What all clones share. While the task has not ended it holds this alive.
+/// The state that all clones share. While the task has not ended it holds this alive.
 pub(super) struct Inner {
     name: String,
     /// Taken by the one who starts it.
@@ -81,7 +81,7 @@ pub(super) struct Inner {
     asked: AtomicI32,
 }
 
-/// What there is of a process once it is started.
+/// The parts of a started process.
 struct Running {
     pool: Pool,
     result: AsyncResult<Value>,
@@ -219,7 +219,7 @@ impl Process {
         Ok(())
     }
 
-    /// Whether it runs: it was started, and has no outcome yet.
+    /// Returns whether it runs: it was started, and has no outcome yet.
     pub fn is_alive(&self) -> bool {
         let running = self.inner.running.get();
         running.is_some_and(|running| !running.result.ready())
@@ -236,7 +236,7 @@ impl Process {
         now.or(running.pid)
     }
 
-    /// How it ended; `None` before it has.
+    /// Returns the exit code of the process; `None` before it has.
     ///
     /// 0: the function returned, or the command left with 0. 1: the function
     /// returned an error, trapped, or met a limit or a refusal that ended it.

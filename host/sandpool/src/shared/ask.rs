@@ -1,4 +1,4 @@
-//! How the host's own threads and futures ask shared objects.
+//! The questions of the host's own threads and futures to shared objects.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -66,7 +66,7 @@ pub(super) fn ask(object: &dyn Object, op: Op, timeout: Option<Duration>) -> Rep
     last.unwrap_or(Reply::Failed(SharedError::Timeout))
 }
 
-/// What an object does with an answer that nobody wants any more.
+/// The action for an answer that nobody wants any more.
 type Unwanted = Box<dyn FnOnce(Reply) + Send>;
 
 /// An answer that is awaited. Dropped before it came, it asks no longer, and

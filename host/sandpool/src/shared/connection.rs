@@ -164,7 +164,7 @@ impl Connection {
         }
     }
 
-    /// Whether there is a message, or the other side is gone. Waits until that
+    /// Returns whether there is a message, or the other side is gone. Waits until that
     /// is so, for `timeout` at most; multiprocessing's default is not to wait.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use super::object::{Object, Owner};
 use super::queues::{done, failure};
 use sandpool_protocol::request::{BarrierOp, ConditionOp, EventOp, LockOp, Op, Reply, SemaphoreOp};
 
-/// How a lock was got.
+/// The way in which a lock was acquired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acquired {
     /// In good order.
@@ -86,7 +86,7 @@ pub struct LockGuard {
 }
 
 impl LockGuard {
-    /// How the lock was got.
+    /// Returns the way in which the lock was acquired.
     #[must_use]
     pub fn acquired(&self) -> Acquired {
         self.acquired
@@ -138,7 +138,7 @@ impl Semaphore {
         ))
     }
 
-    /// How many permits there are now.
+    /// Returns the number of permits now.
     #[must_use]
     pub fn permits(&self) -> u64 {
         let reply = ask(&*self.object, Op::Semaphore(SemaphoreOp::Permits), None);
@@ -161,7 +161,7 @@ impl Event {
         self.ask(EventOp::Clear, None);
     }
 
-    /// Whether the flag is raised.
+    /// Returns whether the flag is raised.
     #[must_use]
     pub fn is_set(&self) -> bool {
         self.ask(EventOp::IsSet, None) == Reply::Flag(true)
@@ -261,19 +261,19 @@ impl Barrier {
         self.ask(BarrierOp::Abort, None);
     }
 
-    /// How many pass together.
+    /// Returns the number of parties that pass together.
     #[must_use]
     pub fn parties(&self) -> usize {
         number(&self.ask(BarrierOp::Parties, None)).map_or(0, |n| n as usize)
     }
 
-    /// How many wait now.
+    /// Returns the number of parties that wait now.
     #[must_use]
     pub fn n_waiting(&self) -> usize {
         number(&self.ask(BarrierOp::Waiting, None)).map_or(0, |n| n as usize)
     }
 
-    /// Whether it is broken.
+    /// Returns whether it is broken.
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.ask(BarrierOp::Broken, None) == Reply::Flag(true)

@@ -9,18 +9,18 @@ use sandpool_protocol::request::{ConditionOp, Kind, LockOp, Op, Reply};
 pub(crate) struct LockState {
     reentrant: bool,
     holder: Option<Holder>,
-    /// Whether the last holder left without releasing it.
+    /// True if the last holder left without releasing it.
     abandoned: bool,
     waiters: Waiters<Wanted>,
 }
 
 struct Holder {
     owner: Owner,
-    /// How often it was taken.
+    /// The number of times that it was taken.
     depth: u64,
 }
 
-/// What one who waits for the lock is told when he has it.
+/// The reply to an owner who waits for the lock, once he has it.
 enum Wanted {
     Lock,
     /// Comes out of the waiting room; was he notified? He gets the lock back as

@@ -215,19 +215,19 @@ impl<T> Dict<T> {
         }
     }
 
-    /// How many keys there are.
+    /// Returns the number of keys.
     #[must_use]
     pub fn len(&self) -> usize {
         number(&self.ask(DictOp::Len)).map_or(0, |len| len as usize)
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether there is this key.
+    /// Returns whether there is this key.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
         self.ask(DictOp::Contains(key.into())) == Reply::Flag(true)
@@ -315,13 +315,13 @@ impl<T> List<T> {
         ask(&*self.object, Op::List(op), None)
     }
 
-    /// How many items there are.
+    /// Returns the number of items.
     #[must_use]
     pub fn len(&self) -> usize {
         number(&self.ask(ListOp::Len)).map_or(0, |len| len as usize)
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -410,7 +410,7 @@ impl<T: Serialize> SharedValue<T> {
 }
 
 impl<T: DeserializeOwned> SharedValue<T> {
-    /// What it is now.
+    /// Returns its current value.
     ///
     /// # Errors
     /// `Json` for a value that is no `T`.

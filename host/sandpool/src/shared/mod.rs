@@ -1,5 +1,5 @@
-//! What threads of the host, tasks and pools share: queues, pipes, and the
-//! objects of a manager.
+//! Shared objects of host threads, tasks and pools, tasks and pools share: queues,
+//! pipes, and the objects of a manager.
 //!
 //! They live in the host. Each kind is a state that answers now or later, under
 //! its own lock: `queue` (with `prefetch`), `pipe`, `collections`, `lock`,

@@ -1,4 +1,4 @@
-//! What all shared objects are: something that is asked, and answers now or
+//! The interface of all shared objects: something that is asked, and answers now or
 //! later.
 //!
 //! Everybody asks in the same way: a thread of the host, a future, a guest
@@ -13,7 +13,7 @@ use super::queue::QueueCell;
 use sandpool_protocol::Violation;
 use sandpool_protocol::request::{Item, Kind, Op, Reply};
 
-/// Who holds a lock or a permit: a thread of the host, or one task.
+/// The owner of a lock or a permit: a thread of the host, or one task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Owner(u64);
 
@@ -60,7 +60,7 @@ pub(crate) trait ReplySink: Send + Sync {
     /// Takes the answer, if it still waits for this one.
     fn answer(&self, id: u64, reply: Reply);
 
-    /// Whether items can be handed to it ahead of being asked for, and put by
+    /// Returns whether items can be handed to it ahead of being asked for, and put by
     /// it on credit.
     fn ahead(&self) -> Option<&dyn Ahead> {
         None
@@ -87,7 +87,7 @@ pub(crate) trait Ahead {
     fn withdraw_credit(&self) -> u32;
 }
 
-/// What a kind of object does when it is asked.
+/// The behaviour of a kind of object.
 pub(crate) trait ObjectState: Send + 'static {
     type Op;
 

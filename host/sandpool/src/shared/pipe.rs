@@ -20,10 +20,10 @@ pub(crate) struct End {
     id: u64,
 }
 
-/// What concerns one side.
+/// The state of one side.
 struct Side {
     open: bool,
-    /// What it has not received yet.
+    /// The items that it has not received yet.
     inbox: VecDeque<Item>,
     bytes: usize,
     receivers: Waiters<Receiving>,

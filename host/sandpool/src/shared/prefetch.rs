@@ -28,8 +28,8 @@ const MAX_PACE: Duration = Duration::from_micros(64);
 /// this time goes to who asks next.
 const MAX_WORK_AHEAD: Duration = Duration::from_millis(1);
 
-/// What an item costs beside its bytes, in memory and on its way: empty ones
-/// without a number would fill the host.
+/// The cost of an item beside its bytes, in memory and on its way: empty ones without a
+/// number would fill the host.
 pub(super) const ITEM_OVERHEAD: usize = 32;
 
 pub(super) fn cost(item: &Item) -> usize {
@@ -47,18 +47,17 @@ struct Consumer {
     /// The numbers of the items that it was handed last, but for those that
     /// were taken back.
     numbers: Vec<i64>,
-    /// How many of them nobody asked for, and their cost: as many as can come
-    /// back.
+    /// The number of prefetched items, and their cost: as many as can come back.
     ahead: usize,
     bytes: usize,
-    /// Whether its claims were not looked at since.
+    /// True if its claims were not looked at since.
     open: bool,
     since: Instant,
-    /// How long an item takes, about.
+    /// The approximate time for an item.
     pace: Option<Duration>,
-    /// Whether `pace` tells of what it was handed last.
+    /// True if `pace` tells of what it was handed last.
     measured: bool,
-    /// How many it is handed at once.
+    /// The number of items that it is handed at once.
     batch: usize,
 }
 

@@ -145,14 +145,14 @@ impl QueueState {
         )
     }
 
-    /// Whether an item of this cost fits.
+    /// Returns whether an item of this cost fits.
     fn fits(&self, cost: usize) -> bool {
         let (taken, bytes) = self.taken();
         self.capacity.items.is_none_or(|most| taken < most)
             && (bytes + cost <= self.capacity.bytes || taken == 0)
     }
 
-    /// Whether an item fits after everything was taken back that can be.
+    /// Returns whether an item fits after everything was taken back that can be.
     fn has_room(&mut self, cost: usize) -> bool {
         if self.fits(cost) {
             return true;

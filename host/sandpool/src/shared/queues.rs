@@ -180,13 +180,13 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Whether there is no item in the queue.
+    /// Returns whether there is no item in the queue.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.qsize() == 0
     }
 
-    /// Whether there is no room for another item.
+    /// Returns whether there is no room for another item.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.ask(QueueOp::Full, None) == Reply::Flag(true)
@@ -432,7 +432,7 @@ impl<T> SimpleQueue<T> {
         Self::default()
     }
 
-    /// Whether there is no item in the queue.
+    /// Returns whether there is no item in the queue.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -86,7 +86,7 @@ impl Wants {
         }
     }
 
-    /// Whether it is a snapshot of an interpreter with its program loaded: what
+    /// Returns whether it is a snapshot of an interpreter with its program loaded: what
     /// componentize-py and componentize-js make.
     pub(super) fn is_snapshot(&self) -> bool {
         self.is_snapshot

@@ -8,7 +8,7 @@ use super::convert::{from_val, to_val};
 use super::guest::Guest;
 use sandpool_value::{Function, Type, Value, decode_args};
 
-/// What a call came back with.
+/// The result of a call.
 pub enum Returned {
     /// A value (the payload of an `ok`), encoded with this type.
     Value(Value),

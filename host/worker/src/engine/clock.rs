@@ -13,8 +13,8 @@ use wasmtime_wasi::{HostMonotonicClock, WasiView, async_trait};
 
 use super::guest::Guest;
 
-/// What tokio's timers may be late by. The rest of a sleep blocks the thread,
-/// and with it everything else that the guest waits for at the same time.
+/// The delay that tokio's timers may have. The rest of a sleep blocks the thread, and
+/// with it everything else that the guest waits for at the same time.
 const COARSE: Duration = Duration::from_millis(2);
 
 /// Nanoseconds since the guest's store was made.

@@ -13,8 +13,7 @@ use sandpool_protocol::settings::{EngineSettings, WasmFeature};
 /// with a small shadow stack fit.
 const MEMORY_KEEP_RESIDENT: usize = 128 * 1024;
 
-/// What a stack for asynchronous calls, of which there are none, has beside the
-/// guest's.
+/// The size that the (unused) stack for asynchronous calls has beside the guest's.
 const UNUSED_STACK: usize = 1024 * 1024;
 
 /// Bytes of a table that stay resident between two tasks.

@@ -21,7 +21,7 @@ const MAX_PATH: usize = 4096;
 pub struct Place {
     /// Absolute and without `.` and `..`.
     pub(super) path: String,
-    /// Whether its grant lets the guest change it.
+    /// True if its grant lets the guest change it.
     pub(super) writable: bool,
 }
 
@@ -53,13 +53,13 @@ impl Granted {
         &self.places
     }
 
-    /// Whether a grant stands where the empty root would.
+    /// Returns whether a grant stands where the empty root would.
     pub(super) fn covers_root(&self) -> bool {
         self.covers_root
     }
 }
 
-/// What one guest has opened. Making it allocates nothing.
+/// The open files of one guest. Making it allocates nothing.
 #[derive(Debug)]
 pub struct Files {
     pub(super) granted: Granted,
@@ -70,7 +70,7 @@ pub struct Files {
     is_interpreter: bool,
 }
 
-/// What a guest wants to do with a path.
+/// A guest's request for a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     /// Find out about what is there, or read it.
@@ -81,7 +81,7 @@ pub(super) enum Wish {
     Create,
 }
 
-/// What the empty root answers.
+/// The answer of the empty root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Empty {
     /// The path is that of the root itself, which may be looked at.
@@ -102,9 +102,9 @@ impl Files {
         }
     }
 
-    /// Whether a guest looks for the source of what it runs, under no grant, as an
-    /// interpreter does to show lines of it in a traceback. Such a file is not there,
-    /// and nobody would grant it: that is no refusal worth telling of.
+    /// Returns whether a guest looks for the source of what it runs, under no grant, as
+    /// an interpreter does to show lines of it in a traceback. Such a file is not
+    /// there, and nobody would grant it: that is no refusal worth telling of.
     pub(super) fn is_look_for_a_source(&self, path: &str, wish: Wish) -> bool {
         const ENDINGS: [&str; 6] = [".py", ".pyc", ".js", ".mjs", ".cjs", ".ts"];
         self.is_interpreter

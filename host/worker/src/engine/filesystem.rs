@@ -131,7 +131,7 @@ impl View<'_> {
     }
 }
 
-/// Whether an answer is the one that both a read-only grant and a way out of a
+/// Returns whether an answer is the one that both a read-only grant and a way out of a
 /// directory get.
 fn was_refused<T>(answer: &FsResult<T>) -> bool {
     let error = answer.as_ref().err().and_then(FsError::downcast_ref);

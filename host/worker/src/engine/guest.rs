@@ -14,7 +14,7 @@ use sandpool_protocol::limits::{LimitName, MAX_HANDLES};
 use sandpool_protocol::settings::{EngineSettings, LogLevel, WasmFeature};
 use sandpool_protocol::verdict::{MAX_DETAIL, MAX_REFUSALS, Refusal};
 
-/// What the `task` interface tells a guest of itself.
+/// The running task's data for the `task` interface.
 #[derive(Clone, Debug, Default)]
 pub struct TaskInfo {
     pub index: u64,
@@ -35,7 +35,7 @@ impl TaskInfo {
 pub trait Messages: Send + Sync {
     /// A line that the running task logged.
     fn log(&self, level: LogLevel, message: String);
-    /// How far the running task says it is.
+    /// Passes on the progress of the running task.
     fn progress(&self, done: u64, total: Option<u64>, message: Option<String>);
 }
 

@@ -1,4 +1,4 @@
-//! What a guest may import: WASI, and the interfaces in `wit/`.
+//! The imports of guests: WASI, and the interfaces in `wit/`.
 //!
 //! The compiler uses the same linkers to find out whether a module imports
 //! anything else, so that the caller learns it before a worker is started.
@@ -57,7 +57,7 @@ impl HasData for Own {
     type Data<'a> = &'a mut Guest;
 }
 
-/// What gives a component one interface.
+/// The function that gives a component one interface.
 type Give = fn(&mut ComponentLinker<Guest>) -> wasmtime::Result<()>;
 
 /// Everything that a component may import, by the interface's name without its
@@ -144,7 +144,7 @@ const INTERFACES: &[(&str, Give)] = &[
     }),
 ];
 
-/// What gives this component its imports, as far as they are to be had. To make
+/// Makes the linker for a component's imports, as far as they are available. To make
 /// all that there are takes longer than to load a small component.
 pub fn component_linker(
     engine: &Engine,
@@ -162,13 +162,14 @@ pub fn component_linker(
     Ok(linker)
 }
 
-/// Whether an import is this interface, of whatever version, or of this package.
+/// Returns whether an import is this interface, of whatever version, or of this
+/// package.
 fn is_part(import: &str, name: &str) -> bool {
     let rest = import.strip_prefix(name);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('@') || name.ends_with('/'))
 }
 
-/// Whether a component finds this import here, by its name and version.
+/// Returns whether a component finds this import here, by its name and version.
 pub fn is_given_to_component(import: &str) -> bool {
     let Some((_, version)) = import.split_once('@') else {
         return false;
@@ -185,10 +186,11 @@ pub fn is_given_to_component(import: &str) -> bool {
         && INTERFACES.iter().any(|(name, _)| is_part(import, name))
 }
 
-/// What AssemblyScript's modules import.
+/// The import of AssemblyScript's modules.
 const ABORT: &str = "env#abort";
 
-/// Whether a core module finds this import here, as far as its module's name says.
+/// Returns whether a core module finds this import here, as far as its module's name
+/// says.
 pub fn is_given_to_core(import: &str) -> bool {
     import.starts_with("wasi_snapshot_preview1#") || import == ABORT
 }
@@ -232,7 +234,7 @@ fn sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// What gives this core module its imports, of which there may be WASI preview 1.
+/// Makes the linker for a core module's imports, which may include WASI preview 1.
 pub fn core_linker(engine: &Engine, module: &Module) -> wasmtime::Result<CoreLinker<Guest>> {
     let mut linker = CoreLinker::new(engine);
     if module.imports().len() == 0 {
@@ -297,8 +299,9 @@ impl progress::Host for Guest {
     }
 }
 
-/// What gives a guest this import: `given` for what every guest has, a flag (or
-/// what the library has for one) for what gives nothing without a grant, `None` for what is not available.
+/// Returns the grant for an import: `given` for what every guest has, a flag (or what
+/// the library has for one) for what gives nothing without a grant, `None` for what is
+/// not available.
 pub fn granted_by(import: &str) -> Option<&'static str> {
     const GIVEN: [&str; 14] = [
         "wasi:cli/",

@@ -23,7 +23,7 @@ mod typed;
 pub mod verdict;
 pub mod wasi;
 
-/// Whether there was no memory for something, which as a rule is the doing of
+/// Returns whether there was no memory for something, which as a rule is the doing of
 /// our own limit.
 pub fn out_of_memory(error: &wasmtime::Error) -> bool {
     let os = error.downcast_ref::<std::io::Error>();

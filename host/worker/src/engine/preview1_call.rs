@@ -38,7 +38,7 @@ pub(super) const SUCCESS: i32 = Errno::Success as i32;
 pub struct RootNumbers {
     /// The one that it is born with, until it closes it.
     pub(super) first: Option<u32>,
-    /// Whether wasmtime-wasi knows that this number is taken.
+    /// True if wasmtime-wasi knows that this number is taken.
     pub(super) kept: bool,
     pub(super) again: BTreeSet<u32>,
 }
@@ -82,7 +82,7 @@ impl<'a> Call<'a> {
         root.first == Some(fd) || root.again.contains(&fd)
     }
 
-    /// What a descriptor was opened as.
+    /// Returns the directory that a descriptor was opened as.
     pub(super) fn directory(&self, fd: i32) -> Option<&Place> {
         let (files, fd) = (&self.guest.files, fd as u32);
         let granted = || {
@@ -92,7 +92,7 @@ impl<'a> Call<'a> {
         files.place(fd).or_else(granted)
     }
 
-    /// Whether this is a file or a directory that the guest has opened.
+    /// Returns whether this is a file or a directory that the guest has opened.
     pub(super) fn is_file(&self, fd: i32) -> bool {
         self.guest.files.place(fd as u32).is_some()
     }

@@ -106,8 +106,8 @@ impl From<SharedError> for Error {
     }
 }
 
-/// What an answer means to a guest. One of another kind than was asked for is
-/// an error of the host's, which ends the task.
+/// Reads an answer for a guest. One of another kind than was asked for is an error of
+/// the host's, which ends the task.
 fn read<T>(reply: Reply, read: impl FnOnce(Reply) -> Option<T>) -> Answer<T> {
     if let Reply::Failed(error) = reply {
         return Ok(Err(error.into()));

@@ -1,4 +1,4 @@
-//! What a failed call says about its task.
+//! The verdict of a failed call.
 
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;

@@ -21,7 +21,7 @@ use sandpool_protocol::layers::{Layer, LayerReport, LayerState, SandboxReport};
 use sandpool_protocol::settings::Sandbox;
 use sandpool_sys::{ControlSocket, UnshareFlags, is_only_thread, leave_namespaces};
 
-/// Who is locked in.
+/// The kind of child that is locked in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChildKind {
     Worker,
@@ -32,9 +32,9 @@ pub enum ChildKind {
 pub struct Cage {
     report: SandboxReport,
     directories: Vec<Directory>,
-    /// Whether its working directory is that of its descriptors.
+    /// True if its working directory is that of its descriptors.
     finds_descriptors: bool,
-    /// Whether its resources are limited.
+    /// True if its resources are limited.
     limited: bool,
     /// The filter that seals it; `None` where there is to be none.
     last_filter: Option<BpfProgram>,
@@ -52,7 +52,7 @@ pub struct Directory {
 /// Why a process could not lock itself in, or would not.
 #[derive(Debug, thiserror::Error)]
 pub enum CageError {
-    /// What has to work on every machine did not.
+    /// A step that has to work on every machine failed.
     #[error("cannot {what}: {source}")]
     System {
         what: &'static str,
@@ -74,7 +74,7 @@ pub enum CageError {
 }
 
 impl CageError {
-    /// What to tell the host.
+    /// Returns the reason to report to the host.
     pub fn reason(&self) -> Failure {
         match self {
             CageError::Incomplete(_) | CageError::Threads => Failure::Sandbox,
@@ -309,8 +309,8 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// Whether to take a step that has to succeed, and that is taken with the
-    /// sandbox off as well; only leaving its layer out leaves it out.
+    /// Returns true if a step is to be taken that has to succeed, and that is taken
+    /// with the sandbox off as well; only leaving its layer out leaves it out.
     fn always(&mut self, layer: Layer) -> bool {
         self.put_on(layer, || Ok(LayerState::Held));
         !self.without.contains(&layer)
@@ -369,8 +369,7 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// What of a layer that was put on is sure where there may be threads that nobody
-/// could see.
+/// Reports a layer where unseen threads may exist.
 fn of_threads_unknown(layer: Layer, doubt: &io::Error) -> LayerState {
     match layer {
         // These are of the whole process.
@@ -385,7 +384,7 @@ fn of_threads_unknown(layer: Layer, doubt: &io::Error) -> LayerState {
 struct Lists {
     allowed: Vec<&'static [Call]>,
     refused: &'static [(i64, i32)],
-    /// What is allowed once it is sealed.
+    /// The calls that are allowed after sealing.
     sealed: Vec<&'static [Call]>,
 }
 

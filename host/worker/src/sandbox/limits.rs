@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What a child may use of the machine.
+/// The limits of a child on the resources of the machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ResourceLimits {
     /// Bytes of private writable memory (`RLIMIT_DATA`). Address space cannot

@@ -1,4 +1,4 @@
-//! How a child locks itself in before it sees a byte of a guest.
+//! The sandbox that a child enters before it sees a byte of a guest.
 //!
 //! [`Cage::enter`] is the whole story, told in order; each file here is one of
 //! its chapters. A child enters in two steps: all of it before it looks at what

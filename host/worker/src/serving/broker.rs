@@ -147,7 +147,7 @@ impl BrokerClient {
     }
 }
 
-/// How long to wait.
+/// The end of a wait.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Until {
     Now,
@@ -239,7 +239,7 @@ impl Broker for BrokerClient {
     }
 }
 
-/// Whether the host takes as much in one request.
+/// Returns whether the host takes as much in one request.
 fn fits(op: &Op) -> bool {
     size(op) <= MAX_ITEM
 }

@@ -21,7 +21,7 @@ use sandpool_protocol::frame::{TaskHeader, What, WireLimits};
 /// addressed would be a panic.
 const MAX_ALLOCATION: u64 = 1 << 40;
 
-/// What every store of this worker is made of.
+/// The parts that every store of this worker shares.
 pub(super) struct WorkerContext {
     pub(super) engine: Engine,
     pub(super) code: Code,
@@ -95,7 +95,7 @@ impl WorkerContext {
     }
 }
 
-/// What one host call of a guest may make this process allocate.
+/// Returns the memory that one host call of a guest may take in this process.
 fn host_calls(limits: &WireLimits) -> u64 {
     limits.host_calls.unwrap_or(u64::MAX).min(MAX_ALLOCATION)
 }

@@ -26,7 +26,7 @@ use sandpool_sys::{ControlSocket, MAX_MESSAGE, Received, SealedMapping};
 /// the cut is told.
 const MAX_TEXT: usize = 48 * 1024;
 
-/// What the two threads share.
+/// The state that the two threads share.
 pub(super) struct HostLink {
     control: Arc<ControlSocket>,
     inbox: Mutex<Inbox>,

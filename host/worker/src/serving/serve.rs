@@ -45,14 +45,14 @@ fn cut(mut text: String) -> String {
     text
 }
 
-/// What a task is to do, but for its arguments.
+/// The task, but for its arguments.
 pub(super) struct Order {
     pub(super) header: TaskHeader,
-    /// What the guest is told that it is called.
+    /// The name of the task for the guest.
     pub(super) name: Arc<str>,
 }
 
-/// How a task ended, on the way to an answer.
+/// The ending of a task, on the way to an answer.
 struct Ending {
     end: End,
     message: Option<String>,

@@ -35,7 +35,7 @@ pub(super) struct StartError {
     pub(super) message: String,
 }
 
-/// What bounds a worker while it starts.
+/// The limits of a worker while it starts.
 pub(super) struct Bounds {
     /// Its own limit on memory.
     memory: Option<u64>,
@@ -51,7 +51,7 @@ impl Bounds {
         }
     }
 
-    /// What wasmtime says of an artifact that it cannot load.
+    /// Explains wasmtime's error about an artifact that it cannot load.
     pub(super) fn unloadable(&self, error: &wasmtime::Error) -> StartError {
         match out_of_memory(error) {
             true => self.no_memory(None),
@@ -73,7 +73,7 @@ impl Bounds {
         }
     }
 
-    /// Who refused it memory; an `engine` is one that is still to be made.
+    /// Explains a refusal of memory; an `engine` is one that is still to be made.
     fn no_memory(&self, engine: Option<&EngineSettings>) -> StartError {
         let (reason, message) = match who_refused(self.memory, &self.inherited, engine) {
             Refused::Own => {
@@ -273,7 +273,7 @@ const THREAD_STACK: usize = 2 * 1024 * 1024;
 /// does not get them.
 const FIRST_CALL: usize = 1024 * 1024;
 
-/// Whether the limit on memory leaves room for so many bytes.
+/// Returns whether the limit on memory leaves room for so many bytes.
 fn has_room(bytes: usize) -> bool {
     let mut room = Vec::<u8>::new();
     let reserved = room.try_reserve_exact(bytes);

@@ -26,7 +26,7 @@ pub struct Blocks<R> {
     end: u8,
     size: usize,
     longest: usize,
-    /// What was read behind the last block's end.
+    /// Bytes read beyond the last block's end.
     rest: Vec<u8>,
 }
 

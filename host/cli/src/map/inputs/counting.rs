@@ -1,5 +1,5 @@
-//! How many inputs there are, counted beside the run that reads them: where all come
-//! from files, a progress bar so knows soon how long it is.
+//! Counts the inputs beside the run that reads them: where all come from files, a
+//! progress bar so knows soon how long it is.
 //!
 //! The files are read a second time, by the same readers that make inputs of them, and
 //! without moving the place that the run reads from.
@@ -22,7 +22,7 @@ use super::utf16::Decoder;
 /// Files of more bytes, in all, are not read twice.
 const MOST_BYTES: u64 = 8 << 30;
 
-/// What an input is, as far as it takes to count them.
+/// The unit of input that is counted.
 #[derive(Clone, Copy, Debug)]
 pub enum Unit {
     Line(Ending),

@@ -15,7 +15,7 @@ use super::{Item, MAX_INPUT_LEN, Source, fingerprint, label};
 use crate::apply::NOT_TEXT;
 use crate::map::job::Named;
 
-/// What stands between two lines.
+/// The separator of two lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ending {
     /// LF or CRLF; a byte order mark may stand before the first line.
@@ -216,7 +216,7 @@ impl LineSource {
         Ok(None)
     }
 
-    /// What it asks for, and what it is called; without the empty lines before it.
+    /// Returns the input of a line with its label; without the empty lines before it.
     fn item(&mut self, line: InputLine) -> Item {
         let bad = |why: String, bytes: &[u8]| Item {
             label: label(&why),

@@ -77,7 +77,7 @@ enum Form {
     Files,
 }
 
-/// What stdin is called among files.
+/// The name of stdin among files.
 const STDIN: &str = "/dev/stdin";
 
 /// Bytes of a block of `--pipe`.
@@ -95,7 +95,7 @@ pub struct Inputs {
     files: Vec<PathBuf>,
 }
 
-/// What is known beforehand of how many inputs there are.
+/// The number of inputs, as far as it is known beforehand.
 pub enum Total {
     Unknown,
     Known(u64),
@@ -150,7 +150,7 @@ impl InputFlags {
         })
     }
 
-    /// What an input of a stream is.
+    /// Returns the unit of input of a stream.
     fn unit(&self, ending: Ending) -> Unit {
         match self.separator() {
             Some(separator) => Unit::Row(separator, !self.no_header),
@@ -179,7 +179,7 @@ impl InputFlags {
             .collect()
     }
 
-    /// What makes no sense together and clap cannot know.
+    /// Refuses flags that contradict each other in ways that clap cannot know.
     fn check(&self, values: &[Values]) -> Result<(), Failure> {
         let refused = |text: &str| Err(Failure::usage(text));
         if !values.is_empty() {
@@ -277,7 +277,7 @@ impl InputFlags {
 }
 
 impl Inputs {
-    /// What is done about text that is not UTF-8.
+    /// Returns the treatment of text that is not UTF-8.
     pub fn utf8(&self) -> Utf8 {
         self.utf8
     }
@@ -287,13 +287,13 @@ impl Inputs {
         self.files.iter().map(PathBuf::as_path)
     }
 
-    /// Whether some of them are read from stdin.
+    /// Returns whether some of them are read from stdin.
     pub fn read_stdin(&self) -> bool {
         self.files().any(|path| path == Path::new(STDIN))
     }
 
-    /// How they are read, in words: for a log, whose inputs have to be read as they
-    /// were before.
+    /// Describes the form of the inputs, in words: for a log, whose inputs have to be
+    /// read as they were before.
     pub fn describe(&self) -> String {
         let form = self.describe_form();
         match self.utf8 {
@@ -324,7 +324,7 @@ impl Inputs {
         format!("{form}, {reading}")
     }
 
-    /// What a template's placeholders can stand for.
+    /// Returns the values that a template's placeholders can stand for.
     pub fn shape(&self) -> Shape {
         let (values, columns) = match &self.origin {
             Origin::Lines(_) => (1, Vec::new()),
@@ -350,12 +350,13 @@ impl Inputs {
         }
     }
 
-    /// How much of the inputs was taken; for a source that is yet to be made.
+    /// Returns the share of the inputs that was taken so far; for a source that is yet
+    /// to be made.
     pub fn share(&self) -> Share {
         self.share.clone()
     }
 
-    /// What is known of how many there are; told once.
+    /// Returns the number of inputs, as far as it is known; told once.
     pub fn take_total(&mut self) -> Total {
         std::mem::replace(&mut self.total, Total::Unknown)
     }

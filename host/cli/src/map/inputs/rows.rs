@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-/// What stands between two columns.
+/// The separator of two columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Separator {
     /// A comma; a cell with one in it stands in double quotes (RFC 4180).
@@ -26,7 +26,7 @@ pub struct Rows<R> {
     text: Vec<u8>,
     /// Where each cell ends.
     ends: Vec<usize>,
-    /// How much of the two is the row that was read last.
+    /// The length of the row that was read last.
     length: usize,
     cells: usize,
 }

@@ -26,9 +26,9 @@ pub struct Table {
     rows: StreamRows,
     /// Empty where there is no header.
     header: Vec<String>,
-    /// How many cells a row has: those of the first.
+    /// The number of cells of a row: those of the first.
     width: usize,
-    /// Whether the first row was read, and is yet to become an input.
+    /// True if the first row was read, and is yet to become an input.
     has_row: bool,
 }
 
@@ -57,7 +57,7 @@ impl Table {
         })
     }
 
-    /// How many values a row has.
+    /// Returns the number of values of a row.
     pub fn width(&self) -> usize {
         self.width
     }
@@ -159,7 +159,7 @@ impl TableSource {
 }
 
 impl TableSource {
-    /// What the cells of a row ask for.
+    /// Returns the input that the cells of a row make.
     fn input(&self, cells: &[&str]) -> Input {
         let header = &self.header;
         if header.is_empty() {

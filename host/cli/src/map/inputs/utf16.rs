@@ -6,7 +6,7 @@ use std::io::{self, Read};
 
 use sandpool::value::Utf8;
 
-/// How much is read at once.
+/// The number of bytes read at once.
 const DECODE_CHUNK: usize = 32 << 10;
 
 /// So much of a first line shows what it is.
@@ -17,9 +17,9 @@ pub struct Decoder<R> {
     input: R,
     utf8: Utf8,
     form: Form,
-    /// What was read and not yet decoded.
+    /// Bytes that were read and are not yet decoded.
     raw: Vec<u8>,
-    /// What was decoded, from `taken` on not yet handed out.
+    /// Decoded bytes, from `taken` on not yet handed out.
     ready: Vec<u8>,
     taken: usize,
 }
@@ -99,8 +99,9 @@ impl<R: Read> Decoder<R> {
         Ok(())
     }
 
-    /// Whether the text is UTF-16 all the same: every other byte of its first line is
-    /// a NUL, and no other is. Reads on, behind what was read, as long as that is so.
+    /// Returns whether the text is UTF-16 all the same: every other byte of its first
+    /// line is a NUL, and no other is. Reads on, behind what was read, as long as that
+    /// is so.
     fn unmarked(&mut self, read: &mut Vec<u8>) -> io::Result<Option<ByteOrder>> {
         let order = match read.as_slice() {
             [1..=0x7f, 0] => ByteOrder::Little,

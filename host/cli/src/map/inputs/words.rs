@@ -9,8 +9,8 @@ use crate::report::Failure;
 /// Where one value of each input comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Values {
-    /// Whether it goes along with those before it (`:::+`), instead of being
-    /// combined with each of them.
+    /// True if it goes along with those before it (`:::+`), instead of being combined
+    /// with each of them.
     pub linked: bool,
     pub origin: Origin,
 }
@@ -23,7 +23,7 @@ pub enum Origin {
     Lines(PathBuf),
 }
 
-/// How a separator goes on.
+/// A separator's continuation.
 #[derive(Clone, Copy)]
 struct Separator {
     files: bool,

@@ -1,4 +1,4 @@
-//! What a log is of: what must be the same for a run to go on from it, and what
+//! The identity of a log: what must be the same for a run to go on from it, and what
 //! may have changed.
 //!
 //! ```text
@@ -28,7 +28,7 @@ use super::entry::COLUMNS;
 use crate::report::Failure;
 use crate::sanitize;
 
-/// What a job is that is no call of a function.
+/// The name of a job that runs a command.
 pub const COMMAND: &str = "command";
 
 const ANEW: &str = "another `--joblog` starts a new run";
@@ -49,7 +49,7 @@ fn without_version(job: &str) -> String {
 /// The version of the format.
 const FORMAT: &str = "sandpool 1";
 
-/// What a run is of.
+/// The identity of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// SHA-256, in hex.
@@ -64,18 +64,18 @@ pub struct Identity {
     pub constants: String,
     /// The columns of a table of results; empty if they are no table.
     pub columns: String,
-    /// How inputs are read.
+    /// The form of the inputs.
     pub inputs: String,
     /// The limits that were set.
     pub limits: String,
-    /// What was granted; nothing is known of it if this is empty.
+    /// The grants; empty if they are not known.
     pub grants: String,
     /// Where results go, and what they look like in a file.
     pub output: String,
 }
 
 impl Identity {
-    /// What stands before an input in the `Command` column.
+    /// Returns the text before an input in the `Command` column.
     pub fn command(&self) -> String {
         sanitize::line(&self.job)
     }
@@ -105,7 +105,7 @@ impl Identity {
         lines + &self.of_this_run()
     }
 
-    /// What is called, and with which constants.
+    /// Returns the function or command, and its constants.
     fn of_the_call(&self) -> [String; 4] {
         let line = |what, says: &str| format!("# {what} {}\n", sanitize::line(says));
         [
@@ -116,7 +116,7 @@ impl Identity {
         ]
     }
 
-    /// What may differ from run to run.
+    /// Returns the lines that may differ from run to run.
     fn of_this_run(&self) -> String {
         let [limits, grants, output] =
             [&self.limits, &self.grants, &self.output].map(|text| sanitize::line(text));
@@ -178,7 +178,8 @@ impl Identity {
         Ok(())
     }
 
-    /// What of the call is not as it was: what that is, what it was, what it is.
+    /// Returns the part of the call that changed: its name, its value then, and its
+    /// value now.
     fn changed_call(&self, now: &Identity) -> Vec<(&'static str, String, String)> {
         let mut changed = Vec::new();
         if self.module_hash != now.module_hash {
@@ -205,15 +206,16 @@ impl Identity {
         changed
     }
 
-    /// Whether a corrected module may be one of what this log is of: it is called by
-    /// a function of that name, of whatever version, or run with whatever words.
+    /// Returns whether a corrected module may be one of what this log is of: it is
+    /// called by a function of that name, of whatever version, or run with whatever
+    /// words.
     fn is_same_function(&self, now: &Identity) -> bool {
         let job = sanitize::line(&now.job);
         let both_commands = self.kind == COMMAND && now.kind == COMMAND;
         both_commands || without_version(&self.job) == without_version(&job)
     }
 
-    /// What is to be said of a call that changed.
+    /// Returns the remarks about a call that changed.
     pub fn corrections(&self, now: &Identity) -> Vec<String> {
         let changed = self.changed_call(now).into_iter();
         changed
@@ -223,7 +225,7 @@ impl Identity {
             .collect()
     }
 
-    /// What is to be said of limits and grants that changed.
+    /// Returns the remarks about limits and grants that changed.
     pub fn changes(&self, now: &Identity) -> Vec<String> {
         let both = [
             ("limits", &self.limits, &now.limits),

@@ -84,7 +84,7 @@ pub struct JoblogFlags {
 }
 
 impl JoblogFlags {
-    /// Whether a run that ended before its end can be gone on with.
+    /// Returns whether a run that ended before its end can be gone on with.
     pub fn is_kept(&self) -> bool {
         self.joblog.is_some()
     }
@@ -93,13 +93,13 @@ impl JoblogFlags {
         self.joblog.as_deref()
     }
 
-    /// Whether a run is to go on from a log that is not there, or is empty.
+    /// Returns whether a run is to go on from a log that is not there, or is empty.
     pub fn goes_on_from_nothing(&self) -> bool {
         let says_something = |path: &Path| path.metadata().is_ok_and(|log| log.len() > 0);
         self.which().is_some() && !self.path().is_some_and(says_something)
     }
 
-    /// What is run of the inputs, if a log says what was done of them.
+    /// Returns the inputs to run, if a log says what was done of them.
     pub fn which(&self) -> Option<Which> {
         match () {
             () if self.resume && self.changed_module => Some(Which::MissingAndFailed),
@@ -110,7 +110,7 @@ impl JoblogFlags {
         }
     }
 
-    /// What makes no sense together and clap cannot know.
+    /// Refuses flags that contradict each other in ways that clap cannot know.
     pub fn check(&self) -> Result<(), Failure> {
         match self.changed_module && self.which().is_none() {
             true => Err(Failure::usage(
@@ -137,7 +137,8 @@ impl JoblogFlags {
 }
 
 impl JoblogFlags {
-    /// What the log says of earlier runs, for who runs nothing: the log stays as it is.
+    /// Reads the history of earlier runs from the log, for a run that runs nothing: the
+    /// log stays as it is.
     pub fn peek(&self, identity: &Identity) -> Result<Past, Failure> {
         let Some(path) = &self.joblog else {
             return Ok(Past::none());
@@ -182,9 +183,9 @@ pub struct Joblog {
     file: File,
     path: PathBuf,
     waiting: Vec<u8>,
-    /// What stands before an input in the `Command` column.
+    /// The text before an input in the `Command` column.
     command: String,
-    /// Whether earlier runs are in it.
+    /// True if earlier runs are in it.
     goes_on: bool,
 }
 
@@ -330,7 +331,7 @@ impl Joblog {
         Entry::of(task, output).write(&self.command, &mut self.waiting);
     }
 
-    /// Whether enough waits to be written.
+    /// Returns whether enough waits to be written.
     pub fn is_full(&self) -> bool {
         self.waiting.len() >= MOST_WAITING
     }
@@ -371,8 +372,8 @@ fn open_alone(path: &Path) -> Result<File, Failure> {
     }
 }
 
-/// What a log says of earlier runs of the same, from its beginning. What is in pieces at
-/// its end is cut off: it would spoil the next line.
+/// Reads the history of earlier runs from a log, from its beginning. What is in pieces
+/// at its end is cut off: it would spoil the next line.
 fn read(
     file: &mut File,
     path: &Path,

@@ -1,4 +1,4 @@
-//! What a log says of earlier runs, and what is left to be run.
+//! The history of earlier runs in a log, and what is left to be run.
 //!
 //! Two bits are kept for each input, and a fingerprint for some hundreds of them,
 //! however long the log is.
@@ -11,10 +11,10 @@ use super::identity::Identity;
 use super::spans::LogNote;
 use crate::map::ledger::Skipped;
 
-/// What a resumed run runs.
+/// The inputs that a resumed run runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// What is not in the log.
+    /// The inputs that are not in the log.
     Missing,
     /// That, and what did not end ok.
     MissingAndFailed,
@@ -22,17 +22,17 @@ pub enum Which {
     Failed,
 }
 
-/// How a line begins that says where files of results are from there on.
+/// The beginning of a line that says where later result files are.
 pub const FILES_IN: &str = "# files in ";
 
-/// How the last line begins that stands before all tasks.
+/// The beginning of the last line of the log's head.
 const LAST_OF_HEAD: &str = "# output";
 
 /// Inputs of which one, if it is in the log, tells whether all before it are the
 /// same.
 const BETWEEN_CHECKPOINTS: u64 = 256;
 
-/// What was done before.
+/// The history of earlier runs.
 #[derive(Debug)]
 pub struct Past {
     which: Which,
@@ -50,15 +50,15 @@ pub struct Past {
     shrinks_to: Option<u64>,
     /// The inputs whose tasks may have left files.
     pub files: Marks,
-    /// How many bytes the files have that a task left in `files_in`.
+    /// The sizes of the files that tasks left in `files_in`.
     bytes_of_files: HashMap<u64, u64>,
     /// Where files were put, and under which names.
     files_in: String,
     /// Bytes of the log that are whole lines.
     pub good_bytes: u64,
-    /// Whether all is there that a log says before its first task.
+    /// True if all is there that a log says before its first task.
     pub has_head: bool,
-    /// How many inputs it knew whose results are not in their file.
+    /// The number of inputs in the log whose results are not in their file.
     pub lost: u64,
 }
 
@@ -96,7 +96,7 @@ impl Past {
         }
     }
 
-    /// How many inputs it knows.
+    /// Returns the number of inputs in the log.
     pub fn known(&self) -> u64 {
         self.ok.count() + self.failed.count()
     }
@@ -121,7 +121,7 @@ impl Past {
         (last.seq == seq).then_some(last.prefix)
     }
 
-    /// Whether an input is to be run.
+    /// Returns whether an input is to be run.
     pub fn wants(&self, seq: u64) -> bool {
         let (ok, failed) = (self.ok.has(seq), self.failed.has(seq));
         match self.which {
@@ -131,8 +131,8 @@ impl Past {
         }
     }
 
-    /// How many bytes there are in the files of an input that is not wanted since it
-    /// ended ok, if those are known and in this place.
+    /// Returns the size of the files of an input that is skipped because it ended ok,
+    /// if those are known and in this place.
     pub fn bytes_of_files(&self, seq: u64, place: &str) -> Option<u64> {
         // What is asked for is to run nothing else.
         let is_done = self.which != Which::Failed && self.ok.has(seq) && self.files_in == place;
@@ -140,12 +140,12 @@ impl Past {
         bytes.copied().filter(|_| is_done)
     }
 
-    /// Whether the files that the log knows last are in this place.
+    /// Returns whether the files that the log knows last are in this place.
     pub fn has_files_in(&self, place: &str) -> bool {
         self.files_in == place
     }
 
-    /// What became of an input that is not wanted.
+    /// Returns the earlier ending of an input that is skipped.
     pub fn of_skipped(&self, seq: u64) -> Skipped {
         match (self.ok.has(seq), self.failed.has(seq)) {
             (true, _) => Skipped::Ok,
@@ -160,7 +160,7 @@ impl Past {
         (self.which == Which::Failed).then_some(last)
     }
 
-    /// Whether no input behind this one is to be run.
+    /// Returns whether no input behind this one is to be run.
     pub fn ends_at(&self, seq: u64) -> bool {
         self.which == Which::Failed && self.last.is_none_or(|last| seq > last.seq)
     }
@@ -253,7 +253,7 @@ pub fn read(file: &mut impl Read, which: Which) -> io::Result<Result<Past, Strin
 
 const NOT_OURS: &str = "its first line does not name sandpool's columns";
 
-/// Whether it is what can be left of a log's first line.
+/// Returns whether it is what can be left of a log's first line.
 fn is_begun(line: &[u8]) -> bool {
     let end = line.iter().position(|byte| *byte == 0);
     COLUMNS
@@ -279,7 +279,7 @@ impl Marks {
         self.0.get(word).is_some_and(|word| word & bit != 0)
     }
 
-    /// How many are marked.
+    /// Returns the number of marks.
     fn count(&self) -> u64 {
         self.0.iter().map(|word| u64::from(word.count_ones())).sum()
     }

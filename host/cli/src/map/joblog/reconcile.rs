@@ -1,4 +1,4 @@
-//! What a log and its file of results both have.
+//! Reconciliation of a log with its file of results.
 //!
 //! Results are written before the lines that know them. But no system promises that what
 //! was written first is on the disk first: after a power cut the file may be shorter
@@ -14,7 +14,7 @@ use super::entry::set_output;
 use super::spans::{LogNote, Spans, Stands};
 use crate::map::atomic_file::AtomicFile;
 
-/// What results look like: by this it is known whether one is whole.
+/// The look of results: by this it is known whether one is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
     /// A line of JSON that begins with the input's index.
@@ -28,7 +28,7 @@ pub enum Look {
 }
 
 impl Look {
-    /// How the result of an input begins.
+    /// Returns the beginning of an input's result.
     fn begin(self, seq: u64) -> String {
         match self {
             Look::Objects => format!("{{\"index\":{seq},"),
@@ -37,18 +37,18 @@ impl Look {
         }
     }
 
-    /// Whether a NUL can stand in it.
+    /// Returns whether a NUL can stand in it.
     fn may_have_nul(self) -> bool {
         matches!(self, Look::Rows | Look::Raw)
     }
 
-    /// Whether it ends as a line does.
+    /// Returns whether it ends as a line does.
     fn is_line(self) -> bool {
         self != Look::Raw
     }
 }
 
-/// What a page of a file is that a power cut has left out.
+/// The size of a page that a power cut may leave out.
 const PAGE: u64 = 4096;
 
 /// Cuts the log to the results that are whole in their file. Says whether the log had to
@@ -96,7 +96,7 @@ fn open(log: &Path) -> io::Result<BufReader<File>> {
     Ok(BufReader::with_capacity(64 << 10, File::open(log)?))
 }
 
-/// How far the results are whole, if that is not as far as the log says.
+/// The end of the whole results, if that is not as far as the log says.
 struct Found {
     spans: Spans,
     end: u64,
@@ -215,8 +215,8 @@ impl Results {
     }
 }
 
-/// Whether a whole page of these bytes, which stand at this place, is zeros. A task may
-/// have printed it: then it does so again.
+/// Returns whether a whole page of these bytes, which stand at this place, is zeros. A
+/// task may have printed it: then it does so again.
 fn has_lost_page(bytes: &[u8], mut at: u64, zeros: &mut u64) -> bool {
     for byte in bytes {
         at += 1;

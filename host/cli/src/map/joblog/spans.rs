@@ -1,4 +1,4 @@
-//! Where, in the file of results, the last result of each input stands.
+//! The position of the last result of each input in the file of results.
 //!
 //! A log says where each result ends, in the order in which they were written, so
 //! the file is known without reading it. Of an input that was run again it has
@@ -65,7 +65,7 @@ impl LogNote {
     }
 }
 
-/// How often an input that was run again has a result.
+/// The number of results of inputs that were run again.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     /// Before the file last shrank; all but the last of these are gone from it.
@@ -73,10 +73,10 @@ struct Counts {
     after: u32,
 }
 
-/// What stands in the file of results for a line of the log.
+/// The span of the file of results that a line of the log stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stands {
-    /// What comes before all results.
+    /// The bytes before all results.
     BeforeAll(Range<u64>),
     /// The result of this input.
     Result {
@@ -89,11 +89,12 @@ pub enum Stands {
     Nowhere,
 }
 
-/// What a first reading of a log tells.
+/// The result of a first reading of a log.
 #[derive(Clone, Debug, Default)]
 pub struct Spans {
     repeated: HashMap<u64, Counts>,
-    /// What the file was to shrink to, where the log does not tell whether it did.
+    /// The size to which the file was to be compacted, where the log does not tell
+    /// whether it did.
     pub may_have_shrunk_to: Option<u64>,
     /// The line behind the last shrinking that came about.
     shrunk_by: u64,
@@ -185,7 +186,7 @@ impl Spans {
         })
     }
 
-    /// Whether the result of this entry is in the file, and whether it stays.
+    /// Returns whether the result of this entry is in the file, and whether it stays.
     fn pass(&mut self, seq: u64, line: u64) -> (bool, bool) {
         let Some(counts) = self.repeated.get_mut(&seq) else {
             return (true, true);
@@ -202,7 +203,7 @@ impl Spans {
         }
     }
 
-    /// Whether an input has more than one result in the file.
+    /// Returns whether an input has more than one result in the file.
     pub fn has_superseded(&self) -> bool {
         let several = |counts: &Counts| counts.before.min(1) + counts.after > 1;
         self.repeated.values().any(several)

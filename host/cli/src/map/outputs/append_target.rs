@@ -9,7 +9,7 @@ use rustix::fs::{FileType, OFlags, SeekFrom, fcntl_getfl, fstat, ftruncate, seek
 
 use crate::report::{Failure, Kind};
 
-/// What a log calls a file of results.
+/// Returns the name of a file of results in a log.
 pub fn name_in_log(path: &Path) -> String {
     format!("file {}", path.display())
 }
@@ -19,11 +19,11 @@ pub fn name_in_log(path: &Path) -> String {
 pub struct AppendTarget {
     file: OwnedFd,
     path: PathBuf,
-    /// What errors call it.
+    /// Its name in errors.
     shown: String,
     size: u64,
     offset: u64,
-    /// Whether it was made for this run.
+    /// True if it was made for this run.
     is_new: bool,
 }
 
@@ -56,7 +56,7 @@ impl AppendTarget {
         AppendTarget { is_new, ..self }
     }
 
-    /// Whether it was not there before.
+    /// Returns whether it was not there before.
     pub fn is_new(&self) -> bool {
         self.is_new
     }
@@ -69,7 +69,7 @@ impl AppendTarget {
         self.size
     }
 
-    /// Whether a file of this name, or what it links to, is this one.
+    /// Returns whether a file of this name, or what it links to, is this one.
     pub fn is_of(&self, path: &Path) -> bool {
         match (fstat(&self.file), stat(path)) {
             (Ok(ours), Ok(other)) => (ours.st_dev, ours.st_ino) == (other.st_dev, other.st_ino),
@@ -77,12 +77,12 @@ impl AppendTarget {
         }
     }
 
-    /// What errors call it.
+    /// Returns its name in errors.
     pub fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// What a log calls it.
+    /// Returns its name in a log.
     pub fn name(&self) -> String {
         name_in_log(&self.path)
     }

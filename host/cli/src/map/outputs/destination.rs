@@ -17,7 +17,7 @@ use crate::map::atomic_file::{AtomicFile, beside, folder_of};
 use crate::report::{self, Failure, Kind};
 use crate::screen::BesideBar;
 
-/// What happens to a file that is there already.
+/// The treatment of a file that exists already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeping {
     /// It stays as it is until the new one is whole.
@@ -111,7 +111,7 @@ impl Destination {
         }
     }
 
-    /// What there is to know before the run of where results are written.
+    /// Returns a notice about the place of the results.
     pub fn notice(&self) -> Option<String> {
         match self {
             Destination::InPlace(file) => Some(file.notice()),
@@ -119,7 +119,7 @@ impl Destination {
         }
     }
 
-    /// What results are written to.
+    /// Opens the writer for results.
     pub fn writer(&self) -> Result<Box<dyn Write>, Failure> {
         let (file, path) = match self {
             Destination::Stdout => return Ok(Box::new(BesideBar::stdout())),
@@ -148,7 +148,7 @@ impl Destination {
         Some(AppendTarget::of(file, real, shown(path))?.of_new(is_new))
     }
 
-    /// What errors call it.
+    /// Returns its name in errors.
     pub fn name(&self) -> String {
         match self {
             Destination::Stdout => "stdout".to_owned(),
@@ -157,7 +157,7 @@ impl Destination {
         }
     }
 
-    /// Whether a person reads it, whose terminal no task may steer.
+    /// Returns whether a person reads it, whose terminal no task may steer.
     pub fn is_terminal(&self) -> bool {
         match self {
             Destination::Stdout => io::stdout().is_terminal(),
@@ -230,8 +230,8 @@ fn put(mut atomic: AtomicFile, path: &Path) -> Result<(), Failure> {
     })
 }
 
-/// What a log calls the file of this name, if it is one or is to be one: that of the
-/// [`AppendTarget`] in it, without opening it.
+/// Returns the log's name for the file at this path, if it is one or is to be one: that
+/// of the [`AppendTarget`] in it, without opening it.
 pub fn name_in_log(path: &Path) -> Option<String> {
     let path = Some(path).filter(|path| !stdio::is_stdout(path))?;
     let real = real_path(path).ok()?;

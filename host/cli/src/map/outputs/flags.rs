@@ -21,7 +21,7 @@ use crate::map::joblog::reconcile::Look;
 use crate::outcome::Detail;
 use crate::report::Failure;
 
-/// What is written for each task, and where.
+/// The form and the place of the results.
 #[derive(Args, Debug)]
 pub struct OutputFlags {
     /// The form of the results
@@ -81,7 +81,7 @@ impl OutputFlags {
         self.unordered
     }
 
-    /// What a result looks like, in words: for a log.
+    /// Returns the form of a result, in words: for a log.
     pub fn form(&self) -> String {
         let form = self.to.to_possible_value();
         let form = match (self.outcomes, &form) {
@@ -107,22 +107,22 @@ impl OutputFlags {
         }
     }
 
-    /// Whether the CPU time of each task is asked for.
+    /// Returns whether the CPU time of each task is asked for.
     pub fn measures_cpu_time(&self) -> bool {
         self.outcomes || self.results.is_some()
     }
 
-    /// Whether a place in the output answers a place in the input.
+    /// Returns whether a place in the output answers a place in the input.
     pub fn by_place(&self) -> bool {
         self.has_bare_values() && !self.unordered
     }
 
-    /// Whether a result says nothing of why a task failed.
+    /// Returns whether a result says nothing of why a task failed.
     pub fn has_bare_values(&self) -> bool {
         matches!(self.to, To::Values | To::JsonValues) && !self.outcomes
     }
 
-    /// What makes no sense together and clap cannot know.
+    /// Refuses flags that contradict each other in ways that clap cannot know.
     pub fn check(&self) -> Result<(), Failure> {
         if !self.columns.is_empty() && self.columns().is_none() {
             return Err(Failure::usage("`--columns` is for `--to csv`"));
@@ -149,7 +149,7 @@ impl OutputFlags {
         Destination::open(self.output.as_deref(), keeping)
     }
 
-    /// What results are called that go besides, for who writes none.
+    /// Returns the names of additional result files, for a run that writes none.
     pub fn naming(&self, shape: &Shape) -> Result<Naming, Failure> {
         let text = self.results.as_deref().and_then(Path::to_str);
         let pattern = text.map(|text| Pattern::read(text, shape)).transpose()?;
@@ -176,12 +176,12 @@ impl OutputFlags {
         }
     }
 
-    /// What a log calls the file that results go to, if it is one or is to be one.
+    /// Returns the log's name for the file of results, if it is one or is to be one.
     pub fn file_name(&self) -> Option<String> {
         destination::name_in_log(self.output.as_deref()?)
     }
 
-    /// What writes them there, from this offset on if it is a file.
+    /// Returns the output that writes the results, from this offset on if it is a file.
     pub fn printed(
         &self,
         job: &Job,
@@ -213,9 +213,9 @@ impl OutputFlags {
         Ok(output)
     }
 
-    /// How results are written besides, which may be there for the tasks that were
-    /// `begun` before. Another form than JSON lines is asked for by its name, and has
-    /// the values as well, but for bytes.
+    /// Returns the way in which additional result files are written, which may be there
+    /// for the tasks that were `begun` before. Another form than JSON lines is asked
+    /// for by its name, and has the values as well, but for bytes.
     pub fn how(&self, job: &Job, begun: Marks) -> How {
         How {
             is_command: matches!(job, Job::Command(_)),

@@ -85,7 +85,7 @@ impl InPlace {
         &self.path
     }
 
-    /// What there is to know of it before a run.
+    /// Returns a notice about this destination.
     pub fn notice(&self) -> String {
         format!(
             "`{}` cannot be replaced, so results are written into it as tasks end: {}",
@@ -94,7 +94,7 @@ impl InPlace {
         )
     }
 
-    /// Whether something has been written.
+    /// Returns whether something has been written.
     pub fn is_begun(&self) -> bool {
         self.is_emptied.get()
     }

@@ -11,7 +11,7 @@ use crate::map::ledger::Finished;
 use crate::outcome::{self, Detail, LineWriter};
 use crate::{sanitize, show};
 
-/// What is written for each task.
+/// The form of a task's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// An object for each call.
@@ -32,13 +32,13 @@ pub enum Form {
 pub struct Lines {
     sink: Sink,
     form: Form,
-    /// Whether line N of the output answers line N of the input, so that empty
-    /// lines leave empty lines.
+    /// True if line N of the output answers line N of the input, so that empty lines
+    /// leave empty lines.
     by_place: bool,
-    /// Whether each line says what its input was.
+    /// True if each line says what its input was.
     tag: bool,
     line: LineWriter,
-    /// How many texts were to be JSON, and are none.
+    /// The number of texts that should be JSON but are not.
     unopened: u64,
 }
 

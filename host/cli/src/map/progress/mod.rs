@@ -25,7 +25,7 @@ use bar::Bar;
 use rate::Rate;
 use slow::Slow;
 
-/// What is shown while tasks run.
+/// The display while tasks run.
 #[derive(Args, Debug)]
 pub struct ProgressFlags {
     /// How to show progress on stderr: a bar on a terminal, otherwise a line every 5s
@@ -51,10 +51,10 @@ enum Form {
     None,
 }
 
-/// How often the thread looks.
+/// The interval between two looks.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How often a line is written where there is no terminal.
+/// The interval between two lines where there is no terminal.
 const LINES: Duration = Duration::from_secs(5);
 
 const SLOW_AFTER: Duration = Duration::from_secs(60);
@@ -62,7 +62,7 @@ const SLOW_AFTER: Duration = Duration::from_secs(60);
 /// A task that has run for less is not named as the slowest.
 const WORTH_NAMING: Duration = Duration::from_secs(1);
 
-/// What the tasks' own thread counts.
+/// The counters of the tasks' own thread.
 #[derive(Debug, Default)]
 struct Counters {
     done: AtomicU64,
@@ -70,7 +70,7 @@ struct Counters {
     ended: Arc<AtomicBool>,
 }
 
-/// What guests said last of how far they are, by the pool's index.
+/// The last progress reports of guests, by the pool's index.
 type Reports = Arc<Mutex<HashMap<u64, ProgressReport>>>;
 
 /// Shows where a map is, until it is dropped.
@@ -79,7 +79,7 @@ pub struct Progress {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What is needed of a map that has not begun yet.
+/// The parts for a map that has not begun yet.
 #[derive(Clone, Default)]
 pub struct Prepared {
     reports: Reports,

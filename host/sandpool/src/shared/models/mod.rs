@@ -26,7 +26,7 @@ use sandpool_protocol::request::{Op, Reply};
 /// Those who ask.
 const PEOPLE: usize = 4;
 
-/// What everybody was told since it was looked at last, by question.
+/// The replies since the last look, by question.
 type Told = BTreeMap<u64, Reply>;
 
 /// Notes what was told.
@@ -49,7 +49,7 @@ impl ReplySink for Desk {
     }
 }
 
-/// What the same object would be in one line of code for each rule.
+/// The reference implementation of an object.
 trait Reference {
     fn ask(&mut self, who: usize, id: u64, op: Op, told: &mut Told);
     fn give_up(&mut self, id: u64, told: &mut Told);

@@ -1,4 +1,5 @@
-//! Who is handed how much ahead, and when it goes to others.
+//! The rules of prefetching: which worker is handed how many items ahead, and when they
+//! go to others.
 
 use std::sync::Arc;
 
@@ -26,7 +27,8 @@ fn ask(queue: &QueueCell, worker: &Arc<Worker>, op: QueueOp) {
     queue.lock().ask(op, &requester);
 }
 
-/// What this worker gets, and whether it had to ask; `None` if it waits.
+/// Returns the items that this worker gets, and whether it had to ask; `None` if it
+/// waits.
 fn get(queue: &QueueCell, worker: &Arc<Worker>) -> Option<(u8, bool)> {
     let number = |items: Vec<Item>| items.first().map(|item| item[0]);
     if let Some(number) = number(worker.claim(1)) {

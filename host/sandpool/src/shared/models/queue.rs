@@ -21,7 +21,7 @@ use sandpool_protocol::request::{CREDIT_ITEM, Item, QueueOp, Reply};
 const PEOPLE: usize = 2;
 const ALL: usize = 5;
 
-/// What an item counts beside its bytes.
+/// The cost of an item beside its bytes.
 const ITEM_OVERHEAD: usize = 32;
 
 #[derive(Clone, Debug)]
@@ -86,7 +86,7 @@ struct Reference {
     items: BTreeMap<usize, Item>,
     /// That of all that ever came.
     places: BTreeMap<Item, usize>,
-    /// What each worker has in its hands and nobody asked for; part of `items`.
+    /// The items that each worker holds without having asked for them; part of `items`.
     hands: [Vec<Item>; ALL],
     /// Question, who, how many.
     getters: VecDeque<(u64, usize, usize)>,
@@ -108,7 +108,7 @@ impl Reference {
         !self.has_room(0)
     }
 
-    /// Whether something of this cost fits.
+    /// Returns whether something of this cost fits.
     fn has_room(&self, cost: usize) -> bool {
         let on_the_way: usize = self.on_the_way.iter().sum();
         let count = self.items.len() + on_the_way;

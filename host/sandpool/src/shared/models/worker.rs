@@ -15,7 +15,7 @@ pub(super) struct Desk {
     /// The question that it waits for an answer to.
     pub(super) asked: Option<u64>,
     pub(super) told: Option<Reply>,
-    /// What it was handed and has not claimed; the first `owed` of it were
+    /// The items that it was handed and has not claimed; the first `owed` of it were
     /// asked for.
     pub(super) handed: VecDeque<Item>,
     pub(super) owed: usize,

@@ -82,7 +82,7 @@ enum Play {
     Ready(fn(Stage) -> io::Result<()>),
 }
 
-/// What a worker has once it was set up.
+/// The parts of a worker that is set up.
 struct Stage {
     control: ControlSocket,
     ring: Ring,
@@ -230,7 +230,7 @@ impl Stage {
         self.publish(1);
     }
 
-    /// What an honest worker answers: the sum of two numbers.
+    /// Returns an honest worker's answer: the sum of two numbers.
     fn answer_honestly(&self, task: &Task) {
         let value = encode_args(&[Value::S32(sum(&task.raw))]);
         let header = header(task, End::Ok, value.len());

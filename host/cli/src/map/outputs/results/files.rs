@@ -27,7 +27,7 @@ impl Files {
         }
     }
 
-    /// What a task leaves in its file.
+    /// Returns the contents of a task's file.
     fn bytes(&self, task: &Finished) -> Option<Vec<u8>> {
         let outcome = &task.outcome;
         match &outcome.value {

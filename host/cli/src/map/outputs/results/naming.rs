@@ -1,5 +1,5 @@
-//! What the result of an input is called: placeholders as a TEMPLATE has them, filled
-//! with an input's values.
+//! The names of results: placeholders as a TEMPLATE has them, filled with an input's
+//! values.
 //!
 //! Values are data of anybody's. A name that they make stays within the folder, or it
 //! is refused.
@@ -17,7 +17,7 @@ pub const UNFINISHED: &str = ".sandpool-";
 /// The longest name of a file that Linux knows.
 const MAX_NAME_LEN: usize = 255;
 
-/// What is made for each input.
+/// The form of the result of each input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     File,
@@ -28,7 +28,7 @@ pub enum Form {
 #[derive(Debug)]
 pub struct Pattern {
     folder: PathBuf,
-    /// What stands behind that.
+    /// The rest of the name.
     name: Word,
     form: Form,
 }
@@ -131,7 +131,7 @@ impl Naming {
         Naming(pattern)
     }
 
-    /// What an error calls a result of this name.
+    /// Returns the name of a result in errors.
     pub fn shown(&self, name: &str) -> String {
         match &self.0 {
             Some(pattern) => shown(pattern.folder(), name),
