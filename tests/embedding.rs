@@ -462,7 +462,7 @@ fn a_process_is_killed_with_its_last_handle_if_it_was_told_so() {
     drop(Process::command(guest("wc")).build().kill_on_drop());
 }
 
-/// What is awaited may be handed to any executor's threads.
+/// Futures may be handed to any executor's threads.
 #[test]
 fn futures_may_be_sent_to_other_threads() {
     fn sent<T: Send>(_: &T) {}

@@ -39,7 +39,7 @@ fn fate(behaviour: &str, build: impl FnOnce(PoolBuilder) -> PoolBuilder) -> Outc
         1,
         "{behaviour}: a hostile worker was there"
     );
-    // What it has put is there; nothing of the rest hangs.
+    // The items that it has put are there; nothing else hangs.
     queue.close();
     while queue.get_timeout(SOON).is_ok() {}
     // The next task may still meet the same worker, the one after it not.

@@ -47,7 +47,7 @@ fn integers_of_a_core_module_are_given_with_or_without_a_sign() {
     }
     let sum: i64 = pool.apply(&module, "add64", (u64::MAX, 0)).expect("ok");
     assert_eq!(sum, -1);
-    // What it gives back has a sign, and is refused where that does not fit.
+    // Its result has a sign, and is refused where that does not fit.
     pool.apply::<u32>(&module, "add", (u32::MAX, 0))
         .expect_err("it is -1");
 }

@@ -142,7 +142,7 @@ fn where_no_namespace_is_to_be_had_tasks_run_and_somebody_is_told() {
     assert_eq!(state("pid-namespace"), "missing");
     assert_eq!(state("seccomp"), "held");
     assert_eq!(state("landlock"), "held");
-    // What is left still refuses everything.
+    // The remaining layers still refuse everything.
     for attempt in found["attempts"].as_array().expect("a list") {
         assert_eq!(attempt["result"], "killed: not in its list of system calls");
     }

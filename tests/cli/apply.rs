@@ -230,7 +230,7 @@ fn raw_prints_a_string_as_it_is() {
     sandpool(["apply", "--raw", "text.wasm", "greet", "a\"b"])
         .run()
         .assert_prints("hello, a\"b");
-    // What is neither text nor bytes stays JSON.
+    // A result that is neither text nor bytes stays JSON.
     sandpool(["apply", "--raw", "math.wasm", "primes-below", "8"])
         .run()
         .assert_prints("[2,3,5,7]\n");

@@ -110,7 +110,7 @@ fn what_a_log_has_is_not_shown_and_the_log_stays_as_it_is() {
     );
     assert_eq!(shown(all, &["--resume-failed"]).0, "# 1 3 4 # 5");
     assert_eq!(shown(all, &["--retry-failed"]).0, "# 1");
-    // What would be refused is refused.
+    // A log that a run would refuse is refused.
     let (lines, stderr) = shown("1\n9\n2\n3\n", &["--resume"]);
     assert_eq!(lines, "");
     assert!(

@@ -51,7 +51,7 @@ fn bare_values_say_on_stderr_how_many_failed_and_the_first_three_errors() {
         one.stderr
             .starts_with("sandpool: 1 input failed:\nsandpool: [1] [1,2]: ")
     );
-    // What is well needs no words, and JSON lines say it themselves.
+    // A sound result needs no remark, and JSON lines say it themselves.
     assert_eq!(run(&[], "1\n").stderr, "");
     assert_eq!(run(&["-q"], "x\n").stderr, "");
     let ended = sandpool(["map", "math.wasm", "fib", "--progress", "none"]);
@@ -100,12 +100,12 @@ fn text_that_is_json_is_written_as_json() {
             .stderr
             .starts_with("sandpool: 1 input failed:\nsandpool: [1] 2: error: ")
     );
-    // What is no text is written as ever.
+    // A result that is not text is written as ever.
     sandpool(["map", "-q", "math.wasm", "fib", "--to", "json-values"])
         .input("10\n")
         .run()
         .assert_prints("55\n");
-    // What a command prints is its value.
+    // The stdout of a command is its value.
     let folder = Folder::new();
     folder.file("words.wat", wat::QUIET_COMMAND);
     let words = ["map", "-q", "words.wat", "--to", "json-values", "--", "{}"];

@@ -108,7 +108,7 @@ fn what_tasks_print_comes_in_one_piece_each() {
     assert_eq!(ended.stderr, "!c\n");
     let ended = commands(&["-q", "--to", "printed", "--tag", "--", "{}"], "a\nb\n");
     assert_eq!(ended.text(), "a\twords\na\ta\nb\twords\nb\tb\n");
-    // What has nothing to print says why.
+    // A task without output says why.
     let folder = Folder::new();
     folder.file("loop.wat", wat::ENDLESS_COMMAND);
     let words = [
@@ -249,7 +249,7 @@ fn a_stdout_that_is_closed_loses_no_result_in_silence() {
             assert_eq!(ended, (Some(4), refused.into()), "{words} {stdout}");
         }
     }
-    // What has another place to go to needs none.
+    // Results that go to a file need no other place.
     let folder = Folder::new();
     let out = folder.path().join("out");
     let words = format!("map -q math.wasm fib -o {}", out.display());
@@ -275,7 +275,7 @@ fn each_task_has_a_folder_named_by_its_index() {
         (&json!(1), &json!("ann"), &json!("ok"))
     );
     assert!(outcome["cpu_time_ms"].is_number() && outcome.get("value").is_none());
-    // What is there is not mixed with what would come.
+    // Existing results are not mixed with new ones.
     within(&folder, "text", &words)
         .input("x\n")
         .run()
@@ -310,7 +310,7 @@ fn a_resumed_run_goes_on_in_its_file_and_its_folders() {
     run(&[], "5\n6\n");
     let first = "index,verdict,value,error\r\n0,ok,5,\r\n1,ok,8,\r\n";
     assert_eq!(read(&folder, "out"), first);
-    // What a kill left behind what the log knows is taken back.
+    // Results that a kill left beyond the log are cut off.
     fs::write(folder.path().join("out"), format!("{first}2,ok,1")).expect("written");
     run(&["--resume"], "5\n6\n7\n");
     assert_eq!(read(&folder, "out"), format!("{first}2,ok,13,\r\n"));

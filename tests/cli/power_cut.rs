@@ -132,7 +132,7 @@ fn whatever_is_lost_of_log_and_results_each_input_has_one_right_result() {
             let about = format!("seed {seed}, {to}, {what}, log at {in_log}, out at {in_out}");
             fs::write(path("log"), &log).expect("written");
             fs::write(path("out"), &out).expect("written");
-            // What failed at first may have been cut from its second run.
+            // A result of a second run may have been cut off.
             let ended = map(&folder, &[&["--resume-failed"], &flags[..]].concat()).run();
             assert_eq!(ended.code(), 0, "{about}: {}", ended.stderr);
             let now = fs::read(path("out")).expect("out");
@@ -327,7 +327,7 @@ fn files_that_are_as_they_should_be_are_left_alone() {
     // Nothing else is to be run.
     assert_eq!(run("out/{}", &["--retry-failed"]).counts(), "0 tasks, 0 ok");
     assert!(!path("out/SET").exists());
-    // What has grown was whole, and is somebody's by now.
+    // A file that has grown was whole, and belongs to somebody by now.
     fs::write(path("out/SET"), "mine").expect("written");
     fs::write(path("out/X"), "more").expect("written");
     assert_eq!(run("out/{}", &["--resume"]).counts(), "0 tasks, 0 ok");

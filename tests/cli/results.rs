@@ -157,7 +157,7 @@ fn no_result_takes_the_place_of_another() {
     let ended = greet(&folder, "mixed/{}", &[], "a\na/b\nc/d\nc\n");
     assert_eq!(ended.code(), 1);
     assert_eq!(below(&folder, "mixed"), ["a", "c/d"]);
-    // What was there before the run stays.
+    // A file that was there before the run stays.
     folder.file("out/z", "mine");
     let ended = greet(&folder, "out/{}", &[], "z\ny\n");
     assert_eq!(
@@ -385,7 +385,7 @@ fn a_killed_run_leaves_whole_files_and_goes_on() {
         );
     }
     assert_eq!(read(&folder, "lines").lines().count(), 300);
-    // What was in the way is gone.
+    // The file that was in the way is gone.
     fs::remove_file(folder.path().join("out/n299.txt")).expect("it was there");
     let again = folder.sandpool([&words[..], &["--resume-failed"]].concat());
     let ended = again.input(input).run();

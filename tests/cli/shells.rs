@@ -67,7 +67,7 @@ fn every_shell_completes_every_command() {
             checked.assert_prints("");
         }
     }
-    // What bash makes of the words so far.
+    // Asks bash for the completions of the words so far.
     let ask = format!(
         "source {}; COMP_WORDS=(sandpool d); COMP_CWORD=1; _sandpool sandpool d sandpool; \
          echo ${{COMPREPLY[@]}}",

@@ -100,7 +100,7 @@ fn a_process_that_is_refused_memory_hits_its_limit() {
     let pool = open(builder.process_memory(160 * MIB));
     let text = "its process asked for more memory than 160MiB (set for the pool); \
                 the setting `process_memory` raises it";
-    // What the worker needs for it ends the worker.
+    // The memory that the worker needs for the call ends the worker.
     let module = pool.wat(wat::HOST_CALLS);
     let outcome = pool.call(&module, "strings").arg(5_000_000u32).outcome();
     let outcome = outcome.expect("sent");

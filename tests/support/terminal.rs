@@ -103,7 +103,7 @@ impl Terminal {
 
     /// All that was written to it until now, control codes and all.
     pub fn seen(&self) -> String {
-        // What was written may not have been read yet: a mark behind it tells.
+        // Written bytes may not have been read yet: a mark behind them tells.
         (&self.other).write_all(MARK).expect("written");
         let marks = self.marks.fetch_add(1, Ordering::Relaxed) + 1;
         let mut text = String::new();

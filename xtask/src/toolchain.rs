@@ -205,8 +205,8 @@ impl Toolchain {
     /// `target_folder`.
     pub fn cargo(&self, folder: &Path, target_folder: &Path, subcommand: &str) -> Command {
         let mut cargo = cargo(folder);
-        // What somebody set for building the host is not meant for a guest,
-        // and flags from the environment would push aside the guests' own.
+        // Settings for building the host are not meant for a guest, and flags from the
+        // environment would push aside the guests' own.
         for name in [
             "CARGO_BUILD_RUSTFLAGS",
             "CARGO_BUILD_TARGET",

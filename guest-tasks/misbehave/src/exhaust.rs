@@ -38,8 +38,8 @@ pub fn wasm_stack() {
     black_box(dive(0));
 }
 
-/// What it does with the result of the call is no tail call, and nothing that
-/// an accumulator could do: the recursion cannot become a loop.
+/// The result of the call is used, so this is no tail call, and no accumulator could do
+/// it: the recursion cannot become a loop.
 #[inline(never)]
 #[expect(unconditional_recursion, reason = "it is there to overflow the stack")]
 fn dive(depth: u32) -> u32 {

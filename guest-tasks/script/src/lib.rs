@@ -53,7 +53,7 @@ fn run(source: &str, input: &Value) -> JsResult<String> {
     context.run_jobs()?;
     let value = settled(value)?;
     let text = stringify.call(&JsValue::undefined(), &[value], &mut context)?;
-    // What JSON has no word for is left out there: undefined, a function.
+    // Values without a form in JSON are left out: undefined, a function.
     let text = text.as_string();
     Ok(text.map_or_else(|| "null".to_owned(), |text| text.to_std_string_lossy()))
 }

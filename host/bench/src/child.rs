@@ -96,7 +96,7 @@ fn wait(child: &mut Child, deadline: Duration) -> Measured<ExitStatus> {
 /// The first line that a program prints; for asking it about itself.
 pub fn first_line(command: &mut Command, deadline: Duration) -> Option<String> {
     let mut child = command.stdout(Stdio::piped()).spawn().ok()?;
-    // What it says of itself fits into a pipe.
+    // Its version text fits into a pipe.
     let status = wait(&mut child, deadline).ok()?;
     let line = BufReader::new(child.stdout.take()?).lines().next();
     line?.ok().filter(|_| status.success())

@@ -34,7 +34,7 @@ pub fn measure(plan: &Plan, peers: &Peers, report: &mut Report) -> Measured<()> 
     if !plan.wants_any(&["echo/"]) {
         return Ok(());
     }
-    // What is echoed may be as much as it likes: the price is the question.
+    // Payloads have no limit here: their price is the question.
     let builder = || {
         builder(plan)
             .memory(None)

@@ -1,5 +1,5 @@
 //! Growth of costs: with the number of workers, and with the number of tasks that wait.
-//! What is looked for is what a task costs the host process.
+//! The figure of interest is the cost of a task in the host process.
 
 use std::time::{Duration, Instant};
 

@@ -61,8 +61,8 @@ fn write_all(all: &Command, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What is behind the options in `--help`, its examples above all, is laid out
-/// by lines; the whole page as clap_mangen would make it runs them together.
+/// The text after the options in `--help`, its examples above all, is laid out by
+/// lines; clap_mangen would run these lines together.
 fn page(command: &Command) -> io::Result<Vec<u8>> {
     let man = clap_mangen::Man::new(command.clone())
         // No date, since a build has none that is the same everywhere; one that

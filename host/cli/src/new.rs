@@ -171,7 +171,7 @@ fn write(folder: &Path, files: Files, fill: impl Fn(&str) -> String) -> io::Resu
     }
     // An empty folder is replaced, one that is not is an error.
     fs::rename(unfinished.path(), folder)?;
-    // What it named is not there any more.
+    // The folder that it named does not exist any more.
     let _ = unfinished.keep();
     Ok(())
 }

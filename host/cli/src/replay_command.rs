@@ -75,7 +75,7 @@ impl Given {
             // A share of the median means nothing to one call.
             let shared = flag == "timeout" && value.as_encoded_bytes().ends_with(b"%");
             let value = if shared { OsStr::new("none") } else { value };
-            // What begins with a dash would be taken for a flag.
+            // A value that begins with a dash would be taken for a flag.
             let dashed = value.as_encoded_bytes().starts_with(b"-");
             line.push(if dashed { '=' } else { ' ' });
             line.push_str(&shell::quote_os(value));

@@ -46,7 +46,7 @@ fn value(ty: &Option<Type>, bytes: &[u8]) {
     let Ok(value) = decode_result_within(ty, bytes, memory_for_value(bytes.len())) else {
         return;
     };
-    // What was read is of its type, and nothing was passed over.
+    // The value is of its type, and no byte was passed over.
     if let Some(ty) = ty {
         assert!(value.check(ty).is_ok());
         assert_eq!(encode_args(std::slice::from_ref(&value)), bytes);
@@ -65,7 +65,7 @@ pub fn control(bytes: &[u8]) {
     }
 }
 
-/// What a compiler wrote about a module.
+/// Reads a compiler's description of a module.
 pub fn description(bytes: &[u8]) {
     let Ok(description) = Description::decode(bytes) else {
         return;

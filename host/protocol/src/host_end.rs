@@ -218,8 +218,8 @@ impl HostEnd {
         into: &mut Vec<u8>,
         most: impl FnOnce() -> u64,
     ) -> Result<bool, Violation> {
-        // What was seen to be sound stays so: the words are looked at again when
-        // all that was seen is taken.
+        // Answers that were seen to be sound stay sound: the words are looked at again
+        // when all these answers are taken.
         if self.sound == self.consumed {
             if !self.has_answer() || self.outstanding()?.answered == 0 {
                 return Ok(false);

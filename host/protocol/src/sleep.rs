@@ -36,7 +36,7 @@ const SHORT: Duration = Duration::from_micros(100);
 /// Looks between two offers of the core to others.
 const TURNS: u32 = 16;
 
-/// Who was away for so long after such an offer shares its core.
+/// A side that was away for this time after it offered its core shares the core.
 const CROWDED: Duration = Duration::from_micros(10);
 
 /// The most looks that are left out after a crowded one.

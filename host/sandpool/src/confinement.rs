@@ -225,7 +225,7 @@ fn probe_once(
     };
     let mut child = ChildProcess::start(&program, theirs, confinement.apart())?;
     let setup = ToChild::Probe(ProbeSetup {
-        // What is missing is to be told, not to be refused.
+        // Missing layers are reported, not refused.
         sandbox_plan: SandboxPlan {
             mode: match confinement.mode {
                 Sandbox::Strict => Sandbox::Auto,
@@ -283,7 +283,7 @@ fn listen(control: &ControlSocket, ended: Ended, tried: bool) -> io::Result<Prob
             _ => return Err(io::Error::other("the probe gave an invalid answer")),
         }
     }
-    // What a probe does ends it in other ways.
+    // A probe's own attempt ends it in other ways.
     if let Ended::Killed(signal) = ended {
         let name = signal_name(signal);
         let text = format!("it was killed by signal {signal} ({name}), and not by sandpool");

@@ -55,7 +55,7 @@ fn last_words(stderr: &[u8]) -> Option<String> {
     for line in told {
         match words.chars().last() {
             None => {}
-            // What follows belongs to it.
+            // The next line belongs to this one.
             Some(':') => words.push(' '),
             Some(_) => words.push_str(" | "),
         }

@@ -1,9 +1,9 @@
 //! The host's own standard streams, read and written so that nothing is lost.
 //!
-//! Whether a descriptor blocks is a property of what it is open on, and every process
-//! that shares it decides for all: a pipe that came from node, ssh or a task runner may
-//! be non-blocking, and become so at any moment. To change it back would break the
-//! others. So these streams wait until they are ready, whichever they are.
+//! Blocking is a property of the open file, and every process that shares the file
+//! decides for all: a pipe that came from node, ssh or a task runner may be
+//! non-blocking, and become so at any moment. To change it back would break the others.
+//! So these streams wait until they are ready, whichever they are.
 //!
 //! Rust takes a descriptor that is closed, or open for the other direction, as a stream
 //! that ends or swallows everything. Here that is an error.

@@ -4,9 +4,9 @@
 use super::attachment::Attachment;
 use super::{ConvertError, Value};
 
-/// What can be an argument: integers, floats, `bool`, `char`, text, `Vec`,
-/// slices, arrays, `Option`, `Result`, tuples, `Box`, maps with text as keys,
-/// and [`Value`] itself; structs and enums by the derive macro of the same name.
+/// A type that can be an argument: integers, floats, `bool`, `char`, text, `Vec`,
+/// slices, arrays, `Option`, `Result`, tuples, `Box`, maps with text as keys, and
+/// [`Value`] itself; structs and enums by the derive macro of the same name.
 ///
 /// The width of a number does not matter if it fits the parameter.
 #[diagnostic::on_unimplemented(
@@ -41,8 +41,8 @@ pub trait ToValue {
     }
 }
 
-/// What a result can be read as: the owned ones among [`ToValue`]'s types; structs
-/// and enums by the derive macro of the same name.
+/// A type that a result can be read as: the owned ones among [`ToValue`]'s types;
+/// structs and enums by the derive macro of the same name.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a value of a task",
     note = "for your own type, use `#[derive(sandpool::FromValue)]`; values are read as owned types"

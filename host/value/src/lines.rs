@@ -64,7 +64,7 @@ fn spread_over(json: Json, function: &Function) -> Result<Vec<Value>, ArgumentEr
     match json {
         Json::Array(items) => place(items.into_iter(), NO_KEYWORDS, function, read),
         Json::Object(entries) => place([].into_iter(), entries, function, read),
-        // What calls a function without parameters once for each line.
+        // A `null` line calls a function without parameters once.
         Json::Null if function.params.is_empty() => Ok(Vec::new()),
         scalar => place([scalar].into_iter(), NO_KEYWORDS, function, read),
     }

@@ -1,7 +1,7 @@
 //! The types of the component model, as far as a task's call can carry them.
 //!
-//! A `Type` is a description only: it has no identity beyond its structure.
-//! What it is written as on the channel is in `type_codec`.
+//! A `Type` is a description only: it has no identity beyond its structure. The
+//! encoding of types on the channel is in `type_codec`.
 
 use std::borrow::Cow;
 use std::fmt;

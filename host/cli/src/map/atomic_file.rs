@@ -83,8 +83,8 @@ impl AtomicFile {
         self.file.sync_all()?;
         let name = match self.name.take() {
             Some(name) => name,
-            // What takes a name at once takes none that is taken. Where it can have
-            // none after all, hours of results are not lost to that.
+            // A link takes no name that exists already. Even if no name can be had,
+            // hours of results must not be lost.
             None => link(&self.file, &self.folder, &self.prefix)
                 .or_else(|_| copied(&self.file, &self.folder, &self.prefix))?,
         };

@@ -98,7 +98,7 @@ impl Feed {
             Some(Err(_)) => return false,
             None => results.bytes_of(&seq.to_string()),
         };
-        // What is longer is whole, and somebody has made more of it.
+        // A longer file is whole, and somebody has appended to it.
         there.is_none_or(|there| there < bytes)
     }
 
@@ -230,7 +230,7 @@ impl Drop for Feed {
                     unread += u64::from(is_lost || self.past.wants(self.seq));
                 }
                 Ok(None) => break,
-                // What cannot be read is no input.
+                // A line that cannot be read is not an input.
                 Err(_) => return self.ledger.count_unread(unread, false),
             }
             self.seq += 1;
@@ -363,7 +363,7 @@ mod tests {
         }
         let (ran, failure) = feed(words(&ALL[..3]), past());
         assert!(ran.is_empty() && failure.unwrap().contains("there are 3 inputs"));
-        // What comes behind is new to the log.
+        // The inputs after these are new to the log.
         let (ran, failure) = feed(words(&["a", "b!", "c", "d", "new"]), past());
         assert_eq!((ran.join(" "), failure), ("b! c new".into(), None));
     }

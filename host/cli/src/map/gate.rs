@@ -48,7 +48,7 @@ impl GateFlags {
             load: self.load,
             looks: [0; LOOKS],
             next: 0,
-            // What runs before there are tasks is the measure for the first.
+            // The processes that run before the first task are its measure.
             filled: false,
         };
         // Before the first task, which may find the machine full.

@@ -101,7 +101,7 @@ impl Job {
             };
         }
         match module.functions() {
-            // What it gets needs no words.
+            // A command that gets its input on stdin needs no words.
             _ if module.is_command() && shape.on_stdin => {
                 Ok(Job::Command(Template::new(&[], shape)?))
             }

@@ -318,7 +318,7 @@ impl Ledger {
     pub fn extent(&self) -> Extent {
         let state = self.state();
         let so_far = state.extent.read + state.extent.skipped;
-        // What was counted is less only if a file grows.
+        // The count is less than the inputs read only if a file grows.
         let counted = state.counted.filter(|counted| *counted >= so_far);
         let exact = state.extent.total.or(counted);
         let share = state.share.now().filter(|share| *share > 0.0);

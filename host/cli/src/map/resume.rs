@@ -65,8 +65,8 @@ impl Map {
                 report::note(&text);
             }
         }
-        // What a kill left there beyond the log would come twice; a file that
-        // this log knows nothing of is emptied.
+        // Results that a kill left beyond the log would come twice; a file of which
+        // this log knows nothing is emptied.
         if let Some(place) = place
             && let Some(known) = past.ends_in_a_file_of(place.size())
         {

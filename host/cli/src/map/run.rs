@@ -101,8 +101,8 @@ fn take_all(
         let Some(task) = ledger.finish(outcome) else {
             continue;
         };
-        // What stands behind a hole would stand in its place when it is filled;
-        // it is run again then.
+        // Results behind a hole would move when the hole is filled; their inputs are
+        // run again then.
         if has_hole {
             continue;
         }

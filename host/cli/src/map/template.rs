@@ -383,7 +383,7 @@ mod tests {
     fn a_place_that_there_is_not_is_refused() {
         for word in ["{2}", "{0}", "{-2}", "{2/.}", "{99999999999999999999}"] {
             let result = new(&[word], &Shape::lines());
-            // What is no number at all is no placeholder.
+            // A word that is not a number is not a placeholder.
             assert_eq!(result.is_err(), word.len() < 20, "{word}");
         }
         let stdin = Shape {

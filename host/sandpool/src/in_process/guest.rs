@@ -174,7 +174,7 @@ impl InProcess {
         let sound = called.is_ok();
         let outcome = self.tell(function, started, &live.store, called);
         live.used += 1;
-        // What trapped may be in any state: only sound instances are kept.
+        // An instance that trapped may be in any state: only sound instances are kept.
         let keep = sound && live.used < self.parts.reuse;
         (outcome, keep.then_some(live))
     }

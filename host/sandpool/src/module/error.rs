@@ -124,7 +124,7 @@ impl LoadError {
         };
         let needs = text.split_once("it needs the WebAssembly feature");
         let names = needs.and_then(|(_, needs)| needs.split_once(", which "));
-        // What stands between backticks.
+        // The names between backticks.
         let names = names.map_or("", |(names, _)| names).split('`');
         let names = names.skip(1).step_by(2);
         names.filter_map(|name| name.parse().ok()).collect()

@@ -162,8 +162,8 @@ impl ProcessBuilder {
     /// # Ok::<(), sandpool::ProcessError>(())
     /// ```
     ///
-    /// How many workers there are, when they are replaced and how long the
-    /// queue may be means nothing for a single task.
+    /// The number of workers, their replacement and the queue length mean nothing for a
+    /// single task.
     pub fn configure(mut self, settings: impl FnOnce(PoolBuilder) -> PoolBuilder) -> Self {
         self.recipe.pool = settings(self.recipe.pool);
         self

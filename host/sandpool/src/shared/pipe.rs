@@ -79,7 +79,7 @@ impl End {
         let closed = Reply::Failed(SharedError::Closed);
         mine.receivers.answer_all(&closed);
         mine.senders.answer_all(&closed);
-        // Who waits to send to this side waits for nothing.
+        // Senders to this side wait in vain.
         theirs
             .senders
             .answer_all(&Reply::Failed(SharedError::EndOfFile));

@@ -73,7 +73,7 @@ impl Prefetch {
         }
     }
 
-    /// How many items nobody asked for, and their cost.
+    /// Returns the number of prefetched items, and their cost.
     pub(super) fn ahead(&self) -> (usize, usize) {
         let of = |sum: (usize, usize), consumer: &Consumer| {
             (sum.0 + consumer.ahead, sum.1 + consumer.bytes)
@@ -129,7 +129,7 @@ impl Prefetch {
         consumer.with_numbers(back.unwrap_or_default())
     }
 
-    /// How many items this worker is handed at once.
+    /// Returns the number of items that this worker is handed at once.
     pub(super) fn batch(&mut self, worker: &Arc<dyn ReplySink>) -> usize {
         self.find(worker).map_or(1, |consumer| consumer.batch)
     }

@@ -30,7 +30,7 @@ const MAX_AHEAD_BYTES: usize = 64 * 1024;
 const MAX_CREDIT: usize = 1024;
 const CREDIT_PART: usize = 4;
 
-/// What a queue holds at most.
+/// The capacity of a queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Capacity {
     /// Items; `None` if their number is not limited.
@@ -67,7 +67,7 @@ struct Creditor {
     came: u32,
 }
 
-/// What somebody waits to put.
+/// The items that a requester waits to put.
 struct Putting {
     items: VecDeque<Item>,
     done: i64,
@@ -380,7 +380,7 @@ impl ObjectState for QueueState {
             requester.answer(Reply::Failed(SharedError::Empty));
         } else if let Some((requester, putting)) = self.putters.remove(id) {
             requester.answer(gave_up_putting(&putting, SharedError::Full));
-            // What waits behind may fit.
+            // Items that wait behind these may fit.
             self.admit();
         } else if let Some((requester, ())) = self.joiners.remove(id) {
             requester.answer(Reply::Failed(SharedError::Timeout));

@@ -171,7 +171,7 @@ impl<T> Queue<T> {
         items_of(self.asking(QueueOp::Get(max), back).await)
     }
 
-    /// How many items are in the queue.
+    /// Returns the number of items in the queue.
     #[must_use]
     pub fn qsize(&self) -> usize {
         match self.ask(QueueOp::Size, None) {
@@ -192,7 +192,7 @@ impl<T> Queue<T> {
         self.ask(QueueOp::Full, None) == Reply::Flag(true)
     }
 
-    /// How many items fit; 0 for any number.
+    /// Returns the maximum number of items; 0 for any number.
     #[must_use]
     pub fn maxsize(&self) -> usize {
         match self.ask(QueueOp::MaxSize, None) {

@@ -26,7 +26,7 @@ impl Wants {
     /// Reads them. Where the module cannot be read on, the validator will say why.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let mut wants = Wants::default();
-        // How many modules and components the parser is in.
+        // The number of nested modules and components around the parser.
         let mut depth = 0usize;
         for payload in Parser::new(0).parse_all(bytes) {
             match payload {

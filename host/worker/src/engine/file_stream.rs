@@ -54,7 +54,7 @@ pub(super) fn read_whole(file: &File, offset: u64, size: u64, at_once: u64) -> i
             Ok(0) => break,
             Ok(read) => filled += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // What was read is handed over; the next call meets the error.
+            // Hands over the bytes that were read; the next call meets the error.
             Err(_) if filled > 0 => break,
             Err(error) => return Err(error),
         }

@@ -281,7 +281,7 @@ impl HostDescriptor for View<'_> {
         let answer = self.wasi.symlink_at(fd, target.clone(), path.clone());
         let writable = self.files.place(directory).is_some_and(|p| p.writable);
         if writable && target.starts_with('/') {
-            // What was refused is the place that the link would lead to.
+            // The refused path is the target of the link.
             return self.judge(answer, directory, &target, PathFlags::empty(), Wish::Create);
         }
         self.judge(answer, directory, &path, PathFlags::empty(), Wish::Create)

@@ -226,7 +226,7 @@ fn sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
             "resolve-addresses",
             |mut store: StoreContextMut<'_, Guest>, (_, name): (Resource<p2::Network>, String)| {
                 store.data_mut().bounds.deny("name look-up", name);
-                // What WASI itself answers where it is not granted.
+                // WASI's own answer where it is not granted.
                 let refused = ErrorCode::PermanentResolverFailure;
                 Ok((Err::<Resource<ResolveAddressStream>, _>(refused),))
             },

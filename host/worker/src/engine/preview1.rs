@@ -299,7 +299,7 @@ fn add_changes(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
                 .is_some_and(|target| target.starts_with('/'));
             let writable = call.directory(fd).is_some_and(|place| place.writable);
             let refused = match leads_out && writable {
-                // What was refused is the place that the link would lead to.
+                // The refused path is the target of the link.
                 true => (target, target_len),
                 false => (path, len),
             };

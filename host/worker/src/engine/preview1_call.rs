@@ -125,7 +125,7 @@ impl<'a> Call<'a> {
             let before = i64::try_from(moved).unwrap_or(i64::MAX);
             let code = one(self, buffer.offset() as i32, 1, before)?;
             if code != SUCCESS {
-                // What was moved is told; the next call meets the error.
+                // Reports the bytes that were moved; the next call meets the error.
                 if moved == 0 {
                     return Ok(code);
                 }

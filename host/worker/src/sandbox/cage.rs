@@ -61,7 +61,7 @@ pub enum CageError {
     /// The sandbox is to be strict, and a layer is missing.
     #[error("a strict sandbox cannot be kept: missing are {0}")]
     Incomplete(String),
-    /// What binds one thread does not bind these.
+    /// Layers that bind one thread do not bind the other threads.
     #[error(
         "this program has other threads when it calls `sandpool::worker_entry()`, which has to \
          be the first thing in `main`, before `#[tokio::main]` and all else that starts threads; \

@@ -66,7 +66,8 @@ pub(super) struct OwnRoot {
 /// directory above it may have moved it away, which is to cost no other worker
 /// its root.
 pub(super) fn enter_own_root(granted: &[Granted]) -> io::Result<OwnRoot> {
-    // What is mounted here is not to be seen outside, nor the other way round.
+    // Mounts made here must not be visible outside, nor mounts made outside be visible
+    // here.
     mount_change(
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,

@@ -229,7 +229,7 @@ impl Broker for BrokerClient {
         };
         let mut items = VecDeque::from(handed);
         let owed = items.len().min(most as usize);
-        // What was asked for is not taken back.
+        // The host does not take back items that were asked for.
         if !self.exchange.claim(Word::Handed, owed as u32) {
             leave();
         }

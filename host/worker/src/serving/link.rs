@@ -82,8 +82,8 @@ impl HostLink {
         let listener = Arc::clone(&link);
         let (listens, started) = mpsc::sync_channel(1);
         thread::Builder::new().name("link".into()).spawn(move || {
-            // Whether it is told to leave or cannot listen any longer: a
-            // worker without its host has no reason to live.
+            // Leaves if it is told to, and if it cannot listen any longer: a worker
+            // without its host has no reason to live.
             let code = i32::from(runtime.block_on(listener.listen(&engine, listens)).is_err());
             std::process::exit(code);
         })?;

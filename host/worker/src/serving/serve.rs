@@ -73,7 +73,7 @@ impl Ending {
 /// An answer, as it goes into the ring.
 struct Answer {
     payload: Vec<u8>,
-    /// What comes behind the payload, if that is not to be copied once more.
+    /// The parts that follow the payload, if they are not copied into it.
     behind: Option<[Vec<u8>; 4]>,
 }
 
@@ -118,7 +118,7 @@ impl Server {
                 return 1;
             }
             if payload.capacity() > LARGE {
-                // What a task may use is not to depend on those before it.
+                // The memory that a task may use must not depend on earlier tasks.
                 payload = Vec::new();
             }
         }
@@ -213,7 +213,7 @@ impl Server {
         let ending = self.end(header, &live.store, called);
         let answer = self.answer(header, started, &live.store, ending);
         live.used += 1;
-        // What trapped may be in any state: only sound instances are kept.
+        // An instance that trapped may be in any state: only sound instances are kept.
         if sound && is_function && live.used < self.context.setup.reuse {
             self.kept = Some(live);
         } else {

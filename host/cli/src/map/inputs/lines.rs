@@ -269,7 +269,7 @@ impl LineSource {
         }
     }
 
-    /// What a command reads ends as lines do.
+    /// Ends the stdin of a command as its line ends.
     fn ended(&self, mut line: Vec<u8>) -> Vec<u8> {
         if self.reading == Reading::Stdin && self.ending == Ending::Newline {
             line.push(b'\n');

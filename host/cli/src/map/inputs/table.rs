@@ -33,8 +33,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// Opens a table. With a `header`, its first row names the columns.
-    /// What is not UTF-8 is refused, or replaced in the rows.
+    /// Opens a table. With a `header`, its first row names the columns. Opens a table;
+    /// bytes that are not UTF-8 are refused, or replaced in the rows.
     pub fn open(
         stream: Stream,
         separator: Separator,

@@ -167,7 +167,7 @@ impl Identity {
         if self.inputs != sanitize::line(&now.inputs) {
             return changed("reading of the inputs", &self.inputs, &now.inputs, ANEW);
         }
-        // What a kill left there could not be taken back.
+        // The unfinished end that a kill left there could not be cut off.
         if self.output != sanitize::line(&now.output) {
             return changed("place or form of results", &self.output, &now.output, ANEW);
         }

@@ -134,7 +134,7 @@ impl Past {
     /// Returns the size of the files of an input that is skipped because it ended ok,
     /// if those are known and in this place.
     pub fn bytes_of_files(&self, seq: u64, place: &str) -> Option<u64> {
-        // What is asked for is to run nothing else.
+        // `--retry-failed` runs nothing else.
         let is_done = self.which != Which::Failed && self.ok.has(seq) && self.files_in == place;
         let bytes = self.bytes_of_files.get(&seq);
         bytes.copied().filter(|_| is_done)
@@ -351,7 +351,7 @@ mod tests {
             past.ends_in_a_file_of(size)
         };
         assert_eq!([ends(&log, 70), ends(&log, 90)], [Some(70), Some(90)]);
-        // What the next run has found.
+        // The size that the next run has found.
         log += &LogNote::At(90).write();
         assert_eq!([ends(&log, 70), ends(&log, 95)], [Some(90), Some(90)]);
     }

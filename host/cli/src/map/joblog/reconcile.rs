@@ -88,7 +88,7 @@ fn is_of_a_result(line: &str) -> bool {
         LogNote::read(line),
         Some(LogNote::At(_) | LogNote::Shrink(_))
     );
-    // What tells whose a file is stays true.
+    // Lines that tell whose a file is stay true.
     line.starts_with(|c: char| c.is_ascii_digit()) || of_a_place
 }
 
@@ -108,7 +108,7 @@ fn whole_results(log: &Path, results: &Path, look: Look) -> io::Result<Option<Fo
         let (end, known) = check(&spans, open(log)?, results, look)?;
         return Ok((end < known).then_some(Found { spans, end }));
     };
-    // Whether it did is told by the file.
+    // The file tells if it was compacted.
     let after = LogNote::At(size).write();
     let shrunk = Spans::of(open(log)?.chain(after.as_bytes()))?;
     let (end_if_shrunk, known_if_shrunk) = check(&shrunk, open(log)?, results, look)?;
@@ -193,7 +193,7 @@ impl Results {
         while at < range.end {
             let length = usize::try_from(range.end - at)
                 .map_or(self.piece.len(), |left| left.min(self.piece.len()));
-            // What is shorter than its size said was cut meanwhile.
+            // A file that is shorter than its size said was cut meanwhile.
             let read = self.file.read(&mut self.piece[..length])?;
             let bytes = &self.piece[..read];
             // A buffer may end within it; then so much is enough.

@@ -268,7 +268,8 @@ fn real_path(path: &Path) -> io::Result<PathBuf> {
         // It is not there yet; the folder is.
         let folder = match fs::canonicalize(folder_of(&path)) {
             Ok(folder) => folder,
-            // What makes a file without a name says EPERM of a folder without one.
+            // Making a file without a name fails with EPERM in a folder that was
+            // removed.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(no_folder(&path)),
             Err(_) => return Ok(path),
         };

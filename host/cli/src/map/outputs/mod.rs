@@ -28,8 +28,8 @@ pub struct LeftFiles {
 
 /// Where results go.
 pub trait Output {
-    /// Writes what stands before all results, if it does not stand there yet.
-    /// What is not begun by then is with its first result.
+    /// Writes what stands before all results, if it does not stand there yet. An output
+    /// that is not begun here begins with its first result.
     ///
     /// # Errors
     /// As [`Output::write`].

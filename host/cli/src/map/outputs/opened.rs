@@ -36,7 +36,7 @@ impl<'a> Opened<'a> {
                 '\\' => escaped = true,
                 '"' => in_string = !in_string,
                 ' ' | '\t' | '\r' | '\n' if !in_string => continue,
-                // What JSON lets pass of control codes, DEL and the C1 set.
+                // The control codes that JSON lets pass: DEL and the C1 set.
                 c if c.is_control() => {
                     out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
                     continue;

@@ -378,8 +378,8 @@ impl Stage {
             let owed = worker.desk().owed;
             let claimed = worker.claim(most as usize);
             if !claimed.is_empty() {
-                // What it asked for it was told already. The rest is as if it
-                // had asked, and been answered at once.
+                // The items that it asked for were answered already. The others count
+                // as if it had asked, and been answered at once.
                 for item in &claimed[owed.min(claimed.len())..] {
                     let place = self.reference.places[item];
                     assert_eq!(self.reference.items.remove(&place).as_ref(), Some(item));
@@ -424,7 +424,7 @@ impl Stage {
         self.arrive_before_the_end(who);
         let actor = &mut self.actors[who];
         if let Some(worker) = &actor.worker {
-            // What it was owed comes back.
+            // The items that it was owed come back.
             let owed = {
                 let mut desk = worker.desk();
                 desk.asked = None;
@@ -529,7 +529,7 @@ impl Stage {
             actor.asked.take_if(|(id, _)| told.contains_key(id));
         }
         if let Some(most) = self.reference.capacity.items {
-            // What came back from the dead is there beside.
+            // Items that came back from dead workers are there too.
             let held = self.reference.items.len();
             assert!(held <= most + (ALL - PEOPLE) * 4, "{held} of {most}");
         }
