@@ -6,11 +6,10 @@
 //! what the rest of the world looks like from inside: an empty directory `/`
 //! that nobody may change, made of nothing but answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::guest::Bounds;
-use super::preview1_call::RootNumbers;
+use super::bounds::Bounds;
 use sandpool_protocol::settings::{DirGrant, guest_path};
 
 /// The operating system takes no longer paths; longer names are cut.
@@ -56,6 +55,29 @@ impl Granted {
     /// Returns whether a grant stands where the empty root would.
     pub(super) fn covers_root(&self) -> bool {
         self.covers_root
+    }
+}
+
+/// The number of the first granted directory, in preview 1.
+pub(super) const FIRST_GRANT: u32 = 3;
+
+/// The numbers under which a guest of preview 1 has the empty root open.
+#[derive(Debug, Default)]
+pub struct RootNumbers {
+    /// The one that it is born with, until it closes it.
+    pub(super) first: Option<u32>,
+    /// True if wasmtime-wasi knows that this number is taken.
+    pub(super) kept: bool,
+    pub(super) again: BTreeSet<u32>,
+}
+
+impl RootNumbers {
+    pub(super) fn new(granted: &Granted) -> Self {
+        let behind = u32::try_from(granted.places().len()).map(|count| FIRST_GRANT + count);
+        RootNumbers {
+            first: behind.ok().filter(|_| !granted.covers_root()),
+            ..RootNumbers::default()
+        }
     }
 }
 

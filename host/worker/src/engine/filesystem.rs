@@ -17,9 +17,10 @@ use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
 };
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 
+use super::bounds::Bounds;
 use super::file_stream::{FileReader, FileWriter, read_whole};
 use super::files::{Empty, Files, Wish, ask_empty_root, note_refusal};
-use super::guest::{Bounds, Guest};
+use super::guest::Guest;
 
 /// The number of the root, and of a listing of it. The table counts up from 0
 /// and is full long before.

@@ -11,39 +11,11 @@ use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::ResolveAddressStream;
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
 use wasmtime_wasi::p2::bindings::{cli, clocks, io, random, sync};
 use wasmtime_wasi::random::WasiRandom;
-use wasmtime_wasi::{I32Exit, WasiCtxView, WasiView, p1, p2};
+use wasmtime_wasi::{I32Exit, WasiView, p1, p2};
 
+use super::bindings::sandpool::task::{log, manager, pipe, progress, queue, shared, task};
 use super::guest::Guest;
 use sandpool_protocol::settings::LogLevel;
-
-pub(super) mod bindings {
-    wasmtime::component::bindgen!({
-        path: "wit",
-        world: "task-module",
-        imports: { default: trappable },
-        with: {
-            "sandpool:task/queue.queue": crate::engine::shared::Opened,
-            "sandpool:task/pipe.connection": crate::engine::shared::Opened,
-            "sandpool:task/manager.dict": crate::engine::shared::Opened,
-            "sandpool:task/manager.sequence": crate::engine::shared::Opened,
-            "sandpool:task/manager.value": crate::engine::shared::Opened,
-            "sandpool:task/manager.lock": crate::engine::shared::Opened,
-            "sandpool:task/manager.rlock": crate::engine::shared::Opened,
-            "sandpool:task/manager.semaphore": crate::engine::shared::Opened,
-            "sandpool:task/manager.event": crate::engine::shared::Opened,
-            "sandpool:task/manager.condition": crate::engine::shared::Opened,
-            "sandpool:task/manager.barrier": crate::engine::shared::Opened,
-        },
-    });
-}
-
-use bindings::sandpool::task::{log, manager, pipe, progress, queue, shared, task};
-
-impl WasiView for Guest {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        self.wasi.get().ctx()
-    }
-}
 
 struct Table;
 
@@ -99,7 +71,7 @@ const INTERFACES: &[(&str, Give)] = &[
     }),
     ("wasi:clocks/monotonic-clock", |l| {
         clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, Guest::clocks)?;
-        super::clock::add_to_linker(l)
+        super::sleep::add_to_linker(l)
     }),
     ("wasi:filesystem/preopens", super::filesystem::add_preopens),
     ("wasi:filesystem/types", super::filesystem::add_types),

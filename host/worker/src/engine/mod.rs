@@ -3,6 +3,9 @@
 //! compiler and worker; in the host, only `in_process` uses it.
 
 mod assembly_script;
+mod bindings;
+pub mod bounds;
+pub mod broker;
 pub mod call;
 pub mod clock;
 pub mod code;
@@ -18,7 +21,8 @@ pub mod memory;
 pub mod output;
 mod preview1;
 mod preview1_call;
-pub mod shared;
+mod shared;
+mod sleep;
 mod typed;
 pub mod verdict;
 pub mod wasi;

@@ -13,7 +13,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 use wasmtime_wasi::{I32Exit, async_trait};
 
-use super::guest::OutputLimitReached;
+use super::bounds::{LEAST_SHARE, OutputLimitReached, share_of_a_call};
 use sandpool_protocol::limits::{LimitName, MIB};
 
 /// The least that a guest may hand over at once, in bytes: also where its limit
@@ -22,13 +22,7 @@ use sandpool_protocol::limits::{LimitName, MIB};
 const LEAST_PERMIT: u64 = MIB;
 
 /// Zeros that are written at once.
-static ZEROS: [u8; 4096] = [0; 4096];
-
-/// Returns the share of the memory of one host call that a stream takes at once: the
-/// call itself holds the bytes once more.
-pub(super) fn share_of_a_call(host_calls: u64) -> u64 {
-    (host_calls / 2).max(ZEROS.len() as u64)
-}
+static ZEROS: [u8; LEAST_SHARE as usize] = [0; LEAST_SHARE as usize];
 
 /// Writes so many zeros without having all of them in memory.
 pub(super) fn write_zeros(stream: &mut dyn OutputStream, count: usize) -> StreamResult<()> {

@@ -3,7 +3,7 @@
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-use super::guest::{Bounds, OutputLimitReached};
+use super::bounds::{Bounds, OutputLimitReached};
 use sandpool_protocol::frame::End;
 use sandpool_protocol::limits::LimitName;
 

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::engine::shared::Broker;
+use crate::engine::broker::Broker;
 use sandpool_protocol::exchange::{Exchange, StreamReader, StreamWriter, Way, Word, framed};
 use sandpool_protocol::request::{
     Answer, Asks, CREDIT_ITEM, ConnectionOp, DictOp, Item, Kind, ListOp, MAX_ITEM, Op, QueueOp,
