@@ -1,5 +1,5 @@
-//! The layers of the sandbox by name: what a child reports of itself, what
-//! `sandpool doctor` shows, and what to do when one is missing.
+//! The layers of the sandbox by name: a child reports them, `sandpool doctor` shows
+//! them, and each missing layer has a remedy.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use sandpool_value::Printable;
 
-/// One layer of what keeps a child process in. They are listed by kind, from
-/// what it can see to what it can do; `sandbox/cage.rs` has the order in which a
-/// child puts them on.
+/// One layer of the sandbox of a child process. They are listed by kind, from what it
+/// can see to what it can do; `sandbox/cage.rs` has the order in which a child puts
+/// them on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Layer {
@@ -206,7 +206,8 @@ impl SandboxReport {
             .map(|report| &report.state)
     }
 
-    /// One line that names what is missing and why; `None` if nothing is.
+    /// Returns one line that names the missing layers and the reasons; `None` if no
+    /// layer is missing.
     #[doc(hidden)]
     pub fn line(&self) -> Option<String> {
         let missing: Vec<_> = self.missing().collect();

@@ -54,7 +54,7 @@ pub enum Sandbox {
     /// Refuse to run: [`build`](crate::PoolBuilder::build) fails, and names what
     /// is missing. A layer that holds in part is not missing.
     Strict,
-    /// Use what there is, and say once what is missing (default).
+    /// Use the available layers, and report missing layers once (default).
     #[default]
     Auto,
     /// Use none of them. What needs no help of the system stays: the separate
@@ -141,7 +141,7 @@ pub struct DirGrant {
     /// The path that guests see, without `..`. A relative one is taken for
     /// absolute, as guests have no other working directory than `/`.
     pub guest: String,
-    /// True if they may change what is in it \[no\].
+    /// True if tasks may change its contents \[no\].
     pub writable: bool,
 }
 

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 /// Why a call on a queue, a pipe or a managed object failed.
 ///
-/// Guests get the same, as `sandpool:task/shared.error`.
+/// Guests get these errors as `sandpool:task/shared.error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum SharedError {
-    /// No such object was granted to the guest under this name.
+    /// No object of this kind was granted to the guest under this name.
     #[error("no such object was granted")]
     Denied,
     /// The queue has no room, and had none until the timeout:
@@ -29,7 +29,7 @@ pub enum SharedError {
     /// The timeout passed.
     #[error("the timeout passed")]
     Timeout,
-    /// Released, or notified, by somebody who does not hold it.
+    /// The object was released, or notified, by a caller that does not hold it.
     #[error("the lock is not held by this owner")]
     NotOwner,
     /// Released, or marked as done, more often than it was taken.

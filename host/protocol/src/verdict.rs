@@ -28,8 +28,8 @@ pub enum Verdict {
     MemoryLimit,
     /// Its result, output or log grew past its limit.
     OutputLimit,
-    /// It called what was not granted, by a call that has no way to fail, so that
-    /// it was ended. A call that can fail fails, and the task goes on: see
+    /// It called a function that was not granted, by a call that has no way to fail, so
+    /// that it was ended. A call that can fail fails, and the task goes on: see
     /// `Outcome::refusals`.
     Denied,
     /// The arguments do not fit the function; it was never sent.

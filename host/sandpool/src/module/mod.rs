@@ -88,7 +88,7 @@ impl Module {
         &self.inner.description.resources
     }
 
-    /// The names of what else it exports, which no call reaches: interfaces of
+    /// Returns the names of its other exports, which no call reaches: interfaces of
     /// WASI, modules, components.
     pub fn other_exports(&self) -> &[String] {
         &self.inner.description.others
@@ -103,7 +103,7 @@ impl Module {
     /// name: `fib`, `arith#fib`, `demo:math/arith#fib`.
     ///
     /// # Errors
-    /// If there is no such function, or more than one.
+    /// If the module has no function of this name, or more than one.
     pub fn find(&self, name: &str) -> Result<&Function, LookupError> {
         Ok(&self.functions()[self.find_index(name)?])
     }
@@ -148,7 +148,8 @@ impl Module {
         })
     }
 
-    /// Why it cannot be instantiated, if it cannot: it imports what nobody gives.
+    /// Returns the reason for which it cannot be instantiated, if it cannot: it imports
+    /// functions that sandpool does not provide.
     pub fn unlinked(&self) -> Option<&str> {
         self.inner.description.unlinked.as_deref()
     }

@@ -16,8 +16,8 @@ use sandpool_protocol::request::{BarrierOp, ConditionOp, EventOp, LockOp, Op, Re
 pub enum Acquired {
     /// In good order.
     Clean,
-    /// The task that held it died or failed; what it guards may be half done.
-    /// The lock is held now all the same.
+    /// The task that held it died or failed, so the guarded data may be inconsistent.
+    /// The caller holds the lock now.
     Abandoned,
 }
 
@@ -151,7 +151,7 @@ impl Event {
         ask(&*self.object, Op::Event(op), timeout)
     }
 
-    /// Raises the flag, and wakes all who wait for it.
+    /// Raises the flag, and wakes all waiting callers.
     pub fn set(&self) {
         self.ask(EventOp::Set, None);
     }
@@ -210,7 +210,7 @@ impl Condition {
         flag(&self.ask(ConditionOp::Wait, timeout.into()))
     }
 
-    /// Wakes so many of those who wait, the longest waiting first.
+    /// Wakes `count` waiting callers, the longest waiting first.
     ///
     /// # Errors
     /// `NotOwner` if this thread does not hold the lock.
@@ -218,7 +218,7 @@ impl Condition {
         done(self.ask(ConditionOp::Notify(count), None))
     }
 
-    /// Wakes all who wait.
+    /// Wakes all waiting callers.
     ///
     /// # Errors
     /// As [`Condition::notify`].
@@ -251,7 +251,7 @@ impl Barrier {
         number(&reply).map(|place| place as usize)
     }
 
-    /// Empties the barrier and mends it; who waits fails with `Broken`.
+    /// Resets the barrier, also if it is broken; waiting parties fail with `Broken`.
     pub fn reset(&self) {
         self.ask(BarrierOp::Reset, None);
     }

@@ -1,4 +1,4 @@
-//! Managed objects as a host program uses them: who makes them, and those that
+//! Managed objects as a host program uses them: their manager, and the objects that
 //! hold something. Locks and their like are in `guards`.
 
 use std::collections::BTreeMap;
@@ -74,7 +74,7 @@ impl Manager {
         Lock::of(ObjectCell::new(LockState::new(true)))
     }
 
-    /// A semaphore with so many permits \[multiprocessing's default: 1\].
+    /// Makes a semaphore with this number of permits \[multiprocessing's default: 1\].
     #[must_use]
     pub fn semaphore(&self, permits: u64) -> Semaphore {
         Semaphore::of(ObjectCell::new(SemaphoreState::new(permits, false)))
@@ -98,7 +98,7 @@ impl Manager {
         Condition::of(ObjectCell::new(ConditionState::new()))
     }
 
-    /// A barrier for so many parties; 0 counts as 1.
+    /// Makes a barrier for this number of parties; 0 counts as 1.
     #[must_use]
     pub fn barrier(&self, parties: usize) -> Barrier {
         Barrier::of(ObjectCell::new(BarrierState::new(parties.max(1))))
