@@ -41,7 +41,7 @@ fn integers_of_a_core_module_are_given_with_or_without_a_sign() {
     for refused in [add(1 << 32, 0), add(0, -(1 << 31) - 1)] {
         let refused = refused.expect_err("it does not fit").to_string();
         assert!(
-            refused.contains("it goes from -2147483648 to 4294967295"),
+            refused.contains("the range is -2147483648 to 4294967295"),
             "{refused}"
         );
     }

@@ -51,22 +51,22 @@ fn a_word_that_is_no_number_names_the_parameter_and_its_type() {
         .run()
         .assert_refuses(
             3,
-            "error: `ten` is no u32 for parameter `n` of `fib: func(n: u32) -> u64`\n",
+            "error: `ten` is not a valid u32 for parameter `n` of `fib: func(n: u32) -> u64`\n",
         );
     // A number, but none that the type has.
     sandpool(["apply", "math.wasm", "add", "1", "2147483648"])
         .run()
         .assert_refuses(
             3,
-            "error: `2147483648` is no s32 for parameter `b` of `add: func(a: s32, b: s32) -> s32`: \
-             it goes from -2147483648 to 2147483647\n",
+            "error: `2147483648` is not a valid s32 for parameter `b` of `add: func(a: s32, b: s32) -> s32`: \
+             the range is -2147483648 to 2147483647\n",
         );
     sandpool(["apply", "math.wasm", "fib", "-1"])
         .run()
         .assert_refuses(
             3,
-            "error: `-1` is no u32 for parameter `n` of `fib: func(n: u32) -> u64`: \
-             it goes from 0 to 4294967295\n",
+            "error: `-1` is not a valid u32 for parameter `n` of `fib: func(n: u32) -> u64`: \
+             the range is 0 to 4294967295\n",
         );
 }
 

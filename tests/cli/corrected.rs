@@ -47,7 +47,7 @@ fn what_failed_is_run_again_with_a_corrected_module_and_the_rest_is_kept() {
     assert!(
         refused
             .stderr
-            .starts_with("error: the log, `log`, is of another module: `")
+            .starts_with("error: the log, `log`, belongs to another module: `")
             && refused.stderr.contains(
                 "hint: `--resume --changed-module` keeps finished results and runs failed tasks again; \
                  another `--joblog` starts a new run\n"
@@ -123,7 +123,7 @@ fn a_corrected_script_is_an_argument_that_changed() {
     folder.file("s.js", "input * 10");
     let refused = run(&["--resume"], "1\n2\n3\n");
     assert_eq!(refused.code(), 3);
-    let text = "error: the log, `log`, is of another argument for all (`--kwarg`): `";
+    let text = "error: the log, `log`, belongs to another constant argument (`--kwarg`): `";
     assert!(refused.stderr.starts_with(text), "{}", refused.stderr);
     let ended = run(&AGAIN, "1\n2\n3\n4\n");
     assert_eq!(

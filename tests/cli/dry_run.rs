@@ -124,7 +124,7 @@ fn what_a_log_has_is_not_shown_and_the_log_stays_as_it_is() {
     );
     let (_, stderr) = shown(all, &["--resume", "--to", "csv"]);
     assert!(
-        stderr.contains("is of another place or form of results"),
+        stderr.contains("belongs to another place or form of results"),
         "{stderr}"
     );
     std::fs::remove_file(folder.path().join("log")).expect("it is there");

@@ -380,7 +380,7 @@ fn a_files_name_in_place_of_its_contents_is_explained() {
     let error = results(&ended)[0]["error"].clone();
     let error = error.as_str().expect("text");
     assert!(
-        error.starts_with("`photo.jpg` is no list<u8> for"),
+        error.starts_with("`photo.jpg` is not a valid list<u8> for"),
         "{error}"
     );
     assert!(

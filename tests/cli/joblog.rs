@@ -163,7 +163,7 @@ fn a_log_of_something_else_is_refused() {
     assert!(
         other
             .stderr
-            .starts_with("error: the log, `run.log`, is of another module: `")
+            .starts_with("error: the log, `run.log`, belongs to another module: `")
     );
     // Nor one of other inputs, and nothing is run of them.
     for inputs in [

@@ -80,7 +80,7 @@ fn a_line_that_does_not_fit_costs_itself_alone() {
     );
     assert_eq!(
         ended.lines()[2],
-        r#"{"index":2,"verdict":"invalid_arguments","error":"`\"x\"` is no u32 for parameter `n` of `fib: func(n: u32) -> u64`"}"#
+        r#"{"index":2,"verdict":"invalid_arguments","error":"`\"x\"` is not a valid u32 for parameter `n` of `fib: func(n: u32) -> u64`"}"#
     );
     assert_eq!(ended.counts(), "12 tasks, 6 ok, 6 invalid_arguments");
 }

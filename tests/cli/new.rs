@@ -96,21 +96,21 @@ fn a_name_that_rust_or_wit_cannot_have_is_refused_in_one_line() {
     let _test = test();
     let folder = Folder::new();
     let hint = "
-hint: words of small letters and digits, each with a letter first, with dashes between them: \
+hint: use words of small letters and digits, each beginning with a letter, joined by dashes: \
 `word-count`
 ";
     for bad in ["Word", "word_count", "2d", "a--b", "a b", "..x"] {
-        let text = format!("error: `{bad}` is no name for a project\n{hint}");
+        let text = format!("error: `{bad}` is not a name for a project\n{hint}");
         folder.sandpool(["new", bad]).run().assert_refuses(2, &text);
     }
     for bad in ["match", "record", "std", "wit-bindgen"] {
-        let text = format!("error: `{bad}` is a name that Rust or WIT needs itself\n");
+        let text = format!("error: `{bad}` is a name that Rust or WIT reserves\n");
         folder.sandpool(["new", bad]).run().assert_refuses(2, &text);
     }
     folder
         .sandpool(["new", ".."])
         .run()
-        .assert_refuses(2, "error: `..` is no name\n");
+        .assert_refuses(2, "error: `..` is not a name\n");
     assert_eq!(files(folder.path()), [""; 0]);
 }
 

@@ -33,12 +33,12 @@ fn bare_values_say_on_stderr_how_many_failed_and_the_first_three_errors() {
     assert_eq!((ended.code(), ended.text()), (1, "1\n\n1\n\n\n\n"));
     let lines: Vec<_> = ended.stderr.lines().collect();
     assert_eq!(lines[0], "sandpool: 4 inputs failed; the first 3:");
-    assert!(lines[1].starts_with("sandpool: [1] x: invalid_arguments: `x` is no JSON: "));
+    assert!(lines[1].starts_with("sandpool: [1] x: invalid_arguments: `x` is not valid JSON: "));
     assert_eq!(
         lines[2],
         format!(
-            "sandpool: [3] -1: invalid_arguments: `-1` is no u32 for parameter `n` of {fib}: it \
-             goes from 0 to 4294967295"
+            "sandpool: [3] -1: invalid_arguments: `-1` is not a valid u32 for parameter `n` of {fib}: the \
+             range is 0 to 4294967295"
         )
     );
     assert_eq!(

@@ -166,9 +166,7 @@ fn a_page_in_the_midst_that_never_came_to_the_disk_is_found() {
     let ended = folder.sandpool(words).run();
     assert_eq!(ended.code(), 0, "{}", ended.stderr);
     assert!(
-        ended
-            .stderr
-            .contains(" that the log knows are not whole in `"),
+        ended.stderr.contains(" in the log are incomplete in `"),
         "{}",
         ended.stderr
     );
@@ -388,7 +386,7 @@ fn a_log_of_which_only_a_part_of_its_head_is_left_is_begun_anew() {
         assert!(
             ended
                 .stderr
-                .starts_with("error: there is nothing in the log, `log`, and there")
+                .starts_with("error: the log, `log`, is empty, but there")
         );
         assert_eq!(fs::read_to_string(path("out")).expect("out"), "results\n");
     }

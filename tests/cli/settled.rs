@@ -216,7 +216,7 @@ fn a_refused_run_leaves_no_file_that_was_not_there() {
     assert!(
         ended
             .stderr
-            .contains("was cut since the log was written, or taken away"),
+            .contains("was cut since the log was written, or removed"),
         "{}",
         ended.stderr
     );

@@ -70,7 +70,7 @@ const TAKEN: &str = "as async await borrow break const continue core crate do dy
 impl New {
     pub fn run(self) -> Result<ExitCode, Failure> {
         let name = self.name.file_name().and_then(|name| name.to_str());
-        let name = name.ok_or_else(|| bad_name(&self.name.to_string_lossy(), "no name"))?;
+        let name = name.ok_or_else(|| bad_name(&self.name.to_string_lossy(), "not a name"))?;
         check_name(name)?;
         let files = match self.lang {
             Language::Rust => RUST,
@@ -107,8 +107,8 @@ fn check_name(name: &str) -> Result<(), Failure> {
                 .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
     };
     if !name.split('-').all(word) {
-        return Err(bad_name(name, "no name for a project").hint(
-            "words of small letters and digits, each with a letter first, with dashes between them: \
+        return Err(bad_name(name, "not a name for a project").hint(
+            "use words of small letters and digits, each beginning with a letter, joined by dashes: \
              `word-count`",
         ));
     }
@@ -116,7 +116,7 @@ fn check_name(name: &str) -> Result<(), Failure> {
         return Err(bad_name(name, "too long for a project's name"));
     }
     if TAKEN.split_whitespace().any(|taken| taken == name) {
-        return Err(bad_name(name, "a name that Rust or WIT needs itself"));
+        return Err(bad_name(name, "a name that Rust or WIT reserves"));
     }
     Ok(())
 }

@@ -380,7 +380,7 @@ mod tests {
                     a: u8,
                 }
             ),
-            "`Hello World` is no name in WIT",
+            "`Hello World` is not a name in WIT",
         );
         assert_refused(
             parse_quote!(

@@ -33,7 +33,7 @@ pub fn given(literal: &LitStr) -> syn::Result<String> {
         false => Err(syn::Error::new(
             literal.span(),
             format!(
-                "`{name}` is no name in WIT: words of letters and digits with `-` between \
+                "`{name}` is not a name in WIT: words of letters and digits with `-` between \
                  them, the first of which begins with a letter, each in lower case or in \
                  upper case"
             ),

@@ -83,7 +83,7 @@ pub enum ArgumentError {
         function: String,
     },
     /// A line of input is not JSON.
-    #[error("{line} is no JSON: {reason}")]
+    #[error("{line} is not valid JSON: {reason}")]
     NotJson {
         /// The line, in backticks, cut.
         line: String,
@@ -256,7 +256,9 @@ mod tests {
         let of = "`f: func(n: u32, top-k: s64, tag: option<string>)`";
         assert_eq!(
             message(vec![Value::S8(-1)], vec![]),
-            format!("`-1` is no u32 for parameter `n` of {of}: it goes from 0 to 4294967295")
+            format!(
+                "`-1` is not a valid u32 for parameter `n` of {of}: the range is 0 to 4294967295"
+            )
         );
         assert_eq!(
             message(vec![], vec![("n", Value::U8(1))]),

@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(u64::from_value(Value::U32(7)), Ok(7));
         assert_eq!(i8::from_value(Value::U64(127)), Ok(127));
         let error = i8::from_value(Value::U64(128)).unwrap_err();
-        assert_eq!(error.to_string(), "the value `128` is no i8");
+        assert_eq!(error.to_string(), "the value `128` is not a valid i8");
         assert!(u64::from_value(Value::F64(1.0)).is_err());
     }
 

@@ -61,7 +61,9 @@ impl std::error::Error for ConvertError {}
 impl fmt::Display for ConvertError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mismatch { found, wanted, .. } => write!(f, "the value {found} is no {wanted}")?,
+            Self::Mismatch { found, wanted, .. } => {
+                write!(f, "the value {found} is not a valid {wanted}")?
+            }
             // Often made of what a guest said.
             Self::Custom { reason, .. } => write!(f, "{}", Printable(reason))?,
         }
@@ -136,7 +138,7 @@ mod tests {
         let error = error.in_field("users");
         assert_eq!(
             error.to_string(),
-            "the value `1` is no string at `.users[3]`"
+            "the value `1` is not a valid string at `.users[3]`"
         );
         let error = ConvertError::missing_field("age").in_element(0);
         assert_eq!(error.to_string(), "the field `age` is missing at `[0]`");

@@ -29,7 +29,7 @@ pub enum DecodeError {
     #[error("text in the value is not UTF-8")]
     NotUtf8,
     /// A `bool`, `option` or `result` has a tag that it cannot have.
-    #[error("the tag `{tag}` is no {what}")]
+    #[error("the tag `{tag}` is not a valid {what}")]
     BadTag {
         /// The byte.
         tag: u8,
@@ -37,7 +37,7 @@ pub enum DecodeError {
         what: &'static str,
     },
     /// A number is no Unicode scalar value.
-    #[error("`{code:#x}` is no char")]
+    #[error("`{code:#x}` is not a valid char")]
     BadChar {
         /// The number.
         code: u32,

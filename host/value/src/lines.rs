@@ -170,10 +170,10 @@ mod tests {
 
     #[test]
     fn errors_say_what_is_wrong() {
-        assert!(message("x", &[Type::U32]).starts_with("`x` is no JSON: "));
+        assert!(message("x", &[Type::U32]).starts_with("`x` is not valid JSON: "));
         assert_eq!(
             message("-1", &[Type::U32]),
-            "`-1` is no u32 for parameter `a` of `f: func(a: u32)`: it goes from 0 to 4294967295"
+            "`-1` is not a valid u32 for parameter `a` of `f: func(a: u32)`: the range is 0 to 4294967295"
         );
         assert!(message("[1,2,3]", &[Type::U32, Type::U32]).starts_with("3 arguments for"));
     }

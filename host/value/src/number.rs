@@ -50,7 +50,7 @@ fn read_float(text: &str, shape: &Decimal<'_>, ty: &Type) -> Result<Value, Misma
         Some(Value::F64(x)) if !x.is_finite() => refused(OUT_OF_RANGE),
         Some(value) if shape.is_integer() && !holds(&value, text) => refused(NOT_EXACT),
         Some(value) => Ok(value),
-        None => refused("it is no number"),
+        None => refused("it is not a number"),
     }
 }
 

@@ -241,7 +241,7 @@ mod tests {
         );
         assert_eq!(
             with(&[("max-side", "x")]).unwrap_err(),
-            format!("`x` is no u32 for parameter `max-side` of {of}")
+            format!("`x` is not a valid u32 for parameter `max-side` of {of}")
         );
     }
 

@@ -263,7 +263,10 @@ mod tests {
         )]);
         let error = value.check(&ty).unwrap_err();
         assert_eq!(error.path, ".users[1].age");
-        assert_eq!(error.to_string(), "`\"x\"` is no u8 at `.users[1].age`");
+        assert_eq!(
+            error.to_string(),
+            "`\"x\"` is not a valid u8 at `.users[1].age`"
+        );
     }
 
     #[test]

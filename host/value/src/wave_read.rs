@@ -316,7 +316,7 @@ mod tests {
         let floats = Type::record([("a", Type::list(Type::F64))]);
         assert_eq!(
             message("{a: [1, 1e400]}", &floats),
-            "`1e400` is no f64 at `.a[1]`: it is out of range"
+            "`1e400` is not a valid f64 at `.a[1]`: it is out of range"
         );
         assert!(message("{a: [9007199254740993]}", &floats).contains("exactly"));
         assert!(message("{a: [], b: 1}", &floats).contains("no field `b`"));

@@ -189,7 +189,7 @@ impl TaskFlags {
         for dir in &self.dir {
             if !dir.host.is_dir() {
                 let what = if dir.host.exists() {
-                    "is no directory"
+                    "is not a directory"
                 } else {
                     "does not exist"
                 };

@@ -75,7 +75,7 @@ fn replay_command(start: &ReplayCommand, job: &Job, input: &Input) -> Result<Str
             start.with_values(names.zip(&args.positional))
         }
         (Input::Command { argv, stdin }, _) => start.with_stdin(argv, stdin),
-        _ => Err("it is no call"),
+        _ => Err("it is not a call"),
     }
 }
 

@@ -13,10 +13,10 @@ use super::ledger::Finished;
 use crate::{report, sanitize, show};
 
 /// Tasks that are named as the slowest, or as poison.
-const NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 /// Tasks whose errors are told.
-const ERRORS: usize = 3;
+const MAX_ERRORS: usize = 3;
 
 /// So much of an error is told.
 const ERROR: usize = 240;
@@ -62,7 +62,7 @@ impl Default for Summary {
             pool_failure: None,
             retries: 0,
             run_times: RunTimes::default(),
-            slowest: Vec::with_capacity(NAMED + 1),
+            slowest: Vec::with_capacity(MAX_NAMED + 1),
             poison: Vec::new(),
             poisoned: 0,
             refusals: Refusals::default(),
@@ -79,14 +79,14 @@ impl Summary {
         if outcome.verdict != Verdict::Ok {
             self.failed += 1;
             *self.failures.entry(outcome.verdict.name()).or_default() += 1;
-            if self.errors.len() < ERRORS {
+            if self.errors.len() < MAX_ERRORS {
                 self.errors.push(error(task));
             }
         }
         self.refusals.count(&outcome.refusals);
         if outcome.poison {
             self.poisoned += 1;
-            if self.poison.len() < NAMED {
+            if self.poison.len() < MAX_NAMED {
                 self.poison.push(shown(task));
             }
         }
@@ -97,7 +97,7 @@ impl Summary {
     }
 
     fn place(&mut self, task: &Finished, run_time: Duration) {
-        let is_full = self.slowest.len() == NAMED;
+        let is_full = self.slowest.len() == MAX_NAMED;
         if is_full
             && self
                 .slowest
@@ -114,7 +114,7 @@ impl Summary {
             verdict => format!("{} {verdict} {}", show::time(run_time), shown(task)),
         };
         self.slowest.insert(place, Slow { run_time, shown });
-        self.slowest.truncate(NAMED);
+        self.slowest.truncate(MAX_NAMED);
     }
 
     /// Notes that the pool failed under a task, of which there is no result.
@@ -231,7 +231,7 @@ struct Refusals {
 }
 
 /// So many kinds of refusals are counted apart: a worker says what they are.
-const KINDS: usize = 16;
+const MAX_KINDS: usize = 16;
 
 impl Refusals {
     fn count(&mut self, refusals: &[Refusal]) {
@@ -243,7 +243,7 @@ impl Refusals {
         for kind in kinds {
             if let Some(count) = self.kinds.get_mut(kind) {
                 *count += 1;
-            } else if self.kinds.len() < KINDS {
+            } else if self.kinds.len() < MAX_KINDS {
                 self.kinds.insert(kind.to_owned(), 1);
             }
         }
@@ -385,7 +385,11 @@ mod tests {
         for n in 0..1000 {
             summary.refusals.count(&[refusal(&n.to_string(), "")]);
         }
-        assert_eq!(summary.refusals.kinds.len(), KINDS, "a hostile worker's");
+        assert_eq!(
+            summary.refusals.kinds.len(),
+            MAX_KINDS,
+            "a hostile worker's"
+        );
     }
 
     #[test]

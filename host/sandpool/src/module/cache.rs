@@ -45,7 +45,7 @@ enum Why {
     NotMade(io::Error),
     #[error("it is a symbolic link")]
     Link,
-    #[error("it is no folder")]
+    #[error("it is not a folder")]
     NoFolder,
     #[error("the folder belongs to user {0}")]
     NotOurs(u32),
@@ -430,7 +430,7 @@ mod tests {
         assert_eq!(trouble(link).reason(), "it is a symbolic link");
         let file = folder.path().join("file");
         fs::write(&file, "").expect("write");
-        assert_eq!(trouble(file.clone()).reason(), "it is no folder");
+        assert_eq!(trouble(file.clone()).reason(), "it is not a folder");
         let below = trouble(file.join("cache")).reason();
         assert!(below.starts_with("the folder cannot be made: "), "{below}");
     }

@@ -221,7 +221,7 @@ impl<T> Dict<T> {
         number(&self.ask(DictOp::Len)).map_or(0, |len| len as usize)
     }
 
-    /// Returns whether there is none.
+    /// Returns whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -321,7 +321,7 @@ impl<T> List<T> {
         number(&self.ask(ListOp::Len)).map_or(0, |len| len as usize)
     }
 
-    /// Returns whether there is none.
+    /// Returns whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -33,7 +33,7 @@ pub struct Rows<R> {
 
 /// Room for a row at first, and what is kept of a larger one's.
 const ROOM: usize = 1 << 10;
-const KEPT: usize = 1 << 20;
+const KEPT_CAPACITY: usize = 1 << 20;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -63,7 +63,7 @@ impl<R: BufRead> Rows<R> {
     /// # Errors
     /// If the input cannot be read, or the row does not come to an end.
     pub fn read(&mut self) -> io::Result<bool> {
-        if self.text.len() > KEPT {
+        if self.text.len() > KEPT_CAPACITY {
             self.text = vec![0; ROOM];
         }
         (self.length, self.cells) = (0, 0);

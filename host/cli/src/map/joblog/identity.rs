@@ -165,7 +165,7 @@ impl Identity {
             _ => {}
         }
         if self.inputs != sanitize::line(&now.inputs) {
-            return changed("reading of the inputs", &self.inputs, &now.inputs, ANEW);
+            return changed("form of the inputs", &self.inputs, &now.inputs, ANEW);
         }
         // The unfinished end that a kill left there could not be cut off.
         if self.output != sanitize::line(&now.output) {
@@ -201,7 +201,7 @@ impl Identity {
             false => &self.constants,
         };
         if fingerprint(was) != fingerprint(&constants) {
-            changed.push(("argument for all (`--kwarg`)", was.to_owned(), constants));
+            changed.push(("constant argument (`--kwarg`)", was.to_owned(), constants));
         }
         changed
     }

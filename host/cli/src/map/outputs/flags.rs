@@ -71,7 +71,7 @@ enum To {
     JsonValues,
     /// A table with a header
     Csv,
-    /// The stdout of the tasks, one task after the other, unchanged; on a terminal,
+    /// The output of the tasks, one task after the other, unchanged; on a terminal,
     /// control codes are escaped
     Printed,
 }

@@ -1,4 +1,4 @@
-//! The stdout of tasks, each task's in one piece: what GNU parallel writes. A file or a
+//! The output of tasks, each task's in one piece: what GNU parallel writes. A file or a
 //! pipe gets it as it is; to a terminal it would be commands, so there its control
 //! codes are shown.
 

@@ -55,7 +55,7 @@ enum Form {
 const TICK: Duration = Duration::from_millis(100);
 
 /// The interval between two lines where there is no terminal.
-const LINES: Duration = Duration::from_secs(5);
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 const SLOW_AFTER: Duration = Duration::from_secs(60);
 
@@ -139,7 +139,7 @@ impl ProgressFlags {
             Form::None => Screen::None,
             Form::Auto if report::draws() => Screen::Bar(Bar::new()),
             Form::Auto | Form::Plain => Screen::Lines {
-                due: Instant::now() + LINES,
+                due: Instant::now() + LINE_INTERVAL,
             },
         };
         let thread = thread::Builder::new().name("progress".into());
@@ -219,7 +219,7 @@ impl Watch {
                 Screen::None => {}
                 Screen::Bar(bar) => bar.draw(&view),
                 Screen::Lines { due } if now >= *due => {
-                    *due = now + LINES;
+                    *due = now + LINE_INTERVAL;
                     report::note(&bar::line(&view, false));
                 }
                 Screen::Lines { .. } => {}
