@@ -196,9 +196,9 @@ impl AnswerHeader {
 /// tuples. What people write takes from once to a hundred times its bytes.
 pub fn memory_for_value(len: usize) -> usize {
     const TIMES: usize = 256;
-    const SMALL: usize = 1024 * 1024;
+    const LEAST_MEMORY: usize = 1024 * 1024;
     len.saturating_mul(TIMES)
-        .saturating_add(SMALL)
+        .saturating_add(LEAST_MEMORY)
         .min(DECODED_LIMIT)
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Violation;
 use super::arena::Arena;
-use super::ring::{ARENA, Claim, LARGE, Lane, Ring, SLOTS};
+use super::ring::{ARENA, Claim, LARGE_PAYLOAD, Lane, Ring, SLOTS};
 use super::sleep;
 
 /// The host's end.
@@ -231,7 +231,7 @@ impl HostEnd {
             .place(Lane::Answers, self.consumed)
             .ok_or(Violation("an answer lies outside its arena"))?;
         let len = place.len();
-        if len > LARGE && len as u64 > most() {
+        if len > LARGE_PAYLOAD && len as u64 > most() {
             return Err(Violation("an answer is larger than its task's may be"));
         }
         self.reached = self.reached.max(place.end);
@@ -251,14 +251,14 @@ impl HostEnd {
 
     /// Returns whether the ring takes more memory than a quiet one needs.
     pub fn holds_much(&self) -> bool {
-        self.reached > LARGE
+        self.reached > LARGE_PAYLOAD
     }
 
     /// Gives a part of that memory back. No task may be on its way.
     pub fn give_back(&mut self) {
         // From the end, and so that parts begin where pages do.
         let end = self.reached.next_multiple_of(GIVEN_BACK_AT_ONCE).min(ARENA);
-        let start = end.saturating_sub(GIVEN_BACK_AT_ONCE).max(LARGE);
+        let start = end.saturating_sub(GIVEN_BACK_AT_ONCE).max(LARGE_PAYLOAD);
         for lane in [Lane::Tasks, Lane::Answers] {
             self.ring.give_back(lane, start..end);
         }

@@ -32,7 +32,7 @@ pub const INLINE: usize = 64 * 1024 * 1024 + 128 * 1024;
 
 /// A payload of more bytes is large: no side keeps a buffer for the next, and what
 /// it took of the ring is given back when its worker has been idle for a while.
-pub const LARGE: usize = 1024 * 1024 + 4096;
+pub const LARGE_PAYLOAD: usize = 1024 * 1024 + 4096;
 
 /// So many bytes are put together before they go into the ring, which is quicker
 /// than piece by piece.

@@ -31,7 +31,7 @@ pub const LOOK: Duration = Duration::from_micros(50);
 
 /// After a wait that was over by then, being woken included, the next begins
 /// with a look.
-const SHORT: Duration = Duration::from_micros(100);
+const SHORT_WAIT: Duration = Duration::from_micros(100);
 
 /// Looks between two offers of the core to others.
 const TURNS: u32 = 16;
@@ -110,7 +110,7 @@ impl Spin {
 
     /// Learns how long the wait was, from its first look to its end.
     pub fn learn(&mut self, waited: Duration) {
-        self.pays = waited < SHORT;
+        self.pays = waited < SHORT_WAIT;
     }
 }
 

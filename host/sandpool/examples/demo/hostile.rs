@@ -9,7 +9,7 @@ use crate::guests::Guests;
 use crate::story::{line, one_line};
 
 /// The time limit of a hostile task, so that the demo stays short.
-const PATIENCE: Duration = Duration::from_millis(300);
+const TASK_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// A hostile task.
 pub struct Attack {
@@ -26,7 +26,7 @@ pub fn attacks(pool: &Pool, guests: &Guests) -> Vec<Attack> {
         expected,
     };
     let mut spin = attack("loops for ever", "spin", &[Verdict::Timeout]);
-    spin.call = spin.call.timeout(PATIENCE);
+    spin.call = spin.call.timeout(TASK_TIMEOUT);
     let mut attacks = vec![
         spin,
         attack("traps", "trap", &[Verdict::Trap]),

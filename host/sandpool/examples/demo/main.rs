@@ -34,7 +34,7 @@ use crate::tally::Tally;
 
 /// The longest time that a task may keep the demo waiting. The pool's own limits are
 /// shorter; this is for the day when they fail.
-const PATIENCE: Duration = Duration::from_secs(60);
+const RESULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// While one worker is busy with a long task, another has to do the rest.
 const MIN_PROCESSES: usize = 2;
@@ -140,7 +140,7 @@ fn main_job(pool: &Pool, guests: &Guests, arguments: &Arguments, tally: &mut Tal
     let (honest, hostile) = send(honest, hostile)?;
     let finish = |sent: Vec<AsyncResult>, tally: &mut Tally| -> Result<Vec<Outcome>> {
         let outcomes = sent.iter().map(|result| {
-            let outcome = result.outcome(Some(PATIENCE))?;
+            let outcome = result.outcome(Some(RESULT_TIMEOUT))?;
             tally.record(&outcome);
             Ok(outcome)
         });

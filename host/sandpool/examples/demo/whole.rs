@@ -15,7 +15,7 @@ use crate::tally::Tally;
 const MANY: u32 = 10_000;
 
 /// The longest time that the last worker may take to start.
-const PATIENCE: Duration = Duration::from_secs(5);
+const START_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Every worker works, and the answers are right.
 pub fn works(pool: &Pool, guests: &Guests, tally: &mut Tally) -> Result<()> {
@@ -31,7 +31,7 @@ pub fn works(pool: &Pool, guests: &Guests, tally: &mut Tally) -> Result<()> {
         if workers == pool.processes() {
             break;
         }
-        if begin.elapsed() > PATIENCE {
+        if begin.elapsed() > START_TIMEOUT {
             bail!("{workers} of {} workers are there", pool.processes());
         }
     }

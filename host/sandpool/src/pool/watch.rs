@@ -18,7 +18,7 @@ use super::task::Task;
 use sandpool_protocol::Violation;
 use sandpool_protocol::compact;
 use sandpool_protocol::frame::{AnswerHeader, End, Payload, split};
-use sandpool_protocol::ring::LARGE;
+use sandpool_protocol::ring::LARGE_PAYLOAD;
 use sandpool_sys::{Ended, OomKills, memfd_read_at};
 
 /// Rings without news that a worker may be ahead of its news. Each
@@ -174,7 +174,7 @@ impl Watch<'_> {
             *self.answer = payload;
             return Ok(false);
         }
-        if payload.len() <= LARGE {
+        if payload.len() <= LARGE_PAYLOAD {
             let taken = self.take(slot, &payload, now);
             *self.answer = payload;
             return taken;

@@ -11,7 +11,7 @@ use crate::engine::imports;
 const SNAPSHOT_TOOL: &str = "component-init-transform";
 
 /// So many imports are named.
-const NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// The names that a module imports and exports.
 #[derive(Debug, Default)]
@@ -123,9 +123,12 @@ impl Wants {
         if missing.is_empty() {
             return None;
         }
-        let named = missing.iter().take(NAMED).map(|name| format!("`{name}`"));
+        let named = missing
+            .iter()
+            .take(MAX_NAMED)
+            .map(|name| format!("`{name}`"));
         let named = named.collect::<Vec<_>>().join(", ");
-        let more = match missing.len().saturating_sub(NAMED) {
+        let more = match missing.len().saturating_sub(MAX_NAMED) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };

@@ -67,8 +67,8 @@ fn config(settings: &EngineSettings) -> Config {
 /// reserves.
 pub fn address_space(settings: &EngineSettings) -> u64 {
     /// A memory of 32 bits, and what guards it.
-    const EACH: u64 = 4 * 1024 * 1024 * 1024;
-    u64::from(settings.memories) * EACH
+    const BYTES_PER_MEMORY: u64 = 4 * 1024 * 1024 * 1024;
+    u64::from(settings.memories) * BYTES_PER_MEMORY
 }
 
 /// A worker runs one task at a time, so a small pool is enough; that keeps its

@@ -112,11 +112,11 @@ fn refuse(errno: i32) -> sock_filter {
 
 /// Allows the call if all conditions hold, and goes on behind itself if not.
 fn one_case(case: &Case) -> BpfProgram {
-    const EACH: usize = 3;
-    let mut program = Vec::with_capacity(case.len() * EACH + 1);
+    const INSTRUCTIONS_PER_CONDITION: usize = 3;
+    let mut program = Vec::with_capacity(case.len() * INSTRUCTIONS_PER_CONDITION + 1);
     for (place, condition) in case.iter().enumerate() {
         // Over the conditions that are left, and over the answer.
-        let rest = (case.len() - place - 1) * EACH + 1;
+        let rest = (case.len() - place - 1) * INSTRUCTIONS_PER_CONDITION + 1;
         program.extend([
             statement(
                 LOAD,

@@ -15,7 +15,7 @@ use sandpool_protocol::Violation;
 use sandpool_protocol::compact::{CompactTask, put_answer};
 use sandpool_protocol::frame::{AnswerHeader, End, Payload, TaskHeader, What, put_inline, split};
 use sandpool_protocol::limits::LimitName;
-use sandpool_protocol::ring::{LARGE, PUT_TOGETHER};
+use sandpool_protocol::ring::{LARGE_PAYLOAD, PUT_TOGETHER};
 use sandpool_protocol::worker_end::WorkerEnd;
 use sandpool_sys::Mapping;
 use sandpool_value::{Value, encode_apart, raw as raw_of};
@@ -38,10 +38,10 @@ pub(super) struct Server {
 
 /// Bytes of an error text: a guest chooses the names in it, and it has to fit
 /// into the header of the answer, with the refusals.
-const MAX_MESSAGE: usize = 8 * 1024;
+const MAX_ERROR_LEN: usize = 8 * 1024;
 
 fn cut(mut text: String) -> String {
-    text.truncate(text.floor_char_boundary(MAX_MESSAGE));
+    text.truncate(text.floor_char_boundary(MAX_ERROR_LEN));
     text
 }
 
@@ -117,7 +117,7 @@ impl Server {
             if self.serve_one(&payload).is_err() {
                 return 1;
             }
-            if payload.capacity() > LARGE {
+            if payload.capacity() > LARGE_PAYLOAD {
                 // The memory that a task may use must not depend on earlier tasks.
                 payload = Vec::new();
             }
