@@ -123,7 +123,11 @@ fn where_no_namespace_is_to_be_had_tasks_run_and_somebody_is_told() {
     assert_eq!(text(&output.stdout), "5\n", "{output:?}");
     let told = text(&output.stderr);
     assert_eq!(told.lines().count(), 1, "{told}");
-    assert!(told.contains("the sandbox is not complete here: no user-namespace, pid-namespace"));
+    assert!(
+        told.contains(
+            "the sandbox is not complete on this machine: no user-namespace, pid-namespace"
+        )
+    );
     let output = run("timeout 60 ./sandpool apply --quiet add.wat add 2 3");
     assert_eq!(text(&output.stderr), "");
     let output = run("timeout 60 ./sandpool apply --sandbox off add.wat add 2 3");
