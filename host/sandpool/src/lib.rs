@@ -27,13 +27,12 @@
 //! }
 //! ```
 //!
-//! In an asynchronous program, call `worker_entry` before the runtime is made. Each
-//! blocking method has an async form ([`Pool::load_async`],
-//! [`AsyncResult::outcome_async`], [`IMap::next_async`], ...); a handle that was told
-//! to [cancel on drop](AsyncResult::cancel_on_drop) ends its task when its future is
-//! dropped. Structs and enums are arguments and results by the derive macros
-//! [`ToValue`](macro@ToValue) and [`FromValue`](macro@FromValue) (feature `derive`, on
-//! by default).
+//! In an asynchronous program, call `worker_entry` before the runtime is made. Blocking
+//! methods have async forms ([`Pool::load_async`], [`AsyncResult::outcome_async`],
+//! [`IMap::next_async`], ...); a handle that was told to [cancel on
+//! drop](AsyncResult::cancel_on_drop) ends its task when its future is dropped. Structs
+//! and enums are arguments and results by the derive macros [`ToValue`](macro@ToValue)
+//! and [`FromValue`](macro@FromValue) (feature `derive`, on by default).
 //!
 //! A development build needs these lines in the `Cargo.toml` of its workspace, because
 //! modules are compiled by a dependency that is many times slower without optimisation:
