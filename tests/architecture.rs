@@ -148,7 +148,8 @@ fn unsafe_code_is_in_sys_and_in_engine_code_alone() {
 
 #[test]
 fn processes_are_started_in_sys_alone() {
-    // What `sandpool bench` measures beside a pool is none of its children.
+    // The programs that `sandpool bench` measures beside a pool are not the pool's
+    // children.
     for (path, code) in all_sources() {
         let allowed = path.ends_with("bench/src/child.rs");
         assert!(

@@ -1,4 +1,4 @@
-//! What the build id covers: all that a host and a worker must agree on, and nothing
+//! The scope of the build id: all that a host and a worker must agree on, and nothing
 //! else. The build script is run on a copy of the sources in which one file is changed.
 
 use std::fs;

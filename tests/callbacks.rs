@@ -1,4 +1,4 @@
-//! What the parent is told while and when tasks run: callbacks, log lines and
+//! The messages to the parent while and when tasks run: callbacks, log lines and
 //! progress.
 
 use std::sync::atomic::{AtomicBool, Ordering};

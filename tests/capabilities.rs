@@ -1,6 +1,6 @@
-//! What a task has: nothing but clocks and random numbers, unless it was
-//! granted; a part of what the pool grants, if its call says so; and never a
-//! process with a task that has more.
+//! The capabilities of a task: nothing but clocks and random numbers, unless it was
+//! granted; a part of what the pool grants, if its call says so; and never a process
+//! with a task that has more.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;

@@ -291,7 +291,7 @@ fn an_error_names_the_place_however_deep_it_is() {
     let error = Vec::<Span>::from_value(value).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the value `\"x\"` is no u32 at `[1].end`"
+        "the value `\"x\"` is not a valid u32 at `[1].end`"
     );
     assert_eq!(error.path(), "[1].end");
 
@@ -326,7 +326,7 @@ fn an_error_names_the_place_however_deep_it_is() {
     let value = Value::Tuple(vec![Value::U8(1)]);
     assert_eq!(
         said(Pair::<u8, u8>::from_value(value).unwrap_err()),
-        "the value `[1]` is no tuple of 2"
+        "the value `[1]` is not a valid tuple of 2"
     );
     assert!(Span::from_value(Value::U8(1)).is_err());
 }
@@ -490,7 +490,7 @@ fn errors_of_conversions_by_hand_are_told_as_ours_are() {
     let error = ConvertError::new(&Value::Bool(true), "percentage").in_element(2);
     assert_eq!(
         error.to_string(),
-        "the value `true` is no percentage at `[2]`"
+        "the value `true` is not a valid percentage at `[2]`"
     );
     let error = sandpool::Error::from(error);
     assert!(matches!(error, sandpool::Error::Convert(_)), "{error}");

@@ -1,4 +1,4 @@
-//! What an asynchronous program needs: nothing that waits holds its threads up, and
+//! The needs of an asynchronous program: nothing that waits holds its threads up, and
 //! whoever goes away leaves nothing behind that works for nobody.
 
 use std::fs;
@@ -31,7 +31,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     runtime().block_on(in_time).expect("it does not hang")
 }
 
-/// How often the only thread was free until the future was ready.
+/// Counts the times that the only thread was free until the future was ready.
 async fn ticks_until<T>(future: impl Future<Output = T>) -> (T, u32) {
     let mut future = pin!(future);
     let mut ticks = 0;
@@ -462,7 +462,7 @@ fn a_process_is_killed_with_its_last_handle_if_it_was_told_so() {
     drop(Process::command(guest("wc")).build().kill_on_drop());
 }
 
-/// What is awaited may be handed to any executor's threads.
+/// Futures may be handed to any executor's threads.
 #[test]
 fn futures_may_be_sent_to_other_threads() {
     fn sent<T: Send>(_: &T) {}

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::support::process::{Host, is_alive, program};
 use crate::support::{eventually, eventually_within, guest, repository, test};
 
-/// What an example printed, and who it was.
+/// The output of an example, and who it was.
 struct Printed {
     /// The parent of all others.
     pid: u32,

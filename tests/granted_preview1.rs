@@ -1,6 +1,5 @@
-//! What a WASI preview 1 module is granted, asked for call by call, as no C
-//! library would do it. The instance is kept from call to call, so a test is
-//! one guest's life.
+//! The grants of a WASI preview 1 module, asked for call by call, as no C library would
+//! do it. The instance is kept from call to call, so a test is one guest's life.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -17,7 +17,7 @@ fn guides() -> [String; 2] {
 fn without_words(line: &str) -> String {
     let code = line.split("//").next().unwrap_or_default();
     let code = code.split("# ").next().unwrap_or_default();
-    // What stands outside of quotes is every other piece.
+    // Every other piece stands outside of quotes.
     code.split('"').step_by(2).collect::<String>().trim().into()
 }
 

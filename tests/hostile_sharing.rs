@@ -23,8 +23,8 @@ const SHARING_ADD: &str = r#"
     (canon lift (core func $i "add"))))
 "#;
 
-/// What becomes of the task that the first worker gets, which shares a queue;
-/// then queue and pool must still do what they are for.
+/// Returns the outcome of the first worker's task, which shares a queue; then queue and
+/// pool must still do what they are for.
 fn fate(behaviour: &str, build: impl FnOnce(PoolBuilder) -> PoolBuilder) -> Outcome<i32> {
     let troupe = Troupe::new(behaviour, 1);
     let queue = Queue::<u32>::new(0);
@@ -39,7 +39,7 @@ fn fate(behaviour: &str, build: impl FnOnce(PoolBuilder) -> PoolBuilder) -> Outc
         1,
         "{behaviour}: a hostile worker was there"
     );
-    // What it has put is there; nothing of the rest hangs.
+    // The items that it has put are there; nothing else hangs.
     queue.close();
     while queue.get_timeout(SOON).is_ok() {}
     // The next task may still meet the same worker, the one after it not.

@@ -23,8 +23,8 @@ fn first_task(behaviour: &str, pool: &TestPool) -> Outcome<i32> {
     outcome.unwrap_or_else(|error| panic!("{behaviour}: the task has no outcome: {error}"))
 }
 
-/// What becomes of the task that the first worker gets; then the pool must
-/// still do what it is for.
+/// Returns the outcome of the first worker's task; then the pool must still do what it
+/// is for.
 fn fate(behaviour: &str, build: impl FnOnce(PoolBuilder) -> PoolBuilder) -> Outcome<i32> {
     let troupe = Troupe::new(behaviour, 1);
     let pool = open(build(troupe.pool()));
@@ -257,7 +257,8 @@ fn a_worker_that_leaves_or_stands_still_in_a_task_costs_that_task() {
     });
 }
 
-/// How many of 300 sums are lost, each having one outcome; and of 300 more.
+/// Returns the number of 300 sums that are lost, each having one outcome; and of 300
+/// more.
 fn lost_of_many(behaviour: &str, count: u32, processes: usize) -> usize {
     let troupe = Troupe::new(behaviour, count);
     let pool = open(troupe.pool().processes(processes));

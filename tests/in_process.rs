@@ -1,4 +1,4 @@
-//! The notch without isolation: trusted modules in the caller's own process.
+//! The in-process level: trusted modules in the caller's own process.
 
 use std::path::PathBuf;
 use std::time::Duration;

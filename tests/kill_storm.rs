@@ -26,7 +26,7 @@ fn seconds() -> Duration {
     Duration::from_secs(setting("SANDPOOL_STORM_SECONDS", 3))
 }
 
-/// What is left to do when the storm is over.
+/// The rest of the work when the storm is over.
 const CALM: Duration = Duration::from_secs(120);
 
 /// Kills one of these processes every few milliseconds, until it is told to stop.
@@ -45,7 +45,7 @@ fn storm(over: &AtomicBool, victims: impl Fn() -> Vec<u32>) -> usize {
     kills
 }
 
-/// How many of these were lost; all others have their sum, and each came once.
+/// Returns the number of lost tasks; all others have their sum, and each came once.
 fn lost(outcomes: impl Iterator<Item = Outcome<i32>>, tasks: usize) -> usize {
     let mut seen = HashSet::with_capacity(tasks);
     let mut lost = 0;

@@ -1,4 +1,4 @@
-//! What becomes of the memory that large arguments and results take.
+//! The memory that large arguments and results take.
 
 use crate::support::{eventually, one_worker, open, pool, test};
 

@@ -140,7 +140,8 @@ fn a_stream_outlives_its_pool_without_hanging() {
     let mut outcomes = pool.imap::<i32>(&module, "add", items).expect("sent");
     assert_eq!(outcomes.next().expect("one comes").value, Some(1));
     drop(pool);
-    // What was done is done, the rest is cancelled, and then it ends.
+    // Finished tasks keep their outcomes, the others are cancelled, and then the stream
+    // ends.
     for outcome in outcomes {
         assert!(
             matches!(outcome.verdict, Verdict::Ok | Verdict::Cancelled),

@@ -1,4 +1,4 @@
-//! What a task may use, and what its outcome says when it wanted more.
+//! The limits of a task, and the outcome of a task that exceeds one.
 
 mod host_calls;
 pub(crate) mod loading;
@@ -24,7 +24,7 @@ fn misbehave(pool: &TestPool, function: &str, args: impl sandpool::value::ToArgs
 fn assert_hit(outcome: &Outcome, verdict: Verdict, limit: LimitName, text: &str) {
     assert_eq!(outcome.verdict, verdict, "{outcome}");
     let error = outcome.error.as_deref().unwrap_or_default();
-    // What the guest said of it may follow.
+    // The guest's own words may follow.
     let rest = error.strip_prefix(text);
     assert!(
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(';')),

@@ -1,6 +1,6 @@
-//! What sandpool promises, tried from outside: through the library's public
-//! surface, with real worker processes. Each file is a theme, each test's name
-//! says what must come out.
+//! The promises of sandpool, tried from outside: through the library's public surface,
+//! with real worker processes. Each file is a theme, each test's name says what must
+//! come out.
 //!
 //! The guests are made by `cargo xtask guests`.
 
@@ -15,6 +15,7 @@ mod calls;
 mod cancelling;
 mod capabilities;
 mod cli;
+mod conformance;
 mod derive;
 mod embedding;
 mod examples;
@@ -37,7 +38,6 @@ mod module_features;
 mod module_kinds;
 mod orphans;
 mod pausing;
-mod pool_letter;
 mod process;
 mod retries;
 mod runtimes;

@@ -214,6 +214,6 @@ fn an_import_that_nobody_gives_is_refused_before_anything_is_compiled() {
     assert_eq!(slow.verdict(), Verdict::CompileLimit, "{slow}");
     let text = slow_to_compile(r#"(import "env" "f" (func))"#);
     let error = refused(&pool, &text);
-    let says = "it imports what sandpool does not give: `env#f`";
+    let says = "it imports functions that sandpool does not provide: `env#f`";
     assert!(error.contains(says), "{error}");
 }

@@ -41,13 +41,13 @@ fn integers_of_a_core_module_are_given_with_or_without_a_sign() {
     for refused in [add(1 << 32, 0), add(0, -(1 << 31) - 1)] {
         let refused = refused.expect_err("it does not fit").to_string();
         assert!(
-            refused.contains("it goes from -2147483648 to 4294967295"),
+            refused.contains("the range is -2147483648 to 4294967295"),
             "{refused}"
         );
     }
     let sum: i64 = pool.apply(&module, "add64", (u64::MAX, 0)).expect("ok");
     assert_eq!(sum, -1);
-    // What it gives back has a sign, and is refused where that does not fit.
+    // Its result has a sign, and is refused where that does not fit.
     pool.apply::<u32>(&module, "add", (u32::MAX, 0))
         .expect_err("it is -1");
 }
@@ -265,7 +265,7 @@ fn files_that_are_no_files_are_refused_and_nothing_hangs() {
     let missing = refused(
         &pool,
         pool.load(path("missing.wasm")),
-        "there is no such file",
+        "the file does not exist",
     );
     assert!(missing.is_not_found());
     assert!(missing.to_string().contains("missing.wasm"), "{missing}");

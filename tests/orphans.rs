@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::support::process::{Host, children, is_alive, kill};
 use crate::support::{eventually, eventually_within, guest, test};
 
-/// What the kernel needs to end what must end with its parent.
+/// The time in which the kernel ends a process that must end with its parent.
 const A_SECOND: Duration = Duration::from_secs(1);
 
 fn text(path: &Path) -> &str {

@@ -326,7 +326,7 @@ fn a_guest_is_given_objects_as_arguments_by_keyword_and_by_name() {
     let by_name = call("sharing", "attempt").args((steps,));
     end(&by_name.share("jobs", &queue).start().expect("started"));
     assert_eq!(queue.get_many(10, SOON), Ok(vec![1, 2, 3, 4, 5]));
-    // What was not given is refused.
+    // Objects that were not granted are refused.
     let steps = vec!["queue jobs put 6".to_owned()];
     let process = call("sharing", "attempt").args((steps,)).start();
     let process = process.expect("started");
@@ -362,7 +362,7 @@ fn its_side_of_a_pipe_is_closed_when_it_ends_however_it_ends() {
         assert_eq!(received, Err(SharedError::EndOfFile));
         end(&process);
     }
-    // What is given away needs no drop.
+    // A side that is given away needs no drop.
     let (ours, theirs) = pipe();
     let process = call("sharing", "echo").args((theirs,)).start();
     let process = process.expect("started");

@@ -1,5 +1,5 @@
-//! What is counted for a whole process, in a binary of its own, where no other
-//! test opens descriptors or starts threads: one test, on purpose.
+//! Counts for a whole process, in a binary of its own, where no other test opens
+//! descriptors or starts threads: one test, on purpose.
 
 use std::fs;
 use std::time::{Duration, Instant};

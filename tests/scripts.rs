@@ -238,7 +238,7 @@ fn a_script_has_the_clock_and_random_numbers_and_no_way_out() {
         let text = error(outcome);
         assert!(text.contains("module resolution is disabled"), "{text}");
     }
-    // What goes through strings goes no further.
+    // Code in strings has no more rights.
     let text = error(eval(&pool, &script, "new Function('return require')()", ""));
     assert!(text.starts_with("ReferenceError: "), "{text}");
 }

@@ -51,7 +51,7 @@ const ABORTS: &str = r#"
   (func (export "leave") (call $say) (call $proc_exit (i32.const 134))))
 "#;
 
-/// What AssemblyScript's compiler makes of `abort("index out of range", ...)`.
+/// The output of AssemblyScript's compiler for `abort("index out of range", ...)`.
 const ASSEMBLY_SCRIPT: &str = r#"
 (module
   (import "env" "abort" (func $abort (param i32 i32 i32 i32)))

@@ -1,5 +1,5 @@
-//! What a guest writes or reads with one call is written or read whole, also by
-//! guests that do not look at how much it was: many take it for all.
+//! Output and input of one call are written and read whole, also for guests that do not
+//! look at the returned length: many take it for all.
 
 use std::fs;
 

@@ -18,7 +18,7 @@ fn every_layer_holds_on_this_machine_or_says_why_it_does_not() {
         };
         assert!(!why.is_empty(), "{gap}");
     }
-    // What no machine can be without.
+    // Every machine has these layers.
     for layer in [
         Layer::NoNewPrivileges,
         Layer::ResourceLimits,

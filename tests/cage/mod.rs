@@ -1,4 +1,4 @@
-//! How a child is locked in, looked at from outside and tried from inside.
+//! The sandbox of a child, looked at from outside and tried from inside.
 
 mod layers;
 mod ordinary_user;
@@ -17,8 +17,8 @@ pub fn status(pid: u32) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// How many filters of system calls a process has: those that these tests were started
-/// with, and its own.
+/// Returns the number of filters of system calls of a process: those that these tests
+/// were started with, and its own.
 pub fn filters(pid: u32) -> u32 {
     // None in a process that is gone.
     let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -29,7 +29,7 @@ pub fn filters(pid: u32) -> u32 {
     found.map_or(0, |count| count.trim().parse().expect("a number"))
 }
 
-/// What the descriptors of a process are.
+/// Lists the descriptors of a process.
 pub fn descriptors(pid: u32) -> Vec<String> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors can be listed");
     let links = entries.flatten().map(|entry| fs::read_link(entry.path()));
@@ -52,7 +52,7 @@ pub fn namespaces(pid: u32) -> BTreeMap<&'static str, String> {
         .collect()
 }
 
-/// Whether this machine has namespaces to give, and these tests may look into
+/// Returns whether this machine has namespaces to give, and these tests may look into
 /// other users' processes.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()

@@ -59,7 +59,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// How much of a layer holds, by what `doctor` found.
+/// Returns the state of a layer, by what `doctor` found.
 fn state(found: &Json, name: &str) -> Json {
     let layers = found["layers"].as_array().expect("a list");
     let layer = layers.iter().find(|layer| layer["layer"] == name);
@@ -123,7 +123,11 @@ fn where_no_namespace_is_to_be_had_tasks_run_and_somebody_is_told() {
     assert_eq!(text(&output.stdout), "5\n", "{output:?}");
     let told = text(&output.stderr);
     assert_eq!(told.lines().count(), 1, "{told}");
-    assert!(told.contains("the sandbox is not complete here: no user-namespace, pid-namespace"));
+    assert!(
+        told.contains(
+            "the sandbox is not complete on this machine: no user-namespace, pid-namespace"
+        )
+    );
     let output = run("timeout 60 ./sandpool apply --quiet add.wat add 2 3");
     assert_eq!(text(&output.stderr), "");
     let output = run("timeout 60 ./sandpool apply --sandbox off add.wat add 2 3");
@@ -142,7 +146,7 @@ fn where_no_namespace_is_to_be_had_tasks_run_and_somebody_is_told() {
     assert_eq!(state("pid-namespace"), "missing");
     assert_eq!(state("seccomp"), "held");
     assert_eq!(state("landlock"), "held");
-    // What is left still refuses everything.
+    // The remaining layers still refuse everything.
     for attempt in found["attempts"].as_array().expect("a list") {
         assert_eq!(attempt["result"], "killed: not in its list of system calls");
     }

@@ -143,7 +143,7 @@ fn without_seccomp_limits_and_missing_rights_still_hold() {
 #[test]
 fn executable_memory_sockets_and_io_uring_are_for_seccomp_alone_to_refuse() {
     let _test = test();
-    // What no layer is behind: if this changes, the documents have to.
+    // No further layer stops these attempts: if this changes, the documents have to.
     for attempt in [
         Attempt::MapExecutable,
         Attempt::MapUncounted,

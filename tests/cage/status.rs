@@ -1,4 +1,4 @@
-//! What the kernel says of a child while it works.
+//! The kernel's status of a child while it works.
 
 use std::fs;
 

@@ -51,22 +51,22 @@ fn a_word_that_is_no_number_names_the_parameter_and_its_type() {
         .run()
         .assert_refuses(
             3,
-            "error: `ten` is no u32 for parameter `n` of `fib: func(n: u32) -> u64`\n",
+            "error: `ten` is not a valid u32 for parameter `n` of `fib: func(n: u32) -> u64`\n",
         );
     // A number, but none that the type has.
     sandpool(["apply", "math.wasm", "add", "1", "2147483648"])
         .run()
         .assert_refuses(
             3,
-            "error: `2147483648` is no s32 for parameter `b` of `add: func(a: s32, b: s32) -> s32`: \
-             it goes from -2147483648 to 2147483647\n",
+            "error: `2147483648` is not a valid s32 for parameter `b` of `add: func(a: s32, b: s32) -> s32`: \
+             the range is -2147483648 to 2147483647\n",
         );
     sandpool(["apply", "math.wasm", "fib", "-1"])
         .run()
         .assert_refuses(
             3,
-            "error: `-1` is no u32 for parameter `n` of `fib: func(n: u32) -> u64`: \
-             it goes from 0 to 4294967295\n",
+            "error: `-1` is not a valid u32 for parameter `n` of `fib: func(n: u32) -> u64`: \
+             the range is 0 to 4294967295\n",
         );
 }
 
@@ -120,8 +120,8 @@ fn an_unknown_function_names_those_there_are() {
         .run()
         .assert_refuses(
             3,
-            "error: the module has no function `fibb`\n\n\
-             hint: did you mean `fib`? it has `fib`, `primes-below`, `add`\n",
+            "error: the module has no function `fibb`\n\nhint: did you mean `fib`? the module has \
+             `fib`, `primes-below`, `add`\n",
         );
 }
 
@@ -230,7 +230,7 @@ fn raw_prints_a_string_as_it_is() {
     sandpool(["apply", "--raw", "text.wasm", "greet", "a\"b"])
         .run()
         .assert_prints("hello, a\"b");
-    // What is neither text nor bytes stays JSON.
+    // A result that is neither text nor bytes stays JSON.
     sandpool(["apply", "--raw", "math.wasm", "primes-below", "8"])
         .run()
         .assert_prints("[2,3,5,7]\n");
@@ -375,7 +375,7 @@ fn only_what_it_was_granted_is_a_guests_to_see() {
         denied.stderr
     );
     let told = "\n  refused: file /secret\n\n\
-                hint: `--dir HOST::GUEST` lets it read a directory of yours, as GUEST\n";
+                hint: `--dir HOST::GUEST` lets the task read the directory HOST, as GUEST\n";
     assert!(denied.stderr.ends_with(told), "{}", denied.stderr);
     folder
         .sandpool(words.into_iter().chain(["--dir", "."]))

@@ -142,7 +142,7 @@ fn a_missing_file_is_said_to_be_missing() {
     let folder = Folder::new();
     symlink("nowhere.wasm", folder.path().join("dangling.wasm")).expect("made");
     for name in ["missing.wasm", "dangling.wasm", "no/such/folder.wasm"] {
-        let says = format!("cannot load `{name}`: there is no such file");
+        let says = format!("cannot load `{name}`: the file does not exist");
         let apply = folder.sandpool(["apply", name, "f"]).run();
         assert_clear(&apply, 3, &says);
         let inspect = folder.sandpool(["inspect", name]).run();

@@ -1,6 +1,6 @@
-//! `sandpool bench`: that every figure it promises is there, that peers which
-//! are not installed are named, and that its page needs nothing from elsewhere.
-//! What the figures come to is no test's affair.
+//! `sandpool bench`: that every figure it promises is there, that peers which are not
+//! installed are named, and that its page needs nothing from elsewhere. The figures
+//! themselves are not tested.
 
 use std::time::Duration;
 

@@ -33,8 +33,8 @@ fn a_cache_that_is_not_private_is_not_used_and_that_is_said_once() {
     let in_cache = |more: &[&str]| apply(&folder, more).env("SANDPOOL_CACHE_DIR", &cache).run();
     let told = format!(
         "sandpool: the cache of compiled modules, `{}`, is not used, so modules are compiled anew \
-         each time: others may use the folder, whose mode is 0755; `sandpool doctor` tells what \
-         to do\n",
+         each time: others may use the folder, whose mode is 0755; `sandpool doctor` shows how to \
+         fix it\n",
         cache.display()
     );
     in_cache(&[]).assert(0, "5\n", &told);
@@ -61,7 +61,7 @@ fn a_cache_that_is_not_private_is_not_used_and_that_is_said_once() {
     let remedy = found["remedy"].as_str().expect("a remedy").to_owned();
     let text = doctor(&[]);
     assert!(
-        text.text().contains("where compiled modules are kept"),
+        text.text().contains("cache of compiled modules"),
         "{}",
         text.text()
     );

@@ -47,10 +47,10 @@ fn what_failed_is_run_again_with_a_corrected_module_and_the_rest_is_kept() {
     assert!(
         refused
             .stderr
-            .starts_with("error: the log, `log`, is of another module: `")
+            .starts_with("error: the log, `log`, belongs to another module: `")
             && refused.stderr.contains(
-                "hint: `--resume --changed-module` keeps what is done and runs again what failed; \
-                 another `--joblog` begins a run of its own\n"
+                "hint: `--resume --changed-module` keeps finished results and runs failed tasks again; \
+                 another `--joblog` starts a new run\n"
             ),
         "{}",
         refused.stderr
@@ -65,7 +65,9 @@ fn what_failed_is_run_again_with_a_corrected_module_and_the_rest_is_kept() {
         second
             .stderr
             .starts_with("sandpool: the module changed, from `")
-            && second.stderr.contains(" m.wat`; what is done is kept\n"),
+            && second
+                .stderr
+                .contains(" m.wat`; finished results are kept\n"),
         "{}",
         second.stderr
     );
@@ -121,7 +123,7 @@ fn a_corrected_script_is_an_argument_that_changed() {
     folder.file("s.js", "input * 10");
     let refused = run(&["--resume"], "1\n2\n3\n");
     assert_eq!(refused.code(), 3);
-    let text = "error: the log, `log`, is of another argument for all (`--kwarg`): `";
+    let text = "error: the log, `log`, belongs to another constant argument (`--kwarg`): `";
     assert!(refused.stderr.starts_with(text), "{}", refused.stderr);
     let ended = run(&AGAIN, "1\n2\n3\n4\n");
     assert_eq!(
@@ -155,13 +157,13 @@ fn inputs_that_changed_are_refused_all_the_same_and_so_is_another_function() {
         .run();
     ended.assert_refuses(
         3,
-        "error: the log, `log`, is of another function or command: `f`, and not `g`\n\n\
-         hint: another `--joblog` begins a run of its own\n",
+        "error: the log, `log`, belongs to another function or command: `f` instead of \
+         `g`\n\nhint: another `--joblog` starts a new run\n",
     );
     let words = ["map", "m.wat", "g", "--joblog", "new", "--changed-module"];
     folder.sandpool(words).run().assert_refuses(
         2,
-        "error: `--changed-module` goes on from a log: it stands with `--resume`, \
+        "error: `--changed-module` continues from a log: use it with `--resume`, \
          `--resume-failed` or `--retry-failed`\n",
     );
 }

@@ -100,7 +100,7 @@ fn a_run_that_could_not_finish_says_how_many_inputs_were_not_run_though_it_is_qu
         ended.stderr,
         format!(
             "error: the run could not finish: 59,900 inputs were not run\n{CAUSE}\n\
-             hint: with a log (`--joblog FILE`), `--resume` could go on from here\n"
+             hint: with a log (`--joblog FILE`), `--resume` could continue from here\n"
         )
     );
     let ok = |line: &&str| line.contains(r#""verdict":"ok""#);
@@ -122,7 +122,7 @@ fn what_was_not_run_is_counted_in_the_summary_and_brought_by_the_log() {
     assert!(
         ended
             .stderr
-            .ends_with("\nhint: the same command with `--resume` goes on from here\n"),
+            .ends_with("\nhint: run the same command with `--resume` to continue from here\n"),
         "{}",
         ended.stderr
     );

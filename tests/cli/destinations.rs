@@ -52,8 +52,8 @@ fn where_the_working_directory_was_deleted_the_message_says_so() {
         (output.status.code(), text(&output.stderr).as_str()),
         (
             Some(4),
-            "error: `x` cannot be written\n  because the working directory is not there any \
-             more: no such directory\n"
+            "error: `x` cannot be written\n  because the working directory no longer exists: no \
+             such directory\n"
         )
     );
     let words = ["map", "math.wasm", "fib", "-o", "none/x", ":::", "1"];
@@ -108,7 +108,7 @@ fn a_mount_point_is_written_where_it_is() {
     assert_eq!(text(&output.stdout), "5\n8\n", "{told}");
     let path = folder.path().canonicalize().expect("it is there");
     let notice = format!(
-        "sandpool: `{}/b` cannot be replaced, so results are written into it as they come: it is \
+        "sandpool: `{}/b` cannot be replaced, so results are written into it as tasks end: it is \
          a mount point\n",
         path.display()
     );

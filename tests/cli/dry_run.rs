@@ -103,14 +103,14 @@ fn what_a_log_has_is_not_shown_and_the_log_stays_as_it_is() {
         shown(all, &["--resume"]),
         (
             "3 4 # 5".to_owned(),
-            "sandpool: 1 of 3 inputs do not fit\n\
-             sandpool: 3 inputs not run: the log has them, 1 of them failed\n"
+            "sandpool: 1 of 3 inputs do not fit\nsandpool: 3 inputs not run, because the log has \
+             them, 1 of them failed\n"
                 .to_owned()
         )
     );
     assert_eq!(shown(all, &["--resume-failed"]).0, "# 1 3 4 # 5");
     assert_eq!(shown(all, &["--retry-failed"]).0, "# 1");
-    // What would be refused is refused.
+    // A log that a run would refuse is refused.
     let (lines, stderr) = shown("1\n9\n2\n3\n", &["--resume"]);
     assert_eq!(lines, "");
     assert!(
@@ -119,12 +119,12 @@ fn what_a_log_has_is_not_shown_and_the_log_stays_as_it_is() {
     );
     let (_, stderr) = shown(all, &[]);
     assert!(
-        stderr.starts_with("error: the log, `log`, is there already"),
+        stderr.starts_with("error: the log, `log`, exists already"),
         "{stderr}"
     );
     let (_, stderr) = shown(all, &["--resume", "--to", "csv"]);
     assert!(
-        stderr.contains("is of another place or form of results"),
+        stderr.contains("belongs to another place or form of results"),
         "{stderr}"
     );
     std::fs::remove_file(folder.path().join("log")).expect("it is there");
@@ -150,9 +150,9 @@ fn names_of_results_that_are_taken_are_foretold() {
     assert_eq!(
         ended.lines()[..2],
         [
-            "# 0: its result would be `out/there`, and there is something of that name already",
-            "# 1: its result would be `out/file/x`, and what stands where its folder would be is \
-             no folder",
+            "# 0: its result would be `out/there`, and a file of that name exists already",
+            "# 1: its result would be `out/file/x`, and there is already a file in the place of \
+             its folder",
         ]
     );
     // The first would be a result, and no folder for the third.
@@ -167,7 +167,7 @@ fn names_of_results_that_are_taken_are_foretold() {
     );
 }
 
-/// What a line prints that is pasted into a shell, in this folder.
+/// Runs a printed line in a shell in this folder, and returns its output.
 fn pasted(line: &str, folder: &Path) -> String {
     let sandpool = Path::new(env!("CARGO_BIN_EXE_sandpool"));
     let bin = sandpool.parent().expect("it is in a folder").display();

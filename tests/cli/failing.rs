@@ -1,5 +1,5 @@
-//! What a map does about tasks that fail: retries, poison, `--halt`, and a wall
-//! time that follows the median.
+//! The handling of failed tasks by a map: retries, poison, `--halt`, and a wall time
+//! that follows the median.
 
 use std::time::Duration;
 
@@ -154,7 +154,7 @@ fn a_task_that_kills_three_workers_is_set_aside_as_poison_and_named() {
         (&results[2]["value"], &results[2]["poison"]),
         (&2.into(), &().into())
     );
-    let named = "sandpool: poison, since three workers died under each: [1] [600000,1]\n";
+    let named = "sandpool: poison, because each lost three workers: [1] [600000,1]\n";
     assert!(ended.stderr.contains(named), "{}", ended.stderr);
 }
 
@@ -261,6 +261,6 @@ fn a_wall_time_in_percent_is_for_maps() {
         .run()
         .assert_refuses(
             2,
-            "error: `--timeout 200%` is for `map`: of one task there is no median\n",
+            "error: `--timeout 200%` is for `map`: a single task has no median\n",
         );
 }

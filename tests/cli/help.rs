@@ -1,4 +1,4 @@
-//! What the command says about itself.
+//! The command's help.
 
 use super::sandpool;
 use crate::support::test;

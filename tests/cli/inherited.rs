@@ -1,6 +1,6 @@
-//! What a parent leaves to its children besides the command line: signals that are
-//! ignored or blocked, limits, a umask, descriptors that are closed, a folder that is
-//! gone, one core, a machine without `/dev` or `/proc`.
+//! The inheritance of a child beside the command line: signals that are ignored or
+//! blocked, limits, a umask, descriptors that are closed, a folder that is gone, one
+//! core, a machine without `/dev` or `/proc`.
 
 use rustix::process::Signal;
 
@@ -114,7 +114,7 @@ fn a_folder_that_is_gone_matters_only_to_paths_that_begin_there() {
     let line = folder.sandpool(["apply", module, "add", "2", "3"]);
     line.by_shell(script).run().assert_prints("5\n");
     let ended = folder.sandpool(ADD).by_shell(script).run();
-    ended.assert_refuses(3, "error: cannot load `add.wat`: there is no such file\n");
+    ended.assert_refuses(3, "error: cannot load `add.wat`: the file does not exist\n");
 }
 
 #[test]
@@ -201,8 +201,8 @@ fn without_proc_tasks_run_and_what_it_costs_is_said() {
         return;
     }
     let folder = folder();
-    let missing = "sandpool: the sandbox is not complete here: no oom-score; `sandpool doctor` \
-                   tells why and what to do\n";
+    let missing = "sandpool: the sandbox is not complete on this machine: no oom-score; `sandpool \
+                   doctor` shows why and how to fix it\n";
     let line = folder.sandpool(ADD).by_shell(&hide("/proc"));
     line.run().assert(0, "5\n", missing);
     // With memory to set up, and with a file to read.

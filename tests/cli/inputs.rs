@@ -24,7 +24,7 @@ pub fn within(folder: &Folder, module: &str, words: &[&str]) -> CommandLine {
     folder.sandpool(["map".into(), "-q".into(), module].into_iter().chain(words))
 }
 
-/// What the words were that a command got, for each input.
+/// Returns the words that a command got for each input.
 pub fn words_of(ended: &Finished) -> Vec<Vec<String>> {
     let words = |result: serde_json::Value| {
         let stdout = result["stdout"].as_str().expect("text").to_owned();
@@ -127,13 +127,13 @@ fn a_number_of_sources_that_does_not_fit_is_one_error() {
     );
     commands(&["--", "{2}", ":::", "a"], "").assert_refuses(
         2,
-        "error: `{2}` stands for a value that no input has: an input has one value\n",
+        "error: `{2}` stands for a value that does not exist: an input has one value\n",
     );
     values("math.wasm", "fib", &["--input", "x", ":::", "1"])
         .run()
         .assert_refuses(
             2,
-            "error: inputs are either behind `:::` or in `--input`, not both\n",
+            "error: give inputs either after `:::` or with `--input`, not both\n",
         );
 }
 
@@ -255,13 +255,13 @@ fn a_line_is_what_a_command_reads_if_that_is_asked_for() {
         .run()
         .assert_refuses(
             2,
-            "error: `--stdin-each` is for commands; a function has arguments\n",
+            "error: `--stdin-each` is for commands; this module exports functions, which take arguments\n",
         );
     within(&folder, "wc", &["--stdin-each", "--", "{}"])
         .run()
         .assert_refuses(
             2,
-            "error: `{}` stands for nothing where the input is on stdin; `{#}` is its number\n",
+            "error: `{}` has no meaning if the input is on stdin; `{#}` is its number\n",
         );
 }
 
@@ -368,8 +368,8 @@ fn names_of_files_are_bytes() {
     assert_eq!(refused["verdict"], "invalid_arguments");
     assert_eq!(
         refused["error"],
-        "the name `na\u{fffd}ve` is not UTF-8, and a command's words are (`--lossy` puts U+FFFD in \
-         place of bytes that are not)"
+        "the name `na\u{fffd}ve` is not UTF-8, but the words of a command must be (`--lossy` puts \
+         U+FFFD in place of bytes that are not)"
     );
 }
 
@@ -380,7 +380,7 @@ fn a_files_name_in_place_of_its_contents_is_explained() {
     let error = results(&ended)[0]["error"].clone();
     let error = error.as_str().expect("text");
     assert!(
-        error.starts_with("`photo.jpg` is no list<u8> for"),
+        error.starts_with("`photo.jpg` is not a valid list<u8> for"),
         "{error}"
     );
     assert!(

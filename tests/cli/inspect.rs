@@ -1,4 +1,4 @@
-//! What a module is: `sandpool inspect`.
+//! The description of a module: `sandpool inspect`.
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ fn redacted(ended: &Finished) -> String {
             Some((word @ ("size" | "sha256"), _)) => lines.push(format!("  {word}  [...]")),
             Some(("to", _)) => {
                 assert!(line.contains("--env"), "{line}");
-                lines.push("to be granted, if the task is to use it: [...]".into());
+                lines.push("grants that the task may need: [...]".into());
             }
             _ if is_wasi && wasi => {}
             _ if is_wasi => lines.push("  [what the standard library asks for]".into()),
@@ -93,7 +93,7 @@ fn an_import_that_nobody_gives_is_shown_as_such() {
         .lines()
         .into_iter()
         .find(|line| line.contains("env#f"));
-    assert_eq!(import, Some("  env#f  not to be had"));
+    assert_eq!(import, Some("  env#f  not available"));
     let all = json(&folder.sandpool(["inspect", "--json", "wants.wat"]).run());
     assert_eq!(all["imports"][0]["granted_by"], Value::Null);
 }

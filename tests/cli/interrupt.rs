@@ -9,7 +9,7 @@ use super::{Finished, Folder, Started, assert_gone, sandpool};
 use crate::support::process::{Host, cpu_ticks, is_alive, program};
 use crate::support::{eventually, eventually_within, guest, test, wat};
 
-/// What the kernel needs to end what must end with its parent.
+/// The time in which the kernel ends a process that must end with its parent.
 const A_SECOND: Duration = Duration::from_secs(1);
 
 /// A command that makes an empty file with the name that it is given; if that
@@ -77,14 +77,14 @@ fn wait_until_slow(host: &Started, tasks: &[u64]) {
 fn assert_interrupted(mut ended: Finished, stdout: &str, left: &str) {
     let is_kept = |line: &&str| !line.starts_with("sandpool: SLOW ");
     ended.stderr = ended.stderr.split_inclusive('\n').filter(is_kept).collect();
-    let log = "with a log (`--joblog FILE`), `--resume` could go on from here";
+    let log = "with a log (`--joblog FILE`), `--resume` could continue from here";
     let left = format!("sandpool: interrupted: {left} not run; {log}\n");
     ended.assert(130, stdout, &format!("{STOPPING}{left}"));
 }
 
-/// What is said when a map with two running tasks is asked to end.
-const STOPPING: &str =
-    "sandpool: stopping; 2 running tasks may end; Ctrl-C or a signal once more ends all at once\n";
+/// The message of a map with two running tasks that is asked to end.
+const STOPPING: &str = "sandpool: stopping; 2 running tasks may end; another Ctrl-C or signal ends everything at \
+     once\n";
 
 /// A second wish, which a first one too close to it would swallow.
 fn insist(host: &Started, send: impl Fn(&Started)) {
@@ -257,7 +257,7 @@ fn an_interrupted_map_counts_what_it_left_out_though_it_is_quiet() {
     let left = format!("{},{:03}", left / 1000, left % 1000);
     let text = format!(
         "sandpool: interrupted: {left} inputs were not run; with a log (`--joblog FILE`), \
-         `--resume` could go on from here\n"
+         `--resume` could continue from here\n"
     );
     assert_eq!((ended.code(), &ended.stderr), (130, &text));
 }
@@ -270,8 +270,8 @@ fn what_an_interrupt_left_out_is_counted_in_the_summary_and_brought_by_the_log()
     let ended = interrupted_in_a_file(&folder, 8, &log);
     let (done, left) = (ended.lines().len(), 8 - ended.lines().len());
     let text = format!(
-        "sandpool: interrupted: {left} inputs were not run; the same command with `--resume` \
-         goes on from here\n"
+        "sandpool: interrupted: {left} inputs were not run; run the same command with `--resume` \
+         to continue from here\n"
     );
     assert_eq!((ended.code(), &ended.stderr), (130, &text));
     let module = guest("sleeper");

@@ -43,7 +43,7 @@ fn a_log_is_a_regular_file() {
         let words = ["map", module, "fib", "--joblog", device, ":::", "10"];
         let ended = folder.sandpool(words).run();
         assert_eq!(ended.code(), 3, "{}", ended.stderr);
-        let says = format!("the log, `{device}`, is no regular file");
+        let says = format!("the log, `{device}`, is not a regular file");
         assert!(ended.stderr.contains(&says), "{}", ended.stderr);
     }
 }
@@ -97,7 +97,7 @@ fn a_resumed_run_runs_what_the_log_does_not_know_under_its_own_number() {
     assert_eq!(more.counts(), "2 tasks, 2 ok");
     assert!(
         more.stderr
-            .contains("sandpool: 3 inputs not run: the log has them\n")
+            .contains("sandpool: 3 inputs not run, because the log has them\n")
     );
     let none = fib(&folder, &["--resume"], "1\n2\n3\n4\n5\n");
     assert_eq!((none.code(), none.text()), (0, ""));
@@ -142,9 +142,8 @@ fn a_log_of_something_else_is_refused() {
     // No second run is begun over it.
     fib(&folder, &[], "1\n").assert_refuses(
         2,
-        "error: the log, `run.log`, is there already\n\n\
-         hint: `--resume` goes on from it, `--retry-failed` runs again what failed; to begin anew, \
-         remove it\n",
+        "error: the log, `run.log`, exists already\n\nhint: `--resume` continues from it, \
+         `--retry-failed` runs failed tasks again; to start over, remove it\n",
     );
     let resume = |module: &str, function: &str| {
         let module = guests().join(module);
@@ -156,15 +155,15 @@ fn a_log_of_something_else_is_refused() {
     assert_eq!((other.code(), other.text()), (3, ""));
     assert_eq!(
         other.stderr,
-        "error: the log, `run.log`, is of another function or command: `fib`, and not `primes-below`\n\n\
-         hint: another `--joblog` begins a run of its own\n"
+        "error: the log, `run.log`, belongs to another function or command: `fib` instead of \
+         `primes-below`\n\nhint: another `--joblog` starts a new run\n"
     );
     let other = resume("text.wasm", "greet");
     assert_eq!((other.code(), other.text()), (3, ""));
     assert!(
         other
             .stderr
-            .starts_with("error: the log, `run.log`, is of another module: `")
+            .starts_with("error: the log, `run.log`, belongs to another module: `")
     );
     // Nor one of other inputs, and nothing is run of them.
     for inputs in [
@@ -177,15 +176,14 @@ fn a_log_of_something_else_is_refused() {
         assert_eq!((other.code(), other.text()), (3, ""), "{inputs}");
         assert_eq!(
             other.stderr,
-            "error: the inputs have changed: of the first 3, which the log knows, not all are \
-             the same\n"
+            "error: the inputs have changed: the first 3 are not all as the log has them\n"
         );
     }
     let fewer = fib(&folder, &["--resume"], "1\n2\n");
     assert_eq!((fewer.code(), fewer.text()), (3, ""));
     assert_eq!(
         fewer.stderr,
-        "error: there are 2 inputs, and the log knows a later one: they are not those of the \
+        "error: there are 2 inputs, but the log names a later one: they are not the inputs of the \
          log\n"
     );
     folder.file("notes.txt", "hello\n");
@@ -193,8 +191,8 @@ fn a_log_of_something_else_is_refused() {
     folder.file("x.wat", "(module (func (export \"f\") (param i32)))");
     folder.sandpool(words).input("1\n").run().assert_refuses(
         3,
-        "error: `notes.txt` is no log that a run can go on from: its first line does not name our \
-         columns\n",
+        "error: `notes.txt` is not a log from which a run can continue: its first line does not \
+         name sandpool's columns\n",
     );
     let entries_before = entries(&before);
     assert_eq!(
@@ -271,8 +269,8 @@ fn flags_that_need_a_log_or_exclude_each_other_say_so() {
     assert_eq!(fib(&folder, &[], "1\n").code(), 0);
     fib(&folder, &["--retry-failed", "--to", "values"], "1\n").assert_refuses(
         2,
-        "error: values in input order have no place for the result of an input that is run \
-         again\n\nhint: `--unordered`, or results with an index: `--to jsonl`\n",
+        "error: values in input order cannot hold the result of an input that is run \
+         again\n\nhint: use `--unordered`, or results with an index: `--to jsonl`\n",
     );
 }
 
@@ -296,7 +294,7 @@ fn an_interrupted_run_goes_on_where_it_was() {
     host.ctrl_c();
     let first = host.finish();
     assert_eq!(first.code(), 130);
-    let goes_on = " not run; the same command with `--resume` goes on from here\n";
+    let goes_on = " not run; run the same command with `--resume` to continue from here\n";
     assert!(first.stderr.ends_with(goes_on), "{}", first.stderr);
     let second = folder
         .sandpool(words.chain(["--resume"]))

@@ -15,7 +15,7 @@ use crate::support::{eventually, random, test};
 /// Inputs of a run.
 const INPUTS: u64 = 3_000;
 
-/// How often it is killed.
+/// The number of kills.
 const KILLS: u64 = 20;
 
 /// Lines that are whole.

@@ -120,7 +120,9 @@ fn what_an_input_gives_again_costs_that_input_alone() {
         [
             &json!(format!("parameter `a` of {of} is given twice")),
             &json!(format!("3 arguments for {of}, which takes 2")),
-            &json!(format!("`\"x\"` is no s32 for parameter `b` of {of}")),
+            &json!(format!(
+                "`\"x\"` is not a valid s32 for parameter `b` of {of}"
+            )),
         ]
     );
     assert_eq!(results[3]["value"], 15);
@@ -166,7 +168,7 @@ fn arguments_for_all_are_checked_before_anything_is_run() {
     refused(
         &["--kwarg", "a=x"],
         3,
-        &format!("`x` is no s32 for parameter `a` of {of}\n"),
+        &format!("`x` is not a valid s32 for parameter `a` of {of}\n"),
     );
     refused(
         &["--kwarg", "a=@none"],
@@ -179,8 +181,8 @@ fn arguments_for_all_are_checked_before_anything_is_run() {
     refused(
         &["--kwarg", "a=@-"],
         2,
-        "`--kwarg a=@-` reads stdin, and so do the inputs\n\n\
-         hint: `--input FILE`, or `:::`, leaves stdin to the argument\n",
+        "both `--kwarg a=@-` and the inputs read stdin\n\nhint: give the inputs with `--input \
+         FILE` or `:::`\n",
     );
     let one_too_many = ["--kwarg", "a=1", ":::", "1", ":::", "2"];
     refused(
@@ -205,8 +207,8 @@ fn arguments_for_all_are_checked_before_anything_is_run() {
     ended.assert(
         2,
         "",
-        "error: `--kwarg` is for functions: words that all runs of a command get stand in its \
-         TEMPLATE, behind `--`\n",
+        "error: `--kwarg` is for functions: constant words of a command stand in its TEMPLATE, \
+         after `--`\n",
     );
 }
 

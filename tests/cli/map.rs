@@ -80,7 +80,7 @@ fn a_line_that_does_not_fit_costs_itself_alone() {
     );
     assert_eq!(
         ended.lines()[2],
-        r#"{"index":2,"verdict":"invalid_arguments","error":"`\"x\"` is no u32 for parameter `n` of `fib: func(n: u32) -> u64`"}"#
+        r#"{"index":2,"verdict":"invalid_arguments","error":"`\"x\"` is not a valid u32 for parameter `n` of `fib: func(n: u32) -> u64`"}"#
     );
     assert_eq!(ended.counts(), "12 tasks, 6 ok, 6 invalid_arguments");
 }
@@ -235,15 +235,15 @@ fn the_wrong_kind_of_module_gets_the_right_command_as_hint() {
     let _test = test();
     sandpool(["map", "wc.wasm"]).run().assert_refuses(
         3,
-        "error: `wc.wasm` is a command, and what it gets for a line stands after `--`\n\n\
-         hint: `sandpool map wc.wasm -- {}` gives it the line as its only word\n",
+        "error: `wc.wasm` is a command; give its arguments for each line after `--`\n\nhint: \
+         `sandpool map wc.wasm -- {}` passes the line as the only argument\n",
     );
     sandpool(["map", "math.wasm", "--", "{}"])
         .run()
         .assert_refuses(
             3,
-            "error: `math.wasm` is no command, so words after `--` mean nothing to it\n\n\
-         hint: `sandpool map math.wasm fib`\n",
+            "error: `math.wasm` is not a command, so it takes no words after `--`\n\nhint: \
+         `sandpool map math.wasm fib`\n",
         );
     sandpool(["map", "math.wasm"]).run().assert_refuses(
         2,

@@ -113,7 +113,7 @@ struct CommandLine {
     command: Command,
     input: Vec<u8>,
     file: Option<File>,
-    /// What is its stdout, if that is no pipe, and its stderr.
+    /// The terminal for its stdout, if that is no pipe, and its stderr.
     terminal: Option<(Option<Stdio>, Stdio)>,
     deadline: Duration,
 }
@@ -131,7 +131,7 @@ impl CommandLine {
         self.env("TERM", "xterm-256color")
     }
 
-    /// What it reads from stdin; nothing unless this is called.
+    /// Sets its stdin; nothing unless this is called.
     fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.input = bytes.into();
         self
@@ -143,7 +143,7 @@ impl CommandLine {
         self
     }
 
-    /// How long it may take, where that is more than other commands may.
+    /// Sets its time limit, where that is more than other commands may.
     fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -266,7 +266,7 @@ impl CommandLine {
     }
 }
 
-/// What a stream has brought so far.
+/// The data of a stream so far.
 struct Collected {
     bytes: Arc<Mutex<Vec<u8>>>,
     reader: JoinHandle<()>,
@@ -418,7 +418,7 @@ struct Finished {
     summary: String,
 }
 
-/// Whether a line is one of those that end every map.
+/// Returns whether a line is one of those that end every map.
 fn is_of_summary(line: &str) -> bool {
     let counts = |line: &str| {
         let counted = line
@@ -432,7 +432,7 @@ fn is_of_summary(line: &str) -> bool {
 }
 
 impl Finished {
-    /// What a map's summary counts: `3 tasks, 2 ok, 1 trap`.
+    /// Returns the counts of a map's summary: `3 tasks, 2 ok, 1 trap`.
     fn counts(&self) -> &str {
         let summary = self.summary.strip_prefix("sandpool: ");
         let counts = summary.and_then(|summary| summary.split_once(", in "));

@@ -79,14 +79,14 @@ fn an_empty_folder_becomes_the_project_and_any_other_is_left_alone() {
     assert_eq!(files(&folder.path().join("in/empty")), PROJECT);
 
     let again = folder.sandpool(["new", "in/empty"]).run();
-    again.assert_refuses(2, "error: `in/empty` is there already, and not empty\n");
+    again.assert_refuses(2, "error: `in/empty` exists and is not empty\n");
     folder.file("file", "mine");
     let file = folder.sandpool(["new", "file"]).run();
-    file.assert_refuses(2, "error: `file` is there already\n");
+    file.assert_refuses(2, "error: `file` exists already\n");
     fs::create_dir(folder.path().join("other")).expect("made");
     folder.file("other/.hidden", "mine");
     let other = folder.sandpool(["new", "other"]).run();
-    other.assert_refuses(2, "error: `other` is there already, and not empty\n");
+    other.assert_refuses(2, "error: `other` exists and is not empty\n");
     assert_eq!(files(&folder.path().join("other")), [".hidden"]);
     assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 3);
 }
@@ -96,21 +96,21 @@ fn a_name_that_rust_or_wit_cannot_have_is_refused_in_one_line() {
     let _test = test();
     let folder = Folder::new();
     let hint = "
-hint: words of small letters and digits, each with a letter first, with dashes between them: \
+hint: use words of small letters and digits, each beginning with a letter, joined by dashes: \
 `word-count`
 ";
     for bad in ["Word", "word_count", "2d", "a--b", "a b", "..x"] {
-        let text = format!("error: `{bad}` is no name for a project\n{hint}");
+        let text = format!("error: `{bad}` is not a name for a project\n{hint}");
         folder.sandpool(["new", bad]).run().assert_refuses(2, &text);
     }
     for bad in ["match", "record", "std", "wit-bindgen"] {
-        let text = format!("error: `{bad}` is a name that Rust or WIT needs itself\n");
+        let text = format!("error: `{bad}` is a name that Rust or WIT reserves\n");
         folder.sandpool(["new", bad]).run().assert_refuses(2, &text);
     }
     folder
         .sandpool(["new", ".."])
         .run()
-        .assert_refuses(2, "error: `..` is no name\n");
+        .assert_refuses(2, "error: `..` is not a name\n");
     assert_eq!(files(folder.path()), [""; 0]);
 }
 
@@ -126,7 +126,7 @@ fn what_cannot_be_written_leaves_nothing() {
     fs::create_dir(folder.path().join("real")).expect("made");
     std::os::unix::fs::symlink("real", folder.path().join("link")).expect("made");
     let link = folder.sandpool(["new", "link"]).run();
-    link.assert_refuses(2, "error: `link` is there already\n");
+    link.assert_refuses(2, "error: `link` exists already\n");
     assert_eq!(files(folder.path()), [""; 0]);
     assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 2);
 }

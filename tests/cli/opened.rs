@@ -33,12 +33,12 @@ fn bare_values_say_on_stderr_how_many_failed_and_the_first_three_errors() {
     assert_eq!((ended.code(), ended.text()), (1, "1\n\n1\n\n\n\n"));
     let lines: Vec<_> = ended.stderr.lines().collect();
     assert_eq!(lines[0], "sandpool: 4 inputs failed; the first 3:");
-    assert!(lines[1].starts_with("sandpool: [1] x: invalid_arguments: `x` is no JSON: "));
+    assert!(lines[1].starts_with("sandpool: [1] x: invalid_arguments: `x` is not valid JSON: "));
     assert_eq!(
         lines[2],
         format!(
-            "sandpool: [3] -1: invalid_arguments: `-1` is no u32 for parameter `n` of {fib}: it \
-             goes from 0 to 4294967295"
+            "sandpool: [3] -1: invalid_arguments: `-1` is not a valid u32 for parameter `n` of {fib}: the \
+             range is 0 to 4294967295"
         )
     );
     assert_eq!(
@@ -51,7 +51,7 @@ fn bare_values_say_on_stderr_how_many_failed_and_the_first_three_errors() {
         one.stderr
             .starts_with("sandpool: 1 input failed:\nsandpool: [1] [1,2]: ")
     );
-    // What is well needs no words, and JSON lines say it themselves.
+    // A sound result needs no remark, and JSON lines say it themselves.
     assert_eq!(run(&[], "1\n").stderr, "");
     assert_eq!(run(&["-q"], "x\n").stderr, "");
     let ended = sandpool(["map", "math.wasm", "fib", "--progress", "none"]);
@@ -89,7 +89,7 @@ fn text_that_is_json_is_written_as_json() {
         (ended.code(), ended.stderr.as_str()),
         (
             0,
-            "sandpool: 2 results are no JSON text, and are written as strings\n"
+            "sandpool: 2 results are not JSON text and are written as strings\n"
         )
     );
     // Line N answers line N.
@@ -100,12 +100,12 @@ fn text_that_is_json_is_written_as_json() {
             .stderr
             .starts_with("sandpool: 1 input failed:\nsandpool: [1] 2: error: ")
     );
-    // What is no text is written as ever.
+    // A result that is not text is written as ever.
     sandpool(["map", "-q", "math.wasm", "fib", "--to", "json-values"])
         .input("10\n")
         .run()
         .assert_prints("55\n");
-    // What a command prints is its value.
+    // The stdout of a command is its value.
     let folder = Folder::new();
     folder.file("words.wat", wat::QUIET_COMMAND);
     let words = ["map", "-q", "words.wat", "--to", "json-values", "--", "{}"];
@@ -137,8 +137,8 @@ fn keys_of_json_objects_are_columns() {
         "{}",
         lines[4]
     );
-    const EMPTY: &str = "error: `--columns` takes names of keys, as in `--columns id,size`, \
-                         and one is empty\n";
+    const EMPTY: &str = "error: `--columns` takes names of keys, as in `--columns id,size`, but \
+                         one is empty\n";
     // A record is an object as well.
     let words = ["map", "-q", "text.wasm", "statistics", "--to", "csv"];
     sandpool([&words[..], &["--columns", "words,bytes"]].concat())

@@ -1,4 +1,4 @@
-//! What `map` writes for its tasks, and where.
+//! The results of `map`, and their places.
 
 use std::fs;
 
@@ -108,7 +108,7 @@ fn what_tasks_print_comes_in_one_piece_each() {
     assert_eq!(ended.stderr, "!c\n");
     let ended = commands(&["-q", "--to", "printed", "--tag", "--", "{}"], "a\nb\n");
     assert_eq!(ended.text(), "a\twords\na\ta\nb\twords\nb\tb\n");
-    // What has nothing to print says why.
+    // A task without output says why.
     let folder = Folder::new();
     folder.file("loop.wat", wat::ENDLESS_COMMAND);
     let words = [
@@ -249,7 +249,7 @@ fn a_stdout_that_is_closed_loses_no_result_in_silence() {
             assert_eq!(ended, (Some(4), refused.into()), "{words} {stdout}");
         }
     }
-    // What has another place to go to needs none.
+    // Results that go to a file need no other place.
     let folder = Folder::new();
     let out = folder.path().join("out");
     let words = format!("map -q math.wasm fib -o {}", out.display());
@@ -275,14 +275,14 @@ fn each_task_has_a_folder_named_by_its_index() {
         (&json!(1), &json!("ann"), &json!("ok"))
     );
     assert!(outcome["cpu_time_ms"].is_number() && outcome.get("value").is_none());
-    // What is there is not mixed with what would come.
+    // Existing results are not mixed with new ones.
     within(&folder, "text", &words)
         .input("x\n")
         .run()
         .assert_refuses(
             3,
             "error: the folder for results, `all/tasks`, is not empty\n\n\
-         hint: name another, or remove it first\n",
+         hint: name another folder, or remove this one first\n",
         );
 }
 
@@ -310,7 +310,7 @@ fn a_resumed_run_goes_on_in_its_file_and_its_folders() {
     run(&[], "5\n6\n");
     let first = "index,verdict,value,error\r\n0,ok,5,\r\n1,ok,8,\r\n";
     assert_eq!(read(&folder, "out"), first);
-    // What a kill left behind what the log knows is taken back.
+    // Results that a kill left beyond the log are cut off.
     fs::write(folder.path().join("out"), format!("{first}2,ok,1")).expect("written");
     run(&["--resume"], "5\n6\n7\n");
     assert_eq!(read(&folder, "out"), format!("{first}2,ok,13,\r\n"));
@@ -338,9 +338,9 @@ fn results_of_another_form_are_not_put_behind_those_that_are_there() {
     run(&["--resume", "--to", "csv", "--tag"]).assert_refuses(
         3,
         &format!(
-            "error: the log, `log`, is of another place or form of results: `jsonl in file \
-             {path}/out`, and not `tagged csv in file {path}/out`\n\n\
-             hint: another `--joblog` begins a run of its own\n"
+            "error: the log, `log`, belongs to another place or form of results: `jsonl in file \
+             {path}/out` instead of `tagged csv in file {path}/out`\n\nhint: another `--joblog` \
+             starts a new run\n"
         ),
     );
     assert_eq!(read(&folder, "out"), before);
@@ -389,8 +389,8 @@ fn results_are_not_lost_to_a_log_that_was_named_wrongly() {
     assert_eq!(run(&["--joblog", "log"]).code(), 0);
     let before = read(&folder, "out");
     let refusal = format!(
-        "error: there is nothing in the log, `lgo`, and there are results in `{}/out`\n\n\
-         hint: name the log of these results; to begin anew, remove them\n",
+        "error: the log, `lgo`, is empty, but there are results in `{}/out`\n\nhint: name the log \
+         of these results; to start over, remove them\n",
         real_path(&folder)
     );
     run(&["--joblog", "lgo", "--resume"]).assert_refuses(3, &refusal);
@@ -406,7 +406,7 @@ fn results_are_not_lost_to_a_log_that_was_named_wrongly() {
     .run()
     .assert_refuses(
         3,
-        "error: the log, `lgo`, knows of no task\n\n\
-             hint: `--resume` begins a log; there is nothing to run again without one\n",
+        "error: the log, `lgo`, lists no task\n\nhint: `--resume` starts a log; without a log no \
+             task can be run again\n",
     );
 }

@@ -1,5 +1,5 @@
-//! What a power cut leaves is gone on with: a log that is ahead of the results, files
-//! that end too early, pages of zeros. Each input has one right result in the end.
+//! Resuming after a power cut: a log that is ahead of the results, files that end too
+//! early, pages of zeros. Each input has one right result in the end.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -12,7 +12,7 @@ use crate::support::{guest, random, test, wat};
 
 const INPUTS: u64 = 40;
 
-/// What each of the first so many numbers is to `fib`.
+/// Returns the result of `fib`.
 fn fib(n: u64) -> u64 {
     (0..n).fold((0, 1), |(a, b), _| (b, a + b)).0
 }
@@ -132,7 +132,7 @@ fn whatever_is_lost_of_log_and_results_each_input_has_one_right_result() {
             let about = format!("seed {seed}, {to}, {what}, log at {in_log}, out at {in_out}");
             fs::write(path("log"), &log).expect("written");
             fs::write(path("out"), &out).expect("written");
-            // What failed at first may have been cut from its second run.
+            // A result of a second run may have been cut off.
             let ended = map(&folder, &[&["--resume-failed"], &flags[..]].concat()).run();
             assert_eq!(ended.code(), 0, "{about}: {}", ended.stderr);
             let now = fs::read(path("out")).expect("out");
@@ -166,9 +166,7 @@ fn a_page_in_the_midst_that_never_came_to_the_disk_is_found() {
     let ended = folder.sandpool(words).run();
     assert_eq!(ended.code(), 0, "{}", ended.stderr);
     assert!(
-        ended
-            .stderr
-            .contains(" that the log knows are not whole in `"),
+        ended.stderr.contains(" in the log are incomplete in `"),
         "{}",
         ended.stderr
     );
@@ -269,8 +267,8 @@ fn files_of_results_that_are_gone_or_cut_short_are_made_again() {
             let about = format!("{named} {to:?}: {}", ended.stderr);
             assert_eq!(ended.code(), 0, "{about}");
             assert_eq!(ended.counts(), "2 tasks, 2 ok", "{about}");
-            let told = "sandpool: the files of 2 inputs that the log knows were not whole in `out`, \
-                        as after a power cut: they counted as not run\n";
+            let told = "sandpool: the files of 2 inputs in the log were incomplete in `out`, as \
+                        after a power cut; these inputs counted as not run\n";
             assert_eq!(ended.stderr.matches(told).count(), 1, "{about}");
             for (path, name) in [(&gone, "a"), (&short, "b"), (&other, "d")] {
                 let value = fs::read_to_string(path).expect("it is there");
@@ -327,7 +325,7 @@ fn files_that_are_as_they_should_be_are_left_alone() {
     // Nothing else is to be run.
     assert_eq!(run("out/{}", &["--retry-failed"]).counts(), "0 tasks, 0 ok");
     assert!(!path("out/SET").exists());
-    // What has grown was whole, and is somebody's by now.
+    // A file that has grown was whole, and belongs to somebody by now.
     fs::write(path("out/SET"), "mine").expect("written");
     fs::write(path("out/X"), "more").expect("written");
     assert_eq!(run("out/{}", &["--resume"]).counts(), "0 tasks, 0 ok");
@@ -388,7 +386,7 @@ fn a_log_of_which_only_a_part_of_its_head_is_left_is_begun_anew() {
         assert!(
             ended
                 .stderr
-                .starts_with("error: there is nothing in the log, `log`, and there")
+                .starts_with("error: the log, `log`, is empty, but there")
         );
         assert_eq!(fs::read_to_string(path("out")).expect("out"), "results\n");
     }

@@ -1,4 +1,4 @@
-//! What tasks print, on a terminal and elsewhere.
+//! The output of tasks, on a terminal and elsewhere.
 
 use super::Folder;
 use crate::support::terminal::Terminal;

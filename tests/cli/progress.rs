@@ -1,4 +1,4 @@
-//! What a map shows of where it is: on a terminal, and where there is none.
+//! The progress display of a map: on a terminal, and where there is none.
 
 use std::time::Duration;
 
@@ -285,7 +285,7 @@ fn after_a_resume_done_and_failed_count_the_same_things() {
     assert!(
         terminal
             .seen()
-            .contains("sandpool: 4 inputs not run: the log has them, 2 of them failed"),
+            .contains("sandpool: 4 inputs not run, because the log has them, 2 of them failed"),
         "{}",
         terminal.seen()
     );

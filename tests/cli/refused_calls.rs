@@ -103,7 +103,7 @@ fn a_call_of_the_sandbox_that_is_refused_costs_its_layer_which_is_said() {
             assert!(said <= 1, "{call} {error}: {}", ended.stderr);
             let strict = ["apply", "--sandbox", "strict", "add.wat", "add", "2", "3"];
             let strict = refusing(folder.sandpool(strict), call, error).run();
-            // What takes granted directories is missing where there are some.
+            // The layer that a granted directory needs is missing.
             match said {
                 0 => assert_eq!(strict.code(), 0, "{call} {error}: {}", strict.stderr),
                 _ => {

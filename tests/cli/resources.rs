@@ -1,4 +1,4 @@
-//! How much of the machine a map may have: processes, niceness, memory, load.
+//! The limits on a map's use of the machine: processes, niceness, memory, load.
 
 use std::fs;
 
@@ -75,7 +75,7 @@ fn without_memory_no_task_begins_and_the_command_can_be_stopped() {
     host.write(b"1\n2\n");
     eventually("it says why nothing begins", || {
         let said = String::from_utf8_lossy(&host.err.so_far()).into_owned();
-        said.contains("no task is begun: ") && said.contains("`--memfree` wants")
+        said.contains("no task is started: ") && said.contains("`--memfree` wants")
     });
     assert_eq!(host.stdout(), "");
     assert!(crate::support::process::children(host.pid()).is_empty());

@@ -120,7 +120,7 @@ fn no_input_leads_out_of_the_folder() {
     }
     assert_eq!(
         all[0]["error"],
-        "its result would be `../../x` in `in/out`, which leads out of that folder"
+        "its result would be `../../x` in `in/out`, which is outside that folder"
     );
     assert_eq!(below(&folder, "in"), ["out/fine", "out/link"]);
     assert!(below(&folder, "else").is_empty());
@@ -131,8 +131,8 @@ fn no_input_leads_out_of_the_folder() {
     let all = results(&ended);
     for (at, name) in ["link/z", "file/z"].iter().enumerate() {
         let error = format!(
-            "its result would be `in/out/{name}`, and what stands where its folder would be \
-             is no folder"
+            "its result would be `in/out/{name}`, and there is already a file in the place of its \
+             folder"
         );
         assert_eq!(all[at]["error"], error);
     }
@@ -157,12 +157,12 @@ fn no_result_takes_the_place_of_another() {
     let ended = greet(&folder, "mixed/{}", &[], "a\na/b\nc/d\nc\n");
     assert_eq!(ended.code(), 1);
     assert_eq!(below(&folder, "mixed"), ["a", "c/d"]);
-    // What was there before the run stays.
+    // A file that was there before the run stays.
     folder.file("out/z", "mine");
     let ended = greet(&folder, "out/{}", &[], "z\ny\n");
     assert_eq!(
         results(&ended)[0]["error"],
-        "its result would be `out/z`, and there is something of that name already"
+        "its result would be `out/z`, and a file of that name exists already"
     );
     assert_eq!(read(&folder, "out/z"), "mine");
     assert_eq!(read(&folder, "out/y"), "hello, y");
@@ -199,13 +199,13 @@ fn a_pattern_is_checked_before_anything_is_run() {
     refused(
         "out/{nam}.txt",
         &["--from", "csv"],
-        "error: `{nam}`, in `--results`, is no placeholder, and the columns are name\n\n\
+        "error: `{nam}`, in `--results`, is not a placeholder, and the columns are name\n\n\
          hint: `sandpool map --help` lists them\n",
     );
     refused(
         "out/{2}",
         &[],
-        "error: `{2}` stands for a value that no input has: an input has one value\n",
+        "error: `{2}` stands for a value that does not exist: an input has one value\n",
     );
     let ended = greet(&folder, "out/{name}.txt", &["--from", "csv"], "name\nx\n");
     assert_eq!(
@@ -228,8 +228,8 @@ fn a_dry_run_tells_of_names_that_cannot_be() {
         lines[1..],
         [
             format!("# 1: {of} `a`, and an earlier input's result has that name"),
-            format!("# 2: {of} `..` in `.`, which leads out of that folder"),
-            format!("# 3: {of} `there`, and there is something of that name already"),
+            format!("# 2: {of} `..` in `.`, which is outside that folder"),
+            format!("# 3: {of} `there`, and a file of that name exists already"),
         ]
     );
     let dry = greet(&folder, "out/{x}", &["--dry-run"], "a\n");
@@ -385,7 +385,7 @@ fn a_killed_run_leaves_whole_files_and_goes_on() {
         );
     }
     assert_eq!(read(&folder, "lines").lines().count(), 300);
-    // What was in the way is gone.
+    // The file that was in the way is gone.
     fs::remove_file(folder.path().join("out/n299.txt")).expect("it was there");
     let again = folder.sandpool([&words[..], &["--resume-failed"]].concat());
     let ended = again.input(input).run();

@@ -5,7 +5,7 @@ use std::fs;
 use super::{Folder, guests};
 use crate::support::{test, wat};
 
-/// How a map is asked for, by its words and what it reads.
+/// A command line of a map, by its words and what it reads.
 struct Asked {
     words: &'static [&'static str],
     input: &'static str,

@@ -218,7 +218,7 @@ fn a_module_that_is_no_command_leaves_126_and_names_the_right_one() {
     let _test = test();
     sandpool(["run", "math.wasm", "30"]).run().assert_refuses(
         126,
-        "error: `math.wasm` is no command: it exports neither `wasi:cli/run` nor `_start`\n\n\
+        "error: `math.wasm` is not a command: it exports neither `wasi:cli/run` nor `_start`\n\n\
          hint: it has functions: `sandpool apply math.wasm fib 7`\n",
     );
 }
@@ -228,7 +228,7 @@ fn a_missing_module_leaves_127() {
     let _test = test();
     sandpool(["run", "nowhere.wasm"]).run().assert_refuses(
         127,
-        "error: cannot load `nowhere.wasm`: there is no such file\n",
+        "error: cannot load `nowhere.wasm`: the file does not exist\n",
     );
 }
 
@@ -446,7 +446,7 @@ fn a_guest_sees_the_folder_that_it_was_granted_and_cannot_write_to_it() {
     let denied = run(&[], "text");
     assert_eq!(denied.code(), 1, "{}", denied.stderr);
     let told = "sandpool: the task was refused file /text\n\n\
-                hint: `--dir HOST::GUEST` lets it read a directory of yours, as GUEST\n";
+                hint: `--dir HOST::GUEST` lets the task read the directory HOST, as GUEST\n";
     assert!(denied.stderr.ends_with(told), "{}", denied.stderr);
     run(&["--dir", "."], "text").assert_prints("2 text\n");
     run(&["--dir", ".::/data"], "/data/text").assert_prints("2 /data/text\n");

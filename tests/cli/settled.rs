@@ -145,7 +145,7 @@ fn a_run_that_was_killed_as_it_settled_is_gone_on_with_in_both_ways() {
     }
 }
 
-/// How often a run is killed.
+/// The number of kills.
 const KILLS: u64 = 12;
 
 #[test]
@@ -216,7 +216,7 @@ fn a_refused_run_leaves_no_file_that_was_not_there() {
     assert!(
         ended
             .stderr
-            .contains("was cut since the log was written, or taken away"),
+            .contains("was cut since the log was written, or removed"),
         "{}",
         ended.stderr
     );

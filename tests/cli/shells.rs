@@ -1,5 +1,5 @@
-//! What the command hands to shells and to man: made from its own command
-//! line, so each has every subcommand; and taken by each shell that is here.
+//! The texts for shells and man: made from its own command line, so each has every
+//! subcommand; and taken by each shell that is here.
 
 use std::fs;
 
@@ -67,7 +67,7 @@ fn every_shell_completes_every_command() {
             checked.assert_prints("");
         }
     }
-    // What bash makes of the words so far.
+    // Asks bash for the completions of the words so far.
     let ask = format!(
         "source {}; COMP_WORDS=(sandpool d); COMP_CWORD=1; _sandpool sandpool d sandpool; \
          echo ${{COMPREPLY[@]}}",

@@ -60,7 +60,7 @@ fn read_slowly(mut read: File) -> thread::JoinHandle<Vec<u8>> {
     })
 }
 
-/// Whether nobody has the other end open any more, and nothing is left.
+/// Returns whether nobody has the other end open any more, and nothing is left.
 fn is_closed(read: &File) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut polled = [PollFd::new(read, PollFlags::IN)];
@@ -212,7 +212,7 @@ fn all_of_an_input_is_read_from_a_stdin_that_does_not_block() {
     assert_eq!(ended.text().len(), text.len() + "hello, ".len());
 }
 
-/// What a shell's line with `sandpool` in it leaves with, and says.
+/// Returns the exit code and the output of a shell's line with `sandpool` in it.
 pub(super) fn in_a_shell(folder: &Path, line: &str) -> (Option<i32>, String) {
     let line = line.replace(
         "sandpool",
@@ -264,7 +264,7 @@ fn a_stdin_that_cannot_be_read_is_an_error_and_no_empty_input() {
         assert_eq!(code, Some(3), "{told}");
         let says = told.starts_with("error: cannot read `-` for parameter `name`");
         assert!(says && told.contains(why), "{told}");
-        // What asks for no input needs none.
+        // A command that asks for no input needs none.
         let ended = in_a_shell(
             &guests(),
             &format!("sandpool apply math.wasm fib 5 {stdin}"),
@@ -311,7 +311,7 @@ fn output_of_a_guest_that_nobody_can_take_is_an_error_of_ours() {
         check(&format!("sandpool run --help {stdout}"), 125, &told);
         check(&format!("sandpool --version {stdout}"), 4, &told);
         check(&format!("sandpool man {stdout}"), 4, &told);
-        // Who has nothing to say needs nobody.
+        // A command that prints nothing needs no reader.
         check(&format!("sandpool run quiet.wat {stdout}"), 0, "");
     }
     for stderr in ["2>&-", "2>/dev/full", "2</dev/null"] {

@@ -25,7 +25,7 @@ fn columns_are_arguments_by_name() {
     );
     assert_eq!(
         results[3]["error"],
-        "`x` is no s32 for parameter `b` of `add: func(a: s32, b: s32) -> s32`"
+        "`x` is not a valid s32 for parameter `b` of `add: func(a: s32, b: s32) -> s32`"
     );
     assert_eq!(results[4]["verdict"], "invalid_arguments");
     assert_eq!(results.len(), 5);
@@ -87,14 +87,15 @@ fn a_header_that_does_not_fit_is_one_error_before_anything_runs() {
     folder.file("one", "a,b\n1,2\n");
     folder.file("two", "b,a\n1,2\n");
     let words = ["add", "--from", "csv", "-i", "one", "-i", "two"];
-    within(&folder, "math", &words)
-        .run()
-        .assert_refuses(3, "error: the header of `two` is not that of `one`\n");
+    within(&folder, "math", &words).run().assert_refuses(
+        3,
+        "error: the header of `two` differs from the header of `one`\n",
+    );
     sandpool(["map", "math.wasm", "add", "--from", "csv"])
         .run()
         .assert_refuses(
             3,
-            "error: the input, stdin, has no header: its first row is to name the columns\n\n\
+            "error: the input, stdin, has no header: its first row must name the columns\n\n\
              hint: `--no-header` takes the columns in order\n",
         );
 }
@@ -153,7 +154,7 @@ fn a_whole_number_is_an_integer_as_tables_write_it() {
     let error = &results(&ended)[0]["error"];
     assert_eq!(
         error,
-        "`1.5` is no s32 for parameter `a` of `add: func(a: s32, b: s32) -> s32`"
+        "`1.5` is not a valid s32 for parameter `a` of `add: func(a: s32, b: s32) -> s32`"
     );
     // Core modules have bits, with or without a sign.
     let folder = Folder::new();
@@ -231,7 +232,11 @@ fn utf16_with_a_mark_is_read_and_what_is_unsound_is_refused_once() {
         .input(cut)
         .run();
     assert_eq!(ended.code(), 3, "{}", ended.stderr);
-    assert!(ended.stderr.contains("no sound UTF-16"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("not valid UTF-16"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]

@@ -29,19 +29,19 @@ fn a_number_is_taken_whole_or_refused() {
     };
     refused(
         &["add", "4294967296", "1"],
-        "error: `4294967296` is no i32 for parameter `p0` of `add: func(p0: i32, p1: i32) -> i32`: \
-         it goes from -2147483648 to 4294967295\n",
+        "error: `4294967296` is not a valid i32 for parameter `p0` of `add: func(p0: i32, p1: i32) -> i32`: \
+         the range is -2147483648 to 4294967295\n",
     );
-    refused(&["add", "-2147483649", "1"], "it goes from");
-    refused(&["add64", "18446744073709551616", "0"], "it goes from");
-    refused(&["add", "1.5", "1"], "`1.5` is no i32");
-    refused(&["add", "0x10", "1"], "`0x10` is no i32");
-    refused(&["root", "1e400"], "`1e400` is no f64");
+    refused(&["add", "-2147483649", "1"], "the range is");
+    refused(&["add64", "18446744073709551616", "0"], "the range is");
+    refused(&["add", "1.5", "1"], "`1.5` is not a valid i32");
+    refused(&["add", "0x10", "1"], "`0x10` is not a valid i32");
+    refused(&["root", "1e400"], "`1e400` is not a valid f64");
     refused(
         &["root", "9007199254740993"],
         "no float holds this integer exactly",
     );
-    refused(&["halve", "1e39"], "`1e39` is no f32");
+    refused(&["halve", "1e39"], "`1e39` is not a valid f32");
     refused(&["halve", "16777217"], "exactly");
 }
 
@@ -98,7 +98,7 @@ fn a_files_name_in_place_of_its_contents_is_explained() {
         .assert_refuses(
             3,
             &format!(
-                "error: `a photo.jpg` is no list<u8> for parameter `image` of {of}\n\
+                "error: `a photo.jpg` is not a valid list<u8> for parameter `image` of {of}\n\
                  hint: `'@a photo.jpg'` stands for that file's contents\n"
             ),
         );
@@ -115,7 +115,7 @@ fn a_files_name_in_place_of_its_contents_is_explained() {
         .assert_refuses(
             3,
             &format!(
-                "error: `none.jpg` is no list<u8> for parameter `image` of {of}\n\
+                "error: `none.jpg` is not a valid list<u8> for parameter `image` of {of}\n\
                  hint: `@FILE` stands for a file's contents\n"
             ),
         );

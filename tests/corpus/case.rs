@@ -1,4 +1,4 @@
-//! What a case is: a task or a module, and what must become of it.
+//! A case: a task or a module, and what must become of it.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub enum Source {
     Guest(&'static str),
 }
 
-/// What the case does with its module.
+/// The use of the case's module.
 #[derive(Clone, Debug)]
 enum Does {
     Load,
@@ -85,7 +85,7 @@ impl Case {
         self
     }
 
-    /// What must become of it.
+    /// Sets the expected verdict.
     pub fn ends(mut self, verdict: Verdict) -> Self {
         self.verdict = verdict;
         self
@@ -115,13 +115,13 @@ impl Case {
         self.ends(Verdict::InvalidModule)
     }
 
-    /// What else must hold of the outcome; panics if it does not.
+    /// Adds a check of the outcome; panics if it does not.
     pub fn and(mut self, check: fn(&Outcome)) -> Self {
         self.check = check;
         self
     }
 
-    /// Whether it is about a task, and needs its module loaded before.
+    /// Returns whether it is about a task, and needs its module loaded before.
     pub fn needs_module(&self) -> bool {
         !matches!(self.does, Does::Load)
     }
@@ -150,7 +150,7 @@ impl Case {
         }
     }
 
-    /// Whether the outcome is what it must be.
+    /// Returns whether the outcome is what it must be.
     pub fn judge(&self, outcome: &Outcome) -> Result<(), String> {
         let limit = outcome.limit.as_ref().map(|hit| hit.name);
         let own_words = outcome.verdict == Verdict::Error;

@@ -52,7 +52,7 @@ impl Honest {
         call.timeout(PATIENT).apply_async()
     }
 
-    /// Whether the outcome is what it must be.
+    /// Returns whether the outcome is what it must be.
     pub fn judge(self, n: i32, outcome: &Outcome) -> Result<(), String> {
         let right = match self {
             Honest::Adds => outcome.value == Some(Value::S32(n + 1)),

@@ -173,7 +173,7 @@ impl Drop for NamedSeed {
     }
 }
 
-/// What is on its way, with who is to judge it.
+/// A sent task or module, with its judge.
 enum Sent<'a> {
     Hostile(&'a Case, AsyncResult),
     Honest(Honest, i32, AsyncResult),

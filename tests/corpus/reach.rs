@@ -50,7 +50,7 @@ pub fn cases() -> Vec<Case> {
             name,
             format!("(module (import {import}) (func (export \"f\")))"),
         )
-        .refused("it imports what sandpool does not give")
+        .refused("it imports functions that sandpool does not provide")
     };
     vec![
         guest("a file that was not granted", "misbehave")
@@ -95,6 +95,6 @@ pub fn cases() -> Vec<Case> {
               (core func $f (canon lower (func $i "run")))
               (func (export "f") (canon lift (core func $f))))"#,
         )
-        .refused("it imports what sandpool does not give"),
+        .refused("it imports functions that sandpool does not provide"),
     ]
 }

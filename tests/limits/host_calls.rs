@@ -1,4 +1,4 @@
-//! What a guest can make the host side of its worker allocate.
+//! The memory that a guest can make the host side of its worker allocate.
 
 use sandpool::{KIB, LimitName, MIB, Outcome, Verdict};
 

@@ -1,4 +1,4 @@
-//! What a module may take before it runs, and arguments before they are sent.
+//! The limits of a module before it runs, and of arguments before they are sent.
 
 use std::fs;
 use std::time::Duration;

@@ -100,7 +100,7 @@ fn a_process_that_is_refused_memory_hits_its_limit() {
     let pool = open(builder.process_memory(160 * MIB));
     let text = "its process asked for more memory than 160MiB (set for the pool); \
                 the setting `process_memory` raises it";
-    // What the worker needs for it ends the worker.
+    // The memory that the worker needs for the call ends the worker.
     let module = pool.wat(wat::HOST_CALLS);
     let outcome = pool.call(&module, "strings").arg(5_000_000u32).outcome();
     let outcome = outcome.expect("sent");
@@ -205,7 +205,7 @@ fn a_stack_that_is_full_is_a_trap_and_a_larger_one_holds_more() {
     assert!(down(Some(4 * MIB), 50_000).is_ok());
 }
 
-/// What the command says of a call of a module, under limits of a shell.
+/// Returns the command's error about a call, under limits of a shell.
 fn complaint(limits: &str, module: &str, call: &[&str]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("module.wat");

@@ -1,4 +1,4 @@
-//! What guests may reach, and what each call comes back with.
+//! The reach of guests into shared objects, and the result of each call.
 
 use sandpool::{JoinableQueue, Manager, Queue, Verdict, pipe};
 
@@ -30,7 +30,7 @@ fn an_object_is_an_argument_in_every_kind_of_call() {
     let each = [(&queue, 0, 2), (&other, 2, 2), (&queue, 4, 2)];
     let outcomes = pool.starmap::<()>(&sharing, "put-numbers", each);
     assert!(outcomes.expect("sent").iter().all(sandpool::Outcome::is_ok));
-    // What is pulled later is given away.
+    // Inputs that are pulled later are granted too.
     let given = [6, 7].map(|first| (queue.clone(), first, 1));
     let stream = pool.imap::<()>(&sharing, "put-numbers", given);
     assert!(stream.expect("sent").all(|outcome| outcome.is_ok()));
@@ -239,7 +239,7 @@ fn what_was_not_granted_is_refused_by_its_name() {
     // Another kind of the same name is another thing.
     let outcome = attempt("queue both get").expect("sent");
     assert_eq!(outcome.verdict, Verdict::Error, "{outcome}");
-    // What one call was given the next does not have.
+    // The next call does not have the grants of this call.
     let queue = Queue::<u32>::new(0);
     let step = format!("queue {} put 1", sandpool::Share::handle(&queue).name());
     let mut given = perform(&pool, &sharing, &[&step]).share("other", &queue);

@@ -29,8 +29,8 @@ const GROWN: Duration = Duration::from_millis(50);
 /// Where the second producer's numbers begin.
 const APART: u32 = 1_000_000;
 
-/// How a run ended: which producers put everything, and how many movers died,
-/// each with one item in its hands at most.
+/// The ending of a run: which producers put everything, and how many movers died, each
+/// with one item in its hands at most.
 struct End {
     through: [bool; 2],
     lost: usize,

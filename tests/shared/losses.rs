@@ -1,5 +1,5 @@
-//! What becomes of what a task held, and of those who waited for it, when it
-//! dies or fails: the guides promise it.
+//! The fate of a dead or failed task's locks and items, and of those who wait for them:
+//! the guides promise it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a shared object is given, it gives back: value by value, to its host and
+//! Round trips of values through shared objects: value by value, to its host and
 //! through a guest.
 
 use std::collections::BTreeMap;

@@ -59,7 +59,7 @@ impl Troupe {
         self.folder.path().join("worker")
     }
 
-    /// How many hostile processes were started.
+    /// Returns the number of hostile processes that were started.
     pub fn started(&self) -> usize {
         let entries = fs::read_dir(self.folder.path()).expect("the folder is there");
         let names = entries.flatten().map(|entry| entry.file_name());
@@ -113,7 +113,7 @@ fn memory(figure: &str) -> u64 {
         * 1024
 }
 
-/// How far the memory of this process grew at its most while something ran.
+/// Returns the growth of this process's memory.
 pub fn growth(run: impl FnOnce()) -> u64 {
     fs::write("/proc/self/clear_refs", "5").expect("the peak is reset");
     let before = memory("VmRSS:");

@@ -1,5 +1,5 @@
-//! What every test needs: pools that leave nothing behind, guests, deadlines,
-//! and conditions that are polled rather than slept for.
+//! The needs of every test: pools that leave nothing behind, guests, deadlines, and
+//! conditions that are polled rather than slept for.
 
 #[cfg(debug_assertions)]
 pub mod hostile;

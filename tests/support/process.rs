@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Whether the process is in the process table, be it as a zombie.
+/// Returns whether the process is in the process table, be it as a zombie.
 pub fn exists(pid: u32) -> bool {
     fs::exists(format!("/proc/{pid}")).expect("/proc can be read")
 }
 
-/// Whether the process exists and is no zombie.
+/// Returns whether the process exists and is no zombie.
 pub fn is_alive(pid: u32) -> bool {
     stat(pid).is_some_and(|stat| !stat.starts_with(['Z', 'X']))
 }
@@ -38,7 +38,7 @@ pub fn cpu_time_of_threads(pid: u32) -> Vec<(String, Duration)> {
     threads.flatten().filter_map(thread).collect()
 }
 
-/// Whether its first thread sleeps until somebody wakes it.
+/// Returns whether its first thread sleeps until somebody wakes it.
 pub fn sleeps(pid: u32) -> bool {
     stat(pid).is_some_and(|stat| stat.starts_with('S'))
 }

@@ -15,7 +15,7 @@ use super::eventually;
 pub struct Terminal {
     other: File,
     seen: Arc<Mutex<Vec<u8>>>,
-    /// How many marks were written behind what programs wrote.
+    /// The number of marks written behind the programs' output.
     marks: AtomicUsize,
     /// The sizes that it has had, and what had been seen by then.
     sizes: Mutex<Vec<(usize, Size)>>,
@@ -103,7 +103,7 @@ impl Terminal {
 
     /// All that was written to it until now, control codes and all.
     pub fn seen(&self) -> String {
-        // What was written may not have been read yet: a mark behind it tells.
+        // Written bytes may not have been read yet: a mark behind them tells.
         (&self.other).write_all(MARK).expect("written");
         let marks = self.marks.fetch_add(1, Ordering::Relaxed) + 1;
         let mut text = String::new();
@@ -115,7 +115,7 @@ impl Terminal {
         text.replace(MARK_TEXT, "")
     }
 
-    /// What a person sees now.
+    /// Returns the visible screen.
     pub fn screen(&self) -> Vec<String> {
         let seen = self.seen();
         let sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);

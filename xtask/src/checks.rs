@@ -1,5 +1,5 @@
-//! What a change has to pass, one step after another, each with its time. The
-//! first step that fails ends the run.
+//! The checks that a change has to pass, one step after another, each with its time.
+//! The first step that fails ends the run.
 
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
@@ -89,7 +89,7 @@ pub fn bench(arguments: &[OsString]) -> Result<()> {
     run(command.arg("--").args(arguments))
 }
 
-/// How long workers are killed in a storm, and among how many tasks at a time.
+/// The duration of a storm of kills, and the number of tasks at a time.
 const STORM: [(&str, &str); 2] = [
     ("SANDPOOL_STORM_SECONDS", "60"),
     ("SANDPOOL_STORM_TASKS", "1000000"),

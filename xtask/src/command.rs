@@ -56,8 +56,8 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// What a command prints to stdout, without white space around it; nothing if
-/// it cannot be run or fails. For asking a tool about itself, quietly.
+/// Returns the stdout of a command, without white space around it; nothing if it cannot
+/// be run or fails. For asking a tool about itself, quietly.
 pub fn ask(command: &mut Command) -> Option<String> {
     let output = command
         .stdin(Stdio::null())

@@ -66,7 +66,7 @@ fn names() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// What cargo calls the guest `name`: its package is `<name>-task`, and a
+/// Returns cargo's file name for the guest `name`: its package is `<name>-task`, and a
 /// library's file has an underscore where a program's keeps the dash.
 fn built_module(folder: &Path, name: &str) -> Result<PathBuf> {
     let candidates = [format!("{name}_task.wasm"), format!("{name}-task.wasm")];

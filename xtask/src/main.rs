@@ -93,7 +93,7 @@ enum Task {
     /// Run the hostile corpus and the integration tests many times over, then once in
     /// every surrounding
     Soak {
-        /// How many times
+        /// Number of times
         #[arg(long, value_name = "N", default_value_t = 100)]
         times: u32,
         #[command(flatten)]

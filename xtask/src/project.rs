@@ -1,5 +1,5 @@
-//! Whether a project that `sandpool new` makes does what its README says: it is
-//! made, tested natively, built for the pool, and called through the command.
+//! A check that a project made by `sandpool new` does as its README says: it is made,
+//! tested natively, built for the pool, and called through the command.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ const NAME: &str = "new-task";
 pub fn check(toolchain: &Toolchain) -> Result<()> {
     let folder = root().join("target/new-project");
     let project = folder.join(NAME);
-    // What was built for an earlier one stays, beside it.
+    // The build folder of an earlier project stays beside it.
     if project.exists() {
         fs::remove_dir_all(&project)
             .with_context(|| format!("cannot remove `{}`", project.display()))?;

@@ -10,7 +10,7 @@ use crate::command::{ask, cargo, on_path, root};
 /// A user id that nobody has.
 const USER: &str = "54321";
 
-/// How `setpriv` becomes that user.
+/// The flags with which `setpriv` becomes that user.
 const AS_USER: [&str; 5] = ["--reuid", USER, "--regid", USER, "--clear-groups"];
 
 pub const ORDINARY_USER: &str = "as an ordinary user";
@@ -29,7 +29,7 @@ const REFUSED: [(&str, &str); 8] = [
     ("statx", "EPERM"),
 ];
 
-/// How the tests are started.
+/// The surroundings in which the tests are started.
 pub struct Surrounding {
     pub name: String,
     /// The words in front of the tests' binary.

@@ -19,12 +19,13 @@ use crate::command::{ask, cargo, on_path, run};
 /// The target that all guests are built for.
 pub const TARGET: &str = "wasm32-wasip2";
 
-/// What Debian calls its newer rustc, that library's source, and WASI's libc.
+/// Debian's names for its newer rustc, the source of the standard library, and WASI's
+/// libc.
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "wasi-libc"];
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_WASI_LIBC: &str = "/usr/lib/wasm32-wasi";
 
-/// Whether software may be installed on this machine.
+/// The permission to install software on this machine.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Install {
     Allowed,
@@ -152,9 +153,9 @@ fn rustup_linkers() -> Option<PathBuf> {
     complete.then_some(folder)
 }
 
-/// Whether WASI's libc is of the kind whose start code leaves it to the linker
-/// to run constructors; see the guest `wc` for what that breaks. Newer start
-/// code calls them by name.
+/// Returns whether WASI's libc is of the kind whose start code leaves it to the linker
+/// to run constructors; see the guest `wc` for what that breaks. Newer start code calls
+/// them by name.
 fn debian_wasi_libc_is_old() -> bool {
     let name = b"__wasm_call_ctors";
     fs::read(Path::new(DEBIAN_WASI_LIBC).join("crt1-command.o"))
@@ -179,7 +180,7 @@ fn install_debian_packages() {
     attempt(apt_get().args(["install", "-y"]).args(DEBIAN_PACKAGES));
 }
 
-/// Whether `sudo` has to be put before a command that needs root; nothing if
+/// Returns whether `sudo` has to be put before a command that needs root; nothing if
 /// not even that helps.
 fn privileged() -> Option<bool> {
     // The owner of a process' folder in /proc is the user that it runs as.
@@ -204,8 +205,8 @@ impl Toolchain {
     /// `target_folder`.
     pub fn cargo(&self, folder: &Path, target_folder: &Path, subcommand: &str) -> Command {
         let mut cargo = cargo(folder);
-        // What somebody set for building the host is not meant for a guest,
-        // and flags from the environment would push aside the guests' own.
+        // Settings for building the host are not meant for a guest, and flags from the
+        // environment would push aside the guests' own.
         for name in [
             "CARGO_BUILD_RUSTFLAGS",
             "CARGO_BUILD_TARGET",

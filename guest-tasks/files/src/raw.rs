@@ -1,4 +1,4 @@
-//! What WASI itself says, without a library between that may know better.
+//! The answers of WASI itself, without a library between that may know better.
 
 use wasip2::clocks::{monotonic_clock, wall_clock};
 use wasip2::filesystem::preopens::get_directories;

@@ -29,7 +29,7 @@ pub fn touch(mut memory: Vec<u8>) -> u32 {
     black_box(memory).len() as u32
 }
 
-/// How deep the recursion has come: what keeps it from being optimised away.
+/// The depth of the recursion: what keeps it from being optimised away.
 static DEPTH: AtomicU32 = AtomicU32::new(0);
 
 /// Overflows the stack that wasm code keeps its return addresses and locals
@@ -38,8 +38,8 @@ pub fn wasm_stack() {
     black_box(dive(0));
 }
 
-/// What it does with the result of the call is no tail call, and nothing that
-/// an accumulator could do: the recursion cannot become a loop.
+/// The result of the call is used, so this is no tail call, and no accumulator could do
+/// it: the recursion cannot become a loop.
 #[inline(never)]
 #[expect(unconditional_recursion, reason = "it is there to overflow the stack")]
 fn dive(depth: u32) -> u32 {

@@ -37,12 +37,12 @@ impl Guest for Script {
 
 export!(Script);
 
-/// How deep calls may nest before a script is told that this was too deep. A
-/// call takes memory and not the stack, unless it goes by way of a function of
-/// the language (`map`, a getter): then the stack may end earlier, in a trap.
+/// The depth of nested calls at which a script is stopped. A call takes memory and not
+/// the stack, unless it goes by way of a function of the language (`map`, a getter):
+/// then the stack may end earlier, in a trap.
 const RECURSION: usize = 10_000;
 
-/// How many of those calls are named with an error.
+/// The number of those calls that an error names.
 const BACKTRACE: usize = 8;
 
 fn run(source: &str, input: &Value) -> JsResult<String> {
@@ -53,7 +53,7 @@ fn run(source: &str, input: &Value) -> JsResult<String> {
     context.run_jobs()?;
     let value = settled(value)?;
     let text = stringify.call(&JsValue::undefined(), &[value], &mut context)?;
-    // What JSON has no word for is left out there: undefined, a function.
+    // Values without a form in JSON are left out: undefined, a function.
     let text = text.as_string();
     Ok(text.map_or_else(|| "null".to_owned(), |text| text.to_std_string_lossy()))
 }
@@ -83,7 +83,7 @@ fn stringify(context: &mut Context) -> JsResult<JsObject> {
         .ok_or_else(|| failure("JSON is not complete"))
 }
 
-/// What a promise became; anything else as it is.
+/// Returns the result of a promise; anything else as it is.
 fn settled(value: JsValue) -> JsResult<JsValue> {
     let Some(promise) = value
         .as_object()

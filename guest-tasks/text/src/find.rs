@@ -39,7 +39,7 @@ pub fn find(text: &str, needle: &str, options: &FindOptions) -> Vec<Span> {
     spans
 }
 
-/// Whether no letter or digit touches this part of the text.
+/// Returns whether no letter or digit touches this part of the text.
 fn stands_alone(text: &[char], start: usize, end: usize) -> bool {
     let before = start.checked_sub(1).map(|i| text[i]);
     let after = text.get(end).copied();

@@ -1,4 +1,4 @@
-//! What the tutorials of multiprocessing run in their processes.
+//! The functions that the tutorials of multiprocessing run in their processes.
 //!
 //! Where those call `os.getpid()`, a guest asks the host: it has no process of
 //! its own to know of.

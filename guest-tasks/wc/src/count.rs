@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind, Read};
 
-/// What was found in one input, or in several together.
+/// The counts of one input, or of several together.
 #[derive(Default)]
 pub struct Counts {
     pub lines: u64,

@@ -2,7 +2,7 @@
 
 use crate::count::Counts;
 
-/// What to count in which files.
+/// The counts to print, and the files to count.
 pub struct Options {
     lines: bool,
     words: bool,
@@ -61,7 +61,7 @@ impl Options {
         .filter_map(|(wanted, n)| wanted.then_some(n))
     }
 
-    /// How wide a column is: a single number stands alone; stdin, whose size
+    /// Returns the width of a column: a single number stands alone; stdin, whose size
     /// nobody knows beforehand, gets seven digits; files get what fits all.
     pub fn column_width(&self, total_bytes: u64) -> usize {
         let columns = [self.lines, self.words, self.bytes];

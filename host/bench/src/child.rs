@@ -19,7 +19,7 @@ use serde_json::Value as Json;
 
 use super::figure::{Measured, Said};
 
-/// How often an end is looked for that nobody announces.
+/// Interval for polling an end that nobody announces.
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// A program, not yet started. It is no child of a pool: nothing of a guest's
@@ -96,7 +96,7 @@ fn wait(child: &mut Child, deadline: Duration) -> Measured<ExitStatus> {
 /// The first line that a program prints; for asking it about itself.
 pub fn first_line(command: &mut Command, deadline: Duration) -> Option<String> {
     let mut child = command.stdout(Stdio::piped()).spawn().ok()?;
-    // What it says of itself fits into a pipe.
+    // Its version text fits into a pipe.
     let status = wait(&mut child, deadline).ok()?;
     let line = BufReader::new(child.stdout.take()?).lines().next();
     line?.ok().filter(|_| status.success())
@@ -147,7 +147,7 @@ impl Conversation {
                 format!("it did not answer within {} s", deadline.as_secs())
             }
         })?;
-        serde_json::from_str(&line).map_err(|error| format!("it answered what is no JSON: {error}"))
+        serde_json::from_str(&line).map_err(|error| format!("its answer is not JSON: {error}"))
     }
 
     /// Sends a line.
@@ -191,14 +191,14 @@ fn looks_until_it_ends(pid: Pid, deadline: Duration) -> bool {
     true
 }
 
-/// Whether a child of this process has not ended yet. It is left to be waited
+/// Returns whether a child of this process has not ended yet. It is left to be waited
 /// for.
 fn runs(pid: Pid) -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     matches!(waitid(WaitId::Pid(pid), options), Ok(None))
 }
 
-/// What the kernel counted for a program that has run to its end.
+/// The kernel's counters for a program that has run to its end.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
     pub wall: Duration,

@@ -1,6 +1,6 @@
-//! What is measured, how often, and what came of it. Things that are compared
-//! are measured in rounds that alternate, so that a machine that grows slower
-//! or faster meanwhile does so for all of them.
+//! Measurements, their repetition and their results. Things that are compared are
+//! measured in rounds that alternate, so that a machine that grows slower or faster
+//! meanwhile does so for all of them.
 
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,7 @@ impl Unit {
     }
 }
 
-/// What one round of a measurement came to.
+/// The result of one round of a measurement.
 pub enum Round {
     /// Each call's time, in microseconds.
     Latencies(Vec<f64>),
@@ -65,12 +65,12 @@ pub struct Subject<'a> {
     measure: Box<dyn FnMut(Duration) -> Measured<Round> + 'a>,
 }
 
-/// What a measurement came to.
+/// The result of a measurement.
 #[derive(Clone, Debug)]
 pub struct Figure {
     /// Its name in JSON, of parts from the general to the particular.
     pub name: String,
-    /// What it is, in words.
+    /// Its description, in words.
     pub label: String,
     pub unit: Unit,
     /// Where it stands on the x axis of a plot, if it is part of one.

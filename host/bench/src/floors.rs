@@ -1,5 +1,6 @@
-//! What nothing can be faster than: a bare round trip between two threads, and
-//! bare wasmtime with the engine settings and the guest of the other figures.
+//! The lower bounds that nothing can be faster than: a bare round trip between two
+//! threads, and bare wasmtime with the engine settings and the guest of the other
+//! figures.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -125,7 +126,7 @@ impl Drop for Echo {
 struct BareProcess(Conversation);
 
 /// Beyond what it was told: compiling comes first.
-const PATIENCE: Duration = Duration::from_secs(20);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl BareProcess {
     fn start(guest: Option<&Path>) -> Measured<Self> {
@@ -133,7 +134,7 @@ impl BareProcess {
         ourselves.arg(BARE_LOOP).args(guest);
         let mut bare = BareProcess(Conversation::start(&mut ourselves)?);
         // Compiled, loaded and warm.
-        bare.0.hear(PATIENCE)?;
+        bare.0.hear(ANSWER_TIMEOUT)?;
         Ok(bare)
     }
 
@@ -142,12 +143,13 @@ impl BareProcess {
     }
 
     fn end(&mut self) -> Measured<f64> {
-        let rate = self.0.hear(PATIENCE)?;
-        rate.as_f64().ok_or_else(|| "it answered no number".into())
+        let rate = self.0.hear(ANSWER_TIMEOUT)?;
+        rate.as_f64()
+            .ok_or_else(|| "its answer is not a number".into())
     }
 }
 
-/// What this program is started with to be the other end of it.
+/// The argument with which this program is started as the other end of the measurement.
 pub const BARE_LOOP: &str = "__sandpool-bare-loop";
 
 /// The other end: told how long to loop by lines of input, says how many calls

@@ -1,7 +1,7 @@
-//! What came of it, as one page that needs nothing from elsewhere.
+//! The figures, as one page that needs nothing from elsewhere.
 
 use super::amount::{number, show};
-use super::peers::State;
+use super::peers::PeerState;
 use super::plots;
 use super::report::Report;
 use super::svg::escape;
@@ -87,9 +87,9 @@ fn peers(report: &Report) -> String {
     text.push_str(&head(&["", ""]));
     for peer in &report.peers {
         let state = match &peer.state {
-            State::Measured(version) => version.clone(),
-            State::NotInstalled => "not installed".into(),
-            State::Failed(why) => format!("is there and does not work: {why}"),
+            PeerState::Measured(version) => version.clone(),
+            PeerState::NotInstalled => "not installed".into(),
+            PeerState::Failed(why) => format!("is installed but does not work: {why}"),
         };
         text.push_str(&row(&[("", peer.name), ("", &state)]));
     }

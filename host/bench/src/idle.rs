@@ -1,5 +1,4 @@
-//! What workers cost that do nothing: their memory, and the CPU time of an idle
-//! pool.
+//! The cost of idle workers: their memory, and the CPU time of an idle pool.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,7 +29,7 @@ pub fn measure(plan: &Plan, tasks: &Tasks, report: &mut Report) -> Measured<()> 
     memory(plan, tasks, &bench, report)?;
     let workers = bench.pool.worker_pids();
     let used = || own_cpu() + workers.iter().filter_map(|pid| cpu_time(*pid)).sum::<f64>();
-    // What they still had to do is done.
+    // The workers have finished by now.
     thread::sleep(Duration::from_millis(200));
     let begin = Instant::now();
     let before = used();

@@ -1,9 +1,9 @@
-//! What came of it, for programs.
+//! The figures, for programs.
 
 use serde_json::{Value as Json, json};
 
 use super::figure::Figure;
-use super::peers::{Peer, State};
+use super::peers::{Peer, PeerState};
 use super::report::Report;
 use super::say::line;
 use super::targets::{Target, Wanted};
@@ -72,9 +72,9 @@ fn target(target: &Target) -> Json {
 
 fn peer(peer: &Peer) -> Json {
     let (state, version, why) = match &peer.state {
-        State::Measured(version) => ("measured", Some(version), None),
-        State::NotInstalled => ("not installed", None, None),
-        State::Failed(why) => ("failed", None, Some(why)),
+        PeerState::Measured(version) => ("measured", Some(version), None),
+        PeerState::NotInstalled => ("not installed", None, None),
+        PeerState::Failed(why) => ("failed", None, Some(why)),
     };
     json!({
         "name": peer.name,

@@ -1,5 +1,5 @@
-//! What each layer of the sandbox adds to the start of a process, and what the
-//! whole of it, epochs and fuel add to a task.
+//! The cost of each layer of the sandbox at the start of a process, and of the whole
+//! sandbox, epochs and fuel for a task.
 
 use sandpool::in_process::InProcess;
 use sandpool::{Interrupt, Layer, PoolBuilder, Sandbox};
@@ -43,7 +43,7 @@ fn starts(plan: &Plan, report: &mut Report) {
     ];
     for layer in Layer::ALL {
         let without = builder(plan).without_layers(&[layer]);
-        let label = format!("the same without {layer}");
+        let label = format!("process start without {layer}");
         subjects.push(Subject::new(
             figure(&format!("without/{layer}"), &label),
             start(without),
@@ -101,12 +101,12 @@ fn checks(plan: &Plan, spin_steps: u32, report: &mut Report) -> Measured<()> {
         ("none", "a tight loop of 1 ms, no checks", builder(plan)),
         (
             "epoch",
-            "the same with epoch checks",
+            "a tight loop of 1 ms, epoch checks",
             builder(plan).interrupt(Interrupt::Epoch),
         ),
         (
             "fuel",
-            "the same with fuel counted",
+            "a tight loop of 1 ms, fuel counted",
             builder(plan).fuel(u64::MAX),
         ),
     ];

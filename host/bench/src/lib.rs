@@ -1,6 +1,6 @@
 //! `sandpool bench`: the price list of isolation on the user's own machine.
 //!
-//! Each notch, from a native call to a process for each task, is measured
+//! Each isolation level, from a native call to a process for each task, is measured
 //! beside the floors under it and beside the peers that are installed, in rounds
 //! that alternate. A file for each thing that is measured; `report.rs` and what
 //! follows it say what came of it.
@@ -12,11 +12,11 @@ mod floors;
 mod guests;
 mod html;
 mod idle;
+mod isolation_levels;
 mod json;
 mod layers;
 mod lines;
 mod machine;
-mod notches;
 mod payloads;
 mod peers;
 mod plan;
@@ -47,12 +47,12 @@ use report::Report;
 pub use floors::{BARE_LOOP, bare_loop};
 
 const EXAMPLES: &str = "\
-What is measured: one blocking call at a time (p50, p95, p99), as many tasks as all workers
-take, starts, payloads, memory, layers of the sandbox, how cost grows; each beside the floor
-under it and beside Python's pools, piscina, GNU parallel, xargs, bubblewrap and `wasmtime
-run`, as far as they are installed. Rounds alternate; a figure is a median, with the range
-of its rounds. It takes under two minutes; on a machine that does other things as well the
-ratios still tell something, the times do not.
+The benchmark measures latency (one blocking call at a time: p50, p95, p99), throughput (all
+workers busy), starts, payloads, memory, layers of the sandbox, and how cost grows with tasks
+and workers. Each figure stands beside its floor and beside Python's pools, piscina, GNU
+parallel, xargs, bubblewrap and `wasmtime run`, if they are installed. Rounds alternate; a
+figure is the median of its rounds, with their range. A run takes under two minutes. On a
+busy machine the ratios are still meaningful, the times are not.
 
 Exit codes: 0 measured; 2 usage; 4 the pool failed.
 
@@ -66,26 +66,26 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Bench {
-    /// Take less than 20 seconds, and less care
+    /// Take less than 20 seconds, with less precise figures
     #[arg(long)]
     quick: bool,
-    /// Print it as JSON
+    /// Print the figures as JSON
     #[arg(long)]
     json: bool,
-    /// Write it as a page with plots, which needs nothing from the network
+    /// Write the figures to a page with plots, which needs no network
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write each plot as an SVG file into this folder, which is made
+    /// Write each plot as an SVG file into this folder, which is created
     #[arg(long, value_name = "FOLDER")]
     plots: Option<PathBuf>,
-    /// Worker processes, and what the others have in their place [default: 2]
+    /// Number of worker processes, also of the peers [default: 2]
     #[arg(short = 'j', long, value_name = "N")]
     processes: Option<NonZeroUsize>,
-    /// Also a module of your own with `empty: func(n: u32) -> u32`, against bare
-    /// processes that loop over it
+    /// Also measure a module of your own that exports `empty: func(n: u32) -> u32`,
+    /// against bare processes that call it in a loop
     #[arg(long, value_name = "FILE")]
     guest: Option<PathBuf>,
-    /// Only figures whose names contain one of these
+    /// Measure only figures whose names contain one of these
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     only: Vec<String>,
 }
@@ -167,7 +167,7 @@ fn measure(plan: Plan) -> Measured<Report> {
     report.step("payloads");
     payloads::measure(&plan, &peers, &mut report)?;
     report.step("calls, floors and starts");
-    notches::measure(&plan, &tasks, &peers, &mut report)?;
+    isolation_levels::measure(&plan, &tasks, &peers, &mut report)?;
     drop(peers);
     report.targets = targets::of(&report);
     report.seconds = begin.elapsed().as_secs_f64();

@@ -2,14 +2,13 @@
 
 use std::fs;
 
-/// What a reader has to know of a machine to judge its times.
+/// The facts that a reader needs to judge the times of a machine.
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
     pub cpu: String,
     pub cores: usize,
     pub kernel: String,
-    /// What else was waiting for a core when the run began, on average over a
-    /// minute.
+    /// The load of the machine when the run began, on average over a minute.
     pub load: f64,
 }
 
@@ -31,14 +30,17 @@ impl Machine {
         }
     }
 
-    /// Whether others were at work, so that times are not to be trusted.
+    /// Returns whether others were at work, so that times are not to be trusted.
     pub fn is_busy(&self) -> bool {
         self.load > 0.5
     }
 
     pub fn line(&self) -> String {
         let busy = match self.is_busy() {
-            true => format!("; it is busy (load {:.1}), so trust no time", self.load),
+            true => format!(
+                "; it is busy (load {:.1}), so times are not reliable",
+                self.load
+            ),
             false => String::new(),
         };
         format!(

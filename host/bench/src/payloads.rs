@@ -1,4 +1,4 @@
-//! What bytes cost: a blocking call that is given so many and returns them.
+//! The cost of payloads: a blocking call that is given so many and returns them.
 //! Bandwidth counts them once, over the time of the whole call.
 
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ pub fn measure(plan: &Plan, peers: &Peers, report: &mut Report) -> Measured<()> 
     if !plan.wants_any(&["echo/"]) {
         return Ok(());
     }
-    // What is echoed may be as much as it likes: the price is the question.
+    // Payloads have no limit here: their price is the question.
     let builder = || {
         builder(plan)
             .memory(None)

@@ -1,4 +1,4 @@
-//! How long and how often to measure, and what.
+//! The plan of a run: durations, repetitions, and the figures wanted.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ pub struct Plan {
     pub processes: usize,
     /// Rounds in which what is compared alternates.
     pub rounds: usize,
-    /// How long one thing is measured in one round.
+    /// The time for which one thing is measured in one round.
     pub slice: Duration,
     /// From then on one round has to do: a busy machine takes its time, and who
     /// waits was told how long.
@@ -58,17 +58,17 @@ impl Plan {
         }
     }
 
-    /// Whether the time for more than one round is over.
+    /// Returns whether the time for more than one round is over.
     pub fn is_late(&self) -> bool {
         Instant::now() > self.late
     }
 
-    /// Whether a figure of this name is to be measured.
+    /// Returns whether a figure of this name is to be measured.
     pub fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
     }
 
-    /// Whether a figure whose name begins so may be.
+    /// Returns whether a figure whose name begins so may be.
     pub fn wants_any(&self, prefixes: &[&str]) -> bool {
         let may = |part: &String| {
             prefixes

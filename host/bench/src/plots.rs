@@ -2,7 +2,7 @@
 
 use super::figure::{Figure, Unit};
 use super::report::Report;
-use super::svg::{Axis, Bar, Line, bars, lines};
+use super::svg::{Axis, Bar, Curve, bars, lines};
 
 /// Samples of a distribution that are drawn.
 const STEPS: usize = 200;
@@ -102,7 +102,7 @@ fn starts(report: &Report) -> Option<String> {
 }
 
 fn layers(report: &Report) -> Option<String> {
-    let title = "what each layer adds to the start of a process";
+    let title = "cost of each layer at the start of a process";
     let costs = report.named("layer/cost/");
     let mut drawn: Vec<Bar> = costs.map(bar).collect();
     for bar in &mut drawn {
@@ -112,12 +112,12 @@ fn layers(report: &Report) -> Option<String> {
     (!drawn.is_empty()).then(|| bars(title, Unit::Micros, false, &drawn))
 }
 
-/// What share of the calls was over by when.
+/// Draws the share of calls that were over by each time.
 fn distribution(report: &Report) -> Option<String> {
     let applies = report
         .named("apply/")
         .filter(|figure| figure.name.ends_with("/empty") && !figure.name.contains("/native/"));
-    let drawn: Vec<Line> = applies
+    let drawn: Vec<Curve> = applies
         .filter(|figure| figure.samples.len() > 10)
         .enumerate()
         .map(|(colour, figure)| {
@@ -127,7 +127,7 @@ fn distribution(report: &Report) -> Option<String> {
                 let y = share * 100.0;
                 (figure.samples[(share * last as f64) as usize], y, (y, y))
             });
-            Line {
+            Curve {
                 label: bar(figure).label,
                 points: steps.collect(),
                 colour,
@@ -159,13 +159,13 @@ fn payloads(report: &Report) -> Option<String> {
         log: true,
         unit: None,
     };
-    let mut drawn: Vec<Line> = Vec::new();
+    let mut drawn: Vec<Curve> = Vec::new();
     for figure in report.named("echo/") {
         let who = figure.label.rsplit_once(", ").map_or("", |(who, _)| who);
         let point = (figure.x.unwrap_or(1.0), figure.value(), figure.range());
         match drawn.iter_mut().find(|line| line.label == who) {
             Some(line) => line.points.push(point),
-            None => drawn.push(Line {
+            None => drawn.push(Curve {
                 label: who.to_owned(),
                 points: vec![point],
                 colour: drawn.len(),
@@ -203,7 +203,7 @@ fn growth(report: &Report, by: &str, part: &str, across: &str) -> Option<String>
         log: part != "rate",
         unit,
     };
-    let line = Line {
+    let line = Curve {
         label: label.to_owned(),
         points,
         colour: 0,

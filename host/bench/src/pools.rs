@@ -1,4 +1,4 @@
-//! The pools that are measured: one for each notch of isolation, all of them
+//! The pools that are measured: one for each isolation level, all of them
 //! with the sandbox on and the defaults of the command, unless said otherwise.
 
 use std::num::NonZeroU64;
@@ -11,7 +11,7 @@ use super::figure::{Measured, Said};
 use super::guests;
 use super::plan::Plan;
 
-/// What a task does.
+/// The work of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
     Empty,
@@ -166,7 +166,7 @@ impl Bench {
     }
 }
 
-/// How multiprocessing's map cuts what it is given when nobody says how.
+/// Returns the chunk size that multiprocessing's map chooses by default.
 pub fn pythons_chunksize(tasks: usize, processes: usize) -> usize {
     tasks.div_ceil(processes * 4).max(1)
 }

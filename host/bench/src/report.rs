@@ -1,4 +1,4 @@
-//! What a run came to.
+//! The result of a run.
 
 use std::io::IsTerminal;
 
@@ -16,9 +16,9 @@ pub struct Report {
     pub figures: Vec<Figure>,
     pub peers: Vec<Peer>,
     pub targets: Vec<Target>,
-    /// What could not be measured, and why.
+    /// Measurements that failed, and why.
     pub notes: Vec<String>,
-    /// How long the run took.
+    /// The duration of the run.
     pub seconds: f64,
 }
 
@@ -41,7 +41,7 @@ impl Report {
         self.figures.extend(figures);
     }
 
-    /// What was to be had, or nothing and a note that says why.
+    /// Returns a result's value, or the default and a note that says why.
     pub fn or_note<T: Default>(&mut self, what: &str, had: Measured<T>) -> T {
         had.unwrap_or_else(|why| {
             self.notes

@@ -1,5 +1,5 @@
-//! How cost grows: with the number of workers, and with the number of tasks
-//! that wait. What is looked for is what a task costs the host process.
+//! Growth of costs: with the number of workers, and with the number of tasks that wait.
+//! The figure of interest is the cost of a task in the host process.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ pub fn measure(plan: &Plan, tasks: &Tasks, report: &mut Report) -> Measured<()> 
     Ok(())
 }
 
-/// What some runs of so many tasks came to.
+/// The result of some runs with the same number of tasks.
 #[derive(Default)]
 struct Runs {
     rates: Vec<f64>,

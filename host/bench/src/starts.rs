@@ -1,5 +1,5 @@
-//! What it takes to begin: a worker from nothing to its first result, a process
-//! for each task, another module in a worker's place, and the command itself.
+//! The cost of starts: a worker from nothing to its first result, a process for each
+//! task, another module in a worker's place, and the command itself.
 
 use std::path::Path;
 use std::process::Command;

@@ -46,13 +46,13 @@ pub struct Bar {
 }
 
 /// A line of points, and the range of each.
-pub struct Line {
+pub struct Curve {
     pub label: String,
     pub points: Vec<(f64, f64, (f64, f64))>,
     pub colour: usize,
 }
 
-/// What an axis tells.
+/// The title and scale of an axis.
 #[derive(Clone)]
 pub struct Axis {
     pub title: String,
@@ -216,7 +216,7 @@ pub fn bars(title: &str, unit: Unit, log: bool, bars: &[Bar]) -> String {
 }
 
 /// Lines over two axes, with a legend beneath.
-pub fn lines(title: &str, x: &Axis, y: &Axis, lines: &[Line]) -> String {
+pub fn lines(title: &str, x: &Axis, y: &Axis, lines: &[Curve]) -> String {
     const LEFT: f64 = 76.0;
     const TOP: f64 = 58.0;
     const BOTTOM: f64 = 340.0;
@@ -283,7 +283,7 @@ pub fn lines(title: &str, x: &Axis, y: &Axis, lines: &[Line]) -> String {
     svg
 }
 
-fn draw(svg: &mut String, line: &Line, across: &Scale, up: &Scale) {
+fn draw(svg: &mut String, line: &Curve, across: &Scale, up: &Scale) {
     let colour = line.colour % 8;
     let path: Vec<String> = line
         .points

@@ -1,10 +1,10 @@
-//! What came of it, for a terminal.
+//! The figures, for a terminal.
 
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::amount::{number, show};
 use super::figure::Figure;
-use super::peers::State;
+use super::peers::PeerState;
 use super::report::Report;
 use super::say::line;
 
@@ -23,7 +23,7 @@ pub fn of(report: &Report) -> String {
     );
     section(
         &mut text,
-        "as many tasks as all workers take: tasks a second",
+        "throughput, all workers busy: tasks a second",
         pivot(report, "map/", &["empty", "spin", "sleep"], |figure| {
             number(figure.value())
         }),
@@ -32,7 +32,7 @@ pub fn of(report: &Report) -> String {
     section(&mut text, "starts", list(report, &["start/"]));
     section(
         &mut text,
-        "echo of so many bytes, counted once: MB a second",
+        "echo of payloads, bytes counted once: MB a second",
         pivot(
             report,
             "echo/",
@@ -47,7 +47,7 @@ pub fn of(report: &Report) -> String {
     );
     section(
         &mut text,
-        "what protection costs",
+        "cost of protection",
         list(
             report,
             &[
@@ -88,7 +88,7 @@ fn aligned(mut table: Table, columns: impl IntoIterator<Item = usize>) -> Table 
     table
 }
 
-/// What a figure is of, without the kind of task, which has a column.
+/// Returns a figure's label, without the kind of task, which has a column.
 fn without_kind(figure: &Figure) -> &str {
     figure
         .label
@@ -186,9 +186,9 @@ fn peers(report: &Report) -> Table {
     let mut table = table(&["", ""]);
     for peer in &report.peers {
         let state = match &peer.state {
-            State::Measured(version) => line(version),
-            State::NotInstalled => "not installed".to_owned(),
-            State::Failed(why) => format!("is there and does not work: {}", line(why)),
+            PeerState::Measured(version) => line(version),
+            PeerState::NotInstalled => "not installed".to_owned(),
+            PeerState::Failed(why) => format!("is installed but does not work: {}", line(why)),
         };
         table.add_row([peer.name.to_owned(), state]);
     }

@@ -4,7 +4,7 @@
 use super::amount::number;
 use super::report::Report;
 
-/// What is asked of a number.
+/// The demand on a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Wanted {
     AtLeast(f64),
@@ -25,7 +25,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Whether it is kept; `None` if it was not measured.
+    /// Returns whether it is kept; `None` if it was not measured.
     pub fn held(&self) -> Option<bool> {
         self.ratio.map(|ratio| match self.wanted {
             Wanted::AtLeast(least) => ratio >= least,
@@ -51,7 +51,7 @@ fn plain(value: f64) -> String {
     }
 }
 
-/// How two figures make a ratio.
+/// The way in which two figures make a ratio.
 enum Of {
     /// Ours is a rate, theirs too: ours over theirs.
     Ours(&'static str, &'static str),
@@ -84,7 +84,7 @@ const TARGETS: [Row; 25] = [
     ),
     (
         "apply-vs-floor",
-        "the same, over a bare spinning round trip and a bare fresh call",
+        "blocking apply, fresh instance: over a bare spinning round trip and a bare fresh call",
         DearerThanBoth(
             "apply/process/fresh/empty",
             ["floor/socket/spinning", "floor/wasmtime/fresh"],
@@ -99,13 +99,13 @@ const TARGETS: [Row; 25] = [
     ),
     (
         "fresh-throughput-vs-bare",
-        "fresh instances: share of what bare processes reach that only loop",
+        "fresh instances: share of the throughput of bare processes that only loop",
         Ours("map/process/fresh/chunks/empty", "floor/processes/fresh"),
         AtLeast(0.85),
     ),
     (
         "fresh-throughput-vs-bare-guest",
-        "the same of the module given by `--guest`",
+        "fresh instances of the module given by `--guest`: share of the throughput of bare processes",
         Ours("map/process/fresh/chunks/guest", "floor/processes/guest"),
         AtLeast(0.85),
     ),
@@ -141,13 +141,13 @@ const TARGETS: [Row; 25] = [
     ),
     (
         "cold-start-p95",
-        "the same, p95: ms",
+        "worker, spawn to first result, p95: ms",
         Quantile("start/cold", 0.95, MILLI),
         AtMost(5.0),
     ),
     (
         "cold-start-vs-python-spawn",
-        "the same: times faster than Python's spawn",
+        "worker, spawn to first result: times faster than Python's spawn",
         Theirs("start/cold", "start/mp-spawn"),
         AtLeast(12.0),
     ),

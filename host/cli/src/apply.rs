@@ -14,7 +14,7 @@ use super::flags::{self, ModuleFlags, StartFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
 use super::outcome::{self, LineWriter};
 use super::parse::{self, Keyword};
-use super::pasted::{Given, Line};
+use super::replay_command::{Given, ReplayCommand};
 use super::report::{self, Failure, Kind, POOL_FAILED, TASK_FAILED};
 use super::{sanitize, shell};
 
@@ -23,10 +23,10 @@ use super::{sanitize, shell};
 const LONGEST_FILE: u64 = 1 << 30;
 
 const EXAMPLES: &str = "\
-A word is read by its parameter's type: a string as it is, others as JSON or WAVE. A
-number that its type does not hold is refused; `1.0` is an integer. `@FILE` and `@-` are
-that file's contents, `@@` is a literal @. Numbers below zero are values; other words
-that begin with a dash go after `--`.
+Each word is read by the type of its parameter: a string as it is, other types as JSON or
+WAVE. A number outside the range of its type is refused; `1.0` is an integer. `@FILE` stands
+for the contents of the file, `@-` for stdin, `@@` for a literal @. Negative numbers are
+values; other words that begin with a dash stand after `--`.
 
 Exit codes: 0 ok, 1 the task did not end ok, 2 usage, 3 the module, the function or the
 arguments cannot be used, 4 sandpool failed, 130 interrupted.
@@ -46,22 +46,22 @@ pub struct Apply {
     module: PathBuf,
     /// The function: `fib`, `arith#fib`, `demo:math/arith#fib`
     function: String,
-    /// Its arguments, in order
+    /// The arguments, in order
     #[arg(allow_negative_numbers = true)]
     words: Vec<OsString>,
     /// An argument by its parameter's name
     #[arg(long, value_name = "NAME=WORD", value_parser = parse::keywords())]
     kwarg: Vec<Keyword>,
-    /// Replace what is not UTF-8 in a file that a string is read from
+    /// Replace bytes that are not valid UTF-8 in files that are read as strings
     #[arg(long)]
     lossy: bool,
-    /// Print strings and bytes as they are
+    /// Print strings and bytes unquoted, as they are
     #[arg(long, conflicts_with = "format")]
     raw: bool,
-    /// How to print the result
+    /// The form of the result
     #[arg(long, value_enum, default_value_t = Format::Json)]
     format: Format,
-    /// Print the call that would be made, checked against the function's types
+    /// Check the call against the function's types and print it, without running it
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -137,7 +137,7 @@ impl Apply {
         .map_err(|error| self.explain(error, function))
     }
 
-    /// What can be done about arguments that do not fit.
+    /// Explains arguments that do not fit.
     fn explain(&self, error: ArgumentError, function: &Function) -> Failure {
         let hint = match &error {
             ArgumentError::Unfit {
@@ -189,7 +189,7 @@ impl Apply {
         let module = pool.load(&self.module)?;
         let function = find(&module, &self.module, &self.function)?;
         self.values(function)?;
-        Ok(Line::apply(given, &self.module, function).with_words(&self.words))
+        Ok(ReplayCommand::apply(given, &self.module, function).with_words(&self.words))
     }
 
     fn print(&self, value: &Value) -> Result<ExitCode, Failure> {
@@ -267,7 +267,7 @@ fn look_up<'a>(module: &'a Module, path: &Path, asked: &str) -> Result<&'a Funct
                 _,
             ) => {
                 format!(
-                    "did you mean `{}`? it has {}",
+                    "did you mean `{}`? the module has {}",
                     sanitize::line(near),
                     names(available)
                 )
@@ -302,7 +302,7 @@ pub fn pairs(kwargs: &[Keyword]) -> Vec<(String, OsString)> {
     kwargs.iter().map(pair).collect()
 }
 
-/// What `@FILE` and `@-` stand for.
+/// Reads the contents that `@FILE` and `@-` stand for.
 pub fn read_file(name: &OsStr) -> io::Result<Vec<u8>> {
     match stdio::is_stdin(Path::new(name)) {
         true => read_whole(stdio::stdin()?),
@@ -310,10 +310,10 @@ pub fn read_file(name: &OsStr) -> io::Result<Vec<u8>> {
     }
 }
 
-/// What is done about text that is not UTF-8.
+/// Advice about text that is not UTF-8.
 pub const NOT_TEXT: &str = "`--lossy` puts U+FFFD in place of bytes that are not";
 
-/// What `--lossy` says.
+/// Returns the treatment of invalid UTF-8 that `--lossy` asks for.
 pub fn utf8(lossy: bool) -> Utf8 {
     match lossy {
         true => Utf8::Lossy,

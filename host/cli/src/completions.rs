@@ -10,14 +10,14 @@ use super::command_line;
 use super::report::{self, Failure};
 
 const EXAMPLES: &str = "\
-A script belongs where its shell looks for it.
+Put the script where your shell looks for completions.
 
 Examples:
   sandpool completions bash > ~/.local/share/bash-completion/completions/sandpool
   sandpool completions zsh > ~/.zfunc/_sandpool      # any folder of $fpath
   sandpool completions fish > ~/.config/fish/completions/sandpool.fish";
 
-/// Print the script by which a shell completes words of this command
+/// Print a script with which a shell completes the words of this command
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Completions {

@@ -18,8 +18,8 @@ use super::report::{self, Failure, TASK_FAILED};
 use super::sanitize;
 
 const EXAMPLES: &str = "\
-Exit codes: 0 every layer holds, if only in part; 1 a layer is missing, or an attempt
-to get out was not refused; 4 the check itself failed.
+Exit codes: 0 every layer holds, at least in part; 1 a layer is missing, or an attempt
+to escape was not refused; 4 the check itself failed.
 
 Examples:
   sandpool doctor
@@ -29,7 +29,7 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Doctor {
-    /// Print it as JSON
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
 }
@@ -37,7 +37,7 @@ pub struct Doctor {
 /// The signal of a call that a filter does not allow.
 const SIGSYS: i32 = 31;
 
-/// What the check found.
+/// The findings of the check.
 struct Findings {
     report: SandboxReport,
     escapes: Vec<(Attempt, Escape)>,
@@ -75,28 +75,30 @@ impl Findings {
     }
 
     fn as_text(&self) -> String {
-        let mut text = String::from("how a worker is locked in here\n\n");
+        let mut text = String::from("layers of the sandbox on this machine\n\n");
         for LayerReport { layer, state } in &self.report.layers {
             let (state, why) = words(state);
             text.push_str(&format!("  {layer:18}  {}\n", stated(state, why)));
             if state == "missing" {
                 text.push_str(&format!(
-                    "{:22}without it there is one lock less against {}\n",
+                    "{:22}without it, one barrier less against {}\n",
                     "",
                     layer.stops()
                 ));
-                text.push_str(&format!("{:22}to have it: {}\n", "", layer.remedy()));
+                text.push_str(&format!("{:22}to get it: {}\n", "", layer.remedy()));
             }
         }
-        text.push_str("\nwhat becomes of one that tries to get out\n\n");
+        text.push_str("\nattempts to escape\n\n");
         for (attempt, escape) in &self.escapes {
             text.push_str(&format!("  {:30}  {}\n", attempt.what(), became(*escape)));
         }
         text.push_str(match self.complete() {
             true => "\nno layer is missing\n",
-            false => "\nthe sandbox is not complete here: `--sandbox strict` refuses to run\n",
+            false => {
+                "\nthe sandbox is not complete on this machine: `--sandbox strict` refuses to run\n"
+            }
         });
-        text.push_str("\nwhere compiled modules are kept\n\n");
+        text.push_str("\ncache of compiled modules\n\n");
         match &self.cache {
             Ok(folder) => {
                 let folder = sanitize::line(&folder.display().to_string());
@@ -104,7 +106,7 @@ impl Findings {
             }
             Err(trouble) => {
                 let line = sanitize::line(&trouble.to_string());
-                text.push_str(&format!("  {line}\n  to have it: {}\n", trouble.remedy()));
+                text.push_str(&format!("  {line}\n  to get it: {}\n", trouble.remedy()));
             }
         }
         text
@@ -209,7 +211,7 @@ mod tests {
             text.contains("landlock            missing   not built in"),
             "{text}"
         );
-        assert!(text.contains("to have it: use Linux"), "{text}");
+        assert!(text.contains("to get it: use Linux"), "{text}");
         assert!(text.contains("one lock less against opening"), "{text}");
         assert_eq!(missing.as_json()["layers"][0]["state"], "missing");
     }

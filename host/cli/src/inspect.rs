@@ -19,13 +19,13 @@ Examples:
   sandpool inspect math.wasm
   sandpool inspect --json math.wasm | jq -r '.functions[].signature'";
 
-/// Show what a module exports, imports and would have to be granted
+/// Show a module's exports and imports, and the grants that it needs
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Inspect {
     /// The module: a component, a core module, or WAT
     module: PathBuf,
-    /// Print it as JSON
+    /// Print the description as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -79,7 +79,7 @@ fn as_text(path: &Path, module: &Module) -> String {
     lines.push(String::new());
     push_imports(module.imports(), &mut lines);
     if let Some(why) = module.unlinked() {
-        lines.push(format!("cannot be run here: {}", sanitize::line(why)));
+        lines.push(format!("cannot run here: {}", sanitize::line(why)));
     }
     lines.push(String::new());
     lines.join("\n")
@@ -111,7 +111,8 @@ fn push_exports(path: &str, module: &Module, lines: &mut Vec<String>) {
 }
 
 /// Why nothing of a resource can be called.
-const NEEDS_A_SESSION: &str = "needs a session, a live instance that keeps it: there are none yet";
+const NEEDS_A_SESSION: &str =
+    "needs a session (a live instance that keeps it), and sandpool has no sessions yet";
 
 fn push_resources(resources: &[ExportedResource], lines: &mut Vec<String>) {
     if resources.is_empty() {
@@ -132,7 +133,7 @@ fn push_resources(resources: &[ExportedResource], lines: &mut Vec<String>) {
 
 fn push_others(names: &[String], lines: &mut Vec<String>) {
     if !names.is_empty() {
-        lines.push("exports what nobody calls here".into());
+        lines.push("exports that are not functions".into());
         let names = names.iter();
         lines.extend(names.map(|name| format!("  {}", sanitize::line(name))));
     }
@@ -158,7 +159,7 @@ fn push_imports(imports: &[Import], lines: &mut Vec<String>) {
         let given = match import.granted_by.as_deref() {
             Some("given") => "given".into(),
             Some(flag) => format!("only with `{}`", sanitize::line(flag)),
-            None => "not to be had".into(),
+            None => "not available".into(),
         };
         lines.push(format!("  {name:width$}  {given}"));
     }
@@ -168,7 +169,7 @@ fn push_imports(imports: &[Import], lines: &mut Vec<String>) {
         false => grants.join(", "),
     };
     lines.push(String::new());
-    lines.push(format!("to be granted, if the task is to use it: {all}"));
+    lines.push(format!("grants that the task may need: {all}"));
 }
 
 /// The flags that its imports ask for, each once.
@@ -303,8 +304,8 @@ mod tests {
             lines[1],
             "  wasi:filesystem/types@0.2.6     only with `--dir`"
         );
-        assert_eq!(lines[4], "  wasi:sockets/tcp@0.2.6          not to be had");
-        assert_eq!(lines[6], "to be granted, if the task is to use it: --dir");
+        assert_eq!(lines[4], "  wasi:sockets/tcp@0.2.6          not available");
+        assert_eq!(lines[6], "grants that the task may need: --dir");
     }
 
     #[test]

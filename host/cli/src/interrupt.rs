@@ -23,13 +23,13 @@ use signal_hook::iterator::Signals;
 use super::report::{Failure, INTERRUPTED, Kind};
 use super::ulimit;
 
-/// What ends this command, unless whoever started it made it ignore them, as
+/// The signals that end this command, unless whoever started it made it ignore them, as
 /// nohup(1) does with SIGHUP and a shell with SIGINT for what runs in the background.
 /// That they are blocked is an oversight of whoever started it.
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
-/// How long the main thread has to print what had finished.
-const GRACE: Duration = Duration::from_secs(1);
+/// Time for the main thread to print finished results.
+const PRINT_TIME: Duration = Duration::from_secs(1);
 
 /// A second signal so soon after the first is no second wish: timeout(1) sends
 /// one to its child and another to its process group.
@@ -37,11 +37,11 @@ const ECHO: Duration = Duration::from_millis(250);
 
 /// Knows whether the command was interrupted.
 #[derive(Clone)]
-pub struct Interruption(Arc<State>);
+pub struct Interruption(Arc<InterruptState>);
 
-struct State {
+struct InterruptState {
     happened: AtomicBool,
-    /// What the first signal does instead.
+    /// The action of the first signal, in place of ending the command.
     gently: Mutex<Option<Gently>>,
 }
 
@@ -50,7 +50,7 @@ type Gently = Box<dyn FnOnce() + Send>;
 impl Interruption {
     /// From now on, Ctrl-C, SIGTERM and SIGHUP terminate this pool.
     pub fn watch(pool: &Pool) -> Result<Self, Failure> {
-        let interruption = Interruption(Arc::new(State {
+        let interruption = Interruption(Arc::new(InterruptState {
             happened: AtomicBool::new(false),
             gently: Mutex::new(None),
         }));
@@ -64,7 +64,7 @@ impl Interruption {
                 .map_err(ulimit::no_thread)
         };
         start()
-            .context("cannot wait for signals")
+            .context("signals cannot be watched")
             .map_err(|error| Failure::new(Kind::Pool, error))?;
         Ok(interruption)
     }
@@ -75,7 +75,7 @@ impl Interruption {
         *self.0.gently() = Some(Box::new(stop));
     }
 
-    /// Whether a signal has come.
+    /// Returns whether a signal has come.
     pub fn happened(&self) -> bool {
         self.0.happened.load(Ordering::Acquire)
     }
@@ -90,13 +90,13 @@ impl Interruption {
     }
 }
 
-impl State {
+impl InterruptState {
     fn gently(&self) -> MutexGuard<'_, Option<Gently>> {
         self.gently.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn wait(mut signals: Signals, pool: Pool, state: &State) {
+fn wait(mut signals: Signals, pool: Pool, state: &InterruptState) {
     unblock(&SIGNALS);
     let mut signals = signals.forever();
     if signals.next().is_none() {
@@ -115,7 +115,7 @@ fn wait(mut signals: Signals, pool: Pool, state: &State) {
     // On threads of their own, so that a second signal is heard meanwhile, and
     // so that output that nobody takes cannot hold up the end.
     let timer = thread::Builder::new().spawn(|| {
-        thread::sleep(GRACE);
+        thread::sleep(PRINT_TIME);
         std::process::exit(INTERRUPTED.into());
     });
     let stopping = thread::Builder::new().spawn(move || pool.terminate());

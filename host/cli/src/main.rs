@@ -18,7 +18,7 @@ mod misread;
 mod new;
 mod outcome;
 mod parse;
-mod pasted;
+mod replay_command;
 mod report;
 mod run;
 mod sanitize;
@@ -33,7 +33,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use pasted::Given;
+use replay_command::Given;
 use report::{Failure, Kind};
 
 const ABOUT: &str = "multiprocessing.Pool for code that you do not trust: runs WebAssembly modules in \
@@ -44,12 +44,12 @@ Examples:
   sandpool apply math.wasm fib 30                 one call
   seq 1 30 | sandpool map math.wasm fib -j 4      a call for each line
   sandpool run wc.wasm -l < README.md             a command, as if it were a program
-  sandpool inspect math.wasm                      what it exports, imports and needs
-  sandpool doctor                                 how well tasks are locked in here
-  sandpool bench                                  what isolation costs here
+  sandpool inspect math.wasm                      its exports, imports and grants
+  sandpool doctor                                 which layers of the sandbox hold here
+  sandpool bench                                  the cost of isolation here
   sandpool new word-count                         a project for a module of your own
 
-`sandpool COMMAND --help` tells more.";
+`sandpool COMMAND --help` describes a command.";
 
 #[derive(Parser, Debug)]
 #[command(name = "sandpool", version, about = ABOUT, after_help = EXAMPLES, subcommand_required = true)]

@@ -18,13 +18,13 @@ Examples:
   sandpool man map | man -l -
   sandpool man --dir ~/.local/share/man/man1      # then: man sandpool-map";
 
-/// Print a page of the manual, or write all of them into a folder
+/// Print a page of the manual, or write all pages into a folder
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Man {
-    /// The command that the page is about [default: all, in short]
+    /// The command to print the page of [default: an overview of all]
     command: Option<String>,
-    /// Write all pages into this folder, which is made if it is not there
+    /// Write all pages into this folder, which is created if it does not exist
     #[arg(long, conflicts_with = "command")]
     dir: Option<PathBuf>,
 }
@@ -35,7 +35,9 @@ impl Man {
         all.build();
         if let Some(folder) = &self.dir {
             write_all(&all, folder)
-                .with_context(|| format!("cannot write the manual into `{}`", folder.display()))
+                .with_context(|| {
+                    format!("the manual cannot be written into `{}`", folder.display())
+                })
                 .map_err(|error| Failure::new(Kind::Pool, error))?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -59,8 +61,8 @@ fn write_all(all: &Command, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What is behind the options in `--help`, its examples above all, is laid out
-/// by lines; the whole page as clap_mangen would make it runs them together.
+/// The text after the options in `--help`, its examples above all, is laid out by
+/// lines; clap_mangen would run these lines together.
 fn page(command: &Command) -> io::Result<Vec<u8>> {
     let man = clap_mangen::Man::new(command.clone())
         // No date, since a build has none that is the same everywhere; one that

@@ -1,5 +1,5 @@
-//! What is said of a command line that clap cannot read, where clap's own words
-//! would mislead.
+//! Explanations for command lines that clap cannot read, where clap's own words would
+//! mislead.
 
 use std::ffi::OsString;
 
@@ -32,7 +32,7 @@ pub fn explain(mut error: clap::Error, words: &[OsString]) -> Result<clap::Error
         }
         ErrorKind::InvalidUtf8 => match words.iter().find(|word| word.to_str().is_none()) {
             Some(word) => Err(Failure::usage(format!(
-                "the word `{}` is not UTF-8; only names of files may be other bytes",
+                "the word `{}` is not UTF-8; only file names may be other bytes",
                 shell::quote_os(word)
             ))),
             None => Ok(error),
@@ -56,14 +56,14 @@ fn tips(unknown: &str, error: &clap::Error, words: &[OsString]) -> Vec<String> {
     }
     tips.extend(match asked {
         Some("apply") => Some(
-            "an argument that begins with a dash stands behind `--`, with all that follow it"
+            "an argument that begins with a dash must stand after `--`, with all arguments after it"
                 .to_owned(),
         ),
         Some("map") => Some(
-            "an input that begins with a dash stands behind `:::`, or in what `--input` names"
+            "an input that begins with a dash must stand after `:::`, or in a file given by `--input`"
                 .to_owned(),
         ),
-        Some("run") => Some("a word for the guest stands behind MODULE".to_owned()),
+        Some("run") => Some("an argument for the guest must stand after MODULE".to_owned()),
         _ => None,
     });
     tips

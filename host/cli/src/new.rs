@@ -17,8 +17,8 @@ use super::report::{self, Failure, Kind};
 use super::shell;
 
 const EXAMPLES: &str = "\
-A name is of small letters, digits and dashes: `word-count`. The folder must not be there,
-or be empty.
+A name consists of small letters, digits and dashes: `word-count`. The folder must not
+exist, or must be empty.
 
 Exit codes: 0 ok, 2 usage, 4 the project could not be written.
 
@@ -26,13 +26,13 @@ Examples:
   sandpool new word-count
   sandpool new ~/tasks/word-count";
 
-/// Make a project for a task module, which builds with plain cargo
+/// Create a project for a task module, which builds with plain cargo
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct New {
-    /// The folder to make; its last part is the project's name
+    /// The folder to create; its last part is the project's name
     name: PathBuf,
-    /// The language it is written in
+    /// The language of the project
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     lang: Language,
 }
@@ -70,7 +70,7 @@ const TAKEN: &str = "as async await borrow break const continue core crate do dy
 impl New {
     pub fn run(self) -> Result<ExitCode, Failure> {
         let name = self.name.file_name().and_then(|name| name.to_str());
-        let name = name.ok_or_else(|| bad_name(&self.name.to_string_lossy(), "no name"))?;
+        let name = name.ok_or_else(|| bad_name(&self.name.to_string_lossy(), "not a name"))?;
         check_name(name)?;
         let files = match self.lang {
             Language::Rust => RUST,
@@ -107,8 +107,8 @@ fn check_name(name: &str) -> Result<(), Failure> {
                 .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
     };
     if !name.split('-').all(word) {
-        return Err(bad_name(name, "no name for a project").hint(
-            "words of small letters and digits, each with a letter first, with dashes between them: \
+        return Err(bad_name(name, "not a name for a project").hint(
+            "use words of small letters and digits, each beginning with a letter, joined by dashes: \
              `word-count`",
         ));
     }
@@ -116,7 +116,7 @@ fn check_name(name: &str) -> Result<(), Failure> {
         return Err(bad_name(name, "too long for a project's name"));
     }
     if TAKEN.split_whitespace().any(|taken| taken == name) {
-        return Err(bad_name(name, "a name that Rust or WIT needs itself"));
+        return Err(bad_name(name, "a name that Rust or WIT reserves"));
     }
     Ok(())
 }
@@ -139,13 +139,11 @@ fn refuse_what_is_there(folder: &Path) -> Result<(), Failure> {
     };
     let shown = folder.display();
     if !there.is_dir() {
-        return Err(Failure::usage(format!("`{shown}` is there already")));
+        return Err(Failure::usage(format!("`{shown}` exists already")));
     }
     match fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),
-        Ok(false) => Err(Failure::usage(format!(
-            "`{shown}` is there already, and not empty"
-        ))),
+        Ok(false) => Err(Failure::usage(format!("`{shown}` exists and is not empty"))),
         Err(error) => Err(Failure::new(
             Kind::Pool,
             anyhow::Error::new(error).context(format!("cannot read `{shown}`")),
@@ -173,7 +171,7 @@ fn write(folder: &Path, files: Files, fill: impl Fn(&str) -> String) -> io::Resu
     }
     // An empty folder is replaced, one that is not is an error.
     fs::rename(unfinished.path(), folder)?;
-    // What it named is not there any more.
+    // The folder that it named does not exist any more.
     let _ = unfinished.keep();
     Ok(())
 }

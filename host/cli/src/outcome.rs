@@ -17,7 +17,7 @@ use super::map::Stored;
 use super::report;
 use super::sanitize::put_json_string;
 
-/// How much an outcome's line says.
+/// The amount of detail in an outcome's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// Index, verdict, the value or the error, and what was refused.
@@ -110,13 +110,13 @@ pub struct LineWriter {
 
 /// A buffer beyond this is given back after its line: one large result is not
 /// kept for a million small ones.
-const KEPT: usize = 1 << 20;
+const KEPT_CAPACITY: usize = 1 << 20;
 
 impl LineWriter {
     /// The line that `put` makes, with its newline.
     pub fn line(&mut self, put: impl FnOnce(&mut Vec<u8>)) -> &[u8] {
         self.line.clear();
-        self.line.shrink_to(KEPT);
+        self.line.shrink_to(KEPT_CAPACITY);
         put(&mut self.line);
         self.line.push(b'\n');
         &self.line
@@ -263,7 +263,7 @@ fn put_facts(object: &mut Object<'_>, outcome: &Outcome<Value>) {
     }
 }
 
-/// What the task was refused, if anything.
+/// Appends the refusals of the task, if there are any.
 fn put_refusals(object: &mut Object<'_>, outcome: &Outcome<Value>) {
     if outcome.refusals.is_empty() {
         return;
@@ -345,9 +345,9 @@ mod tests {
     #[test]
     fn a_large_line_does_not_keep_its_buffer() {
         let mut writer = LineWriter::default();
-        writer.line(|out| out.resize(8 * KEPT, b'x'));
+        writer.line(|out| out.resize(8 * KEPT_CAPACITY, b'x'));
         writer.line(|out| out.push(b'1'));
-        assert!(writer.line.capacity() <= 2 * KEPT);
+        assert!(writer.line.capacity() <= 2 * KEPT_CAPACITY);
     }
 
     #[test]

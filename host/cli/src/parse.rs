@@ -68,7 +68,9 @@ pub struct Keyword {
 /// `300ms`, `2s`, `1m`, `1m30s`, `1.5h`, or `none`.
 pub fn duration(text: &str) -> Result<OrNone<Duration>, String> {
     match delay(text)? {
-        OrNone(Some(Duration::ZERO)) => Err("it is no time at all; for no limit say `none`".into()),
+        OrNone(Some(Duration::ZERO)) => {
+            Err("a time must be longer than 0; for no limit use `none`".into())
+        }
         time => Ok(time),
     }
 }
@@ -95,17 +97,17 @@ pub fn delay(text: &str) -> Result<OrNone<Duration>, String> {
                 "s" => 1.0,
                 "m" | "min" => 60.0,
                 "h" => 3600.0,
-                "" => return Err(format!("it has no unit; for seconds say `{text}s`")),
+                "" => return Err(format!("it has no unit; for seconds use `{text}s`")),
                 _ => {
                     return Err(format!(
-                        "`{unit}` is no unit of time; there are us, ms, s, m and h"
+                        "`{unit}` is not a unit of time; use us, ms, s, m or h"
                     ));
                 }
             };
         rest = after;
     }
     let value = Duration::try_from_secs_f64(seconds)
-        .map_err(|_| "it is too long; for no limit say `none`".to_owned())?;
+        .map_err(|_| "it is too long; for no limit use `none`".to_owned())?;
     Ok(OrNone(Some(value)))
 }
 
@@ -143,20 +145,20 @@ pub fn size(text: &str) -> Result<OrNone<u64>, String> {
         "gb" => 1_000_000_000,
         _ => {
             return Err(format!(
-                "`{unit}` is no unit of size; there are B, KiB, MiB and GiB"
+                "`{unit}` is not a unit of size; use B, KiB, MiB or GiB"
             ));
         }
     };
     let bytes = number * factor as f64;
     if factor == 1 && bytes.fract() != 0.0 || bytes > 0.0 && bytes < 1.0 {
         return Err(format!(
-            "it is no whole number of bytes; with a unit it is a size, as in `{number}G`"
+            "it is not a whole number of bytes; with a unit it is a size, as in `{number}G`"
         ));
     }
     // 2^53: beyond it a float no longer holds every whole number, and no
     // machine has as much.
     if bytes > 9_007_199_254_740_992.0 {
-        return Err("it is too large; for no limit say `none`".into());
+        return Err("it is too large; for no limit use `none`".into());
     }
     Ok(OrNone(Some(bytes as u64)))
 }
@@ -169,7 +171,8 @@ pub fn processes(text: &str) -> Result<usize, String> {
 
 fn processes_of(text: &str, cores: usize) -> Result<usize, String> {
     let shape = || {
-        "a number of processes is `4`, `50%` of the cores, or `+1` or `-1` beside them".to_owned()
+        "a number of processes is `4`, `50%` of the cores, or `+1` or `-1` relative to them"
+            .to_owned()
     };
     let number = |text: &str| text.parse::<usize>().map_err(|_| shape());
     if let Some(percent) = text.strip_suffix('%') {
@@ -268,23 +271,24 @@ pub fn isolation(text: &str) -> Result<Isolation, String> {
         "process-per-task" => return Ok(Isolation::ProcessPerTask),
         "process-reuse" => {
             return Err(
-                "say for how many tasks an instance is kept, as in `process-reuse=100`".into(),
+                "give the number of tasks for which an instance is kept, as in `process-reuse=100`"
+                    .into(),
             );
         }
         "in-process" => {
             return Err(
-                "the command runs no guest in its own process; the library does for modules that \
-                 are trusted (`sandpool::in_process`), and `sandpool bench` measures it"
+                "the command does not run guests in its own process; the library does, for \
+                 trusted modules (`sandpool::in_process`), and `sandpool bench` measures it"
                     .into(),
             );
         }
         _ => {}
     }
-    let unknown = || "there are `process`, `process-reuse=N` and `process-per-task`".to_owned();
+    let unknown = || "use `process`, `process-reuse=N` or `process-per-task`".to_owned();
     let tasks = text.strip_prefix("process-reuse=").ok_or_else(unknown)?;
     let tasks = tasks
         .parse()
-        .map_err(|_| format!("`{tasks}` is no number of tasks from 1 upwards"))?;
+        .map_err(|_| format!("`{tasks}` is not a number of tasks (1 or more)"))?;
     Ok(Isolation::ProcessReuse(tasks))
 }
 
@@ -303,7 +307,7 @@ mod tests {
         assert_eq!(read("none"), None);
         assert_eq!(
             duration("300").unwrap_err(),
-            "it has no unit; for seconds say `300s`"
+            "it has no unit; for seconds use `300s`"
         );
         assert!(duration("").unwrap_err().starts_with("a duration is"));
         for wrong in [
@@ -352,7 +356,7 @@ mod tests {
         assert_eq!(read(".5G"), Some(512 << 20));
         assert_eq!(
             size(".5").unwrap_err(),
-            "it is no whole number of bytes; with a unit it is a size, as in `0.5G`"
+            "it is not a whole number of bytes; with a unit it is a size, as in `0.5G`"
         );
         for wrong in [
             "1.5",

@@ -1,5 +1,4 @@
-//! What the command says when something went wrong, and the exit code it
-//! leaves with.
+//! The command's error messages and exit codes.
 //!
 //! The form is the same everywhere: one line that begins with `error:`, its
 //! causes indented beneath it, then a blank line and `hint:` where there is
@@ -208,15 +207,15 @@ fn refused_line<T>(outcome: &Outcome<T>) -> Vec<String> {
         .collect()
 }
 
-/// How what was refused last could have been granted. Nothing in it is the
-/// guest's: hints are there to be pasted into a shell.
+/// Returns a hint that grants the last refusal. Nothing in it is the guest's: hints are
+/// there to be pasted into a shell.
 fn grant_hint<T>(outcome: &Outcome<T>) -> Option<&'static str> {
     let hint = |refusal: &Refusal| match refusal.what.as_str() {
-        "file" => Some("`--dir HOST::GUEST` lets it read a directory of yours, as GUEST"),
-        "write access" => Some("`--dir HOST::GUEST:rw` lets it change what is in a directory"),
+        "file" => Some("`--dir HOST::GUEST` lets the task read the directory HOST, as GUEST"),
+        "write access" => Some("`--dir HOST::GUEST:rw` lets the task write to the directory"),
         // Such a verdict says it already.
         "memory" if outcome.verdict != Verdict::MemoryLimit => {
-            Some("`--memory SIZE` lets it have more")
+            Some("`--memory SIZE` raises the limit")
         }
         _ => None,
     };
@@ -328,7 +327,7 @@ pub fn warn(text: &str) {
     say_raw(&format!("sandpool: {text}\n"));
 }
 
-/// Whether what is on stderr can be drawn over.
+/// Returns whether what is on stderr can be drawn over.
 pub fn draws() -> bool {
     is_drawn_over(&io::stderr())
 }
@@ -337,7 +336,7 @@ fn is_drawn_over(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Whether stderr has colours: see no-color.org.
+/// Returns whether stderr has colours: see no-color.org.
 pub fn use_colour() -> bool {
     has_colours(&io::stderr())
 }

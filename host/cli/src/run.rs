@@ -21,11 +21,11 @@ use super::report::{self, Failure, Kind};
 use super::shell;
 
 const EXAMPLES: &str = "\
-Every word after MODULE is the guest's own, also those that begin with a dash.
+All words after MODULE go to the guest, including those that begin with a dash.
 
-Exit codes: the guest's own; else 124 it ran past --timeout, 125 sandpool failed or
-was used wrongly, 126 the module cannot be used, 127 there is no such module,
-130 interrupted, 134 it trapped, 137 another limit, a refusal, or its process died.
+Exit codes: the guest's own; otherwise 124 it ran past --timeout, 125 sandpool failed or
+was used wrongly, 126 the module cannot be used, 127 the module does not exist,
+130 interrupted, 134 it trapped, 137 it hit another limit, was refused, or its process died.
 
 Examples:
   sandpool run wc.wasm -l < README.md
@@ -40,12 +40,12 @@ Examples:
     override_usage = "sandpool run [OPTIONS] MODULE [ARGS]..."
 )]
 pub struct Run {
-    /// The module and the arguments it gets
+    /// The module, and the arguments for it
     //
     // Two positionals would leave flags after MODULE to us.
     #[arg(required = true, trailing_var_arg = true, value_names = ["MODULE", "ARGS"], num_args = 1..)]
     words: Vec<OsString>,
-    /// Write all that is known of how it ended to a file, as JSON
+    /// Write the outcome, with everything known about it, to this file as JSON
     #[arg(long, value_name = "FILE")]
     outcome: Option<PathBuf>,
     #[command(flatten)]
@@ -124,12 +124,12 @@ fn no_command(path: &Path, module: &Module) -> Failure {
             shell::call(function)
         ),
         None => format!(
-            "`sandpool inspect {}` tells what it has",
+            "`sandpool inspect {}` shows its exports",
             shell::quote(&path)
         ),
     };
     Failure::unusable(format!(
-        "`{path}` is no command: it exports neither `wasi:cli/run` nor `_start`"
+        "`{path}` is not a command: it exports neither `wasi:cli/run` nor `_start`"
     ))
     .hint(hint)
 }

@@ -13,7 +13,7 @@ pub fn line(text: &str) -> String {
     Printable(text).to_string()
 }
 
-/// Whether a character stands in such a text as itself.
+/// Returns whether a character stands in such a text as itself.
 pub fn is_shown(c: char) -> bool {
     let mut buffer = [0; 4];
     let c: &str = c.encode_utf8(&mut buffer);

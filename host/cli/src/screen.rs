@@ -26,7 +26,7 @@ pub fn beside_bar<T>(write: impl FnOnce() -> T) -> T {
 /// A stream that may go to the terminal, too.
 pub struct BesideBar<W> {
     out: W,
-    /// Whether it does.
+    /// True if it goes to the terminal.
     shares: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What processes that have ended used.
+//! The resource usage of ended processes.
 
 use std::fs;
 use std::time::Duration;

@@ -3,14 +3,14 @@
 use syn::meta::ParseNestedMeta;
 use syn::{Attribute, LitStr};
 
-/// What stands on a type.
+/// The attributes of a type.
 pub struct OfType {
     pub flags: bool,
     /// Where `sandpool` is.
     pub sandpool: syn::Path,
 }
 
-/// What stands on a field or a case.
+/// The attributes of a field or a case.
 #[derive(Default)]
 pub struct OfPart {
     pub rename: Option<LitStr>,

@@ -23,13 +23,13 @@ pub struct Input<'a> {
     pub shape: Shape,
 }
 
-/// What it is in WIT.
+/// The type's shape in WIT.
 pub enum Shape {
     Struct(Parts),
     Flags(Vec<Field>),
     Enum {
         cases: Vec<Case>,
-        /// Whether some case has a payload, which makes it a `variant`.
+        /// True if some case has a payload, which makes it a `variant`.
         has_payloads: bool,
     },
 }
@@ -47,7 +47,7 @@ pub struct Parts {
     pub fields: Vec<Field>,
 }
 
-/// How fields are one value.
+/// The way in which fields make one value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     /// There are none.
@@ -62,7 +62,7 @@ pub struct Field {
     pub member: Member,
     /// A variable for it.
     pub binding: Ident,
-    /// What WIT calls it; empty where it has no name.
+    /// Its name in WIT; empty where it has no name.
     pub name: String,
     pub ty: Type,
     pub skip: bool,
@@ -380,7 +380,7 @@ mod tests {
                     a: u8,
                 }
             ),
-            "`Hello World` is no name in WIT",
+            "`Hello World` is not a name in WIT",
         );
         assert_refused(
             parse_quote!(

@@ -4,7 +4,7 @@ use heck::ToKebabCase;
 use syn::ext::IdentExt;
 use syn::{Ident, LitStr};
 
-/// What WIT calls what Rust calls so.
+/// Returns the WIT name of a Rust name.
 ///
 /// # Errors
 /// If that is no name in WIT: an identifier of other letters, say.
@@ -33,7 +33,7 @@ pub fn given(literal: &LitStr) -> syn::Result<String> {
         false => Err(syn::Error::new(
             literal.span(),
             format!(
-                "`{name}` is no name in WIT: words of letters and digits with `-` between \
+                "`{name}` is not a name in WIT: words of letters and digits with `-` between \
                  them, the first of which begins with a letter, each in lower case or in \
                  upper case"
             ),
@@ -41,7 +41,7 @@ pub fn given(literal: &LitStr) -> syn::Result<String> {
     }
 }
 
-/// Whether it is a label of the component model.
+/// Returns whether it is a label of the component model.
 fn is_name(name: &str) -> bool {
     let is_word = |word: &str| {
         let all = |is: fn(&u8) -> bool| word.bytes().all(|b| is(&b) || b.is_ascii_digit());

@@ -73,7 +73,7 @@ fn whole(parts: &Parts, sandpool: &Path) -> TokenStream {
     }
 }
 
-/// What comes along with the bound fields.
+/// Collects the attachments of the bound fields.
 fn attached(parts: &Parts, sandpool: &Path) -> TokenStream {
     let fields = parts.written().map(|field| {
         let (binding, ty) = (&field.binding, &field.ty);

@@ -1,4 +1,4 @@
-//! What a compiler says about a module.
+//! Descriptions of modules that a compiler wrote.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sandpool_protocol::fuzzing::description(bytes));

@@ -63,7 +63,7 @@ impl Arena {
         Some(offset)
     }
 
-    /// Whether nothing more is placed, however small.
+    /// Returns whether nothing more is placed, however small.
     pub fn is_full(&self) -> bool {
         self.used >= MUCH
     }

@@ -38,40 +38,39 @@ pub enum ToChild {
     Interrupt { task: u64 },
 }
 
-/// How a child is to lock itself in.
+/// The plan by which a child locks itself in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Orders {
+pub struct SandboxPlan {
     pub mode: Sandbox,
     /// Layers to leave out, to see what each one does.
     pub without: Vec<Layer>,
-    /// Whether the host is root; in a user namespace everybody seems to be.
+    /// True if the host is root; in a user namespace everybody seems to be.
     pub root: bool,
     /// The namespaces that it was born into.
     pub born: Namespaces,
 }
 
-/// What a probe is to do; see `sandbox::probe`.
+/// The task of a probe; see `sandbox::probe`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ProbeSetup {
-    pub orders: Orders,
+    pub sandbox_plan: SandboxPlan,
     pub dirs: Vec<DirGrant>,
     pub attempt: Option<Attempt>,
     /// Its parent's pid, which it could not find out by itself.
     pub parent: u32,
 }
 
-/// What a worker is, for its whole life.
+/// The settings of a worker, for its whole life.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct WorkerSetup {
-    pub orders: Orders,
+    pub sandbox_plan: SandboxPlan,
     pub engine: EngineSettings,
-    /// Whether the artifact is a component (else a core module).
+    /// True if the artifact is a component (else a core module).
     pub component: bool,
     pub grants: WorkerGrants,
-    /// Whether the module imports shared objects, for which it gets an
-    /// exchange.
+    /// True if the module imports shared objects, for which it gets an exchange.
     pub shares: bool,
-    /// Whether the module is an interpreter: see [`Description`](super::description).
+    /// True if the module is an interpreter: see [`Description`](super::description).
     pub is_interpreter: bool,
     pub pid: u32,
     pub stdout: Stdio,
@@ -80,7 +79,7 @@ pub struct WorkerSetup {
     pub nice: u8,
     /// Tasks that share one instance.
     pub reuse: u64,
-    /// Whether it looks for a moment before it sleeps.
+    /// True if it looks for a moment before it sleeps.
     pub spin: bool,
     /// Answers of more bytes have a memory file of their own.
     pub most_in_ring: usize,
@@ -100,20 +99,20 @@ pub struct Initializer {
     pub arguments: Vec<u8>,
 }
 
-/// What the guests of a worker may reach.
+/// The grants of a worker's guests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WorkerGrants {
     pub env: Vec<(String, String)>,
     pub dirs: Vec<DirGrant>,
 }
 
-/// What a compiler is to do.
+/// The task of a compiler.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CompilerSetup {
-    pub orders: Orders,
+    pub sandbox_plan: SandboxPlan,
     pub engine: EngineSettings,
-    /// Whether it is compiled to be run, and not only to be described: a module
-    /// that imports what nobody can give is then refused before it is compiled.
+    /// True if it is compiled to be run, and not only to be described: a module that
+    /// imports what nobody can give is then refused before it is compiled.
     pub to_run: bool,
     pub memory: Option<u64>,
     pub cpu_time: Option<Duration>,
@@ -125,7 +124,7 @@ pub enum FromChild {
     /// The worker has loaded its artifact and waits for tasks; the compiler
     /// has written artifact and description; the probe is sealed.
     Ready { report: SandboxReport },
-    /// What a probe's attempt came back with; `None` if it succeeded.
+    /// The result of a probe's attempt; `None` if it succeeded.
     Probed { errno: Option<i32> },
     /// The child cannot do what it was asked to.
     Failed { reason: Failure, message: String },
@@ -134,7 +133,7 @@ pub enum FromChild {
     Task { task: u64, says: Says },
 }
 
-/// What a worker says about the task it runs.
+/// A worker's message about the running task.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Says {
     /// It wants room for an answer of this many bytes.
@@ -143,7 +142,7 @@ pub enum Says {
     WantStdin,
     /// A line that the guest logged.
     Log { level: LogLevel, message: String },
-    /// How far the guest says it is.
+    /// The guest's progress.
     Progress {
         done: u64,
         total: Option<u64>,
@@ -158,7 +157,7 @@ pub enum Failure {
     Module,
     /// The artifact was made by another engine or for another CPU.
     Artifact,
-    /// What was granted cannot be opened.
+    /// A granted directory cannot be opened.
     Grants,
     /// The operating system refused something, and would again.
     System,

@@ -1,4 +1,4 @@
-//! What the compiler says about a module.
+//! The compiler's description of a module.
 //!
 //! The compiler has parsed a stranger's module, so the host reads its
 //! description as hostile bytes: at most 1 MiB, types at most 64 deep.
@@ -34,8 +34,8 @@ pub struct ExportedResource {
 }
 
 impl ExportedResource {
-    /// Whether a caller means it or a function of it: `counter`, `counter.next`,
-    /// `[method]counter.next`, each with or without the interface.
+    /// Returns whether a caller means it or a function of it: `counter`,
+    /// `counter.next`, `[method]counter.next`, each with or without the interface.
     #[doc(hidden)]
     pub fn is_meant_by(&self, asked: &str) -> bool {
         let asked = match asked.rsplit_once('#') {
@@ -62,18 +62,18 @@ impl ExportedResource {
 pub struct Import {
     /// Its full name.
     pub name: String,
-    /// What gives it: `given` for what every guest has, a flag for what has to
-    /// be granted, `None` for what sandpool never gives a working form of.
+    /// The grant for this import: `given` for what every guest has, a flag for what has
+    /// to be granted, `None` for what sandpool never gives a working form of.
     pub granted_by: Option<String>,
 }
 
-/// What the host knows of a module.
+/// The host's knowledge of a module.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Description {
     pub component: bool,
     pub command: bool,
-    /// Whether it is an interpreter with a program in it, which looks for sources
-    /// when it tells of an error.
+    /// True if it is an interpreter with a program in it, which looks for sources when
+    /// it tells of an error.
     pub is_interpreter: bool,
     pub functions: Vec<Function>,
     pub resources: Vec<ExportedResource>,

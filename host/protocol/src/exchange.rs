@@ -109,7 +109,7 @@ impl Exchange {
     }
 }
 
-/// What a worker can do that was taken over: for tests, fuzzing and the hostile
+/// The writes of a worker that was taken over: for tests, fuzzing and the hostile
 /// worker.
 #[cfg(any(test, fuzzing, debug_assertions))]
 impl Exchange {
@@ -118,7 +118,7 @@ impl Exchange {
         self.word(word)
     }
 
-    /// How far a stream is written, and how far it is read.
+    /// Returns the written and the read count of a stream.
     pub fn bare_counts(&self, way: Way) -> [&AtomicU32; 2] {
         [self.written(way), self.read(way)]
     }
@@ -140,7 +140,7 @@ pub enum Word {
     Credit,
 }
 
-/// What the host offers under a claim word, by its own count.
+/// The host's offer under a claim word, by its own count.
 #[derive(Debug)]
 pub struct Offer {
     word: Word,
@@ -210,7 +210,7 @@ impl Offer {
 pub struct StreamWriter {
     way: Way,
     written: u32,
-    /// What the other side was last seen to have read.
+    /// The last count that the other side was seen to have read.
     read: u32,
 }
 
@@ -223,7 +223,7 @@ impl StreamWriter {
         }
     }
 
-    /// Whether the other side has read on since there was no room.
+    /// Returns whether the other side has read on since there was no room.
     pub fn may_write_on(&self, exchange: &Exchange) -> bool {
         exchange.read(self.way).load(Ordering::Acquire) != self.read
     }
@@ -278,7 +278,7 @@ impl StreamReader {
         }
     }
 
-    /// Whether there is something to read; costs one load.
+    /// Returns whether there is something to read; costs one load.
     pub fn has_more(&self, exchange: &Exchange) -> bool {
         exchange.written(self.way).load(Ordering::Acquire) != self.read || self.has_message()
     }
@@ -289,7 +289,7 @@ impl StreamReader {
             .is_some_and(|length| rest.len() - LENGTH >= u32::from_le_bytes(*length) as usize)
     }
 
-    /// Whether a message has begun and is not whole.
+    /// Returns whether a message has begun and is not whole.
     pub fn is_in_the_middle(&self) -> bool {
         self.begun.len() > self.next && !self.has_message()
     }

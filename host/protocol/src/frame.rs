@@ -25,7 +25,7 @@ pub struct TaskHeader {
     pub limits: WireLimits,
 }
 
-/// What a task runs.
+/// The code that a task runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum What {
     /// The function with this index; the raw bytes are its arguments.
@@ -67,8 +67,8 @@ pub struct AnswerHeader {
     pub stderr_len: u64,
 }
 
-/// What a worker may claim about the end of its own task. There is no
-/// `internal_error` among them: a worker that ran guest code cannot claim one.
+/// A worker's claim about the end of its own task. There is no `internal_error` among
+/// them: a worker that ran guest code cannot claim one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     Ok,
@@ -85,7 +85,7 @@ pub enum End {
 }
 
 impl End {
-    /// Whether a limit ended the task.
+    /// Returns whether a limit ended the task.
     pub fn is_a_limit(self) -> bool {
         matches!(
             self,
@@ -101,12 +101,12 @@ pub enum Payload<'a> {
     Inline(&'a [u8]),
     /// The frame is in the memory file with this number.
     InFile { id: u64, len: u64 },
-    /// A short form; see [`brief`](super::brief).
-    Brief(&'a [u8]),
+    /// A short form; see [`compact`](super::compact).
+    Compact(&'a [u8]),
 }
 
 /// The first byte of a short form.
-pub(super) const BRIEF: u8 = 2;
+pub(super) const COMPACT: u8 = 2;
 
 impl<'a> Payload<'a> {
     pub fn read(bytes: &'a [u8]) -> Result<Self, Violation> {
@@ -122,7 +122,7 @@ impl<'a> Payload<'a> {
                     len: u64::from_le_bytes(len),
                 })
             }
-            Some((&BRIEF, rest)) => Ok(Payload::Brief(rest)),
+            Some((&COMPACT, rest)) => Ok(Payload::Compact(rest)),
             _ => Err(Violation("a payload is of no known kind")),
         }
     }
@@ -196,9 +196,9 @@ impl AnswerHeader {
 /// tuples. What people write takes from once to a hundred times its bytes.
 pub fn memory_for_value(len: usize) -> usize {
     const TIMES: usize = 256;
-    const SMALL: usize = 1024 * 1024;
+    const LEAST_MEMORY: usize = 1024 * 1024;
     len.saturating_mul(TIMES)
-        .saturating_add(SMALL)
+        .saturating_add(LEAST_MEMORY)
         .min(DECODED_LIMIT)
 }
 

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 use crate::Violation;
-use crate::brief;
+use crate::compact;
 use crate::control::{FromChild, decode, encode};
 use crate::description::Description;
 use crate::frame::{AnswerHeader, Payload, memory_for_value, split};
@@ -30,7 +30,7 @@ pub fn frames(mut bytes: &[u8]) {
     let ty = Type::decode(&mut bytes).ok();
     let read = match Payload::read(bytes) {
         Ok(Payload::Inline(frame)) => split::<AnswerHeader>(frame),
-        Ok(Payload::Brief(bytes)) => brief::read_answer(bytes),
+        Ok(Payload::Compact(bytes)) => compact::read_answer(bytes),
         Ok(Payload::InFile { .. }) | Err(_) => return,
     };
     let Ok((header, rest)) = read else {
@@ -46,7 +46,7 @@ fn value(ty: &Option<Type>, bytes: &[u8]) {
     let Ok(value) = decode_result_within(ty, bytes, memory_for_value(bytes.len())) else {
         return;
     };
-    // What was read is of its type, and nothing was passed over.
+    // The value is of its type, and no byte was passed over.
     if let Some(ty) = ty {
         assert!(value.check(ty).is_ok());
         assert_eq!(encode_args(std::slice::from_ref(&value)), bytes);
@@ -65,7 +65,7 @@ pub fn control(bytes: &[u8]) {
     }
 }
 
-/// What a compiler wrote about a module.
+/// Reads a compiler's description of a module.
 pub fn description(bytes: &[u8]) {
     let Ok(description) = Description::decode(bytes) else {
         return;
@@ -109,9 +109,9 @@ struct Stage {
     worker: WorkerEnd,
     ring: Ring,
     sent: VecDeque<Vec<u8>>,
-    /// What the worker has claimed, if it is honest.
+    /// The word that an honest worker would have claimed.
     claimed: Option<Vec<u8>>,
-    /// Whether it has kept the rules so far.
+    /// True if it has kept the rules so far.
     honest: bool,
     next: u8,
 }
@@ -234,8 +234,8 @@ impl Stage {
     }
 }
 
-/// What an honest worker answers: the start of the task, so short that its
-/// arena is never full, or it would wait for the host, which is itself.
+/// Returns an honest worker's answer: the start of the task, so short that its arena is
+/// never full, or it would wait for the host, which is itself.
 fn answer_to(task: &[u8]) -> &[u8] {
     &task[..task.len().min(2000)]
 }

@@ -109,9 +109,9 @@ impl Hello {
         })
     }
 
-    /// Whether the child can serve this program; else a line that names both. It may be
-    /// of a later release, and not of an earlier one, whose sandbox may have a hole that
-    /// was mended since.
+    /// Returns whether the child can serve this program; else a line that names both.
+    /// It may be of a later release, and not of an earlier one, whose sandbox may have
+    /// a hole that was mended since.
     pub fn check(&self) -> Result<(), String> {
         let ours = Hello::of_this_build();
         if self.worker < ours.worker {

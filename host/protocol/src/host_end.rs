@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Violation;
 use super::arena::Arena;
-use super::ring::{ARENA, Claim, LARGE, Lane, Ring, SLOTS};
+use super::ring::{ARENA, Claim, LARGE_PAYLOAD, Lane, Ring, SLOTS};
 use super::sleep;
 
 /// The host's end.
@@ -31,7 +31,7 @@ pub struct HostEnd {
     sound: u32,
     /// Answers that the worker knows to be taken.
     freed: u32,
-    /// How far into their arenas payloads reached since memory was given back.
+    /// The furthest end of payloads in their arenas since memory was given back.
     reached: usize,
 }
 
@@ -100,7 +100,7 @@ impl HostEnd {
         Ok(())
     }
 
-    /// Whether a small payload would find a place.
+    /// Returns whether a small payload would find a place.
     pub fn has_room(&self) -> bool {
         self.filled.wrapping_sub(self.consumed) < SLOTS && !self.arena.is_full()
     }
@@ -164,8 +164,8 @@ impl HostEnd {
         Err(Violation("it keeps changing its claims"))
     }
 
-    /// How many tasks are claimed and not yet answered (0 or 1), and how many
-    /// are sent and not yet claimed.
+    /// Returns the numbers of tasks that are claimed and not answered (0 or 1), and
+    /// sent and not claimed.
     pub fn outstanding(&mut self) -> Result<Outstanding, Violation> {
         // A worker publishes before it claims the next. So a head that is read
         // before the answers are is at most one further than they, and one
@@ -200,7 +200,7 @@ impl HostEnd {
         Ok(published)
     }
 
-    /// Whether an answer seems to be there; costs one load. What was seen once
+    /// Returns whether an answer seems to be there; costs one load. What was seen once
     /// counts, so that nobody is kept busy by answers that come and go.
     pub fn has_answer(&mut self) -> bool {
         // One that was taken back is found out by whoever takes it.
@@ -218,8 +218,8 @@ impl HostEnd {
         into: &mut Vec<u8>,
         most: impl FnOnce() -> u64,
     ) -> Result<bool, Violation> {
-        // What was seen to be sound stays so: the words are looked at again when
-        // all that was seen is taken.
+        // Answers that were seen to be sound stay sound: the words are looked at again
+        // when all these answers are taken.
         if self.sound == self.consumed {
             if !self.has_answer() || self.outstanding()?.answered == 0 {
                 return Ok(false);
@@ -231,7 +231,7 @@ impl HostEnd {
             .place(Lane::Answers, self.consumed)
             .ok_or(Violation("an answer lies outside its arena"))?;
         let len = place.len();
-        if len > LARGE && len as u64 > most() {
+        if len > LARGE_PAYLOAD && len as u64 > most() {
             return Err(Violation("an answer is larger than its task's may be"));
         }
         self.reached = self.reached.max(place.end);
@@ -249,16 +249,16 @@ impl HostEnd {
         Ok(true)
     }
 
-    /// Whether the ring takes more memory than a quiet one needs.
+    /// Returns whether the ring takes more memory than a quiet one needs.
     pub fn holds_much(&self) -> bool {
-        self.reached > LARGE
+        self.reached > LARGE_PAYLOAD
     }
 
     /// Gives a part of that memory back. No task may be on its way.
     pub fn give_back(&mut self) {
         // From the end, and so that parts begin where pages do.
         let end = self.reached.next_multiple_of(GIVEN_BACK_AT_ONCE).min(ARENA);
-        let start = end.saturating_sub(GIVEN_BACK_AT_ONCE).max(LARGE);
+        let start = end.saturating_sub(GIVEN_BACK_AT_ONCE).max(LARGE_PAYLOAD);
         for lane in [Lane::Tasks, Lane::Answers] {
             self.ring.give_back(lane, start..end);
         }
@@ -287,7 +287,7 @@ impl HostEnd {
         Nap(Arc::clone(&self.ring))
     }
 
-    /// Whether so many answers seem to be there.
+    /// Returns whether so many answers seem to be there.
     pub fn has_answers(&mut self, count: u32) -> bool {
         // One that was taken back is found out by whoever takes it.
         self.read_published().map_or(true, |published| {
@@ -322,12 +322,12 @@ impl Nap {
     }
 }
 
-/// What is on its way at a worker.
+/// The tasks at a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outstanding {
     /// Answers that wait to be taken.
     pub answered: u32,
-    /// Whether a task is claimed and not answered.
+    /// True if a task is claimed and not answered.
     pub running: bool,
     /// Tasks that nobody has claimed.
     pub unclaimed: u32,

@@ -1,5 +1,5 @@
-//! The layers of the sandbox by name: what a child reports of itself, what
-//! `sandpool doctor` shows, and what to do when one is missing.
+//! The layers of the sandbox by name: a child reports them, `sandpool doctor` shows
+//! them, and each missing layer has a remedy.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use sandpool_value::Printable;
 
-/// One layer of what keeps a child process in. They are listed by kind, from
-/// what it can see to what it can do; `sandbox/cage.rs` has the order in which a
-/// child puts them on.
+/// One layer of the sandbox of a child process. They are listed by kind, from what it
+/// can see to what it can do; `sandbox/cage.rs` has the order in which a child puts
+/// them on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Layer {
@@ -85,7 +85,7 @@ impl Layer {
         }
     }
 
-    /// What it stops, in a few words.
+    /// Names the actions that it prevents, in a few words.
     pub fn stops(self) -> &'static str {
         match self {
             Layer::UserNamespace => "using rights over anything outside",
@@ -105,7 +105,7 @@ impl Layer {
         }
     }
 
-    /// What to do on a machine where it is missing.
+    /// Returns the remedy for a machine where it is missing.
     pub fn remedy(self) -> &'static str {
         match self {
             Layer::UserNamespace
@@ -144,7 +144,7 @@ impl fmt::Display for Layer {
     }
 }
 
-/// How much of a layer holds.
+/// The extent to which a layer holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LayerState {
     /// All of it.
@@ -160,7 +160,7 @@ pub enum LayerState {
 pub struct LayerReport {
     /// Which layer.
     pub layer: Layer,
-    /// How much of it holds.
+    /// The extent to which it holds.
     pub state: LayerState,
 }
 
@@ -177,7 +177,7 @@ impl fmt::Display for LayerReport {
     }
 }
 
-/// What a child reports: every layer, each once.
+/// The report of a child: every layer, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxReport {
     /// In the order of [`Layer::ALL`].
@@ -198,7 +198,7 @@ impl SandboxReport {
             .filter(|report| report.state != LayerState::Held)
     }
 
-    /// How much of a layer holds; `None` if the report does not say.
+    /// Returns the extent to which a layer holds; `None` if the report does not say.
     pub fn state(&self, layer: Layer) -> Option<&LayerState> {
         self.layers
             .iter()
@@ -206,7 +206,8 @@ impl SandboxReport {
             .map(|report| &report.state)
     }
 
-    /// One line that names what is missing and why; `None` if nothing is.
+    /// Returns one line that names the missing layers and the reasons; `None` if no
+    /// layer is missing.
     #[doc(hidden)]
     pub fn line(&self) -> Option<String> {
         let missing: Vec<_> = self.missing().collect();

@@ -10,16 +10,16 @@
 //! taken over by its guest. What breaks a rule is a [`Violation`], which costs
 //! that worker its life and nothing else.
 //!
-//! What both sides name is here too: limits, settings, outcomes, layers of the sandbox,
-//! roles. The crate knows no pool and no wasmtime. It promises nothing to others than
-//! sandpool's own crates.
+//! Names that both sides use are here too: limits, settings, outcomes, layers of the
+//! sandbox, roles. The crate knows no pool and no wasmtime. It promises nothing to
+//! others than sandpool's own crates.
 #![expect(
     missing_docs,
     reason = "for sandpool's own crates, names and the docs of types say enough"
 )]
 
 pub mod arena;
-pub mod brief;
+pub mod compact;
 pub mod control;
 pub mod description;
 pub mod exchange;

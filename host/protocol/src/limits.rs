@@ -1,4 +1,4 @@
-//! What a task, a module and a pool may use, with every default.
+//! The limits of tasks, modules and pools, with every default.
 //!
 //! A limit that is `None` is not enforced. Each limit remembers where its
 //! value came from, so that an outcome can say which knob to turn.
@@ -64,7 +64,7 @@ impl<T> Limit<T> {
     }
 }
 
-/// What one task may use.
+/// The limits of one task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskLimits {
     /// Wall time from the moment a worker takes the task \[10 s; none for
@@ -73,9 +73,8 @@ pub struct TaskLimits {
     /// CPU time of the worker during the task \[none\], enforced by the host on
     /// the worker's own clock, within 20 ms.
     pub cpu_time: Limit<Duration>,
-    /// Linear memory in bytes, all memories of the task together \[128 MiB\].
-    /// Does not cover what wasmtime itself allocates; see
-    /// [`PoolLimits::process_memory`].
+    /// Linear memory in bytes, all memories of the task together \[128 MiB\]. Does not
+    /// cover wasmtime's own allocations; see [`PoolLimits::process_memory`].
     pub memory: Limit<u64>,
     /// Bytes of the encoded result \[64 MiB\].
     pub result: Limit<u64>,
@@ -88,10 +87,10 @@ pub struct TaskLimits {
     pub stderr: Limit<u64>,
     /// Bytes of log and progress messages \[1 MiB\].
     pub log: Limit<u64>,
-    /// Bytes that one host call of a guest, or its result, may make its worker
-    /// allocate \[256 MiB\]. A result that is not made of bytes and strings
-    /// costs 40 bytes for each value in it: six million numbers pass. Does not
-    /// cover what many calls leave behind; see [`PoolLimits::process_memory`].
+    /// Bytes that one host call of a guest, or its result, may make its worker allocate
+    /// \[256 MiB\]. A result that is not made of bytes and strings costs 40 bytes for
+    /// each value in it: six million numbers pass. Does not cover memory that many
+    /// calls leave behind; see [`PoolLimits::process_memory`].
     pub host_calls: Limit<u64>,
     /// Units of fuel \[not counted\]. A pool that counts it compiles its
     /// modules for it, which costs a loop 25 to 35 % of its speed.
@@ -115,7 +114,7 @@ impl Default for TaskLimits {
     }
 }
 
-/// What a pool, its workers and its compilations may use.
+/// The limits of a pool, its workers and its compilations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PoolLimits {
     /// Tables of one task \[40\].

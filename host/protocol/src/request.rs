@@ -1,5 +1,5 @@
-//! What a guest asks of the objects that it shares with others, and what it is
-//! told. Both travel through an [`exchange`](super::exchange).
+//! Requests of guests to the objects that they share, and the replies. Both travel
+//! through an [`exchange`](super::exchange).
 
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +55,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What it is called where a capability is refused.
+    /// Returns its name in refusals.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Queue => "queue",
@@ -154,7 +154,7 @@ pub enum LockOp {
 pub enum SemaphoreOp {
     Acquire,
     Release,
-    /// How many permits there are now; for hosts.
+    /// The number of permits now; for hosts.
     Permits,
 }
 
@@ -185,7 +185,7 @@ pub enum BarrierOp {
     Broken,
 }
 
-/// What an object answers.
+/// An object's reply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Reply {
     Done,
@@ -203,7 +203,7 @@ pub enum Reply {
     Failed(SharedError),
 }
 
-/// What goes to the worker.
+/// A message to the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
     /// The answer to a call. After a put, so many more may be put into the

@@ -32,7 +32,7 @@ pub const INLINE: usize = 64 * 1024 * 1024 + 128 * 1024;
 
 /// A payload of more bytes is large: no side keeps a buffer for the next, and what
 /// it took of the ring is given back when its worker has been idle for a while.
-pub const LARGE: usize = 1024 * 1024 + 4096;
+pub const LARGE_PAYLOAD: usize = 1024 * 1024 + 4096;
 
 /// So many bytes are put together before they go into the ring, which is quicker
 /// than piece by piece.
@@ -64,8 +64,8 @@ pub enum Lane {
     Answers,
 }
 
-/// What the claim word says: tasks before `head` are claimed, those from
-/// `head` to `tail` are sent and free to be claimed or taken back.
+/// The claim word: tasks before `head` are claimed, those from `head` to `tail` are
+/// sent and free to be claimed or taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub head: u32,
@@ -122,8 +122,7 @@ impl Ring {
         self.memory.word32(CONSUMED)
     }
 
-    /// How many answers have to be published before the host, when it sleeps, is
-    /// to be woken for them.
+    /// Returns the number of published answers for which a sleeping host is woken.
     pub fn host_wants(&self) -> &AtomicU32 {
         self.memory.word32(HOST_WANTS)
     }
@@ -180,7 +179,7 @@ impl Ring {
     }
 }
 
-/// What a worker can do that was taken over: for tests, fuzzing and the hostile
+/// The writes of a worker that was taken over: for tests, fuzzing and the hostile
 /// worker.
 #[cfg(any(test, fuzzing, debug_assertions))]
 impl Ring {

@@ -21,7 +21,7 @@ pub enum Stdio {
     Null,
 }
 
-/// How a task that runs past its wall time is ended.
+/// The way in which a task is ended that runs past its wall time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Interrupt {
     /// Its worker is killed and another started. Guest code runs without
@@ -34,7 +34,7 @@ pub enum Interrupt {
     Epoch,
 }
 
-/// How much two tasks share.
+/// The state that two tasks share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Isolation {
     /// Pooled worker processes, a fresh instance for each task (default).
@@ -47,14 +47,14 @@ pub enum Isolation {
     ProcessPerTask,
 }
 
-/// What to do when a layer of the operating system's sandbox is missing on this
-/// machine. [`Layer`](crate::Layer) lists them.
+/// The reaction to a missing layer of the operating system's sandbox.
+/// [`Layer`](crate::Layer) lists them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Sandbox {
     /// Refuse to run: [`build`](crate::PoolBuilder::build) fails, and names what
     /// is missing. A layer that holds in part is not missing.
     Strict,
-    /// Use what there is, and say once what is missing (default).
+    /// Use the available layers, and report missing layers once (default).
     #[default]
     Auto,
     /// Use none of them. What needs no help of the system stays: the separate
@@ -125,7 +125,7 @@ impl FromStr for WasmFeature {
 /// The text names no [`WasmFeature`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is no WebAssembly feature that can be turned on; there are exceptions, function-references, gc, memory64, custom-page-sizes and wide-arithmetic"
+    "`{text}` is not a WebAssembly feature that can be turned on; use exceptions, function-references, gc, memory64, custom-page-sizes or wide-arithmetic"
 )]
 pub struct UnknownWasmFeature {
     /// The text.
@@ -141,7 +141,7 @@ pub struct DirGrant {
     /// The path that guests see, without `..`. A relative one is taken for
     /// absolute, as guests have no other working directory than `/`.
     pub guest: String,
-    /// Whether they may change what is in it \[no\].
+    /// True if tasks may change its contents \[no\].
     pub writable: bool,
 }
 
@@ -163,8 +163,8 @@ mod path_bytes {
     }
 }
 
-/// What a C library takes a guest path for: absolute, and without `.`. There
-/// is no `..` in one; see [`DirGrant`].
+/// Returns the path that a C library makes of a guest path: absolute, and without `.`.
+/// There is no `..` in one; see [`DirGrant`].
 pub fn guest_path(guest: &str) -> String {
     let names = guest.split('/').filter(|name| !matches!(*name, "" | "."));
     let path: String = names.flat_map(|name| ["/", name]).collect();
@@ -174,14 +174,14 @@ pub fn guest_path(guest: &str) -> String {
     }
 }
 
-/// How important a guest says a log line is.
+/// The importance of a guest's log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum LogLevel {
     /// Steps of interest to nobody but the author.
     Trace,
     /// For finding faults.
     Debug,
-    /// What goes on.
+    /// Ordinary progress of the task.
     Info,
     /// Something is odd.
     Warn,

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 /// Why a call on a queue, a pipe or a managed object failed.
 ///
-/// Guests get the same, as `sandpool:task/shared.error`.
+/// Guests get these errors as `sandpool:task/shared.error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum SharedError {
-    /// No such object was granted to the guest under this name.
+    /// No object of this kind was granted to the guest under this name.
     #[error("no such object was granted")]
     Denied,
     /// The queue has no room, and had none until the timeout:
@@ -29,8 +29,8 @@ pub enum SharedError {
     /// The timeout passed.
     #[error("the timeout passed")]
     Timeout,
-    /// Released, or notified, by somebody who does not hold it.
-    #[error("it is not held by whom it would have to be")]
+    /// The object was released, or notified, by a caller that does not hold it.
+    #[error("the lock is not held by this owner")]
     NotOwner,
     /// Released, or marked as done, more often than it was taken.
     #[error("it was released more often than taken")]
@@ -42,13 +42,13 @@ pub enum SharedError {
     #[error("there is no item at this place")]
     OutOfRange,
     /// An item is larger than the object takes, or the object is full.
-    #[error("it is larger than the object takes")]
+    #[error("it is larger than the object allows")]
     TooLarge,
     /// The value is no whole number, so nothing can be added to it.
     #[error("the value is not a whole number")]
     NotANumber,
     /// The queue does not count tasks: it is not a joinable one.
-    #[error("the queue is not a joinable one")]
+    #[error("the queue is not a joinable queue")]
     NotJoinable,
     /// The bytes are not the JSON of the type that was asked for, or the value
     /// cannot be written as JSON. For hosts only.

@@ -1,4 +1,4 @@
-//! How one side sleeps until the other has something for it.
+//! The sleep of one side until the other has work for it.
 //!
 //! Each side has a word in shared memory that is 1 while it sleeps or is about
 //! to. It sets the word, looks once more, and sleeps. The other side publishes
@@ -31,12 +31,12 @@ pub const LOOK: Duration = Duration::from_micros(50);
 
 /// After a wait that was over by then, being woken included, the next begins
 /// with a look.
-const SHORT: Duration = Duration::from_micros(100);
+const SHORT_WAIT: Duration = Duration::from_micros(100);
 
 /// Looks between two offers of the core to others.
 const TURNS: u32 = 16;
 
-/// Who was away for so long after such an offer shares its core.
+/// A side that was away for this time after it offered its core shares the core.
 const CROWDED: Duration = Duration::from_micros(10);
 
 /// The most looks that are left out after a crowded one.
@@ -55,13 +55,13 @@ pub struct Spin {
     pays: bool,
     /// Looks that are still to be left out.
     left_out: u32,
-    /// How many are, the next time that it is crowded.
+    /// The number of looks that are skipped the next time that the core is crowded.
     shyness: u32,
 }
 
 impl Spin {
-    /// Whether it is `allowed` is the user's choice, and the host's: one core
-    /// leaves none to look with.
+    /// Makes a spin that is `allowed` or not, by the choice of the user and the host: one
+    /// core leaves none to look with.
     pub fn new(allowed: bool) -> Self {
         Spin {
             allowed,
@@ -71,7 +71,7 @@ impl Spin {
         }
     }
 
-    /// Whether there is any sense in a look now.
+    /// Returns whether there is any sense in a look now.
     pub fn pays(&self) -> bool {
         self.allowed && self.pays
     }
@@ -110,7 +110,7 @@ impl Spin {
 
     /// Learns how long the wait was, from its first look to its end.
     pub fn learn(&mut self, waited: Duration) {
-        self.pays = waited < SHORT;
+        self.pays = waited < SHORT_WAIT;
     }
 }
 
@@ -161,7 +161,7 @@ pub fn look_then_sleep(
     spin.learn(since.elapsed());
 }
 
-/// Whether the other side has to be woken, which the caller then does. To be
+/// Returns whether the other side has to be woken, which the caller then does. To be
 /// asked after something was published.
 pub fn has_to_be_woken(word: &AtomicU32) -> bool {
     has_to_be_woken_if(word, || true)

@@ -1,4 +1,4 @@
-//! How a task ended, and what it was refused.
+//! The ending of a task, and its refusals.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use sandpool_value::Printable;
 
-/// How a task ended.
+/// The ending of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -28,8 +28,8 @@ pub enum Verdict {
     MemoryLimit,
     /// Its result, output or log grew past its limit.
     OutputLimit,
-    /// It called what was not granted, by a call that has no way to fail, so that
-    /// it was ended. A call that can fail fails, and the task goes on: see
+    /// It called a function that was not granted, by a call that has no way to fail, so
+    /// that it was ended. A call that can fail fails, and the task goes on: see
     /// `Outcome::refusals`.
     Denied,
     /// The arguments do not fit the function; it was never sent.
@@ -82,8 +82,7 @@ pub struct Refusal {
     /// `memory`, `table`, `process memory`; `file`, `write access`, `socket`,
     /// `name look-up`.
     pub what: String,
-    /// What exactly was asked for: an amount, a path as the guest sees it, the
-    /// name of a host.
+    /// The exact request: an amount, a path as the guest sees it, the name of a host.
     pub detail: String,
 }
 
@@ -101,7 +100,8 @@ pub const MAX_REFUSALS: usize = 64;
 /// names in it. All refusals of a task have to fit into the header of its answer.
 pub const MAX_DETAIL: usize = 512;
 
-/// How a task went on that was refused memory: behind the line about the limit.
+/// Describes the trap of a task that was refused memory: behind the line about the
+/// limit.
 pub fn trapped_then(text: &str) -> String {
     format!("; then it trapped: {text}")
 }

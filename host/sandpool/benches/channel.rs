@@ -1,7 +1,6 @@
-//! What the channel costs: a blocking round trip to one worker that keeps its
-//! instance, with payloads that travel in the ring, in its arena, and in memory
-//! files of their own; and many small messages in a row. Run by `cargo xtask
-//! bench channel`.
+//! The cost of the channel: a blocking round trip to one worker that keeps its
+//! instance, with payloads that travel in the ring, in its arena, and in memory files
+//! of their own; and many small messages in a row. Run by `cargo xtask bench channel`.
 
 #![expect(
     missing_docs,

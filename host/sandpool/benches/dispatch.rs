@@ -1,6 +1,5 @@
-//! What a task costs: one blocking call, many calls in a row, a worker's cold
-//! start. Run by `cargo xtask bench`, which keeps the last results to compare
-//! with.
+//! The cost of a task: one blocking call, many calls in a row, a worker's cold start.
+//! Run by `cargo xtask bench`, which keeps the last results to compare with.
 
 #![expect(
     missing_docs,

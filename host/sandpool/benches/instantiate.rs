@@ -1,6 +1,5 @@
-//! What an instance costs by itself, without a process around it: loaded,
-//! fresh, reused; and bare wasmtime beneath it. Run by `cargo xtask bench
-//! instantiate`.
+//! The cost of an instance, without a process around it: loaded, fresh, reused; and
+//! bare wasmtime beneath it. Run by `cargo xtask bench instantiate`.
 
 #![expect(
     missing_docs,

@@ -20,7 +20,7 @@ sandpool::worker_entry_before_main!();
 /// Rounds in which ours and theirs alternate.
 const ROUNDS: usize = 5;
 
-/// What one round of either side came to.
+/// The result of one round of either side.
 #[derive(Clone, Copy, Default)]
 struct Round {
     one_consumer: f64,

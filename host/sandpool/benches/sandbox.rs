@@ -1,6 +1,6 @@
-//! What the sandbox costs: a task's run with all of it on against none of it,
-//! and what each layer adds to the start of a worker. Both are ratios within
-//! one run, of measurements that alternate. Run by `cargo xtask bench`.
+//! The cost of the sandbox: a task's run with all of it on against none of it, and what
+//! each layer adds to the start of a worker. Both are ratios within one run, of
+//! measurements that alternate. Run by `cargo xtask bench`.
 
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 

@@ -1,5 +1,5 @@
-//! What values cost on their way: encoded for a worker, read back, and as the
-//! JSON and WAVE that the command speaks. Run by `cargo xtask bench values`.
+//! The cost of values on their way: encoded for a worker, read back, and as the JSON
+//! and WAVE that the command speaks. Run by `cargo xtask bench values`.
 
 #![expect(
     missing_docs,

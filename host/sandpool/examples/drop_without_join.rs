@@ -1,6 +1,6 @@
-//! What nobody waits for is given up: dropping a pool ends its workers at once,
-//! and a process that was let go ends with the program. Nothing is left behind,
-//! and nothing that they had yet to print is printed.
+//! Work that nobody waits for is given up: dropping a pool ends its workers at once,
+//! and a process that was let go ends with the program. Nothing is left behind, and
+//! nothing that they had yet to print is printed.
 //!
 //! In Python (where the processes of a pool are daemons, too):
 //!

@@ -22,7 +22,7 @@ fn main() -> anyhow::Result<()> {
     sandpool::worker_entry();
     println!("parent (process {})", process::id());
 
-    // What is in it is JSON: guests in any language can read and write it.
+    // Its items are JSON: guests in any language can read and write it.
     let queue: Queue<(u32, String)> = Queue::new(0);
     let child = Process::call(common::tutorials(), "put-some")
         .args((&queue,))

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use sandpool::{MIB, Pool};
 
-/// What each script is for, and the script. They all get the same input.
+/// The purpose and the text of each script. They all get the same input.
 const SCRIPTS: [(&str, &str); 8] = [
     ("adds", "input.a + 1"),
     ("sorts", "input.words.sort().join(' ')"),

@@ -19,7 +19,7 @@ fn main() -> anyhow::Result<()> {
     sandpool::worker_entry();
     let two = || Pool::builder().processes(2).stdio(Stdio::Inherit).build();
     let (left, right) = (two()?, two()?);
-    // What one pool has loaded is good for all with the same settings.
+    // A module that one pool has loaded works in all pools with the same settings.
     let module = left.load(common::tutorials())?;
     for n in 0..4 {
         for (pool, name) in [(&left, "left"), (&right, "right")] {

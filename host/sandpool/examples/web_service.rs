@@ -58,7 +58,7 @@ async fn serve_some() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What every request needs. Handles are cheap to clone.
+/// The state that every request needs. Handles are cheap to clone.
 #[derive(Clone)]
 struct Service {
     pool: Pool,
@@ -107,7 +107,7 @@ impl Service {
     }
 }
 
-/// What became of a task, as HTTP says it.
+/// Returns the outcome of a task as an HTTP status.
 fn status(outcome: Outcome<String>) -> (u16, String) {
     let status = match outcome.verdict {
         Verdict::Ok => 200,

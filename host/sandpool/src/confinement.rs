@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use sandpool_protocol::control::{Failure, FromChild, Orders, ProbeSetup, ToChild, decode, encode};
+use sandpool_protocol::control::{
+    Failure, FromChild, ProbeSetup, SandboxPlan, ToChild, decode, encode,
+};
 use sandpool_protocol::handshake::Hello;
 use sandpool_protocol::layers::{Layer, SandboxReport};
 use sandpool_protocol::roles::PROBE_ROLE;
@@ -26,14 +28,14 @@ use sandpool_sys::{
 /// Called with the first report of a sandbox in which a layer is missing.
 pub(crate) type GapHandler = Box<dyn FnOnce(&SandboxReport) + Send>;
 
-/// How the children of a pool are locked in.
+/// The way in which the children of a pool are locked in.
 pub(crate) struct Confinement {
     mode: Sandbox,
     without: Vec<Layer>,
     heard: Mutex<Heard>,
 }
 
-/// What children have said so far.
+/// The messages of children so far.
 struct Heard {
     report: Option<SandboxReport>,
     on_gap: Option<GapHandler>,
@@ -61,14 +63,14 @@ impl Confinement {
         }
     }
 
-    /// Whether a child is to be born apart from this process.
+    /// Returns whether a child is to be born apart from this process.
     pub(crate) fn apart(&self) -> bool {
         self.mode != Sandbox::Off && !self.without.contains(&Layer::PidNamespace)
     }
 
-    /// What to tell a child that was born into these namespaces.
-    pub(crate) fn orders(&self, born: Namespaces) -> Orders {
-        Orders {
+    /// Returns the sandbox plan for a child that was born into these namespaces.
+    pub(crate) fn sandbox_plan(&self, born: Namespaces) -> SandboxPlan {
+        SandboxPlan {
             mode: self.mode,
             without: self.without.clone(),
             root: rustix::process::geteuid().is_root(),
@@ -111,8 +113,8 @@ fn say_once(report: &SandboxReport) {
     SAID.call_once(|| {
         if let Some(missing) = report.line() {
             let line = format!(
-                "sandpool: the sandbox is not complete here; missing are {missing}; `sandpool \
-                 doctor` tells more\n"
+                "sandpool: the sandbox is not complete on this machine; missing are {missing}; \
+                 `sandpool doctor` shows why\n"
             );
             // Not by `eprintln`, which panics where stderr is gone.
             let _ = stdio::write_stderr(line.as_bytes());
@@ -155,16 +157,16 @@ impl AsFd for OpenGrant {
 /// A probe takes milliseconds; one that takes so long is stuck.
 const PROBE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What a probe found.
+/// The findings of a probe.
 #[derive(Clone, Debug)]
 pub struct Probed {
-    /// How much of each layer holds.
+    /// The extent to which each layer holds.
     pub report: SandboxReport,
-    /// What became of the attempt to get out.
+    /// The result of the attempt to escape.
     pub attempt: Escape,
 }
 
-/// What became of an attempt to get out of the sandbox.
+/// The result of an attempt to escape the sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Escape {
@@ -223,13 +225,13 @@ fn probe_once(
     };
     let mut child = ChildProcess::start(&program, theirs, confinement.apart())?;
     let setup = ToChild::Probe(ProbeSetup {
-        // What is missing is to be told, not to be refused.
-        orders: Orders {
+        // Missing layers are reported, not refused.
+        sandbox_plan: SandboxPlan {
             mode: match confinement.mode {
                 Sandbox::Strict => Sandbox::Auto,
                 mode => mode,
             },
-            ..confinement.orders(child.namespaces())
+            ..confinement.sandbox_plan(child.namespaces())
         },
         dirs: grants.iter().map(|open| open.grant.clone()).collect(),
         attempt,
@@ -278,17 +280,17 @@ fn listen(control: &ControlSocket, ended: Ended, tried: bool) -> io::Result<Prob
                 message,
             }) => return Err(from_outside(message)),
             Ok(FromChild::Failed { message, .. }) => return Err(io::Error::other(message)),
-            _ => return Err(io::Error::other("the probe made no sense")),
+            _ => return Err(io::Error::other("the probe gave an invalid answer")),
         }
     }
-    // What a probe does ends it in other ways.
+    // A probe's own attempt ends it in other ways.
     if let Ended::Killed(signal) = ended {
         let name = signal_name(signal);
         let text = format!("it was killed by signal {signal} ({name}), and not by sandpool");
         return Err(from_outside(text));
     }
     let hello = hello.flatten();
-    let hello = hello.ok_or_else(|| io::Error::other("the binary is no sandpool"))?;
+    let hello = hello.ok_or_else(|| io::Error::other("the binary is not sandpool"))?;
     hello.check().map_err(io::Error::other)?;
     let report = report.ok_or_else(|| {
         io::Error::other(format!("the probe ended before it was sealed: {ended:?}"))

@@ -10,7 +10,7 @@ use sandpool_worker::{play_role, words_before_main};
 
 static CALLED: AtomicBool = AtomicBool::new(false);
 
-/// Whether this program called [`worker_entry`], so that it can be started
+/// Returns whether this program called [`worker_entry`], so that it can be started
 /// again as its own worker.
 pub(crate) fn was_called() -> bool {
     CALLED.load(Ordering::Relaxed)

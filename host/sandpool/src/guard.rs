@@ -24,7 +24,7 @@ pub(crate) fn wake(waker: Option<Waker>) {
     }
 }
 
-/// What the code said when it panicked.
+/// Returns the message of a panic.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     panic
         .downcast_ref::<&str>()

@@ -27,26 +27,24 @@
 //! }
 //! ```
 //!
-//! In an asynchronous program, `worker_entry` stands before the runtime is made, and
-//! what waits has a twin to be awaited ([`Pool::load_async`],
-//! [`AsyncResult::outcome_async`], [`IMap::next_async`], ...); a handle that was told to
-//! [cancel on drop](AsyncResult::cancel_on_drop) ends its task when its future is dropped.
-//! Structs and enums are arguments and results by the derive macros
-//! [`ToValue`](macro@ToValue) and [`FromValue`](macro@FromValue) (feature `derive`, on by
-//! default).
+//! In an asynchronous program, call `worker_entry` before the runtime is made. Blocking
+//! methods have async forms ([`Pool::load_async`], [`AsyncResult::outcome_async`],
+//! [`IMap::next_async`], ...); a handle that was told to [cancel on
+//! drop](AsyncResult::cancel_on_drop) ends its task when its future is dropped. Structs
+//! and enums are arguments and results by the derive macros [`ToValue`](macro@ToValue)
+//! and [`FromValue`](macro@FromValue) (feature `derive`, on by default).
 //!
-//! A development build needs this in the `Cargo.toml` of its workspace, as modules are
-//! compiled by a dependency, which is many times slower without optimisation:
+//! A development build needs these lines in the `Cargo.toml` of its workspace, because
+//! modules are compiled by a dependency that is many times slower without optimisation:
 //!
 //! ```toml
 //! [profile.dev.package."*"]
 //! opt-level = 2
 //! ```
 //!
-//! A task that crashes, loops, eats memory or attacks the host harms itself
-//! alone, and the caller is always told what happened: see [`Outcome`] and
-//! [`Verdict`]. What a task may use is in [`TaskLimits`], what a pool may use
-//! in [`PoolLimits`].
+//! A task that crashes, loops, eats memory or attacks the host harms only itself, and
+//! the caller always gets an outcome for it: see [`Outcome`] and [`Verdict`]. The
+//! limits of a task are in [`TaskLimits`], those of a pool in [`PoolLimits`].
 
 /// The guides compile, and the docs of the derive macros.
 #[cfg(doctest)]
@@ -58,7 +56,6 @@
 #[doc = include_str!("../../value/docs/convert_error.md")]
 struct Guide;
 
-mod arrival;
 mod confinement;
 mod entry;
 mod guard;
@@ -66,6 +63,7 @@ mod guard;
 pub mod in_process;
 mod last_words;
 mod module;
+mod notify;
 mod off_thread;
 mod outcome;
 mod pool;

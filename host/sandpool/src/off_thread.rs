@@ -1,4 +1,4 @@
-//! What blocks, for those who await: it runs on a thread of its own, and no executor's
+//! Blocking work for async callers: it runs on a thread of its own, and no executor's
 //! thread waits for it.
 
 use std::future::Future;
@@ -20,7 +20,7 @@ pub(crate) fn off_thread<T: Send + 'static>(
 ) -> io::Result<impl Future<Output = Option<T>> + Send + 'static> {
     let (tell, told) = oneshot::channel();
     let thread = thread::Builder::new().name(format!("sandpool-{name}"));
-    // What nobody wants any more is dropped.
+    // A result that nobody wants any more is dropped.
     let spawned = thread.spawn(move || drop(tell.send(work())));
     spawned.map_err(thread_error)?;
     Ok(async { told.await.ok() })

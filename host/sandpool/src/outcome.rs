@@ -1,4 +1,4 @@
-//! What became of a task: its verdict and everything the host knows about it.
+//! The outcome of a task: its verdict and everything the host knows about it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,30 +11,29 @@ use sandpool_value::{ConvertError, FromValue, Printable, Value};
 /// So many refusals are told in one line: the latest.
 const TOLD_REFUSALS: usize = 3;
 
-/// What became of one task.
+/// The outcome of one task.
 ///
 /// `T` is the type of the value: [`Value`] unless a typed call asked for
 /// another. What a killed worker could not tell is `None`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Outcome<T = Value> {
-    /// How it ended.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What it returned, with the verdict `ok`.
+    /// The returned value, with the verdict `ok`.
     pub value: Option<T>,
     /// The payload of its own `err`, with the verdict `error`.
     pub error_value: Option<Value>,
-    /// What went wrong, in one line; `None` with the verdict `ok`. With the verdicts
-    /// `trap`, `memory_limit` and `exit`, the guest's last words on standard error
-    /// stand at its end, where that was captured: the text of a panic, the end of
-    /// a traceback.
+    /// The error, in one line; `None` with the verdict `ok`. With the verdicts `trap`,
+    /// `memory_limit` and `exit`, the guest's last words on standard error stand at its
+    /// end, where that was captured: the text of a panic, the end of a traceback.
     pub error: Option<String>,
     /// Index of the task within its map; 0 for a single call.
     pub index: u64,
-    /// How often the task was started.
+    /// The number of times that the task was started.
     pub attempts: u32,
-    /// Whether it was not run again, although it had retries left, since three
-    /// workers had died under it.
+    /// True if it was not run again, although it had retries left, since three workers
+    /// had died under it.
     pub poison: bool,
     /// Name of the function, or of the command.
     pub function: Arc<str>,
@@ -61,21 +60,21 @@ pub struct Outcome<T = Value> {
     pub stdout: Option<Vec<u8>>,
     /// Standard error, where it was captured.
     pub stderr: Option<Vec<u8>>,
-    /// What it asked for and was refused, also when it survived that: each
-    /// thing once, the latest last, 64 at most.
+    /// Everything that the task asked for and was refused, also if it survived the
+    /// refusal: each thing once, the latest last, 64 at most.
     pub refusals: Vec<Refusal>,
     /// The limit that ended it.
     pub limit: Option<LimitHit>,
 }
 
 impl<T> Outcome<T> {
-    /// Whether the verdict is `ok`.
+    /// Returns whether the verdict is `ok`.
     pub fn is_ok(&self) -> bool {
         self.verdict == Verdict::Ok
     }
 
-    /// What the task was refused, in one line, the latest first; `None` if it was
-    /// refused nothing: `file /etc/b, file /etc/a and 5 more`.
+    /// Returns the refusals of the task, in one line, the latest first; `None` if it
+    /// was refused nothing: `file /etc/b, file /etc/a and 5 more`.
     pub fn refused(&self) -> Option<String> {
         let latest = self.refusals.iter().rev().take(TOLD_REFUSALS);
         let told: Vec<_> = latest.map(ToString::to_string).collect();

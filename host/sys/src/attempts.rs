@@ -82,7 +82,7 @@ impl Attempt {
         Attempt::UseTerminal,
     ];
 
-    /// What is tried, in a few words.
+    /// Describes the attempt, in a few words.
     pub fn what(self) -> &'static str {
         match self {
             Attempt::OpenFile => "open /etc/passwd",

@@ -17,7 +17,7 @@ use rustix::stdio::{stderr, stdin, stdout};
 /// By descriptor: 0, 1 and 2.
 static WAS_CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
 
-/// Whether this descriptor (0, 1 or 2) was closed when the process was started.
+/// Returns whether this descriptor (0, 1 or 2) was closed when the process was started.
 pub fn was_closed_at_start(descriptor: usize) -> bool {
     WAS_CLOSED
         .get(descriptor)

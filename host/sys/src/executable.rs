@@ -1,15 +1,15 @@
-//! Whether code is part of the program itself, or of a library that it loaded.
+//! A check whether code is part of the program itself or of a library that it loaded.
 
 use std::os::raw::{c_int, c_void};
 
-/// What the loader is asked about.
+/// The address that the loader is asked about.
 struct Search {
     address: usize,
     is_found: bool,
 }
 
-/// Whether this address lies in the executable that this process runs, and not in
-/// a shared library.
+/// Returns whether this address lies in the executable that this process runs, and not
+/// in a shared library.
 pub fn is_in_executable(address: *const ()) -> bool {
     let mut search = Search {
         address: address.addr(),

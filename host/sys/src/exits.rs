@@ -1,4 +1,4 @@
-//! How a child of ours leaves when something goes badly wrong in it.
+//! The exit codes of our children when something goes badly wrong.
 //!
 //! Process 1 of a pid namespace does not die of a signal that it sends itself,
 //! nor of one that the kernel sends and nobody handles, but for the few that
@@ -25,14 +25,14 @@ pub const OUT_OF_CPU: i32 = 103;
 /// Signals of a program that crashes.
 const CRASHES: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
 
-/// What is added to the number of such a signal to make the exit code, as a
-/// shell does.
+/// The number added to a signal's number to make the exit code, as a shell does.
 const CRASHED: i32 = 128;
 
-/// What is added instead where somebody sent the signal.
+/// The number added to the signal's number if somebody sent it.
 const SENT: i32 = 160;
 
-/// How a child ended that left with this code for a signal, if it did.
+/// Returns the way in which a child ended that left with this code for a signal, if it
+/// did.
 pub(super) fn left_for(code: i32) -> Option<Ended> {
     let by = |base: i32| code.checked_sub(base);
     let crash = by(CRASHED).filter(|signal| CRASHES.contains(signal));
@@ -42,8 +42,8 @@ pub(super) fn left_for(code: i32) -> Option<Ended> {
         .or_else(|| sent().map(Ended::Killed))
 }
 
-/// Whether a process dies of this signal by its own doing, unless somebody plays a
-/// trick.
+/// Returns whether a process dies of this signal by its own doing, unless somebody
+/// plays a trick.
 pub(super) fn is_crash(signal: i32) -> bool {
     const OTHERS: [c_int; 3] = [libc::SIGABRT, libc::SIGSYS, libc::SIGTRAP];
     CRASHES.contains(&signal) || OTHERS.contains(&signal)
@@ -117,8 +117,8 @@ extern "C" fn out_of_cpu(_: c_int, _: *const siginfo_t, _: *mut c_void) {
     leave(OUT_OF_CPU);
 }
 
-/// Whether another process sent this signal: `abort` signals its own thread, and the
-/// kernel names no sender.
+/// Returns whether another process sent this signal: `abort` signals its own thread,
+/// and the kernel names no sender.
 fn was_sent(info: *const siginfo_t) -> bool {
     // SAFETY: the kernel hands a valid record to a handler with SA_SIGINFO, and
     // wasmtime's handler passes it on.

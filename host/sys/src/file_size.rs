@@ -67,7 +67,7 @@ fn the_signal() -> libc::sigset_t {
     }
 }
 
-/// Whether this thread blocks the signal.
+/// Returns whether this thread blocks the signal.
 #[cfg(test)]
 fn is_blocked() -> bool {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();

@@ -23,8 +23,8 @@ pub enum Scarce {
 }
 
 impl Scarce {
-    /// What an error of a call that makes something (a process, a thread, memory, a
-    /// descriptor) says there is none of; `None` if it will not come by waiting.
+    /// Returns the resource that an error of a creating call (of a process, a thread,
+    /// memory, a descriptor) says is exhausted; `None` if it will not come by waiting.
     pub fn of(error: &io::Error) -> Option<Self> {
         match error.raw_os_error() {
             Some(libc::ENOMEM) => Some(Scarce::Memory),
@@ -114,7 +114,7 @@ impl InForce {
     }
 }
 
-/// Whether so many bytes of address space are still to be had.
+/// Returns whether so many bytes of address space are still to be had.
 pub fn has_address_space(bytes: u64) -> bool {
     let Ok(len) = usize::try_from(bytes) else {
         return false;

@@ -1,4 +1,4 @@
-//! What a program inherits from whoever started it, as far as the `sandpool` command
+//! The state that a program inherits from its parent, as far as the `sandpool` command
 //! looks at it. A library leaves its program's signals alone.
 
 use std::io;
@@ -6,7 +6,7 @@ use std::ptr::{null, null_mut};
 
 use rustix::io::Errno;
 
-/// Whether this process ignores a signal.
+/// Returns whether this process ignores a signal.
 pub fn is_ignored(signal: i32) -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
     // SAFETY: a null action asks only; the callee writes the present one to a live
@@ -41,8 +41,8 @@ pub fn hear_of_children() {
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
-/// Whether `clone3` is refused with an error that the C library does not make do
-/// with: it falls back to `clone` only where the kernel does not know the call, and
+/// Returns whether `clone3` is refused with an error that the C library does not make
+/// do with: it falls back to `clone` only where the kernel does not know the call, and
 /// else starts no threads at all.
 pub fn has_unusable_clone3() -> bool {
     // SAFETY: without arguments, and with a size of 0, the kernel refuses it and

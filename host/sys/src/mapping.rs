@@ -95,7 +95,7 @@ impl Mapping {
         unsafe { AtomicU8::from_ptr(self.start.as_ptr().add(offset)) }
     }
 
-    /// Whether `len` bytes from `offset` lie inside.
+    /// Returns whether `len` bytes from `offset` lie inside.
     pub fn contains(&self, offset: usize, len: usize) -> bool {
         offset.checked_add(len).is_some_and(|end| end <= self.len)
     }

@@ -129,7 +129,7 @@ pub fn memfd_read_at(file: &File, len: u64) -> io::Result<Vec<u8>> {
     expect_large(bytes.spare_capacity_mut());
     while bytes.len() < len {
         let offset = bytes.len() as u64;
-        // What is there for it is as long as was asked for, or longer.
+        // The spare capacity is as long as was asked for, or longer.
         let read = rustix::io::pread(file, spare_capacity(&mut bytes), offset)?;
         if read == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());

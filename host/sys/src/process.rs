@@ -17,7 +17,7 @@ use super::exits::{is_crash, left_for};
 use super::refused::{explain, is_refusal};
 use super::spawn::{self, Namespaces};
 
-/// How a child process ended.
+/// The ending of a child process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// It left with this exit code.
@@ -127,7 +127,7 @@ impl ChildProcess {
         Ok(self.wait())
     }
 
-    /// How it ended, if it has.
+    /// Returns the ending of the child, if it has.
     pub fn ended(&mut self) -> Option<Ended> {
         if self.ended.is_none() {
             self.ended = self.reap(WaitIdOptions::NOHANG);
@@ -145,7 +145,7 @@ impl ChildProcess {
         ended
     }
 
-    /// Whether somebody has stopped it.
+    /// Returns whether somebody has stopped it.
     pub fn is_stopped(&self) -> bool {
         let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         self.ended.is_none() && matches!(waitid(WaitId::PidFd(self.pidfd()), options), Ok(Some(_)))

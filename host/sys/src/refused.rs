@@ -9,7 +9,7 @@ use std::io;
 
 use rustix::io::Errno;
 
-/// What such an error means. Its text names the call.
+/// Explains the error. Its text names the call.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the system call `{call}` is refused here ({source}): allow it in the seccomp profile of the \
@@ -20,7 +20,7 @@ struct Refused {
     source: io::Error,
 }
 
-/// Whether this is the answer of a profile that does not allow a call, or of a
+/// Returns whether this is the answer of a profile that does not allow a call, or of a
 /// kernel that does not know it.
 pub fn is_refusal(error: Errno) -> bool {
     matches!(error, Errno::PERM | Errno::NOSYS)
@@ -41,8 +41,8 @@ pub fn explained(call: &'static str, source: io::Error) -> io::Error {
     }
 }
 
-/// Whether an error was told by this file: it is the system's, whatever it was met
-/// at.
+/// Returns whether an error was told by this file: it is the system's, whatever it was
+/// met at.
 pub fn is_explained(error: &io::Error) -> bool {
     error
         .get_ref()

@@ -24,7 +24,7 @@ pub const MAX_DESCRIPTORS: usize = 80;
 #[derive(Debug)]
 pub struct ControlSocket(OwnedFd);
 
-/// What [`ControlSocket::receive`] brought.
+/// The result of [`ControlSocket::receive`].
 #[derive(Debug)]
 pub enum Received {
     /// A message of this many bytes, and the descriptors that came with it.
@@ -78,7 +78,7 @@ impl ControlSocket {
         let _ = shutdown(&self.0, Shutdown::Both);
     }
 
-    /// Whether the other end is closed.
+    /// Returns whether the other end is closed.
     pub fn is_hung_up(&self) -> bool {
         let mut ready = [PollFd::new(&self.0, PollFlags::empty())];
         let now = rustix::event::Timespec::default();

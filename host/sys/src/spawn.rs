@@ -1,5 +1,5 @@
-//! How a child process is born: clone and exec, with as little in between as
-//! there can be.
+//! The birth of a child process: clone and exec, with as little in between as there can
+//! be.
 //!
 //! The child shares this process's memory until it executes its program (as
 //! with vfork), so that a host of many gigabytes pays nothing for its page
@@ -77,7 +77,7 @@ pub(super) fn spawn(program: &Program, control: &ControlSocket, apart: bool) -> 
         })
 }
 
-/// What went wrong: not allowed to be apart, or the program cannot be started.
+/// The failure: not allowed to be apart, or the program cannot be started.
 enum Failed {
     Namespaces(io::Error),
     Program(io::Error),
@@ -96,7 +96,7 @@ struct Plan {
     parent: Pid,
 }
 
-/// What the child of a [`Plan`] looks at.
+/// The plan that the child of a [`Plan`] reads.
 struct Errand<'a> {
     plan: &'a Plan,
     argv: [*const c_char; 4],
@@ -110,7 +110,7 @@ struct Errand<'a> {
 struct Halted {
     call: &'static str,
     error: Errno,
-    /// Whether it was about its namespaces, without which it can be tried again.
+    /// True if it was about its namespaces, without which it can be tried again.
     of_namespaces: bool,
 }
 

@@ -1,9 +1,9 @@
 //! The host's own standard streams, read and written so that nothing is lost.
 //!
-//! Whether a descriptor blocks is a property of what it is open on, and every process
-//! that shares it decides for all: a pipe that came from node, ssh or a task runner may
-//! be non-blocking, and become so at any moment. To change it back would break the
-//! others. So these streams wait until they are ready, whichever they are.
+//! Blocking is a property of the open file, and every process that shares the file
+//! decides for all: a pipe that came from node, ssh or a task runner may be
+//! non-blocking, and become so at any moment. To change it back would break the others.
+//! So these streams wait until they are ready, whichever they are.
 //!
 //! Rust takes a descriptor that is closed, or open for the other direction, as a stream
 //! that ends or swallows everything. Here that is an error.
@@ -104,8 +104,8 @@ impl Standard {
     }
 }
 
-/// Whether it is what was put where nothing was open: `/dev/null` by Rust's runtime,
-/// and where there is none, something that is no file by `crate::sys`.
+/// Returns whether it is what was put where nothing was open: `/dev/null` by Rust's
+/// runtime, and where there is none, something that is no file by `crate::sys`.
 fn is_stopgap(descriptor: BorrowedFd<'_>) -> bool {
     fstat(descriptor).is_ok_and(|found| match FileType::from_raw_mode(found.st_mode) {
         FileType::CharacterDevice => (major(found.st_rdev), minor(found.st_rdev)) == (1, 3),
@@ -138,16 +138,16 @@ pub fn stdin() -> io::Result<Waiting<Stdin>> {
     Ok(Waiting::new(io::stdin()))
 }
 
-/// Whether a path names what is stdin already. Opened by that name, a socket cannot be
-/// read, and one that was closed looks like an empty input.
+/// Returns whether a path names what is stdin already. Opened by that name, a socket
+/// cannot be read, and one that was closed looks like an empty input.
 pub fn is_stdin(path: &Path) -> bool {
     ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]
         .map(Path::new)
         .contains(&path)
 }
 
-/// Whether a path names what is stdout already. Opened by that name, a file that it goes
-/// to would be written from its beginning, or replaced.
+/// Returns whether a path names what is stdout already. Opened by that name, a file
+/// that it goes to would be written from its beginning, or replaced.
 pub fn is_stdout(path: &Path) -> bool {
     ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
         .map(Path::new)

@@ -1,4 +1,4 @@
-//! Whether a process has other threads than the one that asks.
+//! A check whether a process has threads other than the calling one.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use super::refused::{explain, is_refusal};
 /// A thread that was joined may still be in the kernel's list for a moment.
 const LEAVING: Duration = Duration::from_millis(50);
 
-/// Whether this process has no thread but this one.
+/// Returns whether this process has no thread but this one.
 ///
 /// # Errors
 /// If there is nobody to tell: the call that asks is refused, and there is no

@@ -4,14 +4,14 @@
 use super::attachment::Attachment;
 use super::{ArgumentError, Function, ToValue, Value, arguments, encode_apart, encode_args_into};
 
-/// What was given for a call, before it is put onto parameters.
+/// The arguments of a call, before they are matched to parameters.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Args {
     /// The arguments by position.
     pub positional: Vec<Value>,
     /// The arguments by keyword.
     pub keywords: Vec<(String, Value)>,
-    /// What comes along with them.
+    /// The attachments of the arguments.
     #[doc(hidden)]
     pub attachments: Vec<Attachment>,
 }
@@ -42,7 +42,7 @@ impl Args {
         self
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     #[doc(hidden)]
     pub fn is_empty(&self) -> bool {
         self.positional.is_empty() && self.keywords.is_empty() && self.attachments.is_empty()
@@ -105,8 +105,8 @@ impl Args {
     }
 }
 
-/// What can be the arguments of a call: a tuple of up to eight values,
-/// `()`, a `Vec<Value>`, [`Kwargs`], or [`Args`].
+/// The possible arguments of a call: a tuple of up to eight values, `()`, a
+/// `Vec<Value>`, [`Kwargs`], or [`Args`].
 pub trait ToArgs {
     /// The arguments.
     fn into_args(self) -> Args;

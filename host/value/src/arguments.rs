@@ -6,10 +6,10 @@ use std::io;
 use super::text::{cut, listed, quoted};
 use super::{Function, Mismatch, Param, ParseError, Type, Value};
 
-/// How much of a signature a message shows.
+/// The length of a signature in a message.
 const SHOWN_SIGNATURE: usize = 240;
 
-/// What was given does not fit the function's parameters. Nothing was sent.
+/// The arguments do not fit the function's parameters. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArgumentError {
@@ -20,7 +20,7 @@ pub enum ArgumentError {
         parameter: String,
         /// The function's signature.
         function: String,
-        /// What is wrong with the argument; the message has it whole.
+        /// The problem with the argument; the message has it whole.
         problem: Box<ParseError>,
     },
     /// The file given for an argument could not be read.
@@ -42,9 +42,9 @@ pub enum ArgumentError {
     /// There are more arguments than parameters.
     #[error("{given} arguments for `{function}`, which takes {takes}")]
     TooMany {
-        /// How many arguments there are.
+        /// The number of arguments.
         given: usize,
-        /// How many parameters there are.
+        /// The number of parameters.
         takes: usize,
         /// The function's signature.
         function: String,
@@ -83,11 +83,11 @@ pub enum ArgumentError {
         function: String,
     },
     /// A line of input is not JSON.
-    #[error("{line} is no JSON: {reason}")]
+    #[error("{line} is not valid JSON: {reason}")]
     NotJson {
         /// The line, in backticks, cut.
         line: String,
-        /// What the parser said.
+        /// The parser's message.
         reason: String,
     },
 }
@@ -256,7 +256,9 @@ mod tests {
         let of = "`f: func(n: u32, top-k: s64, tag: option<string>)`";
         assert_eq!(
             message(vec![Value::S8(-1)], vec![]),
-            format!("`-1` is no u32 for parameter `n` of {of}: it goes from 0 to 4294967295")
+            format!(
+                "`-1` is not a valid u32 for parameter `n` of {of}: the range is 0 to 4294967295"
+            )
         );
         assert_eq!(
             message(vec![], vec![("n", Value::U8(1))]),

@@ -1,4 +1,4 @@
-//! What comes along with an argument that only names it.
+//! An attachment to an argument that only names it.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// here nobody knows what it is.
 #[derive(Clone, Debug)]
 pub struct Attachment {
-    /// What the argument says.
+    /// The argument's text.
     pub name: String,
     /// The thing itself.
     pub what: Arc<dyn Any + Send + Sync>,

@@ -197,7 +197,7 @@ pub fn decode_args(params: &[Param], mut input: &[u8]) -> Result<Vec<Value>, Dec
     Ok(args)
 }
 
-/// What a function returned, which must be the whole input. A function without
+/// Decodes the result of a function, which must be the whole input. A function without
 /// a result returns [`Value::unit`].
 ///
 /// # Errors

@@ -241,7 +241,7 @@ mod tests {
         let error = Value::S32(-1).coerce(&Type::U32).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`-1` is no u32: it goes from 0 to 4294967295"
+            "`-1` is not a valid u32: the range is 0 to 4294967295"
         );
         assert!(Value::U64(1 << 25 | 1).coerce(&Type::F32).is_err());
         assert!(Value::F64(3.0).coerce(&Type::U32).is_err());

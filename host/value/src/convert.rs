@@ -4,9 +4,9 @@
 use super::attachment::Attachment;
 use super::{ConvertError, Value};
 
-/// What can be an argument: integers, floats, `bool`, `char`, text, `Vec`,
-/// slices, arrays, `Option`, `Result`, tuples, `Box`, maps with text as keys,
-/// and [`Value`] itself; structs and enums by the derive macro of the same name.
+/// A type that can be an argument: integers, floats, `bool`, `char`, text, `Vec`,
+/// slices, arrays, `Option`, `Result`, tuples, `Box`, maps with text as keys, and
+/// [`Value`] itself; structs and enums by the derive macro of the same name.
 ///
 /// The width of a number does not matter if it fits the parameter.
 #[diagnostic::on_unimplemented(
@@ -41,11 +41,11 @@ pub trait ToValue {
     }
 }
 
-/// What a result can be read as: the owned ones among [`ToValue`]'s types; structs
-/// and enums by the derive macro of the same name.
+/// A type that a result can be read as: the owned ones among [`ToValue`]'s types;
+/// structs and enums by the derive macro of the same name.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a value of a task",
-    note = "for a type of your own: `#[derive(sandpool::FromValue)]`; what is read is owned"
+    note = "for your own type, use `#[derive(sandpool::FromValue)]`; values are read as owned types"
 )]
 pub trait FromValue: Sized {
     /// Reads the value. Integers convert if they fit; a missing result is `()`.
@@ -55,7 +55,7 @@ pub trait FromValue: Sized {
     /// When the value is something else.
     fn from_value(value: Value) -> Result<Self, ConvertError>;
 
-    /// What a field of a record is that is not there, if it need not be.
+    /// Returns the value of a missing field of a record, if the field is optional.
     #[doc(hidden)]
     fn from_missing() -> Option<Self> {
         None
@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(u64::from_value(Value::U32(7)), Ok(7));
         assert_eq!(i8::from_value(Value::U64(127)), Ok(127));
         let error = i8::from_value(Value::U64(128)).unwrap_err();
-        assert_eq!(error.to_string(), "the value `128` is no i8");
+        assert_eq!(error.to_string(), "the value `128` is not a valid i8");
         assert!(u64::from_value(Value::F64(1.0)).is_err());
     }
 

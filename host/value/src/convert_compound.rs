@@ -184,7 +184,7 @@ where
     }
 }
 
-/// What comes along with the parts of a value.
+/// Collects the attachments of the parts of a value.
 fn attach_all<'a, T: ToValue + 'a>(
     parts: impl IntoIterator<Item = &'a T>,
     attachments: &mut Vec<Attachment>,
@@ -328,9 +328,15 @@ mod tests {
     fn errors_name_the_place() {
         let value = vec![(1u32, "a"), (2, "b")].into_value();
         let error = Vec::<(u32, u8)>::from_value(value).unwrap_err();
-        assert_eq!(error.to_string(), "the value `\"a\"` is no u8 at `[0][1]`");
+        assert_eq!(
+            error.to_string(),
+            "the value `\"a\"` is not a valid u8 at `[0][1]`"
+        );
         let value = Value::record([("a", Ok::<_, ()>(vec![300u32]).into_value())]);
         let error = BTreeMap::<String, Result<Vec<u8>, ()>>::from_value(value).unwrap_err();
-        assert_eq!(error.to_string(), "the value `300` is no u8 at `.a.ok[0]`");
+        assert_eq!(
+            error.to_string(),
+            "the value `300` is not a valid u8 at `.a.ok[0]`"
+        );
     }
 }

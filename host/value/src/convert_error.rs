@@ -20,16 +20,16 @@ pub enum ConvertError {
     Mismatch {
         /// Where in the whole, as `.users[3]`; empty for the whole itself.
         path: String,
-        /// What was found, as JSON in backticks, cut.
+        /// The value that was found, as JSON in backticks, cut.
         found: String,
-        /// What the Rust type asks for.
+        /// The expected form of the Rust type.
         wanted: Cow<'static, str>,
     },
     /// Something else is wrong with the value, or with a part of it.
     Custom {
         /// Where in the whole, as `.users[3]`; empty for the whole itself.
         path: String,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
 }
@@ -39,7 +39,9 @@ impl std::error::Error for ConvertError {}
 impl fmt::Display for ConvertError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mismatch { found, wanted, .. } => write!(f, "the value {found} is no {wanted}")?,
+            Self::Mismatch { found, wanted, .. } => {
+                write!(f, "the value {found} is not a valid {wanted}")?
+            }
             // Often made of what a guest said.
             Self::Custom { reason, .. } => write!(f, "{}", Printable(reason))?,
         }
@@ -114,7 +116,7 @@ mod tests {
         let error = error.in_field("users");
         assert_eq!(
             error.to_string(),
-            "the value `1` is no string at `.users[3]`"
+            "the value `1` is not a valid string at `.users[3]`"
         );
         let error = ConvertError::missing_field("age").in_element(0);
         assert_eq!(error.to_string(), "the field `age` is missing at `[0]`");

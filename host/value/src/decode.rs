@@ -8,9 +8,9 @@
 use super::wire::{WireError, take, take_array, take_byte, take_count, take_text};
 use super::{Type, Value};
 
-/// How much memory [`decode`] lets a value take beyond its input, in bytes. A
-/// value of bytes or text takes as much as its input; one of small numbers up
-/// to 32 times as much.
+/// The memory that [`decode`] lets a value take beyond its input, in bytes. A value of
+/// bytes or text takes as much as its input; one of small numbers up to 32 times as
+/// much.
 pub const DECODED_LIMIT: usize = 1 << 30;
 
 /// Bytes could not be read as a value of the type.
@@ -20,24 +20,24 @@ pub enum DecodeError {
     /// The bytes end in the middle of something.
     #[error("the value ends early: {needed} bytes needed, {left} left")]
     Truncated {
-        /// How many bytes the next piece needs.
+        /// The number of bytes that the next piece needs.
         needed: usize,
-        /// How many there are.
+        /// The number of bytes that are left.
         left: usize,
     },
     /// Text is not UTF-8.
     #[error("text in the value is not UTF-8")]
     NotUtf8,
     /// A `bool`, `option` or `result` has a tag that it cannot have.
-    #[error("the tag `{tag}` is no {what}")]
+    #[error("the tag `{tag}` is not a valid {what}")]
     BadTag {
         /// The byte.
         tag: u8,
-        /// What it was read for.
+        /// The purpose of the reading.
         what: &'static str,
     },
     /// A number is no Unicode scalar value.
-    #[error("`{code:#x}` is no char")]
+    #[error("`{code:#x}` is not a valid char")]
     BadChar {
         /// The number.
         code: u32,
@@ -51,7 +51,7 @@ pub enum DecodeError {
     /// There are bytes after the end.
     #[error("{count} bytes are left over after the value")]
     LeftOver {
-        /// How many.
+        /// The number of them.
         count: usize,
     },
     /// No call can carry this type.
@@ -177,7 +177,7 @@ pub fn decode_within(
     })
 }
 
-/// What an allocation costs beside what it holds.
+/// The cost of an allocation beside its contents.
 const ALLOCATION: usize = 16;
 
 fn charge(memory: &mut usize, cost: usize) -> Result<(), DecodeError> {

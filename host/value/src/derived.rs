@@ -1,5 +1,5 @@
-//! What derived implementations of `ToValue` and `FromValue` lean on. Not for others:
-//! it changes as the macros do.
+//! Support for derived implementations of `ToValue` and `FromValue`. Not for others: it
+//! changes as the macros do.
 
 use super::{ConvertError, Value};
 

@@ -28,7 +28,7 @@ pub struct Function {
     pub interface: Option<String>,
     /// Its parameters in order.
     pub params: Vec<Param>,
-    /// What it returns, if anything.
+    /// The type of its result, if anything.
     pub result: Option<Type>,
 }
 
@@ -85,7 +85,7 @@ impl Function {
     }
 
     /// Why it cannot be called, if it cannot: `it takes or returns the resource
-    /// `counter`, which needs a session; there are none yet`.
+    /// `counter`, which needs a session, and sandpool has no sessions yet`.
     pub fn uncallable(&self) -> Option<String> {
         let what = self.unsupported()?;
         let resource = ["own<", "borrow<"]
@@ -93,7 +93,7 @@ impl Function {
             .find_map(|handle| what.strip_prefix(handle)?.strip_suffix('>'));
         Some(match (resource, what) {
             (Some(name), _) => format!(
-                "it takes or returns the resource {}, which needs a session; there are none yet",
+                "it takes or returns the resource {}, which needs a session, and sandpool has no sessions yet",
                 quoted(name)
             ),
             (None, "async function") => {

@@ -252,7 +252,7 @@ fn read_bytes(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
     }
 }
 
-/// How bytes are written.
+/// The forms of bytes.
 pub(super) const BYTES: &str =
     r#"bytes are written as `{"base64":"..."}` or as an array of numbers"#;
 
@@ -342,11 +342,11 @@ mod tests {
         assert_eq!(from_json_str("-0", &Type::U8).unwrap(), Value::U8(0));
         assert_eq!(
             error("300", &Type::U8),
-            "`300` is no u8: it goes from 0 to 255"
+            "`300` is not a valid u8: the range is 0 to 255"
         );
-        assert_eq!(error("3.5", &Type::U32), "`3.5` is no u32");
-        assert_eq!(error("\"3\"", &Type::U32), "`\"3\"` is no u32");
-        assert!(error("007", &Type::U32).starts_with("`007` is no u32: "));
+        assert_eq!(error("3.5", &Type::U32), "`3.5` is not a valid u32");
+        assert_eq!(error("\"3\"", &Type::U32), "`\"3\"` is not a valid u32");
+        assert!(error("007", &Type::U32).starts_with("`007` is not a valid u32: "));
         assert!(error("1e30", &Type::U64).ends_with("18446744073709551615"));
     }
 
@@ -375,7 +375,7 @@ mod tests {
         assert!(from_json_str("[0.1,1e23,-7]", &Type::list(Type::F64)).is_ok());
         assert_eq!(
             error("1e400", &Type::F64),
-            "`1e400` is no f64: it is out of range"
+            "`1e400` is not a valid f64: it is out of range"
         );
         assert!(from_json_str("[1e400]", &Type::list(Type::F64)).is_err());
         assert!(from_json_str("[1e39]", &Type::list(Type::F32)).is_err());
@@ -408,7 +408,7 @@ mod tests {
         }
         assert_eq!(
             error("[1,256]", &ty),
-            "`256` is no u8 at `[1]`: it goes from 0 to 255"
+            "`256` is not a valid u8 at `[1]`: the range is 0 to 255"
         );
         assert!(error("\"hi\"", &ty).contains("base64"));
     }
@@ -429,7 +429,7 @@ mod tests {
         let ty = Type::record([("users", Type::list(Type::record([("age", Type::U8)])))]);
         assert_eq!(
             error(r#"{"users":[{"age":1},{"age":"x"}]}"#, &ty),
-            "`\"x\"` is no u8 at `.users[1].age`"
+            "`\"x\"` is not a valid u8 at `.users[1].age`"
         );
         assert!(error(r#"{"users":[{}]}"#, &ty).contains("`age` is missing"));
         assert!(error(r#"{"users":[],"b":1}"#, &ty).contains("no field `b`"));

@@ -12,8 +12,8 @@
 //! | result | `{"ok":payload}`, `{"err":payload}`; `null` for no payload |
 //! | no result | `null` |
 //!
-//! Whether an option holds an option is seen from the value alone, so no type
-//! is needed to write, and what is written always reads back by the type.
+//! A value alone shows if an option holds an option, so writing needs no type, and the
+//! text always reads back by the type.
 
 use std::fmt;
 use std::io;
@@ -64,7 +64,7 @@ impl Serialize for Value {
     }
 }
 
-/// Whether a value could be written as `null`, which in an option says `none`.
+/// Returns whether a value could be written as `null`, which in an option says `none`.
 fn may_be_null(value: &Value) -> bool {
     matches!(value, Value::Option(_)) || value.is_unit()
 }

@@ -11,7 +11,7 @@ use super::arguments::{place, unfit_argument};
 use super::json::parse_json;
 use super::{ArgumentError, Function, Param, ParseError, Type, Value, from_json, from_json_str};
 
-/// How lines are read.
+/// The format of lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LineFormat {
     /// As the function suggests: plain text for a lone `string`, else JSON.
@@ -19,8 +19,8 @@ pub enum LineFormat {
     Auto,
     /// JSON, always.
     Jsonl {
-        /// Whether an array or object is spread over the parameters even if
-        /// the only one is of a compound type.
+        /// True if an array or object is spread over the parameters even if the only
+        /// one is of a compound type.
         spread: bool,
     },
 }
@@ -64,7 +64,7 @@ fn spread_over(json: Json, function: &Function) -> Result<Vec<Value>, ArgumentEr
     match json {
         Json::Array(items) => place(items.into_iter(), NO_KEYWORDS, function, read),
         Json::Object(entries) => place([].into_iter(), entries, function, read),
-        // What calls a function without parameters once for each line.
+        // A `null` line calls a function without parameters once.
         Json::Null if function.params.is_empty() => Ok(Vec::new()),
         scalar => place([scalar].into_iter(), NO_KEYWORDS, function, read),
     }
@@ -170,10 +170,10 @@ mod tests {
 
     #[test]
     fn errors_say_what_is_wrong() {
-        assert!(message("x", &[Type::U32]).starts_with("`x` is no JSON: "));
+        assert!(message("x", &[Type::U32]).starts_with("`x` is not valid JSON: "));
         assert_eq!(
             message("-1", &[Type::U32]),
-            "`-1` is no u32 for parameter `a` of `f: func(a: u32)`: it goes from 0 to 4294967295"
+            "`-1` is not a valid u32 for parameter `a` of `f: func(a: u32)`: the range is 0 to 4294967295"
         );
         assert!(message("[1,2,3]", &[Type::U32, Type::U32]).starts_with("3 arguments for"));
     }

@@ -17,7 +17,7 @@ pub enum LookupError {
     Unknown {
         /// The name asked for.
         asked: String,
-        /// What there is, each by the shortest name that finds it.
+        /// The available names, each by the shortest name that finds it.
         available: Vec<String>,
         /// The one whose name is nearest, if one is near.
         suggestion: Option<String>,
@@ -49,7 +49,7 @@ pub enum LookupError {
 }
 
 impl LookupError {
-    /// What the user may do about it, as one line.
+    /// Returns advice for the user, as one line.
     pub fn hint(&self) -> String {
         match self {
             Self::Unknown {
@@ -106,7 +106,7 @@ pub fn find_function(functions: &[Function], asked: &str) -> Result<usize, Looku
     }
 }
 
-/// How closely a name asked for means a function; 0 is not at all.
+/// Returns the closeness of a name to a function; 0 is not at all.
 fn closeness(function: &Function, asked: &str) -> u8 {
     // A core module may export names with `#` in them.
     if function.interface.is_none() && function.name == asked {
@@ -145,13 +145,13 @@ fn closeness(function: &Function, asked: &str) -> u8 {
     }
 }
 
-/// Whether two names are the same but for `-` and `_`.
+/// Returns whether two names are the same but for `-` and `_`.
 pub(super) fn same_name(name: &str, asked: &str) -> bool {
     let dashed = |b: u8| if b == b'_' { b'-' } else { b };
     name.len() == asked.len() && name.bytes().map(dashed).eq(asked.bytes().map(dashed))
 }
 
-/// Whether an interface's name ends in what was asked for, at a boundary.
+/// Returns whether an interface's name ends in what was asked for, at a boundary.
 fn is_suffix(interface: &str, asked: &str) -> bool {
     interface
         .strip_suffix(asked)

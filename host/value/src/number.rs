@@ -8,7 +8,7 @@
 use super::text::quoted;
 use super::{Mismatch, Type, Value};
 
-/// Whether the type is one of numbers.
+/// Returns whether the type is one of numbers.
 pub(super) fn is_number(ty: &Type) -> bool {
     ty.integer_range().is_some() || matches!(ty, Type::F32 | Type::F64)
 }
@@ -50,14 +50,14 @@ fn read_float(text: &str, shape: &Decimal<'_>, ty: &Type) -> Result<Value, Misma
         Some(Value::F64(x)) if !x.is_finite() => refused(OUT_OF_RANGE),
         Some(value) if shape.is_integer() && !holds(&value, text) => refused(NOT_EXACT),
         Some(value) => Ok(value),
-        None => refused("it is no number"),
+        None => refused("it is not a number"),
     }
 }
 
 const OUT_OF_RANGE: &str = "it is out of range";
 const NOT_EXACT: &str = "no float holds this integer exactly";
 
-/// Whether a float is the integer of this text: exactly, or because programs
+/// Returns whether a float is the integer of this text: exactly, or because programs
 /// write the float so (JavaScript pads the digits that it needs with zeros).
 fn holds(value: &Value, text: &str) -> bool {
     let exact = |x: f64| text.parse::<i128>().is_ok_and(|n| is_integer(x, n));
@@ -134,7 +134,7 @@ impl<'a> Decimal<'a> {
         })
     }
 
-    /// Whether it is written as an integer.
+    /// Returns whether it is written as an integer.
     fn is_integer(&self) -> bool {
         self.fraction.is_none() && self.exponent.is_none()
     }

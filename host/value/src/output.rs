@@ -1,9 +1,9 @@
-//! How a function's result is shown.
+//! The display of a function's result.
 
 use super::{Type, Value, write_json};
 
-/// What a function's own result says: its `ok`, or any other value, as `Ok`;
-/// its `err` as `Err`. A missing payload is [`Value::unit`].
+/// Returns the outcome inside a function's result: its `ok`, or any other value, as
+/// `Ok`; its `err` as `Err`. A missing payload is [`Value::unit`].
 ///
 /// # Errors
 ///

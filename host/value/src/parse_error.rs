@@ -10,13 +10,13 @@ use super::text::{quoted, shortened};
 /// Prints as `` `x` is no u32 `` or `` `300` is no u8 at `.users[3].age`: it
 /// goes from 0 to 255 ``.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{found} is no {expected}{}{}", place(path), because(reason))]
+#[error("{found} is not a valid {expected}{}{}", place(path), because(reason))]
 pub struct Mismatch {
     /// Where in the whole, as `.field[3]`; empty for the whole itself.
     pub path: String,
-    /// What was found, in backticks, cut to a printable line.
+    /// The text that was found, in backticks, cut to a printable line.
     pub found: String,
-    /// What was asked for: a type in WIT's syntax.
+    /// The expected type: a type in WIT's syntax.
     pub expected: String,
     /// More on why, where there is more to say.
     pub reason: Option<String>,
@@ -54,7 +54,7 @@ impl Mismatch {
     pub(super) fn out_of_range(found: String, ty: &Type) -> Self {
         let error = Self::of(found, ty);
         match ty.integer_range() {
-            Some((least, most)) => error.because(format!("it goes from {least} to {most}")),
+            Some((least, most)) => error.because(format!("the range is {least} to {most}")),
             None => error,
         }
     }
@@ -83,13 +83,13 @@ pub enum ParseError {
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
     /// It is not JSON, WAVE or what else was asked for.
-    #[error("{found} is no {expected}: {reason}")]
+    #[error("{found} is not a valid {expected}: {reason}")]
     Syntax {
         /// The text, in backticks, cut to a printable line.
         found: String,
-        /// What was asked for: a type in WIT's syntax, or a format.
+        /// The expected type: a type in WIT's syntax, or a format.
         expected: String,
-        /// What the format's parser said.
+        /// The message of the format's parser.
         reason: String,
     },
     /// `@FILE` could not be read.
@@ -118,7 +118,7 @@ impl ParseError {
         match self {
             Self::Mismatch(mismatch) => {
                 let head = format!(
-                    "{} is no {}{}",
+                    "{} is not a valid {}{}",
                     mismatch.found,
                     mismatch.expected,
                     place(&mismatch.path)
@@ -129,7 +129,7 @@ impl ParseError {
                 found,
                 expected,
                 reason,
-            } => (format!("{found} is no {expected}"), Some(reason)),
+            } => (format!("{found} is not a valid {expected}"), Some(reason)),
             other => (other.to_string(), None),
         }
     }
@@ -155,7 +155,7 @@ mod tests {
             .in_field("users");
         assert_eq!(
             error.to_string(),
-            "`300` is no u8 at `.users[3].age`: it goes from 0 to 255"
+            "`300` is not a valid u8 at `.users[3].age`: the range is 0 to 255"
         );
     }
 }

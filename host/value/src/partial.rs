@@ -117,13 +117,13 @@ impl Partial {
             .filter_map(|(name, value)| Some((name, value.as_ref()?)))
     }
 
-    /// Whether each call gives all arguments.
+    /// Returns whether each call gives all arguments.
     pub fn is_none(&self) -> bool {
         self.fixed.iter().all(Option::is_none)
     }
 
-    /// What an error about the arguments of [`rest`](Partial::rest) means for the
-    /// whole function.
+    /// Translates an error about the arguments of [`rest`](Partial::rest) to the whole
+    /// function.
     #[must_use]
     pub fn explain(&self, mut error: ArgumentError) -> ArgumentError {
         if self.is_none() {
@@ -241,7 +241,7 @@ mod tests {
         );
         assert_eq!(
             with(&[("max-side", "x")]).unwrap_err(),
-            format!("`x` is no u32 for parameter `max-side` of {of}")
+            format!("`x` is not a valid u32 for parameter `max-side` of {of}")
         );
     }
 

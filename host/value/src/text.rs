@@ -5,7 +5,7 @@ use std::io;
 
 use super::{Value, write_json};
 
-/// How much of a foreign text a message shows.
+/// The length of a foreign text in a message.
 const SHOWN_CHARS: usize = 80;
 
 /// Shows text with everything escaped that could drive a terminal or reorder

@@ -1,4 +1,4 @@
-//! How a type is written in a module's description.
+//! The encoding of a type in a module's description.
 //!
 //! The writer is the compiler process, which read hostile wasm and may have
 //! been taken over: depth is bounded by [`MAX_TYPE_DEPTH`], and since every
@@ -24,9 +24,9 @@ pub enum TypeDecodeError {
     /// The bytes end in the middle of something.
     #[error("the type description ends early: {needed} bytes needed, {left} left")]
     Truncated {
-        /// How many bytes the next piece needs.
+        /// The number of bytes that the next piece needs.
         needed: usize,
-        /// How many there are.
+        /// The number of bytes that are left.
         left: usize,
     },
     /// A name is not UTF-8.
@@ -47,7 +47,7 @@ pub enum TypeDecodeError {
     /// A record, tuple, variant, enum or flags type has too many parts.
     #[error("a type has {count} parts, more than {limit}")]
     TooManyParts {
-        /// How many it claims.
+        /// The number that it claims.
         count: usize,
         /// The limit: [`MAX_TYPE_PARTS`].
         limit: usize,
@@ -55,7 +55,7 @@ pub enum TypeDecodeError {
     /// There are bytes after the end.
     #[error("{count} bytes are left over after the type description")]
     LeftOver {
-        /// How many.
+        /// The number of them.
         count: usize,
     },
 }

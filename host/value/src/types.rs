@@ -1,7 +1,7 @@
 //! The types of the component model, as far as a task's call can carry them.
 //!
-//! A `Type` is a description only: it has no identity beyond its structure.
-//! What it is written as on the channel is in `type_codec`.
+//! A `Type` is a description only: it has no identity beyond its structure. The
+//! encoding of types on the channel is in `type_codec`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -116,14 +116,15 @@ impl Type {
         Type::Flags(names.into_iter().map(Into::into).collect())
     }
 
-    /// Whether this is `list<u8>`, whose values are [`Value::Bytes`](super::Value::Bytes).
+    /// Returns whether this is `list<u8>`, whose values are
+    /// [`Value::Bytes`](super::Value::Bytes).
     pub fn is_bytes(&self) -> bool {
         matches!(self, Type::List(element) if **element == Type::U8)
     }
 
-    /// Whether a line of input is the whole argument when a function's only
-    /// parameter has this type: list, tuple, record, variant, option, result;
-    /// also flags, which JSON writes as an array.
+    /// Returns whether a line of input is the whole argument when a function's only
+    /// parameter has this type: list, tuple, record, variant, option, result; also
+    /// flags, which JSON writes as an array.
     pub fn is_compound(&self) -> bool {
         matches!(
             self,

@@ -60,13 +60,13 @@ pub enum Value {
 }
 
 impl Value {
-    /// What a function without a result returns: the empty tuple. As JSON it is
-    /// `null`.
+    /// Returns the result of a function without a result: the empty tuple. As JSON it
+    /// is `null`.
     pub const fn unit() -> Value {
         Value::Tuple(Vec::new())
     }
 
-    /// Whether this is [`Value::unit`].
+    /// Returns whether this is [`Value::unit`].
     pub fn is_unit(&self) -> bool {
         matches!(self, Value::Tuple(items) if items.is_empty())
     }
@@ -126,12 +126,12 @@ impl Value {
         })
     }
 
-    /// Whether this value is one of the type, in canonical form.
+    /// Returns whether this value is one of the type, in canonical form.
     pub fn matches(&self, ty: &Type) -> bool {
         self.check(ty).is_ok()
     }
 
-    /// Whether this is a number, or a truth, of just this type.
+    /// Returns whether this is a number, or a truth, of just this type.
     pub(super) fn is_number_of(&self, ty: &Type) -> bool {
         matches!(
             (self, ty),
@@ -263,7 +263,10 @@ mod tests {
         )]);
         let error = value.check(&ty).unwrap_err();
         assert_eq!(error.path, ".users[1].age");
-        assert_eq!(error.to_string(), "`\"x\"` is no u8 at `.users[1].age`");
+        assert_eq!(
+            error.to_string(),
+            "`\"x\"` is not a valid u8 at `.users[1].age`"
+        );
     }
 
     #[test]

@@ -169,7 +169,8 @@ fn read(node: &Node, text: &str, ty: &Type) -> Result<Value, Mismatch> {
     }
 }
 
-/// Whether the payload of an option or of `ok` may stand without its `some(...)`.
+/// Returns whether the payload of an option or of `ok` may stand without its
+/// `some(...)`.
 fn can_be_bare(payload: &Type) -> bool {
     !matches!(payload, Type::Option(_) | Type::Result { .. })
 }
@@ -315,7 +316,7 @@ mod tests {
         let floats = Type::record([("a", Type::list(Type::F64))]);
         assert_eq!(
             message("{a: [1, 1e400]}", &floats),
-            "`1e400` is no f64 at `.a[1]`: it is out of range"
+            "`1e400` is not a valid f64 at `.a[1]`: it is out of range"
         );
         assert!(message("{a: [9007199254740993]}", &floats).contains("exactly"));
         assert!(message("{a: [], b: 1}", &floats).contains("no field `b`"));

@@ -18,7 +18,7 @@ use super::{ArgumentError, Function, Mismatch, ParseError, Type, Value, from_jso
 /// is bytes, and need not be text.
 type Files<'a> = &'a dyn Fn(&OsStr) -> io::Result<Vec<u8>>;
 
-/// What becomes of bytes that are not UTF-8 where text is wanted.
+/// The treatment of bytes that are not UTF-8 where text is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Utf8 {
     /// They are refused.
@@ -400,14 +400,14 @@ mod tests {
         assert_eq!(word("1.0", &Type::U8).unwrap(), Value::U8(1));
         assert_eq!(word("4294967295", &Type::I32).unwrap(), Value::S32(-1));
         let message = |given, ty: &Type| word(given, ty).unwrap_err().to_string();
-        assert_eq!(message("1.5", &Type::U8), "`1.5` is no u8");
+        assert_eq!(message("1.5", &Type::U8), "`1.5` is not a valid u8");
         assert_eq!(
             message("4294967296", &Type::I32),
-            "`4294967296` is no i32: it goes from -2147483648 to 4294967295"
+            "`4294967296` is not a valid i32: the range is -2147483648 to 4294967295"
         );
         assert_eq!(
             message("1e400", &Type::F64),
-            "`1e400` is no f64: it is out of range"
+            "`1e400` is not a valid f64: it is out of range"
         );
         assert!(word("[1e400]", &Type::list(Type::F64)).is_err());
         for given in ["True", "TRUE", "true"] {
@@ -432,11 +432,11 @@ mod tests {
                 .to_string()
         };
         let of = "for parameter `n` of `fib: func(n: u32) -> u64`";
-        assert_eq!(message("x"), format!("`x` is no u32 {of}"));
+        assert_eq!(message("x"), format!("`x` is not a valid u32 {of}"));
         assert_eq!(message("@gone"), format!("cannot read `gone` {of}"));
         assert_eq!(
             message("-1"),
-            format!("`-1` is no u32 {of}: it goes from 0 to 4294967295")
+            format!("`-1` is not a valid u32 {of}: the range is 0 to 4294967295")
         );
         let kwargs = [("n".to_owned(), "30".to_owned())];
         assert_eq!(
@@ -450,7 +450,7 @@ mod tests {
     fn a_compound_that_is_neither_says_both_reasons() {
         let ty = Type::list(Type::U32);
         let message = word("[1,", &ty).unwrap_err().to_string();
-        assert!(message.starts_with("`[1,` is no list<u32>: as JSON, "));
+        assert!(message.starts_with("`[1,` is not a valid list<u32>: as JSON, "));
         assert!(message.contains("; as WAVE, "));
     }
 }

@@ -1,4 +1,4 @@
-//! What the programs here have in common: a pool inside of tokio, as a service has one.
+//! The common parts of the programs here: a pool inside of tokio, as a service has one.
 #![forbid(unsafe_code)]
 
 use std::error::Error;

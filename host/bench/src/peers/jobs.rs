@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{State, version};
+use super::{PeerState, version};
 use crate::child::{on_path, program, run};
 use crate::figure::{Figure, Subject, Unit, latencies, rate};
 use crate::plan::Plan;
@@ -23,7 +23,7 @@ pub struct Jobs {
     label: &'static str,
     program: &'static str,
     args: Vec<String>,
-    /// Whether it is given many jobs at once, a line each; else it is one job.
+    /// True if it is given many jobs at once, a line each; else it is one job.
     pub many: bool,
 }
 
@@ -70,14 +70,14 @@ impl Jobs {
         ]
     }
 
-    /// Whether it is there and works.
-    pub fn state(&self) -> State {
+    /// Returns whether it is there and works.
+    pub fn state(&self) -> PeerState {
         let Some(path) = on_path(self.program) else {
-            return State::NotInstalled;
+            return PeerState::NotInstalled;
         };
         match run(&mut self.command(path), b"1\n", DEADLINE) {
             Ok(()) => version(self.program),
-            Err(why) => State::Failed(why),
+            Err(why) => PeerState::Failed(why),
         }
     }
 

@@ -16,9 +16,9 @@ use super::pools::Work;
 use jobs::Jobs;
 use scripts::Script;
 
-/// What came of looking for a peer.
+/// The result of looking for a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum PeerState {
     /// With its version, as far as it tells.
     Measured(String),
     NotInstalled,
@@ -30,7 +30,7 @@ pub enum State {
 #[derive(Clone, Debug)]
 pub struct Peer {
     pub name: &'static str,
-    pub state: State,
+    pub state: PeerState,
 }
 
 /// All of them, started where they have to be; by default none.
@@ -47,9 +47,9 @@ impl Peers {
     /// Looks for them and starts those that are asked line by line.
     pub fn find(plan: &Plan) -> Self {
         let mut found = Vec::new();
-        let mut keep = |name, started: Result<Script, State>| match started {
+        let mut keep = |name, started: Result<Script, PeerState>| match started {
             Ok(script) => {
-                let state = State::Measured(script.version.clone());
+                let state = PeerState::Measured(script.version.clone());
                 found.push(Peer { name, state });
                 Some(RefCell::new(script))
             }
@@ -75,7 +75,7 @@ impl Peers {
                 name: job.name,
                 state: state.clone(),
             });
-            if matches!(state, State::Measured(_)) {
+            if matches!(state, PeerState::Measured(_)) {
                 jobs.push(job);
             }
         }
@@ -159,13 +159,13 @@ impl Peers {
     }
 }
 
-/// Whether a program is there, and what it says of itself.
-fn version(name: &str) -> State {
+/// Returns whether a program is there, and what it says of itself.
+fn version(name: &str) -> PeerState {
     match on_path(name) {
-        None => State::NotInstalled,
+        None => PeerState::NotInstalled,
         Some(path) => {
             let line = first_line(program(path).arg("--version"), Duration::from_secs(10));
-            State::Measured(line.unwrap_or_default())
+            PeerState::Measured(line.unwrap_or_default())
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
-use super::State;
+use super::PeerState;
 use crate::child::{Conversation, on_path, program, run};
 use crate::figure::{Measured, Round};
 
@@ -15,38 +15,38 @@ const PYTHON: &str = include_str!("peers.py");
 const PISCINA: &str = include_str!("piscina.js");
 const WORKER: &str = include_str!("worker.js");
 
-/// How long a script may take beyond what it is asked to measure.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The time that a script may take beyond the measurement that it is asked for.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A script that runs.
 pub struct Script {
     conversation: Conversation,
     pub version: String,
-    /// What it reads, for as long as it runs.
+    /// Files that the script reads, kept as long as it runs, for as long as it runs.
     _files: Option<TempDir>,
 }
 
 impl Script {
-    pub fn python(kind: &str, processes: usize) -> Result<Self, State> {
-        let python = on_path("python3").ok_or(State::NotInstalled)?;
+    pub fn python(kind: &str, processes: usize) -> Result<Self, PeerState> {
+        let python = on_path("python3").ok_or(PeerState::NotInstalled)?;
         let mut command = program(python);
         command.args(["-c", PYTHON, kind, &processes.to_string()]);
         Script::start(&mut command, None)
     }
 
-    pub fn piscina(processes: usize) -> Result<Self, State> {
-        let node = on_path("node").ok_or(State::NotInstalled)?;
+    pub fn piscina(processes: usize) -> Result<Self, PeerState> {
+        let node = on_path("node").ok_or(PeerState::NotInstalled)?;
         let mut asked = program(&node);
         if run(
             asked.args(["-e", "require.resolve('piscina')"]),
             &[],
-            PATIENCE,
+            ANSWER_TIMEOUT,
         )
         .is_err()
         {
-            return Err(State::NotInstalled);
+            return Err(PeerState::NotInstalled);
         }
-        let failed = |error: std::io::Error| State::Failed(error.to_string());
+        let failed = |error: std::io::Error| PeerState::Failed(error.to_string());
         let files = tempfile::tempdir().map_err(failed)?;
         let worker = files.path().join("worker.js");
         std::fs::write(&worker, WORKER).map_err(failed)?;
@@ -57,10 +57,10 @@ impl Script {
         Script::start(&mut command, Some(files))
     }
 
-    fn start(command: &mut Command, files: Option<TempDir>) -> Result<Self, State> {
+    fn start(command: &mut Command, files: Option<TempDir>) -> Result<Self, PeerState> {
         let mut started = || -> Measured<(Conversation, Json)> {
             let mut conversation = Conversation::start(command)?;
-            let hello = conversation.hear(PATIENCE)?;
+            let hello = conversation.hear(ANSWER_TIMEOUT)?;
             Ok((conversation, hello))
         };
         match started() {
@@ -69,7 +69,7 @@ impl Script {
                 version: hello["version"].as_str().unwrap_or_default().to_owned(),
                 _files: files,
             }),
-            Err(why) => Err(State::Failed(why)),
+            Err(why) => Err(PeerState::Failed(why)),
         }
     }
 
@@ -84,7 +84,7 @@ impl Script {
     }
 
     fn request(&mut self, request: &Json, slice: Duration) -> Measured<Round> {
-        let answer = self.conversation.ask(request, slice + PATIENCE)?;
+        let answer = self.conversation.ask(request, slice + ANSWER_TIMEOUT)?;
         let latencies = answer["latencies"].as_array();
         match (latencies, answer["value"].as_f64()) {
             (Some(taken), _) => Ok(Round::Latencies(

@@ -13,7 +13,7 @@ pub fn dirs() -> impl TypedValueParser<Value = DirGrant> {
 }
 
 const DIR_SHAPE: &str =
-    "a directory is `HOST`, `HOST::GUEST`, and either with `:ro` or `:rw` behind it";
+    "a directory is `HOST` or `HOST::GUEST`, optionally followed by `:ro` or `:rw`";
 
 /// `HOST[::GUEST][:ro|:rw]`: the guest sees it under the same path unless told
 /// otherwise, and may not write unless `:rw` says so. A path of the host's may
@@ -55,7 +55,7 @@ fn dir(text: &OsStr) -> Result<DirGrant, String> {
             None if host.is_dir() => {}
             None => {
                 return Err(format!(
-                    "there is no directory `{guest}`; host and guest are parted by two colons, \
+                    "there is no directory `{guest}`; host and guest are separated by two colons, \
                      as in `{}`",
                     guest.replacen(':', "::", 1)
                 ));

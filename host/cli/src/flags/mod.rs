@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(all.start.start_timeout, Some(OrNone(None)));
     }
 
-    /// What an outcome may tell the user to raise.
+    /// The flags that an outcome may advise to raise.
     const FLAGS: [&str; 15] = [
         "--timeout",
         "--cpu-time",

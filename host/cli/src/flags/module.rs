@@ -1,4 +1,4 @@
-//! How a module becomes something that runs.
+//! The flags for loading and compiling a module.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use sandpool::{PoolBuilder, Sandbox, SandboxReport, WasmFeature};
 use crate::parse::{self, OrNone};
 use crate::report;
 
-/// How a module becomes something that runs: for every subcommand.
+/// The flags for loading and compiling a module: for every subcommand.
 #[derive(Args, Debug)]
 pub struct ModuleFlags {
     /// Wasm features to turn on: exceptions, function-references, gc, memory64,
@@ -20,7 +20,7 @@ pub struct ModuleFlags {
         help_heading = "Modules"
     )]
     pub(super) wasm: Vec<WasmFeature>,
-    /// Size of the module [default: 256MiB]
+    /// Maximum size of the module [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Modules")]
     pub(super) module_size: Option<OrNone<u64>>,
     /// Wall time for compiling the module [default: 120s]
@@ -35,8 +35,8 @@ pub struct ModuleFlags {
     /// Neither read nor write the cache of compiled modules
     #[arg(long, help_heading = "Modules")]
     no_cache: bool,
-    /// When a layer of the sandbox is missing here: refuse to run (strict), use
-    /// what there is and say so (auto), or use none of it (off) [default: auto]
+    /// If a layer of the sandbox is missing on this machine: refuse to run (strict), or
+    /// use the other layers and say so (auto); `off` uses no layer [default: auto]
     #[arg(
         long,
         value_name = "MODE",
@@ -45,7 +45,7 @@ pub struct ModuleFlags {
         help_heading = "Isolation"
     )]
     sandbox: Option<SandboxMode>,
-    /// Say nothing on stderr but errors
+    /// Print nothing on stderr except errors
     #[arg(short, long)]
     pub quiet: bool,
 }
@@ -87,7 +87,7 @@ impl ModuleFlags {
         let quiet = self.quiet;
         let builder = builder.on_cache_trouble(move |trouble| {
             if !quiet {
-                report::note(&format!("{trouble}; `sandpool doctor` tells what to do"));
+                report::note(&format!("{trouble}; `sandpool doctor` shows how to fix it"));
             }
         });
         builder.on_sandbox_gap(move |found| {
@@ -98,11 +98,11 @@ impl ModuleFlags {
     }
 }
 
-/// What is said, once, when a layer of the sandbox is missing.
+/// Returns the notice, printed once, about missing layers of the sandbox.
 fn gap(found: &SandboxReport) -> String {
     let missing: Vec<_> = found.missing().map(|report| report.layer.name()).collect();
     format!(
-        "the sandbox is not complete here: no {}; `sandpool doctor` tells why and what to do",
+        "the sandbox is not complete on this machine: no {}; `sandpool doctor` shows why and how to fix it",
         missing.join(", ")
     )
 }

@@ -1,4 +1,4 @@
-//! What the library calls a setting, and the flag by which the command sets it. The
+//! The names of settings in the library, and the flag by which the command sets it. The
 //! library's errors name settings; here they get the flags' names.
 
 use sandpool::{LimitHit, LoadError, Origin};

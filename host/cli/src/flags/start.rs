@@ -1,4 +1,4 @@
-//! How long the command goes on without any worker.
+//! The time that the command waits for a first worker.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::report;
 /// that somebody waits for.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long the command goes on without any worker: for the subcommands that run
+/// The time that the command waits for a first worker: for the subcommands that run
 /// tasks.
 #[derive(Args, Debug)]
 pub struct StartFlags {
-    /// Give up when no worker could be started for this long for a reason from outside:
-    /// no memory, no more processes, or workers that are killed [default: 60s]
+    /// Give up if the machine prevents every worker from starting for this long: no
+    /// memory, no more processes, or the workers are killed [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Limits (`none` lifts one)")]
     pub(super) start_timeout: Option<OrNone<Duration>>,
 }

@@ -1,4 +1,4 @@
-//! What tasks may use and reach.
+//! The limits and grants of tasks.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use sandpool::{DirGrant, Interrupt, Isolation, PoolBuilder};
 use crate::parse::{self, OrNone, Timeout, Variable};
 use crate::report::Failure;
 
-/// What tasks may use and reach: for the subcommands that run some.
+/// The limits and grants of tasks: for the subcommands that run some.
 #[derive(Args, Debug)]
 pub struct TaskFlags {
-    /// Wall time of a task, from when a worker takes it [default: 10s; `run`:
-    /// none]; for `map` also `200%` of the median of the tasks that ended ok,
-    /// from the third on
+    /// Wall time of a task, counted from when a worker takes it [default: 10s; `run`:
+    /// none]. `map` also takes N%, as in `200%`: of the median of the tasks that ended
+    /// ok, once there are three
     #[arg(long, value_name = "TIME", value_parser = parse::timeout, help_heading = "Limits (`none` lifts one)")]
     pub(super) timeout: Option<Timeout>,
     /// CPU time of a task [default: none]
     #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Limits (`none` lifts one)")]
     pub(super) cpu_time: Option<OrNone<Duration>>,
-    /// Count fuel, and end a task that has used so much [default: none]
+    /// Count fuel, and end a task that uses more [default: none]
     #[arg(long, value_name = "UNITS", value_parser = parse::fuel, help_heading = "Limits (`none` lifts one)")]
     pub(super) fuel: Option<OrNone<u64>>,
     /// Wasm memory of a task [default: 128MiB]
@@ -28,41 +28,41 @@ pub struct TaskFlags {
     /// Private memory of a worker process [default: `--memory` and 512MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
     pub(super) process_memory: Option<OrNone<u64>>,
-    /// What one host call of a task, or its result, may make its worker
-    /// allocate [default: 256MiB]
+    /// Memory that one host call of a task, or its result, may take in the worker
+    /// [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
     pub(super) host_call_memory: Option<OrNone<u64>>,
-    /// What a task may write to stdout [default: 1MiB; `run`: none]
+    /// Bytes that a task may write to stdout [default: 1MiB; `run`: none]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
     pub(super) stdout_limit: Option<OrNone<u64>>,
-    /// What a task may write to stderr [default: 1MiB; `run`: none]
+    /// Bytes that a task may write to stderr [default: 1MiB; `run`: none]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
     pub(super) stderr_limit: Option<OrNone<u64>>,
-    /// What a task may log [default: 1MiB]
+    /// Bytes that a task may log [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
     pub(super) log_limit: Option<OrNone<u64>>,
-    /// What a task may be given, stdin included [default: 64MiB]
+    /// Size of a task's arguments, stdin included [default: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
     pub(super) arguments_limit: Option<OrNone<u64>>,
-    /// What a task may return [default: 64MiB]
+    /// Size of a task's result [default: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Limits (`none` lifts one)")]
     pub(super) result_limit: Option<OrNone<u64>>,
-    /// Let the guest read a directory, under its own path or as GUEST; `:rw` lets
-    /// it write too
+    /// Let the guest read a directory, at its own path or at GUEST; with `:rw`, also
+    /// write
     #[arg(long, value_name = "HOST[::GUEST][:ro|:rw]", value_parser = super::dir::dirs(), help_heading = "Grants")]
     dir: Vec<DirGrant>,
-    /// Give the guest a variable; without a value, the one it has here
+    /// Give the guest an environment variable; without VALUE, its value here
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = parse::variable, help_heading = "Grants")]
     env: Vec<Variable>,
-    /// process, process-reuse=N (keep an instance for N tasks), or
+    /// Isolation of tasks: process, process-reuse=N (keep an instance for N tasks), or
     /// process-per-task [default: process]
-    #[arg(long, value_name = "NOTCH", value_parser = parse::isolation, help_heading = "Isolation")]
+    #[arg(long, value_name = "LEVEL", value_parser = parse::isolation, help_heading = "Isolation")]
     isolation: Option<Isolation>,
-    /// How a task that ran too long is ended: with its worker, or by checks
-    /// compiled into it, which tell where it was [default: kill]
+    /// How to end a task that runs too long: kill its worker (kill), or stop it by
+    /// checks compiled into it, which also say where it was (epoch) [default: kill]
     #[arg(long, value_name = "HOW", value_enum, help_heading = "Isolation")]
     interrupt: Option<InterruptMode>,
-    /// Whose tasks these are; no worker serves two tenants
+    /// The tenant that these tasks belong to; no worker serves two tenants
     #[arg(long, value_name = "KEY", help_heading = "Isolation")]
     tenant: Option<String>,
 }
@@ -78,7 +78,7 @@ impl TaskFlags {
     pub fn apply(&self, builder: PoolBuilder) -> Result<PoolBuilder, Failure> {
         if let Some(percent) = self.percent_of_median() {
             return Err(Failure::usage(format!(
-                "`--timeout {percent}%` is for `map`: of one task there is no median"
+                "`--timeout {percent}%` is for `map`: a single task has no median"
             )));
         }
         self.apply_to_many(builder)
@@ -117,8 +117,8 @@ impl TaskFlags {
         }
     }
 
-    /// What is granted, as it is given; `none` if nothing is. Of a variable only its
-    /// name: what it holds may be a secret.
+    /// Returns the grants as flags; `none` if nothing is. Of a variable only its name:
+    /// what it holds may be a secret.
     pub fn grants(&self) -> String {
         let dirs = self.dir.iter().map(|dir| {
             let (host, rw) = (dir.host.display(), if dir.writable { ":rw" } else { "" });
@@ -189,7 +189,7 @@ impl TaskFlags {
         for dir in &self.dir {
             if !dir.host.is_dir() {
                 let what = if dir.host.exists() {
-                    "is no directory"
+                    "is not a directory"
                 } else {
                     "does not exist"
                 };
@@ -216,7 +216,7 @@ fn own_variable(name: &str) -> Result<String, Failure> {
     std::env::var(name).map_err(|error| {
         let why = match error {
             std::env::VarError::NotPresent => "is not set here",
-            std::env::VarError::NotUnicode(_) => "is not UTF-8, which is all that a guest can have",
+            std::env::VarError::NotUnicode(_) => "is not UTF-8; variables of a guest are UTF-8",
         };
         Failure::usage(format!("the variable `{name}`, named with `--env`, {why}"))
             .hint(format!("`--env {name}=VALUE` gives it a value"))

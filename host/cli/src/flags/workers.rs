@@ -1,15 +1,15 @@
-//! How many workers there are, and how they are kept.
+//! The number of workers, and their upkeep.
 
 use clap::Args;
 use sandpool::PoolBuilder;
 
 use crate::parse;
 
-/// How many workers there are: for the subcommands that run many tasks.
+/// The number of workers, and their upkeep: for the subcommands that run many tasks.
 #[derive(Args, Debug)]
 pub struct WorkerFlags {
-    /// Worker processes: N, N% of the cores, +N or -N beside them [default: one
-    /// for each core]
+    /// Number of worker processes: N, N% of the cores, or +N or -N relative to the
+    /// cores [default: one for each core]
     #[arg(
         short = 'j',
         long,
@@ -22,7 +22,7 @@ pub struct WorkerFlags {
     /// Niceness of the workers, from 0 to 19
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=19), help_heading = "Workers")]
     nice: Option<u8>,
-    /// Replace a worker when it has run so many tasks
+    /// Replace a worker after it has run N tasks
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Workers")]
     max_tasks_per_process: Option<u64>,
 }

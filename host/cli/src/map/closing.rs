@@ -1,10 +1,10 @@
-//! What is said when a map has ended.
+//! The texts that a map prints at its end.
 
 use std::time::{Duration, Instant};
 
 use super::Map;
 use super::failures::Halt;
-use super::finished::Ledger;
+use super::ledger::Ledger;
 use super::summary::Summary;
 use crate::report::{Failure, Kind};
 use crate::{report, show, usage};
@@ -37,7 +37,7 @@ impl Map {
     }
 }
 
-/// What there is to say of inputs that are not run since the log has them.
+/// Returns a remark about inputs that are not run because the log has them.
 pub fn known_before(ledger: &Ledger) -> Option<String> {
     let extent = ledger.extent();
     let done_before = Some(extent.done_before()).filter(|done| *done > 0)?;
@@ -46,21 +46,23 @@ pub fn known_before(ledger: &Ledger) -> Option<String> {
         0 => String::new(),
         failed => format!(", {} of them failed", show::count(failed)),
     };
-    Some(format!("{inputs} not run: the log has them{failed}"))
+    Some(format!(
+        "{inputs} not run, because the log has them{failed}"
+    ))
 }
 
-/// How long a run that the pool cut short waits for its inputs to be counted.
+/// The time that a run cut short by the pool waits for its inputs to be counted.
 pub const COUNT_TIME: Duration = Duration::from_secs(20);
 
-/// How long a run waits for that which somebody has ended: less than a second signal
-/// leaves to say what there is to say.
+/// The time that a run waits for the count after somebody ended it: less than a second
+/// signal leaves to say what there is to say.
 pub const SHORT_COUNT_TIME: Duration = Duration::from_millis(500);
 
 /// Inputs that have no result, since the run was cut short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Left {
     pub inputs: u64,
-    /// Whether these are all: else the inputs were not read to their end.
+    /// True if these are all: else the inputs were not read to their end.
     all: bool,
 }
 
@@ -111,21 +113,21 @@ impl Map {
             Left { inputs: 0, .. } if summary.tasks() == 0 => {
                 return report::note("interrupted: no input was run");
             }
-            Left { inputs: 0, .. } => "the rest of the inputs was not read, and not run".into(),
+            Left { inputs: 0, .. } => "the remaining inputs were not read and not run".into(),
             left => left.counted(),
         };
         report::note(&format!("interrupted: {what}; {}", self.way_on()));
     }
 
-    /// What to do about inputs that were not run.
+    /// Returns the advice about inputs that were not run.
     pub fn how_to_go_on(&self, left: Left) -> String {
         format!("{}; {}", left.counted(), self.way_on())
     }
 
     fn way_on(&self) -> &'static str {
         match self.joblog.is_kept() {
-            true => "the same command with `--resume` goes on from here",
-            false => "with a log (`--joblog FILE`), `--resume` could go on from here",
+            true => "run the same command with `--resume` to continue from here",
+            false => "with a log (`--joblog FILE`), `--resume` could continue from here",
         }
     }
 }

@@ -9,16 +9,16 @@ use sandpool::stdio::{self, Waiting};
 
 use super::closing::known_before;
 use super::feed::Feed;
-use super::finished::Ledger;
 use super::job::Job;
-use crate::pasted::Line;
+use super::ledger::Ledger;
+use crate::replay_command::ReplayCommand;
 use crate::report::{self, Failure, Kind, TASK_FAILED};
 use crate::sanitize;
 
-/// Prints a line for each input; what does not fit, or cannot be pasted, is a
+/// Prints a line for each input; what does not fit, or cannot be replayed, is a
 /// comment.
 pub fn run(
-    start: &Line,
+    start: &ReplayCommand,
     job: &Job,
     feed: Feed,
     ledger: &Ledger,
@@ -35,9 +35,9 @@ pub fn run(
                 unfit += 1;
                 format!("# {seq}: {}", sanitize::line(why))
             }
-            _ => pasted(start, job, &input).unwrap_or_else(|why| {
+            _ => replay_command(start, job, &input).unwrap_or_else(|why| {
                 let label = sanitize::line(&label);
-                format!("# {seq}: {label}: no line to paste: {why}")
+                format!("# {seq}: {label}: no command line: {why}")
             }),
         };
         calls += 1;
@@ -64,7 +64,7 @@ pub fn run(
     })
 }
 
-fn pasted(start: &Line, job: &Job, input: &Input) -> Result<String, &'static str> {
+fn replay_command(start: &ReplayCommand, job: &Job, input: &Input) -> Result<String, &'static str> {
     match (input, job) {
         (Input::Args(args), Job::Call(function)) => {
             // Words go by position, so those behind a keyword are keywords as well.
@@ -75,7 +75,7 @@ fn pasted(start: &Line, job: &Job, input: &Input) -> Result<String, &'static str
             start.with_values(names.zip(&args.positional))
         }
         (Input::Command { argv, stdin }, _) => start.with_stdin(argv, stdin),
-        _ => Err("it is no call"),
+        _ => Err("it is not a call"),
     }
 }
 

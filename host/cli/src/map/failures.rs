@@ -1,5 +1,5 @@
-//! What is done about tasks that do not end ok: running them again, and when to
-//! give up on all of them.
+//! The handling of tasks that do not end ok: running them again, and when to give up on
+//! all of them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,8 +14,7 @@ use crate::parse::{self, OrNone};
 /// Retries, and when to stop.
 #[derive(Args, Debug)]
 pub struct FailureFlags {
-    /// Run a task again, so many times, that did not end ok for a reason named
-    /// with `--retry-on`
+    /// Run a task again up to N times if it ends with a verdict of `--retry-on`
     #[arg(
         long,
         value_name = "N",
@@ -24,24 +23,24 @@ pub struct FailureFlags {
         help_heading = "Failures"
     )]
     retries: u32,
-    /// The verdicts to run a task again on: worker_lost, timeout, cpu_limit,
+    /// The verdicts after which a task is run again: worker_lost, timeout, cpu_limit,
     /// out_of_fuel, memory_limit, output_limit, denied, error, exit, trap,
     /// internal_error, or all [default: worker_lost]
     #[arg(long, value_name = "VERDICTS", value_delimiter = ',', value_parser = verdicts, requires = "retries", help_heading = "Failures")]
     retry_on: Vec<RetryOn>,
-    /// Time before a retry; it doubles with each further one of the same task;
-    /// `0s` is none [default: 100ms]
+    /// Time before the first retry of a task, doubled for each further retry; `0s`
+    /// retries at once [default: 100ms]
     #[arg(long, value_name = "TIME", value_parser = parse::delay, requires = "retries", help_heading = "Failures")]
     delay: Option<OrNone<Duration>>,
-    /// The longest time before a retry [default: 60s]
+    /// Maximum time before a retry [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = parse::delay, requires = "retries", help_heading = "Failures")]
     max_delay: Option<OrNone<Duration>>,
-    /// Stop once so many tasks, or so much of them, have failed: `soon` lets
-    /// those that run end, `now` does not. `success` and `done` stand where
-    /// `fail` does
+    /// Stop once N tasks, or N% of the tasks, have failed: `soon` lets running tasks
+    /// end, `now` ends them. `success` or `done` in place of `fail` counts tasks that
+    /// ended ok, or all tasks
     #[arg(long, value_name = "now|soon,fail=N|N%", help_heading = "Failures")]
     halt: Option<Halt>,
-    /// Go on whatever fails; this is the default
+    /// Continue regardless of failures; this is the default
     #[arg(short = 'k', long, conflicts_with = "halt", help_heading = "Failures")]
     keep_going: bool,
 }
@@ -96,7 +95,7 @@ fn verdicts(word: &str) -> Result<RetryOn, String> {
     let names = || RETRIED.map(Verdict::name).join(", ");
     found.map(|verdict| RetryOn(vec![verdict])).ok_or_else(|| {
         format!(
-            "it is no verdict of a task that ran; there are {}, and all",
+            "it is not the verdict of a task that ran; use {}, or all",
             names()
         )
     })
@@ -110,12 +109,12 @@ pub struct Halt {
     at: Threshold,
 }
 
-/// How a map is stopped before its end.
+/// The way in which a map is stopped early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// What runs ends as it would have.
+    /// Running tasks end by themselves.
     Soon,
-    /// What runs is ended, too.
+    /// Running tasks are ended, too.
     Now,
 }
 
@@ -137,7 +136,7 @@ enum Threshold {
 const FEWEST: u64 = 3;
 
 impl Halt {
-    /// Whether it is time to stop.
+    /// Returns whether it is time to stop.
     pub fn is_met(&self, summary: &Summary) -> bool {
         let done = summary.tasks();
         let count = match self.what {
@@ -153,7 +152,7 @@ impl Halt {
         }
     }
 
-    /// Whether what it waits for is no failure.
+    /// Returns whether what it waits for is no failure.
     pub fn is_success(self) -> bool {
         self.what == Counted::Success
     }
@@ -164,7 +163,7 @@ impl FromStr for Halt {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let shape = || {
-            "it is `now` or `soon`, and when: `soon,fail=1`, `now,fail=10%`, `now,success=1`"
+            "give `now` or `soon`, then a condition: `soon,fail=1`, `now,fail=10%`, `now,success=1`"
                 .to_owned()
         };
         let (how, when) = text.split_once(',').ok_or_else(shape)?;

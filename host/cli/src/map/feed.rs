@@ -9,10 +9,10 @@ use sandpool::Input;
 use sandpool::value::quoted;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::finished::{Ledger, Note};
 use super::inputs::Source;
 use super::inputs::stream::Share;
 use super::joblog::past::Past;
+use super::ledger::{Ledger, Note};
 use super::outputs::results::Results;
 use super::outputs::results::naming::{Name, Naming};
 use super::outputs::results::taken::Taken;
@@ -22,24 +22,24 @@ pub struct Feed {
     source: Box<dyn Source>,
     ledger: Ledger,
     past: Past,
-    /// Whether it is noted when each was read.
+    /// True if it is noted when each was read.
     timed: bool,
     seq: u64,
     /// Fingerprint of all inputs so far.
     prefix: u64,
-    /// What is to be run, but not before it is known that the inputs are those
-    /// of the log.
+    /// Inputs that will be run, but not before it is known that the inputs are those of
+    /// the log.
     held: VecDeque<(Note, Input)>,
     /// So many of the inputs are those of the log.
     checked: u64,
-    /// What results are called that are named after inputs.
+    /// The names of results that are named after inputs.
     naming: Naming,
     /// Where they are, if there is such a place already.
     results: Option<Results>,
     /// The names so far.
     taken: Taken,
     ended: bool,
-    /// Whether all of them are there to be read.
+    /// True if all of them are there to be read.
     is_finite: bool,
 }
 
@@ -83,8 +83,9 @@ impl Feed {
         self
     }
 
-    /// Whether an input is to be run though it is done, since its files are lost: its
-    /// line came to the log's disk before them, or somebody has taken them away.
+    /// Returns whether an input is to be run though it is done, since its files are
+    /// lost: its line came to the log's disk before them, or somebody has taken them
+    /// away.
     fn is_lost(&self, name: Option<&Name>, seq: u64) -> bool {
         let Some(results) = &self.results else {
             return false;
@@ -97,7 +98,7 @@ impl Feed {
             Some(Err(_)) => return false,
             None => results.bytes_of(&seq.to_string()),
         };
-        // What is longer is whole, and somebody has made more of it.
+        // A longer file is whole, and somebody has appended to it.
         there.is_none_or(|there| there < bytes)
     }
 
@@ -117,13 +118,13 @@ impl Feed {
         };
         if self.past.wants(seq) && results.is_barred(&name) {
             return Err(refused(
-                "what stands where its folder would be is no folder",
+                "there is already a file in the place of its folder",
             ));
         }
         // Of those that are run, the others have theirs there.
         let is_own = self.past.files.has(seq) || !self.past.wants(seq);
         match !is_own && results.has(&name) {
-            true => Err(refused("there is something of that name already")),
+            true => Err(refused("a file of that name exists already")),
             false => Ok(Some(name)),
         }
     }
@@ -134,12 +135,12 @@ impl Feed {
         self
     }
 
-    /// Whether inputs that a log knows are still to come.
+    /// Returns whether inputs that a log knows are still to come.
     fn within_the_past(&self) -> bool {
         self.past.last().is_some_and(|last| self.seq <= last.seq)
     }
 
-    /// Whether the next input is not to be run before further ones were read.
+    /// Returns whether the next input is not to be run before further ones were read.
     fn holds_back(&self) -> bool {
         let Some((next, _)) = self.held.front() else {
             return true;
@@ -156,7 +157,7 @@ impl Feed {
         let Some(item) = next else {
             if self.within_the_past() {
                 return Err(anyhow!(
-                    "there are {} inputs, and the log knows a later one: they are not those of the log",
+                    "there are {} inputs, but the log names a later one: they are not the inputs of the log",
                     self.seq
                 ));
             }
@@ -170,8 +171,7 @@ impl Feed {
         if let Some(expected) = self.past.checkpoint(seq) {
             if expected != self.prefix {
                 return Err(anyhow!(
-                    "the inputs have changed: of the first {}, which the log knows, not all are \
-                     the same",
+                    "the inputs have changed: the first {} are not all as the log has them",
                     self.seq
                 ));
             }
@@ -208,7 +208,7 @@ impl Feed {
     }
 }
 
-/// How many inputs are counted at once, when they are only counted.
+/// The number of inputs counted at once, when they are only counted.
 const COUNTED_AT_ONCE: u64 = 1 << 12;
 
 impl Drop for Feed {
@@ -230,7 +230,7 @@ impl Drop for Feed {
                     unread += u64::from(is_lost || self.past.wants(self.seq));
                 }
                 Ok(None) => break,
-                // What cannot be read is no input.
+                // A line that cannot be read is not an input.
                 Err(_) => return self.ledger.count_unread(unread, false),
             }
             self.seq += 1;
@@ -317,7 +317,8 @@ mod tests {
         past::read(&mut log.as_bytes(), which).unwrap().unwrap()
     }
 
-    /// What is run, and why it ended before its end.
+    /// Runs the feed; returns the inputs that it handed out, and the error that ended
+    /// it.
     fn feed(source: Box<Words>, past: Past) -> (Vec<String>, Option<String>) {
         let ledger = Ledger::default();
         let feed = Feed::new(source, Share::default(), past, ledger.clone());
@@ -362,7 +363,7 @@ mod tests {
         }
         let (ran, failure) = feed(words(&ALL[..3]), past());
         assert!(ran.is_empty() && failure.unwrap().contains("there are 3 inputs"));
-        // What comes behind is new to the log.
+        // The inputs after these are new to the log.
         let (ran, failure) = feed(words(&["a", "b!", "c", "d", "new"]), past());
         assert_eq!((ran.join(" "), failure), ("b! c new".into(), None));
     }

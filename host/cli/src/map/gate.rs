@@ -14,14 +14,14 @@ use sandpool::Pool;
 use crate::parse::{self, OrNone};
 use crate::report::{self, Failure, Kind};
 
-/// What the machine must have left for a task to begin.
+/// The free resources without which no task is started.
 #[derive(Args, Debug)]
 pub struct GateFlags {
-    /// Begin no task while less memory than this is available
+    /// Start no task while less memory than this is available
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Workers")]
     memfree: Option<OrNone<u64>>,
-    /// Begin no task while so many processes are running, in all: a number, or N%
-    /// of the cores
+    /// Start no task while N processes, or more, are running on this machine: a number,
+    /// or N% of the cores
     #[arg(long, value_name = "N", value_parser = parse::load, help_heading = "Workers")]
     load: Option<f64>,
 }
@@ -48,7 +48,7 @@ impl GateFlags {
             load: self.load,
             looks: [0; LOOKS],
             next: 0,
-            // What runs before there are tasks is the measure for the first.
+            // The processes that run before the first task are its measure.
             filled: false,
         };
         // Before the first task, which may find the machine full.
@@ -70,7 +70,7 @@ impl GateFlags {
                         }
                         paused = true;
                         if !said && !quiet && since.elapsed() > NOTABLE {
-                            report::note(&format!("no task is begun: {reason}"));
+                            report::note(&format!("no task is started: {reason}"));
                             said = true;
                         }
                     }
@@ -84,7 +84,7 @@ impl GateFlags {
         };
         let spawned = thread::Builder::new().name("gate".into()).spawn(keep);
         spawned.map(drop).map_err(|error| {
-            let error = anyhow::Error::new(error).context("cannot watch the machine");
+            let error = anyhow::Error::new(error).context("the machine's load cannot be watched");
             Failure::new(Kind::Pool, error)
         })
     }
@@ -93,7 +93,7 @@ impl GateFlags {
 struct Gate {
     memory: Option<u64>,
     load: Option<f64>,
-    /// How many processes ran when it was looked last.
+    /// The numbers of running processes at the last looks.
     looks: [u32; LOOKS],
     next: usize,
     filled: bool,
@@ -152,7 +152,8 @@ fn available_in(info: &str) -> Option<u64> {
     Some(kib << 10)
 }
 
-/// What the control group (version 2) may still use, if it has a limit.
+/// Returns the memory that the control group (version 2) may still use, if it has a
+/// limit.
 fn available_in_group() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;

@@ -1,4 +1,4 @@
-//! What a map does for each input: call a function, or run a command.
+//! The job of a map for each input: call a function, or run a command.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::parse::Keyword;
 use crate::report::{Failure, Kind};
 use crate::shell;
 
-/// What is done for each input.
+/// The job for each input.
 #[derive(Clone)]
 pub enum Job {
     /// A function, with the arguments that are the same for all inputs.
@@ -50,7 +50,8 @@ pub struct Constants<'a> {
 }
 
 impl Job {
-    /// What the command line asks for, of this module, for inputs of this shape.
+    /// Finds the job that the command line asks for, of this module, for inputs of this
+    /// shape.
     pub fn find(
         module: &Module,
         path: &Path,
@@ -65,8 +66,8 @@ impl Job {
         }
         let Job::Call(function) = job else {
             return Err(Failure::usage(
-                "`--kwarg` is for functions: words that all runs of a command get stand in its \
-                 TEMPLATE, behind `--`",
+                "`--kwarg` is for functions: constant words of a command stand in its TEMPLATE, \
+                 after `--`",
             ));
         };
         let words = apply::pairs(constants.words);
@@ -100,7 +101,7 @@ impl Job {
             };
         }
         match module.functions() {
-            // What it gets needs no words.
+            // A command that gets its input on stdin needs no words.
             _ if module.is_command() && shape.on_stdin => {
                 Ok(Job::Command(Template::new(&[], shape)?))
             }
@@ -138,7 +139,7 @@ impl Job {
         }
     }
 
-    /// What is done, in words; what an input adds stands behind them in a log.
+    /// Describes the job, in words; what an input adds stands behind them in a log.
     pub fn describe(&self) -> String {
         match self {
             Job::Call(function) => function.whole().full_name(),
@@ -146,7 +147,7 @@ impl Job {
         }
     }
 
-    /// What it is, for a log.
+    /// Returns the kind of job, for a log.
     pub fn kind(&self) -> &'static str {
         match self {
             Job::Call(_) => "function",
@@ -252,7 +253,7 @@ impl Job {
         }
     }
 
-    /// Whether what an input is called stands in the words that a command gets.
+    /// Returns whether what an input is called stands in the words that a command gets.
     pub fn has_values(&self) -> bool {
         match self {
             Job::Call(_) => false,
@@ -260,7 +261,7 @@ impl Job {
         }
     }
 
-    /// Whether bytes that are no text can be the argument.
+    /// Returns whether bytes that are no text can be the argument.
     pub fn takes_bytes(&self) -> bool {
         match self {
             Job::Call(function) => function
@@ -346,7 +347,7 @@ impl Job {
         match self {
             Job::Command(_) => Ok(()),
             Job::Call(_) => Err(Failure::usage(
-                "`--stdin-each` is for commands; a function has arguments",
+                "`--stdin-each` is for commands; this module exports functions, which take arguments",
             )),
         }
     }
@@ -468,17 +469,17 @@ fn no_command(module: &Module, shown: &str) -> Failure {
         .map_or("FUNCTION", |function| &function.name);
     let (quoted, first) = (shell::quote(shown), shell::quote(first));
     Failure::unusable(format!(
-        "`{shown}` is no command, so words after `--` mean nothing to it"
+        "`{shown}` is not a command, so it takes no words after `--`"
     ))
     .hint(format!("`sandpool map {quoted} {first}`"))
 }
 
 fn command_needs_template(shown: &str) -> Failure {
     Failure::unusable(format!(
-        "`{shown}` is a command, and what it gets for a line stands after `--`"
+        "`{shown}` is a command; give its arguments for each line after `--`"
     ))
     .hint(format!(
-        "`sandpool map {} -- {{}}` gives it the line as its only word",
+        "`sandpool map {} -- {{}}` passes the line as the only argument",
         shell::quote(shown)
     ))
 }

@@ -4,20 +4,20 @@
 //! bounded number of them ahead of the results; this thread writes each result
 //! as it is ready. A million lines take no more memory than a thousand.
 
+mod atomic_file;
 mod closing;
-mod draft;
 mod dry_run;
 mod failures;
 mod feed;
-mod finished;
 mod gate;
-mod going_on;
 mod inputs;
 mod job;
 mod joblog;
+mod ledger;
 mod outputs;
 mod pace;
 mod progress;
+mod resume;
 mod run;
 mod stop;
 mod summary;
@@ -33,22 +33,22 @@ use sandpool::{IMap, Module, Pool, Value};
 use super::flags::{self, ModuleFlags, StartFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
 use super::parse::{self, Keyword};
-use super::pasted::{Given, Line};
+use super::replay_command::{Given, ReplayCommand};
 use super::report::{self, Failure, Kind, TASK_FAILED};
 use super::show;
 use closing::Left;
 use failures::{FailureFlags, Halt};
 use feed::Feed;
-use finished::Ledger;
 use gate::GateFlags;
 use inputs::open::{InputFlags, Inputs};
 use inputs::stream::Share;
 use inputs::words::Values;
 use job::{Constants, Job, Named};
 use joblog::JoblogFlags;
+use ledger::Ledger;
+use outputs::append_target::AppendTarget;
 use outputs::destination::Destination;
 use outputs::flags::OutputFlags;
-use outputs::place::Place;
 use outputs::results::Results;
 use pace::Pace;
 use progress::{Prepared, ProgressFlags};
@@ -56,28 +56,28 @@ use run::{Ended, Sinks};
 use stop::Stopping;
 use summary::Summary;
 
-pub use finished::Stored;
 pub use inputs::words::split_off;
+pub use ledger::Stored;
 
 const EXAMPLES: &str = "\
-A line is read as JSON: an array is spread over the parameters, an object gives them by
-name, anything else is the one argument. If the only parameter is a list, a record or
-the like, the line is that; if it is a string, the line is its text. Empty lines are
-skipped; a line that does not fit costs itself alone. What `--kwarg` gives is the same
-for all inputs, which are read as if the function had only the other parameters.
+Each line is read as JSON: an array is spread over the parameters, an object gives the
+arguments by name, any other value is the only argument. If the only parameter is of a
+compound type (a list, a record, ...), the whole line is its value; if it is a string, the
+line is its text. Empty lines are skipped. A line that does not fit the parameters fails,
+and the other lines run. With `--kwarg`, inputs give only the other parameters.
 
-What stands behind `:::` is read as words are by `apply`, but `@` means nothing there.
-Several `:::` are combined, the last changing fastest; `:::+` goes side by side with the
-values before it; `:::: FILE` takes them from the lines of a file.
+Values after `:::` are read like the words of `apply`, but `@` has no meaning there.
+Several `:::` are combined, the last changing fastest; `:::+` is paired with the values
+before it; `:::: FILE` reads the values from the lines of a file.
 
-With a TEMPLATE, the module is run as a command for each input. In it stand:
-  {}   the input; without any of these it comes last    {#}     its number, from 1
+With a TEMPLATE, the module is run as a command for each input. Its placeholders:
+  {}   the input; appended if no placeholder is there   {#}     its number, from 1
   {.}  without extension     {/}  without folders       {1}     the first value or column
   {//} its folder            {/.} without both          {NAME}  the column of that name
 
-Ctrl-C, SIGTERM or SIGHUP lets the running tasks end, prints the summary and says how many
-inputs were not run; once more, whichever it is, ends all at once. With a log, `--resume`
-goes on from there.
+Ctrl-C, SIGTERM or SIGHUP lets running tasks end, then prints the summary and how many
+inputs were not run. A second signal ends everything at once. With a log, `--resume`
+continues from there.
 
 Exit codes: 0 all ok, 1 a task did not end ok, 2 usage, 3 the module, the function or the
 input cannot be used, 4 sandpool failed, 130 interrupted.
@@ -103,22 +103,22 @@ Examples:
 pub struct Map {
     /// The module: a component, a core module, a command, or WAT
     module: PathBuf,
-    /// The function; not needed where there is only one
+    /// The function; may be left out if the module exports only one
     #[arg(conflicts_with = "template")]
     function: Option<String>,
-    /// The command's arguments, with `{}` where the input stands
+    /// The command's arguments; `{}` stands for the input
     #[arg(last = true)]
     template: Vec<String>,
-    /// An argument that is the same for all inputs, by its parameter's name; the
-    /// inputs give the others. `@FILE` is a file's contents
+    /// A constant argument for all calls, by its parameter's name; the inputs give the
+    /// other arguments. `@FILE` stands for the contents of the file
     #[arg(long, value_name = "NAME=WORD", value_parser = parse::keywords())]
     kwarg: Vec<Keyword>,
     #[command(flatten)]
     inputs: InputFlags,
     #[command(flatten)]
     outputs: OutputFlags,
-    /// Print the calls that would be made, checked against the function's types; with
-    /// `--resume`, those that the log leaves to be made
+    /// Check each call against the function's types and print it, without running it;
+    /// with `--resume`, only the calls that are missing from the log
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -139,7 +139,7 @@ pub struct Map {
     modules: ModuleFlags,
 }
 
-/// What a loop over tasks works with.
+/// The parts that a loop over tasks needs.
 struct TaskLoop<'a> {
     pool: &'a Pool,
     ledger: &'a Ledger,
@@ -278,8 +278,8 @@ impl Map {
         let job = self.job(&module, &inputs)?;
         let past = self.peek_log(&module, &job, &inputs)?;
         let line = match &job {
-            Job::Call(function) => Line::apply(given, &self.module, function.whole()),
-            Job::Command(_) => Line::run(given, &self.module),
+            Job::Call(function) => ReplayCommand::apply(given, &self.module, function.whole()),
+            Job::Command(_) => ReplayCommand::run(given, &self.module),
         };
         let named = Named {
             job: job.clone(),
@@ -312,9 +312,9 @@ impl Map {
         let constant = self.kwarg.iter().find(|keyword| keyword.word == "@-");
         match constant {
             Some(Keyword { name, .. }) if inputs.read_stdin() => Err(Failure::usage(format!(
-                "`--kwarg {name}=@-` reads stdin, and so do the inputs"
+                "both `--kwarg {name}=@-` and the inputs read stdin"
             ))
-            .hint("`--input FILE`, or `:::`, leaves stdin to the argument")),
+            .hint("give the inputs with `--input FILE` or `:::`")),
             _ => Ok(()),
         }
     }
@@ -340,13 +340,13 @@ impl Map {
         let by_place = self.outputs.by_place();
         let mut place = destination.place();
         let (mut log, past) = self.open_log(&module, &job, &inputs, &mut place)?;
-        let offset = place.as_ref().map(Place::offset);
+        let offset = place.as_ref().map(AppendTarget::offset);
         let mut output = self.outputs.printed(&job, destination, offset, quiet)?;
         if let Some(results) = &results {
             output = results.output(output, self.outputs.how(&job, past.files.clone()));
         }
-        going_on::begin(log.as_mut(), output.as_mut(), destination)?;
-        going_on::begin_files(log.as_mut(), &past, results.as_ref())?;
+        resume::begin(log.as_mut(), output.as_mut(), destination)?;
+        resume::begin_files(log.as_mut(), &past, results.as_ref())?;
         let share = inputs.share();
         let total = inputs.take_total();
         let naming = results.as_ref().map(Results::naming).unwrap_or_default();
@@ -377,14 +377,14 @@ impl Map {
         if let Some(remark) = sinks.output.remark().filter(|_| !quiet) {
             report::note(&remark);
         }
-        going_on::settle(sinks.log.as_mut(), destination, results.as_ref())?;
+        resume::settle(sinks.log.as_mut(), destination, results.as_ref())?;
         let lost = ledger.lost();
         if let Some(results) = results.filter(|_| lost > 0 && !quiet) {
             let inputs = show::counted(lost, "input");
             let folder = results.folder().display();
             report::note(&format!(
-                "the files of {inputs} that the log knows were not whole in `{folder}`, as after \
-                 a power cut: they counted as not run"
+                "the files of {inputs} in the log were incomplete in `{folder}`, as after a power \
+                 cut; these inputs counted as not run"
             ));
         }
         Ok((ended, sinks.stopping.halted()))

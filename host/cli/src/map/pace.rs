@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandpool::Steering;
 
-use super::finished::Finished;
+use super::ledger::Finished;
 use super::summary::RunTimes;
 
 /// Tasks that must have ended ok before their median means anything.

@@ -8,8 +8,8 @@ use std::io;
 
 use sandpool::{IMap, Steering, Value, Verdict};
 
-use super::finished::{Finished, Ledger};
 use super::joblog::Joblog;
+use super::ledger::{Finished, Ledger};
 use super::outputs::Output;
 use super::outputs::destination::unwritable;
 use super::pace::Pace;
@@ -23,7 +23,7 @@ pub struct Sinks<'a> {
     pub output: &'a mut dyn Output,
     /// Where it writes, for errors.
     pub destination: String,
-    /// Whether a place in the output answers a place in the input.
+    /// True if a place in the output answers a place in the input.
     pub by_place: bool,
     pub log: Option<Joblog>,
     pub summary: &'a mut Summary,
@@ -33,7 +33,7 @@ pub struct Sinks<'a> {
     pub steering: Steering,
 }
 
-/// How the loop came to its end.
+/// The end of the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// Every outcome was taken.
@@ -62,7 +62,7 @@ pub fn run(
     }
 }
 
-/// What cannot be written.
+/// The output that cannot be written.
 enum Stuck {
     Output(io::Error),
     Log(Failure),
@@ -101,8 +101,8 @@ fn take_all(
         let Some(task) = ledger.finish(outcome) else {
             continue;
         };
-        // What stands behind a hole would stand in its place when it is filled;
-        // it is run again then.
+        // Results behind a hole would move when the hole is filled; their inputs are
+        // run again then.
         if has_hole {
             continue;
         }

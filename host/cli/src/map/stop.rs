@@ -34,7 +34,7 @@ impl Stopping {
             steered.finish();
             if !quiet {
                 report::note(&format!(
-                    "stopping; {} may end; Ctrl-C or a signal once more ends all at once",
+                    "stopping; {} may end; another Ctrl-C or signal ends everything at once",
                     show::counted(running, "running task")
                 ));
             }

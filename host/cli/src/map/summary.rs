@@ -1,4 +1,4 @@
-//! What a map counts, and says at its end.
+//! The counts of a map, and the summary at its end.
 //!
 //! It takes the same memory for a million tasks as for ten: run times go into a
 //! histogram, and only the slowest tasks are known by name.
@@ -9,14 +9,14 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use sandpool::{Refusal, Verdict};
 
-use super::finished::Finished;
+use super::ledger::Finished;
 use crate::{report, sanitize, show};
 
 /// Tasks that are named as the slowest, or as poison.
-const NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 /// Tasks whose errors are told.
-const ERRORS: usize = 3;
+const MAX_ERRORS: usize = 3;
 
 /// So much of an error is told.
 const ERROR: usize = 240;
@@ -24,7 +24,7 @@ const ERROR: usize = 240;
 /// So much of an input is shown with its task.
 const LABEL: usize = 24;
 
-/// How the tasks ended.
+/// The endings of the tasks.
 #[derive(Clone, Debug)]
 pub struct Summary {
     /// By verdict; `ok` is counted apart.
@@ -33,7 +33,7 @@ pub struct Summary {
     failed: u64,
     /// Inputs that have no result, since the run was cut short.
     left: u64,
-    /// What the pool said of the first of them.
+    /// The pool's error for the first of them.
     pool_failure: Option<String>,
     /// Starts beyond the first of each task that has ended.
     retries: u64,
@@ -42,7 +42,7 @@ pub struct Summary {
     poison: Vec<String>,
     poisoned: u64,
     refusals: Refusals,
-    /// What the first tasks that did not end ok said.
+    /// The errors of the first tasks that did not end ok.
     errors: Vec<String>,
 }
 
@@ -62,7 +62,7 @@ impl Default for Summary {
             pool_failure: None,
             retries: 0,
             run_times: RunTimes::default(),
-            slowest: Vec::with_capacity(NAMED + 1),
+            slowest: Vec::with_capacity(MAX_NAMED + 1),
             poison: Vec::new(),
             poisoned: 0,
             refusals: Refusals::default(),
@@ -79,14 +79,14 @@ impl Summary {
         if outcome.verdict != Verdict::Ok {
             self.failed += 1;
             *self.failures.entry(outcome.verdict.name()).or_default() += 1;
-            if self.errors.len() < ERRORS {
+            if self.errors.len() < MAX_ERRORS {
                 self.errors.push(error(task));
             }
         }
         self.refusals.count(&outcome.refusals);
         if outcome.poison {
             self.poisoned += 1;
-            if self.poison.len() < NAMED {
+            if self.poison.len() < MAX_NAMED {
                 self.poison.push(shown(task));
             }
         }
@@ -97,7 +97,7 @@ impl Summary {
     }
 
     fn place(&mut self, task: &Finished, run_time: Duration) {
-        let is_full = self.slowest.len() == NAMED;
+        let is_full = self.slowest.len() == MAX_NAMED;
         if is_full
             && self
                 .slowest
@@ -114,16 +114,16 @@ impl Summary {
             verdict => format!("{} {verdict} {}", show::time(run_time), shown(task)),
         };
         self.slowest.insert(place, Slow { run_time, shown });
-        self.slowest.truncate(NAMED);
+        self.slowest.truncate(MAX_NAMED);
     }
 
     /// Notes that the pool failed under a task, of which there is no result.
     pub fn pool_failed(&mut self, why: Option<&str>) {
-        let why = why.unwrap_or("it does not say why");
+        let why = why.unwrap_or("no error text");
         self.pool_failure.get_or_insert_with(|| why.to_owned());
     }
 
-    /// What the pool said when it failed, if it has.
+    /// Returns the pool's error, if it failed.
     pub fn pool_failure(&self) -> Option<String> {
         self.pool_failure.clone()
     }
@@ -145,8 +145,8 @@ impl Summary {
         self.failed == 0
     }
 
-    /// How many failed, and what the first of them said: for results that do not say
-    /// it themselves.
+    /// Returns the number of failed tasks, and the first errors: for results that do
+    /// not say it themselves.
     pub fn errors(&self) -> Vec<String> {
         let first = match (self.failed, self.errors.len() as u64) {
             (0, _) => return Vec::new(),
@@ -201,7 +201,7 @@ impl Summary {
                 more => format!(" and {} more", show::count(more)),
             };
             lines.push(format!(
-                "poison, since three workers died under each: {}{more}",
+                "poison, because each lost three workers: {}{more}",
                 self.poison.join(", ")
             ));
         }
@@ -231,7 +231,7 @@ struct Refusals {
 }
 
 /// So many kinds of refusals are counted apart: a worker says what they are.
-const KINDS: usize = 16;
+const MAX_KINDS: usize = 16;
 
 impl Refusals {
     fn count(&mut self, refusals: &[Refusal]) {
@@ -243,7 +243,7 @@ impl Refusals {
         for kind in kinds {
             if let Some(count) = self.kinds.get_mut(kind) {
                 *count += 1;
-            } else if self.kinds.len() < KINDS {
+            } else if self.kinds.len() < MAX_KINDS {
                 self.kinds.insert(kind.to_owned(), 1);
             }
         }
@@ -385,7 +385,11 @@ mod tests {
         for n in 0..1000 {
             summary.refusals.count(&[refusal(&n.to_string(), "")]);
         }
-        assert_eq!(summary.refusals.kinds.len(), KINDS, "a hostile worker's");
+        assert_eq!(
+            summary.refusals.kinds.len(),
+            MAX_KINDS,
+            "a hostile worker's"
+        );
     }
 
     #[test]

@@ -35,7 +35,7 @@ enum Which {
     One(usize),
 }
 
-/// What of a value is wanted, taken as a path.
+/// The part of a value that is wanted, taken as a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Whole,
@@ -49,8 +49,8 @@ enum Part {
     NameStem,
 }
 
-/// How each part is written, before the closing brace; the longest first, so
-/// that `//` is not taken for `/`.
+/// The spelling of each part, before the closing brace; the longest first, so that `//`
+/// is not taken for `/`.
 const PARTS: [(&str, Part); 5] = [
     ("//", Part::Folder),
     ("/.", Part::NameStem),
@@ -77,7 +77,7 @@ impl Template {
         })
     }
 
-    /// Whether an input's values stand in the words.
+    /// Returns whether an input's values stand in the words.
     pub fn has_values(&self) -> bool {
         let mut pieces = self.words.iter().flatten();
         self.appends || pieces.any(|piece| matches!(piece, Piece::Value(..)))
@@ -205,7 +205,7 @@ fn pieces(word: &str, shape: &Shape) -> Result<Vec<Piece>, Failure> {
     Ok(pieces)
 }
 
-/// What stands between two braces; `None` if it means nothing.
+/// Reads the text between two braces; `None` if it means nothing.
 fn placeholder(name: &str, shape: &Shape) -> Result<Option<Piece>, Failure> {
     if name == "#" {
         return Ok(Some(Piece::Number));
@@ -251,14 +251,14 @@ fn too_far(name: &str, shape: &Shape) -> Failure {
         several => format!("{several} values"),
     };
     Failure::usage(format!(
-        "`{{{name}}}` stands for a value that no input has: an input has {values}"
+        "`{{{name}}}` stands for a value that does not exist: an input has {values}"
     ))
 }
 
 fn refuse_on_stdin(name: &str, shape: &Shape) -> Result<(), Failure> {
     match shape.on_stdin && shape.values == 0 {
         true => Err(Failure::usage(format!(
-            "`{{{name}}}` stands for nothing where the input is on stdin; `{{#}}` is its number"
+            "`{{{name}}}` has no meaning if the input is on stdin; `{{#}}` is its number"
         ))),
         false => Ok(()),
     }
@@ -284,7 +284,7 @@ fn stem(path: &str) -> &str {
     }
 }
 
-/// What is behind the last slash.
+/// Returns the text after the last slash.
 fn name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
@@ -383,7 +383,7 @@ mod tests {
     fn a_place_that_there_is_not_is_refused() {
         for word in ["{2}", "{0}", "{-2}", "{2/.}", "{99999999999999999999}"] {
             let result = new(&[word], &Shape::lines());
-            // What is no number at all is no placeholder.
+            // A word that is not a number is not a placeholder.
             assert_eq!(result.is_err(), word.len() < 20, "{word}");
         }
         let stdin = Shape {

@@ -35,7 +35,7 @@ struct Stage {
     to_worker: Line,
     handed: Offered,
     credit: Offered,
-    /// Whether the worker has kept the rules so far.
+    /// True if the worker has kept the rules so far.
     honest: bool,
 }
 
@@ -49,7 +49,7 @@ struct Line {
     next: u8,
 }
 
-/// What is offered under a word, and how much of it an honest worker claimed.
+/// The offer under a word, and how much of it an honest worker claimed.
 struct Offered {
     word: Word,
     offer: Offer,

@@ -14,7 +14,7 @@ pub struct Guests {
     pub sleeper: Module,
     /// Has the attacks.
     pub misbehave: Module,
-    /// What only the compiled guests can do.
+    /// The parts that need the compiled guests.
     pub compiled: Option<Compiled>,
 }
 
@@ -64,8 +64,7 @@ impl Guests {
         })
     }
 
-    /// How to keep a worker busy for long (but not for ever), and for a short
-    /// time.
+    /// Returns a long (but not endless) and a short duration of work.
     pub fn durations(&self) -> Durations {
         match self.compiled {
             Some(_) => Durations {

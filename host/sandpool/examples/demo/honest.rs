@@ -22,7 +22,7 @@ const MAX_SIDE: u32 = 96;
 /// work on.
 const LAST_FIB: u32 = 24;
 
-/// What a task is about.
+/// The subject of a task.
 pub enum Subject<'a> {
     Words(&'a TextFile),
     Digest(&'a TextFile),

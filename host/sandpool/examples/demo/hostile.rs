@@ -8,8 +8,8 @@ use sandpool::{Call, Outcome, Pool, Verdict};
 use crate::guests::Guests;
 use crate::story::{line, one_line};
 
-/// How long a hostile task may run, so that the demo stays short.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// The time limit of a hostile task, so that the demo stays short.
+const TASK_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// A hostile task.
 pub struct Attack {
@@ -26,7 +26,7 @@ pub fn attacks(pool: &Pool, guests: &Guests) -> Vec<Attack> {
         expected,
     };
     let mut spin = attack("loops for ever", "spin", &[Verdict::Timeout]);
-    spin.call = spin.call.timeout(PATIENCE);
+    spin.call = spin.call.timeout(TASK_TIMEOUT);
     let mut attacks = vec![
         spin,
         attack("traps", "trap", &[Verdict::Trap]),
@@ -71,7 +71,7 @@ pub fn check(attacks: &[(&'static str, &'static [Verdict])], outcomes: &[Outcome
 }
 
 impl Attack {
-    /// What is needed to judge it once its call has been sent.
+    /// Returns the expected verdict and text.
     pub fn expectation(&self) -> (&'static str, &'static [Verdict]) {
         (self.what, self.expected)
     }

@@ -12,8 +12,8 @@ use crate::guests::{Durations, Guests};
 use crate::story::{line, milliseconds};
 use crate::tally::Tally;
 
-/// How long anything here may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit of each step.
+const STEP_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub fn kill_one(pool: &Pool, guests: &Guests, tally: &mut Tally) -> Result<()> {
     let Durations {
@@ -52,7 +52,7 @@ pub fn kill_one(pool: &Pool, guests: &Guests, tally: &mut Tally) -> Result<()> {
             break pid;
         }
         ensure!(
-            begin.elapsed() < PATIENCE && !victim.ready(),
+            begin.elapsed() < STEP_TIMEOUT && !victim.ready(),
             "cannot tell which worker has the long task; it could be any of {busy:?}"
         );
     };
@@ -62,14 +62,14 @@ pub fn kill_one(pool: &Pool, guests: &Guests, tally: &mut Tally) -> Result<()> {
     kill_process(process.context("a worker's pid is a number")?, Signal::KILL)
         .context("cannot kill a worker")?;
     let killed = Instant::now();
-    let lost = victim.outcome(Some(PATIENCE))?;
+    let lost = victim.outcome(Some(STEP_TIMEOUT))?;
     let told = killed.elapsed();
     tally.record(&lost);
     ensure!(
         lost.verdict == Verdict::WorkerLost && lost.worker_pid == Some(pid),
         "the task of the killed worker {pid} should be lost: {lost}"
     );
-    for outcome in neighbours.get(Some(PATIENCE))? {
+    for outcome in neighbours.get(Some(STEP_TIMEOUT))? {
         ensure!(
             outcome.is_ok(),
             "a neighbour of the lost task failed: {outcome}"

@@ -32,9 +32,9 @@ use crate::guests::Guests;
 use crate::story::{heading, line, rate, seconds};
 use crate::tally::Tally;
 
-/// How long any task may keep the demo waiting. The pool's own limits are
+/// The longest time that a task may keep the demo waiting. The pool's own limits are
 /// shorter; this is for the day when they fail.
-const PATIENCE: Duration = Duration::from_secs(60);
+const RESULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// While one worker is busy with a long task, another has to do the rest.
 const MIN_PROCESSES: usize = 2;
@@ -48,7 +48,7 @@ struct Arguments {
     /// The folder whose text files are the input
     #[arg(long, default_value = ".")]
     root: PathBuf,
-    /// How many tasks run at once, 2 at least [default: the number of cores]
+    /// Number of tasks that run at once, 2 at least [default: the number of cores]
     #[arg(short = 'j', long, value_name = "N")]
     processes: Option<usize>,
     /// Do without compiled modules: use some that are written in the demo
@@ -140,7 +140,7 @@ fn main_job(pool: &Pool, guests: &Guests, arguments: &Arguments, tally: &mut Tal
     let (honest, hostile) = send(honest, hostile)?;
     let finish = |sent: Vec<AsyncResult>, tally: &mut Tally| -> Result<Vec<Outcome>> {
         let outcomes = sent.iter().map(|result| {
-            let outcome = result.outcome(Some(PATIENCE))?;
+            let outcome = result.outcome(Some(RESULT_TIMEOUT))?;
             tally.record(&outcome);
             Ok(outcome)
         });

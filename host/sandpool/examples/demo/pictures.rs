@@ -16,8 +16,8 @@ pub struct Picture {
     pub bytes: Vec<u8>,
 }
 
-/// What a picture shows: the colour at a point, where both coordinates go from
-/// 0 to 1.
+/// The content of a picture: the colour at a point, where both coordinates go from 0 to
+/// 1.
 type Subject = fn(f64, f64) -> [u8; 3];
 
 pub fn draw() -> Result<Vec<Picture>> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use sandpool::{AsyncResult, MIB, Module, Pool, Verdict};
 
-use crate::PATIENCE;
+use crate::RESULT_TIMEOUT;
 use crate::story::{line, one_line};
 use crate::tally::Tally;
 
@@ -41,7 +41,7 @@ pub fn run(pool: &Pool, interpreter: &Module, tally: &mut Tally) -> Result<()> {
     });
     for ((source, verdict, value), result) in SCRIPTS.into_iter().zip(sent) {
         let result: AsyncResult = result?;
-        let outcome = result.outcome(Some(PATIENCE))?;
+        let outcome = result.outcome(Some(RESULT_TIMEOUT))?;
         tally.record(&outcome);
         ensure!(
             outcome.verdict == verdict,

@@ -1,9 +1,9 @@
-//! How the demo talks: headings, and indented lines beneath them.
+//! The output of the demo: headings, and indented lines beneath them.
 #![expect(clippy::print_stdout, reason = "the demo is there to be read")]
 
 use std::time::Duration;
 
-/// How much of a message of a guest's is shown.
+/// The number of characters shown of a guest's message.
 const SHOWN: usize = 88;
 
 pub fn heading(text: &str) {

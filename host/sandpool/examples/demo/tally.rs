@@ -1,4 +1,4 @@
-//! What became of all tasks of the demo, and the table of it.
+//! The tally of all tasks of the demo, and its table.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,7 +6,7 @@ use sandpool::{Module, Outcome};
 
 use crate::story::{heading, line};
 
-/// How many workers the table names; there are many where cores are many, or
+/// The number of workers that the table names; there are many where cores are many, or
 /// where hostile tasks cost some their lives.
 const SHOWN_WORKERS: usize = 10;
 

@@ -1,4 +1,4 @@
-//! Whether the pool is as good as new after all that, and leaves nothing.
+//! A check that the pool still works after the demo and leaves nothing.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -14,8 +14,8 @@ use crate::tally::Tally;
 /// Small tasks for taking the time.
 const MANY: u32 = 10_000;
 
-/// How long the last worker may take to start.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest time that the last worker may take to start.
+const START_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Every worker works, and the answers are right.
 pub fn works(pool: &Pool, guests: &Guests, tally: &mut Tally) -> Result<()> {
@@ -31,7 +31,7 @@ pub fn works(pool: &Pool, guests: &Guests, tally: &mut Tally) -> Result<()> {
         if workers == pool.processes() {
             break;
         }
-        if begin.elapsed() > PATIENCE {
+        if begin.elapsed() > START_TIMEOUT {
             bail!("{workers} of {} workers are there", pool.processes());
         }
     }

@@ -1,6 +1,6 @@
 //! wasmtime and nothing else: what a call costs where there is no limit on
 //! memory, no WASI, no outcome. The floor that `sandpool bench` measures beside
-//! the notches, with the same engine settings and the same guest.
+//! the isolation levels, with the same engine settings and the same guest.
 
 use wasmtime::component::{
     Component, ComponentExportIndex, Instance, InstancePre, Linker, ResourceTable,

@@ -15,11 +15,12 @@ use crate::outcome::Outcome;
 use crate::pool::{Error, Parts, value_of};
 use sandpool_protocol::settings::{LogLevel, Stdio};
 use sandpool_value::{FromValue, ToArgs, Value, encode_args};
+use sandpool_worker::engine::bounds::Bounds;
 use sandpool_worker::engine::clock::GuestClock;
 use sandpool_worker::engine::code::{Artifact, Code, Live, Unloadable};
 use sandpool_worker::engine::config;
 use sandpool_worker::engine::files::{Files, Granted};
-use sandpool_worker::engine::guest::{Bounds, Guest, Messages, TaskInfo};
+use sandpool_worker::engine::guest::{Guest, Messages, TaskInfo};
 use sandpool_worker::engine::output::Output;
 use sandpool_worker::engine::wasi::{GuestWasi, Own, WasiParts};
 
@@ -121,7 +122,7 @@ impl InProcess {
     /// no queue, so nothing waits in it, and no worker to lose.
     ///
     /// # Errors
-    /// If there is no such function, or the arguments do not fit it.
+    /// If the module has no function of this name, or the arguments do not fit it.
     pub fn outcome(&mut self, function: &str, args: impl ToArgs) -> Result<Outcome<Value>, Error> {
         let index = self.module.find_index(function)?;
         let found = &self.module.functions()[index];
@@ -174,7 +175,7 @@ impl InProcess {
         let sound = called.is_ok();
         let outcome = self.tell(function, started, &live.store, called);
         live.used += 1;
-        // What trapped may be in any state: only sound instances are kept.
+        // An instance that trapped may be in any state: only sound instances are kept.
         let keep = sound && live.used < self.parts.reuse;
         (outcome, keep.then_some(live))
     }
@@ -257,7 +258,7 @@ impl InProcess {
         Ok(())
     }
 
-    /// What one host call of the guest may make this process allocate; no
+    /// Returns the memory that one host call of the guest may take in this process; no
     /// allocation is larger than a terabyte, as in a worker.
     fn host_calls(&self) -> usize {
         let limit = self.parts.task_limits.host_calls.value.unwrap_or(u64::MAX);

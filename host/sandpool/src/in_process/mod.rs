@@ -1,11 +1,11 @@
-//! The notch without isolation: a module that you trust, in this very process.
+//! The isolation level `in-process`: a trusted module in this very process, without isolation.
 //!
-//! A call costs what wasmtime's costs, and nothing stands between the guest and
-//! this process but wasmtime: a fault in it, or in the compiler that made the
-//! artifact, is a fault in this program. So it is asked for by name, it is
-//! refused where the strict sandbox was asked for, and the `sandpool` command
-//! uses it only to measure what isolation costs. For code that you do not trust
-//! there is [`Pool`](crate::Pool).
+//! A call costs no more than a call of wasmtime, and nothing stands between the guest
+//! and this process but wasmtime: a fault in it, or in the compiler that made the
+//! artifact, is a fault in this program. So it is asked for by name, it is refused
+//! where the strict sandbox was asked for, and the `sandpool` command uses it only to
+//! measure what isolation costs. For code that you do not trust there is
+//! [`Pool`](crate::Pool).
 //!
 //! ```no_run
 //! use sandpool::Pool;
@@ -47,7 +47,7 @@ pub enum InProcessError {
     /// It cannot be read or compiled.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// A setting that this notch cannot keep, a function that is not there,
+    /// A setting that this isolation level cannot keep, a function that is not there,
     /// arguments that do not fit it, or a call that did not end `ok`.
     #[error(transparent)]
     Call(#[from] Error),
@@ -56,7 +56,7 @@ pub enum InProcessError {
     Refused {
         /// The module's name.
         module: String,
-        /// What wasmtime says.
+        /// Wasmtime's error.
         why: String,
     },
 }

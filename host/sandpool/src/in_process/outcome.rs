@@ -1,4 +1,4 @@
-//! What became of a call in this process, in the words that a pool has for it.
+//! The outcome of a call in this process, in the words that a pool has for it.
 
 use std::time::Duration;
 

@@ -25,7 +25,7 @@ const MAX_SIZE: u64 = 2 * GIB;
 
 const MAGIC: &[u8; 8] = b"sandpl04";
 
-/// How names of artifacts end, and how those begin that are being written.
+/// The ending of artifacts' names, and the beginning of names of unfinished artifacts.
 const ENDING: &str = ".artifact";
 const NEW: &str = ".sandpool-new-";
 
@@ -45,7 +45,7 @@ enum Why {
     NotMade(io::Error),
     #[error("it is a symbolic link")]
     Link,
-    #[error("it is no folder")]
+    #[error("it is not a folder")]
     NoFolder,
     #[error("the folder belongs to user {0}")]
     NotOurs(u32),
@@ -73,8 +73,8 @@ impl CacheTrouble {
         }
     }
 
-    /// Whether this user has no place for a cache at all, as a service has whose home is
-    /// `/nonexistent`: that is as somebody wants it.
+    /// Returns whether this user has no place for a cache at all, as a service has
+    /// whose home is `/nonexistent`: that is as somebody wants it.
     pub(crate) fn is_of_a_user_without_home(&self) -> bool {
         match (&self.why, &self.folder) {
             (Why::NoPlace, _) | (_, None) => true,
@@ -91,12 +91,12 @@ impl CacheTrouble {
         self.folder.as_deref()
     }
 
-    /// What is wrong with it, in a few words.
+    /// Returns the reason, in a few words.
     pub fn reason(&self) -> String {
         self.why.to_string()
     }
 
-    /// What can be done about it.
+    /// Returns the remedy.
     pub fn remedy(&self) -> &'static str {
         match self.why {
             Why::NotPrivate(_) => "`chmod 700` that folder, if nobody else has put anything there",
@@ -339,7 +339,7 @@ fn checksum(description: &[u8], artifact: &SealedMemory) -> io::Result<[u8; 32]>
     Ok(hasher.finalize().into())
 }
 
-/// What the compiler may make use of on this CPU.
+/// Returns the CPU features that the compiler may use.
 fn cpu_features() -> Vec<bool> {
     #[cfg(target_arch = "x86_64")]
     return vec![
@@ -430,7 +430,7 @@ mod tests {
         assert_eq!(trouble(link).reason(), "it is a symbolic link");
         let file = folder.path().join("file");
         fs::write(&file, "").expect("write");
-        assert_eq!(trouble(file.clone()).reason(), "it is no folder");
+        assert_eq!(trouble(file.clone()).reason(), "it is not a folder");
         let below = trouble(file.join("cache")).reason();
         assert!(below.starts_with("the folder cannot be made: "), "{below}");
     }

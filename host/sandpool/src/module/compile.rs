@@ -25,7 +25,7 @@ use sandpool_sys::{
 };
 use sandpool_value::Printable;
 
-/// What the compiler said before it ended.
+/// The compiler's messages before it ended.
 #[derive(Default)]
 struct Said {
     hello: Option<Hello>,
@@ -79,7 +79,7 @@ fn terminated() -> Problem {
     Problem::Compiler("the pool was terminated".into())
 }
 
-/// What it means that the system refused something that a compiler needs.
+/// Explains a refusal by the system of something that a compiler needs.
 fn refused(error: &io::Error) -> Problem {
     let why = with_limit(error);
     match Scarce::of(error) {
@@ -117,7 +117,7 @@ fn compile_once(
             }
         })?;
     let setup = ToChild::Compile(CompilerSetup {
-        orders: loader.confinement.orders(child.namespaces()),
+        sandbox_plan: loader.confinement.sandbox_plan(child.namespaces()),
         engine: loader.settings.clone(),
         to_run: purpose == Purpose::Run,
         memory: loader.limits.compile_memory.value,
@@ -256,7 +256,7 @@ fn killed_from_outside(ended: Ended, oom_kills: &mut OomKills) -> Option<Problem
     })
 }
 
-/// What a compiler's death means.
+/// Explains a compiler's death.
 fn died(loader: &Loader, ended: Ended) -> Problem {
     match ended {
         Ended::Exited(OUT_OF_CPU) => hit(loader, LimitName::CompileCpuTime),
@@ -295,8 +295,8 @@ fn hit(loader: &Loader, name: LimitName) -> Problem {
     }
 }
 
-/// Whether a limit of time was hit by a compiler without optimisation: by this very
-/// program, since nobody knows how another was built.
+/// Returns whether a limit of time was hit by a compiler without optimisation: by this
+/// very program, since nobody knows how another was built.
 fn is_slow(name: LimitName, compiler: &Path) -> bool {
     let is_time = matches!(name, LimitName::CompileTimeout | LimitName::CompileCpuTime);
     let file = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));

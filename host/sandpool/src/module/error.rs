@@ -16,11 +16,11 @@ pub struct LoadError {
     problem: Problem,
 }
 
-/// What is wrong. The text of a cause from the operating system stands in the
-/// line itself: it is what the user needs to know.
+/// The problem. The text of a cause from the operating system stands in the line
+/// itself: it is what the user needs to know.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
-    #[error("there is no such file")]
+    #[error("the file does not exist")]
     NotFound,
     #[error("it cannot be read: {}", with_limit(.0))]
     Read(io::Error),
@@ -52,7 +52,7 @@ pub(crate) enum Problem {
 }
 
 impl Problem {
-    /// What an error means that was met while the module was read into memory.
+    /// Classifies an error of reading the module into memory.
     pub(super) fn of_reading(error: io::Error) -> Self {
         match is_explained(&error) {
             true => Problem::System(error),
@@ -92,12 +92,12 @@ impl LoadError {
         &self.path
     }
 
-    /// Whether there is no such file.
+    /// Returns whether the file does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self.problem, Problem::NotFound)
     }
 
-    /// Whether sandpool itself failed, rather than the module being no good.
+    /// Returns whether sandpool itself failed, rather than the module being no good.
     pub fn is_internal(&self) -> bool {
         match &self.problem {
             Problem::Compiler(_) | Problem::System(_) | Problem::Outside { .. } => true,
@@ -124,21 +124,21 @@ impl LoadError {
         };
         let needs = text.split_once("it needs the WebAssembly feature");
         let names = needs.and_then(|(_, needs)| needs.split_once(", which "));
-        // What stands between backticks.
+        // The names between backticks.
         let names = names.map_or("", |(names, _)| names).split('`');
         let names = names.skip(1).step_by(2);
         names.filter_map(|name| name.parse().ok()).collect()
     }
 
-    /// What to do about it, where there is something.
+    /// Returns advice, where there is something.
     pub fn hint(&self) -> Option<String> {
         match &self.problem {
             Problem::Invalid(text) if text.contains("exports no function") => Some(
                 "a task module exports functions (a component or a core module), or is a command"
                     .into(),
             ),
-            Problem::Invalid(text) if text.contains("imports what sandpool does not give") => {
-                Some("guests get WASI and the interfaces of `sandpool:task`; `sandpool inspect` shows what a module imports".into())
+            Problem::Invalid(text) if text.contains("imports functions that sandpool does not provide") => {
+                Some("guests can import WASI and the interfaces of `sandpool:task`; `sandpool inspect` lists the imports of a module".into())
             }
             _ => None,
         }

@@ -72,7 +72,7 @@ impl Module {
         self.inner.description.kind()
     }
 
-    /// Whether it can be run as a command.
+    /// Returns whether it can be run as a command.
     pub fn is_command(&self) -> bool {
         self.inner.description.command
     }
@@ -88,13 +88,13 @@ impl Module {
         &self.inner.description.resources
     }
 
-    /// The names of what else it exports, which no call reaches: interfaces of
+    /// Returns the names of its other exports, which no call reaches: interfaces of
     /// WASI, modules, components.
     pub fn other_exports(&self) -> &[String] {
         &self.inner.description.others
     }
 
-    /// What it imports.
+    /// Returns the module's imports.
     pub fn imports(&self) -> &[Import] {
         &self.inner.description.imports
     }
@@ -103,7 +103,7 @@ impl Module {
     /// name: `fib`, `arith#fib`, `demo:math/arith#fib`.
     ///
     /// # Errors
-    /// If there is no such function, or more than one.
+    /// If the module has no function of this name, or more than one.
     pub fn find(&self, name: &str) -> Result<&Function, LookupError> {
         Ok(&self.functions()[self.find_index(name)?])
     }
@@ -125,12 +125,12 @@ impl Module {
         self.inner.description.component
     }
 
-    /// Whether it is an interpreter with a program in it.
+    /// Returns whether it is an interpreter with a program in it.
     pub(crate) fn is_interpreter(&self) -> bool {
         self.inner.description.is_interpreter
     }
 
-    /// Whether it imports log or progress, whose messages have to be collected
+    /// Returns whether it imports log or progress, whose messages have to be collected
     /// before an answer is handed over.
     pub(crate) fn sends_messages(&self) -> bool {
         self.imports()
@@ -138,7 +138,7 @@ impl Module {
             .any(|import| import.name.starts_with("sandpool:task/"))
     }
 
-    /// Whether it imports queues, pipes or managed objects, which take an
+    /// Returns whether it imports queues, pipes or managed objects, which take an
     /// exchange.
     pub(crate) fn shares_objects(&self) -> bool {
         const INTERFACES: [&str; 3] = ["queue", "pipe", "manager"];
@@ -148,7 +148,8 @@ impl Module {
         })
     }
 
-    /// Why it cannot be instantiated, if it cannot: it imports what nobody gives.
+    /// Returns the reason for which it cannot be instantiated, if it cannot: it imports
+    /// functions that sandpool does not provide.
     pub fn unlinked(&self) -> Option<&str> {
         self.inner.description.unlinked.as_deref()
     }
@@ -163,7 +164,7 @@ impl Module {
         }
     }
 
-    /// Whether both are of one loading.
+    /// Returns whether both are of one loading.
     pub(crate) fn is(&self, other: &Module) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
@@ -186,7 +187,7 @@ impl Module {
 pub(crate) struct WeakModule(Weak<Inner>);
 
 impl WeakModule {
-    /// Whether this is what became of that loading.
+    /// Returns whether this is what became of that loading.
     pub(crate) fn is(&self, module: &Module) -> bool {
         self.0.as_ptr() == Arc::as_ptr(&module.inner)
     }
@@ -196,7 +197,7 @@ impl WeakModule {
     }
 }
 
-/// What a module is loaded for.
+/// The purpose for which a module is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
     /// To call or to run it: all that it imports must be to be had.
@@ -205,19 +206,18 @@ enum Purpose {
     Inspect,
 }
 
-/// How a pool loads its modules.
+/// The settings with which a pool loads its modules.
 #[derive(Debug)]
 pub(crate) struct Loader {
     pub(crate) program: Program,
     pub(crate) settings: EngineSettings,
     pub(crate) limits: PoolLimits,
     pub(crate) cache: Option<Keeping>,
-    /// How long a compilation that something outside keeps from its work is tried
-    /// again.
+    /// The time for which a compilation is tried again that something outside prevents.
     pub(crate) patience: Duration,
     /// Readable once the pool is terminated: compilations end too.
     pub(crate) stop: EventFd,
-    /// How compilers and workers are locked in.
+    /// The confinement of compilers and workers.
     pub(crate) confinement: Confinement,
 }
 

@@ -15,8 +15,8 @@ use super::queue::Entry;
 use super::settled::Settled;
 use super::state::Shared;
 use super::task::{Completion, Sink, Template};
-use crate::arrival::{Arrival, deadline};
 use crate::guard::{guard, wake};
+use crate::notify::{Notify, deadline};
 use crate::outcome::Outcome;
 use sandpool_value::{FromValue, Value};
 
@@ -27,7 +27,7 @@ pub(super) type MapCallback = Box<dyn FnOnce(&[Outcome<Value>]) + Send>;
 pub(super) struct Gather {
     state: Mutex<Parts>,
     /// A part is whole, or all have ended and the callback has run.
-    done: Arrival,
+    done: Notify,
     /// Tasks of each part but the last.
     part: usize,
     has_callback: bool,
@@ -120,7 +120,7 @@ impl Gather {
                 callback,
                 ..Parts::default()
             }),
-            done: Arrival::default(),
+            done: Notify::default(),
             part,
             own: Weak::clone(own),
             pool: Arc::downgrade(pool),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::error::Error;
 use super::state::Shared;
 use super::task::{Completion, KeyId, Sink};
-use crate::arrival::{Arrival, deadline};
+use crate::notify::{Notify, deadline};
 use crate::outcome::Outcome;
 use crate::wakers::{Place, Wakers};
 use sandpool_value::{FromValue, Value};
@@ -70,7 +70,7 @@ impl TaskRef {
 #[derive(Debug, Default)]
 pub(super) struct Cell {
     state: Mutex<CellState>,
-    arrived: Arrival,
+    arrived: Notify,
 }
 
 #[derive(Debug, Default)]

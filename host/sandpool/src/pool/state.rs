@@ -18,9 +18,9 @@ use super::relay::Trouble;
 use super::restarts::{Health, Restarts};
 use super::slot::Slot;
 use super::task::KeyId;
-use crate::arrival::Arrival;
 use crate::confinement::OpenGrant;
 use crate::module::{Loader, Module, WeakModule};
+use crate::notify::Notify;
 use crate::shared::Shares;
 use sandpool_protocol::control::WorkerGrants;
 use sandpool_protocol::limits::{PoolLimits, TaskLimits};
@@ -101,7 +101,7 @@ pub(super) struct Shared {
     pub(super) wake: EventFd,
     /// Something changed that a waiting thread may want to know: a task of a
     /// full queue left it, or the pool ended.
-    pub(super) changed: Arrival,
+    pub(super) changed: Notify,
     /// Futures that wait for the pool's end.
     pub(super) ending: Ending,
 }
@@ -296,7 +296,7 @@ impl Shared {
                 own_threads: Vec::new(),
             }),
             wake,
-            changed: Arrival::default(),
+            changed: Notify::default(),
             ending: Ending::default(),
         }
     }

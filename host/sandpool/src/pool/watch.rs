@@ -16,9 +16,9 @@ use super::slot::{Phase, Slot};
 use super::state::Config;
 use super::task::Task;
 use sandpool_protocol::Violation;
-use sandpool_protocol::brief;
+use sandpool_protocol::compact;
 use sandpool_protocol::frame::{AnswerHeader, End, Payload, split};
-use sandpool_protocol::ring::LARGE;
+use sandpool_protocol::ring::LARGE_PAYLOAD;
 use sandpool_sys::{Ended, OomKills, memfd_read_at};
 
 /// Rings without news that a worker may be ahead of its news. Each
@@ -174,7 +174,7 @@ impl Watch<'_> {
             *self.answer = payload;
             return Ok(false);
         }
-        if payload.len() <= LARGE {
+        if payload.len() <= LARGE_PAYLOAD {
             let taken = self.take(slot, &payload, now);
             *self.answer = payload;
             return taken;
@@ -394,7 +394,7 @@ fn count_rings(slot: &mut Slot, rang: bool, asked: bool) {
 /// Reads an answer that lies in the ring.
 fn read(payload: &[u8]) -> Result<(AnswerHeader, &[u8]), Violation> {
     match Payload::read(payload)? {
-        Payload::Brief(bytes) => brief::read_answer(bytes),
+        Payload::Compact(bytes) => compact::read_answer(bytes),
         Payload::Inline(frame) => split(frame),
         Payload::InFile { .. } => Err(Violation("a payload's number cannot be read")),
     }

@@ -1,4 +1,4 @@
-//! How a process is put together.
+//! The settings of a process.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,7 +35,7 @@ impl ModuleSource {
     }
 }
 
-/// What a source may be written as.
+/// The forms of a source.
 macro_rules! sources {
     ($($from:ty => $case:ident, $into:expr;)+) => {
         $(
@@ -76,7 +76,7 @@ pub struct ProcessBuilder {
     recipe: Recipe,
 }
 
-/// What a process is to do, until it is started.
+/// The settings of a process, until it is started.
 pub(super) struct Recipe {
     source: ModuleSource,
     /// `None` for a command.
@@ -162,8 +162,8 @@ impl ProcessBuilder {
     /// # Ok::<(), sandpool::ProcessError>(())
     /// ```
     ///
-    /// How many workers there are, when they are replaced and how long the
-    /// queue may be means nothing for a single task.
+    /// The number of workers, their replacement and the queue length mean nothing for a
+    /// single task.
     pub fn configure(mut self, settings: impl FnOnce(PoolBuilder) -> PoolBuilder) -> Self {
         self.recipe.pool = settings(self.recipe.pool);
         self

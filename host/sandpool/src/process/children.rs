@@ -12,8 +12,8 @@ static STARTED: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
 
 /// The processes of this program that live, oldest first.
 ///
-/// Those that were dropped are among them, so this is how to wait for what was
-/// let go, as Python does at its exit:
+/// Dropped processes are among them, so this is how to wait for a process that was let
+/// go, as Python does at its exit:
 ///
 /// ```no_run
 /// for child in sandpool::active_children() {

@@ -1,4 +1,4 @@
-//! What can go wrong with a process before its guest runs.
+//! The errors of a process before its guest runs.
 
 use crate::module::LoadError;
 use crate::pool::Error;

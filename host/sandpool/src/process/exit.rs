@@ -1,4 +1,4 @@
-//! Exit codes: what Python's `Process.exitcode` would say of an outcome.
+//! Exit codes: an outcome in the terms of Python's `Process.exitcode`.
 
 use crate::outcome::{Outcome, Verdict};
 use sandpool_value::Value;

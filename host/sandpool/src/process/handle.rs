@@ -40,20 +40,20 @@ use sandpool_value::Value;
 ///
 /// # Dropping it
 ///
-/// To drop a process is to let it go, unless it was told to be
-/// [killed on drop](Process::kill_on_drop): it runs on, as in Python, and as a thread
-/// does whose handle is dropped. [`active_children`](crate::active_children)
-/// finds it again. But it never outlives this program: whatever runs when `main`
-/// returns, or when the program is killed, is ended by the system. Python waits
-/// at its exit for children that are not daemons; here, what is to be waited
-/// for has to be joined. Nothing is printed any more for what was not.
+/// To drop a process is to let it go, unless it was told to be [killed on
+/// drop](Process::kill_on_drop): it runs on, as in Python, and as a thread does whose
+/// handle is dropped. [`active_children`](crate::active_children) finds it again. But
+/// it never outlives this program: whatever runs when `main` returns, or when the
+/// program is killed, is ended by the system. Python waits at its exit for children
+/// that are not daemons; here, a process that must finish has to be joined. A process
+/// that was not joined prints nothing any more.
 ///
 /// # Where it differs from Python's
 ///
-/// Every process is what Python calls a daemon. A worker that dies before it
-/// has taken the task (killed by somebody while it was starting) is replaced,
-/// twice at most; [`Process::pid`] then tells the new one's. There is no
-/// `sentinel` and no `close`: dropping does it.
+/// Every process is a daemon, in Python's terms. A worker that dies before it has taken
+/// the task (killed by somebody while it was starting) is replaced, twice at most;
+/// [`Process::pid`] then tells the new one's. There is no `sentinel` and no `close`:
+/// dropping does it.
 #[derive(Clone)]
 pub struct Process {
     inner: Arc<Inner>,
@@ -71,7 +71,7 @@ impl Drop for KillOnDrop {
     }
 }
 
-/// What all clones share. While the task has not ended it holds this alive.
+/// The state that all clones share. While the task has not ended it holds this alive.
 pub(super) struct Inner {
     name: String,
     /// Taken by the one who starts it.
@@ -81,7 +81,7 @@ pub(super) struct Inner {
     asked: AtomicI32,
 }
 
-/// What there is of a process once it is started.
+/// The parts of a started process.
 struct Running {
     pool: Pool,
     result: AsyncResult<Value>,
@@ -163,9 +163,9 @@ impl Process {
         Ok(())
     }
 
-    /// As [`Process::start`], for those who await: all that blocks is done on a
-    /// thread of its own. A future that is dropped once it was polled leaves the
-    /// process to start; [`Process::kill`] ends it.
+    /// The async form of [`Process::start`]: all blocking work is done on a thread of
+    /// its own. A future that is dropped once it was polled leaves the process to
+    /// start; [`Process::kill`] ends it.
     ///
     /// # Errors
     /// As [`Process::start`].
@@ -219,7 +219,7 @@ impl Process {
         Ok(())
     }
 
-    /// Whether it runs: it was started, and has no outcome yet.
+    /// Returns whether it runs: it was started, and has no outcome yet.
     pub fn is_alive(&self) -> bool {
         let running = self.inner.running.get();
         running.is_some_and(|running| !running.result.ready())
@@ -236,7 +236,7 @@ impl Process {
         now.or(running.pid)
     }
 
-    /// How it ended; `None` before it has.
+    /// Returns the exit code of the process; `None` before it has.
     ///
     /// 0: the function returned, or the command left with 0. 1: the function
     /// returned an error, trapped, or met a limit or a refusal that ended it.

@@ -14,7 +14,7 @@ use super::pipe::End;
 use super::queues::{done, failure};
 use sandpool_protocol::request::{ConnectionOp, Item, Op, Reply};
 
-/// A pipe: what is sent into one side comes out of the other, both ways:
+/// A pipe: messages sent into one side come out of the other, both ways:
 /// multiprocessing's `Pipe()`.
 #[must_use]
 pub fn pipe() -> (Connection, Connection) {
@@ -22,7 +22,7 @@ pub fn pipe() -> (Connection, Connection) {
     (Connection { end: one }, Connection { end: other })
 }
 
-/// One side of a [`pipe`]. Cloning it makes another handle to the same side.
+/// One side of a [`pipe`]. A clone is another handle to this side.
 ///
 /// A side is closed when its last handle is dropped: handles of the host, and
 /// those that calls were given until their tasks have ended. So a host that
@@ -164,7 +164,7 @@ impl Connection {
         }
     }
 
-    /// Whether there is a message, or the other side is gone. Waits until that
+    /// Returns whether there is a message, or the other side is gone. Waits until that
     /// is so, for `timeout` at most; multiprocessing's default is not to wait.
     ///
     /// # Errors
@@ -176,7 +176,7 @@ impl Connection {
         }
     }
 
-    /// Closes this side, for everybody who holds it.
+    /// Closes this side for all its holders.
     pub fn close(&self) {
         self.end.close();
     }

@@ -7,17 +7,17 @@ use std::time::Duration;
 use super::SharedError;
 use super::ask::{ask, ask_as, awaited, taken};
 use super::manager::{Barrier, Condition, Event, Lock, Semaphore, flag, number};
-use super::object::{Object, Party};
+use super::object::{Object, Owner};
 use super::queues::{done, failure};
 use sandpool_protocol::request::{BarrierOp, ConditionOp, EventOp, LockOp, Op, Reply, SemaphoreOp};
 
-/// How a lock was got.
+/// The way in which a lock was acquired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acquired {
     /// In good order.
     Clean,
-    /// The task that held it died or failed; what it guards may be half done.
-    /// The lock is held now all the same.
+    /// The task that held it died or failed, so the guarded data may be inconsistent.
+    /// The caller holds the lock now.
     Abandoned,
 }
 
@@ -52,16 +52,16 @@ impl Lock {
     /// None now.
     pub async fn acquire_async(&self) -> Result<LockGuard, SharedError> {
         let object = Arc::clone(&self.object);
-        let back = move |party, reply| {
+        let back = move |owner, reply| {
             if let Reply::Acquired { .. } = reply {
-                ask_as(&*object, party, Op::Lock(LockOp::Release));
+                ask_as(&*object, owner, Op::Lock(LockOp::Release));
             }
         };
-        let (party, reply) = taken(&self.object, Op::Lock(LockOp::Acquire), back).await;
+        let (owner, reply) = taken(&self.object, Op::Lock(LockOp::Acquire), back).await;
         let acquired = acquired(&reply)?;
         Ok(LockGuard {
             object: Arc::clone(&self.object),
-            party,
+            owner,
             acquired,
         })
     }
@@ -81,12 +81,12 @@ impl Lock {
 #[must_use = "the lock is released when its guard is dropped"]
 pub struct LockGuard {
     object: Arc<dyn Object>,
-    party: Party,
+    owner: Owner,
     acquired: Acquired,
 }
 
 impl LockGuard {
-    /// How the lock was got.
+    /// Returns the way in which the lock was acquired.
     #[must_use]
     pub fn acquired(&self) -> Acquired {
         self.acquired
@@ -95,7 +95,7 @@ impl LockGuard {
 
 impl Drop for LockGuard {
     fn drop(&mut self) {
-        ask_as(&*self.object, self.party, Op::Lock(LockOp::Release));
+        ask_as(&*self.object, self.owner, Op::Lock(LockOp::Release));
     }
 }
 
@@ -138,7 +138,7 @@ impl Semaphore {
         ))
     }
 
-    /// How many permits there are now.
+    /// Returns the number of permits now.
     #[must_use]
     pub fn permits(&self) -> u64 {
         let reply = ask(&*self.object, Op::Semaphore(SemaphoreOp::Permits), None);
@@ -151,7 +151,7 @@ impl Event {
         ask(&*self.object, Op::Event(op), timeout)
     }
 
-    /// Raises the flag, and wakes all who wait for it.
+    /// Raises the flag, and wakes all waiting callers.
     pub fn set(&self) {
         self.ask(EventOp::Set, None);
     }
@@ -161,7 +161,7 @@ impl Event {
         self.ask(EventOp::Clear, None);
     }
 
-    /// Whether the flag is raised.
+    /// Returns whether the flag is raised.
     #[must_use]
     pub fn is_set(&self) -> bool {
         self.ask(EventOp::IsSet, None) == Reply::Flag(true)
@@ -210,7 +210,7 @@ impl Condition {
         flag(&self.ask(ConditionOp::Wait, timeout.into()))
     }
 
-    /// Wakes so many of those who wait, the longest waiting first.
+    /// Wakes `count` waiting callers, the longest waiting first.
     ///
     /// # Errors
     /// `NotOwner` if this thread does not hold the lock.
@@ -218,7 +218,7 @@ impl Condition {
         done(self.ask(ConditionOp::Notify(count), None))
     }
 
-    /// Wakes all who wait.
+    /// Wakes all waiting callers.
     ///
     /// # Errors
     /// As [`Condition::notify`].
@@ -251,7 +251,7 @@ impl Barrier {
         number(&reply).map(|place| place as usize)
     }
 
-    /// Empties the barrier and mends it; who waits fails with `Broken`.
+    /// Resets the barrier, also if it is broken; waiting parties fail with `Broken`.
     pub fn reset(&self) {
         self.ask(BarrierOp::Reset, None);
     }
@@ -261,19 +261,19 @@ impl Barrier {
         self.ask(BarrierOp::Abort, None);
     }
 
-    /// How many pass together.
+    /// Returns the number of parties that pass together.
     #[must_use]
     pub fn parties(&self) -> usize {
         number(&self.ask(BarrierOp::Parties, None)).map_or(0, |n| n as usize)
     }
 
-    /// How many wait now.
+    /// Returns the number of parties that wait now.
     #[must_use]
     pub fn n_waiting(&self) -> usize {
         number(&self.ask(BarrierOp::Waiting, None)).map_or(0, |n| n as usize)
     }
 
-    /// Whether it is broken.
+    /// Returns whether it is broken.
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.ask(BarrierOp::Broken, None) == Reply::Flag(true)

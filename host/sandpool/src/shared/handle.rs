@@ -41,8 +41,8 @@ impl PartialEq for Handle {
     }
 }
 
-/// What guests can be granted: queues, the sides of pipes, and the objects of a
-/// [`Manager`](crate::Manager).
+/// An object that guests can be granted: queues, the sides of pipes, and the objects of
+/// a [`Manager`](crate::Manager).
 pub trait Share {
     /// The object, to be granted.
     fn handle(&self) -> Handle;

@@ -19,7 +19,7 @@ use wasmtime::{Engine, Module};
 
 use crate::engine::memory::{Refused, who_refused};
 use crate::engine::{config, describe, imports, out_of_memory};
-use crate::sandbox::{Cage, CageError, Inmate, ResourceLimits};
+use crate::sandbox::{Cage, CageError, ChildKind, ResourceLimits};
 use sandpool_protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
 use sandpool_protocol::description::{Description, Import, MAX_DESCRIPTION};
 use sandpool_protocol::handshake::Hello;
@@ -116,8 +116,8 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
         descriptors: 64,
     };
     let cage = Cage::enter(
-        &setup.orders,
-        Inmate::Compiler,
+        &setup.sandbox_plan,
+        ChildKind::Compiler,
         &limits,
         Vec::new(),
         control,
@@ -328,7 +328,7 @@ fn exports_something(description: &Description) -> Result<(), Failed> {
     if !nothing || description.unlinked.is_some() {
         return Ok(());
     }
-    let text = "it exports no function, and it is no command";
+    let text = "it exports no function and is not a command";
     Err(match description.others.as_slice() {
         [] => Failed::module(text),
         [other, ..] => Failed::module(format!("{text}; it exports `{other}`")),
@@ -353,10 +353,9 @@ impl Source<'_> {
     /// its imports can be shown.
     fn unlinked<T>(&self, linked: wasmtime::Result<T>) -> Option<String> {
         let error = linked.err()?;
-        let why = self
-            .wants
-            .cannot_be_had()
-            .unwrap_or_else(|| format!("it imports what sandpool does not give: {error:#}"));
+        let why = self.wants.cannot_be_had().unwrap_or_else(|| {
+            format!("it imports functions that sandpool does not provide: {error:#}")
+        });
         Some(one_line(&why))
     }
 

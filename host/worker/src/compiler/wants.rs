@@ -11,7 +11,7 @@ use crate::engine::imports;
 const SNAPSHOT_TOOL: &str = "component-init-transform";
 
 /// So many imports are named.
-const NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// The names that a module imports and exports.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ impl Wants {
     /// Reads them. Where the module cannot be read on, the validator will say why.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let mut wants = Wants::default();
-        // How many modules and components the parser is in.
+        // The number of nested modules and components around the parser.
         let mut depth = 0usize;
         for payload in Parser::new(0).parse_all(bytes) {
             match payload {
@@ -86,7 +86,7 @@ impl Wants {
         }
     }
 
-    /// Whether it is a snapshot of an interpreter with its program loaded: what
+    /// Returns whether it is a snapshot of an interpreter with its program loaded: what
     /// componentize-py and componentize-js make.
     pub(super) fn is_snapshot(&self) -> bool {
         self.is_snapshot
@@ -123,14 +123,17 @@ impl Wants {
         if missing.is_empty() {
             return None;
         }
-        let named = missing.iter().take(NAMED).map(|name| format!("`{name}`"));
+        let named = missing
+            .iter()
+            .take(MAX_NAMED)
+            .map(|name| format!("`{name}`"));
         let named = named.collect::<Vec<_>>().join(", ");
-        let more = match missing.len().saturating_sub(NAMED) {
+        let more = match missing.len().saturating_sub(MAX_NAMED) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
         Some(format!(
-            "it imports what sandpool does not give: {named}{more}"
+            "it imports functions that sandpool does not provide: {named}{more}"
         ))
     }
 }
@@ -208,7 +211,7 @@ mod tests {
         let cannot_be_had = [
             (
                 r#"(module (import "env" "f" (func)) (import "env" "g" (func)))"#,
-                "it imports what sandpool does not give: `env#f`, `env#g`",
+                "it imports functions that sandpool does not provide: `env#f`, `env#g`",
             ),
             (
                 r#"(component (import "wasi:http/types@0.2.0" (instance (export "f" (func)))))"#,

@@ -6,7 +6,7 @@ use wasmtime::{Caller, Extern, Linker};
 use super::guest::Guest;
 
 /// UTF-16 units of a text that are read.
-const MOST: usize = 500;
+const MAX_MESSAGE_CHARS: usize = 500;
 
 /// Gives it to a core module. It ends the task, as a trap does, and tells why.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
@@ -33,7 +33,7 @@ fn text(memory: &[u8], at: i32) -> Option<String> {
     let at = usize::try_from(at as u32).ok().filter(|at| *at != 0)?;
     let length = memory.get(at.checked_sub(4)?..at)?;
     let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
-    let bytes = memory.get(at..)?.get(..length.min(MOST * 2))?;
+    let bytes = memory.get(at..)?.get(..length.min(MAX_MESSAGE_CHARS * 2))?;
     let (units, _) = bytes.as_chunks::<2>();
     let units: Vec<u16> = units.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
     Some(String::from_utf16_lossy(&units))
@@ -58,6 +58,6 @@ mod tests {
         assert_eq!(text(&memory, 20), None, "longer than the memory");
         memory.resize(100_000, b'x');
         let long = text(&memory, 20).expect("cut");
-        assert_eq!(long.chars().count(), MOST);
+        assert_eq!(long.chars().count(), MAX_MESSAGE_CHARS);
     }
 }

@@ -8,7 +8,7 @@ use super::convert::{from_val, to_val};
 use super::guest::Guest;
 use sandpool_value::{Function, Type, Value, decode_args};
 
-/// What a call came back with.
+/// The result of a call.
 pub enum Returned {
     /// A value (the payload of an `ok`), encoded with this type.
     Value(Value),
@@ -81,7 +81,7 @@ impl Code {
         store: &mut Store<Guest>,
         instance: Instance,
     ) -> wasmtime::Result<Returned> {
-        let no_command = || wasmtime::format_err!("the module is no command");
+        let no_command = || wasmtime::format_err!("the module is not a command");
         let ended = match (self, instance) {
             (Code::Component { run, .. }, Instance::Component(instance)) => {
                 let export = run.ok_or_else(no_command)?;

@@ -1,26 +1,13 @@
-//! The monotonic clock of guests, and sleeps that end when they should.
-//!
-//! wasmtime-wasi sleeps on tokio's timers, which count in milliseconds and
-//! round up: a guest that sleeps for 1 ms gets 2. Here the last moment of a
-//! sleep is the operating system's.
+//! The monotonic clock of guests.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, Resource};
-use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
-use wasmtime_wasi::{HostMonotonicClock, WasiView, async_trait};
-
-use super::guest::Guest;
-
-/// What tokio's timers may be late by. The rest of a sleep blocks the thread,
-/// and with it everything else that the guest waits for at the same time.
-const COARSE: Duration = Duration::from_millis(2);
+use wasmtime_wasi::HostMonotonicClock;
 
 /// Nanoseconds since the guest's store was made.
 #[derive(Clone, Copy, Debug)]
 pub struct GuestClock {
-    zero: Instant,
+    pub(super) zero: Instant,
 }
 
 impl GuestClock {
@@ -37,45 +24,4 @@ impl HostMonotonicClock for GuestClock {
     fn now(&self) -> u64 {
         u64::try_from(self.zero.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
-}
-
-/// A moment to wait for; `None` never comes.
-struct Moment(Option<Instant>);
-
-#[async_trait]
-impl Pollable for Moment {
-    async fn ready(&mut self) {
-        let Some(moment) = self.0 else {
-            return std::future::pending().await;
-        };
-        if let Some(early) = moment.checked_sub(COARSE)
-            && early > Instant::now()
-        {
-            tokio::time::sleep_until(early.into()).await;
-        }
-        std::thread::sleep(moment.saturating_duration_since(Instant::now()));
-    }
-}
-
-/// Puts our sleeps in the place of WASI's.
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    let mut clock = linker.instance("wasi:clocks/monotonic-clock@0.2.12")?;
-    clock.func_wrap("subscribe-duration", |guest, (nanos,): (u64,)| {
-        let moment = Instant::now().checked_add(Duration::from_nanos(nanos));
-        Ok((pollable(guest, moment)?,))
-    })?;
-    clock.func_wrap("subscribe-instant", |guest, (when,): (u64,)| {
-        let zero = guest.data().wasi.clock().zero;
-        let moment = zero.checked_add(Duration::from_nanos(when));
-        Ok((pollable(guest, moment)?,))
-    })
-}
-
-fn pollable(
-    mut guest: StoreContextMut<'_, Guest>,
-    moment: Option<Instant>,
-) -> wasmtime::Result<Resource<DynPollable>> {
-    let table = guest.data_mut().ctx().table;
-    let moment = table.push(Moment(moment))?;
-    subscribe(table, moment)
 }

@@ -29,8 +29,7 @@ pub enum Code {
 pub struct LoadedFunction {
     pub function: Function,
     pub export: ComponentExportIndex,
-    /// How to call it without a value per byte, for signatures of bytes and
-    /// strings.
+    /// The call without a value per byte, for signatures of bytes and strings.
     pub fast: Option<FastCall>,
 }
 
@@ -176,9 +175,9 @@ impl Code {
         self.make(store).inspect_err(|_| self.see_birth(store))
     }
 
-    /// Whether what the module asks for from the first is more than it may
-    /// have. wasmtime takes that memory before it asks, so that the refusal of
-    /// a very large one is the operating system's.
+    /// Returns whether what the module asks for from the first is more than it may
+    /// have. wasmtime takes that memory before it asks, so that the refusal of a very
+    /// large one is the operating system's.
     fn see_birth(&self, store: &mut Store<Guest>) {
         let required = match self {
             Code::Component { pre, .. } => pre.component().resources_required(),

@@ -13,8 +13,7 @@ use sandpool_protocol::settings::{EngineSettings, WasmFeature};
 /// with a small shadow stack fit.
 const MEMORY_KEEP_RESIDENT: usize = 128 * 1024;
 
-/// What a stack for asynchronous calls, of which there are none, has beside the
-/// guest's.
+/// The size that the (unused) stack for asynchronous calls has beside the guest's.
 const UNUSED_STACK: usize = 1024 * 1024;
 
 /// Bytes of a table that stay resident between two tasks.
@@ -68,8 +67,8 @@ fn config(settings: &EngineSettings) -> Config {
 /// reserves.
 pub fn address_space(settings: &EngineSettings) -> u64 {
     /// A memory of 32 bits, and what guards it.
-    const EACH: u64 = 4 * 1024 * 1024 * 1024;
-    u64::from(settings.memories) * EACH
+    const BYTES_PER_MEMORY: u64 = 4 * 1024 * 1024 * 1024;
+    u64::from(settings.memories) * BYTES_PER_MEMORY
 }
 
 /// A worker runs one task at a time, so a small pool is enough; that keeps its

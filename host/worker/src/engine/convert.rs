@@ -124,7 +124,7 @@ pub(super) fn take_core(arguments: &mut &[u8], ty: &Type) -> Option<ValRaw> {
     })
 }
 
-/// Whether core functions have parameters and results of this type that a value
+/// Returns whether core functions have parameters and results of this type that a value
 /// can be made of.
 pub(super) fn is_core(ty: &Type) -> bool {
     matches!(ty, Type::I32 | Type::I64 | Type::F32 | Type::F64)

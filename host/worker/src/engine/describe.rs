@@ -13,7 +13,7 @@ use sandpool_value::{Function, Param, Type};
 /// at every level, so a short module can describe an endless one.
 const MAX_TYPE_NODES: u32 = 100_000;
 
-/// How deep a type may be.
+/// The maximum depth of a type.
 const MAX_TYPE_DEPTH: u32 = 64;
 
 /// A function and where wasmtime finds it.
@@ -22,20 +22,20 @@ pub struct ComponentFunction {
     pub export: ComponentExportIndex,
 }
 
-/// What a component exports.
+/// The exports of a component.
 #[derive(Default)]
 pub struct ComponentExports {
-    /// What can be called, in a fixed order.
+    /// The functions, in a fixed order.
     pub functions: Vec<ComponentFunction>,
     /// Resources, with the functions that need one or make one.
     pub resources: Vec<ExportedResource>,
     /// The names of everything else but types.
     pub others: Vec<String>,
-    /// Whether it runs programs that are a text, as `sandpool:script` says.
+    /// True if it runs programs that are a text, as `sandpool:script` says.
     pub is_script: bool,
 }
 
-/// What a component exports, in a fixed order.
+/// Returns the exports of a component, in a fixed order.
 pub fn component_exports(
     engine: &Engine,
     component: &Component,
@@ -162,8 +162,8 @@ fn resource_of(name: &str) -> Option<&str> {
     )
 }
 
-/// What componentize-py calls while it makes a component of a Python program, and
-/// leaves in it. Nobody else may call it.
+/// Recognises the function that componentize-py calls while it makes a component of a
+/// Python program, and leaves in it. Nobody else may call it.
 fn is_init(interface: &str, function: &str) -> bool {
     (interface, function) == ("exports", "init")
 }
@@ -221,7 +221,7 @@ pub fn core_functions(module: &Module) -> Vec<Function> {
         .collect()
 }
 
-/// Whether a core module is a WASI preview 1 command.
+/// Returns whether a core module is a WASI preview 1 command.
 pub fn is_core_command(module: &Module) -> bool {
     match module.get_export("_start") {
         Some(ExternType::Func(ty)) => ty.params().len() == 0 && ty.results().len() == 0,
@@ -242,7 +242,7 @@ fn core_type(ty: ValType) -> Type {
 /// Counts the nodes of all types that were read.
 struct Budget {
     nodes: u32,
-    /// What resources are called.
+    /// The names of resources.
     resources: Vec<(ResourceType, String)>,
 }
 

@@ -18,7 +18,7 @@ use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, Stream
 use super::output::write_zeros;
 
 /// Bytes that are read at once of what does not say how long it is.
-const CHUNK: u64 = 64 * 1024;
+const MIN_READ: u64 = 64 * 1024;
 
 fn failed(error: io::Error) -> StreamError {
     StreamError::LastOperationFailed(error.into())
@@ -46,7 +46,7 @@ impl FileReader {
 /// for the end of the file.
 pub(super) fn read_whole(file: &File, offset: u64, size: u64, at_once: u64) -> io::Result<Vec<u8>> {
     let left = file.metadata()?.len().saturating_sub(offset);
-    let room = size.min(left.max(CHUNK)).min(at_once.max(1));
+    let room = size.min(left.max(MIN_READ)).min(at_once.max(1));
     let mut buffer = vec![0; usize::try_from(room).unwrap_or(usize::MAX)];
     let mut filled = 0;
     while filled < buffer.len() {
@@ -54,7 +54,7 @@ pub(super) fn read_whole(file: &File, offset: u64, size: u64, at_once: u64) -> i
             Ok(0) => break,
             Ok(read) => filled += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // What was read is handed over; the next call meets the error.
+            // Hands over the bytes that were read; the next call meets the error.
             Err(_) if filled > 0 => break,
             Err(error) => return Err(error),
         }

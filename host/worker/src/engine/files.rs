@@ -6,11 +6,10 @@
 //! what the rest of the world looks like from inside: an empty directory `/`
 //! that nobody may change, made of nothing but answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::guest::Bounds;
-use super::preview1_call::RootNumbers;
+use super::bounds::Bounds;
 use sandpool_protocol::settings::{DirGrant, guest_path};
 
 /// The operating system takes no longer paths; longer names are cut.
@@ -21,7 +20,7 @@ const MAX_PATH: usize = 4096;
 pub struct Place {
     /// Absolute and without `.` and `..`.
     pub(super) path: String,
-    /// Whether its grant lets the guest change it.
+    /// True if its grant lets the guest change it.
     pub(super) writable: bool,
 }
 
@@ -53,13 +52,36 @@ impl Granted {
         &self.places
     }
 
-    /// Whether a grant stands where the empty root would.
+    /// Returns whether a grant stands where the empty root would.
     pub(super) fn covers_root(&self) -> bool {
         self.covers_root
     }
 }
 
-/// What one guest has opened. Making it allocates nothing.
+/// The number of the first granted directory, in preview 1.
+pub(super) const FIRST_GRANT: u32 = 3;
+
+/// The numbers under which a guest of preview 1 has the empty root open.
+#[derive(Debug, Default)]
+pub struct RootNumbers {
+    /// The one that it is born with, until it closes it.
+    pub(super) first: Option<u32>,
+    /// True if wasmtime-wasi knows that this number is taken.
+    pub(super) kept: bool,
+    pub(super) again: BTreeSet<u32>,
+}
+
+impl RootNumbers {
+    pub(super) fn new(granted: &Granted) -> Self {
+        let behind = u32::try_from(granted.places().len()).map(|count| FIRST_GRANT + count);
+        RootNumbers {
+            first: behind.ok().filter(|_| !granted.covers_root()),
+            ..RootNumbers::default()
+        }
+    }
+}
+
+/// The open files of one guest. Making it allocates nothing.
 #[derive(Debug)]
 pub struct Files {
     pub(super) granted: Granted,
@@ -70,7 +92,7 @@ pub struct Files {
     is_interpreter: bool,
 }
 
-/// What a guest wants to do with a path.
+/// A guest's request for a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     /// Find out about what is there, or read it.
@@ -81,7 +103,7 @@ pub(super) enum Wish {
     Create,
 }
 
-/// What the empty root answers.
+/// The answer of the empty root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Empty {
     /// The path is that of the root itself, which may be looked at.
@@ -102,9 +124,9 @@ impl Files {
         }
     }
 
-    /// Whether a guest looks for the source of what it runs, under no grant, as an
-    /// interpreter does to show lines of it in a traceback. Such a file is not there,
-    /// and nobody would grant it: that is no refusal worth telling of.
+    /// Returns whether a guest looks for the source of what it runs, under no grant, as
+    /// an interpreter does to show lines of it in a traceback. Such a file is not
+    /// there, and nobody would grant it: that is no refusal worth telling of.
     pub(super) fn is_look_for_a_source(&self, path: &str, wish: Wish) -> bool {
         const ENDINGS: [&str; 6] = [".py", ".pyc", ".js", ".mjs", ".cjs", ".ts"];
         self.is_interpreter

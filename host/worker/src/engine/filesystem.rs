@@ -17,9 +17,10 @@ use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
 };
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 
+use super::bounds::Bounds;
 use super::file_stream::{FileReader, FileWriter, read_whole};
 use super::files::{Empty, Files, Wish, ask_empty_root, note_refusal};
-use super::guest::{Bounds, Guest};
+use super::guest::Guest;
 
 /// The number of the root, and of a listing of it. The table counts up from 0
 /// and is full long before.
@@ -131,7 +132,7 @@ impl View<'_> {
     }
 }
 
-/// Whether an answer is the one that both a read-only grant and a way out of a
+/// Returns whether an answer is the one that both a read-only grant and a way out of a
 /// directory get.
 fn was_refused<T>(answer: &FsResult<T>) -> bool {
     let error = answer.as_ref().err().and_then(FsError::downcast_ref);
@@ -281,7 +282,7 @@ impl HostDescriptor for View<'_> {
         let answer = self.wasi.symlink_at(fd, target.clone(), path.clone());
         let writable = self.files.place(directory).is_some_and(|p| p.writable);
         if writable && target.starts_with('/') {
-            // What was refused is the place that the link would lead to.
+            // The refused path is the target of the link.
             return self.judge(answer, directory, &target, PathFlags::empty(), Wish::Create);
         }
         self.judge(answer, directory, &path, PathFlags::empty(), Wish::Create)

@@ -1,4 +1,4 @@
-//! What a guest may import: WASI, and the interfaces in `wit/`.
+//! The imports of guests: WASI, and the interfaces in `wit/`.
 //!
 //! The compiler uses the same linkers to find out whether a module imports
 //! anything else, so that the caller learns it before a worker is started.
@@ -11,39 +11,11 @@ use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::ResolveAddressStream;
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
 use wasmtime_wasi::p2::bindings::{cli, clocks, io, random, sync};
 use wasmtime_wasi::random::WasiRandom;
-use wasmtime_wasi::{I32Exit, WasiCtxView, WasiView, p1, p2};
+use wasmtime_wasi::{I32Exit, WasiView, p1, p2};
 
+use super::bindings::sandpool::task::{log, manager, pipe, progress, queue, shared, task};
 use super::guest::Guest;
 use sandpool_protocol::settings::LogLevel;
-
-pub(super) mod bindings {
-    wasmtime::component::bindgen!({
-        path: "wit",
-        world: "task-module",
-        imports: { default: trappable },
-        with: {
-            "sandpool:task/queue.queue": crate::engine::shared::Opened,
-            "sandpool:task/pipe.connection": crate::engine::shared::Opened,
-            "sandpool:task/manager.dict": crate::engine::shared::Opened,
-            "sandpool:task/manager.sequence": crate::engine::shared::Opened,
-            "sandpool:task/manager.value": crate::engine::shared::Opened,
-            "sandpool:task/manager.lock": crate::engine::shared::Opened,
-            "sandpool:task/manager.rlock": crate::engine::shared::Opened,
-            "sandpool:task/manager.semaphore": crate::engine::shared::Opened,
-            "sandpool:task/manager.event": crate::engine::shared::Opened,
-            "sandpool:task/manager.condition": crate::engine::shared::Opened,
-            "sandpool:task/manager.barrier": crate::engine::shared::Opened,
-        },
-    });
-}
-
-use bindings::sandpool::task::{log, manager, pipe, progress, queue, shared, task};
-
-impl WasiView for Guest {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        self.wasi.get().ctx()
-    }
-}
 
 struct Table;
 
@@ -57,7 +29,7 @@ impl HasData for Own {
     type Data<'a> = &'a mut Guest;
 }
 
-/// What gives a component one interface.
+/// The function that gives a component one interface.
 type Give = fn(&mut ComponentLinker<Guest>) -> wasmtime::Result<()>;
 
 /// Everything that a component may import, by the interface's name without its
@@ -99,7 +71,7 @@ const INTERFACES: &[(&str, Give)] = &[
     }),
     ("wasi:clocks/monotonic-clock", |l| {
         clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, Guest::clocks)?;
-        super::clock::add_to_linker(l)
+        super::sleep::add_to_linker(l)
     }),
     ("wasi:filesystem/preopens", super::filesystem::add_preopens),
     ("wasi:filesystem/types", super::filesystem::add_types),
@@ -144,7 +116,7 @@ const INTERFACES: &[(&str, Give)] = &[
     }),
 ];
 
-/// What gives this component its imports, as far as they are to be had. To make
+/// Makes the linker for a component's imports, as far as they are available. To make
 /// all that there are takes longer than to load a small component.
 pub fn component_linker(
     engine: &Engine,
@@ -162,13 +134,14 @@ pub fn component_linker(
     Ok(linker)
 }
 
-/// Whether an import is this interface, of whatever version, or of this package.
+/// Returns whether an import is this interface, of whatever version, or of this
+/// package.
 fn is_part(import: &str, name: &str) -> bool {
     let rest = import.strip_prefix(name);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('@') || name.ends_with('/'))
 }
 
-/// Whether a component finds this import here, by its name and version.
+/// Returns whether a component finds this import here, by its name and version.
 pub fn is_given_to_component(import: &str) -> bool {
     let Some((_, version)) = import.split_once('@') else {
         return false;
@@ -185,10 +158,11 @@ pub fn is_given_to_component(import: &str) -> bool {
         && INTERFACES.iter().any(|(name, _)| is_part(import, name))
 }
 
-/// What AssemblyScript's modules import.
+/// The import of AssemblyScript's modules.
 const ABORT: &str = "env#abort";
 
-/// Whether a core module finds this import here, as far as its module's name says.
+/// Returns whether a core module finds this import here, as far as its module's name
+/// says.
 pub fn is_given_to_core(import: &str) -> bool {
     import.starts_with("wasi_snapshot_preview1#") || import == ABORT
 }
@@ -224,7 +198,7 @@ fn sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
             "resolve-addresses",
             |mut store: StoreContextMut<'_, Guest>, (_, name): (Resource<p2::Network>, String)| {
                 store.data_mut().bounds.deny("name look-up", name);
-                // What WASI itself answers where it is not granted.
+                // WASI's own answer where it is not granted.
                 let refused = ErrorCode::PermanentResolverFailure;
                 Ok((Err::<Resource<ResolveAddressStream>, _>(refused),))
             },
@@ -232,7 +206,7 @@ fn sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// What gives this core module its imports, of which there may be WASI preview 1.
+/// Makes the linker for a core module's imports, which may include WASI preview 1.
 pub fn core_linker(engine: &Engine, module: &Module) -> wasmtime::Result<CoreLinker<Guest>> {
     let mut linker = CoreLinker::new(engine);
     if module.imports().len() == 0 {
@@ -297,8 +271,9 @@ impl progress::Host for Guest {
     }
 }
 
-/// What gives a guest this import: `given` for what every guest has, a flag (or
-/// what the library has for one) for what gives nothing without a grant, `None` for what is not to be had.
+/// Returns the grant for an import: `given` for what every guest has, a flag (or what
+/// the library has for one) for what gives nothing without a grant, `None` for what is
+/// not available.
 pub fn granted_by(import: &str) -> Option<&'static str> {
     const GIVEN: [&str; 14] = [
         "wasi:cli/",

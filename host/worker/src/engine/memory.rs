@@ -22,7 +22,7 @@ pub fn who_refused(
     inherited: &InForce,
     engine: Option<&EngineSettings>,
 ) -> Refused {
-    let reserved = engine.map_or(SMALL, address_space);
+    let reserved = engine.map_or(SMALL_RESERVATION, address_space);
     let limit = match has_address_space(reserved) {
         // Only what is as good as certain: there may be room elsewhere for it.
         true => inherited.tighter_than(own, 0),
@@ -36,4 +36,4 @@ pub fn who_refused(
 }
 
 /// Address space without which nothing goes on.
-const SMALL: u64 = 64 * 1024 * 1024;
+const SMALL_RESERVATION: u64 = 64 * 1024 * 1024;

@@ -1,8 +1,11 @@
 //! Everything that knows wasmtime and is not one process's own affair: its
 //! configuration, what a guest may import, code that is loaded and called. For
-//! compiler and worker; of the host, only the in-process notch touches it.
+//! compiler and worker; in the host, only `in_process` uses it.
 
 mod assembly_script;
+mod bindings;
+pub mod bounds;
+pub mod broker;
 pub mod call;
 pub mod clock;
 pub mod code;
@@ -18,12 +21,13 @@ pub mod memory;
 pub mod output;
 mod preview1;
 mod preview1_call;
-pub mod shared;
+mod shared;
+mod sleep;
 mod typed;
 pub mod verdict;
 pub mod wasi;
 
-/// Whether there was no memory for something, which as a rule is the doing of
+/// Returns whether there was no memory for something, which as a rule is the doing of
 /// our own limit.
 pub fn out_of_memory(error: &wasmtime::Error) -> bool {
     let os = error.downcast_ref::<std::io::Error>();

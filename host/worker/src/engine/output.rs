@@ -13,7 +13,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 use wasmtime_wasi::{I32Exit, async_trait};
 
-use super::guest::OutputLimitReached;
+use super::bounds::{LEAST_SHARE, OutputLimitReached, share_of_a_call};
 use sandpool_protocol::limits::{LimitName, MIB};
 
 /// The least that a guest may hand over at once, in bytes: also where its limit
@@ -22,13 +22,7 @@ use sandpool_protocol::limits::{LimitName, MIB};
 const LEAST_PERMIT: u64 = MIB;
 
 /// Zeros that are written at once.
-static ZEROS: [u8; 4096] = [0; 4096];
-
-/// What a stream takes at once of what one host call may make this process
-/// allocate: the call itself holds the bytes once more.
-pub(super) fn share_of_a_call(host_calls: u64) -> u64 {
-    (host_calls / 2).max(ZEROS.len() as u64)
-}
+static ZEROS: [u8; LEAST_SHARE as usize] = [0; LEAST_SHARE as usize];
 
 /// Writes so many zeros without having all of them in memory.
 pub(super) fn write_zeros(stream: &mut dyn OutputStream, count: usize) -> StreamResult<()> {
@@ -50,9 +44,9 @@ pub(super) fn write_zeros(stream: &mut dyn OutputStream, count: usize) -> Stream
 pub struct Output {
     sink: Sink,
     state: Mutex<Written>,
-    /// Whether there is anything to begin anew: most tasks write nothing.
+    /// True if there is anything to begin anew: most tasks write nothing.
     is_touched: AtomicBool,
-    /// What the last task was allowed to write; `u64::MAX` is no limit.
+    /// The output limit of the last task; `u64::MAX` is no limit.
     limit: AtomicU64,
     /// The most that one call may write.
     at_once: AtomicU64,
@@ -111,7 +105,7 @@ impl Output {
         state.left = limit;
     }
 
-    /// What the task wrote, where it is captured.
+    /// Returns the output of the task, where it is captured.
     pub fn take(&self) -> Vec<u8> {
         if !self.is_touched.load(Ordering::Relaxed) {
             return Vec::new();

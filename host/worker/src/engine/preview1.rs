@@ -48,7 +48,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     add_changes(linker)
 }
 
-/// What is asked of a descriptor rather than of a path.
+/// Adds the functions that take a descriptor.
 fn add_descriptors(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     replace! { linker;
         fn fd_prestat_get(call, fd: i32, out: i32) {
@@ -201,7 +201,7 @@ fn add_poll(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// What finds out about paths.
+/// Adds the functions that look at paths.
 fn add_looks(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     replace! { linker;
         fn path_open(
@@ -254,7 +254,7 @@ fn add_looks(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// What changes what paths name.
+/// Adds the functions that change paths.
 fn add_changes(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     replace! { linker;
         fn path_filestat_set_times(
@@ -299,7 +299,7 @@ fn add_changes(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
                 .is_some_and(|target| target.starts_with('/'));
             let writable = call.directory(fd).is_some_and(|place| place.writable);
             let refused = match leads_out && writable {
-                // What was refused is the place that the link would lead to.
+                // The refused path is the target of the link.
                 true => (target, target_len),
                 false => (path, len),
             };

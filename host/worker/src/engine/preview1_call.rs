@@ -7,7 +7,6 @@
 //! first file that is opened; see [`Call::keep_number_of_root`].
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use wasmtime::{AsContextMut, Caller, Extern};
 use wasmtime_wasi::p1::types::{Ciovec, Errno, Oflags, Subscription, SubscriptionU};
@@ -15,11 +14,8 @@ use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as wasi, WasiSnapshotPrevie
 use wasmtime_wasi::runtime::in_tokio;
 use wiggle::{GuestError, GuestMemory, GuestPtr, GuestType};
 
-use super::files::{Empty, Granted, Place, Wish, ask_empty_root, note_refusal};
+use super::files::{Empty, FIRST_GRANT, Place, RootNumbers, Wish, ask_empty_root, note_refusal};
 use super::guest::Guest;
-
-/// The number of the first granted directory.
-const FIRST_GRANT: u32 = 3;
 
 /// Numbers of the root when it is opened again, from here upwards: no file
 /// ever gets so far.
@@ -32,26 +28,6 @@ const MAX_BUFFERS: usize = 1024;
 const MAX_ROOTS: usize = 10_000;
 
 pub(super) const SUCCESS: i32 = Errno::Success as i32;
-
-/// Under which numbers a guest has the empty root open.
-#[derive(Debug, Default)]
-pub struct RootNumbers {
-    /// The one that it is born with, until it closes it.
-    pub(super) first: Option<u32>,
-    /// Whether wasmtime-wasi knows that this number is taken.
-    pub(super) kept: bool,
-    pub(super) again: BTreeSet<u32>,
-}
-
-impl RootNumbers {
-    pub(super) fn new(granted: &Granted) -> Self {
-        let behind = u32::try_from(granted.places().len()).map(|count| FIRST_GRANT + count);
-        RootNumbers {
-            first: behind.ok().filter(|_| !granted.covers_root()),
-            ..RootNumbers::default()
-        }
-    }
-}
 
 /// A function that a guest called.
 pub(super) struct Call<'a> {
@@ -82,7 +58,7 @@ impl<'a> Call<'a> {
         root.first == Some(fd) || root.again.contains(&fd)
     }
 
-    /// What a descriptor was opened as.
+    /// Returns the directory that a descriptor was opened as.
     pub(super) fn directory(&self, fd: i32) -> Option<&Place> {
         let (files, fd) = (&self.guest.files, fd as u32);
         let granted = || {
@@ -92,7 +68,7 @@ impl<'a> Call<'a> {
         files.place(fd).or_else(granted)
     }
 
-    /// Whether this is a file or a directory that the guest has opened.
+    /// Returns whether this is a file or a directory that the guest has opened.
     pub(super) fn is_file(&self, fd: i32) -> bool {
         self.guest.files.place(fd as u32).is_some()
     }
@@ -125,7 +101,7 @@ impl<'a> Call<'a> {
             let before = i64::try_from(moved).unwrap_or(i64::MAX);
             let code = one(self, buffer.offset() as i32, 1, before)?;
             if code != SUCCESS {
-                // What was moved is told; the next call meets the error.
+                // Reports the bytes that were moved; the next call meets the error.
                 if moved == 0 {
                     return Ok(code);
                 }

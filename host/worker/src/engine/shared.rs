@@ -6,30 +6,16 @@
 use wasmtime::component::Resource;
 use wasmtime_wasi::WasiView;
 
+use super::bindings::sandpool::task::manager::{self, Acquired};
+use super::bindings::sandpool::task::shared::{self, Error};
+use super::bindings::sandpool::task::{pipe, queue};
+use super::broker::{Broker, Opened};
 use super::guest::Guest;
-use super::imports::bindings::sandpool::task::manager::{self, Acquired};
-use super::imports::bindings::sandpool::task::shared::{self, Error};
-use super::imports::bindings::sandpool::task::{pipe, queue};
 use sandpool_protocol::request::{
     BarrierOp, ConditionOp, ConnectionOp, DictOp, EventOp, Item, Kind, ListOp, LockOp, Op, QueueOp,
     Reply, SemaphoreOp, ValueOp,
 };
 use sandpool_protocol::shared_error::SharedError;
-
-/// Where shared objects are asked. Timeouts are in nanoseconds.
-pub trait Broker: Send + Sync {
-    /// The number of the object that was granted under this name.
-    fn open(&self, kind: Kind, name: &str) -> Result<u32, SharedError>;
-    /// Asks an object, and waits for the answer.
-    fn call(&self, object: u32, op: Op, timeout: Option<u64>) -> Reply;
-    /// Puts one item into a queue.
-    fn put(&self, object: u32, item: Item, timeout: Option<u64>) -> Reply;
-    /// Gets items from a queue: one at least, `most` at most.
-    fn get(&self, object: u32, most: u32, timeout: Option<u64>) -> Reply;
-}
-
-/// A shared object that a guest has opened.
-pub struct Opened(u32);
 
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
@@ -106,8 +92,8 @@ impl From<SharedError> for Error {
     }
 }
 
-/// What an answer means to a guest. One of another kind than was asked for is
-/// an error of the host's, which ends the task.
+/// Reads an answer for a guest. One of another kind than was asked for is an error of
+/// the host's, which ends the task.
 fn read<T>(reply: Reply, read: impl FnOnce(Reply) -> Option<T>) -> Answer<T> {
     if let Reply::Failed(error) = reply {
         return Ok(Err(error.into()));

@@ -15,7 +15,7 @@ use sandpool_value::{Function, ToValue, Type, Value, take_bytes, take_string, ta
 /// Calls a function by its typed signature, with its encoded arguments.
 pub type FastCall = fn(&mut Store<Guest>, Func, &[u8]) -> wasmtime::Result<Value>;
 
-/// What a parameter can be.
+/// The type of a parameter.
 #[derive(Clone, Copy, PartialEq)]
 enum In {
     Bytes,
@@ -23,7 +23,7 @@ enum In {
     U32,
 }
 
-/// What a result can be.
+/// The type of a result.
 #[derive(Clone, Copy, PartialEq)]
 enum Out {
     Nothing,

@@ -1,9 +1,9 @@
-//! What a failed call says about its task.
+//! The verdict of a failed call.
 
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-use super::guest::{Bounds, OutputLimitReached};
+use super::bounds::{Bounds, OutputLimitReached};
 use sandpool_protocol::frame::End;
 use sandpool_protocol::limits::LimitName;
 

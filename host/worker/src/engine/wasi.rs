@@ -16,11 +16,11 @@ use super::clock::GuestClock;
 use super::output::{GuestOutput, Output};
 use sandpool_protocol::limits::{LimitName, MAX_HANDLES};
 
-/// What the host side keeps for one handle: a pollable has an entry of its own
-/// and one for what it waits for.
+/// The entries of the host side for one handle: a pollable has an entry of its own and
+/// one for what it waits for.
 const ENTRIES_A_HANDLE: usize = 2;
 
-/// What the guests of one module have in common.
+/// The state that the guests of one module share.
 pub struct WasiParts {
     pub stdout: Arc<Output>,
     pub stderr: Arc<Output>,
@@ -29,7 +29,7 @@ pub struct WasiParts {
     pub filesystem: Option<WasiFilesystemCtx>,
 }
 
-/// What one guest gets beyond that.
+/// The state of one guest.
 #[derive(Default)]
 pub struct Own {
     /// Nothing, if it is `None`.
@@ -61,7 +61,7 @@ impl GuestWasi {
         &self.clock
     }
 
-    /// What WASI's own functions work on.
+    /// Returns the state of WASI's own functions.
     pub(super) fn get(&mut self) -> &mut WasiP1Ctx {
         let GuestWasi {
             parts,

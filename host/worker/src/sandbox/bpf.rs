@@ -7,7 +7,7 @@
 
 use seccompiler::{BpfProgram, sock_filter};
 
-/// What is done about a system call.
+/// The action for a system call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Rule {
     Allow,
@@ -22,7 +22,7 @@ pub(super) enum Rule {
 /// All of these have to hold.
 pub(super) type Case = Vec<Condition>;
 
-/// What an argument must be, in the lower half of its 64 bits.
+/// The condition on an argument, in the lower half of its 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Condition {
     /// Which argument, from 0.
@@ -112,11 +112,11 @@ fn refuse(errno: i32) -> sock_filter {
 
 /// Allows the call if all conditions hold, and goes on behind itself if not.
 fn one_case(case: &Case) -> BpfProgram {
-    const EACH: usize = 3;
-    let mut program = Vec::with_capacity(case.len() * EACH + 1);
+    const INSTRUCTIONS_PER_CONDITION: usize = 3;
+    let mut program = Vec::with_capacity(case.len() * INSTRUCTIONS_PER_CONDITION + 1);
     for (place, condition) in case.iter().enumerate() {
         // Over the conditions that are left, and over the answer.
-        let rest = (case.len() - place - 1) * EACH + 1;
+        let rest = (case.len() - place - 1) * INSTRUCTIONS_PER_CONDITION + 1;
         program.extend([
             statement(
                 LOAD,
@@ -148,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    /// What the kernel would answer, and after how many instructions.
+    /// Runs a filter; returns the kernel's answer and the number of instructions.
     fn run(program: &[sock_filter], number: u32, arguments: [u64; 6]) -> (u32, usize) {
         let mut data = [number, ARCHITECTURE, 0, 0].map(u32::to_le_bytes).concat();
         data.extend(arguments.iter().flat_map(|argument| argument.to_le_bytes()));
@@ -172,7 +172,7 @@ mod tests {
         }
     }
 
-    /// What the rules say, read one by one.
+    /// Returns the expected answer of the rules, read one by one.
     fn expected(rules: &[(u32, Rule)], number: u32, arguments: [u64; 6]) -> u32 {
         let rule = rules.iter().find(|(about, _)| *about == number);
         let holds = |condition: &Condition| {

@@ -14,7 +14,7 @@ pub(super) struct Call {
     pub(super) why: &'static str,
 }
 
-/// What a call's arguments must be.
+/// The condition on a call's arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Only {
     /// Anything.
@@ -58,7 +58,7 @@ const fn only(only: Only, number: i64, why: &'static str) -> Call {
     Call { number, only, why }
 }
 
-/// What a worker needs while it runs guests.
+/// The calls of a worker while it runs guests.
 pub(super) const SEALED: &[Call] = &[
     any(
         libc::SYS_futex,
@@ -160,7 +160,7 @@ pub(super) const SEALED: &[Call] = &[
     ),
 ];
 
-/// What a worker needs in addition until it has loaded its artifact.
+/// The additional calls of a worker until it has loaded its artifact.
 pub(super) const LOADING: &[Call] = &[
     any(
         libc::SYS_openat,
@@ -233,9 +233,9 @@ pub(super) const LOADING: &[Call] = &[
     any(libc::SYS_seccomp, "the filter that seals"),
 ];
 
-/// What a worker with granted directories needs in addition. What paths they
-/// may name, and whether they may be opened for writing, is not for a filter to
-/// see: Landlock and the mounts see to that.
+/// The additional calls of a worker with granted directories. What paths they may name,
+/// and whether they may be opened for writing, is not for a filter to see: Landlock and
+/// the mounts see to that.
 pub(super) const FILES: &[Call] = &[
     any(libc::SYS_openat, "opens what is in a granted directory"),
     any(
@@ -268,8 +268,7 @@ pub(super) const FILES: &[Call] = &[
     any(libc::SYS_fdatasync, "a guest syncs a file"),
 ];
 
-/// What a worker with a directory that is granted for writing needs in
-/// addition.
+/// The additional calls of a worker with a directory that is granted for writing.
 pub(super) const CHANGES: &[Call] = &[
     any(libc::SYS_writev, "writes a file"),
     any(libc::SYS_pwrite64, "writes a file"),
@@ -286,7 +285,7 @@ pub(super) const CHANGES: &[Call] = &[
     any(libc::SYS_utimensat, "sets a file's times"),
 ];
 
-/// What a compiler needs. It keeps executable memory: wasmtime maps what it has
+/// The calls of a compiler. It keeps executable memory: wasmtime maps what it has
 /// compiled, though nobody calls it here.
 pub(super) const COMPILING: &[Call] = &[
     any(libc::SYS_futex, "locks between the threads that compile"),
@@ -355,8 +354,8 @@ pub(super) const COMPILING: &[Call] = &[
     any(libc::SYS_exit_group, "the process ends"),
 ];
 
-/// What a compiler needs in addition until its threads are started, which is
-/// before it reads the module.
+/// The additional calls of a compiler until its threads are started, which is before it
+/// reads the module.
 pub(super) const THREADING: &[Call] = &[
     only(Only::Thread, libc::SYS_clone, "one thread for each core"),
     any(

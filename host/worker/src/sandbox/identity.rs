@@ -1,4 +1,4 @@
-//! Who a child is to the rest of the machine: nobody, if it may choose.
+//! The identity of a child to the rest of the machine: nobody, if it may choose.
 
 use std::io;
 

@@ -9,8 +9,8 @@ use std::os::fd::OwnedFd;
 
 use sandpool_protocol::layers::LayerState;
 
-/// What is asked for: files, TCP ports, device ioctls, and scopes for signals
-/// and abstract sockets. Later versions add nothing that a worker could use.
+/// The requested rights: files, TCP ports, device ioctls, and scopes for signals and
+/// abstract sockets. Later versions add nothing that a worker could use.
 const WANTED: ABI = ABI::V6;
 
 /// Allows what is beneath these directories, with their rights, and no other
@@ -38,9 +38,9 @@ pub(super) fn confine(directories: &[(OwnedFd, bool)]) -> Result<LayerState, Rul
     })
 }
 
-/// What is granted with a directory: to read what is in it; if it is writable,
-/// also to make, change and remove files, folders and links, but neither
-/// devices, nor sockets, nor pipes. Never to execute.
+/// Returns the rights of a granted directory: to read what is in it; if it is writable,
+/// also to make, change and remove files, folders and links, but neither devices, nor
+/// sockets, nor pipes. Never to execute.
 fn rights(writable: bool) -> BitFlags<AccessFs> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let write = AccessFs::WriteFile

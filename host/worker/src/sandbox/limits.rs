@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What a child may use of the machine.
+/// The limits of a child on the resources of the machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ResourceLimits {
     /// Bytes of private writable memory (`RLIMIT_DATA`). Address space cannot
@@ -57,7 +57,7 @@ fn set(resource: Resource, value: u64) -> io::Result<()> {
 
 /// Sets the soft limit and the hard one.
 fn set_both(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
-    // What is limited lower already stays so: only root may raise it.
+    // Limits that are lower already stay: only root may raise them.
     let before = getrlimit(resource).maximum;
     let lower = |value: u64| Some(before.map_or(value, |before| value.min(before)));
     let limit = Rlimit {

@@ -1,4 +1,4 @@
-//! How a child locks itself in before it sees a byte of a guest.
+//! The sandbox that a child enters before it sees a byte of a guest.
 //!
 //! [`Cage::enter`] is the whole story, told in order; each file here is one of
 //! its chapters. A child enters in two steps: all of it before it looks at what
@@ -20,7 +20,7 @@ mod probe;
 mod seccomp;
 
 pub use around::prepare_command;
-pub use cage::{Cage, CageError, Directory, Inmate};
+pub use cage::{Cage, CageError, ChildKind, Directory};
 pub use limits::ResourceLimits;
 pub use namespaces::Granted;
 pub use probe::main as probe;

@@ -46,9 +46,9 @@ pub(super) fn leave(wanted: impl Fn(Layer) -> bool) -> Vec<(Layer, io::Result<()
         .collect()
 }
 
-/// Where the new root is put together. Any directory does; one of these is
-/// everywhere.
-const WORKSHOPS: [&str; 8] = [
+/// The directories on which the new root may be mounted. Any directory does; one of these
+/// exists everywhere.
+const MOUNT_POINTS: [&str; 8] = [
     "/proc", "/sys", "/dev", "/tmp", "/usr", "/etc", "/lib", "/bin",
 ];
 
@@ -66,7 +66,8 @@ pub(super) struct OwnRoot {
 /// directory above it may have moved it away, which is to cost no other worker
 /// its root.
 pub(super) fn enter_own_root(granted: &[Granted]) -> io::Result<OwnRoot> {
-    // What is mounted here is not to be seen outside, nor the other way round.
+    // Mounts made here must not be visible outside, nor mounts made outside be visible
+    // here.
     mount_change(
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
@@ -76,7 +77,7 @@ pub(super) fn enter_own_root(granted: &[Granted]) -> io::Result<OwnRoot> {
     let options = std::ffi::CString::new(options)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     let is_there = |place: &&str| std::path::Path::new(place).is_dir();
-    let place = WORKSHOPS.into_iter().find(is_there);
+    let place = MOUNT_POINTS.into_iter().find(is_there);
     let place = place.ok_or(Errno::NOENT)?;
     mount("sandpool", place, "tmpfs", flags, Some(options.as_c_str()))?;
     chdir(place)?;

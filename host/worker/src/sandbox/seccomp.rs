@@ -27,7 +27,7 @@ pub(super) fn allow(lists: &[&[Call]], refused: &[(i64, i32)]) -> BpfProgram {
         }
     }
     for (refused, errno) in refused {
-        // What no list has kills the process even so.
+        // Calls that are in no list still kill the process.
         if let Some(rule) = rules.get_mut(&number(*refused)) {
             *rule = Rule::Refuse(*errno);
         }

@@ -6,13 +6,14 @@ use std::time::Instant;
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::cli::StdinStream;
 
-use super::broker::Exchanger;
+use super::broker::BrokerClient;
 use super::link::HostLink;
 use super::serve::Order;
+use crate::engine::bounds::Bounds;
 use crate::engine::clock::GuestClock;
 use crate::engine::code::Code;
 use crate::engine::files::{Files, Granted};
-use crate::engine::guest::{Bounds, Guest, TaskInfo};
+use crate::engine::guest::{Guest, TaskInfo};
 use crate::engine::wasi::{GuestWasi, Own, WasiParts};
 use sandpool_protocol::control::WorkerSetup;
 use sandpool_protocol::frame::{TaskHeader, What, WireLimits};
@@ -21,18 +22,18 @@ use sandpool_protocol::frame::{TaskHeader, What, WireLimits};
 /// addressed would be a panic.
 const MAX_ALLOCATION: u64 = 1 << 40;
 
-/// What every store of this worker is made of.
-pub(super) struct Workshop {
+/// The parts that every store of this worker shares.
+pub(super) struct WorkerContext {
     pub(super) engine: Engine,
     pub(super) code: Code,
     pub(super) granted: Granted,
     pub(super) setup: WorkerSetup,
     pub(super) link: Arc<HostLink>,
-    pub(super) exchanger: Option<Arc<Exchanger>>,
+    pub(super) broker: Option<Arc<BrokerClient>>,
     pub(super) wasi: Arc<WasiParts>,
 }
 
-impl Workshop {
+impl WorkerContext {
     /// A store for a task, with nothing in it yet.
     pub(super) fn store(
         &self,
@@ -54,10 +55,7 @@ impl Workshop {
             task: TaskInfo::default(),
             bounds: Bounds::new(&self.setup.engine),
             messages: Arc::clone(&self.link) as _,
-            broker: self
-                .exchanger
-                .as_ref()
-                .map(|exchanger| Arc::clone(exchanger) as _),
+            broker: self.broker.as_ref().map(|broker| Arc::clone(broker) as _),
             log_left: None,
         };
         guest.into_store(&self.engine)
@@ -98,7 +96,7 @@ impl Workshop {
     }
 }
 
-/// What one host call of a guest may make this process allocate.
+/// Returns the memory that one host call of a guest may take in this process.
 fn host_calls(limits: &WireLimits) -> u64 {
     limits.host_calls.unwrap_or(u64::MAX).min(MAX_ALLOCATION)
 }

@@ -26,7 +26,7 @@ use sandpool_sys::{ControlSocket, MAX_MESSAGE, Received, SealedMapping};
 /// the cut is told.
 const MAX_TEXT: usize = 48 * 1024;
 
-/// What the two threads share.
+/// The state that the two threads share.
 pub(super) struct HostLink {
     control: Arc<ControlSocket>,
     inbox: Mutex<Inbox>,
@@ -82,8 +82,8 @@ impl HostLink {
         let listener = Arc::clone(&link);
         let (listens, started) = mpsc::sync_channel(1);
         thread::Builder::new().name("link".into()).spawn(move || {
-            // Whether it is told to leave or cannot listen any longer: a
-            // worker without its host has no reason to live.
+            // Leaves if it is told to, and if it cannot listen any longer: a worker
+            // without its host has no reason to live.
             let code = i32::from(runtime.block_on(listener.listen(&engine, listens)).is_err());
             std::process::exit(code);
         })?;

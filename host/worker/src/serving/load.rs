@@ -1,4 +1,4 @@
-//! What a worker was born for, loaded: code, variables, directories.
+//! The loaded code, variables and directories of a worker.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -12,7 +12,7 @@ use crate::sandbox::{Cage, Directory};
 use sandpool_protocol::control::{Failure, WorkerSetup};
 use sandpool_sys::SealedMapping;
 
-/// What a worker was born for.
+/// The loaded code, variables and directories of a worker.
 pub(super) struct Loaded {
     pub(super) code: Code,
     pub(super) env: Vec<(String, String)>,

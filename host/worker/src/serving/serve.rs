@@ -5,17 +5,17 @@ use std::time::Instant;
 
 use wasmtime::Store;
 
-use super::instance::Workshop;
+use super::instance::WorkerContext;
 use super::stdin::GuestInput;
 use crate::engine::call::Returned;
 use crate::engine::code::Live;
 use crate::engine::guest::Guest;
 use crate::engine::verdict;
 use sandpool_protocol::Violation;
-use sandpool_protocol::brief::{BriefTask, put_answer};
+use sandpool_protocol::compact::{CompactTask, put_answer};
 use sandpool_protocol::frame::{AnswerHeader, End, Payload, TaskHeader, What, put_inline, split};
 use sandpool_protocol::limits::LimitName;
-use sandpool_protocol::ring::{LARGE, PUT_TOGETHER};
+use sandpool_protocol::ring::{LARGE_PAYLOAD, PUT_TOGETHER};
 use sandpool_protocol::worker_end::WorkerEnd;
 use sandpool_sys::Mapping;
 use sandpool_value::{Value, encode_apart, raw as raw_of};
@@ -23,8 +23,8 @@ use sandpool_value::{Value, encode_apart, raw as raw_of};
 /// A worker that has loaded its artifact.
 pub(super) struct Server {
     ring: WorkerEnd,
-    shop: Workshop,
-    /// The last task whose header stood in the ring; see [`BriefTask`].
+    context: WorkerContext,
+    /// The last task whose header stood in the ring; see [`CompactTask`].
     last: Option<Order>,
     /// Where the next answer is put together, unless it is large.
     spare: Vec<u8>,
@@ -38,21 +38,21 @@ pub(super) struct Server {
 
 /// Bytes of an error text: a guest chooses the names in it, and it has to fit
 /// into the header of the answer, with the refusals.
-const MAX_MESSAGE: usize = 8 * 1024;
+const MAX_ERROR_LEN: usize = 8 * 1024;
 
 fn cut(mut text: String) -> String {
-    text.truncate(text.floor_char_boundary(MAX_MESSAGE));
+    text.truncate(text.floor_char_boundary(MAX_ERROR_LEN));
     text
 }
 
-/// What a task is to do, but for its arguments.
+/// The task, but for its arguments.
 pub(super) struct Order {
     pub(super) header: TaskHeader,
-    /// What the guest is told that it is called.
+    /// The name of the task for the guest.
     pub(super) name: Arc<str>,
 }
 
-/// How a task ended, on the way to an answer.
+/// The ending of a task, on the way to an answer.
 struct Ending {
     end: End,
     message: Option<String>,
@@ -73,7 +73,7 @@ impl Ending {
 /// An answer, as it goes into the ring.
 struct Answer {
     payload: Vec<u8>,
-    /// What comes behind the payload, if that is not to be copied once more.
+    /// The parts that follow the payload, if they are not copied into it.
     behind: Option<[Vec<u8>; 4]>,
 }
 
@@ -89,10 +89,10 @@ impl Answer {
 }
 
 impl Server {
-    pub(super) fn new(ring: WorkerEnd, shop: Workshop) -> Self {
+    pub(super) fn new(ring: WorkerEnd, context: WorkerContext) -> Self {
         Server {
             ring,
-            shop,
+            context,
             last: None,
             spare: Vec::new(),
             last_end: None,
@@ -104,7 +104,7 @@ impl Server {
     /// Serves until the process is ended. Returns only when the host's own
     /// bytes make no sense, with the exit code.
     pub(super) fn serve(mut self) -> i32 {
-        let link = Arc::clone(&self.shop.link);
+        let link = Arc::clone(&self.context.link);
         let _timers = link.runtime().enter();
         let mut payload = Vec::new();
         loop {
@@ -117,8 +117,8 @@ impl Server {
             if self.serve_one(&payload).is_err() {
                 return 1;
             }
-            if payload.capacity() > LARGE {
-                // What a task may use is not to depend on those before it.
+            if payload.capacity() > LARGE_PAYLOAD {
+                // The memory that a task may use must not depend on earlier tasks.
                 payload = Vec::new();
             }
         }
@@ -126,10 +126,10 @@ impl Server {
 
     fn serve_one(&mut self, payload: &[u8]) -> Result<(), Violation> {
         match Payload::read(payload)? {
-            Payload::Brief(bytes) => {
-                let (brief, raw) = BriefTask::read(bytes)?;
+            Payload::Compact(bytes) => {
+                let (compact, raw) = CompactTask::read(bytes)?;
                 let mut order = self.last.take().ok_or(Violation("as no task before"))?;
-                brief.renew(&mut order.header);
+                compact.renew(&mut order.header);
                 self.serve_order(&order, raw);
                 self.last = Some(order);
             }
@@ -141,7 +141,7 @@ impl Server {
             }
             Payload::InFile { id, .. } => {
                 self.last_end = None;
-                let frame = self.shop.link.payload(id);
+                let frame = self.context.link.payload(id);
                 let frame = frame.map_err(|_| Violation("a payload's file cannot be read"))?;
                 let (header, raw) = split::<TaskHeader>(frame.bytes())?;
                 self.serve_order(&self.order(header), raw);
@@ -156,7 +156,7 @@ impl Server {
             .as_deref()
             .unwrap_or_else(|| match &header.what {
                 What::Function(index) => self
-                    .shop
+                    .context
                     .code
                     .function(*index)
                     .map_or("", |f| f.name.as_str()),
@@ -168,12 +168,12 @@ impl Server {
 
     fn serve_order(&mut self, order: &Order, raw: &[u8]) {
         let task = order.header.task;
-        self.shop.link.set_running(Some(task));
-        if let Some(exchanger) = &self.shop.exchanger {
-            exchanger.begin(task);
+        self.context.link.set_running(Some(task));
+        if let Some(broker) = &self.context.broker {
+            broker.begin(task);
         }
         let answer = self.run(order, raw);
-        self.shop.link.set_running(None);
+        self.context.link.set_running(None);
         let at_once = answer.publish(&mut self.ring);
         self.spare = answer.payload;
         if self.retired.take().is_some() || !at_once {
@@ -197,21 +197,24 @@ impl Server {
             },
         };
         if live.used > 0
-            && let Err(error) = self.shop.begin(&mut live.store, order, started)
+            && let Err(error) = self.context.begin(&mut live.store, order, started)
         {
             let ending = Ending::new(End::Trap, Some(error.to_string()));
             return self.answer(header, started, &live.store, ending);
         }
         let called = match &header.what {
-            What::Function(index) => self.shop.code.call(&mut live, *index, raw),
-            What::Command { .. } => self.shop.code.run_command(&mut live.store, live.instance),
+            What::Function(index) => self.context.code.call(&mut live, *index, raw),
+            What::Command { .. } => self
+                .context
+                .code
+                .run_command(&mut live.store, live.instance),
         };
         let sound = called.is_ok();
         let ending = self.end(header, &live.store, called);
         let answer = self.answer(header, started, &live.store, ending);
         live.used += 1;
-        // What trapped may be in any state: only sound instances are kept.
-        if sound && is_function && live.used < self.shop.setup.reuse {
+        // An instance that trapped may be in any state: only sound instances are kept.
+        if sound && is_function && live.used < self.context.setup.reuse {
             self.kept = Some(live);
         } else {
             self.retired = Some(live);
@@ -232,15 +235,15 @@ impl Server {
             What::Command {
                 inherit_stdin: true,
                 ..
-            } => Some(GuestInput::inherit(Arc::clone(&self.shop.link))),
+            } => Some(GuestInput::inherit(Arc::clone(&self.context.link))),
             What::Command { .. } => Some(GuestInput::bytes(raw.to_vec())),
         };
         let stdin = stdin.map(|stdin| Box::new(stdin) as _);
-        let mut store = self.shop.store(header, stdin, started);
+        let mut store = self.context.store(header, stdin, started);
         let made = self
-            .shop
+            .context
             .begin(&mut store, order, started)
-            .and_then(|()| self.shop.code.instantiate(&mut store));
+            .and_then(|()| self.context.code.instantiate(&mut store));
         let mut live = match made {
             Ok(instance) => Live {
                 store,
@@ -253,8 +256,8 @@ impl Server {
                 return Err((store, Ending::new(end, message)));
             }
         };
-        if let Some(initializer) = &self.shop.setup.initializer {
-            let code = &self.shop.code;
+        if let Some(initializer) = &self.context.setup.initializer {
+            let code = &self.context.code;
             let called = code.call(&mut live, initializer.function, &initializer.arguments);
             let failed = match called {
                 Ok(Returned::Value(_)) => None,
@@ -323,10 +326,10 @@ impl Server {
     ) -> Answer {
         let ended = Instant::now();
         self.last_end = Some(ended);
-        let wasi = &self.shop.wasi;
+        let wasi = &self.context.wasi;
         let (stdout, stderr) = (wasi.stdout.take(), wasi.stderr.take());
         let bounds = &store.data().bounds;
-        let fuel = if self.shop.setup.engine.count_fuel {
+        let fuel = if self.context.setup.engine.count_fuel {
             let given = header.limits.fuel.unwrap_or(u64::MAX);
             store.get_fuel().ok().map(|left| given.saturating_sub(left))
         } else {
@@ -358,7 +361,7 @@ impl Server {
                 behind: None,
             };
         }
-        if payload.len() + raw <= self.shop.setup.most_in_ring {
+        if payload.len() + raw <= self.context.setup.most_in_ring {
             return Answer {
                 payload,
                 behind: Some(parts),
@@ -375,7 +378,7 @@ impl Server {
     /// Puts a frame into a memory file that the host makes.
     fn in_file(&self, parts: &[&[u8]]) -> Vec<u8> {
         let len: usize = parts.iter().map(|part| part.len()).sum();
-        let room = self.shop.link.room(len as u64);
+        let room = self.context.link.room(len as u64);
         // Mapped, since this process may have no right to write files. Without
         // room there is no answer: the host sees a worker that leaves.
         let Ok(room) = room.and_then(|file| Mapping::new(&file, len)) else {

@@ -14,7 +14,7 @@ use wasmtime_wasi::p2::{InputStream, Pollable, StreamError, StreamResult};
 use super::link::HostLink;
 
 /// Bytes that are read from the host's pipe at once: a pipe holds no more.
-const CHUNK: usize = 64 * 1024;
+const MAX_READ: usize = 64 * 1024;
 
 /// A guest's standard input.
 #[derive(Clone)]
@@ -101,7 +101,7 @@ impl InputStream for InheritedStream {
     fn read(&mut self, size: usize) -> StreamResult<bytes::Bytes> {
         let failed = |error: io::Error| StreamError::LastOperationFailed(error.into());
         let pipe = self.0.pipe().map_err(failed)?;
-        let mut buffer = vec![0; size.clamp(1, CHUNK)];
+        let mut buffer = vec![0; size.clamp(1, MAX_READ)];
         match pipe.try_read(&mut buffer) {
             Ok(0) if self.0.has_failed.load(Ordering::Relaxed) => {
                 Err(failed(io::ErrorKind::ConnectionReset.into()))

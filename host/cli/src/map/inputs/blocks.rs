@@ -9,7 +9,7 @@ use sandpool::value::Utf8;
 
 use super::lines::Ending;
 use super::stream::{Stream, Taken, unreadable};
-use super::{Item, LONGEST, Source, fingerprint, label};
+use super::{Item, MAX_INPUT_LEN, Source, fingerprint, label};
 use crate::map::job::{Job, Named};
 
 /// A piece of the input.
@@ -26,7 +26,7 @@ pub struct Blocks<R> {
     end: u8,
     size: usize,
     longest: usize,
-    /// What was read behind the last block's end.
+    /// Bytes read beyond the last block's end.
     rest: Vec<u8>,
 }
 
@@ -104,7 +104,10 @@ impl BlockSource {
                 false => stream,
             };
             let name = stream.name().to_owned();
-            (name, Blocks::new(stream.buffered(), ending, size, LONGEST))
+            (
+                name,
+                Blocks::new(stream.buffered(), ending, size, MAX_INPUT_LEN),
+            )
         };
         BlockSource {
             streams: streams.into_iter().map(blocks).collect(),

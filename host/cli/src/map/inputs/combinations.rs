@@ -11,7 +11,7 @@ use std::path::Path;
 use sandpool::Input;
 use sandpool::value::{Utf8, quoted};
 
-use super::lines::{Ending, Line, StreamLines, lines_of};
+use super::lines::{Ending, InputLine, StreamLines, lines_of};
 use super::reading::Reading;
 use super::stream::{Stream, unreadable};
 use super::words::{Origin, Values};
@@ -50,8 +50,8 @@ impl Column {
             Column::Lines(name, lines) => {
                 match lines.next().map_err(|error| unreadable(name, error))? {
                     None => Ok(None),
-                    Some(Line::Whole(bytes)) => Ok(Some(OsString::from_vec(bytes))),
-                    Some(Line::TooLong(why)) => anyhow::bail!("in the input, {name}, {why}"),
+                    Some(InputLine::Whole(bytes)) => Ok(Some(OsString::from_vec(bytes))),
+                    Some(InputLine::TooLong(why)) => anyhow::bail!("in the input, {name}, {why}"),
                 }
             }
         }
@@ -72,7 +72,7 @@ pub struct Combinations {
     first: Linked,
     /// For each source behind the first, all that it has.
     others: Vec<Vec<Vec<OsString>>>,
-    /// What the first has now, and which of the others' come next.
+    /// The current values of the first source, and the next positions of the others.
     now: Option<(Vec<OsString>, Vec<usize>)>,
     width: usize,
 }
@@ -115,12 +115,12 @@ impl Combinations {
         })
     }
 
-    /// How many values an input has.
+    /// Returns the number of values of an input.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// How many there are, if that is known before all are read.
+    /// Returns the number of inputs, if that is known before all are read.
     pub fn len(&self) -> Option<u64> {
         let words = |column: &Column| match column {
             Column::Words(words) => Some(words.len() as u64),
@@ -187,7 +187,8 @@ impl CombinationSource {
 }
 
 impl CombinationSource {
-    /// What these values ask for, their fingerprint, and what their result is named.
+    /// Returns the input that these values make, their fingerprint, and what their
+    /// result is named.
     fn input(&self, values: Vec<OsString>) -> (Input, u64, Option<Name>) {
         let hash = fingerprint(values.iter().map(|value| value.as_bytes()));
         let texts = match <[OsString; 1]>::try_from(values) {

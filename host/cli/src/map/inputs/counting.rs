@@ -1,5 +1,5 @@
-//! How many inputs there are, counted beside the run that reads them: where all come
-//! from files, a progress bar so knows soon how long it is.
+//! Counts the inputs beside the run that reads them: where all come from files, a
+//! progress bar so knows soon how long it is.
 //!
 //! The files are read a second time, by the same readers that make inputs of them, and
 //! without moving the place that the run reads from.
@@ -13,7 +13,7 @@ use std::thread;
 
 use sandpool::value::Utf8;
 
-use super::LONGEST;
+use super::MAX_INPUT_LEN;
 use super::blocks::Blocks;
 use super::lines::{Ending, Lines};
 use super::rows::{Rows, Separator};
@@ -22,7 +22,7 @@ use super::utf16::Decoder;
 /// Files of more bytes, in all, are not read twice.
 const MOST_BYTES: u64 = 8 << 30;
 
-/// What an input is, as far as it takes to count them.
+/// The unit of input that is counted.
 #[derive(Clone, Copy, Debug)]
 pub enum Unit {
     Line(Ending),
@@ -105,18 +105,18 @@ fn count<R: Read>(reader: BufReader<R>, unit: Unit, ended: &AtomicBool) -> Optio
     };
     match unit {
         Unit::Line(ending) => {
-            let mut lines = Lines::new(reader, ending, LONGEST);
+            let mut lines = Lines::new(reader, ending, MAX_INPUT_LEN);
             while one_more(lines.pass().ok()?) {}
         }
         Unit::Row(separator, header) => {
-            let mut rows = Rows::new(reader, separator, LONGEST);
+            let mut rows = Rows::new(reader, separator, MAX_INPUT_LEN);
             if header {
                 rows.read().ok()?;
             }
             while one_more(rows.read().ok()?) {}
         }
         Unit::Block(ending, size) => {
-            let mut blocks = Blocks::new(reader, ending, size, LONGEST);
+            let mut blocks = Blocks::new(reader, ending, size, MAX_INPUT_LEN);
             while one_more(blocks.next().ok()?.is_some()) {}
         }
     }

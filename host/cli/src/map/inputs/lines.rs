@@ -11,11 +11,11 @@ use sandpool::value::Utf8;
 
 use super::reading::Reading;
 use super::stream::{Stream, Taken, unreadable};
-use super::{Item, LONGEST, Source, fingerprint, label};
+use super::{Item, MAX_INPUT_LEN, Source, fingerprint, label};
 use crate::apply::NOT_TEXT;
 use crate::map::job::Named;
 
-/// What stands between two lines.
+/// The separator of two lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ending {
     /// LF or CRLF; a byte order mark may stand before the first line.
@@ -36,7 +36,7 @@ impl Ending {
 
 /// A line that is not empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum InputLine {
     Whole(Vec<u8>),
     /// It was too long, and is gone; this says so.
     TooLong(String),
@@ -69,7 +69,7 @@ impl<R: BufRead> Lines<R> {
     ///
     /// # Errors
     /// If the input cannot be read.
-    pub fn next(&mut self) -> io::Result<Option<Line>> {
+    pub fn next(&mut self) -> io::Result<Option<InputLine>> {
         loop {
             let line = match self.read()? {
                 None => return Ok(None),
@@ -77,9 +77,9 @@ impl<R: BufRead> Lines<R> {
                     self.empty += 1;
                     continue;
                 }
-                Some(true) => Line::Whole(std::mem::take(&mut self.buffer)),
+                Some(true) => InputLine::Whole(std::mem::take(&mut self.buffer)),
                 Some(false) => {
-                    Line::TooLong(format!("the line is longer than {} bytes", self.longest))
+                    InputLine::TooLong(format!("the line is longer than {} bytes", self.longest))
                 }
             };
             return Ok(Some(line));
@@ -93,7 +93,7 @@ impl<R: BufRead> Lines<R> {
     pub fn pass(&mut self) -> io::Result<bool> {
         let line = self.next()?;
         let is_there = line.is_some();
-        if let Some(Line::Whole(line)) = line {
+        if let Some(InputLine::Whole(line)) = line {
             self.reuse(line);
         }
         Ok(is_there)
@@ -160,7 +160,7 @@ pub type StreamLines = Lines<Taken>;
 /// The lines of a stream, and its name.
 pub fn lines_of(stream: Stream, ending: Ending) -> (String, StreamLines) {
     let name = stream.name().to_owned();
-    (name, Lines::new(stream.buffered(), ending, LONGEST))
+    (name, Lines::new(stream.buffered(), ending, MAX_INPUT_LEN))
 }
 
 /// Each line of some streams, one after the other, is an input.
@@ -204,7 +204,7 @@ impl LineSource {
         }
     }
 
-    fn next_line(&mut self) -> anyhow::Result<Option<Line>> {
+    fn next_line(&mut self) -> anyhow::Result<Option<InputLine>> {
         while let Some((name, lines)) = self.streams.front_mut() {
             let line = lines.next().map_err(|error| unreadable(name, error))?;
             self.blank += lines.take_empty();
@@ -216,8 +216,8 @@ impl LineSource {
         Ok(None)
     }
 
-    /// What it asks for, and what it is called; without the empty lines before it.
-    fn item(&mut self, line: Line) -> Item {
+    /// Returns the input of a line with its label; without the empty lines before it.
+    fn item(&mut self, line: InputLine) -> Item {
         let bad = |why: String, bytes: &[u8]| Item {
             label: label(&why),
             hash: fingerprint([bytes]),
@@ -226,8 +226,8 @@ impl LineSource {
             blank: 0,
         };
         let bytes = match line {
-            Line::Whole(bytes) => bytes,
-            Line::TooLong(why) => return bad(why, b""),
+            InputLine::Whole(bytes) => bytes,
+            InputLine::TooLong(why) => return bad(why, b""),
         };
         if self.takes_bytes {
             let label = label(&String::from_utf8_lossy(&bytes));
@@ -269,7 +269,7 @@ impl LineSource {
         }
     }
 
-    /// What a command reads ends as lines do.
+    /// Ends the stdin of a command as its line ends.
     fn ended(&self, mut line: Vec<u8>) -> Vec<u8> {
         if self.reading == Reading::Stdin && self.ending == Ending::Newline {
             line.push(b'\n');
@@ -300,7 +300,7 @@ mod tests {
     use super::*;
 
     /// The lines, and the empty ones before each and at the end.
-    fn read(input: &[u8], longest: usize) -> (Vec<Line>, Vec<u64>) {
+    fn read(input: &[u8], longest: usize) -> (Vec<InputLine>, Vec<u64>) {
         // A small buffer, so that lines are longer than it.
         let mut lines = Lines::new(
             io::BufReader::with_capacity(3, input),
@@ -318,8 +318,8 @@ mod tests {
         }
     }
 
-    fn text(line: &str) -> Line {
-        Line::Whole(line.into())
+    fn text(line: &str) -> InputLine {
+        InputLine::Whole(line.into())
     }
 
     #[test]
@@ -340,12 +340,15 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_costs_itself_alone() {
         let (lines, _) = read(b"1234567890\n12345\r\n\xff\nx", 5);
-        let too_long = Line::TooLong("the line is longer than 5 bytes".into());
-        let no_text = Line::Whole(vec![0xff]);
+        let too_long = InputLine::TooLong("the line is longer than 5 bytes".into());
+        let no_text = InputLine::Whole(vec![0xff]);
         assert_eq!(lines, [too_long, text("12345"), no_text, text("x")]);
         let (lines, _) = read(b"1234567\n12345678\n", 5);
         assert!(
-            lines.iter().all(|line| matches!(line, Line::TooLong(_))) && lines.len() == 2,
+            lines
+                .iter()
+                .all(|line| matches!(line, InputLine::TooLong(_)))
+                && lines.len() == 2,
             "{lines:?}"
         );
     }

@@ -27,18 +27,18 @@ const LONGEST_LABEL: usize = 1024;
 
 /// The longest line, row or file name that is read; a longer one is
 /// `invalid_arguments`.
-const LONGEST: usize = 64 << 20;
+const MAX_INPUT_LEN: usize = 64 << 20;
 
 /// One input.
 #[derive(Clone, Debug)]
 pub struct Item {
-    /// What it says, in short: a line's text, a file's path.
+    /// A short label: a line's text, a file's path.
     pub label: CompactString,
     /// Of all that makes it this input; see [`fingerprint`].
     pub hash: u64,
-    /// What the task gets.
+    /// The input of the task.
     pub input: Input,
-    /// What its result is called, if that is named after it.
+    /// The name of its result, if that is named after it.
     pub name: Option<Name>,
     /// Empty lines before it, since the item before.
     pub blank: u64,
@@ -58,15 +58,15 @@ pub trait Source: Send {
     }
 }
 
-/// What every input is made of, as far as it is known before the first is read:
-/// what the placeholders of a template can stand for.
+/// The form of all inputs, as far as it is known before the first is read: what the
+/// placeholders of a template can stand for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shape {
-    /// How many values an input has.
+    /// The number of values of an input.
     pub values: usize,
     /// Their names, where they have some.
     pub columns: Vec<String>,
-    /// Whether the input is what a command reads from stdin.
+    /// True if the input is what a command reads from stdin.
     pub on_stdin: bool,
 }
 

@@ -24,35 +24,38 @@ use crate::report::Failure;
 /// Where inputs come from, and what they are.
 #[derive(Args, Debug)]
 pub struct InputFlags {
-    /// A file of inputs; several are read one after the other [default: stdin]
+    /// Read inputs from this file; several files are read one after the other [default:
+    /// stdin]
     #[arg(short, long, value_name = "FILE", help_heading = "Inputs")]
     input: Vec<PathBuf>,
-    /// What an input is
+    /// The form of the inputs
     #[arg(long, value_enum, default_value_t = Form::Auto, help_heading = "Inputs")]
     from: Form,
-    /// Read a line as JSON and spread it over the parameters, also where there is only one
+    /// Read a line as JSON and spread it over the parameters, even if there is only one
+    /// parameter
     #[arg(long, help_heading = "Inputs")]
     spread: bool,
-    /// Lines end with NUL, as `find -print0` writes them
+    /// Lines end with NUL, as in the output of `find -print0`
     #[arg(short = '0', long, help_heading = "Inputs")]
     null: bool,
-    /// A table's first row is one like the others; its columns are taken in order
+    /// The table has no header: its first row is an input, and its columns are the
+    /// parameters in order
     #[arg(long, help_heading = "Inputs")]
     no_header: bool,
-    /// Leave out a table's columns that no parameter takes
+    /// Ignore the columns of a table that match no parameter
     #[arg(long, help_heading = "Inputs")]
     ignore_columns: bool,
-    /// Replace what is not UTF-8 in inputs and files that are text
+    /// Replace bytes that are not valid UTF-8 in text inputs and text files
     #[arg(long, help_heading = "Inputs")]
     lossy: bool,
-    /// Give each line to a command on its stdin
+    /// Pass each line to the command on stdin
     #[arg(long, conflicts_with = "pipe", help_heading = "Inputs")]
     stdin_each: bool,
-    /// Give the input in blocks of lines: to a command on its stdin, to a
-    /// function as its argument
+    /// Pass the input in blocks of lines: to a command on stdin, to a function as its
+    /// argument
     #[arg(long, help_heading = "Inputs")]
     pipe: bool,
-    /// Bytes of a block, about [default: 1MiB]
+    /// Approximate size of a block [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, requires = "pipe", help_heading = "Inputs")]
     block: Option<OrNone<u64>>,
 }
@@ -61,19 +64,20 @@ pub struct InputFlags {
 enum Form {
     /// A line is JSON, or plain text for a function of one string
     Auto,
-    /// A line is JSON, always
+    /// A line is always JSON
     Jsonl,
-    /// A line is text, always: the one argument
+    /// A line is always text, and is the only argument
     Lines,
-    /// A row is an input; the header names the parameters, or {NAME} in a template
+    /// A row is an input; the header names the parameters, or the {NAME}s of a template
     Csv,
-    /// The same with tabs, and without quotes
+    /// Like `csv`, but separated by tabs and without quotes
     Tsv,
-    /// A line names a file: its contents are the argument, or a command's stdin
+    /// A line names a file; the contents of the file are the argument, or the command's
+    /// stdin
     Files,
 }
 
-/// What stdin is called among files.
+/// The name of stdin among files.
 const STDIN: &str = "/dev/stdin";
 
 /// Bytes of a block of `--pipe`.
@@ -91,7 +95,7 @@ pub struct Inputs {
     files: Vec<PathBuf>,
 }
 
-/// What is known beforehand of how many inputs there are.
+/// The number of inputs, as far as it is known beforehand.
 pub enum Total {
     Unknown,
     Known(u64),
@@ -146,7 +150,7 @@ impl InputFlags {
         })
     }
 
-    /// What an input of a stream is.
+    /// Returns the unit of input of a stream.
     fn unit(&self, ending: Ending) -> Unit {
         match self.separator() {
             Some(separator) => Unit::Row(separator, !self.no_header),
@@ -175,22 +179,22 @@ impl InputFlags {
             .collect()
     }
 
-    /// What makes no sense together and clap cannot know.
+    /// Refuses flags that contradict each other in ways that clap cannot know.
     fn check(&self, values: &[Values]) -> Result<(), Failure> {
         let refused = |text: &str| Err(Failure::usage(text));
         if !values.is_empty() {
             if !self.input.is_empty() {
-                return refused("inputs are either behind `:::` or in `--input`, not both");
+                return refused("give inputs either after `:::` or with `--input`, not both");
             }
             if self.pipe {
-                return refused("what stands behind `:::` is not read in blocks");
+                return refused("values after `:::` cannot be read in blocks (`--pipe`)");
             }
             if values.len() > 1 && self.separator().is_some() {
-                return refused("the rows of a table are not combined: one `:::` holds them");
+                return refused("the rows of a table are not combined: give them after one `:::`");
             }
             if values.len() > 1 && (self.from != Form::Auto || self.spread || self.stdin_each) {
                 return refused(
-                    "values of several `:::` are arguments as they are: without `--from`, \
+                    "values of several `:::` are arguments as they are: leave out `--from`, \
                      `--spread` and `--stdin-each`",
                 );
             }
@@ -198,7 +202,7 @@ impl InputFlags {
         if self.separator().is_some() {
             if self.null || self.pipe || self.stdin_each || self.spread {
                 return refused(
-                    "a table has rows of its own: without `-0`, `--pipe`, `--stdin-each` and \
+                    "a table is read by rows: leave out `-0`, `--pipe`, `--stdin-each` and \
                      `--spread`",
                 );
             }
@@ -208,7 +212,7 @@ impl InputFlags {
             );
         }
         if (self.pipe || self.stdin_each) && (self.from != Form::Auto || self.spread) {
-            return refused("what goes to stdin goes as it is: without `--from` and `--spread`");
+            return refused("stdin gets the input unchanged: leave out `--from` and `--spread`");
         }
         Ok(())
     }
@@ -273,7 +277,7 @@ impl InputFlags {
 }
 
 impl Inputs {
-    /// What is done about text that is not UTF-8.
+    /// Returns the treatment of text that is not UTF-8.
     pub fn utf8(&self) -> Utf8 {
         self.utf8
     }
@@ -283,13 +287,13 @@ impl Inputs {
         self.files.iter().map(PathBuf::as_path)
     }
 
-    /// Whether some of them are read from stdin.
+    /// Returns whether some of them are read from stdin.
     pub fn read_stdin(&self) -> bool {
         self.files().any(|path| path == Path::new(STDIN))
     }
 
-    /// How they are read, in words: for a log, whose inputs have to be read as they
-    /// were before.
+    /// Describes the form of the inputs, in words: for a log, whose inputs have to be
+    /// read as they were before.
     pub fn describe(&self) -> String {
         let form = self.describe_form();
         match self.utf8 {
@@ -320,7 +324,7 @@ impl Inputs {
         format!("{form}, {reading}")
     }
 
-    /// What a template's placeholders can stand for.
+    /// Returns the values that a template's placeholders can stand for.
     pub fn shape(&self) -> Shape {
         let (values, columns) = match &self.origin {
             Origin::Lines(_) => (1, Vec::new()),
@@ -346,12 +350,13 @@ impl Inputs {
         }
     }
 
-    /// How much of the inputs was taken; for a source that is yet to be made.
+    /// Returns the share of the inputs that was taken so far; for a source that is yet
+    /// to be made.
     pub fn share(&self) -> Share {
         self.share.clone()
     }
 
-    /// What is known of how many there are; told once.
+    /// Returns the number of inputs, as far as it is known; told once.
     pub fn take_total(&mut self) -> Total {
         std::mem::replace(&mut self.total, Total::Unknown)
     }

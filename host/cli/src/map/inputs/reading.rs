@@ -1,5 +1,5 @@
-//! What a text of the input means: an argument, a line of JSON, the name of a
-//! file, or what a command reads from stdin.
+//! The meaning of a text of the input: an argument, a line of JSON, the name of a file,
+//! or what a command reads from stdin.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -12,7 +12,7 @@ use super::fingerprint;
 use crate::apply::{NOT_TEXT, read_whole};
 use crate::map::job::Job;
 
-/// What a text of the input means.
+/// The meaning of a text of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
     /// A line, in a format that may make several arguments of it.
@@ -29,7 +29,7 @@ pub enum Reading {
 }
 
 impl Reading {
-    /// Whether texts need not be UTF-8 for this job.
+    /// Returns whether texts need not be UTF-8 for this job.
     pub fn takes_bytes(self, job: &Job) -> bool {
         match self {
             // A file's name is bytes.
@@ -39,7 +39,7 @@ impl Reading {
         }
     }
 
-    /// What the `number`th input asks for, and its fingerprint.
+    /// Returns the input that the `number`th text makes, and its fingerprint.
     pub fn text(self, text: &str, number: u64, job: &Job, utf8: Utf8) -> (Input, u64) {
         let hash = || fingerprint([text.as_bytes()]);
         match self {
@@ -68,7 +68,7 @@ fn file(path: &OsStr, number: u64, job: &Job, utf8: Utf8) -> (Input, u64) {
     if path.to_str().is_none() && job.has_values() && utf8 == Utf8::Strict {
         let name = quoted(&shown);
         return refused(format!(
-            "the name {name} is not UTF-8, and a command's words are ({NOT_TEXT})"
+            "the name {name} is not UTF-8, but the words of a command must be ({NOT_TEXT})"
         ));
     }
     match File::open(path).and_then(read_whole) {

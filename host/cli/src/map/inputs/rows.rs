@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-/// What stands between two columns.
+/// The separator of two columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Separator {
     /// A comma; a cell with one in it stands in double quotes (RFC 4180).
@@ -26,14 +26,14 @@ pub struct Rows<R> {
     text: Vec<u8>,
     /// Where each cell ends.
     ends: Vec<usize>,
-    /// How much of the two is the row that was read last.
+    /// The length of the row that was read last.
     length: usize,
     cells: usize,
 }
 
 /// Room for a row at first, and what is kept of a larger one's.
 const ROOM: usize = 1 << 10;
-const KEPT: usize = 1 << 20;
+const KEPT_CAPACITY: usize = 1 << 20;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -63,7 +63,7 @@ impl<R: BufRead> Rows<R> {
     /// # Errors
     /// If the input cannot be read, or the row does not come to an end.
     pub fn read(&mut self) -> io::Result<bool> {
-        if self.text.len() > KEPT {
+        if self.text.len() > KEPT_CAPACITY {
             self.text = vec![0; ROOM];
         }
         (self.length, self.cells) = (0, 0);

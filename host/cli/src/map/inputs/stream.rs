@@ -26,10 +26,10 @@ pub struct Stream {
     extent: Option<Extent>,
 }
 
-/// What there is to read of a file.
+/// The readable part of a file.
 struct Extent {
     file: Counted,
-    /// How many bytes inputs were made of.
+    /// The number of bytes that inputs were made of.
     taken: Arc<AtomicU64>,
 }
 
@@ -155,7 +155,7 @@ pub fn files(streams: &[Stream]) -> Option<Vec<Counted>> {
     streams.iter().map(file).collect()
 }
 
-/// How much of all inputs was taken by now.
+/// The share of all inputs that was taken so far.
 #[derive(Clone, Debug, Default)]
 pub struct Share {
     taken: Vec<Arc<AtomicU64>>,

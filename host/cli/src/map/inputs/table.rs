@@ -11,7 +11,7 @@ use sandpool::value::Utf8;
 
 use super::rows::{Rows, Separator};
 use super::stream::{Stream, Taken, unreadable};
-use super::{Item, LONGEST, Source, fingerprint, label};
+use super::{Item, MAX_INPUT_LEN, Source, fingerprint, label};
 use crate::apply::NOT_TEXT;
 use crate::map::job::{Job, Named};
 use crate::report::{Failure, Kind};
@@ -26,15 +26,15 @@ pub struct Table {
     rows: StreamRows,
     /// Empty where there is no header.
     header: Vec<String>,
-    /// How many cells a row has: those of the first.
+    /// The number of cells of a row: those of the first.
     width: usize,
-    /// Whether the first row was read, and is yet to become an input.
+    /// True if the first row was read, and is yet to become an input.
     has_row: bool,
 }
 
 impl Table {
-    /// Opens a table. With a `header`, its first row names the columns.
-    /// What is not UTF-8 is refused, or replaced in the rows.
+    /// Opens a table. With a `header`, its first row names the columns. Opens a table;
+    /// bytes that are not UTF-8 are refused, or replaced in the rows.
     pub fn open(
         stream: Stream,
         separator: Separator,
@@ -42,7 +42,7 @@ impl Table {
         utf8: Utf8,
     ) -> Result<Self, Failure> {
         let name = stream.name().to_owned();
-        let mut rows = Rows::new(stream.decoded(utf8).buffered(), separator, LONGEST);
+        let mut rows = Rows::new(stream.decoded(utf8).buffered(), separator, MAX_INPUT_LEN);
         let (header, has_row) = match header {
             true => (read_header(&name, &mut rows)?, false),
             false => (Vec::new(), read_first(&name, &mut rows)?),
@@ -57,7 +57,7 @@ impl Table {
         })
     }
 
-    /// How many values a row has.
+    /// Returns the number of values of a row.
     pub fn width(&self) -> usize {
         self.width
     }
@@ -81,7 +81,7 @@ impl Table {
         match self.header == first.header {
             true => Ok(()),
             false => Err(Failure::unusable(format!(
-                "the header of {} is not that of {}",
+                "the header of {} differs from the header of {}",
                 self.name, first.name
             ))),
         }
@@ -110,7 +110,7 @@ fn read_first(name: &str, rows: &mut StreamRows) -> Result<bool, Failure> {
 fn read_header(name: &str, rows: &mut StreamRows) -> Result<Vec<String>, Failure> {
     if !read_first(name, rows)? {
         return Err(Failure::unusable(format!(
-            "the input, {name}, has no header: its first row is to name the columns"
+            "the input, {name}, has no header: its first row must name the columns"
         ))
         .hint("`--no-header` takes the columns in order"));
     }
@@ -159,7 +159,7 @@ impl TableSource {
 }
 
 impl TableSource {
-    /// What the cells of a row ask for.
+    /// Returns the input that the cells of a row make.
     fn input(&self, cells: &[&str]) -> Input {
         let header = &self.header;
         if header.is_empty() {

@@ -6,8 +6,8 @@ use std::io::{self, Read};
 
 use sandpool::value::Utf8;
 
-/// How much is read at once.
-const CHUNK: usize = 32 << 10;
+/// The number of bytes read at once.
+const DECODE_CHUNK: usize = 32 << 10;
 
 /// So much of a first line shows what it is.
 const MOST_LOOKED_AT: usize = 256;
@@ -17,9 +17,9 @@ pub struct Decoder<R> {
     input: R,
     utf8: Utf8,
     form: Form,
-    /// What was read and not yet decoded.
+    /// Bytes that were read and are not yet decoded.
     raw: Vec<u8>,
-    /// What was decoded, from `taken` on not yet handed out.
+    /// Decoded bytes, from `taken` on not yet handed out.
     ready: Vec<u8>,
     taken: usize,
 }
@@ -77,7 +77,7 @@ impl<R: Read> Decoder<R> {
             // with a NUL.
             return match self.raw.as_slice() {
                 [0, 0] if order == ByteOrder::Little => Err(refused(
-                    "it is UTF-32, and what is read is UTF-8, or UTF-16 with a byte order mark",
+                    "it is UTF-32; only UTF-8, and UTF-16 with a byte order mark, can be read",
                 )),
                 _ => self.decode(false),
             };
@@ -99,8 +99,9 @@ impl<R: Read> Decoder<R> {
         Ok(())
     }
 
-    /// Whether the text is UTF-16 all the same: every other byte of its first line is
-    /// a NUL, and no other is. Reads on, behind what was read, as long as that is so.
+    /// Returns whether the text is UTF-16 all the same: every other byte of its first
+    /// line is a NUL, and no other is. Reads on, behind what was read, as long as that
+    /// is so.
     fn unmarked(&mut self, read: &mut Vec<u8>) -> io::Result<Option<ByteOrder>> {
         let order = match read.as_slice() {
             [1..=0x7f, 0] => ByteOrder::Little,
@@ -157,8 +158,8 @@ impl<R: Read> Decoder<R> {
             (None, Utf8::Lossy) => char::REPLACEMENT_CHARACTER,
             (None, Utf8::Strict) => {
                 return Err(refused(
-                    "it begins as UTF-16 does, and is no sound UTF-16 (`--lossy` puts U+FFFD in \
-                     place of what is not)",
+                    "it begins like UTF-16 but is not valid UTF-16 (`--lossy` replaces invalid \
+                     units by U+FFFD)",
                 ));
             }
         };
@@ -172,7 +173,7 @@ impl<R: Read> Decoder<R> {
     fn fill(&mut self) -> io::Result<()> {
         while self.taken == self.ready.len() {
             let before = self.raw.len();
-            self.raw.resize(before + CHUNK, 0);
+            self.raw.resize(before + DECODE_CHUNK, 0);
             let read = self.input.read(&mut self.raw[before..]);
             self.raw
                 .truncate(before + read.as_ref().map_or(0, |read| *read));

@@ -9,8 +9,8 @@ use crate::report::Failure;
 /// Where one value of each input comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Values {
-    /// Whether it goes along with those before it (`:::+`), instead of being
-    /// combined with each of them.
+    /// True if it goes along with those before it (`:::+`), instead of being combined
+    /// with each of them.
     pub linked: bool,
     pub origin: Origin,
 }
@@ -23,7 +23,7 @@ pub enum Origin {
     Lines(PathBuf),
 }
 
-/// How a separator goes on.
+/// A separator's continuation.
 #[derive(Clone, Copy)]
 struct Separator {
     files: bool,
@@ -60,7 +60,7 @@ pub fn split_off(words: &mut Vec<OsString>) -> Result<Vec<Values>, Failure> {
     for (Separator { files, linked }, words) in all {
         if linked && values.is_empty() {
             return Err(Failure::usage(
-                "a `+` links values to those before them, and there are none before the first",
+                "a `+` pairs values with the values before them, but no values come before the first `:::`",
             ));
         }
         let origins: Vec<_> = match files {

@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sandpool::Verdict;
 
-use crate::map::finished::Finished;
+use crate::map::ledger::Finished;
 use crate::outcome::exit_code;
 
 /// The columns, as the log's first line names them.
 pub const COLUMNS: &str = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\
 \tVerdict\tAttempts\tInput\tInputs\tOutput\n";
 
-/// What is written of a task.
+/// The record of a task.
 #[derive(Clone, Debug)]
 pub struct Entry<'a> {
     seq: u64,
@@ -107,7 +107,7 @@ pub fn set_output(line: &str, offset: u64) -> String {
 /// A log of more is none of ours: nobody has memory for what is kept of each.
 pub const MOST_INPUTS: u64 = 1 << 34;
 
-/// What a resumed run wants to know of a line.
+/// The parts of a line that a resumed run needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Logged {
     /// From 0.

@@ -1,4 +1,4 @@
-//! What a log is of: what must be the same for a run to go on from it, and what
+//! The identity of a log: what must be the same for a run to go on from it, and what
 //! may have changed.
 //!
 //! ```text
@@ -28,12 +28,12 @@ use super::entry::COLUMNS;
 use crate::report::Failure;
 use crate::sanitize;
 
-/// What a job is that is no call of a function.
+/// The name of a job that runs a command.
 pub const COMMAND: &str = "command";
 
-const ANEW: &str = "another `--joblog` begins a run of its own";
-const CHANGED: &str = "`--resume --changed-module` keeps what is done and runs again what failed; \
-                       another `--joblog` begins a run of its own";
+const ANEW: &str = "another `--joblog` starts a new run";
+const CHANGED: &str = "`--resume --changed-module` keeps finished results and runs failed tasks again; \
+                       another `--joblog` starts a new run";
 
 /// `demo:math/arith#fib`, of `demo:math/arith@1.0.0#fib`.
 fn without_version(job: &str) -> String {
@@ -49,7 +49,7 @@ fn without_version(job: &str) -> String {
 /// The version of the format.
 const FORMAT: &str = "sandpool 1";
 
-/// What a run is of.
+/// The identity of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// SHA-256, in hex.
@@ -64,18 +64,18 @@ pub struct Identity {
     pub constants: String,
     /// The columns of a table of results; empty if they are no table.
     pub columns: String,
-    /// How inputs are read.
+    /// The form of the inputs.
     pub inputs: String,
     /// The limits that were set.
     pub limits: String,
-    /// What was granted; nothing is known of it if this is empty.
+    /// The grants; empty if they are not known.
     pub grants: String,
     /// Where results go, and what they look like in a file.
     pub output: String,
 }
 
 impl Identity {
-    /// What stands before an input in the `Command` column.
+    /// Returns the text before an input in the `Command` column.
     pub fn command(&self) -> String {
         sanitize::line(&self.job)
     }
@@ -105,7 +105,7 @@ impl Identity {
         lines + &self.of_this_run()
     }
 
-    /// What is called, and with which constants.
+    /// Returns the function or command, and its constants.
     fn of_the_call(&self) -> [String; 4] {
         let line = |what, says: &str| format!("# {what} {}\n", sanitize::line(says));
         [
@@ -116,7 +116,7 @@ impl Identity {
         ]
     }
 
-    /// What may differ from run to run.
+    /// Returns the lines that may differ from run to run.
     fn of_this_run(&self) -> String {
         let [limits, grants, output] =
             [&self.limits, &self.grants, &self.output].map(|text| sanitize::line(text));
@@ -150,7 +150,7 @@ impl Identity {
     pub fn check(&self, now: &Identity, path: &Path, may_change: bool) -> Result<(), Failure> {
         let changed = |what: &str, was: &str, is: &str, hint: &str| {
             Err(Failure::unusable(format!(
-                "the log, `{}`, is of another {what}: `{was}`, and not `{is}`",
+                "the log, `{}`, belongs to another {what}: `{was}` instead of `{is}`",
                 path.display()
             ))
             .hint(hint))
@@ -165,9 +165,9 @@ impl Identity {
             _ => {}
         }
         if self.inputs != sanitize::line(&now.inputs) {
-            return changed("reading of the inputs", &self.inputs, &now.inputs, ANEW);
+            return changed("form of the inputs", &self.inputs, &now.inputs, ANEW);
         }
-        // What a kill left there could not be taken back.
+        // The unfinished end that a kill left there could not be cut off.
         if self.output != sanitize::line(&now.output) {
             return changed("place or form of results", &self.output, &now.output, ANEW);
         }
@@ -178,7 +178,8 @@ impl Identity {
         Ok(())
     }
 
-    /// What of the call is not as it was: what that is, what it was, what it is.
+    /// Returns the part of the call that changed: its name, its value then, and its
+    /// value now.
     fn changed_call(&self, now: &Identity) -> Vec<(&'static str, String, String)> {
         let mut changed = Vec::new();
         if self.module_hash != now.module_hash {
@@ -200,30 +201,31 @@ impl Identity {
             false => &self.constants,
         };
         if fingerprint(was) != fingerprint(&constants) {
-            changed.push(("argument for all (`--kwarg`)", was.to_owned(), constants));
+            changed.push(("constant argument (`--kwarg`)", was.to_owned(), constants));
         }
         changed
     }
 
-    /// Whether a corrected module may be one of what this log is of: it is called by
-    /// a function of that name, of whatever version, or run with whatever words.
+    /// Returns whether a corrected module may be one of what this log is of: it is
+    /// called by a function of that name, of whatever version, or run with whatever
+    /// words.
     fn is_same_function(&self, now: &Identity) -> bool {
         let job = sanitize::line(&now.job);
         let both_commands = self.kind == COMMAND && now.kind == COMMAND;
         both_commands || without_version(&self.job) == without_version(&job)
     }
 
-    /// What is to be said of a call that changed.
+    /// Returns the remarks about a call that changed.
     pub fn corrections(&self, now: &Identity) -> Vec<String> {
         let changed = self.changed_call(now).into_iter();
         changed
             .map(|(what, was, is)| {
-                format!("the {what} changed, from `{was}` to `{is}`; what is done is kept")
+                format!("the {what} changed, from `{was}` to `{is}`; finished results are kept")
             })
             .collect()
     }
 
-    /// What is to be said of limits and grants that changed.
+    /// Returns the remarks about limits and grants that changed.
     pub fn changes(&self, now: &Identity) -> Vec<String> {
         let both = [
             ("limits", &self.limits, &now.limits),

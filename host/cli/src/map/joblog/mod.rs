@@ -37,25 +37,26 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use rustix::fs::{FlockOperation, flock};
 
-use super::draft::sync_folder;
-use super::finished::Finished;
+use super::atomic_file::sync_folder;
+use super::ledger::Finished;
 use super::outputs::LeftFiles;
-use super::outputs::place::Place;
+use super::outputs::append_target::AppendTarget;
 use crate::report::{Failure, Kind};
 use entry::Entry;
 use identity::Identity;
 use past::{FILES_IN, Past, Which};
 use reconcile::Look;
-use spans::{Line, Spans};
+use spans::{LogNote, Spans};
 
 /// The log of a run, and going on from it.
 #[derive(Args, Debug)]
 pub struct JoblogFlags {
-    /// Write a line for each task that has ended, in the columns of GNU
-    /// parallel and more of our own
+    /// Write a line to this log for each task that ends: the columns of GNU parallel,
+    /// then further columns
     #[arg(long, value_name = "FILE", help_heading = "Log and resume")]
     joblog: Option<PathBuf>,
-    /// Go on from the log: run what is not in it, and what has lost its files of results
+    /// Resume from the log: run the inputs that are not in it, and those whose result
+    /// files are lost
     #[arg(
         long,
         requires = "joblog",
@@ -63,7 +64,8 @@ pub struct JoblogFlags {
         help_heading = "Log and resume"
     )]
     resume: bool,
-    /// Go on from the log: run what is not in it, and again what did not end ok
+    /// Resume from the log: run the inputs that are not in it, and those whose tasks
+    /// did not end ok
     #[arg(
         long,
         requires = "joblog",
@@ -71,18 +73,18 @@ pub struct JoblogFlags {
         help_heading = "Log and resume"
     )]
     resume_failed: bool,
-    /// Run again what did not end ok by the log, and nothing else
+    /// Run only the inputs whose tasks, by the log, did not end ok
     #[arg(long, requires = "joblog", help_heading = "Log and resume")]
     retry_failed: bool,
-    /// Go on from the log with a corrected module, another `--kwarg` or another
-    /// TEMPLATE: keep the results of tasks that ended ok; `--resume` then also runs
-    /// again the tasks that failed
+    /// Resume from the log although the module, a `--kwarg` or the TEMPLATE has
+    /// changed: keep the results of tasks that ended ok; `--resume` then also runs
+    /// failed tasks again
     #[arg(long, requires = "joblog", help_heading = "Log and resume")]
     changed_module: bool,
 }
 
 impl JoblogFlags {
-    /// Whether a run that ended before its end can be gone on with.
+    /// Returns whether a run that ended before its end can be gone on with.
     pub fn is_kept(&self) -> bool {
         self.joblog.is_some()
     }
@@ -91,13 +93,13 @@ impl JoblogFlags {
         self.joblog.as_deref()
     }
 
-    /// Whether a run is to go on from a log that is not there, or is empty.
+    /// Returns whether a run is to go on from a log that is not there, or is empty.
     pub fn goes_on_from_nothing(&self) -> bool {
         let says_something = |path: &Path| path.metadata().is_ok_and(|log| log.len() > 0);
         self.which().is_some() && !self.path().is_some_and(says_something)
     }
 
-    /// What is run of the inputs, if a log says what was done of them.
+    /// Returns the inputs to run, if a log says what was done of them.
     pub fn which(&self) -> Option<Which> {
         match () {
             () if self.resume && self.changed_module => Some(Which::MissingAndFailed),
@@ -108,11 +110,11 @@ impl JoblogFlags {
         }
     }
 
-    /// What makes no sense together and clap cannot know.
+    /// Refuses flags that contradict each other in ways that clap cannot know.
     pub fn check(&self) -> Result<(), Failure> {
         match self.changed_module && self.which().is_none() {
             true => Err(Failure::usage(
-                "`--changed-module` goes on from a log: it stands with `--resume`, \
+                "`--changed-module` continues from a log: use it with `--resume`, \
                  `--resume-failed` or `--retry-failed`",
             )),
             false => Ok(()),
@@ -124,7 +126,7 @@ impl JoblogFlags {
     pub fn open(
         &self,
         identity: &Identity,
-        results: Option<(&Place, Look)>,
+        results: Option<(&AppendTarget, Look)>,
     ) -> Result<Option<(Joblog, Past)>, Failure> {
         let Some(path) = &self.joblog else {
             return Ok(None);
@@ -135,7 +137,8 @@ impl JoblogFlags {
 }
 
 impl JoblogFlags {
-    /// What the log says of earlier runs, for who runs nothing: the log stays as it is.
+    /// Reads the history of earlier runs from the log, for a run that runs nothing: the
+    /// log stays as it is.
     pub fn peek(&self, identity: &Identity) -> Result<Past, Failure> {
         let Some(path) = &self.joblog else {
             return Ok(Past::none());
@@ -162,9 +165,9 @@ impl JoblogFlags {
     /// That there is a log by which something failed, if only that is to be run.
     fn check_retry(&self, path: &Path) -> Result<(), Failure> {
         if self.retry_failed && self.goes_on_from_nothing() {
-            let text = format!("the log, `{}`, knows of no task", path.display());
+            let text = format!("the log, `{}`, lists no task", path.display());
             return Err(Failure::unusable(text)
-                .hint("`--resume` begins a log; there is nothing to run again without one"));
+                .hint("`--resume` starts a log; without a log no task can be run again"));
         }
         Ok(())
     }
@@ -180,9 +183,9 @@ pub struct Joblog {
     file: File,
     path: PathBuf,
     waiting: Vec<u8>,
-    /// What stands before an input in the `Command` column.
+    /// The text before an input in the `Command` column.
     command: String,
-    /// Whether earlier runs are in it.
+    /// True if earlier runs are in it.
     goes_on: bool,
 }
 
@@ -192,7 +195,7 @@ impl Joblog {
         which: Option<Which>,
         identity: &Identity,
         may_change: bool,
-        results: Option<(&Place, Look)>,
+        results: Option<(&AppendTarget, Look)>,
     ) -> Result<(Self, Past), Failure> {
         let unusable = |error| unusable(path, error);
         let mut file = open_alone(path)?;
@@ -260,7 +263,7 @@ impl Joblog {
     /// on the disk, or it could not be told whether the file had shrunk before.
     pub fn begin(&mut self, offset: u64) -> Result<(), Failure> {
         self.waiting
-            .extend_from_slice(Line::At(offset).write().as_bytes());
+            .extend_from_slice(LogNote::At(offset).write().as_bytes());
         self.flush()?;
         self.sync()
     }
@@ -291,7 +294,7 @@ impl Joblog {
     /// Notes, before it comes about, that the file of results shrinks.
     pub fn shrinks_to(&mut self, size: u64) -> io::Result<()> {
         self.waiting
-            .extend_from_slice(Line::Shrink(size).write().as_bytes());
+            .extend_from_slice(LogNote::Shrink(size).write().as_bytes());
         self.write_waiting()?;
         // The file must not be known to be smaller where this is not known.
         self.file.sync_data()
@@ -309,7 +312,7 @@ impl Joblog {
     /// many bytes they have, by which it knows whether they are whole.
     pub fn leaves_files(&mut self, seq: u64, files: LeftFiles) -> Result<(), Failure> {
         let bytes = files.bytes;
-        let line = Line::Files { seq, bytes }.write();
+        let line = LogNote::Files { seq, bytes }.write();
         match files.is_named {
             // Other lines wait for their results to be in their file; this one must not.
             true => self
@@ -328,7 +331,7 @@ impl Joblog {
         Entry::of(task, output).write(&self.command, &mut self.waiting);
     }
 
-    /// Whether enough waits to be written.
+    /// Returns whether enough waits to be written.
     pub fn is_full(&self) -> bool {
         self.waiting.len() >= MOST_WAITING
     }
@@ -369,8 +372,8 @@ fn open_alone(path: &Path) -> Result<File, Failure> {
     }
 }
 
-/// What a log says of earlier runs of the same, from its beginning. What is in pieces at
-/// its end is cut off: it would spoil the next line.
+/// Reads the history of earlier runs from a log, from its beginning. What is in pieces
+/// at its end is cut off: it would spoil the next line.
 fn read(
     file: &mut File,
     path: &Path,
@@ -403,7 +406,7 @@ fn read_only(
 
 fn irregular(path: &Path) -> Failure {
     let path = path.display();
-    Failure::unusable(format!("the log, `{path}`, is no regular file"))
+    Failure::unusable(format!("the log, `{path}`, is not a regular file"))
 }
 
 fn unusable(path: &Path, error: io::Error) -> Failure {
@@ -416,7 +419,7 @@ fn unwritable(path: &Path, error: io::Error) -> Failure {
     Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
 }
 
-fn not_reconciled(path: &Path, results: &Place, error: io::Error) -> Failure {
+fn not_reconciled(path: &Path, results: &AppendTarget, error: io::Error) -> Failure {
     let text = format!(
         "the log, `{}`, cannot be compared with the results in {}",
         path.display(),
@@ -427,35 +430,35 @@ fn not_reconciled(path: &Path, results: &Place, error: io::Error) -> Failure {
 
 /// A file that is not there was taken away by somebody: its name is on the disk before
 /// its first result is.
-fn results_are_gone(results: &Place) -> Failure {
+fn results_are_gone(results: &AppendTarget) -> Failure {
     Failure::unusable(format!(
-        "{} was cut since the log was written, or taken away: all results that the log knows are \
-         gone from it",
+        "{} was cut since the log was written, or removed: all results that the log lists are \
+         missing from it",
         results.shown()
     ))
-    .hint("put it back; without the log, all is run anew")
+    .hint("restore the file; without the log, all inputs run again")
 }
 
 /// The refusal to take back results that no log knows.
-pub fn nothing_in(path: &Path, results: &Place) -> Failure {
+pub fn nothing_in(path: &Path, results: &AppendTarget) -> Failure {
     Failure::unusable(format!(
-        "there is nothing in the log, `{}`, and there are results in {}",
+        "the log, `{}`, is empty, but there are results in {}",
         path.display(),
         results.shown()
     ))
-    .hint("name the log of these results; to begin anew, remove them")
+    .hint("name the log of these results; to start over, remove them")
 }
 
 fn already_there(path: &Path) -> Failure {
     let shown = path.display();
-    Failure::usage(format!("the log, `{shown}`, is there already")).hint(
-        "`--resume` goes on from it, `--retry-failed` runs again what failed; to begin anew, remove it",
+    Failure::usage(format!("the log, `{shown}`, exists already")).hint(
+        "`--resume` continues from it, `--retry-failed` runs failed tasks again; to start over, remove it",
     )
 }
 
 fn no_log(path: &Path, why: &str) -> Failure {
     Failure::unusable(format!(
-        "`{}` is no log that a run can go on from: {why}",
+        "`{}` is not a log from which a run can continue: {why}",
         path.display()
     ))
 }

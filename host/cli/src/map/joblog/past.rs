@@ -1,4 +1,4 @@
-//! What a log says of earlier runs, and what is left to be run.
+//! The history of earlier runs in a log, and what is left to be run.
 //!
 //! Two bits are kept for each input, and a fingerprint for some hundreds of them,
 //! however long the log is.
@@ -8,13 +8,13 @@ use std::io::{self, BufRead as _, BufReader, Read};
 
 use super::entry::{COLUMNS, Logged, MOST_INPUTS};
 use super::identity::Identity;
-use super::spans::Line;
-use crate::map::finished::Skipped;
+use super::spans::LogNote;
+use crate::map::ledger::Skipped;
 
-/// What a resumed run runs.
+/// The inputs that a resumed run runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// What is not in the log.
+    /// The inputs that are not in the log.
     Missing,
     /// That, and what did not end ok.
     MissingAndFailed,
@@ -22,17 +22,17 @@ pub enum Which {
     Failed,
 }
 
-/// How a line begins that says where files of results are from there on.
+/// The beginning of a line that says where later result files are.
 pub const FILES_IN: &str = "# files in ";
 
-/// How the last line begins that stands before all tasks.
+/// The beginning of the last line of the log's head.
 const LAST_OF_HEAD: &str = "# output";
 
 /// Inputs of which one, if it is in the log, tells whether all before it are the
 /// same.
 const BETWEEN_CHECKPOINTS: u64 = 256;
 
-/// What was done before.
+/// The history of earlier runs.
 #[derive(Debug)]
 pub struct Past {
     which: Which,
@@ -50,15 +50,15 @@ pub struct Past {
     shrinks_to: Option<u64>,
     /// The inputs whose tasks may have left files.
     pub files: Marks,
-    /// How many bytes the files have that a task left in `files_in`.
+    /// The sizes of the files that tasks left in `files_in`.
     bytes_of_files: HashMap<u64, u64>,
     /// Where files were put, and under which names.
     files_in: String,
     /// Bytes of the log that are whole lines.
     pub good_bytes: u64,
-    /// Whether all is there that a log says before its first task.
+    /// True if all is there that a log says before its first task.
     pub has_head: bool,
-    /// How many inputs it knew whose results are not in their file.
+    /// The number of inputs in the log whose results are not in their file.
     pub lost: u64,
 }
 
@@ -96,7 +96,7 @@ impl Past {
         }
     }
 
-    /// How many inputs it knows.
+    /// Returns the number of inputs in the log.
     pub fn known(&self) -> u64 {
         self.ok.count() + self.failed.count()
     }
@@ -121,7 +121,7 @@ impl Past {
         (last.seq == seq).then_some(last.prefix)
     }
 
-    /// Whether an input is to be run.
+    /// Returns whether an input is to be run.
     pub fn wants(&self, seq: u64) -> bool {
         let (ok, failed) = (self.ok.has(seq), self.failed.has(seq));
         match self.which {
@@ -131,21 +131,21 @@ impl Past {
         }
     }
 
-    /// How many bytes there are in the files of an input that is not wanted since it
-    /// ended ok, if those are known and in this place.
+    /// Returns the size of the files of an input that is skipped because it ended ok,
+    /// if those are known and in this place.
     pub fn bytes_of_files(&self, seq: u64, place: &str) -> Option<u64> {
-        // What is asked for is to run nothing else.
+        // `--retry-failed` runs nothing else.
         let is_done = self.which != Which::Failed && self.ok.has(seq) && self.files_in == place;
         let bytes = self.bytes_of_files.get(&seq);
         bytes.copied().filter(|_| is_done)
     }
 
-    /// Whether the files that the log knows last are in this place.
+    /// Returns whether the files that the log knows last are in this place.
     pub fn has_files_in(&self, place: &str) -> bool {
         self.files_in == place
     }
 
-    /// What became of an input that is not wanted.
+    /// Returns the earlier ending of an input that is skipped.
     pub fn of_skipped(&self, seq: u64) -> Skipped {
         match (self.ok.has(seq), self.failed.has(seq)) {
             (true, _) => Skipped::Ok,
@@ -160,7 +160,7 @@ impl Past {
         (self.which == Which::Failed).then_some(last)
     }
 
-    /// Whether no input behind this one is to be run.
+    /// Returns whether no input behind this one is to be run.
     pub fn ends_at(&self, seq: u64) -> bool {
         self.which == Which::Failed && self.last.is_none_or(|last| seq > last.seq)
     }
@@ -188,17 +188,17 @@ impl Past {
 
     /// Learns from a line that is of no input.
     fn learn(&mut self, line: &str) {
-        match Line::read(line) {
-            Some(Line::At(offset)) => (self.output, self.shrinks_to) = (Some(offset), None),
-            Some(Line::Shrink(size)) => self.shrinks_to = Some(size),
-            Some(Line::Files { seq, bytes }) if seq < MOST_INPUTS => {
+        match LogNote::read(line) {
+            Some(LogNote::At(offset)) => (self.output, self.shrinks_to) = (Some(offset), None),
+            Some(LogNote::Shrink(size)) => self.shrinks_to = Some(size),
+            Some(LogNote::Files { seq, bytes }) if seq < MOST_INPUTS => {
                 self.files.set(seq, true);
                 match bytes {
                     Some(bytes) => self.bytes_of_files.insert(seq, bytes),
                     None => self.bytes_of_files.remove(&seq),
                 };
             }
-            Some(Line::Files { .. }) => {}
+            Some(LogNote::Files { .. }) => {}
             None if line.starts_with(FILES_IN) => {
                 let place = &line[FILES_IN.len()..];
                 if self.files_in != place {
@@ -243,7 +243,7 @@ pub fn read(file: &mut impl Read, which: Which) -> io::Result<Result<Past, Strin
             _ if text.starts_with('#') => past.learn(text),
             _ => match Logged::read(text) {
                 Some(logged) => past.add(logged),
-                None => return Ok(Err(format!("line {number} is no line of a log"))),
+                None => return Ok(Err(format!("line {number} is not a line of a log"))),
             },
         }
         past.good_bytes += read as u64;
@@ -251,9 +251,9 @@ pub fn read(file: &mut impl Read, which: Which) -> io::Result<Result<Past, Strin
     Ok(Ok(past))
 }
 
-const NOT_OURS: &str = "its first line does not name our columns";
+const NOT_OURS: &str = "its first line does not name sandpool's columns";
 
-/// Whether it is what can be left of a log's first line.
+/// Returns whether it is what can be left of a log's first line.
 fn is_begun(line: &[u8]) -> bool {
     let end = line.iter().position(|byte| *byte == 0);
     COLUMNS
@@ -279,7 +279,7 @@ impl Marks {
         self.0.get(word).is_some_and(|word| word & bit != 0)
     }
 
-    /// How many are marked.
+    /// Returns the number of marks.
     fn count(&self) -> u64 {
         self.0.iter().map(|word| u64::from(word.count_ones())).sum()
     }
@@ -344,21 +344,21 @@ mod tests {
 
     #[test]
     fn a_file_that_was_to_shrink_ends_where_its_size_says() {
-        let mut log = log(&[(1, "ok"), (1, "ok")]) + &Line::At(90).write();
-        log += &Line::Shrink(70).write();
+        let mut log = log(&[(1, "ok"), (1, "ok")]) + &LogNote::At(90).write();
+        log += &LogNote::Shrink(70).write();
         let ends = |log: &str, size| {
             let past = past(log, Which::Missing).unwrap();
             past.ends_in_a_file_of(size)
         };
         assert_eq!([ends(&log, 70), ends(&log, 90)], [Some(70), Some(90)]);
-        // What the next run has found.
-        log += &Line::At(90).write();
+        // The size that the next run has found.
+        log += &LogNote::At(90).write();
         assert_eq!([ends(&log, 70), ends(&log, 95)], [Some(90), Some(90)]);
     }
 
     #[test]
     fn files_of_another_place_are_nothing_to_go_by() {
-        let files = |seq, bytes| Line::Files { seq, bytes }.write();
+        let files = |seq, bytes| LogNote::Files { seq, bytes }.write();
         let mut log = log(&[(1, "ok"), (2, "ok"), (3, "trap")]) + FILES_IN + "a\n";
         log += &(files(0, Some(7)) + &files(1, Some(0)) + &files(2, Some(5)));
         let bytes = |log: &str, which| {
@@ -418,9 +418,12 @@ mod tests {
     #[test]
     fn what_is_no_log_is_none() {
         let none = |text: &str| past(text, Which::Missing).unwrap_err();
-        assert_eq!(none("hello\n"), "its first line does not name our columns");
+        assert_eq!(
+            none("hello\n"),
+            "its first line does not name sandpool's columns"
+        );
         assert_eq!(none("Seq\tof\tsomething"), none("hello\n"));
         let spoiled = log(&[(1, "ok")]).replace("\tok\t", "\t");
-        assert_eq!(none(&spoiled), "line 11 is no line of a log");
+        assert_eq!(none(&spoiled), "line 11 is not a line of a log");
     }
 }

@@ -1,4 +1,4 @@
-//! What a log and its file of results both have.
+//! Reconciliation of a log with its file of results.
 //!
 //! Results are written before the lines that know them. But no system promises that what
 //! was written first is on the disk first: after a power cut the file may be shorter
@@ -11,10 +11,10 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::entry::set_output;
-use super::spans::{Line, Spans, Stands};
-use crate::map::draft::Draft;
+use super::spans::{LogNote, Spans, Stands};
+use crate::map::atomic_file::AtomicFile;
 
-/// What results look like: by this it is known whether one is whole.
+/// The look of results: by this it is known whether one is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
     /// A line of JSON that begins with the input's index.
@@ -28,7 +28,7 @@ pub enum Look {
 }
 
 impl Look {
-    /// How the result of an input begins.
+    /// Returns the beginning of an input's result.
     fn begin(self, seq: u64) -> String {
         match self {
             Look::Objects => format!("{{\"index\":{seq},"),
@@ -37,18 +37,18 @@ impl Look {
         }
     }
 
-    /// Whether a NUL can stand in it.
+    /// Returns whether a NUL can stand in it.
     fn may_have_nul(self) -> bool {
         matches!(self, Look::Rows | Look::Raw)
     }
 
-    /// Whether it ends as a line does.
+    /// Returns whether it ends as a line does.
     fn is_line(self) -> bool {
         self != Look::Raw
     }
 }
 
-/// What a page of a file is that a power cut has left out.
+/// The size of a page that a power cut may leave out.
 const PAGE: u64 = 4096;
 
 /// Cuts the log to the results that are whole in their file. Says whether the log had to
@@ -59,14 +59,14 @@ pub fn reconcile(log: &Path, results: &Path, look: Look) -> io::Result<bool> {
     };
     // A log that is a link stays one: the file that it names is replaced.
     let log = &fs::canonicalize(log)?;
-    let mut draft = Draft::near(log)?;
-    let mut out = BufWriter::new(draft.file());
+    let mut atomic = AtomicFile::near(log)?;
+    let mut out = BufWriter::new(atomic.file());
     let mut has_begun = false;
     found.spans.lines(open(log)?, |line, stands| {
         match stands {
             Stands::BeforeAll(range) if range.end <= found.end && !has_begun => {
                 has_begun = true;
-                out.write_all(Line::At(range.end).write().as_bytes())
+                out.write_all(LogNote::At(range.end).write().as_bytes())
             }
             Stands::Result { range, .. } if range.end <= found.end => {
                 has_begun = true;
@@ -79,13 +79,16 @@ pub fn reconcile(log: &Path, results: &Path, look: Look) -> io::Result<bool> {
     })?;
     out.flush()?;
     drop(out);
-    draft.put(log).or_else(|_| draft.write_into(log))?;
+    atomic.put(log).or_else(|_| atomic.write_into(log))?;
     Ok(true)
 }
 
 fn is_of_a_result(line: &str) -> bool {
-    let of_a_place = matches!(Line::read(line), Some(Line::At(_) | Line::Shrink(_)));
-    // What tells whose a file is stays true.
+    let of_a_place = matches!(
+        LogNote::read(line),
+        Some(LogNote::At(_) | LogNote::Shrink(_))
+    );
+    // Lines that tell whose a file is stay true.
     line.starts_with(|c: char| c.is_ascii_digit()) || of_a_place
 }
 
@@ -93,7 +96,7 @@ fn open(log: &Path) -> io::Result<BufReader<File>> {
     Ok(BufReader::with_capacity(64 << 10, File::open(log)?))
 }
 
-/// How far the results are whole, if that is not as far as the log says.
+/// The end of the whole results, if that is not as far as the log says.
 struct Found {
     spans: Spans,
     end: u64,
@@ -105,8 +108,8 @@ fn whole_results(log: &Path, results: &Path, look: Look) -> io::Result<Option<Fo
         let (end, known) = check(&spans, open(log)?, results, look)?;
         return Ok((end < known).then_some(Found { spans, end }));
     };
-    // Whether it did is told by the file.
-    let after = Line::At(size).write();
+    // The file tells if it was compacted.
+    let after = LogNote::At(size).write();
     let shrunk = Spans::of(open(log)?.chain(after.as_bytes()))?;
     let (end_if_shrunk, known_if_shrunk) = check(&shrunk, open(log)?, results, look)?;
     let is_shrunk = File::open(results)?.metadata()?.len() == size;
@@ -190,7 +193,7 @@ impl Results {
         while at < range.end {
             let length = usize::try_from(range.end - at)
                 .map_or(self.piece.len(), |left| left.min(self.piece.len()));
-            // What is shorter than its size said was cut meanwhile.
+            // A file that is shorter than its size said was cut meanwhile.
             let read = self.file.read(&mut self.piece[..length])?;
             let bytes = &self.piece[..read];
             // A buffer may end within it; then so much is enough.
@@ -212,8 +215,8 @@ impl Results {
     }
 }
 
-/// Whether a whole page of these bytes, which stand at this place, is zeros. A task may
-/// have printed it: then it does so again.
+/// Returns whether a whole page of these bytes, which stand at this place, is zeros. A
+/// task may have printed it: then it does so again.
 fn has_lost_page(bytes: &[u8], mut at: u64, zeros: &mut u64) -> bool {
     for byte in bytes {
         at += 1;

@@ -1,4 +1,4 @@
-//! Where, in the file of results, the last result of each input stands.
+//! The position of the last result of each input in the file of results.
 //!
 //! A log says where each result ends, in the order in which they were written, so
 //! the file is known without reading it. Of an input that was run again it has
@@ -23,7 +23,7 @@ const SHRINK: &str = "# results shrink to ";
 
 /// A line of a log, as far as it tells of places and files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum LogNote {
     /// The results of a run begin here.
     At(u64),
     /// The file shrinks to so many bytes; whether that came about is told by its
@@ -33,7 +33,7 @@ pub enum Line {
     Files { seq: u64, bytes: Option<u64> },
 }
 
-impl Line {
+impl LogNote {
     pub fn read(line: &str) -> Option<Self> {
         let number = |prefix: &str| line.strip_prefix(prefix)?.parse::<u64>().ok();
         let files = || {
@@ -42,22 +42,22 @@ impl Line {
                 Some((number, bytes)) => (number, Some(bytes.strip_suffix(" bytes")?)),
                 None => (rest, None),
             };
-            Some(Line::Files {
+            Some(LogNote::Files {
                 seq: number.parse::<u64>().ok()?.checked_sub(1)?,
                 bytes: bytes.map(str::parse).transpose().ok()?,
             })
         };
         number(AT)
-            .map(Line::At)
-            .or_else(|| number(SHRINK).map(Line::Shrink))
+            .map(LogNote::At)
+            .or_else(|| number(SHRINK).map(LogNote::Shrink))
             .or_else(files)
     }
 
     pub fn write(self) -> String {
         match self {
-            Line::At(offset) => format!("{AT}{offset}\n"),
-            Line::Shrink(size) => format!("{SHRINK}{size}\n"),
-            Line::Files { seq, bytes } => match bytes {
+            LogNote::At(offset) => format!("{AT}{offset}\n"),
+            LogNote::Shrink(size) => format!("{SHRINK}{size}\n"),
+            LogNote::Files { seq, bytes } => match bytes {
                 Some(bytes) => format!("{FILES}{}: {bytes} bytes\n", seq + 1),
                 None => format!("{FILES}{}\n", seq + 1),
             },
@@ -65,7 +65,7 @@ impl Line {
     }
 }
 
-/// How often an input that was run again has a result.
+/// The number of results of inputs that were run again.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     /// Before the file last shrank; all but the last of these are gone from it.
@@ -73,10 +73,10 @@ struct Counts {
     after: u32,
 }
 
-/// What stands in the file of results for a line of the log.
+/// The span of the file of results that a line of the log stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stands {
-    /// What comes before all results.
+    /// The bytes before all results.
     BeforeAll(Range<u64>),
     /// The result of this input.
     Result {
@@ -89,11 +89,12 @@ pub enum Stands {
     Nowhere,
 }
 
-/// What a first reading of a log tells.
+/// The result of a first reading of a log.
 #[derive(Clone, Debug, Default)]
 pub struct Spans {
     repeated: HashMap<u64, Counts>,
-    /// What the file was to shrink to, where the log does not tell whether it did.
+    /// The size to which the file was to be compacted, where the log does not tell
+    /// whether it did.
     pub may_have_shrunk_to: Option<u64>,
     /// The line behind the last shrinking that came about.
     shrunk_by: u64,
@@ -115,9 +116,9 @@ impl Spans {
                 }
                 seen.set(entry.seq, true);
             }
-            match Line::read(line) {
-                Some(Line::Shrink(size)) => shrinks_to = Some(size),
-                Some(Line::At(offset)) if shrinks_to.take() == Some(offset) => {
+            match LogNote::read(line) {
+                Some(LogNote::Shrink(size)) => shrinks_to = Some(size),
+                Some(LogNote::At(offset)) if shrinks_to.take() == Some(offset) => {
                     spans.shrunk_by = number;
                     for counts in spans.repeated.values_mut() {
                         counts.before += std::mem::take(&mut counts.after);
@@ -156,7 +157,7 @@ impl Spans {
         let (mut logged, mut at) = (0, 0);
         let mut begun = false;
         each_line(log, |number, line| {
-            if let Some(Line::At(offset)) = Line::read(line) {
+            if let Some(LogNote::At(offset)) = LogNote::read(line) {
                 logged = offset;
                 if !begun {
                     begun = true;
@@ -185,7 +186,7 @@ impl Spans {
         })
     }
 
-    /// Whether the result of this entry is in the file, and whether it stays.
+    /// Returns whether the result of this entry is in the file, and whether it stays.
     fn pass(&mut self, seq: u64, line: u64) -> (bool, bool) {
         let Some(counts) = self.repeated.get_mut(&seq) else {
             return (true, true);
@@ -202,7 +203,7 @@ impl Spans {
         }
     }
 
-    /// Whether an input has more than one result in the file.
+    /// Returns whether an input has more than one result in the file.
     pub fn has_superseded(&self) -> bool {
         let several = |counts: &Counts| counts.before.min(1) + counts.after > 1;
         self.repeated.values().any(several)
@@ -251,7 +252,7 @@ mod tests {
 
     impl Run {
         fn begin(&mut self) {
-            self.log += &Line::At(self.size).write();
+            self.log += &LogNote::At(self.size).write();
         }
 
         fn result(&mut self, seq: u64) {
@@ -277,7 +278,7 @@ mod tests {
         fn shrink(&mut self, comes_about: bool) {
             let last = self.last_ones();
             let size = self.head + last.iter().map(|result| result.1).sum::<u64>();
-            self.log += &Line::Shrink(size).write();
+            self.log += &LogNote::Shrink(size).write();
             if comes_about {
                 (self.file, self.size) = (last, size);
             }
@@ -342,16 +343,16 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_they_are_written() {
-        let files = |bytes| Line::Files { seq: 7, bytes };
+        let files = |bytes| LogNote::Files { seq: 7, bytes };
         let all = [
-            Line::At(0),
-            Line::Shrink(u64::MAX),
+            LogNote::At(0),
+            LogNote::Shrink(u64::MAX),
             files(None),
             files(Some(0)),
             files(Some(u64::MAX)),
         ];
         for line in all {
-            assert_eq!(Line::read(line.write().trim_end()), Some(line));
+            assert_eq!(LogNote::read(line.write().trim_end()), Some(line));
         }
         for other in [
             "# results at",
@@ -363,7 +364,7 @@ mod tests {
             "# files of 1: x bytes",
             "# files of 1: 7",
         ] {
-            assert_eq!(Line::read(other), None);
+            assert_eq!(LogNote::read(other), None);
         }
     }
 }

@@ -11,13 +11,13 @@ use std::rc::Rc;
 use rustix::io::Errno;
 use sandpool::stdio::{self, Waiting};
 
+use super::append_target::{self, AppendTarget};
 use super::in_place::{InPlace, alone, check_replaceable};
-use super::place::{self, Place};
-use crate::map::draft::{Draft, beside, folder_of};
+use crate::map::atomic_file::{AtomicFile, beside, folder_of};
 use crate::report::{self, Failure, Kind};
 use crate::screen::BesideBar;
 
-/// What happens to a file that is there already.
+/// The treatment of a file that exists already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeping {
     /// It stays as it is until the new one is whole.
@@ -30,8 +30,8 @@ pub enum Keeping {
 pub enum Destination {
     Stdout,
     /// A file that is to be put there.
-    Draft {
-        draft: Draft,
+    AtomicFile {
+        atomic: AtomicFile,
         path: PathBuf,
     },
     /// A file that is there, in whose place no other can be put.
@@ -104,14 +104,14 @@ impl Destination {
             true => check_replaceable(&path),
             false => Ok(()),
         };
-        match replaceable.and_then(|()| Draft::of(&path)) {
-            Ok(draft) => Ok(Destination::Draft { draft, path }),
+        match replaceable.and_then(|()| AtomicFile::of(&path)) {
+            Ok(atomic) => Ok(Destination::AtomicFile { atomic, path }),
             Err(why) if is_there => Ok(Destination::InPlace(Rc::new(InPlace::open(&path, why)?))),
             Err(error) => Err(error),
         }
     }
 
-    /// What there is to know before the run of where results are written.
+    /// Returns a notice about the place of the results.
     pub fn notice(&self) -> Option<String> {
         match self {
             Destination::InPlace(file) => Some(file.notice()),
@@ -119,12 +119,12 @@ impl Destination {
         }
     }
 
-    /// What results are written to.
+    /// Opens the writer for results.
     pub fn writer(&self) -> Result<Box<dyn Write>, Failure> {
         let (file, path) = match self {
             Destination::Stdout => return Ok(Box::new(BesideBar::stdout())),
             Destination::InPlace(file) => return Ok(Box::new(InPlaceWriter(Rc::clone(file)))),
-            Destination::Draft { draft, path } => (draft.file(), path),
+            Destination::AtomicFile { atomic, path } => (atomic.file(), path),
             Destination::Itself { file, path, .. } => (file, path),
         };
         match file.try_clone() {
@@ -134,34 +134,34 @@ impl Destination {
     }
 
     /// Where a run that is gone on with begins to write, if it is a file.
-    pub fn place(&self) -> Option<Place> {
+    pub fn place(&self) -> Option<AppendTarget> {
         let (file, path, is_new) = match self {
             // Others may write there as well: it is never cut. A file of nobody's
             // but ours comes whole or not at all.
-            Destination::Stdout | Destination::Draft { .. } => return None,
+            Destination::Stdout | Destination::AtomicFile { .. } => return None,
             Destination::InPlace(file) => (file.file(), file.path(), false),
             Destination::Itself { file, path, made } => (file, path.as_path(), made.is_some()),
         };
         // It may not have been there when it was named.
         let real = fs::canonicalize(path);
         let real = real.as_deref().unwrap_or(path);
-        Some(Place::of(file, real, shown(path))?.of_new(is_new))
+        Some(AppendTarget::of(file, real, shown(path))?.of_new(is_new))
     }
 
-    /// What errors call it.
+    /// Returns its name in errors.
     pub fn name(&self) -> String {
         match self {
             Destination::Stdout => "stdout".to_owned(),
             Destination::InPlace(file) => shown(file.path()),
-            Destination::Draft { path, .. } | Destination::Itself { path, .. } => shown(path),
+            Destination::AtomicFile { path, .. } | Destination::Itself { path, .. } => shown(path),
         }
     }
 
-    /// Whether a person reads it, whose terminal no task may steer.
+    /// Returns whether a person reads it, whose terminal no task may steer.
     pub fn is_terminal(&self) -> bool {
         match self {
             Destination::Stdout => io::stdout().is_terminal(),
-            Destination::Draft { .. } | Destination::InPlace(_) => false,
+            Destination::AtomicFile { .. } | Destination::InPlace(_) => false,
             Destination::Itself { file, .. } => file.is_terminal(),
         }
     }
@@ -181,7 +181,7 @@ impl Destination {
     pub fn finish(self) -> Result<(), Failure> {
         match self {
             Destination::Stdout => Ok(()),
-            Destination::Draft { draft, path } => put(draft, &path),
+            Destination::AtomicFile { atomic, path } => put(atomic, &path),
             Destination::InPlace(file) => {
                 let whole = file.empty().and_then(|()| file.file().sync_all());
                 whole.map_err(|error| unwritable(&shown(file.path()), error))
@@ -200,12 +200,12 @@ impl Destination {
         match self {
             Destination::Stdout | Destination::Itself { .. } => Ok(None),
             Destination::InPlace(file) => Ok(file.is_begun().then(|| file.path().to_owned())),
-            Destination::Draft { mut draft, path } => {
-                if draft.file().metadata().is_ok_and(|file| file.len() == 0) {
+            Destination::AtomicFile { mut atomic, path } => {
+                if atomic.file().metadata().is_ok_and(|file| file.len() == 0) {
                     return Ok(None);
                 }
                 let partial = beside(&path, ".partial");
-                let saved = draft.save(&partial);
+                let saved = atomic.save(&partial);
                 saved
                     .map(Some)
                     .map_err(|error| unwritable(&shown(&partial), error))
@@ -215,30 +215,28 @@ impl Destination {
 }
 
 /// Puts a file in its place, or what is in it where it can be found.
-fn put(mut draft: Draft, path: &Path) -> Result<(), Failure> {
-    let Err(error) = draft.put(path) else {
+fn put(mut atomic: AtomicFile, path: &Path) -> Result<(), Failure> {
+    let Err(error) = atomic.put(path) else {
         return Ok(());
     };
     // It could be replaced before the run, or so it seemed.
-    if path.is_file() && draft.write_into(path).is_ok() {
+    if path.is_file() && atomic.write_into(path).is_ok() {
         return Ok(());
     }
     let failure = unwritable(&shown(path), error);
-    Err(match draft.save(&beside(path, ".results")) {
+    Err(match atomic.save(&beside(path, ".results")) {
         Ok(saved) => failure.hint(format!("all results are in `{}`", saved.display())),
-        Err(error) => failure.hint(format!(
-            "there was no other place for the results either: {error}"
-        )),
+        Err(error) => failure.hint(format!("they could not be saved elsewhere either: {error}")),
     })
 }
 
-/// What a log calls the file of this name, if it is one or is to be one: that of the
-/// [`Place`] in it, without opening it.
+/// Returns the log's name for the file at this path, if it is one or is to be one: that
+/// of the [`AppendTarget`] in it, without opening it.
 pub fn name_in_log(path: &Path) -> Option<String> {
     let path = Some(path).filter(|path| !stdio::is_stdout(path))?;
     let real = real_path(path).ok()?;
     let is_file = fs::metadata(&real).map_or(true, |there| there.is_file());
-    is_file.then(|| place::name_in_log(&real))
+    is_file.then(|| append_target::name_in_log(&real))
 }
 
 struct InPlaceWriter(Rc<InPlace>);
@@ -270,7 +268,8 @@ fn real_path(path: &Path) -> io::Result<PathBuf> {
         // It is not there yet; the folder is.
         let folder = match fs::canonicalize(folder_of(&path)) {
             Ok(folder) => folder,
-            // What makes a file without a name says EPERM of a folder without one.
+            // Making a file without a name fails with EPERM in a folder that was
+            // removed.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(no_folder(&path)),
             Err(_) => return Ok(path),
         };
@@ -286,7 +285,7 @@ fn real_path(path: &Path) -> io::Result<PathBuf> {
 fn no_folder(path: &Path) -> io::Error {
     let is_gone = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
     if path.is_relative() && std::env::current_dir().is_err_and(is_gone) {
-        let text = "the working directory is not there any more: no such directory";
+        let text = "the working directory no longer exists: no such directory";
         return io::Error::new(io::ErrorKind::NotFound, text);
     }
     Errno::NOENT.into()

@@ -21,17 +21,17 @@ use crate::map::joblog::reconcile::Look;
 use crate::outcome::Detail;
 use crate::report::Failure;
 
-/// What is written for each task, and where.
+/// The form and the place of the results.
 #[derive(Args, Debug)]
 pub struct OutputFlags {
-    /// What to write for each input
+    /// The form of the results
     #[arg(long, value_enum, default_value_t = To::Jsonl, help_heading = "Outputs")]
     to: To,
-    /// Write all that is known of each task
+    /// Write everything that is known about each task
     #[arg(long, conflicts_with = "to", help_heading = "Outputs")]
     outcomes: bool,
-    /// Give `--to csv` a column for each of these keys of a result that is a record, or
-    /// text that is a JSON object; any other result stands in the column of values
+    /// With `--to csv`, write a column for each of these keys, taken from results that
+    /// are records or JSON objects as text; other results go to the column of values
     #[arg(
         long,
         value_name = "KEY,...",
@@ -39,21 +39,21 @@ pub struct OutputFlags {
         help_heading = "Outputs"
     )]
     columns: Vec<String>,
-    /// Say with each result what its input was
+    /// Write the input beside each result
     #[arg(long, help_heading = "Outputs")]
     tag: bool,
-    /// Write results as they are completed, not in input order
+    /// Write results in the order in which they are completed
     #[arg(long, help_heading = "Outputs")]
     unordered: bool,
-    /// Write to a file, which is replaced once all results are there. With a log, the
-    /// file grows where it is, and keeps the last result of each input that is run again
-    /// [default: stdout]
+    /// Write the results to this file, which is replaced once all results are written.
+    /// With `--joblog`, results are appended as they come; if an input is run again,
+    /// only its last result is kept [default: stdout]
     #[arg(short, long, value_name = "FILE", help_heading = "Outputs")]
     output: Option<PathBuf>,
-    /// Make a folder in DIR for each task, with its value, stdout, stderr and
-    /// outcome.json, named by the task's index. 'out/{/.}/' names the folder after the
-    /// input; 'out/{/.}.png' makes a file of the value alone. JSON lines name the folder
-    /// or the file, and leave the value out; other forms have {"file":...} for a value
+    /// Make a folder in DIR for each task, named by the task's index, with its value,
+    /// stdout, stderr and outcome.json. 'out/{/.}/' names the folder after the input;
+    /// 'out/{/.}.png' writes only the value, to a file. JSON lines name the folder or
+    /// file instead of the value; other forms have {"file":...} in place of a value
     /// that is bytes
     #[arg(long, value_name = "DIR", help_heading = "Outputs")]
     results: Option<PathBuf>,
@@ -63,16 +63,16 @@ pub struct OutputFlags {
 enum To {
     /// A JSON object with index, verdict, and value or error
     Jsonl,
-    /// The value alone as JSON; an empty line for a line that is empty or
-    /// failed, so that line N answers line N
+    /// Only the value, as JSON; an empty line if the input is empty or its task failed,
+    /// so that line N of the output answers line N of the input
     Values,
-    /// As `values`, but text that is JSON is written as that JSON, other text as a
+    /// Like `values`, but text that is JSON is written as JSON; other text stays a
     /// string
     JsonValues,
     /// A table with a header
     Csv,
-    /// What tasks print, each task's in one piece: as it is, but on a terminal
-    /// with its control codes shown
+    /// The output of the tasks, one task after the other, unchanged; on a terminal,
+    /// control codes are escaped
     Printed,
 }
 
@@ -81,7 +81,7 @@ impl OutputFlags {
         self.unordered
     }
 
-    /// What a result looks like, in words: for a log.
+    /// Returns the form of a result, in words: for a log.
     pub fn form(&self) -> String {
         let form = self.to.to_possible_value();
         let form = match (self.outcomes, &form) {
@@ -107,29 +107,29 @@ impl OutputFlags {
         }
     }
 
-    /// Whether the CPU time of each task is asked for.
+    /// Returns whether the CPU time of each task is asked for.
     pub fn measures_cpu_time(&self) -> bool {
         self.outcomes || self.results.is_some()
     }
 
-    /// Whether a place in the output answers a place in the input.
+    /// Returns whether a place in the output answers a place in the input.
     pub fn by_place(&self) -> bool {
         self.has_bare_values() && !self.unordered
     }
 
-    /// Whether a result says nothing of why a task failed.
+    /// Returns whether a result says nothing of why a task failed.
     pub fn has_bare_values(&self) -> bool {
         matches!(self.to, To::Values | To::JsonValues) && !self.outcomes
     }
 
-    /// What makes no sense together and clap cannot know.
+    /// Refuses flags that contradict each other in ways that clap cannot know.
     pub fn check(&self) -> Result<(), Failure> {
         if !self.columns.is_empty() && self.columns().is_none() {
             return Err(Failure::usage("`--columns` is for `--to csv`"));
         }
         if self.columns.iter().any(String::is_empty) {
             return Err(Failure::usage(
-                "`--columns` takes names of keys, as in `--columns id,size`, and one is empty",
+                "`--columns` takes names of keys, as in `--columns id,size`, but one is empty",
             ));
         }
         let twice = |(at, key): (usize, &String)| self.columns[..at].contains(key);
@@ -149,7 +149,7 @@ impl OutputFlags {
         Destination::open(self.output.as_deref(), keeping)
     }
 
-    /// What results are called that go besides, for who writes none.
+    /// Returns the names of additional result files, for a run that writes none.
     pub fn naming(&self, shape: &Shape) -> Result<Naming, Failure> {
         let text = self.results.as_deref().and_then(Path::to_str);
         let pattern = text.map(|text| Pattern::read(text, shape)).transpose()?;
@@ -176,12 +176,12 @@ impl OutputFlags {
         }
     }
 
-    /// What a log calls the file that results go to, if it is one or is to be one.
+    /// Returns the log's name for the file of results, if it is one or is to be one.
     pub fn file_name(&self) -> Option<String> {
         destination::name_in_log(self.output.as_deref()?)
     }
 
-    /// What writes them there, from this offset on if it is a file.
+    /// Returns the output that writes the results, from this offset on if it is a file.
     pub fn printed(
         &self,
         job: &Job,
@@ -213,9 +213,9 @@ impl OutputFlags {
         Ok(output)
     }
 
-    /// How results are written besides, which may be there for the tasks that were
-    /// `begun` before. Another form than JSON lines is asked for by its name, and has
-    /// the values as well, but for bytes.
+    /// Returns the way in which additional result files are written, which may be there
+    /// for the tasks that were `begun` before. Another form than JSON lines is asked
+    /// for by its name, and has the values as well, but for bytes.
     pub fn how(&self, job: &Job, begun: Marks) -> How {
         How {
             is_command: matches!(job, Job::Command(_)),

@@ -14,7 +14,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::map::draft::folder_of;
+use crate::map::atomic_file::folder_of;
 
 /// Fails if another file cannot take the place of this one, which is there.
 ///
@@ -85,16 +85,16 @@ impl InPlace {
         &self.path
     }
 
-    /// What there is to know of it before a run.
+    /// Returns a notice about this destination.
     pub fn notice(&self) -> String {
         format!(
-            "`{}` cannot be replaced, so results are written into it as they come: {}",
+            "`{}` cannot be replaced, so results are written into it as tasks end: {}",
             self.path.display(),
             self.why
         )
     }
 
-    /// Whether something has been written.
+    /// Returns whether something has been written.
     pub fn is_begun(&self) -> bool {
         self.is_emptied.get()
     }

@@ -7,11 +7,11 @@ use sandpool::{Outcome, Value};
 use super::Output;
 use super::opened::{self, Opened};
 use super::sink::Sink;
-use crate::map::finished::Finished;
+use crate::map::ledger::Finished;
 use crate::outcome::{self, Detail, LineWriter};
 use crate::{sanitize, show};
 
-/// What is written for each task.
+/// The form of a task's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// An object for each call.
@@ -32,13 +32,13 @@ pub enum Form {
 pub struct Lines {
     sink: Sink,
     form: Form,
-    /// Whether line N of the output answers line N of the input, so that empty
-    /// lines leave empty lines.
+    /// True if line N of the output answers line N of the input, so that empty lines
+    /// leave empty lines.
     by_place: bool,
-    /// Whether each line says what its input was.
+    /// True if each line says what its input was.
     tag: bool,
     line: LineWriter,
-    /// How many texts were to be JSON, and are none.
+    /// The number of texts that should be JSON but are not.
     unopened: u64,
 }
 
@@ -118,9 +118,9 @@ impl Output for Lines {
     fn remark(&self) -> Option<String> {
         let texts = match self.unopened {
             0 => return None,
-            1 => "1 result is no JSON text, and is written as a string".to_owned(),
+            1 => "1 result is not JSON text and is written as a string".to_owned(),
             n => format!(
-                "{} results are no JSON text, and are written as strings",
+                "{} results are not JSON text and are written as strings",
                 show::count(n)
             ),
         };

@@ -1,35 +1,35 @@
-//! What a map writes for the tasks that have ended.
+//! The output of a map for the tasks that have ended.
 
+pub mod append_target;
+pub mod compact;
 pub mod destination;
 pub mod flags;
 mod in_place;
 mod lines;
 mod opened;
-pub mod place;
 mod printed;
 pub mod results;
-pub mod shrink;
 mod sink;
 mod table;
 
 use std::io;
 
-use super::finished::Finished;
+use super::ledger::Finished;
 
 /// Files that a task leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeftFiles {
-    /// How many bytes they have, in all, if there are to be some.
+    /// The size of the files, in all, if there are to be some.
     pub bytes: Option<u64>,
-    /// Whether they are named after the input, so that only a log can tell them from
+    /// True if they are named after the input, so that only a log can tell them from
     /// those of others.
     pub is_named: bool,
 }
 
 /// Where results go.
 pub trait Output {
-    /// Writes what stands before all results, if it does not stand there yet.
-    /// What is not begun by then is with its first result.
+    /// Writes what stands before all results, if it does not stand there yet. An output
+    /// that is not begun here begins with its first result.
     ///
     /// # Errors
     /// As [`Output::write`].
@@ -84,12 +84,12 @@ pub trait Output {
         None
     }
 
-    /// What is to be said at the end of how results were written.
+    /// Returns a remark about the results that were written.
     fn remark(&self) -> Option<String> {
         None
     }
 
-    /// What the last error was about, if it was not where all results go.
+    /// Returns the subject of the last error, if it was not where all results go.
     fn name(&self) -> Option<String> {
         None
     }

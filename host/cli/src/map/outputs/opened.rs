@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use sandpool::Value;
 use serde::de::IgnoredAny;
 
-use crate::map::finished::Finished;
+use crate::map::ledger::Finished;
 
 /// JSON that is nested deeper is left as text: what reads our lines need not bear it.
 const DEEPEST: usize = 120;
@@ -36,7 +36,7 @@ impl<'a> Opened<'a> {
                 '\\' => escaped = true,
                 '"' => in_string = !in_string,
                 ' ' | '\t' | '\r' | '\n' if !in_string => continue,
-                // What JSON lets pass of control codes, DEL and the C1 set.
+                // The control codes that JSON lets pass: DEL and the C1 set.
                 c if c.is_control() => {
                     out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
                     continue;
@@ -51,7 +51,8 @@ impl<'a> Opened<'a> {
         self.0.starts_with('{')
     }
 
-    /// What stands for a key of an object; the last, where it is there several times.
+    /// Returns the value of a key of an object; the last, where it is there several
+    /// times.
     pub fn get(self, key: &str) -> Option<Opened<'a>> {
         let mut found = None;
         let mut rest = self.0.strip_prefix('{')?.trim_start();
@@ -83,7 +84,7 @@ fn unquoted(json: &str) -> Option<String> {
     serde_json::from_str(json).ok()
 }
 
-/// How deep lists and objects are nested.
+/// Returns the depth of nested lists and objects.
 fn depth(json: &str) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in json.bytes() {

@@ -1,4 +1,4 @@
-//! What tasks print, each task's in one piece: what GNU parallel writes. A file or a
+//! The output of tasks, each task's in one piece: what GNU parallel writes. A file or a
 //! pipe gets it as it is; to a terminal it would be commands, so there its control
 //! codes are shown.
 
@@ -7,19 +7,19 @@ use std::io;
 
 use super::Output;
 use super::sink::Sink;
-use crate::map::finished::Finished;
+use crate::map::ledger::Finished;
 use crate::{report, sanitize};
 use sandpool::Verdict;
 
 /// Passes on what each task has printed.
 pub struct Printed {
     sink: Sink,
-    /// Whether each line begins with its input.
+    /// True if each line begins with its input.
     tag: bool,
-    /// Whether a terminal shows it, which no task may steer.
+    /// True if a terminal shows it, which no task may steer.
     terminal: bool,
     quiet: bool,
-    /// Whether it was stderr that could not be written.
+    /// True if it was stderr that could not be written.
     is_stderr: bool,
 }
 

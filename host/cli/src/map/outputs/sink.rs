@@ -1,4 +1,4 @@
-//! What results are written into: large pieces, and where the next one begins.
+//! The writer of results: large pieces, and where the next one begins.
 
 use std::io::{self, BufWriter, Write};
 

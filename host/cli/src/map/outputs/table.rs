@@ -13,11 +13,11 @@ use sandpool::{Outcome, Value};
 use super::Output;
 use super::opened::{self, Opened};
 use super::sink::Sink;
-use crate::map::finished::Finished;
 use crate::map::job::Job;
+use crate::map::ledger::Finished;
 use crate::{outcome, report, sanitize};
 
-/// What a column shows of a task.
+/// The content of a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Column {
     Index,
@@ -37,10 +37,10 @@ pub enum Column {
 pub struct Table {
     sink: Sink,
     columns: Vec<Column>,
-    /// Whether results are opened for their keys.
+    /// True if results are opened for their keys.
     opens: bool,
     is_command: bool,
-    /// Whether a terminal shows it, which no cell may steer.
+    /// True if a terminal shows it, which no cell may steer.
     terminal: bool,
     begun: bool,
     row: Vec<u8>,
@@ -162,7 +162,7 @@ impl Column {
     }
 }
 
-/// What a task's result says, as text: its own, or JSON that we make of a record.
+/// Returns a task's result, as text: its own, or JSON that we make of a record.
 fn result_text(task: &Finished, is_command: bool) -> Option<Cow<'_, str>> {
     if let Some(record @ Value::Record(_)) = &task.outcome.value {
         let mut json = Vec::new();

@@ -1,4 +1,4 @@
-//! What is shown of where a map is, in words and as a bar.
+//! The display of progress, in words and as a bar.
 
 use std::fmt::Write as _;
 use std::io;
@@ -27,7 +27,7 @@ pub struct Bar {
     colour: bool,
 }
 
-/// What there is to draw, and room for.
+/// The content of the display, and the room for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Look {
     has_total: bool,
@@ -100,8 +100,8 @@ impl Look {
     }
 }
 
-/// Whether stderr is a terminal with few columns; one that does not say how many it
-/// has has enough.
+/// Returns whether stderr is a terminal with few columns; one that does not say how
+/// many it has has enough.
 fn is_narrow() -> bool {
     tcgetwinsize(io::stderr()).is_ok_and(|size| (1..WIDE).contains(&size.ws_col))
 }
@@ -165,7 +165,7 @@ pub fn slowest(seq: u64, ran: Duration, label: &str, report: Option<&ProgressRep
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::map::finished::Extent;
+    use crate::map::ledger::Extent;
 
     #[test]
     fn a_line_says_all_that_is_known() {

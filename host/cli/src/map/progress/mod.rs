@@ -17,19 +17,19 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use sandpool::{PoolBuilder, ProgressReport, RunningTask, Steering};
 
-use super::finished::{Extent, Finished, Ledger};
 use super::inputs::open::Total;
+use super::ledger::{Extent, Finished, Ledger};
 use crate::parse::{self, OrNone};
 use crate::report;
 use bar::Bar;
 use rate::Rate;
 use slow::Slow;
 
-/// What is shown while tasks run.
+/// The display while tasks run.
 #[derive(Args, Debug)]
 pub struct ProgressFlags {
-    /// What is shown on stderr while tasks run: a bar on a terminal, else a line
-    /// every 5s (auto); lines anywhere (plain); nothing (none) [default: auto]
+    /// How to show progress on stderr: a bar on a terminal, otherwise a line every 5s
+    /// (auto); always lines (plain); not at all (none) [default: auto]
     #[arg(
         long,
         value_name = "FORM",
@@ -38,8 +38,8 @@ pub struct ProgressFlags {
         help_heading = "Progress"
     )]
     progress: Option<Form>,
-    /// Say of a task that it is slow when it has run for so long, and each time
-    /// it has again [default: 60s]
+    /// Report a task as slow after it has run this long, and again after each further
+    /// such time [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Progress")]
     slow_after: Option<OrNone<Duration>>,
 }
@@ -51,18 +51,18 @@ enum Form {
     None,
 }
 
-/// How often the thread looks.
+/// The interval between two looks.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How often a line is written where there is no terminal.
-const LINES: Duration = Duration::from_secs(5);
+/// The interval between two lines where there is no terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 const SLOW_AFTER: Duration = Duration::from_secs(60);
 
 /// A task that has run for less is not named as the slowest.
 const WORTH_NAMING: Duration = Duration::from_secs(1);
 
-/// What the tasks' own thread counts.
+/// The counters of the tasks' own thread.
 #[derive(Debug, Default)]
 struct Counters {
     done: AtomicU64,
@@ -70,7 +70,7 @@ struct Counters {
     ended: Arc<AtomicBool>,
 }
 
-/// What guests said last of how far they are, by the pool's index.
+/// The last progress reports of guests, by the pool's index.
 type Reports = Arc<Mutex<HashMap<u64, ProgressReport>>>;
 
 /// Shows where a map is, until it is dropped.
@@ -79,7 +79,7 @@ pub struct Progress {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What is needed of a map that has not begun yet.
+/// The parts for a map that has not begun yet.
 #[derive(Clone, Default)]
 pub struct Prepared {
     reports: Reports,
@@ -139,7 +139,7 @@ impl ProgressFlags {
             Form::None => Screen::None,
             Form::Auto if report::draws() => Screen::Bar(Bar::new()),
             Form::Auto | Form::Plain => Screen::Lines {
-                due: Instant::now() + LINES,
+                due: Instant::now() + LINE_INTERVAL,
             },
         };
         let thread = thread::Builder::new().name("progress".into());
@@ -219,7 +219,7 @@ impl Watch {
                 Screen::None => {}
                 Screen::Bar(bar) => bar.draw(&view),
                 Screen::Lines { due } if now >= *due => {
-                    *due = now + LINES;
+                    *due = now + LINE_INTERVAL;
                     report::note(&bar::line(&view, false));
                 }
                 Screen::Lines { .. } => {}

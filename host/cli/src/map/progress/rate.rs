@@ -1,4 +1,4 @@
-//! How many tasks end each second, of late.
+//! The recent rate at which tasks end.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

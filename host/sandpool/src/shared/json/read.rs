@@ -11,7 +11,7 @@ use serde_json::Error;
 
 use super::{DEEPEST, INFINITY, NAN, NEGATIVE_INFINITY, SOME};
 
-/// Whether there is one of the words that serde_json would read otherwise.
+/// Returns whether there is one of the words that serde_json would read otherwise.
 pub(super) fn has_words(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|byte| *byte == b'"') {
@@ -46,7 +46,7 @@ pub(super) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> 
     }
 }
 
-/// What is left of the text.
+/// The rest of the text.
 struct Text<'de> {
     rest: &'de [u8],
     /// Arrays and objects that have been entered.
@@ -127,7 +127,7 @@ impl<'de> Text<'de> {
         Ok(())
     }
 
-    /// Whether what comes is `{"some":...}` and nothing more.
+    /// Returns whether what comes is `{"some":...}` and nothing more.
     fn is_wrapped(&mut self) -> bool {
         let whole = self.rest;
         let wrapped = self.take_if(b'{')
@@ -158,7 +158,7 @@ fn string_length(text: &[u8]) -> usize {
 /// Reads one value.
 struct Reader<'a, 'de> {
     text: &'a mut Text<'de>,
-    /// Whether it is what an option holds.
+    /// True if it is what an option holds.
     in_some: bool,
 }
 
@@ -466,7 +466,7 @@ impl<'de> VariantAccess<'de> for Case<'_, 'de> {
 struct Key<'de>(&'de [u8]);
 
 impl<'de> Key<'de> {
-    /// What stands between its quotes.
+    /// Returns the text between its quotes.
     fn inside(&self) -> Result<&'de [u8], Error> {
         self.0
             .strip_prefix(b"\"")

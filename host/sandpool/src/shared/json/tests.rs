@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::strategies::typed_value;
 
-/// What is put comes back, whichever way it is read.
+/// Asserts that a value comes back, whichever way it is read.
 #[track_caller]
 fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
     let item = write::to_vec(&value).expect("it is taken");

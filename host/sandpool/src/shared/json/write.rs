@@ -24,7 +24,7 @@ struct Writer<'a> {
     out: &'a mut Vec<u8>,
     /// Arrays and objects around it.
     depth: usize,
-    /// Whether it is what an option holds.
+    /// True if it is what an option holds.
     in_some: bool,
 }
 
@@ -124,7 +124,7 @@ struct Compound<'a> {
     parts: usize,
     /// Of the highest part: how many arrays and objects it has within each other.
     height: usize,
-    /// Whether its one key is `some`, by which readers know an option.
+    /// True if its one key is `some`, by which readers know an option.
     only_some: bool,
     close: &'static [u8],
 }

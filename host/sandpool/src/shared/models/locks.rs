@@ -13,7 +13,7 @@ use sandpool_protocol::request::{ConditionOp, LockOp, Op, Reply};
 #[derive(Default)]
 struct Lock {
     reentrant: bool,
-    /// Who holds it, and how often he took it.
+    /// The holder, and the number of times that he took it.
     holder: Option<(usize, u64)>,
     abandoned: bool,
     waiting: VecDeque<Waiting>,

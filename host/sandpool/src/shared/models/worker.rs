@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
 
-use crate::shared::object::{Ahead, Hears};
+use crate::shared::object::{Ahead, ReplySink};
 use sandpool_protocol::request::{Item, Reply};
 
 #[derive(Default)]
@@ -15,7 +15,7 @@ pub(super) struct Desk {
     /// The question that it waits for an answer to.
     pub(super) asked: Option<u64>,
     pub(super) told: Option<Reply>,
-    /// What it was handed and has not claimed; the first `owed` of it were
+    /// The items that it was handed and has not claimed; the first `owed` of it were
     /// asked for.
     pub(super) handed: VecDeque<Item>,
     pub(super) owed: usize,
@@ -49,7 +49,7 @@ impl Worker {
     }
 }
 
-impl Hears for Worker {
+impl ReplySink for Worker {
     fn answer(&self, id: u64, reply: Reply) {
         let mut desk = self.desk();
         if desk.asked == Some(id) {

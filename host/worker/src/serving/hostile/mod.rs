@@ -21,7 +21,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use sandpool_protocol::brief::BriefTask;
+use sandpool_protocol::compact::CompactTask;
 use sandpool_protocol::control::{FromChild, Says, ToChild, decode as decode_message, encode};
 use sandpool_protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use sandpool_protocol::frame::{AnswerHeader, End, Payload, TaskHeader, inline_payload, split};
@@ -82,7 +82,7 @@ enum Play {
     Ready(fn(Stage) -> io::Result<()>),
 }
 
-/// What a worker has once it was set up.
+/// The parts of a worker that is set up.
 struct Stage {
     control: ControlSocket,
     ring: Ring,
@@ -190,9 +190,9 @@ impl Stage {
                 },
                 Err(_) => std::process::exit(4),
             },
-            Some(Payload::Brief(bytes)) => match BriefTask::read(bytes) {
-                Ok((brief, raw)) => Task {
-                    id: brief.task,
+            Some(Payload::Compact(bytes)) => match CompactTask::read(bytes) {
+                Ok((compact, raw)) => Task {
+                    id: compact.task,
                     raw: raw.to_vec(),
                 },
                 Err(_) => std::process::exit(4),
@@ -230,7 +230,7 @@ impl Stage {
         self.publish(1);
     }
 
-    /// What an honest worker answers: the sum of two numbers.
+    /// Returns an honest worker's answer: the sum of two numbers.
     fn answer_honestly(&self, task: &Task) {
         let value = encode_args(&[Value::S32(sum(&task.raw))]);
         let header = header(task, End::Ok, value.len());

@@ -6,7 +6,7 @@ use sandpool::Value;
 
 use super::super::{LeftFiles, Output};
 use super::{How, LeftOut, Results, contents, length};
-use crate::map::finished::{Finished, Stored};
+use crate::map::ledger::{Finished, Stored};
 
 /// Writes files, and hands each task on to another output.
 pub struct Files {
@@ -27,7 +27,7 @@ impl Files {
         }
     }
 
-    /// What a task leaves in its file.
+    /// Returns the contents of a task's file.
     fn bytes(&self, task: &Finished) -> Option<Vec<u8>> {
         let outcome = &task.outcome;
         match &outcome.value {

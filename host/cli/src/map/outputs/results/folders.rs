@@ -16,7 +16,7 @@ use super::super::{LeftFiles, Output};
 use super::naming::UNFINISHED;
 use super::tree::Tree;
 use super::{How, LeftOut, Results, contents, length};
-use crate::map::finished::{Finished, Stored};
+use crate::map::ledger::{Finished, Stored};
 use crate::outcome::{self, LineWriter};
 
 const VALUE: &str = "value";
@@ -24,8 +24,8 @@ const STDOUT: &str = "stdout";
 const STDERR: &str = "stderr";
 const OUTCOME: &str = "outcome.json";
 
-/// How many bytes a task has left in its folder, but for what is known of the task,
-/// which is never of the same length; `None` if that is not there.
+/// Returns the size of a task's folder, but for what is known of the task, which is
+/// never of the same length; `None` if that is not there.
 pub fn bytes_in(tree: &Tree, name: &str) -> Option<u64> {
     let size = |file: &str| tree.size(&format!("{name}/{file}"));
     size(OUTCOME).filter(|bytes| *bytes > 0)?;
@@ -52,7 +52,7 @@ impl Folders {
         }
     }
 
-    /// What the task's folder is called; nothing, if it can have none.
+    /// Returns the name of the task's folder; nothing, if it can have none.
     fn name_of(&self, task: &Finished) -> Option<String> {
         match self.results.pattern {
             Some(_) => task.note.name.as_deref().map(str::to_owned),

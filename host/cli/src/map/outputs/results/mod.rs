@@ -25,9 +25,9 @@ use std::sync::Arc;
 use sandpool::{Value, value};
 
 use super::Output;
-use crate::map::finished::{Finished, Stored};
 use crate::map::inputs::Shape;
 use crate::map::joblog::past::Marks;
+use crate::map::ledger::{Finished, Stored};
 use crate::report::{Failure, Kind};
 use files::Files;
 use folders::Folders;
@@ -39,7 +39,8 @@ use tree::Tree;
 pub struct Results {
     folder: PathBuf,
     tree: Arc<Tree>,
-    /// What an input's result is called; its index, if this is not there.
+    /// The pattern of the results' names; a result is named by its index if there is
+    /// none.
     pattern: Option<Arc<Pattern>>,
     place: Arc<str>,
 }
@@ -52,7 +53,7 @@ impl Results {
         let (pattern, folder) = read(asked, shape)?;
         let shown = folder.display();
         let opened = Tree::open(&folder).map_err(|error| {
-            let text = format!("the folder for results, `{shown}`, cannot be made");
+            let text = format!("the folder for results, `{shown}`, cannot be created");
             Failure::new(Kind::Unusable, anyhow::Error::new(error).context(text))
         });
         let (tree, is_empty) = opened?;
@@ -60,7 +61,7 @@ impl Results {
             return Err(Failure::unusable(format!(
                 "the folder for results, `{shown}`, is not empty"
             ))
-            .hint("name another, or remove it first"));
+            .hint("name another folder, or remove this one first"));
         }
         // By the name that it has everywhere.
         let real = fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone());
@@ -81,23 +82,23 @@ impl Results {
         }
     }
 
-    /// What makes names of inputs.
+    /// Returns the maker of names.
     pub fn naming(&self) -> Naming {
         Naming::new(self.pattern.clone())
     }
 
-    /// Whether there is something of this name already.
+    /// Returns whether there is something of this name already.
     pub fn has(&self, name: &str) -> bool {
         self.tree.has(name)
     }
 
-    /// Whether something that is no folder stands where this name needs one.
+    /// Returns whether something that is no folder stands where this name needs one.
     pub fn is_barred(&self, name: &str) -> bool {
         self.tree.is_barred(name)
     }
 
-    /// How many bytes there are in the files of a result of this name; `None` if they
-    /// are not there.
+    /// Returns the size of the files of a result of this name; `None` if they are not
+    /// there.
     pub fn bytes_of(&self, name: &str) -> Option<u64> {
         match self.has_files() {
             true => self.tree.size(name),
@@ -123,12 +124,12 @@ impl Results {
         })
     }
 
-    /// Whether a result is a file, and no folder.
+    /// Returns whether a result is a file, and no folder.
     fn has_files(&self) -> bool {
         matches!(&self.pattern, Some(pattern) if pattern.form() == Form::File)
     }
 
-    /// What an error calls a result of this name.
+    /// Returns the name of a result in errors.
     pub fn shown(&self, name: &str) -> String {
         naming::shown(&self.folder, name)
     }
@@ -142,7 +143,7 @@ impl Results {
     }
 }
 
-/// What results are called, and the folder that they are in.
+/// Reads the pattern of names, and the folder of the results.
 fn read(asked: &Path, shape: &Shape) -> Result<(Option<Pattern>, PathBuf), Failure> {
     let text = asked.to_str();
     let pattern = text.map(|text| Pattern::read(text, shape)).transpose()?;
@@ -151,9 +152,9 @@ fn read(asked: &Path, shape: &Shape) -> Result<(Option<Pattern>, PathBuf), Failu
     Ok((pattern, folder))
 }
 
-/// How results are written into files.
+/// The way in which results are written into files.
 pub struct How {
-    /// Whether what a command writes to stdout is its result.
+    /// True if what a command writes to stdout is its result.
     pub is_command: bool,
     /// Of which results the other output says where they are, instead of what they are.
     pub left_out: LeftOut,
@@ -189,7 +190,7 @@ impl How {
     }
 }
 
-/// Whether a value is a list of bytes, or an option that has one.
+/// Returns whether a value is a list of bytes, or an option that has one.
 fn is_bytes(value: &Value) -> bool {
     match value {
         Value::Option(Some(value)) => is_bytes(value),
@@ -197,7 +198,7 @@ fn is_bytes(value: &Value) -> bool {
     }
 }
 
-/// How many bytes the [`contents`] are.
+/// Returns the length of the [`contents`].
 fn length(value: &Value) -> u64 {
     let length = match value {
         Value::Option(Some(value)) => return length(value),

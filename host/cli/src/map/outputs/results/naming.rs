@@ -1,5 +1,5 @@
-//! What the result of an input is called: placeholders as a TEMPLATE has them, filled
-//! with an input's values.
+//! The names of results: placeholders as a TEMPLATE has them, filled with an input's
+//! values.
 //!
 //! Values are data of anybody's. A name that they make stays within the folder, or it
 //! is refused.
@@ -15,9 +15,9 @@ use crate::report::Failure;
 pub const UNFINISHED: &str = ".sandpool-";
 
 /// The longest name of a file that Linux knows.
-const LONGEST: usize = 255;
+const MAX_NAME_LEN: usize = 255;
 
-/// What is made for each input.
+/// The form of the result of each input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     File,
@@ -28,7 +28,7 @@ pub enum Form {
 #[derive(Debug)]
 pub struct Pattern {
     folder: PathBuf,
-    /// What stands behind that.
+    /// The rest of the name.
     name: Word,
     form: Form,
 }
@@ -50,7 +50,7 @@ impl Pattern {
                 columns => format!(", and the columns are {}", columns.join(", ")),
             };
             return Err(Failure::usage(format!(
-                "`{stray}`, in `--results`, is no placeholder{columns}"
+                "`{stray}`, in `--results`, is not a placeholder{columns}"
             ))
             .hint("`sandpool map --help` lists them"));
         }
@@ -94,7 +94,7 @@ pub fn shown(folder: &Path, name: &str) -> String {
 
 /// The path without what means nothing in it, if it stays where it is.
 fn below(path: &str) -> Result<String, &'static str> {
-    const OUTSIDE: &str = "which leads out of that folder";
+    const OUTSIDE: &str = "which is outside that folder";
     if path.starts_with('/') {
         return Err(OUTSIDE);
     }
@@ -103,16 +103,18 @@ fn below(path: &str) -> Result<String, &'static str> {
         match part {
             "" | "." => {}
             ".." => return Err(OUTSIDE),
-            part if part.len() > LONGEST => return Err("which is too long for a name"),
-            part if part.contains('\0') => return Err("and no name holds a NUL character"),
+            part if part.len() > MAX_NAME_LEN => return Err("which is too long for a file name"),
+            part if part.contains('\0') => {
+                return Err("but a file name cannot contain a NUL character");
+            }
             part if part.starts_with(UNFINISHED) => {
-                return Err("and names that begin with `.sandpool-` are our own");
+                return Err("but names that begin with `.sandpool-` are reserved");
             }
             part => parts.push(part),
         }
     }
     match parts.is_empty() || path.ends_with('/') {
-        true => Err("which is no name"),
+        true => Err("which is not a file name"),
         false => Ok(parts.join("/")),
     }
 }
@@ -129,7 +131,7 @@ impl Naming {
         Naming(pattern)
     }
 
-    /// What an error calls a result of this name.
+    /// Returns the name of a result in errors.
     pub fn shown(&self, name: &str) -> String {
         match &self.0 {
             Some(pattern) => shown(pattern.folder(), name),
@@ -149,7 +151,7 @@ impl Naming {
         self.0.as_ref()?;
         match std::str::from_utf8(value) {
             Ok(value) => self.of(&[value], number),
-            Err(_) => Some(Err("it is not UTF-8, and cannot name its result".into())),
+            Err(_) => Some(Err("it is not UTF-8 and cannot name its result".into())),
         }
     }
 }
@@ -188,7 +190,7 @@ mod tests {
     fn no_input_leads_out_of_the_folder() {
         for path in ["../x", "a/../../x", "/etc/passwd", "..", "a/..", "//x"] {
             let why = name("out/{}", path).unwrap_err();
-            assert!(why.ends_with("which leads out of that folder"), "{why}");
+            assert!(why.ends_with("which is outside that folder"), "{why}");
         }
         for path in ["", "/", "a/", ".", "./.", "a\0b", ".sandpool-3"] {
             assert!(name("out/{}", path).is_err(), "{path:?}");

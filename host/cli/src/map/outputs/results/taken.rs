@@ -8,7 +8,7 @@ use std::collections::hash_map::Entry;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// What a name stands for.
+/// The meaning of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stands {
     ForAResult,

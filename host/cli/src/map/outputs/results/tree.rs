@@ -37,7 +37,7 @@ impl Tree {
         Ok((Tree(folder), is_empty))
     }
 
-    /// Whether there is something of this name.
+    /// Returns whether there is something of this name.
     pub fn has(&self, name: &str) -> bool {
         let Ok((folder, last)) = self.walk(name, false) else {
             return false;
@@ -46,7 +46,7 @@ impl Tree {
         statat(folder, last, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
-    /// How many bytes a file of this name has; `None` if there is none.
+    /// Returns the size of the file of this name; `None` if there is none.
     pub fn size(&self, name: &str) -> Option<u64> {
         let (folder, last) = self.walk(name, false).ok()?;
         let folder = folder.as_ref().unwrap_or(&self.0);
@@ -67,8 +67,8 @@ impl Tree {
         }
     }
 
-    /// Whether something that is no folder, a link for one, stands where a folder of
-    /// this name would have to be.
+    /// Returns whether something that is no folder, a link for one, stands where a
+    /// folder of this name would have to be.
     pub fn is_barred(&self, name: &str) -> bool {
         let barred = |error: io::Error| {
             let known = Errno::from_io_error(&error);

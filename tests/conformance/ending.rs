@@ -8,7 +8,7 @@ use super::sleeps_on;
 use crate::support::process::exists;
 use crate::support::{SOON, guest, one_worker, pool, test, two_workers};
 
-/// What each method that sends tasks says.
+/// Returns the errors of each method that sends tasks.
 fn errors_of_all_methods(pool: &Pool, math: &Module) -> Vec<Option<Error>> {
     let (one, none) = ([(1, 2)], [(0, 0); 0]);
     vec![

@@ -5,23 +5,23 @@ use std::path::Path;
 use sandpool::Module;
 
 use super::Map;
-use super::draft::sync_folder;
+use super::atomic_file::sync_folder;
 use super::inputs::open::Inputs;
 use super::job::Job;
 use super::joblog::identity::Identity;
 use super::joblog::past::{Past, Which};
 use super::joblog::{self, Joblog};
 use super::outputs::Output;
+use super::outputs::append_target::AppendTarget;
+use super::outputs::compact;
 use super::outputs::destination::{Destination, Keeping, unwritable};
-use super::outputs::place::Place;
 use super::outputs::results::Results;
-use super::outputs::shrink;
 use crate::parse::Keyword;
 use crate::report::{self, Failure, Kind};
 use crate::show;
 
 impl Map {
-    /// What becomes of a file of results that is there already.
+    /// Returns the treatment of a file of results that exists already.
     pub fn keeping(&self) -> Keeping {
         match self.joblog.is_kept() {
             true => Keeping::AsTheLogTells,
@@ -35,10 +35,10 @@ impl Map {
         module: &Module,
         job: &Job,
         inputs: &Inputs,
-        place: &mut Option<Place>,
+        place: &mut Option<AppendTarget>,
     ) -> Result<(Option<Joblog>, Past), Failure> {
         self.check_by_place()?;
-        let output = place.as_ref().map(Place::name);
+        let output = place.as_ref().map(AppendTarget::name);
         let identity = self.identity(module, job, inputs, output);
         if let Some(place) = place {
             self.check_place(place, inputs)?;
@@ -50,9 +50,9 @@ impl Map {
         if past.lost > 0 && !self.modules.quiet {
             let inputs = show::counted(past.lost, "input");
             report::note(&format!(
-                "the results of {inputs} that the log knows are not whole in {}, as after a power \
-                 cut: they count as not run",
-                place.as_ref().map_or("their file", Place::shown)
+                "the results of {inputs} in the log are incomplete in {}, as after a power cut; \
+                 these inputs count as not run",
+                place.as_ref().map_or("their file", AppendTarget::shown)
             ));
         }
         // Of a new log nothing is known.
@@ -65,8 +65,8 @@ impl Map {
                 report::note(&text);
             }
         }
-        // What a kill left there beyond the log would come twice; a file that
-        // this log knows nothing of is emptied.
+        // Results that a kill left beyond the log would come twice; a file of which
+        // this log knows nothing is emptied.
         if let Some(place) = place
             && let Some(known) = past.ends_in_a_file_of(place.size())
         {
@@ -74,14 +74,15 @@ impl Map {
             if bytes > 0 && past.last().is_some() && !self.modules.quiet {
                 let bytes = show::counted(bytes, "byte");
                 report::note(&format!(
-                    "took back {bytes} of results that the log does not know"
+                    "removed {bytes} of results that are not in the log"
                 ));
             }
         }
         Ok((Some(log), past))
     }
 
-    /// What a run is of, whose results go to the file that is called so, if to one.
+    /// Returns the identity of a run whose results go to the file of this name, if to a
+    /// file.
     fn identity(
         &self,
         module: &Module,
@@ -107,7 +108,7 @@ impl Map {
         }
     }
 
-    /// What the log says of earlier runs, for who runs nothing.
+    /// Reads the history of earlier runs from the log, for a run that runs nothing.
     pub fn peek_log(&self, module: &Module, job: &Job, inputs: &Inputs) -> Result<Past, Failure> {
         self.check_by_place()?;
         let output = self.outputs.file_name();
@@ -123,9 +124,9 @@ impl Map {
         );
         match self.outputs.by_place() && runs_again {
             true => Err(Failure::usage(
-                "values in input order have no place for the result of an input that is run again",
+                "values in input order cannot hold the result of an input that is run again",
             )
-            .hint("`--unordered`, or results with an index: `--to jsonl`")),
+            .hint("use `--unordered`, or results with an index: `--to jsonl`")),
             false => Ok(()),
         }
     }
@@ -150,7 +151,7 @@ impl Map {
 
     /// Refuses a file of results that holds what nothing could bring back: it grows
     /// where it is, and is emptied if the log is new.
-    fn check_place(&self, place: &Place, inputs: &Inputs) -> Result<(), Failure> {
+    fn check_place(&self, place: &AppendTarget, inputs: &Inputs) -> Result<(), Failure> {
         let log = self.joblog.path().map(|path| ("the log", path));
         let inputs = inputs.files().map(|path| ("an input", path));
         let module = ("the module", self.module.as_path());
@@ -221,12 +222,12 @@ pub fn settle(
         .map_err(|error| unwritable(&destination.name(), error))?;
     sync_folder(path);
     log.sync()?;
-    shrink::shrink(path, log).map_err(|error| {
+    compact::compact(path, log).map_err(|error| {
         let text = format!(
-            "results that were superseded cannot be taken out of {}",
+            "outdated results cannot be removed from {}",
             destination.name()
         );
         Failure::new(Kind::Pool, anyhow::Error::new(error).context(text))
-            .hint("the same command with `--resume` tries it again")
+            .hint("run the same command with `--resume` to try again")
     })
 }

@@ -17,26 +17,26 @@ use rustix::io::Errno;
 use tempfile::TempPath;
 
 /// A file that is to take the place of another, or to be where there is none.
-pub struct Draft {
+pub struct AtomicFile {
     file: File,
     folder: PathBuf,
-    /// What its name begins with, as long as it is not its own.
+    /// The beginning of its temporary name, as long as it is not its own.
     prefix: String,
     /// The name that it has, if it has to have one.
     name: Option<TempPath>,
 }
 
-impl Draft {
+impl AtomicFile {
     /// An empty one for a file of this name, in the same folder, so that it can
     /// take the other's place in one step.
     pub fn of(path: &Path) -> io::Result<Self> {
-        let draft = Draft::in_folder_of(path)?;
+        let atomic = AtomicFile::in_folder_of(path)?;
         // Whoever may read the one that is there may read this one.
         if let Ok(there) = fs::metadata(path) {
-            keep_owner(&draft.file, &there);
-            draft.file.set_permissions(there.permissions())?;
+            keep_owner(&atomic.file, &there);
+            atomic.file.set_permissions(there.permissions())?;
         }
-        Ok(draft)
+        Ok(atomic)
     }
 
     fn in_folder_of(path: &Path) -> io::Result<Self> {
@@ -52,7 +52,7 @@ impl Draft {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Draft {
+        Ok(AtomicFile {
             file,
             folder,
             prefix,
@@ -61,14 +61,14 @@ impl Draft {
     }
 
     /// One for a file that is there, in the same folder if it can be: else it can only be
-    /// [written into](Draft::write_into) the other.
+    /// [written into](AtomicFile::write_into) the other.
     pub fn near(path: &Path) -> io::Result<Self> {
-        Draft::of(path).or_else(|_| {
+        AtomicFile::of(path).or_else(|_| {
             // A file of that name in a folder of everybody's is not ours to take after.
-            let draft = Draft::in_folder_of(&std::env::temp_dir().join("sandpool-results"))?;
+            let atomic = AtomicFile::in_folder_of(&std::env::temp_dir().join("sandpool-results"))?;
             let of_owner = fs::Permissions::from_mode(0o600);
-            draft.file.set_permissions(of_owner)?;
-            Ok(draft)
+            atomic.file.set_permissions(of_owner)?;
+            Ok(atomic)
         })
     }
 
@@ -83,8 +83,8 @@ impl Draft {
         self.file.sync_all()?;
         let name = match self.name.take() {
             Some(name) => name,
-            // What takes a name at once takes none that is taken. Where it can have
-            // none after all, hours of results are not lost to that.
+            // A link takes no name that exists already. Even if no name can be had,
+            // hours of results must not be lost.
             None => link(&self.file, &self.folder, &self.prefix)
                 .or_else(|_| copied(&self.file, &self.folder, &self.prefix))?,
         };
@@ -234,14 +234,14 @@ mod tests {
     }
 
     #[test]
-    fn a_draft_is_nowhere_until_it_is_put() {
+    fn an_atomic_file_is_nowhere_until_it_is_put() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out");
         for text in ["one", "two"] {
-            let mut draft = Draft::of(&path).unwrap();
-            draft.file().write_all(text.as_bytes()).unwrap();
+            let mut atomic = AtomicFile::of(&path).unwrap();
+            atomic.file().write_all(text.as_bytes()).unwrap();
             assert_eq!(names(folder.path()).len(), usize::from(path.exists()));
-            draft.put(&path).unwrap();
+            atomic.put(&path).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
         assert_eq!(names(folder.path()), ["out"]);
@@ -252,12 +252,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (victim, out) = (folder.path().join("victim"), folder.path().join("out"));
         fs::write(&victim, "old").unwrap();
-        let draft = Draft::of(&out).unwrap();
-        draft.file().write_all(b"new").unwrap();
+        let atomic = AtomicFile::of(&out).unwrap();
+        atomic.file().write_all(b"new").unwrap();
         std::os::unix::fs::symlink(&victim, &out).unwrap();
-        assert!(draft.write_into(&out).is_err());
+        assert!(atomic.write_into(&out).is_err());
         assert_eq!(fs::read(&victim).unwrap(), b"old");
-        draft.write_into(&victim).unwrap();
+        atomic.write_into(&victim).unwrap();
         assert_eq!(fs::read(&victim).unwrap(), b"new");
     }
 
@@ -267,13 +267,13 @@ mod tests {
         let path = folder.path().join("out");
         let (file, name) = named(folder.path(), ".out.").unwrap();
         assert_eq!(names(folder.path()).len(), 1);
-        let mut draft = Draft {
+        let mut atomic = AtomicFile {
             file,
             folder: folder.path().to_owned(),
             prefix: ".out.".into(),
             name: Some(name),
         };
-        draft.put(&path).unwrap();
+        atomic.put(&path).unwrap();
         assert_eq!(names(folder.path()), ["out"]);
         let mut unnamed = unnamed(folder.path()).unwrap();
         unnamed.write_all(b"whole").unwrap();
@@ -281,8 +281,8 @@ mod tests {
         assert_eq!(fs::read(&copy).unwrap(), b"whole");
         drop(copy);
         let long = folder.path().join("x".repeat(255));
-        Draft::of(&long).unwrap().put(&long).unwrap();
-        let nowhere = Draft::of(Path::new("/none/out")).err().unwrap();
+        AtomicFile::of(&long).unwrap().put(&long).unwrap();
+        let nowhere = AtomicFile::of(Path::new("/none/out")).err().unwrap();
         assert!(!nowhere.to_string().contains(".out"), "{nowhere}");
         let nowhere = named(Path::new("/none"), ".out.").err().unwrap();
         assert!(!nowhere.to_string().contains(".out"), "{nowhere}");

@@ -1,5 +1,5 @@
-//! What is known of an input while its task is under way, and of a task that
-//! has ended: what flows from the inputs to all that is written and counted.
+//! The ledger of inputs and tasks: what flows from the inputs to all that is written
+//! and counted.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,9 +24,9 @@ pub struct Note {
     pub blank: u64,
     /// Where it is wanted.
     pub read_at: Option<SystemTime>,
-    /// What its result is called, if that is named after it.
+    /// The name of its result, if that is named after it.
     pub name: Option<Box<str>>,
-    /// Whether it ended ok before, and the files of its result are lost.
+    /// True if it ended ok before, and the files of its result are lost.
     pub is_lost: bool,
 }
 
@@ -47,7 +47,7 @@ pub enum Stored {
     Folder(String),
 }
 
-/// How far the inputs have been read.
+/// The extent to which the inputs have been read.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Extent {
     /// Inputs that the pool got.
@@ -58,9 +58,9 @@ pub struct Extent {
     pub failed_before: u64,
     /// Those of them that had not been.
     pub left_out: u64,
-    /// How many there are in all, skipped ones included.
+    /// The total number of inputs, skipped ones included.
     pub total: Option<u64>,
-    /// Whether that is a guess, by how much of the input was read.
+    /// True if that is a guess, by how much of the input was read.
     pub is_about: bool,
 }
 
@@ -76,7 +76,7 @@ impl Extent {
     }
 }
 
-/// What became of an input that is not run.
+/// The reason for which an input is not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skipped {
     Ok,
@@ -84,7 +84,8 @@ pub enum Skipped {
     LeftOut,
 }
 
-/// What the thread that reads the inputs tells the one that takes the outcomes.
+/// The messages from the thread that reads the inputs to the thread that takes the
+/// outcomes.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger(Arc<Books>);
 
@@ -93,7 +94,7 @@ pub struct Ledger(Arc<Books>);
 #[derive(Debug, Default)]
 struct Books {
     /// Of the one that reads.
-    read: Mutex<State>,
+    read: Mutex<InputState>,
     /// Of the one that takes.
     under_way: Mutex<UnderWay>,
     /// Told when the rest of the inputs was counted.
@@ -101,7 +102,7 @@ struct Books {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct InputState {
     /// Notes that the other thread has not asked for yet.
     notes: VecDeque<Note>,
     /// Where `seq` ran away from the pool's index: from this index on, it is
@@ -118,9 +119,9 @@ struct State {
     lost: u64,
     /// Inputs that the pool did not get, as far as they were counted.
     unread: u64,
-    /// Whether all of them were.
+    /// True if all of them were.
     counted_all: bool,
-    /// Whether no input is left out for what a log says of it.
+    /// True if no input is left out for what a log says of it.
     runs_all: bool,
 }
 
@@ -181,7 +182,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Ledger {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, InputState> {
         locked(&self.0.read)
     }
 
@@ -220,7 +221,7 @@ impl Ledger {
         self.state().lost += 1;
     }
 
-    /// How many inputs were done before and are run again for their files.
+    /// Returns the number of inputs that are run again because their files are lost.
     pub fn lost(&self) -> u64 {
         self.state().lost
     }
@@ -267,7 +268,7 @@ impl Ledger {
         index + leap.map_or(0, |(_, ahead)| *ahead)
     }
 
-    /// What the input of a task that is under way says.
+    /// Returns the label of the input of a running task.
     pub fn label(&self, index: u64) -> Option<String> {
         Some(self.under_way(index).get(index)?.label.to_string())
     }
@@ -295,7 +296,7 @@ impl Ledger {
         self.0.counted.notify_all();
     }
 
-    /// How many inputs there are to run, those that were not read included, and
+    /// Returns the number of inputs to run, those that were not read included, and
     /// whether these are all. For a run that was cut short: waits as long for the
     /// thread that reads them to count the rest.
     pub fn inputs_to_run(&self, wait: Duration) -> (u64, bool) {
@@ -303,7 +304,7 @@ impl Ledger {
         if let Some(counted) = state.counted.filter(|_| state.runs_all) {
             return (counted.max(state.extent.read), true);
         }
-        let whole = |state: &State| state.counted_all || state.extent.total.is_some();
+        let whole = |state: &InputState| state.counted_all || state.extent.total.is_some();
         let is_countable = state.share.now().is_some();
         let wait = if is_countable { wait } else { Duration::ZERO };
         let waited = self
@@ -317,7 +318,7 @@ impl Ledger {
     pub fn extent(&self) -> Extent {
         let state = self.state();
         let so_far = state.extent.read + state.extent.skipped;
-        // What was counted is less only if a file grows.
+        // The count is less than the inputs read only if a file grows.
         let counted = state.counted.filter(|counted| *counted >= so_far);
         let exact = state.extent.total.or(counted);
         let share = state.share.now().filter(|share| *share > 0.0);

@@ -1,4 +1,4 @@
-//! What is different from multiprocessing on purpose. Each test has its row in
+//! Deliberate differences from multiprocessing. Each test has its row in
 //! `docs/multiprocessing.md`.
 
 use std::sync::mpsc::channel;

@@ -9,25 +9,25 @@ use rustix::fs::{FileType, OFlags, SeekFrom, fcntl_getfl, fstat, ftruncate, seek
 
 use crate::report::{Failure, Kind};
 
-/// What a log calls a file of results.
+/// Returns the name of a file of results in a log.
 pub fn name_in_log(path: &Path) -> String {
     format!("file {}", path.display())
 }
 
 /// Where a file stands.
 #[derive(Debug)]
-pub struct Place {
+pub struct AppendTarget {
     file: OwnedFd,
     path: PathBuf,
-    /// What errors call it.
+    /// Its name in errors.
     shown: String,
     size: u64,
     offset: u64,
-    /// Whether it was made for this run.
+    /// True if it was made for this run.
     is_new: bool,
 }
 
-impl Place {
+impl AppendTarget {
     /// The place in an open file; `None` if it is none that can be cut.
     pub fn of(file: impl AsFd, path: &Path, shown: String) -> Option<Self> {
         let file = file.as_fd().try_clone_to_owned().ok()?;
@@ -41,7 +41,7 @@ impl Place {
             true => size,
             false => seek(&file, SeekFrom::Current(0)).ok()?,
         };
-        Some(Place {
+        Some(AppendTarget {
             file,
             path: path.to_owned(),
             shown,
@@ -53,10 +53,10 @@ impl Place {
 
     /// The place in a file that was not there before, if that is so.
     pub fn of_new(self, is_new: bool) -> Self {
-        Place { is_new, ..self }
+        AppendTarget { is_new, ..self }
     }
 
-    /// Whether it was not there before.
+    /// Returns whether it was not there before.
     pub fn is_new(&self) -> bool {
         self.is_new
     }
@@ -69,7 +69,7 @@ impl Place {
         self.size
     }
 
-    /// Whether a file of this name, or what it links to, is this one.
+    /// Returns whether a file of this name, or what it links to, is this one.
     pub fn is_of(&self, path: &Path) -> bool {
         match (fstat(&self.file), stat(path)) {
             (Ok(ours), Ok(other)) => (ours.st_dev, ours.st_ino) == (other.st_dev, other.st_ino),
@@ -77,12 +77,12 @@ impl Place {
         }
     }
 
-    /// What errors call it.
+    /// Returns its name in errors.
     pub fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// What a log calls it.
+    /// Returns its name in a log.
     pub fn name(&self) -> String {
         name_in_log(&self.path)
     }
@@ -97,7 +97,7 @@ impl Place {
     pub fn take_back(&mut self, known: u64) -> Result<u64, Failure> {
         let Some(beyond) = self.size.checked_sub(known) else {
             return Err(Failure::unusable(format!(
-                "{} was cut while the log was read: results that the log knows are gone from it",
+                "{} was cut while the log was read: results that the log lists are missing from it",
                 self.shown
             )));
         };
@@ -106,7 +106,10 @@ impl Place {
                 .and_then(|()| seek(&self.file, SeekFrom::Start(known)))
                 .map_err(|error| {
                     let error = anyhow::Error::new(io::Error::from(error));
-                    let text = format!("what a kill left in {} cannot be taken back", self.shown);
+                    let text = format!(
+                        "the end of {}, which a killed run left unfinished, cannot be cut off",
+                        self.shown
+                    );
                     Failure::new(Kind::Pool, error.context(text))
                 })?;
             (self.size, self.offset) = (known, known);

@@ -12,18 +12,18 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::path::Path;
 
-use crate::map::draft::Draft;
+use crate::map::atomic_file::AtomicFile;
 use crate::map::joblog::Joblog;
 
-/// Shrinks the file, if there is something to be taken out of it.
-pub fn shrink(path: &Path, log: &mut Joblog) -> io::Result<()> {
+/// Compacts the file, if there is something to be taken out of it.
+pub fn compact(path: &Path, log: &mut Joblog) -> io::Result<()> {
     let Some(spans) = log.spans_if_superseded()? else {
         return Ok(());
     };
-    let mut draft = Draft::near(path)?;
+    let mut atomic = AtomicFile::near(path)?;
     let file = File::open(path)?;
     let whole = file.metadata()?.len();
-    let (mut from, mut to) = (BufReader::new(file), BufWriter::new(draft.file()));
+    let (mut from, mut to) = (BufReader::new(file), BufWriter::new(atomic.file()));
     let (mut end, mut size) = (0, 0);
     log.pieces(spans, |piece, stays| {
         let length = piece.end - piece.start;
@@ -37,10 +37,10 @@ pub fn shrink(path: &Path, log: &mut Joblog) -> io::Result<()> {
         from.seek_relative(length)
     })?;
     if end != whole {
-        return Err(io::Error::other("it is not what the log says that it is"));
+        return Err(io::Error::other("it does not match the log"));
     }
     to.flush()?;
     drop(to);
     log.shrinks_to(size)?;
-    draft.put(path).or_else(|_| draft.write_into(path))
+    atomic.put(path).or_else(|_| atomic.write_into(path))
 }

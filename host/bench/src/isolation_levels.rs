@@ -1,6 +1,6 @@
-//! What a call costs at each notch of isolation, from a function of this very
-//! program to a process for each task: one blocking call at a time, and as many
-//! tasks as all workers take.
+//! The cost of a call at each isolation level, from a function of this very program to
+//! a process for each task: one blocking call at a time, and as many tasks as all
+//! workers take.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ use super::plan::Plan;
 use super::pools::{Bench, Inside, Tasks, Work, builder, kept, pythons_chunksize};
 
 /// Tasks of one map: their outcomes are kept in memory, all of them.
-const MOST: usize = 300_000;
+const MAX_TASKS: usize = 300_000;
 
 /// Everything that these measurements need, alive at once, because they
 /// alternate.
@@ -81,7 +81,7 @@ pub fn measure(plan: &Plan, tasks: &Tasks, peers: &Peers, report: &mut Report) -
         subjects.extend(maps(plan, &stage, work, (&inside_fresh, &inside_reused))?);
         subjects.extend(peers.subjects(plan, work));
         if work == Work::Empty {
-            // Without a floor or a start the notches still have their prices.
+            // Without a floor or a start the levels still have their prices.
             let floors = super::floors::subjects(plan);
             subjects.extend(report.or_note("floors", floors));
             let starts = super::starts::subjects(plan, tasks, peers);
@@ -175,7 +175,7 @@ fn maps<'a>(
         Subject::new(map("threads", "thread pool", work), {
             let mut count = 1;
             move |slice| {
-                rate(slice, &mut count, MOST, |tasks| {
+                rate(slice, &mut count, MAX_TASKS, |tasks| {
                     stage.threads.scope(|scope| {
                         for _ in 0..tasks {
                             scope.spawn(|_| native(work, stage.native_steps));
@@ -222,7 +222,7 @@ fn maps<'a>(
     subjects.extend(pooled.into_iter().map(|(name, label, bench)| {
         let mut count = 2 * threads;
         Subject::new(map(name, label, work), move |slice| {
-            rate(slice, &mut count, MOST, |tasks| bench.map(work, tasks))
+            rate(slice, &mut count, MAX_TASKS, |tasks| bench.map(work, tasks))
         })
     }));
     if work == Work::Empty {
@@ -238,7 +238,7 @@ fn maps<'a>(
         subjects.extend(chunked.into_iter().map(|(name, label, bench, work)| {
             let mut count = 1000;
             Subject::new(map(name, label, work), move |slice| {
-                rate(slice, &mut count, MOST, |tasks| {
+                rate(slice, &mut count, MAX_TASKS, |tasks| {
                     bench.map_values(work, tasks, pythons_chunksize(tasks, threads))
                 })
             })

@@ -10,7 +10,7 @@ use sandpool::{AsyncResult, Error, Value, Verdict};
 
 use crate::support::{SOON, one_worker, test, two_workers};
 
-/// What is told now, and what was told before.
+/// Returns the messages so far.
 fn all<T>(told: &Receiver<T>) -> Vec<T> {
     told.try_iter().collect()
 }

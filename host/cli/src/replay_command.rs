@@ -75,7 +75,7 @@ impl Given {
             // A share of the median means nothing to one call.
             let shared = flag == "timeout" && value.as_encoded_bytes().ends_with(b"%");
             let value = if shared { OsStr::new("none") } else { value };
-            // What begins with a dash would be taken for a flag.
+            // A value that begins with a dash would be taken for a flag.
             let dashed = value.as_encoded_bytes().starts_with(b"-");
             line.push(if dashed { '=' } else { ' ' });
             line.push_str(&shell::quote_os(value));
@@ -87,7 +87,7 @@ impl Given {
         self.flags().iter().any(|(given, _)| given == flag)
     }
 
-    /// Whether an argument by name is what is on stdin.
+    /// Returns whether an argument by name is what is on stdin.
     fn reads_stdin(&self) -> bool {
         let is_stdin = |value: &OsString| value.as_encoded_bytes().ends_with(b"=@-");
         let mut flags = self.flags().into_iter();
@@ -97,11 +97,11 @@ impl Given {
 
 /// A command line, but for its words: they stand behind it.
 #[derive(Default)]
-pub struct Line {
+pub struct ReplayCommand {
     start: String,
-    /// What a word leaves for stdin, because it cannot stand on a command line.
+    /// The word that goes to stdin, because it cannot stand on a command line.
     stdin: Option<Vec<u8>>,
-    /// Whether an argument of all calls is what was on stdin.
+    /// True if a constant argument (`--kwarg`) was read from stdin.
     reads_stdin: bool,
     words: Vec<String>,
     /// By the names of their parameters, as flags.
@@ -114,15 +114,15 @@ const LONGEST_WORD: usize = 96 << 10;
 /// More on stdin is not written out: nobody would paste it.
 const LONGEST_STDIN: usize = 64 << 10;
 
-impl Line {
+impl ReplayCommand {
     /// A call of a function.
     pub fn apply(given: &Given, module: &Path, function: &Function) -> Self {
         let flags = given.handed_on_to("apply");
         let (module, function) = (shell::quote_os(module.as_os_str()), function.full_name());
-        Line {
+        ReplayCommand {
             start: format!("sandpool apply{flags} {module} {}", shell::quote(&function)),
             reads_stdin: given.reads_stdin(),
-            ..Line::default()
+            ..ReplayCommand::default()
         }
     }
 
@@ -134,12 +134,12 @@ impl Line {
             let timeout = OrNone(TaskLimits::default().timeout.value);
             flags.push_str(&format!(" --timeout {timeout}"));
         }
-        Line {
+        ReplayCommand {
             start: format!(
                 "sandpool run{flags} {}",
                 shell::quote_os(module.as_os_str())
             ),
-            ..Line::default()
+            ..ReplayCommand::default()
         }
     }
 
@@ -158,11 +158,11 @@ impl Line {
         values: impl Iterator<Item = (Option<&'a str>, &'a Value)>,
     ) -> Result<String, &'static str> {
         if self.reads_stdin {
-            return Err("an argument of all calls is what was on stdin");
+            return Err("a constant argument (`--kwarg`) was read from stdin");
         }
-        let mut line = Line {
+        let mut line = ReplayCommand {
             start: self.start.clone(),
-            ..Line::default()
+            ..ReplayCommand::default()
         };
         for (name, value) in values {
             line.add(name, value)?;
@@ -211,7 +211,9 @@ impl Line {
             return Ok(word);
         }
         if self.stdin.replace(contents(value)).is_some() {
-            return Err("several of its arguments are too long, or hold what no word can");
+            return Err(
+                "several of its arguments are too long, or contain bytes that no word can contain",
+            );
         }
         Ok("@-".into())
     }
@@ -244,7 +246,7 @@ fn line_of(start: &str, keywords: &[String], words: &[impl AsRef<OsStr>]) -> Str
 fn piped(stdin: &[u8], line: &str) -> Result<String, &'static str> {
     match stdin.len() <= LONGEST_STDIN {
         true => Ok(format!("{} | {line}", shell::printf(stdin))),
-        false => Err("it has more on stdin than a line to paste"),
+        false => Err("its stdin is too long for a command line"),
     }
 }
 
@@ -260,7 +262,7 @@ fn word(value: &Value) -> String {
     }
 }
 
-/// What a file holds that `apply` reads as this value.
+/// Returns the contents of a file that `apply` reads as this value.
 fn contents(value: &Value) -> Vec<u8> {
     match value {
         Value::String(text) => text.clone().into_bytes(),
@@ -319,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_run_has_the_limit_that_it_would_have_had() {
-        let line = |words: &[&str]| Line::run(&given(words), Path::new("m")).start;
+        let line = |words: &[&str]| ReplayCommand::run(&given(words), Path::new("m")).start;
         assert_eq!(
             line(&["sandpool", "map", "m"]),
             "sandpool run --timeout 10s m"
@@ -329,18 +331,18 @@ mod tests {
     }
 
     fn line(values: &[Value]) -> Result<String, &'static str> {
-        let line = Line {
+        let line = ReplayCommand {
             start: "call".into(),
-            ..Line::default()
+            ..ReplayCommand::default()
         };
         line.with_values(values.iter().map(|value| (None, value)))
     }
 
     #[test]
     fn values_behind_a_keyword_are_keywords() {
-        let line = Line {
+        let line = ReplayCommand {
             start: "call --kwarg b=1".into(),
-            ..Line::default()
+            ..ReplayCommand::default()
         };
         let values = [Value::S8(-1), Value::String("it's".into())];
         let named = [None, Some("c")].into_iter().zip(&values);

@@ -1,0 +1,20 @@
+//! The way from a guest to shared objects, which are elsewhere: in the worker's host, or
+//! in this process.
+
+use sandpool_protocol::request::{Item, Kind, Op, Reply};
+use sandpool_protocol::shared_error::SharedError;
+
+/// Asks shared objects for a guest. Timeouts are in nanoseconds.
+pub trait Broker: Send + Sync {
+    /// The number of the object that was granted under this name.
+    fn open(&self, kind: Kind, name: &str) -> Result<u32, SharedError>;
+    /// Asks an object, and waits for the answer.
+    fn call(&self, object: u32, op: Op, timeout: Option<u64>) -> Reply;
+    /// Puts one item into a queue.
+    fn put(&self, object: u32, item: Item, timeout: Option<u64>) -> Reply;
+    /// Gets items from a queue: one at least, `most` at most.
+    fn get(&self, object: u32, most: u32, timeout: Option<u64>) -> Reply;
+}
+
+/// A shared object that a guest has opened.
+pub struct Opened(pub(super) u32);
