@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::slot::Slot;
 use super::state::{Config, Place, State};
-use super::watch::{Seen, Signs, Watch};
+use super::worker::Slot;
+use super::worker::{Seen, Signs, Watch};
 
 impl State {
     /// Looks at the worker in a place, if there is one; says whether it is gone.
-    pub(super) fn attend(
+    pub(crate) fn attend(
         &mut self,
         config: &Config,
         place: usize,
@@ -65,7 +65,7 @@ impl State {
     }
 
     /// Whether any worker has something to say in shared memory.
-    pub(super) fn has_news(&mut self) -> bool {
+    pub(crate) fn has_news(&mut self) -> bool {
         self.slots
             .iter_mut()
             .filter_map(Place::slot_mut)
@@ -74,7 +74,7 @@ impl State {
     }
 
     /// Whether any worker has said so much that the host may not sleep.
-    pub(super) fn keeps_awake(&mut self) -> bool {
+    pub(crate) fn keeps_awake(&mut self) -> bool {
         self.slots
             .iter_mut()
             .filter_map(Place::slot_mut)
@@ -82,12 +82,12 @@ impl State {
     }
 
     /// The workers.
-    pub(super) fn workers(&self) -> impl Iterator<Item = &Slot> {
+    pub(crate) fn workers(&self) -> impl Iterator<Item = &Slot> {
         self.slots.iter().filter_map(Place::slot)
     }
 
     /// Whether there is a core that no task uses, for a look.
-    pub(super) fn leaves_a_core(&self, config: &Config) -> bool {
+    pub(crate) fn leaves_a_core(&self, config: &Config) -> bool {
         let busy = self.workers().filter(|slot| !slot.sent.is_empty()).count();
         busy < config.cores
     }

@@ -2,22 +2,22 @@
 
 use std::sync::{Arc, Weak};
 
-use super::restarts::{Breaks, Fault};
-use super::settle;
-use super::slot::Slot;
+use super::scheduler::{Breaks, Fault};
 use super::state::{Bound, PoolPhase, State};
+use super::tasks::settle;
+use super::worker::Slot;
 use crate::outcome::Verdict;
 
 impl State {
     /// Breaks the pool, for this reason.
-    pub(super) fn break_with(&mut self, reason: String) {
+    pub(crate) fn break_with(&mut self, reason: String) {
         if matches!(self.phase, PoolPhase::Open | PoolPhase::Closed) {
             self.phase = PoolPhase::Broken(reason);
         }
     }
 
     /// Notes that a worker for this key could not be started.
-    pub(super) fn start_failed(&mut self, bound: &Arc<Bound>, fault: Fault) {
+    pub(crate) fn start_failed(&mut self, bound: &Arc<Bound>, fault: Fault) {
         let works = |slot: &&Slot| slot.works();
         let others = self.workers().any(Slot::listens);
         let of_key = self
@@ -36,14 +36,14 @@ impl State {
     }
 
     /// Ends what waits of this key, now and in future, for this reason.
-    pub(super) fn break_key(&mut self, bound: &Arc<Bound>, why: String) {
+    pub(crate) fn break_key(&mut self, bound: &Arc<Bound>, why: String) {
         self.keys.remember_broken(bound, &why);
         bound.health.breaks(why);
         self.note_if_broken(bound);
     }
 
     /// Has the tasks of a broken key found at the next look at the queue.
-    pub(super) fn note_if_broken(&mut self, bound: &Arc<Bound>) {
+    pub(crate) fn note_if_broken(&mut self, bound: &Arc<Bound>) {
         let is_noted = |other: &Weak<Bound>| other.as_ptr() == Arc::as_ptr(bound);
         if bound.health.broken().is_some() && !self.broken_keys.iter().any(is_noted) {
             self.broken_keys.push(Arc::downgrade(bound));
@@ -51,7 +51,7 @@ impl State {
     }
 
     /// Ends the tasks and the streams of broken keys; says whether there were tasks.
-    pub(super) fn end_broken(&mut self) -> bool {
+    pub(crate) fn end_broken(&mut self) -> bool {
         if self.broken_keys.is_empty() {
             return false;
         }

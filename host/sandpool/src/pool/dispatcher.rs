@@ -12,16 +12,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::vec::Drain;
 
-use super::callbacks::{Callbacks, Job};
-use super::relay::Relay;
-use super::restarts::News;
-use super::scheduler;
-use super::settle::{self, Lost};
-use super::slot::{Phase, Slot};
-use super::start::{refused, start_worker};
+use super::output::Relay;
+use super::output::{Callbacks, Job};
+use super::scheduler::News;
+use super::scheduler::rules;
 use super::state::{Bound, Place, PoolPhase, Shared, State};
-use super::task::Completion;
-use super::watch::Signs;
+use super::tasks::Completion;
+use super::tasks::{Lost, settle};
+use super::worker::Signs;
+use super::worker::{Phase, Slot};
+use super::worker::{refused, start_worker};
 use crate::module::Module;
 use crate::outcome::Verdict;
 use sandpool_protocol::layers::SandboxReport;
@@ -30,21 +30,21 @@ use sandpool_sys::Poller;
 
 /// What leaves the lock: outcomes, messages of guests, and from which worker.
 #[derive(Default)]
-pub(super) struct Outbox {
-    pub(super) jobs: Vec<(Option<u64>, Job)>,
+pub(crate) struct Outbox {
+    pub(crate) jobs: Vec<(Option<u64>, Job)>,
     /// Workers that are gone.
-    pub(super) gone: Vec<u64>,
+    pub(crate) gone: Vec<u64>,
     /// Workers that want the host's standard input.
-    pub(super) want_stdin: Vec<u64>,
+    pub(crate) want_stdin: Vec<u64>,
     /// What workers said of their sandbox.
-    pub(super) reports: Vec<SandboxReport>,
+    pub(crate) reports: Vec<SandboxReport>,
     /// Modules whose artifacts workers cannot load.
-    pub(super) bad_artifacts: Vec<Module>,
+    pub(crate) bad_artifacts: Vec<Module>,
 }
 
 impl Outbox {
     /// Whether it holds nothing but such jobs.
-    pub(super) fn holds_only(&self, such: impl Fn(&Job) -> bool) -> bool {
+    pub(crate) fn holds_only(&self, such: impl Fn(&Job) -> bool) -> bool {
         let Outbox {
             jobs,
             gone,
@@ -59,13 +59,13 @@ impl Outbox {
             && bad_artifacts.is_empty()
     }
 
-    pub(super) fn finish(&mut self, serial: Option<u64>, completion: Completion) {
+    pub(crate) fn finish(&mut self, serial: Option<u64>, completion: Completion) {
         self.jobs.push((serial, Job::Finish(completion)));
     }
 }
 
 /// The dispatcher's own things.
-pub(super) struct Dispatcher {
+pub(crate) struct Dispatcher {
     shared: Arc<Shared>,
     callbacks: Callbacks,
     relay: Option<Relay>,
@@ -86,7 +86,7 @@ const KINDS: u64 = 3;
 const WAKE: u64 = u64::MAX;
 
 impl Dispatcher {
-    pub(super) fn new(
+    pub(crate) fn new(
         shared: Arc<Shared>,
         callbacks: Callbacks,
         relay: Option<Relay>,
@@ -106,7 +106,7 @@ impl Dispatcher {
     }
 
     /// Runs until the pool has ended and no process is left.
-    pub(super) fn run(mut self) {
+    pub(crate) fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         loop {
             let now = Instant::now();
@@ -284,7 +284,7 @@ impl Dispatcher {
     }
 
     fn open_stdin(&self, serial: u64) {
-        let pipe = super::stdin::pipe(&self.shared.trouble);
+        let pipe = super::output::stdin::pipe(&self.shared.trouble);
         let mut state = self.shared.lock();
         let mut slots = state.slots.iter_mut().filter_map(Place::slot_mut);
         if let Some(slot) = slots.find(|slot| slot.serial == serial) {
@@ -407,7 +407,7 @@ fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, Jo
 
 /// When a waiting task's patience is over, if some worker could be replaced.
 fn replacement_due(state: &State, now: Instant) -> Option<Instant> {
-    (!state.queue.is_empty()).then(|| now + scheduler::PATIENCE)
+    (!state.queue.is_empty()).then(|| now + rules::PATIENCE)
 }
 
 /// Has it said that the pool is without workers, or gives it up.

@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::thread;
 
+use super::api::Pool;
 use super::error::Error;
-use super::pool::Pool;
 use super::state::{PoolPhase, Shared};
 use crate::wakers::{Place, Wakers};
 use sandpool_sys::thread_error;
 
 /// The futures that wait for the end of a pool.
 #[derive(Default)]
-pub(super) struct Ending(Mutex<EndingState>);
+pub(crate) struct Ending(Mutex<EndingState>);
 
 #[derive(Default)]
 struct EndingState {

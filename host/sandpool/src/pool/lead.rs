@@ -9,10 +9,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::callbacks::Job;
-use super::slot::Slot;
+use super::output::Job;
 use super::state::{Place, PoolPhase, Shared, State};
-use super::watch::Signs;
+use super::worker::Signs;
+use super::worker::Slot;
 use sandpool_protocol::settings::Stdio;
 use sandpool_protocol::sleep::Spin;
 
@@ -22,7 +22,7 @@ const NAP: Duration = Duration::from_millis(2);
 impl Shared {
     /// Waits for what comes with the answer to a task, until it is `there`: with
     /// a look, if that pays, with a nap, and then by `sleep`.
-    pub(super) fn look_then<T>(
+    pub(crate) fn look_then<T>(
         &self,
         task: u64,
         at_most: Option<Duration>,

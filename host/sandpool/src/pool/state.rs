@@ -8,16 +8,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-use super::callbacks::Settler;
 use super::dispatcher::Outbox;
 use super::ending::Ending;
 use super::error::Error;
-use super::flow::Flow;
-use super::queue::{Entry, Queue};
-use super::relay::Trouble;
-use super::restarts::{Health, Restarts};
-use super::slot::Slot;
-use super::task::KeyId;
+use super::output::Settler;
+use super::output::Trouble;
+use super::scheduler::{Entry, Queue};
+use super::scheduler::{Health, Restarts};
+use super::stream::Flow;
+use super::tasks::KeyId;
+use super::worker::Slot;
 use crate::arrival::Arrival;
 use crate::confinement::OpenGrant;
 use crate::module::{Loader, Module, WeakModule};
@@ -30,44 +30,44 @@ use sandpool_sys::{EventFd, MAX_MESSAGE, OomKills};
 use sandpool_value::Args;
 
 /// How a pool was built; never changes.
-pub(super) struct Config {
-    pub(super) processes: usize,
+pub(crate) struct Config {
+    pub(crate) processes: usize,
     /// Tasks for each worker, then it is replaced.
-    pub(super) max_tasks: u64,
+    pub(crate) max_tasks: u64,
     /// Tasks for each instance.
-    pub(super) reuse: u64,
+    pub(crate) reuse: u64,
     /// Niceness of the workers; 0 is the host's own.
-    pub(super) nice: u8,
-    pub(super) limits: PoolLimits,
-    pub(super) task_limits: TaskLimits,
-    pub(super) stdio: Stdio,
-    pub(super) interrupt: Interrupt,
-    pub(super) measure_cpu: bool,
+    pub(crate) nice: u8,
+    pub(crate) limits: PoolLimits,
+    pub(crate) task_limits: TaskLimits,
+    pub(crate) stdio: Stdio,
+    pub(crate) interrupt: Interrupt,
+    pub(crate) measure_cpu: bool,
     /// Whether threads look for a moment before they sleep.
-    pub(super) spin: bool,
+    pub(crate) spin: bool,
     /// Payloads of more bytes have a memory file of their own.
-    pub(super) most_in_ring: usize,
+    pub(crate) most_in_ring: usize,
     /// Cores that this process may use.
-    pub(super) cores: usize,
+    pub(crate) cores: usize,
     /// How long the pool may be without workers, though tasks wait.
-    pub(super) start_timeout: Option<Duration>,
+    pub(crate) start_timeout: Option<Duration>,
     /// For errors.
-    pub(super) worker_binary: PathBuf,
-    pub(super) grants: WorkerGrants,
+    pub(crate) worker_binary: PathBuf,
+    pub(crate) grants: WorkerGrants,
     /// The granted directories, opened when the pool was built.
-    pub(super) directories: Vec<OpenGrant>,
-    pub(super) tenant: Option<String>,
+    pub(crate) directories: Vec<OpenGrant>,
+    pub(crate) tenant: Option<String>,
     /// Objects that every task may open.
-    pub(super) shares: Shares,
-    pub(super) initializer: Option<(String, Args)>,
-    pub(super) wants_log: bool,
-    pub(super) wants_progress: bool,
+    pub(crate) shares: Shares,
+    pub(crate) initializer: Option<(String, Args)>,
+    pub(crate) wants_log: bool,
+    pub(crate) wants_progress: bool,
 }
 
 impl Config {
     /// The descriptor of a granted directory. A call may narrow its rights,
     /// never widen them.
-    pub(super) fn directory(&self, dir: &DirGrant) -> io::Result<BorrowedFd<'_>> {
+    pub(crate) fn directory(&self, dir: &DirGrant) -> io::Result<BorrowedFd<'_>> {
         let covers = |open: &&OpenGrant| {
             open.grant.host == dir.host
                 && open.grant.guest == dir.guest
@@ -82,72 +82,72 @@ impl Config {
 
 /// What a worker is bound to for life.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(crate) struct Key {
     /// Hash of the module; its settings are the pool's.
-    pub(super) module: String,
-    pub(super) grants: WorkerGrants,
-    pub(super) tenant: Option<String>,
+    pub(crate) module: String,
+    pub(crate) grants: WorkerGrants,
+    pub(crate) tenant: Option<String>,
 }
 
 /// A pool, without the handles to it.
-pub(super) struct Shared {
-    pub(super) config: Config,
-    pub(super) loader: Loader,
-    pub(super) settler: Settler,
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) loader: Loader,
+    pub(crate) settler: Settler,
     /// Why passed-on output could not be written.
-    pub(super) trouble: Arc<Trouble>,
+    pub(crate) trouble: Arc<Trouble>,
     state: Mutex<State>,
     /// Wakes the dispatcher.
-    pub(super) wake: EventFd,
+    pub(crate) wake: EventFd,
     /// Something changed that a waiting thread may want to know: a task of a
     /// full queue left it, or the pool ended.
-    pub(super) changed: Arrival,
+    pub(crate) changed: Arrival,
     /// Futures that wait for the pool's end.
-    pub(super) ending: Ending,
+    pub(crate) ending: Ending,
 }
 
 /// The changing part.
-pub(super) struct State {
-    pub(super) phase: PoolPhase,
+pub(crate) struct State {
+    pub(crate) phase: PoolPhase,
     /// Nothing is begun until it is lifted.
-    pub(super) paused: bool,
-    pub(super) queue: Queue,
+    pub(crate) paused: bool,
+    pub(crate) queue: Queue,
     /// As many places as processes; workers come and go.
-    pub(super) slots: Vec<Place>,
-    pub(super) keys: KeyTable,
+    pub(crate) slots: Vec<Place>,
+    pub(crate) keys: KeyTable,
     next_task: u64,
     next_serial: u64,
     /// Tasks that were submitted and have no outcome yet.
-    pub(super) unfinished: u64,
+    pub(crate) unfinished: u64,
     /// When the next worker may be started, after starts that failed.
-    pub(super) restarts: Restarts,
+    pub(crate) restarts: Restarts,
     /// Whom the kernel has killed for memory.
-    pub(super) oom_kills: OomKills,
+    pub(crate) oom_kills: OomKills,
     /// Keys that are broken, as long as tasks or workers of them are about.
-    pub(super) broken_keys: Vec<Weak<Bound>>,
+    pub(crate) broken_keys: Vec<Weak<Bound>>,
     /// Streams of calls whose inputs are still being pulled.
-    pub(super) feeders: u32,
-    pub(super) flows: Vec<Weak<Flow>>,
+    pub(crate) feeders: u32,
+    pub(crate) flows: Vec<Weak<Flow>>,
     /// Where messages are received.
-    pub(super) buffer: Box<[u8]>,
+    pub(crate) buffer: Box<[u8]>,
     /// Where answers are copied to.
-    pub(super) answer: Vec<u8>,
+    pub(crate) answer: Vec<u8>,
     /// What is to leave the lock by way of the dispatcher.
-    pub(super) out: Outbox,
+    pub(crate) out: Outbox,
     /// What a caller takes who looks for answers itself; see `lead`. Gone while
     /// one does.
-    pub(super) lead: Option<Spin>,
+    pub(crate) lead: Option<Spin>,
     /// Until when the dispatcher sleeps, unless it is rung; `None` while it is
     /// awake.
-    pub(super) asleep_until: Option<Instant>,
+    pub(crate) asleep_until: Option<Instant>,
     /// All threads and processes of the pool are gone.
-    pub(super) ended: bool,
+    pub(crate) ended: bool,
     /// The threads that must not wait for the pool.
-    pub(super) own_threads: Vec<ThreadId>,
+    pub(crate) own_threads: Vec<ThreadId>,
 }
 
 /// Where a worker may live.
-pub(super) enum Place {
+pub(crate) enum Place {
     Free,
     /// Free, and meant for a worker of this key, for whose sake another was
     /// ended.
@@ -159,18 +159,18 @@ pub(super) enum Place {
 
 impl Place {
     /// Whether a worker may be started here.
-    pub(super) fn is_vacant(&self) -> bool {
+    pub(crate) fn is_vacant(&self) -> bool {
         matches!(self, Place::Free | Place::Promised(_))
     }
 
-    pub(super) fn slot(&self) -> Option<&Slot> {
+    pub(crate) fn slot(&self) -> Option<&Slot> {
         match self {
             Place::Taken(slot) => Some(slot),
             _ => None,
         }
     }
 
-    pub(super) fn slot_mut(&mut self) -> Option<&mut Slot> {
+    pub(crate) fn slot_mut(&mut self) -> Option<&mut Slot> {
         match self {
             Place::Taken(slot) => Some(slot),
             _ => None,
@@ -180,7 +180,7 @@ impl Place {
 
 /// Where a pool stands in its life.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum PoolPhase {
+pub(crate) enum PoolPhase {
     Open,
     Closed,
     Terminated,
@@ -189,16 +189,16 @@ pub(super) enum PoolPhase {
 
 /// A key with its number and its module; lives as long as a task or a worker
 /// of it.
-pub(super) struct Bound {
-    pub(super) id: KeyId,
-    pub(super) key: Key,
-    pub(super) module: Module,
-    pub(super) health: Health,
+pub(crate) struct Bound {
+    pub(crate) id: KeyId,
+    pub(crate) key: Key,
+    pub(crate) module: Module,
+    pub(crate) health: Health,
 }
 
 /// The keys in use. Modules and tenants come and go, so it holds none of them.
 #[derive(Default)]
-pub(super) struct KeyTable {
+pub(crate) struct KeyTable {
     known: HashMap<Key, Weak<Bound>>,
     /// Those that are broken, and why, as long as their module is about: one that is
     /// loaded anew is tried anew.
@@ -212,7 +212,7 @@ pub(super) struct KeyTable {
 const MAX_BROKEN: usize = 4096;
 
 impl KeyTable {
-    pub(super) fn bind(&mut self, key: Key, module: &Module) -> Arc<Bound> {
+    pub(crate) fn bind(&mut self, key: Key, module: &Module) -> Arc<Bound> {
         let known = self.known.get(&key).and_then(Weak::upgrade);
         let serves =
             |bound: &Arc<Bound>| bound.health.broken().is_none() || bound.module.is(module);
@@ -242,7 +242,7 @@ impl KeyTable {
     }
 
     /// Remembers that a key is broken, when nothing of it is about any more.
-    pub(super) fn remember_broken(&mut self, bound: &Bound, why: &str) {
+    pub(crate) fn remember_broken(&mut self, bound: &Bound, why: &str) {
         if self.broken.len() >= MAX_BROKEN {
             self.broken.retain(|_, (module, _)| module.is_about());
             if self.broken.len() >= MAX_BROKEN {
@@ -258,7 +258,7 @@ impl KeyTable {
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
 impl Shared {
-    pub(super) fn new(
+    pub(crate) fn new(
         config: Config,
         loader: Loader,
         settler: Settler,
@@ -301,13 +301,13 @@ impl Shared {
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // No code of users runs under the lock, so a poisoned one would be a
         // bug of ours; going on is still better than a second panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    pub(crate) fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.changed.wait(state, None)
     }
 
@@ -316,7 +316,7 @@ impl Shared {
     ///
     /// # Errors
     /// If the pool takes no more, or its queue is full.
-    pub(super) fn submit(&self, entry: Entry) -> Result<u64, Error> {
+    pub(crate) fn submit(&self, entry: Entry) -> Result<u64, Error> {
         let state = self.lock();
         state.accepts_tasks()?;
         match self.config.limits.queue_length.value {
@@ -326,7 +326,7 @@ impl Shared {
     }
 
     /// How many more tasks the queue may hold.
-    pub(super) fn room(&self, state: &State) -> usize {
+    pub(crate) fn room(&self, state: &State) -> usize {
         match self.config.limits.queue_length.value {
             Some(limit) => usize::try_from(limit)
                 .unwrap_or(usize::MAX)
@@ -337,7 +337,7 @@ impl Shared {
 
     /// As [`Shared::submit`], under a lock that is already held, once it is
     /// known that the pool takes the tasks and has room for them.
-    pub(super) fn enqueue(
+    pub(crate) fn enqueue(
         &self,
         mut state: MutexGuard<'_, State>,
         entries: impl Iterator<Item = Entry>,
@@ -360,7 +360,7 @@ impl Shared {
     }
 
     /// Changes the phase, wakes everybody, and does not wait.
-    pub(super) fn set_phase(&self, phase: PoolPhase) {
+    pub(crate) fn set_phase(&self, phase: PoolPhase) {
         let mut state = self.lock();
         let later = match (&state.phase, &phase) {
             (PoolPhase::Open, _) => true,
@@ -383,7 +383,7 @@ impl Shared {
 }
 
 impl State {
-    pub(super) fn accepts_tasks(&self) -> Result<(), Error> {
+    pub(crate) fn accepts_tasks(&self) -> Result<(), Error> {
         match &self.phase {
             PoolPhase::Open => Ok(()),
             PoolPhase::Closed => Err(Error::Closed),
@@ -396,7 +396,7 @@ impl State {
 
     /// Puts tasks into the queue, with their numbers. Those of a broken key end at
     /// the next look at the queue.
-    pub(super) fn take_in(&mut self, entry: Entry) {
+    pub(crate) fn take_in(&mut self, entry: Entry) {
         let count = entry.len() as u64;
         if count > 0 {
             self.note_if_broken(entry.bound());
@@ -406,19 +406,19 @@ impl State {
         }
     }
 
-    pub(super) fn next_serial(&mut self) -> u64 {
+    pub(crate) fn next_serial(&mut self) -> u64 {
         self.next_serial += 1;
         self.next_serial
     }
 
     /// Whether the dispatcher, if it sleeps, would wake too late for something
     /// that is due at `when`.
-    pub(super) fn sleeps_past(&self, when: Instant) -> bool {
+    pub(crate) fn sleeps_past(&self, when: Instant) -> bool {
         self.asleep_until.is_some_and(|until| until > when)
     }
 
     /// When the dispatcher has to look at its workers again.
-    pub(super) fn latest_wake(now: Instant) -> Instant {
+    pub(crate) fn latest_wake(now: Instant) -> Instant {
         now + FOR_EVER
     }
 }

@@ -5,10 +5,10 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use super::callbacks::{Callbacks, Handlers};
+use super::api::Pool;
 use super::dispatcher::Dispatcher;
-use super::pool::Pool;
-use super::relay::Relay;
+use super::output::Relay;
+use super::output::{Callbacks, Handlers};
 use super::state::{Config, PoolPhase, Shared};
 use crate::module::Loader;
 use sandpool_protocol::settings::Stdio;
@@ -16,7 +16,7 @@ use sandpool_sys::{EventFd, thread_error, writes_to_a_limit_here};
 
 /// Starts a pool that was put together. `raw` says whether what guests print is passed
 /// on byte for byte.
-pub(super) fn start(
+pub(crate) fn start(
     config: Config,
     loader: Loader,
     raw: bool,

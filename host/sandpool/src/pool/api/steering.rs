@@ -1,0 +1,132 @@
+//! What can be asked of a stream of calls while it runs: from another thread,
+//! while its reader waits for outcomes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::outcome::Verdict;
+use crate::pool::state::{Place, Shared};
+use crate::pool::stream::Flow;
+use crate::pool::tasks::Lot;
+use crate::pool::tasks::Task;
+use sandpool_protocol::limits::{Limit, Origin};
+
+/// Steers the stream of an [`IMap`](crate::IMap), from whatever thread; made by
+/// [`IMap::steering`](crate::IMap::steering).
+#[derive(Clone)]
+pub struct Steering {
+    flow: Arc<Flow>,
+}
+
+/// A task that a worker runs now.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct RunningTask {
+    /// Its index within the stream.
+    pub index: u64,
+    /// Since when it runs, as far as the host has seen: a few milliseconds late
+    /// at most.
+    pub since: Instant,
+}
+
+impl Steering {
+    pub(crate) fn new(flow: Arc<Flow>) -> Self {
+        Steering { flow }
+    }
+
+    /// Ends the stream early: no further input is taken, tasks that no worker
+    /// runs yet end `cancelled`, and those that run end as they would have.
+    pub fn finish(&self) {
+        self.flow.steers().finish.store(true, Ordering::Relaxed);
+        self.flow
+            .stop(Verdict::Cancelled, "cancelled before it ran");
+        if let Some(pool) = self.flow.pool() {
+            pool.sweep(|lot| self.is_mine(lot));
+        }
+    }
+
+    /// A wall time for tasks from now on, those that run included, if it is
+    /// shorter than the one that the call has. `None` takes it back.
+    pub fn set_timeout(&self, timeout: Option<Duration>) {
+        let nanos = timeout.map_or(0, |timeout| {
+            u64::try_from(timeout.as_nanos()).unwrap_or(0).max(1)
+        });
+        let before = self.flow.steers().timeout.swap(nanos, Ordering::Relaxed);
+        if before != nanos
+            && let Some(pool) = self.flow.pool()
+        {
+            // The dispatcher may sleep until the old deadline.
+            pool.wake.ring();
+        }
+    }
+
+    /// The tasks that workers run now, the longest first.
+    pub fn running(&self) -> Vec<RunningTask> {
+        let Some(pool) = self.flow.pool() else {
+            return Vec::new();
+        };
+        let state = pool.lock();
+        let slots = state.slots.iter().filter_map(Place::slot);
+        let mut running: Vec<_> = slots
+            .filter_map(|slot| {
+                let task = slot.sent.front().filter(|task| self.is_mine(&task.lot))?;
+                Some(RunningTask {
+                    index: task.index,
+                    since: slot.running?,
+                })
+            })
+            .collect();
+        drop(state);
+        running.sort_by_key(|task| task.since);
+        running
+    }
+
+    fn is_mine(&self, lot: &Lot) -> bool {
+        let steers = lot.template.steers.as_ref();
+        steers.is_some_and(|steers| Arc::ptr_eq(steers, self.flow.steers()))
+    }
+}
+
+/// What a stream's tasks are told while they are under way.
+#[derive(Debug, Default)]
+pub(crate) struct Steers {
+    finish: AtomicBool,
+    /// In nanoseconds; 0 is none.
+    timeout: AtomicU64,
+}
+
+impl Steers {
+    /// Whether no task of the stream is to be started any more.
+    pub(crate) fn finishes(&self) -> bool {
+        self.finish.load(Ordering::Relaxed)
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let nanos = self.timeout.load(Ordering::Relaxed);
+        (nanos > 0).then(|| Duration::from_nanos(nanos))
+    }
+}
+
+impl Task {
+    /// The wall time that it has, by its limits and by who steers it.
+    pub(crate) fn timeout(&self) -> Limit<Duration> {
+        let limit = self.template().limits.timeout;
+        let steered = self.template().steers.as_ref().and_then(|s| s.timeout());
+        match (limit.value, steered) {
+            (Some(limit_value), Some(steered)) if limit_value <= steered => limit,
+            (_, Some(steered)) => Limit::set(Some(steered), Origin::Call),
+            (_, None) => limit,
+        }
+    }
+}
+
+impl Shared {
+    /// Cancels tasks that nobody runs yet.
+    pub(crate) fn sweep(&self, such: impl Fn(&Lot) -> bool) {
+        let mut state = self.lock();
+        state.recall(|task| such(&task.lot));
+        let waiting = state.queue.remove_all(such);
+        self.never_ran(state, waiting);
+    }
+}

@@ -1,0 +1,14 @@
+//! Many tasks for one reader: inputs are pulled and fed to the pool, outcomes collected
+//! in order or as they come.
+//!
+//! Decides how far ahead inputs are pulled and how much may wait. Knows tasks and the
+//! pool's entrance, and nothing of workers: to the pool, a stream is one more source of
+//! tasks and one more sink.
+
+mod feeder;
+mod flow;
+mod gather;
+mod pending;
+
+pub(crate) use flow::Flow;
+pub(crate) use gather::{Gather, MapCallback};

@@ -1,0 +1,161 @@
+//! What became of a task, on its way from the worker to whoever waits for it.
+//!
+//! Nearly all tasks end well and leave nothing but a value. What an [`Outcome`]
+//! says beyond that is the same for all of them, so it is not carried along for
+//! each, but filled in where the outcome is handed over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::task::Template;
+use crate::outcome::{Outcome, Verdict};
+use crate::pool::api::value_of;
+use crate::pool::error::Error;
+use sandpool_value::{FromValue, Value};
+
+/// What became of a task.
+#[derive(Clone)]
+pub(crate) enum Settled {
+    /// It returned, and there is nothing else to say.
+    Plain(Plain),
+    /// It has more to tell.
+    Told(Box<Outcome<Value>>),
+}
+
+/// A task that returned.
+#[derive(Clone)]
+pub(crate) struct Plain {
+    pub(crate) value: Value,
+    pub(crate) index: u64,
+    pub(crate) attempts: u32,
+    pub(crate) worker_pid: u32,
+    /// In nanoseconds, as is what follows.
+    pub(crate) queue_wait: u64,
+    pub(crate) run_time: u64,
+    pub(crate) peak_memory: u64,
+    /// Whether its output, of which there is none, was captured.
+    pub(crate) captured: bool,
+}
+
+impl Settled {
+    pub(crate) fn told(outcome: Outcome<Value>) -> Self {
+        Settled::Told(Box::new(outcome))
+    }
+
+    pub(crate) fn is_ok(&self) -> bool {
+        match self {
+            Settled::Plain(_) => true,
+            Settled::Told(outcome) => outcome.is_ok(),
+        }
+    }
+
+    pub(crate) fn index(&self) -> u64 {
+        match self {
+            Settled::Plain(plain) => plain.index,
+            Settled::Told(outcome) => outcome.index,
+        }
+    }
+
+    /// Bytes that it holds, roughly.
+    pub(crate) fn weight(&self) -> u64 {
+        match self {
+            Settled::Plain(plain) => size_of::<Settled>() as u64 + weight_of_value(&plain.value),
+            Settled::Told(outcome) => weight_of_outcome(outcome),
+        }
+    }
+
+    /// The outcome of a task of this template.
+    pub(crate) fn outcome(self, template: &Template) -> Outcome<Value> {
+        match self {
+            Settled::Plain(mut plain) => {
+                let value = std::mem::replace(&mut plain.value, Value::Bool(false));
+                plain.with(value, template)
+            }
+            Settled::Told(outcome) => *outcome,
+        }
+    }
+
+    /// As [`Settled::outcome`], with the value read as a `T`.
+    pub(crate) fn typed<T: FromValue>(self, template: &Template) -> Outcome<T> {
+        match self {
+            Settled::Plain(mut plain) => {
+                let value = std::mem::replace(&mut plain.value, Value::Bool(false));
+                match T::from_value(value) {
+                    Ok(value) => plain.with(value, template),
+                    Err(mismatch) => plain.with((), template).mistyped(&mismatch),
+                }
+            }
+            Settled::Told(outcome) => outcome.typed(),
+        }
+    }
+}
+
+impl Settled {
+    /// The value alone.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] if the task did not end `ok`, [`Error::Convert`] if its
+    /// value is no `T`.
+    pub(crate) fn value<T: FromValue>(self, template: &Template) -> Result<T, Error> {
+        match self {
+            Settled::Plain(plain) => T::from_value(plain.value).map_err(Error::Convert),
+            Settled::Told(_) => value_of(self.outcome(template)),
+        }
+    }
+}
+
+impl Plain {
+    fn with<T>(self, value: T, template: &Template) -> Outcome<T> {
+        let nothing = || self.captured.then(Vec::new);
+        Outcome {
+            verdict: Verdict::Ok,
+            value: Some(value),
+            error_value: None,
+            error: None,
+            index: self.index,
+            attempts: self.attempts,
+            poison: false,
+            function: Arc::clone(&template.function),
+            module_hash: template.bound.module.shared_hash(),
+            worker_pid: Some(self.worker_pid),
+            queue_wait: Duration::from_nanos(self.queue_wait),
+            run_time: Some(Duration::from_nanos(self.run_time)),
+            cpu_time: None,
+            peak_memory: Some(self.peak_memory),
+            fuel: None,
+            exit_code: None,
+            signal: None,
+            stdout: nothing(),
+            stderr: nothing(),
+            refusals: Vec::new(),
+            limit: None,
+        }
+    }
+}
+
+fn weight_of_outcome(outcome: &Outcome<Value>) -> u64 {
+    let streams = [&outcome.stdout, &outcome.stderr];
+    let streams: usize = streams.into_iter().flatten().map(Vec::len).sum();
+    let error = outcome.error.as_ref().map_or(0, String::len);
+    let refusals = outcome.refusals.iter();
+    let refusals: usize = refusals.map(|r| r.what.len() + r.detail.len()).sum();
+    let values = [&outcome.value, &outcome.error_value];
+    let values: u64 = values.into_iter().flatten().map(weight_of_value).sum();
+    (size_of::<Outcome>() + streams + error + refusals) as u64 + values
+}
+
+fn weight_of_value(value: &Value) -> u64 {
+    let own = size_of::<Value>() as u64;
+    own + match value {
+        Value::String(text) => text.len() as u64,
+        Value::Bytes(bytes) => bytes.len() as u64,
+        Value::List(values) | Value::Tuple(values) => values.iter().map(weight_of_value).sum(),
+        Value::Record(fields) => fields
+            .iter()
+            .map(|(name, v)| name.len() as u64 + weight_of_value(v))
+            .sum(),
+        Value::Variant(_, Some(value)) | Value::Option(Some(value)) => weight_of_value(value),
+        Value::Result(Ok(Some(value)) | Err(Some(value))) => weight_of_value(value),
+        _ => 0,
+    }
+}

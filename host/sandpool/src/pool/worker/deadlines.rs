@@ -1,0 +1,243 @@
+//! Keeps the deadlines of a worker: of its start, of the claim of a task, of
+//! the task that runs; and takes back what a long task would strand.
+
+use std::time::{Duration, Instant};
+
+use super::slot::{Phase, Slot};
+use super::watch::Watch;
+use crate::pool::scheduler::STRANDED_AFTER;
+use crate::pool::scheduler::{Blame, Fault};
+use crate::pool::tasks::Lost;
+use crate::pool::tasks::Task;
+use sandpool_protocol::Violation;
+use sandpool_protocol::control::{ToChild, encode};
+use sandpool_protocol::settings::Interrupt;
+use sandpool_sys::process_cpu_time;
+
+/// How long the ring of an idle worker keeps the memory of large payloads, for the
+/// next.
+const KEPT: Duration = Duration::from_secs(1);
+
+/// A worker that has not loaded its artifact by then has failed to start.
+const START_TIME: Duration = Duration::from_secs(30);
+
+/// A worker that is starting and uses no processor for so long stands still: it
+/// was stopped, or waits for something that does not come.
+const STILL_TIME: Duration = Duration::from_secs(5);
+
+/// How often a worker that is starting is looked at.
+const START_LOOK: Duration = Duration::from_secs(1);
+
+/// A task that nobody claims for so long was sent to a worker that is stopped.
+const CLAIM_TIME: Duration = Duration::from_secs(1);
+
+/// How long a task that was interrupted may take to end.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// Memory is given back part by part, with such pauses for whoever waits for the
+/// pool's lock.
+const GIVE_BACK_PAUSE: Duration = Duration::from_millis(2);
+
+/// How long a claim may go unseen.
+const MAX_LOOK: Duration = Duration::from_millis(5);
+
+/// How often CPU clocks are read, at least and at most. In between the time
+/// that is left says when: nobody uses more CPU time than passes, but for the
+/// little that a worker's second thread does.
+const CPU_INTERVAL: Duration = Duration::from_millis(10);
+const MIN_CPU_INTERVAL: Duration = Duration::from_millis(1);
+
+impl Watch<'_> {
+    /// Keeps deadlines, and takes back what a long task would strand.
+    pub(crate) fn keep_time(&mut self, slot: &mut Slot, now: Instant) {
+        match &slot.phase {
+            Phase::Starting { since } => {
+                let too_long = now.saturating_duration_since(*since) >= START_TIME;
+                if too_long || slot.start_stands_still(now) {
+                    slot.complaint = Some(slot.why_not_started(too_long));
+                    slot.kill(None);
+                }
+            }
+            Phase::Ready { .. } if slot.sent.is_empty() => {
+                if slot.tasks_left == 0 {
+                    slot.kill(None);
+                } else if slot.gives_back().is_some_and(|due| now >= due) {
+                    slot.ring.give_back();
+                    slot.gave_back = now;
+                }
+            }
+            Phase::Ready { .. } => {
+                if let Err(violation) = self.keep_task_time(slot, now) {
+                    slot.kill(Some(Lost::Violation(violation)));
+                }
+            }
+            Phase::Interrupted { why, until } => {
+                if now >= *until {
+                    let why = why.clone();
+                    slot.kill(Some(why));
+                }
+            }
+            Phase::Dying { .. } => {
+                if slot.leaves_by.is_some_and(|by| now >= by) {
+                    let violation = Violation("it hung up and went on");
+                    slot.kill(Some(Lost::Violation(violation)));
+                }
+            }
+        }
+    }
+
+    fn keep_task_time(&mut self, slot: &mut Slot, now: Instant) -> Result<(), Violation> {
+        let outstanding = slot.ring.outstanding()?;
+        if outstanding.answered > 0 {
+            // It came this moment; it is taken at the next look, which its
+            // ringing brings.
+            return Ok(());
+        }
+        if !outstanding.running {
+            if now.saturating_duration_since(slot.next_since) >= CLAIM_TIME {
+                // Stopped, or wedged. What it had goes to others; should it
+                // claim a task in this very moment, it lives.
+                let back = slot.take_back()?;
+                self.queue.put_back(back.into_iter());
+                if slot.sent.is_empty() {
+                    if !slot.has_worked {
+                        slot.complaint = Some(slot.why_not_claimed());
+                    }
+                    slot.kill(None);
+                }
+            } else if now >= slot.next_since + slot.look_after {
+                slot.look_after = slot.next_look();
+            }
+            return Ok(());
+        }
+        let since = slot.is_running(now);
+        let ran = now.saturating_duration_since(since);
+        let Some(task) = slot.sent.front() else {
+            return Ok(());
+        };
+        let limits = &task.template().limits;
+        let why = if task.is_cancelled() {
+            Some(Lost::Cancelled)
+        } else if task.timeout().value.is_some_and(|timeout| ran >= timeout) {
+            Some(Lost::Timeout)
+        } else {
+            let limit = limits.cpu_time.value;
+            let used = limit.and_then(|_| slot.cpu_time());
+            used.filter(|used| limit.is_some_and(|limit| *used >= limit))
+                .map(Lost::CpuLimit)
+        };
+        if why.is_some() || outstanding.unclaimed > 0 && ran >= STRANDED_AFTER {
+            let back = slot.take_back()?;
+            self.queue.put_back(back.into_iter());
+        }
+        if let Some(why) = why {
+            self.end_task(slot, why, now)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the running task: its worker is told to, or killed.
+    fn end_task(&mut self, slot: &mut Slot, why: Lost, now: Instant) -> Result<(), Violation> {
+        // An answer that was published before this decision stands.
+        if slot.ring.outstanding()?.answered > 0 {
+            return Ok(());
+        }
+        let interrupt = slot
+            .sent
+            .front()
+            .map(|task| ToChild::Interrupt { task: task.id });
+        if self.config.interrupt == Interrupt::Epoch
+            && let Some(message) = interrupt
+            && slot.control.send(&encode(&message), &[], false).is_ok()
+        {
+            slot.phase = Phase::Interrupted {
+                why,
+                until: now + GRACE,
+            };
+        } else {
+            slot.kill(Some(why));
+        }
+        Ok(())
+    }
+}
+
+impl Slot {
+    /// When to look again whether a task was claimed: often at first.
+    fn next_look(&self) -> Duration {
+        self.look_after + self.look_after.min(MAX_LOOK)
+    }
+
+    /// Whether a worker that is starting has used no processor for too long.
+    fn start_stands_still(&mut self, now: Instant) -> bool {
+        if now < self.next_since + self.look_after {
+            return false;
+        }
+        self.look_after += START_LOOK;
+        let cpu = process_cpu_time(self.child.pid());
+        let (seen, cpu_seen) = self.start_seen;
+        if cpu != cpu_seen {
+            self.start_seen = (now, cpu);
+        }
+        cpu.is_some() && cpu == cpu_seen && now.saturating_duration_since(seen) >= STILL_TIME
+    }
+
+    fn why_not_started(&self, too_long: bool) -> Fault {
+        match (self.child.is_stopped(), too_long) {
+            (true, _) => Fault::no_start(Blame::Outside, "it was stopped while it started"),
+            (false, true) => Fault::no_start(Blame::Key, "it did not load its artifact within 30s"),
+            (false, false) => {
+                Fault::no_start(Blame::Pool, "it stood still for 5s while it started")
+            }
+        }
+    }
+
+    fn why_not_claimed(&self) -> Fault {
+        match self.child.is_stopped() {
+            true => Fault::no_start(Blame::Outside, "it was stopped before it took a task"),
+            false => Fault::no_start(Blame::Pool, "it did not take its first task within 1s"),
+        }
+    }
+
+    /// Whether it has to be looked at, whatever it did. A CPU clock that is to be
+    /// kept is looked at whenever there is an occasion.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        let limits_cpu = |task: &Task| task.template().limits.cpu_time.value.is_some();
+        self.sent.front().is_some_and(limits_cpu) || self.due().is_some_and(|due| due <= now)
+    }
+
+    /// When an idle worker gives the memory back that large payloads took.
+    fn gives_back(&self) -> Option<Instant> {
+        let due = (self.last_answer + KEPT).max(self.gave_back + GIVE_BACK_PAUSE);
+        self.ring.holds_much().then_some(due)
+    }
+
+    /// When it has to be looked at again, whatever it does.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Starting { since } => {
+                Some((*since + START_TIME).min(self.next_since + self.look_after))
+            }
+            Phase::Interrupted { until, .. } => Some(*until),
+            Phase::Dying { .. } => self.leaves_by,
+            Phase::Ready { .. } => {
+                let Some(task) = self.sent.front() else {
+                    return self.gives_back();
+                };
+                let Some(since) = self.running else {
+                    return Some(self.next_since + self.look_after);
+                };
+                let limits = &task.template().limits;
+                let deadline = task
+                    .timeout()
+                    .value
+                    .and_then(|timeout| since.checked_add(timeout));
+                let stranded = (self.sent.len() > 1).then(|| since + STRANDED_AFTER);
+                let cpu = limits.cpu_time.value.map(|limit| {
+                    let left = limit.saturating_sub(self.cpu_time().unwrap_or_default());
+                    Instant::now() + left.clamp(MIN_CPU_INTERVAL, CPU_INTERVAL)
+                });
+                [deadline, stranded, cpu].into_iter().flatten().min()
+            }
+        }
+    }
+}

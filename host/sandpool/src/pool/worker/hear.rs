@@ -1,0 +1,232 @@
+//! Hears what a worker says on its control socket.
+//!
+//! Every message is checked against what the host knows of that worker: one
+//! that comes out of turn is a violation.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use super::slot::{Phase, Slot};
+use super::watch::Watch;
+use crate::pool::output::{Job, LogRecord, ProgressReport};
+use crate::pool::scheduler::{Blame, Fault};
+use crate::pool::tasks::Lost;
+use sandpool_protocol::Violation;
+use sandpool_protocol::control::{Failure, FromChild, Says, ToChild, decode, encode};
+use sandpool_protocol::handshake::Hello;
+use sandpool_protocol::settings::Stdio;
+use sandpool_sys::in_force::{InForce, Scarce};
+use sandpool_sys::{Received, full_of_processes, memfd_sized};
+use sandpool_value::Printable;
+
+/// Messages that are heard from one worker before others have their turn.
+const MESSAGES_AT_ONCE: usize = 64;
+
+impl Watch<'_> {
+    /// Hears what came on the control socket, and says whether that was all.
+    pub(crate) fn hear(&mut self, slot: &mut Slot, now: Instant) -> bool {
+        for _ in 0..MESSAGES_AT_ONCE {
+            let heard = match slot.control.receive_bytes(self.buffer) {
+                Ok(Received::Message(len, _)) => self.understand(slot, len, now),
+                Ok(Received::Nothing) => return true,
+                Ok(Received::HungUp) => {
+                    self.hung_up(slot, now);
+                    return true;
+                }
+                Err(_) => Err(Violation("a control message is too long")),
+            };
+            if let Err(violation) = heard {
+                slot.kill(Some(Lost::Violation(violation)));
+            }
+            if matches!(slot.phase, Phase::Dying { .. }) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Its end is seen elsewhere; one that only closed its socket meets its end
+    /// here, with the answers that are there.
+    fn hung_up(&mut self, slot: &mut Slot, now: Instant) {
+        slot.failed_early = !slot.has_worked;
+        let why = loop {
+            match self.take_answer(slot, now) {
+                Ok(true) => {}
+                Ok(false) => break slot.verdict(),
+                Err(violation) => break Some(Lost::Violation(violation)),
+            }
+        };
+        match why {
+            Some(why) => slot.kill(Some(why)),
+            None => slot.lets_leave(now),
+        }
+    }
+
+    fn understand(&mut self, slot: &mut Slot, len: usize, now: Instant) -> Result<(), Violation> {
+        let bytes = &self.buffer[..len];
+        if !slot.greeted {
+            let hello = Hello::decode(bytes).ok_or(Violation("its first message is no hello"))?;
+            if let Err(complaint) = hello.check() {
+                // Another binary will not turn up by itself.
+                self.seen.broken = Some(complaint);
+            }
+            slot.greeted = true;
+            return Ok(());
+        }
+        match (decode(bytes)?, &slot.phase) {
+            (FromChild::Ready { report }, Phase::Starting { .. }) => {
+                self.out.reports.push(report);
+                slot.phase = Phase::Ready { since: now };
+                self.seen.ready = true;
+                Ok(())
+            }
+            (FromChild::Failed { reason, message }, Phase::Starting { .. }) => {
+                if reason == Failure::Artifact {
+                    // Made by another CPU or another build: it must not be
+                    // found again.
+                    self.out.bad_artifacts.push(slot.bound.module.clone());
+                }
+                let hit = match reason {
+                    Failure::Limit(name) | Failure::NoRoom(name) => self.config.limits.hit(name),
+                    _ => None,
+                };
+                let mut why =
+                    hit.map_or_else(|| Printable(&message).to_string(), |hit| hit.to_string());
+                // It cannot see how full its cgroup is.
+                if let Failure::Scarce(Scarce::Processes) = reason
+                    && let Some(limit) =
+                        full_of_processes().or_else(|| InForce::now().named(Scarce::Processes))
+                {
+                    why.push_str(&format!("; {limit}"));
+                }
+                slot.complaint = Some(Fault::no_start(blame(reason), why));
+                // It has nothing more to say.
+                slot.kill(None);
+                Ok(())
+            }
+            (FromChild::Task { task, says }, _) => {
+                // It may have answered the one before, in the ring, and gone
+                // on to this one.
+                while slot.sent.front().is_some_and(|front| front.id != task)
+                    && self.take_answer(slot, now)?
+                {}
+                match slot.sent.front() {
+                    Some(front) if front.id == task => self.about_the_running(slot, says),
+                    _ => Err(Violation("it speaks of a task that it does not run")),
+                }
+            }
+            _ => Err(Violation("a control message came out of turn")),
+        }
+    }
+
+    /// Something about the oldest sent task.
+    fn about_the_running(&mut self, slot: &mut Slot, says: Says) -> Result<(), Violation> {
+        let outstanding = slot.ring.outstanding()?;
+        if !outstanding.running && outstanding.answered == 0 {
+            return Err(Violation("it speaks of a task that it has not claimed"));
+        }
+        let task = slot.sent.front().ok_or(Violation("it speaks of no task"))?;
+        let (task_index, function) = (task.index, task.template().function.to_string());
+        match says {
+            Says::WantRoom { len } => give_room(slot, len, self.config.stdio),
+            Says::WantStdin if !task.inherits_stdin() => {
+                Err(Violation("it wants stdin for a task that has none"))
+            }
+            Says::WantStdin => {
+                if std::mem::replace(&mut slot.has_stdin, true) {
+                    return Err(Violation("it wants stdin twice"));
+                }
+                self.out.want_stdin.push(slot.serial);
+                Ok(())
+            }
+            Says::Log { level, message } => {
+                spend_log(slot, message.len())?;
+                if self.config.wants_log {
+                    let record = LogRecord {
+                        task_index,
+                        function,
+                        level,
+                        message,
+                    };
+                    self.out.jobs.push((None, Job::Log(record)));
+                }
+                Ok(())
+            }
+            Says::Progress {
+                done,
+                total,
+                message,
+            } => {
+                spend_log(slot, message.as_ref().map_or(0, String::len))?;
+                if self.config.wants_progress {
+                    let report = ProgressReport {
+                        task_index,
+                        function,
+                        done,
+                        total,
+                        message,
+                    };
+                    self.out.jobs.push((None, Job::Progress(report)));
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The one to blame for a failure that kept a worker from starting, as it tells it.
+fn blame(reason: Failure) -> Blame {
+    match reason {
+        Failure::Module | Failure::Artifact | Failure::Grants | Failure::Limit(_) => Blame::Key,
+        Failure::System | Failure::Sandbox | Failure::NoRoom(_) => Blame::Pool,
+        Failure::Scarce(_) => Blame::Outside,
+    }
+}
+
+fn give_room(slot: &mut Slot, len: u64, stdio: Stdio) -> Result<(), Violation> {
+    let task = slot
+        .sent
+        .front()
+        .ok_or(Violation("it wants room for no task"))?;
+    if slot.room.is_some() {
+        return Err(Violation("it wants room twice"));
+    }
+    if len > task.most_answer_bytes(stdio) {
+        return Err(Violation("it wants room for more than its task may answer"));
+    }
+    // The host's own trouble is not the worker's: it waits, and its task's
+    // deadline ends that.
+    let Ok(file) = memfd_sized("sandpool-answer", len) else {
+        return Ok(());
+    };
+    let message = encode(&ToChild::Room { len });
+    match slot.control.send(&message, &[file.as_fd()], false) {
+        // Without room its task would wait for ever.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            return Err(Violation("it does not read what it is sent"));
+        }
+        // One that is gone is noticed by its end.
+        _ => {}
+    }
+    slot.room = Some(File::from(file));
+    Ok(())
+}
+
+/// The worker keeps the limit of a task's log; a little beyond it, the host
+/// does.
+fn spend_log(slot: &mut Slot, bytes: usize) -> Result<(), Violation> {
+    const SLACK: u64 = 64 * 1024;
+    slot.log_bytes += bytes as u64 + 16;
+    let limit = slot
+        .sent
+        .front()
+        .and_then(|task| task.template().limits.log.value);
+    match limit {
+        Some(limit) if slot.log_bytes > limit.saturating_add(SLACK) => {
+            Err(Violation("it logs more than its task may"))
+        }
+        _ => Ok(()),
+    }
+}

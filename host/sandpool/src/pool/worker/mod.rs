@@ -1,0 +1,19 @@
+//! What the host knows of one worker process: its start, what was sent to it, its clocks
+//! and deadlines, what it says, and how it ends.
+//!
+//! A worker is not trusted: each message and each answer is checked against the host's
+//! own books, and a broken rule ends the worker. Looks at one worker at a time and knows
+//! no other: which task a worker gets is the business of `scheduler/`.
+
+pub(crate) mod binary;
+mod blame;
+mod claims;
+mod deadlines;
+mod hear;
+mod slot;
+mod start;
+mod watch;
+
+pub(crate) use slot::{Phase, Slot};
+pub(crate) use start::{OutputPipes, refused, start_worker};
+pub(crate) use watch::{Seen, Signs, Watch};

@@ -1,0 +1,430 @@
+//! Attends to one worker: takes its answers, reaps it, and has its messages
+//! heard and its deadlines kept. Runs under the lock, on the thread of the
+//! dispatcher or of a caller that leads.
+
+use std::time::Instant;
+
+use super::blame;
+use super::claims::{self, Circumstances};
+use super::slot::{Phase, Slot};
+use crate::pool::broker::{Heard, Requests};
+use crate::pool::dispatcher::Outbox;
+use crate::pool::scheduler::Queue;
+use crate::pool::scheduler::{Blame, Fault};
+use crate::pool::state::Config;
+use crate::pool::tasks::Settled;
+use crate::pool::tasks::Task;
+use crate::pool::tasks::{Lost, Observed, Raw, settle};
+use sandpool_protocol::Violation;
+use sandpool_protocol::brief;
+use sandpool_protocol::frame::{AnswerHeader, End, Payload, split};
+use sandpool_protocol::ring::LARGE;
+use sandpool_sys::{Ended, OomKills, memfd_read_at};
+
+/// Rings without news that a worker may be ahead of its news. Each
+/// answer is rung for once at most, and a ring may come when its answer was
+/// taken already, so an honest worker is ahead by one or two.
+const MAX_EMPTY_RINGS: u32 = 64;
+
+/// Rounds of hearing a worker that is dead, or has answered its task.
+const LAST_ROUNDS: usize = 64;
+
+/// What the poller said about one worker.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Signs {
+    pub(crate) rang: bool,
+    pub(crate) spoke: bool,
+    pub(crate) ended: bool,
+}
+
+impl Signs {
+    /// Whether there is any.
+    pub(crate) fn any(self) -> bool {
+        self.rang || self.spoke || self.ended
+    }
+}
+
+/// One look at one worker.
+pub(crate) struct Watch<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) queue: &'a mut Queue,
+    pub(crate) unfinished: &'a mut u64,
+    pub(crate) out: &'a mut Outbox,
+    pub(crate) buffer: &'a mut [u8],
+    /// Where an answer is copied to before it is read.
+    pub(crate) answer: &'a mut Vec<u8>,
+    pub(crate) oom_kills: &'a mut OomKills,
+    pub(crate) seen: Seen,
+}
+
+/// The findings of a look that concern more than this worker.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// It has become ready.
+    pub(crate) ready: bool,
+    /// Why it could not start.
+    pub(crate) fault: Option<Fault>,
+    /// What breaks its key.
+    pub(crate) breaks_key: Option<String>,
+    /// What breaks the pool.
+    pub(crate) broken: Option<String>,
+}
+
+impl Watch<'_> {
+    /// Looks at a worker; says whether it is gone.
+    pub(crate) fn attend(&mut self, slot: &mut Slot, signs: Signs, now: Instant) -> bool {
+        slot.announce_awake();
+        if signs.rang {
+            slot.bell.clear();
+        }
+        if !slot.is_doomed() {
+            if signs.spoke {
+                self.hear(slot, now);
+            }
+            let asked = self.hear_requests(slot, now);
+            self.take_answers(slot, now);
+            count_rings(slot, signs.rang, asked);
+            slot.keep_pace(now);
+            self.keep_time(slot, now);
+        }
+        signs.ended && self.reap(slot, now)
+    }
+
+    /// Hears what its task asks of shared objects; says whether it asked.
+    fn hear_requests(&mut self, slot: &mut Slot, now: Instant) -> bool {
+        if slot.requests.is_none() {
+            return false;
+        }
+        match self.hear_each_task(slot, now) {
+            Ok(asked) => asked,
+            Err(violation) => {
+                slot.kill(Some(Lost::Violation(violation)));
+                false
+            }
+        }
+    }
+
+    fn hear_each_task(&mut self, slot: &mut Slot, now: Instant) -> Result<bool, Violation> {
+        let mut asked = false;
+        while slot.requests.as_ref().is_some_and(Requests::has_more) {
+            asked = true;
+            let outstanding = slot.ring.outstanding()?;
+            if !outstanding.running && outstanding.answered == 0 {
+                return Err(Violation("it asks for a task that it has not claimed"));
+            }
+            match self.hear_the_running(slot)? {
+                Heard::All | Heard::More => break,
+                // It has answered the one before, and gone on to this one.
+                Heard::Next if self.take_answer(slot, now)? => {}
+                Heard::Next => return Err(Violation("it asks for a task that it does not run")),
+            }
+        }
+        if let Some(requests) = &slot.requests {
+            asked |= requests.write_on()?;
+        }
+        Ok(asked)
+    }
+
+    /// Hears what the oldest sent task asks.
+    fn hear_the_running(&mut self, slot: &mut Slot) -> Result<Heard, Violation> {
+        match (&mut slot.requests, slot.sent.front()) {
+            (Some(requests), Some(task)) => requests.hear(task, &self.config.shares),
+            _ => Ok(Heard::All),
+        }
+    }
+
+    /// Takes every answer that is there.
+    fn take_answers(&mut self, slot: &mut Slot, now: Instant) {
+        while slot.ring.has_answer() && !slot.is_doomed() {
+            // What a guest logged comes before its outcome.
+            let sends_messages = slot
+                .sent
+                .front()
+                .is_some_and(|task| task.template().bound.module.sends_messages());
+            if sends_messages && (!self.hear(slot, now) || slot.is_doomed()) {
+                return;
+            }
+            match self.take_answer(slot, now) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(violation) => slot.kill(Some(Lost::Violation(violation))),
+            }
+        }
+    }
+
+    /// Takes the next answer, if it is there.
+    pub(crate) fn take_answer(&mut self, slot: &mut Slot, now: Instant) -> Result<bool, Violation> {
+        if !slot.ring.has_answer() {
+            return Ok(false);
+        }
+        // What it asked before it answered comes first. That is no more than
+        // there is room for in the exchange.
+        let mut rounds = 0..LAST_ROUNDS;
+        while self.hear_the_running(slot)? == Heard::More {
+            rounds
+                .next()
+                .ok_or(Violation("it asks on after it has answered"))?;
+        }
+        // One buffer for all answers but large ones.
+        let mut payload = std::mem::take(self.answer);
+        payload.clear();
+        let task = slot.sent.front();
+        let most = || task.map_or(0, |task| task.most_answer_bytes(self.config.stdio));
+        if !slot.ring.take_answer(&mut payload, most)? {
+            *self.answer = payload;
+            return Ok(false);
+        }
+        if payload.len() <= LARGE {
+            let taken = self.take(slot, &payload, now);
+            *self.answer = payload;
+            return taken;
+        }
+        let (header, raw) = read(&payload)?;
+        let start = payload.len() - raw.len();
+        let raw = Raw::Owned {
+            frame: payload,
+            start,
+        };
+        self.take_read(slot, header, raw, now)
+    }
+
+    /// Takes this answer.
+    fn take(&mut self, slot: &mut Slot, payload: &[u8], now: Instant) -> Result<bool, Violation> {
+        if let Payload::InFile { len, .. } = Payload::read(payload)? {
+            let frame = take_room(slot, len)?;
+            let (header, raw) = split::<AnswerHeader>(&frame)?;
+            let start = frame.len() - raw.len();
+            return self.take_read(slot, header, Raw::Owned { frame, start }, now);
+        }
+        let (header, raw) = read(payload)?;
+        self.take_read(slot, header, Raw::Shared(raw), now)
+    }
+
+    fn take_read(
+        &mut self,
+        slot: &mut Slot,
+        header: AnswerHeader,
+        raw: Raw<'_>,
+        now: Instant,
+    ) -> Result<bool, Violation> {
+        header.parts(raw.bytes())?;
+        let task = slot
+            .sent
+            .front_mut()
+            .ok_or(Violation("it answered a task it was not sent"))?;
+        if header.task != task.id {
+            return Err(Violation("it answered another task than it claimed"));
+        }
+        let end = header.end;
+        let known = Circumstances {
+            initializer: self.config.initializer.is_some(),
+            interrupted: matches!(slot.phase, Phase::Interrupted { .. }),
+            stdio: self.config.stdio,
+        };
+        claims::check(task, &header, &known)?;
+        slot.is_running(now);
+        let Some(task) = slot.sent.front() else {
+            return Ok(false);
+        };
+        let observed = slot.observed(task, Some(header.run_time), now);
+        let was_interrupted = match (&slot.phase, end) {
+            (Phase::Interrupted { why, .. }, End::Interrupted) => Some(why.clone()),
+            _ => None,
+        };
+        let limits = &self.config.limits;
+        let ended = match was_interrupted {
+            Some(why) => {
+                let outcome = settle::lost(task, &why, observed, limits, header.message);
+                Settled::told(outcome)
+            }
+            None => settle::answered(task, header, raw, observed, self.config.stdio, limits)?,
+        };
+        if self.config.initializer.is_some() {
+            self.count_initializer(slot, end, &ended);
+        }
+        if matches!(slot.phase, Phase::Interrupted { .. }) {
+            // Whatever it answered, it lives on.
+            slot.phase = Phase::Ready { since: now };
+        }
+        slot.end_requests(!ended.is_ok());
+        if let Some(task) = slot.sent.pop_front() {
+            self.finish(slot.serial, task, ended);
+        }
+        slot.new_answers += 1;
+        slot.becomes_next(now);
+        Ok(true)
+    }
+
+    /// An initializer that fails time after time breaks the key, whose every task
+    /// would fail by it.
+    fn count_initializer(&mut self, slot: &Slot, end: End, ended: &Settled) {
+        let health = &slot.bound.health;
+        match (end, ended) {
+            (End::Initializer, Settled::Told(outcome)) => {
+                if health.initializer_failed() {
+                    let text = outcome.error.clone().unwrap_or_default();
+                    self.seen.breaks_key.get_or_insert(text);
+                }
+            }
+            (End::Initializer | End::Interrupted, _) => {}
+            _ => health.initializer_succeeded(),
+        }
+    }
+
+    fn finish(&mut self, serial: u64, mut task: Task, mut ended: Settled) {
+        if let Settled::Told(outcome) = &mut ended
+            && let Some(delay) = task.wants_retry(outcome)
+        {
+            return self.queue.put_back_after(task, delay);
+        }
+        *self.unfinished -= 1;
+        self.out.finish(Some(serial), task.end(ended));
+    }
+
+    /// Collects what a dead worker leaves: its answers stand, the task that it
+    /// ran is lost, the others go back to the queue.
+    fn reap(&mut self, slot: &mut Slot, now: Instant) -> bool {
+        let Some(ended) = slot.child.ended() else {
+            return false;
+        };
+        let was_starting = matches!(slot.phase, Phase::Starting { .. });
+        // One that ended before it took a task would be replaced by the next
+        // that does, for ever, if nobody counted.
+        let failed_early = match &slot.phase {
+            Phase::Dying { why: None } => slot.failed_early,
+            Phase::Dying { why: Some(why) } => matches!(why, Lost::Violation(_)),
+            _ => true,
+        };
+        if slot.verdict().is_none() {
+            // It died by itself, or had nothing to do: its last words count.
+            if !was_starting {
+                slot.phase = Phase::Ready { since: now };
+            }
+            // All of them, or its last answer would be passed over; a dead
+            // worker's socket holds only so many.
+            for _ in 0..LAST_ROUNDS {
+                if self.hear(slot, now) {
+                    break;
+                }
+            }
+            self.take_answers(slot, now);
+        }
+        // Also what was found in its last words.
+        let verdict = slot.verdict();
+        self.settle_the_running(slot, verdict, ended, now);
+        self.queue
+            .put_back(std::mem::take(&mut slot.sent).into_iter());
+        if was_starting || slot.complaint.is_some() || failed_early && !slot.has_worked {
+            self.seen.fault = Some(self.why_not_started(slot, ended));
+        }
+        true
+    }
+
+    fn why_not_started(&mut self, slot: &Slot, ended: Ended) -> Fault {
+        if let Some(complaint) = &slot.complaint {
+            return complaint.clone();
+        }
+        match &slot.phase {
+            Phase::Dying {
+                why: Some(Lost::Violation(violation)),
+            } => Fault::no_start(Blame::Pool, violation),
+            _ => {
+                let killed_for = self.why_killed(slot, ended);
+                blame::fault(ended, killed_for, slot.greeted, self.config)
+            }
+        }
+    }
+
+    /// Why it was killed, as far as the system says.
+    fn why_killed(&mut self, slot: &Slot, ended: Ended) -> Option<String> {
+        match ended {
+            Ended::Killed(libc::SIGKILL) => self.oom_kills.one_more(slot.oom_kills),
+            _ => None,
+        }
+    }
+
+    fn settle_the_running(
+        &mut self,
+        slot: &mut Slot,
+        verdict: Option<Lost>,
+        ended: Ended,
+        now: Instant,
+    ) {
+        let verdict = match (verdict, slot.ring.outstanding()) {
+            (None, Ok(outstanding)) if !outstanding.running => return,
+            (None, Ok(_)) => Lost::Died(ended, self.why_killed(slot, ended)),
+            // A ring that broke the rules says nothing any more.
+            (None, Err(violation)) => Lost::Violation(violation),
+            (Some(verdict), _) => verdict,
+        };
+        if slot.sent.is_empty() {
+            return;
+        }
+        if !matches!(verdict, Lost::Violation(_)) {
+            // What it has put is put.
+            while matches!(self.hear_the_running(slot), Ok(Heard::More)) {}
+        }
+        slot.end_requests(true);
+        slot.is_running(now);
+        if let Some(task) = slot.sent.pop_front() {
+            let observed = Observed {
+                cpu_time: None,
+                ..slot.observed(&task, None, now)
+            };
+            let outcome = settle::lost(&task, &verdict, observed, &self.config.limits, None);
+            self.finish(slot.serial, task, Settled::told(outcome));
+        }
+    }
+}
+
+/// Notes whether it rang for nothing: one that does so for ever would keep the
+/// host busy. What it `asked` counts as an answer does.
+fn count_rings(slot: &mut Slot, rang: bool, asked: bool) {
+    let news = slot.new_answers + u32::from(asked);
+    slot.empty_rings = slot.empty_rings.saturating_sub(news);
+    if rang && news == 0 {
+        slot.empty_rings += 1;
+    }
+    if slot.empty_rings > MAX_EMPTY_RINGS {
+        let violation = Violation("it keeps ringing without an answer");
+        slot.kill(Some(Lost::Violation(violation)));
+    }
+}
+
+/// Reads an answer that lies in the ring.
+fn read(payload: &[u8]) -> Result<(AnswerHeader, &[u8]), Violation> {
+    match Payload::read(payload)? {
+        Payload::Brief(bytes) => brief::read_answer(bytes),
+        Payload::Inline(frame) => split(frame),
+        Payload::InFile { .. } => Err(Violation("a payload's number cannot be read")),
+    }
+}
+
+fn take_room(slot: &mut Slot, len: u64) -> Result<Vec<u8>, Violation> {
+    let file = slot
+        .room
+        .take()
+        .ok_or(Violation("it answered in room it was not given"))?;
+    let fits = file.metadata().is_ok_and(|metadata| metadata.len() == len);
+    if !fits {
+        return Err(Violation("it answered in room of another size"));
+    }
+    memfd_read_at(&file, len).map_err(|_| Violation("the answer's room cannot be read"))
+}
+
+impl Slot {
+    /// What was decided about the task it runs.
+    pub(crate) fn verdict(&self) -> Option<Lost> {
+        match &self.phase {
+            Phase::Dying { why } => why.clone(),
+            // It was told to end its task, and died of that or anything else.
+            Phase::Interrupted { why, .. } => Some(why.clone()),
+            Phase::Starting { .. } | Phase::Ready { .. } => None,
+        }
+    }
+
+    /// Dying for a reason that makes its further answers void.
+    fn is_doomed(&self) -> bool {
+        matches!(self.phase, Phase::Dying { why: Some(_) })
+    }
+}
