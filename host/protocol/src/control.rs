@@ -40,7 +40,7 @@ pub enum ToChild {
 
 /// How a child is to lock itself in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Orders {
+pub struct SandboxPlan {
     pub mode: Sandbox,
     /// Layers to leave out, to see what each one does.
     pub without: Vec<Layer>,
@@ -53,7 +53,7 @@ pub struct Orders {
 /// What a probe is to do; see `sandbox::probe`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ProbeSetup {
-    pub orders: Orders,
+    pub sandbox_plan: SandboxPlan,
     pub dirs: Vec<DirGrant>,
     pub attempt: Option<Attempt>,
     /// Its parent's pid, which it could not find out by itself.
@@ -63,7 +63,7 @@ pub struct ProbeSetup {
 /// What a worker is, for its whole life.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct WorkerSetup {
-    pub orders: Orders,
+    pub sandbox_plan: SandboxPlan,
     pub engine: EngineSettings,
     /// Whether the artifact is a component (else a core module).
     pub component: bool,
@@ -110,7 +110,7 @@ pub struct WorkerGrants {
 /// What a compiler is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CompilerSetup {
-    pub orders: Orders,
+    pub sandbox_plan: SandboxPlan,
     pub engine: EngineSettings,
     /// Whether it is compiled to be run, and not only to be described: a module
     /// that imports what nobody can give is then refused before it is compiled.

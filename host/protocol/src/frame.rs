@@ -101,12 +101,12 @@ pub enum Payload<'a> {
     Inline(&'a [u8]),
     /// The frame is in the memory file with this number.
     InFile { id: u64, len: u64 },
-    /// A short form; see [`brief`](super::brief).
-    Brief(&'a [u8]),
+    /// A short form; see [`compact`](super::compact).
+    Compact(&'a [u8]),
 }
 
 /// The first byte of a short form.
-pub(super) const BRIEF: u8 = 2;
+pub(super) const COMPACT: u8 = 2;
 
 impl<'a> Payload<'a> {
     pub fn read(bytes: &'a [u8]) -> Result<Self, Violation> {
@@ -122,7 +122,7 @@ impl<'a> Payload<'a> {
                     len: u64::from_le_bytes(len),
                 })
             }
-            Some((&BRIEF, rest)) => Ok(Payload::Brief(rest)),
+            Some((&COMPACT, rest)) => Ok(Payload::Compact(rest)),
             _ => Err(Violation("a payload is of no known kind")),
         }
     }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 use crate::Violation;
-use crate::brief;
+use crate::compact;
 use crate::control::{FromChild, decode, encode};
 use crate::description::Description;
 use crate::frame::{AnswerHeader, Payload, memory_for_value, split};
@@ -30,7 +30,7 @@ pub fn frames(mut bytes: &[u8]) {
     let ty = Type::decode(&mut bytes).ok();
     let read = match Payload::read(bytes) {
         Ok(Payload::Inline(frame)) => split::<AnswerHeader>(frame),
-        Ok(Payload::Brief(bytes)) => brief::read_answer(bytes),
+        Ok(Payload::Compact(bytes)) => compact::read_answer(bytes),
         Ok(Payload::InFile { .. }) | Err(_) => return,
     };
     let Ok((header, rest)) = read else {

@@ -19,7 +19,7 @@
 )]
 
 pub mod arena;
-pub mod brief;
+pub mod compact;
 pub mod control;
 pub mod description;
 pub mod exchange;

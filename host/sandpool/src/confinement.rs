@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use sandpool_protocol::control::{Failure, FromChild, Orders, ProbeSetup, ToChild, decode, encode};
+use sandpool_protocol::control::{
+    Failure, FromChild, ProbeSetup, SandboxPlan, ToChild, decode, encode,
+};
 use sandpool_protocol::handshake::Hello;
 use sandpool_protocol::layers::{Layer, SandboxReport};
 use sandpool_protocol::roles::PROBE_ROLE;
@@ -67,8 +69,8 @@ impl Confinement {
     }
 
     /// What to tell a child that was born into these namespaces.
-    pub(crate) fn orders(&self, born: Namespaces) -> Orders {
-        Orders {
+    pub(crate) fn sandbox_plan(&self, born: Namespaces) -> SandboxPlan {
+        SandboxPlan {
             mode: self.mode,
             without: self.without.clone(),
             root: rustix::process::geteuid().is_root(),
@@ -224,12 +226,12 @@ fn probe_once(
     let mut child = ChildProcess::start(&program, theirs, confinement.apart())?;
     let setup = ToChild::Probe(ProbeSetup {
         // What is missing is to be told, not to be refused.
-        orders: Orders {
+        sandbox_plan: SandboxPlan {
             mode: match confinement.mode {
                 Sandbox::Strict => Sandbox::Auto,
                 mode => mode,
             },
-            ..confinement.orders(child.namespaces())
+            ..confinement.sandbox_plan(child.namespaces())
         },
         dirs: grants.iter().map(|open| open.grant.clone()).collect(),
         attempt,

@@ -14,7 +14,7 @@ const PANIC_LINES: usize = 8;
 const LAST_LINES: usize = 4;
 
 /// Bytes of what is told.
-const MOST: usize = 1000;
+const MAX_WORDS_LEN: usize = 1000;
 
 /// Adds to an outcome's error what the guest said last on standard error, where
 /// that was captured. Only for tasks whose guest ended by its own hand: what
@@ -61,8 +61,8 @@ fn last_words(stderr: &[u8]) -> Option<String> {
         }
         words.push_str(&Printable(line).to_string());
     }
-    if words.len() > MOST {
-        words.truncate(words.floor_char_boundary(MOST));
+    if words.len() > MAX_WORDS_LEN {
+        words.truncate(words.floor_char_boundary(MAX_WORDS_LEN));
         words.push('…');
     }
     (!words.is_empty()).then_some(words)
@@ -119,7 +119,11 @@ mod tests {
     fn it_is_bounded_and_steers_no_terminal() {
         let evil = "\u{1b}[2J\r\u{7}é\u{202e}".repeat(10_000);
         let words = last_words(evil.as_bytes()).expect("something");
-        assert!(words.len() <= MOST + '…'.len_utf8(), "{}", words.len());
+        assert!(
+            words.len() <= MAX_WORDS_LEN + '…'.len_utf8(),
+            "{}",
+            words.len()
+        );
         assert!(!words.chars().any(char::is_control), "{words}");
         assert!(last_words(&[0xff; 100_000]).is_some());
     }

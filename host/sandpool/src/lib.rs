@@ -57,7 +57,6 @@
 #[doc = include_str!("../../derive/docs/from_value.md")]
 struct Guide;
 
-mod arrival;
 mod confinement;
 mod entry;
 mod guard;
@@ -65,6 +64,7 @@ mod guard;
 pub mod in_process;
 mod last_words;
 mod module;
+mod notify;
 mod off_thread;
 mod outcome;
 mod pool;

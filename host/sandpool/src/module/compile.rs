@@ -117,7 +117,7 @@ fn compile_once(
             }
         })?;
     let setup = ToChild::Compile(CompilerSetup {
-        orders: loader.confinement.orders(child.namespaces()),
+        sandbox_plan: loader.confinement.sandbox_plan(child.namespaces()),
         engine: loader.settings.clone(),
         to_run: purpose == Purpose::Run,
         memory: loader.limits.compile_memory.value,

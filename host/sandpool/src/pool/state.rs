@@ -18,9 +18,9 @@ use super::scheduler::{Health, Restarts};
 use super::stream::Flow;
 use super::tasks::KeyId;
 use super::worker::Slot;
-use crate::arrival::Arrival;
 use crate::confinement::OpenGrant;
 use crate::module::{Loader, Module, WeakModule};
+use crate::notify::Notify;
 use crate::shared::Shares;
 use sandpool_protocol::control::WorkerGrants;
 use sandpool_protocol::limits::{PoolLimits, TaskLimits};
@@ -101,7 +101,7 @@ pub(crate) struct Shared {
     pub(crate) wake: EventFd,
     /// Something changed that a waiting thread may want to know: a task of a
     /// full queue left it, or the pool ended.
-    pub(crate) changed: Arrival,
+    pub(crate) changed: Notify,
     /// Futures that wait for the pool's end.
     pub(crate) ending: Ending,
 }
@@ -296,7 +296,7 @@ impl Shared {
                 own_threads: Vec::new(),
             }),
             wake,
-            changed: Arrival::default(),
+            changed: Notify::default(),
             ending: Ending::default(),
         }
     }

@@ -7,38 +7,38 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::SharedError;
-use super::object::{Asker, Hears, Object, Party};
-use crate::arrival::{Arrival, deadline};
+use super::object::{Object, Owner, ReplySink, Requester};
 use crate::guard::wake;
+use crate::notify::{Notify, deadline};
 use sandpool_protocol::request::{Op, Reply};
 
 /// The place for one answer.
 #[derive(Default)]
-struct Place {
-    state: Mutex<PlaceState>,
-    arrived: Arrival,
+struct ReplySlot {
+    state: Mutex<ReplySlotState>,
+    arrived: Notify,
 }
 
 #[derive(Default)]
-struct PlaceState {
+struct ReplySlotState {
     reply: Option<Reply>,
     waker: Option<Waker>,
 }
 
-impl Place {
-    fn lock(&self) -> MutexGuard<'_, PlaceState> {
+impl ReplySlot {
+    fn lock(&self) -> MutexGuard<'_, ReplySlotState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the answer, until `deadline` at most.
     fn wait(&self, deadline: Option<Instant>) -> Option<Reply> {
-        let lacks = |state: &PlaceState| state.reply.is_none();
+        let lacks = |state: &ReplySlotState| state.reply.is_none();
         let waited = self.arrived.wait_while(self.lock(), deadline, lacks);
         waited.ok()?.reply.take()
     }
 }
 
-impl Hears for Place {
+impl ReplySink for ReplySlot {
     fn answer(&self, _id: u64, reply: Reply) {
         let mut state = self.lock();
         state.reply = Some(reply);
@@ -51,18 +51,18 @@ impl Hears for Place {
 
 /// Asks and waits, for `timeout` at most; `None` is without end.
 pub(super) fn ask(object: &dyn Object, op: Op, timeout: Option<Duration>) -> Reply {
-    let place = Arc::new(Place::default());
-    let asker = Asker::new(Party::of_this_thread(), Arc::clone(&place) as _);
+    let slot = Arc::new(ReplySlot::default());
+    let requester = Requester::new(Owner::of_this_thread(), Arc::clone(&slot) as _);
     let wait = timeout != Some(Duration::ZERO);
-    if object.ask(op, wait, &asker).is_err() {
+    if object.ask(op, wait, &requester).is_err() {
         return Reply::Failed(SharedError::Closed);
     }
-    if let Some(reply) = place.wait(deadline(timeout)) {
+    if let Some(reply) = slot.wait(deadline(timeout)) {
         return reply;
     }
-    object.give_up(asker.id);
+    object.give_up(requester.id);
     // Whatever it is by now: it comes, even if it takes a lock to be free.
-    let last = place.wait(None);
+    let last = slot.wait(None);
     last.unwrap_or(Reply::Failed(SharedError::Timeout))
 }
 
@@ -73,25 +73,25 @@ type Unwanted = Box<dyn FnOnce(Reply) + Send>;
 /// what was taken for it goes back.
 pub(super) struct Asking {
     object: Arc<dyn Object>,
-    place: Arc<Place>,
-    asker: Asker,
+    slot: Arc<ReplySlot>,
+    requester: Requester,
     op: Option<Op>,
     unwanted: Option<Unwanted>,
 }
 
 impl Asking {
-    /// Asks when it is polled first. `party` holds what is acquired.
+    /// Asks when it is polled first. `owner` holds what is acquired.
     pub(super) fn new(
         object: Arc<dyn Object>,
         op: Op,
         unwanted: impl FnOnce(Reply) + Send + 'static,
     ) -> Self {
-        let place = Arc::new(Place::default());
-        let asker = Asker::new(Party::new(), Arc::clone(&place) as _);
+        let slot = Arc::new(ReplySlot::default());
+        let requester = Requester::new(Owner::new(), Arc::clone(&slot) as _);
         Asking {
             object,
-            place,
-            asker,
+            slot,
+            requester,
             op: Some(op),
             unwanted: Some(Box::new(unwanted)),
         }
@@ -103,30 +103,30 @@ impl Asking {
 /// what it took belongs to the program: for objects that anybody may release.
 pub(super) async fn awaited(object: &Arc<dyn Object>, op: Op) -> Reply {
     let asking = Asking::new(Arc::clone(object), op, |_| {});
-    let party = asking.asker.party;
+    let owner = asking.requester.owner;
     let reply = asking.await;
-    object.leave(party, false);
+    object.leave(owner, false);
     reply
 }
 
-/// As [`awaited`], of what belongs to the future alone: it comes with the party that
+/// As [`awaited`], of what belongs to the future alone: it comes with the owner that
 /// has it now. `back` gives it back for a future that is dropped before it knows.
 pub(super) async fn taken(
     object: &Arc<dyn Object>,
     op: Op,
-    back: impl FnOnce(Party, Reply) + Send + 'static,
-) -> (Party, Reply) {
+    back: impl FnOnce(Owner, Reply) + Send + 'static,
+) -> (Owner, Reply) {
     let mut asking = Asking::new(Arc::clone(object), op, |_| {});
-    let party = asking.asker.party;
-    asking.unwanted = Some(Box::new(move |reply| back(party, reply)));
-    (party, asking.await)
+    let owner = asking.requester.owner;
+    asking.unwanted = Some(Box::new(move |reply| back(owner, reply)));
+    (owner, asking.await)
 }
 
-/// Asks what is answered at once, for a party.
-pub(super) fn ask_as(object: &dyn Object, party: Party, op: Op) {
-    let asker = Asker::new(party, Arc::new(Place::default()));
+/// Asks what is answered at once, for a owner.
+pub(super) fn ask_as(object: &dyn Object, owner: Owner, op: Op) {
+    let requester = Requester::new(owner, Arc::new(ReplySlot::default()));
     // Nobody is there to hear of a failure.
-    let _ = object.ask(op, false, &asker);
+    let _ = object.ask(op, false, &requester);
 }
 
 impl Future for Asking {
@@ -134,12 +134,12 @@ impl Future for Asking {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Reply> {
         if let Some(op) = self.op.take()
-            && self.object.ask(op, true, &self.asker).is_err()
+            && self.object.ask(op, true, &self.requester).is_err()
         {
             return Poll::Ready(Reply::Failed(SharedError::Closed));
         }
         let reply = {
-            let mut state = self.place.lock();
+            let mut state = self.slot.lock();
             state.waker = Some(context.waker().clone());
             state.reply.take()
         };
@@ -161,12 +161,12 @@ impl Drop for Asking {
         if self.op.is_some() {
             return;
         }
-        self.object.give_up(self.asker.id);
-        let reply = self.place.lock().reply.take();
+        self.object.give_up(self.requester.id);
+        let reply = self.slot.lock().reply.take();
         if let Some(reply) = reply {
             unwanted(reply);
         }
         // Whatever it still has then.
-        self.object.leave(self.asker.party, true);
+        self.object.leave(self.requester.owner, true);
     }
 }

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::SharedError;
-use super::object::{Asker, Cell, Object, Party, State};
+use super::object::{Object, ObjectCell, ObjectState, Owner, Requester};
 use sandpool_protocol::Violation;
 use sandpool_protocol::request::{DictOp, Item, Kind, ListOp, Op, Reply, ValueOp};
 
 /// Bytes that one dictionary, list or value holds at most, keys included. All
 /// of it fits into one answer.
-pub(crate) const MAX_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const MAX_COLLECTION_BYTES: usize = 64 * 1024 * 1024;
 
 /// Bytes of the host that an entry costs beside its own, about.
-const ENTRY: usize = 64;
+const ITEM_OVERHEAD: usize = 64;
 
 /// Counts bytes, and refuses those that are too many.
 #[derive(Default)]
@@ -22,7 +22,7 @@ impl Account {
     /// Takes `more` in and lets `less` go.
     fn exchange(&mut self, more: usize, less: usize) -> Result<(), SharedError> {
         let after = self.0.saturating_sub(less).saturating_add(more);
-        if after > MAX_BYTES && more > less {
+        if after > MAX_COLLECTION_BYTES && more > less {
             return Err(SharedError::TooLarge);
         }
         self.0 = after;
@@ -44,13 +44,13 @@ pub(crate) struct DictState {
 impl DictState {
     fn entry_cost(&self, key: &str) -> usize {
         let entry = self.entries.get(key);
-        entry.map_or(0, |value| key.len() + value.len() + ENTRY)
+        entry.map_or(0, |value| key.len() + value.len() + ITEM_OVERHEAD)
     }
 
     fn set(&mut self, key: String, value: Item) -> Result<Reply, SharedError> {
         let before = self.entry_cost(&key);
         self.account
-            .exchange(key.len() + value.len() + ENTRY, before)?;
+            .exchange(key.len() + value.len() + ITEM_OVERHEAD, before)?;
         self.entries.insert(key, value);
         Ok(Reply::Done)
     }
@@ -68,9 +68,9 @@ impl DictState {
         // errs on the safe side.
         let costs = items
             .iter()
-            .map(|(key, value)| key.len() + value.len() + ENTRY);
+            .map(|(key, value)| key.len() + value.len() + ITEM_OVERHEAD);
         let more: usize = costs.sum();
-        if self.account.0.saturating_add(more) > MAX_BYTES {
+        if self.account.0.saturating_add(more) > MAX_COLLECTION_BYTES {
             return Err(SharedError::TooLarge);
         }
         for (key, value) in items {
@@ -96,7 +96,7 @@ impl DictState {
     }
 }
 
-impl State for DictState {
+impl ObjectState for DictState {
     type Op = DictOp;
 
     fn kind(&self) -> Kind {
@@ -110,8 +110,8 @@ impl State for DictState {
         }
     }
 
-    fn ask(&mut self, op: DictOp, asker: &Asker) {
-        asker.answer(match op {
+    fn ask(&mut self, op: DictOp, requester: &Requester) {
+        requester.answer(match op {
             DictOp::Get(key) => Reply::MaybeItem(self.entries.get(&key).cloned()),
             DictOp::Set(key, value) => reply(self.set(key, value)),
             DictOp::Delete(key) => Reply::Flag(self.delete(&key)),
@@ -133,7 +133,7 @@ impl State for DictState {
 
     fn give_up(&mut self, _id: u64) {}
 
-    fn leave(&mut self, _party: Party, _died: bool) {}
+    fn leave(&mut self, _owner: Owner, _died: bool) {}
 }
 
 /// A list.
@@ -154,7 +154,7 @@ impl ListState {
     }
 
     fn extend(&mut self, items: Vec<Item>) -> Result<Reply, SharedError> {
-        let costs = items.iter().map(|item| item.len() + ENTRY);
+        let costs = items.iter().map(|item| item.len() + ITEM_OVERHEAD);
         self.account.exchange(costs.sum(), 0)?;
         self.items.extend(items);
         Ok(Reply::Done)
@@ -170,12 +170,12 @@ impl ListState {
     fn pop(&mut self, index: Option<i64>) -> Result<Reply, SharedError> {
         let place = self.place(index.unwrap_or(-1))?;
         let item = self.items.remove(place).ok_or(SharedError::OutOfRange)?;
-        self.account.exchange(0, item.len() + ENTRY)?;
+        self.account.exchange(0, item.len() + ITEM_OVERHEAD)?;
         Ok(Reply::Item(item))
     }
 }
 
-impl State for ListState {
+impl ObjectState for ListState {
     type Op = ListOp;
 
     fn kind(&self) -> Kind {
@@ -189,8 +189,8 @@ impl State for ListState {
         }
     }
 
-    fn ask(&mut self, op: ListOp, asker: &Asker) {
-        asker.answer(match op {
+    fn ask(&mut self, op: ListOp, requester: &Requester) {
+        requester.answer(match op {
             ListOp::Extend(items) => reply(self.extend(items)),
             ListOp::Get(index) => reply(
                 self.place(index)
@@ -205,7 +205,7 @@ impl State for ListState {
 
     fn give_up(&mut self, _id: u64) {}
 
-    fn leave(&mut self, _party: Party, _died: bool) {}
+    fn leave(&mut self, _owner: Owner, _died: bool) {}
 }
 
 /// One value.
@@ -222,7 +222,7 @@ impl ValueState {
     }
 }
 
-impl State for ValueState {
+impl ObjectState for ValueState {
     type Op = ValueOp;
 
     fn kind(&self) -> Kind {
@@ -236,10 +236,12 @@ impl State for ValueState {
         }
     }
 
-    fn ask(&mut self, op: ValueOp, asker: &Asker) {
-        asker.answer(match op {
+    fn ask(&mut self, op: ValueOp, requester: &Requester) {
+        requester.answer(match op {
             ValueOp::Get => Reply::Item(self.0.clone()),
-            ValueOp::Set(item) if item.len() > MAX_BYTES => Reply::Failed(SharedError::TooLarge),
+            ValueOp::Set(item) if item.len() > MAX_COLLECTION_BYTES => {
+                Reply::Failed(SharedError::TooLarge)
+            }
             ValueOp::Set(item) => {
                 self.0 = item;
                 Reply::Done
@@ -250,32 +252,32 @@ impl State for ValueState {
 
     fn give_up(&mut self, _id: u64) {}
 
-    fn leave(&mut self, _party: Party, _died: bool) {}
+    fn leave(&mut self, _owner: Owner, _died: bool) {}
 }
 
-/// States that need no more than [`State`].
+/// States that need no more than [`ObjectState`].
 macro_rules! objects {
     ($($state:ty),+) => {
         $(
-            impl Object for Cell<$state> {
+            impl Object for ObjectCell<$state> {
                 fn kind(&self) -> Kind {
                     self.lock().kind()
                 }
 
                 fn id(&self) -> u64 {
-                    Cell::id(self)
+                    ObjectCell::id(self)
                 }
 
-                fn ask(&self, op: Op, wait: bool, asker: &Asker) -> Result<(), Violation> {
-                    self.ask_state(op, wait, asker)
+                fn ask(&self, op: Op, wait: bool, requester: &Requester) -> Result<(), Violation> {
+                    self.ask_state(op, wait, requester)
                 }
 
                 fn give_up(&self, id: u64) {
                     self.lock().give_up(id);
                 }
 
-                fn leave(&self, party: Party, died: bool) {
-                    self.lock().leave(party, died);
+                fn leave(&self, owner: Owner, died: bool) {
+                    self.lock().leave(owner, died);
                 }
             }
         )+

@@ -1,7 +1,7 @@
 //! Events and barriers: places where one waits for others.
 
 use super::SharedError;
-use super::object::{Asker, Party, State, Waiters};
+use super::object::{ObjectState, Owner, Requester, Waiters};
 use sandpool_protocol::request::{BarrierOp, EventOp, Kind, Op, Reply};
 
 /// A flag that can be waited for.
@@ -19,7 +19,7 @@ impl EventState {
     }
 }
 
-impl State for EventState {
+impl ObjectState for EventState {
     type Op = EventOp;
 
     fn kind(&self) -> Kind {
@@ -33,61 +33,61 @@ impl State for EventState {
         }
     }
 
-    fn ask(&mut self, op: EventOp, asker: &Asker) {
+    fn ask(&mut self, op: EventOp, requester: &Requester) {
         match op {
             EventOp::Set => {
                 self.raised = true;
                 self.waiters.answer_all(&Reply::Flag(true));
-                asker.answer(Reply::Done);
+                requester.answer(Reply::Done);
             }
             EventOp::Clear => {
                 self.raised = false;
-                asker.answer(Reply::Done);
+                requester.answer(Reply::Done);
             }
-            EventOp::IsSet => asker.answer(Reply::Flag(self.raised)),
-            EventOp::Wait if self.raised => asker.answer(Reply::Flag(true)),
-            EventOp::Wait => self.waiters.push(asker, ()),
+            EventOp::IsSet => requester.answer(Reply::Flag(self.raised)),
+            EventOp::Wait if self.raised => requester.answer(Reply::Flag(true)),
+            EventOp::Wait => self.waiters.push(requester, ()),
         }
     }
 
     fn give_up(&mut self, id: u64) {
-        if let Some((asker, ())) = self.waiters.remove(id) {
-            asker.answer(Reply::Flag(false));
+        if let Some((requester, ())) = self.waiters.remove(id) {
+            requester.answer(Reply::Flag(false));
         }
     }
 
-    fn leave(&mut self, party: Party, _died: bool) {
-        self.waiters.remove_party(party);
+    fn leave(&mut self, owner: Owner, _died: bool) {
+        self.waiters.remove_owner(owner);
     }
 }
 
-/// Lets parties pass when all of them are there.
+/// Lets owners pass when all of them are there.
 pub(crate) struct BarrierState {
-    parties: usize,
+    owners: usize,
     waiters: Waiters<()>,
     broken: bool,
 }
 
 impl BarrierState {
-    pub(super) fn new(parties: usize) -> Self {
+    pub(super) fn new(owners: usize) -> Self {
         BarrierState {
-            parties,
+            owners,
             waiters: Waiters::new(),
             broken: false,
         }
     }
 
-    fn wait(&mut self, asker: &Asker) {
+    fn wait(&mut self, requester: &Requester) {
         if self.broken {
-            return asker.answer(Reply::Failed(SharedError::Broken));
+            return requester.answer(Reply::Failed(SharedError::Broken));
         }
-        self.waiters.push(asker, ());
-        if self.waiters.len() < self.parties {
+        self.waiters.push(requester, ());
+        if self.waiters.len() < self.owners {
             return;
         }
         let mut place = 0;
-        while let Some((asker, ())) = self.waiters.pop() {
-            asker.answer(Reply::Number(place));
+        while let Some((requester, ())) = self.waiters.pop() {
+            requester.answer(Reply::Number(place));
             place += 1;
         }
     }
@@ -102,7 +102,7 @@ impl BarrierState {
     }
 }
 
-impl State for BarrierState {
+impl ObjectState for BarrierState {
     type Op = BarrierOp;
 
     fn kind(&self) -> Kind {
@@ -116,9 +116,9 @@ impl State for BarrierState {
         }
     }
 
-    fn ask(&mut self, op: BarrierOp, asker: &Asker) {
-        asker.answer(match op {
-            BarrierOp::Wait => return self.wait(asker),
+    fn ask(&mut self, op: BarrierOp, requester: &Requester) {
+        requester.answer(match op {
+            BarrierOp::Wait => return self.wait(requester),
             BarrierOp::Reset => {
                 self.turn_away();
                 self.broken = false;
@@ -128,21 +128,21 @@ impl State for BarrierState {
                 self.break_it();
                 Reply::Done
             }
-            BarrierOp::Parties => Reply::Number(self.parties as i64),
+            BarrierOp::Parties => Reply::Number(self.owners as i64),
             BarrierOp::Waiting => Reply::Number(self.waiters.len() as i64),
             BarrierOp::Broken => Reply::Flag(self.broken),
         });
     }
 
     fn give_up(&mut self, id: u64) {
-        if let Some((asker, ())) = self.waiters.remove(id) {
-            asker.answer(Reply::Failed(SharedError::Broken));
+        if let Some((requester, ())) = self.waiters.remove(id) {
+            requester.answer(Reply::Failed(SharedError::Broken));
             self.break_it();
         }
     }
 
-    fn leave(&mut self, party: Party, _died: bool) {
-        if self.waiters.remove_party(party) {
+    fn leave(&mut self, owner: Owner, _died: bool) {
+        if self.waiters.remove_owner(owner) {
             self.break_it();
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::SharedError;
 use super::ask::{ask, ask_as, awaited, taken};
 use super::manager::{Barrier, Condition, Event, Lock, Semaphore, flag, number};
-use super::object::{Object, Party};
+use super::object::{Object, Owner};
 use super::queues::{done, failure};
 use sandpool_protocol::request::{BarrierOp, ConditionOp, EventOp, LockOp, Op, Reply, SemaphoreOp};
 
@@ -52,16 +52,16 @@ impl Lock {
     /// None now.
     pub async fn acquire_async(&self) -> Result<LockGuard, SharedError> {
         let object = Arc::clone(&self.object);
-        let back = move |party, reply| {
+        let back = move |owner, reply| {
             if let Reply::Acquired { .. } = reply {
-                ask_as(&*object, party, Op::Lock(LockOp::Release));
+                ask_as(&*object, owner, Op::Lock(LockOp::Release));
             }
         };
-        let (party, reply) = taken(&self.object, Op::Lock(LockOp::Acquire), back).await;
+        let (owner, reply) = taken(&self.object, Op::Lock(LockOp::Acquire), back).await;
         let acquired = acquired(&reply)?;
         Ok(LockGuard {
             object: Arc::clone(&self.object),
-            party,
+            owner,
             acquired,
         })
     }
@@ -81,7 +81,7 @@ impl Lock {
 #[must_use = "the lock is released when its guard is dropped"]
 pub struct LockGuard {
     object: Arc<dyn Object>,
-    party: Party,
+    owner: Owner,
     acquired: Acquired,
 }
 
@@ -95,7 +95,7 @@ impl LockGuard {
 
 impl Drop for LockGuard {
     fn drop(&mut self) {
-        ask_as(&*self.object, self.party, Op::Lock(LockOp::Release));
+        ask_as(&*self.object, self.owner, Op::Lock(LockOp::Release));
     }
 }
 
@@ -232,7 +232,7 @@ impl Barrier {
         ask(&*self.object, Op::Barrier(op), timeout)
     }
 
-    /// Waits until all parties are there, and returns this one's place among
+    /// Waits until all owners are there, and returns this one's place among
     /// them, counted from 0. Whoever gives up breaks the barrier for all.
     ///
     /// # Errors
@@ -263,7 +263,7 @@ impl Barrier {
 
     /// How many pass together.
     #[must_use]
-    pub fn parties(&self) -> usize {
+    pub fn owners(&self) -> usize {
         number(&self.ask(BarrierOp::Parties, None)).map_or(0, |n| n as usize)
     }
 

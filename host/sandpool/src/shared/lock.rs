@@ -1,7 +1,7 @@
 //! Locks, and the condition: a lock with a waiting room.
 
 use super::SharedError;
-use super::object::{Asker, Party, State, Waiters};
+use super::object::{ObjectState, Owner, Requester, Waiters};
 use sandpool_protocol::request::{ConditionOp, Kind, LockOp, Op, Reply};
 
 /// A lock. One that is reentrant may be taken again by its holder, and only be
@@ -15,7 +15,7 @@ pub(crate) struct LockState {
 }
 
 struct Holder {
-    party: Party,
+    owner: Owner,
     /// How often it was taken.
     depth: u64,
 }
@@ -41,22 +41,22 @@ impl LockState {
         }
     }
 
-    fn is_held_by(&self, party: Party) -> bool {
-        self.holder.as_ref().is_some_and(|h| h.party == party)
+    fn is_held_by(&self, owner: Owner) -> bool {
+        self.holder.as_ref().is_some_and(|h| h.owner == owner)
     }
 
-    fn acquire(&mut self, asker: &Asker) {
+    fn acquire(&mut self, requester: &Requester) {
         match &mut self.holder {
-            Some(holder) if self.reentrant && holder.party == asker.party => {
+            Some(holder) if self.reentrant && holder.owner == requester.owner => {
                 holder.depth += 1;
-                asker.answer(Reply::Acquired { abandoned: false });
+                requester.answer(Reply::Acquired { abandoned: false });
             }
-            _ => self.want(asker, Wanted::Lock),
+            _ => self.want(requester, Wanted::Lock),
         }
     }
 
-    fn want(&mut self, asker: &Asker, wanted: Wanted) {
-        self.waiters.push(asker, wanted);
+    fn want(&mut self, requester: &Requester, wanted: Wanted) {
+        self.waiters.push(requester, wanted);
         self.pass_on();
     }
 
@@ -65,7 +65,7 @@ impl LockState {
         if self.holder.is_some() {
             return;
         }
-        let Some((asker, wanted)) = self.waiters.pop() else {
+        let Some((requester, wanted)) = self.waiters.pop() else {
             return;
         };
         let (depth, reply) = match wanted {
@@ -75,16 +75,16 @@ impl LockState {
             }
             Wanted::Back { notified, depth } => (depth, Reply::Flag(notified)),
         };
-        let party = asker.party;
-        self.holder = Some(Holder { party, depth });
-        asker.answer(reply);
+        let owner = requester.owner;
+        self.holder = Some(Holder { owner, depth });
+        requester.answer(reply);
     }
 
-    fn release(&mut self, party: Party) -> Reply {
+    fn release(&mut self, owner: Owner) -> Reply {
         let Some(holder) = &mut self.holder else {
             return Reply::Failed(SharedError::OverRelease);
         };
-        if self.reentrant && holder.party != party {
+        if self.reentrant && holder.owner != owner {
             return Reply::Failed(SharedError::NotOwner);
         }
         holder.depth -= 1;
@@ -103,7 +103,7 @@ impl LockState {
     }
 }
 
-impl State for LockState {
+impl ObjectState for LockState {
     type Op = LockOp;
 
     fn kind(&self) -> Kind {
@@ -120,10 +120,10 @@ impl State for LockState {
         }
     }
 
-    fn ask(&mut self, op: LockOp, asker: &Asker) {
+    fn ask(&mut self, op: LockOp, requester: &Requester) {
         match op {
-            LockOp::Acquire => self.acquire(asker),
-            LockOp::Release => asker.answer(self.release(asker.party)),
+            LockOp::Acquire => self.acquire(requester),
+            LockOp::Release => requester.answer(self.release(requester.owner)),
         }
     }
 
@@ -131,15 +131,15 @@ impl State for LockState {
         let waits_for_the_lock = |waiters: &mut Waiters<Wanted>| {
             waiters.remove_if(id, |wanted| matches!(wanted, Wanted::Lock))
         };
-        if let Some((asker, _)) = waits_for_the_lock(&mut self.waiters) {
-            asker.answer(Reply::Failed(SharedError::Timeout));
+        if let Some((requester, _)) = waits_for_the_lock(&mut self.waiters) {
+            requester.answer(Reply::Failed(SharedError::Timeout));
         }
     }
 
-    fn leave(&mut self, party: Party, died: bool) {
-        self.waiters.remove_party(party);
+    fn leave(&mut self, owner: Owner, died: bool) {
+        self.waiters.remove_owner(owner);
         // A plain lock may be released by somebody else, if all went well.
-        if self.is_held_by(party) && (died || self.reentrant) {
+        if self.is_held_by(owner) && (died || self.reentrant) {
             self.abandoned = true;
             self.release_fully();
         }
@@ -161,30 +161,30 @@ impl ConditionState {
         }
     }
 
-    fn wait(&mut self, asker: &Asker) {
-        if !self.lock.is_held_by(asker.party) {
-            return asker.answer(Reply::Failed(SharedError::NotOwner));
+    fn wait(&mut self, requester: &Requester) {
+        if !self.lock.is_held_by(requester.owner) {
+            return requester.answer(Reply::Failed(SharedError::NotOwner));
         }
         let depth = self.lock.release_fully();
-        self.room.push(asker, depth);
+        self.room.push(requester, depth);
     }
 
-    fn notify(&mut self, count: u32, party: Party) -> Reply {
-        if !self.lock.is_held_by(party) {
+    fn notify(&mut self, count: u32, owner: Owner) -> Reply {
+        if !self.lock.is_held_by(owner) {
             return Reply::Failed(SharedError::NotOwner);
         }
         for _ in 0..count {
-            let Some((asker, depth)) = self.room.pop() else {
+            let Some((requester, depth)) = self.room.pop() else {
                 break;
             };
             let notified = true;
-            self.lock.want(&asker, Wanted::Back { notified, depth });
+            self.lock.want(&requester, Wanted::Back { notified, depth });
         }
         Reply::Done
     }
 }
 
-impl State for ConditionState {
+impl ObjectState for ConditionState {
     type Op = ConditionOp;
 
     fn kind(&self) -> Kind {
@@ -198,28 +198,28 @@ impl State for ConditionState {
         }
     }
 
-    fn ask(&mut self, op: ConditionOp, asker: &Asker) {
+    fn ask(&mut self, op: ConditionOp, requester: &Requester) {
         match op {
-            ConditionOp::Acquire => self.lock.acquire(asker),
-            ConditionOp::Release => asker.answer(self.lock.release(asker.party)),
-            ConditionOp::Wait => self.wait(asker),
-            ConditionOp::Notify(count) => asker.answer(self.notify(count, asker.party)),
+            ConditionOp::Acquire => self.lock.acquire(requester),
+            ConditionOp::Release => requester.answer(self.lock.release(requester.owner)),
+            ConditionOp::Wait => self.wait(requester),
+            ConditionOp::Notify(count) => requester.answer(self.notify(count, requester.owner)),
         }
     }
 
     fn give_up(&mut self, id: u64) {
         match self.room.remove(id) {
             // He has to hold the lock again before he is told anything.
-            Some((asker, depth)) => {
+            Some((requester, depth)) => {
                 let notified = false;
-                self.lock.want(&asker, Wanted::Back { notified, depth });
+                self.lock.want(&requester, Wanted::Back { notified, depth });
             }
             None => self.lock.give_up(id),
         }
     }
 
-    fn leave(&mut self, party: Party, died: bool) {
-        self.room.remove_party(party);
-        self.lock.leave(party, died);
+    fn leave(&mut self, owner: Owner, died: bool) {
+        self.room.remove_owner(owner);
+        self.lock.leave(owner, died);
     }
 }

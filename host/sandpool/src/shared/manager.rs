@@ -10,12 +10,12 @@ use serde::de::DeserializeOwned;
 
 use super::SharedError;
 use super::ask::ask;
-use super::collections::{DictState, ListState, MAX_BYTES, ValueState};
+use super::collections::{DictState, ListState, MAX_COLLECTION_BYTES, ValueState};
 use super::gates::{BarrierState, EventState};
 use super::handle::{Handle, Share};
 use super::json::{from_json, to_json};
 use super::lock::{ConditionState, LockState};
-use super::object::{Cell, Object};
+use super::object::{Object, ObjectCell};
 use super::queues::{JoinableQueue, Queue, done, failure, items_of};
 use super::semaphore::SemaphoreState;
 use sandpool_protocol::request::{DictOp, Item, ListOp, Op, Reply, ValueOp};
@@ -41,13 +41,13 @@ impl Manager {
     /// An empty dictionary.
     #[must_use]
     pub fn dict<T>(&self) -> Dict<T> {
-        Dict::of(Cell::new(DictState::default()))
+        Dict::of(ObjectCell::new(DictState::default()))
     }
 
     /// An empty list.
     #[must_use]
     pub fn list<T>(&self) -> List<T> {
-        List::of(Cell::new(ListState::default()))
+        List::of(ObjectCell::new(ListState::default()))
     }
 
     /// A value.
@@ -56,52 +56,52 @@ impl Manager {
     /// `Json` for a value that JSON cannot hold, `TooLarge`.
     pub fn value<T: Serialize>(&self, value: &T) -> Result<SharedValue<T>, SharedError> {
         let item = to_json(value)?;
-        match item.len() > MAX_BYTES {
+        match item.len() > MAX_COLLECTION_BYTES {
             true => Err(SharedError::TooLarge),
-            false => Ok(SharedValue::of(Cell::new(ValueState(item)))),
+            false => Ok(SharedValue::of(ObjectCell::new(ValueState(item)))),
         }
     }
 
     /// A lock: one at a time. Taking it twice waits for ever.
     #[must_use]
     pub fn lock(&self) -> Lock {
-        Lock::of(Cell::new(LockState::new(false)))
+        Lock::of(ObjectCell::new(LockState::new(false)))
     }
 
     /// A lock that its holder, a thread or a task, may take again.
     #[must_use]
     pub fn rlock(&self) -> Lock {
-        Lock::of(Cell::new(LockState::new(true)))
+        Lock::of(ObjectCell::new(LockState::new(true)))
     }
 
     /// A semaphore with so many permits \[multiprocessing's default: 1\].
     #[must_use]
     pub fn semaphore(&self, permits: u64) -> Semaphore {
-        Semaphore::of(Cell::new(SemaphoreState::new(permits, false)))
+        Semaphore::of(ObjectCell::new(SemaphoreState::new(permits, false)))
     }
 
     /// The same, which refuses to be released more often than taken.
     #[must_use]
     pub fn bounded_semaphore(&self, permits: u64) -> Semaphore {
-        Semaphore::of(Cell::new(SemaphoreState::new(permits, true)))
+        Semaphore::of(ObjectCell::new(SemaphoreState::new(permits, true)))
     }
 
     /// A flag that is not raised.
     #[must_use]
     pub fn event(&self) -> Event {
-        Event::of(Cell::new(EventState::new()))
+        Event::of(ObjectCell::new(EventState::new()))
     }
 
     /// A condition with a lock of its own, which its holder may take again.
     #[must_use]
     pub fn condition(&self) -> Condition {
-        Condition::of(Cell::new(ConditionState::new()))
+        Condition::of(ObjectCell::new(ConditionState::new()))
     }
 
-    /// A barrier for so many parties; 0 counts as 1.
+    /// A barrier for so many owners; 0 counts as 1.
     #[must_use]
-    pub fn barrier(&self, parties: usize) -> Barrier {
-        Barrier::of(Cell::new(BarrierState::new(parties.max(1))))
+    pub fn barrier(&self, owners: usize) -> Barrier {
+        Barrier::of(ObjectCell::new(BarrierState::new(owners.max(1))))
     }
 
     /// A queue for `maxsize` items; 0 for any number.

@@ -2,7 +2,7 @@
 //! objects of a manager.
 //!
 //! They live in the host. Each kind is a state that answers now or later, under
-//! its own lock: `queue` (with `takers`), `pipe`, `collections`, `lock`,
+//! its own lock: `queue` (with `prefetch`), `pipe`, `collections`, `lock`,
 //! `semaphore`, `gates`.
 //! The host's threads and futures ask through `ask`, with the types in `queues`,
 //! `connection`, `manager` and `guards` around it; guests ask through their worker's
@@ -22,10 +22,10 @@ mod manager;
 mod models;
 pub(crate) mod object;
 mod pipe;
+mod prefetch;
 mod queue;
 mod queues;
 mod semaphore;
-mod takers;
 
 pub use connection::{Connection, pipe};
 pub use guards::{Acquired, LockGuard};

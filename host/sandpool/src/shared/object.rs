@@ -15,37 +15,37 @@ use sandpool_protocol::request::{Item, Kind, Op, Reply};
 
 /// Who holds a lock or a permit: a thread of the host, or one task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Party(u64);
+pub(crate) struct Owner(u64);
 
-impl Party {
+impl Owner {
     /// One that nobody was before.
     pub(crate) fn new() -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
-        Party(LAST.fetch_add(1, Ordering::Relaxed))
+        Owner(LAST.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The thread that runs.
     pub(crate) fn of_this_thread() -> Self {
-        thread_local!(static ME: Party = Party::new());
+        thread_local!(static ME: Owner = Owner::new());
         ME.with(|me| *me)
     }
 }
 
 /// One who has asked, and is answered once.
 #[derive(Clone)]
-pub(crate) struct Asker {
+pub(crate) struct Requester {
     /// Unique in this process.
     pub(crate) id: u64,
-    pub(crate) party: Party,
-    pub(crate) to: Arc<dyn Hears>,
+    pub(crate) owner: Owner,
+    pub(crate) to: Arc<dyn ReplySink>,
 }
 
-impl Asker {
-    pub(crate) fn new(party: Party, to: Arc<dyn Hears>) -> Self {
+impl Requester {
+    pub(crate) fn new(owner: Owner, to: Arc<dyn ReplySink>) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
-        Asker {
+        Requester {
             id: LAST.fetch_add(1, Ordering::Relaxed),
-            party,
+            owner,
             to,
         }
     }
@@ -56,7 +56,7 @@ impl Asker {
 }
 
 /// Whoever waits for an answer.
-pub(crate) trait Hears: Send + Sync {
+pub(crate) trait ReplySink: Send + Sync {
     /// Takes the answer, if it still waits for this one.
     fn answer(&self, id: u64, reply: Reply);
 
@@ -88,7 +88,7 @@ pub(crate) trait Ahead {
 }
 
 /// What a kind of object does when it is asked.
-pub(crate) trait State: Send + 'static {
+pub(crate) trait ObjectState: Send + 'static {
     type Op;
 
     fn kind(&self) -> Kind;
@@ -96,15 +96,15 @@ pub(crate) trait State: Send + 'static {
     /// Its own steps; others are not for it.
     fn step(op: Op) -> Option<Self::Op>;
 
-    /// Answers, or keeps the asker until it can.
-    fn ask(&mut self, op: Self::Op, asker: &Asker);
+    /// Answers, or keeps the requester until it can.
+    fn ask(&mut self, op: Self::Op, requester: &Requester);
 
     /// Somebody does not want to wait any longer. Answers, if he waits here.
     fn give_up(&mut self, id: u64);
 
-    /// A party is gone: it waits for nothing, and if it `died` it gives back
+    /// A owner is gone: it waits for nothing, and if it `died` it gives back
     /// what it holds.
-    fn leave(&mut self, party: Party, died: bool);
+    fn leave(&mut self, owner: Owner, died: bool);
 }
 
 /// An object, of whatever kind.
@@ -116,11 +116,11 @@ pub(crate) trait Object: Send + Sync {
 
     /// Asks. Without `wait` the answer comes before this returns, but for who
     /// waits at a condition: he gets its lock back first.
-    fn ask(&self, op: Op, wait: bool, asker: &Asker) -> Result<(), Violation>;
+    fn ask(&self, op: Op, wait: bool, requester: &Requester) -> Result<(), Violation>;
 
     fn give_up(&self, id: u64);
 
-    fn leave(&self, party: Party, died: bool);
+    fn leave(&self, owner: Owner, died: bool);
 
     /// A queue has more to say; see [`QueueCell`].
     fn queue(&self) -> Option<&QueueCell> {
@@ -135,14 +135,14 @@ pub(super) fn next_id() -> u64 {
 }
 
 /// A state with its lock.
-pub(crate) struct Cell<S> {
+pub(crate) struct ObjectCell<S> {
     state: Mutex<S>,
     id: u64,
 }
 
-impl<S: State> Cell<S> {
+impl<S: ObjectState> ObjectCell<S> {
     pub(super) fn new(state: S) -> Arc<Self> {
-        Arc::new(Cell {
+        Arc::new(ObjectCell {
             state: Mutex::new(state),
             id: next_id(),
         })
@@ -156,12 +156,17 @@ impl<S: State> Cell<S> {
         self.id
     }
 
-    pub(super) fn ask_state(&self, op: Op, wait: bool, asker: &Asker) -> Result<(), Violation> {
+    pub(super) fn ask_state(
+        &self,
+        op: Op,
+        wait: bool,
+        requester: &Requester,
+    ) -> Result<(), Violation> {
         let step = S::step(op).ok_or(Violation("it asks an object of another kind"))?;
         let mut state = self.lock();
-        state.ask(step, asker);
+        state.ask(step, requester);
         if !wait {
-            state.give_up(asker.id);
+            state.give_up(requester.id);
         }
         Ok(())
     }
@@ -169,7 +174,7 @@ impl<S: State> Cell<S> {
 
 /// Those who wait at an object, the longest waiting first, each with what he
 /// waits for.
-pub(super) struct Waiters<T>(VecDeque<(Asker, T)>);
+pub(super) struct Waiters<T>(VecDeque<(Requester, T)>);
 
 impl<T> Waiters<T> {
     pub(super) fn new() -> Self {
@@ -184,41 +189,45 @@ impl<T> Waiters<T> {
         self.0.len()
     }
 
-    pub(super) fn push(&mut self, asker: &Asker, what: T) {
-        self.0.push_back((asker.clone(), what));
+    pub(super) fn push(&mut self, requester: &Requester, what: T) {
+        self.0.push_back((requester.clone(), what));
     }
 
-    pub(super) fn pop(&mut self) -> Option<(Asker, T)> {
+    pub(super) fn pop(&mut self) -> Option<(Requester, T)> {
         self.0.pop_front()
     }
 
-    pub(super) fn first(&mut self) -> Option<&mut (Asker, T)> {
+    pub(super) fn first(&mut self) -> Option<&mut (Requester, T)> {
         self.0.front_mut()
     }
 
     /// Takes out the one who asked with this number.
-    pub(super) fn remove(&mut self, id: u64) -> Option<(Asker, T)> {
+    pub(super) fn remove(&mut self, id: u64) -> Option<(Requester, T)> {
         self.remove_if(id, |_| true)
     }
 
     /// The same, if what he waits for is `such`.
-    pub(super) fn remove_if(&mut self, id: u64, such: impl Fn(&T) -> bool) -> Option<(Asker, T)> {
+    pub(super) fn remove_if(
+        &mut self,
+        id: u64,
+        such: impl Fn(&T) -> bool,
+    ) -> Option<(Requester, T)> {
         let mut waiters = self.0.iter();
-        let place = waiters.position(|(asker, what)| asker.id == id && such(what))?;
+        let place = waiters.position(|(requester, what)| requester.id == id && such(what))?;
         self.0.remove(place)
     }
 
-    /// Takes out all of a party; says whether there were any.
-    pub(super) fn remove_party(&mut self, party: Party) -> bool {
+    /// Takes out all of a owner; says whether there were any.
+    pub(super) fn remove_owner(&mut self, owner: Owner) -> bool {
         let before = self.0.len();
-        self.0.retain(|(asker, _)| asker.party != party);
+        self.0.retain(|(requester, _)| requester.owner != owner);
         self.0.len() < before
     }
 
     /// Answers all alike.
     pub(super) fn answer_all(&mut self, reply: &Reply) {
-        for (asker, _) in self.0.drain(..) {
-            asker.answer(reply.clone());
+        for (requester, _) in self.0.drain(..) {
+            requester.answer(reply.clone());
         }
     }
 }

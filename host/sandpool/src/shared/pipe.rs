@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::SharedError;
-use super::object::{Asker, Object, Party, Waiters, next_id};
+use super::object::{Object, Owner, Requester, Waiters, next_id};
 use sandpool_protocol::Violation;
 use sandpool_protocol::request::{ConnectionOp, Item, Kind, MAX_ITEM, Op, Reply};
 
 /// Messages and bytes that one side may be behind with. One message always
 /// fits.
 const MAX_MESSAGES: usize = 4096;
-const MAX_BYTES: usize = 1024 * 1024;
+const MAX_PIPE_BYTES: usize = 1024 * 1024;
 
 /// One side of a pipe. Closed when nobody holds it any more.
 pub(crate) struct End {
@@ -50,7 +50,7 @@ impl Side {
     }
 
     fn has_room(&self, len: usize) -> bool {
-        let fits = self.inbox.len() < MAX_MESSAGES && self.bytes + len <= MAX_BYTES;
+        let fits = self.inbox.len() < MAX_MESSAGES && self.bytes + len <= MAX_PIPE_BYTES;
         fits || self.inbox.is_empty()
     }
 }
@@ -148,45 +148,45 @@ impl Object for End {
         self.id
     }
 
-    fn ask(&self, op: Op, wait: bool, asker: &Asker) -> Result<(), Violation> {
+    fn ask(&self, op: Op, wait: bool, requester: &Requester) -> Result<(), Violation> {
         let Op::Connection(op) = op else {
             return Err(Violation("it asks a pipe what is no question for one"));
         };
         if op == ConnectionOp::Close {
             self.close();
-            asker.answer(Reply::Done);
+            requester.answer(Reply::Done);
             return Ok(());
         }
         let mut sides = self.lock();
         let (mine, theirs) = both(&mut sides, self.side);
         if !mine.open {
-            asker.answer(Reply::Failed(SharedError::Closed));
+            requester.answer(Reply::Failed(SharedError::Closed));
             return Ok(());
         }
         match op {
             ConnectionOp::Send(message) if message.len() > MAX_ITEM => {
-                asker.answer(Reply::Failed(SharedError::TooLarge));
+                requester.answer(Reply::Failed(SharedError::TooLarge));
             }
             ConnectionOp::Send(_) if !theirs.open => {
-                asker.answer(Reply::Failed(SharedError::EndOfFile));
+                requester.answer(Reply::Failed(SharedError::EndOfFile));
             }
             ConnectionOp::Send(message) => {
-                mine.senders.push(asker, message);
+                mine.senders.push(requester, message);
                 move_on(theirs, mine);
             }
             ConnectionOp::Receive => {
-                mine.receivers.push(asker, Receiving::Message);
+                mine.receivers.push(requester, Receiving::Message);
                 move_on(mine, theirs);
             }
             ConnectionOp::Poll => {
-                mine.receivers.push(asker, Receiving::News);
+                mine.receivers.push(requester, Receiving::News);
                 move_on(mine, theirs);
             }
             ConnectionOp::Close => {}
         }
         drop(sides);
         if !wait {
-            self.give_up(asker.id);
+            self.give_up(requester.id);
         }
         Ok(())
     }
@@ -205,11 +205,11 @@ impl Object for End {
         }
     }
 
-    fn leave(&self, party: Party, _died: bool) {
+    fn leave(&self, owner: Owner, _died: bool) {
         let mut sides = self.lock();
         let (mine, theirs) = both(&mut sides, self.side);
-        mine.receivers.remove_party(party);
-        mine.senders.remove_party(party);
+        mine.receivers.remove_owner(owner);
+        mine.senders.remove_owner(owner);
         move_on(theirs, mine);
         let (mine, theirs) = both(&mut sides, self.side);
         move_on(mine, theirs);

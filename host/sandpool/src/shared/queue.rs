@@ -1,6 +1,6 @@
 //! The queue: first in, first out, bounded in items and bytes.
 //!
-//! Workers that are quick with their items are handed some ahead (`takers`), and
+//! Workers that are quick with their items are handed some ahead (`prefetch`), and
 //! put items on credit, as long as there is plenty of room. Both are decided by
 //! compare-and-swap between worker and host, so they can be taken back at any
 //! moment: nobody waits for an item that a busy worker has not claimed, and the
@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::SharedError;
-use super::object::{Asker, Cell, Hears, Object, Party, State, Waiters};
-use super::takers::{ENTRY, Numbered, Takers, cost, same};
+use super::object::{Object, ObjectCell, ObjectState, Owner, ReplySink, Requester, Waiters};
+use super::prefetch::{ITEM_OVERHEAD, Numbered, Prefetch, cost, same};
 use sandpool_protocol::Violation;
 use sandpool_protocol::request::{CREDIT_ITEM, Item, Kind, MAX_ITEM, Op, QueueOp, Reply};
 
@@ -39,7 +39,7 @@ pub(crate) struct Capacity {
 }
 
 /// A queue with its lock.
-pub(crate) type QueueCell = Cell<QueueState>;
+pub(crate) type QueueCell = ObjectCell<QueueState>;
 
 pub(crate) struct QueueState {
     capacity: Capacity,
@@ -48,7 +48,7 @@ pub(crate) struct QueueState {
     bytes: usize,
     /// The number of the next item.
     next: i64,
-    takers: Takers,
+    prefetch: Prefetch,
     /// Workers that may put on credit.
     creditors: Vec<Creditor>,
     getters: Waiters<usize>,
@@ -60,7 +60,7 @@ pub(crate) struct QueueState {
 }
 
 struct Creditor {
-    to: Arc<dyn Hears>,
+    to: Arc<dyn ReplySink>,
     /// Items that it may still put, or has put and which have not come yet.
     left: u32,
     /// Of the same credit, those that came.
@@ -85,7 +85,7 @@ impl QueueState {
             items: VecDeque::new(),
             bytes: 0,
             next: 0,
-            takers: Takers::new(clock),
+            prefetch: Prefetch::new(clock),
             creditors: Vec::new(),
             getters: Waiters::new(),
             putters: Waiters::new(),
@@ -97,7 +97,7 @@ impl QueueState {
 
     /// Takes back what was handed ahead and not claimed.
     fn take_back(&mut self) {
-        let back = self.takers.take_back();
+        let back = self.prefetch.take_back();
         self.put_back(back);
     }
 
@@ -138,10 +138,10 @@ impl QueueState {
     /// from who was handed them ahead.
     fn taken(&self) -> (usize, usize) {
         let reserved = self.reserved();
-        let (items, bytes) = self.takers.ahead();
+        let (items, bytes) = self.prefetch.ahead();
         (
             self.items.len() + items + reserved,
-            self.bytes + bytes + reserved * (CREDIT_ITEM + ENTRY),
+            self.bytes + bytes + reserved * (CREDIT_ITEM + ITEM_OVERHEAD),
         )
     }
 
@@ -171,16 +171,16 @@ impl QueueState {
         }
     }
 
-    fn put(&mut self, items: Vec<Item>, asker: &Asker) {
+    fn put(&mut self, items: Vec<Item>, requester: &Requester) {
         let most = self.capacity.bytes.min(MAX_ITEM);
         if self.closed {
-            return asker.answer(Reply::Failed(SharedError::Closed));
+            return requester.answer(Reply::Failed(SharedError::Closed));
         }
         if items.iter().any(|item| item.len() > most) {
-            return asker.answer(Reply::Failed(SharedError::TooLarge));
+            return requester.answer(Reply::Failed(SharedError::TooLarge));
         }
         let items = items.into();
-        self.putters.push(asker, Putting { items, done: 0 });
+        self.putters.push(requester, Putting { items, done: 0 });
         self.admit();
     }
 
@@ -189,13 +189,13 @@ impl QueueState {
     fn admit(&mut self) {
         while let Some((_, first)) = self.putters.first() {
             let Some(cost) = first.items.front().map(cost) else {
-                let Some((asker, putting)) = self.putters.pop() else {
+                let Some((requester, putting)) = self.putters.pop() else {
                     break;
                 };
                 if self.putters.is_empty() {
-                    self.give_credit(&asker.to);
+                    self.give_credit(&requester.to);
                 }
-                asker.answer(Reply::Number(putting.done));
+                requester.answer(Reply::Number(putting.done));
                 continue;
             };
             if !self.has_room(cost) {
@@ -217,7 +217,7 @@ impl QueueState {
     }
 
     /// Allows a worker to put on credit, if there is plenty of room.
-    fn give_credit(&mut self, to: &Arc<dyn Hears>) {
+    fn give_credit(&mut self, to: &Arc<dyn ReplySink>) {
         let Some(ahead) = to.ahead() else { return };
         let creditors = &mut self.creditors;
         if let Some(place) = creditors.iter().position(|c| same(&c.to, to)) {
@@ -232,7 +232,7 @@ impl QueueState {
             .map_or(usize::MAX, |most| most.saturating_sub(taken));
         let bytes = self.capacity.bytes.saturating_sub(taken_bytes);
         let credit = (items / CREDIT_PART)
-            .min(bytes / (CREDIT_ITEM + ENTRY) / CREDIT_PART)
+            .min(bytes / (CREDIT_ITEM + ITEM_OVERHEAD) / CREDIT_PART)
             .min(MAX_CREDIT);
         if credit < 2 || self.closed {
             return;
@@ -252,10 +252,10 @@ impl QueueState {
             if self.items.is_empty() {
                 break;
             }
-            let Some((asker, most)) = self.getters.pop() else {
+            let Some((requester, most)) = self.getters.pop() else {
                 break;
             };
-            self.give(&asker, most);
+            self.give(&requester, most);
         }
         if self.closed && self.items.is_empty() && self.creditors.is_empty() {
             self.getters.answer_all(&Reply::Failed(SharedError::Closed));
@@ -263,25 +263,25 @@ impl QueueState {
     }
 
     /// Gives items to one who asked for `most`. There is one at least.
-    fn give(&mut self, asker: &Asker, most: usize) {
-        if asker.to.ahead().is_none() {
+    fn give(&mut self, requester: &Requester, most: usize) {
+        if requester.to.ahead().is_none() {
             let items = self.take(most, usize::MAX);
             let items = items.into_iter().map(|(_, item)| item).collect();
-            return asker.answer(Reply::Items(items));
+            return requester.answer(Reply::Items(items));
         }
         // Whoever waits for room is to learn at once when there is some.
         let count = match self.putters.is_empty() {
             true => {
-                let others = self.getters.len() + self.takers.len();
+                let others = self.getters.len() + self.prefetch.len();
                 let share = self.items.len().div_ceil(others.max(1));
-                most.max(self.takers.batch(&asker.to).min(share))
+                most.max(self.prefetch.batch(&requester.to).min(share))
             }
             false => most,
         };
         let bytes = if most == 1 { MAX_AHEAD_BYTES } else { MAX_ITEM };
         let items = self.take(count, bytes);
         let owed = most.min(items.len());
-        if let Err(items) = self.takers.hand(asker, items, owed) {
+        if let Err(items) = self.prefetch.hand(requester, items, owed) {
             self.put_back(items);
         }
     }
@@ -301,13 +301,13 @@ impl QueueState {
         taken
     }
 
-    fn get(&mut self, most: usize, asker: &Asker) {
+    fn get(&mut self, most: usize, requester: &Requester) {
         if most == 0 {
-            return asker.answer(Reply::Items(Vec::new()));
+            return requester.answer(Reply::Items(Vec::new()));
         }
-        let back = self.takers.asked_by(&asker.to);
+        let back = self.prefetch.asked_by(&requester.to);
         self.put_back(back);
-        self.getters.push(asker, most);
+        self.getters.push(requester, most);
         self.serve();
         // There may be room now.
         self.admit();
@@ -332,7 +332,7 @@ impl QueueState {
     }
 }
 
-impl State for QueueState {
+impl ObjectState for QueueState {
     type Op = QueueOp;
 
     fn kind(&self) -> Kind {
@@ -346,14 +346,14 @@ impl State for QueueState {
         }
     }
 
-    fn ask(&mut self, op: QueueOp, asker: &Asker) {
+    fn ask(&mut self, op: QueueOp, requester: &Requester) {
         let reply = match op {
-            QueueOp::Put(items) => return self.put(items, asker),
-            QueueOp::Get(most) => return self.get(most as usize, asker),
+            QueueOp::Put(items) => return self.put(items, requester),
+            QueueOp::Get(most) => return self.get(most as usize, requester),
             QueueOp::Join => match self.unfinished {
                 None => Reply::Failed(SharedError::NotJoinable),
                 Some(0) => Reply::Done,
-                Some(_) => return self.joiners.push(asker, ()),
+                Some(_) => return self.joiners.push(requester, ()),
             },
             QueueOp::Size => {
                 self.take_back();
@@ -364,33 +364,33 @@ impl State for QueueState {
             QueueOp::Close => {
                 self.closed = true;
                 self.withdraw_credit();
-                while let Some((asker, putting)) = self.putters.pop() {
-                    asker.answer(gave_up_putting(&putting, SharedError::Closed));
+                while let Some((requester, putting)) = self.putters.pop() {
+                    requester.answer(gave_up_putting(&putting, SharedError::Closed));
                 }
                 self.serve();
                 Reply::Done
             }
             QueueOp::TaskDone => self.task_done(),
         };
-        asker.answer(reply);
+        requester.answer(reply);
     }
 
     fn give_up(&mut self, id: u64) {
-        if let Some((asker, _)) = self.getters.remove(id) {
-            asker.answer(Reply::Failed(SharedError::Empty));
-        } else if let Some((asker, putting)) = self.putters.remove(id) {
-            asker.answer(gave_up_putting(&putting, SharedError::Full));
+        if let Some((requester, _)) = self.getters.remove(id) {
+            requester.answer(Reply::Failed(SharedError::Empty));
+        } else if let Some((requester, putting)) = self.putters.remove(id) {
+            requester.answer(gave_up_putting(&putting, SharedError::Full));
             // What waits behind may fit.
             self.admit();
-        } else if let Some((asker, ())) = self.joiners.remove(id) {
-            asker.answer(Reply::Failed(SharedError::Timeout));
+        } else if let Some((requester, ())) = self.joiners.remove(id) {
+            requester.answer(Reply::Failed(SharedError::Timeout));
         }
     }
 
-    fn leave(&mut self, party: Party, _died: bool) {
-        self.getters.remove_party(party);
-        self.joiners.remove_party(party);
-        self.putters.remove_party(party);
+    fn leave(&mut self, owner: Owner, _died: bool) {
+        self.getters.remove_owner(owner);
+        self.joiners.remove_owner(owner);
+        self.putters.remove_owner(owner);
         self.admit();
     }
 }
@@ -404,7 +404,11 @@ fn gave_up_putting(putting: &Putting, error: SharedError) -> Reply {
 
 impl QueueCell {
     /// Takes items that a worker has put on credit.
-    pub(crate) fn posted(&self, from: &Arc<dyn Hears>, items: Vec<Item>) -> Result<(), Violation> {
+    pub(crate) fn posted(
+        &self,
+        from: &Arc<dyn ReplySink>,
+        items: Vec<Item>,
+    ) -> Result<(), Violation> {
         let mut state = self.lock();
         let creditors = &mut state.creditors;
         let place = creditors.iter().position(|c| same(&c.to, from));
@@ -430,15 +434,15 @@ impl QueueCell {
 
     /// Takes back what this worker was handed ahead, since it turns to another
     /// queue, or its task has ended.
-    pub(crate) fn settle_ahead(&self, with: &Arc<dyn Hears>) {
+    pub(crate) fn settle_ahead(&self, with: &Arc<dyn ReplySink>) {
         let mut state = self.lock();
-        let back = state.takers.forget(with);
+        let back = state.prefetch.forget(with);
         state.put_back(back);
         state.admit();
     }
 
     /// Ends the credit that this worker has, for the same reasons.
-    pub(crate) fn settle_credit(&self, with: &Arc<dyn Hears>) {
+    pub(crate) fn settle_credit(&self, with: &Arc<dyn ReplySink>) {
         let mut state = self.lock();
         let creditors = &mut state.creditors;
         if let Some(place) = creditors.iter().position(|c| same(&c.to, with)) {
@@ -470,16 +474,16 @@ impl Object for QueueCell {
         QueueCell::id(self)
     }
 
-    fn ask(&self, op: Op, wait: bool, asker: &Asker) -> Result<(), Violation> {
-        self.ask_state(op, wait, asker)
+    fn ask(&self, op: Op, wait: bool, requester: &Requester) -> Result<(), Violation> {
+        self.ask_state(op, wait, requester)
     }
 
     fn give_up(&self, id: u64) {
         self.lock().give_up(id);
     }
 
-    fn leave(&self, party: Party, died: bool) {
-        self.lock().leave(party, died);
+    fn leave(&self, owner: Owner, died: bool) {
+        self.lock().leave(owner, died);
     }
 
     fn queue(&self) -> Option<&QueueCell> {

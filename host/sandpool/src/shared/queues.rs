@@ -11,12 +11,12 @@ use super::SharedError;
 use super::ask::{Asking, ask, awaited};
 use super::handle::{Handle, Share};
 use super::json::{from_json, to_json};
-use super::object::{Cell, Object};
+use super::object::{Object, ObjectCell};
 use super::queue::{Capacity, QueueCell, QueueState};
 use sandpool_protocol::request::{Item, Op, QueueOp, Reply};
 
 /// Bytes that a queue holds, unless it is made otherwise.
-const MAX_BYTES: usize = 256 * 1024 * 1024;
+const DEFAULT_MAX_BYTES: usize = 256 * 1024 * 1024;
 
 /// A queue: multiprocessing's `Queue`. First in, first out, for several threads,
 /// tasks and pools at once. Cloning it makes another handle to the same queue.
@@ -72,7 +72,7 @@ impl<T> Queue<T> {
     /// A queue for `maxsize` items; 0 for any number.
     #[must_use]
     pub fn new(maxsize: usize) -> Self {
-        Self::with_bytes(maxsize, MAX_BYTES)
+        Self::with_bytes(maxsize, DEFAULT_MAX_BYTES)
     }
 
     /// The same, that holds `bytes` in all at most \[256 MiB\], where each item
@@ -89,7 +89,7 @@ impl<T> Queue<T> {
             bytes,
         };
         Queue {
-            object: Cell::new(QueueState::new(capacity, joinable)),
+            object: ObjectCell::new(QueueState::new(capacity, joinable)),
             item: PhantomData,
         }
     }
@@ -373,7 +373,7 @@ impl<T> JoinableQueue<T> {
     /// A queue for `maxsize` items; 0 for any number.
     #[must_use]
     pub fn new(maxsize: usize) -> Self {
-        JoinableQueue(Queue::make(maxsize, MAX_BYTES, true))
+        JoinableQueue(Queue::make(maxsize, DEFAULT_MAX_BYTES, true))
     }
 
     /// An item that was taken is dealt with.

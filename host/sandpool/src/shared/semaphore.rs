@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::SharedError;
-use super::object::{Asker, Party, State, Waiters};
+use super::object::{ObjectState, Owner, Requester, Waiters};
 use sandpool_protocol::request::{Kind, Op, Reply, SemaphoreOp};
 
 /// A number of permits.
@@ -11,9 +11,9 @@ pub(crate) struct SemaphoreState {
     permits: u64,
     /// More than these there must not be.
     most: Option<u64>,
-    /// Permits that a party took and has not given back: a task that dies
+    /// Permits that a owner took and has not given back: a task that dies
     /// leaves them to the others.
-    held: HashMap<Party, u64>,
+    held: HashMap<Owner, u64>,
     waiters: Waiters<()>,
 }
 
@@ -29,23 +29,23 @@ impl SemaphoreState {
 
     fn serve(&mut self) {
         while self.permits > 0 {
-            let Some((asker, ())) = self.waiters.pop() else {
+            let Some((requester, ())) = self.waiters.pop() else {
                 return;
             };
             self.permits -= 1;
-            *self.held.entry(asker.party).or_default() += 1;
-            asker.answer(Reply::Done);
+            *self.held.entry(requester.owner).or_default() += 1;
+            requester.answer(Reply::Done);
         }
     }
 
-    fn release(&mut self, party: Party) -> Reply {
+    fn release(&mut self, owner: Owner) -> Reply {
         if self.most.is_some_and(|most| self.permits >= most) || self.permits == u64::MAX {
             return Reply::Failed(SharedError::OverRelease);
         }
-        if let Some(held) = self.held.get_mut(&party) {
+        if let Some(held) = self.held.get_mut(&owner) {
             *held -= 1;
             if *held == 0 {
-                self.held.remove(&party);
+                self.held.remove(&owner);
             }
         }
         self.permits += 1;
@@ -54,7 +54,7 @@ impl SemaphoreState {
     }
 }
 
-impl State for SemaphoreState {
+impl ObjectState for SemaphoreState {
     type Op = SemaphoreOp;
 
     fn kind(&self) -> Kind {
@@ -68,29 +68,29 @@ impl State for SemaphoreState {
         }
     }
 
-    fn ask(&mut self, op: SemaphoreOp, asker: &Asker) {
+    fn ask(&mut self, op: SemaphoreOp, requester: &Requester) {
         match op {
             SemaphoreOp::Acquire => {
-                self.waiters.push(asker, ());
+                self.waiters.push(requester, ());
                 self.serve();
             }
-            SemaphoreOp::Release => asker.answer(self.release(asker.party)),
+            SemaphoreOp::Release => requester.answer(self.release(requester.owner)),
             SemaphoreOp::Permits => {
                 let permits = i64::try_from(self.permits).unwrap_or(i64::MAX);
-                asker.answer(Reply::Number(permits));
+                requester.answer(Reply::Number(permits));
             }
         }
     }
 
     fn give_up(&mut self, id: u64) {
-        if let Some((asker, ())) = self.waiters.remove(id) {
-            asker.answer(Reply::Failed(SharedError::Timeout));
+        if let Some((requester, ())) = self.waiters.remove(id) {
+            requester.answer(Reply::Failed(SharedError::Timeout));
         }
     }
 
-    fn leave(&mut self, party: Party, died: bool) {
-        self.waiters.remove_party(party);
-        let held = self.held.remove(&party);
+    fn leave(&mut self, owner: Owner, died: bool) {
+        self.waiters.remove_owner(owner);
+        let held = self.held.remove(&owner);
         if died {
             // Somebody else may have released on its behalf.
             let permits = self.permits.saturating_add(held.unwrap_or(0));

@@ -19,7 +19,7 @@ use wasmtime::{Engine, Module};
 
 use crate::engine::memory::{Refused, who_refused};
 use crate::engine::{config, describe, imports, out_of_memory};
-use crate::sandbox::{Cage, CageError, Inmate, ResourceLimits};
+use crate::sandbox::{Cage, CageError, ChildKind, ResourceLimits};
 use sandpool_protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
 use sandpool_protocol::description::{Description, Import, MAX_DESCRIPTION};
 use sandpool_protocol::handshake::Hello;
@@ -116,8 +116,8 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
         descriptors: 64,
     };
     let cage = Cage::enter(
-        &setup.orders,
-        Inmate::Compiler,
+        &setup.sandbox_plan,
+        ChildKind::Compiler,
         &limits,
         Vec::new(),
         control,

@@ -16,14 +16,14 @@ use super::calls::{
 use super::limits::{ResourceLimits, no_more_threads};
 use super::namespaces::{self, Granted};
 use super::{identity, landlock, seccomp};
-use sandpool_protocol::control::{Failure, Orders};
+use sandpool_protocol::control::{Failure, SandboxPlan};
 use sandpool_protocol::layers::{Layer, LayerReport, LayerState, SandboxReport};
 use sandpool_protocol::settings::Sandbox;
 use sandpool_sys::{ControlSocket, UnshareFlags, is_only_thread, leave_namespaces};
 
 /// Who is locked in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inmate {
+pub enum ChildKind {
     Worker,
     Compiler,
 }
@@ -94,38 +94,38 @@ impl Cage {
     /// looks at anything that a stranger wrote. Its environment is empty and
     /// its descriptors are those it was sent: its parent saw to that.
     pub fn enter(
-        orders: &Orders,
-        inmate: Inmate,
+        sandbox_plan: &SandboxPlan,
+        child: ChildKind,
         limits: &ResourceLimits,
         granted: Vec<Granted>,
         control: &ControlSocket,
     ) -> Result<Self, CageError> {
-        let mut steps = Steps::new(orders);
+        let mut steps = Steps::new(sandbox_plan);
         // 0. Most of what follows binds the thread that asks for it. Threads that
         //    are there already would stay outside, with all that this process is
         //    about to give up.
         match is_only_thread() {
             Ok(true) => {}
             Ok(false) => return Err(CageError::Threads),
-            Err(error) if orders.mode == Sandbox::Strict => {
+            Err(error) if sandbox_plan.mode == Sandbox::Strict => {
                 return Err(system("find out whether it has other threads")(error));
             }
             Err(error) => steps.doubt = Some(error),
         }
-        let privileged = orders.root && !orders.born.user;
+        let privileged = sandbox_plan.root && !sandbox_plan.born.user;
         // 1. While there still is a /proc: the first to go when memory runs
         //    out, and the folder in which a worker will find its artifact.
         steps.put_on(Layer::OomScore, || write_oom_score().map(held));
-        let own_descriptors = match inmate {
-            Inmate::Worker => open_own_descriptors().ok(),
-            Inmate::Compiler => None,
+        let own_descriptors = match child {
+            ChildKind::Worker => open_own_descriptors().ok(),
+            ChildKind::Compiler => None,
         };
         // 2. Out of the namespaces that it was born into. Into the pid
         //    namespace it was born already, there is no other way; an ordinary
         //    user's child also into a user namespace, whose root may make the
         //    others. Root makes them as himself, and a user namespace last,
         //    as who he will be then.
-        steps.note_birth(orders, privileged);
+        steps.note_birth(sandbox_plan, privileged);
         let mut own_mounts = false;
         let mut own_name = false;
         if steps.on {
@@ -160,7 +160,7 @@ impl Cage {
             None => leave_directory()?,
         }
         let finds_descriptors = own_descriptors.is_some();
-        if inmate == Inmate::Worker && !finds_descriptors && mounted.contains(&false) {
+        if child == ChildKind::Worker && !finds_descriptors && mounted.contains(&false) {
             let why = "there is neither a mount namespace nor a `/proc`";
             return Err(system("reach a granted directory")(io::Error::other(why)));
         }
@@ -179,7 +179,7 @@ impl Cage {
         }
         steps.put_on(Layer::Identity, || match privileged {
             true => identity::leave(!granted.is_empty()),
-            false if orders.root => Err(identity::still_root()),
+            false if sandbox_plan.root => Err(identity::still_root()),
             false => Ok(identity::own_groups_only()),
         });
         if privileged {
@@ -224,13 +224,13 @@ impl Cage {
         });
         // 10. Last, because everything above takes calls that are not in its
         //     list.
-        let lists = Lists::of(inmate, &directories, finds_descriptors);
+        let lists = Lists::of(child, &directories, finds_descriptors);
         let mut last_filter = None;
         steps.put_on(Layer::Seccomp, || {
             last_filter = Some(lists.put_on().map_err(io::Error::other)?);
             Ok(LayerState::Held)
         });
-        let report = steps.finish(orders)?;
+        let report = steps.finish(sandbox_plan)?;
         Ok(Cage {
             report,
             directories,
@@ -289,10 +289,10 @@ struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    fn new(orders: &'a Orders) -> Self {
+    fn new(sandbox_plan: &'a SandboxPlan) -> Self {
         Steps {
-            without: &orders.without,
-            on: orders.mode != Sandbox::Off,
+            without: &sandbox_plan.without,
+            on: sandbox_plan.mode != Sandbox::Off,
             doubt: None,
             taken: Vec::new(),
         }
@@ -327,21 +327,21 @@ impl<'a> Steps<'a> {
         }
     }
 
-    fn note_birth(&mut self, orders: &Orders, privileged: bool) {
+    fn note_birth(&mut self, sandbox_plan: &SandboxPlan, privileged: bool) {
         let born = |yes: bool| match yes {
             true => Ok(LayerState::Held),
             false => Err(io::Error::other(
                 "the system does not let this user make one",
             )),
         };
-        self.put_on(Layer::PidNamespace, || born(orders.born.pid));
+        self.put_on(Layer::PidNamespace, || born(sandbox_plan.born.pid));
         if !privileged {
-            self.put_on(Layer::UserNamespace, || born(orders.born.user));
+            self.put_on(Layer::UserNamespace, || born(sandbox_plan.born.user));
         }
     }
 
     /// Every layer in order; an error if one is missing that has to be there.
-    fn finish(mut self, orders: &Orders) -> Result<SandboxReport, CageError> {
+    fn finish(mut self, sandbox_plan: &SandboxPlan) -> Result<SandboxReport, CageError> {
         for layer in Layer::ALL {
             if !self.taken.iter().any(|taken| taken.layer == layer) {
                 let why = match self.on {
@@ -361,7 +361,9 @@ impl<'a> Steps<'a> {
         self.taken.sort_by_key(|taken| taken.layer);
         let report = SandboxReport { layers: self.taken };
         match report.line() {
-            Some(missing) if orders.mode == Sandbox::Strict => Err(CageError::Incomplete(missing)),
+            Some(missing) if sandbox_plan.mode == Sandbox::Strict => {
+                Err(CageError::Incomplete(missing))
+            }
             _ => Ok(report),
         }
     }
@@ -388,8 +390,8 @@ struct Lists {
 }
 
 impl Lists {
-    fn of(inmate: Inmate, directories: &[Directory], finds_descriptors: bool) -> Self {
-        if inmate == Inmate::Compiler {
+    fn of(child: ChildKind, directories: &[Directory], finds_descriptors: bool) -> Self {
+        if child == ChildKind::Compiler {
             return Lists {
                 allowed: vec![COMPILING, THREADING],
                 refused: REFUSED_IN_COMPILER,

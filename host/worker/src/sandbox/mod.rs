@@ -20,7 +20,7 @@ mod probe;
 mod seccomp;
 
 pub use around::prepare_command;
-pub use cage::{Cage, CageError, Directory, Inmate};
+pub use cage::{Cage, CageError, ChildKind, Directory};
 pub use limits::ResourceLimits;
 pub use namespaces::Granted;
 pub use probe::main as probe;

@@ -6,7 +6,7 @@
 
 use std::os::fd::AsFd;
 
-use super::cage::{Cage, CageError, Inmate};
+use super::cage::{Cage, CageError, ChildKind};
 use super::limits::ResourceLimits;
 use super::namespaces::Granted;
 use sandpool_protocol::control::{FromChild, ProbeSetup, ToChild, decode, encode};
@@ -35,15 +35,15 @@ fn play(control: &ControlSocket) -> Result<std::io::Result<()>, CageError> {
     let mut buffer = vec![0; MAX_MESSAGE];
     let received = control
         .receive(&mut buffer, true)
-        .map_err(system("read its orders"))?;
+        .map_err(system("read its sandbox plan"))?;
     let Received::Message(len, fds) = received else {
         return Err(CageError::HungUp);
     };
     let Ok(ToChild::Probe(setup)) = decode(&buffer[..len]) else {
-        return Ok(Err(std::io::Error::other("no orders for a probe")));
+        return Ok(Err(std::io::Error::other("no sandbox plan for a probe")));
     };
     let ProbeSetup {
-        orders,
+        sandbox_plan,
         dirs,
         attempt,
         parent,
@@ -58,7 +58,7 @@ fn play(control: &ControlSocket) -> Result<std::io::Result<()>, CageError> {
         ..ResourceLimits::default()
     };
     let stream = memfd_of("sandpool-artifact", &[]).map_err(system("make a memory file"))?;
-    let cage = Cage::enter(&orders, Inmate::Worker, &limits, granted, control)?;
+    let cage = Cage::enter(&sandbox_plan, ChildKind::Worker, &limits, granted, control)?;
     let directory = cage
         .directories()
         .first()

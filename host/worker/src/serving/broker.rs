@@ -20,14 +20,14 @@ use sandpool_protocol::sleep::{self, Spin, has_to_be_woken};
 use sandpool_sys::EventFd;
 
 /// One for each worker whose module imports shared objects.
-pub(super) struct Exchanger {
+pub(super) struct BrokerClient {
     exchange: Exchange,
     bell: Arc<EventFd>,
     /// Only the thread that runs guests is ever here.
-    state: Mutex<State>,
+    state: Mutex<BrokerState>,
 }
 
-struct State {
+struct BrokerState {
     requests: StreamWriter,
     answers: StreamReader,
     spin: Spin,
@@ -38,12 +38,12 @@ struct State {
     ahead: Option<(u32, VecDeque<Item>)>,
 }
 
-impl Exchanger {
+impl BrokerClient {
     pub(super) fn new(exchange: Exchange, bell: Arc<EventFd>, spin: Spin) -> Self {
-        Exchanger {
+        BrokerClient {
             exchange,
             bell,
-            state: Mutex::new(State {
+            state: Mutex::new(BrokerState {
                 requests: StreamWriter::new(Way::ToHost),
                 answers: StreamReader::new(Way::ToWorker),
                 spin,
@@ -54,7 +54,7 @@ impl Exchanger {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, BrokerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -67,7 +67,7 @@ impl Exchanger {
     }
 
     /// Sends a request, and waits for room where it takes some.
-    fn send(&self, state: &mut State, asks: Asks) {
+    fn send(&self, state: &mut BrokerState, asks: Asks) {
         let task = state.task;
         let bytes = framed(&Request { task, asks });
         let mut left = &bytes[..];
@@ -88,8 +88,8 @@ impl Exchanger {
     }
 
     /// The next answer; `None` if it has not come by `deadline`.
-    fn receive(&self, state: &mut State, deadline: Option<Instant>) -> Option<Answer> {
-        let State { answers, spin, .. } = state;
+    fn receive(&self, state: &mut BrokerState, deadline: Option<Instant>) -> Option<Answer> {
+        let BrokerState { answers, spin, .. } = state;
         loop {
             if answers.fill(&self.exchange).is_err() {
                 leave();
@@ -117,7 +117,7 @@ impl Exchanger {
     }
 
     /// Asks and waits for the answer, until `deadline` at most.
-    fn ask(&self, state: &mut State, object: u32, op: Op, until: Until) -> Answer {
+    fn ask(&self, state: &mut BrokerState, object: u32, op: Op, until: Until) -> Answer {
         let wait = until != Until::Now;
         self.send(state, Asks::Call { object, op, wait });
         let deadline = match until {
@@ -133,7 +133,7 @@ impl Exchanger {
         last.unwrap_or_else(|| leave())
     }
 
-    fn reply(&self, state: &mut State, object: u32, op: Op, until: Until) -> Reply {
+    fn reply(&self, state: &mut BrokerState, object: u32, op: Op, until: Until) -> Reply {
         let may_give_credit = matches!(op, Op::Queue(QueueOp::Put(_)));
         match self.ask(state, object, op, until) {
             Answer::Reply { reply, credit } => {
@@ -173,7 +173,7 @@ fn leave() -> ! {
     std::process::exit(1)
 }
 
-impl Broker for Exchanger {
+impl Broker for BrokerClient {
     fn open(&self, kind: Kind, name: &str) -> Result<u32, SharedError> {
         let mut state = self.lock();
         let name = name.to_owned();

@@ -6,7 +6,7 @@ use std::time::Instant;
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::cli::StdinStream;
 
-use super::broker::Exchanger;
+use super::broker::BrokerClient;
 use super::link::HostLink;
 use super::serve::Order;
 use crate::engine::clock::GuestClock;
@@ -22,17 +22,17 @@ use sandpool_protocol::frame::{TaskHeader, What, WireLimits};
 const MAX_ALLOCATION: u64 = 1 << 40;
 
 /// What every store of this worker is made of.
-pub(super) struct Workshop {
+pub(super) struct WorkerContext {
     pub(super) engine: Engine,
     pub(super) code: Code,
     pub(super) granted: Granted,
     pub(super) setup: WorkerSetup,
     pub(super) link: Arc<HostLink>,
-    pub(super) exchanger: Option<Arc<Exchanger>>,
+    pub(super) broker_client: Option<Arc<BrokerClient>>,
     pub(super) wasi: Arc<WasiParts>,
 }
 
-impl Workshop {
+impl WorkerContext {
     /// A store for a task, with nothing in it yet.
     pub(super) fn store(
         &self,
@@ -55,9 +55,9 @@ impl Workshop {
             bounds: Bounds::new(&self.setup.engine),
             messages: Arc::clone(&self.link) as _,
             broker: self
-                .exchanger
+                .broker_client
                 .as_ref()
-                .map(|exchanger| Arc::clone(exchanger) as _),
+                .map(|broker_client| Arc::clone(broker_client) as _),
             log_left: None,
         };
         guest.into_store(&self.engine)

@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use wasmtime::Store;
 
-use super::instance::Workshop;
+use super::instance::WorkerContext;
 use super::stdin::GuestInput;
 use crate::engine::call::Returned;
 use crate::engine::code::Live;
 use crate::engine::guest::Guest;
 use crate::engine::verdict;
 use sandpool_protocol::Violation;
-use sandpool_protocol::brief::{BriefTask, put_answer};
+use sandpool_protocol::compact::{CompactTask, put_answer};
 use sandpool_protocol::frame::{AnswerHeader, End, Payload, TaskHeader, What, put_inline, split};
 use sandpool_protocol::limits::LimitName;
 use sandpool_protocol::ring::{LARGE, PUT_TOGETHER};
@@ -23,8 +23,8 @@ use sandpool_value::{Value, encode_apart, raw as raw_of};
 /// A worker that has loaded its artifact.
 pub(super) struct Server {
     ring: WorkerEnd,
-    shop: Workshop,
-    /// The last task whose header stood in the ring; see [`BriefTask`].
+    context: WorkerContext,
+    /// The last task whose header stood in the ring; see [`CompactTask`].
     last: Option<Order>,
     /// Where the next answer is put together, unless it is large.
     spare: Vec<u8>,
@@ -89,10 +89,10 @@ impl Answer {
 }
 
 impl Server {
-    pub(super) fn new(ring: WorkerEnd, shop: Workshop) -> Self {
+    pub(super) fn new(ring: WorkerEnd, context: WorkerContext) -> Self {
         Server {
             ring,
-            shop,
+            context,
             last: None,
             spare: Vec::new(),
             last_end: None,
@@ -104,7 +104,7 @@ impl Server {
     /// Serves until the process is ended. Returns only when the host's own
     /// bytes make no sense, with the exit code.
     pub(super) fn serve(mut self) -> i32 {
-        let link = Arc::clone(&self.shop.link);
+        let link = Arc::clone(&self.context.link);
         let _timers = link.runtime().enter();
         let mut payload = Vec::new();
         loop {
@@ -126,10 +126,10 @@ impl Server {
 
     fn serve_one(&mut self, payload: &[u8]) -> Result<(), Violation> {
         match Payload::read(payload)? {
-            Payload::Brief(bytes) => {
-                let (brief, raw) = BriefTask::read(bytes)?;
+            Payload::Compact(bytes) => {
+                let (compact, raw) = CompactTask::read(bytes)?;
                 let mut order = self.last.take().ok_or(Violation("as no task before"))?;
-                brief.renew(&mut order.header);
+                compact.renew(&mut order.header);
                 self.serve_order(&order, raw);
                 self.last = Some(order);
             }
@@ -141,7 +141,7 @@ impl Server {
             }
             Payload::InFile { id, .. } => {
                 self.last_end = None;
-                let frame = self.shop.link.payload(id);
+                let frame = self.context.link.payload(id);
                 let frame = frame.map_err(|_| Violation("a payload's file cannot be read"))?;
                 let (header, raw) = split::<TaskHeader>(frame.bytes())?;
                 self.serve_order(&self.order(header), raw);
@@ -156,7 +156,7 @@ impl Server {
             .as_deref()
             .unwrap_or_else(|| match &header.what {
                 What::Function(index) => self
-                    .shop
+                    .context
                     .code
                     .function(*index)
                     .map_or("", |f| f.name.as_str()),
@@ -168,12 +168,12 @@ impl Server {
 
     fn serve_order(&mut self, order: &Order, raw: &[u8]) {
         let task = order.header.task;
-        self.shop.link.set_running(Some(task));
-        if let Some(exchanger) = &self.shop.exchanger {
-            exchanger.begin(task);
+        self.context.link.set_running(Some(task));
+        if let Some(broker_client) = &self.context.broker_client {
+            broker_client.begin(task);
         }
         let answer = self.run(order, raw);
-        self.shop.link.set_running(None);
+        self.context.link.set_running(None);
         let at_once = answer.publish(&mut self.ring);
         self.spare = answer.payload;
         if self.retired.take().is_some() || !at_once {
@@ -197,21 +197,24 @@ impl Server {
             },
         };
         if live.used > 0
-            && let Err(error) = self.shop.begin(&mut live.store, order, started)
+            && let Err(error) = self.context.begin(&mut live.store, order, started)
         {
             let ending = Ending::new(End::Trap, Some(error.to_string()));
             return self.answer(header, started, &live.store, ending);
         }
         let called = match &header.what {
-            What::Function(index) => self.shop.code.call(&mut live, *index, raw),
-            What::Command { .. } => self.shop.code.run_command(&mut live.store, live.instance),
+            What::Function(index) => self.context.code.call(&mut live, *index, raw),
+            What::Command { .. } => self
+                .context
+                .code
+                .run_command(&mut live.store, live.instance),
         };
         let sound = called.is_ok();
         let ending = self.end(header, &live.store, called);
         let answer = self.answer(header, started, &live.store, ending);
         live.used += 1;
         // What trapped may be in any state: only sound instances are kept.
-        if sound && is_function && live.used < self.shop.setup.reuse {
+        if sound && is_function && live.used < self.context.setup.reuse {
             self.kept = Some(live);
         } else {
             self.retired = Some(live);
@@ -232,15 +235,15 @@ impl Server {
             What::Command {
                 inherit_stdin: true,
                 ..
-            } => Some(GuestInput::inherit(Arc::clone(&self.shop.link))),
+            } => Some(GuestInput::inherit(Arc::clone(&self.context.link))),
             What::Command { .. } => Some(GuestInput::bytes(raw.to_vec())),
         };
         let stdin = stdin.map(|stdin| Box::new(stdin) as _);
-        let mut store = self.shop.store(header, stdin, started);
+        let mut store = self.context.store(header, stdin, started);
         let made = self
-            .shop
+            .context
             .begin(&mut store, order, started)
-            .and_then(|()| self.shop.code.instantiate(&mut store));
+            .and_then(|()| self.context.code.instantiate(&mut store));
         let mut live = match made {
             Ok(instance) => Live {
                 store,
@@ -253,8 +256,8 @@ impl Server {
                 return Err((store, Ending::new(end, message)));
             }
         };
-        if let Some(initializer) = &self.shop.setup.initializer {
-            let code = &self.shop.code;
+        if let Some(initializer) = &self.context.setup.initializer {
+            let code = &self.context.code;
             let called = code.call(&mut live, initializer.function, &initializer.arguments);
             let failed = match called {
                 Ok(Returned::Value(_)) => None,
@@ -323,10 +326,10 @@ impl Server {
     ) -> Answer {
         let ended = Instant::now();
         self.last_end = Some(ended);
-        let wasi = &self.shop.wasi;
+        let wasi = &self.context.wasi;
         let (stdout, stderr) = (wasi.stdout.take(), wasi.stderr.take());
         let bounds = &store.data().bounds;
-        let fuel = if self.shop.setup.engine.count_fuel {
+        let fuel = if self.context.setup.engine.count_fuel {
             let given = header.limits.fuel.unwrap_or(u64::MAX);
             store.get_fuel().ok().map(|left| given.saturating_sub(left))
         } else {
@@ -358,7 +361,7 @@ impl Server {
                 behind: None,
             };
         }
-        if payload.len() + raw <= self.shop.setup.most_in_ring {
+        if payload.len() + raw <= self.context.setup.most_in_ring {
             return Answer {
                 payload,
                 behind: Some(parts),
@@ -375,7 +378,7 @@ impl Server {
     /// Puts a frame into a memory file that the host makes.
     fn in_file(&self, parts: &[&[u8]]) -> Vec<u8> {
         let len: usize = parts.iter().map(|part| part.len()).sum();
-        let room = self.shop.link.room(len as u64);
+        let room = self.context.link.room(len as u64);
         // Mapped, since this process may have no right to write files. Without
         // room there is no answer: the host sees a worker that leaves.
         let Ok(room) = room.and_then(|file| Mapping::new(&file, len)) else {

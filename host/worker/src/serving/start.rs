@@ -5,8 +5,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use super::broker::Exchanger;
-use super::instance::Workshop;
+use super::broker::BrokerClient;
+use super::instance::WorkerContext;
 use super::link::{EventLoop, HostLink};
 use super::load::Loaded;
 use super::serve::Server;
@@ -15,7 +15,7 @@ use crate::engine::memory::{Refused, who_refused};
 use crate::engine::output::Output;
 use crate::engine::wasi::WasiParts;
 use crate::engine::{config, out_of_memory};
-use crate::sandbox::{Cage, CageError, Granted, Inmate, ResourceLimits};
+use crate::sandbox::{Cage, CageError, ChildKind, Granted, ResourceLimits};
 use sandpool_protocol::control::{Failure, FromChild, ToChild, WorkerSetup, decode, encode};
 use sandpool_protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use sandpool_protocol::handshake::Hello;
@@ -174,11 +174,15 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     let granted = granted(&setup, &mut next)?;
     let ring = Ring::new(Mapping::new(&ring, RING_SIZE)?);
     let bell = Arc::new(EventFd::from_fd(bell));
-    let exchanger = match exchange {
+    let broker_client = match exchange {
         Some(exchange) => {
             let exchange = Exchange::new(Mapping::new(&exchange, EXCHANGE_SIZE)?);
             let spin = Spin::new(setup.spin);
-            Some(Arc::new(Exchanger::new(exchange, Arc::clone(&bell), spin)))
+            Some(Arc::new(BrokerClient::new(
+                exchange,
+                Arc::clone(&bell),
+                spin,
+            )))
         }
         None => None,
     };
@@ -193,7 +197,13 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     let event_loop = EventLoop::new()?;
     // 5. Lock in, as far as loading allows.
     let limits = limits(&setup);
-    let cage = Cage::enter(&setup.orders, Inmate::Worker, &limits, granted, control)?;
+    let cage = Cage::enter(
+        &setup.sandbox_plan,
+        ChildKind::Worker,
+        &limits,
+        granted,
+        control,
+    )?;
     // 6. The artifact: machine code for a stranger's module, so it is loaded
     //    only now.
     let engine =
@@ -217,13 +227,13 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     let report = cage.seal(artifact.as_fd())?;
     drop(artifact);
     control.send(&encode(&FromChild::Ready { report }), &[], true)?;
-    let shop = Workshop {
+    let context = WorkerContext {
         engine,
         code: loaded.code,
         granted: GrantedFiles::new(&setup.grants.dirs),
         setup,
         link,
-        exchanger,
+        broker_client,
         wasi: Arc::new(WasiParts {
             stdout,
             stderr,
@@ -231,7 +241,7 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
             filesystem: loaded.filesystem,
         }),
     };
-    Ok(Server::new(ring, shop))
+    Ok(Server::new(ring, context))
 }
 
 impl From<CageError> for StartError {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::arrival::{Arrival, deadline};
+use crate::notify::{Notify, deadline};
 use crate::outcome::Outcome;
 use crate::pool::error::Error;
 use crate::pool::state::Shared;
@@ -70,7 +70,7 @@ impl TaskRef {
 #[derive(Debug, Default)]
 pub(crate) struct Cell {
     state: Mutex<CellState>,
-    arrived: Arrival,
+    arrived: Notify,
 }
 
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::shared::object::{Ahead, Hears};
+use crate::shared::object::{Ahead, ReplySink};
 use sandpool_protocol::Violation;
 use sandpool_protocol::exchange::{Exchange, Offer, StreamWriter, Way, Word, framed};
 use sandpool_protocol::request::{Answer, Item, Reply};
@@ -138,7 +138,7 @@ impl Answers {
     }
 }
 
-impl Hears for Answers {
+impl ReplySink for Answers {
     fn answer(&self, question: u64, reply: Reply) {
         let mut state = self.lock();
         let credit = std::mem::take(&mut state.new_credit);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::answers::Answers;
 use crate::pool::tasks::Task;
-use crate::shared::object::{Asker, Hears, Object, Party};
+use crate::shared::object::{Object, Owner, ReplySink, Requester};
 use crate::shared::{SharedError, Shares};
 use sandpool_protocol::Violation;
 use sandpool_protocol::exchange::{Exchange, StreamReader, Way};
@@ -27,7 +27,7 @@ pub(crate) struct Requests {
     /// A request of the next task, until the answer of this one is taken.
     held: Option<Request>,
     /// Who the running task is to the objects.
-    party: Party,
+    party: Owner,
     /// What the running task has opened, by number from `first` on.
     opened: Vec<Arc<dyn Object>>,
     /// Numbers before these were another task's.
@@ -65,7 +65,7 @@ impl Requests {
             answers: Arc::new(Answers::new(exchange)),
             reader: StreamReader::new(Way::ToHost),
             held: None,
-            party: Party::new(),
+            party: Owner::new(),
             opened: Vec::new(),
             first: 0,
             question: Question::None,
@@ -163,7 +163,7 @@ impl Requests {
         queue.posted(&self.hears(), std::mem::take(items))
     }
 
-    fn hears(&self) -> Arc<dyn Hears> {
+    fn hears(&self) -> Arc<dyn ReplySink> {
         Arc::clone(&self.answers) as _
     }
 
@@ -224,13 +224,13 @@ impl Requests {
         };
         let object = Arc::clone(object);
         self.turn_to(&object, &op);
-        let asker = Asker::new(self.party, self.hears());
-        self.answers.expect(Some(asker.id));
+        let requester = Requester::new(self.party, self.hears());
+        self.answers.expect(Some(requester.id));
         self.question = match wait {
-            true => Question::Asked(asker.id, Arc::clone(&object)),
+            true => Question::Asked(requester.id, Arc::clone(&object)),
             false => Question::None,
         };
-        object.ask(op, wait, &asker)
+        object.ask(op, wait, &requester)
     }
 
     /// One queue at a time hands items ahead, and one gives credit.
@@ -270,7 +270,7 @@ impl Requests {
             for object in self.opened.drain(..) {
                 object.leave(self.party, died);
             }
-            self.party = Party::new();
+            self.party = Owner::new();
         }
         // Last: as long as it waits to put, it may be given credit.
         if let Some(before) = self.credit_of.take()

@@ -15,8 +15,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::pending::{Batch, Pending};
-use crate::arrival::{Arrival, deadline};
 use crate::guard::wake;
+use crate::notify::{Notify, deadline};
 use crate::outcome::Verdict;
 use crate::pool::api::Steers;
 use crate::pool::error::Error;
@@ -60,9 +60,9 @@ const MAX_BYTES_GATHERED: u64 = 256 * 1024;
 pub(crate) struct Flow {
     state: Mutex<FlowState>,
     /// An outcome came, or the last input was pulled.
-    arrived: Arrival,
+    arrived: Notify,
     /// There is room for a further input.
-    room: Arrival,
+    room: Notify,
     ordered: bool,
     most_in_flight: u64,
     /// Tasks in the pool that are too few for others to wait.
@@ -169,8 +169,8 @@ impl Flow {
         let processes = shared.config.processes as u64;
         Arc::new(Flow {
             state: Mutex::default(),
-            arrived: Arrival::default(),
-            room: Arrival::default(),
+            arrived: Notify::default(),
+            room: Notify::default(),
             ordered,
             most_in_flight: IN_FLIGHT * processes,
             few: FEW * processes,

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::arrival::{Arrival, deadline};
 use crate::guard::{guard, wake};
+use crate::notify::{Notify, deadline};
 use crate::outcome::Outcome;
 use crate::pool::error::Error;
 use crate::pool::scheduler::Entry;
@@ -27,7 +27,7 @@ pub(crate) type MapCallback = Box<dyn FnOnce(&[Outcome<Value>]) + Send>;
 pub(crate) struct Gather {
     state: Mutex<Parts>,
     /// A part is whole, or all have ended and the callback has run.
-    done: Arrival,
+    done: Notify,
     /// Tasks of each part but the last.
     part: usize,
     has_callback: bool,
@@ -120,7 +120,7 @@ impl Gather {
                 callback,
                 ..Parts::default()
             }),
-            done: Arrival::default(),
+            done: Notify::default(),
             part,
             own: Weak::clone(own),
             pool: Arc::downgrade(pool),

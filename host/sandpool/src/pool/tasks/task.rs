@@ -11,7 +11,7 @@ use crate::pool::api::Callable;
 use crate::pool::api::Steers;
 use crate::pool::state::Bound;
 use crate::shared::Shares;
-use sandpool_protocol::brief::BriefTask;
+use sandpool_protocol::compact::CompactTask;
 use sandpool_protocol::frame::{TaskHeader, What, WireLimits, put_inline};
 use sandpool_protocol::limits::{GIB, Limit, MIB, TaskLimits};
 use sandpool_protocol::settings::Stdio;
@@ -137,12 +137,12 @@ impl Task {
         let attempt = self.attempts + 1;
         if known {
             let (task, index) = (self.id, self.index);
-            let brief = BriefTask {
+            let compact = CompactTask {
                 task,
                 index,
                 attempt,
             };
-            return brief.put(bytes);
+            return compact.put(bytes);
         }
         let limits = &self.template().limits;
         let header = TaskHeader {

@@ -109,7 +109,7 @@ pub(crate) fn start_worker(
         Fault::new(fault.blame, format!("{} (`{path}`)", fault.text))
     })?;
     let setup = ToChild::Work(WorkerSetup {
-        orders: confinement.orders(child.namespaces()),
+        sandbox_plan: confinement.sandbox_plan(child.namespaces()),
         engine: module.settings().clone(),
         component: module.is_component(),
         grants: key.grants.clone(),

@@ -16,7 +16,7 @@ use crate::pool::tasks::Settled;
 use crate::pool::tasks::Task;
 use crate::pool::tasks::{Lost, Observed, Raw, settle};
 use sandpool_protocol::Violation;
-use sandpool_protocol::brief;
+use sandpool_protocol::compact;
 use sandpool_protocol::frame::{AnswerHeader, End, Payload, split};
 use sandpool_protocol::ring::LARGE;
 use sandpool_sys::{Ended, OomKills, memfd_read_at};
@@ -394,7 +394,7 @@ fn count_rings(slot: &mut Slot, rang: bool, asked: bool) {
 /// Reads an answer that lies in the ring.
 fn read(payload: &[u8]) -> Result<(AnswerHeader, &[u8]), Violation> {
     match Payload::read(payload)? {
-        Payload::Brief(bytes) => brief::read_answer(bytes),
+        Payload::Compact(bytes) => compact::read_answer(bytes),
         Payload::Inline(frame) => split(frame),
         Payload::InFile { .. } => Err(Violation("a payload's number cannot be read")),
     }

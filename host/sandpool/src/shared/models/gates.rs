@@ -69,7 +69,7 @@ impl Reference for Semaphore {
 }
 
 struct Barrier {
-    parties: usize,
+    owners: usize,
     waiting: Vec<(u64, usize)>,
     broken: bool,
 }
@@ -89,7 +89,7 @@ impl Reference for Barrier {
             BarrierOp::Wait if self.broken => Reply::Failed(SharedError::Broken),
             BarrierOp::Wait => {
                 self.waiting.push((id, who));
-                if self.waiting.len() == self.parties {
+                if self.waiting.len() == self.owners {
                     // A generation passes as a whole, and the next begins.
                     for (place, (id, _)) in (0..).zip(self.waiting.drain(..)) {
                         told.insert(id, Reply::Number(place));
@@ -107,7 +107,7 @@ impl Reference for Barrier {
                 self.broken = true;
                 Reply::Done
             }
-            BarrierOp::Parties => Reply::Number(self.parties as i64),
+            BarrierOp::Parties => Reply::Number(self.owners as i64),
             BarrierOp::Waiting => Reply::Number(self.waiting.len() as i64),
             BarrierOp::Broken => Reply::Flag(self.broken),
         };
@@ -208,11 +208,11 @@ proptest! {
 
     #[test]
     fn a_barrier_tells_everybody_what_a_plain_one_would(
-        parties in 1usize..5,
+        owners in 1usize..5,
         steps in barrier_steps(),
     ) {
-        let reference = Barrier { parties, waiting: Vec::new(), broken: false };
-        play(BarrierState::new(parties), reference, steps);
+        let reference = Barrier { owners, waiting: Vec::new(), broken: false };
+        play(BarrierState::new(owners), reference, steps);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Every state beside a plain reference, under many interleavings.
 //!
-//! A test makes steps at random: parties ask, give up, leave or die, workers
+//! A test makes steps at random: owners ask, give up, leave or die, workers
 //! claim what they were handed and put on credit. After each step the state
 //! must have told everybody what the reference tells them, nothing more and
 //! nothing less; so nobody waits who could be served, and nothing is given
@@ -10,8 +10,8 @@
 mod clock;
 mod gates;
 mod locks;
+mod prefetch;
 mod queue;
-mod takers;
 mod threads;
 mod worker;
 
@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
-use super::object::{Asker, Hears, Party, State};
+use super::object::{ObjectState, Owner, ReplySink, Requester};
 use sandpool_protocol::request::{Op, Reply};
 
 /// Those who ask.
@@ -43,7 +43,7 @@ impl Desk {
     }
 }
 
-impl Hears for Desk {
+impl ReplySink for Desk {
     fn answer(&self, id: u64, reply: Reply) {
         self.0.lock().expect("no panic").push((id, reply));
     }
@@ -74,19 +74,19 @@ fn step(op: impl Strategy<Value = Op>) -> impl Strategy<Value = Step> {
 
 /// Plays the same steps to a state and to its reference. Who waits asks nothing
 /// else; who left is somebody else when he comes again.
-fn play<S: State>(mut state: S, mut reference: impl Reference, steps: Vec<Step>) {
+fn play<S: ObjectState>(mut state: S, mut reference: impl Reference, steps: Vec<Step>) {
     let desk = Arc::new(Desk::default());
-    let mut parties = [(); PEOPLE].map(|()| Party::new());
+    let mut owners = [(); PEOPLE].map(|()| Owner::new());
     let mut numbers: [usize; PEOPLE] = std::array::from_fn(|who| who);
     let mut waiting = [None; PEOPLE];
     for (moment, step) in steps.into_iter().enumerate() {
         let mut expected = Told::new();
         match step {
             Step::Ask { who, op } if waiting[who].is_none() => {
-                let asker = Asker::new(parties[who], Arc::clone(&desk) as _);
-                waiting[who] = Some(asker.id);
-                state.ask(S::step(op.clone()).expect("its own step"), &asker);
-                reference.ask(numbers[who], asker.id, op, &mut expected);
+                let requester = Requester::new(owners[who], Arc::clone(&desk) as _);
+                waiting[who] = Some(requester.id);
+                state.ask(S::step(op.clone()).expect("its own step"), &requester);
+                reference.ask(numbers[who], requester.id, op, &mut expected);
             }
             Step::Ask { .. } => {}
             Step::GiveUp { who } => {
@@ -96,9 +96,9 @@ fn play<S: State>(mut state: S, mut reference: impl Reference, steps: Vec<Step>)
                 }
             }
             Step::Leave { who, died } => {
-                state.leave(parties[who], died);
+                state.leave(owners[who], died);
                 reference.leave(numbers[who], died, &mut expected);
-                parties[who] = Party::new();
+                owners[who] = Owner::new();
                 numbers[who] = PEOPLE * (moment + 1) + who;
                 waiting[who] = None;
             }

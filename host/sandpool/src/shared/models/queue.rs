@@ -13,7 +13,7 @@ use super::clock;
 use super::worker::Worker;
 use super::{Desk, Told};
 use crate::shared::SharedError;
-use crate::shared::object::{Asker, Cell, Hears, Party, State};
+use crate::shared::object::{ObjectCell, ObjectState, Owner, ReplySink, Requester};
 use crate::shared::queue::{Capacity, QueueCell, QueueState};
 use sandpool_protocol::request::{CREDIT_ITEM, Item, QueueOp, Reply};
 
@@ -22,7 +22,7 @@ const PEOPLE: usize = 2;
 const ALL: usize = 5;
 
 /// What an item counts beside its bytes.
-const ENTRY: usize = 32;
+const ITEM_OVERHEAD: usize = 32;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -112,8 +112,12 @@ impl Reference {
     fn has_room(&self, cost: usize) -> bool {
         let on_the_way: usize = self.on_the_way.iter().sum();
         let count = self.items.len() + on_the_way;
-        let bytes: usize = self.items.values().map(|item| item.len() + ENTRY).sum();
-        let bytes = bytes + on_the_way * (CREDIT_ITEM + ENTRY);
+        let bytes: usize = self
+            .items
+            .values()
+            .map(|item| item.len() + ITEM_OVERHEAD)
+            .sum();
+        let bytes = bytes + on_the_way * (CREDIT_ITEM + ITEM_OVERHEAD);
         self.capacity.items.is_none_or(|most| count < most)
             && (bytes + cost <= self.capacity.bytes || count == 0)
     }
@@ -152,7 +156,7 @@ impl Reference {
                     self.tell(id, Reply::Number(done_now));
                     continue;
                 };
-                if !self.has_room(item.len() + ENTRY) {
+                if !self.has_room(item.len() + ITEM_OVERHEAD) {
                     break;
                 }
                 if let Some((_, items, done)) = self.putters.front_mut() {
@@ -246,8 +250,8 @@ impl Reference {
 
 /// One who asks.
 struct Actor {
-    party: Party,
-    hears: Arc<dyn Hears>,
+    owner: Owner,
+    sink: Arc<dyn ReplySink>,
     worker: Option<Arc<Worker>>,
     asked: Option<(u64, QueueOp)>,
     /// A worker's posts that the host has not read.
@@ -267,20 +271,20 @@ impl Stage {
         let desk = Arc::new(Desk::default());
         let actor = |who| {
             let worker = (who >= PEOPLE).then(|| Arc::new(Worker::default()));
-            let hears = match &worker {
-                Some(worker) => Arc::clone(worker) as Arc<dyn Hears>,
+            let sink = match &worker {
+                Some(worker) => Arc::clone(worker) as Arc<dyn ReplySink>,
                 None => Arc::clone(&desk) as _,
             };
             Actor {
-                party: Party::new(),
-                hears,
+                owner: Owner::new(),
+                sink,
                 worker,
                 asked: None,
                 posts: Vec::new(),
             }
         };
         Stage {
-            queue: Cell::new(QueueState::with_clock(capacity, true, clock::now)),
+            queue: ObjectCell::new(QueueState::with_clock(capacity, true, clock::now)),
             actors: (0..ALL).map(actor).collect(),
             desk,
             reference: Reference {
@@ -311,14 +315,14 @@ impl Stage {
     fn ask(&mut self, who: usize, op: QueueOp) -> u64 {
         self.arrive(who);
         let actor = &mut self.actors[who];
-        let asker = Asker::new(actor.party, Arc::clone(&actor.hears));
+        let requester = Requester::new(actor.owner, Arc::clone(&actor.sink));
         if let Some(worker) = &actor.worker {
-            worker.desk().asked = Some(asker.id);
+            worker.desk().asked = Some(requester.id);
         }
-        actor.asked = Some((asker.id, op.clone()));
-        self.queue.lock().ask(op, &asker);
+        actor.asked = Some((requester.id, op.clone()));
+        self.queue.lock().ask(op, &requester);
         self.see_hands();
-        asker.id
+        requester.id
     }
 
     /// The reference is to know who has what.
@@ -333,10 +337,10 @@ impl Stage {
 
     /// Asks for one who is there for this only.
     fn ask_once(&mut self, op: QueueOp) -> Reply {
-        let asker = Asker::new(Party::new(), Arc::clone(&self.desk) as _);
-        self.queue.lock().ask(op, &asker);
+        let requester = Requester::new(Owner::new(), Arc::clone(&self.desk) as _);
+        self.queue.lock().ask(op, &requester);
         let mut told = self.desk.0.lock().expect("no panic");
-        let place = told.iter().position(|(id, _)| *id == asker.id);
+        let place = told.iter().position(|(id, _)| *id == requester.id);
         told.remove(place.expect("it is answered at once")).1
     }
 
@@ -349,7 +353,7 @@ impl Stage {
         for item in &posts {
             self.reference.add(item.clone());
         }
-        let posted = self.queue.posted(&self.actors[who].hears, posts);
+        let posted = self.queue.posted(&self.actors[who].sink, posts);
         assert_eq!(posted, Ok(()), "it put what it may");
         self.see_hands();
         self.reference.settle();
@@ -431,11 +435,11 @@ impl Stage {
             for item in owed {
                 self.reference.put_back(item);
             }
-            self.queue.settle_ahead(&actor.hears);
+            self.queue.settle_ahead(&actor.sink);
             self.see_hands();
             self.reference.settle();
         }
-        self.queue.lock().leave(self.actors[who].party, died);
+        self.queue.lock().leave(self.actors[who].owner, died);
         self.see_hands();
         if let Some((id, _)) = asked {
             self.reference.remove(id);
@@ -444,12 +448,12 @@ impl Stage {
         self.reference.settle();
         let actor = &self.actors[who];
         if actor.worker.is_some() {
-            self.queue.settle_credit(&actor.hears);
+            self.queue.settle_credit(&actor.sink);
             self.see_hands();
             self.reference.on_the_way[who] -= lost;
             self.reference.settle();
         }
-        self.actors[who].party = Party::new();
+        self.actors[who].owner = Owner::new();
         if let Some((id, _)) = asked {
             // Whoever is gone is told nothing.
             self.reference.told.remove(&id);

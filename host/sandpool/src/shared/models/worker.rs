@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
 
-use crate::shared::object::{Ahead, Hears};
+use crate::shared::object::{Ahead, ReplySink};
 use sandpool_protocol::request::{Item, Reply};
 
 #[derive(Default)]
@@ -49,7 +49,7 @@ impl Worker {
     }
 }
 
-impl Hears for Worker {
+impl ReplySink for Worker {
     fn answer(&self, id: u64, reply: Reply) {
         let mut desk = self.desk();
         if desk.asked == Some(id) {

@@ -21,7 +21,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use sandpool_protocol::brief::BriefTask;
+use sandpool_protocol::compact::CompactTask;
 use sandpool_protocol::control::{FromChild, Says, ToChild, decode as decode_message, encode};
 use sandpool_protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use sandpool_protocol::frame::{AnswerHeader, End, Payload, TaskHeader, inline_payload, split};
@@ -190,9 +190,9 @@ impl Stage {
                 },
                 Err(_) => std::process::exit(4),
             },
-            Some(Payload::Brief(bytes)) => match BriefTask::read(bytes) {
-                Ok((brief, raw)) => Task {
-                    id: brief.task,
+            Some(Payload::Compact(bytes)) => match CompactTask::read(bytes) {
+                Ok((compact, raw)) => Task {
+                    id: compact.task,
                     raw: raw.to_vec(),
                 },
                 Err(_) => std::process::exit(4),

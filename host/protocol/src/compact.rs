@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::Violation;
-use super::frame::{AnswerHeader, BRIEF, End, TaskHeader, put_inline};
+use super::frame::{AnswerHeader, COMPACT, End, TaskHeader, put_inline};
 
 /// A task that is, but for these numbers and its arguments, as the last one
 /// whose header stood in the ring.
@@ -15,34 +15,34 @@ use super::frame::{AnswerHeader, BRIEF, End, TaskHeader, put_inline};
 /// The host may take tasks back that are not claimed. Then it sends the next
 /// header whole, or the worker might never have read the one that is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BriefTask {
+pub struct CompactTask {
     pub task: u64,
     pub index: u64,
     pub attempt: u32,
 }
 
-impl BriefTask {
+impl CompactTask {
     /// Writes the payload of a task, but for its raw bytes, in place of what is
     /// in a buffer.
     pub fn put(&self, bytes: &mut Vec<u8>) {
         bytes.clear();
-        bytes.push(BRIEF);
+        bytes.push(COMPACT);
         bytes.extend_from_slice(&self.task.to_le_bytes());
         bytes.extend_from_slice(&self.index.to_le_bytes());
         bytes.extend_from_slice(&self.attempt.to_le_bytes());
     }
 
-    /// Reads what [`BriefTask::put`] wrote after its first byte, and the raw
+    /// Reads what [`CompactTask::put`] wrote after its first byte, and the raw
     /// bytes behind it.
     pub fn read(bytes: &[u8]) -> Result<(Self, &[u8]), Violation> {
         let mut rest = bytes;
         let wrong = "a task's numbers cannot be read";
-        let brief = BriefTask {
+        let compact = CompactTask {
             task: u64::from_le_bytes(number(&mut rest, wrong)?),
             index: u64::from_le_bytes(number(&mut rest, wrong)?),
             attempt: u32::from_le_bytes(number(&mut rest, wrong)?),
         };
-        Ok((brief, rest))
+        Ok((compact, rest))
     }
 
     /// Makes the header of the last task that of this one.
@@ -73,7 +73,7 @@ pub fn put_answer(bytes: &mut Vec<u8>, header: &AnswerHeader) {
     }
     let nanos = u64::try_from(header.run_time.as_nanos()).unwrap_or(u64::MAX);
     bytes.clear();
-    bytes.push(BRIEF);
+    bytes.push(COMPACT);
     bytes.extend_from_slice(&header.task.to_le_bytes());
     bytes.extend_from_slice(&nanos.to_le_bytes());
     bytes.extend_from_slice(&header.peak_memory.to_le_bytes());
@@ -153,22 +153,22 @@ mod tests {
             raw in proptest::collection::vec(any::<u8>(), 0..50),
         ) {
             let mut bytes = Vec::new();
-            let brief = BriefTask { task, index, attempt };
-            brief.put(&mut bytes);
+            let compact = CompactTask { task, index, attempt };
+            compact.put(&mut bytes);
             bytes.extend_from_slice(&raw);
-            let Ok(Payload::Brief(rest)) = Payload::read(&bytes) else { panic!("short") };
-            prop_assert_eq!(BriefTask::read(rest), Ok((brief, &raw[..])));
+            let Ok(Payload::Compact(rest)) = Payload::read(&bytes) else { panic!("short") };
+            prop_assert_eq!(CompactTask::read(rest), Ok((compact, &raw[..])));
 
             let header = plain(task, &raw);
             put_answer(&mut bytes, &header);
             bytes.extend_from_slice(&raw);
-            let Ok(Payload::Brief(rest)) = Payload::read(&bytes) else { panic!("short") };
+            let Ok(Payload::Compact(rest)) = Payload::read(&bytes) else { panic!("short") };
             prop_assert_eq!(read_answer(rest), Ok((header, &raw[..])));
         }
 
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-            let _ = BriefTask::read(&bytes);
+            let _ = CompactTask::read(&bytes);
             let _ = read_answer(&bytes);
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::clock;
 use super::worker::Worker;
-use crate::shared::object::{Asker, Cell, Hears, Party, State};
+use crate::shared::object::{ObjectCell, ObjectState, Owner, ReplySink, Requester};
 use crate::shared::queue::{Capacity, QueueCell, QueueState};
 use sandpool_protocol::request::{Item, QueueOp, Reply};
 
@@ -14,16 +14,16 @@ fn queue_of(count: u8) -> Arc<QueueCell> {
         items: None,
         bytes: 1 << 20,
     };
-    let queue = Cell::new(QueueState::with_clock(capacity, false, clock::now));
+    let queue = ObjectCell::new(QueueState::with_clock(capacity, false, clock::now));
     let items = (0..count).map(|n| Item::from(vec![n])).collect();
     ask(&queue, &Arc::new(Worker::default()), QueueOp::Put(items));
     queue
 }
 
 fn ask(queue: &QueueCell, worker: &Arc<Worker>, op: QueueOp) {
-    let asker = Asker::new(Party::new(), Arc::clone(worker) as Arc<dyn Hears>);
-    worker.desk().asked = Some(asker.id);
-    queue.lock().ask(op, &asker);
+    let requester = Requester::new(Owner::new(), Arc::clone(worker) as Arc<dyn ReplySink>);
+    worker.desk().asked = Some(requester.id);
+    queue.lock().ask(op, &requester);
 }
 
 /// What this worker gets, and whether it had to ask; `None` if it waits.
@@ -135,7 +135,7 @@ fn what_comes_back_from_two_workers_stands_where_it_stood() {
     assert!(workers[..2].iter().all(|it| !it.desk().handed.is_empty()));
     // The older of the two first, which the younger must not overtake.
     for worker in &workers[..2] {
-        queue.settle_ahead(&(Arc::clone(worker) as Arc<dyn Hears>));
+        queue.settle_ahead(&(Arc::clone(worker) as Arc<dyn ReplySink>));
     }
     let (rest, _) = get_each(&queue, &workers[2], 100 - taken.len() as u8, 1);
     assert!(rest.is_sorted(), "{rest:?}");

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// It belongs to one mutex, under which whatever is waited for is changed before
 /// it is notified of.
 #[derive(Debug, Default)]
-pub(crate) struct Arrival {
+pub(crate) struct Notify {
     condvar: Condvar,
     /// Counted up under the mutex. So whoever changes something afterwards sees
     /// the one who waits, and whoever comes to wait afterwards sees the change.
@@ -23,7 +23,7 @@ pub(crate) fn deadline(timeout: Option<Duration>) -> Option<Instant> {
     timeout.and_then(|timeout| Instant::now().checked_add(timeout))
 }
 
-impl Arrival {
+impl Notify {
     /// Waits as long as something `lacks`, until the deadline at most. The guard
     /// comes back as an error if it still did then.
     pub(crate) fn wait_while<'a, T>(
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn no_notification_is_lost() {
         const ROUNDS: u32 = 100_000;
-        let shared = Arc::new((Mutex::new(0), Arrival::default(), Arrival::default()));
+        let shared = Arc::new((Mutex::new(0), Notify::default(), Notify::default()));
         let other = Arc::clone(&shared);
         let lock = |n: &'_ Mutex<u32>| -> u32 { *n.lock().expect("sound") };
         let thread = thread::spawn(move || {
@@ -118,11 +118,7 @@ mod tests {
         let mutex = Mutex::new(());
         let end = deadline(Some(Duration::from_millis(5)));
         let guard = mutex.lock().expect("sound");
-        assert!(
-            Arrival::default()
-                .wait_while(guard, end, |()| true)
-                .is_err()
-        );
+        assert!(Notify::default().wait_while(guard, end, |()| true).is_err());
         assert_eq!(deadline(Some(Duration::MAX)), None);
     }
 }

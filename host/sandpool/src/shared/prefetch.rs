@@ -12,38 +12,38 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::object::{Asker, Hears};
+use super::object::{ReplySink, Requester};
 use sandpool_protocol::request::Item;
 
 /// An item with its place in the order of all that were put.
 pub(super) type Numbered = (i64, Item);
 
 /// The most items that are handed to one worker at once.
-const MAX_AHEAD: usize = 256;
+const MAX_PREFETCH: usize = 256;
 
 /// A worker that takes no longer for an item is handed some ahead.
-const QUICK: Duration = Duration::from_micros(64);
+const MAX_PACE: Duration = Duration::from_micros(64);
 
 /// About so much of its work it is handed, and what it has not claimed after
 /// this time goes to who asks next.
-const MOST_WORK: Duration = Duration::from_millis(1);
+const MAX_WORK_AHEAD: Duration = Duration::from_millis(1);
 
 /// What an item costs beside its bytes, in memory and on its way: empty ones
 /// without a number would fill the host.
-pub(super) const ENTRY: usize = 32;
+pub(super) const ITEM_OVERHEAD: usize = 32;
 
 pub(super) fn cost(item: &Item) -> usize {
-    item.len() + ENTRY
+    item.len() + ITEM_OVERHEAD
 }
 
 /// The workers that took items from a queue.
-pub(super) struct Takers {
-    all: Vec<Taker>,
+pub(super) struct Prefetch {
+    all: Vec<Consumer>,
     clock: fn() -> Instant,
 }
 
-struct Taker {
-    to: Arc<dyn Hears>,
+struct Consumer {
+    to: Arc<dyn ReplySink>,
     /// The numbers of the items that it was handed last, but for those that
     /// were taken back.
     numbers: Vec<i64>,
@@ -62,13 +62,13 @@ struct Taker {
     batch: usize,
 }
 
-pub(super) fn same(one: &Arc<dyn Hears>, other: &Arc<dyn Hears>) -> bool {
+pub(super) fn same(one: &Arc<dyn ReplySink>, other: &Arc<dyn ReplySink>) -> bool {
     std::ptr::addr_eq(Arc::as_ptr(one), Arc::as_ptr(other))
 }
 
-impl Takers {
+impl Prefetch {
     pub(super) fn new(clock: fn() -> Instant) -> Self {
-        Takers {
+        Prefetch {
             all: Vec::new(),
             clock,
         }
@@ -76,7 +76,9 @@ impl Takers {
 
     /// How many items nobody asked for, and their cost.
     pub(super) fn ahead(&self) -> (usize, usize) {
-        let of = |sum: (usize, usize), taker: &Taker| (sum.0 + taker.ahead, sum.1 + taker.bytes);
+        let of = |sum: (usize, usize), consumer: &Consumer| {
+            (sum.0 + consumer.ahead, sum.1 + consumer.bytes)
+        };
         self.all.iter().fold((0, 0), of)
     }
 
@@ -84,26 +86,26 @@ impl Takers {
         self.all.len()
     }
 
-    fn find(&mut self, to: &Arc<dyn Hears>) -> Option<&mut Taker> {
-        self.all.iter_mut().find(|taker| same(&taker.to, to))
+    fn find(&mut self, to: &Arc<dyn ReplySink>) -> Option<&mut Consumer> {
+        self.all.iter_mut().find(|consumer| same(&consumer.to, to))
     }
 
     /// Somebody asks for items. If it is a worker, it is through with those
     /// that it claimed, and the rest of them is taken back; from others, what
     /// they have had for too long.
-    pub(super) fn asked_by(&mut self, asker: &Arc<dyn Hears>) -> Vec<Numbered> {
+    pub(super) fn asked_by(&mut self, requester: &Arc<dyn ReplySink>) -> Vec<Numbered> {
         if self.all.is_empty() {
             return Vec::new();
         }
         let now = (self.clock)();
         let mut back = Vec::new();
-        for taker in &mut self.all {
-            let asks = same(&taker.to, asker);
-            if asks || now.saturating_duration_since(taker.since) >= MOST_WORK {
-                back.append(&mut taker.take_back());
+        for consumer in &mut self.all {
+            let asks = same(&consumer.to, requester);
+            if asks || now.saturating_duration_since(consumer.since) >= MAX_WORK_AHEAD {
+                back.append(&mut consumer.take_back());
             }
             if asks {
-                taker.measure(now);
+                consumer.measure(now);
             }
         }
         back
@@ -111,47 +113,52 @@ impl Takers {
 
     /// Takes back what is not claimed.
     pub(super) fn take_back(&mut self) -> Vec<Numbered> {
-        self.all.iter_mut().flat_map(Taker::take_back).collect()
+        self.all.iter_mut().flat_map(Consumer::take_back).collect()
     }
 
     /// Takes back all that this worker did not claim, also what it had asked
     /// for: it takes no more.
-    pub(super) fn forget(&mut self, worker: &Arc<dyn Hears>) -> Vec<Numbered> {
-        let place = self.all.iter().position(|taker| same(&taker.to, worker));
-        let Some(mut taker) = place.map(|place| self.all.swap_remove(place)) else {
+    pub(super) fn forget(&mut self, worker: &Arc<dyn ReplySink>) -> Vec<Numbered> {
+        let place = self
+            .all
+            .iter()
+            .position(|consumer| same(&consumer.to, worker));
+        let Some(mut consumer) = place.map(|place| self.all.swap_remove(place)) else {
             return Vec::new();
         };
-        let back = taker.to.ahead().map(|ahead| ahead.take_back_all());
-        taker.with_numbers(back.unwrap_or_default())
+        let back = consumer.to.ahead().map(|ahead| ahead.take_back_all());
+        consumer.with_numbers(back.unwrap_or_default())
     }
 
     /// How many items this worker is handed at once.
-    pub(super) fn batch(&mut self, worker: &Arc<dyn Hears>) -> usize {
-        self.find(worker).map_or(1, |taker| taker.batch)
+    pub(super) fn batch(&mut self, worker: &Arc<dyn ReplySink>) -> usize {
+        self.find(worker).map_or(1, |consumer| consumer.batch)
     }
 
     /// Hands over items as the answer to a question for the first `owed` of
     /// them. Gives them back if nobody waits for them any more.
     pub(super) fn hand(
         &mut self,
-        asker: &Asker,
+        requester: &Requester,
         items: Vec<Numbered>,
         owed: usize,
     ) -> Result<(), Vec<Numbered>> {
-        let Some(worker) = asker.to.ahead() else {
+        let Some(worker) = requester.to.ahead() else {
             return Err(items);
         };
         let bytes = items[owed..].iter().map(|(_, item)| cost(item)).sum();
         let (numbers, items): (Vec<i64>, VecDeque<Item>) = items.into_iter().unzip();
         let ahead = items.len() - owed;
-        if let Err(items) = worker.hand(asker.id, items, owed) {
+        if let Err(items) = worker.hand(requester.id, items, owed) {
             return Err(numbers.into_iter().zip(items).collect());
         }
         let since = (self.clock)();
-        let before = self.find(&asker.to).map(|taker| (taker.pace, taker.batch));
+        let before = self
+            .find(&requester.to)
+            .map(|consumer| (consumer.pace, consumer.batch));
         let (pace, batch) = before.unwrap_or((None, 1));
-        let taker = Taker {
-            to: Arc::clone(&asker.to),
+        let consumer = Consumer {
+            to: Arc::clone(&requester.to),
             numbers,
             ahead,
             bytes,
@@ -161,15 +168,15 @@ impl Takers {
             measured: false,
             batch,
         };
-        match self.find(&asker.to) {
-            Some(known) => *known = taker,
-            None => self.all.push(taker),
+        match self.find(&requester.to) {
+            Some(known) => *known = consumer,
+            None => self.all.push(consumer),
         }
         Ok(())
     }
 }
 
-impl Taker {
+impl Consumer {
     fn take_back(&mut self) -> Vec<Numbered> {
         // Also where nothing can come back: one that lies about its claims is
         // found out.
@@ -202,10 +209,10 @@ impl Taker {
         });
         self.pace = Some(pace);
         self.batch = match pace {
-            slow if slow > QUICK => 1,
+            slow if slow > MAX_PACE => 1,
             _ => {
-                let most = MOST_WORK.as_nanos() / pace.as_nanos().max(1);
-                (self.batch * 2).min(MAX_AHEAD).min(most as usize)
+                let most = MAX_WORK_AHEAD.as_nanos() / pace.as_nanos().max(1);
+                (self.batch * 2).min(MAX_PREFETCH).min(most as usize)
             }
         };
     }
