@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use super::scheduler::{Breaks, Fault};
 use super::state::{Bound, PoolPhase, State};
-use super::tasks::settle;
+use super::tasks::outcome;
 use super::worker::Slot;
 use crate::outcome::Verdict;
 
@@ -61,19 +61,19 @@ impl State {
         for bound in broken {
             let why = bound.health.broken().unwrap_or_default();
             let of_key = |other: &Arc<Bound>| other.id == bound.id;
-            for flow in self.flows.iter().filter_map(Weak::upgrade) {
-                if of_key(&flow.template().bound) && !flow.is_stopped() {
-                    flow.stop(Verdict::InternalError, why);
+            for stream in self.streams.iter().filter_map(Weak::upgrade) {
+                if of_key(&stream.template().bound) && !stream.is_stopped() {
+                    stream.stop(Verdict::InternalError, why);
                 }
             }
             if !self.queue.holds(bound.id) {
                 continue;
             }
-            let tasks = self.queue.remove_all(|lot| of_key(&lot.template.bound));
+            let tasks = self.queue.remove_all(|batch| of_key(&batch.template.bound));
             self.unfinished -= tasks.len() as u64;
             ended_any |= !tasks.is_empty();
             for task in tasks {
-                let ended = settle::never_ran(task, Verdict::InternalError, why.to_owned());
+                let ended = outcome::never_ran(task, Verdict::InternalError, why.to_owned());
                 self.out.finish(None, ended);
             }
         }

@@ -18,7 +18,7 @@ use super::scheduler::News;
 use super::scheduler::rules;
 use super::state::{Bound, Place, PoolPhase, Shared, State};
 use super::tasks::Completion;
-use super::tasks::{Lost, settle};
+use super::tasks::{Lost, outcome};
 use super::worker::Signs;
 use super::worker::{Phase, Slot};
 use super::worker::{refused, start_worker};
@@ -230,12 +230,16 @@ impl Dispatcher {
                         Lost::Cancelled,
                     ),
                 };
-                for flow in state.flows.drain(..).filter_map(|flow| flow.upgrade()) {
-                    flow.stop(verdict, text);
+                for stream in state
+                    .streams
+                    .drain(..)
+                    .filter_map(|stream| stream.upgrade())
+                {
+                    stream.stop(verdict, text);
                 }
                 for task in state.queue.drain() {
                     state.unfinished -= 1;
-                    let completion = settle::never_ran(task, verdict, text.to_owned());
+                    let completion = outcome::never_ran(task, verdict, text.to_owned());
                     state.out.finish(None, completion);
                 }
                 for slot in state.slots.iter_mut().filter_map(Place::slot_mut) {
@@ -260,7 +264,7 @@ impl Dispatcher {
                     relay.complete(serial, completion);
                 }
                 (Job::Finish(completion), _, _) if completion.callback.is_some() => {
-                    self.shared.settler.settle(completion);
+                    self.shared.callback_sender.finish(completion);
                 }
                 (Job::Finish(completion), _, _) => deliver_run(completion, &mut jobs),
                 (message, _, _) => self.callbacks.message(message),
@@ -395,7 +399,7 @@ impl Dispatcher {
 
 /// Delivers this and all that follow it to the same sink at once: a map has many.
 fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, Job)>>) {
-    let sink = Arc::clone(&first.lot.sink);
+    let sink = Arc::clone(&first.batch.sink);
     let follows =
         |(_, job): &(Option<u64>, Job)| matches!(job, Job::Finish(next) if next.follows(&sink));
     let others = std::iter::from_fn(|| match jobs.next_if(follows) {

@@ -137,7 +137,7 @@ impl Shared {
         }
         for (_, job) in ended {
             if let Job::Finish(completion) = job {
-                self.settler.settle(completion);
+                self.callback_sender.finish(completion);
             }
         }
         self.changed.notify();

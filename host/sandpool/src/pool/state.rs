@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use super::dispatcher::Outbox;
 use super::ending::Ending;
 use super::error::Error;
-use super::output::Settler;
+use super::output::CallbackSender;
 use super::output::Trouble;
 use super::scheduler::{Entry, Queue};
 use super::scheduler::{Health, Restarts};
-use super::stream::Flow;
+use super::stream::StreamState;
 use super::tasks::KeyId;
 use super::worker::Slot;
 use crate::confinement::OpenGrant;
@@ -93,7 +93,7 @@ pub(crate) struct Key {
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) loader: Loader,
-    pub(crate) settler: Settler,
+    pub(crate) callback_sender: CallbackSender,
     /// Why passed-on output could not be written.
     pub(crate) trouble: Arc<Trouble>,
     state: Mutex<State>,
@@ -127,7 +127,7 @@ pub(crate) struct State {
     pub(crate) broken_keys: Vec<Weak<Bound>>,
     /// Streams of calls whose inputs are still being pulled.
     pub(crate) feeders: u32,
-    pub(crate) flows: Vec<Weak<Flow>>,
+    pub(crate) streams: Vec<Weak<StreamState>>,
     /// Where messages are received.
     pub(crate) buffer: Box<[u8]>,
     /// Where answers are copied to.
@@ -261,7 +261,7 @@ impl Shared {
     pub(crate) fn new(
         config: Config,
         loader: Loader,
-        settler: Settler,
+        callback_sender: CallbackSender,
         trouble: Arc<Trouble>,
         wake: EventFd,
     ) -> Self {
@@ -271,7 +271,7 @@ impl Shared {
         Shared {
             config,
             loader,
-            settler,
+            callback_sender,
             trouble,
             state: Mutex::new(State {
                 phase: PoolPhase::Open,
@@ -286,7 +286,7 @@ impl Shared {
                 oom_kills: OomKills::from_now(),
                 broken_keys: Vec::new(),
                 feeders: 0,
-                flows: Vec::new(),
+                streams: Vec::new(),
                 buffer: vec![0; MAX_MESSAGE].into(),
                 answer: Vec::new(),
                 out: Outbox::default(),

@@ -24,17 +24,21 @@ pub(crate) fn start(
 ) -> io::Result<Pool> {
     let relayed = config.stdio == Stdio::Inherit;
     let callbacks = Callbacks::start(handlers)?;
-    let settler = callbacks.settler();
+    let callback_sender = callbacks.sender();
     let trouble = Arc::default();
     let relay = if relayed {
-        Some(Relay::start(raw, settler.clone(), Arc::clone(&trouble))?)
+        Some(Relay::start(
+            raw,
+            callback_sender.clone(),
+            Arc::clone(&trouble),
+        )?)
     } else {
         None
     };
     let shared = Arc::new(Shared::new(
         config,
         loader,
-        settler,
+        callback_sender,
         trouble,
         EventFd::new()?,
     ));

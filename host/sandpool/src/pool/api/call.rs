@@ -14,8 +14,8 @@ use crate::pool::scheduler::Entry;
 use crate::pool::state::{Key, Shared};
 use crate::pool::tasks::Constants;
 use crate::pool::tasks::Retries;
+use crate::pool::tasks::{Batch, Inputs, check_size};
 use crate::pool::tasks::{Callback, Task, Template};
-use crate::pool::tasks::{Inputs, Lot, check_size};
 use crate::shared::{Share, Shares};
 use sandpool_protocol::frame::What;
 use sandpool_protocol::limits::{Limit, Origin, TaskLimits};
@@ -330,10 +330,10 @@ impl Call {
         let cancelled = Arc::new(AtomicBool::new(false));
         let key = template.bound.id;
         let sink = Arc::clone(&cell) as _;
-        let lot = Lot::new(&Arc::new(template), inputs, sink, &cancelled);
+        let batch = Batch::new(&Arc::new(template), inputs, sink, &cancelled);
         let task = Task {
             callback,
-            ..Task::new(lot, 0, 0)
+            ..Task::new(batch, 0, 0)
         };
         let id = shared.submit(Entry::One(task))?;
         let pool = Arc::downgrade(&shared);

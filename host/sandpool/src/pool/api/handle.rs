@@ -105,7 +105,9 @@ impl Cell {
 
 impl Sink for Cell {
     fn deliver(&self, ended: &mut dyn Iterator<Item = Completion>) {
-        let outcome = ended.next().map(|end| end.ended.outcome(&end.lot.template));
+        let outcome = ended
+            .next()
+            .map(|end| end.ended.outcome(&end.batch.template));
         let mut state = self.lock();
         state.outcome = outcome;
         let wakers = state.wakers.take();

@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::steering::Steering;
 use crate::outcome::Outcome;
 use crate::pool::error::Error;
-use crate::pool::stream::Flow;
-use crate::pool::tasks::Settled;
+use crate::pool::stream::StreamState;
+use crate::pool::tasks::TaskResult;
 use sandpool_value::{FromValue, Value};
 
 /// An iterator over the outcomes of many calls: multiprocessing's `imap` and
@@ -23,37 +23,37 @@ use sandpool_value::{FromValue, Value};
 /// cancels what has not ended.
 #[must_use = "dropping the stream cancels what has not ended"]
 pub struct IMap<T = Value> {
-    flow: Arc<Flow>,
+    stream: Arc<StreamState>,
     /// The next outcomes.
-    taken: VecDeque<Settled>,
+    taken: VecDeque<TaskResult>,
     value: std::marker::PhantomData<fn() -> T>,
 }
 
 impl<T: FromValue> IMap<T> {
-    pub(crate) fn new(flow: Arc<Flow>) -> Self {
+    pub(crate) fn new(stream: Arc<StreamState>) -> Self {
         IMap {
-            flow,
+            stream,
             taken: VecDeque::new(),
             value: std::marker::PhantomData,
         }
     }
 
-    fn typed(&self, ended: Settled) -> Outcome<T> {
-        ended.typed(self.flow.template())
+    fn typed(&self, ended: TaskResult) -> Outcome<T> {
+        ended.typed(self.stream.template())
     }
 
     /// What steers the stream while another thread waits for its outcomes.
     pub fn steering(&self) -> Steering {
-        Steering::new(Arc::clone(&self.flow))
+        Steering::new(Arc::clone(&self.stream))
     }
 
     /// The next outcome if it is there already.
     pub fn try_next_ready(&mut self) -> Option<Outcome<T>> {
         if self.taken.is_empty() {
-            self.flow.next_ready(&mut self.taken);
+            self.stream.next_ready(&mut self.taken);
         }
-        let settled = self.taken.pop_front()?;
-        Some(self.typed(settled))
+        let result = self.taken.pop_front()?;
+        Some(self.typed(result))
     }
 
     /// The next outcome if it comes within `timeout`; `None` at the end.
@@ -63,10 +63,10 @@ impl<T: FromValue> IMap<T> {
     /// be asked again.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<Outcome<T>>, Error> {
         if self.taken.is_empty() {
-            self.flow.next(&mut self.taken, Some(timeout))?;
+            self.stream.next(&mut self.taken, Some(timeout))?;
         }
-        let settled = self.taken.pop_front();
-        Ok(settled.map(|settled| self.typed(settled)))
+        let result = self.taken.pop_front();
+        Ok(result.map(|result| self.typed(result)))
     }
 
     /// Awaits the next outcome; `None` at the end. A future that is dropped has
@@ -89,10 +89,10 @@ impl<T: FromValue> IMap<T> {
     /// to be told: `stream::poll_fn(move |context| outcomes.poll_next(context))`.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome<T>>> {
         if self.taken.is_empty() {
-            ready!(self.flow.poll_next(&mut self.taken, context));
+            ready!(self.stream.poll_next(&mut self.taken, context));
         }
-        let settled = self.taken.pop_front();
-        Poll::Ready(settled.map(|settled| self.typed(settled)))
+        let result = self.taken.pop_front();
+        Poll::Ready(result.map(|result| self.typed(result)))
     }
 }
 
@@ -102,15 +102,15 @@ impl<T: FromValue> Iterator for IMap<T> {
     fn next(&mut self) -> Option<Outcome<T>> {
         // Without a time, it never comes to an error.
         if self.taken.is_empty() {
-            self.flow.next(&mut self.taken, None).ok()?;
+            self.stream.next(&mut self.taken, None).ok()?;
         }
-        let settled = self.taken.pop_front()?;
-        Some(self.typed(settled))
+        let result = self.taken.pop_front()?;
+        Some(self.typed(result))
     }
 }
 
 impl<T> Drop for IMap<T> {
     fn drop(&mut self) {
-        self.flow.abandon();
+        self.stream.abandon();
     }
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use super::call::Call;
 use crate::outcome::Outcome;
 use crate::pool::error::Error;
-use crate::pool::stream::{Gather, MapCallback};
+use crate::pool::stream::{MapCallback, MapCollector};
 use crate::pool::tasks::Inputs;
-use crate::pool::tasks::Settled;
+use crate::pool::tasks::TaskResult;
 use crate::pool::tasks::Template;
 use sandpool_value::{FromValue, ToArgs, Value};
 
@@ -26,7 +26,7 @@ const PART: usize = 4096;
 /// tasks, unless it was told to [cancel on drop](MapResult::cancel_on_drop).
 #[must_use = "the results are lost without their handle"]
 pub struct MapResult<T = Value> {
-    gather: Arc<Gather>,
+    collector: Arc<MapCollector>,
     /// Whether nobody wants the tasks to go on without this handle.
     cancels: bool,
     value: std::marker::PhantomData<fn() -> T>,
@@ -41,20 +41,20 @@ impl<T: FromValue> MapResult<T> {
     /// can be asked again. [`Error::WouldDeadlock`] from a callback, if they
     /// are to have a callback themselves.
     pub fn get(&self, timeout: Option<Duration>) -> Result<Vec<Outcome<T>>, Error> {
-        self.gather.wait(timeout)?;
-        Ok(self.gather.outcomes())
+        self.collector.wait(timeout)?;
+        Ok(self.collector.outcomes())
     }
 
     /// Waits until all have ended, for `timeout` at most, and says whether they
     /// have. Where [`MapResult::get`] would be [`Error::WouldDeadlock`], it does
     /// not wait.
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
-        self.gather.wait(timeout).is_ok()
+        self.collector.wait(timeout).is_ok()
     }
 
     /// Whether all have ended.
     pub fn ready(&self) -> bool {
-        self.gather.lock().is_done()
+        self.collector.lock().is_done()
     }
 
     /// Whether all have ended `ok`.
@@ -62,9 +62,9 @@ impl<T: FromValue> MapResult<T> {
     /// # Errors
     /// [`Error::NotReady`] if some have not ended.
     pub fn successful(&self) -> Result<bool, Error> {
-        let state = self.gather.lock();
+        let state = self.collector.lock();
         match state.is_done() {
-            true => Ok(state.settled().all(Settled::is_ok)),
+            true => Ok(state.results().all(TaskResult::is_ok)),
             false => Err(Error::NotReady),
         }
     }
@@ -83,14 +83,14 @@ impl<T: FromValue> MapResult<T> {
 
     /// Cancels those that have not ended.
     pub fn cancel(&self) {
-        self.gather.cancel();
+        self.collector.cancel();
     }
 }
 
 impl<T> Drop for MapResult<T> {
     fn drop(&mut self) {
-        if self.cancels && !self.gather.lock().is_done() {
-            self.gather.cancel();
+        if self.cancels && !self.collector.lock().is_done() {
+            self.collector.cancel();
         }
     }
 }
@@ -98,7 +98,7 @@ impl<T> Drop for MapResult<T> {
 impl<T> std::fmt::Debug for MapResult<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MapResult")
-            .field("missing", &self.gather.lock().missing())
+            .field("missing", &self.collector.lock().missing())
             .finish_non_exhaustive()
     }
 }
@@ -107,19 +107,19 @@ impl<T: FromValue> Future for MapResult<T> {
     type Output = Vec<Outcome<T>>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.gather.lock();
+        let mut state = self.collector.lock();
         if !state.is_done() {
             state.set_waker(context.waker().clone());
             return Poll::Pending;
         }
         drop(state);
-        Poll::Ready(self.gather.outcomes())
+        Poll::Ready(self.collector.outcomes())
     }
 }
 
 /// A map whose chunks are begun one after the other. If it does not come to an
 /// end, by an error or a panic of the items, nobody will want the outcomes.
-struct Begun<'a>(&'a Gather);
+struct Begun<'a>(&'a MapCollector);
 
 impl Drop for Begun<'_> {
     fn drop(&mut self) {
@@ -183,8 +183,8 @@ impl Call {
         items: impl IntoIterator<Item: ToArgs>,
     ) -> Result<Vec<Outcome<T>>, Error> {
         let mut outcomes = Vec::new();
-        self.gathered(items, |settled, template| {
-            outcomes.push(settled.typed(template));
+        self.collected(items, |result, template| {
+            outcomes.push(result.typed(template));
         })?;
         Ok(outcomes)
     }
@@ -202,7 +202,7 @@ impl Call {
     ) -> Result<Vec<T>, Error> {
         let mut values = Vec::new();
         let mut failed = None;
-        self.gathered(items, |settled, template| match settled.value(template) {
+        self.collected(items, |result, template| match result.value(template) {
             Ok(value) => values.push(value),
             Err(error) => failed = failed.take().or(Some(error)),
         })?;
@@ -212,20 +212,21 @@ impl Call {
     /// Calls the function for each item and takes what became of the tasks, in the
     /// order of the items. Nobody else has a handle, so nothing need be copied, and
     /// what has come can be made use of while the rest is on its way.
-    fn gathered(
+    fn collected(
         self,
         items: impl IntoIterator<Item: ToArgs>,
-        mut take: impl FnMut(Settled, &Template),
+        mut take: impl FnMut(TaskResult, &Template),
     ) -> Result<(), Error> {
-        let mut take_whole_parts =
-            |gather: &Gather| while gather.take_part(|settled| take(settled, gather.template())) {};
-        let gather = self.begin_map(items, &mut take_whole_parts)?;
-        gather.refuse_deadlock()?;
-        while !gather.lock().is_done() {
-            gather.wait_for_part();
-            take_whole_parts(&gather);
+        let mut take_whole_parts = |collector: &MapCollector| {
+            while collector.take_part(|result| take(result, collector.template())) {}
+        };
+        let collector = self.begin_map(items, &mut take_whole_parts)?;
+        collector.refuse_deadlock()?;
+        while !collector.lock().is_done() {
+            collector.wait_for_part();
+            take_whole_parts(&collector);
         }
-        gather.take_all(|settled| take(settled, gather.template()));
+        collector.take_all(|result| take(result, collector.template()));
         Ok(())
     }
 
@@ -238,7 +239,7 @@ impl Call {
         items: impl IntoIterator<Item: ToArgs>,
     ) -> Result<MapResult<T>, Error> {
         Ok(MapResult {
-            gather: self.begin_map(items, |_| ())?,
+            collector: self.begin_map(items, |_| ())?,
             cancels: false,
             value: std::marker::PhantomData,
         })
@@ -249,8 +250,8 @@ impl Call {
     fn begin_map(
         mut self,
         items: impl IntoIterator<Item: ToArgs>,
-        mut between: impl FnMut(&Gather),
-    ) -> Result<Arc<Gather>, Error> {
+        mut between: impl FnMut(&MapCollector),
+    ) -> Result<Arc<MapCollector>, Error> {
         self.refuse_single_callbacks()?;
         let options = std::mem::take(&mut self.map_options);
         options.chunksize()?;
@@ -259,8 +260,8 @@ impl Call {
         let (template, before) = self.template_of_many()?;
         let template = Arc::new(template);
         let callback = options.merged_callback();
-        let gather = Gather::new(&shared, &template, chunk.unwrap_or(PART), callback);
-        let begun = Begun(&gather);
+        let collector = MapCollector::new(&shared, &template, chunk.unwrap_or(PART), callback);
+        let begun = Begun(&collector);
         let mut items = items.into_iter();
         let mut submitted = 0;
         let mut begin_chunk = || -> Result<bool, Error> {
@@ -269,16 +270,16 @@ impl Call {
                 inputs.push(&template, before.clone().then(item.into_args()))?;
             }
             let tasks = inputs.len();
-            gather.submit(&shared, inputs, submitted)?;
+            collector.submit(&shared, inputs, submitted)?;
             submitted += tasks;
             Ok(Some(tasks) == chunk)
         };
         while begin_chunk()? {
-            between(&gather);
+            between(&collector);
         }
-        gather.seal();
+        collector.seal();
         drop(begun);
-        Ok(gather)
+        Ok(collector)
     }
 
     /// As [`Call::map`]; see [`Pool::starmap`](crate::Pool::starmap).

@@ -13,9 +13,9 @@ use crate::module::{AsyncLoad, LoadError, Loader, Module};
 use crate::outcome::{Outcome, Verdict};
 use crate::pool::error::Error;
 use crate::pool::state::{Place, PoolPhase, Shared, State};
-use crate::pool::stream::Flow;
-use crate::pool::tasks::Lot;
-use crate::pool::tasks::settle;
+use crate::pool::stream::StreamState;
+use crate::pool::tasks::Batch;
+use crate::pool::tasks::outcome;
 use crate::pool::tasks::{KeyId, Task};
 use sandpool_protocol::layers::SandboxReport;
 use sandpool_sys::EventFd;
@@ -393,9 +393,9 @@ impl Shared {
         }
         // Nobody dead-locks by joining before reading: streams no longer wait
         // for their readers.
-        let flows: Vec<_> = state.flows.iter().filter_map(Weak::upgrade).collect();
+        let streams: Vec<_> = state.streams.iter().filter_map(Weak::upgrade).collect();
         drop(state);
-        flows.iter().for_each(|flow| flow.lift());
+        streams.iter().for_each(|stream| stream.lift());
         Ok(())
     }
 
@@ -429,18 +429,18 @@ impl Shared {
     ///
     /// # Errors
     /// If the pool takes no more.
-    pub(crate) fn take_over(&self, flow: &Arc<Flow>) -> Result<(), Error> {
+    pub(crate) fn take_over(&self, stream: &Arc<StreamState>) -> Result<(), Error> {
         let goes_on = |state: &State| matches!(state.phase, PoolPhase::Open | PoolPhase::Closed);
         loop {
             let mut state = self.lock();
-            while self.room(&state) == 0 && goes_on(&state) && flow.has_pending() {
+            while self.room(&state) == 0 && goes_on(&state) && stream.has_pending() {
                 state = self.wait(state);
             }
             if !goes_on(&state) {
                 return state.accepts_tasks();
             }
             let room = self.room(&state);
-            let tasks = flow.take_pending(room);
+            let tasks = stream.take_pending(room);
             let is_all = tasks.is_empty() || room == usize::MAX;
             self.enqueue(state, tasks.into_iter());
             if is_all {
@@ -463,7 +463,7 @@ impl Shared {
 
     /// Cancels every task whose flag says so.
     pub(crate) fn sweep_cancelled(&self) {
-        self.sweep(Lot::is_cancelled);
+        self.sweep(Batch::is_cancelled);
     }
 
     /// Settles tasks that were cancelled before anybody ran them.
@@ -472,8 +472,8 @@ impl Shared {
         let count = tasks.len() as u64;
         for task in tasks {
             let reason = "cancelled before it ran".into();
-            let completion = settle::never_ran(task, Verdict::Cancelled, reason);
-            self.settler.settle(completion);
+            let completion = outcome::never_ran(task, Verdict::Cancelled, reason);
+            self.callback_sender.finish(completion);
         }
         // Only now: the pool may end as soon as nothing is unfinished.
         self.lock().unfinished -= count;

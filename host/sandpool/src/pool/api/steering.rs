@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::outcome::Verdict;
 use crate::pool::state::{Place, Shared};
-use crate::pool::stream::Flow;
-use crate::pool::tasks::Lot;
+use crate::pool::stream::StreamState;
+use crate::pool::tasks::Batch;
 use crate::pool::tasks::Task;
 use sandpool_protocol::limits::{Limit, Origin};
 
@@ -16,7 +16,7 @@ use sandpool_protocol::limits::{Limit, Origin};
 /// [`IMap::steering`](crate::IMap::steering).
 #[derive(Clone)]
 pub struct Steering {
-    flow: Arc<Flow>,
+    stream: Arc<StreamState>,
 }
 
 /// A task that a worker runs now.
@@ -31,18 +31,18 @@ pub struct RunningTask {
 }
 
 impl Steering {
-    pub(crate) fn new(flow: Arc<Flow>) -> Self {
-        Steering { flow }
+    pub(crate) fn new(stream: Arc<StreamState>) -> Self {
+        Steering { stream }
     }
 
     /// Ends the stream early: no further input is taken, tasks that no worker
     /// runs yet end `cancelled`, and those that run end as they would have.
     pub fn finish(&self) {
-        self.flow.steers().finish.store(true, Ordering::Relaxed);
-        self.flow
+        self.stream.steers().finish.store(true, Ordering::Relaxed);
+        self.stream
             .stop(Verdict::Cancelled, "cancelled before it ran");
-        if let Some(pool) = self.flow.pool() {
-            pool.sweep(|lot| self.is_mine(lot));
+        if let Some(pool) = self.stream.pool() {
+            pool.sweep(|batch| self.is_mine(batch));
         }
     }
 
@@ -52,9 +52,9 @@ impl Steering {
         let nanos = timeout.map_or(0, |timeout| {
             u64::try_from(timeout.as_nanos()).unwrap_or(0).max(1)
         });
-        let before = self.flow.steers().timeout.swap(nanos, Ordering::Relaxed);
+        let before = self.stream.steers().timeout.swap(nanos, Ordering::Relaxed);
         if before != nanos
-            && let Some(pool) = self.flow.pool()
+            && let Some(pool) = self.stream.pool()
         {
             // The dispatcher may sleep until the old deadline.
             pool.wake.ring();
@@ -63,14 +63,14 @@ impl Steering {
 
     /// The tasks that workers run now, the longest first.
     pub fn running(&self) -> Vec<RunningTask> {
-        let Some(pool) = self.flow.pool() else {
+        let Some(pool) = self.stream.pool() else {
             return Vec::new();
         };
         let state = pool.lock();
         let slots = state.slots.iter().filter_map(Place::slot);
         let mut running: Vec<_> = slots
             .filter_map(|slot| {
-                let task = slot.sent.front().filter(|task| self.is_mine(&task.lot))?;
+                let task = slot.sent.front().filter(|task| self.is_mine(&task.batch))?;
                 Some(RunningTask {
                     index: task.index,
                     since: slot.running?,
@@ -82,9 +82,9 @@ impl Steering {
         running
     }
 
-    fn is_mine(&self, lot: &Lot) -> bool {
-        let steers = lot.template.steers.as_ref();
-        steers.is_some_and(|steers| Arc::ptr_eq(steers, self.flow.steers()))
+    fn is_mine(&self, batch: &Batch) -> bool {
+        let steers = batch.template.steers.as_ref();
+        steers.is_some_and(|steers| Arc::ptr_eq(steers, self.stream.steers()))
     }
 }
 
@@ -123,9 +123,9 @@ impl Task {
 
 impl Shared {
     /// Cancels tasks that nobody runs yet.
-    pub(crate) fn sweep(&self, such: impl Fn(&Lot) -> bool) {
+    pub(crate) fn sweep(&self, such: impl Fn(&Batch) -> bool) {
         let mut state = self.lock();
-        state.recall(|task| such(&task.lot));
+        state.recall(|task| such(&task.batch));
         let waiting = state.queue.remove_all(such);
         self.never_ran(state, waiting);
     }

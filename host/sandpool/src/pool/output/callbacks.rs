@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle, ThreadId};
 use crate::guard::guard;
 use crate::pool::scheduler::StartTrouble;
 use crate::pool::tasks::Completion;
-use crate::pool::tasks::Settled;
+use crate::pool::tasks::TaskResult;
 use sandpool_protocol::settings::LogLevel;
 use sandpool_sys::stdio;
 use sandpool_sys::thread_error;
@@ -88,12 +88,12 @@ impl Job {
 /// Hands over outcomes: by way of the callback thread if the task has a
 /// callback, else at once.
 #[derive(Clone)]
-pub(crate) struct Settler {
+pub(crate) struct CallbackSender {
     jobs: Sender<Job>,
 }
 
-impl Settler {
-    pub(crate) fn settle(&self, completion: Completion) {
+impl CallbackSender {
+    pub(crate) fn finish(&self, completion: Completion) {
         if completion.callback.is_none() {
             return completion.deliver();
         }
@@ -144,8 +144,8 @@ impl Callbacks {
         self.thread.thread().id()
     }
 
-    pub(crate) fn settler(&self) -> Settler {
-        Settler {
+    pub(crate) fn sender(&self) -> CallbackSender {
+        CallbackSender {
             jobs: self.jobs.clone(),
         }
     }
@@ -201,9 +201,9 @@ fn work(inbox: &Receiver<Job>, backlog: &AtomicUsize, mut handlers: Handlers) {
             },
             Job::Finish(mut completion) => {
                 if let Some(callback) = completion.callback.take() {
-                    let outcome = completion.ended.outcome(&completion.lot.template);
+                    let outcome = completion.ended.outcome(&completion.batch.template);
                     guard("callback", || callback(&outcome));
-                    completion.ended = Settled::told(outcome);
+                    completion.ended = TaskResult::full(outcome);
                 }
                 completion.deliver();
             }

@@ -9,6 +9,6 @@ mod callbacks;
 mod relay;
 pub(crate) mod stdin;
 
-pub(crate) use callbacks::{Callbacks, Handlers, Job, Settler};
+pub(crate) use callbacks::{CallbackSender, Callbacks, Handlers, Job};
 pub use callbacks::{LogRecord, ProgressReport};
 pub(crate) use relay::{Relay, Trouble};

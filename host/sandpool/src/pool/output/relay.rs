@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
-use super::callbacks::Settler;
+use super::callbacks::CallbackSender;
 use crate::pool::tasks::Completion;
 use crate::pool::worker::OutputPipes;
 use sandpool_sys::stdio;
@@ -45,7 +45,11 @@ enum Order {
 impl Relay {
     /// Starts the thread. With `raw`, bytes are passed on as they come: for the
     /// output of a single worker that is to stay as it is.
-    pub(crate) fn start(raw: bool, settler: Settler, trouble: Arc<Trouble>) -> io::Result<Self> {
+    pub(crate) fn start(
+        raw: bool,
+        callback_sender: CallbackSender,
+        trouble: Arc<Trouble>,
+    ) -> io::Result<Self> {
         let (orders, inbox) = channel();
         let bell = Arc::new(EventFd::new()?);
         let poller = Poller::new()?;
@@ -56,7 +60,7 @@ impl Relay {
             poller,
             raw,
             trouble,
-            settler,
+            callback_sender,
             streams: HashMap::new(),
         };
         let thread = thread::Builder::new()
@@ -118,7 +122,7 @@ struct Desk {
     poller: Poller,
     raw: bool,
     trouble: Arc<Trouble>,
-    settler: Settler,
+    callback_sender: CallbackSender,
     /// By token: the worker's serial number twice, plus 1 for stderr.
     streams: HashMap<u64, Stream>,
 }
@@ -145,7 +149,7 @@ impl Desk {
                     }
                     Order::Complete(serial, completion) => {
                         self.flush(serial);
-                        self.settler.settle(completion);
+                        self.callback_sender.finish(completion);
                     }
                     Order::Gone(serial) => {
                         // Nobody writes any more: what is there is the rest.

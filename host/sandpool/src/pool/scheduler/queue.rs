@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::pool::state::Bound;
+use crate::pool::tasks::{Batch, Rest};
 use crate::pool::tasks::{KeyId, Task};
-use crate::pool::tasks::{Lot, Rest};
 
 /// The waiting tasks of a pool.
 #[derive(Default)]
@@ -44,7 +44,7 @@ impl OfKey {
     }
 }
 
-/// What waits: a task, or all that is left of a lot. Never none.
+/// What waits: a task, or all that is left of a batch. Never none.
 pub(crate) enum Entry {
     One(Task),
     Rest(Rest),
@@ -74,15 +74,15 @@ impl Entry {
         }
     }
 
-    fn lot(&self) -> &Lot {
+    fn batch(&self) -> &Batch {
         match self {
-            Entry::One(task) => &task.lot,
-            Entry::Rest(rest) => rest.lot(),
+            Entry::One(task) => &task.batch,
+            Entry::Rest(rest) => rest.batch(),
         }
     }
 
     pub(crate) fn bound(&self) -> &Arc<Bound> {
-        &self.lot().template.bound
+        &self.batch().template.bound
     }
 
     pub(crate) fn key(&self) -> KeyId {
@@ -136,7 +136,7 @@ impl Queue {
             let queue = self.by_key.entry(key).or_default();
             let before = queue.front();
             // Nearly always at the front; two workers that give back at once
-            // interleave. What is left of a lot is younger than all of it that
+            // interleave. What is left of a batch is younger than all of it that
             // was taken.
             let place = queue.entries.partition_point(|other| other.id() < id);
             queue.entries.insert(place, Entry::One(task));
@@ -280,7 +280,7 @@ impl Queue {
     pub(crate) fn keys(&self) -> impl Iterator<Item = (KeyId, Instant)> {
         let only = self.by_key.keys().filter(|_| self.fronts.is_empty());
         let keys = self.fronts.values().chain(only);
-        let since = |key| Some(self.by_key.get(key)?.entries.front()?.lot().submitted);
+        let since = |key| Some(self.by_key.get(key)?.entries.front()?.batch().submitted);
         keys.filter_map(move |key| Some((*key, since(key)?)))
     }
 
@@ -301,14 +301,14 @@ impl Queue {
         task
     }
 
-    /// Takes out all tasks of lots of a kind, oldest first.
-    pub(crate) fn remove_all(&mut self, such: impl Fn(&Lot) -> bool) -> Vec<Task> {
-        let due = self.later.extract_if(.., |_, task| such(&task.lot));
+    /// Takes out all tasks of batches of a kind, oldest first.
+    pub(crate) fn remove_all(&mut self, such: impl Fn(&Batch) -> bool) -> Vec<Task> {
+        let due = self.later.extract_if(.., |_, task| such(&task.batch));
         let mut removed: Vec<Task> = due.map(|(_, task)| task).collect();
         let later = removed.len();
         for queue in self.by_key.values_mut() {
             let entries = std::mem::take(&mut queue.entries).into_iter();
-            let (out, kept): (Vec<_>, _) = entries.partition(|entry| such(entry.lot()));
+            let (out, kept): (Vec<_>, _) = entries.partition(|entry| such(entry.batch()));
             queue.entries = VecDeque::from(kept);
             queue.len -= out.iter().map(Entry::len).sum::<usize>();
             removed.extend(out.into_iter().flatten());

@@ -64,9 +64,10 @@ impl State {
 
     /// Takes over what streams have gathered meanwhile.
     fn draw(&mut self) {
-        for i in 0..self.flows.len() {
-            if let Some(flow) = self.flows[i].upgrade() {
-                flow.draw()
+        for i in 0..self.streams.len() {
+            if let Some(stream) = self.streams[i].upgrade() {
+                stream
+                    .draw()
                     .into_iter()
                     .for_each(|entry| self.take_in(entry));
             }
@@ -79,8 +80,8 @@ impl State {
         if self.paused {
             return until;
         }
-        let flows = self.flows.iter().filter_map(Weak::upgrade);
-        flows.fold(until, |until, flow| flow.plan_to_draw(until))
+        let streams = self.streams.iter().filter_map(Weak::upgrade);
+        streams.fold(until, |until, stream| stream.plan_to_draw(until))
     }
 
     /// One task for each idle worker.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use super::flow::{Flow, Put};
+use super::stream_state::{Put, StreamState};
 use crate::guard::panic_text;
 use crate::outcome::Verdict;
 use crate::pool::api::Call;
@@ -13,8 +13,8 @@ use crate::pool::api::IMap;
 use crate::pool::api::Steers;
 use crate::pool::api::{Input, ToInput};
 use crate::pool::error::Error;
-use crate::pool::tasks::settle;
-use crate::pool::tasks::{Inputs, Lot};
+use crate::pool::tasks::outcome;
+use crate::pool::tasks::{Batch, Inputs};
 use crate::pool::tasks::{Task, Template};
 use sandpool_protocol::frame::What;
 use sandpool_sys::thread_error;
@@ -73,17 +73,17 @@ fn start<T: FromValue>(
         steers: Some(Arc::clone(&steers)),
         ..template
     });
-    let flow = Flow::new(&shared, &template, steers, ordered, chunksize);
+    let stream = StreamState::new(&shared, &template, steers, ordered, chunksize);
     let mut state = shared.lock();
     state.accepts_tasks()?;
     state.feeders += 1;
-    state.flows.retain(|flow| flow.strong_count() > 0);
-    state.flows.push(Arc::downgrade(&flow));
+    state.streams.retain(|stream| stream.strong_count() > 0);
+    state.streams.push(Arc::downgrade(&stream));
     drop(state);
     // From here on it is the end's duty to count the feeder out.
-    let end = End(Arc::clone(&flow));
+    let end = End(Arc::clone(&stream));
     let feeder = Feeder {
-        flow: Arc::clone(&flow),
+        stream: Arc::clone(&stream),
         template,
         before,
         input: Inputs::nothing(),
@@ -94,11 +94,11 @@ fn start<T: FromValue>(
         .spawn(move || feeder.feed(inputs, end))
         .map_err(thread_error)
         .map_err(Error::system("start a thread"))?;
-    Ok(IMap::new(flow))
+    Ok(IMap::new(stream))
 }
 
 struct Feeder {
-    flow: Arc<Flow>,
+    stream: Arc<StreamState>,
     template: Arc<Template>,
     /// Arguments that come before those of each input.
     before: Args,
@@ -123,7 +123,7 @@ impl Feeder {
             let text = panic_text(panic.as_ref());
             self.take(Input::Invalid(format!("the inputs panicked: {text}")));
         }
-        hand_over(&self.flow);
+        hand_over(&self.stream);
         drop(end);
     }
 
@@ -161,19 +161,19 @@ impl Feeder {
 
     /// Puts the input where the pool gets it; says whether that takes more.
     fn put(&mut self) -> bool {
-        let Feeder { flow, input, .. } = self;
+        let Feeder { stream, input, .. } = self;
         let mut takes_more = true;
-        let put = flow.admit(
+        let put = stream.admit(
             input.bytes(),
-            |state, index| flow.put(state, input, index),
-            || takes_more = hand_over(flow),
+            |state, index| stream.put(state, input, index),
+            || takes_more = hand_over(stream),
         );
         match put {
             None => false,
             Some(Put::Waits) => takes_more,
-            Some(Put::Due) => hand_over(flow),
+            Some(Put::Due) => hand_over(stream),
             Some(Put::Unseen) => {
-                if let Some(pool) = flow.pool() {
+                if let Some(pool) = stream.pool() {
                     pool.wake.ring();
                 }
                 takes_more
@@ -183,40 +183,40 @@ impl Feeder {
 
     /// Says what is wrong with an input; says whether further ones are wanted.
     fn refuse(&self, error: &Error) -> bool {
-        let flow = &self.flow;
+        let stream = &self.stream;
         let mut takes_more = true;
-        let index = flow.admit(0, |_, index| index, || takes_more = hand_over(flow));
+        let index = stream.admit(0, |_, index| index, || takes_more = hand_over(stream));
         let Some(index) = index else {
             return false;
         };
-        let sink = Arc::clone(flow) as _;
-        let lot = Lot::new(&self.template, Inputs::nothing(), sink, flow.cancelled());
-        let task = Task::new(lot, 0, index);
-        settle::never_ran(task, Verdict::InvalidArguments, error.to_string()).deliver();
+        let sink = Arc::clone(stream) as _;
+        let batch = Batch::new(&self.template, Inputs::nothing(), sink, stream.cancelled());
+        let task = Task::new(batch, 0, index);
+        outcome::never_ran(task, Verdict::InvalidArguments, error.to_string()).deliver();
         takes_more
     }
 }
 
 /// Hands what waits to the pool, and says of each input why, if it takes none;
 /// says whether it takes more.
-fn hand_over(flow: &Arc<Flow>) -> bool {
-    let Some(pool) = flow.pool() else {
-        flow.refuse(Verdict::Cancelled, "the pool was terminated");
+fn hand_over(stream: &Arc<StreamState>) -> bool {
+    let Some(pool) = stream.pool() else {
+        stream.refuse(Verdict::Cancelled, "the pool was terminated");
         return false;
     };
-    let Err(error) = pool.take_over(flow) else {
+    let Err(error) = pool.take_over(stream) else {
         return true;
     };
     let verdict = match &error {
         Error::Broken { .. } => Verdict::InternalError,
         _ => Verdict::Cancelled,
     };
-    flow.refuse(verdict, &error.to_string());
+    stream.refuse(verdict, &error.to_string());
     false
 }
 
 /// Says that no more inputs come, however the feeder ended.
-struct End(Arc<Flow>);
+struct End(Arc<StreamState>);
 
 impl Drop for End {
     fn drop(&mut self) {

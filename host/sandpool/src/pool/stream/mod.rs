@@ -6,9 +6,9 @@
 //! tasks and one more sink.
 
 mod feeder;
-mod flow;
-mod gather;
+mod map_collector;
 mod pending;
+mod stream_state;
 
-pub(crate) use flow::Flow;
-pub(crate) use gather::{Gather, MapCallback};
+pub(crate) use map_collector::{MapCallback, MapCollector};
+pub(crate) use stream_state::StreamState;

@@ -2,14 +2,14 @@
 //!
 //! To submit a task costs the pool's lock, and often a wake-up, which takes longer
 //! than a small task does. So inputs wait for one another as long as the workers
-//! have enough to do; see `flow`, which decides, for how that is bounded.
+//! have enough to do; see `stream_state`, which decides, for how that is bounded.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use crate::pool::tasks::{Inputs, Lot, Rest};
+use crate::pool::tasks::{Batch, Inputs, Rest};
 use crate::pool::tasks::{Sink, Template};
 
 /// An input of more bytes is not copied to others.
@@ -18,13 +18,13 @@ const SMALL: u64 = 4 * 1024;
 /// Inputs that wait, in their order.
 #[derive(Default)]
 pub(crate) struct Pending {
-    batches: VecDeque<Batch>,
+    chunks: VecDeque<InputChunk>,
     len: usize,
     bytes: u64,
 }
 
-/// Inputs that follow one another, and become one lot.
-pub(crate) struct Batch {
+/// Inputs that follow one another, and become one batch.
+pub(crate) struct InputChunk {
     inputs: Inputs,
     /// Index of the first.
     first: u64,
@@ -34,7 +34,7 @@ pub(crate) struct Batch {
     is_open: bool,
 }
 
-impl Batch {
+impl InputChunk {
     /// The tasks for them.
     pub(crate) fn tasks(
         self,
@@ -42,8 +42,8 @@ impl Batch {
         sink: Arc<dyn Sink>,
         cancelled: &Arc<AtomicBool>,
     ) -> Rest {
-        let lot = Lot::since(self.since, template, self.inputs, sink, cancelled);
-        Rest::all(lot, self.first)
+        let batch = Batch::since(self.since, template, self.inputs, sink, cancelled);
+        Rest::all(batch, self.first)
     }
 }
 
@@ -55,12 +55,12 @@ impl Pending {
         self.bytes += input.bytes();
         let join = join && input.is_function() && input.bytes() <= SMALL;
         let last = self
-            .batches
+            .chunks
             .back_mut()
             .filter(|last| last.is_open && last.first + last.inputs.len() as u64 == index);
         match last {
             Some(last) if join => last.inputs.append(input),
-            _ => self.batches.push_back(Batch {
+            _ => self.chunks.push_back(InputChunk {
                 inputs: match join {
                     true => Inputs::copy_of(input),
                     false => input.take(),
@@ -72,21 +72,21 @@ impl Pending {
         }
     }
 
-    /// The first batches, with so many inputs at most, but no part of one.
-    pub(crate) fn take(&mut self, most: usize) -> VecDeque<Batch> {
+    /// The first chunks, with so many inputs at most, but no part of one.
+    pub(crate) fn take(&mut self, most: usize) -> VecDeque<InputChunk> {
         let mut count = 0;
-        let fits = |batch: &&Batch| {
-            count += batch.inputs.len();
+        let fits = |chunk: &&InputChunk| {
+            count += chunk.inputs.len();
             count <= most
         };
-        let batches = self.batches.iter().take_while(fits).count();
-        if batches == self.batches.len() {
-            return std::mem::take(self).batches;
+        let chunks = self.chunks.iter().take_while(fits).count();
+        if chunks == self.chunks.len() {
+            return std::mem::take(self).chunks;
         }
-        let taken: VecDeque<Batch> = self.batches.drain(..batches).collect();
-        for batch in &taken {
-            self.len -= batch.inputs.len();
-            self.bytes -= batch.inputs.bytes();
+        let taken: VecDeque<InputChunk> = self.chunks.drain(..chunks).collect();
+        for chunk in &taken {
+            self.len -= chunk.inputs.len();
+            self.bytes -= chunk.inputs.bytes();
         }
         taken
     }
@@ -101,7 +101,7 @@ impl Pending {
 
     /// Since when the oldest waits.
     pub(crate) fn since(&self) -> Option<Instant> {
-        Some(self.batches.front()?.since)
+        Some(self.chunks.front()?.since)
     }
 }
 
@@ -109,9 +109,9 @@ impl Pending {
 mod tests {
     use super::*;
 
-    /// How many inputs each batch has.
-    fn lengths(batches: &VecDeque<Batch>) -> Vec<usize> {
-        batches.iter().map(|batch| batch.inputs.len()).collect()
+    /// How many inputs each chunk has.
+    fn lengths(chunks: &VecDeque<InputChunk>) -> Vec<usize> {
+        chunks.iter().map(|chunk| chunk.inputs.len()).collect()
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
         assert!(pending.since().is_some());
         assert_eq!(lengths(&pending.take(4)), [3, 1]);
         assert_eq!((pending.len(), pending.bytes()), (4, 18));
-        assert!(pending.take(1).is_empty(), "a batch is not parted");
+        assert!(pending.take(1).is_empty(), "a chunk is not parted");
         let rest = pending.take(usize::MAX);
         assert_eq!(lengths(&rest), [2, 1, 1]);
         assert_eq!(rest[0].first, 4);

@@ -167,7 +167,7 @@ mod tests {
         let (mut raw, mut body) = (vec![1, 2, 3], Vec::new());
         let into = apart.then_some(&mut body);
         let places = constants.encode_into(args, &mut raw, into).unwrap();
-        let pieces = super::super::lot::pieces(&raw[3..], &body, constants.long(), places);
+        let pieces = super::super::batch::pieces(&raw[3..], &body, constants.long(), places);
         decode_args(&function.params, &pieces.concat()).unwrap()
     }
 

@@ -4,16 +4,16 @@
 //! Values and rules alone: no lock, no thread, no I/O. Knows no other room but
 //! `scheduler/` for the key that a task is queued under.
 
+mod batch;
 mod constants;
-mod lot;
+pub(crate) mod outcome;
 mod retry;
-pub(crate) mod settle;
-mod settled;
 mod task;
+mod task_result;
 
+pub(crate) use batch::{Batch, Inputs, Rest, check_size};
 pub(crate) use constants::Constants;
-pub(crate) use lot::{Inputs, Lot, Rest, check_size};
+pub(crate) use outcome::{Lost, Observed, Raw};
 pub use retry::Retries;
-pub(crate) use settle::{Lost, Observed, Raw};
-pub(crate) use settled::Settled;
 pub(crate) use task::{Callback, Completion, KeyId, Sink, Task, Template};
+pub(crate) use task_result::TaskResult;

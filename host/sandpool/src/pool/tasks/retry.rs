@@ -77,7 +77,7 @@ impl Task {
     /// again; `None` if that is its outcome, and then it says all there is to
     /// say.
     pub(crate) fn wants_retry(&mut self, outcome: &mut Outcome<Value>) -> Option<Duration> {
-        let retries = self.lot.template.retries.as_ref()?;
+        let retries = self.batch.template.retries.as_ref()?;
         if outcome.verdict == Verdict::WorkerLost {
             self.workers_lost += 1;
         }
@@ -99,7 +99,7 @@ impl Task {
             return None;
         }
         if self
-            .lot
+            .batch
             .template
             .steers
             .as_ref()

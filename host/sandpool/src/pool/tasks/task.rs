@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::batch::Batch;
 use super::constants::Constants;
-use super::lot::Lot;
 use super::retry::Retries;
-use super::settled::Settled;
+use super::task_result::TaskResult;
 use crate::outcome::Outcome;
 use crate::pool::api::Callable;
 use crate::pool::api::Steers;
@@ -74,21 +74,21 @@ pub(crate) struct Task {
     /// How many workers have died under it.
     pub(crate) workers_lost: u32,
     /// What it was submitted with, and its place there.
-    pub(crate) lot: Arc<Lot>,
+    pub(crate) batch: Arc<Batch>,
     pub(crate) place: usize,
     pub(crate) callback: Option<Callback>,
 }
 
 impl Task {
-    /// The task in a place of a lot, with this index among those it belongs to.
-    pub(crate) fn new(lot: Arc<Lot>, place: usize, index: u64) -> Self {
+    /// The task in a place of a batch, with this index among those it belongs to.
+    pub(crate) fn new(batch: Arc<Batch>, place: usize, index: u64) -> Self {
         Task {
             id: 0,
             index,
             attempts: 0,
             retries: 0,
             workers_lost: 0,
-            lot,
+            batch,
             place,
             callback: None,
         }
@@ -100,30 +100,30 @@ impl Task {
     }
 
     pub(crate) fn template(&self) -> &Arc<Template> {
-        &self.lot.template
+        &self.batch.template
     }
 
     pub(crate) fn key(&self) -> KeyId {
-        self.lot.template.bound.id
+        self.batch.template.bound.id
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.lot.is_cancelled()
+        self.batch.is_cancelled()
     }
 
     /// Whether it has the header of every task of its template, but for numbers.
     pub(crate) fn is_function(&self) -> bool {
-        matches!(self.lot.inputs.what, What::Function(_))
+        matches!(self.batch.inputs.what, What::Function(_))
     }
 
     pub(crate) fn is_command(&self) -> bool {
-        matches!(self.lot.inputs.what, What::Command { .. })
+        matches!(self.batch.inputs.what, What::Command { .. })
     }
 
     /// Whether it is a command that reads the host's own standard input.
     pub(crate) fn inherits_stdin(&self) -> bool {
         matches!(
-            self.lot.inputs.what,
+            self.batch.inputs.what,
             What::Command {
                 inherit_stdin: true,
                 ..
@@ -150,7 +150,7 @@ impl Task {
             index: self.index,
             attempt,
             name: self.template().name.clone(),
-            what: self.lot.inputs.what.clone(),
+            what: self.batch.inputs.what.clone(),
             limits: WireLimits {
                 timeout: limits.timeout.value,
                 memory: limits.memory.value,
@@ -182,19 +182,19 @@ impl Task {
 
 /// A task that has ended, on the way to its sink.
 pub(crate) struct Completion {
-    pub(crate) ended: Settled,
+    pub(crate) ended: TaskResult,
     /// What it was submitted with, and its place there.
-    pub(crate) lot: Arc<Lot>,
+    pub(crate) batch: Arc<Batch>,
     pub(crate) place: usize,
     pub(crate) callback: Option<Callback>,
 }
 
 impl Task {
     /// The task has ended so.
-    pub(crate) fn end(self, ended: Settled) -> Completion {
+    pub(crate) fn end(self, ended: TaskResult) -> Completion {
         Completion {
             ended,
-            lot: self.lot,
+            batch: self.batch,
             place: self.place,
             callback: self.callback,
         }
@@ -204,17 +204,17 @@ impl Task {
 impl Completion {
     /// Bytes that it was called with.
     pub(crate) fn input_bytes(&self) -> u64 {
-        self.lot.inputs.bytes_of(self.place)
+        self.batch.inputs.bytes_of(self.place)
     }
 
     /// Whether it goes to the same sink, with no callback before that.
     pub(crate) fn follows(&self, sink: &Arc<dyn Sink>) -> bool {
-        self.callback.is_none() && Arc::ptr_eq(&self.lot.sink, sink)
+        self.callback.is_none() && Arc::ptr_eq(&self.batch.sink, sink)
     }
 
     /// Hands it over.
     pub(crate) fn deliver(self) {
-        let sink = Arc::clone(&self.lot.sink);
+        let sink = Arc::clone(&self.batch.sink);
         sink.deliver(&mut std::iter::once(self));
     }
 }

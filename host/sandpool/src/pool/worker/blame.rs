@@ -2,7 +2,7 @@
 
 use crate::pool::scheduler::{Blame, Fault};
 use crate::pool::state::Config;
-use crate::pool::tasks::settle;
+use crate::pool::tasks::outcome;
 use sandpool_sys::{ABORTED, Ended, OUT_OF_CPU, PANICKED, signal_name};
 
 /// Judges a worker that ended without a word about why. `killed_for` is the system's
@@ -13,7 +13,7 @@ pub(crate) fn fault(
     greeted: bool,
     config: &Config,
 ) -> Fault {
-    if let Some(starved) = settle::starved(ended, &config.limits) {
+    if let Some(starved) = outcome::starved(ended, &config.limits) {
         return Fault::no_start(Blame::Pool, starved);
     }
     let (blame, what) = match ended {

@@ -383,7 +383,7 @@ impl Slot {
     /// ahead, a worker that works on it need not ring for each answer: half of
     /// them are there within about half a millisecond, and if not, it is looked
     /// at all the same.
-    fn batch(&self) -> u32 {
+    fn answers_per_wake(&self) -> u32 {
         match self.sent.len() {
             0..MANY_AHEAD => 1,
             many => (many / 2) as u32,
@@ -392,8 +392,9 @@ impl Slot {
 
     /// Whether it has said so much in shared memory that the host may not sleep.
     pub(crate) fn keeps_awake(&mut self) -> bool {
-        let batch = self.batch();
-        self.ring.has_answers(batch) || self.requests.as_ref().is_some_and(Requests::has_news)
+        let answers_per_wake = self.answers_per_wake();
+        self.ring.has_answers(answers_per_wake)
+            || self.requests.as_ref().is_some_and(Requests::has_news)
     }
 
     /// Says that the host is about to sleep, and wants to be woken.
@@ -401,7 +402,7 @@ impl Slot {
         if self.is_napped_on {
             return;
         }
-        self.ring.announce_sleep(self.batch());
+        self.ring.announce_sleep(self.answers_per_wake());
         if let Some(requests) = &self.requests {
             requests.announce_sleep();
         }
@@ -469,7 +470,7 @@ impl Slot {
             .unwrap_or(self.next_since);
         Observed {
             worker_pid: Some(self.child.pid()),
-            queue_wait: started.saturating_duration_since(task.lot.submitted),
+            queue_wait: started.saturating_duration_since(task.batch.submitted),
             run_time: Some(now.saturating_duration_since(started)),
             cpu_time: self.cpu_time(),
         }

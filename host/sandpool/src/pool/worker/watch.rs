@@ -12,9 +12,9 @@ use crate::pool::dispatcher::Outbox;
 use crate::pool::scheduler::Queue;
 use crate::pool::scheduler::{Blame, Fault};
 use crate::pool::state::Config;
-use crate::pool::tasks::Settled;
 use crate::pool::tasks::Task;
-use crate::pool::tasks::{Lost, Observed, Raw, settle};
+use crate::pool::tasks::TaskResult;
+use crate::pool::tasks::{Lost, Observed, Raw, outcome};
 use sandpool_protocol::Violation;
 use sandpool_protocol::compact;
 use sandpool_protocol::frame::{AnswerHeader, End, Payload, split};
@@ -234,10 +234,10 @@ impl Watch<'_> {
         let limits = &self.config.limits;
         let ended = match was_interrupted {
             Some(why) => {
-                let outcome = settle::lost(task, &why, observed, limits, header.message);
-                Settled::told(outcome)
+                let outcome = outcome::lost(task, &why, observed, limits, header.message);
+                TaskResult::full(outcome)
             }
-            None => settle::answered(task, header, raw, observed, self.config.stdio, limits)?,
+            None => outcome::answered(task, header, raw, observed, self.config.stdio, limits)?,
         };
         if self.config.initializer.is_some() {
             self.count_initializer(slot, end, &ended);
@@ -257,10 +257,10 @@ impl Watch<'_> {
 
     /// An initializer that fails time after time breaks the key, whose every task
     /// would fail by it.
-    fn count_initializer(&mut self, slot: &Slot, end: End, ended: &Settled) {
+    fn count_initializer(&mut self, slot: &Slot, end: End, ended: &TaskResult) {
         let health = &slot.bound.health;
         match (end, ended) {
-            (End::Initializer, Settled::Told(outcome)) => {
+            (End::Initializer, TaskResult::Full(outcome)) => {
                 if health.initializer_failed() {
                     let text = outcome.error.clone().unwrap_or_default();
                     self.seen.breaks_key.get_or_insert(text);
@@ -271,8 +271,8 @@ impl Watch<'_> {
         }
     }
 
-    fn finish(&mut self, serial: u64, mut task: Task, mut ended: Settled) {
-        if let Settled::Told(outcome) = &mut ended
+    fn finish(&mut self, serial: u64, mut task: Task, mut ended: TaskResult) {
+        if let TaskResult::Full(outcome) = &mut ended
             && let Some(delay) = task.wants_retry(outcome)
         {
             return self.queue.put_back_after(task, delay);
@@ -311,7 +311,7 @@ impl Watch<'_> {
         }
         // Also what was found in its last words.
         let verdict = slot.verdict();
-        self.settle_the_running(slot, verdict, ended, now);
+        self.end_running_task(slot, verdict, ended, now);
         self.queue
             .put_back(std::mem::take(&mut slot.sent).into_iter());
         if was_starting || slot.complaint.is_some() || failed_early && !slot.has_worked {
@@ -343,7 +343,7 @@ impl Watch<'_> {
         }
     }
 
-    fn settle_the_running(
+    fn end_running_task(
         &mut self,
         slot: &mut Slot,
         verdict: Option<Lost>,
@@ -371,8 +371,8 @@ impl Watch<'_> {
                 cpu_time: None,
                 ..slot.observed(&task, None, now)
             };
-            let outcome = settle::lost(&task, &verdict, observed, &self.config.limits, None);
-            self.finish(slot.serial, task, Settled::told(outcome));
+            let outcome = outcome::lost(&task, &verdict, observed, &self.config.limits, None);
+            self.finish(slot.serial, task, TaskResult::full(outcome));
         }
     }
 }

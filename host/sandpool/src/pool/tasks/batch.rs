@@ -1,8 +1,9 @@
-//! What is submitted together: the task of one call, or all those of a map.
+//! A batch: tasks that are submitted together. The task of one call, or all tasks of
+//! a map.
 //!
-//! What they have in common is kept once, and what each is called with lies in
-//! one buffer. A task of its own is only made of an entry when a worker is there
-//! for it, so a million tasks that wait take little more than their arguments.
+//! The template that they share is kept once, and the arguments of all of them lie in
+//! one buffer. A `Task` is only made when a worker is there for it, so a million
+//! waiting tasks take little more memory than their arguments.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +21,7 @@ use sandpool_protocol::limits::LimitName;
 use sandpool_value::{Args, Function};
 
 /// Tasks that are submitted together.
-pub(crate) struct Lot {
+pub(crate) struct Batch {
     pub(crate) template: Arc<Template>,
     pub(crate) inputs: Inputs,
     pub(crate) submitted: Instant,
@@ -29,7 +30,7 @@ pub(crate) struct Lot {
     pub(crate) cancelled: Arc<AtomicBool>,
 }
 
-impl Lot {
+impl Batch {
     /// Tasks that are submitted now.
     pub(crate) fn new(
         template: &Arc<Template>,
@@ -48,7 +49,7 @@ impl Lot {
         sink: Arc<dyn Sink>,
         cancelled: &Arc<AtomicBool>,
     ) -> Arc<Self> {
-        Arc::new(Lot {
+        Arc::new(Batch {
             template: Arc::clone(template),
             inputs,
             submitted,
@@ -62,7 +63,7 @@ impl Lot {
     }
 }
 
-/// What the tasks of a lot are called with, checked.
+/// The checked arguments, or command lines, of the tasks of a batch.
 pub(crate) struct Inputs {
     pub(crate) what: What,
     /// Encoded arguments of all of them, or the standard input of one command.
@@ -294,7 +295,7 @@ pub(crate) fn check_size(template: &Template, own: usize) -> Result<(), Error> {
 impl Task {
     /// Encoded arguments, or standard input, in pieces.
     pub(crate) fn raw(&self) -> [&[u8]; 5] {
-        let inputs = &self.lot.inputs;
+        let inputs = &self.batch.inputs;
         pieces(
             inputs.raw(self.place),
             &inputs.body,
@@ -310,7 +311,7 @@ impl Task {
 
     /// What it was given as arguments.
     pub(crate) fn shares(&self) -> Option<&Shares> {
-        self.lot.inputs.shares(self.place)
+        self.batch.inputs.shares(self.place)
     }
 }
 
@@ -342,34 +343,34 @@ pub(crate) fn pieces<'a>(
     }
 }
 
-/// The tasks of a lot that no worker was there for yet.
+/// The tasks of a batch that no worker was there for yet.
 pub(crate) struct Rest {
-    lot: Arc<Lot>,
+    batch: Arc<Batch>,
     /// Index of the task in the first place.
     first_index: u64,
-    /// Place in the lot of the oldest of them.
+    /// Place in the batch of the oldest of them.
     next: usize,
     /// Number of the task in the first place.
     first_id: u64,
 }
 
 impl Rest {
-    /// All tasks of a lot, with indices from this one on.
-    pub(crate) fn all(lot: Arc<Lot>, first_index: u64) -> Self {
+    /// All tasks of a batch, with indices from this one on.
+    pub(crate) fn all(batch: Arc<Batch>, first_index: u64) -> Self {
         Rest {
-            lot,
+            batch,
             first_index,
             next: 0,
             first_id: 0,
         }
     }
 
-    pub(crate) fn lot(&self) -> &Lot {
-        &self.lot
+    pub(crate) fn batch(&self) -> &Batch {
+        &self.batch
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lot.inputs.len() - self.next
+        self.batch.inputs.len() - self.next
     }
 
     /// Number of the oldest.
@@ -396,7 +397,7 @@ impl Iterator for Rest {
         let place = self.next;
         self.next += 1;
         let task = Task::new(
-            Arc::clone(&self.lot),
+            Arc::clone(&self.batch),
             place,
             self.first_index + place as u64,
         );

@@ -1,6 +1,6 @@
-//! What the feeder, the pool and the reader of a stream of calls share: the inputs
-//! that wait for the pool, how many are on their way, and the outcomes that nobody
-//! has taken yet.
+//! The state that the feeder, the pool and the reader of a stream of calls share: the
+//! inputs that wait for the pool, how many are on their way, and the outcomes that
+//! the reader has not taken yet.
 //!
 //! An input may be the last for a long time, so it never waits for the next: it is
 //! handed over at once, unless there are tasks for all workers. Then it waits for
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::pending::{Batch, Pending};
+use super::pending::{InputChunk, Pending};
 use crate::guard::wake;
 use crate::notify::{Notify, deadline};
 use crate::outcome::Verdict;
@@ -22,8 +22,8 @@ use crate::pool::api::Steers;
 use crate::pool::error::Error;
 use crate::pool::scheduler::Entry;
 use crate::pool::state::Shared;
-use crate::pool::tasks::Settled;
-use crate::pool::tasks::settle;
+use crate::pool::tasks::TaskResult;
+use crate::pool::tasks::outcome;
 use crate::pool::tasks::{Completion, Sink, Template};
 use crate::pool::tasks::{Inputs, Rest};
 use sandpool_protocol::limits::MIB;
@@ -54,11 +54,11 @@ const PATIENCE: Duration = Duration::from_millis(1);
 
 /// So many bytes of inputs are handed over at once: they are held until the last
 /// of them has ended.
-const MAX_BYTES_GATHERED: u64 = 256 * 1024;
+const MAX_BYTES_WAITING: u64 = 256 * 1024;
 
-/// What the feeder, the pool and the iterator share.
-pub(crate) struct Flow {
-    state: Mutex<FlowState>,
+/// The state of a stream that the feeder, the pool and the iterator share.
+pub(crate) struct StreamState {
+    state: Mutex<StreamInner>,
     /// An outcome came, or the last input was pulled.
     arrived: Notify,
     /// There is room for a further input.
@@ -71,17 +71,17 @@ pub(crate) struct Flow {
     chunksize: usize,
     /// Whether they may wait for one another beyond that. Where the queue is
     /// bounded, only the feeder can wait for room there.
-    gathers: bool,
+    lets_wait: bool,
     pool: Weak<Shared>,
     /// What its tasks have in common.
     template: Arc<Template>,
-    /// Cancels all tasks of the flow at once.
+    /// Cancels all tasks of the stream at once.
     cancelled: Arc<AtomicBool>,
     steers: Arc<Steers>,
 }
 
 #[derive(Default)]
-pub(crate) struct FlowState {
+pub(crate) struct StreamInner {
     /// Inputs that the pool has not taken over yet.
     pending: Pending,
     /// When the dispatcher will look at the pool at the latest, as far as it has
@@ -95,8 +95,8 @@ pub(crate) struct FlowState {
     taken: u64,
     /// Outcomes that wait for one before them, each in its place behind the next
     /// that is lacking.
-    early: VecDeque<Option<Settled>>,
-    ready: VecDeque<Settled>,
+    early: VecDeque<Option<TaskResult>>,
+    ready: VecDeque<TaskResult>,
     /// Index of the next outcome, when they come in order.
     next: u64,
     /// Bytes of inputs on their way and of outcomes not taken.
@@ -117,7 +117,7 @@ pub(crate) struct FlowState {
     waker: Option<Waker>,
 }
 
-impl FlowState {
+impl StreamInner {
     /// Counts a further input in, and gives its number.
     fn admit(&mut self, bytes: u64) -> u64 {
         let index = self.pulled;
@@ -142,7 +142,7 @@ impl FlowState {
     }
 }
 
-impl Sink for Flow {
+impl Sink for StreamState {
     fn deliver(&self, ended: &mut dyn Iterator<Item = Completion>) {
         let mut state = self.lock();
         for completion in ended {
@@ -158,7 +158,7 @@ impl Sink for Flow {
     }
 }
 
-impl Flow {
+impl StreamState {
     pub(crate) fn new(
         shared: &Arc<Shared>,
         template: &Arc<Template>,
@@ -167,7 +167,7 @@ impl Flow {
         chunksize: usize,
     ) -> Arc<Self> {
         let processes = shared.config.processes as u64;
-        Arc::new(Flow {
+        Arc::new(StreamState {
             state: Mutex::default(),
             arrived: Notify::default(),
             room: Notify::default(),
@@ -175,7 +175,7 @@ impl Flow {
             most_in_flight: IN_FLIGHT * processes,
             few: FEW * processes,
             chunksize,
-            gathers: shared.config.limits.queue_length.value.is_none(),
+            lets_wait: shared.config.limits.queue_length.value.is_none(),
             pool: Arc::downgrade(shared),
             template: Arc::clone(template),
             cancelled: Arc::default(),
@@ -183,11 +183,11 @@ impl Flow {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, FlowState> {
+    fn lock(&self) -> MutexGuard<'_, StreamInner> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_in(&self, state: &mut FlowState, ended: Settled, input_bytes: u64) {
+    fn take_in(&self, state: &mut StreamInner, ended: TaskResult, input_bytes: u64) {
         let weight = ended.weight();
         state.ended += 1;
         state.heaviest = state.heaviest.max(weight);
@@ -212,7 +212,7 @@ impl Flow {
     }
 
     /// Wakes whoever waits for outcomes.
-    fn notify(&self, mut state: MutexGuard<'_, FlowState>) {
+    fn notify(&self, mut state: MutexGuard<'_, StreamInner>) {
         let waker = state.waker.take();
         drop(state);
         self.arrived.notify();
@@ -221,7 +221,7 @@ impl Flow {
 
     /// Wakes the feeder once there is room for many inputs: waking it for each
     /// would cost more than the task does.
-    fn wake_feeder(&self, state: &mut FlowState) {
+    fn wake_feeder(&self, state: &mut StreamInner) {
         if state.feeder_waits && state.has_room(0, self.most_in_flight, 2) {
             state.feeder_waits = false;
             self.room.notify();
@@ -243,15 +243,15 @@ impl Flow {
 
     /// Says of each input that the pool has not taken over how it ended.
     pub(crate) fn refuse(self: &Arc<Self>, verdict: Verdict, reason: &str) {
-        let batches = self.lock().pending.take(usize::MAX);
-        for task in batches.into_iter().flat_map(|batch| self.tasks(batch)) {
-            settle::never_ran(task, verdict, reason.to_owned()).deliver();
+        let chunks = self.lock().pending.take(usize::MAX);
+        for task in chunks.into_iter().flat_map(|chunk| self.tasks(chunk)) {
+            outcome::never_ran(task, verdict, reason.to_owned()).deliver();
         }
     }
 
-    fn tasks(self: &Arc<Self>, batch: Batch) -> Rest {
+    fn tasks(self: &Arc<Self>, chunk: InputChunk) -> Rest {
         let sink = Arc::clone(self) as _;
-        batch.tasks(&self.template, sink, &self.cancelled)
+        chunk.tasks(&self.template, sink, &self.cancelled)
     }
 
     pub(crate) fn pool(&self) -> Option<Arc<Shared>> {
@@ -285,10 +285,10 @@ impl Flow {
     pub(crate) fn admit<T>(
         &self,
         bytes: u64,
-        put: impl FnOnce(&mut FlowState, u64) -> T,
+        put: impl FnOnce(&mut StreamInner, u64) -> T,
         before_waiting: impl FnOnce(),
     ) -> Option<T> {
-        let has_room = |state: &FlowState| state.has_room(bytes, self.most_in_flight, 1);
+        let has_room = |state: &StreamInner| state.has_room(bytes, self.most_in_flight, 1);
         let mut state = self.lock();
         if state.is_wanted() && !has_room(&state) {
             drop(state);
@@ -308,16 +308,16 @@ impl Flow {
 
     /// Puts an input with those that wait for the pool; says what is to be done
     /// about them.
-    pub(crate) fn put(&self, state: &mut FlowState, input: &mut Inputs, index: u64) -> Put {
+    pub(crate) fn put(&self, state: &mut StreamInner, input: &mut Inputs, index: u64) -> Put {
         let pending = &mut state.pending;
         // Those of a chunk may come long after one another, and what goes together
         // counts its time of waiting from the first.
-        pending.push(input, index, self.gathers && self.chunksize == 1);
+        pending.push(input, index, self.lets_wait && self.chunksize == 1);
         if pending.len() < self.chunksize {
             return Put::Waits;
         }
         let in_pool = state.pulled - state.ended - pending.len() as u64;
-        if !self.gathers || in_pool < self.few || pending.bytes() >= MAX_BYTES_GATHERED {
+        if !self.lets_wait || in_pool < self.few || pending.bytes() >= MAX_BYTES_WAITING {
             return Put::Due;
         }
         // Those behind the first wait with it.
@@ -329,13 +329,13 @@ impl Flow {
     }
 
     /// When what has gathered is drawn at the latest.
-    fn due(&self, state: &FlowState) -> Option<Instant> {
-        let since = state.pending.since().filter(|_| self.has_gathered(state));
+    fn due(&self, state: &StreamInner) -> Option<Instant> {
+        let since = state.pending.since().filter(|_| self.is_chunk_full(state));
         Some(since? + PATIENCE)
     }
 
-    fn has_gathered(&self, state: &FlowState) -> bool {
-        self.gathers && state.pending.len() >= self.chunksize
+    fn is_chunk_full(&self, state: &StreamInner) -> bool {
+        self.lets_wait && state.pending.len() >= self.chunksize
     }
 }
 
@@ -351,7 +351,7 @@ pub(crate) enum Put {
 
 /// The pool's side. It holds its own lock, so that what is taken over is in the
 /// queue before anybody looks for it there.
-impl Flow {
+impl StreamState {
     /// Whether inputs wait for the pool.
     pub(crate) fn has_pending(&self) -> bool {
         self.lock().pending.len() > 0
@@ -365,7 +365,7 @@ impl Flow {
     /// The tasks that have gathered.
     pub(crate) fn draw(self: &Arc<Self>) -> Vec<Entry> {
         let state = self.lock();
-        match self.has_gathered(&state) {
+        match self.is_chunk_full(&state) {
             true => self.take_over(state, usize::MAX),
             false => Vec::new(),
         }
@@ -373,12 +373,12 @@ impl Flow {
 
     fn take_over(
         self: &Arc<Self>,
-        mut state: MutexGuard<'_, FlowState>,
+        mut state: MutexGuard<'_, StreamInner>,
         most: usize,
     ) -> Vec<Entry> {
-        let batches = state.pending.take(most);
+        let chunks = state.pending.take(most);
         drop(state);
-        let tasks = batches.into_iter().map(|batch| self.tasks(batch));
+        let tasks = chunks.into_iter().map(|chunk| self.tasks(chunk));
         tasks.map(Entry::Rest).collect()
     }
 
@@ -391,15 +391,15 @@ impl Flow {
     }
 }
 
-impl Flow {
+impl StreamState {
     /// Puts the next outcomes into `taken`, a few at once, if some come in time;
     /// none at the end.
     pub(crate) fn next(
         &self,
-        taken: &mut VecDeque<Settled>,
+        taken: &mut VecDeque<TaskResult>,
         timeout: Option<Duration>,
     ) -> Result<(), Error> {
-        let lacks = |state: &FlowState| state.ready.is_empty() && !state.is_at_end();
+        let lacks = |state: &StreamInner| state.ready.is_empty() && !state.is_at_end();
         let waited = self
             .arrived
             .wait_while(self.lock(), deadline(timeout), lacks);
@@ -408,10 +408,10 @@ impl Flow {
         Ok(())
     }
 
-    /// As [`Flow::next`], for a future.
+    /// As [`StreamState::next`], for a future.
     pub(crate) fn poll_next(
         &self,
-        taken: &mut VecDeque<Settled>,
+        taken: &mut VecDeque<TaskResult>,
         context: &Context<'_>,
     ) -> Poll<()> {
         let mut state = self.lock();
@@ -425,11 +425,11 @@ impl Flow {
 
     /// A few of the outcomes that are there: to take each by itself would cost
     /// more than a small task does.
-    fn take(&self, state: &mut FlowState, taken: &mut VecDeque<Settled>) {
+    fn take(&self, state: &mut StreamInner, taken: &mut VecDeque<TaskResult>) {
         let mut weight = 0;
         let mut count = 0;
-        for settled in state.ready.iter().take(MAX_TAKEN) {
-            weight += settled.weight();
+        for result in state.ready.iter().take(MAX_TAKEN) {
+            weight += result.weight();
             count += 1;
             if weight > MAX_BYTES_TAKEN {
                 break;
@@ -442,7 +442,7 @@ impl Flow {
     }
 }
 
-impl FlowState {
+impl StreamInner {
     fn is_wanted(&self) -> bool {
         !self.abandoned && !self.stopped
     }
@@ -454,13 +454,13 @@ impl FlowState {
     }
 }
 
-impl Flow {
+impl StreamState {
     pub(crate) fn template(&self) -> &Template {
         &self.template
     }
 
-    /// As [`Flow::next`], of those that are there now.
-    pub(crate) fn next_ready(&self, taken: &mut VecDeque<Settled>) {
+    /// As [`StreamState::next`], of those that are there now.
+    pub(crate) fn next_ready(&self, taken: &mut VecDeque<TaskResult>) {
         self.take(&mut self.lock(), taken);
     }
 
@@ -484,7 +484,7 @@ mod tests {
     use super::*;
 
     /// Lets in as many inputs as there is room for.
-    fn fill(state: &mut FlowState) -> u64 {
+    fn fill(state: &mut StreamInner) -> u64 {
         let before = state.pulled;
         while state.has_room(0, IN_FLIGHT, 1) {
             state.admit(0);
@@ -494,7 +494,7 @@ mod tests {
 
     #[test]
     fn few_are_begun_before_it_is_known_how_heavy_their_outcomes_are() {
-        let mut state = FlowState::default();
+        let mut state = StreamInner::default();
         assert_eq!(fill(&mut state), 64);
         state.ended = 64;
         assert_eq!(

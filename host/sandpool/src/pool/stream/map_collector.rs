@@ -1,7 +1,8 @@
-//! Where the outcomes of a map come together.
+//! Collects the results of a map.
 //!
-//! In parts, so that whoever waits for all of them can make outcomes of the
-//! first while the last are on their way, in memory that is still warm.
+//! Results are kept in parts, so that a caller that waits for all of them can make
+//! outcomes of the first part while the last is on its way, in memory that is still
+//! warm.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,33 +16,33 @@ use crate::outcome::Outcome;
 use crate::pool::error::Error;
 use crate::pool::scheduler::Entry;
 use crate::pool::state::Shared;
-use crate::pool::tasks::Settled;
+use crate::pool::tasks::TaskResult;
+use crate::pool::tasks::{Batch, Inputs, Rest};
 use crate::pool::tasks::{Completion, Sink, Template};
-use crate::pool::tasks::{Inputs, Lot, Rest};
 use sandpool_value::{FromValue, Value};
 
 /// Runs in the parent when all tasks of a map have ended.
 pub(crate) type MapCallback = Box<dyn FnOnce(&[Outcome<Value>]) + Send>;
 
-/// Where the outcomes of a map come together.
-pub(crate) struct Gather {
-    state: Mutex<Parts>,
+/// Collects the results of one map.
+pub(crate) struct MapCollector {
+    state: Mutex<MapParts>,
     /// A part is whole, or all have ended and the callback has run.
     done: Notify,
     /// Tasks of each part but the last.
     part: usize,
     has_callback: bool,
     /// For the callback, which has to hold on to it.
-    own: Weak<Gather>,
+    own: Weak<MapCollector>,
     pool: Weak<Shared>,
     template: Arc<Template>,
     /// Cancels all tasks of the map at once.
     cancelled: Arc<AtomicBool>,
 }
 
-/// What a map has so far.
+/// The results of a map so far.
 #[derive(Default)]
-pub(crate) struct Parts {
+pub(crate) struct MapParts {
     /// Those that were not taken, in the order of the items.
     parts: VecDeque<Part>,
     /// Parts that were taken.
@@ -59,21 +60,21 @@ pub(crate) struct Parts {
 /// The outcomes of some tasks that follow one another.
 struct Part {
     /// A place for each; none before the first has come.
-    places: Vec<Option<Settled>>,
+    places: Vec<Option<TaskResult>>,
     tasks: usize,
     missing: usize,
 }
 
 /// Each task knows its place.
-impl Sink for Gather {
+impl Sink for MapCollector {
     fn deliver(&self, ended: &mut dyn Iterator<Item = Completion>) {
         let mut state = self.lock();
         let mut any_whole = false;
-        for Completion { ended: settled, .. } in ended {
-            let index = usize::try_from(settled.index()).unwrap_or(usize::MAX);
+        for Completion { ended: result, .. } in ended {
+            let index = usize::try_from(result.index()).unwrap_or(usize::MAX);
             let part = (index / self.part).wrapping_sub(state.taken);
             if let Some(part) = state.parts.get_mut(part) {
-                any_whole |= part.put(index % self.part, settled);
+                any_whole |= part.put(index % self.part, result);
                 state.missing -= 1;
             }
         }
@@ -96,17 +97,17 @@ impl Part {
     }
 
     /// Puts what became of a task into its place; says whether that was the last.
-    fn put(&mut self, place: usize, settled: Settled) -> bool {
+    fn put(&mut self, place: usize, result: TaskResult) -> bool {
         if self.places.is_empty() {
             self.places.resize_with(self.tasks, || None);
         }
-        self.places[place] = Some(settled);
+        self.places[place] = Some(result);
         self.missing -= 1;
         self.missing == 0
     }
 }
 
-impl Gather {
+impl MapCollector {
     /// For tasks of this template, in parts of so many.
     pub(crate) fn new(
         pool: &Arc<Shared>,
@@ -114,11 +115,11 @@ impl Gather {
         part: usize,
         callback: Option<MapCallback>,
     ) -> Arc<Self> {
-        Arc::new_cyclic(|own| Gather {
+        Arc::new_cyclic(|own| MapCollector {
             has_callback: callback.is_some(),
-            state: Mutex::new(Parts {
+            state: Mutex::new(MapParts {
                 callback,
-                ..Parts::default()
+                ..MapParts::default()
             }),
             done: Notify::default(),
             part,
@@ -133,7 +134,7 @@ impl Gather {
         &self.template
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Parts> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, MapParts> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -157,8 +158,8 @@ impl Gather {
         }
         drop(state);
         let sink = Arc::clone(self) as _;
-        let lot = Lot::new(&self.template, inputs, sink, &self.cancelled);
-        pool.submit(Entry::Rest(Rest::all(lot, first_index as u64)))?;
+        let batch = Batch::new(&self.template, inputs, sink, &self.cancelled);
+        pool.submit(Entry::Rest(Rest::all(batch, first_index as u64)))?;
         Ok(())
     }
 
@@ -180,9 +181,9 @@ impl Gather {
     }
 
     /// All have ended: the callback comes first, then the results.
-    fn complete(&self, mut state: MutexGuard<'_, Parts>) {
+    fn complete(&self, mut state: MutexGuard<'_, MapParts>) {
         let callback = state.callback.take();
-        let (Some(callback), Some(pool), Some(gather)) =
+        let (Some(callback), Some(pool), Some(collector)) =
             (callback, self.pool.upgrade(), self.own.upgrade())
         else {
             return self.hand_over(state);
@@ -190,18 +191,18 @@ impl Gather {
         drop(state);
         // If there is no callback thread any more, its queue, dropped, still
         // hands the outcomes over.
-        let parcel = Parcel(gather);
-        pool.settler.run(move || {
+        let parcel = Parcel(collector);
+        pool.callback_sender.run(move || {
             let mut outcomes: Vec<Outcome<Value>> = Vec::new();
-            let gather = &parcel.0;
-            gather.take_all(|settled| outcomes.push(settled.outcome(&gather.template)));
+            let collector = &parcel.0;
+            collector.take_all(|result| outcomes.push(result.outcome(&collector.template)));
             guard("callback", || callback(&outcomes));
             parcel.0.put_back(outcomes);
             drop(parcel);
         });
     }
 
-    fn hand_over(&self, mut state: MutexGuard<'_, Parts>) {
+    fn hand_over(&self, mut state: MutexGuard<'_, MapParts>) {
         state.is_done = true;
         let waker = state.waker.take();
         drop(state);
@@ -210,7 +211,7 @@ impl Gather {
     }
 
     /// Takes what became of the first part that was not taken, if that is whole.
-    pub(crate) fn take_part(&self, take: impl FnMut(Settled)) -> bool {
+    pub(crate) fn take_part(&self, take: impl FnMut(TaskResult)) -> bool {
         let mut state = self.lock();
         if self.has_callback || state.parts.front().is_none_or(|part| part.missing > 0) {
             return false;
@@ -218,20 +219,24 @@ impl Gather {
         state.taken += 1;
         let part = state.parts.pop_front();
         drop(state);
-        let settled = part.into_iter().flat_map(|part| part.places).flatten();
-        settled.for_each(take);
+        let results = part.into_iter().flat_map(|part| part.places).flatten();
+        results.for_each(take);
         true
     }
 
     /// Takes what was not taken.
-    pub(crate) fn take_all(&self, take: impl FnMut(Settled)) {
+    pub(crate) fn take_all(&self, take: impl FnMut(TaskResult)) {
         let parts = std::mem::take(&mut self.lock().parts);
-        let settled = parts.into_iter().flat_map(|part| part.places).flatten();
-        settled.for_each(take);
+        let results = parts.into_iter().flat_map(|part| part.places).flatten();
+        results.for_each(take);
     }
 
     fn put_back(&self, outcomes: Vec<Outcome<Value>>) {
-        let places: Vec<_> = outcomes.into_iter().map(Settled::told).map(Some).collect();
+        let places: Vec<_> = outcomes
+            .into_iter()
+            .map(TaskResult::full)
+            .map(Some)
+            .collect();
         self.lock().parts = VecDeque::from([Part {
             tasks: places.len(),
             missing: 0,
@@ -242,16 +247,16 @@ impl Gather {
     /// The outcomes, which stay to be asked for again.
     pub(crate) fn outcomes<T: FromValue>(&self) -> Vec<Outcome<T>> {
         let state = self.lock();
-        let settled: Vec<Settled> = state.settled().cloned().collect();
+        let results: Vec<TaskResult> = state.results().cloned().collect();
         drop(state);
-        let settled = settled.into_iter();
-        settled.map(|s| s.typed(&self.template)).collect()
+        let results = results.into_iter();
+        results.map(|result| result.typed(&self.template)).collect()
     }
 
     /// Waits until there is more to take, or all is done.
     pub(crate) fn wait_for_part(&self) {
-        let more = |state: &Parts| state.parts.front().is_some_and(|part| part.missing == 0);
-        let lacks = |state: &Parts| !state.is_done && (self.has_callback || !more(state));
+        let more = |state: &MapParts| state.parts.front().is_some_and(|part| part.missing == 0);
+        let lacks = |state: &MapParts| !state.is_done && (self.has_callback || !more(state));
         drop(self.done.wait_while(self.lock(), None, lacks));
     }
 
@@ -262,7 +267,7 @@ impl Gather {
     /// have to run on this very thread.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<(), Error> {
         self.refuse_deadlock()?;
-        let lacks = |state: &Parts| !state.is_done;
+        let lacks = |state: &MapParts| !state.is_done;
         let waited = self.done.wait_while(self.lock(), deadline(timeout), lacks);
         waited.map(drop).map_err(|_| Error::Timeout)
     }
@@ -282,7 +287,7 @@ impl Gather {
     }
 }
 
-impl Parts {
+impl MapParts {
     pub(crate) fn missing(&self) -> usize {
         self.missing
     }
@@ -301,14 +306,14 @@ impl Parts {
     }
 
     /// What became of those that have ended.
-    pub(crate) fn settled(&self) -> impl Iterator<Item = &Settled> {
+    pub(crate) fn results(&self) -> impl Iterator<Item = &TaskResult> {
         self.parts.iter().flat_map(|part| &part.places).flatten()
     }
 }
 
 /// Outcomes on their way through the callback thread. Wherever it is dropped,
 /// they are handed over: nobody waits for ever.
-struct Parcel(Arc<Gather>);
+struct Parcel(Arc<MapCollector>);
 
 impl Drop for Parcel {
     fn drop(&mut self) {

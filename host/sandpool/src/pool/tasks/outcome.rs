@@ -1,11 +1,12 @@
-//! Turns an answer, or its absence, into an outcome. The answer is what a
-//! worker says about its own task, so it is checked before it is believed.
+//! Turns a worker's answer, or its absence, into the result of a task. The answer is
+//! what a worker says about its own task, so its value is checked before it is
+//! believed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::settled::{Plain, Settled};
 use super::task::{Completion, Task};
+use super::task_result::{Returned, TaskResult};
 use crate::last_words;
 use crate::outcome::{Outcome, Verdict};
 use sandpool_protocol::Violation;
@@ -93,7 +94,7 @@ pub(crate) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome
 pub(crate) fn never_ran(task: Task, verdict: Verdict, reason: String) -> Completion {
     let mut outcome = bare(&task, verdict, Observed::default());
     outcome.error = Some(reason);
-    task.end(Settled::told(outcome))
+    task.end(TaskResult::full(outcome))
 }
 
 /// What became of a task whose worker answered.
@@ -104,7 +105,7 @@ pub(crate) fn answered(
     observed: Observed,
     stdio: Stdio,
     pool: &PoolLimits,
-) -> Result<Settled, Violation> {
+) -> Result<TaskResult, Violation> {
     // It cannot have run for longer than there is a task.
     let most = observed.queue_wait + observed.run_time.unwrap_or_default();
     let run_time = header.run_time.min(most);
@@ -113,14 +114,14 @@ pub(crate) fn answered(
             run_time: Some(run_time),
             ..observed
         };
-        return told(task, header, raw, observed, stdio, pool).map(Settled::told);
+        return full(task, header, raw, observed, stdio, pool).map(TaskResult::full);
     }
     let value_len = usize::try_from(header.value_len).unwrap_or(usize::MAX);
     let Some(value) = read_value(&task.template().ok, raw, value_len)? else {
         let outcome = too_large(bare(task, Verdict::Ok, observed), task, pool);
-        return Ok(Settled::told(outcome));
+        return Ok(TaskResult::full(outcome));
     };
-    Ok(Settled::Plain(Plain {
+    Ok(TaskResult::Value(Returned {
         value,
         index: task.index,
         attempts: task.attempts,
@@ -137,7 +138,7 @@ fn nanos(time: Duration) -> u64 {
 }
 
 /// The outcome of a task with more to say than a value.
-fn told(
+fn full(
     task: &Task,
     header: AnswerHeader,
     raw: Raw<'_>,

@@ -1,8 +1,8 @@
-//! What became of a task, on its way from the worker to whoever waits for it.
+//! The result of a task, on its way from the worker to the caller that waits for it.
 //!
-//! Nearly all tasks end well and leave nothing but a value. What an [`Outcome`]
-//! says beyond that is the same for all of them, so it is not carried along for
-//! each, but filled in where the outcome is handed over.
+//! Nearly all tasks end well and leave nothing but a value. The other fields of their
+//! [`Outcome`] hold the same for all of them, so they are not carried along with each
+//! value, but filled in where the outcome is handed over.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use crate::pool::api::value_of;
 use crate::pool::error::Error;
 use sandpool_value::{FromValue, Value};
 
-/// What became of a task.
+/// The result of a task.
 #[derive(Clone)]
-pub(crate) enum Settled {
-    /// It returned, and there is nothing else to say.
-    Plain(Plain),
-    /// It has more to tell.
-    Told(Box<Outcome<Value>>),
+pub(crate) enum TaskResult {
+    /// It returned a value, and there is nothing else to say.
+    Value(Returned),
+    /// It did not end well, or there is more to say than its value.
+    Full(Box<Outcome<Value>>),
 }
 
 /// A task that returned.
 #[derive(Clone)]
-pub(crate) struct Plain {
+pub(crate) struct Returned {
     pub(crate) value: Value,
     pub(crate) index: u64,
     pub(crate) attempts: u32,
@@ -37,60 +37,62 @@ pub(crate) struct Plain {
     pub(crate) captured: bool,
 }
 
-impl Settled {
-    pub(crate) fn told(outcome: Outcome<Value>) -> Self {
-        Settled::Told(Box::new(outcome))
+impl TaskResult {
+    pub(crate) fn full(outcome: Outcome<Value>) -> Self {
+        TaskResult::Full(Box::new(outcome))
     }
 
     pub(crate) fn is_ok(&self) -> bool {
         match self {
-            Settled::Plain(_) => true,
-            Settled::Told(outcome) => outcome.is_ok(),
+            TaskResult::Value(_) => true,
+            TaskResult::Full(outcome) => outcome.is_ok(),
         }
     }
 
     pub(crate) fn index(&self) -> u64 {
         match self {
-            Settled::Plain(plain) => plain.index,
-            Settled::Told(outcome) => outcome.index,
+            TaskResult::Value(returned) => returned.index,
+            TaskResult::Full(outcome) => outcome.index,
         }
     }
 
     /// Bytes that it holds, roughly.
     pub(crate) fn weight(&self) -> u64 {
         match self {
-            Settled::Plain(plain) => size_of::<Settled>() as u64 + weight_of_value(&plain.value),
-            Settled::Told(outcome) => weight_of_outcome(outcome),
+            TaskResult::Value(returned) => {
+                size_of::<TaskResult>() as u64 + weight_of_value(&returned.value)
+            }
+            TaskResult::Full(outcome) => weight_of_outcome(outcome),
         }
     }
 
     /// The outcome of a task of this template.
     pub(crate) fn outcome(self, template: &Template) -> Outcome<Value> {
         match self {
-            Settled::Plain(mut plain) => {
-                let value = std::mem::replace(&mut plain.value, Value::Bool(false));
-                plain.with(value, template)
+            TaskResult::Value(mut returned) => {
+                let value = std::mem::replace(&mut returned.value, Value::Bool(false));
+                returned.with(value, template)
             }
-            Settled::Told(outcome) => *outcome,
+            TaskResult::Full(outcome) => *outcome,
         }
     }
 
-    /// As [`Settled::outcome`], with the value read as a `T`.
+    /// As [`TaskResult::outcome`], with the value read as a `T`.
     pub(crate) fn typed<T: FromValue>(self, template: &Template) -> Outcome<T> {
         match self {
-            Settled::Plain(mut plain) => {
-                let value = std::mem::replace(&mut plain.value, Value::Bool(false));
+            TaskResult::Value(mut returned) => {
+                let value = std::mem::replace(&mut returned.value, Value::Bool(false));
                 match T::from_value(value) {
-                    Ok(value) => plain.with(value, template),
-                    Err(mismatch) => plain.with((), template).mistyped(&mismatch),
+                    Ok(value) => returned.with(value, template),
+                    Err(mismatch) => returned.with((), template).mistyped(&mismatch),
                 }
             }
-            Settled::Told(outcome) => outcome.typed(),
+            TaskResult::Full(outcome) => outcome.typed(),
         }
     }
 }
 
-impl Settled {
+impl TaskResult {
     /// The value alone.
     ///
     /// # Errors
@@ -98,13 +100,13 @@ impl Settled {
     /// value is no `T`.
     pub(crate) fn value<T: FromValue>(self, template: &Template) -> Result<T, Error> {
         match self {
-            Settled::Plain(plain) => T::from_value(plain.value).map_err(Error::Convert),
-            Settled::Told(_) => value_of(self.outcome(template)),
+            TaskResult::Value(returned) => T::from_value(returned.value).map_err(Error::Convert),
+            TaskResult::Full(_) => value_of(self.outcome(template)),
         }
     }
 }
 
-impl Plain {
+impl Returned {
     fn with<T>(self, value: T, template: &Template) -> Outcome<T> {
         let nothing = || self.captured.then(Vec::new);
         Outcome {
