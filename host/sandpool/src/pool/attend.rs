@@ -4,16 +4,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::state::{Config, Place, State};
-use super::worker::Slot;
+use super::state::{Config, Slot, State};
+use super::worker::WorkerHandle;
 use super::worker::{Seen, Signs, Watch};
 
 impl State {
-    /// Looks at the worker in a place, if there is one; says whether it is gone.
+    /// Looks at the worker in a slot, if there is one; says whether it is gone.
     pub(crate) fn attend(
         &mut self,
         config: &Config,
-        place: usize,
+        slot: usize,
         signs: Signs,
         now: Instant,
     ) -> bool {
@@ -28,7 +28,7 @@ impl State {
             restarts,
             ..
         } = self;
-        let Some(slot) = slots[place].slot_mut() else {
+        let Some(worker) = slots[slot].worker_mut() else {
             return false;
         };
         let mut watch = Watch {
@@ -41,21 +41,21 @@ impl State {
             oom_kills,
             seen: Seen::default(),
         };
-        let gone = watch.attend(slot, signs, now);
+        let gone = watch.attend(worker, signs, now);
         let seen = watch.seen;
         if seen.ready {
             restarts.is_ready();
         }
-        if slot.has_worked {
+        if worker.has_worked {
             restarts.has_worked();
         }
         if seen.fault.is_some() || seen.breaks_key.is_some() {
-            let bound = Arc::clone(&slot.bound);
+            let worker_key = Arc::clone(&worker.worker_key);
             if let Some(fault) = seen.fault {
-                self.start_failed(&bound, fault);
+                self.start_failed(&worker_key, fault);
             }
             if let Some(why) = seen.breaks_key {
-                self.break_key(&bound, why);
+                self.break_key(&worker_key, why);
             }
         }
         if let Some(reason) = seen.broken {
@@ -68,27 +68,30 @@ impl State {
     pub(crate) fn has_news(&mut self) -> bool {
         self.slots
             .iter_mut()
-            .filter_map(Place::slot_mut)
+            .filter_map(Slot::worker_mut)
             // One that is being ended is not listened to any more.
-            .any(|slot| slot.listens() && slot.has_news())
+            .any(|worker| worker.listens() && worker.has_news())
     }
 
     /// Whether any worker has said so much that the host may not sleep.
     pub(crate) fn keeps_awake(&mut self) -> bool {
         self.slots
             .iter_mut()
-            .filter_map(Place::slot_mut)
-            .any(|slot| slot.listens() && slot.keeps_awake())
+            .filter_map(Slot::worker_mut)
+            .any(|worker| worker.listens() && worker.keeps_awake())
     }
 
     /// The workers.
-    pub(crate) fn workers(&self) -> impl Iterator<Item = &Slot> {
-        self.slots.iter().filter_map(Place::slot)
+    pub(crate) fn workers(&self) -> impl Iterator<Item = &WorkerHandle> {
+        self.slots.iter().filter_map(Slot::worker)
     }
 
     /// Whether there is a core that no task uses, for a look.
     pub(crate) fn leaves_a_core(&self, config: &Config) -> bool {
-        let busy = self.workers().filter(|slot| !slot.sent.is_empty()).count();
+        let busy = self
+            .workers()
+            .filter(|worker| !worker.sent.is_empty())
+            .count();
         busy < config.cores
     }
 }

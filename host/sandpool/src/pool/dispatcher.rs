@@ -16,11 +16,11 @@ use super::output::Relay;
 use super::output::{Callbacks, Job};
 use super::scheduler::News;
 use super::scheduler::rules;
-use super::state::{Bound, Place, PoolPhase, Shared, State};
+use super::state::{PoolPhase, Shared, Slot, State, WorkerKey};
 use super::tasks::Completion;
 use super::tasks::{Lost, outcome};
 use super::worker::Signs;
-use super::worker::{Phase, Slot};
+use super::worker::{Phase, WorkerHandle};
 use super::worker::{refused, start_worker};
 use crate::module::Module;
 use crate::outcome::Verdict;
@@ -129,8 +129,8 @@ impl Dispatcher {
             }
             match start {
                 // One at a time: starting takes a moment, and deadlines go on.
-                Some((place, bound)) => {
-                    self.start(place, bound);
+                Some((slot, worker_key)) => {
+                    self.start(slot, worker_key);
                     self.sleep(Some(Duration::ZERO));
                 }
                 None => self.wait(),
@@ -150,31 +150,31 @@ impl Dispatcher {
     /// at all of them, if a caller rang. Then hands out what waits.
     fn attend(&mut self, state: &mut State, now: Instant) {
         let (signs, called) = self.signs();
-        for place in 0..state.slots.len() {
-            let Some(slot) = state.slots[place].slot_mut() else {
+        for slot in 0..state.slots.len() {
+            let Some(worker) = state.slots[slot].worker_mut() else {
                 continue;
             };
-            let serial = slot.serial;
+            let serial = worker.serial;
             let signs = signs.get(&serial).copied().unwrap_or_default();
-            if !called && !signs.any() && !slot.has_news() && !slot.is_due(now) {
-                slot.announce_awake();
+            if !called && !signs.any() && !worker.has_news() && !worker.is_due(now) {
+                worker.announce_awake();
                 continue;
             }
-            let gone = state.attend(&self.shared.config, place, signs, now);
-            let Some(slot) = state.slots[place].slot() else {
+            let gone = state.attend(&self.shared.config, slot, signs, now);
+            let Some(worker) = state.slots[slot].worker() else {
                 continue;
             };
-            if gone || matches!(slot.phase, Phase::Dying { .. }) {
+            if gone || matches!(worker.phase, Phase::Dying { .. }) {
                 // Until it is gone only its end is of interest; what it leaves
                 // is read then.
-                self.poller.remove(&slot.bell);
-                self.poller.remove(&slot.control);
+                self.poller.remove(&worker.bell);
+                self.poller.remove(&worker.control);
             }
             if gone {
-                self.poller.remove(slot.child.pidfd());
-                let vacant = slot.heir.map_or(Place::Free, Place::Promised);
+                self.poller.remove(worker.child.pidfd());
+                let vacant = worker.next_key.map_or(Slot::Free, Slot::Promised);
                 state.out.gone.push(serial);
-                state.slots[place] = vacant;
+                state.slots[slot] = vacant;
             }
         }
         state.queue.put_back_due(now);
@@ -211,9 +211,9 @@ impl Dispatcher {
                 if state.unfinished > 0 || state.feeders > 0 {
                     return false;
                 }
-                for slot in state.slots.iter_mut().filter_map(Place::slot_mut) {
-                    if !matches!(slot.phase, Phase::Dying { .. }) {
-                        slot.kill(None);
+                for worker in state.slots.iter_mut().filter_map(Slot::worker_mut) {
+                    if !matches!(worker.phase, Phase::Dying { .. }) {
+                        worker.kill(None);
                     }
                 }
             }
@@ -242,15 +242,15 @@ impl Dispatcher {
                     let completion = outcome::never_ran(task, verdict, text.to_owned());
                     state.out.finish(None, completion);
                 }
-                for slot in state.slots.iter_mut().filter_map(Place::slot_mut) {
-                    if !matches!(slot.phase, Phase::Dying { .. }) {
-                        slot.kill(Some(lost.clone()));
+                for worker in state.slots.iter_mut().filter_map(Slot::worker_mut) {
+                    if !matches!(worker.phase, Phase::Dying { .. }) {
+                        worker.kill(Some(lost.clone()));
                     }
                 }
             }
         }
         // A broken pool stays, to tell everybody, until its handles are gone.
-        let no_worker = state.slots.iter().all(Place::is_vacant);
+        let no_worker = state.slots.iter().all(Slot::is_vacant);
         no_worker && state.unfinished == 0 && !matches!(phase, PoolPhase::Broken(_))
     }
 
@@ -290,28 +290,28 @@ impl Dispatcher {
     fn open_stdin(&self, serial: u64) {
         let pipe = super::output::stdin::pipe(&self.shared.trouble);
         let mut state = self.shared.lock();
-        let mut slots = state.slots.iter_mut().filter_map(Place::slot_mut);
-        if let Some(slot) = slots.find(|slot| slot.serial == serial) {
+        let mut workers = state.slots.iter_mut().filter_map(Slot::worker_mut);
+        if let Some(worker) = workers.find(|worker| worker.serial == serial) {
             match pipe {
-                Ok(pipe) => slot.hand_over_stdin(&pipe),
+                Ok(pipe) => worker.hand_over_stdin(&pipe),
                 // Its task would wait for ever.
-                Err(error) if slot.listens() => {
+                Err(error) if worker.listens() => {
                     let why = format!("stdin cannot be passed on: {error}");
-                    slot.kill(Some(Lost::HostFailed(why)));
+                    worker.kill(Some(Lost::HostFailed(why)));
                 }
                 Err(_) => {}
             }
         }
     }
 
-    /// Starts a worker in a reserved place.
-    fn start(&self, place: usize, bound: Arc<Bound>) {
+    /// Starts a worker in a reserved slot.
+    fn start(&self, slot: usize, worker_key: Arc<WorkerKey>) {
         let (serial, oom_kills) = {
             let mut state = self.shared.lock();
             (state.next_serial(), state.oom_kills.count())
         };
         let config = &self.shared.config;
-        let started = start_worker(&self.shared.loader, config, &bound);
+        let started = start_worker(&self.shared.loader, config, &worker_key);
         let now = Instant::now();
         let mut state = self.shared.lock();
         let started = started.and_then(|(started, pipes)| {
@@ -329,12 +329,19 @@ impl Dispatcher {
                 if let (Some(relay), Some(pipes)) = (&self.relay, pipes) {
                     relay.worker(serial, pipes);
                 }
-                let slot = Slot::new(serial, Arc::clone(&bound), started, config, oom_kills, now);
-                state.slots[place] = Place::Taken(Box::new(slot));
+                let worker = WorkerHandle::new(
+                    serial,
+                    Arc::clone(&worker_key),
+                    started,
+                    config,
+                    oom_kills,
+                    now,
+                );
+                state.slots[slot] = Slot::Taken(Box::new(worker));
             }
             Err(error) => {
-                state.slots[place] = Place::Free;
-                state.start_failed(&bound, error);
+                state.slots[slot] = Slot::Free;
+                state.start_failed(&worker_key, error);
             }
         }
     }
@@ -365,10 +372,10 @@ impl Dispatcher {
     fn sleep(&mut self, at_most: Option<Duration>) {
         let now = Instant::now();
         let mut state = self.shared.lock();
-        let ready = state.workers().any(Slot::listens);
+        let ready = state.workers().any(WorkerHandle::listens);
         let due = state
             .workers()
-            .filter_map(Slot::due)
+            .filter_map(WorkerHandle::due)
             .chain(replacement_due(&state, now))
             .chain(state.queue.next_due())
             .chain(state.restarts.due(ready, now))
@@ -378,7 +385,7 @@ impl Dispatcher {
         // A caller that leads takes the answers meanwhile.
         let mut answers = false;
         if state.lead.is_some() {
-            state.workers().for_each(Slot::announce_sleep);
+            state.workers().for_each(WorkerHandle::announce_sleep);
             // Looked at after the announcement: whoever publishes from now on
             // rings.
             answers = state.keeps_awake();
@@ -416,7 +423,7 @@ fn replacement_due(state: &State, now: Instant) -> Option<Instant> {
 
 /// Has it said that the pool is without workers, or gives it up.
 fn look_at_starts(state: &mut State, now: Instant) {
-    let ready = state.workers().any(Slot::listens);
+    let ready = state.workers().any(WorkerHandle::listens);
     // Nothing waits for a worker in a pool that starts none: its time without workers
     // is over, and does not go on when it is resumed.
     let waiting = match state.starts_workers() {
@@ -430,21 +437,21 @@ fn look_at_starts(state: &mut State, now: Instant) {
     }
 }
 
-/// Reserves a place for a worker that is to be started, and ends an idle
+/// Reserves a slot for a worker that is to be started, and ends an idle
 /// worker that has to make room.
-fn reserve(state: &mut State, now: Instant) -> Option<(usize, Arc<Bound>)> {
+fn reserve(state: &mut State, now: Instant) -> Option<(usize, Arc<WorkerKey>)> {
     if !state.starts_workers() || !state.restarts.may_start(now) {
         return None;
     }
     let start = state.next_start();
-    if let Some((place, bound)) = &start {
-        state.slots[*place] = Place::Reserved(bound.id);
+    if let Some((slot, worker_key)) = &start {
+        state.slots[*slot] = Slot::Reserved(worker_key.id);
     }
-    if let Some((place, heir)) = state.next_to_replace(now)
-        && let Some(slot) = state.slots[place].slot_mut()
+    if let Some((slot, next_key)) = state.next_to_replace(now)
+        && let Some(worker) = state.slots[slot].worker_mut()
     {
-        slot.heir = Some(heir);
-        slot.kill(None);
+        worker.next_key = Some(next_key);
+        worker.kill(None);
     }
     start
 }

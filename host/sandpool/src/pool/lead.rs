@@ -10,9 +10,9 @@
 use std::time::{Duration, Instant};
 
 use super::output::Job;
-use super::state::{Place, PoolPhase, Shared, State};
+use super::state::{PoolPhase, Shared, Slot, State};
 use super::worker::Signs;
-use super::worker::Slot;
+use super::worker::WorkerHandle;
 use sandpool_protocol::settings::Stdio;
 use sandpool_protocol::sleep::Spin;
 
@@ -46,7 +46,7 @@ impl Shared {
         let Some(mut spin) = self.may_lead(&state).then(|| state.lead.take()).flatten() else {
             return;
         };
-        state.workers().for_each(Slot::announce_awake);
+        state.workers().for_each(WorkerHandle::announce_awake);
         drop(state);
         spin.look(at_most, || {
             self.take_answers();
@@ -54,7 +54,7 @@ impl Shared {
         });
         let mut state = self.lock();
         state.lead = Some(spin);
-        state.workers().for_each(Slot::announce_sleep);
+        state.workers().for_each(WorkerHandle::announce_sleep);
         drop(state);
         // What came before that was said has rung no bell.
         self.take_answers();
@@ -69,28 +69,28 @@ impl Shared {
         if state.phase != PoolPhase::Open || self.config.stdio == Stdio::Inherit {
             return;
         }
-        let slots = state.slots.iter_mut().filter_map(Place::slot_mut);
-        let mut busy = slots.filter(|slot| !slot.sent.is_empty());
-        let (Some(slot), None) = (busy.next(), busy.next()) else {
+        let workers = state.slots.iter_mut().filter_map(Slot::worker_mut);
+        let mut busy = workers.filter(|worker| !worker.sent.is_empty());
+        let (Some(worker), None) = (busy.next(), busy.next()) else {
             return;
         };
-        if !slot.may_be_napped_on(task) {
+        if !worker.may_be_napped_on(task) {
             return;
         }
-        let serial = slot.serial;
-        let nap = slot.ring.announce_nap();
-        slot.is_napped_on = true;
+        let serial = worker.serial;
+        let nap = worker.ring.announce_nap();
+        worker.is_napped_on = true;
         // Looked at after the announcement: who answers from now on wakes.
-        let answered = slot.has_news();
+        let answered = worker.has_news();
         drop(state);
         if !answered {
             nap.sleep(at_most.map_or(NAP, |most| most.min(NAP)));
         }
         let mut state = self.lock();
-        let mut slots = state.slots.iter_mut().filter_map(Place::slot_mut);
-        if let Some(slot) = slots.find(|slot| slot.serial == serial) {
-            slot.is_napped_on = false;
-            slot.announce_sleep();
+        let mut workers = state.slots.iter_mut().filter_map(Slot::worker_mut);
+        if let Some(worker) = workers.find(|worker| worker.serial == serial) {
+            worker.is_napped_on = false;
+            worker.announce_sleep();
         }
         drop(state);
         // What came before that was said has rung no bell.
@@ -113,10 +113,10 @@ impl Shared {
             return;
         }
         let now = Instant::now();
-        for place in 0..state.slots.len() {
-            let slot = state.slots[place].slot_mut();
-            if slot.is_some_and(Slot::has_news) {
-                state.attend(&self.config, place, Signs::default(), now);
+        for slot in 0..state.slots.len() {
+            let worker = state.slots[slot].worker_mut();
+            if worker.is_some_and(WorkerHandle::has_news) {
+                state.attend(&self.config, slot, Signs::default(), now);
             }
         }
         let mut ring = state.give_out(now);

@@ -17,7 +17,7 @@ use super::scheduler::{Entry, Queue};
 use super::scheduler::{Health, Restarts};
 use super::stream::StreamState;
 use super::tasks::KeyId;
-use super::worker::Slot;
+use super::worker::WorkerHandle;
 use crate::confinement::OpenGrant;
 use crate::module::{Loader, Module, WeakModule};
 use crate::notify::Notify;
@@ -80,7 +80,7 @@ impl Config {
     }
 }
 
-/// What a worker is bound to for life.
+/// The module, grants and tenant that a worker is bound to for life.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     /// Hash of the module; its settings are the pool's.
@@ -112,8 +112,8 @@ pub(crate) struct State {
     /// Nothing is begun until it is lifted.
     pub(crate) paused: bool,
     pub(crate) queue: Queue,
-    /// As many places as processes; workers come and go.
-    pub(crate) slots: Vec<Place>,
+    /// As many slots as processes; workers come and go.
+    pub(crate) slots: Vec<Slot>,
     pub(crate) keys: KeyTable,
     next_task: u64,
     next_serial: u64,
@@ -124,7 +124,7 @@ pub(crate) struct State {
     /// Whom the kernel has killed for memory.
     pub(crate) oom_kills: OomKills,
     /// Keys that are broken, as long as tasks or workers of them are about.
-    pub(crate) broken_keys: Vec<Weak<Bound>>,
+    pub(crate) broken_keys: Vec<Weak<WorkerKey>>,
     /// Streams of calls whose inputs are still being pulled.
     pub(crate) feeders: u32,
     pub(crate) streams: Vec<Weak<StreamState>>,
@@ -146,33 +146,33 @@ pub(crate) struct State {
     pub(crate) own_threads: Vec<ThreadId>,
 }
 
-/// Where a worker may live.
-pub(crate) enum Place {
+/// A place for one worker process.
+pub(crate) enum Slot {
     Free,
     /// Free, and meant for a worker of this key, for whose sake another was
     /// ended.
     Promised(KeyId),
     /// The dispatcher is starting a worker for it.
     Reserved(KeyId),
-    Taken(Box<Slot>),
+    Taken(Box<WorkerHandle>),
 }
 
-impl Place {
+impl Slot {
     /// Whether a worker may be started here.
     pub(crate) fn is_vacant(&self) -> bool {
-        matches!(self, Place::Free | Place::Promised(_))
+        matches!(self, Slot::Free | Slot::Promised(_))
     }
 
-    pub(crate) fn slot(&self) -> Option<&Slot> {
+    pub(crate) fn worker(&self) -> Option<&WorkerHandle> {
         match self {
-            Place::Taken(slot) => Some(slot),
+            Slot::Taken(worker) => Some(worker),
             _ => None,
         }
     }
 
-    pub(crate) fn slot_mut(&mut self) -> Option<&mut Slot> {
+    pub(crate) fn worker_mut(&mut self) -> Option<&mut WorkerHandle> {
         match self {
-            Place::Taken(slot) => Some(slot),
+            Slot::Taken(worker) => Some(worker),
             _ => None,
         }
     }
@@ -189,7 +189,7 @@ pub(crate) enum PoolPhase {
 
 /// A key with its number and its module; lives as long as a task or a worker
 /// of it.
-pub(crate) struct Bound {
+pub(crate) struct WorkerKey {
     pub(crate) id: KeyId,
     pub(crate) key: Key,
     pub(crate) module: Module,
@@ -199,7 +199,7 @@ pub(crate) struct Bound {
 /// The keys in use. Modules and tenants come and go, so it holds none of them.
 #[derive(Default)]
 pub(crate) struct KeyTable {
-    known: HashMap<Key, Weak<Bound>>,
+    known: HashMap<Key, Weak<WorkerKey>>,
     /// Those that are broken, and why, as long as their module is about: one that is
     /// loaded anew is tried anew.
     broken: HashMap<Key, (WeakModule, String)>,
@@ -212,26 +212,28 @@ pub(crate) struct KeyTable {
 const MAX_BROKEN: usize = 4096;
 
 impl KeyTable {
-    pub(crate) fn bind(&mut self, key: Key, module: &Module) -> Arc<Bound> {
+    pub(crate) fn bind(&mut self, key: Key, module: &Module) -> Arc<WorkerKey> {
         let known = self.known.get(&key).and_then(Weak::upgrade);
-        let serves =
-            |bound: &Arc<Bound>| bound.health.broken().is_none() || bound.module.is(module);
-        if let Some(bound) = known.filter(serves) {
-            return bound;
+        let serves = |worker_key: &Arc<WorkerKey>| {
+            worker_key.health.broken().is_none() || worker_key.module.is(module)
+        };
+        if let Some(worker_key) = known.filter(serves) {
+            return worker_key;
         }
         if self.known.len() >= self.clean_at {
-            self.known.retain(|_, bound| bound.strong_count() > 0);
+            self.known
+                .retain(|_, worker_key| worker_key.strong_count() > 0);
             self.clean_at = self.known.len() * 2 + 64;
         }
-        let bound = Arc::new(Bound {
+        let worker_key = Arc::new(WorkerKey {
             id: self.next,
             key: key.clone(),
             module: module.clone(),
             health: self.health_of(&key, module),
         });
         self.next += 1;
-        self.known.insert(key, Arc::downgrade(&bound));
-        bound
+        self.known.insert(key, Arc::downgrade(&worker_key));
+        worker_key
     }
 
     fn health_of(&self, key: &Key, module: &Module) -> Health {
@@ -242,15 +244,15 @@ impl KeyTable {
     }
 
     /// Remembers that a key is broken, when nothing of it is about any more.
-    pub(crate) fn remember_broken(&mut self, bound: &Bound, why: &str) {
+    pub(crate) fn remember_broken(&mut self, worker_key: &WorkerKey, why: &str) {
         if self.broken.len() >= MAX_BROKEN {
             self.broken.retain(|_, (module, _)| module.is_about());
             if self.broken.len() >= MAX_BROKEN {
                 self.broken.clear();
             }
         }
-        let broken = (bound.module.downgrade(), why.to_owned());
-        self.broken.insert(bound.key.clone(), broken);
+        let broken = (worker_key.module.downgrade(), why.to_owned());
+        self.broken.insert(worker_key.key.clone(), broken);
     }
 }
 
@@ -265,7 +267,7 @@ impl Shared {
         trouble: Arc<Trouble>,
         wake: EventFd,
     ) -> Self {
-        let slots = (0..config.processes).map(|_| Place::Free).collect();
+        let slots = (0..config.processes).map(|_| Slot::Free).collect();
         let lead = Some(Spin::new(config.spin));
         let restarts = Restarts::new(config.start_timeout);
         Shared {
@@ -349,8 +351,8 @@ impl Shared {
             state.take_in(entry);
         }
         // Behind others of their key, all that could be handed out has been; but a
-        // place that is free is for as many workers as there are tasks.
-        any_new |= state.slots.iter().any(Place::is_vacant);
+        // slot that is free is for as many workers as there are tasks.
+        any_new |= state.slots.iter().any(Slot::is_vacant);
         let ring = any_new && state.give_out(Instant::now());
         drop(state);
         if ring {
@@ -399,7 +401,7 @@ impl State {
     pub(crate) fn take_in(&mut self, entry: Entry) {
         let count = entry.len() as u64;
         if count > 0 {
-            self.note_if_broken(entry.bound());
+            self.note_if_broken(entry.worker_key());
             self.queue.push(entry.numbered_from(self.next_task));
             self.next_task += count;
             self.unfinished += count;

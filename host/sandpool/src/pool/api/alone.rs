@@ -2,7 +2,7 @@
 //! what every pool does.
 
 use super::pool::Pool;
-use crate::pool::state::{Place, PoolPhase};
+use crate::pool::state::{PoolPhase, Slot};
 
 impl Pool {
     /// Waits until there is a worker process, and says which. `None` if there is
@@ -11,8 +11,8 @@ impl Pool {
         let shared = self.shared();
         let mut state = shared.lock();
         loop {
-            if let Some(slot) = state.slots.iter().find_map(Place::slot) {
-                return Some(slot.child.pid());
+            if let Some(worker) = state.slots.iter().find_map(Slot::worker) {
+                return Some(worker.child.pid());
             }
             let goes_on = matches!(state.phase, PoolPhase::Open | PoolPhase::Closed);
             if !goes_on || state.unfinished == 0 {

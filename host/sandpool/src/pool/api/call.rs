@@ -328,7 +328,7 @@ impl Call {
         };
         let cell = Arc::new(Cell::default());
         let cancelled = Arc::new(AtomicBool::new(false));
-        let key = template.bound.id;
+        let key = template.worker_key.id;
         let sink = Arc::clone(&cell) as _;
         let batch = Batch::new(&Arc::new(template), inputs, sink, &cancelled);
         let task = Task {
@@ -404,7 +404,7 @@ impl Call {
             },
             tenant: self.tenant,
         };
-        let bound = self.shared.lock().keys.bind(key, &module);
+        let worker_key = self.shared.lock().keys.bind(key, &module);
         let shown = function.as_ref().map_or_else(
             || module.name().to_owned(),
             |function| function.function.name.clone(),
@@ -416,7 +416,7 @@ impl Call {
             other => (other.cloned(), None),
         };
         Ok(Template {
-            bound,
+            worker_key,
             function: shown.into(),
             name: self.name,
             ok,

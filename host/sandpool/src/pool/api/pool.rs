@@ -12,7 +12,7 @@ use super::map::MapResult;
 use crate::module::{AsyncLoad, LoadError, Loader, Module};
 use crate::outcome::{Outcome, Verdict};
 use crate::pool::error::Error;
-use crate::pool::state::{Place, PoolPhase, Shared, State};
+use crate::pool::state::{PoolPhase, Shared, Slot, State};
 use crate::pool::stream::StreamState;
 use crate::pool::tasks::Batch;
 use crate::pool::tasks::outcome;
@@ -82,8 +82,8 @@ impl Pool {
         state
             .slots
             .iter()
-            .filter_map(Place::slot)
-            .map(|slot| slot.child.pid())
+            .filter_map(Slot::worker)
+            .map(|worker| worker.child.pid())
             .collect()
     }
 
@@ -488,10 +488,10 @@ impl State {
     /// has claimed.
     pub(crate) fn recall(&mut self, such: impl Fn(&Task) -> bool) {
         let State { slots, queue, .. } = self;
-        for slot in slots.iter_mut().filter_map(Place::slot_mut) {
+        for worker in slots.iter_mut().filter_map(Slot::worker_mut) {
             // A violation is found again, and answered, by the dispatcher.
-            if slot.sent.iter().any(&such)
-                && let Ok(back) = slot.take_back()
+            if worker.sent.iter().any(&such)
+                && let Ok(back) = worker.take_back()
             {
                 queue.put_back(back.into_iter());
             }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::outcome::Verdict;
-use crate::pool::state::{Place, Shared};
+use crate::pool::state::{Shared, Slot};
 use crate::pool::stream::StreamState;
 use crate::pool::tasks::Batch;
 use crate::pool::tasks::Task;
@@ -67,13 +67,16 @@ impl Steering {
             return Vec::new();
         };
         let state = pool.lock();
-        let slots = state.slots.iter().filter_map(Place::slot);
-        let mut running: Vec<_> = slots
-            .filter_map(|slot| {
-                let task = slot.sent.front().filter(|task| self.is_mine(&task.batch))?;
+        let workers = state.slots.iter().filter_map(Slot::worker);
+        let mut running: Vec<_> = workers
+            .filter_map(|worker| {
+                let task = worker
+                    .sent
+                    .front()
+                    .filter(|task| self.is_mine(&task.batch))?;
                 Some(RunningTask {
                     index: task.index,
-                    since: slot.running?,
+                    since: worker.running?,
                 })
             })
             .collect();

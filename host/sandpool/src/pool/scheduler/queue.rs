@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::pool::state::Bound;
+use crate::pool::state::WorkerKey;
 use crate::pool::tasks::{Batch, Rest};
 use crate::pool::tasks::{KeyId, Task};
 
@@ -81,12 +81,12 @@ impl Entry {
         }
     }
 
-    pub(crate) fn bound(&self) -> &Arc<Bound> {
-        &self.batch().template.bound
+    pub(crate) fn worker_key(&self) -> &Arc<WorkerKey> {
+        &self.batch().template.worker_key
     }
 
     pub(crate) fn key(&self) -> KeyId {
-        self.bound().id
+        self.worker_key().id
     }
 }
 
@@ -255,9 +255,9 @@ impl Queue {
     }
 
     /// The key with this number, if any task of it waits.
-    pub(crate) fn bound(&self, key: KeyId) -> Option<Arc<Bound>> {
+    pub(crate) fn worker_key(&self, key: KeyId) -> Option<Arc<WorkerKey>> {
         let oldest = self.by_key.get(&key)?.entries.front()?;
-        Some(Arc::clone(oldest.bound()))
+        Some(Arc::clone(oldest.worker_key()))
     }
 
     /// Whether any task of `key` waits, or is to be run again later.

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use crate::pool::state::{Bound, Place, PoolPhase, State};
+use crate::pool::state::{PoolPhase, Slot, State, WorkerKey};
 use crate::pool::tasks::KeyId;
 use crate::pool::tasks::Lost;
-use crate::pool::worker::{Phase, Slot};
+use crate::pool::worker::{Phase, WorkerHandle};
 use sandpool_protocol::host_end::SendError;
 
 /// A task of another key that has waited this long gets a worker of another
@@ -23,7 +23,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
 /// A worker that has run its task for less than this will soon take the next.
 const HASTE: Duration = Duration::from_micros(100);
 
-/// Keys with waiting tasks that are looked at when places are given out.
+/// Keys with waiting tasks that are looked at when slots are given out.
 const MAX_CONTENDERS: usize = 16;
 
 /// A running task that takes longer than this gives back what was sent after
@@ -52,12 +52,14 @@ impl State {
                 ring |= self.feed_ahead(now);
             }
         }
-        let busy = |place: &Place| place.slot().is_some_and(|slot| !slot.sent.is_empty());
+        let busy = |slot: &Slot| slot.worker().is_some_and(|worker| !worker.sent.is_empty());
         // What is to be run again, or the memory that an idle worker is to give
         // back, may be all that there is to wait for.
-        let idle = self.slots.iter().filter_map(Place::slot);
-        let idle = idle.filter(|slot| slot.is_idle());
-        let due = idle.filter_map(Slot::due).chain(self.queue.next_due());
+        let idle = self.slots.iter().filter_map(Slot::worker);
+        let idle = idle.filter(|worker| worker.is_idle());
+        let due = idle
+            .filter_map(WorkerHandle::due)
+            .chain(self.queue.next_due());
         ring || due.min().is_some_and(|due| self.sleeps_past(due))
             || self.sleeps_past(now + STRANDED_AFTER) && self.slots.iter().any(busy)
     }
@@ -89,23 +91,23 @@ impl State {
         if self.queue.is_empty() {
             return false;
         }
-        let replaced = self.next_to_replace(now).map(|(place, _)| place);
+        let replaced = self.next_to_replace(now).map(|(slot, _)| slot);
         let State { slots, queue, .. } = self;
         let mut violated = false;
-        for (i, place) in slots.iter_mut().enumerate() {
-            let Some(slot) = place.slot_mut().filter(|_| replaced != Some(i)) else {
+        for (i, slot) in slots.iter_mut().enumerate() {
+            let Some(worker) = slot.worker_mut().filter(|_| replaced != Some(i)) else {
                 continue;
             };
-            if slot.is_idle()
-                && slot.tasks_left > 0
-                && let Some(task) = queue.pop(slot.key())
+            if worker.is_idle()
+                && worker.tasks_left > 0
+                && let Some(task) = queue.pop(worker.key())
             {
-                match slot.send(task, now) {
-                    Ok(()) => violated |= offer(slot),
+                match worker.send(task, now) {
+                    Ok(()) => violated |= offer(worker),
                     Err(refused) => {
                         let (task, error) = *refused;
                         queue.put_back([task].into_iter());
-                        violated |= refuse(slot, error);
+                        violated |= refuse(worker, error);
                     }
                 }
             }
@@ -118,32 +120,32 @@ impl State {
     /// only just begun keeps what it has, as long as there are tasks for all.
     fn level(&mut self, now: Instant) {
         let State { slots, queue, .. } = self;
-        let takes = |slot: &&Slot| slot.is_idle() && slot.tasks_left > 0;
+        let takes = |worker: &&WorkerHandle| worker.is_idle() && worker.tasks_left > 0;
         let idle: Vec<KeyId> = slots
             .iter()
-            .filter_map(Place::slot)
+            .filter_map(Slot::worker)
             .filter(takes)
-            .map(Slot::key)
+            .map(WorkerHandle::key)
             .collect();
         if idle.is_empty() {
             return;
         }
-        for slot in slots.iter_mut().filter_map(Place::slot_mut) {
-            let holds = slot.is_ready() && slot.sent.len() > 1 && idle.contains(&slot.key());
-            let just_begun = now.saturating_duration_since(slot.next_since) < HASTE;
-            if !holds || just_begun && queue.waits(slot.key()) {
+        for worker in slots.iter_mut().filter_map(Slot::worker_mut) {
+            let holds = worker.is_ready() && worker.sent.len() > 1 && idle.contains(&worker.key());
+            let just_begun = now.saturating_duration_since(worker.next_since) < HASTE;
+            if !holds || just_begun && queue.waits(worker.key()) {
                 continue;
             }
             // One that has not claimed yet is about to, or is stopped; what was
             // sent to it then shows that, and is not taken away.
-            let taken = match slot.ring.outstanding() {
+            let taken = match worker.ring.outstanding() {
                 Ok(outstanding) if !outstanding.running => continue,
-                Ok(_) => slot.take_back(),
+                Ok(_) => worker.take_back(),
                 Err(violation) => Err(violation),
             };
             match taken {
                 Ok(tasks) => queue.put_back(tasks.into_iter()),
-                Err(violation) => slot.kill(Some(Lost::Violation(violation))),
+                Err(violation) => worker.kill(Some(Lost::Violation(violation))),
             }
         }
     }
@@ -152,64 +154,68 @@ impl State {
     /// take the tasks is idle or may be started.
     fn feed_ahead(&mut self, now: Instant) -> bool {
         // Those that work have to do with what comes, while no other can be started.
-        if self.slots.iter().any(Place::is_vacant) && self.restarts.may_start(now) {
+        if self.slots.iter().any(Slot::is_vacant) && self.restarts.may_start(now) {
             return false;
         }
         let contenders = self.contenders(now);
         // One that is to be replaced gets nothing ahead.
-        let stays = |slot: &&Slot| self.heir(slot, &contenders, now).is_none();
-        let window = |place: &Place| {
-            let busy = place.slot().filter(|slot| slot.is_busy());
-            busy.filter(stays).map_or(0, Slot::window)
+        let stays = |worker: &&WorkerHandle| self.next_key(worker, &contenders, now).is_none();
+        let window = |slot: &Slot| {
+            let busy = slot.worker().filter(|worker| worker.is_busy());
+            busy.filter(stays).map_or(0, WorkerHandle::window)
         };
         let windows: Vec<usize> = self.slots.iter().map(window).collect();
         let State { slots, queue, .. } = self;
-        let open = slots.iter_mut().zip(windows).filter_map(|(place, window)| {
-            let slot = place.slot_mut().filter(|_| window > 0)?;
-            Some((slot, window))
+        let open = slots.iter_mut().zip(windows).filter_map(|(slot, window)| {
+            let worker = slot.worker_mut().filter(|_| window > 0)?;
+            Some((worker, window))
         });
         let open: Vec<_> = open.collect();
         // How many workers of each key are still to get their share.
         let mut sharers: BTreeMap<KeyId, usize> = BTreeMap::new();
-        for (slot, _) in &open {
-            *sharers.entry(slot.key()).or_default() += 1;
+        for (worker, _) in &open {
+            *sharers.entry(worker.key()).or_default() += 1;
         }
         let mut violated = false;
-        for (slot, window) in open {
-            let sharers = sharers.entry(slot.key()).or_default();
-            let share = queue.waiting(slot.key()).div_ceil(*sharers);
+        for (worker, window) in open {
+            let sharers = sharers.entry(worker.key()).or_default();
+            let share = queue.waiting(worker.key()).div_ceil(*sharers);
             *sharers -= 1;
             let mut refusal = None;
-            let sent = queue.pop_while(slot.key(), window.min(share), |task| {
-                let (task, error) = *slot.send(task, now).err()?;
+            let sent = queue.pop_while(worker.key(), window.min(share), |task| {
+                let (task, error) = *worker.send(task, now).err()?;
                 refusal = Some(error);
                 Some(task)
             });
             if sent > 0 {
-                violated |= offer(slot);
+                violated |= offer(worker);
             }
             if let Some(error) = refusal {
-                violated |= refuse(slot, error);
+                violated |= refuse(worker, error);
             }
         }
         violated
     }
 
     fn workers_of(&self, key: KeyId) -> usize {
-        let of_key = |place: &&Place| match place {
-            Place::Free => false,
-            Place::Promised(other) | Place::Reserved(other) => *other == key,
-            Place::Taken(slot) => slot.key() == key && !matches!(slot.phase, Phase::Dying { .. }),
+        let of_key = |slot: &&Slot| match slot {
+            Slot::Free => false,
+            Slot::Promised(other) | Slot::Reserved(other) => *other == key,
+            Slot::Taken(worker) => {
+                worker.key() == key && !matches!(worker.phase, Phase::Dying { .. })
+            }
         };
         self.slots.iter().filter(of_key).count()
     }
 
     /// Workers of `key` that are on their way and have no task yet.
     fn coming(&self, key: KeyId) -> usize {
-        let coming = |place: &&Place| match place {
-            Place::Free | Place::Promised(_) => false,
-            Place::Reserved(other) => *other == key,
-            Place::Taken(slot) => slot.key() == key && matches!(slot.phase, Phase::Starting { .. }),
+        let coming = |slot: &&Slot| match slot {
+            Slot::Free | Slot::Promised(_) => false,
+            Slot::Reserved(other) => *other == key,
+            Slot::Taken(worker) => {
+                worker.key() == key && matches!(worker.phase, Phase::Starting { .. })
+            }
         };
         self.slots.iter().filter(coming).count()
     }
@@ -225,25 +231,25 @@ impl State {
             && (self.next_start().is_some() || self.next_to_replace(now).is_some())
     }
 
-    /// A vacant place and the key that a new worker there should have: the one
-    /// that the place was promised to, else, of the keys with the fewest
+    /// A vacant slot and the key that a new worker there should have: the one
+    /// that the slot was promised to, else, of the keys with the fewest
     /// workers, the one whose task is the oldest.
-    pub(crate) fn next_start(&self) -> Option<(usize, Arc<Bound>)> {
+    pub(crate) fn next_start(&self) -> Option<(usize, Arc<WorkerKey>)> {
         let promised = self
             .slots
             .iter()
             .enumerate()
-            .find_map(|(i, place)| match place {
-                Place::Promised(key) => Some((i, self.queue.bound(*key)?)),
+            .find_map(|(i, slot)| match slot {
+                Slot::Promised(key) => Some((i, self.queue.worker_key(*key)?)),
                 _ => None,
             });
         if promised.is_some() {
             return promised;
         }
-        let place = self.slots.iter().position(Place::is_vacant)?;
+        let slot = self.slots.iter().position(Slot::is_vacant)?;
         let lacking = self.lacking().map(|(key, _)| key);
         let key = lacking.min_by_key(|key| self.workers_of(*key))?;
-        Some((place, self.queue.bound(key)?))
+        Some((slot, self.queue.worker_key(key)?))
     }
 
     /// The keys that could use a further worker, the one with the oldest task
@@ -253,21 +259,21 @@ impl State {
         keys.filter(|(key, _)| self.queue.waiting(*key) > self.coming(*key))
     }
 
-    /// The keys that may claim the place of a worker of another key.
+    /// The keys that may claim the slot of a worker of another key.
     fn contenders(&self, now: Instant) -> Vec<Contender> {
-        let same_key = |first: &Slot| {
+        let same_key = |first: &WorkerHandle| {
             self.queue.has_only(first.key())
                 && self
                     .slots
                     .iter()
-                    .filter_map(Place::slot)
-                    .all(|slot| slot.key() == first.key())
+                    .filter_map(Slot::worker)
+                    .all(|worker| worker.key() == first.key())
         };
         // Nearly always there is one key and nothing to find.
         if self
             .slots
             .iter()
-            .find_map(Place::slot)
+            .find_map(Slot::worker)
             .is_some_and(same_key)
         {
             return Vec::new();
@@ -280,39 +286,44 @@ impl State {
         self.lacking().map(contender).collect()
     }
 
-    /// The key that takes the place of this worker once it is idle, if any
+    /// The key that takes the slot of this worker once it is idle, if any
     /// does.
-    fn heir(&self, slot: &Slot, contenders: &[Contender], now: Instant) -> Option<KeyId> {
-        let mut others = contenders.iter().filter(|other| other.key != slot.key());
-        if !self.queue.waits(slot.key()) {
+    fn next_key(
+        &self,
+        worker: &WorkerHandle,
+        contenders: &[Contender],
+        now: Instant,
+    ) -> Option<KeyId> {
+        let mut others = contenders.iter().filter(|other| other.key != worker.key());
+        if !self.queue.waits(worker.key()) {
             return others.next().map(|other| other.key);
         }
-        let Phase::Ready { since } = slot.phase else {
+        let Phase::Ready { since } = worker.phase else {
             return None;
         };
         if now.saturating_duration_since(since) < PATIENCE {
             return None;
         }
         others
-            .find(|other| other.waited_long && self.workers_of(slot.key()) > other.workers)
+            .find(|other| other.waited_long && self.workers_of(worker.key()) > other.workers)
             .map(|other| other.key)
     }
 
-    /// An idle worker to end, and the key that gets its place.
+    /// An idle worker to end, and the key that gets its slot.
     pub(crate) fn next_to_replace(&self, now: Instant) -> Option<(usize, KeyId)> {
-        let leaving = |place: &Place| {
-            place.is_vacant()
-                || place
-                    .slot()
-                    .is_some_and(|slot| matches!(slot.phase, Phase::Dying { .. }))
+        let leaving = |slot: &Slot| {
+            slot.is_vacant()
+                || slot
+                    .worker()
+                    .is_some_and(|worker| matches!(worker.phase, Phase::Dying { .. }))
         };
         if self.slots.iter().any(leaving) {
             return None;
         }
         let contenders = self.contenders(now);
-        let mut idle = self.slots.iter().enumerate().filter_map(|(i, place)| {
-            let slot = place.slot().filter(|slot| slot.is_idle())?;
-            Some((i, self.heir(slot, &contenders, now)?))
+        let mut idle = self.slots.iter().enumerate().filter_map(|(i, slot)| {
+            let worker = slot.worker().filter(|worker| worker.is_idle())?;
+            Some((i, self.next_key(worker, &contenders, now)?))
         });
         idle.next()
     }
@@ -326,25 +337,25 @@ struct Contender {
 }
 
 /// Lets a worker take what it was sent; says whether it broke a rule.
-fn offer(slot: &mut Slot) -> bool {
-    match slot.offer() {
+fn offer(worker: &mut WorkerHandle) -> bool {
+    match worker.offer() {
         Ok(()) => false,
-        Err(violation) => refuse(slot, SendError::Violation(violation)),
+        Err(violation) => refuse(worker, SendError::Violation(violation)),
     }
 }
 
 /// A worker refused a task: full is nothing, breaking the rules is death. So is
 /// leaving messages unread while there is nothing else to do: no task that is
 /// sent by message would ever run.
-fn refuse(slot: &mut Slot, error: SendError) -> bool {
+fn refuse(worker: &mut WorkerHandle, error: SendError) -> bool {
     match error {
-        SendError::Unread if slot.is_idle() => {
-            slot.kill(None);
+        SendError::Unread if worker.is_idle() => {
+            worker.kill(None);
             true
         }
         SendError::Full | SendError::Unread => false,
         SendError::Violation(violation) => {
-            slot.kill(Some(Lost::Violation(violation)));
+            worker.kill(Some(Lost::Violation(violation)));
             true
         }
     }

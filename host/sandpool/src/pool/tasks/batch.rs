@@ -111,7 +111,7 @@ impl Inputs {
     /// If it has none.
     pub(crate) fn of_function(template: &Template) -> Result<Self, Error> {
         let callable = template.callable.as_ref();
-        let callable = callable.ok_or_else(|| wrong_kind(&template.bound.module))?;
+        let callable = callable.ok_or_else(|| wrong_kind(&template.worker_key.module))?;
         Ok(Self::none(What::Function(callable.index)))
     }
 
@@ -221,7 +221,7 @@ impl Inputs {
     /// the function.
     fn share<'a>(&mut self, template: &'a Template, args: &Args) -> Result<&'a Function, Error> {
         let callable = template.callable.as_ref();
-        let callable = callable.ok_or_else(|| wrong_kind(&template.bound.module))?;
+        let callable = callable.ok_or_else(|| wrong_kind(&template.worker_key.module))?;
         self.what = What::Function(callable.index);
         if !args.attachments.is_empty() {
             let shares = Shares::among(&args.attachments);

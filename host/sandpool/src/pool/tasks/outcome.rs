@@ -74,7 +74,7 @@ pub(crate) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome
         attempts: task.attempts,
         poison: false,
         function: Arc::clone(&task.template().function),
-        module_hash: task.template().bound.module.shared_hash(),
+        module_hash: task.template().worker_key.module.shared_hash(),
         worker_pid: observed.worker_pid,
         queue_wait: observed.queue_wait,
         run_time: observed.run_time,

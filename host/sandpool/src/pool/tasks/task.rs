@@ -9,7 +9,7 @@ use super::task_result::TaskResult;
 use crate::outcome::Outcome;
 use crate::pool::api::Callable;
 use crate::pool::api::Steers;
-use crate::pool::state::Bound;
+use crate::pool::state::WorkerKey;
 use crate::shared::Shares;
 use sandpool_protocol::compact::CompactTask;
 use sandpool_protocol::frame::{TaskHeader, What, WireLimits, put_inline};
@@ -32,7 +32,7 @@ pub(crate) type Callback = Box<dyn FnOnce(&Outcome<Value>) + Send>;
 
 /// What many tasks of one call have in common.
 pub(crate) struct Template {
-    pub(crate) bound: Arc<Bound>,
+    pub(crate) worker_key: Arc<WorkerKey>,
     /// Name of the function, or of the command.
     pub(crate) function: Arc<str>,
     pub(crate) name: Option<String>,
@@ -104,7 +104,7 @@ impl Task {
     }
 
     pub(crate) fn key(&self) -> KeyId {
-        self.batch.template.bound.id
+        self.batch.template.worker_key.id
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {

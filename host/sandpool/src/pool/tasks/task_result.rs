@@ -118,7 +118,7 @@ impl Returned {
             attempts: self.attempts,
             poison: false,
             function: Arc::clone(&template.function),
-            module_hash: template.bound.module.shared_hash(),
+            module_hash: template.worker_key.module.shared_hash(),
             worker_pid: Some(self.worker_pid),
             queue_wait: Duration::from_nanos(self.queue_wait),
             run_time: Some(Duration::from_nanos(self.run_time)),

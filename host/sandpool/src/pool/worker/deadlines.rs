@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::slot::{Phase, Slot};
+use super::handle::{Phase, WorkerHandle};
 use super::watch::Watch;
 use crate::pool::scheduler::STRANDED_AFTER;
 use crate::pool::scheduler::{Blame, Fault};
@@ -49,70 +49,70 @@ const MIN_CPU_INTERVAL: Duration = Duration::from_millis(1);
 
 impl Watch<'_> {
     /// Keeps deadlines, and takes back what a long task would strand.
-    pub(crate) fn keep_time(&mut self, slot: &mut Slot, now: Instant) {
-        match &slot.phase {
+    pub(crate) fn keep_time(&mut self, worker: &mut WorkerHandle, now: Instant) {
+        match &worker.phase {
             Phase::Starting { since } => {
                 let too_long = now.saturating_duration_since(*since) >= START_TIME;
-                if too_long || slot.start_stands_still(now) {
-                    slot.complaint = Some(slot.why_not_started(too_long));
-                    slot.kill(None);
+                if too_long || worker.start_stands_still(now) {
+                    worker.complaint = Some(worker.why_not_started(too_long));
+                    worker.kill(None);
                 }
             }
-            Phase::Ready { .. } if slot.sent.is_empty() => {
-                if slot.tasks_left == 0 {
-                    slot.kill(None);
-                } else if slot.gives_back().is_some_and(|due| now >= due) {
-                    slot.ring.give_back();
-                    slot.gave_back = now;
+            Phase::Ready { .. } if worker.sent.is_empty() => {
+                if worker.tasks_left == 0 {
+                    worker.kill(None);
+                } else if worker.gives_back().is_some_and(|due| now >= due) {
+                    worker.ring.give_back();
+                    worker.gave_back = now;
                 }
             }
             Phase::Ready { .. } => {
-                if let Err(violation) = self.keep_task_time(slot, now) {
-                    slot.kill(Some(Lost::Violation(violation)));
+                if let Err(violation) = self.keep_task_time(worker, now) {
+                    worker.kill(Some(Lost::Violation(violation)));
                 }
             }
             Phase::Interrupted { why, until } => {
                 if now >= *until {
                     let why = why.clone();
-                    slot.kill(Some(why));
+                    worker.kill(Some(why));
                 }
             }
             Phase::Dying { .. } => {
-                if slot.leaves_by.is_some_and(|by| now >= by) {
+                if worker.leaves_by.is_some_and(|by| now >= by) {
                     let violation = Violation("it hung up and went on");
-                    slot.kill(Some(Lost::Violation(violation)));
+                    worker.kill(Some(Lost::Violation(violation)));
                 }
             }
         }
     }
 
-    fn keep_task_time(&mut self, slot: &mut Slot, now: Instant) -> Result<(), Violation> {
-        let outstanding = slot.ring.outstanding()?;
+    fn keep_task_time(&mut self, worker: &mut WorkerHandle, now: Instant) -> Result<(), Violation> {
+        let outstanding = worker.ring.outstanding()?;
         if outstanding.answered > 0 {
             // It came this moment; it is taken at the next look, which its
             // ringing brings.
             return Ok(());
         }
         if !outstanding.running {
-            if now.saturating_duration_since(slot.next_since) >= CLAIM_TIME {
+            if now.saturating_duration_since(worker.next_since) >= CLAIM_TIME {
                 // Stopped, or wedged. What it had goes to others; should it
                 // claim a task in this very moment, it lives.
-                let back = slot.take_back()?;
+                let back = worker.take_back()?;
                 self.queue.put_back(back.into_iter());
-                if slot.sent.is_empty() {
-                    if !slot.has_worked {
-                        slot.complaint = Some(slot.why_not_claimed());
+                if worker.sent.is_empty() {
+                    if !worker.has_worked {
+                        worker.complaint = Some(worker.why_not_claimed());
                     }
-                    slot.kill(None);
+                    worker.kill(None);
                 }
-            } else if now >= slot.next_since + slot.look_after {
-                slot.look_after = slot.next_look();
+            } else if now >= worker.next_since + worker.look_after {
+                worker.look_after = worker.next_look();
             }
             return Ok(());
         }
-        let since = slot.is_running(now);
+        let since = worker.is_running(now);
         let ran = now.saturating_duration_since(since);
-        let Some(task) = slot.sent.front() else {
+        let Some(task) = worker.sent.front() else {
             return Ok(());
         };
         let limits = &task.template().limits;
@@ -122,46 +122,51 @@ impl Watch<'_> {
             Some(Lost::Timeout)
         } else {
             let limit = limits.cpu_time.value;
-            let used = limit.and_then(|_| slot.cpu_time());
+            let used = limit.and_then(|_| worker.cpu_time());
             used.filter(|used| limit.is_some_and(|limit| *used >= limit))
                 .map(Lost::CpuLimit)
         };
         if why.is_some() || outstanding.unclaimed > 0 && ran >= STRANDED_AFTER {
-            let back = slot.take_back()?;
+            let back = worker.take_back()?;
             self.queue.put_back(back.into_iter());
         }
         if let Some(why) = why {
-            self.end_task(slot, why, now)?;
+            self.end_task(worker, why, now)?;
         }
         Ok(())
     }
 
     /// Ends the running task: its worker is told to, or killed.
-    fn end_task(&mut self, slot: &mut Slot, why: Lost, now: Instant) -> Result<(), Violation> {
+    fn end_task(
+        &mut self,
+        worker: &mut WorkerHandle,
+        why: Lost,
+        now: Instant,
+    ) -> Result<(), Violation> {
         // An answer that was published before this decision stands.
-        if slot.ring.outstanding()?.answered > 0 {
+        if worker.ring.outstanding()?.answered > 0 {
             return Ok(());
         }
-        let interrupt = slot
+        let interrupt = worker
             .sent
             .front()
             .map(|task| ToChild::Interrupt { task: task.id });
         if self.config.interrupt == Interrupt::Epoch
             && let Some(message) = interrupt
-            && slot.control.send(&encode(&message), &[], false).is_ok()
+            && worker.control.send(&encode(&message), &[], false).is_ok()
         {
-            slot.phase = Phase::Interrupted {
+            worker.phase = Phase::Interrupted {
                 why,
                 until: now + GRACE,
             };
         } else {
-            slot.kill(Some(why));
+            worker.kill(Some(why));
         }
         Ok(())
     }
 }
 
-impl Slot {
+impl WorkerHandle {
     /// When to look again whether a task was claimed: often at first.
     fn next_look(&self) -> Duration {
         self.look_after + self.look_after.min(MAX_LOOK)

@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-use super::slot::{Phase, Slot};
+use super::handle::{Phase, WorkerHandle};
 use super::watch::Watch;
 use crate::pool::output::{Job, LogRecord, ProgressReport};
 use crate::pool::scheduler::{Blame, Fault};
@@ -26,21 +26,21 @@ const MESSAGES_AT_ONCE: usize = 64;
 
 impl Watch<'_> {
     /// Hears what came on the control socket, and says whether that was all.
-    pub(crate) fn hear(&mut self, slot: &mut Slot, now: Instant) -> bool {
+    pub(crate) fn hear(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
         for _ in 0..MESSAGES_AT_ONCE {
-            let heard = match slot.control.receive_bytes(self.buffer) {
-                Ok(Received::Message(len, _)) => self.understand(slot, len, now),
+            let heard = match worker.control.receive_bytes(self.buffer) {
+                Ok(Received::Message(len, _)) => self.understand(worker, len, now),
                 Ok(Received::Nothing) => return true,
                 Ok(Received::HungUp) => {
-                    self.hung_up(slot, now);
+                    self.hung_up(worker, now);
                     return true;
                 }
                 Err(_) => Err(Violation("a control message is too long")),
             };
             if let Err(violation) = heard {
-                slot.kill(Some(Lost::Violation(violation)));
+                worker.kill(Some(Lost::Violation(violation)));
             }
-            if matches!(slot.phase, Phase::Dying { .. }) {
+            if matches!(worker.phase, Phase::Dying { .. }) {
                 return true;
             }
         }
@@ -49,36 +49,41 @@ impl Watch<'_> {
 
     /// Its end is seen elsewhere; one that only closed its socket meets its end
     /// here, with the answers that are there.
-    fn hung_up(&mut self, slot: &mut Slot, now: Instant) {
-        slot.failed_early = !slot.has_worked;
+    fn hung_up(&mut self, worker: &mut WorkerHandle, now: Instant) {
+        worker.failed_early = !worker.has_worked;
         let why = loop {
-            match self.take_answer(slot, now) {
+            match self.take_answer(worker, now) {
                 Ok(true) => {}
-                Ok(false) => break slot.verdict(),
+                Ok(false) => break worker.verdict(),
                 Err(violation) => break Some(Lost::Violation(violation)),
             }
         };
         match why {
-            Some(why) => slot.kill(Some(why)),
-            None => slot.lets_leave(now),
+            Some(why) => worker.kill(Some(why)),
+            None => worker.lets_leave(now),
         }
     }
 
-    fn understand(&mut self, slot: &mut Slot, len: usize, now: Instant) -> Result<(), Violation> {
+    fn understand(
+        &mut self,
+        worker: &mut WorkerHandle,
+        len: usize,
+        now: Instant,
+    ) -> Result<(), Violation> {
         let bytes = &self.buffer[..len];
-        if !slot.greeted {
+        if !worker.greeted {
             let hello = Hello::decode(bytes).ok_or(Violation("its first message is no hello"))?;
             if let Err(complaint) = hello.check() {
                 // Another binary will not turn up by itself.
                 self.seen.broken = Some(complaint);
             }
-            slot.greeted = true;
+            worker.greeted = true;
             return Ok(());
         }
-        match (decode(bytes)?, &slot.phase) {
+        match (decode(bytes)?, &worker.phase) {
             (FromChild::Ready { report }, Phase::Starting { .. }) => {
                 self.out.reports.push(report);
-                slot.phase = Phase::Ready { since: now };
+                worker.phase = Phase::Ready { since: now };
                 self.seen.ready = true;
                 Ok(())
             }
@@ -86,7 +91,9 @@ impl Watch<'_> {
                 if reason == Failure::Artifact {
                     // Made by another CPU or another build: it must not be
                     // found again.
-                    self.out.bad_artifacts.push(slot.bound.module.clone());
+                    self.out
+                        .bad_artifacts
+                        .push(worker.worker_key.module.clone());
                 }
                 let hit = match reason {
                     Failure::Limit(name) | Failure::NoRoom(name) => self.config.limits.hit(name),
@@ -101,19 +108,19 @@ impl Watch<'_> {
                 {
                     why.push_str(&format!("; {limit}"));
                 }
-                slot.complaint = Some(Fault::no_start(blame(reason), why));
+                worker.complaint = Some(Fault::no_start(blame(reason), why));
                 // It has nothing more to say.
-                slot.kill(None);
+                worker.kill(None);
                 Ok(())
             }
             (FromChild::Task { task, says }, _) => {
                 // It may have answered the one before, in the ring, and gone
                 // on to this one.
-                while slot.sent.front().is_some_and(|front| front.id != task)
-                    && self.take_answer(slot, now)?
+                while worker.sent.front().is_some_and(|front| front.id != task)
+                    && self.take_answer(worker, now)?
                 {}
-                match slot.sent.front() {
-                    Some(front) if front.id == task => self.about_the_running(slot, says),
+                match worker.sent.front() {
+                    Some(front) if front.id == task => self.about_the_running(worker, says),
                     _ => Err(Violation("it speaks of a task that it does not run")),
                 }
             }
@@ -122,27 +129,34 @@ impl Watch<'_> {
     }
 
     /// Something about the oldest sent task.
-    fn about_the_running(&mut self, slot: &mut Slot, says: Says) -> Result<(), Violation> {
-        let outstanding = slot.ring.outstanding()?;
+    fn about_the_running(
+        &mut self,
+        worker: &mut WorkerHandle,
+        says: Says,
+    ) -> Result<(), Violation> {
+        let outstanding = worker.ring.outstanding()?;
         if !outstanding.running && outstanding.answered == 0 {
             return Err(Violation("it speaks of a task that it has not claimed"));
         }
-        let task = slot.sent.front().ok_or(Violation("it speaks of no task"))?;
+        let task = worker
+            .sent
+            .front()
+            .ok_or(Violation("it speaks of no task"))?;
         let (task_index, function) = (task.index, task.template().function.to_string());
         match says {
-            Says::WantRoom { len } => give_room(slot, len, self.config.stdio),
+            Says::WantRoom { len } => give_room(worker, len, self.config.stdio),
             Says::WantStdin if !task.inherits_stdin() => {
                 Err(Violation("it wants stdin for a task that has none"))
             }
             Says::WantStdin => {
-                if std::mem::replace(&mut slot.has_stdin, true) {
+                if std::mem::replace(&mut worker.has_stdin, true) {
                     return Err(Violation("it wants stdin twice"));
                 }
-                self.out.want_stdin.push(slot.serial);
+                self.out.want_stdin.push(worker.serial);
                 Ok(())
             }
             Says::Log { level, message } => {
-                spend_log(slot, message.len())?;
+                spend_log(worker, message.len())?;
                 if self.config.wants_log {
                     let record = LogRecord {
                         task_index,
@@ -159,7 +173,7 @@ impl Watch<'_> {
                 total,
                 message,
             } => {
-                spend_log(slot, message.as_ref().map_or(0, String::len))?;
+                spend_log(worker, message.as_ref().map_or(0, String::len))?;
                 if self.config.wants_progress {
                     let report = ProgressReport {
                         task_index,
@@ -185,12 +199,12 @@ fn blame(reason: Failure) -> Blame {
     }
 }
 
-fn give_room(slot: &mut Slot, len: u64, stdio: Stdio) -> Result<(), Violation> {
-    let task = slot
+fn give_room(worker: &mut WorkerHandle, len: u64, stdio: Stdio) -> Result<(), Violation> {
+    let task = worker
         .sent
         .front()
         .ok_or(Violation("it wants room for no task"))?;
-    if slot.room.is_some() {
+    if worker.room.is_some() {
         return Err(Violation("it wants room twice"));
     }
     if len > task.most_answer_bytes(stdio) {
@@ -202,7 +216,7 @@ fn give_room(slot: &mut Slot, len: u64, stdio: Stdio) -> Result<(), Violation> {
         return Ok(());
     };
     let message = encode(&ToChild::Room { len });
-    match slot.control.send(&message, &[file.as_fd()], false) {
+    match worker.control.send(&message, &[file.as_fd()], false) {
         // Without room its task would wait for ever.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
             return Err(Violation("it does not read what it is sent"));
@@ -210,21 +224,21 @@ fn give_room(slot: &mut Slot, len: u64, stdio: Stdio) -> Result<(), Violation> {
         // One that is gone is noticed by its end.
         _ => {}
     }
-    slot.room = Some(File::from(file));
+    worker.room = Some(File::from(file));
     Ok(())
 }
 
 /// The worker keeps the limit of a task's log; a little beyond it, the host
 /// does.
-fn spend_log(slot: &mut Slot, bytes: usize) -> Result<(), Violation> {
+fn spend_log(worker: &mut WorkerHandle, bytes: usize) -> Result<(), Violation> {
     const SLACK: u64 = 64 * 1024;
-    slot.log_bytes += bytes as u64 + 16;
-    let limit = slot
+    worker.log_bytes += bytes as u64 + 16;
+    let limit = worker
         .sent
         .front()
         .and_then(|task| task.template().limits.log.value);
     match limit {
-        Some(limit) if slot.log_bytes > limit.saturating_add(SLACK) => {
+        Some(limit) if worker.log_bytes > limit.saturating_add(SLACK) => {
             Err(Violation("it logs more than its task may"))
         }
         _ => Ok(()),

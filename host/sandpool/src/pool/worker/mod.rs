@@ -9,11 +9,11 @@ pub(crate) mod binary;
 mod blame;
 mod claims;
 mod deadlines;
+mod handle;
 mod hear;
-mod slot;
 mod start;
 mod watch;
 
-pub(crate) use slot::{Phase, Slot};
+pub(crate) use handle::{Phase, WorkerHandle};
 pub(crate) use start::{OutputPipes, refused, start_worker};
 pub(crate) use watch::{Seen, Signs, Watch};

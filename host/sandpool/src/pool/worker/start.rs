@@ -3,11 +3,11 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::slot::Started;
+use super::handle::Started;
 use crate::module::{Loader, Module};
 use crate::pool::broker::Requests;
 use crate::pool::scheduler::{Blame, Fault};
-use crate::pool::state::{Bound, Config};
+use crate::pool::state::{Config, WorkerKey};
 use sandpool_protocol::control::{Initializer, ToChild, WorkerSetup, encode};
 use sandpool_protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use sandpool_protocol::host_end::HostEnd;
@@ -79,9 +79,9 @@ fn map(module: &Module) -> io::Result<Mapped> {
 pub(crate) fn start_worker(
     loader: &Loader,
     config: &Config,
-    bound: &Bound,
+    worker_key: &WorkerKey,
 ) -> Result<(Started, Option<OutputPipes>), Fault> {
-    let Bound { key, module, .. } = bound;
+    let WorkerKey { key, module, .. } = worker_key;
     let Mapped {
         ring_file,
         ring,

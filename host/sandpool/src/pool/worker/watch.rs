@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::blame;
 use super::claims::{self, Circumstances};
-use super::slot::{Phase, Slot};
+use super::handle::{Phase, WorkerHandle};
 use crate::pool::broker::{Heard, Requests};
 use crate::pool::dispatcher::Outbox;
 use crate::pool::scheduler::Queue;
@@ -72,95 +72,103 @@ pub(crate) struct Seen {
 
 impl Watch<'_> {
     /// Looks at a worker; says whether it is gone.
-    pub(crate) fn attend(&mut self, slot: &mut Slot, signs: Signs, now: Instant) -> bool {
-        slot.announce_awake();
+    pub(crate) fn attend(&mut self, worker: &mut WorkerHandle, signs: Signs, now: Instant) -> bool {
+        worker.announce_awake();
         if signs.rang {
-            slot.bell.clear();
+            worker.bell.clear();
         }
-        if !slot.is_doomed() {
+        if !worker.is_doomed() {
             if signs.spoke {
-                self.hear(slot, now);
+                self.hear(worker, now);
             }
-            let asked = self.hear_requests(slot, now);
-            self.take_answers(slot, now);
-            count_rings(slot, signs.rang, asked);
-            slot.keep_pace(now);
-            self.keep_time(slot, now);
+            let asked = self.hear_requests(worker, now);
+            self.take_answers(worker, now);
+            count_rings(worker, signs.rang, asked);
+            worker.keep_pace(now);
+            self.keep_time(worker, now);
         }
-        signs.ended && self.reap(slot, now)
+        signs.ended && self.reap(worker, now)
     }
 
     /// Hears what its task asks of shared objects; says whether it asked.
-    fn hear_requests(&mut self, slot: &mut Slot, now: Instant) -> bool {
-        if slot.requests.is_none() {
+    fn hear_requests(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
+        if worker.requests.is_none() {
             return false;
         }
-        match self.hear_each_task(slot, now) {
+        match self.hear_each_task(worker, now) {
             Ok(asked) => asked,
             Err(violation) => {
-                slot.kill(Some(Lost::Violation(violation)));
+                worker.kill(Some(Lost::Violation(violation)));
                 false
             }
         }
     }
 
-    fn hear_each_task(&mut self, slot: &mut Slot, now: Instant) -> Result<bool, Violation> {
+    fn hear_each_task(
+        &mut self,
+        worker: &mut WorkerHandle,
+        now: Instant,
+    ) -> Result<bool, Violation> {
         let mut asked = false;
-        while slot.requests.as_ref().is_some_and(Requests::has_more) {
+        while worker.requests.as_ref().is_some_and(Requests::has_more) {
             asked = true;
-            let outstanding = slot.ring.outstanding()?;
+            let outstanding = worker.ring.outstanding()?;
             if !outstanding.running && outstanding.answered == 0 {
                 return Err(Violation("it asks for a task that it has not claimed"));
             }
-            match self.hear_the_running(slot)? {
+            match self.hear_the_running(worker)? {
                 Heard::All | Heard::More => break,
                 // It has answered the one before, and gone on to this one.
-                Heard::Next if self.take_answer(slot, now)? => {}
+                Heard::Next if self.take_answer(worker, now)? => {}
                 Heard::Next => return Err(Violation("it asks for a task that it does not run")),
             }
         }
-        if let Some(requests) = &slot.requests {
+        if let Some(requests) = &worker.requests {
             asked |= requests.write_on()?;
         }
         Ok(asked)
     }
 
     /// Hears what the oldest sent task asks.
-    fn hear_the_running(&mut self, slot: &mut Slot) -> Result<Heard, Violation> {
-        match (&mut slot.requests, slot.sent.front()) {
+    fn hear_the_running(&mut self, worker: &mut WorkerHandle) -> Result<Heard, Violation> {
+        match (&mut worker.requests, worker.sent.front()) {
             (Some(requests), Some(task)) => requests.hear(task, &self.config.shares),
             _ => Ok(Heard::All),
         }
     }
 
     /// Takes every answer that is there.
-    fn take_answers(&mut self, slot: &mut Slot, now: Instant) {
-        while slot.ring.has_answer() && !slot.is_doomed() {
+    fn take_answers(&mut self, worker: &mut WorkerHandle, now: Instant) {
+        while worker.ring.has_answer() && !worker.is_doomed() {
             // What a guest logged comes before its outcome.
-            let sends_messages = slot
+            let sends_messages = worker
                 .sent
                 .front()
-                .is_some_and(|task| task.template().bound.module.sends_messages());
-            if sends_messages && (!self.hear(slot, now) || slot.is_doomed()) {
+                .is_some_and(|task| task.template().worker_key.module.sends_messages());
+            if sends_messages && (!self.hear(worker, now) || worker.is_doomed()) {
                 return;
             }
-            match self.take_answer(slot, now) {
+            match self.take_answer(worker, now) {
                 Ok(true) => {}
                 Ok(false) => return,
-                Err(violation) => slot.kill(Some(Lost::Violation(violation))),
+                Err(violation) => worker.kill(Some(Lost::Violation(violation))),
             }
         }
     }
 
     /// Takes the next answer, if it is there.
-    pub(crate) fn take_answer(&mut self, slot: &mut Slot, now: Instant) -> Result<bool, Violation> {
-        if !slot.ring.has_answer() {
+    pub(crate) fn take_answer(
+        &mut self,
+        worker: &mut WorkerHandle,
+        now: Instant,
+    ) -> Result<bool, Violation> {
+        if !worker.ring.has_answer() {
             return Ok(false);
         }
         // What it asked before it answered comes first. That is no more than
         // there is room for in the exchange.
         let mut rounds = 0..LAST_ROUNDS;
-        while self.hear_the_running(slot)? == Heard::More {
+        while self.hear_the_running(worker)? == Heard::More {
             rounds
                 .next()
                 .ok_or(Violation("it asks on after it has answered"))?;
@@ -168,14 +176,14 @@ impl Watch<'_> {
         // One buffer for all answers but large ones.
         let mut payload = std::mem::take(self.answer);
         payload.clear();
-        let task = slot.sent.front();
+        let task = worker.sent.front();
         let most = || task.map_or(0, |task| task.most_answer_bytes(self.config.stdio));
-        if !slot.ring.take_answer(&mut payload, most)? {
+        if !worker.ring.take_answer(&mut payload, most)? {
             *self.answer = payload;
             return Ok(false);
         }
         if payload.len() <= LARGE {
-            let taken = self.take(slot, &payload, now);
+            let taken = self.take(worker, &payload, now);
             *self.answer = payload;
             return taken;
         }
@@ -185,30 +193,35 @@ impl Watch<'_> {
             frame: payload,
             start,
         };
-        self.take_read(slot, header, raw, now)
+        self.take_read(worker, header, raw, now)
     }
 
     /// Takes this answer.
-    fn take(&mut self, slot: &mut Slot, payload: &[u8], now: Instant) -> Result<bool, Violation> {
+    fn take(
+        &mut self,
+        worker: &mut WorkerHandle,
+        payload: &[u8],
+        now: Instant,
+    ) -> Result<bool, Violation> {
         if let Payload::InFile { len, .. } = Payload::read(payload)? {
-            let frame = take_room(slot, len)?;
+            let frame = take_room(worker, len)?;
             let (header, raw) = split::<AnswerHeader>(&frame)?;
             let start = frame.len() - raw.len();
-            return self.take_read(slot, header, Raw::Owned { frame, start }, now);
+            return self.take_read(worker, header, Raw::Owned { frame, start }, now);
         }
         let (header, raw) = read(payload)?;
-        self.take_read(slot, header, Raw::Shared(raw), now)
+        self.take_read(worker, header, Raw::Shared(raw), now)
     }
 
     fn take_read(
         &mut self,
-        slot: &mut Slot,
+        worker: &mut WorkerHandle,
         header: AnswerHeader,
         raw: Raw<'_>,
         now: Instant,
     ) -> Result<bool, Violation> {
         header.parts(raw.bytes())?;
-        let task = slot
+        let task = worker
             .sent
             .front_mut()
             .ok_or(Violation("it answered a task it was not sent"))?;
@@ -218,16 +231,16 @@ impl Watch<'_> {
         let end = header.end;
         let known = Circumstances {
             initializer: self.config.initializer.is_some(),
-            interrupted: matches!(slot.phase, Phase::Interrupted { .. }),
+            interrupted: matches!(worker.phase, Phase::Interrupted { .. }),
             stdio: self.config.stdio,
         };
         claims::check(task, &header, &known)?;
-        slot.is_running(now);
-        let Some(task) = slot.sent.front() else {
+        worker.is_running(now);
+        let Some(task) = worker.sent.front() else {
             return Ok(false);
         };
-        let observed = slot.observed(task, Some(header.run_time), now);
-        let was_interrupted = match (&slot.phase, end) {
+        let observed = worker.observed(task, Some(header.run_time), now);
+        let was_interrupted = match (&worker.phase, end) {
             (Phase::Interrupted { why, .. }, End::Interrupted) => Some(why.clone()),
             _ => None,
         };
@@ -240,25 +253,25 @@ impl Watch<'_> {
             None => outcome::answered(task, header, raw, observed, self.config.stdio, limits)?,
         };
         if self.config.initializer.is_some() {
-            self.count_initializer(slot, end, &ended);
+            self.count_initializer(worker, end, &ended);
         }
-        if matches!(slot.phase, Phase::Interrupted { .. }) {
+        if matches!(worker.phase, Phase::Interrupted { .. }) {
             // Whatever it answered, it lives on.
-            slot.phase = Phase::Ready { since: now };
+            worker.phase = Phase::Ready { since: now };
         }
-        slot.end_requests(!ended.is_ok());
-        if let Some(task) = slot.sent.pop_front() {
-            self.finish(slot.serial, task, ended);
+        worker.end_requests(!ended.is_ok());
+        if let Some(task) = worker.sent.pop_front() {
+            self.finish(worker.serial, task, ended);
         }
-        slot.new_answers += 1;
-        slot.becomes_next(now);
+        worker.new_answers += 1;
+        worker.becomes_next(now);
         Ok(true)
     }
 
     /// An initializer that fails time after time breaks the key, whose every task
     /// would fail by it.
-    fn count_initializer(&mut self, slot: &Slot, end: End, ended: &TaskResult) {
-        let health = &slot.bound.health;
+    fn count_initializer(&mut self, worker: &WorkerHandle, end: End, ended: &TaskResult) {
+        let health = &worker.worker_key.health;
         match (end, ended) {
             (End::Initializer, TaskResult::Full(outcome)) => {
                 if health.initializer_failed() {
@@ -283,111 +296,111 @@ impl Watch<'_> {
 
     /// Collects what a dead worker leaves: its answers stand, the task that it
     /// ran is lost, the others go back to the queue.
-    fn reap(&mut self, slot: &mut Slot, now: Instant) -> bool {
-        let Some(ended) = slot.child.ended() else {
+    fn reap(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
+        let Some(ended) = worker.child.ended() else {
             return false;
         };
-        let was_starting = matches!(slot.phase, Phase::Starting { .. });
+        let was_starting = matches!(worker.phase, Phase::Starting { .. });
         // One that ended before it took a task would be replaced by the next
         // that does, for ever, if nobody counted.
-        let failed_early = match &slot.phase {
-            Phase::Dying { why: None } => slot.failed_early,
+        let failed_early = match &worker.phase {
+            Phase::Dying { why: None } => worker.failed_early,
             Phase::Dying { why: Some(why) } => matches!(why, Lost::Violation(_)),
             _ => true,
         };
-        if slot.verdict().is_none() {
+        if worker.verdict().is_none() {
             // It died by itself, or had nothing to do: its last words count.
             if !was_starting {
-                slot.phase = Phase::Ready { since: now };
+                worker.phase = Phase::Ready { since: now };
             }
             // All of them, or its last answer would be passed over; a dead
             // worker's socket holds only so many.
             for _ in 0..LAST_ROUNDS {
-                if self.hear(slot, now) {
+                if self.hear(worker, now) {
                     break;
                 }
             }
-            self.take_answers(slot, now);
+            self.take_answers(worker, now);
         }
         // Also what was found in its last words.
-        let verdict = slot.verdict();
-        self.end_running_task(slot, verdict, ended, now);
+        let verdict = worker.verdict();
+        self.end_running_task(worker, verdict, ended, now);
         self.queue
-            .put_back(std::mem::take(&mut slot.sent).into_iter());
-        if was_starting || slot.complaint.is_some() || failed_early && !slot.has_worked {
-            self.seen.fault = Some(self.why_not_started(slot, ended));
+            .put_back(std::mem::take(&mut worker.sent).into_iter());
+        if was_starting || worker.complaint.is_some() || failed_early && !worker.has_worked {
+            self.seen.fault = Some(self.why_not_started(worker, ended));
         }
         true
     }
 
-    fn why_not_started(&mut self, slot: &Slot, ended: Ended) -> Fault {
-        if let Some(complaint) = &slot.complaint {
+    fn why_not_started(&mut self, worker: &WorkerHandle, ended: Ended) -> Fault {
+        if let Some(complaint) = &worker.complaint {
             return complaint.clone();
         }
-        match &slot.phase {
+        match &worker.phase {
             Phase::Dying {
                 why: Some(Lost::Violation(violation)),
             } => Fault::no_start(Blame::Pool, violation),
             _ => {
-                let killed_for = self.why_killed(slot, ended);
-                blame::fault(ended, killed_for, slot.greeted, self.config)
+                let killed_for = self.why_killed(worker, ended);
+                blame::fault(ended, killed_for, worker.greeted, self.config)
             }
         }
     }
 
     /// Why it was killed, as far as the system says.
-    fn why_killed(&mut self, slot: &Slot, ended: Ended) -> Option<String> {
+    fn why_killed(&mut self, worker: &WorkerHandle, ended: Ended) -> Option<String> {
         match ended {
-            Ended::Killed(libc::SIGKILL) => self.oom_kills.one_more(slot.oom_kills),
+            Ended::Killed(libc::SIGKILL) => self.oom_kills.one_more(worker.oom_kills),
             _ => None,
         }
     }
 
     fn end_running_task(
         &mut self,
-        slot: &mut Slot,
+        worker: &mut WorkerHandle,
         verdict: Option<Lost>,
         ended: Ended,
         now: Instant,
     ) {
-        let verdict = match (verdict, slot.ring.outstanding()) {
+        let verdict = match (verdict, worker.ring.outstanding()) {
             (None, Ok(outstanding)) if !outstanding.running => return,
-            (None, Ok(_)) => Lost::Died(ended, self.why_killed(slot, ended)),
+            (None, Ok(_)) => Lost::Died(ended, self.why_killed(worker, ended)),
             // A ring that broke the rules says nothing any more.
             (None, Err(violation)) => Lost::Violation(violation),
             (Some(verdict), _) => verdict,
         };
-        if slot.sent.is_empty() {
+        if worker.sent.is_empty() {
             return;
         }
         if !matches!(verdict, Lost::Violation(_)) {
             // What it has put is put.
-            while matches!(self.hear_the_running(slot), Ok(Heard::More)) {}
+            while matches!(self.hear_the_running(worker), Ok(Heard::More)) {}
         }
-        slot.end_requests(true);
-        slot.is_running(now);
-        if let Some(task) = slot.sent.pop_front() {
+        worker.end_requests(true);
+        worker.is_running(now);
+        if let Some(task) = worker.sent.pop_front() {
             let observed = Observed {
                 cpu_time: None,
-                ..slot.observed(&task, None, now)
+                ..worker.observed(&task, None, now)
             };
             let outcome = outcome::lost(&task, &verdict, observed, &self.config.limits, None);
-            self.finish(slot.serial, task, TaskResult::full(outcome));
+            self.finish(worker.serial, task, TaskResult::full(outcome));
         }
     }
 }
 
 /// Notes whether it rang for nothing: one that does so for ever would keep the
 /// host busy. What it `asked` counts as an answer does.
-fn count_rings(slot: &mut Slot, rang: bool, asked: bool) {
-    let news = slot.new_answers + u32::from(asked);
-    slot.empty_rings = slot.empty_rings.saturating_sub(news);
+fn count_rings(worker: &mut WorkerHandle, rang: bool, asked: bool) {
+    let news = worker.new_answers + u32::from(asked);
+    worker.empty_rings = worker.empty_rings.saturating_sub(news);
     if rang && news == 0 {
-        slot.empty_rings += 1;
+        worker.empty_rings += 1;
     }
-    if slot.empty_rings > MAX_EMPTY_RINGS {
+    if worker.empty_rings > MAX_EMPTY_RINGS {
         let violation = Violation("it keeps ringing without an answer");
-        slot.kill(Some(Lost::Violation(violation)));
+        worker.kill(Some(Lost::Violation(violation)));
     }
 }
 
@@ -400,8 +413,8 @@ fn read(payload: &[u8]) -> Result<(AnswerHeader, &[u8]), Violation> {
     }
 }
 
-fn take_room(slot: &mut Slot, len: u64) -> Result<Vec<u8>, Violation> {
-    let file = slot
+fn take_room(worker: &mut WorkerHandle, len: u64) -> Result<Vec<u8>, Violation> {
+    let file = worker
         .room
         .take()
         .ok_or(Violation("it answered in room it was not given"))?;
@@ -412,7 +425,7 @@ fn take_room(slot: &mut Slot, len: u64) -> Result<Vec<u8>, Violation> {
     memfd_read_at(&file, len).map_err(|_| Violation("the answer's room cannot be read"))
 }
 
-impl Slot {
+impl WorkerHandle {
     /// What was decided about the task it runs.
     pub(crate) fn verdict(&self) -> Option<Lost> {
         match &self.phase {

@@ -11,7 +11,7 @@ use rustix::net::sockopt::set_socket_send_buffer_size;
 use crate::pool::broker::Requests;
 use crate::pool::scheduler::Fault;
 use crate::pool::scheduler::STRANDED_AFTER;
-use crate::pool::state::{Bound, Config};
+use crate::pool::state::{Config, WorkerKey};
 use crate::pool::tasks::{KeyId, Task, Template};
 use crate::pool::tasks::{Lost, Observed};
 use sandpool_protocol::Violation;
@@ -43,10 +43,10 @@ const UNREAD: usize = 32 * 1024;
 const LEAVE_TIME: Duration = Duration::from_millis(200);
 
 /// A worker and what is on its way to it.
-pub(crate) struct Slot {
+pub(crate) struct WorkerHandle {
     /// Unique in the pool: a new worker in the same place is another.
     pub(crate) serial: u64,
-    pub(crate) bound: Arc<Bound>,
+    pub(crate) worker_key: Arc<WorkerKey>,
     pub(crate) child: ChildProcess,
     pub(crate) control: ControlSocket,
     pub(crate) bell: EventFd,
@@ -105,7 +105,7 @@ pub(crate) struct Slot {
     /// Moving average of the time from one answer to the next.
     pace: Option<Duration>,
     /// The key that gets its place when it is gone.
-    pub(crate) heir: Option<KeyId>,
+    pub(crate) next_key: Option<KeyId>,
     /// Why its start failed, as far as it said so or was seen.
     pub(crate) complaint: Option<Fault>,
     /// It hung up, so it is about to end; by then it is killed.
@@ -126,7 +126,7 @@ pub(crate) enum Phase {
     Dying { why: Option<Lost> },
 }
 
-/// What a slot is made of, fresh from its start.
+/// The host's ends of a worker that was just started.
 pub(crate) struct Started {
     pub(crate) child: ChildProcess,
     pub(crate) control: ControlSocket,
@@ -135,10 +135,10 @@ pub(crate) struct Started {
     pub(crate) requests: Option<Requests>,
 }
 
-impl Slot {
+impl WorkerHandle {
     pub(crate) fn new(
         serial: u64,
-        bound: Arc<Bound>,
+        worker_key: Arc<WorkerKey>,
         started: Started,
         config: &Config,
         oom_kills: u64,
@@ -154,9 +154,9 @@ impl Slot {
         // Its setup, which may be long, is on its way already. A socket that
         // keeps its size is no worse than before.
         let _ = set_socket_send_buffer_size(&control, UNREAD);
-        Slot {
+        WorkerHandle {
             serial,
-            bound,
+            worker_key,
             child,
             control,
             bell,
@@ -188,7 +188,7 @@ impl Slot {
             done: 0,
             tasks_left: config.max_tasks,
             pace: None,
-            heir: None,
+            next_key: None,
             complaint: None,
             leaves_by: None,
         }
@@ -196,7 +196,7 @@ impl Slot {
 
     /// Number of the key that it is bound to.
     pub(crate) fn key(&self) -> KeyId {
-        self.bound.id
+        self.worker_key.id
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -251,7 +251,7 @@ impl Slot {
             .min(usize::try_from(self.tasks_left).unwrap_or(usize::MAX))
     }
 
-    /// Puts a task where [`Slot::offer`] lets the worker take it; hands it back
+    /// Puts a task where [`WorkerHandle::offer`] lets the worker take it; hands it back
     /// if there is no room.
     pub(crate) fn send(&mut self, task: Task, now: Instant) -> Result<(), Box<(Task, SendError)>> {
         // One buffer for all tasks.
@@ -351,7 +351,7 @@ impl Slot {
         self.running = Some(now);
         if !self.has_worked {
             self.has_worked = true;
-            self.bound.health.start_succeeded();
+            self.worker_key.health.start_succeeded();
         }
         if let Some(task) = self.sent.front_mut() {
             task.attempts += 1;
@@ -427,7 +427,7 @@ impl Slot {
             && self.sent.front().is_some_and(|sent| sent.id == task)
             && !self.is_napped_on
             && self.requests.is_none()
-            && !self.bound.module.sends_messages()
+            && !self.worker_key.module.sends_messages()
     }
 
     /// Whether it has something to say in shared memory.
