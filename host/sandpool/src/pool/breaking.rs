@@ -3,12 +3,12 @@
 use std::sync::{Arc, Weak};
 
 use super::scheduler::{Breaks, Fault};
-use super::state::{PoolPhase, State, WorkerKey};
+use super::state::{PoolPhase, PoolState, WorkerKey};
 use super::tasks::outcome;
 use super::worker::WorkerHandle;
 use crate::outcome::Verdict;
 
-impl State {
+impl PoolState {
     /// Breaks the pool, for this reason.
     pub(crate) fn break_with(&mut self, reason: String) {
         if matches!(self.phase, PoolPhase::Open | PoolPhase::Closed) {

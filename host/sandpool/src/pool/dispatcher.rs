@@ -16,7 +16,7 @@ use super::output::Relay;
 use super::output::{Callbacks, Job};
 use super::scheduler::News;
 use super::scheduler::rules;
-use super::state::{PoolPhase, Shared, Slot, State, WorkerKey};
+use super::state::{PoolPhase, PoolState, Shared, Slot, WorkerKey};
 use super::tasks::Completion;
 use super::tasks::{Lost, outcome};
 use super::worker::Signs;
@@ -112,7 +112,7 @@ impl Dispatcher {
             let now = Instant::now();
             let mut state = shared.lock();
             state.asleep_until = None;
-            self.attend(&mut state, now);
+            self.process_events(&mut state, now);
             look_at_starts(&mut state, now);
             shared.changed.notify();
             let finished = self.wind_up(&mut state);
@@ -148,7 +148,7 @@ impl Dispatcher {
 
     /// Looks at every worker that has something to say, or whose time has come;
     /// at all of them, if a caller rang. Then hands out what waits.
-    fn attend(&mut self, state: &mut State, now: Instant) {
+    fn process_events(&mut self, state: &mut PoolState, now: Instant) {
         let (signs, called) = self.signs();
         for slot in 0..state.slots.len() {
             let Some(worker) = state.slots[slot].worker_mut() else {
@@ -160,7 +160,7 @@ impl Dispatcher {
                 worker.announce_awake();
                 continue;
             }
-            let gone = state.attend(&self.shared.config, slot, signs, now);
+            let gone = state.process_events(&self.shared.config, slot, signs, now);
             let Some(worker) = state.slots[slot].worker() else {
                 continue;
             };
@@ -203,7 +203,7 @@ impl Dispatcher {
 
     /// Ends what a closed, terminated or broken pool no longer needs. Says
     /// whether all is done.
-    fn wind_up(&self, state: &mut State) -> bool {
+    fn wind_up(&self, state: &mut PoolState) -> bool {
         let phase = state.phase.clone();
         match &phase {
             PoolPhase::Open => return false,
@@ -353,11 +353,11 @@ impl Dispatcher {
         let shared = &self.shared;
         let mut may = self.spin.pays();
         let mut news = false;
-        // Not while a caller leads, nor on a core that tasks could use.
+        // Not while a caller polls, nor on a core that tasks could use.
         self.spin.look(None, || {
             if may {
                 let mut state = shared.lock();
-                may = state.lead.is_some() && state.leaves_a_core(&shared.config);
+                may = state.caller_poll.is_some() && state.leaves_a_core(&shared.config);
                 news = may && state.has_news();
             }
             news || !may
@@ -380,11 +380,11 @@ impl Dispatcher {
             .chain(state.queue.next_due())
             .chain(state.restarts.due(ready, now))
             .min();
-        let until = due.unwrap_or_else(|| State::latest_wake(now));
+        let until = due.unwrap_or_else(|| PoolState::latest_wake(now));
         let until = state.plan_to_draw(until);
-        // A caller that leads takes the answers meanwhile.
+        // A caller that polls takes the answers meanwhile.
         let mut answers = false;
-        if state.lead.is_some() {
+        if state.caller_poll.is_some() {
             state.workers().for_each(WorkerHandle::announce_sleep);
             // Looked at after the announcement: whoever publishes from now on
             // rings.
@@ -417,12 +417,12 @@ fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, Jo
 }
 
 /// When a waiting task's patience is over, if some worker could be replaced.
-fn replacement_due(state: &State, now: Instant) -> Option<Instant> {
-    (!state.queue.is_empty()).then(|| now + rules::PATIENCE)
+fn replacement_due(state: &PoolState, now: Instant) -> Option<Instant> {
+    (!state.queue.is_empty()).then(|| now + rules::REPLACE_AFTER)
 }
 
 /// Has it said that the pool is without workers, or gives it up.
-fn look_at_starts(state: &mut State, now: Instant) {
+fn look_at_starts(state: &mut PoolState, now: Instant) {
     let ready = state.workers().any(WorkerHandle::listens);
     // Nothing waits for a worker in a pool that starts none: its time without workers
     // is over, and does not go on when it is resumed.
@@ -439,7 +439,7 @@ fn look_at_starts(state: &mut State, now: Instant) {
 
 /// Reserves a slot for a worker that is to be started, and ends an idle
 /// worker that has to make room.
-fn reserve(state: &mut State, now: Instant) -> Option<(usize, Arc<WorkerKey>)> {
+fn reserve(state: &mut PoolState, now: Instant) -> Option<(usize, Arc<WorkerKey>)> {
     if !state.starts_workers() || !state.restarts.may_start(now) {
         return None;
     }

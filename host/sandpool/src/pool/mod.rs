@@ -12,14 +12,14 @@
 //! under the pool's lock, and the threads that work on it.
 
 mod api;
-mod attend;
 mod breaking;
 mod broker;
+mod caller_poll;
 mod dispatcher;
 mod ending;
 mod error;
-mod lead;
 mod output;
+mod process_events;
 mod scheduler;
 mod state;
 mod stream;

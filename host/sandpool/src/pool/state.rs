@@ -96,7 +96,7 @@ pub(crate) struct Shared {
     pub(crate) callback_sender: CallbackSender,
     /// Why passed-on output could not be written.
     pub(crate) trouble: Arc<Trouble>,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     /// Wakes the dispatcher.
     pub(crate) wake: EventFd,
     /// Something changed that a waiting thread may want to know: a task of a
@@ -107,7 +107,7 @@ pub(crate) struct Shared {
 }
 
 /// The changing part.
-pub(crate) struct State {
+pub(crate) struct PoolState {
     pub(crate) phase: PoolPhase,
     /// Nothing is begun until it is lifted.
     pub(crate) paused: bool,
@@ -134,9 +134,9 @@ pub(crate) struct State {
     pub(crate) answer: Vec<u8>,
     /// What is to leave the lock by way of the dispatcher.
     pub(crate) out: Outbox,
-    /// What a caller takes who looks for answers itself; see `lead`. Gone while
-    /// one does.
-    pub(crate) lead: Option<Spin>,
+    /// Taken by the one caller that polls for answers itself, and `None` while it does;
+    /// see `caller_poll`.
+    pub(crate) caller_poll: Option<Spin>,
     /// Until when the dispatcher sleeps, unless it is rung; `None` while it is
     /// awake.
     pub(crate) asleep_until: Option<Instant>,
@@ -268,14 +268,14 @@ impl Shared {
         wake: EventFd,
     ) -> Self {
         let slots = (0..config.processes).map(|_| Slot::Free).collect();
-        let lead = Some(Spin::new(config.spin));
+        let caller_poll = Some(Spin::new(config.spin));
         let restarts = Restarts::new(config.start_timeout);
         Shared {
             config,
             loader,
             callback_sender,
             trouble,
-            state: Mutex::new(State {
+            state: Mutex::new(PoolState {
                 phase: PoolPhase::Open,
                 paused: false,
                 queue: Queue::default(),
@@ -292,7 +292,7 @@ impl Shared {
                 buffer: vec![0; MAX_MESSAGE].into(),
                 answer: Vec::new(),
                 out: Outbox::default(),
-                lead,
+                caller_poll,
                 asleep_until: None,
                 ended: false,
                 own_threads: Vec::new(),
@@ -303,13 +303,13 @@ impl Shared {
         }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, PoolState> {
         // No code of users runs under the lock, so a poisoned one would be a
         // bug of ours; going on is still better than a second panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    pub(crate) fn wait<'a>(&self, state: MutexGuard<'a, PoolState>) -> MutexGuard<'a, PoolState> {
         self.changed.wait(state, None)
     }
 
@@ -328,7 +328,7 @@ impl Shared {
     }
 
     /// How many more tasks the queue may hold.
-    pub(crate) fn room(&self, state: &State) -> usize {
+    pub(crate) fn room(&self, state: &PoolState) -> usize {
         match self.config.limits.queue_length.value {
             Some(limit) => usize::try_from(limit)
                 .unwrap_or(usize::MAX)
@@ -341,7 +341,7 @@ impl Shared {
     /// known that the pool takes the tasks and has room for them.
     pub(crate) fn enqueue(
         &self,
-        mut state: MutexGuard<'_, State>,
+        mut state: MutexGuard<'_, PoolState>,
         entries: impl Iterator<Item = Entry>,
     ) -> u64 {
         let first = state.next_task;
@@ -384,7 +384,7 @@ impl Shared {
     }
 }
 
-impl State {
+impl PoolState {
     pub(crate) fn accepts_tasks(&self) -> Result<(), Error> {
         match &self.phase {
             PoolPhase::Open => Ok(()),

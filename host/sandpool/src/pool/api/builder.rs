@@ -38,7 +38,7 @@ const MAX_NICE: u8 = 19;
 
 /// How long a compilation is tried again that is killed, or that the system has no
 /// process for: whoever loads a module waits for it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const MAX_COMPILE_RETRY: Duration = Duration::from_secs(10);
 
 /// Private memory that a worker needs beside its guests' linear memory.
 const WORKER_MEMORY: u64 = 512 * sandpool_protocol::limits::MIB;
@@ -501,7 +501,7 @@ impl PoolBuilder {
             limits: self.limits.clone(),
             patience: self
                 .start_timeout
-                .map_or(PATIENCE, |most| most.min(PATIENCE)),
+                .map_or(MAX_COMPILE_RETRY, |most| most.min(MAX_COMPILE_RETRY)),
             cache: (!self.no_cache).then(|| Keeping::of_this_user(self.on_cache_trouble.take())),
             stop: EventFd::new().map_err(Error::system("give an eventfd"))?,
             confinement: Confinement::new(

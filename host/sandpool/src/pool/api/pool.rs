@@ -12,7 +12,7 @@ use super::map::MapResult;
 use crate::module::{AsyncLoad, LoadError, Loader, Module};
 use crate::outcome::{Outcome, Verdict};
 use crate::pool::error::Error;
-use crate::pool::state::{PoolPhase, Shared, Slot, State};
+use crate::pool::state::{PoolPhase, PoolState, Shared, Slot};
 use crate::pool::stream::StreamState;
 use crate::pool::tasks::Batch;
 use crate::pool::tasks::outcome;
@@ -363,7 +363,7 @@ impl Pool {
     }
 }
 
-impl State {
+impl PoolState {
     fn is_at_end(&self) -> bool {
         self.ended || matches!(self.phase, PoolPhase::Broken(_))
     }
@@ -430,7 +430,8 @@ impl Shared {
     /// # Errors
     /// If the pool takes no more.
     pub(crate) fn take_over(&self, stream: &Arc<StreamState>) -> Result<(), Error> {
-        let goes_on = |state: &State| matches!(state.phase, PoolPhase::Open | PoolPhase::Closed);
+        let goes_on =
+            |state: &PoolState| matches!(state.phase, PoolPhase::Open | PoolPhase::Closed);
         loop {
             let mut state = self.lock();
             while self.room(&state) == 0 && goes_on(&state) && stream.has_pending() {
@@ -467,7 +468,7 @@ impl Shared {
     }
 
     /// Settles tasks that were cancelled before anybody ran them.
-    pub(crate) fn never_ran(&self, state: MutexGuard<'_, State>, tasks: Vec<Task>) {
+    pub(crate) fn never_ran(&self, state: MutexGuard<'_, PoolState>, tasks: Vec<Task>) {
         drop(state);
         let count = tasks.len() as u64;
         for task in tasks {
@@ -483,11 +484,11 @@ impl Shared {
     }
 }
 
-impl State {
+impl PoolState {
     /// Takes back what was sent to workers that have such a task and nobody
     /// has claimed.
     pub(crate) fn recall(&mut self, such: impl Fn(&Task) -> bool) {
-        let State { slots, queue, .. } = self;
+        let PoolState { slots, queue, .. } = self;
         for worker in slots.iter_mut().filter_map(Slot::worker_mut) {
             // A violation is found again, and answered, by the dispatcher.
             if worker.sent.iter().any(&such)

@@ -13,10 +13,10 @@ use sandpool_protocol::sleep;
 /// What goes back to one worker.
 pub(crate) struct Answers {
     exchange: Exchange,
-    state: Mutex<State>,
+    state: Mutex<ReplyState>,
 }
 
-struct State {
+struct ReplyState {
     writer: StreamWriter,
     /// Bytes of an answer that there was no room for yet.
     backlog: VecDeque<u8>,
@@ -37,7 +37,7 @@ impl Answers {
     pub(crate) fn new(exchange: Exchange) -> Self {
         Answers {
             exchange,
-            state: Mutex::new(State {
+            state: Mutex::new(ReplyState {
                 writer: StreamWriter::new(Way::ToWorker),
                 backlog: VecDeque::new(),
                 asked: None,
@@ -51,7 +51,7 @@ impl Answers {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ReplyState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -101,12 +101,12 @@ impl Answers {
         self.send(&mut self.lock(), &Answer::Reply { reply, credit: 0 });
     }
 
-    fn send(&self, state: &mut State, answer: &Answer) {
+    fn send(&self, state: &mut ReplyState, answer: &Answer) {
         state.backlog.extend(framed(answer));
         self.write(state);
     }
 
-    fn write(&self, state: &mut State) {
+    fn write(&self, state: &mut ReplyState) {
         while !state.backlog.is_empty() {
             let (next, _) = state.backlog.as_slices();
             match state.writer.write(&self.exchange, next) {
@@ -123,7 +123,7 @@ impl Answers {
 }
 
 impl Answers {
-    fn take_back_but(&self, state: &mut State, owed: u32) -> VecDeque<Item> {
+    fn take_back_but(&self, state: &mut ReplyState, owed: u32) -> VecDeque<Item> {
         match state.offered.take_back(&self.exchange, owed) {
             Ok(stay) => {
                 let stay = (stay as usize).min(state.handed.len());

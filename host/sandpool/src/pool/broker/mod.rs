@@ -7,4 +7,4 @@
 mod answers;
 mod requests;
 
-pub(crate) use requests::{Heard, Requests};
+pub(crate) use requests::{Requests, RequestsRead};

@@ -1,5 +1,5 @@
-//! Hears what a worker's task asks of shared objects. Runs on the dispatcher's
-//! thread.
+//! Reads the requests of a worker's task to shared objects. Runs under the pool's
+//! lock.
 //!
 //! Everything is checked: a task reaches what it or its pool was granted, asks
 //! one question at a time, and puts on credit only what it was allowed to.
@@ -15,7 +15,7 @@ use sandpool_protocol::exchange::{Exchange, StreamReader, Way};
 use sandpool_protocol::request::{Asks, CREDIT_ITEM, Item, Kind, Op, QueueOp, Reply, Request};
 use sandpool_protocol::sleep;
 
-/// Requests that are heard from one worker, and bytes that are read of them,
+/// Requests that are read from one worker, and bytes that are read of them,
 /// before others have their turn.
 const AT_ONCE: usize = 2048;
 const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
@@ -49,9 +49,9 @@ enum Question {
     Asked(u64, Arc<dyn Object>),
 }
 
-/// How far hearing came.
+/// How far reading came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum RequestsRead {
     All,
     /// There is more, after others had their turn.
     More,
@@ -97,22 +97,27 @@ impl Requests {
         self.answers.write_on()
     }
 
-    /// Hears what this task asks, with what the pool grants to all.
-    pub(crate) fn hear(&mut self, task: &Task, granted: &Shares) -> Result<Heard, Violation> {
+    /// Reads the requests of this task, and has each answered by its object. `granted`
+    /// are the objects that the pool grants to all tasks.
+    pub(crate) fn read(
+        &mut self,
+        task: &Task,
+        granted: &Shares,
+    ) -> Result<RequestsRead, Violation> {
         let mut posted = Vec::new();
         let mut bytes = 0;
         for _ in 0..AT_ONCE {
             let Some(request) = self.next(&mut bytes)? else {
                 self.post(&mut posted)?;
                 return Ok(match self.has_more() {
-                    true => Heard::More,
-                    false => Heard::All,
+                    true => RequestsRead::More,
+                    false => RequestsRead::All,
                 });
             };
             if request.task != task.id {
                 self.post(&mut posted)?;
                 self.held = Some(request);
-                return Ok(Heard::Next);
+                return Ok(RequestsRead::Next);
             }
             match request.asks {
                 // Before many such are collected.
@@ -127,7 +132,7 @@ impl Requests {
             }
         }
         self.post(&mut posted)?;
-        Ok(Heard::More)
+        Ok(RequestsRead::More)
     }
 
     /// The next request, if it is there whole and others need not have their
@@ -160,10 +165,10 @@ impl Requests {
         }
         let queue = self.credit_of.as_ref().and_then(|object| object.queue());
         let queue = queue.ok_or(Violation("it puts on credit that it does not have"))?;
-        queue.posted(&self.hears(), std::mem::take(items))
+        queue.posted(&self.reply_sink(), std::mem::take(items))
     }
 
-    fn hears(&self) -> Arc<dyn ReplySink> {
+    fn reply_sink(&self) -> Arc<dyn ReplySink> {
         Arc::clone(&self.answers) as _
     }
 
@@ -224,7 +229,7 @@ impl Requests {
         };
         let object = Arc::clone(object);
         self.turn_to(&object, &op);
-        let requester = Requester::new(self.party, self.hears());
+        let requester = Requester::new(self.party, self.reply_sink());
         self.answers.expect(Some(requester.id));
         self.question = match wait {
             true => Question::Asked(requester.id, Arc::clone(&object)),
@@ -245,10 +250,10 @@ impl Requests {
             && !Arc::ptr_eq(&before, object)
             && let Some(queue) = before.queue()
         {
-            let hears = self.hears();
+            let sink = self.reply_sink();
             match op {
-                Op::Queue(QueueOp::Get(_)) => queue.settle_ahead(&hears),
-                _ => queue.settle_credit(&hears),
+                Op::Queue(QueueOp::Get(_)) => queue.settle_ahead(&sink),
+                _ => queue.settle_credit(&sink),
             }
         }
     }
@@ -259,11 +264,11 @@ impl Requests {
     pub(crate) fn end(&mut self, died: bool) {
         self.answers.expect(None);
         self.question = Question::None;
-        let hears = self.hears();
+        let sink = self.reply_sink();
         if let Some(before) = self.ahead_of.take()
             && let Some(queue) = before.queue()
         {
-            queue.settle_ahead(&hears);
+            queue.settle_ahead(&sink);
         }
         if !self.opened.is_empty() {
             self.first = self.first.wrapping_add(self.opened.len() as u32);
@@ -276,7 +281,7 @@ impl Requests {
         if let Some(before) = self.credit_of.take()
             && let Some(queue) = before.queue()
         {
-            queue.settle_credit(&hears);
+            queue.settle_credit(&sink);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use crate::pool::state::{PoolPhase, Slot, State, WorkerKey};
+use crate::pool::state::{PoolPhase, PoolState, Slot, WorkerKey};
 use crate::pool::tasks::KeyId;
 use crate::pool::tasks::Lost;
 use crate::pool::worker::{Phase, WorkerHandle};
@@ -18,7 +18,7 @@ use sandpool_protocol::host_end::SendError;
 /// A task of another key that has waited this long gets a worker of another
 /// key replaced. A worker is not replaced before it has lived as long either,
 /// or two keys with long queues would only start processes.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
+pub(crate) const REPLACE_AFTER: Duration = Duration::from_millis(50);
 
 /// A worker that has run its task for less than this will soon take the next.
 const HASTE: Duration = Duration::from_micros(100);
@@ -30,7 +30,7 @@ const MAX_CONTENDERS: usize = 16;
 /// it.
 pub(crate) const STRANDED_AFTER: Duration = Duration::from_millis(1);
 
-impl State {
+impl PoolState {
     /// Hands out waiting tasks. Called by whoever changed something, with the
     /// lock held. Says whether the dispatcher has to be rung: to start or
     /// replace workers, or because it sleeps past what is due now.
@@ -92,7 +92,7 @@ impl State {
             return false;
         }
         let replaced = self.next_to_replace(now).map(|(slot, _)| slot);
-        let State { slots, queue, .. } = self;
+        let PoolState { slots, queue, .. } = self;
         let mut violated = false;
         for (i, slot) in slots.iter_mut().enumerate() {
             let Some(worker) = slot.worker_mut().filter(|_| replaced != Some(i)) else {
@@ -119,7 +119,7 @@ impl State {
     /// are idle: the oldest task goes first, wherever it is. A worker that has
     /// only just begun keeps what it has, as long as there are tasks for all.
     fn level(&mut self, now: Instant) {
-        let State { slots, queue, .. } = self;
+        let PoolState { slots, queue, .. } = self;
         let takes = |worker: &&WorkerHandle| worker.is_idle() && worker.tasks_left > 0;
         let idle: Vec<KeyId> = slots
             .iter()
@@ -165,7 +165,7 @@ impl State {
             busy.filter(stays).map_or(0, WorkerHandle::window)
         };
         let windows: Vec<usize> = self.slots.iter().map(window).collect();
-        let State { slots, queue, .. } = self;
+        let PoolState { slots, queue, .. } = self;
         let open = slots.iter_mut().zip(windows).filter_map(|(slot, window)| {
             let worker = slot.worker_mut().filter(|_| window > 0)?;
             Some((worker, window))
@@ -280,7 +280,7 @@ impl State {
         }
         let contender = |(key, since)| Contender {
             key,
-            waited_long: now.saturating_duration_since(since) >= PATIENCE,
+            waited_long: now.saturating_duration_since(since) >= REPLACE_AFTER,
             workers: self.workers_of(key),
         };
         self.lacking().map(contender).collect()
@@ -301,7 +301,7 @@ impl State {
         let Phase::Ready { since } = worker.phase else {
             return None;
         };
-        if now.saturating_duration_since(since) < PATIENCE {
+        if now.saturating_duration_since(since) < REPLACE_AFTER {
             return None;
         }
         others

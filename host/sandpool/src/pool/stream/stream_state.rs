@@ -29,7 +29,7 @@ use crate::pool::tasks::{Inputs, Rest};
 use sandpool_protocol::limits::MIB;
 
 /// Inputs that may be on their way, and outcomes that may wait to be taken.
-const MAX_AHEAD: u64 = 16 * 1024;
+const MAX_INPUTS_AHEAD: u64 = 16 * 1024;
 
 /// Outcomes that the iterator takes at once, and bytes of them.
 const MAX_TAKEN: usize = 64;
@@ -50,7 +50,7 @@ const MAX_BYTES: u64 = 64 * MIB;
 const FEW: u64 = 2;
 
 /// What has gathered waits no longer than this for something to happen.
-const PATIENCE: Duration = Duration::from_millis(1);
+const MAX_INPUT_WAIT: Duration = Duration::from_millis(1);
 
 /// So many bytes of inputs are handed over at once: they are held until the last
 /// of them has ended.
@@ -137,7 +137,7 @@ impl StreamInner {
         held == 0
             || self.lifted
             || in_flight < most_in_flight / share
-                && held < MAX_AHEAD / share
+                && held < MAX_INPUTS_AHEAD / share
                 && self.bytes + bytes + expected <= MAX_BYTES / share
     }
 }
@@ -331,7 +331,7 @@ impl StreamState {
     /// When what has gathered is drawn at the latest.
     fn due(&self, state: &StreamInner) -> Option<Instant> {
         let since = state.pending.since().filter(|_| self.is_chunk_full(state));
-        Some(since? + PATIENCE)
+        Some(since? + MAX_INPUT_WAIT)
     }
 
     fn is_chunk_full(&self, state: &StreamInner) -> bool {

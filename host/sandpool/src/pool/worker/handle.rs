@@ -23,10 +23,10 @@ use sandpool_sys::stdio;
 use sandpool_sys::{ChildProcess, ControlSocket, EventFd, memfd_of, process_cpu_time};
 
 /// Tasks are sent ahead for about this much work.
-const SEND_AHEAD: Duration = Duration::from_millis(1);
+const SEND_AHEAD_TIME: Duration = Duration::from_millis(1);
 
 /// The most tasks that are sent ahead.
-const MAX_AHEAD: usize = 1000;
+const MAX_TASKS_AHEAD: usize = 1000;
 
 /// So many tasks that were sent are many.
 const MANY_AHEAD: usize = 16;
@@ -241,9 +241,9 @@ impl WorkerHandle {
         let ahead = match self.pace {
             // Nothing is known of it: its first task may be its last.
             None => 0,
-            Some(pace) if pace.is_zero() => MAX_AHEAD,
-            Some(pace) => usize::try_from(SEND_AHEAD.as_nanos() / pace.as_nanos())
-                .map_or(MAX_AHEAD, |ahead| ahead.clamp(1, MAX_AHEAD)),
+            Some(pace) if pace.is_zero() => MAX_TASKS_AHEAD,
+            Some(pace) => usize::try_from(SEND_AHEAD_TIME.as_nanos() / pace.as_nanos())
+                .map_or(MAX_TASKS_AHEAD, |ahead| ahead.clamp(1, MAX_TASKS_AHEAD)),
         };
         let window = 1 + ahead;
         window

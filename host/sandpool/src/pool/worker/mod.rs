@@ -5,12 +5,12 @@
 //! own books, and a broken rule ends the worker. Looks at one worker at a time and knows
 //! no other: which task a worker gets is the business of `scheduler/`.
 
+mod answer_check;
 pub(crate) mod binary;
 mod blame;
-mod claims;
 mod deadlines;
 mod handle;
-mod hear;
+mod read_messages;
 mod start;
 mod watch;
 

@@ -1,13 +1,13 @@
-//! Attends to one worker: takes its answers, reaps it, and has its messages
-//! heard and its deadlines kept. Runs under the lock, on the thread of the
-//! dispatcher or of a caller that leads.
+//! Processes the events of one worker: takes its answers, reaps it, and has its
+//! messages read and its deadlines kept. Runs under the lock, on the thread of the
+//! dispatcher or of a caller that polls.
 
 use std::time::Instant;
 
+use super::answer_check::{self, Circumstances};
 use super::blame;
-use super::claims::{self, Circumstances};
 use super::handle::{Phase, WorkerHandle};
-use crate::pool::broker::{Heard, Requests};
+use crate::pool::broker::{Requests, RequestsRead};
 use crate::pool::dispatcher::Outbox;
 use crate::pool::scheduler::Queue;
 use crate::pool::scheduler::{Blame, Fault};
@@ -26,7 +26,7 @@ use sandpool_sys::{Ended, OomKills, memfd_read_at};
 /// taken already, so an honest worker is ahead by one or two.
 const MAX_EMPTY_RINGS: u32 = 64;
 
-/// Rounds of hearing a worker that is dead, or has answered its task.
+/// Rounds of reading from a worker that is dead, or has answered its task.
 const LAST_ROUNDS: usize = 64;
 
 /// What the poller said about one worker.
@@ -71,17 +71,22 @@ pub(crate) struct Seen {
 }
 
 impl Watch<'_> {
-    /// Looks at a worker; says whether it is gone.
-    pub(crate) fn attend(&mut self, worker: &mut WorkerHandle, signs: Signs, now: Instant) -> bool {
+    /// Processes the events of a worker; returns whether it is gone.
+    pub(crate) fn process_events(
+        &mut self,
+        worker: &mut WorkerHandle,
+        signs: Signs,
+        now: Instant,
+    ) -> bool {
         worker.announce_awake();
         if signs.rang {
             worker.bell.clear();
         }
         if !worker.is_doomed() {
             if signs.spoke {
-                self.hear(worker, now);
+                self.read_messages(worker, now);
             }
-            let asked = self.hear_requests(worker, now);
+            let asked = self.process_requests(worker, now);
             self.take_answers(worker, now);
             count_rings(worker, signs.rang, asked);
             worker.keep_pace(now);
@@ -90,12 +95,13 @@ impl Watch<'_> {
         signs.ended && self.reap(worker, now)
     }
 
-    /// Hears what its task asks of shared objects; says whether it asked.
-    fn hear_requests(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
+    /// Processes the requests of its tasks to shared objects; returns whether there were
+    /// any.
+    fn process_requests(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
         if worker.requests.is_none() {
             return false;
         }
-        match self.hear_each_task(worker, now) {
+        match self.process_requests_by_task(worker, now) {
             Ok(asked) => asked,
             Err(violation) => {
                 worker.kill(Some(Lost::Violation(violation)));
@@ -104,7 +110,7 @@ impl Watch<'_> {
         }
     }
 
-    fn hear_each_task(
+    fn process_requests_by_task(
         &mut self,
         worker: &mut WorkerHandle,
         now: Instant,
@@ -116,11 +122,13 @@ impl Watch<'_> {
             if !outstanding.running && outstanding.answered == 0 {
                 return Err(Violation("it asks for a task that it has not claimed"));
             }
-            match self.hear_the_running(worker)? {
-                Heard::All | Heard::More => break,
+            match self.read_running_requests(worker)? {
+                RequestsRead::All | RequestsRead::More => break,
                 // It has answered the one before, and gone on to this one.
-                Heard::Next if self.take_answer(worker, now)? => {}
-                Heard::Next => return Err(Violation("it asks for a task that it does not run")),
+                RequestsRead::Next if self.take_answer(worker, now)? => {}
+                RequestsRead::Next => {
+                    return Err(Violation("it asks for a task that it does not run"));
+                }
             }
         }
         if let Some(requests) = &worker.requests {
@@ -129,11 +137,14 @@ impl Watch<'_> {
         Ok(asked)
     }
 
-    /// Hears what the oldest sent task asks.
-    fn hear_the_running(&mut self, worker: &mut WorkerHandle) -> Result<Heard, Violation> {
+    /// Reads the requests of the oldest sent task.
+    fn read_running_requests(
+        &mut self,
+        worker: &mut WorkerHandle,
+    ) -> Result<RequestsRead, Violation> {
         match (&mut worker.requests, worker.sent.front()) {
-            (Some(requests), Some(task)) => requests.hear(task, &self.config.shares),
-            _ => Ok(Heard::All),
+            (Some(requests), Some(task)) => requests.read(task, &self.config.shares),
+            _ => Ok(RequestsRead::All),
         }
     }
 
@@ -145,7 +156,7 @@ impl Watch<'_> {
                 .sent
                 .front()
                 .is_some_and(|task| task.template().worker_key.module.sends_messages());
-            if sends_messages && (!self.hear(worker, now) || worker.is_doomed()) {
+            if sends_messages && (!self.read_messages(worker, now) || worker.is_doomed()) {
                 return;
             }
             match self.take_answer(worker, now) {
@@ -168,7 +179,7 @@ impl Watch<'_> {
         // What it asked before it answered comes first. That is no more than
         // there is room for in the exchange.
         let mut rounds = 0..LAST_ROUNDS;
-        while self.hear_the_running(worker)? == Heard::More {
+        while self.read_running_requests(worker)? == RequestsRead::More {
             rounds
                 .next()
                 .ok_or(Violation("it asks on after it has answered"))?;
@@ -234,7 +245,7 @@ impl Watch<'_> {
             interrupted: matches!(worker.phase, Phase::Interrupted { .. }),
             stdio: self.config.stdio,
         };
-        claims::check(task, &header, &known)?;
+        answer_check::check(task, &header, &known)?;
         worker.is_running(now);
         let Some(task) = worker.sent.front() else {
             return Ok(false);
@@ -316,7 +327,7 @@ impl Watch<'_> {
             // All of them, or its last answer would be passed over; a dead
             // worker's socket holds only so many.
             for _ in 0..LAST_ROUNDS {
-                if self.hear(worker, now) {
+                if self.read_messages(worker, now) {
                     break;
                 }
             }
@@ -375,7 +386,7 @@ impl Watch<'_> {
         }
         if !matches!(verdict, Lost::Violation(_)) {
             // What it has put is put.
-            while matches!(self.hear_the_running(worker), Ok(Heard::More)) {}
+            while matches!(self.read_running_requests(worker), Ok(RequestsRead::More)) {}
         }
         worker.end_requests(true);
         worker.is_running(now);

@@ -1,4 +1,4 @@
-//! Hears what a worker says on its control socket.
+//! Reads a worker's messages on its control socket.
 //!
 //! Every message is checked against what the host knows of that worker: one
 //! that comes out of turn is a violation.
@@ -21,12 +21,12 @@ use sandpool_sys::in_force::{InForce, Scarce};
 use sandpool_sys::{Received, full_of_processes, memfd_sized};
 use sandpool_value::Printable;
 
-/// Messages that are heard from one worker before others have their turn.
+/// Messages that are read from one worker before others have their turn.
 const MESSAGES_AT_ONCE: usize = 64;
 
 impl Watch<'_> {
-    /// Hears what came on the control socket, and says whether that was all.
-    pub(crate) fn hear(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
+    /// Reads the messages on the control socket; returns whether those were all.
+    pub(crate) fn read_messages(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
         for _ in 0..MESSAGES_AT_ONCE {
             let heard = match worker.control.receive_bytes(self.buffer) {
                 Ok(Received::Message(len, _)) => self.understand(worker, len, now),

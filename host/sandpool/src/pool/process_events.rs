@@ -1,23 +1,24 @@
-//! One look at a worker, by whichever thread: the dispatcher's, or that of a
-//! caller that looks for its answer itself. Runs under the lock.
+//! Processes the events of one worker, on whichever thread: the dispatcher's, or that
+//! of a caller that polls for its answer itself. Runs under the lock.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::state::{Config, Slot, State};
+use super::state::{Config, PoolState, Slot};
 use super::worker::WorkerHandle;
 use super::worker::{Seen, Signs, Watch};
 
-impl State {
-    /// Looks at the worker in a slot, if there is one; says whether it is gone.
-    pub(crate) fn attend(
+impl PoolState {
+    /// Processes the events of the worker in a slot, if there is one; returns whether it
+    /// is gone.
+    pub(crate) fn process_events(
         &mut self,
         config: &Config,
         slot: usize,
         signs: Signs,
         now: Instant,
     ) -> bool {
-        let State {
+        let PoolState {
             slots,
             queue,
             unfinished,
@@ -41,7 +42,7 @@ impl State {
             oom_kills,
             seen: Seen::default(),
         };
-        let gone = watch.attend(worker, signs, now);
+        let gone = watch.process_events(worker, signs, now);
         let seen = watch.seen;
         if seen.ready {
             restarts.is_ready();

@@ -1,16 +1,16 @@
-//! A caller that waits for an answer and looks for it itself, with no thread
-//! between it and the worker.
+//! A caller that waits for an answer polls the workers itself, with no thread between
+//! it and the worker.
 //!
-//! The dispatcher would have to be woken, and would have to wake the caller:
-//! two wake-ups, which take ten times as long as a small task does. So one
-//! caller at a time may *lead*: for a moment it takes the answers of all workers
-//! as the dispatcher would, which nobody rings meanwhile. What only the
-//! dispatcher can do it leaves to it.
+//! The dispatcher would have to be woken, and would have to wake the caller: two
+//! wake-ups, which take ten times as long as a small task does. So one caller at a
+//! time may poll: for a moment it takes the answers of all workers as the dispatcher
+//! would, and nobody rings the dispatcher meanwhile. It leaves to the dispatcher what
+//! only that thread can do.
 
 use std::time::{Duration, Instant};
 
 use super::output::Job;
-use super::state::{PoolPhase, Shared, Slot, State};
+use super::state::{PoolPhase, PoolState, Shared, Slot};
 use super::worker::Signs;
 use super::worker::WorkerHandle;
 use sandpool_protocol::settings::Stdio;
@@ -30,20 +30,24 @@ impl Shared {
         sleep: impl FnOnce() -> T,
     ) -> T {
         let since = Instant::now();
-        self.lead(at_most, &there);
+        self.poll_as_caller(at_most, &there);
         if !there() {
             self.nap(task, at_most);
         }
         let slept = sleep();
-        if let Some(spin) = &mut self.lock().lead {
+        if let Some(spin) = &mut self.lock().caller_poll {
             spin.learn(since.elapsed());
         }
         slept
     }
 
-    fn lead(&self, at_most: Option<Duration>, there: &impl Fn() -> bool) {
+    fn poll_as_caller(&self, at_most: Option<Duration>, there: &impl Fn() -> bool) {
         let mut state = self.lock();
-        let Some(mut spin) = self.may_lead(&state).then(|| state.lead.take()).flatten() else {
+        let Some(mut spin) = self
+            .caller_may_poll(&state)
+            .then(|| state.caller_poll.take())
+            .flatten()
+        else {
             return;
         };
         state.workers().for_each(WorkerHandle::announce_awake);
@@ -53,7 +57,7 @@ impl Shared {
             there()
         });
         let mut state = self.lock();
-        state.lead = Some(spin);
+        state.caller_poll = Some(spin);
         state.workers().for_each(WorkerHandle::announce_sleep);
         drop(state);
         // What came before that was said has rung no bell.
@@ -98,8 +102,8 @@ impl Shared {
     }
 
     /// Whether a look pays, and there is a core for it.
-    fn may_lead(&self, state: &State) -> bool {
-        state.lead.as_ref().is_some_and(Spin::pays)
+    fn caller_may_poll(&self, state: &PoolState) -> bool {
+        state.caller_poll.as_ref().is_some_and(Spin::pays)
             && state.phase == PoolPhase::Open
             // What a guest printed comes before its outcome, by another thread.
             && self.config.stdio != Stdio::Inherit
@@ -116,7 +120,7 @@ impl Shared {
         for slot in 0..state.slots.len() {
             let worker = state.slots[slot].worker_mut();
             if worker.is_some_and(WorkerHandle::has_news) {
-                state.attend(&self.config, slot, Signs::default(), now);
+                state.process_events(&self.config, slot, Signs::default(), now);
             }
         }
         let mut ring = state.give_out(now);
