@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Weak};
 
+use super::keys::WorkerKey;
 use super::scheduler::{Breaks, Fault};
-use super::state::{PoolPhase, PoolState, WorkerKey};
+use super::state::{PoolPhase, PoolState};
 use super::tasks::outcome;
 use super::worker::WorkerHandle;
 use crate::outcome::Verdict;
@@ -63,7 +64,7 @@ impl PoolState {
             let why = worker_key.health.broken().unwrap_or_default();
             let of_key = |other: &Arc<WorkerKey>| other.id == worker_key.id;
             for stream in self.streams.iter().filter_map(Weak::upgrade) {
-                if of_key(&stream.template().worker_key) && !stream.is_stopped() {
+                if stream.key() == worker_key.id && !stream.is_stopped() {
                     stream.stop(Verdict::InternalError, why);
                 }
             }

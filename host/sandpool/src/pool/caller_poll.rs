@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::output::Job;
 use super::state::{PoolPhase, PoolState, Shared, Slot};
-use super::worker::Signs;
-use super::worker::WorkerHandle;
+use super::worker::{Signs, WorkerHandle};
 use sandpool_protocol::settings::Stdio;
 use sandpool_protocol::sleep::Spin;
 

@@ -12,57 +12,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::vec::Drain;
 
-use super::output::Relay;
-use super::output::{Callbacks, Job};
-use super::scheduler::News;
-use super::scheduler::rules;
-use super::state::{PoolPhase, PoolState, Shared, Slot, WorkerKey};
-use super::tasks::Completion;
-use super::tasks::{Lost, outcome};
-use super::worker::Signs;
-use super::worker::{Phase, WorkerHandle};
-use super::worker::{refused, start_worker};
-use crate::module::Module;
+use super::keys::WorkerKey;
+use super::output::{Callbacks, Job, Outbox, Relay};
+use super::scheduler::{News, REPLACE_AFTER};
+use super::state::{PoolPhase, PoolState, Shared, Slot};
+use super::tasks::{Completion, Lost, outcome};
+use super::worker::{Phase, Signs, WorkerHandle, refused, start_worker};
 use crate::outcome::Verdict;
-use sandpool_protocol::layers::SandboxReport;
 use sandpool_protocol::sleep::Spin;
 use sandpool_sys::Poller;
-
-/// What leaves the lock: outcomes, messages of guests, and from which worker.
-#[derive(Default)]
-pub(crate) struct Outbox {
-    pub(crate) jobs: Vec<(Option<u64>, Job)>,
-    /// Workers that are gone.
-    pub(crate) gone: Vec<u64>,
-    /// Workers that want the host's standard input.
-    pub(crate) want_stdin: Vec<u64>,
-    /// What workers said of their sandbox.
-    pub(crate) reports: Vec<SandboxReport>,
-    /// Modules whose artifacts workers cannot load.
-    pub(crate) bad_artifacts: Vec<Module>,
-}
-
-impl Outbox {
-    /// Whether it holds nothing but such jobs.
-    pub(crate) fn holds_only(&self, such: impl Fn(&Job) -> bool) -> bool {
-        let Outbox {
-            jobs,
-            gone,
-            want_stdin,
-            reports,
-            bad_artifacts,
-        } = self;
-        jobs.iter().all(|(_, job)| such(job))
-            && gone.is_empty()
-            && want_stdin.is_empty()
-            && reports.is_empty()
-            && bad_artifacts.is_empty()
-    }
-
-    pub(crate) fn finish(&mut self, serial: Option<u64>, completion: Completion) {
-        self.jobs.push((serial, Job::Finish(completion)));
-    }
-}
 
 /// The dispatcher's own things.
 pub(crate) struct Dispatcher {
@@ -418,7 +376,7 @@ fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, Jo
 
 /// When a waiting task's patience is over, if some worker could be replaced.
 fn replacement_due(state: &PoolState, now: Instant) -> Option<Instant> {
-    (!state.queue.is_empty()).then(|| now + rules::REPLACE_AFTER)
+    (!state.queue.is_empty()).then(|| now + REPLACE_AFTER)
 }
 
 /// Has it said that the pool is without workers, or gives it up.

@@ -8,16 +8,24 @@
 //! and the task's sink hands that to whoever waits.
 //!
 //! The folders are rooms. Each says at its door what it is for, what it may know and
-//! what it must not. What stands here beside them is what binds them: the state
-//! under the pool's lock, and the threads that work on it.
+//! what it must not. The files beside them bind them together: the state under the
+//! pool's lock, and the threads that work on it.
+//!
+//! Between rooms the arrows point one way. Each uses only what stands before it:
+//! `error`, `keys` and `config`; `tasks/`; `scheduler/`; `output/` and `broker/`;
+//! `worker/`; the shared state and the dispatcher; `stream/`; `api/`.
 
 mod api;
 mod breaking;
 mod broker;
 mod caller_poll;
+mod cancelling;
+mod config;
 mod dispatcher;
 mod ending;
 mod error;
+mod hand_out;
+mod keys;
 mod output;
 mod process_events;
 mod scheduler;
@@ -29,13 +37,13 @@ mod worker;
 
 #[cfg(feature = "in-process")]
 pub(crate) use api::Parts;
-#[cfg(feature = "in-process")]
-pub(crate) use api::value_of;
 pub use api::{
-    AsyncResult, Call, Grants, IMap, Input, MapResult, Pool, PoolBuilder, RunningTask, Stdin,
-    Steering, ToInput,
+    AsyncResult, Call, Grants, IMap, MapResult, Pool, PoolBuilder, RunningTask, Stdin, Steering,
 };
 pub use error::Error;
 pub use output::{LogRecord, ProgressReport};
 pub use scheduler::StartTrouble;
+pub use stream::{Input, ToInput};
 pub use tasks::Retries;
+#[cfg(feature = "in-process")]
+pub(crate) use tasks::value_of;

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::state::{Config, PoolState, Slot};
-use super::worker::WorkerHandle;
-use super::worker::{Seen, Signs, Watch};
+use super::config::Config;
+use super::state::{PoolState, Slot};
+use super::worker::{Seen, Signs, Watch, WorkerHandle};
 
 impl PoolState {
     /// Processes the events of the worker in a slot, if there is one; returns whether it

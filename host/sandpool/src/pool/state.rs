@@ -1,93 +1,20 @@
 //! What all threads of a pool share, under one lock.
 
-use std::collections::HashMap;
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-use super::dispatcher::Outbox;
+use super::config::Config;
 use super::ending::Ending;
 use super::error::Error;
-use super::output::CallbackSender;
-use super::output::Trouble;
-use super::scheduler::{Entry, Queue};
-use super::scheduler::{Health, Restarts};
-use super::stream::StreamState;
-use super::tasks::KeyId;
+use super::keys::{KeyId, KeyTable, WorkerKey};
+use super::output::{CallbackSender, Outbox, Trouble};
+use super::scheduler::{Entry, Occupancy, Occupied, Queue, Restarts, TaskSource};
 use super::worker::WorkerHandle;
-use crate::confinement::OpenGrant;
-use crate::module::{Loader, Module, WeakModule};
+use crate::module::Loader;
 use crate::notify::Notify;
-use crate::shared::Shares;
-use sandpool_protocol::control::WorkerGrants;
-use sandpool_protocol::limits::{PoolLimits, TaskLimits};
-use sandpool_protocol::settings::{DirGrant, Interrupt, Stdio};
 use sandpool_protocol::sleep::Spin;
 use sandpool_sys::{EventFd, MAX_MESSAGE, OomKills};
-use sandpool_value::Args;
-
-/// How a pool was built; never changes.
-pub(crate) struct Config {
-    pub(crate) processes: usize,
-    /// Tasks for each worker, then it is replaced.
-    pub(crate) max_tasks: u64,
-    /// Tasks for each instance.
-    pub(crate) reuse: u64,
-    /// Niceness of the workers; 0 is the host's own.
-    pub(crate) nice: u8,
-    pub(crate) limits: PoolLimits,
-    pub(crate) task_limits: TaskLimits,
-    pub(crate) stdio: Stdio,
-    pub(crate) interrupt: Interrupt,
-    pub(crate) measure_cpu: bool,
-    /// Whether threads look for a moment before they sleep.
-    pub(crate) spin: bool,
-    /// Payloads of more bytes have a memory file of their own.
-    pub(crate) most_in_ring: usize,
-    /// Cores that this process may use.
-    pub(crate) cores: usize,
-    /// How long the pool may be without workers, though tasks wait.
-    pub(crate) start_timeout: Option<Duration>,
-    /// For errors.
-    pub(crate) worker_binary: PathBuf,
-    pub(crate) grants: WorkerGrants,
-    /// The granted directories, opened when the pool was built.
-    pub(crate) directories: Vec<OpenGrant>,
-    pub(crate) tenant: Option<String>,
-    /// Objects that every task may open.
-    pub(crate) shares: Shares,
-    pub(crate) initializer: Option<(String, Args)>,
-    pub(crate) wants_log: bool,
-    pub(crate) wants_progress: bool,
-}
-
-impl Config {
-    /// The descriptor of a granted directory. A call may narrow its rights,
-    /// never widen them.
-    pub(crate) fn directory(&self, dir: &DirGrant) -> io::Result<BorrowedFd<'_>> {
-        let covers = |open: &&OpenGrant| {
-            open.grant.host == dir.host
-                && open.grant.guest == dir.guest
-                && (open.grant.writable || !dir.writable)
-        };
-        let open = self.directories.iter().find(covers);
-        Ok(open
-            .ok_or_else(|| io::Error::other("a directory was never granted"))?
-            .as_fd())
-    }
-}
-
-/// The module, grants and tenant that a worker is bound to for life.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Key {
-    /// Hash of the module; its settings are the pool's.
-    pub(crate) module: String,
-    pub(crate) grants: WorkerGrants,
-    pub(crate) tenant: Option<String>,
-}
 
 /// A pool, without the handles to it.
 pub(crate) struct Shared {
@@ -127,7 +54,7 @@ pub(crate) struct PoolState {
     pub(crate) broken_keys: Vec<Weak<WorkerKey>>,
     /// Streams of calls whose inputs are still being pulled.
     pub(crate) feeders: u32,
-    pub(crate) streams: Vec<Weak<StreamState>>,
+    pub(crate) streams: Vec<Weak<dyn TaskSource>>,
     /// Where messages are received.
     pub(crate) buffer: Box<[u8]>,
     /// Where answers are copied to.
@@ -178,6 +105,18 @@ impl Slot {
     }
 }
 
+impl Occupied for Slot {
+    #[inline]
+    fn occupancy(&self) -> Occupancy {
+        match self {
+            Slot::Free => Occupancy::Free,
+            Slot::Promised(key) => Occupancy::Promised(*key),
+            Slot::Reserved(key) => Occupancy::Reserved(*key),
+            Slot::Taken(worker) => Occupancy::Worker(worker.key(), worker.life()),
+        }
+    }
+}
+
 /// Where a pool stands in its life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PoolPhase {
@@ -185,75 +124,6 @@ pub(crate) enum PoolPhase {
     Closed,
     Terminated,
     Broken(String),
-}
-
-/// A key with its number and its module; lives as long as a task or a worker
-/// of it.
-pub(crate) struct WorkerKey {
-    pub(crate) id: KeyId,
-    pub(crate) key: Key,
-    pub(crate) module: Module,
-    pub(crate) health: Health,
-}
-
-/// The keys in use. Modules and tenants come and go, so it holds none of them.
-#[derive(Default)]
-pub(crate) struct KeyTable {
-    known: HashMap<Key, Weak<WorkerKey>>,
-    /// Those that are broken, and why, as long as their module is about: one that is
-    /// loaded anew is tried anew.
-    broken: HashMap<Key, (WeakModule, String)>,
-    next: KeyId,
-    /// Size at which those no longer in use are thrown out.
-    clean_at: usize,
-}
-
-/// Beyond so many broken keys of modules that are in use, all are tried anew.
-const MAX_BROKEN: usize = 4096;
-
-impl KeyTable {
-    pub(crate) fn bind(&mut self, key: Key, module: &Module) -> Arc<WorkerKey> {
-        let known = self.known.get(&key).and_then(Weak::upgrade);
-        let serves = |worker_key: &Arc<WorkerKey>| {
-            worker_key.health.broken().is_none() || worker_key.module.is(module)
-        };
-        if let Some(worker_key) = known.filter(serves) {
-            return worker_key;
-        }
-        if self.known.len() >= self.clean_at {
-            self.known
-                .retain(|_, worker_key| worker_key.strong_count() > 0);
-            self.clean_at = self.known.len() * 2 + 64;
-        }
-        let worker_key = Arc::new(WorkerKey {
-            id: self.next,
-            key: key.clone(),
-            module: module.clone(),
-            health: self.health_of(&key, module),
-        });
-        self.next += 1;
-        self.known.insert(key, Arc::downgrade(&worker_key));
-        worker_key
-    }
-
-    fn health_of(&self, key: &Key, module: &Module) -> Health {
-        match self.broken.get(key) {
-            Some((broken, why)) if broken.is(module) => Health::broken_by(why.clone()),
-            _ => Health::default(),
-        }
-    }
-
-    /// Remembers that a key is broken, when nothing of it is about any more.
-    pub(crate) fn remember_broken(&mut self, worker_key: &WorkerKey, why: &str) {
-        if self.broken.len() >= MAX_BROKEN {
-            self.broken.retain(|_, (module, _)| module.is_about());
-            if self.broken.len() >= MAX_BROKEN {
-                self.broken.clear();
-            }
-        }
-        let broken = (worker_key.module.downgrade(), why.to_owned());
-        self.broken.insert(worker_key.key.clone(), broken);
-    }
 }
 
 /// How long the dispatcher sleeps when nothing is planned.

@@ -5,11 +5,10 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use super::api::Pool;
+use super::config::Config;
 use super::dispatcher::Dispatcher;
-use super::output::Relay;
-use super::output::{Callbacks, Handlers};
-use super::state::{Config, PoolPhase, Shared};
+use super::output::{Callbacks, Handlers, Relay};
+use super::state::{PoolPhase, Shared};
 use crate::module::Loader;
 use sandpool_protocol::settings::Stdio;
 use sandpool_sys::{EventFd, thread_error, writes_to_a_limit_here};
@@ -21,7 +20,7 @@ pub(crate) fn start(
     loader: Loader,
     raw: bool,
     handlers: Handlers,
-) -> io::Result<Pool> {
+) -> io::Result<Arc<Shared>> {
     let relayed = config.stdio == Stdio::Inherit;
     let callbacks = Callbacks::start(handlers)?;
     let callback_sender = callbacks.sender();
@@ -53,7 +52,7 @@ pub(crate) fn start(
     match spawned {
         Ok(thread) => {
             shared.lock().own_threads.push(thread.thread().id());
-            Ok(Pool::new(shared))
+            Ok(shared)
         }
         Err(error) => {
             shared.set_phase(PoolPhase::Terminated);

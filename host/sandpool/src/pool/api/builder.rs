@@ -9,10 +9,10 @@ use super::grants;
 use super::pool::Pool;
 use crate::confinement::{self, Confinement, GapHandler, OpenGrant, Probed};
 use crate::module::{CacheTrouble, Keeping, Loader, TroubleHandler, probe_cache};
+use crate::pool::config::Config;
 use crate::pool::error::Error;
 use crate::pool::output::{Handlers, LogRecord, ProgressReport};
 use crate::pool::scheduler::StartTrouble;
-use crate::pool::state::Config;
 use crate::pool::threads;
 use crate::pool::worker::binary;
 use crate::shared::{Share, Shares};
@@ -473,6 +473,7 @@ impl PoolBuilder {
         };
         let raw = config.processes == 1 && self.byte_for_byte;
         threads::start(config, loader, raw, self.handlers)
+            .map(Pool::new)
             .map_err(Error::system("start the pool's threads"))
     }
 

@@ -5,21 +5,22 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::grants::Grants;
-use super::handle::{AsyncResult, Cell, TaskRef, value_of};
+use super::handle::{AsyncResult, Cell, TaskRef};
 use super::map::MapOptions;
 use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::pool::error::Error;
+use crate::pool::keys::Key;
 use crate::pool::scheduler::Entry;
-use crate::pool::state::{Key, Shared};
-use crate::pool::tasks::Constants;
-use crate::pool::tasks::Retries;
-use crate::pool::tasks::{Batch, Inputs, check_size};
-use crate::pool::tasks::{Callback, Task, Template};
+use crate::pool::state::Shared;
+use crate::pool::tasks::{
+    Batch, Callable, Callback, Constants, Inputs, Retries, Task, Template, check_size, value_of,
+    wrong_kind,
+};
 use crate::shared::{Share, Shares};
 use sandpool_protocol::frame::What;
 use sandpool_protocol::limits::{Limit, Origin, TaskLimits};
-use sandpool_value::{Args, FromValue, Function, ToArgs, ToValue, Type, Value};
+use sandpool_value::{Args, FromValue, ToArgs, ToValue, Type, Value};
 
 /// What a command reads as its standard input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -433,13 +434,6 @@ impl Call {
     }
 }
 
-/// A function and its number in the module.
-#[derive(Clone)]
-pub(crate) struct Callable {
-    pub(crate) index: u32,
-    pub(crate) function: Function,
-}
-
 fn callable(module: &Module, name: &str) -> Result<Callable, Error> {
     if module.functions().is_empty() && module.resources().is_empty() {
         return Err(wrong_kind(module));
@@ -456,13 +450,6 @@ fn callable(module: &Module, name: &str) -> Result<Callable, Error> {
         index: u32::try_from(index).unwrap_or(u32::MAX),
         function: function.clone(),
     })
-}
-
-pub(crate) fn wrong_kind(module: &Module) -> Error {
-    Error::WrongKind {
-        module: module.name().to_owned(),
-        kind: module.kind(),
-    }
 }
 
 fn merge(callback: Option<Callback>, error_callback: Option<Callback>) -> Option<Callback> {

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use crate::notify::{Notify, deadline};
 use crate::outcome::Outcome;
 use crate::pool::error::Error;
+use crate::pool::keys::KeyId;
 use crate::pool::state::Shared;
-use crate::pool::tasks::{Completion, KeyId, Sink};
+use crate::pool::tasks::{Completion, Sink, value_of};
 use crate::wakers::{Place, Wakers};
 use sandpool_value::{FromValue, Value};
 
@@ -249,42 +250,6 @@ impl<T: FromValue> AsyncResult<T> {
     /// harmed.
     pub fn cancel(&self) {
         self.task.cancel();
-    }
-}
-
-impl<T> Outcome<T> {
-    /// The value alone.
-    ///
-    /// # Errors
-    /// [`Error::Failed`] with all the rest, if the task did not end `ok`.
-    /// `collect` makes of many of them what multiprocessing's `map` returns:
-    /// all values, or the first error.
-    ///
-    /// ```no_run
-    /// # fn squares(outcomes: Vec<sandpool::Outcome<u64>>) -> Result<(), sandpool::Error> {
-    /// let values: Vec<u64> = outcomes
-    ///     .into_iter()
-    ///     .map(|outcome| outcome.into_result())
-    ///     .collect::<Result<_, _>>()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn into_result(mut self) -> Result<T, Error> {
-        match self.value.take() {
-            Some(value) if self.is_ok() => Ok(value),
-            _ => Err(Error::Failed(Box::new(self.with_value(None)))),
-        }
-    }
-}
-
-/// A task's value, or why there is none.
-pub(crate) fn value_of<T: FromValue>(mut outcome: Outcome<Value>) -> Result<T, Error> {
-    match outcome.value.take() {
-        Some(value) if outcome.is_ok() => T::from_value(value).map_err(Error::Convert),
-        value => {
-            outcome.value = value;
-            Err(Error::Failed(Box::new(outcome)))
-        }
     }
 }
 

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use super::call::Call;
 use super::steering::Steering;
 use crate::outcome::Outcome;
 use crate::pool::error::Error;
-use crate::pool::stream::StreamState;
-use crate::pool::tasks::TaskResult;
+use crate::pool::stream::{Input, StreamState, ToInput, start_feeder};
+use crate::pool::tasks::{Steers, TaskResult, Template};
 use sandpool_value::{FromValue, Value};
 
 /// An iterator over the outcomes of many calls: multiprocessing's `imap` and
@@ -113,4 +114,62 @@ impl<T> Drop for IMap<T> {
     fn drop(&mut self) {
         self.stream.abandon();
     }
+}
+
+impl Call {
+    /// Runs a task for each input and yields the outcomes in the order of the
+    /// inputs. Inputs are pulled as they are needed; see
+    /// [`Pool::imap`](crate::Pool::imap). Arguments that this call has already are
+    /// those of every task: by position they come before those of each input; by
+    /// keyword they are left out of the parameters that an input gives, in their
+    /// order, and are held once, however large they are. Words and standard input of
+    /// this call are not used.
+    ///
+    /// # Errors
+    /// If the pool takes no tasks, or the function cannot be called.
+    pub fn imap<T: FromValue>(
+        self,
+        inputs: impl IntoIterator<Item: ToInput, IntoIter: Send + 'static>,
+    ) -> Result<IMap<T>, Error> {
+        start(
+            self,
+            inputs.into_iter().map(|input| input.into_input()),
+            true,
+        )
+    }
+
+    /// As [`Call::imap`], in the order in which the tasks end.
+    ///
+    /// # Errors
+    /// As [`Call::imap`].
+    pub fn imap_unordered<T: FromValue>(
+        self,
+        inputs: impl IntoIterator<Item: ToInput, IntoIter: Send + 'static>,
+    ) -> Result<IMap<T>, Error> {
+        start(
+            self,
+            inputs.into_iter().map(|input| input.into_input()),
+            false,
+        )
+    }
+}
+
+fn start<T: FromValue>(
+    call: Call,
+    inputs: impl Iterator<Item = Input> + Send + 'static,
+    ordered: bool,
+) -> Result<IMap<T>, Error> {
+    call.refuse_single_callbacks()?;
+    call.refuse_map_callbacks()?;
+    let chunksize = call.map_options.chunksize()?;
+    let shared = Arc::clone(&call.shared);
+    let steers = Arc::new(Steers::default());
+    let (template, before) = call.template_of_many()?;
+    let template = Arc::new(Template {
+        steers: Some(Arc::clone(&steers)),
+        ..template
+    });
+    let stream = StreamState::new(&shared, &template, steers, ordered, chunksize);
+    start_feeder(&shared, &stream, before, inputs)?;
+    Ok(IMap::new(stream))
 }

@@ -10,9 +10,7 @@ use super::call::Call;
 use crate::outcome::Outcome;
 use crate::pool::error::Error;
 use crate::pool::stream::{MapCallback, MapCollector};
-use crate::pool::tasks::Inputs;
-use crate::pool::tasks::TaskResult;
-use crate::pool::tasks::Template;
+use crate::pool::tasks::{Inputs, TaskResult, Template};
 use sandpool_value::{FromValue, ToArgs, Value};
 
 /// Tasks whose outcomes come together, where nobody says how many.

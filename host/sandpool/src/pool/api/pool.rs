@@ -1,8 +1,7 @@
 //! The handle to a pool: multiprocessing's names, and their meaning.
 
 use std::path::Path;
-use std::sync::{Arc, MutexGuard, Weak};
-use std::thread;
+use std::sync::Arc;
 
 use super::builder::PoolBuilder;
 use super::call::Call;
@@ -10,13 +9,10 @@ use super::handle::AsyncResult;
 use super::imap::IMap;
 use super::map::MapResult;
 use crate::module::{AsyncLoad, LoadError, Loader, Module};
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::Outcome;
+use crate::pool::ending;
 use crate::pool::error::Error;
-use crate::pool::state::{PoolPhase, PoolState, Shared, Slot};
-use crate::pool::stream::StreamState;
-use crate::pool::tasks::Batch;
-use crate::pool::tasks::outcome;
-use crate::pool::tasks::{KeyId, Task};
+use crate::pool::state::{PoolPhase, Shared, Slot};
 use sandpool_protocol::layers::SandboxReport;
 use sandpool_sys::EventFd;
 use sandpool_value::{FromValue, ToArgs};
@@ -363,139 +359,32 @@ impl Pool {
     }
 }
 
-impl PoolState {
-    fn is_at_end(&self) -> bool {
-        self.ended || matches!(self.phase, PoolPhase::Broken(_))
-    }
-
-    pub(crate) fn is_own_thread(&self) -> bool {
-        self.own_threads.contains(&thread::current().id())
-    }
-}
-
-impl Shared {
-    /// Whether this is a thread that the pool itself waits for.
-    pub(crate) fn is_own_thread(&self) -> bool {
-        self.lock().is_own_thread()
-    }
-
-    /// Has the pool come to an end without anybody reading what it does.
+impl Pool {
+    /// Awaits what [`Pool::join`] waits for. A future that is dropped changes
+    /// nothing: the pool goes on to its end.
     ///
     /// # Errors
-    /// If it still takes tasks, or waits for this very thread.
-    pub(crate) fn prepare_to_join(&self) -> Result<(), Error> {
-        let state = self.lock();
-        if state.phase == PoolPhase::Open {
-            return Err(Error::NotClosed);
-        }
-        if state.is_own_thread() {
-            return Err(Error::WouldDeadlock);
-        }
-        // Nobody dead-locks by joining before reading: streams no longer wait
-        // for their readers.
-        let streams: Vec<_> = state.streams.iter().filter_map(Weak::upgrade).collect();
-        drop(state);
-        streams.iter().for_each(|stream| stream.lift());
-        Ok(())
+    /// As [`Pool::join`].
+    pub async fn join_async(&self) -> Result<(), Error> {
+        let shared = self.shared();
+        shared.prepare_to_join()?;
+        ending::ended(shared).await?;
+        shared.joined()
     }
 
-    /// What became of a pool that was joined.
-    pub(crate) fn joined(&self) -> Result<(), Error> {
-        match &self.lock().phase {
-            PoolPhase::Broken(reason) => Err(Error::Broken {
-                reason: reason.clone(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    /// Waits until the dispatcher has ended, unless this is one of the threads
-    /// that it waits for.
-    pub(crate) fn wait_for_end(&self) {
-        let mut state = self.lock();
-        while !state.is_at_end() && !state.is_own_thread() {
-            state = self.wait(state);
-        }
-    }
-
-    /// Whether there is nothing to wait for.
-    pub(crate) fn is_at_end(&self) -> bool {
-        self.lock().is_at_end()
-    }
-
-    /// Takes over what a stream holds, be it one that began before the pool was
-    /// closed, and waits while the queue is full. If there is an error, the stream
-    /// holds the rest.
+    /// Ends the pool as [`Pool::terminate`] does, and awaits that no process is
+    /// left. Tasks are cancelled as soon as this is polled, also if it is dropped
+    /// then.
     ///
-    /// # Errors
-    /// If the pool takes no more.
-    pub(crate) fn take_over(&self, stream: &Arc<StreamState>) -> Result<(), Error> {
-        let goes_on =
-            |state: &PoolState| matches!(state.phase, PoolPhase::Open | PoolPhase::Closed);
-        loop {
-            let mut state = self.lock();
-            while self.room(&state) == 0 && goes_on(&state) && stream.has_pending() {
-                state = self.wait(state);
-            }
-            if !goes_on(&state) {
-                return state.accepts_tasks();
-            }
-            let room = self.room(&state);
-            let tasks = stream.take_pending(room);
-            let is_all = tasks.is_empty() || room == usize::MAX;
-            self.enqueue(state, tasks.into_iter());
-            if is_all {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Cancels a task wherever it is. It ends by the usual way, so its waiter
-    /// hears of it once.
-    pub(crate) fn cancel(&self, key: KeyId, id: u64) {
-        let mut state = self.lock();
-        let mut waiting = state.queue.remove(key, id);
-        if waiting.is_none() {
-            state.recall(|task| task.id == id);
-            waiting = state.queue.remove(key, id);
-        }
-        self.never_ran(state, waiting.into_iter().collect());
-    }
-
-    /// Cancels every task whose flag says so.
-    pub(crate) fn sweep_cancelled(&self) {
-        self.sweep(Batch::is_cancelled);
-    }
-
-    /// Settles tasks that were cancelled before anybody ran them.
-    pub(crate) fn never_ran(&self, state: MutexGuard<'_, PoolState>, tasks: Vec<Task>) {
-        drop(state);
-        let count = tasks.len() as u64;
-        for task in tasks {
-            let reason = "cancelled before it ran".into();
-            let completion = outcome::never_ran(task, Verdict::Cancelled, reason);
-            self.callback_sender.finish(completion);
-        }
-        // Only now: the pool may end as soon as nothing is unfinished.
-        self.lock().unfinished -= count;
-        // What runs, or is about to, is the dispatcher's affair; and what was
-        // recalled for the sake of others goes out again.
-        self.wake.ring();
-    }
-}
-
-impl PoolState {
-    /// Takes back what was sent to workers that have such a task and nobody
-    /// has claimed.
-    pub(crate) fn recall(&mut self, such: impl Fn(&Task) -> bool) {
-        let PoolState { slots, queue, .. } = self;
-        for worker in slots.iter_mut().filter_map(Slot::worker_mut) {
-            // A violation is found again, and answered, by the dispatcher.
-            if worker.sent.iter().any(&such)
-                && let Ok(back) = worker.take_back()
-            {
-                queue.put_back(back.into_iter());
-            }
+    /// To drop the last handle of a pool waits for its end; after this there is
+    /// nothing left to wait for.
+    pub async fn terminate_async(&self) {
+        let shared = self.shared();
+        shared.set_phase(PoolPhase::Terminated);
+        // On a thread that the pool waits for, or where there is no thread, nobody
+        // waits, as `terminate` does not.
+        if !shared.is_own_thread() {
+            let _ = ending::ended(shared).await;
         }
     }
 }

@@ -2,15 +2,12 @@
 //! while its reader waits for outcomes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::outcome::Verdict;
-use crate::pool::state::{Shared, Slot};
+use crate::pool::state::Slot;
 use crate::pool::stream::StreamState;
 use crate::pool::tasks::Batch;
-use crate::pool::tasks::Task;
-use sandpool_protocol::limits::{Limit, Origin};
 
 /// Steers the stream of an [`IMap`](crate::IMap), from whatever thread; made by
 /// [`IMap::steering`](crate::IMap::steering).
@@ -38,7 +35,7 @@ impl Steering {
     /// Ends the stream early: no further input is taken, tasks that no worker
     /// runs yet end `cancelled`, and those that run end as they would have.
     pub fn finish(&self) {
-        self.stream.steers().finish.store(true, Ordering::Relaxed);
+        self.stream.steers().finish();
         self.stream
             .stop(Verdict::Cancelled, "cancelled before it ran");
         if let Some(pool) = self.stream.pool() {
@@ -49,11 +46,7 @@ impl Steering {
     /// A wall time for tasks from now on, those that run included, if it is
     /// shorter than the one that the call has. `None` takes it back.
     pub fn set_timeout(&self, timeout: Option<Duration>) {
-        let nanos = timeout.map_or(0, |timeout| {
-            u64::try_from(timeout.as_nanos()).unwrap_or(0).max(1)
-        });
-        let before = self.stream.steers().timeout.swap(nanos, Ordering::Relaxed);
-        if before != nanos
+        if self.stream.steers().set_timeout(timeout)
             && let Some(pool) = self.stream.pool()
         {
             // The dispatcher may sleep until the old deadline.
@@ -88,48 +81,5 @@ impl Steering {
     fn is_mine(&self, batch: &Batch) -> bool {
         let steers = batch.template.steers.as_ref();
         steers.is_some_and(|steers| Arc::ptr_eq(steers, self.stream.steers()))
-    }
-}
-
-/// What a stream's tasks are told while they are under way.
-#[derive(Debug, Default)]
-pub(crate) struct Steers {
-    finish: AtomicBool,
-    /// In nanoseconds; 0 is none.
-    timeout: AtomicU64,
-}
-
-impl Steers {
-    /// Whether no task of the stream is to be started any more.
-    pub(crate) fn finishes(&self) -> bool {
-        self.finish.load(Ordering::Relaxed)
-    }
-
-    fn timeout(&self) -> Option<Duration> {
-        let nanos = self.timeout.load(Ordering::Relaxed);
-        (nanos > 0).then(|| Duration::from_nanos(nanos))
-    }
-}
-
-impl Task {
-    /// The wall time that it has, by its limits and by who steers it.
-    pub(crate) fn timeout(&self) -> Limit<Duration> {
-        let limit = self.template().limits.timeout;
-        let steered = self.template().steers.as_ref().and_then(|s| s.timeout());
-        match (limit.value, steered) {
-            (Some(limit_value), Some(steered)) if limit_value <= steered => limit,
-            (_, Some(steered)) => Limit::set(Some(steered), Origin::Call),
-            (_, None) => limit,
-        }
-    }
-}
-
-impl Shared {
-    /// Cancels tasks that nobody runs yet.
-    pub(crate) fn sweep(&self, such: impl Fn(&Batch) -> bool) {
-        let mut state = self.lock();
-        state.recall(|task| such(&task.batch));
-        let waiting = state.queue.remove_all(such);
-        self.never_ran(state, waiting);
     }
 }

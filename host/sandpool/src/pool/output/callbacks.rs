@@ -8,8 +8,7 @@ use std::thread::{self, JoinHandle, ThreadId};
 
 use crate::guard::guard;
 use crate::pool::scheduler::StartTrouble;
-use crate::pool::tasks::Completion;
-use crate::pool::tasks::TaskResult;
+use crate::pool::tasks::{Completion, TaskResult};
 use sandpool_protocol::settings::LogLevel;
 use sandpool_sys::stdio;
 use sandpool_sys::thread_error;

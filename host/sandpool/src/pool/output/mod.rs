@@ -6,9 +6,11 @@
 //! of workers or of the queue.
 
 mod callbacks;
+mod outbox;
 mod relay;
 pub(crate) mod stdin;
 
 pub(crate) use callbacks::{CallbackSender, Callbacks, Handlers, Job};
 pub use callbacks::{LogRecord, ProgressReport};
-pub(crate) use relay::{Relay, Trouble};
+pub(crate) use outbox::Outbox;
+pub(crate) use relay::{OutputPipes, Relay, Trouble};

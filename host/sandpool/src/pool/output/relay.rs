@@ -15,7 +15,6 @@ use std::thread::{self, JoinHandle};
 
 use super::callbacks::CallbackSender;
 use crate::pool::tasks::Completion;
-use crate::pool::worker::OutputPipes;
 use sandpool_sys::stdio;
 use sandpool_sys::{EventFd, Poller, thread_error, writes_to_a_limit_here};
 
@@ -102,6 +101,12 @@ impl Relay {
         self.order(Order::Finish);
         let _ = self.thread.join();
     }
+}
+
+/// The host's ends of a worker's passed-on output streams.
+pub(crate) struct OutputPipes {
+    pub(crate) stdout: OwnedFd,
+    pub(crate) stderr: OwnedFd,
 }
 
 /// Why one of the host's own standard streams failed.

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::pool::state::WorkerKey;
-use crate::pool::tasks::{Batch, Rest};
-use crate::pool::tasks::{KeyId, Task};
+use crate::pool::keys::{KeyId, WorkerKey};
+use crate::pool::tasks::{Batch, Rest, Task};
 
 /// The waiting tasks of a pool.
 #[derive(Default)]

@@ -7,14 +7,10 @@
 //! waits a little longer each time, and whoever wants to know is told. Only decides;
 //! it knows neither processes nor tasks.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::pool::keys::Health;
 use sandpool_protocol::limits::show_duration;
-
-/// Failed starts, one after the other, that break a key or a pool.
-const MAX_FAILED: u32 = 3;
 
 /// The pause after the first failed start. It doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -67,53 +63,6 @@ pub(crate) enum Breaks {
     Nothing,
     Key(String),
     Pool(String),
-}
-
-/// Failures of the workers of one key, and what broke it.
-#[derive(Debug, Default)]
-pub(crate) struct Health {
-    /// Starts that failed, one after the other.
-    starts: AtomicU32,
-    /// Initializers that failed, one after the other.
-    initializers: AtomicU32,
-    broken: OnceLock<String>,
-}
-
-impl Health {
-    pub(crate) fn broken_by(why: String) -> Self {
-        Health {
-            broken: OnceLock::from(why),
-            ..Health::default()
-        }
-    }
-
-    /// Why no task of the key is run any more.
-    pub(crate) fn broken(&self) -> Option<&str> {
-        self.broken.get().map(String::as_str)
-    }
-
-    pub(crate) fn breaks(&self, why: String) {
-        // The first reason stands.
-        let _ = self.broken.set(why);
-    }
-
-    /// Counts an initializer that failed; says whether that breaks the key.
-    pub(crate) fn initializer_failed(&self) -> bool {
-        self.initializers.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILED
-    }
-
-    pub(crate) fn initializer_succeeded(&self) {
-        self.initializers.store(0, Ordering::Relaxed);
-    }
-
-    /// Notes that a worker of the key has taken a task.
-    pub(crate) fn start_succeeded(&self) {
-        self.starts.store(0, Ordering::Relaxed);
-    }
-
-    fn start_failed(&self) -> bool {
-        self.starts.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILED
-    }
 }
 
 /// A pool has been without any worker for a while, though tasks wait: no worker could

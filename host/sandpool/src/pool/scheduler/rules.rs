@@ -1,27 +1,17 @@
-//! Which task goes to which worker, and when: the rules of the pool.
+//! Which key gets a worker, and when: the rules of the pool.
 //!
-//! A free worker takes the oldest task of its own key, unless a task of
-//! another key has waited too long; then it is replaced. Tasks are sent ahead
-//! only to keep a worker from starving, and taken back as soon as they would
-//! wait for nothing.
+//! A free worker takes the oldest task of its own key, unless a task of another key
+//! has waited too long; then the worker is replaced.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use crate::pool::state::{PoolPhase, PoolState, Slot, WorkerKey};
-use crate::pool::tasks::KeyId;
-use crate::pool::tasks::Lost;
-use crate::pool::worker::{Phase, WorkerHandle};
-use sandpool_protocol::host_end::SendError;
+use super::queue::Queue;
+use crate::pool::keys::KeyId;
 
 /// A task of another key that has waited this long gets a worker of another
 /// key replaced. A worker is not replaced before it has lived as long either,
 /// or two keys with long queues would only start processes.
 pub(crate) const REPLACE_AFTER: Duration = Duration::from_millis(50);
-
-/// A worker that has run its task for less than this will soon take the next.
-const HASTE: Duration = Duration::from_micros(100);
 
 /// Keys with waiting tasks that are looked at when slots are given out.
 const MAX_CONTENDERS: usize = 16;
@@ -30,251 +20,165 @@ const MAX_CONTENDERS: usize = 16;
 /// it.
 pub(crate) const STRANDED_AFTER: Duration = Duration::from_millis(1);
 
-impl PoolState {
-    /// Hands out waiting tasks. Called by whoever changed something, with the
-    /// lock held. Says whether the dispatcher has to be rung: to start or
-    /// replace workers, or because it sleeps past what is due now.
-    pub(crate) fn give_out(&mut self, now: Instant) -> bool {
-        if self.phase == PoolPhase::Terminated || matches!(self.phase, PoolPhase::Broken(_)) {
-            return true;
-        }
-        let mut ring = false;
-        if !self.paused {
-            self.draw();
-        }
-        // Their outcomes are the dispatcher's to deliver.
-        ring |= self.end_broken();
-        if !self.paused {
-            self.level(now);
-            ring |= self.feed_idle(now);
-            if !self.queue.is_empty() {
-                ring |= self.wants_workers(now);
-                ring |= self.feed_ahead(now);
-            }
-        }
-        let busy = |slot: &Slot| slot.worker().is_some_and(|worker| !worker.sent.is_empty());
-        // What is to be run again, or the memory that an idle worker is to give
-        // back, may be all that there is to wait for.
-        let idle = self.slots.iter().filter_map(Slot::worker);
-        let idle = idle.filter(|worker| worker.is_idle());
-        let due = idle
-            .filter_map(WorkerHandle::due)
-            .chain(self.queue.next_due());
-        ring || due.min().is_some_and(|due| self.sleeps_past(due))
-            || self.sleeps_past(now + STRANDED_AFTER) && self.slots.iter().any(busy)
+/// The occupant of one slot, as far as the rules care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Occupancy {
+    Free,
+    /// Free, and meant for a worker of this key.
+    Promised(KeyId),
+    /// A worker of this key is being started for it.
+    Reserved(KeyId),
+    /// A worker of this key lives in it.
+    Worker(KeyId, Life),
+}
+
+/// Where a worker stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    Starting,
+    Ready {
+        since: Instant,
+        is_idle: bool,
+    },
+    /// It was told to end its task.
+    Interrupted,
+    Dying,
+}
+
+impl Occupancy {
+    /// Whether a worker may be started here.
+    #[inline]
+    fn is_vacant(self) -> bool {
+        matches!(self, Occupancy::Free | Occupancy::Promised(_))
     }
 
-    /// Takes over what streams have gathered meanwhile.
-    fn draw(&mut self) {
-        for i in 0..self.streams.len() {
-            if let Some(stream) = self.streams[i].upgrade() {
-                stream
-                    .draw()
-                    .into_iter()
-                    .for_each(|entry| self.take_in(entry));
-            }
+    /// The key of the worker that lives here, if one does.
+    #[inline]
+    fn worker(self) -> Option<KeyId> {
+        match self {
+            Occupancy::Worker(key, _) => Some(key),
+            _ => None,
         }
     }
+}
 
-    /// Tells the streams that the dispatcher is about to sleep; until when it may,
-    /// with what they have gathered.
-    pub(crate) fn plan_to_draw(&self, until: Instant) -> Instant {
-        if self.paused {
-            return until;
-        }
-        let streams = self.streams.iter().filter_map(Weak::upgrade);
-        streams.fold(until, |until, stream| stream.plan_to_draw(until))
+/// A slot that says who occupies it.
+pub(crate) trait Occupied {
+    /// Who occupies it now.
+    fn occupancy(&self) -> Occupancy;
+}
+
+/// The waiting tasks, as the rules count them.
+pub(crate) trait Demand {
+    /// The keys that have waiting tasks, the one with the oldest task first, and since
+    /// when that task waits.
+    fn keys(&self) -> impl Iterator<Item = (KeyId, Instant)>;
+
+    /// How many tasks of `key` wait.
+    fn waiting(&self, key: KeyId) -> usize;
+
+    /// Whether any task of `key` waits.
+    fn waits(&self, key: KeyId) -> bool;
+
+    /// Whether tasks wait, and all of them are of `key`.
+    fn has_only(&self, key: KeyId) -> bool;
+}
+
+impl Demand for Queue {
+    fn keys(&self) -> impl Iterator<Item = (KeyId, Instant)> {
+        Queue::keys(self)
     }
 
-    /// One task for each idle worker.
-    fn feed_idle(&mut self, now: Instant) -> bool {
-        if self.queue.is_empty() {
-            return false;
-        }
-        let replaced = self.next_to_replace(now).map(|(slot, _)| slot);
-        let PoolState { slots, queue, .. } = self;
-        let mut violated = false;
-        for (i, slot) in slots.iter_mut().enumerate() {
-            let Some(worker) = slot.worker_mut().filter(|_| replaced != Some(i)) else {
-                continue;
-            };
-            if worker.is_idle()
-                && worker.tasks_left > 0
-                && let Some(task) = queue.pop(worker.key())
-            {
-                match worker.send(task, now) {
-                    Ok(()) => violated |= offer(worker),
-                    Err(refused) => {
-                        let (task, error) = *refused;
-                        queue.put_back([task].into_iter());
-                        violated |= refuse(worker, error);
-                    }
-                }
-            }
-        }
-        violated
+    #[inline]
+    fn waiting(&self, key: KeyId) -> usize {
+        Queue::waiting(self, key)
     }
 
-    /// Takes back what was sent ahead to busy workers while others of their key
-    /// are idle: the oldest task goes first, wherever it is. A worker that has
-    /// only just begun keeps what it has, as long as there are tasks for all.
-    fn level(&mut self, now: Instant) {
-        let PoolState { slots, queue, .. } = self;
-        let takes = |worker: &&WorkerHandle| worker.is_idle() && worker.tasks_left > 0;
-        let idle: Vec<KeyId> = slots
-            .iter()
-            .filter_map(Slot::worker)
-            .filter(takes)
-            .map(WorkerHandle::key)
-            .collect();
-        if idle.is_empty() {
-            return;
-        }
-        for worker in slots.iter_mut().filter_map(Slot::worker_mut) {
-            let holds = worker.is_ready() && worker.sent.len() > 1 && idle.contains(&worker.key());
-            let just_begun = now.saturating_duration_since(worker.next_since) < HASTE;
-            if !holds || just_begun && queue.waits(worker.key()) {
-                continue;
-            }
-            // One that has not claimed yet is about to, or is stopped; what was
-            // sent to it then shows that, and is not taken away.
-            let taken = match worker.ring.outstanding() {
-                Ok(outstanding) if !outstanding.running => continue,
-                Ok(_) => worker.take_back(),
-                Err(violation) => Err(violation),
-            };
-            match taken {
-                Ok(tasks) => queue.put_back(tasks.into_iter()),
-                Err(violation) => worker.kill(Some(Lost::Violation(violation))),
-            }
-        }
+    #[inline]
+    fn waits(&self, key: KeyId) -> bool {
+        Queue::waits(self, key)
     }
 
-    /// Fills the windows of busy workers, evenly, unless a worker that could
-    /// take the tasks is idle or may be started.
-    fn feed_ahead(&mut self, now: Instant) -> bool {
-        // Those that work have to do with what comes, while no other can be started.
-        if self.slots.iter().any(Slot::is_vacant) && self.restarts.may_start(now) {
-            return false;
-        }
-        let contenders = self.contenders(now);
-        // One that is to be replaced gets nothing ahead.
-        let stays = |worker: &&WorkerHandle| self.next_key(worker, &contenders, now).is_none();
-        let window = |slot: &Slot| {
-            let busy = slot.worker().filter(|worker| worker.is_busy());
-            busy.filter(stays).map_or(0, WorkerHandle::window)
-        };
-        let windows: Vec<usize> = self.slots.iter().map(window).collect();
-        let PoolState { slots, queue, .. } = self;
-        let open = slots.iter_mut().zip(windows).filter_map(|(slot, window)| {
-            let worker = slot.worker_mut().filter(|_| window > 0)?;
-            Some((worker, window))
-        });
-        let open: Vec<_> = open.collect();
-        // How many workers of each key are still to get their share.
-        let mut sharers: BTreeMap<KeyId, usize> = BTreeMap::new();
-        for (worker, _) in &open {
-            *sharers.entry(worker.key()).or_default() += 1;
-        }
-        let mut violated = false;
-        for (worker, window) in open {
-            let sharers = sharers.entry(worker.key()).or_default();
-            let share = queue.waiting(worker.key()).div_ceil(*sharers);
-            *sharers -= 1;
-            let mut refusal = None;
-            let sent = queue.pop_while(worker.key(), window.min(share), |task| {
-                let (task, error) = *worker.send(task, now).err()?;
-                refusal = Some(error);
-                Some(task)
-            });
-            if sent > 0 {
-                violated |= offer(worker);
-            }
-            if let Some(error) = refusal {
-                violated |= refuse(worker, error);
-            }
-        }
-        violated
+    #[inline]
+    fn has_only(&self, key: KeyId) -> bool {
+        Queue::has_only(self, key)
+    }
+}
+
+/// A key that has tasks waiting and could use a further worker.
+pub(crate) struct Contender {
+    key: KeyId,
+    waited_long: bool,
+    workers: usize,
+}
+
+/// The waiting tasks and the slots of a pool, to decide about.
+pub(crate) struct Placement<'a, D, S> {
+    demand: &'a D,
+    slots: &'a [S],
+}
+
+impl<'a, D: Demand, S: Occupied> Placement<'a, D, S> {
+    pub(crate) fn new(demand: &'a D, slots: &'a [S]) -> Self {
+        Placement { demand, slots }
     }
 
+    fn occupancies(&self) -> impl Iterator<Item = Occupancy> {
+        self.slots.iter().map(Occupied::occupancy)
+    }
+
+    /// Workers of `key` that there are or will be.
     fn workers_of(&self, key: KeyId) -> usize {
-        let of_key = |slot: &&Slot| match slot {
-            Slot::Free => false,
-            Slot::Promised(other) | Slot::Reserved(other) => *other == key,
-            Slot::Taken(worker) => {
-                worker.key() == key && !matches!(worker.phase, Phase::Dying { .. })
-            }
+        let of_key = |occupancy: &Occupancy| match *occupancy {
+            Occupancy::Free | Occupancy::Worker(_, Life::Dying) => false,
+            Occupancy::Promised(other)
+            | Occupancy::Reserved(other)
+            | Occupancy::Worker(other, _) => other == key,
         };
-        self.slots.iter().filter(of_key).count()
+        self.occupancies().filter(of_key).count()
     }
 
     /// Workers of `key` that are on their way and have no task yet.
     fn coming(&self, key: KeyId) -> usize {
-        let coming = |slot: &&Slot| match slot {
-            Slot::Free | Slot::Promised(_) => false,
-            Slot::Reserved(other) => *other == key,
-            Slot::Taken(worker) => {
-                worker.key() == key && matches!(worker.phase, Phase::Starting { .. })
-            }
+        let coming = |occupancy: &Occupancy| match *occupancy {
+            Occupancy::Reserved(other) | Occupancy::Worker(other, Life::Starting) => other == key,
+            _ => false,
         };
-        self.slots.iter().filter(coming).count()
-    }
-
-    /// Whether it is to have workers for what waits.
-    pub(crate) fn starts_workers(&self) -> bool {
-        matches!(self.phase, PoolPhase::Open | PoolPhase::Closed) && !self.paused
-    }
-
-    /// Whether the dispatcher should start a worker, or make room for one.
-    fn wants_workers(&self, now: Instant) -> bool {
-        self.restarts.may_start(now)
-            && (self.next_start().is_some() || self.next_to_replace(now).is_some())
+        self.occupancies().filter(coming).count()
     }
 
     /// A vacant slot and the key that a new worker there should have: the one
     /// that the slot was promised to, else, of the keys with the fewest
     /// workers, the one whose task is the oldest.
-    pub(crate) fn next_start(&self) -> Option<(usize, Arc<WorkerKey>)> {
-        let promised = self
-            .slots
-            .iter()
-            .enumerate()
-            .find_map(|(i, slot)| match slot {
-                Slot::Promised(key) => Some((i, self.queue.worker_key(*key)?)),
-                _ => None,
-            });
+    pub(crate) fn next_start(&self) -> Option<(usize, KeyId)> {
+        let mut occupancies = self.occupancies().enumerate();
+        let promised = occupancies.find_map(|(i, occupancy)| match occupancy {
+            Occupancy::Promised(key) if self.demand.waits(key) => Some((i, key)),
+            _ => None,
+        });
         if promised.is_some() {
             return promised;
         }
-        let slot = self.slots.iter().position(Slot::is_vacant)?;
+        let slot = self.occupancies().position(Occupancy::is_vacant)?;
         let lacking = self.lacking().map(|(key, _)| key);
         let key = lacking.min_by_key(|key| self.workers_of(*key))?;
-        Some((slot, self.queue.worker_key(key)?))
+        Some((slot, key))
     }
 
     /// The keys that could use a further worker, the one with the oldest task
     /// first; no more than are worth looking at.
     fn lacking(&self) -> impl Iterator<Item = (KeyId, Instant)> {
-        let keys = self.queue.keys().take(MAX_CONTENDERS);
-        keys.filter(|(key, _)| self.queue.waiting(*key) > self.coming(*key))
+        let keys = self.demand.keys().take(MAX_CONTENDERS);
+        keys.filter(|(key, _)| self.demand.waiting(*key) > self.coming(*key))
     }
 
     /// The keys that may claim the slot of a worker of another key.
-    fn contenders(&self, now: Instant) -> Vec<Contender> {
-        let same_key = |first: &WorkerHandle| {
-            self.queue.has_only(first.key())
-                && self
-                    .slots
-                    .iter()
-                    .filter_map(Slot::worker)
-                    .all(|worker| worker.key() == first.key())
-        };
+    pub(crate) fn contenders(&self, now: Instant) -> Vec<Contender> {
+        let mut keys = self.occupancies().filter_map(Occupancy::worker);
         // Nearly always there is one key and nothing to find.
-        if self
-            .slots
-            .iter()
-            .find_map(Slot::worker)
-            .is_some_and(same_key)
+        if let Some(first) = keys.next()
+            && self.demand.has_only(first)
+            && keys.all(|key| key == first)
         {
             return Vec::new();
         }
@@ -286,77 +190,152 @@ impl PoolState {
         self.lacking().map(contender).collect()
     }
 
-    /// The key that takes the slot of this worker once it is idle, if any
+    /// The key that takes this slot from the worker in it, once that is idle, if any
     /// does.
-    fn next_key(
+    pub(crate) fn next_key(
         &self,
-        worker: &WorkerHandle,
+        slot: &S,
         contenders: &[Contender],
         now: Instant,
     ) -> Option<KeyId> {
-        let mut others = contenders.iter().filter(|other| other.key != worker.key());
-        if !self.queue.waits(worker.key()) {
+        let Occupancy::Worker(key, life) = slot.occupancy() else {
+            return None;
+        };
+        let mut others = contenders.iter().filter(|other| other.key != key);
+        if !self.demand.waits(key) {
             return others.next().map(|other| other.key);
         }
-        let Phase::Ready { since } = worker.phase else {
+        let Life::Ready { since, .. } = life else {
             return None;
         };
         if now.saturating_duration_since(since) < REPLACE_AFTER {
             return None;
         }
         others
-            .find(|other| other.waited_long && self.workers_of(worker.key()) > other.workers)
+            .find(|other| other.waited_long && self.workers_of(key) > other.workers)
             .map(|other| other.key)
     }
 
     /// An idle worker to end, and the key that gets its slot.
     pub(crate) fn next_to_replace(&self, now: Instant) -> Option<(usize, KeyId)> {
-        let leaving = |slot: &Slot| {
-            slot.is_vacant()
-                || slot
-                    .worker()
-                    .is_some_and(|worker| matches!(worker.phase, Phase::Dying { .. }))
+        let leaving = |occupancy: Occupancy| {
+            occupancy.is_vacant() || matches!(occupancy, Occupancy::Worker(_, Life::Dying))
         };
-        if self.slots.iter().any(leaving) {
+        if self.occupancies().any(leaving) {
             return None;
         }
         let contenders = self.contenders(now);
-        let mut idle = self.slots.iter().enumerate().filter_map(|(i, slot)| {
-            let worker = slot.worker().filter(|worker| worker.is_idle())?;
-            Some((i, self.next_key(worker, &contenders, now)?))
-        });
+        let mut idle =
+            self.slots
+                .iter()
+                .enumerate()
+                .filter_map(|(i, slot)| match slot.occupancy() {
+                    Occupancy::Worker(_, Life::Ready { is_idle: true, .. }) => {
+                        Some((i, self.next_key(slot, &contenders, now)?))
+                    }
+                    _ => None,
+                });
         idle.next()
     }
 }
 
-/// A key that has tasks waiting and could use a further worker.
-struct Contender {
-    key: KeyId,
-    waited_long: bool,
-    workers: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Lets a worker take what it was sent; says whether it broke a rule.
-fn offer(worker: &mut WorkerHandle) -> bool {
-    match worker.offer() {
-        Ok(()) => false,
-        Err(violation) => refuse(worker, SendError::Violation(violation)),
-    }
-}
+    const A: KeyId = 1;
+    const B: KeyId = 2;
 
-/// A worker refused a task: full is nothing, breaking the rules is death. So is
-/// leaving messages unread while there is nothing else to do: no task that is
-/// sent by message would ever run.
-fn refuse(worker: &mut WorkerHandle, error: SendError) -> bool {
-    match error {
-        SendError::Unread if worker.is_idle() => {
-            worker.kill(None);
-            true
+    impl Occupied for Occupancy {
+        fn occupancy(&self) -> Occupancy {
+            *self
         }
-        SendError::Full | SendError::Unread => false,
-        SendError::Violation(violation) => {
-            worker.kill(Some(Lost::Violation(violation)));
-            true
+    }
+
+    /// Waiting tasks by key, the key with the oldest task first.
+    struct Waiting(Vec<(KeyId, Instant, usize)>);
+
+    impl Demand for Waiting {
+        fn keys(&self) -> impl Iterator<Item = (KeyId, Instant)> {
+            self.0.iter().map(|(key, since, _)| (*key, *since))
+        }
+
+        fn waiting(&self, key: KeyId) -> usize {
+            let of_key = self.0.iter().find(|(other, ..)| *other == key);
+            of_key.map_or(0, |(_, _, count)| *count)
+        }
+
+        fn waits(&self, key: KeyId) -> bool {
+            self.waiting(key) > 0
+        }
+
+        fn has_only(&self, key: KeyId) -> bool {
+            self.0.len() == 1 && self.waits(key)
+        }
+    }
+
+    fn ready(key: KeyId, since: Instant, is_idle: bool) -> Occupancy {
+        Occupancy::Worker(key, Life::Ready { since, is_idle })
+    }
+
+    #[test]
+    fn a_vacant_slot_goes_to_the_key_with_the_fewest_workers() {
+        let now = Instant::now();
+        let waiting = Waiting(vec![(A, now, 5), (B, now, 1)]);
+        let slots = [ready(A, now, false), Occupancy::Free];
+        let placement = Placement::new(&waiting, &slots);
+        assert_eq!(placement.next_start(), Some((1, B)));
+    }
+
+    #[test]
+    fn a_promised_slot_goes_to_its_key_as_long_as_tasks_of_it_wait() {
+        let now = Instant::now();
+        let slots = [Occupancy::Free, Occupancy::Promised(A)];
+        let waiting = Waiting(vec![(B, now, 1), (A, now, 1)]);
+        assert_eq!(Placement::new(&waiting, &slots).next_start(), Some((1, A)));
+        let waiting = Waiting(vec![(B, now, 1)]);
+        assert_eq!(Placement::new(&waiting, &slots).next_start(), Some((0, B)));
+    }
+
+    #[test]
+    fn no_more_workers_are_started_for_a_key_than_it_has_tasks() {
+        let now = Instant::now();
+        let waiting = Waiting(vec![(A, now, 1)]);
+        for coming in [Occupancy::Reserved(A), Occupancy::Worker(A, Life::Starting)] {
+            let slots = [coming, Occupancy::Free];
+            assert_eq!(Placement::new(&waiting, &slots).next_start(), None);
+        }
+    }
+
+    #[test]
+    fn an_idle_worker_whose_key_has_no_tasks_is_replaced_at_once() {
+        let now = Instant::now();
+        let waiting = Waiting(vec![(B, now, 1)]);
+        let slots = [ready(A, now, false), ready(A, now, true)];
+        let placement = Placement::new(&waiting, &slots);
+        assert_eq!(placement.next_to_replace(now), Some((1, B)));
+    }
+
+    #[test]
+    fn a_worker_whose_key_has_tasks_is_replaced_when_both_have_lasted_long_enough() {
+        let then = Instant::now();
+        let waiting = Waiting(vec![(A, then, 9), (B, then, 1)]);
+        let slots = [ready(A, then, true), ready(A, then, false)];
+        let placement = Placement::new(&waiting, &slots);
+        let early = then + REPLACE_AFTER - Duration::from_millis(1);
+        assert_eq!(placement.next_to_replace(early), None);
+        let late = then + REPLACE_AFTER;
+        assert_eq!(placement.next_to_replace(late), Some((0, B)));
+    }
+
+    #[test]
+    fn nobody_is_replaced_while_a_slot_is_vacant_or_about_to_be() {
+        let now = Instant::now();
+        let waiting = Waiting(vec![(B, now, 1)]);
+        for other in [Occupancy::Free, Occupancy::Worker(A, Life::Dying)] {
+            let slots = [ready(A, now, true), other];
+            let placement = Placement::new(&waiting, &slots);
+            assert_eq!(placement.next_to_replace(now), None);
         }
     }
 }

@@ -5,86 +5,41 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
+use super::input::Input;
 use super::stream_state::{Put, StreamState};
 use crate::guard::panic_text;
 use crate::outcome::Verdict;
-use crate::pool::api::Call;
-use crate::pool::api::IMap;
-use crate::pool::api::Steers;
-use crate::pool::api::{Input, ToInput};
 use crate::pool::error::Error;
-use crate::pool::tasks::outcome;
-use crate::pool::tasks::{Batch, Inputs};
-use crate::pool::tasks::{Task, Template};
+use crate::pool::scheduler::TaskSource;
+use crate::pool::state::{PoolPhase, PoolState, Shared};
+use crate::pool::tasks::{Batch, Inputs, Task, Template, outcome};
 use sandpool_protocol::frame::What;
 use sandpool_sys::thread_error;
-use sandpool_value::{Args, FromValue};
+use sandpool_value::Args;
 
-impl Call {
-    /// Runs a task for each input and yields the outcomes in the order of the
-    /// inputs. Inputs are pulled as they are needed; see
-    /// [`Pool::imap`](crate::Pool::imap). Arguments that this call has already are
-    /// those of every task: by position they come before those of each input; by
-    /// keyword they are left out of the parameters that an input gives, in their
-    /// order, and are held once, however large they are. Words and standard input of
-    /// this call are not used.
-    ///
-    /// # Errors
-    /// If the pool takes no tasks, or the function cannot be called.
-    pub fn imap<T: FromValue>(
-        self,
-        inputs: impl IntoIterator<Item: ToInput, IntoIter: Send + 'static>,
-    ) -> Result<IMap<T>, Error> {
-        start(
-            self,
-            inputs.into_iter().map(|input| input.into_input()),
-            true,
-        )
-    }
-
-    /// As [`Call::imap`], in the order in which the tasks end.
-    ///
-    /// # Errors
-    /// As [`Call::imap`].
-    pub fn imap_unordered<T: FromValue>(
-        self,
-        inputs: impl IntoIterator<Item: ToInput, IntoIter: Send + 'static>,
-    ) -> Result<IMap<T>, Error> {
-        start(
-            self,
-            inputs.into_iter().map(|input| input.into_input()),
-            false,
-        )
-    }
-}
-
-fn start<T: FromValue>(
-    call: Call,
+/// Starts the thread that feeds a stream from `inputs`. Arguments `before` come before
+/// those of each input.
+///
+/// # Errors
+/// If the pool takes no tasks, or there is no thread.
+pub(crate) fn start_feeder(
+    pool: &Shared,
+    stream: &Arc<StreamState>,
+    before: Args,
     inputs: impl Iterator<Item = Input> + Send + 'static,
-    ordered: bool,
-) -> Result<IMap<T>, Error> {
-    call.refuse_single_callbacks()?;
-    call.refuse_map_callbacks()?;
-    let chunksize = call.map_options.chunksize()?;
-    let shared = Arc::clone(&call.shared);
-    let steers = Arc::new(Steers::default());
-    let (template, before) = call.template_of_many()?;
-    let template = Arc::new(Template {
-        steers: Some(Arc::clone(&steers)),
-        ..template
-    });
-    let stream = StreamState::new(&shared, &template, steers, ordered, chunksize);
-    let mut state = shared.lock();
+) -> Result<(), Error> {
+    let mut state = pool.lock();
     state.accepts_tasks()?;
     state.feeders += 1;
     state.streams.retain(|stream| stream.strong_count() > 0);
-    state.streams.push(Arc::downgrade(&stream));
+    let source: Arc<dyn TaskSource> = Arc::clone(stream) as _;
+    state.streams.push(Arc::downgrade(&source));
     drop(state);
     // From here on it is the end's duty to count the feeder out.
-    let end = End(Arc::clone(&stream));
+    let end = End(Arc::clone(stream));
     let feeder = Feeder {
-        stream: Arc::clone(&stream),
-        template,
+        template: Arc::clone(stream.template()),
+        stream: Arc::clone(stream),
         before,
         input: Inputs::nothing(),
         over: false,
@@ -92,9 +47,9 @@ fn start<T: FromValue>(
     thread::Builder::new()
         .name("sandpool-feeder".into())
         .spawn(move || feeder.feed(inputs, end))
+        .map(drop)
         .map_err(thread_error)
-        .map_err(Error::system("start a thread"))?;
-    Ok(IMap::new(stream))
+        .map_err(Error::system("start a thread"))
 }
 
 struct Feeder {
@@ -204,7 +159,7 @@ fn hand_over(stream: &Arc<StreamState>) -> bool {
         stream.refuse(Verdict::Cancelled, "the pool was terminated");
         return false;
     };
-    let Err(error) = pool.take_over(stream) else {
+    let Err(error) = take_over(&pool, stream) else {
         return true;
     };
     let verdict = match &error {
@@ -213,6 +168,32 @@ fn hand_over(stream: &Arc<StreamState>) -> bool {
     };
     stream.refuse(verdict, &error.to_string());
     false
+}
+
+/// Takes over what a stream holds, be it one that began before the pool was
+/// closed, and waits while the queue is full. If there is an error, the stream
+/// holds the rest.
+///
+/// # Errors
+/// If the pool takes no more.
+fn take_over(pool: &Shared, stream: &Arc<StreamState>) -> Result<(), Error> {
+    let goes_on = |state: &PoolState| matches!(state.phase, PoolPhase::Open | PoolPhase::Closed);
+    loop {
+        let mut state = pool.lock();
+        while pool.room(&state) == 0 && goes_on(&state) && stream.has_pending() {
+            state = pool.wait(state);
+        }
+        if !goes_on(&state) {
+            return state.accepts_tasks();
+        }
+        let room = pool.room(&state);
+        let tasks = stream.take_pending(room);
+        let is_all = tasks.is_empty() || room == usize::MAX;
+        pool.enqueue(state, tasks.into_iter());
+        if is_all {
+            return Ok(());
+        }
+    }
 }
 
 /// Says that no more inputs come, however the feeder ended.

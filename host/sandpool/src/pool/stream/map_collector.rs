@@ -16,9 +16,7 @@ use crate::outcome::Outcome;
 use crate::pool::error::Error;
 use crate::pool::scheduler::Entry;
 use crate::pool::state::Shared;
-use crate::pool::tasks::TaskResult;
-use crate::pool::tasks::{Batch, Inputs, Rest};
-use crate::pool::tasks::{Completion, Sink, Template};
+use crate::pool::tasks::{Batch, Completion, Inputs, Rest, Sink, TaskResult, Template};
 use sandpool_value::{FromValue, Value};
 
 /// Runs in the parent when all tasks of a map have ended.

@@ -6,9 +6,12 @@
 //! tasks and one more sink.
 
 mod feeder;
+mod input;
 mod map_collector;
 mod pending;
 mod stream_state;
 
+pub(crate) use feeder::start_feeder;
+pub use input::{Input, ToInput};
 pub(crate) use map_collector::{MapCallback, MapCollector};
 pub(crate) use stream_state::StreamState;

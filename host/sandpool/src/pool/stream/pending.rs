@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use crate::pool::tasks::{Batch, Inputs, Rest};
-use crate::pool::tasks::{Sink, Template};
+use crate::pool::tasks::{Batch, Inputs, Rest, Sink, Template};
 
 /// An input of more bytes is not copied to others.
 const SMALL: u64 = 4 * 1024;

@@ -18,14 +18,11 @@ use super::pending::{InputChunk, Pending};
 use crate::guard::wake;
 use crate::notify::{Notify, deadline};
 use crate::outcome::Verdict;
-use crate::pool::api::Steers;
 use crate::pool::error::Error;
-use crate::pool::scheduler::Entry;
+use crate::pool::keys::KeyId;
+use crate::pool::scheduler::{Entry, TaskSource};
 use crate::pool::state::Shared;
-use crate::pool::tasks::TaskResult;
-use crate::pool::tasks::outcome;
-use crate::pool::tasks::{Completion, Sink, Template};
-use crate::pool::tasks::{Inputs, Rest};
+use crate::pool::tasks::{Completion, Inputs, Rest, Sink, Steers, TaskResult, Template, outcome};
 use sandpool_protocol::limits::MIB;
 
 /// Inputs that may be on their way, and outcomes that may wait to be taken.
@@ -237,10 +234,6 @@ impl StreamState {
         self.room.notify();
     }
 
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.lock().stopped
-    }
-
     /// Says of each input that the pool has not taken over how it ended.
     pub(crate) fn refuse(self: &Arc<Self>, verdict: Verdict, reason: &str) {
         let chunks = self.lock().pending.take(usize::MAX);
@@ -271,12 +264,6 @@ impl StreamState {
         let mut state = self.lock();
         state.no_more_inputs = true;
         self.notify(state);
-    }
-
-    /// Lets the feeder run on without anybody reading.
-    pub(crate) fn lift(&self) {
-        self.lock().lifted = true;
-        self.room.notify();
     }
 
     /// Gives a further input of so many bytes its number, and has it `put`, as soon
@@ -349,8 +336,42 @@ pub(crate) enum Put {
     Unseen,
 }
 
-/// The pool's side. It holds its own lock, so that what is taken over is in the
-/// queue before anybody looks for it there.
+/// The side that the pool draws from. It holds its own lock, so that drawn tasks are
+/// in the queue before anybody looks for them there.
+impl TaskSource for StreamState {
+    fn draw(self: Arc<Self>) -> Vec<Entry> {
+        let state = self.lock();
+        match self.is_chunk_full(&state) {
+            true => self.take_over(state, usize::MAX),
+            false => Vec::new(),
+        }
+    }
+
+    fn plan_to_draw(&self, until: Instant) -> Instant {
+        let mut state = self.lock();
+        let until = self.due(&state).map_or(until, |due| due.min(until));
+        state.looked_at = Some(until);
+        until
+    }
+
+    fn lift(&self) {
+        self.lock().lifted = true;
+        self.room.notify();
+    }
+
+    fn stop(self: Arc<Self>, verdict: Verdict, reason: &str) {
+        StreamState::stop(&self, verdict, reason);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.lock().stopped
+    }
+
+    fn key(&self) -> KeyId {
+        self.template.worker_key.id
+    }
+}
+
 impl StreamState {
     /// Whether inputs wait for the pool.
     pub(crate) fn has_pending(&self) -> bool {
@@ -362,15 +383,6 @@ impl StreamState {
         self.take_over(self.lock(), most)
     }
 
-    /// The tasks that have gathered.
-    pub(crate) fn draw(self: &Arc<Self>) -> Vec<Entry> {
-        let state = self.lock();
-        match self.is_chunk_full(&state) {
-            true => self.take_over(state, usize::MAX),
-            false => Vec::new(),
-        }
-    }
-
     fn take_over(
         self: &Arc<Self>,
         mut state: MutexGuard<'_, StreamInner>,
@@ -380,14 +392,6 @@ impl StreamState {
         drop(state);
         let tasks = chunks.into_iter().map(|chunk| self.tasks(chunk));
         tasks.map(Entry::Rest).collect()
-    }
-
-    /// Hears until when the dispatcher is about to sleep; says until when it may.
-    pub(crate) fn plan_to_draw(&self, until: Instant) -> Instant {
-        let mut state = self.lock();
-        let until = self.due(&state).map_or(until, |due| due.min(until));
-        state.looked_at = Some(until);
-        until
     }
 }
 
@@ -455,7 +459,7 @@ impl StreamInner {
 }
 
 impl StreamState {
-    pub(crate) fn template(&self) -> &Template {
+    pub(crate) fn template(&self) -> &Arc<Template> {
         &self.template
     }
 

@@ -12,8 +12,7 @@ use std::time::Instant;
 use smallvec::SmallVec;
 
 use super::constants::Places;
-use super::task::{Sink, Task, Template};
-use crate::pool::api::wrong_kind;
+use super::task::{Sink, Task, Template, wrong_kind};
 use crate::pool::error::Error;
 use crate::shared::Shares;
 use sandpool_protocol::frame::What;

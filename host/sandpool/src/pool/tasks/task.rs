@@ -5,20 +5,18 @@ use std::sync::Arc;
 use super::batch::Batch;
 use super::constants::Constants;
 use super::retry::Retries;
+use super::steers::Steers;
 use super::task_result::TaskResult;
+use crate::module::Module;
 use crate::outcome::Outcome;
-use crate::pool::api::Callable;
-use crate::pool::api::Steers;
-use crate::pool::state::WorkerKey;
+use crate::pool::error::Error;
+use crate::pool::keys::{KeyId, WorkerKey};
 use crate::shared::Shares;
 use sandpool_protocol::compact::CompactTask;
 use sandpool_protocol::frame::{TaskHeader, What, WireLimits, put_inline};
 use sandpool_protocol::limits::{GIB, Limit, MIB, TaskLimits};
 use sandpool_protocol::settings::Stdio;
-use sandpool_value::{Type, Value};
-
-/// Number of a worker key in its pool: module, grants and tenant.
-pub(crate) type KeyId = u64;
+use sandpool_value::{Function, Type, Value};
 
 /// Whoever waits for an outcome.
 pub(crate) trait Sink: Send + Sync {
@@ -60,6 +58,20 @@ impl Template {
     /// The argument of all tasks that is put between those of each when it is sent.
     pub(crate) fn long(&self) -> &[u8] {
         self.constants.as_ref().map_or(&[], Constants::long)
+    }
+}
+
+/// A function and its number in the module.
+#[derive(Clone)]
+pub(crate) struct Callable {
+    pub(crate) index: u32,
+    pub(crate) function: Function,
+}
+
+pub(crate) fn wrong_kind(module: &Module) -> Error {
+    Error::WrongKind {
+        module: module.name().to_owned(),
+        kind: module.kind(),
     }
 }
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use super::task::Template;
 use crate::outcome::{Outcome, Verdict};
-use crate::pool::api::value_of;
 use crate::pool::error::Error;
 use sandpool_value::{FromValue, Value};
 
@@ -159,5 +158,41 @@ fn weight_of_value(value: &Value) -> u64 {
         Value::Variant(_, Some(value)) | Value::Option(Some(value)) => weight_of_value(value),
         Value::Result(Ok(Some(value)) | Err(Some(value))) => weight_of_value(value),
         _ => 0,
+    }
+}
+
+impl<T> Outcome<T> {
+    /// The value alone.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with all the rest, if the task did not end `ok`.
+    /// `collect` makes of many of them what multiprocessing's `map` returns:
+    /// all values, or the first error.
+    ///
+    /// ```no_run
+    /// # fn squares(outcomes: Vec<sandpool::Outcome<u64>>) -> Result<(), sandpool::Error> {
+    /// let values: Vec<u64> = outcomes
+    ///     .into_iter()
+    ///     .map(|outcome| outcome.into_result())
+    ///     .collect::<Result<_, _>>()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_result(mut self) -> Result<T, Error> {
+        match self.value.take() {
+            Some(value) if self.is_ok() => Ok(value),
+            _ => Err(Error::Failed(Box::new(self.with_value(None)))),
+        }
+    }
+}
+
+/// A task's value, or why there is none.
+pub(crate) fn value_of<T: FromValue>(mut outcome: Outcome<Value>) -> Result<T, Error> {
+    match outcome.value.take() {
+        Some(value) if outcome.is_ok() => T::from_value(value).map_err(Error::Convert),
+        value => {
+            outcome.value = value;
+            Err(Error::Failed(Box::new(outcome)))
+        }
     }
 }

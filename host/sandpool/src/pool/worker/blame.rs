@@ -1,7 +1,7 @@
 //! Finds who is to blame when a worker ends before it has taken a task, by how it ended.
 
+use crate::pool::config::Config;
 use crate::pool::scheduler::{Blame, Fault};
-use crate::pool::state::Config;
 use crate::pool::tasks::outcome;
 use sandpool_sys::{ABORTED, Ended, OUT_OF_CPU, PANICKED, signal_name};
 

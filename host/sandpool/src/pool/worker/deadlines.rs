@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::handle::{Phase, WorkerHandle};
 use super::watch::Watch;
-use crate::pool::scheduler::STRANDED_AFTER;
-use crate::pool::scheduler::{Blame, Fault};
-use crate::pool::tasks::Lost;
-use crate::pool::tasks::Task;
+use crate::pool::scheduler::{Blame, Fault, STRANDED_AFTER};
+use crate::pool::tasks::{Lost, Task};
 use sandpool_protocol::Violation;
 use sandpool_protocol::control::{ToChild, encode};
 use sandpool_protocol::settings::Interrupt;

@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::set_socket_send_buffer_size;
 
 use crate::pool::broker::Requests;
-use crate::pool::scheduler::Fault;
-use crate::pool::scheduler::STRANDED_AFTER;
-use crate::pool::state::{Config, WorkerKey};
-use crate::pool::tasks::{KeyId, Task, Template};
-use crate::pool::tasks::{Lost, Observed};
+use crate::pool::config::Config;
+use crate::pool::keys::{KeyId, WorkerKey};
+use crate::pool::scheduler::{Fault, Life, STRANDED_AFTER};
+use crate::pool::tasks::{Lost, Observed, Task, Template};
 use sandpool_protocol::Violation;
 use sandpool_protocol::control::{ToChild, encode};
 use sandpool_protocol::frame::Payload;
@@ -216,6 +215,20 @@ impl WorkerHandle {
     /// Ready, and nothing to do.
     pub(crate) fn is_idle(&self) -> bool {
         self.is_ready() && self.sent.is_empty()
+    }
+
+    /// Where it stands in its life, for the rules of the scheduler.
+    #[inline]
+    pub(crate) fn life(&self) -> Life {
+        match self.phase {
+            Phase::Starting { .. } => Life::Starting,
+            Phase::Ready { since } => Life::Ready {
+                since,
+                is_idle: self.sent.is_empty(),
+            },
+            Phase::Interrupted { .. } => Life::Interrupted,
+            Phase::Dying { .. } => Life::Dying,
+        }
     }
 
     /// Whether it has something to do.

@@ -15,5 +15,5 @@ mod start;
 mod watch;
 
 pub(crate) use handle::{Phase, WorkerHandle};
-pub(crate) use start::{OutputPipes, refused, start_worker};
+pub(crate) use start::{refused, start_worker};
 pub(crate) use watch::{Seen, Signs, Watch};

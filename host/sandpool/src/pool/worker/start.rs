@@ -6,8 +6,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::handle::Started;
 use crate::module::{Loader, Module};
 use crate::pool::broker::Requests;
+use crate::pool::config::Config;
+use crate::pool::keys::WorkerKey;
+use crate::pool::output::OutputPipes;
 use crate::pool::scheduler::{Blame, Fault};
-use crate::pool::state::{Config, WorkerKey};
 use sandpool_protocol::control::{Initializer, ToChild, WorkerSetup, encode};
 use sandpool_protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use sandpool_protocol::host_end::HostEnd;
@@ -16,12 +18,6 @@ use sandpool_protocol::settings::Stdio;
 use sandpool_sys::in_force::{Scarce, with_limit};
 use sandpool_sys::{ChildProcess, ControlSocket, EventFd, MAX_MESSAGE, Mapping, memfd_sized};
 use sandpool_value::encode_args;
-
-/// The host's ends of a worker's passed-on output streams.
-pub(crate) struct OutputPipes {
-    pub(crate) stdout: OwnedFd,
-    pub(crate) stderr: OwnedFd,
-}
 
 /// Says of an error of the system what it refused, and who is to blame for that.
 pub(crate) fn refused(what: &'static str) -> impl Fn(io::Error) -> Fault {
