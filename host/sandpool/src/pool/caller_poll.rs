@@ -73,16 +73,15 @@ impl Shared {
             return;
         }
         let workers = state.slots.iter_mut().filter_map(Slot::worker_mut);
-        let mut busy = workers.filter(|worker| !worker.sent.is_empty());
+        let mut busy = workers.filter(|worker| worker.is_busy());
         let (Some(worker), None) = (busy.next(), busy.next()) else {
             return;
         };
         if !worker.may_be_napped_on(task) {
             return;
         }
-        let serial = worker.serial;
-        let nap = worker.ring.announce_nap();
-        worker.is_napped_on = true;
+        let serial = worker.serial();
+        let nap = worker.begin_nap();
         // Looked at after the announcement: who answers from now on wakes.
         let answered = worker.has_news();
         drop(state);
@@ -91,9 +90,8 @@ impl Shared {
         }
         let mut state = self.lock();
         let mut workers = state.slots.iter_mut().filter_map(Slot::worker_mut);
-        if let Some(worker) = workers.find(|worker| worker.serial == serial) {
-            worker.is_napped_on = false;
-            worker.announce_sleep();
+        if let Some(worker) = workers.find(|worker| worker.serial() == serial) {
+            worker.end_nap();
         }
         drop(state);
         // What came before that was said has rung no bell.

@@ -58,7 +58,7 @@ impl PoolState {
         let PoolState { slots, queue, .. } = self;
         for worker in slots.iter_mut().filter_map(Slot::worker_mut) {
             // A violation is found again, and answered, by the dispatcher.
-            if worker.sent.iter().any(&such)
+            if worker.has_any_task(&such)
                 && let Ok(back) = worker.take_back()
             {
                 queue.put_back(back.into_iter());

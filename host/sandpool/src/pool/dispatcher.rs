@@ -17,7 +17,7 @@ use super::output::{Callbacks, Job, Outbox, Relay};
 use super::scheduler::{News, REPLACE_AFTER};
 use super::state::{PoolPhase, PoolState, Shared, Slot};
 use super::tasks::{Completion, Lost, outcome};
-use super::worker::{Phase, Signs, WorkerHandle, refused, start_worker};
+use super::worker::{Signs, WorkerHandle, refused, start_worker};
 use crate::outcome::Verdict;
 use sandpool_protocol::sleep::Spin;
 use sandpool_sys::Poller;
@@ -112,7 +112,7 @@ impl Dispatcher {
             let Some(worker) = state.slots[slot].worker_mut() else {
                 continue;
             };
-            let serial = worker.serial;
+            let serial = worker.serial();
             let signs = signs.get(&serial).copied().unwrap_or_default();
             if !called && !signs.any() && !worker.has_news() && !worker.is_due(now) {
                 worker.announce_awake();
@@ -122,15 +122,17 @@ impl Dispatcher {
             let Some(worker) = state.slots[slot].worker() else {
                 continue;
             };
-            if gone || matches!(worker.phase, Phase::Dying { .. }) {
+            if gone || worker.is_dying() {
                 // Until it is gone only its end is of interest; what it leaves
                 // is read then.
-                self.poller.remove(&worker.bell);
-                self.poller.remove(&worker.control);
+                let [bell, control, _] = worker.descriptors();
+                self.poller.remove(bell);
+                self.poller.remove(control);
             }
             if gone {
-                self.poller.remove(worker.child.pidfd());
-                let vacant = worker.next_key.map_or(Slot::Free, Slot::Promised);
+                let [.., end] = worker.descriptors();
+                self.poller.remove(end);
+                let vacant = worker.next_key().map_or(Slot::Free, Slot::Promised);
                 state.out.gone.push(serial);
                 state.slots[slot] = vacant;
             }
@@ -170,7 +172,7 @@ impl Dispatcher {
                     return false;
                 }
                 for worker in state.slots.iter_mut().filter_map(Slot::worker_mut) {
-                    if !matches!(worker.phase, Phase::Dying { .. }) {
+                    if !worker.is_dying() {
                         worker.kill(None);
                     }
                 }
@@ -201,7 +203,7 @@ impl Dispatcher {
                     state.out.finish(None, completion);
                 }
                 for worker in state.slots.iter_mut().filter_map(Slot::worker_mut) {
-                    if !matches!(worker.phase, Phase::Dying { .. }) {
+                    if !worker.is_dying() {
                         worker.kill(Some(lost.clone()));
                     }
                 }
@@ -249,7 +251,7 @@ impl Dispatcher {
         let pipe = super::output::stdin::pipe(&self.shared.trouble);
         let mut state = self.shared.lock();
         let mut workers = state.slots.iter_mut().filter_map(Slot::worker_mut);
-        if let Some(worker) = workers.find(|worker| worker.serial == serial) {
+        if let Some(worker) = workers.find(|worker| worker.serial() == serial) {
             match pipe {
                 Ok(pipe) => worker.hand_over_stdin(&pipe),
                 // Its task would wait for ever.
@@ -408,8 +410,7 @@ fn reserve(state: &mut PoolState, now: Instant) -> Option<(usize, Arc<WorkerKey>
     if let Some((slot, next_key)) = state.next_to_replace(now)
         && let Some(worker) = state.slots[slot].worker_mut()
     {
-        worker.next_key = Some(next_key);
-        worker.kill(None);
+        worker.make_room_for(next_key);
     }
     start
 }

@@ -37,7 +37,7 @@ impl PoolState {
                 ring |= self.feed_ahead(now);
             }
         }
-        let busy = |slot: &Slot| slot.worker().is_some_and(|worker| !worker.sent.is_empty());
+        let busy = |slot: &Slot| slot.worker().is_some_and(|worker| worker.is_busy());
         // What is to be run again, or the memory that an idle worker is to give
         // back, may be all that there is to wait for.
         let idle = self.slots.iter().filter_map(Slot::worker);
@@ -83,8 +83,7 @@ impl PoolState {
             let Some(worker) = slot.worker_mut().filter(|_| replaced != Some(i)) else {
                 continue;
             };
-            if worker.is_idle()
-                && worker.tasks_left > 0
+            if worker.takes_tasks()
                 && let Some(task) = queue.pop(worker.key())
             {
                 match worker.send(task, now) {
@@ -105,7 +104,7 @@ impl PoolState {
     /// only just begun keeps what it has, as long as there are tasks for all.
     fn level(&mut self, now: Instant) {
         let PoolState { slots, queue, .. } = self;
-        let takes = |worker: &&WorkerHandle| worker.is_idle() && worker.tasks_left > 0;
+        let takes = |worker: &&WorkerHandle| worker.takes_tasks();
         let idle: Vec<KeyId> = slots
             .iter()
             .filter_map(Slot::worker)
@@ -116,19 +115,12 @@ impl PoolState {
             return;
         }
         for worker in slots.iter_mut().filter_map(Slot::worker_mut) {
-            let holds = worker.is_ready() && worker.sent.len() > 1 && idle.contains(&worker.key());
-            let just_begun = now.saturating_duration_since(worker.next_since) < HASTE;
+            let holds = worker.has_tasks_ahead() && idle.contains(&worker.key());
+            let just_begun = worker.time_with_next(now) < HASTE;
             if !holds || just_begun && queue.waits(worker.key()) {
                 continue;
             }
-            // One that has not claimed yet is about to, or is stopped; what was
-            // sent to it then shows that, and is not taken away.
-            let taken = match worker.ring.outstanding() {
-                Ok(outstanding) if !outstanding.running => continue,
-                Ok(_) => worker.take_back(),
-                Err(violation) => Err(violation),
-            };
-            match taken {
+            match worker.take_back_from_running() {
                 Ok(tasks) => queue.put_back(tasks.into_iter()),
                 Err(violation) => worker.kill(Some(Lost::Violation(violation))),
             }

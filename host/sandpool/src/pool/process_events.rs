@@ -47,11 +47,11 @@ impl PoolState {
         if seen.ready {
             restarts.is_ready();
         }
-        if worker.has_worked {
+        if worker.has_worked() {
             restarts.has_worked();
         }
         if seen.fault.is_some() || seen.breaks_key.is_some() {
-            let worker_key = Arc::clone(&worker.worker_key);
+            let worker_key = Arc::clone(worker.worker_key());
             if let Some(fault) = seen.fault {
                 self.start_failed(&worker_key, fault);
             }
@@ -89,10 +89,7 @@ impl PoolState {
 
     /// Whether there is a core that no task uses, for a look.
     pub(crate) fn leaves_a_core(&self, config: &Config) -> bool {
-        let busy = self
-            .workers()
-            .filter(|worker| !worker.sent.is_empty())
-            .count();
+        let busy = self.workers().filter(|worker| worker.is_busy()).count();
         busy < config.cores
     }
 }

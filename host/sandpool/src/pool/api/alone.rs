@@ -12,7 +12,7 @@ impl Pool {
         let mut state = shared.lock();
         loop {
             if let Some(worker) = state.slots.iter().find_map(Slot::worker) {
-                return Some(worker.child.pid());
+                return Some(worker.pid());
             }
             let goes_on = matches!(state.phase, PoolPhase::Open | PoolPhase::Closed);
             if !goes_on || state.unfinished == 0 {

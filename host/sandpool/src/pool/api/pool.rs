@@ -79,7 +79,7 @@ impl Pool {
             .slots
             .iter()
             .filter_map(Slot::worker)
-            .map(|worker| worker.child.pid())
+            .map(|worker| worker.pid())
             .collect()
     }
 

@@ -8,6 +8,7 @@ use crate::outcome::Verdict;
 use crate::pool::state::Slot;
 use crate::pool::stream::StreamState;
 use crate::pool::tasks::Batch;
+use crate::pool::worker::WorkerHandle;
 
 /// Steers the stream of an [`IMap`](crate::IMap), from whatever thread; made by
 /// [`IMap::steering`](crate::IMap::steering).
@@ -62,15 +63,11 @@ impl Steering {
         let state = pool.lock();
         let workers = state.slots.iter().filter_map(Slot::worker);
         let mut running: Vec<_> = workers
-            .filter_map(|worker| {
-                let task = worker
-                    .sent
-                    .front()
-                    .filter(|task| self.is_mine(&task.batch))?;
-                Some(RunningTask {
-                    index: task.index,
-                    since: worker.running?,
-                })
+            .filter_map(WorkerHandle::running)
+            .filter(|(task, _)| self.is_mine(&task.batch))
+            .map(|(task, since)| RunningTask {
+                index: task.index,
+                since,
             })
             .collect();
         drop(state);

@@ -19,13 +19,6 @@ const KEPT: Duration = Duration::from_secs(1);
 /// A worker that has not loaded its artifact by then has failed to start.
 const START_TIME: Duration = Duration::from_secs(30);
 
-/// A worker that is starting and uses no processor for so long stands still: it
-/// was stopped, or waits for something that does not come.
-const STILL_TIME: Duration = Duration::from_secs(5);
-
-/// How often a worker that is starting is looked at.
-const START_LOOK: Duration = Duration::from_secs(1);
-
 /// A task that nobody claims for so long was sent to a worker that is stopped.
 const CLAIM_TIME: Duration = Duration::from_secs(1);
 
@@ -35,9 +28,6 @@ const GRACE: Duration = Duration::from_millis(100);
 /// Memory is given back part by part, with such pauses for whoever waits for the
 /// pool's lock.
 const GIVE_BACK_PAUSE: Duration = Duration::from_millis(2);
-
-/// How long a claim may go unseen.
-const MAX_LOOK: Duration = Duration::from_millis(5);
 
 /// How often CPU clocks are read, at least and at most. In between the time
 /// that is left says when: nobody uses more CPU time than passes, but for the
@@ -51,16 +41,18 @@ impl Watch<'_> {
         match &worker.phase {
             Phase::Starting { since } => {
                 let too_long = now.saturating_duration_since(*since) >= START_TIME;
-                if too_long || worker.start_stands_still(now) {
-                    worker.complaint = Some(worker.why_not_started(too_long));
+                let pid = worker.pid();
+                if too_long || worker.start_up.stands_still(now, || process_cpu_time(pid)) {
+                    let fault = worker.why_not_started(too_long);
+                    worker.start_up.complain(fault);
                     worker.kill(None);
                 }
             }
-            Phase::Ready { .. } if worker.sent.is_empty() => {
-                if worker.tasks_left == 0 {
+            Phase::Ready { .. } if worker.window.is_empty() => {
+                if !worker.window.may_grow() {
                     worker.kill(None);
                 } else if worker.gives_back().is_some_and(|due| now >= due) {
-                    worker.ring.give_back();
+                    worker.window.give_back();
                     worker.gave_back = now;
                 }
             }
@@ -85,32 +77,33 @@ impl Watch<'_> {
     }
 
     fn keep_task_time(&mut self, worker: &mut WorkerHandle, now: Instant) -> Result<(), Violation> {
-        let outstanding = worker.ring.outstanding()?;
+        let outstanding = worker.window.outstanding()?;
         if outstanding.answered > 0 {
             // It came this moment; it is taken at the next look, which its
             // ringing brings.
             return Ok(());
         }
         if !outstanding.running {
-            if now.saturating_duration_since(worker.next_since) >= CLAIM_TIME {
+            if worker.time_with_next(now) >= CLAIM_TIME {
                 // Stopped, or wedged. What it had goes to others; should it
                 // claim a task in this very moment, it lives.
                 let back = worker.take_back()?;
                 self.queue.put_back(back.into_iter());
-                if worker.sent.is_empty() {
-                    if !worker.has_worked {
-                        worker.complaint = Some(worker.why_not_claimed());
+                if worker.window.is_empty() {
+                    if !worker.has_worked() {
+                        let fault = worker.why_not_claimed();
+                        worker.start_up.complain(fault);
                     }
                     worker.kill(None);
                 }
-            } else if now >= worker.next_since + worker.look_after {
-                worker.look_after = worker.next_look();
+            } else if now >= worker.clock.look_at() {
+                worker.clock.looked();
             }
             return Ok(());
         }
         let since = worker.is_running(now);
         let ran = now.saturating_duration_since(since);
-        let Some(task) = worker.sent.front() else {
+        let Some(task) = worker.window.oldest() else {
             return Ok(());
         };
         let limits = &task.template().limits;
@@ -142,12 +135,12 @@ impl Watch<'_> {
         now: Instant,
     ) -> Result<(), Violation> {
         // An answer that was published before this decision stands.
-        if worker.ring.outstanding()?.answered > 0 {
+        if worker.window.outstanding()?.answered > 0 {
             return Ok(());
         }
         let interrupt = worker
-            .sent
-            .front()
+            .window
+            .oldest()
             .map(|task| ToChild::Interrupt { task: task.id });
         if self.config.interrupt == Interrupt::Epoch
             && let Some(message) = interrupt
@@ -165,25 +158,6 @@ impl Watch<'_> {
 }
 
 impl WorkerHandle {
-    /// When to look again whether a task was claimed: often at first.
-    fn next_look(&self) -> Duration {
-        self.look_after + self.look_after.min(MAX_LOOK)
-    }
-
-    /// Whether a worker that is starting has used no processor for too long.
-    fn start_stands_still(&mut self, now: Instant) -> bool {
-        if now < self.next_since + self.look_after {
-            return false;
-        }
-        self.look_after += START_LOOK;
-        let cpu = process_cpu_time(self.child.pid());
-        let (seen, cpu_seen) = self.start_seen;
-        if cpu != cpu_seen {
-            self.start_seen = (now, cpu);
-        }
-        cpu.is_some() && cpu == cpu_seen && now.saturating_duration_since(seen) >= STILL_TIME
-    }
-
     fn why_not_started(&self, too_long: bool) -> Fault {
         match (self.child.is_stopped(), too_long) {
             (true, _) => Fault::no_start(Blame::Outside, "it was stopped while it started"),
@@ -205,36 +179,34 @@ impl WorkerHandle {
     /// kept is looked at whenever there is an occasion.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         let limits_cpu = |task: &Task| task.template().limits.cpu_time.value.is_some();
-        self.sent.front().is_some_and(limits_cpu) || self.due().is_some_and(|due| due <= now)
+        self.window.oldest().is_some_and(limits_cpu) || self.due().is_some_and(|due| due <= now)
     }
 
     /// When an idle worker gives the memory back that large payloads took.
     fn gives_back(&self) -> Option<Instant> {
-        let due = (self.last_answer + KEPT).max(self.gave_back + GIVE_BACK_PAUSE);
-        self.ring.holds_much().then_some(due)
+        let due = (self.pace.last_answer() + KEPT).max(self.gave_back + GIVE_BACK_PAUSE);
+        self.window.holds_much().then_some(due)
     }
 
     /// When it has to be looked at again, whatever it does.
     pub(crate) fn due(&self) -> Option<Instant> {
         match &self.phase {
-            Phase::Starting { since } => {
-                Some((*since + START_TIME).min(self.next_since + self.look_after))
-            }
+            Phase::Starting { since } => Some((*since + START_TIME).min(self.start_up.look_at())),
             Phase::Interrupted { until, .. } => Some(*until),
             Phase::Dying { .. } => self.leaves_by,
             Phase::Ready { .. } => {
-                let Some(task) = self.sent.front() else {
+                let Some(task) = self.window.oldest() else {
                     return self.gives_back();
                 };
-                let Some(since) = self.running else {
-                    return Some(self.next_since + self.look_after);
+                let Some(since) = self.clock.running() else {
+                    return Some(self.clock.look_at());
                 };
                 let limits = &task.template().limits;
                 let deadline = task
                     .timeout()
                     .value
                     .and_then(|timeout| since.checked_add(timeout));
-                let stranded = (self.sent.len() > 1).then(|| since + STRANDED_AFTER);
+                let stranded = (self.window.len() > 1).then(|| since + STRANDED_AFTER);
                 let cpu = limits.cpu_time.value.map(|limit| {
                     let left = limit.saturating_sub(self.cpu_time().unwrap_or_default());
                     Instant::now() + left.clamp(MIN_CPU_INTERVAL, CPU_INTERVAL)

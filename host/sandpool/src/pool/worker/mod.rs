@@ -5,15 +5,20 @@
 //! own books, and a broken rule ends the worker. Looks at one worker at a time and knows
 //! no other: which task a worker gets is the business of `scheduler/`.
 
+mod allowance;
 mod answer_check;
 pub(crate) mod binary;
 mod blame;
+mod clock;
 mod deadlines;
 mod handle;
+mod pace;
 mod read_messages;
 mod start;
+mod start_up;
 mod watch;
+mod window;
 
-pub(crate) use handle::{Phase, WorkerHandle};
+pub(crate) use handle::WorkerHandle;
 pub(crate) use start::{refused, start_worker};
 pub(crate) use watch::{Seen, Signs, Watch};

@@ -40,7 +40,7 @@ impl Watch<'_> {
             if let Err(violation) = heard {
                 worker.kill(Some(Lost::Violation(violation)));
             }
-            if matches!(worker.phase, Phase::Dying { .. }) {
+            if worker.is_dying() {
                 return true;
             }
         }
@@ -50,7 +50,7 @@ impl Watch<'_> {
     /// Its end is seen elsewhere; one that only closed its socket meets its end
     /// here, with the answers that are there.
     fn hung_up(&mut self, worker: &mut WorkerHandle, now: Instant) {
-        worker.failed_early = !worker.has_worked;
+        worker.start_up.hang_up();
         let why = loop {
             match self.take_answer(worker, now) {
                 Ok(true) => {}
@@ -71,13 +71,13 @@ impl Watch<'_> {
         now: Instant,
     ) -> Result<(), Violation> {
         let bytes = &self.buffer[..len];
-        if !worker.greeted {
+        if !worker.start_up.is_greeted() {
             let hello = Hello::decode(bytes).ok_or(Violation("its first message is no hello"))?;
             if let Err(complaint) = hello.check() {
                 // Another binary will not turn up by itself.
                 self.seen.broken = Some(complaint);
             }
-            worker.greeted = true;
+            worker.start_up.greet();
             return Ok(());
         }
         match (decode(bytes)?, &worker.phase) {
@@ -93,7 +93,7 @@ impl Watch<'_> {
                     // found again.
                     self.out
                         .bad_artifacts
-                        .push(worker.worker_key.module.clone());
+                        .push(worker.worker_key().module.clone());
                 }
                 let hit = match reason {
                     Failure::Limit(name) | Failure::NoRoom(name) => self.config.limits.hit(name),
@@ -108,7 +108,8 @@ impl Watch<'_> {
                 {
                     why.push_str(&format!("; {limit}"));
                 }
-                worker.complaint = Some(Fault::no_start(blame(reason), why));
+                let fault = Fault::no_start(blame(reason), why);
+                worker.start_up.complain(fault);
                 // It has nothing more to say.
                 worker.kill(None);
                 Ok(())
@@ -116,10 +117,10 @@ impl Watch<'_> {
             (FromChild::Task { task, says }, _) => {
                 // It may have answered the one before, in the ring, and gone
                 // on to this one.
-                while worker.sent.front().is_some_and(|front| front.id != task)
+                while worker.window.oldest().is_some_and(|front| front.id != task)
                     && self.take_answer(worker, now)?
                 {}
-                match worker.sent.front() {
+                match worker.window.oldest() {
                     Some(front) if front.id == task => self.about_the_running(worker, says),
                     _ => Err(Violation("it speaks of a task that it does not run")),
                 }
@@ -134,13 +135,13 @@ impl Watch<'_> {
         worker: &mut WorkerHandle,
         says: Says,
     ) -> Result<(), Violation> {
-        let outstanding = worker.ring.outstanding()?;
+        let outstanding = worker.window.outstanding()?;
         if !outstanding.running && outstanding.answered == 0 {
             return Err(Violation("it speaks of a task that it has not claimed"));
         }
         let task = worker
-            .sent
-            .front()
+            .window
+            .oldest()
             .ok_or(Violation("it speaks of no task"))?;
         let (task_index, function) = (task.index, task.template().function.to_string());
         match says {
@@ -149,10 +150,8 @@ impl Watch<'_> {
                 Err(Violation("it wants stdin for a task that has none"))
             }
             Says::WantStdin => {
-                if std::mem::replace(&mut worker.has_stdin, true) {
-                    return Err(Violation("it wants stdin twice"));
-                }
-                self.out.want_stdin.push(worker.serial);
+                worker.allowance.ask_for_stdin()?;
+                self.out.want_stdin.push(worker.serial());
                 Ok(())
             }
             Says::Log { level, message } => {
@@ -201,10 +200,10 @@ fn blame(reason: Failure) -> Blame {
 
 fn give_room(worker: &mut WorkerHandle, len: u64, stdio: Stdio) -> Result<(), Violation> {
     let task = worker
-        .sent
-        .front()
+        .window
+        .oldest()
         .ok_or(Violation("it wants room for no task"))?;
-    if worker.room.is_some() {
+    if worker.allowance.has_room() {
         return Err(Violation("it wants room twice"));
     }
     if len > task.most_answer_bytes(stdio) {
@@ -224,23 +223,15 @@ fn give_room(worker: &mut WorkerHandle, len: u64, stdio: Stdio) -> Result<(), Vi
         // One that is gone is noticed by its end.
         _ => {}
     }
-    worker.room = Some(File::from(file));
+    worker.allowance.give_room(File::from(file));
     Ok(())
 }
 
-/// The worker keeps the limit of a task's log; a little beyond it, the host
-/// does.
+/// Counts a message against the log limit of the task that the worker runs.
 fn spend_log(worker: &mut WorkerHandle, bytes: usize) -> Result<(), Violation> {
-    const SLACK: u64 = 64 * 1024;
-    worker.log_bytes += bytes as u64 + 16;
     let limit = worker
-        .sent
-        .front()
+        .window
+        .oldest()
         .and_then(|task| task.template().limits.log.value);
-    match limit {
-        Some(limit) if worker.log_bytes > limit.saturating_add(SLACK) => {
-            Err(Violation("it logs more than its task may"))
-        }
-        _ => Ok(()),
-    }
+    worker.allowance.spend_log(bytes, limit)
 }

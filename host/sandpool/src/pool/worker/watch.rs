@@ -16,12 +16,7 @@ use sandpool_protocol::Violation;
 use sandpool_protocol::compact;
 use sandpool_protocol::frame::{AnswerHeader, End, Payload, split};
 use sandpool_protocol::ring::LARGE;
-use sandpool_sys::{Ended, OomKills, memfd_read_at};
-
-/// Rings without news that a worker may be ahead of its news. Each
-/// answer is rung for once at most, and a ring may come when its answer was
-/// taken already, so an honest worker is ahead by one or two.
-const MAX_EMPTY_RINGS: u32 = 64;
+use sandpool_sys::{Ended, OomKills};
 
 /// Rounds of reading from a worker that is dead, or has answered its task.
 const LAST_ROUNDS: usize = 64;
@@ -85,8 +80,10 @@ impl Watch<'_> {
             }
             let asked = self.process_requests(worker, now);
             self.take_answers(worker, now);
-            count_rings(worker, signs.rang, asked);
-            worker.keep_pace(now);
+            if let Err(violation) = worker.pace.count_ring(signs.rang, asked) {
+                worker.kill(Some(Lost::Violation(violation)));
+            }
+            worker.pace.keep(now);
             self.keep_time(worker, now);
         }
         signs.ended && self.reap(worker, now)
@@ -115,7 +112,7 @@ impl Watch<'_> {
         let mut asked = false;
         while worker.requests.as_ref().is_some_and(Requests::has_more) {
             asked = true;
-            let outstanding = worker.ring.outstanding()?;
+            let outstanding = worker.window.outstanding()?;
             if !outstanding.running && outstanding.answered == 0 {
                 return Err(Violation("it asks for a task that it has not claimed"));
             }
@@ -139,7 +136,7 @@ impl Watch<'_> {
         &mut self,
         worker: &mut WorkerHandle,
     ) -> Result<RequestsRead, Violation> {
-        match (&mut worker.requests, worker.sent.front()) {
+        match (&mut worker.requests, worker.window.oldest()) {
             (Some(requests), Some(task)) => requests.read(task, &self.config.shares),
             _ => Ok(RequestsRead::All),
         }
@@ -147,11 +144,11 @@ impl Watch<'_> {
 
     /// Takes every answer that is there.
     fn take_answers(&mut self, worker: &mut WorkerHandle, now: Instant) {
-        while worker.ring.has_answer() && !worker.is_doomed() {
+        while worker.window.has_answer() && !worker.is_doomed() {
             // What a guest logged comes before its outcome.
             let sends_messages = worker
-                .sent
-                .front()
+                .window
+                .oldest()
                 .is_some_and(|task| task.template().worker_key.module.sends_messages());
             if sends_messages && (!self.read_messages(worker, now) || worker.is_doomed()) {
                 return;
@@ -170,7 +167,7 @@ impl Watch<'_> {
         worker: &mut WorkerHandle,
         now: Instant,
     ) -> Result<bool, Violation> {
-        if !worker.ring.has_answer() {
+        if !worker.window.has_answer() {
             return Ok(false);
         }
         // What it asked before it answered comes first. That is no more than
@@ -184,9 +181,8 @@ impl Watch<'_> {
         // One buffer for all answers but large ones.
         let mut payload = std::mem::take(self.answer);
         payload.clear();
-        let task = worker.sent.front();
-        let most = || task.map_or(0, |task| task.most_answer_bytes(self.config.stdio));
-        if !worker.ring.take_answer(&mut payload, most)? {
+        let most = |task: &Task| task.most_answer_bytes(self.config.stdio);
+        if !worker.window.read_answer(&mut payload, most)? {
             *self.answer = payload;
             return Ok(false);
         }
@@ -212,7 +208,7 @@ impl Watch<'_> {
         now: Instant,
     ) -> Result<bool, Violation> {
         if let Payload::InFile { len, .. } = Payload::read(payload)? {
-            let frame = take_room(worker, len)?;
+            let frame = worker.allowance.take_room(len)?;
             let (header, raw) = split::<AnswerHeader>(&frame)?;
             let start = frame.len() - raw.len();
             return self.take_read(worker, header, Raw::Owned { frame, start }, now);
@@ -230,8 +226,8 @@ impl Watch<'_> {
     ) -> Result<bool, Violation> {
         header.parts(raw.bytes())?;
         let task = worker
-            .sent
-            .front_mut()
+            .window
+            .oldest_mut()
             .ok_or(Violation("it answered a task it was not sent"))?;
         if header.task != task.id {
             return Err(Violation("it answered another task than it claimed"));
@@ -244,7 +240,7 @@ impl Watch<'_> {
         };
         answer_check::check(task, &header, &known)?;
         worker.is_running(now);
-        let Some(task) = worker.sent.front() else {
+        let Some(task) = worker.window.oldest() else {
             return Ok(false);
         };
         let observed = worker.observed(task, Some(header.run_time), now);
@@ -268,10 +264,10 @@ impl Watch<'_> {
             worker.phase = Phase::Ready { since: now };
         }
         worker.end_requests(!ended.is_ok());
-        if let Some(task) = worker.sent.pop_front() {
-            self.finish(worker.serial, task, ended);
+        if let Some(task) = worker.window.pop() {
+            self.finish(worker.serial(), task, ended);
         }
-        worker.new_answers += 1;
+        worker.pace.count_answer();
         worker.becomes_next(now);
         Ok(true)
     }
@@ -279,7 +275,7 @@ impl Watch<'_> {
     /// An initializer that fails time after time breaks the key, whose every task
     /// would fail by it.
     fn count_initializer(&mut self, worker: &WorkerHandle, end: End, ended: &TaskResult) {
-        let health = &worker.worker_key.health;
+        let health = &worker.worker_key().health;
         match (end, ended) {
             (End::Initializer, TaskResult::Full(outcome)) => {
                 if health.initializer_failed() {
@@ -312,7 +308,7 @@ impl Watch<'_> {
         // One that ended before it took a task would be replaced by the next
         // that does, for ever, if nobody counted.
         let failed_early = match &worker.phase {
-            Phase::Dying { why: None } => worker.failed_early,
+            Phase::Dying { why: None } => worker.start_up.hung_up_early(),
             Phase::Dying { why: Some(why) } => matches!(why, Lost::Violation(_)),
             _ => true,
         };
@@ -333,16 +329,18 @@ impl Watch<'_> {
         // Also what was found in its last words.
         let verdict = worker.verdict();
         self.end_running_task(worker, verdict, ended, now);
-        self.queue
-            .put_back(std::mem::take(&mut worker.sent).into_iter());
-        if was_starting || worker.complaint.is_some() || failed_early && !worker.has_worked {
+        self.queue.put_back(worker.window.drain().into_iter());
+        if was_starting
+            || worker.start_up.complaint().is_some()
+            || failed_early && !worker.has_worked()
+        {
             self.seen.fault = Some(self.why_not_started(worker, ended));
         }
         true
     }
 
     fn why_not_started(&mut self, worker: &WorkerHandle, ended: Ended) -> Fault {
-        if let Some(complaint) = &worker.complaint {
+        if let Some(complaint) = worker.start_up.complaint() {
             return complaint.clone();
         }
         match &worker.phase {
@@ -351,7 +349,7 @@ impl Watch<'_> {
             } => Fault::no_start(Blame::Pool, violation),
             _ => {
                 let killed_for = self.why_killed(worker, ended);
-                blame::fault(ended, killed_for, worker.greeted, self.config)
+                blame::fault(ended, killed_for, worker.start_up.is_greeted(), self.config)
             }
         }
     }
@@ -359,7 +357,7 @@ impl Watch<'_> {
     /// Why it was killed, as far as the system says.
     fn why_killed(&mut self, worker: &WorkerHandle, ended: Ended) -> Option<String> {
         match ended {
-            Ended::Killed(libc::SIGKILL) => self.oom_kills.one_more(worker.oom_kills),
+            Ended::Killed(libc::SIGKILL) => self.oom_kills.one_more(worker.start_up.oom_kills()),
             _ => None,
         }
     }
@@ -371,14 +369,14 @@ impl Watch<'_> {
         ended: Ended,
         now: Instant,
     ) {
-        let verdict = match (verdict, worker.ring.outstanding()) {
+        let verdict = match (verdict, worker.window.outstanding()) {
             (None, Ok(outstanding)) if !outstanding.running => return,
             (None, Ok(_)) => Lost::Died(ended, self.why_killed(worker, ended)),
             // A ring that broke the rules says nothing any more.
             (None, Err(violation)) => Lost::Violation(violation),
             (Some(verdict), _) => verdict,
         };
-        if worker.sent.is_empty() {
+        if worker.window.is_empty() {
             return;
         }
         if !matches!(verdict, Lost::Violation(_)) {
@@ -387,28 +385,14 @@ impl Watch<'_> {
         }
         worker.end_requests(true);
         worker.is_running(now);
-        if let Some(task) = worker.sent.pop_front() {
+        if let Some(task) = worker.window.pop() {
             let observed = Observed {
                 cpu_time: None,
                 ..worker.observed(&task, None, now)
             };
             let outcome = outcome::lost(&task, &verdict, observed, &self.config.limits, None);
-            self.finish(worker.serial, task, TaskResult::full(outcome));
+            self.finish(worker.serial(), task, TaskResult::full(outcome));
         }
-    }
-}
-
-/// Notes whether it rang for nothing: one that does so for ever would keep the
-/// host busy. What it `asked` counts as an answer does.
-fn count_rings(worker: &mut WorkerHandle, rang: bool, asked: bool) {
-    let news = worker.new_answers + u32::from(asked);
-    worker.empty_rings = worker.empty_rings.saturating_sub(news);
-    if rang && news == 0 {
-        worker.empty_rings += 1;
-    }
-    if worker.empty_rings > MAX_EMPTY_RINGS {
-        let violation = Violation("it keeps ringing without an answer");
-        worker.kill(Some(Lost::Violation(violation)));
     }
 }
 
@@ -419,18 +403,6 @@ fn read(payload: &[u8]) -> Result<(AnswerHeader, &[u8]), Violation> {
         Payload::Inline(frame) => split(frame),
         Payload::InFile { .. } => Err(Violation("a payload's number cannot be read")),
     }
-}
-
-fn take_room(worker: &mut WorkerHandle, len: u64) -> Result<Vec<u8>, Violation> {
-    let file = worker
-        .room
-        .take()
-        .ok_or(Violation("it answered in room it was not given"))?;
-    let fits = file.metadata().is_ok_and(|metadata| metadata.len() == len);
-    if !fits {
-        return Err(Violation("it answered in room of another size"));
-    }
-    memfd_read_at(&file, len).map_err(|_| Violation("the answer's room cannot be read"))
 }
 
 impl WorkerHandle {
