@@ -1,10 +1,10 @@
 //! A clock that a test moves, for what depends on how long somebody takes.
 
-use std::cell::ObjectCell;
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-thread_local!(static PASSED: ObjectCell<Duration> = const { ObjectCell::new(Duration::ZERO) });
+thread_local!(static PASSED: Cell<Duration> = const { Cell::new(Duration::ZERO) });
 
 /// The time of this test's thread.
 pub(super) fn now() -> Instant {
