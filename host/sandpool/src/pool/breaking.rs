@@ -3,8 +3,9 @@
 use std::sync::{Arc, Weak};
 
 use super::keys::WorkerKey;
+use super::life::PoolPhase;
 use super::scheduler::{Breaks, Fault};
-use super::state::{PoolPhase, PoolState};
+use super::state::PoolState;
 use super::tasks::outcome;
 use super::worker::WorkerHandle;
 use crate::outcome::Verdict;
@@ -12,9 +13,7 @@ use crate::outcome::Verdict;
 impl PoolState {
     /// Breaks the pool, for this reason.
     pub(crate) fn break_with(&mut self, reason: String) {
-        if matches!(self.phase, PoolPhase::Open | PoolPhase::Closed) {
-            self.phase = PoolPhase::Broken(reason);
-        }
+        self.life.advance(PoolPhase::Broken(reason));
     }
 
     /// Notes that a worker for this key could not be started.
@@ -63,7 +62,7 @@ impl PoolState {
         for worker_key in broken {
             let why = worker_key.health.broken().unwrap_or_default();
             let of_key = |other: &Arc<WorkerKey>| other.id == worker_key.id;
-            for stream in self.streams.iter().filter_map(Weak::upgrade) {
+            for stream in self.sources.iter() {
                 if stream.key() == worker_key.id && !stream.is_stopped() {
                     stream.stop(Verdict::InternalError, why);
                 }

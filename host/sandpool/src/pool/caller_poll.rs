@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use super::output::Job;
-use super::state::{PoolPhase, PoolState, Shared, Slot};
+use super::state::{PoolState, Shared, Slot};
 use super::worker::{Signs, WorkerHandle};
 use sandpool_protocol::settings::Stdio;
 use sandpool_protocol::sleep::Spin;
@@ -69,7 +69,7 @@ impl Shared {
     /// this saves.
     fn nap(&self, task: u64, at_most: Option<Duration>) {
         let mut state = self.lock();
-        if state.phase != PoolPhase::Open || self.config.stdio == Stdio::Inherit {
+        if !state.life.is_open() || self.config.stdio == Stdio::Inherit {
             return;
         }
         let workers = state.slots.iter_mut().filter_map(Slot::worker_mut);
@@ -101,7 +101,7 @@ impl Shared {
     /// Whether a look pays, and there is a core for it.
     fn caller_may_poll(&self, state: &PoolState) -> bool {
         state.caller_poll.as_ref().is_some_and(Spin::pays)
-            && state.phase == PoolPhase::Open
+            && state.life.is_open()
             // What a guest printed comes before its outcome, by another thread.
             && self.config.stdio != Stdio::Inherit
             && state.leaves_a_core(&self.config)
@@ -123,7 +123,7 @@ impl Shared {
         let mut ring = state.give_out(now);
         // It may have been the last of a pool that was closed meanwhile, whose
         // end is the dispatcher's.
-        ring |= state.phase != PoolPhase::Open;
+        ring |= !state.life.is_open();
         let mut ended = Vec::new();
         // In the order in which they ended, or by the dispatcher.
         let simple = |job: &Job| matches!(job, Job::Finish(end) if end.callback.is_none());

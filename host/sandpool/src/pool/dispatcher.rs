@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use std::vec::Drain;
 
 use super::keys::WorkerKey;
+use super::life::PoolPhase;
 use super::output::{Callbacks, Job, Outbox, Relay};
 use super::scheduler::{News, REPLACE_AFTER};
-use super::state::{PoolPhase, PoolState, Shared, Slot};
+use super::state::{PoolState, Shared, Slot};
 use super::tasks::{Completion, Lost, outcome};
 use super::worker::{Signs, WorkerHandle, refused, start_worker};
 use crate::outcome::Verdict;
@@ -99,7 +100,7 @@ impl Dispatcher {
         }
         self.callbacks.finish();
         let mut state = shared.lock();
-        state.ended = true;
+        state.life.end();
         drop(state);
         shared.changed.notify();
     }
@@ -164,11 +165,11 @@ impl Dispatcher {
     /// Ends what a closed, terminated or broken pool no longer needs. Says
     /// whether all is done.
     fn wind_up(&self, state: &mut PoolState) -> bool {
-        let phase = state.phase.clone();
+        let phase = state.life.phase().clone();
         match &phase {
             PoolPhase::Open => return false,
             PoolPhase::Closed => {
-                if state.unfinished > 0 || state.feeders > 0 {
+                if state.unfinished > 0 || state.sources.are_fed() {
                     return false;
                 }
                 for worker in state.slots.iter_mut().filter_map(Slot::worker_mut) {
@@ -190,11 +191,7 @@ impl Dispatcher {
                         Lost::Cancelled,
                     ),
                 };
-                for stream in state
-                    .streams
-                    .drain(..)
-                    .filter_map(|stream| stream.upgrade())
-                {
+                for stream in state.sources.drain() {
                     stream.stop(verdict, text);
                 }
                 for task in state.queue.drain() {

@@ -2,12 +2,12 @@
 //! there is one thread that waits for it.
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::thread;
 
 use super::error::Error;
-use super::state::{PoolPhase, PoolState, Shared};
+use super::state::Shared;
 use crate::wakers::{Place, Wakers};
 use sandpool_sys::thread_error;
 
@@ -25,7 +25,7 @@ struct EndingState {
 impl Shared {
     /// Whether this is a thread that the pool itself waits for.
     pub(crate) fn is_own_thread(&self) -> bool {
-        self.lock().is_own_thread()
+        self.lock().life.is_own_thread()
     }
 
     /// Has the pool come to an end without anybody reading what it does.
@@ -34,15 +34,15 @@ impl Shared {
     /// If it still takes tasks, or waits for this very thread.
     pub(crate) fn prepare_to_join(&self) -> Result<(), Error> {
         let state = self.lock();
-        if state.phase == PoolPhase::Open {
+        if state.life.is_open() {
             return Err(Error::NotClosed);
         }
-        if state.is_own_thread() {
+        if state.life.is_own_thread() {
             return Err(Error::WouldDeadlock);
         }
         // Nobody dead-locks by joining before reading: streams no longer wait
         // for their readers.
-        let streams: Vec<_> = state.streams.iter().filter_map(Weak::upgrade).collect();
+        let streams: Vec<_> = state.sources.iter().collect();
         drop(state);
         streams.iter().for_each(|stream| stream.lift());
         Ok(())
@@ -50,11 +50,11 @@ impl Shared {
 
     /// What became of a pool that was joined.
     pub(crate) fn joined(&self) -> Result<(), Error> {
-        match &self.lock().phase {
-            PoolPhase::Broken(reason) => Err(Error::Broken {
-                reason: reason.clone(),
+        match self.lock().life.broken() {
+            Some(reason) => Err(Error::Broken {
+                reason: reason.to_owned(),
             }),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
@@ -62,24 +62,14 @@ impl Shared {
     /// that it waits for.
     pub(crate) fn wait_for_end(&self) {
         let mut state = self.lock();
-        while !state.is_at_end() && !state.is_own_thread() {
+        while !state.life.is_at_end() && !state.life.is_own_thread() {
             state = self.wait(state);
         }
     }
 
     /// Whether there is nothing to wait for.
     pub(crate) fn is_at_end(&self) -> bool {
-        self.lock().is_at_end()
-    }
-}
-
-impl PoolState {
-    fn is_at_end(&self) -> bool {
-        self.ended || matches!(self.phase, PoolPhase::Broken(_))
-    }
-
-    pub(crate) fn is_own_thread(&self) -> bool {
-        self.own_threads.contains(&thread::current().id())
+        self.lock().life.is_at_end()
     }
 }
 

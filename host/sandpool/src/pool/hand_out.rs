@@ -2,12 +2,12 @@
 //! lock, on whichever thread has changed something.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::keys::{KeyId, WorkerKey};
 use super::scheduler::{Placement, Queue, STRANDED_AFTER};
-use super::state::{PoolPhase, PoolState, Slot};
+use super::state::{PoolState, Slot};
 use super::tasks::Lost;
 use super::worker::WorkerHandle;
 use sandpool_protocol::host_end::SendError;
@@ -20,16 +20,16 @@ impl PoolState {
     /// lock held. Says whether the dispatcher has to be rung: to start or
     /// replace workers, or because it sleeps past what is due now.
     pub(crate) fn give_out(&mut self, now: Instant) -> bool {
-        if self.phase == PoolPhase::Terminated || matches!(self.phase, PoolPhase::Broken(_)) {
+        if !self.life.goes_on() {
             return true;
         }
         let mut ring = false;
-        if !self.paused {
+        if !self.life.is_paused() {
             self.draw();
         }
         // Their outcomes are the dispatcher's to deliver.
         ring |= self.end_broken();
-        if !self.paused {
+        if !self.life.is_paused() {
             self.level(now);
             ring |= self.feed_idle(now);
             if !self.queue.is_empty() {
@@ -51,8 +51,8 @@ impl PoolState {
 
     /// Takes over what streams have gathered meanwhile.
     fn draw(&mut self) {
-        for i in 0..self.streams.len() {
-            if let Some(stream) = self.streams[i].upgrade() {
+        for i in 0..self.sources.len() {
+            if let Some(stream) = self.sources.get(i) {
                 stream
                     .draw()
                     .into_iter()
@@ -64,10 +64,10 @@ impl PoolState {
     /// Tells the streams that the dispatcher is about to sleep; until when it may,
     /// with what they have gathered.
     pub(crate) fn plan_to_draw(&self, until: Instant) -> Instant {
-        if self.paused {
+        if self.life.is_paused() {
             return until;
         }
-        let streams = self.streams.iter().filter_map(Weak::upgrade);
+        let streams = self.sources.iter();
         streams.fold(until, |until, stream| stream.plan_to_draw(until))
     }
 
@@ -177,7 +177,7 @@ impl PoolState {
 
     /// Whether it is to have workers for what waits.
     pub(crate) fn starts_workers(&self) -> bool {
-        matches!(self.phase, PoolPhase::Open | PoolPhase::Closed) && !self.paused
+        self.life.goes_on() && !self.life.is_paused()
     }
 
     /// Whether the dispatcher should start a worker, or make room for one.

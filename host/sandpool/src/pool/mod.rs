@@ -26,6 +26,7 @@ mod ending;
 mod error;
 mod hand_out;
 mod keys;
+mod life;
 mod output;
 mod process_events;
 mod scheduler;

@@ -23,8 +23,7 @@ impl PoolState {
             queue,
             unfinished,
             out,
-            buffer,
-            answer,
+            buffers,
             oom_kills,
             restarts,
             ..
@@ -37,8 +36,7 @@ impl PoolState {
             queue,
             unfinished,
             out,
-            buffer,
-            answer,
+            buffers,
             oom_kills,
             seen: Seen::default(),
         };

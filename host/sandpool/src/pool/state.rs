@@ -1,20 +1,20 @@
 //! What all threads of a pool share, under one lock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use super::config::Config;
 use super::ending::Ending;
 use super::error::Error;
 use super::keys::{KeyId, KeyTable, WorkerKey};
+use super::life::{PoolLife, PoolPhase};
 use super::output::{CallbackSender, Outbox, Trouble};
-use super::scheduler::{Entry, Occupancy, Occupied, Queue, Restarts, TaskSource};
-use super::worker::WorkerHandle;
+use super::scheduler::{Entry, Occupancy, Occupied, Queue, Restarts, Sources};
+use super::worker::{Buffers, WorkerHandle};
 use crate::module::Loader;
 use crate::notify::Notify;
 use sandpool_protocol::sleep::Spin;
-use sandpool_sys::{EventFd, MAX_MESSAGE, OomKills};
+use sandpool_sys::{EventFd, OomKills};
 
 /// A pool, without the handles to it.
 pub(crate) struct Shared {
@@ -35,9 +35,7 @@ pub(crate) struct Shared {
 
 /// The changing part.
 pub(crate) struct PoolState {
-    pub(crate) phase: PoolPhase,
-    /// Nothing is begun until it is lifted.
-    pub(crate) paused: bool,
+    pub(crate) life: PoolLife,
     pub(crate) queue: Queue,
     /// As many slots as processes; workers come and go.
     pub(crate) slots: Vec<Slot>,
@@ -52,13 +50,8 @@ pub(crate) struct PoolState {
     pub(crate) oom_kills: OomKills,
     /// Keys that are broken, as long as tasks or workers of them are about.
     pub(crate) broken_keys: Vec<Weak<WorkerKey>>,
-    /// Streams of calls whose inputs are still being pulled.
-    pub(crate) feeders: u32,
-    pub(crate) streams: Vec<Weak<dyn TaskSource>>,
-    /// Where messages are received.
-    pub(crate) buffer: Box<[u8]>,
-    /// Where answers are copied to.
-    pub(crate) answer: Vec<u8>,
+    pub(crate) sources: Sources,
+    pub(crate) buffers: Buffers,
     /// What is to leave the lock by way of the dispatcher.
     pub(crate) out: Outbox,
     /// Taken by the one caller that polls for answers itself, and `None` while it does;
@@ -67,10 +60,6 @@ pub(crate) struct PoolState {
     /// Until when the dispatcher sleeps, unless it is rung; `None` while it is
     /// awake.
     pub(crate) asleep_until: Option<Instant>,
-    /// All threads and processes of the pool are gone.
-    pub(crate) ended: bool,
-    /// The threads that must not wait for the pool.
-    pub(crate) own_threads: Vec<ThreadId>,
 }
 
 /// A place for one worker process.
@@ -117,15 +106,6 @@ impl Occupied for Slot {
     }
 }
 
-/// Where a pool stands in its life.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PoolPhase {
-    Open,
-    Closed,
-    Terminated,
-    Broken(String),
-}
-
 /// How long the dispatcher sleeps when nothing is planned.
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
@@ -146,8 +126,7 @@ impl Shared {
             callback_sender,
             trouble,
             state: Mutex::new(PoolState {
-                phase: PoolPhase::Open,
-                paused: false,
+                life: PoolLife::new(),
                 queue: Queue::default(),
                 slots,
                 keys: KeyTable::default(),
@@ -157,15 +136,11 @@ impl Shared {
                 restarts,
                 oom_kills: OomKills::from_now(),
                 broken_keys: Vec::new(),
-                feeders: 0,
-                streams: Vec::new(),
-                buffer: vec![0; MAX_MESSAGE].into(),
-                answer: Vec::new(),
+                sources: Sources::default(),
+                buffers: Buffers::default(),
                 out: Outbox::default(),
                 caller_poll,
                 asleep_until: None,
-                ended: false,
-                own_threads: Vec::new(),
             }),
             wake,
             changed: Notify::default(),
@@ -190,7 +165,7 @@ impl Shared {
     /// If the pool takes no more, or its queue is full.
     pub(crate) fn submit(&self, entry: Entry) -> Result<u64, Error> {
         let state = self.lock();
-        state.accepts_tasks()?;
+        state.life.accepts_tasks()?;
         match self.config.limits.queue_length.value {
             Some(limit) if entry.len() > self.room(&state) => Err(Error::QueueFull { limit }),
             _ => Ok(self.enqueue(state, std::iter::once(entry))),
@@ -234,18 +209,8 @@ impl Shared {
     /// Changes the phase, wakes everybody, and does not wait.
     pub(crate) fn set_phase(&self, phase: PoolPhase) {
         let mut state = self.lock();
-        let later = match (&state.phase, &phase) {
-            (PoolPhase::Open, _) => true,
-            (PoolPhase::Closed, PoolPhase::Open | PoolPhase::Closed) => false,
-            (PoolPhase::Closed, _) => true,
-            (PoolPhase::Terminated, _) => false,
-            (PoolPhase::Broken(_), PoolPhase::Terminated) => true,
-            (PoolPhase::Broken(_), _) => false,
-        };
-        if later {
-            state.phase = phase;
-        }
-        if state.phase == PoolPhase::Terminated {
+        state.life.advance(phase);
+        if *state.life.phase() == PoolPhase::Terminated {
             self.loader.stop.ring();
         }
         drop(state);
@@ -255,17 +220,6 @@ impl Shared {
 }
 
 impl PoolState {
-    pub(crate) fn accepts_tasks(&self) -> Result<(), Error> {
-        match &self.phase {
-            PoolPhase::Open => Ok(()),
-            PoolPhase::Closed => Err(Error::Closed),
-            PoolPhase::Terminated => Err(Error::Terminated),
-            PoolPhase::Broken(reason) => Err(Error::Broken {
-                reason: reason.clone(),
-            }),
-        }
-    }
-
     /// Puts tasks into the queue, with their numbers. Those of a broken key end at
     /// the next look at the queue.
     pub(crate) fn take_in(&mut self, entry: Entry) {

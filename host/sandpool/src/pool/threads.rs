@@ -7,8 +7,9 @@ use std::thread;
 
 use super::config::Config;
 use super::dispatcher::Dispatcher;
+use super::life::PoolPhase;
 use super::output::{Callbacks, Handlers, Relay};
-use super::state::{PoolPhase, Shared};
+use super::state::Shared;
 use crate::module::Loader;
 use sandpool_protocol::settings::Stdio;
 use sandpool_sys::{EventFd, thread_error, writes_to_a_limit_here};
@@ -41,7 +42,7 @@ pub(crate) fn start(
         trouble,
         EventFd::new()?,
     ));
-    shared.lock().own_threads.push(callbacks.thread_id());
+    shared.lock().life.add_own_thread(callbacks.thread_id());
     let dispatcher = Dispatcher::new(Arc::clone(&shared), callbacks, relay)?;
     let spawned = thread::Builder::new()
         .name("sandpool-dispatch".into())
@@ -51,7 +52,7 @@ pub(crate) fn start(
         });
     match spawned {
         Ok(thread) => {
-            shared.lock().own_threads.push(thread.thread().id());
+            shared.lock().life.add_own_thread(thread.thread().id());
             Ok(shared)
         }
         Err(error) => {

@@ -2,7 +2,8 @@
 //! what every pool does.
 
 use super::pool::Pool;
-use crate::pool::state::{PoolPhase, Slot};
+use crate::pool::life::PoolPhase;
+use crate::pool::state::Slot;
 
 impl Pool {
     /// Waits until there is a worker process, and says which. `None` if there is
@@ -14,8 +15,7 @@ impl Pool {
             if let Some(worker) = state.slots.iter().find_map(Slot::worker) {
                 return Some(worker.pid());
             }
-            let goes_on = matches!(state.phase, PoolPhase::Open | PoolPhase::Closed);
-            if !goes_on || state.unfinished == 0 {
+            if !state.life.goes_on() || state.unfinished == 0 {
                 return None;
             }
             state = shared.wait(state);
@@ -29,6 +29,6 @@ impl Pool {
 
     /// Whether this thread is one that the pool itself waits for.
     pub(crate) fn is_own_thread(&self) -> bool {
-        self.shared().lock().is_own_thread()
+        self.shared().lock().life.is_own_thread()
     }
 }

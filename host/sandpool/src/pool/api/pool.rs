@@ -12,7 +12,8 @@ use crate::module::{AsyncLoad, LoadError, Loader, Module};
 use crate::outcome::Outcome;
 use crate::pool::ending;
 use crate::pool::error::Error;
-use crate::pool::state::{PoolPhase, Shared, Slot};
+use crate::pool::life::PoolPhase;
+use crate::pool::state::{Shared, Slot};
 use sandpool_protocol::layers::SandboxReport;
 use sandpool_sys::EventFd;
 use sandpool_value::{FromValue, ToArgs};
@@ -312,22 +313,19 @@ impl Pool {
     /// For a while in which the machine has no room for them.
     pub fn pause(&self) {
         let mut state = self.shared().lock();
-        state.paused = true;
+        state.life.pause(true);
         state.recall(|_| true);
     }
 
     /// Ends a [`Pool::pause`].
     pub fn resume(&self) {
-        self.shared().lock().paused = false;
+        self.shared().lock().life.pause(false);
         self.shared().wake.ring();
     }
 
     /// What broke the pool, if something has.
     pub fn broken(&self) -> Option<String> {
-        match &self.shared().lock().phase {
-            PoolPhase::Broken(reason) => Some(reason.clone()),
-            _ => None,
-        }
+        self.shared().lock().life.broken().map(str::to_owned)
     }
 
     /// How much of each layer of the sandbox holds, as the first child of this

@@ -12,5 +12,5 @@ mod source;
 pub(crate) use queue::{Entry, Queue};
 pub use restarts::StartTrouble;
 pub(crate) use restarts::{Blame, Breaks, Fault, News, Restarts};
-pub(crate) use rules::{Life, Occupancy, Occupied, Placement, REPLACE_AFTER, STRANDED_AFTER};
-pub(crate) use source::TaskSource;
+pub(crate) use rules::{Occupancy, Occupied, Placement, REPLACE_AFTER, STRANDED_AFTER, WorkerLife};
+pub(crate) use source::{Sources, TaskSource};

@@ -29,12 +29,12 @@ pub(crate) enum Occupancy {
     /// A worker of this key is being started for it.
     Reserved(KeyId),
     /// A worker of this key lives in it.
-    Worker(KeyId, Life),
+    Worker(KeyId, WorkerLife),
 }
 
 /// Where a worker stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Life {
+pub(crate) enum WorkerLife {
     Starting,
     Ready {
         since: Instant,
@@ -130,7 +130,7 @@ impl<'a, D: Demand, S: Occupied> Placement<'a, D, S> {
     /// Workers of `key` that there are or will be.
     fn workers_of(&self, key: KeyId) -> usize {
         let of_key = |occupancy: &Occupancy| match *occupancy {
-            Occupancy::Free | Occupancy::Worker(_, Life::Dying) => false,
+            Occupancy::Free | Occupancy::Worker(_, WorkerLife::Dying) => false,
             Occupancy::Promised(other)
             | Occupancy::Reserved(other)
             | Occupancy::Worker(other, _) => other == key,
@@ -141,7 +141,9 @@ impl<'a, D: Demand, S: Occupied> Placement<'a, D, S> {
     /// Workers of `key` that are on their way and have no task yet.
     fn coming(&self, key: KeyId) -> usize {
         let coming = |occupancy: &Occupancy| match *occupancy {
-            Occupancy::Reserved(other) | Occupancy::Worker(other, Life::Starting) => other == key,
+            Occupancy::Reserved(other) | Occupancy::Worker(other, WorkerLife::Starting) => {
+                other == key
+            }
             _ => false,
         };
         self.occupancies().filter(coming).count()
@@ -205,7 +207,7 @@ impl<'a, D: Demand, S: Occupied> Placement<'a, D, S> {
         if !self.demand.waits(key) {
             return others.next().map(|other| other.key);
         }
-        let Life::Ready { since, .. } = life else {
+        let WorkerLife::Ready { since, .. } = life else {
             return None;
         };
         if now.saturating_duration_since(since) < REPLACE_AFTER {
@@ -219,7 +221,7 @@ impl<'a, D: Demand, S: Occupied> Placement<'a, D, S> {
     /// An idle worker to end, and the key that gets its slot.
     pub(crate) fn next_to_replace(&self, now: Instant) -> Option<(usize, KeyId)> {
         let leaving = |occupancy: Occupancy| {
-            occupancy.is_vacant() || matches!(occupancy, Occupancy::Worker(_, Life::Dying))
+            occupancy.is_vacant() || matches!(occupancy, Occupancy::Worker(_, WorkerLife::Dying))
         };
         if self.occupancies().any(leaving) {
             return None;
@@ -230,7 +232,7 @@ impl<'a, D: Demand, S: Occupied> Placement<'a, D, S> {
                 .iter()
                 .enumerate()
                 .filter_map(|(i, slot)| match slot.occupancy() {
-                    Occupancy::Worker(_, Life::Ready { is_idle: true, .. }) => {
+                    Occupancy::Worker(_, WorkerLife::Ready { is_idle: true, .. }) => {
                         Some((i, self.next_key(slot, &contenders, now)?))
                     }
                     _ => None,
@@ -275,7 +277,7 @@ mod tests {
     }
 
     fn ready(key: KeyId, since: Instant, is_idle: bool) -> Occupancy {
-        Occupancy::Worker(key, Life::Ready { since, is_idle })
+        Occupancy::Worker(key, WorkerLife::Ready { since, is_idle })
     }
 
     #[test]
@@ -301,7 +303,10 @@ mod tests {
     fn no_more_workers_are_started_for_a_key_than_it_has_tasks() {
         let now = Instant::now();
         let waiting = Waiting(vec![(A, now, 1)]);
-        for coming in [Occupancy::Reserved(A), Occupancy::Worker(A, Life::Starting)] {
+        for coming in [
+            Occupancy::Reserved(A),
+            Occupancy::Worker(A, WorkerLife::Starting),
+        ] {
             let slots = [coming, Occupancy::Free];
             assert_eq!(Placement::new(&waiting, &slots).next_start(), None);
         }
@@ -332,7 +337,7 @@ mod tests {
     fn nobody_is_replaced_while_a_slot_is_vacant_or_about_to_be() {
         let now = Instant::now();
         let waiting = Waiting(vec![(B, now, 1)]);
-        for other in [Occupancy::Free, Occupancy::Worker(A, Life::Dying)] {
+        for other in [Occupancy::Free, Occupancy::Worker(A, WorkerLife::Dying)] {
             let slots = [ready(A, now, true), other];
             let placement = Placement::new(&waiting, &slots);
             assert_eq!(placement.next_to_replace(now), None);

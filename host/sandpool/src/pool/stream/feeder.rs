@@ -11,7 +11,7 @@ use crate::guard::panic_text;
 use crate::outcome::Verdict;
 use crate::pool::error::Error;
 use crate::pool::scheduler::TaskSource;
-use crate::pool::state::{PoolPhase, PoolState, Shared};
+use crate::pool::state::Shared;
 use crate::pool::tasks::{Batch, Inputs, Task, Template, outcome};
 use sandpool_protocol::frame::What;
 use sandpool_sys::thread_error;
@@ -29,11 +29,9 @@ pub(crate) fn start_feeder(
     inputs: impl Iterator<Item = Input> + Send + 'static,
 ) -> Result<(), Error> {
     let mut state = pool.lock();
-    state.accepts_tasks()?;
-    state.feeders += 1;
-    state.streams.retain(|stream| stream.strong_count() > 0);
+    state.life.accepts_tasks()?;
     let source: Arc<dyn TaskSource> = Arc::clone(stream) as _;
-    state.streams.push(Arc::downgrade(&source));
+    state.sources.add(&source);
     drop(state);
     // From here on it is the end's duty to count the feeder out.
     let end = End(Arc::clone(stream));
@@ -177,14 +175,13 @@ fn hand_over(stream: &Arc<StreamState>) -> bool {
 /// # Errors
 /// If the pool takes no more.
 fn take_over(pool: &Shared, stream: &Arc<StreamState>) -> Result<(), Error> {
-    let goes_on = |state: &PoolState| matches!(state.phase, PoolPhase::Open | PoolPhase::Closed);
     loop {
         let mut state = pool.lock();
-        while pool.room(&state) == 0 && goes_on(&state) && stream.has_pending() {
+        while pool.room(&state) == 0 && state.life.goes_on() && stream.has_pending() {
             state = pool.wait(state);
         }
-        if !goes_on(&state) {
-            return state.accepts_tasks();
+        if !state.life.goes_on() {
+            return state.life.accepts_tasks();
         }
         let room = pool.room(&state);
         let tasks = stream.take_pending(room);
@@ -203,7 +200,7 @@ impl Drop for End {
     fn drop(&mut self) {
         self.0.end();
         if let Some(pool) = self.0.pool() {
-            pool.lock().feeders -= 1;
+            pool.lock().sources.end_one();
             pool.wake.ring();
         }
     }

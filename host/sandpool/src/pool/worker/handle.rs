@@ -15,7 +15,7 @@ use super::window::Window;
 use crate::pool::broker::Requests;
 use crate::pool::config::Config;
 use crate::pool::keys::{KeyId, WorkerKey};
-use crate::pool::scheduler::{Life, STRANDED_AFTER};
+use crate::pool::scheduler::{STRANDED_AFTER, WorkerLife};
 use crate::pool::tasks::{Lost, Observed, Task};
 use sandpool_protocol::Violation;
 use sandpool_protocol::control::{ToChild, encode};
@@ -195,15 +195,15 @@ impl WorkerHandle {
 
     /// Where it stands in its life, for the rules of the scheduler.
     #[inline]
-    pub(crate) fn life(&self) -> Life {
+    pub(crate) fn life(&self) -> WorkerLife {
         match self.phase {
-            Phase::Starting { .. } => Life::Starting,
-            Phase::Ready { since } => Life::Ready {
+            Phase::Starting { .. } => WorkerLife::Starting,
+            Phase::Ready { since } => WorkerLife::Ready {
                 since,
                 is_idle: self.window.is_empty(),
             },
-            Phase::Interrupted { .. } => Life::Interrupted,
-            Phase::Dying { .. } => Life::Dying,
+            Phase::Interrupted { .. } => WorkerLife::Interrupted,
+            Phase::Dying { .. } => WorkerLife::Dying,
         }
     }
 

@@ -21,4 +21,4 @@ mod window;
 
 pub(crate) use handle::WorkerHandle;
 pub(crate) use start::{refused, start_worker};
-pub(crate) use watch::{Seen, Signs, Watch};
+pub(crate) use watch::{Buffers, Seen, Signs, Watch};

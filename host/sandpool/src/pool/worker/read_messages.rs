@@ -28,7 +28,7 @@ impl Watch<'_> {
     /// Reads the messages on the control socket; returns whether those were all.
     pub(crate) fn read_messages(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
         for _ in 0..MESSAGES_AT_ONCE {
-            let heard = match worker.control.receive_bytes(self.buffer) {
+            let heard = match worker.control.receive_bytes(&mut self.buffers.message) {
                 Ok(Received::Message(len, _)) => self.understand(worker, len, now),
                 Ok(Received::Nothing) => return true,
                 Ok(Received::HungUp) => {
@@ -70,7 +70,7 @@ impl Watch<'_> {
         len: usize,
         now: Instant,
     ) -> Result<(), Violation> {
-        let bytes = &self.buffer[..len];
+        let bytes = &self.buffers.message[..len];
         if !worker.start_up.is_greeted() {
             let hello = Hello::decode(bytes).ok_or(Violation("its first message is no hello"))?;
             if let Err(complaint) = hello.check() {

@@ -16,7 +16,7 @@ use sandpool_protocol::Violation;
 use sandpool_protocol::compact;
 use sandpool_protocol::frame::{AnswerHeader, End, Payload, split};
 use sandpool_protocol::ring::LARGE;
-use sandpool_sys::{Ended, OomKills};
+use sandpool_sys::{Ended, MAX_MESSAGE, OomKills};
 
 /// Rounds of reading from a worker that is dead, or has answered its task.
 const LAST_ROUNDS: usize = 64;
@@ -36,15 +36,30 @@ impl Signs {
     }
 }
 
+/// Room to receive in, which all workers of a pool share.
+pub(crate) struct Buffers {
+    /// Where messages are received.
+    pub(super) message: Box<[u8]>,
+    /// Where answers are copied to before they are read.
+    answer: Vec<u8>,
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Buffers {
+            message: vec![0; MAX_MESSAGE].into(),
+            answer: Vec::new(),
+        }
+    }
+}
+
 /// One look at one worker.
 pub(crate) struct Watch<'a> {
     pub(crate) config: &'a Config,
     pub(crate) queue: &'a mut Queue,
     pub(crate) unfinished: &'a mut u64,
     pub(crate) out: &'a mut Outbox,
-    pub(crate) buffer: &'a mut [u8],
-    /// Where an answer is copied to before it is read.
-    pub(crate) answer: &'a mut Vec<u8>,
+    pub(crate) buffers: &'a mut Buffers,
     pub(crate) oom_kills: &'a mut OomKills,
     pub(crate) seen: Seen,
 }
@@ -179,16 +194,16 @@ impl Watch<'_> {
                 .ok_or(Violation("it asks on after it has answered"))?;
         }
         // One buffer for all answers but large ones.
-        let mut payload = std::mem::take(self.answer);
+        let mut payload = std::mem::take(&mut self.buffers.answer);
         payload.clear();
         let most = |task: &Task| task.most_answer_bytes(self.config.stdio);
         if !worker.window.read_answer(&mut payload, most)? {
-            *self.answer = payload;
+            self.buffers.answer = payload;
             return Ok(false);
         }
         if payload.len() <= LARGE {
             let taken = self.take(worker, &payload, now);
-            *self.answer = payload;
+            self.buffers.answer = payload;
             return taken;
         }
         let (header, raw) = read(&payload)?;
