@@ -102,7 +102,7 @@ fn the_build_id_covers_what_host_and_worker_agree_on_and_nothing_else() {
     }
     for other in [
         "host/cli/src/main.rs",
-        "host/sandpool/src/pool/scheduler.rs",
+        "host/sandpool/src/pool/scheduler/rules.rs",
         "host/value/src/lines.rs",
         "host/worker/src/sandbox/cage.rs",
     ] {

@@ -2,78 +2,81 @@
 
 use std::sync::{Arc, Weak};
 
-use super::restarts::{Breaks, Fault};
-use super::settle;
-use super::slot::Slot;
-use super::state::{Bound, PoolPhase, State};
+use super::keys::WorkerKey;
+use super::life::PoolPhase;
+use super::scheduler::{Breaks, Fault};
+use super::state::PoolState;
+use super::tasks::outcome;
+use super::worker::WorkerHandle;
 use crate::outcome::Verdict;
 
-impl State {
+impl PoolState {
     /// Breaks the pool, for this reason.
-    pub(super) fn break_with(&mut self, reason: String) {
-        if matches!(self.phase, PoolPhase::Open | PoolPhase::Closed) {
-            self.phase = PoolPhase::Broken(reason);
-        }
+    pub(crate) fn break_with(&mut self, reason: String) {
+        self.life.advance(PoolPhase::Broken(reason));
     }
 
     /// Notes that a worker for this key could not be started.
-    pub(super) fn start_failed(&mut self, bound: &Arc<Bound>, fault: Fault) {
-        let works = |slot: &&Slot| slot.works();
-        let others = self.workers().any(Slot::listens);
+    pub(crate) fn start_failed(&mut self, worker_key: &Arc<WorkerKey>, fault: Fault) {
+        let works = |worker: &&WorkerHandle| worker.works();
+        let others = self.workers().any(WorkerHandle::listens);
         let of_key = self
             .workers()
             .filter(works)
-            .any(|slot| slot.key() == bound.id);
+            .any(|worker| worker.key() == worker_key.id);
         let now = std::time::Instant::now();
         let failed = self
             .restarts
-            .failed(&bound.health, fault, (others, of_key), now);
+            .failed(&worker_key.health, fault, (others, of_key), now);
         match failed {
             Breaks::Nothing => {}
-            Breaks::Key(why) => self.break_key(bound, why),
+            Breaks::Key(why) => self.break_key(worker_key, why),
             Breaks::Pool(why) => self.break_with(why),
         }
     }
 
     /// Ends what waits of this key, now and in future, for this reason.
-    pub(super) fn break_key(&mut self, bound: &Arc<Bound>, why: String) {
-        self.keys.remember_broken(bound, &why);
-        bound.health.breaks(why);
-        self.note_if_broken(bound);
+    pub(crate) fn break_key(&mut self, worker_key: &Arc<WorkerKey>, why: String) {
+        self.keys.remember_broken(worker_key, &why);
+        worker_key.health.breaks(why);
+        self.note_if_broken(worker_key);
     }
 
     /// Has the tasks of a broken key found at the next look at the queue.
-    pub(super) fn note_if_broken(&mut self, bound: &Arc<Bound>) {
-        let is_noted = |other: &Weak<Bound>| other.as_ptr() == Arc::as_ptr(bound);
-        if bound.health.broken().is_some() && !self.broken_keys.iter().any(is_noted) {
-            self.broken_keys.push(Arc::downgrade(bound));
+    pub(crate) fn note_if_broken(&mut self, worker_key: &Arc<WorkerKey>) {
+        let is_noted = |other: &Weak<WorkerKey>| other.as_ptr() == Arc::as_ptr(worker_key);
+        if worker_key.health.broken().is_some() && !self.broken_keys.iter().any(is_noted) {
+            self.broken_keys.push(Arc::downgrade(worker_key));
         }
     }
 
     /// Ends the tasks and the streams of broken keys; says whether there were tasks.
-    pub(super) fn end_broken(&mut self) -> bool {
+    pub(crate) fn end_broken(&mut self) -> bool {
         if self.broken_keys.is_empty() {
             return false;
         }
         let mut ended_any = false;
-        self.broken_keys.retain(|bound| bound.strong_count() > 0);
+        self.broken_keys
+            .retain(|worker_key| worker_key.strong_count() > 0);
         let broken: Vec<_> = self.broken_keys.iter().filter_map(Weak::upgrade).collect();
-        for bound in broken {
-            let why = bound.health.broken().unwrap_or_default();
-            let of_key = |other: &Arc<Bound>| other.id == bound.id;
-            for flow in self.flows.iter().filter_map(Weak::upgrade) {
-                if of_key(&flow.template().bound) && !flow.is_stopped() {
-                    flow.stop(Verdict::InternalError, why);
+        for worker_key in broken {
+            let why = worker_key.health.broken().unwrap_or_default();
+            let of_key = |other: &Arc<WorkerKey>| other.id == worker_key.id;
+            for stream in self.sources.iter() {
+                if stream.key() == worker_key.id && !stream.is_stopped() {
+                    stream.stop(Verdict::InternalError, why);
                 }
             }
-            if !self.queue.holds(bound.id) {
+            if !self.queue.holds(worker_key.id) {
                 continue;
             }
-            let tasks = self.queue.remove_all(|lot| of_key(&lot.template.bound));
+            let tasks = self
+                .queue
+                .remove_all(|batch| of_key(&batch.template.worker_key));
             self.unfinished -= tasks.len() as u64;
             ended_any |= !tasks.is_empty();
             for task in tasks {
-                let ended = settle::never_ran(task, Verdict::InternalError, why.to_owned());
+                let ended = outcome::never_ran(task, Verdict::InternalError, why.to_owned());
                 self.out.finish(None, ended);
             }
         }

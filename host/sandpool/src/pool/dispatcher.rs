@@ -12,60 +12,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::vec::Drain;
 
-use super::callbacks::{Callbacks, Job};
-use super::relay::Relay;
-use super::restarts::News;
-use super::scheduler;
-use super::settle::{self, Lost};
-use super::slot::{Phase, Slot};
-use super::start::{refused, start_worker};
-use super::state::{Bound, Place, PoolPhase, Shared, State};
-use super::task::Completion;
-use super::watch::Signs;
-use crate::module::Module;
+use super::keys::WorkerKey;
+use super::life::PoolPhase;
+use super::output::{Callbacks, Job, Outbox, Relay};
+use super::scheduler::{News, REPLACE_AFTER};
+use super::state::{PoolState, Shared, Slot};
+use super::tasks::{Completion, Lost, outcome};
+use super::worker::{Signs, WorkerHandle, refused, start_worker};
 use crate::outcome::Verdict;
-use sandpool_protocol::layers::SandboxReport;
 use sandpool_protocol::sleep::Spin;
 use sandpool_sys::Poller;
 
-/// What leaves the lock: outcomes, messages of guests, and from which worker.
-#[derive(Default)]
-pub(super) struct Outbox {
-    pub(super) jobs: Vec<(Option<u64>, Job)>,
-    /// Workers that are gone.
-    pub(super) gone: Vec<u64>,
-    /// Workers that want the host's standard input.
-    pub(super) want_stdin: Vec<u64>,
-    /// What workers said of their sandbox.
-    pub(super) reports: Vec<SandboxReport>,
-    /// Modules whose artifacts workers cannot load.
-    pub(super) bad_artifacts: Vec<Module>,
-}
-
-impl Outbox {
-    /// Whether it holds nothing but such jobs.
-    pub(super) fn holds_only(&self, such: impl Fn(&Job) -> bool) -> bool {
-        let Outbox {
-            jobs,
-            gone,
-            want_stdin,
-            reports,
-            bad_artifacts,
-        } = self;
-        jobs.iter().all(|(_, job)| such(job))
-            && gone.is_empty()
-            && want_stdin.is_empty()
-            && reports.is_empty()
-            && bad_artifacts.is_empty()
-    }
-
-    pub(super) fn finish(&mut self, serial: Option<u64>, completion: Completion) {
-        self.jobs.push((serial, Job::Finish(completion)));
-    }
-}
-
 /// The dispatcher's own things.
-pub(super) struct Dispatcher {
+pub(crate) struct Dispatcher {
     shared: Arc<Shared>,
     callbacks: Callbacks,
     relay: Option<Relay>,
@@ -86,7 +45,7 @@ const KINDS: u64 = 3;
 const WAKE: u64 = u64::MAX;
 
 impl Dispatcher {
-    pub(super) fn new(
+    pub(crate) fn new(
         shared: Arc<Shared>,
         callbacks: Callbacks,
         relay: Option<Relay>,
@@ -106,13 +65,13 @@ impl Dispatcher {
     }
 
     /// Runs until the pool has ended and no process is left.
-    pub(super) fn run(mut self) {
+    pub(crate) fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         loop {
             let now = Instant::now();
             let mut state = shared.lock();
             state.asleep_until = None;
-            self.attend(&mut state, now);
+            self.process_events(&mut state, now);
             look_at_starts(&mut state, now);
             shared.changed.notify();
             let finished = self.wind_up(&mut state);
@@ -129,8 +88,8 @@ impl Dispatcher {
             }
             match start {
                 // One at a time: starting takes a moment, and deadlines go on.
-                Some((place, bound)) => {
-                    self.start(place, bound);
+                Some((slot, worker_key)) => {
+                    self.start(slot, worker_key);
                     self.sleep(Some(Duration::ZERO));
                 }
                 None => self.wait(),
@@ -141,40 +100,42 @@ impl Dispatcher {
         }
         self.callbacks.finish();
         let mut state = shared.lock();
-        state.ended = true;
+        state.life.end();
         drop(state);
         shared.changed.notify();
     }
 
     /// Looks at every worker that has something to say, or whose time has come;
     /// at all of them, if a caller rang. Then hands out what waits.
-    fn attend(&mut self, state: &mut State, now: Instant) {
+    fn process_events(&mut self, state: &mut PoolState, now: Instant) {
         let (signs, called) = self.signs();
-        for place in 0..state.slots.len() {
-            let Some(slot) = state.slots[place].slot_mut() else {
+        for slot in 0..state.slots.len() {
+            let Some(worker) = state.slots[slot].worker_mut() else {
                 continue;
             };
-            let serial = slot.serial;
+            let serial = worker.serial();
             let signs = signs.get(&serial).copied().unwrap_or_default();
-            if !called && !signs.any() && !slot.has_news() && !slot.is_due(now) {
-                slot.announce_awake();
+            if !called && !signs.any() && !worker.has_news() && !worker.is_due(now) {
+                worker.announce_awake();
                 continue;
             }
-            let gone = state.attend(&self.shared.config, place, signs, now);
-            let Some(slot) = state.slots[place].slot() else {
+            let gone = state.process_events(&self.shared.config, slot, signs, now);
+            let Some(worker) = state.slots[slot].worker() else {
                 continue;
             };
-            if gone || matches!(slot.phase, Phase::Dying { .. }) {
+            if gone || worker.is_dying() {
                 // Until it is gone only its end is of interest; what it leaves
                 // is read then.
-                self.poller.remove(&slot.bell);
-                self.poller.remove(&slot.control);
+                let [bell, control, _] = worker.descriptors();
+                self.poller.remove(bell);
+                self.poller.remove(control);
             }
             if gone {
-                self.poller.remove(slot.child.pidfd());
-                let vacant = slot.heir.map_or(Place::Free, Place::Promised);
+                let [.., end] = worker.descriptors();
+                self.poller.remove(end);
+                let vacant = worker.next_key().map_or(Slot::Free, Slot::Promised);
                 state.out.gone.push(serial);
-                state.slots[place] = vacant;
+                state.slots[slot] = vacant;
             }
         }
         state.queue.put_back_due(now);
@@ -203,17 +164,17 @@ impl Dispatcher {
 
     /// Ends what a closed, terminated or broken pool no longer needs. Says
     /// whether all is done.
-    fn wind_up(&self, state: &mut State) -> bool {
-        let phase = state.phase.clone();
+    fn wind_up(&self, state: &mut PoolState) -> bool {
+        let phase = state.life.phase().clone();
         match &phase {
             PoolPhase::Open => return false,
             PoolPhase::Closed => {
-                if state.unfinished > 0 || state.feeders > 0 {
+                if state.unfinished > 0 || state.sources.are_fed() {
                     return false;
                 }
-                for slot in state.slots.iter_mut().filter_map(Place::slot_mut) {
-                    if !matches!(slot.phase, Phase::Dying { .. }) {
-                        slot.kill(None);
+                for worker in state.slots.iter_mut().filter_map(Slot::worker_mut) {
+                    if !worker.is_dying() {
+                        worker.kill(None);
                     }
                 }
             }
@@ -230,23 +191,23 @@ impl Dispatcher {
                         Lost::Cancelled,
                     ),
                 };
-                for flow in state.flows.drain(..).filter_map(|flow| flow.upgrade()) {
-                    flow.stop(verdict, text);
+                for stream in state.sources.drain() {
+                    stream.stop(verdict, text);
                 }
                 for task in state.queue.drain() {
                     state.unfinished -= 1;
-                    let completion = settle::never_ran(task, verdict, text.to_owned());
+                    let completion = outcome::never_ran(task, verdict, text.to_owned());
                     state.out.finish(None, completion);
                 }
-                for slot in state.slots.iter_mut().filter_map(Place::slot_mut) {
-                    if !matches!(slot.phase, Phase::Dying { .. }) {
-                        slot.kill(Some(lost.clone()));
+                for worker in state.slots.iter_mut().filter_map(Slot::worker_mut) {
+                    if !worker.is_dying() {
+                        worker.kill(Some(lost.clone()));
                     }
                 }
             }
         }
         // A broken pool stays, to tell everybody, until its handles are gone.
-        let no_worker = state.slots.iter().all(Place::is_vacant);
+        let no_worker = state.slots.iter().all(Slot::is_vacant);
         no_worker && state.unfinished == 0 && !matches!(phase, PoolPhase::Broken(_))
     }
 
@@ -260,7 +221,7 @@ impl Dispatcher {
                     relay.complete(serial, completion);
                 }
                 (Job::Finish(completion), _, _) if completion.callback.is_some() => {
-                    self.shared.settler.settle(completion);
+                    self.shared.callback_sender.finish(completion);
                 }
                 (Job::Finish(completion), _, _) => deliver_run(completion, &mut jobs),
                 (message, _, _) => self.callbacks.message(message),
@@ -284,30 +245,30 @@ impl Dispatcher {
     }
 
     fn open_stdin(&self, serial: u64) {
-        let pipe = super::stdin::pipe(&self.shared.trouble);
+        let pipe = super::output::stdin::pipe(&self.shared.trouble);
         let mut state = self.shared.lock();
-        let mut slots = state.slots.iter_mut().filter_map(Place::slot_mut);
-        if let Some(slot) = slots.find(|slot| slot.serial == serial) {
+        let mut workers = state.slots.iter_mut().filter_map(Slot::worker_mut);
+        if let Some(worker) = workers.find(|worker| worker.serial() == serial) {
             match pipe {
-                Ok(pipe) => slot.hand_over_stdin(&pipe),
+                Ok(pipe) => worker.hand_over_stdin(&pipe),
                 // Its task would wait for ever.
-                Err(error) if slot.listens() => {
+                Err(error) if worker.listens() => {
                     let why = format!("stdin cannot be passed on: {error}");
-                    slot.kill(Some(Lost::HostFailed(why)));
+                    worker.kill(Some(Lost::HostFailed(why)));
                 }
                 Err(_) => {}
             }
         }
     }
 
-    /// Starts a worker in a reserved place.
-    fn start(&self, place: usize, bound: Arc<Bound>) {
+    /// Starts a worker in a reserved slot.
+    fn start(&self, slot: usize, worker_key: Arc<WorkerKey>) {
         let (serial, oom_kills) = {
             let mut state = self.shared.lock();
             (state.next_serial(), state.oom_kills.count())
         };
         let config = &self.shared.config;
-        let started = start_worker(&self.shared.loader, config, &bound);
+        let started = start_worker(&self.shared.loader, config, &worker_key);
         let now = Instant::now();
         let mut state = self.shared.lock();
         let started = started.and_then(|(started, pipes)| {
@@ -325,12 +286,19 @@ impl Dispatcher {
                 if let (Some(relay), Some(pipes)) = (&self.relay, pipes) {
                     relay.worker(serial, pipes);
                 }
-                let slot = Slot::new(serial, Arc::clone(&bound), started, config, oom_kills, now);
-                state.slots[place] = Place::Taken(Box::new(slot));
+                let worker = WorkerHandle::new(
+                    serial,
+                    Arc::clone(&worker_key),
+                    started,
+                    config,
+                    oom_kills,
+                    now,
+                );
+                state.slots[slot] = Slot::Taken(Box::new(worker));
             }
             Err(error) => {
-                state.slots[place] = Place::Free;
-                state.start_failed(&bound, error);
+                state.slots[slot] = Slot::Free;
+                state.start_failed(&worker_key, error);
             }
         }
     }
@@ -342,11 +310,11 @@ impl Dispatcher {
         let shared = &self.shared;
         let mut may = self.spin.pays();
         let mut news = false;
-        // Not while a caller leads, nor on a core that tasks could use.
+        // Not while a caller polls, nor on a core that tasks could use.
         self.spin.look(None, || {
             if may {
                 let mut state = shared.lock();
-                may = state.lead.is_some() && state.leaves_a_core(&shared.config);
+                may = state.caller_poll.is_some() && state.leaves_a_core(&shared.config);
                 news = may && state.has_news();
             }
             news || !may
@@ -361,20 +329,20 @@ impl Dispatcher {
     fn sleep(&mut self, at_most: Option<Duration>) {
         let now = Instant::now();
         let mut state = self.shared.lock();
-        let ready = state.workers().any(Slot::listens);
+        let ready = state.workers().any(WorkerHandle::listens);
         let due = state
             .workers()
-            .filter_map(Slot::due)
+            .filter_map(WorkerHandle::due)
             .chain(replacement_due(&state, now))
             .chain(state.queue.next_due())
             .chain(state.restarts.due(ready, now))
             .min();
-        let until = due.unwrap_or_else(|| State::latest_wake(now));
+        let until = due.unwrap_or_else(|| PoolState::latest_wake(now));
         let until = state.plan_to_draw(until);
-        // A caller that leads takes the answers meanwhile.
+        // A caller that polls takes the answers meanwhile.
         let mut answers = false;
-        if state.lead.is_some() {
-            state.workers().for_each(Slot::announce_sleep);
+        if state.caller_poll.is_some() {
+            state.workers().for_each(WorkerHandle::announce_sleep);
             // Looked at after the announcement: whoever publishes from now on
             // rings.
             answers = state.keeps_awake();
@@ -395,7 +363,7 @@ impl Dispatcher {
 
 /// Delivers this and all that follow it to the same sink at once: a map has many.
 fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, Job)>>) {
-    let sink = Arc::clone(&first.lot.sink);
+    let sink = Arc::clone(&first.batch.sink);
     let follows =
         |(_, job): &(Option<u64>, Job)| matches!(job, Job::Finish(next) if next.follows(&sink));
     let others = std::iter::from_fn(|| match jobs.next_if(follows) {
@@ -406,13 +374,13 @@ fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, Jo
 }
 
 /// When a waiting task's patience is over, if some worker could be replaced.
-fn replacement_due(state: &State, now: Instant) -> Option<Instant> {
-    (!state.queue.is_empty()).then(|| now + scheduler::PATIENCE)
+fn replacement_due(state: &PoolState, now: Instant) -> Option<Instant> {
+    (!state.queue.is_empty()).then(|| now + REPLACE_AFTER)
 }
 
 /// Has it said that the pool is without workers, or gives it up.
-fn look_at_starts(state: &mut State, now: Instant) {
-    let ready = state.workers().any(Slot::listens);
+fn look_at_starts(state: &mut PoolState, now: Instant) {
+    let ready = state.workers().any(WorkerHandle::listens);
     // Nothing waits for a worker in a pool that starts none: its time without workers
     // is over, and does not go on when it is resumed.
     let waiting = match state.starts_workers() {
@@ -426,21 +394,20 @@ fn look_at_starts(state: &mut State, now: Instant) {
     }
 }
 
-/// Reserves a place for a worker that is to be started, and ends an idle
+/// Reserves a slot for a worker that is to be started, and ends an idle
 /// worker that has to make room.
-fn reserve(state: &mut State, now: Instant) -> Option<(usize, Arc<Bound>)> {
+fn reserve(state: &mut PoolState, now: Instant) -> Option<(usize, Arc<WorkerKey>)> {
     if !state.starts_workers() || !state.restarts.may_start(now) {
         return None;
     }
     let start = state.next_start();
-    if let Some((place, bound)) = &start {
-        state.slots[*place] = Place::Reserved(bound.id);
+    if let Some((slot, worker_key)) = &start {
+        state.slots[*slot] = Slot::Reserved(worker_key.id);
     }
-    if let Some((place, heir)) = state.next_to_replace(now)
-        && let Some(slot) = state.slots[place].slot_mut()
+    if let Some((slot, next_key)) = state.next_to_replace(now)
+        && let Some(worker) = state.slots[slot].worker_mut()
     {
-        slot.heir = Some(heir);
-        slot.kill(None);
+        worker.make_room_for(next_key);
     }
     start
 }

@@ -7,14 +7,13 @@ use std::task::Poll;
 use std::thread;
 
 use super::error::Error;
-use super::pool::Pool;
-use super::state::{PoolPhase, Shared};
+use super::state::Shared;
 use crate::wakers::{Place, Wakers};
 use sandpool_sys::thread_error;
 
 /// The futures that wait for the end of a pool.
 #[derive(Default)]
-pub(super) struct Ending(Mutex<EndingState>);
+pub(crate) struct Ending(Mutex<EndingState>);
 
 #[derive(Default)]
 struct EndingState {
@@ -23,33 +22,54 @@ struct EndingState {
     wakers: Wakers,
 }
 
-impl Pool {
-    /// Awaits what [`Pool::join`] waits for. A future that is dropped changes
-    /// nothing: the pool goes on to its end.
-    ///
-    /// # Errors
-    /// As [`Pool::join`].
-    pub async fn join_async(&self) -> Result<(), Error> {
-        let shared = self.shared();
-        shared.prepare_to_join()?;
-        ended(shared).await?;
-        shared.joined()
+impl Shared {
+    /// Whether this is a thread that the pool itself waits for.
+    pub(crate) fn is_own_thread(&self) -> bool {
+        self.lock().life.is_own_thread()
     }
 
-    /// Ends the pool as [`Pool::terminate`] does, and awaits that no process is
-    /// left. Tasks are cancelled as soon as this is polled, also if it is dropped
-    /// then.
+    /// Has the pool come to an end without anybody reading what it does.
     ///
-    /// To drop the last handle of a pool waits for its end; after this there is
-    /// nothing left to wait for.
-    pub async fn terminate_async(&self) {
-        let shared = self.shared();
-        shared.set_phase(PoolPhase::Terminated);
-        // On a thread that the pool waits for, or where there is no thread, nobody
-        // waits, as `terminate` does not.
-        if !shared.is_own_thread() {
-            let _ = ended(shared).await;
+    /// # Errors
+    /// If it still takes tasks, or waits for this very thread.
+    pub(crate) fn prepare_to_join(&self) -> Result<(), Error> {
+        let state = self.lock();
+        if state.life.is_open() {
+            return Err(Error::NotClosed);
         }
+        if state.life.is_own_thread() {
+            return Err(Error::WouldDeadlock);
+        }
+        // Nobody dead-locks by joining before reading: streams no longer wait
+        // for their readers.
+        let streams: Vec<_> = state.sources.iter().collect();
+        drop(state);
+        streams.iter().for_each(|stream| stream.lift());
+        Ok(())
+    }
+
+    /// What became of a pool that was joined.
+    pub(crate) fn joined(&self) -> Result<(), Error> {
+        match self.lock().life.broken() {
+            Some(reason) => Err(Error::Broken {
+                reason: reason.to_owned(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the dispatcher has ended, unless this is one of the threads
+    /// that it waits for.
+    pub(crate) fn wait_for_end(&self) {
+        let mut state = self.lock();
+        while !state.life.is_at_end() && !state.life.is_own_thread() {
+            state = self.wait(state);
+        }
+    }
+
+    /// Whether there is nothing to wait for.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.lock().life.is_at_end()
     }
 }
 
@@ -57,7 +77,7 @@ impl Pool {
 ///
 /// # Errors
 /// If there is no thread to wait for it.
-async fn ended(shared: &Arc<Shared>) -> Result<(), Error> {
+pub(crate) async fn ended(shared: &Arc<Shared>) -> Result<(), Error> {
     let mut waits = Waits {
         shared,
         place: None,

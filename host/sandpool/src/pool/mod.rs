@@ -3,73 +3,48 @@
 //! One *dispatcher* thread per pool owns the workers and decides; see
 //! `dispatcher`. Whoever submits a task hands it to an idle worker directly,
 //! under the same lock. A task's way: [`Call`] checks the arguments and makes a
-//! `Task`, `queue` holds it, `slot` has it while a worker does, `settle` turns
-//! the answer (or its absence) into an [`Outcome`](crate::Outcome), and its
-//! `Sink` hands that to whoever waits.
+//! task, `scheduler/` holds it in its queue, `worker/` has it while a worker does,
+//! `tasks/` turns the answer (or its absence) into an [`Outcome`](crate::Outcome),
+//! and the task's sink hands that to whoever waits.
+//!
+//! The folders are rooms. Each says at its door what it is for, what it may know and
+//! what it must not. The files beside them bind them together: the state under the
+//! pool's lock, and the threads that work on it.
+//!
+//! Between rooms the arrows point one way. Each uses only what stands before it:
+//! `error`, `keys` and `config`; `tasks/`; `scheduler/`; `output/` and `broker/`;
+//! `worker/`; the shared state and the dispatcher; `stream/`; `api/`.
 
-mod alone;
-mod answers;
-mod attend;
-mod binary;
-mod blame;
+mod api;
 mod breaking;
-mod builder;
-mod call;
-mod callbacks;
-mod claims;
-mod constants;
-mod deadlines;
+mod broker;
+mod caller_poll;
+mod cancelling;
+mod config;
 mod dispatcher;
 mod ending;
 mod error;
-mod feeder;
-mod flow;
-mod gather;
-mod grants;
-mod handle;
-mod hear;
-mod imap;
-mod input;
-mod lead;
-mod lot;
-mod map;
-mod pending;
-#[expect(
-    clippy::module_inception,
-    reason = "the file is named after its one type"
-)]
-mod pool;
-mod queue;
-mod relay;
-mod requests;
-mod restarts;
-mod retry;
+mod hand_out;
+mod keys;
+mod life;
+mod output;
+mod process_events;
 mod scheduler;
-mod settle;
-mod settled;
-mod slot;
-mod start;
 mod state;
-mod stdin;
-mod steering;
-mod task;
+mod stream;
+mod tasks;
 mod threads;
-mod watch;
+mod worker;
 
 #[cfg(feature = "in-process")]
-pub(crate) use builder::Parts;
-pub use builder::PoolBuilder;
-pub use call::{Call, Stdin};
-pub use callbacks::{LogRecord, ProgressReport};
+pub(crate) use api::Parts;
+pub use api::{
+    AsyncResult, Call, Grants, IMap, MapResult, Pool, PoolBuilder, RunningTask, Stdin, Steering,
+};
 pub use error::Error;
-pub use grants::Grants;
-pub use handle::AsyncResult;
+pub use output::{LogRecord, ProgressReport};
+pub use scheduler::StartTrouble;
+pub use stream::{Input, ToInput};
+pub use tasks::Retries;
 #[cfg(feature = "in-process")]
-pub(crate) use handle::value_of;
-pub use imap::IMap;
-pub use input::{Input, ToInput};
-pub use map::MapResult;
-pub use pool::Pool;
-pub use restarts::StartTrouble;
-pub use retry::Retries;
-pub use steering::{RunningTask, Steering};
+pub(crate) use tasks::value_of;

@@ -1,256 +1,108 @@
 //! What all threads of a pool share, under one lock.
 
-use std::collections::HashMap;
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-use super::callbacks::Settler;
-use super::dispatcher::Outbox;
+use super::config::Config;
 use super::ending::Ending;
 use super::error::Error;
-use super::flow::Flow;
-use super::queue::{Entry, Queue};
-use super::relay::Trouble;
-use super::restarts::{Health, Restarts};
-use super::slot::Slot;
-use super::task::KeyId;
-use crate::confinement::OpenGrant;
-use crate::module::{Loader, Module, WeakModule};
+use super::keys::{KeyId, KeyTable, WorkerKey};
+use super::life::{PoolLife, PoolPhase};
+use super::output::{CallbackSender, Outbox, Trouble};
+use super::scheduler::{Entry, Occupancy, Occupied, Queue, Restarts, Sources};
+use super::worker::{Buffers, WorkerHandle};
+use crate::module::Loader;
 use crate::notify::Notify;
-use crate::shared::Shares;
-use sandpool_protocol::control::WorkerGrants;
-use sandpool_protocol::limits::{PoolLimits, TaskLimits};
-use sandpool_protocol::settings::{DirGrant, Interrupt, Stdio};
 use sandpool_protocol::sleep::Spin;
-use sandpool_sys::{EventFd, MAX_MESSAGE, OomKills};
-use sandpool_value::Args;
-
-/// How a pool was built; never changes.
-pub(super) struct Config {
-    pub(super) processes: usize,
-    /// Tasks for each worker, then it is replaced.
-    pub(super) max_tasks: u64,
-    /// Tasks for each instance.
-    pub(super) reuse: u64,
-    /// Niceness of the workers; 0 is the host's own.
-    pub(super) nice: u8,
-    pub(super) limits: PoolLimits,
-    pub(super) task_limits: TaskLimits,
-    pub(super) stdio: Stdio,
-    pub(super) interrupt: Interrupt,
-    pub(super) measure_cpu: bool,
-    /// Whether threads look for a moment before they sleep.
-    pub(super) spin: bool,
-    /// Payloads of more bytes have a memory file of their own.
-    pub(super) most_in_ring: usize,
-    /// Cores that this process may use.
-    pub(super) cores: usize,
-    /// How long the pool may be without workers, though tasks wait.
-    pub(super) start_timeout: Option<Duration>,
-    /// For errors.
-    pub(super) worker_binary: PathBuf,
-    pub(super) grants: WorkerGrants,
-    /// The granted directories, opened when the pool was built.
-    pub(super) directories: Vec<OpenGrant>,
-    pub(super) tenant: Option<String>,
-    /// Objects that every task may open.
-    pub(super) shares: Shares,
-    pub(super) initializer: Option<(String, Args)>,
-    pub(super) wants_log: bool,
-    pub(super) wants_progress: bool,
-}
-
-impl Config {
-    /// The descriptor of a granted directory. A call may narrow its rights,
-    /// never widen them.
-    pub(super) fn directory(&self, dir: &DirGrant) -> io::Result<BorrowedFd<'_>> {
-        let covers = |open: &&OpenGrant| {
-            open.grant.host == dir.host
-                && open.grant.guest == dir.guest
-                && (open.grant.writable || !dir.writable)
-        };
-        let open = self.directories.iter().find(covers);
-        Ok(open
-            .ok_or_else(|| io::Error::other("a directory was never granted"))?
-            .as_fd())
-    }
-}
-
-/// What a worker is bound to for life.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    /// Hash of the module; its settings are the pool's.
-    pub(super) module: String,
-    pub(super) grants: WorkerGrants,
-    pub(super) tenant: Option<String>,
-}
+use sandpool_sys::{EventFd, OomKills};
 
 /// A pool, without the handles to it.
-pub(super) struct Shared {
-    pub(super) config: Config,
-    pub(super) loader: Loader,
-    pub(super) settler: Settler,
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) loader: Loader,
+    pub(crate) callback_sender: CallbackSender,
     /// Why passed-on output could not be written.
-    pub(super) trouble: Arc<Trouble>,
-    state: Mutex<State>,
+    pub(crate) trouble: Arc<Trouble>,
+    state: Mutex<PoolState>,
     /// Wakes the dispatcher.
-    pub(super) wake: EventFd,
+    pub(crate) wake: EventFd,
     /// Something changed that a waiting thread may want to know: a task of a
     /// full queue left it, or the pool ended.
-    pub(super) changed: Notify,
+    pub(crate) changed: Notify,
     /// Futures that wait for the pool's end.
-    pub(super) ending: Ending,
+    pub(crate) ending: Ending,
 }
 
 /// The changing part.
-pub(super) struct State {
-    pub(super) phase: PoolPhase,
-    /// Nothing is begun until it is lifted.
-    pub(super) paused: bool,
-    pub(super) queue: Queue,
-    /// As many places as processes; workers come and go.
-    pub(super) slots: Vec<Place>,
-    pub(super) keys: KeyTable,
+pub(crate) struct PoolState {
+    pub(crate) life: PoolLife,
+    pub(crate) queue: Queue,
+    /// As many slots as processes; workers come and go.
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) keys: KeyTable,
     next_task: u64,
     next_serial: u64,
     /// Tasks that were submitted and have no outcome yet.
-    pub(super) unfinished: u64,
+    pub(crate) unfinished: u64,
     /// When the next worker may be started, after starts that failed.
-    pub(super) restarts: Restarts,
+    pub(crate) restarts: Restarts,
     /// Whom the kernel has killed for memory.
-    pub(super) oom_kills: OomKills,
+    pub(crate) oom_kills: OomKills,
     /// Keys that are broken, as long as tasks or workers of them are about.
-    pub(super) broken_keys: Vec<Weak<Bound>>,
-    /// Streams of calls whose inputs are still being pulled.
-    pub(super) feeders: u32,
-    pub(super) flows: Vec<Weak<Flow>>,
-    /// Where messages are received.
-    pub(super) buffer: Box<[u8]>,
-    /// Where answers are copied to.
-    pub(super) answer: Vec<u8>,
+    pub(crate) broken_keys: Vec<Weak<WorkerKey>>,
+    pub(crate) sources: Sources,
+    pub(crate) buffers: Buffers,
     /// What is to leave the lock by way of the dispatcher.
-    pub(super) out: Outbox,
-    /// What a caller takes who looks for answers itself; see `lead`. Gone while
-    /// one does.
-    pub(super) lead: Option<Spin>,
+    pub(crate) out: Outbox,
+    /// Taken by the one caller that polls for answers itself, and `None` while it does;
+    /// see `caller_poll`.
+    pub(crate) caller_poll: Option<Spin>,
     /// Until when the dispatcher sleeps, unless it is rung; `None` while it is
     /// awake.
-    pub(super) asleep_until: Option<Instant>,
-    /// All threads and processes of the pool are gone.
-    pub(super) ended: bool,
-    /// The threads that must not wait for the pool.
-    pub(super) own_threads: Vec<ThreadId>,
+    pub(crate) asleep_until: Option<Instant>,
 }
 
-/// Where a worker may live.
-pub(super) enum Place {
+/// A place for one worker process.
+pub(crate) enum Slot {
     Free,
     /// Free, and meant for a worker of this key, for whose sake another was
     /// ended.
     Promised(KeyId),
     /// The dispatcher is starting a worker for it.
     Reserved(KeyId),
-    Taken(Box<Slot>),
+    Taken(Box<WorkerHandle>),
 }
 
-impl Place {
+impl Slot {
     /// Whether a worker may be started here.
-    pub(super) fn is_vacant(&self) -> bool {
-        matches!(self, Place::Free | Place::Promised(_))
+    pub(crate) fn is_vacant(&self) -> bool {
+        matches!(self, Slot::Free | Slot::Promised(_))
     }
 
-    pub(super) fn slot(&self) -> Option<&Slot> {
+    pub(crate) fn worker(&self) -> Option<&WorkerHandle> {
         match self {
-            Place::Taken(slot) => Some(slot),
+            Slot::Taken(worker) => Some(worker),
             _ => None,
         }
     }
 
-    pub(super) fn slot_mut(&mut self) -> Option<&mut Slot> {
+    pub(crate) fn worker_mut(&mut self) -> Option<&mut WorkerHandle> {
         match self {
-            Place::Taken(slot) => Some(slot),
+            Slot::Taken(worker) => Some(worker),
             _ => None,
         }
     }
 }
 
-/// Where a pool stands in its life.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum PoolPhase {
-    Open,
-    Closed,
-    Terminated,
-    Broken(String),
-}
-
-/// A key with its number and its module; lives as long as a task or a worker
-/// of it.
-pub(super) struct Bound {
-    pub(super) id: KeyId,
-    pub(super) key: Key,
-    pub(super) module: Module,
-    pub(super) health: Health,
-}
-
-/// The keys in use. Modules and tenants come and go, so it holds none of them.
-#[derive(Default)]
-pub(super) struct KeyTable {
-    known: HashMap<Key, Weak<Bound>>,
-    /// Those that are broken, and why, as long as their module is about: one that is
-    /// loaded anew is tried anew.
-    broken: HashMap<Key, (WeakModule, String)>,
-    next: KeyId,
-    /// Size at which those no longer in use are thrown out.
-    clean_at: usize,
-}
-
-/// Beyond so many broken keys of modules that are in use, all are tried anew.
-const MAX_BROKEN: usize = 4096;
-
-impl KeyTable {
-    pub(super) fn bind(&mut self, key: Key, module: &Module) -> Arc<Bound> {
-        let known = self.known.get(&key).and_then(Weak::upgrade);
-        let serves =
-            |bound: &Arc<Bound>| bound.health.broken().is_none() || bound.module.is(module);
-        if let Some(bound) = known.filter(serves) {
-            return bound;
+impl Occupied for Slot {
+    #[inline]
+    fn occupancy(&self) -> Occupancy {
+        match self {
+            Slot::Free => Occupancy::Free,
+            Slot::Promised(key) => Occupancy::Promised(*key),
+            Slot::Reserved(key) => Occupancy::Reserved(*key),
+            Slot::Taken(worker) => Occupancy::Worker(worker.key(), worker.life()),
         }
-        if self.known.len() >= self.clean_at {
-            self.known.retain(|_, bound| bound.strong_count() > 0);
-            self.clean_at = self.known.len() * 2 + 64;
-        }
-        let bound = Arc::new(Bound {
-            id: self.next,
-            key: key.clone(),
-            module: module.clone(),
-            health: self.health_of(&key, module),
-        });
-        self.next += 1;
-        self.known.insert(key, Arc::downgrade(&bound));
-        bound
-    }
-
-    fn health_of(&self, key: &Key, module: &Module) -> Health {
-        match self.broken.get(key) {
-            Some((broken, why)) if broken.is(module) => Health::broken_by(why.clone()),
-            _ => Health::default(),
-        }
-    }
-
-    /// Remembers that a key is broken, when nothing of it is about any more.
-    pub(super) fn remember_broken(&mut self, bound: &Bound, why: &str) {
-        if self.broken.len() >= MAX_BROKEN {
-            self.broken.retain(|_, (module, _)| module.is_about());
-            if self.broken.len() >= MAX_BROKEN {
-                self.broken.clear();
-            }
-        }
-        let broken = (bound.module.downgrade(), why.to_owned());
-        self.broken.insert(bound.key.clone(), broken);
     }
 }
 
@@ -258,24 +110,23 @@ impl KeyTable {
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
 impl Shared {
-    pub(super) fn new(
+    pub(crate) fn new(
         config: Config,
         loader: Loader,
-        settler: Settler,
+        callback_sender: CallbackSender,
         trouble: Arc<Trouble>,
         wake: EventFd,
     ) -> Self {
-        let slots = (0..config.processes).map(|_| Place::Free).collect();
-        let lead = Some(Spin::new(config.spin));
+        let slots = (0..config.processes).map(|_| Slot::Free).collect();
+        let caller_poll = Some(Spin::new(config.spin));
         let restarts = Restarts::new(config.start_timeout);
         Shared {
             config,
             loader,
-            settler,
+            callback_sender,
             trouble,
-            state: Mutex::new(State {
-                phase: PoolPhase::Open,
-                paused: false,
+            state: Mutex::new(PoolState {
+                life: PoolLife::new(),
                 queue: Queue::default(),
                 slots,
                 keys: KeyTable::default(),
@@ -285,15 +136,11 @@ impl Shared {
                 restarts,
                 oom_kills: OomKills::from_now(),
                 broken_keys: Vec::new(),
-                feeders: 0,
-                flows: Vec::new(),
-                buffer: vec![0; MAX_MESSAGE].into(),
-                answer: Vec::new(),
+                sources: Sources::default(),
+                buffers: Buffers::default(),
                 out: Outbox::default(),
-                lead,
+                caller_poll,
                 asleep_until: None,
-                ended: false,
-                own_threads: Vec::new(),
             }),
             wake,
             changed: Notify::default(),
@@ -301,13 +148,13 @@ impl Shared {
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, PoolState> {
         // No code of users runs under the lock, so a poisoned one would be a
         // bug of ours; going on is still better than a second panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    pub(crate) fn wait<'a>(&self, state: MutexGuard<'a, PoolState>) -> MutexGuard<'a, PoolState> {
         self.changed.wait(state, None)
     }
 
@@ -316,9 +163,9 @@ impl Shared {
     ///
     /// # Errors
     /// If the pool takes no more, or its queue is full.
-    pub(super) fn submit(&self, entry: Entry) -> Result<u64, Error> {
+    pub(crate) fn submit(&self, entry: Entry) -> Result<u64, Error> {
         let state = self.lock();
-        state.accepts_tasks()?;
+        state.life.accepts_tasks()?;
         match self.config.limits.queue_length.value {
             Some(limit) if entry.len() > self.room(&state) => Err(Error::QueueFull { limit }),
             _ => Ok(self.enqueue(state, std::iter::once(entry))),
@@ -326,7 +173,7 @@ impl Shared {
     }
 
     /// How many more tasks the queue may hold.
-    pub(super) fn room(&self, state: &State) -> usize {
+    pub(crate) fn room(&self, state: &PoolState) -> usize {
         match self.config.limits.queue_length.value {
             Some(limit) => usize::try_from(limit)
                 .unwrap_or(usize::MAX)
@@ -337,9 +184,9 @@ impl Shared {
 
     /// As [`Shared::submit`], under a lock that is already held, once it is
     /// known that the pool takes the tasks and has room for them.
-    pub(super) fn enqueue(
+    pub(crate) fn enqueue(
         &self,
-        mut state: MutexGuard<'_, State>,
+        mut state: MutexGuard<'_, PoolState>,
         entries: impl Iterator<Item = Entry>,
     ) -> u64 {
         let first = state.next_task;
@@ -349,8 +196,8 @@ impl Shared {
             state.take_in(entry);
         }
         // Behind others of their key, all that could be handed out has been; but a
-        // place that is free is for as many workers as there are tasks.
-        any_new |= state.slots.iter().any(Place::is_vacant);
+        // slot that is free is for as many workers as there are tasks.
+        any_new |= state.slots.iter().any(Slot::is_vacant);
         let ring = any_new && state.give_out(Instant::now());
         drop(state);
         if ring {
@@ -360,20 +207,10 @@ impl Shared {
     }
 
     /// Changes the phase, wakes everybody, and does not wait.
-    pub(super) fn set_phase(&self, phase: PoolPhase) {
+    pub(crate) fn set_phase(&self, phase: PoolPhase) {
         let mut state = self.lock();
-        let later = match (&state.phase, &phase) {
-            (PoolPhase::Open, _) => true,
-            (PoolPhase::Closed, PoolPhase::Open | PoolPhase::Closed) => false,
-            (PoolPhase::Closed, _) => true,
-            (PoolPhase::Terminated, _) => false,
-            (PoolPhase::Broken(_), PoolPhase::Terminated) => true,
-            (PoolPhase::Broken(_), _) => false,
-        };
-        if later {
-            state.phase = phase;
-        }
-        if state.phase == PoolPhase::Terminated {
+        state.life.advance(phase);
+        if *state.life.phase() == PoolPhase::Terminated {
             self.loader.stop.ring();
         }
         drop(state);
@@ -382,43 +219,32 @@ impl Shared {
     }
 }
 
-impl State {
-    pub(super) fn accepts_tasks(&self) -> Result<(), Error> {
-        match &self.phase {
-            PoolPhase::Open => Ok(()),
-            PoolPhase::Closed => Err(Error::Closed),
-            PoolPhase::Terminated => Err(Error::Terminated),
-            PoolPhase::Broken(reason) => Err(Error::Broken {
-                reason: reason.clone(),
-            }),
-        }
-    }
-
+impl PoolState {
     /// Puts tasks into the queue, with their numbers. Those of a broken key end at
     /// the next look at the queue.
-    pub(super) fn take_in(&mut self, entry: Entry) {
+    pub(crate) fn take_in(&mut self, entry: Entry) {
         let count = entry.len() as u64;
         if count > 0 {
-            self.note_if_broken(entry.bound());
+            self.note_if_broken(entry.worker_key());
             self.queue.push(entry.numbered_from(self.next_task));
             self.next_task += count;
             self.unfinished += count;
         }
     }
 
-    pub(super) fn next_serial(&mut self) -> u64 {
+    pub(crate) fn next_serial(&mut self) -> u64 {
         self.next_serial += 1;
         self.next_serial
     }
 
     /// Whether the dispatcher, if it sleeps, would wake too late for something
     /// that is due at `when`.
-    pub(super) fn sleeps_past(&self, when: Instant) -> bool {
+    pub(crate) fn sleeps_past(&self, when: Instant) -> bool {
         self.asleep_until.is_some_and(|until| until > when)
     }
 
     /// When the dispatcher has to look at its workers again.
-    pub(super) fn latest_wake(now: Instant) -> Instant {
+    pub(crate) fn latest_wake(now: Instant) -> Instant {
         now + FOR_EVER
     }
 }

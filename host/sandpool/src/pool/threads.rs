@@ -5,40 +5,44 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use super::callbacks::{Callbacks, Handlers};
+use super::config::Config;
 use super::dispatcher::Dispatcher;
-use super::pool::Pool;
-use super::relay::Relay;
-use super::state::{Config, PoolPhase, Shared};
+use super::life::PoolPhase;
+use super::output::{Callbacks, Handlers, Relay};
+use super::state::Shared;
 use crate::module::Loader;
 use sandpool_protocol::settings::Stdio;
 use sandpool_sys::{EventFd, thread_error, writes_to_a_limit_here};
 
 /// Starts a pool that was put together. `raw` says whether what guests print is passed
 /// on byte for byte.
-pub(super) fn start(
+pub(crate) fn start(
     config: Config,
     loader: Loader,
     raw: bool,
     handlers: Handlers,
-) -> io::Result<Pool> {
+) -> io::Result<Arc<Shared>> {
     let relayed = config.stdio == Stdio::Inherit;
     let callbacks = Callbacks::start(handlers)?;
-    let settler = callbacks.settler();
+    let callback_sender = callbacks.sender();
     let trouble = Arc::default();
     let relay = if relayed {
-        Some(Relay::start(raw, settler.clone(), Arc::clone(&trouble))?)
+        Some(Relay::start(
+            raw,
+            callback_sender.clone(),
+            Arc::clone(&trouble),
+        )?)
     } else {
         None
     };
     let shared = Arc::new(Shared::new(
         config,
         loader,
-        settler,
+        callback_sender,
         trouble,
         EventFd::new()?,
     ));
-    shared.lock().own_threads.push(callbacks.thread_id());
+    shared.lock().life.add_own_thread(callbacks.thread_id());
     let dispatcher = Dispatcher::new(Arc::clone(&shared), callbacks, relay)?;
     let spawned = thread::Builder::new()
         .name("sandpool-dispatch".into())
@@ -48,8 +52,8 @@ pub(super) fn start(
         });
     match spawned {
         Ok(thread) => {
-            shared.lock().own_threads.push(thread.thread().id());
-            Ok(Pool::new(shared))
+            shared.lock().life.add_own_thread(thread.thread().id());
+            Ok(shared)
         }
         Err(error) => {
             shared.set_phase(PoolPhase::Terminated);

@@ -1,0 +1,582 @@
+//! How a pool is put together.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use super::grants;
+use super::pool::Pool;
+use crate::confinement::{self, Confinement, GapHandler, OpenGrant, Probed};
+use crate::module::{CacheTrouble, Keeping, Loader, TroubleHandler, probe_cache};
+use crate::pool::config::Config;
+use crate::pool::error::Error;
+use crate::pool::output::{Handlers, LogRecord, ProgressReport};
+use crate::pool::scheduler::StartTrouble;
+use crate::pool::threads;
+use crate::pool::worker::binary;
+use crate::shared::{Share, Shares};
+use sandpool_protocol::control::WorkerGrants;
+use sandpool_protocol::layers::{Layer, SandboxReport};
+use sandpool_protocol::limits::{Limit, Origin, PoolLimits, TaskLimits};
+use sandpool_protocol::ring::INLINE;
+use sandpool_protocol::roles::WORKER_ROLE;
+use sandpool_protocol::settings::{
+    DirGrant, EngineSettings, Interrupt, Isolation, Sandbox, Stdio, WasmFeature,
+};
+use sandpool_sys::{Attempt, EventFd, Program};
+use sandpool_value::{Args, ToArgs};
+
+/// The most wasm stack: guests run on the worker's own stack, of 8 MiB.
+const MAX_WASM_STACK: u64 = 4 * sandpool_protocol::limits::MIB;
+
+/// As many processes or more are a mistake.
+const MAX_PROCESSES: usize = 65_536;
+
+/// The nicest that a process can be.
+const MAX_NICE: u8 = 19;
+
+/// How long a compilation is tried again that is killed, or that the system has no
+/// process for: whoever loads a module waits for it.
+const MAX_COMPILE_RETRY: Duration = Duration::from_secs(10);
+
+/// Private memory that a worker needs beside its guests' linear memory.
+const WORKER_MEMORY: u64 = 512 * sandpool_protocol::limits::MIB;
+
+/// Builds a [`Pool`].
+///
+/// Every limit takes a value or `None` for no limit. Defaults:
+///
+/// | setting | default |
+/// |---|---|
+/// | `processes` | number of cores |
+/// | `maxtasksperchild` | no limit |
+/// | `nice` | 0: as nice as the host |
+/// | `isolation` | [`Isolation::Process`]: a fresh instance for each task |
+/// | `interrupt` | [`Interrupt::Kill`] |
+/// | `stdio`, `whole_lines` | [`Stdio::Capture`]; yes, where it is passed on |
+/// | `sandbox` | [`Sandbox::Auto`] |
+/// | `timeout` | 10 s |
+/// | `cpu_time`, `fuel`, `queue_length` | no limit |
+/// | `memory` | 128 MiB |
+/// | `result_limit`, `arguments_limit` | 64 MiB each |
+/// | `stdout_limit`, `stderr_limit`, `log_limit` | 1 MiB each |
+/// | `host_call_memory` | 256 MiB |
+/// | `process_memory` | `memory` and 512 MiB |
+/// | `file_size` | 1 GiB |
+/// | `module_size` | 256 MiB |
+/// | `compile_timeout`, `compile_cpu_time` | 120 s, 240 s |
+/// | `compile_memory` | 4 GiB |
+/// | `cache` | on |
+/// | `start_timeout` | no limit |
+/// | capabilities (`env`, `dir`) | none |
+///
+/// [`TaskLimits`] and [`PoolLimits`] say what each limit covers.
+#[must_use = "a builder does nothing until it is built"]
+#[derive(Default)]
+pub struct PoolBuilder {
+    processes: Option<usize>,
+    max_tasks: Option<u64>,
+    isolation: Isolation,
+    interrupt: Interrupt,
+    stdio: Stdio,
+    byte_for_byte: bool,
+    sandbox: Sandbox,
+    without: Vec<Layer>,
+    on_sandbox_gap: Option<GapHandler>,
+    on_cache_trouble: Option<TroubleHandler>,
+    task_limits: TaskLimits,
+    limits: PoolLimits,
+    features: Vec<WasmFeature>,
+    grants: WorkerGrants,
+    tenant: Option<String>,
+    initializer: Option<(String, Args)>,
+    no_cache: bool,
+    measure_cpu: bool,
+    nice: u8,
+    no_spin: bool,
+    most_in_ring: Option<usize>,
+    worker_binary: Option<PathBuf>,
+    shares: Shares,
+    start_timeout: Option<Duration>,
+    handlers: Handlers,
+}
+
+/// Setters for limits of tasks, all alike.
+macro_rules! task_limits {
+    ($($(#[$doc:meta])* $method:ident: $field:ident, $ty:ty;)+) => {
+        $(
+            $(#[$doc])*
+            pub fn $method(mut self, limit: impl Into<Option<$ty>>) -> Self {
+                self.task_limits.$field = Limit::set(limit.into(), Origin::Pool);
+                self
+            }
+        )+
+    };
+}
+
+/// Setters for limits of the pool, all alike.
+macro_rules! pool_limits {
+    ($($(#[$doc:meta])* $method:ident: $ty:ty;)+) => {
+        $(
+            $(#[$doc])*
+            pub fn $method(mut self, limit: impl Into<Option<$ty>>) -> Self {
+                self.limits.$method = Limit::set(limit.into(), Origin::Pool);
+                self
+            }
+        )+
+    };
+}
+
+impl PoolBuilder {
+    task_limits! {
+        /// Wall time of a task, from the moment a worker takes it.
+        timeout: timeout, Duration;
+        /// CPU time of the worker during a task.
+        cpu_time: cpu_time, Duration;
+        /// Linear memory of a task in bytes.
+        memory: memory, u64;
+        /// Bytes of a task's result.
+        result_limit: result, u64;
+        /// Bytes of a task's arguments, standard input included.
+        arguments_limit: arguments, u64;
+        /// Bytes of a task's standard output.
+        stdout_limit: stdout, u64;
+        /// Bytes of a task's standard error.
+        stderr_limit: stderr, u64;
+        /// Bytes of a task's log and progress messages.
+        log_limit: log, u64;
+        /// Bytes that one host call of a task, or its result, may make its
+        /// worker allocate.
+        host_call_memory: host_calls, u64;
+        /// Units of fuel for a task. Setting it makes the pool count fuel, and
+        /// compile its modules for it.
+        fuel: fuel, u64;
+    }
+
+    pool_limits! {
+        /// Private memory of a worker process in bytes.
+        process_memory: u64;
+        /// Bytes of any one file that a task writes.
+        file_size: u64;
+        /// Bytes of a module.
+        module_size: u64;
+        /// Wall time of a compilation. A program whose dependencies are not optimised
+        /// needs many times as long: see the [crate's page](crate).
+        compile_timeout: Duration;
+        /// CPU time of a compilation.
+        compile_cpu_time: Duration;
+        /// Memory of a compilation in bytes.
+        compile_memory: u64;
+        /// Tasks that may wait in the queue.
+        queue_length: u64;
+    }
+
+    /// How many tasks run at once, each in a process of its own.
+    pub fn processes(mut self, processes: usize) -> Self {
+        self.processes = Some(processes);
+        self
+    }
+
+    /// Tasks that a worker runs before it is replaced by a new one.
+    pub fn maxtasksperchild(mut self, tasks: u64) -> Self {
+        self.max_tasks = Some(tasks);
+        self
+    }
+
+    /// A function to call in each new instance before its first task, within
+    /// that task's limits. If it fails, that task ends with `internal_error`; three
+    /// times in a row, so do all other tasks of its module, grants and tenant.
+    pub fn initializer(mut self, function: &str, args: impl ToArgs) -> Self {
+        self.initializer = Some((function.to_owned(), args.into_args()));
+        self
+    }
+
+    /// Bytes of wasm stack, at most 4 MiB \[512 KiB\].
+    pub fn wasm_stack(mut self, bytes: u64) -> Self {
+        self.limits.wasm_stack = bytes;
+        self
+    }
+
+    /// How much two tasks share.
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
+        self
+    }
+
+    /// How a task that runs past its wall time is ended.
+    pub fn interrupt(mut self, interrupt: Interrupt) -> Self {
+        self.interrupt = interrupt;
+        self
+    }
+
+    /// Where standard output and error of guests go.
+    pub fn stdio(mut self, stdio: Stdio) -> Self {
+        self.stdio = stdio;
+        self
+    }
+
+    /// Whether output that is passed on comes in whole lines. If not, it is
+    /// passed on byte for byte, as soon as it is there; only for a pool of one
+    /// process, since what several print at once would be torn.
+    pub fn whole_lines(mut self, on: bool) -> Self {
+        self.byte_for_byte = !on;
+        self
+    }
+
+    /// What to do when a layer of the operating system's sandbox is missing.
+    pub fn sandbox(mut self, sandbox: Sandbox) -> Self {
+        self.sandbox = sandbox;
+        self
+    }
+
+    /// Called, once, when a layer of the sandbox is missing on this machine and
+    /// the sandbox is [`Sandbox::Auto`]. Without a handler, one line on stderr
+    /// says so, once in the life of this process.
+    pub fn on_sandbox_gap(mut self, handler: impl FnOnce(&SandboxReport) + Send + 'static) -> Self {
+        self.on_sandbox_gap = Some(Box::new(handler));
+        self
+    }
+
+    /// Leaves layers out, to see what each costs and what is behind it. Not for
+    /// anything else.
+    #[doc(hidden)]
+    pub fn without_layers(mut self, layers: &[Layer]) -> Self {
+        self.without.extend_from_slice(layers);
+        self
+    }
+
+    /// Locks a process in as this pool would lock in its workers, lets it try to
+    /// get out, and says what came of it. No guest is involved.
+    ///
+    /// # Errors
+    /// If no worker binary is found, a granted directory cannot be opened, or
+    /// the process cannot be started or lock itself in.
+    pub fn probe_sandbox(&self, attempt: Option<Attempt>) -> Result<Probed, Error> {
+        let program = Program {
+            path: binary::find(self.worker_binary.as_deref())?,
+            role: WORKER_ROLE.into(),
+        };
+        let grants = open_grants(&self.grants.dirs)?;
+        let confinement = Confinement::new(self.sandbox, self.without.clone(), None);
+        confinement::probe(&program, &confinement, &grants, attempt)
+            .map_err(Error::system("lock a process in"))
+    }
+
+    /// Turns on a WebAssembly proposal that is off by default.
+    pub fn wasm_feature(mut self, feature: WasmFeature) -> Self {
+        if let Err(place) = self.features.binary_search(&feature) {
+            self.features.insert(place, feature);
+        }
+        self
+    }
+
+    /// Grants an environment variable. Of several with one name the last
+    /// counts.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let name = name.into();
+        self.grants.env.retain(|(known, _)| *known != name);
+        self.grants.env.push((name, value.into()));
+        self
+    }
+
+    /// Grants a directory and all that is in it, hard links included.
+    pub fn dir(mut self, grant: DirGrant) -> Self {
+        self.grants.dirs.push(grant);
+        self
+    }
+
+    /// Keeps the tasks of this pool's calls apart from those of calls with
+    /// another tenant; see [`Call::tenant`](crate::Call::tenant).
+    pub fn tenant(mut self, key: impl Into<String>) -> Self {
+        self.tenant = Some(key.into());
+        self
+    }
+
+    /// Whether artifacts are kept for the next run, in `$SANDPOOL_CACHE_DIR`,
+    /// else `$XDG_CACHE_HOME/sandpool`, else `~/.cache/sandpool`. The first may be
+    /// relative to the working directory; the second is ignored if it is, as its
+    /// specification says. A folder that others may use, or that is a symbolic link,
+    /// is not used: see [`PoolBuilder::on_cache_trouble`].
+    pub fn cache(mut self, on: bool) -> Self {
+        self.no_cache = !on;
+        self
+    }
+
+    /// Called, once, when a module is loaded and the cache cannot be used: nothing else
+    /// fails for that. Without a handler, one line on stderr says so, once in the life of
+    /// this process.
+    pub fn on_cache_trouble(
+        mut self,
+        handler: impl FnOnce(&CacheTrouble) + Send + 'static,
+    ) -> Self {
+        self.on_cache_trouble = Some(Box::new(handler));
+        self
+    }
+
+    /// The folder of the cache, if artifacts can be kept there.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    #[doc(hidden)]
+    pub fn probe_cache(&self) -> Result<PathBuf, CacheTrouble> {
+        probe_cache()
+    }
+
+    /// Niceness of the workers, from 1 (a little less time than others get) to
+    /// 19 (what nobody else wants); the host keeps its own, so that deadlines
+    /// are kept. 0 leaves them as nice as the host \[0\].
+    pub fn nice(mut self, nice: u8) -> Self {
+        self.nice = nice;
+        self
+    }
+
+    /// Whether every outcome tells its CPU time (one system call a task).
+    pub fn measure_cpu_time(mut self, on: bool) -> Self {
+        self.measure_cpu = on;
+        self
+    }
+
+    /// Whether threads that wait look for a moment (50 us at most) before they
+    /// sleep; the default. They do so only while their waits are short and
+    /// nobody else wants their core, so an idle pool uses no CPU either way.
+    /// Without it a blocking call takes about as long as two wake-ups.
+    pub fn spin(mut self, on: bool) -> Self {
+        self.no_spin = !on;
+        self
+    }
+
+    /// Payloads of more bytes have a memory file of their own: for tests, which so
+    /// need no very large ones to see such files.
+    #[doc(hidden)]
+    pub fn most_in_ring(mut self, bytes: usize) -> Self {
+        self.most_in_ring = Some(bytes.min(INLINE));
+        self
+    }
+
+    /// The binary for worker and compiler processes. Without it:
+    /// `$SANDPOOL_WORKER`, this program if it called
+    /// [`worker_entry`](crate::worker_entry), `sandpool` beside this program,
+    /// `sandpool` on PATH.
+    pub fn worker_binary(mut self, path: impl Into<PathBuf>) -> Self {
+        self.worker_binary = Some(path.into());
+        self
+    }
+
+    /// Grants a queue, a side of a pipe or a managed object to every task,
+    /// which opens it by this name. See also [`Call::share`](crate::Call::share).
+    pub fn share(mut self, name: impl Into<String>, object: &impl Share) -> Self {
+        self.shares.add(name.into(), object.handle());
+        self
+    }
+
+    /// Called with each line that a guest logs, on the callback thread.
+    pub fn on_log(mut self, handler: impl FnMut(LogRecord) + Send + 'static) -> Self {
+        self.handlers.log = Some(Box::new(handler));
+        self
+    }
+
+    /// Called with each progress report of a guest, on the callback thread.
+    pub fn on_progress(mut self, handler: impl FnMut(ProgressReport) + Send + 'static) -> Self {
+        self.handlers.progress = Some(Box::new(handler));
+        self
+    }
+
+    /// How long the pool may be without any worker, though tasks wait, because none
+    /// can be started for a reason from outside: somebody kills them, or there is no
+    /// memory, or there are no more processes, threads or descriptors to be had. After
+    /// it the pool breaks. Without it tasks wait until there is a worker again \[no
+    /// limit\]; they can be cancelled, and whoever waits for them can give a time.
+    pub fn start_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.start_timeout = limit.into();
+        self
+    }
+
+    /// Called, on the callback thread, when the pool has been without any worker for a
+    /// second, though tasks wait, and then at most once a minute as long as that lasts.
+    /// Without a handler a line on stderr says so.
+    pub fn on_start_trouble(mut self, handler: impl FnMut(StartTrouble) + Send + 'static) -> Self {
+        self.handlers.start_trouble = Some(Box::new(handler));
+        self
+    }
+
+    /// Builds the pool. Workers are started when there are tasks for them.
+    ///
+    /// # Errors
+    /// If a setting makes no sense, no worker binary is found, or the
+    /// operating system gives no thread.
+    pub fn build(mut self) -> Result<Pool, Error> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let processes = match self.processes {
+            Some(asked @ 0) | Some(asked @ MAX_PROCESSES..) => {
+                return Err(Error::Processes { asked });
+            }
+            Some(processes) => processes,
+            None => cores,
+        };
+        if self.max_tasks == Some(0) {
+            return Err(Error::Setting {
+                what: "a worker needs at least 1 task before it is replaced, not `0`".into(),
+            });
+        }
+        if self.nice > MAX_NICE {
+            return Err(Error::Setting {
+                what: format!("niceness is from 0 to {MAX_NICE}, not `{}`", self.nice),
+            });
+        }
+        if self.limits.queue_length.value == Some(0) {
+            return Err(Error::Setting {
+                what: "a queue needs room for at least 1 task, not `0`".into(),
+            });
+        }
+        let process_memory = &mut self.limits.process_memory;
+        if process_memory.origin == Origin::Default {
+            let memory = self.task_limits.memory.value;
+            process_memory.value = memory.and_then(|memory| memory.checked_add(WORKER_MEMORY));
+        }
+        grants::check(&self.grants)?;
+        let directories = open_grants(&self.grants.dirs)?;
+        let loader = self.loader()?;
+        let (max_tasks, reuse) = match self.isolation {
+            Isolation::Process => (self.max_tasks, 1),
+            Isolation::ProcessReuse(tasks) => (self.max_tasks, NonZeroU64::get(tasks)),
+            Isolation::ProcessPerTask => (Some(1), 1),
+        };
+        if self.sandbox == Sandbox::Strict {
+            hold_strictly(&loader)?;
+        }
+        let config = Config {
+            processes,
+            max_tasks: max_tasks.unwrap_or(u64::MAX),
+            reuse,
+            nice: self.nice,
+            limits: self.limits,
+            task_limits: passed_through(self.task_limits, self.stdio),
+            stdio: self.stdio,
+            interrupt: self.interrupt,
+            measure_cpu: self.measure_cpu,
+            spin: !self.no_spin && cores > 1,
+            most_in_ring: self.most_in_ring.unwrap_or(INLINE),
+            cores,
+            grants: WorkerGrants {
+                dirs: directories.iter().map(|open| open.grant.clone()).collect(),
+                ..self.grants
+            },
+            directories,
+            tenant: self.tenant,
+            initializer: self.initializer,
+            shares: self.shares,
+            wants_log: self.handlers.log.is_some(),
+            wants_progress: self.handlers.progress.is_some(),
+            start_timeout: self.start_timeout,
+            worker_binary: loader.program.path.clone(),
+        };
+        let raw = config.processes == 1 && self.byte_for_byte;
+        threads::start(config, loader, raw, self.handlers)
+            .map(Pool::new)
+            .map_err(Error::system("start the pool's threads"))
+    }
+
+    /// How modules are loaded with these settings.
+    fn loader(&mut self) -> Result<Loader, Error> {
+        if self.limits.wasm_stack > MAX_WASM_STACK || self.limits.wasm_stack == 0 {
+            return Err(Error::Setting {
+                what: format!(
+                    "the wasm stack is from 1 byte to 4MiB, not `{}`",
+                    self.limits.wasm_stack
+                ),
+            });
+        }
+        let settings = EngineSettings {
+            count_fuel: self.task_limits.fuel.value.is_some(),
+            check_epochs: self.interrupt == Interrupt::Epoch,
+            features: std::mem::take(&mut self.features),
+            ..EngineSettings::new(&self.limits)
+        };
+        Ok(Loader {
+            program: Program {
+                path: binary::find(self.worker_binary.as_deref())?,
+                role: WORKER_ROLE.into(),
+            },
+            settings,
+            limits: self.limits.clone(),
+            patience: self
+                .start_timeout
+                .map_or(MAX_COMPILE_RETRY, |most| most.min(MAX_COMPILE_RETRY)),
+            cache: (!self.no_cache).then(|| Keeping::of_this_user(self.on_cache_trouble.take())),
+            stop: EventFd::new().map_err(Error::system("give an eventfd"))?,
+            confinement: Confinement::new(
+                self.sandbox,
+                std::mem::take(&mut self.without),
+                self.on_sandbox_gap.take(),
+            ),
+        })
+    }
+
+    /// What these settings mean without a pool: for the in-process notch.
+    #[cfg(feature = "in-process")]
+    pub(crate) fn into_parts(mut self) -> Result<Parts, Error> {
+        let loader = self.loader()?;
+        Ok(Parts {
+            loader,
+            sandbox: self.sandbox,
+            task_limits: self.task_limits,
+            reuse: match self.isolation {
+                Isolation::ProcessReuse(tasks) => tasks.get(),
+                Isolation::Process | Isolation::ProcessPerTask => 1,
+            },
+            stdio: self.stdio,
+            grants: self.grants,
+            has_initializer: self.initializer.is_some(),
+            has_shares: !self.shares.is_empty(),
+        })
+    }
+}
+
+/// Settings of a pool that is never built.
+#[cfg(feature = "in-process")]
+pub(crate) struct Parts {
+    pub(crate) loader: Loader,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) task_limits: TaskLimits,
+    pub(crate) reuse: u64,
+    pub(crate) stdio: Stdio,
+    pub(crate) grants: WorkerGrants,
+    pub(crate) has_initializer: bool,
+    pub(crate) has_shares: bool,
+}
+
+/// Opens the granted directories, for as long as the pool lives.
+fn open_grants(dirs: &[DirGrant]) -> Result<Vec<OpenGrant>, Error> {
+    let open = |dir: &DirGrant| {
+        OpenGrant::open(dir).map_err(|error| Error::Setting {
+            what: format!(
+                "the directory `{}` cannot be granted: {error}",
+                dir.host.display()
+            ),
+        })
+    };
+    dirs.iter().map(open).collect()
+}
+
+/// Tries the sandbox before anything depends on it.
+fn hold_strictly(loader: &Loader) -> Result<(), Error> {
+    let probed = confinement::probe(&loader.program, &loader.confinement, &[], None);
+    let probed = probed.map_err(Error::system("lock a process in"))?;
+    match probed.report.line() {
+        Some(missing) => Err(Error::Sandbox { missing }),
+        None => Ok(()),
+    }
+}
+
+/// Output that is passed through is not limited unless that was asked for.
+fn passed_through(mut limits: TaskLimits, stdio: Stdio) -> TaskLimits {
+    if stdio != Stdio::Capture {
+        for limit in [&mut limits.stdout, &mut limits.stderr] {
+            if limit.origin == Origin::Default {
+                limit.value = None;
+            }
+        }
+    }
+    limits
+}

@@ -1,0 +1,466 @@
+//! One call, put together step by step and checked before it is sent.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::grants::Grants;
+use super::handle::{AsyncResult, Cell, TaskRef};
+use super::map::MapOptions;
+use crate::module::Module;
+use crate::outcome::Outcome;
+use crate::pool::error::Error;
+use crate::pool::keys::Key;
+use crate::pool::scheduler::Entry;
+use crate::pool::state::Shared;
+use crate::pool::tasks::{
+    Batch, Callable, Callback, Constants, Inputs, Retries, Task, Template, check_size, value_of,
+    wrong_kind,
+};
+use crate::shared::{Share, Shares};
+use sandpool_protocol::frame::What;
+use sandpool_protocol::limits::{Limit, Origin, TaskLimits};
+use sandpool_value::{Args, FromValue, ToArgs, ToValue, Type, Value};
+
+/// What a command reads as its standard input.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Stdin {
+    /// Nothing (default).
+    #[default]
+    Empty,
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// The host's own, from the guest's first read on.
+    Inherit,
+}
+
+/// One call of a function or run of a command, made by
+/// [`Pool::call`](crate::Pool::call) and
+/// [`Pool::command`](crate::Pool::command).
+///
+/// Limits that are not set here are the pool's.
+#[must_use = "a call does nothing until it is applied"]
+pub struct Call {
+    pub(crate) shared: Arc<Shared>,
+    module: Module,
+    /// `None` for a command.
+    function: Option<String>,
+    pub(crate) args: Args,
+    argv: Vec<String>,
+    stdin: Stdin,
+    limits: TaskLimits,
+    retries: Option<Retries>,
+    grants: Option<Grants>,
+    shares: Shares,
+    tenant: Option<String>,
+    name: Option<String>,
+    callback: Option<Callback>,
+    error_callback: Option<Callback>,
+    pub(crate) map_options: MapOptions,
+}
+
+impl Call {
+    pub(crate) fn new(shared: Arc<Shared>, module: &Module, function: Option<&str>) -> Self {
+        Call {
+            module: module.clone(),
+            function: function.map(str::to_owned),
+            args: Args::default(),
+            argv: vec![module.name().to_owned()],
+            stdin: Stdin::Empty,
+            limits: shared.config.task_limits.clone(),
+            retries: None,
+            grants: None,
+            shares: Shares::default(),
+            tenant: shared.config.tenant.clone(),
+            name: None,
+            callback: None,
+            error_callback: None,
+            map_options: MapOptions::default(),
+            shared,
+        }
+    }
+
+    /// Adds a positional argument.
+    pub fn arg(mut self, value: impl ToValue) -> Self {
+        self.args.arg(value);
+        self
+    }
+
+    /// Adds positional arguments, and keywords where `args` has some.
+    pub fn args(mut self, args: impl ToArgs) -> Self {
+        self.args = self.args.then(args.into_args());
+        self
+    }
+
+    /// Adds positional arguments that are values already.
+    pub fn values(mut self, values: Vec<Value>) -> Self {
+        self.args.positional.extend(values);
+        self
+    }
+
+    /// Adds an argument by the name of its parameter.
+    pub fn kwarg(mut self, name: &str, value: impl ToValue) -> Self {
+        self.args.kwarg(name, value);
+        self
+    }
+
+    /// Words for the command, after its own name.
+    pub fn argv<W: Into<String>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
+        self.argv.extend(words.into_iter().map(Into::into));
+        self
+    }
+
+    /// Standard input of the command.
+    pub fn stdin(mut self, stdin: Stdin) -> Self {
+        self.stdin = stdin;
+        self
+    }
+
+    /// Wall time from the moment a worker takes the task.
+    pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.limits.timeout = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Runs a task again that did not end well \[not\]; the outcome is that of
+    /// its last run. Whoever waits for it, and whoever gets outcomes in order,
+    /// waits the longer.
+    pub fn retries(mut self, retries: Retries) -> Self {
+        self.retries = Some(retries);
+        self
+    }
+
+    /// CPU time of the worker during the task.
+    pub fn cpu_time(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.limits.cpu_time = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Linear memory in bytes.
+    pub fn memory(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.memory = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Bytes of the result.
+    pub fn result_limit(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.result = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Bytes of standard output.
+    pub fn stdout_limit(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.stdout = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Bytes of standard error.
+    pub fn stderr_limit(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.stderr = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Bytes of log and progress messages.
+    pub fn log_limit(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.log = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Bytes that one host call, or the result, may make the worker allocate.
+    pub fn host_call_memory(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.host_calls = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Units of fuel. The pool must count fuel: see
+    /// [`PoolBuilder::fuel`](crate::PoolBuilder::fuel).
+    pub fn fuel(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.fuel = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Grants only a part of what the pool grants \[all of it\]. Workers are
+    /// bound to their grants for life, so a call with others than the pool's
+    /// runs in a process of its own.
+    pub fn grants(mut self, grants: Grants) -> Self {
+        self.grants = Some(grants);
+        self
+    }
+
+    /// Grants a queue, a side of a pipe or a managed object to this call's
+    /// tasks, which open it by this name. An object that is an argument is
+    /// granted by that.
+    ///
+    /// A task that waits for another one keeps its worker: tasks that wait for
+    /// each other need a worker each, or they wait until their deadlines.
+    pub fn share(mut self, name: impl Into<String>, object: &impl Share) -> Self {
+        self.shares.add(name.into(), object.handle());
+        self
+    }
+
+    /// Keeps this call away from the workers of every other tenant.
+    pub fn tenant(mut self, key: impl Into<String>) -> Self {
+        self.tenant = Some(key.into());
+        self
+    }
+
+    /// A name for the task, which its guest can ask for \[the function's\].
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Called in the parent, on the pool's callback thread, when the task has
+    /// ended, whatever its verdict. The result is handed over after it.
+    pub fn callback(mut self, callback: impl FnOnce(&Outcome<Value>) + Send + 'static) -> Self {
+        self.callback = Some(Box::new(callback));
+        self
+    }
+
+    /// Called like [`Call::callback`], and instead of it, when the task has
+    /// not ended `ok`.
+    pub fn error_callback(
+        mut self,
+        callback: impl FnOnce(&Outcome<Value>) + Send + 'static,
+    ) -> Self {
+        self.error_callback = Some(Box::new(callback));
+        self
+    }
+
+    /// As [`Call::callback`], for `map_async` and `starmap_async`: called once,
+    /// with all outcomes, when the last task has ended.
+    pub fn map_callback(
+        mut self,
+        callback: impl FnOnce(&[Outcome<Value>]) + Send + 'static,
+    ) -> Self {
+        self.map_options.callback = Some(Box::new(callback));
+        self
+    }
+
+    /// Called like [`Call::map_callback`], and instead of it, when some tasks
+    /// have not ended `ok`.
+    pub fn map_error_callback(
+        mut self,
+        callback: impl FnOnce(&[Outcome<Value>]) + Send + 'static,
+    ) -> Self {
+        self.map_options.error_callback = Some(Box::new(callback));
+        self
+    }
+
+    /// How many items are handed to the pool at once \[all of a `map`, 1 of an
+    /// `imap`\]. Which worker runs which task does not depend on it, and workers
+    /// are sent ahead as much as they can use in any case.
+    ///
+    /// In a `map`, workers begin with the first chunk while the next is made of
+    /// its items. If an item then does not fit the function, or the pool takes no
+    /// more, what was begun is cancelled; without chunks nothing is begun. The
+    /// items of an `imap` wait until there are so many.
+    pub fn chunksize(mut self, items: usize) -> Self {
+        self.map_options.chunksize = Some(items);
+        self
+    }
+
+    /// One task has a callback of its own, and a map has one for all: a
+    /// callback that nobody would call is a mistake.
+    pub(crate) fn refuse_single_callbacks(&self) -> Result<(), Error> {
+        match self.callback.is_some() || self.error_callback.is_some() {
+            true => Err(Error::Setting {
+                what: "a callback of one task was set for many; use `map_callback` with \
+                       `map_async`, and with `imap` the loop that takes the outcomes"
+                    .into(),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    pub(crate) fn refuse_map_callbacks(&self) -> Result<(), Error> {
+        match self.map_options.has_callback() {
+            true => Err(Error::Setting {
+                what: "a callback of a map was set for what is none; use `callback` with \
+                       `apply_async`, and with `imap` the loop that takes the outcomes"
+                    .into(),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// Runs the task and waits for its value.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] if it does not end `ok`; others if it cannot be sent.
+    pub fn apply<T: FromValue>(self) -> Result<T, Error> {
+        self.outcome().and_then(value_of)
+    }
+
+    /// Runs the task and waits for everything that is known about it.
+    ///
+    /// # Errors
+    /// If it cannot be sent.
+    pub fn outcome(self) -> Result<Outcome<Value>, Error> {
+        self.apply_async::<Value>()?.into_outcome()
+    }
+
+    /// Sends the task and returns at once.
+    ///
+    /// # Errors
+    /// If the pool takes no tasks, or the arguments do not fit.
+    pub fn apply_async<T: FromValue>(mut self) -> Result<AsyncResult<T>, Error> {
+        self.refuse_map_callbacks()?;
+        let callback = merge(self.callback.take(), self.error_callback.take());
+        let by_callback = callback.is_some();
+        let args = std::mem::take(&mut self.args);
+        let argv = std::mem::take(&mut self.argv);
+        let stdin = std::mem::take(&mut self.stdin);
+        let shared = Arc::clone(&self.shared);
+        let template = self.template()?;
+        let inputs = match &template.callable {
+            Some(_) => Inputs::function(&template, args)?,
+            None => {
+                let what = What::Command {
+                    argv,
+                    inherit_stdin: stdin == Stdin::Inherit,
+                };
+                let stdin = match stdin {
+                    Stdin::Bytes(bytes) => bytes,
+                    Stdin::Empty | Stdin::Inherit => Vec::new(),
+                };
+                Inputs::command(&template, what, stdin)?
+            }
+        };
+        let cell = Arc::new(Cell::default());
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let key = template.worker_key.id;
+        let sink = Arc::clone(&cell) as _;
+        let batch = Batch::new(&Arc::new(template), inputs, sink, &cancelled);
+        let task = Task {
+            callback,
+            ..Task::new(batch, 0, 0)
+        };
+        let id = shared.submit(Entry::One(task))?;
+        let pool = Arc::downgrade(&shared);
+        Ok(AsyncResult::new(
+            cell,
+            TaskRef {
+                pool,
+                key,
+                id,
+                cancelled,
+                by_callback,
+            },
+        ))
+    }
+
+    /// As [`Call::template`], for many tasks, and the arguments that come before
+    /// those of each. Those by keyword are in the template.
+    pub(crate) fn template_of_many(mut self) -> Result<(Template, Args), Error> {
+        let mut before = std::mem::take(&mut self.args);
+        let keywords = std::mem::take(&mut before.keywords);
+        let mut template = self.template()?;
+        if let Some(callable) = &template.callable
+            && !keywords.is_empty()
+        {
+            let constants = Constants::new(keywords, &callable.function)?;
+            // Else each task would say it.
+            check_size(&template, constants.bytes())?;
+            template.constants = Some(constants);
+        }
+        Ok((template, before))
+    }
+
+    /// Finds the function and gathers what all tasks of this call share.
+    pub(crate) fn template(self) -> Result<Template, Error> {
+        let module = self.module;
+        let pool_settings = &self.shared.loader.settings;
+        if module.settings() != pool_settings {
+            return Err(Error::ForeignModule {
+                module: module.name().to_owned(),
+            });
+        }
+        if let Some(why) = module.unlinked() {
+            return Err(Error::Unlinked {
+                module: module.name().to_owned(),
+                why: why.to_owned(),
+            });
+        }
+        let function = match &self.function {
+            Some(name) => Some(callable(&module, name)?),
+            None if module.is_command() => None,
+            None => return Err(wrong_kind(&module)),
+        };
+        if self.limits.fuel.value.is_some() && !pool_settings.count_fuel {
+            return Err(Error::Setting {
+                what: "this pool does not count fuel; set a fuel limit on its builder".into(),
+            });
+        }
+        if let Some((initializer, args)) = &self.shared.config.initializer {
+            let function = callable(&module, initializer)?.function;
+            args.clone().bind(&function)?;
+        }
+        let granted = &self.shared.config.grants;
+        let key = Key {
+            module: module.hash().to_owned(),
+            grants: match &self.grants {
+                Some(part) => part.of(granted)?,
+                None => granted.clone(),
+            },
+            tenant: self.tenant,
+        };
+        let worker_key = self.shared.lock().keys.bind(key, &module);
+        let shown = function.as_ref().map_or_else(
+            || module.name().to_owned(),
+            |function| function.function.name.clone(),
+        );
+        let result = function.as_ref().and_then(|f| f.function.result.as_ref());
+        let fails = matches!(result, Some(Type::Result { .. }));
+        let (ok, err) = match result {
+            Some(Type::Result { ok, err }) => (ok.as_deref().cloned(), err.as_deref().cloned()),
+            other => (other.cloned(), None),
+        };
+        Ok(Template {
+            worker_key,
+            function: shown.into(),
+            name: self.name,
+            ok,
+            fails,
+            err,
+            callable: function,
+            constants: None,
+            measure_cpu: self.limits.cpu_time.value.is_some() || self.shared.config.measure_cpu,
+            limits: self.limits,
+            retries: self.retries,
+            steers: None,
+            shares: self.shares,
+        })
+    }
+}
+
+fn callable(module: &Module, name: &str) -> Result<Callable, Error> {
+    if module.functions().is_empty() && module.resources().is_empty() {
+        return Err(wrong_kind(module));
+    }
+    let index = module.find_index(name)?;
+    let function = &module.functions()[index];
+    if let Some(why) = function.uncallable() {
+        return Err(Error::Unsupported {
+            function: function.name.clone(),
+            why,
+        });
+    }
+    Ok(Callable {
+        index: u32::try_from(index).unwrap_or(u32::MAX),
+        function: function.clone(),
+    })
+}
+
+fn merge(callback: Option<Callback>, error_callback: Option<Callback>) -> Option<Callback> {
+    match (callback, error_callback) {
+        (callback, None) => callback,
+        (callback, Some(on_error)) => Some(Box::new(move |outcome: &Outcome<Value>| {
+            if !outcome.is_ok() {
+                on_error(outcome);
+            } else if let Some(callback) = callback {
+                callback(outcome);
+            }
+        })),
+    }
+}

@@ -1,0 +1,264 @@
+//! What a pool grants its guests, checked; and less of it for one call.
+
+use std::fs;
+
+use crate::pool::error::Error;
+use sandpool_protocol::control::{WorkerGrants, encode};
+use sandpool_protocol::limits::show_bytes;
+use sandpool_protocol::settings::{DirGrant, guest_path};
+use sandpool_sys::{MAX_DESCRIPTORS, MAX_MESSAGE};
+
+/// The most directories of one pool.
+const MAX_DIRECTORIES: usize = 64;
+
+// A worker is sent one descriptor for each, with its channel, its artifact and
+// its output.
+const _: () = assert!(MAX_DIRECTORIES + 8 <= MAX_DESCRIPTORS);
+
+/// The most bytes of names, paths and values together. The rest of the message
+/// that brings them to a worker is for all else in it.
+const MAX_BYTES: usize = MAX_MESSAGE - 16 * 1024;
+
+/// A part of what a pool grants, for one call: see
+/// [`Call::grants`](crate::Call::grants).
+///
+/// Directories go by the path that guests see, variables by their names. It
+/// can only be less than the pool's: what the pool does not grant cannot be
+/// named, and a directory that it grants for reading stays so.
+///
+/// ```
+/// # use sandpool::Grants;
+/// let grants = Grants::none().dir("/data").read_only("/out").env("HOME");
+/// # drop(grants);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use = "grants do nothing until a call is given them"]
+pub struct Grants {
+    /// Guest path, and whether it is only for reading here.
+    dirs: Vec<(String, bool)>,
+    env: Vec<String>,
+}
+
+impl Grants {
+    /// Nothing at all.
+    pub fn none() -> Self {
+        Grants::default()
+    }
+
+    /// A directory, with the rights that the pool grants on it.
+    pub fn dir(mut self, guest: impl Into<String>) -> Self {
+        self.dirs.push((guest.into(), false));
+        self
+    }
+
+    /// A directory, only for reading, whatever the pool grants on it.
+    pub fn read_only(mut self, guest: impl Into<String>) -> Self {
+        self.dirs.push((guest.into(), true));
+        self
+    }
+
+    /// An environment variable, with the value that the pool gives it.
+    pub fn env(mut self, name: impl Into<String>) -> Self {
+        self.env.push(name.into());
+        self
+    }
+
+    /// This part of what the pool grants, in the pool's order: two calls with
+    /// the same part share their workers, however they name it.
+    pub(crate) fn of(&self, pool: &WorkerGrants) -> Result<WorkerGrants, Error> {
+        let same = |dir: &DirGrant, asked: &str| guest_path(&dir.guest) == guest_path(asked);
+        for (asked, _) in &self.dirs {
+            if !pool.dirs.iter().any(|dir| same(dir, asked)) {
+                let known = pool.dirs.iter().map(|dir| dir.guest.as_str());
+                return Err(unknown("directory", asked, known));
+            }
+        }
+        for asked in &self.env {
+            if !pool.env.iter().any(|(name, _)| name == asked) {
+                let known = pool.env.iter().map(|(name, _)| name.as_str());
+                return Err(unknown("variable", asked, known));
+            }
+        }
+        let dirs = pool.dirs.iter().filter_map(|dir| {
+            let mut asked = self.dirs.iter().filter(|(asked, _)| same(dir, asked));
+            let (_, first) = asked.next()?;
+            let read_only = *first || asked.any(|(_, read_only)| *read_only);
+            Some(DirGrant {
+                writable: dir.writable && !read_only,
+                ..dir.clone()
+            })
+        });
+        let env = pool.env.iter();
+        Ok(WorkerGrants {
+            dirs: dirs.collect(),
+            env: env
+                .filter(|(name, _)| self.env.contains(name))
+                .cloned()
+                .collect(),
+        })
+    }
+}
+
+fn unknown<'a>(kind: &str, asked: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    let known: Vec<_> = known.map(|known| format!("`{known}`")).collect();
+    let has = match known.is_empty() {
+        true => "none".to_owned(),
+        false => known.join(", "),
+    };
+    setting(format!(
+        "this pool does not grant the {kind} `{asked}`, so a call cannot have it; it grants {has}"
+    ))
+}
+
+fn setting(what: String) -> Error {
+    Error::Setting { what }
+}
+
+/// Checks what a pool is to grant.
+pub(crate) fn check(grants: &WorkerGrants) -> Result<(), Error> {
+    if grants.dirs.len() > MAX_DIRECTORIES {
+        return Err(setting(format!(
+            "{} directories are granted; there can be {MAX_DIRECTORIES}, each with all that is in it",
+            grants.dirs.len()
+        )));
+    }
+    if encode(grants).len() > MAX_BYTES {
+        return Err(setting(format!(
+            "the paths and variables that are granted take more than {}",
+            show_bytes(MAX_BYTES as u64)
+        )));
+    }
+    for (index, dir) in grants.dirs.iter().enumerate() {
+        check_guest_path(&dir.guest)?;
+        let path = guest_path(&dir.guest);
+        let before = &grants.dirs[..index];
+        if before.iter().any(|other| guest_path(&other.guest) == path) {
+            return Err(setting(format!(
+                "two directories are granted as `{path}`; guests need a path for each"
+            )));
+        }
+        check_host_path(dir)?;
+    }
+    for (name, value) in &grants.env {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(setting(format!("`{name}` is no name for a variable")));
+        }
+        if value.contains('\0') {
+            return Err(setting(format!(
+                "the value of the variable `{name}` has a zero byte in it"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check_guest_path(guest: &str) -> Result<(), Error> {
+    let wrong = if guest.is_empty() {
+        "it is empty"
+    } else if guest.contains('\0') {
+        "it has a zero byte in it"
+    } else if guest.split('/').any(|name| name == "..") {
+        "it has `..` in it"
+    } else {
+        return Ok(());
+    };
+    Err(setting(format!(
+        "guests cannot see a directory as `{guest}`: {wrong}; give it a path like `/data`"
+    )))
+}
+
+fn check_host_path(dir: &DirGrant) -> Result<(), Error> {
+    let path = dir.host.display();
+    match fs::metadata(&dir.host) {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err(setting(format!(
+            "`{path}` cannot be granted: it is no directory"
+        ))),
+        Err(error) => Err(setting(format!("`{path}` cannot be granted: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool() -> WorkerGrants {
+        let dir = |guest: &str, writable| DirGrant {
+            host: "/".into(),
+            guest: guest.into(),
+            writable,
+        };
+        WorkerGrants {
+            dirs: vec![dir("/data", false), dir("/out", true)],
+            env: vec![("HOME".into(), "/h".into()), ("LANG".into(), "C".into())],
+        }
+    }
+
+    #[test]
+    fn a_part_keeps_the_rights_and_the_order_of_the_pool() {
+        let part = Grants::none().env("LANG").dir("out/").dir("/data");
+        let part = part.of(&pool()).expect("a part");
+        assert_eq!(part.dirs, pool().dirs);
+        assert_eq!(part.env, [("LANG".to_owned(), "C".to_owned())]);
+        let nothing = Grants::none().of(&pool()).expect("a part");
+        assert_eq!(nothing, WorkerGrants::default());
+    }
+
+    #[test]
+    fn a_part_is_never_more_than_the_pool_grants() {
+        let part = Grants::none().dir("/data").read_only("/out");
+        let part = part.of(&pool()).expect("a part");
+        assert!(part.dirs.iter().all(|dir| !dir.writable));
+        let twice = Grants::none().read_only("/out").dir("/out");
+        let twice = twice.of(&pool()).expect("a part");
+        assert!(!twice.dirs[0].writable, "named twice, the less counts");
+    }
+
+    #[test]
+    fn what_the_pool_does_not_grant_is_an_error_that_names_what_it_does() {
+        let error = |grants: Grants| grants.of(&pool()).expect_err("unknown").to_string();
+        assert_eq!(
+            error(Grants::none().dir("/etc")),
+            "this pool does not grant the directory `/etc`, so a call cannot have it; it grants `/data`, `/out`"
+        );
+        assert!(error(Grants::none().dir("/data/deeper")).contains("`/data/deeper`"));
+        assert!(error(Grants::none().env("PATH")).contains("`PATH`"));
+        let bare = Grants::none().env("PATH").of(&WorkerGrants::default());
+        assert!(
+            bare.expect_err("unknown")
+                .to_string()
+                .ends_with("it grants none")
+        );
+    }
+
+    #[test]
+    fn grants_that_make_no_sense_are_refused_in_one_line() {
+        let error = |host: &str, guest: &str| {
+            let mut grants = pool();
+            grants.dirs.push(DirGrant {
+                host: host.into(),
+                guest: guest.into(),
+                writable: false,
+            });
+            check(&grants).expect_err(guest).to_string()
+        };
+        assert!(error("/", "").contains("is empty"));
+        assert!(error("/", "../up").contains("`..`"));
+        assert!(error("/", "/a/../b").contains("`..`"));
+        assert!(error("/", "a\0b").contains("zero byte"));
+        assert!(
+            error("/", "data/").contains("`/data`"),
+            "the same as `/data`"
+        );
+        assert!(error("/dev/null", "/x").contains("no directory"));
+        assert!(error("/no/such", "/x").contains("`/no/such` cannot be granted: No such file"));
+        assert!(check(&pool()).is_ok());
+        let mut grants = pool();
+        grants.env.push(("A=B".into(), String::new()));
+        assert!(check(&grants).is_err());
+        let mut grants = pool();
+        grants.env.push(("A".into(), "x".repeat(MAX_BYTES)));
+        let error = check(&grants).expect_err("too long").to_string();
+        assert!(error.contains("take more than 48KiB"), "{error}");
+    }
+}

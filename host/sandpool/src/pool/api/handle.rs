@@ -1,0 +1,291 @@
+//! Handles to results that are not there yet.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use crate::notify::{Notify, deadline};
+use crate::outcome::Outcome;
+use crate::pool::error::Error;
+use crate::pool::keys::KeyId;
+use crate::pool::state::Shared;
+use crate::pool::tasks::{Completion, Sink, value_of};
+use crate::wakers::{Place, Wakers};
+use sandpool_value::{FromValue, Value};
+
+/// The result of one call that is on its way: multiprocessing's `AsyncResult`,
+/// and a future too, of the value; [`AsyncResult::outcome_async`] is one of
+/// everything that is known.
+///
+/// Dropping the handle changes nothing for the task, unless it was told to
+/// [cancel on drop](AsyncResult::cancel_on_drop).
+#[derive(Debug)]
+#[must_use = "the result of the task is lost without its handle"]
+pub struct AsyncResult<T = Value> {
+    cell: Arc<Cell>,
+    task: TaskRef,
+    /// Whether nobody wants the task to go on without this handle.
+    cancels: bool,
+    /// Where it waits as a future.
+    place: Place,
+    value: std::marker::PhantomData<fn() -> T>,
+}
+
+/// Where a task is, for whoever wants to cancel it.
+#[derive(Clone)]
+pub(crate) struct TaskRef {
+    pub(crate) pool: Weak<Shared>,
+    pub(crate) key: KeyId,
+    pub(crate) id: u64,
+    pub(crate) cancelled: Arc<AtomicBool>,
+    /// The outcome comes by way of the callback thread.
+    pub(crate) by_callback: bool,
+}
+
+impl std::fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskRef")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TaskRef {
+    fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+        if let Some(pool) = self.pool.upgrade() {
+            pool.cancel(self.key, self.id);
+        }
+    }
+
+    /// Whether this thread would wait for itself.
+    fn waits_for_itself(&self) -> bool {
+        self.by_callback && self.pool.upgrade().is_some_and(|pool| pool.is_own_thread())
+    }
+}
+
+/// The place for one outcome.
+#[derive(Debug, Default)]
+pub(crate) struct Cell {
+    state: Mutex<CellState>,
+    arrived: Notify,
+}
+
+#[derive(Debug, Default)]
+struct CellState {
+    outcome: Option<Outcome<Value>>,
+    wakers: Wakers,
+}
+
+impl Cell {
+    fn lock(&self) -> MutexGuard<'_, CellState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the outcome, until the deadline at most.
+    fn wait(&self, deadline: Option<Instant>) -> Option<MutexGuard<'_, CellState>> {
+        let lacks = |state: &CellState| state.outcome.is_none();
+        self.arrived.wait_while(self.lock(), deadline, lacks).ok()
+    }
+}
+
+impl Cell {
+    /// A copy of the outcome, which stays to be asked for again.
+    fn poll(&self, place: &mut Place, context: &Context<'_>) -> Poll<Outcome<Value>> {
+        let mut state = self.lock();
+        if let Some(outcome) = &state.outcome {
+            return Poll::Ready(outcome.clone());
+        }
+        state.wakers.set(place, context.waker());
+        Poll::Pending
+    }
+}
+
+impl Sink for Cell {
+    fn deliver(&self, ended: &mut dyn Iterator<Item = Completion>) {
+        let outcome = ended
+            .next()
+            .map(|end| end.ended.outcome(&end.batch.template));
+        let mut state = self.lock();
+        state.outcome = outcome;
+        let wakers = state.wakers.take();
+        drop(state);
+        self.arrived.notify();
+        wakers.wake();
+    }
+}
+
+impl<T: FromValue> AsyncResult<T> {
+    pub(crate) fn new(cell: Arc<Cell>, task: TaskRef) -> Self {
+        AsyncResult {
+            cell,
+            task,
+            cancels: false,
+            place: None,
+            value: std::marker::PhantomData,
+        }
+    }
+
+    /// Waits for the task's value, for `timeout` at most.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] if it does not come in time: the task goes on, and
+    /// can be asked again. [`Error::Failed`] if the task did not end `ok`.
+    /// [`Error::WouldDeadlock`] from a callback, if the task has one of its own
+    /// that is still to come.
+    pub fn get(&self, timeout: Option<Duration>) -> Result<T, Error> {
+        self.await_outcome(timeout).and_then(value_of)
+    }
+
+    /// Waits until the task has ended, for `timeout` at most, and says whether
+    /// it has. Where [`AsyncResult::get`] would be [`Error::WouldDeadlock`], it
+    /// does not wait.
+    pub fn wait(&self, timeout: Option<Duration>) -> bool {
+        let blocked = !self.ready() && self.task.waits_for_itself();
+        !blocked && self.wait_for_cell(timeout).is_some()
+    }
+
+    fn await_outcome(&self, timeout: Option<Duration>) -> Result<Outcome<Value>, Error> {
+        if !self.ready() && self.task.waits_for_itself() {
+            return Err(Error::WouldDeadlock);
+        }
+        let state = self.wait_for_cell(timeout).ok_or(Error::Timeout)?;
+        state.outcome.clone().ok_or(Error::Timeout)
+    }
+
+    /// As [`AsyncResult::outcome`] without a copy: nobody can ask again.
+    pub(crate) fn into_outcome(mut self) -> Result<Outcome<Value>, Error> {
+        if !self.ready() && self.task.waits_for_itself() {
+            return Err(Error::WouldDeadlock);
+        }
+        // When this has waited, the task has ended.
+        self.cancels = false;
+        let state = self.wait_for_cell(None);
+        let outcome = state.and_then(|mut state| state.outcome.take());
+        outcome.ok_or(Error::Timeout)
+    }
+
+    fn wait_for_cell(&self, timeout: Option<Duration>) -> Option<MutexGuard<'_, CellState>> {
+        let there = || self.cell.lock().outcome.is_some();
+        // Looking and napping are part of the time.
+        let end = deadline(timeout);
+        let sleep = || self.cell.wait(end);
+        match self.task.pool.upgrade().filter(|_| !there()) {
+            Some(pool) => pool.look_then(self.task.id, timeout, there, sleep),
+            None => sleep(),
+        }
+    }
+
+    /// Whether the task has ended.
+    pub fn ready(&self) -> bool {
+        self.cell.lock().outcome.is_some()
+    }
+
+    /// Whether the task has ended `ok`.
+    ///
+    /// # Errors
+    /// [`Error::NotReady`] if it has not ended.
+    pub fn successful(&self) -> Result<bool, Error> {
+        self.cell
+            .lock()
+            .outcome
+            .as_ref()
+            .map(Outcome::is_ok)
+            .ok_or(Error::NotReady)
+    }
+
+    /// Looks at the outcome, if it is there, without a copy of it.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&Outcome<Value>) -> R) -> Option<R> {
+        self.cell.lock().outcome.as_ref().map(look)
+    }
+
+    /// Waits for everything that is known about the task, for `timeout` at
+    /// most.
+    ///
+    /// # Errors
+    /// As [`AsyncResult::get`], but for [`Error::Failed`].
+    pub fn outcome(&self, timeout: Option<Duration>) -> Result<Outcome<T>, Error> {
+        self.await_outcome(timeout).map(Outcome::typed)
+    }
+
+    /// Awaits everything that is known about the task, as [`AsyncResult::outcome`]
+    /// waits for it. A task that failed is no error here: its
+    /// [`verdict`](Outcome::verdict) says so.
+    ///
+    /// Any number of futures may await one task, and one that is dropped leaves it
+    /// alone: it is this handle that may be told to
+    /// [cancel on drop](AsyncResult::cancel_on_drop).
+    ///
+    /// ```no_run
+    /// # async fn fib(pool: sandpool::Pool, math: sandpool::Module) -> Result<(), sandpool::Error> {
+    /// let later = pool.apply_async::<u64>(&math, "fib", (30u32,))?.cancel_on_drop();
+    /// let outcome = later.outcome_async().await;
+    /// println!("{} in {:?}: {:?}", outcome.verdict, outcome.run_time, outcome.value);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn outcome_async(&self) -> Outcome<T> {
+        let cell = &*self.cell;
+        Ended { cell, place: None }.await.typed()
+    }
+
+    /// Has the task cancelled, as by [`AsyncResult::cancel`], when this handle is
+    /// dropped before the task has ended: by a `tokio::select!`, a timeout, or a
+    /// handler whose client has gone away. [`AsyncResult::detach`] lets it go on.
+    pub fn cancel_on_drop(mut self) -> Self {
+        self.cancels = true;
+        self
+    }
+
+    /// Drops the handle and leaves the task alone.
+    pub fn detach(mut self) {
+        self.cancels = false;
+    }
+
+    /// Cancels the task. One that waits is never run, one that runs is ended
+    /// at once, and one that has ended keeps its outcome. No other task is
+    /// harmed.
+    pub fn cancel(&self) {
+        self.task.cancel();
+    }
+}
+
+impl<T> Drop for AsyncResult<T> {
+    fn drop(&mut self) {
+        if self.cancels && self.cell.lock().outcome.is_none() {
+            self.task.cancel();
+        }
+    }
+}
+
+impl<T: FromValue> Future for AsyncResult<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        this.cell.poll(&mut this.place, context).map(value_of)
+    }
+}
+
+/// A task's outcome, awaited by a future that has no handle of its own.
+struct Ended<'a> {
+    cell: &'a Cell,
+    place: Place,
+}
+
+impl Future for Ended<'_> {
+    type Output = Outcome<Value>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.cell.poll(&mut self.place, context)
+    }
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.cell.lock().wakers.remove(self.place);
+    }
+}

@@ -1,0 +1,205 @@
+//! The way back from shared objects to a worker: whoever has an answer for it,
+//! on whichever thread, writes it here.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::shared::object::{Ahead, ReplySink};
+use sandpool_protocol::Violation;
+use sandpool_protocol::exchange::{Exchange, Offer, StreamWriter, Way, Word, framed};
+use sandpool_protocol::request::{Answer, Item, Reply};
+use sandpool_protocol::sleep;
+
+/// What goes back to one worker.
+pub(crate) struct Answers {
+    exchange: Exchange,
+    state: Mutex<ReplyState>,
+}
+
+struct ReplyState {
+    writer: StreamWriter,
+    /// Bytes of an answer that there was no room for yet.
+    backlog: VecDeque<u8>,
+    /// The question that the worker waits for an answer to.
+    asked: Option<u64>,
+    /// Items that were handed over, claimed or not; the first `owed` of them
+    /// were asked for.
+    handed: VecDeque<Item>,
+    owed: u32,
+    offered: Offer,
+    credit: Offer,
+    /// Credit that the next answer is to tell of.
+    new_credit: u32,
+    violation: Option<Violation>,
+}
+
+impl Answers {
+    pub(crate) fn new(exchange: Exchange) -> Self {
+        Answers {
+            exchange,
+            state: Mutex::new(ReplyState {
+                writer: StreamWriter::new(Way::ToWorker),
+                backlog: VecDeque::new(),
+                asked: None,
+                handed: VecDeque::new(),
+                owed: 0,
+                offered: Offer::new(Word::Handed),
+                credit: Offer::new(Word::Credit),
+                new_credit: 0,
+                violation: None,
+            }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ReplyState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
+    /// From now on the worker waits for the answer to this question; `None`
+    /// when its task has ended.
+    pub(crate) fn expect(&self, question: Option<u64>) {
+        self.lock().asked = question;
+    }
+
+    /// Whether the worker still waits for an answer, or for the rest of one.
+    /// Who asks on all the same would have its answers pile up here.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let state = self.lock();
+        state.asked.is_some() || !state.backlog.is_empty()
+    }
+
+    /// Whether there is room for what there was none for.
+    pub(crate) fn may_write_on(&self) -> bool {
+        let state = self.lock();
+        !state.backlog.is_empty() && state.writer.may_write_on(&self.exchange)
+    }
+
+    /// Writes what there was no room for, and says whether there is room now.
+    /// Tells what rule was broken since the last time, if any.
+    pub(crate) fn write_on(&self) -> Result<bool, Violation> {
+        let mut state = self.lock();
+        let before = state.backlog.len();
+        if before > 0 {
+            self.write(&mut state);
+        }
+        let wrote = state.backlog.len() < before;
+        state.violation.take().map_or(Ok(wrote), Err)
+    }
+
+    /// Wakes the worker, if it sleeps: something was written for it or read of
+    /// what it has written.
+    pub(crate) fn wake(&self) {
+        sleep::wake(self.exchange.worker_sleeps());
+    }
+
+    /// Answers at once, for what needs no object.
+    pub(crate) fn reply(&self, reply: Reply) {
+        self.send(&mut self.lock(), &Answer::Reply { reply, credit: 0 });
+    }
+
+    fn send(&self, state: &mut ReplyState, answer: &Answer) {
+        state.backlog.extend(framed(answer));
+        self.write(state);
+    }
+
+    fn write(&self, state: &mut ReplyState) {
+        while !state.backlog.is_empty() {
+            let (next, _) = state.backlog.as_slices();
+            match state.writer.write(&self.exchange, next) {
+                Ok(0) => break,
+                Ok(written) => drop(state.backlog.drain(..written)),
+                Err(violation) => {
+                    state.violation = Some(violation);
+                    state.backlog.clear();
+                }
+            }
+        }
+        self.wake();
+    }
+}
+
+impl Answers {
+    fn take_back_but(&self, state: &mut ReplyState, owed: u32) -> VecDeque<Item> {
+        match state.offered.take_back(&self.exchange, owed) {
+            Ok(stay) => {
+                let stay = (stay as usize).min(state.handed.len());
+                state.handed.split_off(stay)
+            }
+            Err(violation) => {
+                // Nobody knows what it took; it will not live to use it.
+                state.violation = Some(violation);
+                std::mem::take(&mut state.handed)
+            }
+        }
+    }
+}
+
+impl ReplySink for Answers {
+    fn answer(&self, question: u64, reply: Reply) {
+        let mut state = self.lock();
+        let credit = std::mem::take(&mut state.new_credit);
+        if state.asked == Some(question) {
+            state.asked = None;
+            self.send(&mut state, &Answer::Reply { reply, credit });
+        }
+    }
+
+    fn ahead(&self) -> Option<&dyn Ahead> {
+        Some(self)
+    }
+}
+
+impl Ahead for Answers {
+    fn hand(
+        &self,
+        question: u64,
+        items: VecDeque<Item>,
+        owed: usize,
+    ) -> Result<(), VecDeque<Item>> {
+        let mut state = self.lock();
+        if state.asked != Some(question) {
+            return Err(items);
+        }
+        state.asked = None;
+        state.offered.offer(&self.exchange, items.len() as u32);
+        state.owed = owed as u32;
+        let answer = Answer::Handed(items.into());
+        self.send(&mut state, &answer);
+        if let Answer::Handed(items) = answer {
+            state.handed = items.into();
+        }
+        Ok(())
+    }
+
+    fn take_back(&self) -> VecDeque<Item> {
+        let mut state = self.lock();
+        let owed = state.owed;
+        self.take_back_but(&mut state, owed)
+    }
+
+    fn take_back_all(&self) -> VecDeque<Item> {
+        self.take_back_but(&mut self.lock(), 0)
+    }
+
+    fn give_credit(&self, items: u32) {
+        let mut state = self.lock();
+        state.credit.offer(&self.exchange, items);
+        state.new_credit = items;
+    }
+
+    fn withdraw_credit(&self) -> u32 {
+        let mut state = self.lock();
+        state.new_credit = 0;
+        match state.credit.take_back(&self.exchange, 0) {
+            Ok(used) => used,
+            Err(violation) => {
+                state.violation = Some(violation);
+                0
+            }
+        }
+    }
+}

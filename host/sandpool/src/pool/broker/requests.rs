@@ -1,0 +1,287 @@
+//! Reads the requests of a worker's task to shared objects. Runs under the pool's
+//! lock.
+//!
+//! Everything is checked: a task reaches what it or its pool was granted, asks
+//! one question at a time, and puts on credit only what it was allowed to.
+
+use std::sync::Arc;
+
+use super::answers::Answers;
+use crate::pool::tasks::Task;
+use crate::shared::object::{Object, Owner, ReplySink, Requester};
+use crate::shared::{SharedError, Shares};
+use sandpool_protocol::Violation;
+use sandpool_protocol::exchange::{Exchange, StreamReader, Way};
+use sandpool_protocol::request::{Asks, CREDIT_ITEM, Item, Kind, Op, QueueOp, Reply, Request};
+use sandpool_protocol::sleep;
+
+/// Requests that are read from one worker, and bytes that are read of them,
+/// before others have their turn.
+const AT_ONCE: usize = 2048;
+const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
+
+/// The host's end of one worker's exchange.
+pub(crate) struct Requests {
+    answers: Arc<Answers>,
+    reader: StreamReader,
+    /// A request of the next task, until the answer of this one is taken.
+    held: Option<Request>,
+    /// Who the running task is to the objects.
+    party: Owner,
+    /// What the running task has opened, by number from `first` on.
+    opened: Vec<Arc<dyn Object>>,
+    /// Numbers before these were another task's.
+    first: u32,
+    /// The call that may be given up.
+    question: Question,
+    /// The queues that it was handed items from and that it may put into on
+    /// credit.
+    ahead_of: Option<Arc<dyn Object>>,
+    credit_of: Option<Arc<dyn Object>>,
+}
+
+/// The call that was made last.
+enum Question {
+    /// It does not wait, or was given up already.
+    None,
+    /// It was answered at once, which the worker may learn too late.
+    Answered,
+    Asked(u64, Arc<dyn Object>),
+}
+
+/// How far reading came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RequestsRead {
+    All,
+    /// There is more, after others had their turn.
+    More,
+    /// There is a request of the next task.
+    Next,
+}
+
+impl Requests {
+    pub(crate) fn new(exchange: Exchange) -> Self {
+        Requests {
+            answers: Arc::new(Answers::new(exchange)),
+            reader: StreamReader::new(Way::ToHost),
+            held: None,
+            party: Owner::new(),
+            opened: Vec::new(),
+            first: 0,
+            question: Question::None,
+            ahead_of: None,
+            credit_of: None,
+        }
+    }
+
+    /// Whether there is something to hear; costs one load.
+    pub(crate) fn has_more(&self) -> bool {
+        self.held.is_some() || self.reader.has_more(self.answers.exchange())
+    }
+
+    /// Whether there is something to do for it at all.
+    pub(crate) fn has_news(&self) -> bool {
+        self.has_more() || self.answers.may_write_on()
+    }
+
+    pub(crate) fn announce_sleep(&self) {
+        sleep::announce(self.answers.exchange().host_sleeps());
+    }
+
+    pub(crate) fn announce_awake(&self) {
+        sleep::announce_awake(self.answers.exchange().host_sleeps());
+    }
+
+    /// Writes on what there was no room for; says whether there is some now.
+    pub(crate) fn write_on(&self) -> Result<bool, Violation> {
+        self.answers.write_on()
+    }
+
+    /// Reads the requests of this task, and has each answered by its object. `granted`
+    /// are the objects that the pool grants to all tasks.
+    pub(crate) fn read(
+        &mut self,
+        task: &Task,
+        granted: &Shares,
+    ) -> Result<RequestsRead, Violation> {
+        let mut posted = Vec::new();
+        let mut bytes = 0;
+        for _ in 0..AT_ONCE {
+            let Some(request) = self.next(&mut bytes)? else {
+                self.post(&mut posted)?;
+                return Ok(match self.has_more() {
+                    true => RequestsRead::More,
+                    false => RequestsRead::All,
+                });
+            };
+            if request.task != task.id {
+                self.post(&mut posted)?;
+                self.held = Some(request);
+                return Ok(RequestsRead::Next);
+            }
+            match request.asks {
+                // Before many such are collected.
+                Asks::Post { item } if item.len() > CREDIT_ITEM => {
+                    return Err(Violation("it puts more on credit than it may"));
+                }
+                Asks::Post { item } => posted.push(item),
+                asks => {
+                    self.post(&mut posted)?;
+                    self.understand(asks, task, granted)?;
+                }
+            }
+        }
+        self.post(&mut posted)?;
+        Ok(RequestsRead::More)
+    }
+
+    /// The next request, if it is there whole and others need not have their
+    /// turn first. Counts the `bytes` that are read.
+    fn next(&mut self, bytes: &mut usize) -> Result<Option<Request>, Violation> {
+        if let Some(held) = self.held.take() {
+            return Ok(Some(held));
+        }
+        loop {
+            if let Some(message) = self.reader.message()? {
+                let request = postcard::from_bytes(message);
+                return request
+                    .map(Some)
+                    .map_err(|_| Violation("a request cannot be read"));
+            }
+            let exchange = self.answers.exchange();
+            if *bytes >= BYTES_AT_ONCE || !self.reader.has_more(exchange) {
+                return Ok(None);
+            }
+            *bytes += self.reader.fill(exchange)?;
+            // It may wait for room.
+            self.answers.wake();
+        }
+    }
+
+    /// Puts what was put on credit.
+    fn post(&mut self, items: &mut Vec<Item>) -> Result<(), Violation> {
+        if items.is_empty() {
+            return Ok(());
+        }
+        let queue = self.credit_of.as_ref().and_then(|object| object.queue());
+        let queue = queue.ok_or(Violation("it puts on credit that it does not have"))?;
+        queue.posted(&self.reply_sink(), std::mem::take(items))
+    }
+
+    fn reply_sink(&self) -> Arc<dyn ReplySink> {
+        Arc::clone(&self.answers) as _
+    }
+
+    fn understand(&mut self, asks: Asks, task: &Task, granted: &Shares) -> Result<(), Violation> {
+        match asks {
+            Asks::Open { kind, name } => {
+                self.check_its_turn()?;
+                let reply = self.open(kind, &name, task, granted);
+                self.answers.reply(reply);
+            }
+            Asks::Call { object, op, wait } => {
+                self.check_its_turn()?;
+                self.call(object, op, wait)?;
+            }
+            Asks::GiveUp => match std::mem::replace(&mut self.question, Question::None) {
+                Question::Asked(id, object) => object.give_up(id),
+                Question::Answered => {}
+                Question::None => return Err(Violation("it gives up what it never asked")),
+            },
+            // Collected by the caller.
+            Asks::Post { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn check_its_turn(&self) -> Result<(), Violation> {
+        match self.answers.is_awaited() {
+            true => Err(Violation("it asks before it was answered")),
+            false => Ok(()),
+        }
+    }
+
+    fn open(&mut self, kind: Kind, name: &str, task: &Task, granted: &Shares) -> Reply {
+        let own = task.shares().and_then(|own| own.find(kind, name));
+        let of_the_call = || task.template().shares.find(kind, name);
+        let of_the_pool = || granted.find(kind, name);
+        let Some(object) = own.or_else(of_the_call).or_else(of_the_pool) else {
+            return Reply::Failed(SharedError::Denied);
+        };
+        let same = |known: &Arc<dyn Object>| Arc::ptr_eq(known, object);
+        let place = self.opened.iter().position(same).unwrap_or_else(|| {
+            self.opened.push(Arc::clone(object));
+            self.opened.len() - 1
+        });
+        Reply::Number(i64::from(self.first) + place as i64)
+    }
+
+    fn call(&mut self, number: u32, op: Op, wait: bool) -> Result<(), Violation> {
+        let place = number.checked_sub(self.first).map(|place| place as usize);
+        let Some(object) = place.and_then(|place| self.opened.get(place)) else {
+            // An instance that is kept may have handles of an earlier task.
+            self.question = match wait {
+                true => Question::Answered,
+                false => Question::None,
+            };
+            self.answers.reply(Reply::Failed(SharedError::Closed));
+            return Ok(());
+        };
+        let object = Arc::clone(object);
+        self.turn_to(&object, &op);
+        let requester = Requester::new(self.party, self.reply_sink());
+        self.answers.expect(Some(requester.id));
+        self.question = match wait {
+            true => Question::Asked(requester.id, Arc::clone(&object)),
+            false => Question::None,
+        };
+        object.ask(op, wait, &requester)
+    }
+
+    /// One queue at a time hands items ahead, and one gives credit.
+    fn turn_to(&mut self, object: &Arc<dyn Object>, op: &Op) {
+        let of = match op {
+            Op::Queue(QueueOp::Get(_)) => &mut self.ahead_of,
+            Op::Queue(QueueOp::Put(_)) => &mut self.credit_of,
+            _ => return,
+        };
+        let before = of.replace(Arc::clone(object));
+        if let Some(before) = before
+            && !Arc::ptr_eq(&before, object)
+            && let Some(queue) = before.queue()
+        {
+            let sink = self.reply_sink();
+            match op {
+                Op::Queue(QueueOp::Get(_)) => queue.settle_ahead(&sink),
+                _ => queue.settle_credit(&sink),
+            }
+        }
+    }
+
+    /// The task has ended, or `died`: what it was handed and has not received
+    /// comes back, what it waited for it waits for no more, and what it holds
+    /// is given back if it died.
+    pub(crate) fn end(&mut self, died: bool) {
+        self.answers.expect(None);
+        self.question = Question::None;
+        let sink = self.reply_sink();
+        if let Some(before) = self.ahead_of.take()
+            && let Some(queue) = before.queue()
+        {
+            queue.settle_ahead(&sink);
+        }
+        if !self.opened.is_empty() {
+            self.first = self.first.wrapping_add(self.opened.len() as u32);
+            for object in self.opened.drain(..) {
+                object.leave(self.party, died);
+            }
+            self.party = Owner::new();
+        }
+        // Last: as long as it waits to put, it may be given credit.
+        if let Some(before) = self.credit_of.take()
+            && let Some(queue) = before.queue()
+        {
+            queue.settle_credit(&sink);
+        }
+    }
+}

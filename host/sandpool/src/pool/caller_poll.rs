@@ -1,0 +1,146 @@
+//! A caller that waits for an answer polls the workers itself, with no thread between
+//! it and the worker.
+//!
+//! The dispatcher would have to be woken, and would have to wake the caller: two
+//! wake-ups, which take ten times as long as a small task does. So one caller at a
+//! time may poll: for a moment it takes the answers of all workers as the dispatcher
+//! would, and nobody rings the dispatcher meanwhile. It leaves to the dispatcher what
+//! only that thread can do.
+
+use std::time::{Duration, Instant};
+
+use super::output::Job;
+use super::state::{PoolState, Shared, Slot};
+use super::worker::{Signs, WorkerHandle};
+use sandpool_protocol::settings::Stdio;
+use sandpool_protocol::sleep::Spin;
+
+/// The longest nap.
+const NAP: Duration = Duration::from_millis(2);
+
+impl Shared {
+    /// Waits for what comes with the answer to a task, until it is `there`: with
+    /// a look, if that pays, with a nap, and then by `sleep`.
+    pub(crate) fn look_then<T>(
+        &self,
+        task: u64,
+        at_most: Option<Duration>,
+        there: impl Fn() -> bool,
+        sleep: impl FnOnce() -> T,
+    ) -> T {
+        let since = Instant::now();
+        self.poll_as_caller(at_most, &there);
+        if !there() {
+            self.nap(task, at_most);
+        }
+        let slept = sleep();
+        if let Some(spin) = &mut self.lock().caller_poll {
+            spin.learn(since.elapsed());
+        }
+        slept
+    }
+
+    fn poll_as_caller(&self, at_most: Option<Duration>, there: &impl Fn() -> bool) {
+        let mut state = self.lock();
+        let Some(mut spin) = self
+            .caller_may_poll(&state)
+            .then(|| state.caller_poll.take())
+            .flatten()
+        else {
+            return;
+        };
+        state.workers().for_each(WorkerHandle::announce_awake);
+        drop(state);
+        spin.look(at_most, || {
+            self.take_answers();
+            there()
+        });
+        let mut state = self.lock();
+        state.caller_poll = Some(spin);
+        state.workers().for_each(WorkerHandle::announce_sleep);
+        drop(state);
+        // What came before that was said has rung no bell.
+        self.take_answers();
+    }
+
+    /// Sleeps until the worker that runs the task has answered, which wakes this
+    /// thread itself, and takes the answer; only if no other worker works. For a
+    /// moment: what takes longer does not miss the two switches of threads that
+    /// this saves.
+    fn nap(&self, task: u64, at_most: Option<Duration>) {
+        let mut state = self.lock();
+        if !state.life.is_open() || self.config.stdio == Stdio::Inherit {
+            return;
+        }
+        let workers = state.slots.iter_mut().filter_map(Slot::worker_mut);
+        let mut busy = workers.filter(|worker| worker.is_busy());
+        let (Some(worker), None) = (busy.next(), busy.next()) else {
+            return;
+        };
+        if !worker.may_be_napped_on(task) {
+            return;
+        }
+        let serial = worker.serial();
+        let nap = worker.begin_nap();
+        // Looked at after the announcement: who answers from now on wakes.
+        let answered = worker.has_news();
+        drop(state);
+        if !answered {
+            nap.sleep(at_most.map_or(NAP, |most| most.min(NAP)));
+        }
+        let mut state = self.lock();
+        let mut workers = state.slots.iter_mut().filter_map(Slot::worker_mut);
+        if let Some(worker) = workers.find(|worker| worker.serial() == serial) {
+            worker.end_nap();
+        }
+        drop(state);
+        // What came before that was said has rung no bell.
+        self.take_answers();
+    }
+
+    /// Whether a look pays, and there is a core for it.
+    fn caller_may_poll(&self, state: &PoolState) -> bool {
+        state.caller_poll.as_ref().is_some_and(Spin::pays)
+            && state.life.is_open()
+            // What a guest printed comes before its outcome, by another thread.
+            && self.config.stdio != Stdio::Inherit
+            && state.leaves_a_core(&self.config)
+    }
+
+    /// Takes the answers that are there.
+    fn take_answers(&self) {
+        let mut state = self.lock();
+        if !state.has_news() {
+            return;
+        }
+        let now = Instant::now();
+        for slot in 0..state.slots.len() {
+            let worker = state.slots[slot].worker_mut();
+            if worker.is_some_and(WorkerHandle::has_news) {
+                state.process_events(&self.config, slot, Signs::default(), now);
+            }
+        }
+        let mut ring = state.give_out(now);
+        // It may have been the last of a pool that was closed meanwhile, whose
+        // end is the dispatcher's.
+        ring |= !state.life.is_open();
+        let mut ended = Vec::new();
+        // In the order in which they ended, or by the dispatcher.
+        let simple = |job: &Job| matches!(job, Job::Finish(end) if end.callback.is_none());
+        if state.out.holds_only(simple) {
+            ended = std::mem::take(&mut state.out.jobs);
+        } else {
+            ring = true;
+        }
+        drop(state);
+        if ring {
+            self.wake.ring();
+        }
+        for (_, job) in ended {
+            if let Job::Finish(completion) = job {
+                self.callback_sender.finish(completion);
+            }
+        }
+        self.changed.notify();
+    }
+}

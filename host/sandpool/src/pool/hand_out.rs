@@ -1,0 +1,229 @@
+//! Hands out waiting tasks to workers, as the rules of `scheduler/` say. Runs under the
+//! lock, on whichever thread has changed something.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::keys::{KeyId, WorkerKey};
+use super::scheduler::{Placement, Queue, STRANDED_AFTER};
+use super::state::{PoolState, Slot};
+use super::tasks::Lost;
+use super::worker::WorkerHandle;
+use sandpool_protocol::host_end::SendError;
+
+/// A worker that has run its task for less than this will soon take the next.
+const HASTE: Duration = Duration::from_micros(100);
+
+impl PoolState {
+    /// Hands out waiting tasks. Called by whoever changed something, with the
+    /// lock held. Says whether the dispatcher has to be rung: to start or
+    /// replace workers, or because it sleeps past what is due now.
+    pub(crate) fn give_out(&mut self, now: Instant) -> bool {
+        if !self.life.goes_on() {
+            return true;
+        }
+        let mut ring = false;
+        if !self.life.is_paused() {
+            self.draw();
+        }
+        // Their outcomes are the dispatcher's to deliver.
+        ring |= self.end_broken();
+        if !self.life.is_paused() {
+            self.level(now);
+            ring |= self.feed_idle(now);
+            if !self.queue.is_empty() {
+                ring |= self.wants_workers(now);
+                ring |= self.feed_ahead(now);
+            }
+        }
+        let busy = |slot: &Slot| slot.worker().is_some_and(|worker| worker.is_busy());
+        // What is to be run again, or the memory that an idle worker is to give
+        // back, may be all that there is to wait for.
+        let idle = self.slots.iter().filter_map(Slot::worker);
+        let idle = idle.filter(|worker| worker.is_idle());
+        let due = idle
+            .filter_map(WorkerHandle::due)
+            .chain(self.queue.next_due());
+        ring || due.min().is_some_and(|due| self.sleeps_past(due))
+            || self.sleeps_past(now + STRANDED_AFTER) && self.slots.iter().any(busy)
+    }
+
+    /// Takes over what streams have gathered meanwhile.
+    fn draw(&mut self) {
+        for i in 0..self.sources.len() {
+            if let Some(stream) = self.sources.get(i) {
+                stream
+                    .draw()
+                    .into_iter()
+                    .for_each(|entry| self.take_in(entry));
+            }
+        }
+    }
+
+    /// Tells the streams that the dispatcher is about to sleep; until when it may,
+    /// with what they have gathered.
+    pub(crate) fn plan_to_draw(&self, until: Instant) -> Instant {
+        if self.life.is_paused() {
+            return until;
+        }
+        let streams = self.sources.iter();
+        streams.fold(until, |until, stream| stream.plan_to_draw(until))
+    }
+
+    /// One task for each idle worker.
+    fn feed_idle(&mut self, now: Instant) -> bool {
+        if self.queue.is_empty() {
+            return false;
+        }
+        let replaced = self.next_to_replace(now).map(|(slot, _)| slot);
+        let PoolState { slots, queue, .. } = self;
+        let mut violated = false;
+        for (i, slot) in slots.iter_mut().enumerate() {
+            let Some(worker) = slot.worker_mut().filter(|_| replaced != Some(i)) else {
+                continue;
+            };
+            if worker.takes_tasks()
+                && let Some(task) = queue.pop(worker.key())
+            {
+                match worker.send(task, now) {
+                    Ok(()) => violated |= offer(worker),
+                    Err(refused) => {
+                        let (task, error) = *refused;
+                        queue.put_back([task].into_iter());
+                        violated |= refuse(worker, error);
+                    }
+                }
+            }
+        }
+        violated
+    }
+
+    /// Takes back what was sent ahead to busy workers while others of their key
+    /// are idle: the oldest task goes first, wherever it is. A worker that has
+    /// only just begun keeps what it has, as long as there are tasks for all.
+    fn level(&mut self, now: Instant) {
+        let PoolState { slots, queue, .. } = self;
+        let takes = |worker: &&WorkerHandle| worker.takes_tasks();
+        let idle: Vec<KeyId> = slots
+            .iter()
+            .filter_map(Slot::worker)
+            .filter(takes)
+            .map(WorkerHandle::key)
+            .collect();
+        if idle.is_empty() {
+            return;
+        }
+        for worker in slots.iter_mut().filter_map(Slot::worker_mut) {
+            let holds = worker.has_tasks_ahead() && idle.contains(&worker.key());
+            let just_begun = worker.time_with_next(now) < HASTE;
+            if !holds || just_begun && queue.waits(worker.key()) {
+                continue;
+            }
+            match worker.take_back_from_running() {
+                Ok(tasks) => queue.put_back(tasks.into_iter()),
+                Err(violation) => worker.kill(Some(Lost::Violation(violation))),
+            }
+        }
+    }
+
+    /// Fills the windows of busy workers, evenly, unless a worker that could
+    /// take the tasks is idle or may be started.
+    fn feed_ahead(&mut self, now: Instant) -> bool {
+        // Those that work have to do with what comes, while no other can be started.
+        if self.slots.iter().any(Slot::is_vacant) && self.restarts.may_start(now) {
+            return false;
+        }
+        let placement = self.placement();
+        let contenders = placement.contenders(now);
+        // One that is to be replaced gets nothing ahead.
+        let window = |slot: &Slot| {
+            let busy = slot.worker().filter(|worker| worker.is_busy());
+            busy.filter(|_| placement.next_key(slot, &contenders, now).is_none())
+                .map_or(0, WorkerHandle::window)
+        };
+        let windows: Vec<usize> = self.slots.iter().map(window).collect();
+        let PoolState { slots, queue, .. } = self;
+        let open = slots.iter_mut().zip(windows).filter_map(|(slot, window)| {
+            let worker = slot.worker_mut().filter(|_| window > 0)?;
+            Some((worker, window))
+        });
+        let open: Vec<_> = open.collect();
+        // How many workers of each key are still to get their share.
+        let mut sharers: BTreeMap<KeyId, usize> = BTreeMap::new();
+        for (worker, _) in &open {
+            *sharers.entry(worker.key()).or_default() += 1;
+        }
+        let mut violated = false;
+        for (worker, window) in open {
+            let sharers = sharers.entry(worker.key()).or_default();
+            let share = queue.waiting(worker.key()).div_ceil(*sharers);
+            *sharers -= 1;
+            let mut refusal = None;
+            let sent = queue.pop_while(worker.key(), window.min(share), |task| {
+                let (task, error) = *worker.send(task, now).err()?;
+                refusal = Some(error);
+                Some(task)
+            });
+            if sent > 0 {
+                violated |= offer(worker);
+            }
+            if let Some(error) = refusal {
+                violated |= refuse(worker, error);
+            }
+        }
+        violated
+    }
+
+    /// Whether it is to have workers for what waits.
+    pub(crate) fn starts_workers(&self) -> bool {
+        self.life.goes_on() && !self.life.is_paused()
+    }
+
+    /// Whether the dispatcher should start a worker, or make room for one.
+    fn wants_workers(&self, now: Instant) -> bool {
+        self.restarts.may_start(now)
+            && (self.next_start().is_some() || self.next_to_replace(now).is_some())
+    }
+
+    /// A slot to start a worker in, and its key; see [`Placement::next_start`].
+    pub(crate) fn next_start(&self) -> Option<(usize, Arc<WorkerKey>)> {
+        let (slot, key) = self.placement().next_start()?;
+        Some((slot, self.queue.worker_key(key)?))
+    }
+
+    /// An idle worker to end, and the key that gets its slot; see
+    /// [`Placement::next_to_replace`].
+    pub(crate) fn next_to_replace(&self, now: Instant) -> Option<(usize, KeyId)> {
+        self.placement().next_to_replace(now)
+    }
+
+    fn placement(&self) -> Placement<'_, Queue, Slot> {
+        Placement::new(&self.queue, &self.slots)
+    }
+}
+
+/// Lets a worker take what it was sent; says whether it broke a rule.
+fn offer(worker: &mut WorkerHandle) -> bool {
+    match worker.offer() {
+        Ok(()) => false,
+        Err(violation) => refuse(worker, SendError::Violation(violation)),
+    }
+}
+
+/// A worker refused a task: full is nothing, breaking the rules is death. So is
+/// leaving messages unread while there is nothing else to do: no task that is
+/// sent by message would ever run.
+fn refuse(worker: &mut WorkerHandle, error: SendError) -> bool {
+    match error {
+        SendError::Unread if worker.is_idle() => {
+            worker.kill(None);
+            true
+        }
+        SendError::Full | SendError::Unread => false,
+        SendError::Violation(violation) => {
+            worker.kill(Some(Lost::Violation(violation)));
+            true
+        }
+    }
+}

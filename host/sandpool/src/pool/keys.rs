@@ -1,0 +1,143 @@
+//! Worker keys: what a worker is bound to for life, and how healthy each key is.
+//!
+//! A key is a module, its grants and a tenant. Tasks of one key may run in each
+//! other's workers, tasks of two keys never.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use crate::module::{Module, WeakModule};
+use sandpool_protocol::control::WorkerGrants;
+
+/// Number of a worker key in its pool: module, grants and tenant.
+pub(crate) type KeyId = u64;
+
+/// Failed starts, one after the other, that break a key or a pool.
+const MAX_FAILED: u32 = 3;
+
+/// The module, grants and tenant that a worker is bound to for life.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    /// Hash of the module; its settings are the pool's.
+    pub(crate) module: String,
+    pub(crate) grants: WorkerGrants,
+    pub(crate) tenant: Option<String>,
+}
+
+/// A key with its number and its module; lives as long as a task or a worker
+/// of it.
+pub(crate) struct WorkerKey {
+    pub(crate) id: KeyId,
+    pub(crate) key: Key,
+    pub(crate) module: Module,
+    pub(crate) health: Health,
+}
+
+/// Failures of the workers of one key, and what broke it.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    /// Starts that failed, one after the other.
+    starts: AtomicU32,
+    /// Initializers that failed, one after the other.
+    initializers: AtomicU32,
+    broken: OnceLock<String>,
+}
+
+impl Health {
+    pub(crate) fn broken_by(why: String) -> Self {
+        Health {
+            broken: OnceLock::from(why),
+            ..Health::default()
+        }
+    }
+
+    /// Why no task of the key is run any more.
+    pub(crate) fn broken(&self) -> Option<&str> {
+        self.broken.get().map(String::as_str)
+    }
+
+    pub(crate) fn breaks(&self, why: String) {
+        // The first reason stands.
+        let _ = self.broken.set(why);
+    }
+
+    /// Counts an initializer that failed; says whether that breaks the key.
+    pub(crate) fn initializer_failed(&self) -> bool {
+        self.initializers.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILED
+    }
+
+    pub(crate) fn initializer_succeeded(&self) {
+        self.initializers.store(0, Ordering::Relaxed);
+    }
+
+    /// Notes that a worker of the key has taken a task.
+    pub(crate) fn start_succeeded(&self) {
+        self.starts.store(0, Ordering::Relaxed);
+    }
+
+    /// Counts a start that failed; returns whether that breaks the key.
+    pub(crate) fn start_failed(&self) -> bool {
+        self.starts.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILED
+    }
+}
+
+/// The keys in use. Modules and tenants come and go, so it holds none of them.
+#[derive(Default)]
+pub(crate) struct KeyTable {
+    known: HashMap<Key, Weak<WorkerKey>>,
+    /// Those that are broken, and why, as long as their module is about: one that is
+    /// loaded anew is tried anew.
+    broken: HashMap<Key, (WeakModule, String)>,
+    next: KeyId,
+    /// Size at which those no longer in use are thrown out.
+    clean_at: usize,
+}
+
+/// Beyond so many broken keys of modules that are in use, all are tried anew.
+const MAX_BROKEN: usize = 4096;
+
+impl KeyTable {
+    pub(crate) fn bind(&mut self, key: Key, module: &Module) -> Arc<WorkerKey> {
+        let known = self.known.get(&key).and_then(Weak::upgrade);
+        let serves = |worker_key: &Arc<WorkerKey>| {
+            worker_key.health.broken().is_none() || worker_key.module.is(module)
+        };
+        if let Some(worker_key) = known.filter(serves) {
+            return worker_key;
+        }
+        if self.known.len() >= self.clean_at {
+            self.known
+                .retain(|_, worker_key| worker_key.strong_count() > 0);
+            self.clean_at = self.known.len() * 2 + 64;
+        }
+        let worker_key = Arc::new(WorkerKey {
+            id: self.next,
+            key: key.clone(),
+            module: module.clone(),
+            health: self.health_of(&key, module),
+        });
+        self.next += 1;
+        self.known.insert(key, Arc::downgrade(&worker_key));
+        worker_key
+    }
+
+    fn health_of(&self, key: &Key, module: &Module) -> Health {
+        match self.broken.get(key) {
+            Some((broken, why)) if broken.is(module) => Health::broken_by(why.clone()),
+            _ => Health::default(),
+        }
+    }
+
+    /// Remembers that a key is broken, when nothing of it is about any more.
+    pub(crate) fn remember_broken(&mut self, worker_key: &WorkerKey, why: &str) {
+        if self.broken.len() >= MAX_BROKEN {
+            self.broken.retain(|_, (module, _)| module.is_about());
+            if self.broken.len() >= MAX_BROKEN {
+                self.broken.clear();
+            }
+        }
+        let broken = (worker_key.module.downgrade(), why.to_owned());
+        self.broken.insert(worker_key.key.clone(), broken);
+    }
+}

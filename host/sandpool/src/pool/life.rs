@@ -1,0 +1,154 @@
+//! The life of a pool: whether it takes tasks, runs them, and has ended.
+
+use std::thread::{self, ThreadId};
+
+use super::error::Error;
+
+/// Where a pool stands in its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PoolPhase {
+    Open,
+    Closed,
+    Terminated,
+    Broken(String),
+}
+
+/// The phase of a pool, and what goes with it. A phase is never gone back to.
+#[derive(Debug)]
+pub(crate) struct PoolLife {
+    phase: PoolPhase,
+    /// Nothing is begun until it is lifted.
+    is_paused: bool,
+    /// All threads and processes of the pool are gone.
+    has_ended: bool,
+    /// The threads that must not wait for the pool.
+    own_threads: Vec<ThreadId>,
+}
+
+impl PoolLife {
+    pub(crate) fn new() -> Self {
+        PoolLife {
+            phase: PoolPhase::Open,
+            is_paused: false,
+            has_ended: false,
+            own_threads: Vec::new(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn phase(&self) -> &PoolPhase {
+        &self.phase
+    }
+
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase == PoolPhase::Open
+    }
+
+    /// Whether tasks that it has taken are run.
+    #[inline]
+    pub(crate) fn goes_on(&self) -> bool {
+        matches!(self.phase, PoolPhase::Open | PoolPhase::Closed)
+    }
+
+    /// Why it broke, if it did.
+    pub(crate) fn broken(&self) -> Option<&str> {
+        match &self.phase {
+            PoolPhase::Broken(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Goes on to a phase, unless the pool is in a later one.
+    pub(crate) fn advance(&mut self, phase: PoolPhase) {
+        let is_later = match (&self.phase, &phase) {
+            (PoolPhase::Open, _) => true,
+            (PoolPhase::Closed, PoolPhase::Open | PoolPhase::Closed) => false,
+            (PoolPhase::Closed, _) => true,
+            (PoolPhase::Terminated, _) => false,
+            (PoolPhase::Broken(_), PoolPhase::Terminated) => true,
+            (PoolPhase::Broken(_), _) => false,
+        };
+        if is_later {
+            self.phase = phase;
+        }
+    }
+
+    /// Refuses tasks unless the pool is open.
+    ///
+    /// # Errors
+    /// The phase that it is in.
+    pub(crate) fn accepts_tasks(&self) -> Result<(), Error> {
+        match &self.phase {
+            PoolPhase::Open => Ok(()),
+            PoolPhase::Closed => Err(Error::Closed),
+            PoolPhase::Terminated => Err(Error::Terminated),
+            PoolPhase::Broken(reason) => Err(Error::Broken {
+                reason: reason.clone(),
+            }),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    pub(crate) fn pause(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
+    }
+
+    /// Notes that all threads and processes of the pool are gone.
+    pub(crate) fn end(&mut self) {
+        self.has_ended = true;
+    }
+
+    /// Whether there is nothing to wait for.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.has_ended || self.broken().is_some()
+    }
+
+    /// Notes a thread that must not wait for the pool.
+    pub(crate) fn add_own_thread(&mut self, thread: ThreadId) {
+        self.own_threads.push(thread);
+    }
+
+    /// Whether this is a thread that the pool itself waits for.
+    pub(crate) fn is_own_thread(&self) -> bool {
+        self.own_threads.contains(&thread::current().id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phase_is_never_gone_back_to() {
+        let broken = || PoolPhase::Broken("it broke".into());
+        let mut life = PoolLife::new();
+        assert!(life.accepts_tasks().is_ok());
+        for (to, becomes) in [
+            (PoolPhase::Closed, PoolPhase::Closed),
+            (PoolPhase::Open, PoolPhase::Closed),
+            (broken(), broken()),
+            (PoolPhase::Closed, broken()),
+            (PoolPhase::Broken("again".into()), broken()),
+            (PoolPhase::Terminated, PoolPhase::Terminated),
+            (broken(), PoolPhase::Terminated),
+        ] {
+            life.advance(to);
+            assert_eq!(*life.phase(), becomes);
+        }
+        assert!(matches!(life.accepts_tasks(), Err(Error::Terminated)));
+    }
+
+    #[test]
+    fn a_broken_pool_is_not_waited_for() {
+        let mut life = PoolLife::new();
+        assert!(!life.is_at_end());
+        life.advance(PoolPhase::Broken("it broke".into()));
+        assert!(life.is_at_end() && !life.goes_on());
+        assert_eq!(life.broken(), Some("it broke"));
+    }
+}

@@ -1,0 +1,16 @@
+//! What leaves a pool beside results: callbacks, log and progress messages, and what
+//! guests print; and the way in of the host's own standard input.
+//!
+//! Each runs on a thread of its own, so that a slow handler or a slow terminal stops
+//! neither the pool's lock nor its deadlines. Knows tasks that have ended, and nothing
+//! of workers or of the queue.
+
+mod callbacks;
+mod outbox;
+mod relay;
+pub(crate) mod stdin;
+
+pub(crate) use callbacks::{CallbackSender, Callbacks, Handlers, Job};
+pub use callbacks::{LogRecord, ProgressReport};
+pub(crate) use outbox::Outbox;
+pub(crate) use relay::{OutputPipes, Relay, Trouble};

@@ -1,0 +1,42 @@
+//! The outbox: everything that leaves the pool's lock.
+
+use super::callbacks::Job;
+use crate::module::Module;
+use crate::pool::tasks::Completion;
+use sandpool_protocol::layers::SandboxReport;
+
+/// What leaves the lock: outcomes, messages of guests, and from which worker.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    pub(crate) jobs: Vec<(Option<u64>, Job)>,
+    /// Workers that are gone.
+    pub(crate) gone: Vec<u64>,
+    /// Workers that want the host's standard input.
+    pub(crate) want_stdin: Vec<u64>,
+    /// What workers said of their sandbox.
+    pub(crate) reports: Vec<SandboxReport>,
+    /// Modules whose artifacts workers cannot load.
+    pub(crate) bad_artifacts: Vec<Module>,
+}
+
+impl Outbox {
+    /// Whether it holds nothing but such jobs.
+    pub(crate) fn holds_only(&self, such: impl Fn(&Job) -> bool) -> bool {
+        let Outbox {
+            jobs,
+            gone,
+            want_stdin,
+            reports,
+            bad_artifacts,
+        } = self;
+        jobs.iter().all(|(_, job)| such(job))
+            && gone.is_empty()
+            && want_stdin.is_empty()
+            && reports.is_empty()
+            && bad_artifacts.is_empty()
+    }
+
+    pub(crate) fn finish(&mut self, serial: Option<u64>, completion: Completion) {
+        self.jobs.push((serial, Job::Finish(completion)));
+    }
+}

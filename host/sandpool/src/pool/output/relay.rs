@@ -1,0 +1,269 @@
+//! Passes the output of guests on to the host's own: live, in whole lines, in
+//! the order in which it arrives.
+//!
+//! A thread of its own, since the host's output may be blocked for as long as
+//! it likes while deadlines are kept. A task's outcome goes through here too,
+//! so that what the guest printed comes before it.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+
+use super::callbacks::CallbackSender;
+use crate::pool::tasks::Completion;
+use sandpool_sys::stdio;
+use sandpool_sys::{EventFd, Poller, thread_error, writes_to_a_limit_here};
+
+/// A line longer than this is passed on in pieces.
+const MAX_LINE: usize = 64 * 1024;
+
+/// Bytes that one stream may pass on before others have their turn.
+const A_TURN: u64 = 64 * 1024;
+
+/// The token of the relay's own bell.
+const BELL: u64 = u64::MAX;
+
+/// The relay's thread and the way to it.
+pub(crate) struct Relay {
+    orders: Sender<Order>,
+    bell: Arc<EventFd>,
+    thread: JoinHandle<()>,
+}
+
+enum Order {
+    Worker(u64, OutputPipes),
+    Complete(u64, Completion),
+    Gone(u64),
+    Finish,
+}
+
+impl Relay {
+    /// Starts the thread. With `raw`, bytes are passed on as they come: for the
+    /// output of a single worker that is to stay as it is.
+    pub(crate) fn start(
+        raw: bool,
+        callback_sender: CallbackSender,
+        trouble: Arc<Trouble>,
+    ) -> io::Result<Self> {
+        let (orders, inbox) = channel();
+        let bell = Arc::new(EventFd::new()?);
+        let poller = Poller::new()?;
+        poller.add(&*bell, BELL)?;
+        let desk = Desk {
+            inbox,
+            bell: Arc::clone(&bell),
+            poller,
+            raw,
+            trouble,
+            callback_sender,
+            streams: HashMap::new(),
+        };
+        let thread = thread::Builder::new()
+            .name("sandpool-relay".into())
+            .spawn(move || {
+                writes_to_a_limit_here();
+                desk.work();
+            })
+            .map_err(thread_error)?;
+        Ok(Relay {
+            orders,
+            bell,
+            thread,
+        })
+    }
+
+    fn order(&self, order: Order) {
+        let _ = self.orders.send(order);
+        self.bell.ring();
+    }
+
+    /// A new worker and its pipes.
+    pub(crate) fn worker(&self, serial: u64, pipes: OutputPipes) {
+        self.order(Order::Worker(serial, pipes));
+    }
+
+    /// Passes on what the worker has printed, then hands over the outcome.
+    pub(crate) fn complete(&self, serial: u64, completion: Completion) {
+        self.order(Order::Complete(serial, completion));
+    }
+
+    /// The worker is gone; what is left in its pipes is passed on.
+    pub(crate) fn worker_gone(&self, serial: u64) {
+        self.order(Order::Gone(serial));
+    }
+
+    /// Waits until everything is passed on.
+    pub(crate) fn finish(self) {
+        self.order(Order::Finish);
+        let _ = self.thread.join();
+    }
+}
+
+/// The host's ends of a worker's passed-on output streams.
+pub(crate) struct OutputPipes {
+    pub(crate) stdout: OwnedFd,
+    pub(crate) stderr: OwnedFd,
+}
+
+/// Why one of the host's own standard streams failed.
+pub(crate) type Trouble = OnceLock<String>;
+
+/// One output stream of one worker.
+struct Stream {
+    trouble: Arc<Trouble>,
+    pipe: File,
+    to_stderr: bool,
+    line: Vec<u8>,
+    open: bool,
+}
+
+struct Desk {
+    inbox: Receiver<Order>,
+    bell: Arc<EventFd>,
+    poller: Poller,
+    raw: bool,
+    trouble: Arc<Trouble>,
+    callback_sender: CallbackSender,
+    /// By token: the worker's serial number twice, plus 1 for stderr.
+    streams: HashMap<u64, Stream>,
+}
+
+impl Desk {
+    fn work(mut self) {
+        let mut ready = Vec::new();
+        loop {
+            if self.poller.wait(None, &mut ready).is_err() {
+                return;
+            }
+            for token in &ready {
+                if *token == BELL {
+                    self.bell.clear();
+                } else {
+                    self.drain(*token, A_TURN);
+                }
+            }
+            while let Ok(order) = self.inbox.try_recv() {
+                match order {
+                    Order::Worker(serial, pipes) => {
+                        self.watch(serial * 2, pipes.stdout);
+                        self.watch(serial * 2 + 1, pipes.stderr);
+                    }
+                    Order::Complete(serial, completion) => {
+                        self.flush(serial);
+                        self.callback_sender.finish(completion);
+                    }
+                    Order::Gone(serial) => {
+                        // Nobody writes any more: what is there is the rest.
+                        self.flush(serial);
+                        self.streams.remove(&(serial * 2));
+                        self.streams.remove(&(serial * 2 + 1));
+                    }
+                    Order::Finish => return,
+                }
+            }
+        }
+    }
+
+    fn watch(&mut self, token: u64, pipe: OwnedFd) {
+        if self.poller.add(&pipe, token).is_ok() {
+            let to_stderr = token % 2 == 1;
+            let stream = Stream {
+                trouble: Arc::clone(&self.trouble),
+                pipe: File::from(pipe),
+                to_stderr,
+                line: Vec::new(),
+                open: true,
+            };
+            self.streams.insert(token, stream);
+        }
+    }
+
+    fn flush(&mut self, serial: u64) {
+        for token in [serial * 2, serial * 2 + 1] {
+            // What is there now, and not what the next task adds meanwhile.
+            let there = self.streams.get(&token).map_or(0, Stream::waiting);
+            self.drain(token, there);
+            if let Some(stream) = self.streams.get_mut(&token) {
+                if !stream.line.is_empty() && !self.raw {
+                    stream.line.push(b'\n');
+                }
+                stream.emit_all();
+            }
+        }
+    }
+
+    /// Passes on what is in a pipe now, about `at_most` so many bytes of it.
+    fn drain(&mut self, token: u64, mut at_most: u64) {
+        let Some(stream) = self.streams.get_mut(&token).filter(|stream| stream.open) else {
+            return;
+        };
+        let mut buffer = [0; 16 * 1024];
+        while at_most > 0 {
+            let piece =
+                usize::try_from(at_most).map_or(buffer.len(), |most| most.min(buffer.len()));
+            match stream.pipe.read(&mut buffer[..piece]) {
+                Ok(0) => return stream.close(),
+                Ok(len) => {
+                    at_most = at_most.saturating_sub(len as u64);
+                    stream.line.extend_from_slice(&buffer[..len]);
+                    if self.raw || stream.line.len() > MAX_LINE {
+                        stream.emit_all();
+                    } else {
+                        stream.emit_lines();
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+impl Stream {
+    /// Bytes that are in the pipe.
+    fn waiting(&self) -> u64 {
+        rustix::io::ioctl_fionread(&self.pipe).unwrap_or(0)
+    }
+
+    fn emit_lines(&mut self) {
+        if let Some(end) = self.line.iter().rposition(|byte| *byte == b'\n') {
+            let rest = self.line.split_off(end + 1);
+            self.emit_all();
+            self.line = rest;
+        }
+    }
+
+    fn emit_all(&mut self) {
+        if self.line.is_empty() {
+            return;
+        }
+        let written = match self.to_stderr {
+            true => stdio::write_stderr(&self.line),
+            false => stdio::write_stdout(&self.line),
+        };
+        self.line.clear();
+        if let Err(error) = written {
+            // Nobody takes it any more, and the guest is to learn that. A
+            // reader that has left is no trouble; a full disk is.
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                let stream = if self.to_stderr { "stderr" } else { "stdout" };
+                let text = format!("{stream} cannot be written: {error}");
+                let _ = self.trouble.set(text);
+            }
+            self.close();
+        }
+    }
+
+    /// Lets go of the pipe: its writer meets a broken one, and it is no longer
+    /// watched.
+    fn close(&mut self) {
+        self.open = false;
+        if let Ok(null) = File::open("/dev/null") {
+            self.pipe = null;
+        }
+    }
+}

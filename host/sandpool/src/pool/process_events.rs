@@ -1,0 +1,93 @@
+//! Processes the events of one worker, on whichever thread: the dispatcher's, or that
+//! of a caller that polls for its answer itself. Runs under the lock.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::config::Config;
+use super::state::{PoolState, Slot};
+use super::worker::{Seen, Signs, Watch, WorkerHandle};
+
+impl PoolState {
+    /// Processes the events of the worker in a slot, if there is one; returns whether it
+    /// is gone.
+    pub(crate) fn process_events(
+        &mut self,
+        config: &Config,
+        slot: usize,
+        signs: Signs,
+        now: Instant,
+    ) -> bool {
+        let PoolState {
+            slots,
+            queue,
+            unfinished,
+            out,
+            buffers,
+            oom_kills,
+            restarts,
+            ..
+        } = self;
+        let Some(worker) = slots[slot].worker_mut() else {
+            return false;
+        };
+        let mut watch = Watch {
+            config,
+            queue,
+            unfinished,
+            out,
+            buffers,
+            oom_kills,
+            seen: Seen::default(),
+        };
+        let gone = watch.process_events(worker, signs, now);
+        let seen = watch.seen;
+        if seen.ready {
+            restarts.is_ready();
+        }
+        if worker.has_worked() {
+            restarts.has_worked();
+        }
+        if seen.fault.is_some() || seen.breaks_key.is_some() {
+            let worker_key = Arc::clone(worker.worker_key());
+            if let Some(fault) = seen.fault {
+                self.start_failed(&worker_key, fault);
+            }
+            if let Some(why) = seen.breaks_key {
+                self.break_key(&worker_key, why);
+            }
+        }
+        if let Some(reason) = seen.broken {
+            self.break_with(reason);
+        }
+        gone
+    }
+
+    /// Whether any worker has something to say in shared memory.
+    pub(crate) fn has_news(&mut self) -> bool {
+        self.slots
+            .iter_mut()
+            .filter_map(Slot::worker_mut)
+            // One that is being ended is not listened to any more.
+            .any(|worker| worker.listens() && worker.has_news())
+    }
+
+    /// Whether any worker has said so much that the host may not sleep.
+    pub(crate) fn keeps_awake(&mut self) -> bool {
+        self.slots
+            .iter_mut()
+            .filter_map(Slot::worker_mut)
+            .any(|worker| worker.listens() && worker.keeps_awake())
+    }
+
+    /// The workers.
+    pub(crate) fn workers(&self) -> impl Iterator<Item = &WorkerHandle> {
+        self.slots.iter().filter_map(Slot::worker)
+    }
+
+    /// Whether there is a core that no task uses, for a look.
+    pub(crate) fn leaves_a_core(&self, config: &Config) -> bool {
+        let busy = self.workers().filter(|worker| worker.is_busy()).count();
+        busy < config.cores
+    }
+}

@@ -1,0 +1,16 @@
+//! Which task is next, which worker gets it, and when a worker may be started.
+//!
+//! Rules and the queue they read, with no I/O: nothing here touches a process or a
+//! channel, so all of it is tested without a worker. Knows tasks; a worker is to it the
+//! occupant of a slot.
+
+mod queue;
+mod restarts;
+mod rules;
+mod source;
+
+pub(crate) use queue::{Entry, Queue};
+pub use restarts::StartTrouble;
+pub(crate) use restarts::{Blame, Breaks, Fault, News, Restarts};
+pub(crate) use rules::{Occupancy, Occupied, Placement, REPLACE_AFTER, STRANDED_AFTER, WorkerLife};
+pub(crate) use source::{Sources, TaskSource};

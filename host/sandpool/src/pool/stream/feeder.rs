@@ -1,0 +1,207 @@
+//! How a stream of calls is fed: a thread of its own pulls the inputs, makes them
+//! ready and puts them where the pool gets them, while there is room.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+
+use super::input::Input;
+use super::stream_state::{Put, StreamState};
+use crate::guard::panic_text;
+use crate::outcome::Verdict;
+use crate::pool::error::Error;
+use crate::pool::scheduler::TaskSource;
+use crate::pool::state::Shared;
+use crate::pool::tasks::{Batch, Inputs, Task, Template, outcome};
+use sandpool_protocol::frame::What;
+use sandpool_sys::thread_error;
+use sandpool_value::Args;
+
+/// Starts the thread that feeds a stream from `inputs`. Arguments `before` come before
+/// those of each input.
+///
+/// # Errors
+/// If the pool takes no tasks, or there is no thread.
+pub(crate) fn start_feeder(
+    pool: &Shared,
+    stream: &Arc<StreamState>,
+    before: Args,
+    inputs: impl Iterator<Item = Input> + Send + 'static,
+) -> Result<(), Error> {
+    let mut state = pool.lock();
+    state.life.accepts_tasks()?;
+    let source: Arc<dyn TaskSource> = Arc::clone(stream) as _;
+    state.sources.add(&source);
+    drop(state);
+    // From here on it is the end's duty to count the feeder out.
+    let end = End(Arc::clone(stream));
+    let feeder = Feeder {
+        template: Arc::clone(stream.template()),
+        stream: Arc::clone(stream),
+        before,
+        input: Inputs::nothing(),
+        over: false,
+    };
+    thread::Builder::new()
+        .name("sandpool-feeder".into())
+        .spawn(move || feeder.feed(inputs, end))
+        .map(drop)
+        .map_err(thread_error)
+        .map_err(Error::system("start a thread"))
+}
+
+struct Feeder {
+    stream: Arc<StreamState>,
+    template: Arc<Template>,
+    /// Arguments that come before those of each input.
+    before: Args,
+    /// Where an input is made ready.
+    input: Inputs,
+    /// The pool takes no more, or nobody wants the outcomes.
+    over: bool,
+}
+
+impl Feeder {
+    fn feed(mut self, inputs: impl Iterator<Item = Input>, end: End) {
+        // Not by `for`: the inputs may panic too, and their reader is told.
+        let fed = catch_unwind(AssertUnwindSafe(|| {
+            for input in inputs {
+                self.take(input);
+                if self.over {
+                    break;
+                }
+            }
+        }));
+        if let Err(panic) = fed {
+            let text = panic_text(panic.as_ref());
+            self.take(Input::Invalid(format!("the inputs panicked: {text}")));
+        }
+        hand_over(&self.stream);
+        drop(end);
+    }
+
+    /// Sends one input on its way.
+    fn take(&mut self, input: Input) {
+        let goes_on = match self.make_ready(input) {
+            Ok(()) => self.put(),
+            Err(error) => self.refuse(&error),
+        };
+        self.over = !goes_on;
+    }
+
+    /// Checks an input and encodes it.
+    fn make_ready(&mut self, input: Input) -> Result<(), Error> {
+        match input {
+            Input::Args(args) => {
+                let args = match self.before.is_empty() {
+                    true => args,
+                    false => self.before.clone().then(args),
+                };
+                self.input.set(&self.template, args)
+            }
+            Input::Command { argv, stdin } => {
+                let words = std::iter::once(self.template.function.to_string()).chain(argv);
+                let what = What::Command {
+                    argv: words.collect(),
+                    inherit_stdin: false,
+                };
+                self.input = Inputs::command(&self.template, what, stdin)?;
+                Ok(())
+            }
+            Input::Invalid(reason) => Err(Error::Setting { what: reason }),
+        }
+    }
+
+    /// Puts the input where the pool gets it; says whether that takes more.
+    fn put(&mut self) -> bool {
+        let Feeder { stream, input, .. } = self;
+        let mut takes_more = true;
+        let put = stream.admit(
+            input.bytes(),
+            |state, index| stream.put(state, input, index),
+            || takes_more = hand_over(stream),
+        );
+        match put {
+            None => false,
+            Some(Put::Waits) => takes_more,
+            Some(Put::Due) => hand_over(stream),
+            Some(Put::Unseen) => {
+                if let Some(pool) = stream.pool() {
+                    pool.wake.ring();
+                }
+                takes_more
+            }
+        }
+    }
+
+    /// Says what is wrong with an input; says whether further ones are wanted.
+    fn refuse(&self, error: &Error) -> bool {
+        let stream = &self.stream;
+        let mut takes_more = true;
+        let index = stream.admit(0, |_, index| index, || takes_more = hand_over(stream));
+        let Some(index) = index else {
+            return false;
+        };
+        let sink = Arc::clone(stream) as _;
+        let batch = Batch::new(&self.template, Inputs::nothing(), sink, stream.cancelled());
+        let task = Task::new(batch, 0, index);
+        outcome::never_ran(task, Verdict::InvalidArguments, error.to_string()).deliver();
+        takes_more
+    }
+}
+
+/// Hands what waits to the pool, and says of each input why, if it takes none;
+/// says whether it takes more.
+fn hand_over(stream: &Arc<StreamState>) -> bool {
+    let Some(pool) = stream.pool() else {
+        stream.refuse(Verdict::Cancelled, "the pool was terminated");
+        return false;
+    };
+    let Err(error) = take_over(&pool, stream) else {
+        return true;
+    };
+    let verdict = match &error {
+        Error::Broken { .. } => Verdict::InternalError,
+        _ => Verdict::Cancelled,
+    };
+    stream.refuse(verdict, &error.to_string());
+    false
+}
+
+/// Takes over what a stream holds, be it one that began before the pool was
+/// closed, and waits while the queue is full. If there is an error, the stream
+/// holds the rest.
+///
+/// # Errors
+/// If the pool takes no more.
+fn take_over(pool: &Shared, stream: &Arc<StreamState>) -> Result<(), Error> {
+    loop {
+        let mut state = pool.lock();
+        while pool.room(&state) == 0 && state.life.goes_on() && stream.has_pending() {
+            state = pool.wait(state);
+        }
+        if !state.life.goes_on() {
+            return state.life.accepts_tasks();
+        }
+        let room = pool.room(&state);
+        let tasks = stream.take_pending(room);
+        let is_all = tasks.is_empty() || room == usize::MAX;
+        pool.enqueue(state, tasks.into_iter());
+        if is_all {
+            return Ok(());
+        }
+    }
+}
+
+/// Says that no more inputs come, however the feeder ended.
+struct End(Arc<StreamState>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.end();
+        if let Some(pool) = self.0.pool() {
+            pool.lock().sources.end_one();
+            pool.wake.ring();
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Many tasks for one reader: inputs are pulled and fed to the pool, outcomes collected
+//! in order or as they come.
+//!
+//! Decides how far ahead inputs are pulled and how much may wait. Knows tasks and the
+//! pool's entrance, and nothing of workers: to the pool, a stream is one more source of
+//! tasks and one more sink.
+
+mod feeder;
+mod input;
+mod map_collector;
+mod pending;
+mod stream_state;
+
+pub(crate) use feeder::start_feeder;
+pub use input::{Input, ToInput};
+pub(crate) use map_collector::{MapCallback, MapCollector};
+pub(crate) use stream_state::StreamState;

@@ -1,0 +1,139 @@
+//! Inputs of a stream that were pulled and that the pool has not taken over yet.
+//!
+//! To submit a task costs the pool's lock, and often a wake-up, which takes longer
+//! than a small task does. So inputs wait for one another as long as the workers
+//! have enough to do; see `stream_state`, which decides, for how that is bounded.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use crate::pool::tasks::{Batch, Inputs, Rest, Sink, Template};
+
+/// An input of more bytes is not copied to others.
+const SMALL: u64 = 4 * 1024;
+
+/// Inputs that wait, in their order.
+#[derive(Default)]
+pub(crate) struct Pending {
+    chunks: VecDeque<InputChunk>,
+    len: usize,
+    bytes: u64,
+}
+
+/// Inputs that follow one another, and become one batch.
+pub(crate) struct InputChunk {
+    inputs: Inputs,
+    /// Index of the first.
+    first: u64,
+    /// Since when that one waits.
+    since: Instant,
+    /// Whether others may join them.
+    is_open: bool,
+}
+
+impl InputChunk {
+    /// The tasks for them.
+    pub(crate) fn tasks(
+        self,
+        template: &Arc<Template>,
+        sink: Arc<dyn Sink>,
+        cancelled: &Arc<AtomicBool>,
+    ) -> Rest {
+        let batch = Batch::since(self.since, template, self.inputs, sink, cancelled);
+        Rest::all(batch, self.first)
+    }
+}
+
+impl Pending {
+    /// Appends a single input, which may `join` those before it. What is left of
+    /// it is of no use but for its room.
+    pub(crate) fn push(&mut self, input: &mut Inputs, index: u64, join: bool) {
+        self.len += 1;
+        self.bytes += input.bytes();
+        let join = join && input.is_function() && input.bytes() <= SMALL;
+        let last = self
+            .chunks
+            .back_mut()
+            .filter(|last| last.is_open && last.first + last.inputs.len() as u64 == index);
+        match last {
+            Some(last) if join => last.inputs.append(input),
+            _ => self.chunks.push_back(InputChunk {
+                inputs: match join {
+                    true => Inputs::copy_of(input),
+                    false => input.take(),
+                },
+                first: index,
+                since: Instant::now(),
+                is_open: join,
+            }),
+        }
+    }
+
+    /// The first chunks, with so many inputs at most, but no part of one.
+    pub(crate) fn take(&mut self, most: usize) -> VecDeque<InputChunk> {
+        let mut count = 0;
+        let fits = |chunk: &&InputChunk| {
+            count += chunk.inputs.len();
+            count <= most
+        };
+        let chunks = self.chunks.iter().take_while(fits).count();
+        if chunks == self.chunks.len() {
+            return std::mem::take(self).chunks;
+        }
+        let taken: VecDeque<InputChunk> = self.chunks.drain(..chunks).collect();
+        for chunk in &taken {
+            self.len -= chunk.inputs.len();
+            self.bytes -= chunk.inputs.bytes();
+        }
+        taken
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Since when the oldest waits.
+    pub(crate) fn since(&self) -> Option<Instant> {
+        Some(self.chunks.front()?.since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many inputs each chunk has.
+    fn lengths(chunks: &VecDeque<InputChunk>) -> Vec<usize> {
+        chunks.iter().map(|chunk| chunk.inputs.len()).collect()
+    }
+
+    #[test]
+    fn only_small_inputs_that_follow_one_another_join() {
+        let mut pending = Pending::default();
+        let input = |bytes: u64| Inputs::of_bytes(vec![7; bytes as usize]);
+        let sizes = [1, SMALL, 2, SMALL + 1, 3, 4];
+        for (index, size) in (0..).zip(sizes) {
+            pending.push(&mut input(size), index, true);
+        }
+        // One was refused in between, and another may not join.
+        pending.push(&mut input(5), 7, true);
+        pending.push(&mut input(6), 8, false);
+        let bytes = sizes.iter().sum::<u64>() + 11;
+        assert_eq!((pending.len(), pending.bytes()), (8, bytes));
+        assert!(pending.since().is_some());
+        assert_eq!(lengths(&pending.take(4)), [3, 1]);
+        assert_eq!((pending.len(), pending.bytes()), (4, 18));
+        assert!(pending.take(1).is_empty(), "a chunk is not parted");
+        let rest = pending.take(usize::MAX);
+        assert_eq!(lengths(&rest), [2, 1, 1]);
+        assert_eq!(rest[0].first, 4);
+        assert_eq!((pending.len(), pending.bytes()), (0, 0));
+        assert!(pending.since().is_none());
+    }
+}

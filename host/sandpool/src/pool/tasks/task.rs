@@ -1,0 +1,232 @@
+//! A task on its way through the host, and whoever waits for it.
+
+use std::sync::Arc;
+
+use super::batch::Batch;
+use super::constants::Constants;
+use super::retry::Retries;
+use super::steers::Steers;
+use super::task_result::TaskResult;
+use crate::module::Module;
+use crate::outcome::Outcome;
+use crate::pool::error::Error;
+use crate::pool::keys::{KeyId, WorkerKey};
+use crate::shared::Shares;
+use sandpool_protocol::compact::CompactTask;
+use sandpool_protocol::frame::{TaskHeader, What, WireLimits, put_inline};
+use sandpool_protocol::limits::{GIB, Limit, MIB, TaskLimits};
+use sandpool_protocol::settings::Stdio;
+use sandpool_value::{Function, Type, Value};
+
+/// Whoever waits for an outcome.
+pub(crate) trait Sink: Send + Sync {
+    /// Takes what became of tasks whose sink it is. Called once for each of them,
+    /// with no lock held.
+    fn deliver(&self, ended: &mut dyn Iterator<Item = Completion>);
+}
+
+/// Runs in the parent when a task has ended.
+pub(crate) type Callback = Box<dyn FnOnce(&Outcome<Value>) + Send>;
+
+/// What many tasks of one call have in common.
+pub(crate) struct Template {
+    pub(crate) worker_key: Arc<WorkerKey>,
+    /// Name of the function, or of the command.
+    pub(crate) function: Arc<str>,
+    pub(crate) name: Option<String>,
+    /// `None` for a command.
+    pub(crate) callable: Option<Callable>,
+    /// Arguments of the function that are the same for all.
+    pub(crate) constants: Option<Constants>,
+    /// Type of what it returns; the payload of `ok`, if that is a result.
+    pub(crate) ok: Option<Type>,
+    /// Whether it returns a result, whose `err` is the verdict `error`.
+    pub(crate) fails: bool,
+    /// Type of the payload of that `err`.
+    pub(crate) err: Option<Type>,
+    pub(crate) limits: TaskLimits,
+    pub(crate) retries: Option<Retries>,
+    /// For tasks of a stream: what is decided while they are under way.
+    pub(crate) steers: Option<Arc<Steers>>,
+    /// Whether CPU time is read for each task.
+    pub(crate) measure_cpu: bool,
+    /// What all of them were granted beyond what the pool grants.
+    pub(crate) shares: Shares,
+}
+
+impl Template {
+    /// The argument of all tasks that is put between those of each when it is sent.
+    pub(crate) fn long(&self) -> &[u8] {
+        self.constants.as_ref().map_or(&[], Constants::long)
+    }
+}
+
+/// A function and its number in the module.
+#[derive(Clone)]
+pub(crate) struct Callable {
+    pub(crate) index: u32,
+    pub(crate) function: Function,
+}
+
+pub(crate) fn wrong_kind(module: &Module) -> Error {
+    Error::WrongKind {
+        module: module.name().to_owned(),
+        kind: module.kind(),
+    }
+}
+
+/// One task.
+pub(crate) struct Task {
+    pub(crate) id: u64,
+    pub(crate) index: u64,
+    /// How often a worker has claimed it.
+    pub(crate) attempts: u32,
+    /// How often it was put back since it had not ended well.
+    pub(crate) retries: u32,
+    /// How many workers have died under it.
+    pub(crate) workers_lost: u32,
+    /// What it was submitted with, and its place there.
+    pub(crate) batch: Arc<Batch>,
+    pub(crate) place: usize,
+    pub(crate) callback: Option<Callback>,
+}
+
+impl Task {
+    /// The task in a place of a batch, with this index among those it belongs to.
+    pub(crate) fn new(batch: Arc<Batch>, place: usize, index: u64) -> Self {
+        Task {
+            id: 0,
+            index,
+            attempts: 0,
+            retries: 0,
+            workers_lost: 0,
+            batch,
+            place,
+            callback: None,
+        }
+    }
+
+    /// With its number in the pool.
+    pub(crate) fn numbered(self, id: u64) -> Self {
+        Task { id, ..self }
+    }
+
+    pub(crate) fn template(&self) -> &Arc<Template> {
+        &self.batch.template
+    }
+
+    pub(crate) fn key(&self) -> KeyId {
+        self.batch.template.worker_key.id
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.batch.is_cancelled()
+    }
+
+    /// Whether it has the header of every task of its template, but for numbers.
+    pub(crate) fn is_function(&self) -> bool {
+        matches!(self.batch.inputs.what, What::Function(_))
+    }
+
+    pub(crate) fn is_command(&self) -> bool {
+        matches!(self.batch.inputs.what, What::Command { .. })
+    }
+
+    /// Whether it is a command that reads the host's own standard input.
+    pub(crate) fn inherits_stdin(&self) -> bool {
+        matches!(
+            self.batch.inputs.what,
+            What::Command {
+                inherit_stdin: true,
+                ..
+            }
+        )
+    }
+
+    /// Writes the bytes that a worker gets before the raw ones, in place of what
+    /// is in a buffer: in short, if the worker knows the header of its template.
+    pub(crate) fn put_header(&self, bytes: &mut Vec<u8>, known: bool) {
+        let attempt = self.attempts + 1;
+        if known {
+            let (task, index) = (self.id, self.index);
+            let compact = CompactTask {
+                task,
+                index,
+                attempt,
+            };
+            return compact.put(bytes);
+        }
+        let limits = &self.template().limits;
+        let header = TaskHeader {
+            task: self.id,
+            index: self.index,
+            attempt,
+            name: self.template().name.clone(),
+            what: self.batch.inputs.what.clone(),
+            limits: WireLimits {
+                timeout: limits.timeout.value,
+                memory: limits.memory.value,
+                result: limits.result.value,
+                stdout: limits.stdout.value,
+                stderr: limits.stderr.value,
+                log: limits.log.value,
+                host_calls: limits.host_calls.value,
+                fuel: limits.fuel.value,
+            },
+        };
+        put_inline(bytes, &header, &[]);
+    }
+
+    /// The most bytes that an honest answer to this task can have, and no more
+    /// than the host is willing to hold where there is no limit.
+    pub(crate) fn most_answer_bytes(&self, stdio: Stdio) -> u64 {
+        const UNLIMITED: u64 = GIB;
+        let limits = &self.template().limits;
+        let result = limits.result.value.unwrap_or(UNLIMITED);
+        let stream = |limit: Limit<u64>| match stdio {
+            Stdio::Capture => limit.value.unwrap_or(UNLIMITED),
+            Stdio::Inherit | Stdio::Null => 0,
+        };
+        let parts = [MIB, result, stream(limits.stdout), stream(limits.stderr)];
+        parts.into_iter().fold(0, u64::saturating_add)
+    }
+}
+
+/// A task that has ended, on the way to its sink.
+pub(crate) struct Completion {
+    pub(crate) ended: TaskResult,
+    /// What it was submitted with, and its place there.
+    pub(crate) batch: Arc<Batch>,
+    pub(crate) place: usize,
+    pub(crate) callback: Option<Callback>,
+}
+
+impl Task {
+    /// The task has ended so.
+    pub(crate) fn end(self, ended: TaskResult) -> Completion {
+        Completion {
+            ended,
+            batch: self.batch,
+            place: self.place,
+            callback: self.callback,
+        }
+    }
+}
+
+impl Completion {
+    /// Bytes that it was called with.
+    pub(crate) fn input_bytes(&self) -> u64 {
+        self.batch.inputs.bytes_of(self.place)
+    }
+
+    /// Whether it goes to the same sink, with no callback before that.
+    pub(crate) fn follows(&self, sink: &Arc<dyn Sink>) -> bool {
+        self.callback.is_none() && Arc::ptr_eq(&self.batch.sink, sink)
+    }
+
+    /// Hands it over.
+    pub(crate) fn deliver(self) {
+        let sink = Arc::clone(&self.batch.sink);
+        sink.deliver(&mut std::iter::once(self));
+    }
+}

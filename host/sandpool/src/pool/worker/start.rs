@@ -1,0 +1,175 @@
+//! Starts a worker: the ring, the socket, the process, and its setup.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::handle::Started;
+use crate::module::{Loader, Module};
+use crate::pool::broker::Requests;
+use crate::pool::config::Config;
+use crate::pool::keys::WorkerKey;
+use crate::pool::output::OutputPipes;
+use crate::pool::scheduler::{Blame, Fault};
+use sandpool_protocol::control::{Initializer, ToChild, WorkerSetup, encode};
+use sandpool_protocol::exchange::{EXCHANGE_SIZE, Exchange};
+use sandpool_protocol::host_end::HostEnd;
+use sandpool_protocol::ring::{RING_SIZE, Ring};
+use sandpool_protocol::settings::Stdio;
+use sandpool_sys::in_force::{Scarce, with_limit};
+use sandpool_sys::{ChildProcess, ControlSocket, EventFd, MAX_MESSAGE, Mapping, memfd_sized};
+use sandpool_value::encode_args;
+
+/// Says of an error of the system what it refused, and who is to blame for that.
+pub(crate) fn refused(what: &'static str) -> impl Fn(io::Error) -> Fault {
+    move |error| {
+        let blame = match Scarce::of(&error) {
+            Some(_) => Blame::Outside,
+            None => Blame::Pool,
+        };
+        let why = match error.kind() {
+            // It says all there is to say.
+            io::ErrorKind::FileTooLarge => error.to_string(),
+            _ => format!("the system refused to {what}: {}", with_limit(&error)),
+        };
+        Fault::new(blame, format!("a worker cannot be started: {why}"))
+    }
+}
+
+/// Of what a key asks for that no worker can be given.
+fn unfit(why: impl std::fmt::Display) -> Fault {
+    Fault::new(Blame::Key, format!("a worker cannot be started: {why}"))
+}
+
+/// Memory that the host and a worker share.
+struct Mapped {
+    ring_file: OwnedFd,
+    ring: HostEnd,
+    exchange_file: Option<OwnedFd>,
+    requests: Option<Requests>,
+}
+
+fn map(module: &Module) -> io::Result<Mapped> {
+    let ring_file = memfd_sized("sandpool-ring", RING_SIZE as u64)?;
+    let ring = HostEnd::new(Ring::new(Mapping::new(&ring_file, RING_SIZE)?));
+    let exchange_file = match module.shares_objects() {
+        true => Some(memfd_sized("sandpool-exchange", EXCHANGE_SIZE as u64)?),
+        false => None,
+    };
+    let requests = match &exchange_file {
+        Some(file) => Some(Requests::new(Exchange::new(Mapping::new(
+            file,
+            EXCHANGE_SIZE,
+        )?))),
+        None => None,
+    };
+    Ok(Mapped {
+        ring_file,
+        ring,
+        exchange_file,
+        requests,
+    })
+}
+
+/// Starts a worker for a key. To be called on the dispatcher's thread: the
+/// worker dies with the thread that started it.
+pub(crate) fn start_worker(
+    loader: &Loader,
+    config: &Config,
+    worker_key: &WorkerKey,
+) -> Result<(Started, Option<OutputPipes>), Fault> {
+    let WorkerKey { key, module, .. } = worker_key;
+    let Mapped {
+        ring_file,
+        ring,
+        exchange_file,
+        requests,
+    } = map(module).map_err(refused("give memory for its tasks"))?;
+    let bell = EventFd::new().map_err(refused("give an eventfd"))?;
+    let (control, theirs) = ControlSocket::pair().map_err(refused("give a socket pair"))?;
+    let (pipes, ends) = match config.stdio {
+        Stdio::Inherit => {
+            let (stdout, stdout_end) = pipe().map_err(refused("give a pipe"))?;
+            let (stderr, stderr_end) = pipe().map_err(refused("give a pipe"))?;
+            (
+                Some(OutputPipes { stdout, stderr }),
+                vec![stdout_end, stderr_end],
+            )
+        }
+        Stdio::Capture | Stdio::Null => (None, Vec::new()),
+    };
+    let confinement = &loader.confinement;
+    let child = ChildProcess::start(&loader.program, theirs, confinement.apart());
+    let child = child.map_err(|error| {
+        let path = loader.program.path.display();
+        let fault = refused("start a process")(error);
+        Fault::new(fault.blame, format!("{} (`{path}`)", fault.text))
+    })?;
+    let setup = ToChild::Work(WorkerSetup {
+        sandbox_plan: confinement.sandbox_plan(child.namespaces()),
+        engine: module.settings().clone(),
+        component: module.is_component(),
+        grants: key.grants.clone(),
+        shares: exchange_file.is_some(),
+        is_interpreter: module.is_interpreter(),
+        pid: child.pid(),
+        stdout: config.stdio,
+        stderr: config.stdio,
+        nice: config.nice,
+        reuse: config.reuse,
+        spin: config.spin,
+        most_in_ring: config.most_in_ring,
+        initializer: initializer(config, module).map_err(unfit)?,
+        process_memory: config.limits.process_memory.value,
+        file_size: config.limits.file_size.value,
+    });
+    let mut fds: Vec<BorrowedFd<'_>> =
+        vec![ring_file.as_fd(), bell.as_fd(), module.artifact().as_fd()];
+    fds.extend(exchange_file.as_ref().map(AsFd::as_fd));
+    fds.extend(ends.iter().map(AsFd::as_fd));
+    for dir in &key.grants.dirs {
+        fds.push(config.directory(dir).map_err(unfit)?);
+    }
+    let setup = encode(&setup);
+    if setup.len() > MAX_MESSAGE {
+        let text = "the grants and the initializer's arguments take more than 64KiB";
+        return Err(unfit(text));
+    }
+    match control.send(&setup, &fds, false) {
+        // A child that is already gone is noticed by its end.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        sent => sent.map_err(refused("send it its setup"))?,
+    }
+    Ok((
+        Started {
+            child,
+            control,
+            bell,
+            ring,
+            requests,
+        },
+        pipes,
+    ))
+}
+
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(&read, true)?;
+    Ok((read, write))
+}
+
+/// The initializer's number in this module and its encoded arguments.
+fn initializer(config: &Config, module: &Module) -> io::Result<Option<Initializer>> {
+    let Some((name, args)) = &config.initializer else {
+        return Ok(None);
+    };
+    // Both were tried when the call was made; see `Call::template`.
+    let index = module.find_index(name).map_err(io::Error::other)?;
+    let values = args
+        .clone()
+        .bind(&module.functions()[index])
+        .map_err(io::Error::other)?;
+    Ok(Some(Initializer {
+        function: u32::try_from(index).map_err(io::Error::other)?,
+        arguments: encode_args(&values),
+    }))
+}

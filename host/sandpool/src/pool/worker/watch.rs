@@ -1,0 +1,438 @@
+//! Processes the events of one worker: takes its answers, reaps it, and has its
+//! messages read and its deadlines kept. Runs under the lock, on the thread of the
+//! dispatcher or of a caller that polls.
+
+use std::time::Instant;
+
+use super::answer_check::{self, Circumstances};
+use super::blame;
+use super::handle::{Phase, WorkerHandle};
+use crate::pool::broker::{Requests, RequestsRead};
+use crate::pool::config::Config;
+use crate::pool::output::Outbox;
+use crate::pool::scheduler::{Blame, Fault, Queue};
+use crate::pool::tasks::{Lost, Observed, Raw, Task, TaskResult, outcome};
+use sandpool_protocol::Violation;
+use sandpool_protocol::compact;
+use sandpool_protocol::frame::{AnswerHeader, End, Payload, split};
+use sandpool_protocol::ring::LARGE_PAYLOAD;
+use sandpool_sys::{Ended, MAX_MESSAGE, OomKills};
+
+/// Rounds of reading from a worker that is dead, or has answered its task.
+const LAST_ROUNDS: usize = 64;
+
+/// What the poller said about one worker.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Signs {
+    pub(crate) rang: bool,
+    pub(crate) spoke: bool,
+    pub(crate) ended: bool,
+}
+
+impl Signs {
+    /// Whether there is any.
+    pub(crate) fn any(self) -> bool {
+        self.rang || self.spoke || self.ended
+    }
+}
+
+/// Room to receive in, which all workers of a pool share.
+pub(crate) struct Buffers {
+    /// Where messages are received.
+    pub(super) message: Box<[u8]>,
+    /// Where answers are copied to before they are read.
+    answer: Vec<u8>,
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Buffers {
+            message: vec![0; MAX_MESSAGE].into(),
+            answer: Vec::new(),
+        }
+    }
+}
+
+/// One look at one worker.
+pub(crate) struct Watch<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) queue: &'a mut Queue,
+    pub(crate) unfinished: &'a mut u64,
+    pub(crate) out: &'a mut Outbox,
+    pub(crate) buffers: &'a mut Buffers,
+    pub(crate) oom_kills: &'a mut OomKills,
+    pub(crate) seen: Seen,
+}
+
+/// The findings of a look that concern more than this worker.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// It has become ready.
+    pub(crate) ready: bool,
+    /// Why it could not start.
+    pub(crate) fault: Option<Fault>,
+    /// What breaks its key.
+    pub(crate) breaks_key: Option<String>,
+    /// What breaks the pool.
+    pub(crate) broken: Option<String>,
+}
+
+impl Watch<'_> {
+    /// Processes the events of a worker; returns whether it is gone.
+    pub(crate) fn process_events(
+        &mut self,
+        worker: &mut WorkerHandle,
+        signs: Signs,
+        now: Instant,
+    ) -> bool {
+        worker.announce_awake();
+        if signs.rang {
+            worker.bell.clear();
+        }
+        if !worker.is_doomed() {
+            if signs.spoke {
+                self.read_messages(worker, now);
+            }
+            let asked = self.process_requests(worker, now);
+            self.take_answers(worker, now);
+            if let Err(violation) = worker.pace.count_ring(signs.rang, asked) {
+                worker.kill(Some(Lost::Violation(violation)));
+            }
+            worker.pace.keep(now);
+            self.keep_time(worker, now);
+        }
+        signs.ended && self.reap(worker, now)
+    }
+
+    /// Processes the requests of its tasks to shared objects; returns whether there were
+    /// any.
+    fn process_requests(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
+        if worker.requests.is_none() {
+            return false;
+        }
+        match self.process_requests_by_task(worker, now) {
+            Ok(asked) => asked,
+            Err(violation) => {
+                worker.kill(Some(Lost::Violation(violation)));
+                false
+            }
+        }
+    }
+
+    fn process_requests_by_task(
+        &mut self,
+        worker: &mut WorkerHandle,
+        now: Instant,
+    ) -> Result<bool, Violation> {
+        let mut asked = false;
+        while worker.requests.as_ref().is_some_and(Requests::has_more) {
+            asked = true;
+            let outstanding = worker.window.outstanding()?;
+            if !outstanding.running && outstanding.answered == 0 {
+                return Err(Violation("it asks for a task that it has not claimed"));
+            }
+            match self.read_running_requests(worker)? {
+                RequestsRead::All | RequestsRead::More => break,
+                // It has answered the one before, and gone on to this one.
+                RequestsRead::Next if self.take_answer(worker, now)? => {}
+                RequestsRead::Next => {
+                    return Err(Violation("it asks for a task that it does not run"));
+                }
+            }
+        }
+        if let Some(requests) = &worker.requests {
+            asked |= requests.write_on()?;
+        }
+        Ok(asked)
+    }
+
+    /// Reads the requests of the oldest sent task.
+    fn read_running_requests(
+        &mut self,
+        worker: &mut WorkerHandle,
+    ) -> Result<RequestsRead, Violation> {
+        match (&mut worker.requests, worker.window.oldest()) {
+            (Some(requests), Some(task)) => requests.read(task, &self.config.shares),
+            _ => Ok(RequestsRead::All),
+        }
+    }
+
+    /// Takes every answer that is there.
+    fn take_answers(&mut self, worker: &mut WorkerHandle, now: Instant) {
+        while worker.window.has_answer() && !worker.is_doomed() {
+            // What a guest logged comes before its outcome.
+            let sends_messages = worker
+                .window
+                .oldest()
+                .is_some_and(|task| task.template().worker_key.module.sends_messages());
+            if sends_messages && (!self.read_messages(worker, now) || worker.is_doomed()) {
+                return;
+            }
+            match self.take_answer(worker, now) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(violation) => worker.kill(Some(Lost::Violation(violation))),
+            }
+        }
+    }
+
+    /// Takes the next answer, if it is there.
+    pub(crate) fn take_answer(
+        &mut self,
+        worker: &mut WorkerHandle,
+        now: Instant,
+    ) -> Result<bool, Violation> {
+        if !worker.window.has_answer() {
+            return Ok(false);
+        }
+        // What it asked before it answered comes first. That is no more than
+        // there is room for in the exchange.
+        let mut rounds = 0..LAST_ROUNDS;
+        while self.read_running_requests(worker)? == RequestsRead::More {
+            rounds
+                .next()
+                .ok_or(Violation("it asks on after it has answered"))?;
+        }
+        // One buffer for all answers but large ones.
+        let mut payload = std::mem::take(&mut self.buffers.answer);
+        payload.clear();
+        let most = |task: &Task| task.most_answer_bytes(self.config.stdio);
+        if !worker.window.read_answer(&mut payload, most)? {
+            self.buffers.answer = payload;
+            return Ok(false);
+        }
+        if payload.len() <= LARGE_PAYLOAD {
+            let taken = self.take(worker, &payload, now);
+            self.buffers.answer = payload;
+            return taken;
+        }
+        let (header, raw) = read(&payload)?;
+        let start = payload.len() - raw.len();
+        let raw = Raw::Owned {
+            frame: payload,
+            start,
+        };
+        self.take_read(worker, header, raw, now)
+    }
+
+    /// Takes this answer.
+    fn take(
+        &mut self,
+        worker: &mut WorkerHandle,
+        payload: &[u8],
+        now: Instant,
+    ) -> Result<bool, Violation> {
+        if let Payload::InFile { len, .. } = Payload::read(payload)? {
+            let frame = worker.allowance.take_room(len)?;
+            let (header, raw) = split::<AnswerHeader>(&frame)?;
+            let start = frame.len() - raw.len();
+            return self.take_read(worker, header, Raw::Owned { frame, start }, now);
+        }
+        let (header, raw) = read(payload)?;
+        self.take_read(worker, header, Raw::Shared(raw), now)
+    }
+
+    fn take_read(
+        &mut self,
+        worker: &mut WorkerHandle,
+        header: AnswerHeader,
+        raw: Raw<'_>,
+        now: Instant,
+    ) -> Result<bool, Violation> {
+        header.parts(raw.bytes())?;
+        let task = worker
+            .window
+            .oldest_mut()
+            .ok_or(Violation("it answered a task it was not sent"))?;
+        if header.task != task.id {
+            return Err(Violation("it answered another task than it claimed"));
+        }
+        let end = header.end;
+        let known = Circumstances {
+            initializer: self.config.initializer.is_some(),
+            interrupted: matches!(worker.phase, Phase::Interrupted { .. }),
+            stdio: self.config.stdio,
+        };
+        answer_check::check(task, &header, &known)?;
+        worker.is_running(now);
+        let Some(task) = worker.window.oldest() else {
+            return Ok(false);
+        };
+        let observed = worker.observed(task, Some(header.run_time), now);
+        let was_interrupted = match (&worker.phase, end) {
+            (Phase::Interrupted { why, .. }, End::Interrupted) => Some(why.clone()),
+            _ => None,
+        };
+        let limits = &self.config.limits;
+        let ended = match was_interrupted {
+            Some(why) => {
+                let outcome = outcome::lost(task, &why, observed, limits, header.message);
+                TaskResult::full(outcome)
+            }
+            None => outcome::answered(task, header, raw, observed, self.config.stdio, limits)?,
+        };
+        if self.config.initializer.is_some() {
+            self.count_initializer(worker, end, &ended);
+        }
+        if matches!(worker.phase, Phase::Interrupted { .. }) {
+            // Whatever it answered, it lives on.
+            worker.phase = Phase::Ready { since: now };
+        }
+        worker.end_requests(!ended.is_ok());
+        if let Some(task) = worker.window.pop() {
+            self.finish(worker.serial(), task, ended);
+        }
+        worker.pace.count_answer();
+        worker.becomes_next(now);
+        Ok(true)
+    }
+
+    /// An initializer that fails time after time breaks the key, whose every task
+    /// would fail by it.
+    fn count_initializer(&mut self, worker: &WorkerHandle, end: End, ended: &TaskResult) {
+        let health = &worker.worker_key().health;
+        match (end, ended) {
+            (End::Initializer, TaskResult::Full(outcome)) => {
+                if health.initializer_failed() {
+                    let text = outcome.error.clone().unwrap_or_default();
+                    self.seen.breaks_key.get_or_insert(text);
+                }
+            }
+            (End::Initializer | End::Interrupted, _) => {}
+            _ => health.initializer_succeeded(),
+        }
+    }
+
+    fn finish(&mut self, serial: u64, mut task: Task, mut ended: TaskResult) {
+        if let TaskResult::Full(outcome) = &mut ended
+            && let Some(delay) = task.wants_retry(outcome)
+        {
+            return self.queue.put_back_after(task, delay);
+        }
+        *self.unfinished -= 1;
+        self.out.finish(Some(serial), task.end(ended));
+    }
+
+    /// Collects what a dead worker leaves: its answers stand, the task that it
+    /// ran is lost, the others go back to the queue.
+    fn reap(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
+        let Some(ended) = worker.child.ended() else {
+            return false;
+        };
+        let was_starting = matches!(worker.phase, Phase::Starting { .. });
+        // One that ended before it took a task would be replaced by the next
+        // that does, for ever, if nobody counted.
+        let failed_early = match &worker.phase {
+            Phase::Dying { why: None } => worker.start_up.hung_up_early(),
+            Phase::Dying { why: Some(why) } => matches!(why, Lost::Violation(_)),
+            _ => true,
+        };
+        if worker.verdict().is_none() {
+            // It died by itself, or had nothing to do: its last words count.
+            if !was_starting {
+                worker.phase = Phase::Ready { since: now };
+            }
+            // All of them, or its last answer would be passed over; a dead
+            // worker's socket holds only so many.
+            for _ in 0..LAST_ROUNDS {
+                if self.read_messages(worker, now) {
+                    break;
+                }
+            }
+            self.take_answers(worker, now);
+        }
+        // Also what was found in its last words.
+        let verdict = worker.verdict();
+        self.end_running_task(worker, verdict, ended, now);
+        self.queue.put_back(worker.window.drain().into_iter());
+        if was_starting
+            || worker.start_up.complaint().is_some()
+            || failed_early && !worker.has_worked()
+        {
+            self.seen.fault = Some(self.why_not_started(worker, ended));
+        }
+        true
+    }
+
+    fn why_not_started(&mut self, worker: &WorkerHandle, ended: Ended) -> Fault {
+        if let Some(complaint) = worker.start_up.complaint() {
+            return complaint.clone();
+        }
+        match &worker.phase {
+            Phase::Dying {
+                why: Some(Lost::Violation(violation)),
+            } => Fault::no_start(Blame::Pool, violation),
+            _ => {
+                let killed_for = self.why_killed(worker, ended);
+                blame::fault(ended, killed_for, worker.start_up.is_greeted(), self.config)
+            }
+        }
+    }
+
+    /// Why it was killed, as far as the system says.
+    fn why_killed(&mut self, worker: &WorkerHandle, ended: Ended) -> Option<String> {
+        match ended {
+            Ended::Killed(libc::SIGKILL) => self.oom_kills.one_more(worker.start_up.oom_kills()),
+            _ => None,
+        }
+    }
+
+    fn end_running_task(
+        &mut self,
+        worker: &mut WorkerHandle,
+        verdict: Option<Lost>,
+        ended: Ended,
+        now: Instant,
+    ) {
+        let verdict = match (verdict, worker.window.outstanding()) {
+            (None, Ok(outstanding)) if !outstanding.running => return,
+            (None, Ok(_)) => Lost::Died(ended, self.why_killed(worker, ended)),
+            // A ring that broke the rules says nothing any more.
+            (None, Err(violation)) => Lost::Violation(violation),
+            (Some(verdict), _) => verdict,
+        };
+        if worker.window.is_empty() {
+            return;
+        }
+        if !matches!(verdict, Lost::Violation(_)) {
+            // What it has put is put.
+            while matches!(self.read_running_requests(worker), Ok(RequestsRead::More)) {}
+        }
+        worker.end_requests(true);
+        worker.is_running(now);
+        if let Some(task) = worker.window.pop() {
+            let observed = Observed {
+                cpu_time: None,
+                ..worker.observed(&task, None, now)
+            };
+            let outcome = outcome::lost(&task, &verdict, observed, &self.config.limits, None);
+            self.finish(worker.serial(), task, TaskResult::full(outcome));
+        }
+    }
+}
+
+/// Reads an answer that lies in the ring.
+fn read(payload: &[u8]) -> Result<(AnswerHeader, &[u8]), Violation> {
+    match Payload::read(payload)? {
+        Payload::Compact(bytes) => compact::read_answer(bytes),
+        Payload::Inline(frame) => split(frame),
+        Payload::InFile { .. } => Err(Violation("a payload's number cannot be read")),
+    }
+}
+
+impl WorkerHandle {
+    /// What was decided about the task it runs.
+    pub(crate) fn verdict(&self) -> Option<Lost> {
+        match &self.phase {
+            Phase::Dying { why } => why.clone(),
+            // It was told to end its task, and died of that or anything else.
+            Phase::Interrupted { why, .. } => Some(why.clone()),
+            Phase::Starting { .. } | Phase::Ready { .. } => None,
+        }
+    }
+
+    /// Dying for a reason that makes its further answers void.
+    fn is_doomed(&self) -> bool {
+        matches!(self.phase, Phase::Dying { why: Some(_) })
+    }
+}
