@@ -27,10 +27,7 @@ const OURS: [&str; 9] = [
 pub const COMMAND: &str = "sandpool-cli";
 
 /// The library with fewer features than it has by default.
-const SMALLER: [(&str, &str); 2] = [
-    ("lints of the library without its worker", ""),
-    ("lints of the library with its worker alone", "worker"),
-];
+const SMALLER: [(&str, &str); 1] = [("lints of the library without its worker", "")];
 
 /// A program of somebody else's: features are one set for all that is built together,
 /// so it is built, linted and tested apart.
@@ -216,7 +213,7 @@ fn lint_steps(steps: &mut Steps, toolchain: Option<&Toolchain>, install: Install
     if ask(cargo(root()).args(["deny", "--version"])).is_some() {
         steps.step("licenses, bans and sources", || {
             let mut deny = cargo(root());
-            deny.args(["deny", "--offline", "check", "licenses", "bans", "sources"]);
+            deny.args(["deny", "check", "licenses", "bans", "sources"]);
             run(&mut deny)
         })?;
     } else {
