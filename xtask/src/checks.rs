@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::command::{cargo, root, run};
-use crate::toolchain::{Install, Toolchain};
-use crate::{demo, guests, project, surroundings, toolchain};
+use crate::command::{ask, cargo, root, run};
+use crate::toolchain::{Install, OtherMachine, Toolchain};
+use crate::{demo, guests, packages, project, surroundings, toolchain};
 
 /// The packages that are built, linted and tested together.
 const OURS: [&str; 9] = [
@@ -26,15 +26,19 @@ const OURS: [&str; 9] = [
 /// The package whose tests are the integration tests: they need the command.
 pub const COMMAND: &str = "sandpool-cli";
 
+/// The library with fewer features than it has by default.
+const SMALLER: [(&str, &str); 1] = [("lints of the library without its worker", "")];
+
 /// A program of somebody else's: features are one set for all that is built together,
 /// so it is built, linted and tested apart.
 const EMBEDDER: &str = "sandpool-embedder";
 
-/// Format and lints of both workspaces; the guests' lints only where there is
-/// a compiler for them, since linting should not install one.
-pub fn lint() -> Result<()> {
+/// Format and lints of both workspaces, other sets of features, the other kind of machine,
+/// the dependencies; the guests' lints only where there is a compiler for them, since
+/// linting should not install one.
+pub fn lint(install: Install) -> Result<()> {
     let mut steps = Steps::start();
-    lint_steps(&mut steps, toolchain::find().as_ref())?;
+    lint_steps(&mut steps, toolchain::find().as_ref(), install)?;
     steps.finish();
     Ok(())
 }
@@ -45,7 +49,7 @@ pub fn test(arguments: &[OsString], install: Install) -> Result<()> {
     let mut steps = Steps::start();
     let toolchain = toolchain::ensure(install)?;
     steps.step("guests", || guests::build(&toolchain).map(drop))?;
-    lint_steps(&mut steps, Some(&toolchain))?;
+    lint_steps(&mut steps, Some(&toolchain), install)?;
     steps.step("tests", || {
         let packages = OURS.map(|package| ["--package", package]).concat();
         run(cargo(root()).arg("test").args(packages).args(arguments))
@@ -95,13 +99,14 @@ const STORM: [(&str, &str); 2] = [
     ("SANDPOOL_STORM_TASKS", "1000000"),
 ];
 
-/// The hostile corpus in so many orders, a storm of kills, then the other integration
-/// tests as often as the corpus, for what goes wrong only now and then, and once in
-/// every surrounding. Stops at the first failure, so that its report is the last thing
-/// on screen.
+/// The packages, each built from its own tarball; the hostile corpus in so many orders, a
+/// storm of kills, then the other integration tests as often as the corpus, for what goes
+/// wrong only now and then, and once in every surrounding. Stops at the first failure, so
+/// that its report is the last thing on screen.
 pub fn soak(times: u32, install: Install) -> Result<()> {
     let mut steps = Steps::start();
     let toolchain = toolchain::ensure(install)?;
+    steps.step("packages, each from its tarball", packages::build)?;
     steps.step("guests", || guests::build(&toolchain).map(drop))?;
     let test = |names: &[&str]| {
         let mut cargo = cargo(root());
@@ -170,7 +175,7 @@ fn surrounded_steps(steps: &mut Steps, names: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn lint_steps(steps: &mut Steps, toolchain: Option<&Toolchain>) -> Result<()> {
+fn lint_steps(steps: &mut Steps, toolchain: Option<&Toolchain>, install: Install) -> Result<()> {
     steps.step("format", || {
         run(cargo(root()).args(["fmt", "--all", "--check"]))
     })?;
@@ -186,6 +191,36 @@ fn lint_steps(steps: &mut Steps, toolchain: Option<&Toolchain>) -> Result<()> {
             }
             run(clippy.args(["--all-targets", "--", "-D", "warnings"]))
         })?;
+    }
+    for (step, features) in SMALLER {
+        steps.step(step, || {
+            let mut clippy = cargo(root());
+            clippy.args(["clippy", "--package", "sandpool", "--no-default-features"]);
+            clippy.args(["--features", features]);
+            run(clippy.args(["--", "-D", "warnings"]))
+        })?;
+    }
+    match OtherMachine::find(install) {
+        Ok(machine) => steps.step(&format!("check for {}", toolchain::OTHER), || {
+            let mut check = machine.check(root());
+            for package in OURS {
+                check.args(["--package", package]);
+            }
+            run(check.arg("--all-targets"))
+        })?,
+        Err(why) => println!("== check for {}: left out, {why}", toolchain::OTHER),
+    }
+    if ask(cargo(root()).args(["deny", "--version"])).is_some() {
+        steps.step("licenses, bans and sources", || {
+            let mut deny = cargo(root());
+            deny.args(["deny", "check", "licenses", "bans", "sources"]);
+            run(&mut deny)
+        })?;
+    } else {
+        println!(
+            "== licenses, bans and sources: left out, there is no cargo-deny here \
+             (`cargo install --locked cargo-deny`)"
+        );
     }
     let Some(toolchain) = toolchain else {
         println!("lints of the guests: left out, there is no compiler for them here");
@@ -235,29 +270,37 @@ fn time(duration: Duration) -> String {
     }
 }
 
+/// The packages of the workspace, by name, with their manifests.
+#[cfg(test)]
+pub fn members() -> Vec<(String, String)> {
+    let manifest = |folder: &str| {
+        let path = root().join(folder).join("Cargo.toml");
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+    };
+    let workspace = manifest("");
+    let members = workspace
+        .split_once("members = [")
+        .and_then(|(_, rest)| rest.split_once(']'));
+    let (folders, _) = members.expect("members");
+    let named = folders.split('"').skip(1).step_by(2).map(|folder| {
+        let package = manifest(folder);
+        let mut lines = package.lines();
+        let name = lines.find_map(|line| line.strip_prefix("name = "));
+        let name = name.expect("a name").trim_matches('"').to_owned();
+        (name, package)
+    });
+    named.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_package_of_the_workspace_is_linted_and_tested() {
-        let manifest = |folder: &str| {
-            let path = root().join(folder).join("Cargo.toml");
-            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"))
-        };
-        let workspace = manifest("");
-        let members = workspace
-            .split_once("members = [")
-            .and_then(|(_, rest)| rest.split_once(']'));
-        let (members, _) = members.expect("members");
-        for folder in members.split('"').skip(1).step_by(2) {
-            let package = manifest(folder);
-            let name = package
-                .lines()
-                .find_map(|line| line.strip_prefix("name = "));
-            let name = name.expect("a name").trim_matches('"');
+        for (name, _) in members() {
             assert!(
-                OURS.contains(&name) || name == EMBEDDER,
+                OURS.contains(&&*name) || name == EMBEDDER,
                 "{name} is not tested"
             );
         }

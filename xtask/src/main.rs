@@ -16,7 +16,9 @@ mod command;
 mod demo;
 mod guests;
 mod install;
+mod packages;
 mod project;
+mod release;
 mod surroundings;
 mod toolchain;
 
@@ -61,8 +63,12 @@ enum Task {
         #[arg(long, value_name = "DIR")]
         root: Option<PathBuf>,
     },
-    /// Check format and lints, warnings denied
-    Lint,
+    /// Check format and lints, warnings denied; smaller sets of features; that all
+    /// compiles for the other kind of machine; licenses and sources of dependencies
+    Lint {
+        #[command(flatten)]
+        installing: Installing,
+    },
     /// Everything that checks the project: guests, lints, all tests
     Test {
         #[command(flatten)]
@@ -90,8 +96,24 @@ enum Task {
         /// Those whose names hold one of these words [default: all]
         names: Vec<String>,
     },
-    /// Run the hostile corpus and the integration tests many times over, then once in
-    /// every surrounding
+    /// Say whether all that a release needs is there, and what is left to do
+    ///
+    /// It needs: one version for all packages, which name each other by exactly that
+    /// version; a dated section of CHANGELOG.md for it, with nothing left under
+    /// [Unreleased]; packages that carry all they are built from; a clean work tree; and
+    /// a version that was not tagged before. Nothing is changed, tagged or published.
+    #[command(verbatim_doc_comment)]
+    Release {
+        /// The tag that is to be released, if there is one already: it has to be
+        /// named after the version
+        #[arg(long, value_name = "TAG", conflicts_with = "notes")]
+        tag: Option<String>,
+        /// Print the version's section of CHANGELOG.md, and check nothing else
+        #[arg(long)]
+        notes: bool,
+    },
+    /// Build every package from its tarball, run the hostile corpus and the integration
+    /// tests many times over, then once in every surrounding
     Soak {
         /// Number of times
         #[arg(long, value_name = "N", default_value_t = 100)]
@@ -103,7 +125,7 @@ enum Task {
 
 #[derive(clap::Args)]
 struct Installing {
-    /// Use what there is: never install a compiler for the wasm target
+    /// Use what there is: never install a compiler for another target
     #[arg(long)]
     no_install: bool,
 }
@@ -134,13 +156,15 @@ fn perform(task: Task) -> Result<()> {
         Task::Guests { installing } => build_guests(installing.into()),
         Task::Project { installing } => project::check(&toolchain::ensure(installing.into())?),
         Task::Install { root } => install::install(root.as_deref()),
-        Task::Lint => checks::lint(),
+        Task::Lint { installing } => checks::lint(installing.into()),
         Task::Test {
             installing,
             arguments,
         } => checks::test(&arguments, installing.into()),
         Task::Bench { arguments } => checks::bench(&arguments),
         Task::Surroundings { names } => checks::surroundings(&names),
+        Task::Release { notes: true, .. } => release::print_notes(),
+        Task::Release { tag, .. } => release::check(tag.as_deref()),
         Task::Soak { times, installing } => checks::soak(times, installing.into()),
     }
 }

@@ -1,4 +1,5 @@
-//! Finding, or getting, a compiler for the wasm target.
+//! Finding, or getting, a compiler for the wasm target, and one that checks for the other
+//! kind of machine.
 //!
 //! There are two routes. Most machines have rustup, or a distribution's rustc,
 //! with the target's standard library ready made. Where that cannot be had,
@@ -114,11 +115,15 @@ fn find_route(route: &str) -> Option<Toolchain> {
     }
 }
 
+fn find_target() -> Option<Toolchain> {
+    has_library(TARGET).then_some(Toolchain::Target)
+}
+
 /// Asks rustc itself rather than rustup: a distribution's rustc may have the
 /// target too. The folder is named whether it exists or not.
-fn find_target() -> Option<Toolchain> {
-    let folder = ask(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]))?;
-    Path::new(&folder).is_dir().then_some(Toolchain::Target)
+fn has_library(target: &str) -> bool {
+    let folder = ask(Command::new("rustc").args(["--print", "target-libdir", "--target", target]));
+    folder.is_some_and(|folder| Path::new(&folder).is_dir())
 }
 
 fn find_debian() -> Option<Toolchain> {
@@ -243,6 +248,50 @@ impl Toolchain {
                     cargo.env("PATH", path);
                 }
             }
+        }
+        cargo
+    }
+}
+
+/// The kind of machine that sandpool runs on and that most developers do not have.
+pub const OTHER: &str = "aarch64-unknown-linux-gnu";
+
+/// The means to check, on one kind of machine, that everything compiles for the other.
+/// Nothing is linked for it.
+pub struct OtherMachine {
+    /// What dependencies compile their few lines of C with.
+    c_compiler: &'static str,
+}
+
+impl OtherMachine {
+    /// Finds them, and gets the target's standard library where it is missing and may be
+    /// installed; an error says why there is no check.
+    pub fn find(install: Install) -> Result<Self, String> {
+        if cfg!(target_arch = "aarch64") {
+            return Err("this machine is one".into());
+        }
+        if !has_library(OTHER) && install == Install::Allowed && on_path("rustup").is_some() {
+            attempt(Command::new("rustup").args(["target", "add", OTHER]));
+        }
+        if !has_library(OTHER) {
+            return Err(format!(
+                "rustc has no library for it (`rustup target add {OTHER}`)"
+            ));
+        }
+        // Where there is none for that machine, ours does: what it makes goes into an
+        // archive that nobody links.
+        let cross = "aarch64-linux-gnu-gcc";
+        let c_compiler = on_path(cross).map_or("cc", |_| cross);
+        Ok(OtherMachine { c_compiler })
+    }
+
+    /// `cargo check` for that machine.
+    pub fn check(&self, folder: &Path) -> Command {
+        let mut cargo = cargo(folder);
+        cargo.args(["check", "--target", OTHER]);
+        let variable = "CC_aarch64_unknown_linux_gnu";
+        if env::var_os(variable).is_none() {
+            cargo.env(variable, self.c_compiler);
         }
         cargo
     }

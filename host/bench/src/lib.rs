@@ -4,6 +4,11 @@
 //! beside the floors under it and beside the peers that are installed, in rounds
 //! that alternate. A file for each thing that is measured; `report.rs` and what
 //! follows it say what came of it.
+//!
+//! This crate knows the library's public interface and nothing beneath it: it measures
+//! what somebody else's program would see. It must not know the command, of which it is
+//! one subcommand, and starts processes only as the floors and peers that it measures
+//! beside a pool (`child.rs`).
 
 mod amount;
 mod child;

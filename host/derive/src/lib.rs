@@ -5,6 +5,9 @@
 //! and `from_value` write the implementations, which lean on `sandpool::value::derived`
 //! wherever something can be a function. The docs of the macros are files, since it is
 //! `sandpool` that tries their examples.
+//!
+//! This crate depends on none of sandpool's others. What it writes names `sandpool::value`
+//! and nothing else of sandpool.
 
 mod attributes;
 mod from_value;

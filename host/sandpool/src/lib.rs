@@ -46,6 +46,11 @@
 //! the caller always gets an outcome for it: see [`Outcome`] and [`Verdict`]. The
 //! limits of a task are in [`TaskLimits`], those of a pool in [`PoolLimits`].
 
+// For those who work on it: this crate queues, schedules, keeps deadlines and gives the
+// verdict. It knows the protocol, and of a child nothing but what that says of its own task.
+// It must not parse, compile or run a module: that is `sandpool_worker`'s, which only
+// `entry.rs`, `module/compile.rs` and `in_process/` name.
+
 /// The guides compile, and the docs of the derive macros.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/multiprocessing.md")]

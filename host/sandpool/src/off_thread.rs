@@ -1,12 +1,13 @@
 //! Blocking work for async callers: it runs on a thread of its own, and no executor's
 //! thread waits for it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 use std::thread;
 
-use tokio::sync::oneshot;
-
+use crate::guard::wake;
 use sandpool_sys::thread_error;
 
 /// Runs `work` on a new thread of this name, and gives a future of what it returns; of
@@ -18,12 +19,55 @@ pub(crate) fn off_thread<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<impl Future<Output = Option<T>> + Send + 'static> {
-    let (tell, told) = oneshot::channel();
+    let left = Arc::new(Mutex::new(Left {
+        result: None,
+        ended: false,
+        waker: None,
+    }));
+    let end = End(left.clone());
     let thread = thread::Builder::new().name(format!("sandpool-{name}"));
-    // A result that nobody wants any more is dropped.
-    let spawned = thread.spawn(move || drop(tell.send(work())));
+    // What nobody wants any more is dropped.
+    let spawned = thread.spawn(move || end.leave(work()));
     spawned.map_err(thread_error)?;
-    Ok(async { told.await.ok() })
+    Ok(poll_fn(move |context| {
+        let mut left = lock(&left);
+        if left.ended {
+            return Poll::Ready(left.result.take());
+        }
+        left.waker = Some(context.waker().clone());
+        Poll::Pending
+    }))
+}
+
+/// What the thread leaves for the future.
+struct Left<T> {
+    result: Option<T>,
+    /// Whether the work has returned or panicked.
+    ended: bool,
+    waker: Option<Waker>,
+}
+
+fn lock<T>(left: &Mutex<Left<T>>) -> MutexGuard<'_, Left<T>> {
+    left.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The thread's hold on it: dropped when the work has returned, and when it panics.
+struct End<T>(Arc<Mutex<Left<T>>>);
+
+impl<T> End<T> {
+    fn leave(self, result: T) {
+        lock(&self.0).result = Some(result);
+    }
+}
+
+impl<T> Drop for End<T> {
+    fn drop(&mut self) {
+        let mut left = lock(&self.0);
+        left.ended = true;
+        let waker = left.waker.take();
+        drop(left);
+        wake(waker);
+    }
 }
 
 #[cfg(test)]
