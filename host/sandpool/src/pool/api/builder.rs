@@ -513,7 +513,7 @@ impl PoolBuilder {
         })
     }
 
-    /// What these settings mean without a pool: for the in-process notch.
+    /// What these settings mean without a pool: for the isolation level in this process.
     #[cfg(feature = "in-process")]
     pub(crate) fn into_parts(mut self) -> Result<Parts, Error> {
         let loader = self.loader()?;
