@@ -212,7 +212,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("to get it: use Linux"), "{text}");
-        assert!(text.contains("one lock less against opening"), "{text}");
+        assert!(text.contains("one barrier less against opening"), "{text}");
         assert_eq!(missing.as_json()["layers"][0]["state"], "missing");
     }
 

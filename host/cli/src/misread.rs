@@ -122,9 +122,9 @@ mod tests {
         };
         assert!(tip("sandpool inspect m --kwarg").contains("is a flag of `sandpool apply`"));
         assert!(tip("sandpool apply m f --raww").contains("'--raw'"));
-        assert!(tip("sandpool apply m f -x").contains("behind `--`"));
-        assert!(tip("sandpool map m f -x").contains("behind `:::`"));
-        assert!(tip("sandpool run -x m").contains("behind MODULE"));
+        assert!(tip("sandpool apply m f -x").contains("after `--`"));
+        assert!(tip("sandpool map m f -x").contains("after `:::`"));
+        assert!(tip("sandpool run -x m").contains("after MODULE"));
         assert_eq!(tip("sandpool doctor -x"), "");
     }
 }

@@ -330,7 +330,10 @@ mod tests {
         assert_eq!(delay("0s"), Ok(OrNone(Some(Duration::ZERO))));
         assert_eq!(delay("2s"), duration("2s"));
         let refused = duration("0ms").unwrap_err();
-        assert!(refused.starts_with("it is no time"), "{refused}");
+        assert!(
+            refused.starts_with("a time must be longer than 0"),
+            "{refused}"
+        );
     }
 
     #[test]

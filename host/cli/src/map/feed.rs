@@ -378,7 +378,7 @@ mod tests {
         let (ran, failure) = feed(words(&all), past);
         let failure = failure.unwrap();
         assert!(
-            failure.starts_with("the inputs have changed: of the first 1536,"),
+            failure.starts_with("the inputs have changed: the first 1536 "),
             "{failure}"
         );
         assert!(!ran.is_empty() && ran.len() < 1_500, "{}", ran.len());
