@@ -39,10 +39,10 @@ pub(crate) fn off_thread<T: Send + 'static>(
     }))
 }
 
-/// What the thread leaves for the future.
+/// The result that the thread leaves for the future.
 struct Left<T> {
     result: Option<T>,
-    /// Whether the work has returned or panicked.
+    /// True once the work has returned or panicked.
     ended: bool,
     waker: Option<Waker>,
 }

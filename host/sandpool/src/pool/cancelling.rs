@@ -37,8 +37,8 @@ impl Shared {
         }
         // Only now: the pool may end as soon as nothing is unfinished.
         self.lock().unfinished -= count;
-        // What runs, or is about to, is the dispatcher's affair; and what was
-        // recalled for the sake of others goes out again.
+        // Tasks that run, or are about to, are the dispatcher's affair; tasks that were
+        // recalled for the sake of others go out again.
         self.wake.ring();
     }
 

@@ -1,4 +1,4 @@
-//! How a pool was built.
+//! The settings that a pool was built with.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -12,7 +12,7 @@ use sandpool_protocol::limits::{PoolLimits, TaskLimits};
 use sandpool_protocol::settings::{DirGrant, Interrupt, Stdio};
 use sandpool_value::Args;
 
-/// How a pool was built; never changes.
+/// The settings that a pool was built with; they never change.
 pub(crate) struct Config {
     pub(crate) processes: usize,
     /// Tasks for each worker, then it is replaced.

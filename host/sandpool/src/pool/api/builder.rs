@@ -513,7 +513,8 @@ impl PoolBuilder {
         })
     }
 
-    /// What these settings mean without a pool: for the isolation level in this process.
+    /// Returns these settings for use without a pool: by the isolation level in this
+    /// process.
     #[cfg(feature = "in-process")]
     pub(crate) fn into_parts(mut self) -> Result<Parts, Error> {
         let loader = self.loader()?;

@@ -43,7 +43,7 @@ impl<T: FromValue> IMap<T> {
         ended.typed(self.stream.template())
     }
 
-    /// What steers the stream while another thread waits for its outcomes.
+    /// The handle that steers the stream while another thread waits for its outcomes.
     pub fn steering(&self) -> Steering {
         Steering::new(Arc::clone(&self.stream))
     }

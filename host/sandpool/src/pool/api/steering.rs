@@ -1,4 +1,4 @@
-//! What can be asked of a stream of calls while it runs: from another thread,
+//! Requests to a stream of calls while it runs: from another thread,
 //! while its reader waits for outcomes.
 
 use std::sync::Arc;

@@ -49,7 +49,7 @@ enum Question {
     Asked(u64, Arc<dyn Object>),
 }
 
-/// How far reading came.
+/// The progress of reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequestsRead {
     All,
