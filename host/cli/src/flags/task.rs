@@ -58,7 +58,7 @@ pub struct TaskFlags {
     /// process-per-task [default: process]
     #[arg(long, value_name = "LEVEL", value_parser = parse::isolation, help_heading = "Isolation")]
     isolation: Option<Isolation>,
-    /// How to end a task that runs too long: kill its worker (kill), or stop it by
+    /// Way to end a task that runs too long: kill its worker (kill), or stop it by
     /// checks compiled into it, which also say where it was (epoch) [default: kill]
     #[arg(long, value_name = "HOW", value_enum, help_heading = "Isolation")]
     interrupt: Option<InterruptMode>,

@@ -28,7 +28,7 @@ use slow::Slow;
 /// The display while tasks run.
 #[derive(Args, Debug)]
 pub struct ProgressFlags {
-    /// How to show progress on stderr: a bar on a terminal, otherwise a line every 5s
+    /// Way to show progress on stderr: a bar on a terminal, otherwise a line every 5s
     /// (auto); always lines (plain); not at all (none) [default: auto]
     #[arg(
         long,
