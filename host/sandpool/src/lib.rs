@@ -32,7 +32,8 @@
 //! [`IMap::next_async`], ...); a handle that was told to [cancel on
 //! drop](AsyncResult::cancel_on_drop) ends its task when its future is dropped. Structs
 //! and enums are arguments and results by the derive macros [`ToValue`](macro@ToValue)
-//! and [`FromValue`](macro@FromValue) (feature `derive`, on by default).
+//! and [`FromValue`](macro@FromValue) (feature `derive`, on by default). With the feature
+//! `tracing`, off by default, pools, workers and tasks report to a subscriber of that crate.
 //!
 //! A development build needs these lines in the `Cargo.toml` of its workspace, because
 //! modules are compiled by a dependency that is many times slower without optimisation:

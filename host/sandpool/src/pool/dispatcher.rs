@@ -18,6 +18,7 @@ use super::output::{Callbacks, Job, Outbox, Relay};
 use super::scheduler::{News, REPLACE_AFTER};
 use super::state::{PoolState, Shared, Slot};
 use super::tasks::{Completion, Lost, outcome};
+use super::trace::WorkerSpans;
 use super::worker::{Signs, WorkerHandle, refused, start_worker};
 use crate::outcome::Verdict;
 use sandpool_protocol::sleep::Spin;
@@ -33,6 +34,7 @@ pub(crate) struct Dispatcher {
     /// What left the lock last; empty once it is delivered.
     out: Outbox,
     spin: Spin,
+    worker_spans: WorkerSpans,
 }
 
 /// Which of a worker's descriptors a poller's token means.
@@ -61,6 +63,7 @@ impl Dispatcher {
             ready: Vec::new(),
             out: Outbox::default(),
             spin,
+            worker_spans: WorkerSpans::default(),
         })
     }
 
@@ -133,8 +136,9 @@ impl Dispatcher {
             if gone {
                 let [.., end] = worker.descriptors();
                 self.poller.remove(end);
+                let end = worker.kill_note.end();
                 let vacant = worker.next_key().map_or(Slot::Free, Slot::Promised);
-                state.out.gone.push(serial);
+                state.out.gone.push((serial, end));
                 state.slots[slot] = vacant;
             }
         }
@@ -228,7 +232,8 @@ impl Dispatcher {
             }
         }
         drop(jobs);
-        for serial in out.gone.drain(..) {
+        for (serial, end) in out.gone.drain(..) {
+            self.worker_spans.ended(serial, &end);
             if let Some(relay) = &self.relay {
                 relay.worker_gone(serial);
             }
@@ -262,7 +267,7 @@ impl Dispatcher {
     }
 
     /// Starts a worker in a reserved slot.
-    fn start(&self, slot: usize, worker_key: Arc<WorkerKey>) {
+    fn start(&mut self, slot: usize, worker_key: Arc<WorkerKey>) {
         let (serial, oom_kills) = {
             let mut state = self.shared.lock();
             (state.next_serial(), state.oom_kills.count())
@@ -294,11 +299,23 @@ impl Dispatcher {
                     oom_kills,
                     now,
                 );
+                let pid = worker.pid();
                 state.slots[slot] = Slot::Taken(Box::new(worker));
+                drop(state);
+                self.worker_spans.started(
+                    &self.shared.trace,
+                    serial,
+                    pid,
+                    worker_key.module.name(),
+                );
             }
             Err(error) => {
                 state.slots[slot] = Slot::Free;
+                let why = error.text.clone();
                 state.start_failed(&worker_key, error);
+                drop(state);
+                self.worker_spans
+                    .not_started(&self.shared.trace, worker_key.module.name(), &why);
             }
         }
     }
@@ -370,7 +387,7 @@ fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, Jo
         Some((_, Job::Finish(next))) => Some(next),
         _ => None,
     });
-    sink.deliver(&mut std::iter::once(first).chain(others));
+    first.deliver_with(others);
 }
 
 /// When a waiting task's patience is over, if some worker could be replaced.

@@ -12,7 +12,7 @@
 //! pool's lock, and the threads that work on it.
 //!
 //! Between rooms the arrows point one way. Each uses only what stands before it:
-//! `error`, `keys` and `config`; `tasks/`; `scheduler/`; `output/` and `broker/`;
+//! `error`, `trace`, `keys` and `config`; `tasks/`; `scheduler/`; `output/` and `broker/`;
 //! `worker/`; the shared state and the dispatcher; `stream/`; `api/`.
 
 mod api;
@@ -34,6 +34,7 @@ mod state;
 mod stream;
 mod tasks;
 mod threads;
+mod trace;
 mod worker;
 
 #[cfg(feature = "in-process")]

@@ -10,6 +10,7 @@ use super::keys::{KeyId, KeyTable, WorkerKey};
 use super::life::{PoolLife, PoolPhase};
 use super::output::{CallbackSender, Outbox, Trouble};
 use super::scheduler::{Entry, Occupancy, Occupied, Queue, Restarts, Sources};
+use super::trace::PoolSpan;
 use super::worker::{Buffers, WorkerHandle};
 use crate::module::Loader;
 use crate::notify::Notify;
@@ -19,6 +20,7 @@ use sandpool_sys::{EventFd, OomKills};
 /// A pool, without the handles to it.
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) trace: PoolSpan,
     pub(crate) loader: Loader,
     pub(crate) callback_sender: CallbackSender,
     /// Why passed-on output could not be written.
@@ -121,6 +123,7 @@ impl Shared {
         let caller_poll = Some(Spin::new(config.spin));
         let restarts = Restarts::new(config.start_timeout);
         Shared {
+            trace: PoolSpan::new(config.processes),
             config,
             loader,
             callback_sender,

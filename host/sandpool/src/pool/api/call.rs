@@ -430,6 +430,7 @@ impl Call {
             retries: self.retries,
             steers: None,
             shares: self.shares,
+            caller: self.shared.trace.caller(),
         })
     }
 }

@@ -3,14 +3,15 @@
 use super::callbacks::Job;
 use crate::module::Module;
 use crate::pool::tasks::Completion;
+use crate::pool::trace::WorkerEnd;
 use sandpool_protocol::layers::SandboxReport;
 
 /// What leaves the lock: outcomes, messages of guests, and from which worker.
 #[derive(Default)]
 pub(crate) struct Outbox {
     pub(crate) jobs: Vec<(Option<u64>, Job)>,
-    /// Workers that are gone.
-    pub(crate) gone: Vec<u64>,
+    /// Workers that are gone, and how they ended.
+    pub(crate) gone: Vec<(u64, WorkerEnd)>,
     /// Workers that want the host's standard input.
     pub(crate) want_stdin: Vec<u64>,
     /// What workers said of their sandbox.

@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use super::constants::Places;
 use super::task::{Sink, Task, Template, wrong_kind};
 use crate::pool::error::Error;
+use crate::pool::trace::TaskSpans;
 use crate::shared::Shares;
 use sandpool_protocol::frame::What;
 use sandpool_protocol::limits::LimitName;
@@ -76,6 +77,7 @@ pub(crate) struct Inputs {
     places: Vec<Places>,
     /// Objects among the arguments of those that have some, in their order.
     shares: Vec<(usize, Shares)>,
+    pub(super) spans: TaskSpans,
 }
 
 impl Inputs {
@@ -101,6 +103,7 @@ impl Inputs {
             ends: SmallVec::new(),
             places: Vec::new(),
             shares: Vec::new(),
+            spans: TaskSpans::default(),
         }
     }
 
@@ -141,6 +144,7 @@ impl Inputs {
         }
         check_size(template, self.raw.len() + self.body.len())?;
         self.ends.push(self.raw.len());
+        self.begin_span(template);
         Ok(())
     }
 
@@ -150,6 +154,7 @@ impl Inputs {
         self.ends.clear();
         self.places.clear();
         self.shares.clear();
+        self.spans.clear();
     }
 
     /// Appends a single one for the same function.
@@ -174,6 +179,7 @@ impl Inputs {
             }
         }
         self.ends.push(self.raw.len());
+        self.spans.append(&mut one.spans);
         // Hardly ever any.
         if let Some((_, shares)) = one.shares.pop() {
             self.shares.push((place, shares));
@@ -213,7 +219,15 @@ impl Inputs {
         }
         check_size(template, self.raw.len() - before)?;
         self.ends.push(self.raw.len());
+        self.begin_span(template);
         Ok(())
+    }
+
+    /// Begins the span of the last task.
+    #[inline]
+    fn begin_span(&mut self, template: &Template) {
+        let name = template.name.as_deref();
+        self.spans.begin(&template.caller, &template.function, name);
     }
 
     /// Notes what the next one is for, and the objects among its arguments; returns
@@ -240,7 +254,9 @@ impl Inputs {
             });
         }
         check_size(template, stdin.len())?;
-        Ok(Self::one(what, stdin))
+        let mut inputs = Self::one(what, stdin);
+        inputs.begin_span(template);
+        Ok(inputs)
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -2,6 +2,7 @@
 //! what a worker says about its own task, so its value is checked before it is
 //! believed.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,21 @@ pub(crate) enum Lost {
     Died(Ended, Option<String>),
     /// The worker broke the rules of the channel.
     Violation(Violation),
+}
+
+impl Lost {
+    /// The reason in a few words.
+    pub(crate) fn reason(&self) -> Cow<'static, str> {
+        match self {
+            Lost::Timeout => "timeout".into(),
+            Lost::CpuLimit(_) => "CPU limit".into(),
+            Lost::Cancelled => "cancelled".into(),
+            Lost::PoolBroke(why) => format!("the pool broke: {why}").into(),
+            Lost::HostFailed(why) => why.clone().into(),
+            Lost::Died(..) => "it died".into(),
+            Lost::Violation(violation) => format!("protocol: {violation}").into(),
+        }
+    }
 }
 
 /// What follows the header of an answer.

@@ -1,6 +1,7 @@
 //! A task on its way through the host, and whoever waits for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::batch::Batch;
 use super::constants::Constants;
@@ -8,9 +9,10 @@ use super::retry::Retries;
 use super::steers::Steers;
 use super::task_result::TaskResult;
 use crate::module::Module;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Verdict};
 use crate::pool::error::Error;
 use crate::pool::keys::{KeyId, WorkerKey};
+use crate::pool::trace::{Caller, TaskReport};
 use crate::shared::Shares;
 use sandpool_protocol::compact::CompactTask;
 use sandpool_protocol::frame::{TaskHeader, What, WireLimits, put_inline};
@@ -52,6 +54,8 @@ pub(crate) struct Template {
     pub(crate) measure_cpu: bool,
     /// What all of them were granted beyond what the pool grants.
     pub(crate) shares: Shares,
+    /// The span that their spans belong to.
+    pub(crate) caller: Caller,
 }
 
 impl Template {
@@ -226,7 +230,55 @@ impl Completion {
 
     /// Hands it over.
     pub(crate) fn deliver(self) {
+        self.deliver_with(std::iter::empty());
+    }
+
+    /// Hands it over, and those behind it that [follow](Completion::follows).
+    pub(crate) fn deliver_with(self, others: impl Iterator<Item = Completion>) {
         let sink = Arc::clone(&self.batch.sink);
-        sink.deliver(&mut std::iter::once(self));
+        let all = std::iter::once(self).chain(others);
+        sink.deliver(&mut all.inspect(Completion::report));
+    }
+
+    /// Reports the verdict to those who trace the pool.
+    #[inline]
+    fn report(&self) {
+        if self.batch.template.caller.is_reported() {
+            self.report_to_subscriber();
+        }
+    }
+
+    #[cold]
+    fn report_to_subscriber(&self) {
+        let template = &self.batch.template;
+        let (verdict, error, refusals) = match &self.ended {
+            TaskResult::Value(_) => (Verdict::Ok, None, &[][..]),
+            TaskResult::Full(outcome) => {
+                let refusals = outcome.refusals.as_slice();
+                (outcome.verdict, outcome.error.as_deref(), refusals)
+            }
+        };
+        let (worker_pid, queue_wait, run_time) = match &self.ended {
+            TaskResult::Value(returned) => (
+                Some(returned.worker_pid),
+                Duration::from_nanos(returned.queue_wait),
+                Some(Duration::from_nanos(returned.run_time)),
+            ),
+            TaskResult::Full(outcome) => (outcome.worker_pid, outcome.queue_wait, outcome.run_time),
+        };
+        let report = TaskReport {
+            module: template.worker_key.module.name(),
+            function: &template.function,
+            index: self.ended.index(),
+            attempts: self.ended.attempts(),
+            verdict,
+            error,
+            refusals,
+            worker_pid,
+            queue_wait,
+            run_time,
+        };
+        let spans = &self.batch.inputs.spans;
+        spans.end(&template.caller, self.place, &report);
     }
 }

@@ -55,6 +55,13 @@ impl TaskResult {
         }
     }
 
+    pub(crate) fn attempts(&self) -> u32 {
+        match self {
+            TaskResult::Value(returned) => returned.attempts,
+            TaskResult::Full(outcome) => outcome.attempts,
+        }
+    }
+
     /// Bytes that it holds, roughly.
     pub(crate) fn weight(&self) -> u64 {
         match self {

@@ -17,6 +17,7 @@ use crate::pool::config::Config;
 use crate::pool::keys::{KeyId, WorkerKey};
 use crate::pool::scheduler::{STRANDED_AFTER, WorkerLife};
 use crate::pool::tasks::{Lost, Observed, Task};
+use crate::pool::trace::KillNote;
 use sandpool_protocol::Violation;
 use sandpool_protocol::control::{ToChild, encode};
 use sandpool_protocol::host_end::{HostEnd, Nap, SendError};
@@ -59,6 +60,8 @@ pub(crate) struct WorkerHandle {
     next_key: Option<KeyId>,
     /// It hung up, so it is about to end; by then it is killed.
     pub(super) leaves_by: Option<Instant>,
+    /// Why it was killed, for those who trace the pool.
+    pub(crate) kill_note: KillNote,
 }
 
 /// Where a worker stands in its life.
@@ -120,6 +123,7 @@ impl WorkerHandle {
             gave_back: now,
             next_key: None,
             leaves_by: None,
+            kill_note: KillNote::default(),
         }
     }
 
@@ -412,6 +416,7 @@ impl WorkerHandle {
             say_once(self.child.pid(), &error);
         }
         self.leaves_by = None;
+        self.kill_note.note(|| why.as_ref().map(Lost::reason));
         self.phase = Phase::Dying { why };
     }
 }

@@ -1,6 +1,8 @@
 //! sandpool as part of a program whose features are its own.
 #![forbid(unsafe_code)]
 
+mod traced;
+
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

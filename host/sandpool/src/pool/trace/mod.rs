@@ -1,0 +1,49 @@
+//! Reports a pool to `tracing`, in the feature of that name: spans for the pool, its
+//! workers and its tasks, and events for starts, kills, verdicts and refusals.
+//!
+//! Without the feature the types here are empty and their functions do nothing, so that
+//! nobody else needs to know whether it is on. A subscriber is code of others: it is
+//! only called on threads that hold no lock, and a panic in it ends nothing.
+
+#[cfg_attr(feature = "tracing", path = "on.rs")]
+#[cfg_attr(not(feature = "tracing"), path = "off.rs")]
+mod reports;
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::outcome::{Refusal, Verdict};
+
+pub(crate) use reports::{Caller, KillNote, PoolSpan, TaskSpans, WorkerSpans};
+
+/// The fields of a task's outcome that are reported.
+#[cfg_attr(
+    not(feature = "tracing"),
+    expect(dead_code, reason = "read by the feature `tracing`")
+)]
+pub(crate) struct TaskReport<'a> {
+    pub(crate) module: &'a str,
+    pub(crate) function: &'a str,
+    pub(crate) index: u64,
+    pub(crate) attempts: u32,
+    pub(crate) verdict: Verdict,
+    pub(crate) error: Option<&'a str>,
+    pub(crate) refusals: &'a [Refusal],
+    pub(crate) worker_pid: Option<u32>,
+    pub(crate) queue_wait: Duration,
+    pub(crate) run_time: Option<Duration>,
+}
+
+/// The end of a worker.
+#[cfg_attr(
+    not(feature = "tracing"),
+    expect(dead_code, reason = "read by the feature `tracing`")
+)]
+pub(crate) enum WorkerEnd {
+    /// The pool had no more use for it.
+    Dismissed,
+    /// The pool killed it, for this reason.
+    Killed(Cow<'static, str>),
+    /// It ended by itself.
+    Left,
+}

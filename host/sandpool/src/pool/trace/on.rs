@@ -1,0 +1,288 @@
+//! Reports to the subscriber that is current where a pool is built and where it is
+//! called, whichever thread then has something to report.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::mem;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tracing::dispatcher::{self, Dispatch};
+use tracing::field::Empty;
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::NoSubscriber;
+use tracing::{Level, Span, debug, debug_span, event, info, info_span, warn};
+
+use super::{TaskReport, WorkerEnd};
+use crate::guard::guard;
+use crate::outcome::Verdict;
+use sandpool_value::Printable;
+
+/// A subscriber, and a span of its that others belong to.
+#[derive(Clone)]
+struct Reporter {
+    subscriber: Dispatch,
+    span: Span,
+}
+
+impl Reporter {
+    /// The subscriber and the span of this thread; `None` where nobody subscribes.
+    #[inline]
+    fn current() -> Option<Self> {
+        match LevelFilter::current() == LevelFilter::OFF {
+            true => None,
+            false => Self::of_thread(),
+        }
+    }
+
+    #[cold]
+    fn of_thread() -> Option<Self> {
+        let subscriber = dispatcher::get_default(Dispatch::clone);
+        (!subscriber.is::<NoSubscriber>()).then(|| Reporter {
+            subscriber,
+            span: Span::current(),
+        })
+    }
+
+    /// Calls the subscriber, whose panics end here.
+    fn report(&self, report: impl FnOnce(&Span)) {
+        guard("tracing subscriber", || {
+            dispatcher::with_default(&self.subscriber, || report(&self.span));
+        });
+    }
+}
+
+/// The span of a pool, which lasts as long as the pool.
+pub(crate) struct PoolSpan(Option<Reporter>);
+
+impl PoolSpan {
+    pub(crate) fn new(processes: usize) -> Self {
+        let mut reporter = Reporter::current();
+        if let Some(reporter) = &mut reporter {
+            let mut span = Span::none();
+            reporter.report(|_| span = info_span!("pool", processes));
+            reporter.span = span;
+        }
+        PoolSpan(reporter)
+    }
+
+    /// The span that the tasks of a call belong to: the caller's, or else the pool's.
+    #[inline]
+    pub(crate) fn caller(&self) -> Caller {
+        Caller(Reporter::current().map(|caller| self.or_of_pool(caller)))
+    }
+
+    #[cold]
+    fn or_of_pool(&self, mut caller: Reporter) -> Box<Reporter> {
+        if caller.span.is_none()
+            && let Some(pool) = &self.0
+        {
+            caller.span = pool.span.clone();
+        }
+        Box::new(caller)
+    }
+
+    /// The subscriber that is told of workers: the pool's, or else a global one that was
+    /// set after the pool was built.
+    fn of_workers(&self) -> Option<Reporter> {
+        self.0.clone().or_else(Reporter::current)
+    }
+}
+
+/// The span that the tasks of a call belong to; none where nobody subscribes.
+pub(crate) struct Caller(Option<Box<Reporter>>);
+
+impl Caller {
+    /// Whether somebody may want to know how the tasks end.
+    #[inline]
+    pub(crate) fn is_reported(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// The spans of tasks that are submitted together, in their order; none where nobody
+/// subscribes. Each lasts from the submission of its task to the handing over of its
+/// outcome.
+#[derive(Default)]
+pub(crate) struct TaskSpans(Mutex<Vec<Span>>);
+
+impl TaskSpans {
+    /// Begins the span of the next task.
+    #[inline]
+    pub(crate) fn begin(&mut self, caller: &Caller, function: &str, name: Option<&str>) {
+        if let Some(caller) = &caller.0 {
+            self.begin_for(caller, function, name);
+        }
+    }
+
+    #[cold]
+    fn begin_for(&mut self, caller: &Reporter, function: &str, name: Option<&str>) {
+        let mut span = Span::none();
+        caller.report(|parent| {
+            span = debug_span!(
+                parent: parent,
+                "task",
+                function,
+                name,
+                index = Empty,
+                verdict = Empty,
+                attempts = Empty,
+                worker_pid = Empty,
+                queue_wait_us = Empty,
+                run_time_us = Empty,
+            );
+        });
+        self.spans().push(span);
+    }
+
+    /// Appends the spans of others.
+    #[inline]
+    pub(crate) fn append(&mut self, others: &mut TaskSpans) {
+        let others = others.spans();
+        if !others.is_empty() {
+            self.spans().append(others);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.spans().clear();
+    }
+
+    #[inline]
+    fn spans(&mut self) -> &mut Vec<Span> {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reports the outcome of the task in this place, and ends its span.
+    #[cold]
+    pub(crate) fn end(&self, caller: &Caller, place: usize, task: &TaskReport<'_>) {
+        let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A task that was never sent may have none.
+        let span = spans.get_mut(place);
+        let span = span.map_or_else(Span::none, |span| mem::replace(span, Span::none()));
+        drop(spans);
+        if let Some(caller) = &caller.0 {
+            caller.report(|parent| {
+                record(&span, task);
+                tell(if span.is_none() { parent } else { &span }, task);
+                drop(span);
+            });
+        }
+    }
+}
+
+fn record(span: &Span, task: &TaskReport<'_>) {
+    span.record("index", task.index);
+    span.record("verdict", task.verdict.name());
+    span.record("attempts", task.attempts);
+    span.record("queue_wait_us", micros(task.queue_wait));
+    if let Some(pid) = task.worker_pid {
+        span.record("worker_pid", pid);
+    }
+    if let Some(run_time) = task.run_time {
+        span.record("run_time_us", micros(run_time));
+    }
+}
+
+/// Tells what a task was refused, and its verdict. Texts may be the guest's, so control
+/// characters are escaped.
+fn tell(parent: &Span, task: &TaskReport<'_>) {
+    let TaskReport {
+        module,
+        function,
+        index,
+        ..
+    } = *task;
+    for refusal in task.refusals {
+        warn!(parent: parent, module, function, index, %refusal, "task was refused something");
+    }
+    macro_rules! verdict {
+        ($level:expr) => {
+            event!(
+                parent: parent,
+                $level,
+                module,
+                function,
+                index,
+                verdict = task.verdict.name(),
+                error = task.error.map(|error| display(Printable(error))),
+                "task ended"
+            )
+        };
+    }
+    match task.verdict {
+        Verdict::Ok => verdict!(Level::DEBUG),
+        _ => verdict!(Level::INFO),
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The spans of a pool's workers, by serial. Each lasts from its worker's start until the
+/// worker is gone.
+#[derive(Default)]
+pub(crate) struct WorkerSpans(HashMap<u64, Reporter>);
+
+impl WorkerSpans {
+    pub(crate) fn started(&mut self, pool: &PoolSpan, serial: u64, pid: u32, module: &str) {
+        let Some(mut worker) = pool.of_workers() else {
+            return;
+        };
+        let mut span = Span::none();
+        worker.report(|pool| {
+            span = info_span!(parent: pool, "worker", pid, module);
+            info!(parent: &span, pid, module, "worker started");
+        });
+        worker.span = span;
+        self.0.insert(serial, worker);
+    }
+
+    pub(crate) fn not_started(&self, pool: &PoolSpan, module: &str, why: &str) {
+        if let Some(pool) = pool.of_workers() {
+            pool.report(|pool| {
+                warn!(parent: pool, module, why = %Printable(why), "worker not started");
+            });
+        }
+    }
+
+    pub(crate) fn ended(&mut self, serial: u64, end: &WorkerEnd) {
+        let Some(worker) = self.0.remove(&serial) else {
+            return;
+        };
+        worker.report(|span| match end {
+            WorkerEnd::Dismissed => debug!(parent: span, "worker dismissed"),
+            WorkerEnd::Killed(why) => {
+                warn!(parent: span, why = %Printable(why), "worker killed");
+            }
+            WorkerEnd::Left => warn!(parent: span, "worker died"),
+        });
+        let Reporter { subscriber, span } = worker;
+        // Its end is reported too.
+        guard("tracing subscriber", || {
+            dispatcher::with_default(&subscriber, || drop(span));
+        });
+    }
+}
+
+/// Why a worker was killed, if it was.
+#[derive(Default)]
+pub(crate) struct KillNote(Option<Option<Cow<'static, str>>>);
+
+impl KillNote {
+    /// Notes that the worker was killed, and why, if not for want of work. The first
+    /// reason stands.
+    pub(crate) fn note(&mut self, why: impl FnOnce() -> Option<Cow<'static, str>>) {
+        self.0.get_or_insert_with(why);
+    }
+
+    pub(crate) fn end(&self) -> WorkerEnd {
+        match &self.0 {
+            None => WorkerEnd::Left,
+            Some(None) => WorkerEnd::Dismissed,
+            Some(Some(why)) => WorkerEnd::Killed(why.clone()),
+        }
+    }
+}
