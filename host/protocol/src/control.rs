@@ -173,7 +173,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// That the system refused something, by its error.
+    /// Returns the failure for an error of the system.
     pub fn of_system(error: &std::io::Error) -> Self {
         Scarce::of(error).map_or(Failure::System, Failure::Scarce)
     }
