@@ -14,7 +14,7 @@ use sandpool_worker::engine::code::Artifact;
 use sandpool_worker::engine::{code, config};
 
 /// A component, and its function from a `u32` to a `u32`. `H` is the data of every store:
-/// nothing, or [`Wasi`].
+/// nothing, or `Wasi`.
 pub struct Bare<H: 'static = ()> {
     engine: Engine,
     pre: InstancePre<H>,
