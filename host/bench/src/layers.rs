@@ -5,7 +5,7 @@ use sandpool::in_process::InProcess;
 use sandpool::{Interrupt, Layer, PoolBuilder, Sandbox};
 
 use super::Report;
-use super::figure::{Figure, Measured, Said, Subject, Unit, latencies};
+use super::figure::{ErrorLine, Figure, Measured, Subject, Unit, latencies};
 use super::guests;
 use super::plan::Plan;
 use super::pools::{Bench, Tasks, Work, builder, kept};
@@ -29,7 +29,7 @@ fn starts(plan: &Plan, report: &mut Report) {
     let figure =
         |name: &str, label: &str| Figure::new(format!("layer/{name}"), label, Unit::Micros);
     let start = |builder: PoolBuilder| {
-        move |slice| latencies(slice, || builder.probe_sandbox(None).map(drop).said())
+        move |slice| latencies(slice, || builder.probe_sandbox(None).map(drop).error_line())
     };
     let mut subjects = vec![
         Subject::new(
@@ -112,11 +112,15 @@ fn checks(plan: &Plan, spin_steps: u32, report: &mut Report) -> Measured<()> {
     ];
     let mut subjects = Vec::new();
     for (name, label, builder) in kinds {
-        let mut guest = InProcess::load_bytes(builder.isolation(kept()), guests::WORK).said()?;
+        let mut guest =
+            InProcess::load_bytes(builder.isolation(kept()), guests::WORK).error_line()?;
         let figure = Figure::new(format!("checks/{name}"), label, Unit::Micros);
         subjects.push(Subject::new(figure, move |slice| {
             latencies(slice, || {
-                guest.apply::<u32>("spin", (spin_steps,)).map(drop).said()
+                guest
+                    .apply::<u32>("spin", (spin_steps,))
+                    .map(drop)
+                    .error_line()
             })
         }));
     }

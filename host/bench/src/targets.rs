@@ -6,7 +6,7 @@ use super::report::Report;
 
 /// The demand on a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Wanted {
+pub enum Bound {
     AtLeast(f64),
     AtMost(f64),
 }
@@ -21,24 +21,24 @@ pub struct Target {
     pub other: Option<f64>,
     /// The number that is judged: the ratio, or ours where there is no other.
     pub ratio: Option<f64>,
-    pub wanted: Wanted,
+    pub wanted: Bound,
 }
 
 impl Target {
     /// Returns whether it is kept; `None` if it was not measured.
     pub fn held(&self) -> Option<bool> {
         self.ratio.map(|ratio| match self.wanted {
-            Wanted::AtLeast(least) => ratio >= least,
-            Wanted::AtMost(most) => ratio <= most,
+            Bound::AtLeast(least) => ratio >= least,
+            Bound::AtMost(most) => ratio <= most,
         })
     }
 }
 
-impl std::fmt::Display for Wanted {
+impl std::fmt::Display for Bound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Wanted::AtLeast(least) => write!(f, "at least {}", plain(*least)),
-            Wanted::AtMost(most) => write!(f, "at most {}", plain(*most)),
+            Bound::AtLeast(least) => write!(f, "at least {}", plain(*least)),
+            Bound::AtMost(most) => write!(f, "at most {}", plain(*most)),
         }
     }
 }
@@ -67,13 +67,13 @@ enum Of {
     Quantile(&'static str, f64, f64),
 }
 
+use Bound::{AtLeast, AtMost};
 use Of::{Alone, Dearer, DearerThanBoth, Ours, Quantile, Theirs};
-use Wanted::{AtLeast, AtMost};
 
 const MILLI: f64 = 1e-3;
 
 /// Name, words, figures, what is wanted.
-type Row = (&'static str, &'static str, Of, Wanted);
+type Row = (&'static str, &'static str, Of, Bound);
 
 const TARGETS: [Row; 25] = [
     (
