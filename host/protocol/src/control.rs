@@ -127,7 +127,10 @@ pub enum FromChild {
     /// The result of a probe's attempt; `None` if it succeeded.
     Probed { errno: Option<i32> },
     /// The child cannot do what it was asked to.
-    Failed { reason: Failure, message: String },
+    Failed {
+        reason: ChildFailure,
+        message: String,
+    },
     /// Something about a task. The worker may be at its next task already
     /// when the host reads this, so it says which.
     Task { task: u64, says: Says },
@@ -152,7 +155,7 @@ pub enum Says {
 
 /// Why a child failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Failure {
+pub enum ChildFailure {
     /// The module is not valid, or needs what is not there.
     Module,
     /// The artifact was made by another engine or for another CPU.
@@ -172,10 +175,10 @@ pub enum Failure {
     NoRoom(LimitName),
 }
 
-impl Failure {
+impl ChildFailure {
     /// That the system refused something, by its error.
     pub fn of_system(error: &std::io::Error) -> Self {
-        Scarce::of(error).map_or(Failure::System, Failure::Scarce)
+        Scarce::of(error).map_or(ChildFailure::System, ChildFailure::Scarce)
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::output::Job;
 use super::state::{PoolState, Shared, Slot};
-use super::worker::{Signs, WorkerHandle};
+use super::worker::{PollEvents, WorkerHandle};
 use sandpool_protocol::settings::Stdio;
 use sandpool_protocol::sleep::Spin;
 
@@ -117,7 +117,7 @@ impl Shared {
         for slot in 0..state.slots.len() {
             let worker = state.slots[slot].worker_mut();
             if worker.is_some_and(WorkerHandle::has_news) {
-                state.process_events(&self.config, slot, Signs::default(), now);
+                state.process_events(&self.config, slot, PollEvents::default(), now);
             }
         }
         let mut ring = state.give_out(now);

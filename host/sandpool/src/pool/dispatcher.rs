@@ -18,7 +18,7 @@ use super::output::{Callbacks, Job, Outbox, Relay};
 use super::scheduler::{News, REPLACE_AFTER};
 use super::state::{PoolState, Shared, Slot};
 use super::tasks::{Completion, Lost, outcome};
-use super::worker::{Signs, WorkerHandle, refused, start_worker};
+use super::worker::{PollEvents, WorkerHandle, refused, start_worker};
 use crate::outcome::Verdict;
 use sandpool_protocol::sleep::Spin;
 use sandpool_sys::Poller;
@@ -108,18 +108,18 @@ impl Dispatcher {
     /// Looks at every worker that has something to say, or whose time has come;
     /// at all of them, if a caller rang. Then hands out what waits.
     fn process_events(&mut self, state: &mut PoolState, now: Instant) {
-        let (signs, called) = self.signs();
+        let (events, called) = self.poll_events();
         for slot in 0..state.slots.len() {
             let Some(worker) = state.slots[slot].worker_mut() else {
                 continue;
             };
             let serial = worker.serial();
-            let signs = signs.get(&serial).copied().unwrap_or_default();
-            if !called && !signs.any() && !worker.has_news() && !worker.is_due(now) {
+            let events = events.get(&serial).copied().unwrap_or_default();
+            if !called && !events.any() && !worker.has_news() && !worker.is_due(now) {
                 worker.announce_awake();
                 continue;
             }
-            let gone = state.process_events(&self.shared.config, slot, signs, now);
+            let gone = state.process_events(&self.shared.config, slot, events, now);
             let Some(worker) = state.slots[slot].worker() else {
                 continue;
             };
@@ -143,8 +143,8 @@ impl Dispatcher {
     }
 
     /// What the poller said, by worker, and whether a caller rang.
-    fn signs(&mut self) -> (HashMap<u64, Signs>, bool) {
-        let mut signs: HashMap<u64, Signs> = HashMap::new();
+    fn poll_events(&mut self) -> (HashMap<u64, PollEvents>, bool) {
+        let mut events: HashMap<u64, PollEvents> = HashMap::new();
         let mut called = false;
         for token in self.ready.drain(..) {
             if token == WAKE {
@@ -152,14 +152,14 @@ impl Dispatcher {
                 called = true;
                 continue;
             }
-            let of_worker = signs.entry(token / KINDS).or_default();
+            let of_worker = events.entry(token / KINDS).or_default();
             match token % KINDS {
                 BELL => of_worker.rang = true,
                 CONTROL => of_worker.spoke = true,
                 _ => of_worker.ended = true,
             }
         }
-        (signs, called)
+        (events, called)
     }
 
     /// Ends what a closed, terminated or broken pool no longer needs. Says
@@ -234,7 +234,7 @@ impl Dispatcher {
             }
         }
         for report in out.reports.drain(..) {
-            self.shared.loader.confinement.hear(report);
+            self.shared.loader.confinement.record(report);
         }
         for module in out.bad_artifacts.drain(..) {
             self.shared.loader.forget(&module);

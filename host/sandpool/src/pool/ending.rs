@@ -8,15 +8,15 @@ use std::thread;
 
 use super::error::Error;
 use super::state::Shared;
-use crate::wakers::{Place, Wakers};
+use crate::wakers::{WakerId, Wakers};
 use sandpool_sys::thread_error;
 
 /// The futures that wait for the end of a pool.
 #[derive(Default)]
-pub(crate) struct Ending(Mutex<EndingState>);
+pub(crate) struct EndWaiters(Mutex<WaitersState>);
 
 #[derive(Default)]
-struct EndingState {
+struct WaitersState {
     /// Whether a thread waits for it.
     is_watched: bool,
     wakers: Wakers,
@@ -80,7 +80,7 @@ impl Shared {
 pub(crate) async fn ended(shared: &Arc<Shared>) -> Result<(), Error> {
     let mut waits = Waits {
         shared,
-        place: None,
+        waker_id: None,
     };
     poll_fn(|context| {
         let ending = &shared.ending;
@@ -95,7 +95,7 @@ pub(crate) async fn ended(shared: &Arc<Shared>) -> Result<(), Error> {
             return Poll::Ready(Err(Error::System { what, source }));
         }
         state.is_watched = true;
-        state.wakers.set(&mut waits.place, context.waker());
+        state.wakers.set(&mut waits.waker_id, context.waker());
         Poll::Pending
     })
     .await
@@ -104,12 +104,12 @@ pub(crate) async fn ended(shared: &Arc<Shared>) -> Result<(), Error> {
 /// A future that waits, and does not any more when it is dropped.
 struct Waits<'a> {
     shared: &'a Shared,
-    place: Place,
+    waker_id: WakerId,
 }
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
-        self.shared.ending.lock().wakers.remove(self.place);
+        self.shared.ending.lock().wakers.remove(self.waker_id);
     }
 }
 
@@ -130,8 +130,8 @@ fn watch(shared: &Arc<Shared>) -> std::io::Result<()> {
     spawned.map(drop).map_err(thread_error)
 }
 
-impl Ending {
-    fn lock(&self) -> std::sync::MutexGuard<'_, EndingState> {
+impl EndWaiters {
+    fn lock(&self) -> std::sync::MutexGuard<'_, WaitersState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,7 +18,7 @@ const MAX_FAILED: u32 = 3;
 
 /// The module, grants and tenant that a worker is bound to for life.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Key {
+pub(crate) struct KeyParts {
     /// Hash of the module; its settings are the pool's.
     pub(crate) module: String,
     pub(crate) grants: WorkerGrants,
@@ -29,7 +29,7 @@ pub(crate) struct Key {
 /// of it.
 pub(crate) struct WorkerKey {
     pub(crate) id: KeyId,
-    pub(crate) key: Key,
+    pub(crate) key: KeyParts,
     pub(crate) module: Module,
     pub(crate) health: Health,
 }
@@ -85,10 +85,10 @@ impl Health {
 /// The keys in use. Modules and tenants come and go, so it holds none of them.
 #[derive(Default)]
 pub(crate) struct KeyTable {
-    known: HashMap<Key, Weak<WorkerKey>>,
+    known: HashMap<KeyParts, Weak<WorkerKey>>,
     /// Those that are broken, and why, as long as their module is about: one that is
     /// loaded anew is tried anew.
-    broken: HashMap<Key, (WeakModule, String)>,
+    broken: HashMap<KeyParts, (WeakModule, String)>,
     next: KeyId,
     /// Size at which those no longer in use are thrown out.
     clean_at: usize,
@@ -98,7 +98,7 @@ pub(crate) struct KeyTable {
 const MAX_BROKEN: usize = 4096;
 
 impl KeyTable {
-    pub(crate) fn bind(&mut self, key: Key, module: &Module) -> Arc<WorkerKey> {
+    pub(crate) fn bind(&mut self, key: KeyParts, module: &Module) -> Arc<WorkerKey> {
         let known = self.known.get(&key).and_then(Weak::upgrade);
         let serves = |worker_key: &Arc<WorkerKey>| {
             worker_key.health.broken().is_none() || worker_key.module.is(module)
@@ -122,7 +122,7 @@ impl KeyTable {
         worker_key
     }
 
-    fn health_of(&self, key: &Key, module: &Module) -> Health {
+    fn health_of(&self, key: &KeyParts, module: &Module) -> Health {
         match self.broken.get(key) {
             Some((broken, why)) if broken.is(module) => Health::broken_by(why.clone()),
             _ => Health::default(),

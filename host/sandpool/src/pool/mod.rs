@@ -37,7 +37,7 @@ mod threads;
 mod worker;
 
 #[cfg(feature = "in-process")]
-pub(crate) use api::Parts;
+pub(crate) use api::PoolSettings;
 pub use api::{
     AsyncResult, Call, Grants, IMap, MapResult, Pool, PoolBuilder, RunningTask, Stdin, Steering,
 };

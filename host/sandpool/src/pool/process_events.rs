@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::config::Config;
 use super::state::{PoolState, Slot};
-use super::worker::{Seen, Signs, Watch, WorkerHandle};
+use super::worker::{Findings, PollEvents, WorkerCheck, WorkerHandle};
 
 impl PoolState {
     /// Processes the events of the worker in a slot, if there is one; returns whether it
@@ -15,7 +15,7 @@ impl PoolState {
         &mut self,
         config: &Config,
         slot: usize,
-        signs: Signs,
+        events: PollEvents,
         now: Instant,
     ) -> bool {
         let PoolState {
@@ -31,33 +31,33 @@ impl PoolState {
         let Some(worker) = slots[slot].worker_mut() else {
             return false;
         };
-        let mut watch = Watch {
+        let mut check = WorkerCheck {
             config,
             queue,
             unfinished,
             out,
             buffers,
             oom_kills,
-            seen: Seen::default(),
+            findings: Findings::default(),
         };
-        let gone = watch.process_events(worker, signs, now);
-        let seen = watch.seen;
-        if seen.ready {
+        let gone = check.process_events(worker, events, now);
+        let findings = check.findings;
+        if findings.ready {
             restarts.is_ready();
         }
         if worker.has_worked() {
             restarts.has_worked();
         }
-        if seen.fault.is_some() || seen.breaks_key.is_some() {
+        if findings.fault.is_some() || findings.breaks_key.is_some() {
             let worker_key = Arc::clone(worker.worker_key());
-            if let Some(fault) = seen.fault {
+            if let Some(fault) = findings.fault {
                 self.start_failed(&worker_key, fault);
             }
-            if let Some(why) = seen.breaks_key {
+            if let Some(why) = findings.breaks_key {
                 self.break_key(&worker_key, why);
             }
         }
-        if let Some(reason) = seen.broken {
+        if let Some(reason) = findings.broken {
             self.break_with(reason);
         }
         gone

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::config::Config;
-use super::ending::Ending;
+use super::ending::EndWaiters;
 use super::error::Error;
 use super::keys::{KeyId, KeyTable, WorkerKey};
 use super::life::{PoolLife, PoolPhase};
@@ -30,7 +30,7 @@ pub(crate) struct Shared {
     /// full queue left it, or the pool ended.
     pub(crate) changed: Notify,
     /// Futures that wait for the pool's end.
-    pub(crate) ending: Ending,
+    pub(crate) ending: EndWaiters,
 }
 
 /// The changing part.
@@ -144,7 +144,7 @@ impl Shared {
             }),
             wake,
             changed: Notify::default(),
-            ending: Ending::default(),
+            ending: EndWaiters::default(),
         }
     }
 

@@ -14,7 +14,9 @@ use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as wasi, WasiSnapshotPrevie
 use wasmtime_wasi::runtime::in_tokio;
 use wiggle::{GuestError, GuestMemory, GuestPtr, GuestType};
 
-use super::files::{Empty, FIRST_GRANT, Place, RootNumbers, Wish, ask_empty_root, note_refusal};
+use super::files::{
+    Empty, FIRST_GRANT, GuestPath, RootNumbers, Wish, ask_empty_root, note_refusal,
+};
 use super::guest::Guest;
 
 /// Numbers of the root when it is opened again, from here upwards: no file
@@ -59,7 +61,7 @@ impl<'a> Call<'a> {
     }
 
     /// Returns the directory that a descriptor was opened as.
-    pub(super) fn directory(&self, fd: i32) -> Option<&Place> {
+    pub(super) fn directory(&self, fd: i32) -> Option<&GuestPath> {
         let (files, fd) = (&self.guest.files, fd as u32);
         let granted = || {
             let index = fd.checked_sub(FIRST_GRANT)? as usize;

@@ -10,7 +10,7 @@ use super::map::MapOptions;
 use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::pool::error::Error;
-use crate::pool::keys::Key;
+use crate::pool::keys::KeyParts;
 use crate::pool::scheduler::Entry;
 use crate::pool::state::Shared;
 use crate::pool::tasks::{
@@ -18,7 +18,7 @@ use crate::pool::tasks::{
     wrong_kind,
 };
 use crate::shared::{Share, Shares};
-use sandpool_protocol::frame::What;
+use sandpool_protocol::frame::Callee;
 use sandpool_protocol::limits::{Limit, Origin, TaskLimits};
 use sandpool_value::{Args, FromValue, ToArgs, ToValue, Type, Value};
 
@@ -316,7 +316,7 @@ impl Call {
         let inputs = match &template.callable {
             Some(_) => Inputs::function(&template, args)?,
             None => {
-                let what = What::Command {
+                let callee = Callee::Command {
                     argv,
                     inherit_stdin: stdin == Stdin::Inherit,
                 };
@@ -324,7 +324,7 @@ impl Call {
                     Stdin::Bytes(bytes) => bytes,
                     Stdin::Empty | Stdin::Inherit => Vec::new(),
                 };
-                Inputs::command(&template, what, stdin)?
+                Inputs::command(&template, callee, stdin)?
             }
         };
         let cell = Arc::new(Cell::default());
@@ -397,7 +397,7 @@ impl Call {
             args.clone().bind(&function)?;
         }
         let granted = &self.shared.config.grants;
-        let key = Key {
+        let key = KeyParts {
             module: module.hash().to_owned(),
             grants: match &self.grants {
                 Some(part) => part.of(granted)?,

@@ -13,7 +13,7 @@ use crate::pool::error::Error;
 use crate::pool::keys::KeyId;
 use crate::pool::state::Shared;
 use crate::pool::tasks::{Completion, Sink, value_of};
-use crate::wakers::{Place, Wakers};
+use crate::wakers::{WakerId, Wakers};
 use sandpool_value::{FromValue, Value};
 
 /// The result of one call that is on its way: multiprocessing's `AsyncResult`,
@@ -30,7 +30,7 @@ pub struct AsyncResult<T = Value> {
     /// Whether nobody wants the task to go on without this handle.
     cancels: bool,
     /// Where it waits as a future.
-    place: Place,
+    waker_id: WakerId,
     value: std::marker::PhantomData<fn() -> T>,
 }
 
@@ -94,12 +94,12 @@ impl Cell {
 
 impl Cell {
     /// A copy of the outcome, which stays to be asked for again.
-    fn poll(&self, place: &mut Place, context: &Context<'_>) -> Poll<Outcome<Value>> {
+    fn poll(&self, waker_id: &mut WakerId, context: &Context<'_>) -> Poll<Outcome<Value>> {
         let mut state = self.lock();
         if let Some(outcome) = &state.outcome {
             return Poll::Ready(outcome.clone());
         }
-        state.wakers.set(place, context.waker());
+        state.wakers.set(waker_id, context.waker());
         Poll::Pending
     }
 }
@@ -124,7 +124,7 @@ impl<T: FromValue> AsyncResult<T> {
             cell,
             task,
             cancels: false,
-            place: None,
+            waker_id: None,
             value: std::marker::PhantomData,
         }
     }
@@ -229,7 +229,12 @@ impl<T: FromValue> AsyncResult<T> {
     /// ```
     pub async fn outcome_async(&self) -> Outcome<T> {
         let cell = &*self.cell;
-        Ended { cell, place: None }.await.typed()
+        OutcomeFuture {
+            cell,
+            waker_id: None,
+        }
+        .await
+        .typed()
     }
 
     /// Has the task cancelled, as by [`AsyncResult::cancel`], when this handle is
@@ -266,26 +271,26 @@ impl<T: FromValue> Future for AsyncResult<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        this.cell.poll(&mut this.place, context).map(value_of)
+        this.cell.poll(&mut this.waker_id, context).map(value_of)
     }
 }
 
 /// A task's outcome, awaited by a future that has no handle of its own.
-struct Ended<'a> {
+struct OutcomeFuture<'a> {
     cell: &'a Cell,
-    place: Place,
+    waker_id: WakerId,
 }
 
-impl Future for Ended<'_> {
+impl Future for OutcomeFuture<'_> {
     type Output = Outcome<Value>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.cell.poll(&mut self.place, context)
+        self.cell.poll(&mut self.waker_id, context)
     }
 }
 
-impl Drop for Ended<'_> {
+impl Drop for OutcomeFuture<'_> {
     fn drop(&mut self) {
-        self.cell.lock().wakers.remove(self.place);
+        self.cell.lock().wakers.remove(self.waker_id);
     }
 }

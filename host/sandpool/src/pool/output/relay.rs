@@ -53,7 +53,7 @@ impl Relay {
         let bell = Arc::new(EventFd::new()?);
         let poller = Poller::new()?;
         poller.add(&*bell, BELL)?;
-        let desk = Desk {
+        let relay = RelayThread {
             inbox,
             bell: Arc::clone(&bell),
             poller,
@@ -66,7 +66,7 @@ impl Relay {
             .name("sandpool-relay".into())
             .spawn(move || {
                 writes_to_a_limit_here();
-                desk.work();
+                relay.work();
             })
             .map_err(thread_error)?;
         Ok(Relay {
@@ -121,7 +121,7 @@ struct Stream {
     open: bool,
 }
 
-struct Desk {
+struct RelayThread {
     inbox: Receiver<Order>,
     bell: Arc<EventFd>,
     poller: Poller,
@@ -132,7 +132,7 @@ struct Desk {
     streams: HashMap<u64, Stream>,
 }
 
-impl Desk {
+impl RelayThread {
     fn work(mut self) {
         let mut ready = Vec::new();
         loop {

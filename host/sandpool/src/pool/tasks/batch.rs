@@ -15,7 +15,7 @@ use super::constants::Places;
 use super::task::{Sink, Task, Template, wrong_kind};
 use crate::pool::error::Error;
 use crate::shared::Shares;
-use sandpool_protocol::frame::What;
+use sandpool_protocol::frame::Callee;
 use sandpool_protocol::limits::LimitName;
 use sandpool_value::{Args, Function};
 
@@ -64,7 +64,7 @@ impl Batch {
 
 /// The checked arguments, or command lines, of the tasks of a batch.
 pub(crate) struct Inputs {
-    pub(crate) what: What,
+    pub(crate) callee: Callee,
     /// Encoded arguments of all of them, or the standard input of one command.
     raw: Vec<u8>,
     /// Long text or bytes of a single task, which stand within that: not copied.
@@ -81,21 +81,21 @@ pub(crate) struct Inputs {
 impl Inputs {
     /// One for a task that is never sent.
     pub(crate) fn nothing() -> Self {
-        Self::one(What::Function(0), Vec::new())
+        Self::one(Callee::Function(0), Vec::new())
     }
 
-    fn one(what: What, raw: Vec<u8>) -> Self {
+    fn one(callee: Callee, raw: Vec<u8>) -> Self {
         let end = raw.len();
         Inputs {
             raw,
             ends: SmallVec::from_buf([end]),
-            ..Self::none(what)
+            ..Self::none(callee)
         }
     }
 
-    fn none(what: What) -> Self {
+    fn none(callee: Callee) -> Self {
         Inputs {
-            what,
+            callee,
             raw: Vec::new(),
             body: Vec::new(),
             ends: SmallVec::new(),
@@ -111,7 +111,7 @@ impl Inputs {
     pub(crate) fn of_function(template: &Template) -> Result<Self, Error> {
         let callable = template.callable.as_ref();
         let callable = callable.ok_or_else(|| wrong_kind(&template.worker_key.module))?;
-        Ok(Self::none(What::Function(callable.index)))
+        Ok(Self::none(Callee::Function(callable.index)))
     }
 
     /// A single one for the template's function.
@@ -182,19 +182,19 @@ impl Inputs {
 
     /// A single one for a function, in buffers that others can be appended to.
     pub(crate) fn copy_of(one: &mut Inputs) -> Self {
-        let mut copy = Self::none(one.what.clone());
+        let mut copy = Self::none(one.callee.clone());
         copy.append(one);
         copy
     }
 
     /// These, which are gone here.
     pub(crate) fn take(&mut self) -> Self {
-        let none = Self::none(self.what.clone());
+        let none = Self::none(self.callee.clone());
         std::mem::replace(self, none)
     }
 
     pub(crate) fn is_function(&self) -> bool {
-        matches!(self.what, What::Function(_))
+        matches!(self.callee, Callee::Function(_))
     }
 
     /// One more for the template's function.
@@ -221,7 +221,7 @@ impl Inputs {
     fn share<'a>(&mut self, template: &'a Template, args: &Args) -> Result<&'a Function, Error> {
         let callable = template.callable.as_ref();
         let callable = callable.ok_or_else(|| wrong_kind(&template.worker_key.module))?;
-        self.what = What::Function(callable.index);
+        self.callee = Callee::Function(callable.index);
         if !args.attachments.is_empty() {
             let shares = Shares::among(&args.attachments);
             self.shares.push((self.ends.len(), shares));
@@ -233,14 +233,18 @@ impl Inputs {
     ///
     /// # Errors
     /// What is wrong with them.
-    pub(crate) fn command(template: &Template, what: What, stdin: Vec<u8>) -> Result<Self, Error> {
+    pub(crate) fn command(
+        template: &Template,
+        callee: Callee,
+        stdin: Vec<u8>,
+    ) -> Result<Self, Error> {
         if template.callable.is_some() {
             return Err(Error::Setting {
                 what: "words of a command for a function".into(),
             });
         }
         check_size(template, stdin.len())?;
-        Ok(Self::one(what, stdin))
+        Ok(Self::one(callee, stdin))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -408,6 +412,6 @@ impl Iterator for Rest {
 impl Inputs {
     /// A single one for a function.
     pub(crate) fn of_bytes(raw: Vec<u8>) -> Self {
-        Self::one(What::Function(0), raw)
+        Self::one(Callee::Function(0), raw)
     }
 }

@@ -16,13 +16,13 @@ const LONG: usize = 4096;
 pub(crate) struct Constants {
     partial: Partial,
     /// For each parameter of the function, where its argument comes from.
-    parts: Vec<Part>,
+    sources: Vec<ArgumentSource>,
     /// The encoding of the argument that stands in the tasks' bytes only when they
     /// are sent.
     long: Vec<u8>,
 }
 
-enum Part {
+enum ArgumentSource {
     /// From each task.
     Given,
     Encoded(Vec<u8>),
@@ -48,34 +48,34 @@ impl Constants {
         function: &Function,
     ) -> Result<Self, ArgumentError> {
         let partial = Partial::of_values(keywords, function)?;
-        let part = |value: &Option<Value>| match value {
-            None => Part::Given,
-            Some(value) => Part::Encoded(encode_args(std::slice::from_ref(value))),
+        let source = |value: &Option<Value>| match value {
+            None => ArgumentSource::Given,
+            Some(value) => ArgumentSource::Encoded(encode_args(std::slice::from_ref(value))),
         };
-        let mut parts: Vec<Part> = partial.fixed().iter().map(part).collect();
+        let mut sources: Vec<ArgumentSource> = partial.fixed().iter().map(source).collect();
         let mut long = Vec::new();
-        let size = |part: &&mut Part| match part {
-            Part::Encoded(bytes) => bytes.len(),
-            Part::Given | Part::Long => 0,
+        let size = |source: &&mut ArgumentSource| match source {
+            ArgumentSource::Encoded(bytes) => bytes.len(),
+            ArgumentSource::Given | ArgumentSource::Long => 0,
         };
-        if let Some(longest) = parts.iter_mut().max_by_key(size)
+        if let Some(longest) = sources.iter_mut().max_by_key(size)
             && size(&longest) > LONG
-            && let Part::Encoded(bytes) = std::mem::replace(longest, Part::Long)
+            && let ArgumentSource::Encoded(bytes) = std::mem::replace(longest, ArgumentSource::Long)
         {
             long = bytes;
         }
         Ok(Constants {
             partial,
-            parts,
+            sources,
             long,
         })
     }
 
     /// Bytes of all of them.
     pub(crate) fn bytes(&self) -> usize {
-        let own = self.parts.iter().map(|part| match part {
-            Part::Encoded(bytes) => bytes.len(),
-            Part::Given | Part::Long => 0,
+        let own = self.sources.iter().map(|source| match source {
+            ArgumentSource::Encoded(bytes) => bytes.len(),
+            ArgumentSource::Given | ArgumentSource::Long => 0,
         });
         own.sum::<usize>() + self.long.len()
     }
@@ -101,11 +101,11 @@ impl Constants {
         let start = raw.len();
         let mut places = Places::default();
         let mut body_at = None;
-        for part in &self.parts {
-            match part {
-                Part::Encoded(bytes) => raw.extend_from_slice(bytes),
-                Part::Long => places.long = raw.len() - start,
-                Part::Given => {
+        for source in &self.sources {
+            match source {
+                ArgumentSource::Encoded(bytes) => raw.extend_from_slice(bytes),
+                ArgumentSource::Long => places.long = raw.len() - start,
+                ArgumentSource::Given => {
                     let Some(value) = given.next() else { continue };
                     match body.take_if(|_| is_long(&value)) {
                         Some(body) => {

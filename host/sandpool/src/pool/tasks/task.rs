@@ -13,7 +13,7 @@ use crate::pool::error::Error;
 use crate::pool::keys::{KeyId, WorkerKey};
 use crate::shared::Shares;
 use sandpool_protocol::compact::CompactTask;
-use sandpool_protocol::frame::{TaskHeader, What, WireLimits, put_inline};
+use sandpool_protocol::frame::{Callee, TaskHeader, WireLimits, put_inline};
 use sandpool_protocol::limits::{GIB, Limit, MIB, TaskLimits};
 use sandpool_protocol::settings::Stdio;
 use sandpool_value::{Function, Type, Value};
@@ -125,18 +125,18 @@ impl Task {
 
     /// Whether it has the header of every task of its template, but for numbers.
     pub(crate) fn is_function(&self) -> bool {
-        matches!(self.batch.inputs.what, What::Function(_))
+        matches!(self.batch.inputs.callee, Callee::Function(_))
     }
 
     pub(crate) fn is_command(&self) -> bool {
-        matches!(self.batch.inputs.what, What::Command { .. })
+        matches!(self.batch.inputs.callee, Callee::Command { .. })
     }
 
     /// Whether it is a command that reads the host's own standard input.
     pub(crate) fn inherits_stdin(&self) -> bool {
         matches!(
-            self.batch.inputs.what,
-            What::Command {
+            self.batch.inputs.callee,
+            Callee::Command {
                 inherit_stdin: true,
                 ..
             }
@@ -162,7 +162,7 @@ impl Task {
             index: self.index,
             attempt,
             name: self.template().name.clone(),
-            what: self.batch.inputs.what.clone(),
+            callee: self.batch.inputs.callee.clone(),
             limits: WireLimits {
                 timeout: limits.timeout.value,
                 memory: limits.memory.value,

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::handle::{Phase, WorkerHandle};
-use super::watch::Watch;
+use super::worker_check::WorkerCheck;
 use crate::pool::scheduler::{Blame, Fault, STRANDED_AFTER};
 use crate::pool::tasks::{Lost, Task};
 use sandpool_protocol::Violation;
@@ -35,7 +35,7 @@ const GIVE_BACK_PAUSE: Duration = Duration::from_millis(2);
 const CPU_INTERVAL: Duration = Duration::from_millis(10);
 const MIN_CPU_INTERVAL: Duration = Duration::from_millis(1);
 
-impl Watch<'_> {
+impl WorkerCheck<'_> {
     /// Keeps deadlines, and takes back what a long task would strand.
     pub(crate) fn keep_time(&mut self, worker: &mut WorkerHandle, now: Instant) {
         match &worker.phase {

@@ -14,22 +14,22 @@ use crate::pool::scheduler::{Blame, Fault, Queue};
 use crate::pool::tasks::{Lost, Observed, Raw, Task, TaskResult, outcome};
 use sandpool_protocol::Violation;
 use sandpool_protocol::compact;
-use sandpool_protocol::frame::{AnswerHeader, End, Payload, split};
+use sandpool_protocol::frame::{AnswerHeader, Payload, TaskEnd, split};
 use sandpool_protocol::ring::LARGE_PAYLOAD;
-use sandpool_sys::{Ended, MAX_MESSAGE, OomKills};
+use sandpool_sys::{ChildExit, MAX_MESSAGE, OomKills};
 
 /// Rounds of reading from a worker that is dead, or has answered its task.
 const LAST_ROUNDS: usize = 64;
 
 /// What the poller said about one worker.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Signs {
+pub(crate) struct PollEvents {
     pub(crate) rang: bool,
     pub(crate) spoke: bool,
     pub(crate) ended: bool,
 }
 
-impl Signs {
+impl PollEvents {
     /// Whether there is any.
     pub(crate) fn any(self) -> bool {
         self.rang || self.spoke || self.ended
@@ -54,19 +54,19 @@ impl Default for Buffers {
 }
 
 /// One look at one worker.
-pub(crate) struct Watch<'a> {
+pub(crate) struct WorkerCheck<'a> {
     pub(crate) config: &'a Config,
     pub(crate) queue: &'a mut Queue,
     pub(crate) unfinished: &'a mut u64,
     pub(crate) out: &'a mut Outbox,
     pub(crate) buffers: &'a mut Buffers,
     pub(crate) oom_kills: &'a mut OomKills,
-    pub(crate) seen: Seen,
+    pub(crate) findings: Findings,
 }
 
 /// The findings of a look that concern more than this worker.
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(crate) struct Findings {
     /// It has become ready.
     pub(crate) ready: bool,
     /// Why it could not start.
@@ -77,31 +77,31 @@ pub(crate) struct Seen {
     pub(crate) broken: Option<String>,
 }
 
-impl Watch<'_> {
+impl WorkerCheck<'_> {
     /// Processes the events of a worker; returns whether it is gone.
     pub(crate) fn process_events(
         &mut self,
         worker: &mut WorkerHandle,
-        signs: Signs,
+        events: PollEvents,
         now: Instant,
     ) -> bool {
         worker.announce_awake();
-        if signs.rang {
+        if events.rang {
             worker.bell.clear();
         }
         if !worker.is_doomed() {
-            if signs.spoke {
+            if events.spoke {
                 self.read_messages(worker, now);
             }
             let asked = self.process_requests(worker, now);
             self.take_answers(worker, now);
-            if let Err(violation) = worker.pace.count_ring(signs.rang, asked) {
+            if let Err(violation) = worker.pace.count_ring(events.rang, asked) {
                 worker.kill(Some(Lost::Violation(violation)));
             }
             worker.pace.keep(now);
             self.keep_time(worker, now);
         }
-        signs.ended && self.reap(worker, now)
+        events.ended && self.reap(worker, now)
     }
 
     /// Processes the requests of its tasks to shared objects; returns whether there were
@@ -260,7 +260,7 @@ impl Watch<'_> {
         };
         let observed = worker.observed(task, Some(header.run_time), now);
         let was_interrupted = match (&worker.phase, end) {
-            (Phase::Interrupted { why, .. }, End::Interrupted) => Some(why.clone()),
+            (Phase::Interrupted { why, .. }, TaskEnd::Interrupted) => Some(why.clone()),
             _ => None,
         };
         let limits = &self.config.limits;
@@ -289,16 +289,16 @@ impl Watch<'_> {
 
     /// An initializer that fails time after time breaks the key, whose every task
     /// would fail by it.
-    fn count_initializer(&mut self, worker: &WorkerHandle, end: End, ended: &TaskResult) {
+    fn count_initializer(&mut self, worker: &WorkerHandle, end: TaskEnd, ended: &TaskResult) {
         let health = &worker.worker_key().health;
         match (end, ended) {
-            (End::Initializer, TaskResult::Full(outcome)) => {
+            (TaskEnd::Initializer, TaskResult::Full(outcome)) => {
                 if health.initializer_failed() {
                     let text = outcome.error.clone().unwrap_or_default();
-                    self.seen.breaks_key.get_or_insert(text);
+                    self.findings.breaks_key.get_or_insert(text);
                 }
             }
-            (End::Initializer | End::Interrupted, _) => {}
+            (TaskEnd::Initializer | TaskEnd::Interrupted, _) => {}
             _ => health.initializer_succeeded(),
         }
     }
@@ -349,12 +349,12 @@ impl Watch<'_> {
             || worker.start_up.complaint().is_some()
             || failed_early && !worker.has_worked()
         {
-            self.seen.fault = Some(self.why_not_started(worker, ended));
+            self.findings.fault = Some(self.why_not_started(worker, ended));
         }
         true
     }
 
-    fn why_not_started(&mut self, worker: &WorkerHandle, ended: Ended) -> Fault {
+    fn why_not_started(&mut self, worker: &WorkerHandle, ended: ChildExit) -> Fault {
         if let Some(complaint) = worker.start_up.complaint() {
             return complaint.clone();
         }
@@ -370,9 +370,11 @@ impl Watch<'_> {
     }
 
     /// Why it was killed, as far as the system says.
-    fn why_killed(&mut self, worker: &WorkerHandle, ended: Ended) -> Option<String> {
+    fn why_killed(&mut self, worker: &WorkerHandle, ended: ChildExit) -> Option<String> {
         match ended {
-            Ended::Killed(libc::SIGKILL) => self.oom_kills.one_more(worker.start_up.oom_kills()),
+            ChildExit::Killed(libc::SIGKILL) => {
+                self.oom_kills.one_more(worker.start_up.oom_kills())
+            }
             _ => None,
         }
     }
@@ -381,7 +383,7 @@ impl Watch<'_> {
         &mut self,
         worker: &mut WorkerHandle,
         verdict: Option<Lost>,
-        ended: Ended,
+        ended: ChildExit,
         now: Instant,
     ) {
         let verdict = match (verdict, worker.window.outstanding()) {
