@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use self::imports::{Import, imports, module_of};
 use crate::support::repository;
 
-/// Which crates each crate may use, of ours, and whether it may name wasmtime.
+/// The crates of ours that each crate may use, and `true` if it may name wasmtime.
 const CRATES: [(&str, &[&str], bool); 7] = [
     ("value", &["derive"], false),
     ("sys", &[], false),

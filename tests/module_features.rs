@@ -1,5 +1,5 @@
-//! Which WebAssembly features a module may use; and what somebody is told whose
-//! module needs another, or another WASI than there is.
+//! The WebAssembly features that a module may use, and the errors for a module that needs
+//! another feature or an unknown WASI.
 
 use std::time::Duration;
 

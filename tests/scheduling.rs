@@ -1,5 +1,5 @@
-//! Which worker runs what, and when: nobody waits behind a long task, and nobody
-//! shares a process with a stranger.
+//! The choice of a worker for a task, and its time: nobody waits behind a long task, and
+//! nobody shares a process with a stranger.
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;

@@ -273,7 +273,7 @@ fn a_file_that_may_be_written_and_not_replaced_is_written() {
         assert!(told.contains("cannot be written\n  because "), "{told}");
         assert_eq!((read(&out).as_str(), names(&inside).len()), ("5\n", 1));
     }
-    // Whose file it was, it is.
+    // The file keeps its owner.
     let out = folder.file("out", "");
     std::os::unix::fs::chown(&out, Some(54_321), Some(54_321)).expect("root may");
     mode(&out, 0o640);

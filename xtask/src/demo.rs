@@ -27,7 +27,7 @@ pub fn demo(install: Install) -> Result<()> {
     }
 }
 
-/// Which task modules the demo shows.
+/// The task modules that the demo shows.
 pub enum Guests {
     /// Those of `guest-tasks/`, which have to be built before.
     Compiled,

@@ -104,7 +104,7 @@ fn static_target() -> Option<String> {
     Some(target.to_owned())
 }
 
-/// That a worker of this command is sealed and lives.
+/// Checks that a worker of this command is sealed and lives.
 fn check(command: &Path) -> Result<()> {
     let folder = root().join("target/static");
     let module = folder.join("draw.wat");

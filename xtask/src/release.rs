@@ -1,4 +1,4 @@
-//! What a release needs: checked, and told.
+//! Checks the conditions for a release, and reports them.
 //!
 //! Nothing here changes a file, makes a tag or publishes anything: that is for a person
 //! and for `.github/workflows/release.yml`.
@@ -156,7 +156,7 @@ fn is_date(text: &str) -> bool {
     widths == [4, 2, 2] && parts.iter().all(digits)
 }
 
-/// What is released is a commit.
+/// Checks that the work tree is clean: a release is a commit.
 fn is_clean() -> Result<()> {
     let mut status = Command::new("git");
     status.args(["status", "--porcelain"]).current_dir(root());

@@ -259,7 +259,7 @@ pub const OTHER: &str = "aarch64-unknown-linux-gnu";
 /// The means to check, on one kind of machine, that everything compiles for the other.
 /// Nothing is linked for it.
 pub struct OtherMachine {
-    /// What dependencies compile their few lines of C with.
+    /// The compiler for the few lines of C in dependencies.
     c_compiler: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! Which plots there are.
+//! The plots of a report.
 
 use super::figure::{Figure, Unit};
 use super::report::Report;

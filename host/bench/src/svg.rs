@@ -41,7 +41,7 @@ pub struct Bar {
     pub label: String,
     pub value: f64,
     pub range: (f64, f64),
-    /// Which colour.
+    /// The index of the colour.
     pub colour: usize,
 }
 

@@ -157,8 +157,8 @@ impl Apply {
         }
     }
 
-    /// That a file's contents are meant, if the word is a file's name or bytes
-    /// are wanted.
+    /// Returns the advice to give a file's contents, if the word is a file's name or the
+    /// parameter takes bytes.
     fn file_hint(&self, place: usize, function: &Function) -> Option<String> {
         let param = function.params.get(place)?;
         let by_name = || {

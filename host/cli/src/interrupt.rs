@@ -23,9 +23,9 @@ use signal_hook::iterator::Signals;
 use super::report::{Failure, INTERRUPTED, Kind};
 use super::ulimit;
 
-/// The signals that end this command, unless whoever started it made it ignore them, as
-/// nohup(1) does with SIGHUP and a shell with SIGINT for what runs in the background.
-/// That they are blocked is an oversight of whoever started it.
+/// The signals that end this command, unless its parent made it ignore them, as nohup(1)
+/// does with SIGHUP and a shell with SIGINT for commands in the background. If its parent
+/// left them blocked, that is an oversight.
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 /// Time for the main thread to print finished results.

@@ -14,8 +14,8 @@ use super::shell;
 pub fn explain(mut error: clap::Error, words: &[OsString]) -> Result<clap::Error, Failure> {
     match error.kind() {
         ErrorKind::UnknownArgument => {
-            // That the word is to stand behind `--`: where it is a flag, only
-            // misspelt or of another subcommand, it is none there either.
+            // Removes clap's advice to put the word behind `--`: a flag that is misspelt, or of
+            // another subcommand, is no argument there either.
             error.remove(ContextKind::Suggested);
             let unknown = match error.get(ContextKind::InvalidArg) {
                 Some(ContextValue::String(unknown)) => unknown.clone(),

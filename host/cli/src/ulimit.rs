@@ -33,7 +33,7 @@ fn of(error: &io::Error) -> Option<String> {
     }
 }
 
-/// That no thread could be had, with the limit behind it.
+/// Returns the error of a thread that could not be started, with the limit behind it.
 pub fn no_thread(error: io::Error) -> io::Error {
     // Root is not bound by it.
     let most = getrlimit(Resource::Nproc).current;

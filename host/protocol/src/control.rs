@@ -176,7 +176,7 @@ pub enum ChildFailure {
 }
 
 impl ChildFailure {
-    /// That the system refused something, by its error.
+    /// Returns the failure for an error of the system.
     pub fn of_system(error: &std::io::Error) -> Self {
         Scarce::of(error).map_or(ChildFailure::System, ChildFailure::Scarce)
     }

@@ -8,7 +8,7 @@ use sandpool_value::Function;
 /// The most bytes of an encoded description.
 pub const MAX_DESCRIPTION: u64 = 1024 * 1024;
 
-/// Which of the three kinds a module is.
+/// The kind of a module: one of three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModuleKind {
     /// A component; its exports are typed functions.

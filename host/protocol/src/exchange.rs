@@ -35,7 +35,7 @@ const BYTES: usize = 4096;
 /// Bytes of the whole.
 pub const EXCHANGE_SIZE: usize = BYTES + 2 * STREAM;
 
-/// Which of the two streams.
+/// One of the two streams, by its direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     ToHost = 0,
@@ -131,7 +131,7 @@ impl Exchange {
     }
 }
 
-/// Which of the two claim words.
+/// One of the two claim words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
     /// Items that were handed ahead.

@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use sandpool_value::Printable;
 
-/// One layer of the sandbox of a child process. They are listed by kind, from what it
-/// can see to what it can do; `sandbox/cage.rs` has the order in which a child puts
-/// them on.
+/// One layer of the sandbox of a child process. Layers are listed by kind, from the things
+/// that the child can see to the things that it can do; `sandbox/cage.rs` has the order in
+/// which a child puts them on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Layer {
-    /// A user namespace of its own, in which it has no capability.
+    /// A user namespace of its own, in which the child has no capability.
     UserNamespace,
-    /// A process-id namespace of its own: it sees and signals nobody.
+    /// A process-id namespace of its own: the child sees and signals no other process.
     PidNamespace,
-    /// A mount namespace of its own, whose root holds the granted directories
-    /// and nothing else.
+    /// A mount namespace of its own, whose root holds the granted directories and nothing
+    /// else.
     MountNamespace,
     /// A network namespace of its own, with no interface that is up.
     NetworkNamespace,
@@ -28,16 +28,16 @@ pub enum Layer {
     UtsNamespace,
     /// A view of control groups of its own.
     CgroupNamespace,
-    /// User 65534 and no groups when it was started by root, root's own without
-    /// a capability when he grants directories; else the user who started it.
+    /// User 65534 and no groups if root started the child, or root without a capability if
+    /// root grants directories; else the user who started it.
     Identity,
     /// No capability in any set, the bounding set included.
     Capabilities,
-    /// No program can give it rights back.
+    /// No program can give the child rights back.
     NoNewPrivileges,
     /// Limits on files, processes, descriptors, memory and core dumps.
     ResourceLimits,
-    /// The first to be killed when the machine runs out of memory.
+    /// The child is the first to be killed when the machine runs out of memory.
     OomScore,
     /// Landlock: no path but the granted directories, no TCP port, no signal
     /// and no abstract socket to the outside.
@@ -47,7 +47,7 @@ pub enum Layer {
 }
 
 impl Layer {
-    /// All of them, in the order in which they are listed.
+    /// All layers, in the order in which they are listed.
     pub const ALL: [Layer; 14] = [
         Layer::UserNamespace,
         Layer::PidNamespace,
@@ -65,7 +65,7 @@ impl Layer {
         Layer::Seccomp,
     ];
 
-    /// Its name, in lower case with hyphens.
+    /// Returns the name of the layer, in lower case with hyphens.
     pub fn name(self) -> &'static str {
         match self {
             Layer::UserNamespace => "user-namespace",
@@ -85,7 +85,7 @@ impl Layer {
         }
     }
 
-    /// Names the actions that it prevents, in a few words.
+    /// Returns the actions that the layer prevents, in a few words.
     pub fn stops(self) -> &'static str {
         match self {
             Layer::UserNamespace => "using rights over anything outside",
@@ -105,7 +105,7 @@ impl Layer {
         }
     }
 
-    /// Returns the remedy for a machine where it is missing.
+    /// Returns the remedy for a machine where the layer is missing.
     pub fn remedy(self) -> &'static str {
         match self {
             Layer::UserNamespace
@@ -147,18 +147,18 @@ impl fmt::Display for Layer {
 /// The extent to which a layer holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LayerState {
-    /// All of it.
+    /// The whole layer holds.
     Held,
-    /// Less than all of it, and why.
+    /// A part of the layer holds, for this reason.
     Partial(String),
-    /// Nothing of it, and why.
+    /// Nothing of the layer holds, for this reason.
     Missing(String),
 }
 
-/// A layer, and how much of it holds in a child that has locked itself in.
+/// A layer, and the extent to which it holds in a child that has locked itself in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerReport {
-    /// Which layer.
+    /// The layer.
     pub layer: Layer,
     /// The extent to which it holds.
     pub state: LayerState,
@@ -168,7 +168,7 @@ impl fmt::Display for LayerReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.state {
             LayerState::Held => write!(f, "{} holds", self.layer),
-            // A child's words, which may be a guest's that took it over.
+            // These are a child's words, which may be a guest's that took it over.
             LayerState::Partial(why) => {
                 write!(f, "{} holds in part ({})", self.layer, Printable(why))
             }
@@ -180,18 +180,18 @@ impl fmt::Display for LayerReport {
 /// The report of a child: every layer, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxReport {
-    /// In the order of [`Layer::ALL`].
+    /// The reports, in the order of [`Layer::ALL`].
     pub layers: Vec<LayerReport>,
 }
 
 impl SandboxReport {
-    /// Those of which nothing holds.
+    /// Returns the layers of which nothing holds.
     pub fn missing(&self) -> impl Iterator<Item = &LayerReport> {
         let missing = |report: &&LayerReport| matches!(report.state, LayerState::Missing(_));
         self.layers.iter().filter(missing)
     }
 
-    /// Those that do not hold in full.
+    /// Returns the layers that do not hold in full.
     pub fn gaps(&self) -> impl Iterator<Item = &LayerReport> {
         self.layers
             .iter()

@@ -1,32 +1,33 @@
 //! The limits of tasks, modules and pools, with every default.
 //!
-//! A limit that is `None` is not enforced. Each limit remembers where its
-//! value came from, so that an outcome can say which knob to turn.
+//! A limit whose value is `None` is not enforced. Each limit remembers the origin of its
+//! value, so that an outcome can name the setting to change.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// One KiB in bytes.
+/// The number of bytes in one KiB.
 pub const KIB: u64 = 1024;
-/// One MiB in bytes.
+/// The number of bytes in one MiB.
 pub const MIB: u64 = 1024 * KIB;
-/// One GiB in bytes.
+/// The number of bytes in one GiB.
 pub const GIB: u64 = 1024 * MIB;
 
-/// Handles of resources (files, pollables, ...) that a guest may hold at once.
+/// The number of handles of resources (files, pollables, ...) that a guest may hold at
+/// once.
 pub const MAX_HANDLES: u32 = 10_000;
 
-/// Where the value of a limit came from.
+/// The origin of a limit's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Origin {
     /// The documented default.
     #[default]
     Default,
-    /// Set on the pool's builder.
+    /// A setting of the pool's builder.
     Pool,
-    /// Set on this one call.
+    /// A setting of this one call.
     Call,
 }
 
@@ -40,17 +41,17 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A limit: its value (`None` is no limit) and where it came from.
+/// A limit: its value and the value's origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit<T> {
-    /// The value; `None` is not limited.
+    /// The value; `None` is no limit.
     pub value: Option<T>,
-    /// Where the value came from.
+    /// The origin of the value.
     pub origin: Origin,
 }
 
 impl<T> Limit<T> {
-    /// A documented default.
+    /// Returns a limit with a documented default.
     pub const fn by_default(value: Option<T>) -> Self {
         Limit {
             value,
@@ -58,17 +59,18 @@ impl<T> Limit<T> {
         }
     }
 
-    /// A value that someone asked for.
+    /// Returns a limit with a value that was set.
     pub const fn set(value: Option<T>, origin: Origin) -> Self {
         Limit { value, origin }
     }
 }
 
-/// The limits of one task.
+/// The limits of one task. Each can be set for a pool, by the method of `PoolBuilder` that
+/// `LimitName::setting` names, and for one call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskLimits {
-    /// Wall time from the moment a worker takes the task \[10 s; none for
-    /// `run` and `Process`\]. Time in the queue does not count.
+    /// Wall time, from the moment a worker takes the task \[10 s; none for `sandpool run`
+    /// and `Process`\]. Time in the queue does not count.
     pub timeout: Limit<Duration>,
     /// CPU time of the worker during the task \[none\], enforced by the host on
     /// the worker's own clock, within 20 ms.
@@ -76,24 +78,26 @@ pub struct TaskLimits {
     /// Linear memory in bytes, all memories of the task together \[128 MiB\]. Does not
     /// cover wasmtime's own allocations; see [`PoolLimits::process_memory`].
     pub memory: Limit<u64>,
-    /// Bytes of the encoded result \[64 MiB\].
+    /// Bytes of the result as it is encoded on the channel \[64 MiB\].
     pub result: Limit<u64>,
-    /// Bytes of the encoded arguments, stdin included \[64 MiB\].
+    /// Bytes of the arguments as they are encoded on the channel, standard input included
+    /// \[64 MiB\]. Does not cover standard input that is the host's own.
     pub arguments: Limit<u64>,
     /// Bytes of captured standard output \[1 MiB\]. Output that is passed
     /// through is not limited unless this is set.
     pub stdout: Limit<u64>,
-    /// Bytes of captured standard error \[1 MiB\].
+    /// Bytes of captured standard error \[1 MiB\]. Output that is passed through is not
+    /// limited unless this is set.
     pub stderr: Limit<u64>,
     /// Bytes of log and progress messages \[1 MiB\].
     pub log: Limit<u64>,
     /// Bytes that one host call of a guest, or its result, may make its worker allocate
-    /// \[256 MiB\]. A result that is not made of bytes and strings costs 40 bytes for
-    /// each value in it: six million numbers pass. Does not cover memory that many
-    /// calls leave behind; see [`PoolLimits::process_memory`].
+    /// \[256 MiB\]. A result that is not made of bytes and strings costs 40 bytes for each
+    /// value in it: six million numbers pass. Does not cover memory that many calls leave
+    /// behind; see [`PoolLimits::process_memory`].
     pub host_calls: Limit<u64>,
-    /// Units of fuel \[not counted\]. A pool that counts it compiles its
-    /// modules for it, which costs a loop 25 to 35 % of its speed.
+    /// Units of fuel \[not counted\]. A pool that counts fuel compiles its modules for it,
+    /// which costs a loop 25 to 35 % of its speed. Does not cover host calls.
     pub fuel: Limit<u64>,
 }
 
@@ -117,19 +121,20 @@ impl Default for TaskLimits {
 /// The limits of a pool, its workers and its compilations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PoolLimits {
-    /// Tables of one task \[40\].
+    /// Number of tables of one task \[40\].
     pub tables: u32,
-    /// Elements of each table \[200,000\].
+    /// Number of elements of each table \[200,000\]. Does not cover all tables together.
     pub table_elements: u32,
-    /// Core instances of one task \[100\].
+    /// Number of core instances of one task \[100\].
     pub instances: u32,
-    /// Linear memories of one task \[16\].
+    /// Number of linear memories of one task \[16\].
     pub memories: u32,
-    /// Bytes of wasm stack \[512 KiB\].
+    /// Bytes of wasm stack \[512 KiB\]. Does not cover a guest's own stack in linear
+    /// memory.
     pub wasm_stack: u64,
-    /// Private memory of a worker process in bytes (`RLIMIT_DATA`)
-    /// \[the task's memory limit and 512 MiB\]. What an allocator of the program's own
-    /// reserves ahead counts (mimalloc: 1 GiB).
+    /// Private memory of a worker process in bytes (`RLIMIT_DATA`) \[the task's memory
+    /// limit and 512 MiB\]. Memory that the program's own allocator reserves ahead counts
+    /// (mimalloc: 1 GiB). Does not cover memory that worker and host share.
     pub process_memory: Limit<u64>,
     /// Bytes of any one file that a task writes in a granted directory
     /// \[1 GiB\]. Does not cover how many files it writes: a directory that is
@@ -143,7 +148,7 @@ pub struct PoolLimits {
     pub compile_cpu_time: Limit<Duration>,
     /// Memory of one compilation in bytes \[4 GiB\].
     pub compile_memory: Limit<u64>,
-    /// Tasks that may wait in the queue \[none\].
+    /// Number of tasks that wait in the queue \[none\].
     pub queue_length: Limit<u64>,
 }
 
@@ -167,8 +172,7 @@ impl Default for PoolLimits {
 }
 
 impl PoolLimits {
-    /// The limit with this name, to tell somebody that it was hit; `None` if it
-    /// is a task's.
+    /// Returns the limit with this name as one that was hit; `None` if it is a task's.
     #[doc(hidden)]
     pub fn hit(&self, name: LimitName) -> Option<LimitHit> {
         let bytes = |limit: Limit<u64>| (limit.value.map(show_bytes), limit.origin);
@@ -192,8 +196,7 @@ impl PoolLimits {
 }
 
 impl TaskLimits {
-    /// The limit with this name, to tell somebody that it was hit; `None` if it
-    /// is the pool's.
+    /// Returns the limit with this name as one that was hit; `None` if it is the pool's.
     #[doc(hidden)]
     pub fn hit(&self, name: LimitName) -> Option<LimitHit> {
         let bytes = |limit: Limit<u64>| (limit.value.map(show_bytes), limit.origin);
@@ -218,7 +221,7 @@ impl TaskLimits {
     }
 }
 
-/// Names a limit, in outcomes and on the wire.
+/// The name of a limit, in outcomes and on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum LimitName {
     /// [`TaskLimits::timeout`].
@@ -264,7 +267,7 @@ pub enum LimitName {
 }
 
 impl LimitName {
-    /// The limit's name as it is written to JSON.
+    /// Returns the limit's name as it is written to JSON.
     pub fn name(self) -> &'static str {
         match self {
             LimitName::Timeout => "timeout",
@@ -290,8 +293,8 @@ impl LimitName {
         }
     }
 
-    /// The setting of this limit, by the name of its method of
-    /// [`PoolBuilder`](crate::PoolBuilder), where there is one.
+    /// Returns the name of the method of [`PoolBuilder`](crate::PoolBuilder) that sets this
+    /// limit, if there is one.
     pub fn setting(self) -> Option<&'static str> {
         Some(match self {
             LimitName::Timeout => "timeout",
@@ -318,17 +321,17 @@ impl LimitName {
     }
 }
 
-/// A limit that ended a task: which, its value and where that came from. `Display`
-/// says it in one line, with the setting that raises it.
+/// A limit that ended a task: its name, its value and the value's origin. `Display` writes
+/// it in one line, with the setting that raises it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimitHit {
-    /// Which limit.
+    /// The name of the limit.
     pub name: LimitName,
     /// The value, ready to print (`10s`, `128MiB`).
     pub value: String,
-    /// Where the value came from.
+    /// The origin of the value.
     pub origin: Origin,
-    /// Where the task was when it ran into the limit, as far as its worker could tell.
+    /// The place in its code that the task had reached, if its worker could tell it.
     pub place: Option<String>,
 }
 
@@ -341,7 +344,7 @@ impl fmt::Display for LimitHit {
 }
 
 impl LimitHit {
-    /// A value that is not there was still reached, by what nothing can reach.
+    /// A limit without a value was still reached: by a request that no limit allows.
     fn new(name: LimitName, (value, origin): (Option<String>, Origin)) -> Self {
         LimitHit {
             name,
@@ -351,8 +354,8 @@ impl LimitHit {
         }
     }
 
-    /// One line that says what was hit, of which `origin`, where the task was then, and
-    /// what to do about it: for those who have their own names for settings.
+    /// Returns one line that names the limit that was hit, its `origin`, the place in the
+    /// task's code, and `advice`: for programs that have their own names for settings.
     pub fn line(&self, origin: &str, advice: Option<&str>) -> String {
         let what = match self.name {
             LimitName::Timeout => "ran past",
@@ -387,12 +390,12 @@ impl LimitHit {
     }
 }
 
-/// `1.5s`, `300ms`: a duration as the command's flags read it.
+/// Returns a duration as the command's flags read it: `1.5s`, `300ms`.
 pub fn show_duration(value: Duration) -> String {
     format!("{value:?}")
 }
 
-/// `128MiB`, `1000B`: a size in the largest unit that loses nothing.
+/// Returns a size in the largest unit that loses nothing: `128MiB`, `1000B`.
 pub fn show_bytes(value: u64) -> String {
     match value {
         v if v >= GIB && v % GIB == 0 => format!("{}GiB", v / GIB),

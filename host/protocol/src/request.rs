@@ -28,7 +28,7 @@ pub struct Request {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Asks {
-    /// Which object was granted under this name? Answered with its number.
+    /// Asks for the number of the object that was granted under this name.
     Open { kind: Kind, name: String },
     /// A call, which is answered. Without `wait` it is answered at once.
     Call { object: u32, op: Op, wait: bool },

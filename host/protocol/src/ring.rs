@@ -57,7 +57,7 @@ pub const RING_SIZE: usize = ANSWER_ARENA + ARENA;
 
 const _: () = assert!(ANSWER_SLOTS + SLOTS as usize * SLOT_SIZE <= TASK_ARENA);
 
-/// Which of the two rings.
+/// One of the two rings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
     Tasks,

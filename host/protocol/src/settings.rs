@@ -1,5 +1,5 @@
-//! Choices that are not limits: how modules are compiled, how far tasks are
-//! kept apart, where their output goes, what they may reach.
+//! Choices that are not limits: how modules are compiled, how far tasks are kept apart,
+//! where their output goes, and which directories they may reach.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -8,40 +8,40 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a guest's standard output and error go.
+/// The destination of a guest's standard output and error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Stdio {
-    /// Kept and handed over with the outcome (default for pools).
+    /// The outcome: output is kept and handed over with it (default for pools).
     #[default]
     Capture,
-    /// Passed on to the host's own, live, in whole lines unless told otherwise
-    /// (default for [`Process`](crate::Process)).
+    /// The host's own standard output and error: output is passed on live, in whole lines
+    /// unless told otherwise (default for [`Process`](crate::Process)).
     Inherit,
-    /// Thrown away.
+    /// Nowhere: output is thrown away.
     Null,
 }
 
-/// The way in which a task is ended that runs past its wall time.
+/// The way in which a task that runs past its wall time is ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Interrupt {
-    /// Its worker is killed and another started. Guest code runs without
-    /// checks, a quarter to a third faster (default).
+    /// The task's worker is killed and another started. Guest code runs without checks, a
+    /// quarter to a third faster than with [`Interrupt::Epoch`] (default).
     #[default]
     Kill,
-    /// Guest code is compiled with epoch checks; the worker lives on, and the
-    /// error says where the guest was. A task that is blocked in a host call
-    /// costs its worker all the same.
+    /// The task is interrupted, and its worker lives on. Guest code is compiled with checks
+    /// for that, and the error names the place in the guest's code. A task that is blocked
+    /// in a host call costs its worker all the same.
     Epoch,
 }
 
-/// The state that two tasks share.
+/// The degree to which two tasks share state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Isolation {
     /// Pooled worker processes, a fresh instance for each task (default).
     #[default]
     Process,
-    /// Pooled worker processes; an instance is kept for this many tasks, which
-    /// can see what the ones before them left in its memory.
+    /// Pooled worker processes; an instance is kept for this many tasks, which can see the
+    /// traces of earlier tasks in its memory.
     ProcessReuse(NonZeroU64),
     /// A worker process of its own for each task.
     ProcessPerTask,
@@ -51,14 +51,14 @@ pub enum Isolation {
 /// [`Layer`](crate::Layer) lists them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Sandbox {
-    /// Refuse to run: [`build`](crate::PoolBuilder::build) fails, and names what
-    /// is missing. A layer that holds in part is not missing.
+    /// Refuse to run: [`build`](crate::PoolBuilder::build) fails, and names the missing
+    /// layers. A layer that holds in part is not missing.
     Strict,
     /// Use the available layers, and report missing layers once (default).
     #[default]
     Auto,
-    /// Use none of them. What needs no help of the system stays: the separate
-    /// process, its empty environment and closed descriptors.
+    /// Use no layer. The parts that need no help of the system stay: the separate process,
+    /// its empty environment and closed descriptors.
     Off,
 }
 
@@ -73,14 +73,14 @@ pub enum WasmFeature {
     Gc,
     /// 64-bit memories.
     Memory64,
-    /// Memories whose pages are of one byte.
+    /// Memories with pages of one byte.
     CustomPageSizes,
     /// Multiplication and addition of 128 bits.
     WideArithmetic,
 }
 
 impl WasmFeature {
-    /// All of them.
+    /// All features.
     pub const ALL: [WasmFeature; 6] = [
         WasmFeature::Exceptions,
         WasmFeature::FunctionReferences,
@@ -90,7 +90,7 @@ impl WasmFeature {
         WasmFeature::WideArithmetic,
     ];
 
-    /// Its name, as `--wasm` reads it.
+    /// Returns the name of the feature, as `--wasm` reads it.
     pub fn name(self) -> &'static str {
         match self {
             WasmFeature::Exceptions => "exceptions",
@@ -122,7 +122,7 @@ impl FromStr for WasmFeature {
     }
 }
 
-/// The text names no [`WasmFeature`].
+/// The error of a text that names no [`WasmFeature`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{text}` is not a WebAssembly feature that can be turned on; use exceptions, function-references, gc, memory64, custom-page-sizes or wide-arithmetic"
@@ -132,21 +132,21 @@ pub struct UnknownWasmFeature {
     pub text: String,
 }
 
-/// A directory that guests may reach.
+/// A directory that guests may reach, with everything in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DirGrant {
-    /// Where it is on the host.
+    /// The path of the directory on the host.
     #[serde(with = "path_bytes")]
     pub host: PathBuf,
-    /// The path that guests see, without `..`. A relative one is taken for
-    /// absolute, as guests have no other working directory than `/`.
+    /// The path that guests see, without `..`. A relative path is taken for absolute, as
+    /// guests have no other working directory than `/`.
     pub guest: String,
-    /// True if tasks may change its contents \[no\].
+    /// `true` if tasks may change its contents.
     pub writable: bool,
 }
 
-/// A path of the host as the bytes that it is: it need not be UTF-8, which is
-/// all that serde has for paths.
+/// Encodes a path of the host as bytes: it need not be UTF-8, and serde's own form of paths
+/// knows only UTF-8.
 mod path_bytes {
     use std::ffi::OsString;
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -163,8 +163,8 @@ mod path_bytes {
     }
 }
 
-/// Returns the path that a C library makes of a guest path: absolute, and without `.`.
-/// There is no `..` in one; see [`DirGrant`].
+/// Returns the path that a C library makes of a guest path: absolute, and without `.`. It
+/// has no `..`; see [`DirGrant`].
 pub fn guest_path(guest: &str) -> String {
     let names = guest.split('/').filter(|name| !matches!(*name, "" | "."));
     let path: String = names.flat_map(|name| ["/", name]).collect();
@@ -201,13 +201,13 @@ impl fmt::Display for LogLevel {
     }
 }
 
-/// Settings that compiler and worker must agree on, or the artifact does not
-/// load. Part of its name in the cache.
+/// The settings that compiler and worker must agree on, or the artifact does not load. They
+/// are part of its name in the cache.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EngineSettings {
     pub count_fuel: bool,
     pub check_epochs: bool,
-    /// Sorted.
+    /// The features that are turned on, sorted.
     pub features: Vec<WasmFeature>,
     pub wasm_stack: u64,
     pub tables: u32,
@@ -217,7 +217,7 @@ pub struct EngineSettings {
 }
 
 impl EngineSettings {
-    /// The settings for a pool with these limits and nothing special.
+    /// Returns the settings for a pool with these limits and no others.
     pub fn new(limits: &crate::limits::PoolLimits) -> Self {
         EngineSettings {
             wasm_stack: limits.wasm_stack,

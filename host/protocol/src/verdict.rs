@@ -6,48 +6,48 @@ use serde::{Deserialize, Serialize};
 
 use sandpool_value::Printable;
 
-/// The ending of a task.
+/// The way in which a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// It returned.
+    /// The task returned, and its value is in the outcome.
     Ok,
-    /// It returned its own error, whatever it was refused before.
+    /// The function returned its own error, whatever the task was refused before.
     Error,
-    /// It left with an exit code that is not 0.
+    /// The task left with an exit code that is not 0.
     Exit,
-    /// It trapped; the error text holds wasmtime's trap code.
+    /// The task trapped; the error text holds wasmtime's trap code.
     Trap,
-    /// It ran past its wall time.
+    /// The task ran past its wall time.
     Timeout,
-    /// It used more CPU time than allowed.
+    /// The task used more CPU time than allowed.
     CpuLimit,
-    /// It used up its fuel.
+    /// The task used up its fuel.
     OutOfFuel,
-    /// It trapped or aborted after an allocation that was refused.
+    /// The task trapped or aborted after an allocation that was refused.
     MemoryLimit,
-    /// Its result, output or log grew past its limit.
+    /// The task's result, output or log grew past its limit.
     OutputLimit,
-    /// It called a function that was not granted, by a call that has no way to fail, so
-    /// that it was ended. A call that can fail fails, and the task goes on: see
+    /// The task called a function that was not granted, by a call that has no way to fail,
+    /// so it was ended. A call that can fail fails, and the task continues: see
     /// `Outcome::refusals`.
     Denied,
-    /// The arguments do not fit the function; it was never sent.
+    /// The arguments do not fit the function; the task was never sent.
     InvalidArguments,
     /// The module cannot be loaded.
     InvalidModule,
     /// Compiling the module ran past a limit.
     CompileLimit,
-    /// Its worker process died under it.
+    /// The task's worker process died under it.
     WorkerLost,
-    /// It was cancelled.
+    /// The task was cancelled.
     Cancelled,
     /// sandpool itself failed.
     InternalError,
 }
 
 impl Verdict {
-    /// The verdict's name as it is printed and written to JSON.
+    /// Returns the verdict's name as it is printed and written to JSON.
     pub fn name(self) -> &'static str {
         match self {
             Verdict::Ok => "ok",
@@ -76,32 +76,32 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Something a task asked for and was refused.
+/// A request of a task that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// `memory`, `table`, `process memory`; `file`, `write access`, `socket`,
-    /// `name look-up`.
+    /// The kind of the request: `memory`, `table`, `process memory`; `file`, `write
+    /// access`, `socket`, `name look-up`.
     pub what: String,
     /// The exact request: an amount, a path as the guest sees it, the name of a host.
     pub detail: String,
 }
 
 impl fmt::Display for Refusal {
-    /// `file /etc/passwd`, with control characters escaped.
+    /// Writes `file /etc/passwd`, with control characters escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", Printable(&self.what), Printable(&self.detail))
     }
 }
 
-/// So many refusals of a task are listed: the first ones, and the latest.
+/// The number of refusals of a task that are listed: the first ones, and the latest.
 pub const MAX_REFUSALS: usize = 64;
 
-/// Bytes of a refusal's detail, and a mark where it was cut: guests choose the
-/// names in it. All refusals of a task have to fit into the header of its answer.
+/// The number of bytes of a refusal's detail, beside a mark where it was cut: guests choose
+/// the names in it, and all refusals of a task have to fit into the header of its answer.
 pub const MAX_DETAIL: usize = 512;
 
-/// Describes the trap of a task that was refused memory: behind the line about the
-/// limit.
+/// Returns the text about the trap of a task that was refused memory, which follows the
+/// line about the limit.
 pub fn trapped_then(text: &str) -> String {
     format!("; then it trapped: {text}")
 }

@@ -25,8 +25,8 @@ fn main() -> anyhow::Result<()> {
     println!("parent (process {})", process::id());
 
     let (ours, theirs) = pipe();
-    // That side is given away: the child alone has it now. Should the child end
-    // too early, we are told so, instead of waiting for ever.
+    // `theirs` is given away: the child alone has that side now. Should the child end too
+    // early, we are told so, instead of waiting for ever.
     let child = Process::call(common::tutorials(), "talk")
         .args((theirs,))
         .start()?;

@@ -1,5 +1,5 @@
-//! The parent's side of the sandbox: how its children are to lock themselves
-//! in, what they said of it, and trying it out.
+//! The parent's side of the sandbox: tells children how to lock themselves in, keeps their
+//! reports, and probes the sandbox.
 
 use std::fmt;
 use std::fs::File;
@@ -25,7 +25,7 @@ use sandpool_sys::{
     signal_name,
 };
 
-/// Called with the first report of a sandbox in which a layer is missing.
+/// A function that is called with the first report in which a layer is missing.
 pub(crate) type GapHandler = Box<dyn FnOnce(&SandboxReport) + Send>;
 
 /// The way in which the children of a pool are locked in.
@@ -35,7 +35,7 @@ pub(crate) struct Confinement {
     heard: Mutex<Heard>,
 }
 
-/// The messages of children so far.
+/// The reports of children so far.
 struct Heard {
     report: Option<SandboxReport>,
     on_gap: Option<GapHandler>,
@@ -63,7 +63,7 @@ impl Confinement {
         }
     }
 
-    /// Returns whether a child is to be born apart from this process.
+    /// Returns `true` if a child is to be born in namespaces of its own.
     pub(crate) fn apart(&self) -> bool {
         self.mode != Sandbox::Off && !self.without.contains(&Layer::PidNamespace)
     }
@@ -78,9 +78,9 @@ impl Confinement {
         }
     }
 
-    /// Notes what a child reports. The first report is kept, until one comes in
-    /// which a layer is missing: the system may run out of namespaces when some
-    /// children have theirs. Then somebody is told, once.
+    /// Notes a child's report. The first report is kept, until one comes in which a layer
+    /// is missing: the system may run out of namespaces when some children have theirs.
+    /// Then the gap is reported, once.
     pub(crate) fn record(&self, report: SandboxReport) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let incomplete = |report: &SandboxReport| report.missing().next().is_some();
@@ -99,15 +99,15 @@ impl Confinement {
         }
     }
 
-    /// The first report of a child in which a layer is missing, else the first
-    /// report, if there was one.
+    /// Returns the first report in which a layer is missing, else the first report, if
+    /// there is one.
     pub(crate) fn report(&self) -> Option<SandboxReport> {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.report.clone()
     }
 }
 
-/// One line on stderr, once in the life of this process.
+/// Writes one line to stderr, once in the life of this process.
 fn say_once(report: &SandboxReport) {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
@@ -116,7 +116,7 @@ fn say_once(report: &SandboxReport) {
                 "sandpool: the sandbox is not complete on this machine; missing are {missing}; \
                  `sandpool doctor` shows why\n"
             );
-            // Not by `eprintln`, which panics where stderr is gone.
+            // Not `eprintln`, which panics where stderr is gone.
             let _ = stdio::write_stderr(line.as_bytes());
         }
     });
@@ -154,10 +154,10 @@ impl AsFd for OpenGrant {
     }
 }
 
-/// A probe takes milliseconds; one that takes so long is stuck.
+/// The time that a probe may take. It takes milliseconds, unless it is stuck.
 const PROBE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The findings of a probe.
+/// The findings of a probe of the sandbox.
 #[derive(Clone, Debug)]
 pub struct Probed {
     /// The extent to which each layer holds.
@@ -170,14 +170,14 @@ pub struct Probed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Escape {
-    /// There was none.
+    /// Nothing was tried.
     NotTried,
-    /// The process was killed for it, by this signal (31, SIGSYS, by its list
-    /// of system calls).
+    /// The process was killed for the attempt, by this signal (31, SIGSYS, by its list of
+    /// system calls).
     Killed(i32),
-    /// It was answered with this error number.
+    /// The attempt was answered with this error number.
     Refused(i32),
-    /// It worked.
+    /// The attempt succeeded.
     Succeeded,
 }
 
@@ -191,7 +191,7 @@ pub(crate) fn probe(
 ) -> io::Result<Probed> {
     for pause in PROBE_PAUSES {
         match probe_once(program, confinement, grants, attempt) {
-            // Nothing that the sandbox has a part in.
+            // The sandbox has no part in this failure.
             Err(error) if is_from_outside(&error) => {
                 std::thread::sleep(Duration::from_millis(pause))
             }
@@ -201,7 +201,8 @@ pub(crate) fn probe(
     probe_once(program, confinement, grants, attempt)
 }
 
-/// Milliseconds before a probe that something outside kept from its work is tried again.
+/// The pauses, in milliseconds, before a probe is tried again that something outside kept
+/// from its work.
 const PROBE_PAUSES: [u64; 4] = [10, 40, 160, 640];
 
 fn is_from_outside(error: &io::Error) -> bool {
@@ -260,8 +261,8 @@ fn wait(child: &mut ChildProcess) -> io::Result<ChildExit> {
     }
 }
 
-/// Reads what a probe said before it ended: who it is, what holds, and what
-/// came of its attempt.
+/// Reads a probe's messages after its end: its hello, its report, and the result of its
+/// attempt.
 fn listen(control: &ControlSocket, ended: ChildExit, tried: bool) -> io::Result<Probed> {
     let mut buffer = vec![0; MAX_MESSAGE];
     let mut hello = None;

@@ -1,5 +1,5 @@
-//! Where a program becomes a worker or a compiler: the counterpart of
-//! multiprocessing's `freeze_support`.
+//! Turns a program into a worker or a compiler: the counterpart of multiprocessing's
+//! `freeze_support`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,8 +10,8 @@ use sandpool_worker::{play_role, words_before_main};
 
 static CALLED: AtomicBool = AtomicBool::new(false);
 
-/// Returns whether this program called [`worker_entry`], so that it can be started
-/// again as its own worker.
+/// Returns `true` if this program called [`worker_entry`], so that it can be started again
+/// as its own worker.
 pub(crate) fn was_called() -> bool {
     CALLED.load(Ordering::Relaxed)
 }

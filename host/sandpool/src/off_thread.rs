@@ -26,7 +26,7 @@ pub(crate) fn off_thread<T: Send + 'static>(
     }));
     let sender = ResultSender(pending.clone());
     let thread = thread::Builder::new().name(format!("sandpool-{name}"));
-    // What nobody wants any more is dropped.
+    // A result that nobody awaits any more is dropped.
     let spawned = thread.spawn(move || sender.send(work()));
     spawned.map_err(thread_error)?;
     Ok(poll_fn(move |context| {

@@ -8,67 +8,69 @@ use sandpool_protocol::limits::LimitHit;
 pub use sandpool_protocol::verdict::{Refusal, Verdict};
 use sandpool_value::{ConvertError, FromValue, Printable, Value};
 
-/// So many refusals are told in one line: the latest.
+/// The number of refusals that the one-line form names: the latest.
 const TOLD_REFUSALS: usize = 3;
 
 /// The outcome of one task.
 ///
-/// `T` is the type of the value: [`Value`] unless a typed call asked for
-/// another. What a killed worker could not tell is `None`.
+/// `T` is the type of the value: [`Value`] unless a typed call asked for another. A fact
+/// that is unknown, as when the worker was killed, is `None`.
+///
+/// `Display` writes it in one line.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Outcome<T = Value> {
-    /// The verdict.
+    /// The verdict: the way in which the task ended.
     pub verdict: Verdict,
     /// The returned value, with the verdict `ok`.
     pub value: Option<T>,
-    /// The payload of its own `err`, with the verdict `error`.
+    /// The payload of the function's own `err`, with the verdict `error`.
     pub error_value: Option<Value>,
     /// The error, in one line; `None` with the verdict `ok`. With the verdicts `trap`,
     /// `memory_limit` and `exit`, the guest's last words on standard error stand at its
-    /// end, where that was captured: the text of a panic, the end of a traceback.
+    /// end, if that was captured: the text of a panic, the end of a traceback.
     pub error: Option<String>,
-    /// Index of the task within its map; 0 for a single call.
+    /// The index of the task within its map; 0 for a single call.
     pub index: u64,
     /// The number of times that the task was started.
     pub attempts: u32,
-    /// True if it was not run again, although it had retries left, since three workers
-    /// had died under it.
+    /// `true` if the task had retries left but was not run again, since three workers had
+    /// died under it.
     pub poison: bool,
-    /// Name of the function, or of the command.
+    /// The name of the function, or of the command.
     pub function: Arc<str>,
-    /// SHA-256 of the module, in lowercase hex.
+    /// The SHA-256 of the module, in lowercase hex.
     pub module_hash: Arc<str>,
-    /// The process that ran it last.
+    /// The id of the process that ran it last.
     pub worker_pid: Option<u32>,
-    /// Time from submission to the worker's taking it; of a stream's inputs that
-    /// went to the pool together, from that of the first.
+    /// The time from submission until a worker took it. Inputs of a stream that went to the
+    /// pool together count from the first of them.
     pub queue_wait: Duration,
-    /// Wall time on the worker.
+    /// The wall time on the worker.
     pub run_time: Option<Duration>,
-    /// CPU time on the worker, when it is limited or asked for.
+    /// The CPU time on the worker, if it is limited or measured.
     pub cpu_time: Option<Duration>,
-    /// The most linear memory it had at once, in bytes.
+    /// The most linear memory that it had at once, in bytes.
     pub peak_memory: Option<u64>,
-    /// Fuel used, where it is counted.
+    /// The units of fuel that it used, if the pool counts fuel.
     pub fuel: Option<u64>,
-    /// Exit code of a command, and of a worker that left by itself.
+    /// The exit code of a command, or of a worker that ended by itself.
     pub exit_code: Option<i32>,
-    /// Signal that killed the worker, with the verdict `worker_lost`.
+    /// The signal that killed the worker, with the verdict `worker_lost`.
     pub signal: Option<i32>,
-    /// Standard output, where it was captured.
+    /// The standard output, if it was captured.
     pub stdout: Option<Vec<u8>>,
-    /// Standard error, where it was captured.
+    /// The standard error, if it was captured.
     pub stderr: Option<Vec<u8>>,
-    /// Everything that the task asked for and was refused, also if it survived the
-    /// refusal: each thing once, the latest last, 64 at most.
+    /// The requests of the task that were refused, even if it survived the refusal: each
+    /// one once, the latest last, 64 at most.
     pub refusals: Vec<Refusal>,
-    /// The limit that ended it.
+    /// The limit that ended the task, if one did.
     pub limit: Option<LimitHit>,
 }
 
 impl<T> Outcome<T> {
-    /// Returns whether the verdict is `ok`.
+    /// Returns `true` if the verdict is `ok`.
     pub fn is_ok(&self) -> bool {
         self.verdict == Verdict::Ok
     }
@@ -87,7 +89,7 @@ impl<T> Outcome<T> {
         }
     }
 
-    /// The same outcome with another value.
+    /// Returns this outcome with another value.
     pub(crate) fn with_value<U>(self, value: Option<U>) -> Outcome<U> {
         Outcome {
             verdict: self.verdict,
@@ -116,8 +118,8 @@ impl<T> Outcome<T> {
 }
 
 impl Outcome<Value> {
-    /// The outcome with its value read as a `T`. A value that is no `T` makes
-    /// it an `internal_error` that says so: the caller asked for the wrong type.
+    /// Returns the outcome with its value read as a `T`. A value that is no `T` makes it an
+    /// `internal_error` that says so: the caller asked for the wrong type.
     pub fn typed<T: FromValue>(mut self) -> Outcome<T> {
         let value = match self.value.take().map(T::from_value) {
             None => None,
@@ -129,7 +131,7 @@ impl Outcome<Value> {
 }
 
 impl<T> Outcome<T> {
-    /// The outcome of who asked for a value of another type.
+    /// Returns the outcome for a caller that asked for a value of another type.
     pub(crate) fn mistyped<U>(self, mismatch: &ConvertError) -> Outcome<U> {
         Outcome {
             verdict: Verdict::InternalError,
@@ -143,7 +145,7 @@ impl<T> Outcome<T> {
 
 impl<T: fmt::Debug> fmt::Display for Outcome<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A guest's own words and names may hold what controls a terminal.
+        // A guest's own words and names may hold control characters of terminals.
         let function = Printable(&self.function);
         write!(f, "[{}] {function} {}", self.index, self.verdict)?;
         match (&self.value, &self.error) {

@@ -41,7 +41,7 @@ fn number(folder: &Path, file: &str) -> Option<u64> {
     text.trim().parse().ok()
 }
 
-/// That the cgroup has as many processes as it may, if so.
+/// Returns a text about the cgroup's limit of processes, if the limit is reached.
 pub fn full_of_processes() -> Option<String> {
     let folder = folder("pids")?;
     let most = number(&folder, "pids.max")?;

@@ -1,4 +1,4 @@
-//! Which standard streams the process was started with.
+//! Finds the standard streams that were closed when the process was started.
 //!
 //! Rust's runtime opens `/dev/null` in place of those that are closed, before
 //! `main`: what is written to them is lost without an error, and what is read from

@@ -42,7 +42,7 @@ pub struct ChildProcess {
     ended: Option<ChildExit>,
 }
 
-/// Which binary to start, and what to tell it to be.
+/// The binary to start for a child, and its role.
 #[derive(Clone, Debug)]
 pub struct Program {
     /// The executable file.

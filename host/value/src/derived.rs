@@ -116,10 +116,11 @@ pub fn in_case<T>(
     read(value).map_err(|error| error.in_field(name))
 }
 
-/// Which of the known flags are set.
+/// Returns the known flags that are set.
 ///
 /// # Errors
-/// If the value is no flags, or a flag is set that is not known.
+///
+/// Returns an error if the value is no flags, or a flag is set that is not known.
 pub fn flags<const COUNT: usize>(
     value: Value,
     known: &[&str; COUNT],

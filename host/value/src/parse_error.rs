@@ -50,7 +50,7 @@ impl Mismatch {
         Self::new(found, shortened(&ty.to_string()))
     }
 
-    /// That the number found is beyond what the integer type holds.
+    /// Returns the error for a number beyond the range of an integer type.
     pub(super) fn out_of_range(found: String, ty: &Type) -> Self {
         let error = Self::of(found, ty);
         match ty.integer_range() {

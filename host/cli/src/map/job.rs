@@ -273,7 +273,7 @@ impl Job {
         }
     }
 
-    /// That the function takes as many arguments as an input has values. They
+    /// Checks that the function takes as many arguments as an input has values. The values
     /// come from `origin`.
     pub fn takes_values(&self, values: usize, origin: &str) -> Result<(), Failure> {
         let Job::Call(function) = self else {
@@ -308,7 +308,7 @@ impl Job {
         })
     }
 
-    /// That rows of so many cells, without a header, fit the parameters.
+    /// Checks that rows of `cells` cells, without a header, fit the parameters.
     pub fn takes_cells(&self, cells: usize, origin: &str, ignore: bool) -> Result<(), Failure> {
         let most = match self {
             Job::Call(function) if ignore => function.rest().params.len(),
@@ -323,9 +323,9 @@ impl Job {
         }
     }
 
-    /// That the function can be called with columns of these names. Those that
-    /// name no parameter are told together, once for all rows, unless they are to
-    /// be ignored.
+    /// Checks that the function can be called with columns of these names. Columns that
+    /// name no parameter are reported together, once for all rows, unless they are to be
+    /// ignored.
     pub fn takes_columns(&self, columns: &[String], ignore: bool) -> Result<(), Failure> {
         let Job::Call(function) = self else {
             return Ok(());
@@ -342,7 +342,7 @@ impl Job {
             .map_err(|error| Failure::new(Kind::Unusable, function.explain(error)))
     }
 
-    /// That there is somebody to read stdin.
+    /// Checks that the job reads stdin.
     pub fn takes_stdin(&self) -> Result<(), Failure> {
         match self {
             Job::Command(_) => Ok(()),
@@ -363,7 +363,8 @@ impl Template {
     }
 }
 
-/// That each parameter that a call gives has a column, and no other has one.
+/// Checks that each parameter that a call gives has a column, and no other parameter has
+/// one.
 fn has_all_columns(function: &Partial, columns: &[String]) -> Result<(), ArgumentError> {
     let rest = function.rest();
     let mut named = vec![false; rest.params.len()];

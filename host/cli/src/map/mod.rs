@@ -307,7 +307,7 @@ impl Map {
         )
     }
 
-    /// That inputs and an argument for all of them are not both read from stdin.
+    /// Checks that inputs and an argument for all of them are not both read from stdin.
     fn share_no_stdin(&self, inputs: &Inputs) -> Result<(), Failure> {
         let constant = self.kwarg.iter().find(|keyword| keyword.word == "@-");
         match constant {

@@ -104,7 +104,7 @@ impl Map {
             grants: self.task.grants(),
             output: output.map_or_else(
                 || "stdout".into(),
-                // Whose lines are all of one form.
+                // All lines of the file have one form.
                 |file| format!("{} {file}", self.outputs.form()),
             ),
         }
@@ -118,7 +118,7 @@ impl Map {
             .peek(&self.identity(module, job, inputs, output))
     }
 
-    /// That no input is run again whose result has its place already.
+    /// Checks that no input is run again whose result already has its place.
     fn check_by_place(&self) -> Result<(), Failure> {
         let runs_again = matches!(
             self.joblog.scope(),

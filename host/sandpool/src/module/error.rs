@@ -1,4 +1,4 @@
-//! Why a module cannot be loaded.
+//! The error of a module that cannot be loaded.
 
 use std::io;
 
@@ -8,7 +8,8 @@ use sandpool_sys::in_force::{Scarce, with_limit};
 use sandpool_sys::is_explained;
 use sandpool_value::Printable;
 
-/// A module cannot be loaded.
+/// The error of a module that cannot be loaded. `Display` writes it in one line, with the
+/// path.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot load `{path}`: {problem}")]
 pub struct LoadError {
@@ -87,17 +88,17 @@ impl LoadError {
         LoadError { path, problem }
     }
 
-    /// The path, or `module` for bytes.
+    /// Returns the path, or `module` for bytes.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Returns whether the file does not exist.
+    /// Returns `true` if the file does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self.problem, Problem::NotFound)
     }
 
-    /// Returns whether sandpool itself failed, rather than the module being no good.
+    /// Returns `true` if sandpool itself failed, rather than the module being invalid.
     pub fn is_internal(&self) -> bool {
         match &self.problem {
             Problem::Compiler(_) | Problem::System(_) | Problem::Outside { .. } => true,
@@ -109,7 +110,7 @@ impl LoadError {
         }
     }
 
-    /// The limit that compiling it ran past, or that it would run past.
+    /// Returns the limit that the compilation ran past, or would run past.
     pub fn limit(&self) -> Option<&LimitHit> {
         match &self.problem {
             Problem::Limit(hit) | Problem::Slow(hit) | Problem::Wants(hit) => Some(hit),
@@ -117,7 +118,8 @@ impl LoadError {
         }
     }
 
-    /// The WebAssembly features that it needs, that are off and can be turned on.
+    /// Returns the WebAssembly features that the module needs, and that are off and can be
+    /// turned on.
     pub fn features(&self) -> Vec<WasmFeature> {
         let Problem::Invalid(text) = &self.problem else {
             return Vec::new();
@@ -130,7 +132,7 @@ impl LoadError {
         names.filter_map(|name| name.parse().ok()).collect()
     }
 
-    /// Returns advice, where there is something.
+    /// Returns advice for the user, in one line, if there is any.
     pub fn hint(&self) -> Option<String> {
         match &self.problem {
             Problem::Invalid(text) if text.contains("exports no function") => Some(

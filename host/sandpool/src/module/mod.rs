@@ -47,49 +47,50 @@ struct Inner {
 }
 
 impl Module {
-    /// Name of the file without its ending, or `module` for bytes.
+    /// Returns the name of the file without its ending, or `module` for bytes.
     pub fn name(&self) -> &str {
         &self.inner.name
     }
 
-    /// SHA-256 of the module's bytes, in lowercase hex.
+    /// Returns the SHA-256 of the module's bytes, in lowercase hex.
     pub fn hash(&self) -> &str {
         &self.inner.hash
     }
 
-    /// As [`Module::hash`], for every outcome of a task of it.
+    /// Returns [`Module::hash`] as it is shared by the outcomes of the module's tasks.
     pub(crate) fn shared_hash(&self) -> Arc<str> {
         Arc::clone(&self.inner.hash)
     }
 
-    /// Size of the module in bytes.
+    /// Returns the size of the module in bytes.
     pub fn size(&self) -> u64 {
         self.inner.size
     }
 
-    /// Which of the three kinds it is.
+    /// Returns the kind of the module.
     pub fn kind(&self) -> ModuleKind {
         self.inner.description.kind()
     }
 
-    /// Returns whether it can be run as a command.
+    /// Returns `true` if the module can be run as a command.
     pub fn is_command(&self) -> bool {
         self.inner.description.command
     }
 
-    /// The functions it exports.
+    /// Returns the functions that the module exports.
     pub fn functions(&self) -> &[Function] {
         &self.inner.description.functions
     }
 
-    /// The resources that it exports. To use one needs a session, a live instance
-    /// that keeps it; there are none yet, so nothing of a resource can be called.
+    /// Returns the resources that the module exports. Using a resource needs a session, a
+    /// live instance that keeps it; there are no sessions yet, so no function of a resource
+    /// can be called.
     pub fn resources(&self) -> &[ExportedResource] {
         &self.inner.description.resources
     }
 
-    /// Returns the names of its other exports, which no call reaches: interfaces of
-    /// WASI, modules, components.
+    /// Returns the names of the other exports, which no call reaches: interfaces of WASI,
+    /// modules, components.
     pub fn other_exports(&self) -> &[String] {
         &self.inner.description.others
     }
@@ -99,11 +100,12 @@ impl Module {
         &self.inner.description.imports
     }
 
-    /// The function with this name, or with any unique suffix of its full
-    /// name: `fib`, `arith#fib`, `demo:math/arith#fib`.
+    /// Finds a function by its name or by any unique suffix of its full name: `fib`,
+    /// `arith#fib`, `demo:math/arith#fib`.
     ///
     /// # Errors
-    /// If the module has no function of this name, or more than one.
+    ///
+    /// Returns an error if the module has no function of this name, or more than one.
     pub fn find(&self, name: &str) -> Result<&Function, LookupError> {
         Ok(&self.functions()[self.find_index(name)?])
     }
@@ -125,20 +127,20 @@ impl Module {
         self.inner.description.component
     }
 
-    /// Returns whether it is an interpreter with a program in it.
+    /// Returns `true` if the module is an interpreter with a program in it.
     pub(crate) fn is_interpreter(&self) -> bool {
         self.inner.description.is_interpreter
     }
 
-    /// Returns whether it imports log or progress, whose messages have to be collected
-    /// before an answer is handed over.
+    /// Returns `true` if the module imports log or progress, whose messages have to be
+    /// collected before an answer is handed over.
     pub(crate) fn sends_messages(&self) -> bool {
         self.imports()
             .iter()
             .any(|import| import.name.starts_with("sandpool:task/"))
     }
 
-    /// Returns whether it imports queues, pipes or managed objects, which take an
+    /// Returns `true` if the module imports queues, pipes or managed objects, which take an
     /// exchange.
     pub(crate) fn shares_objects(&self) -> bool {
         const INTERFACES: [&str; 3] = ["queue", "pipe", "manager"];
@@ -148,7 +150,7 @@ impl Module {
         })
     }
 
-    /// Returns the reason for which it cannot be instantiated, if it cannot: it imports
+    /// Returns the reason why the module cannot be instantiated, if it cannot: it imports
     /// functions that sandpool does not provide.
     pub fn unlinked(&self) -> Option<&str> {
         self.inner.description.unlinked.as_deref()
@@ -164,7 +166,7 @@ impl Module {
         }
     }
 
-    /// Returns whether both are of one loading.
+    /// Returns `true` if both are handles of one loaded module.
     pub(crate) fn is(&self, other: &Module) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
@@ -182,12 +184,12 @@ impl Module {
     }
 }
 
-/// A module that may be gone.
+/// A handle of a module that may be gone.
 #[derive(Debug)]
 pub(crate) struct WeakModule(Weak<Inner>);
 
 impl WeakModule {
-    /// Returns whether this is what became of that loading.
+    /// Returns `true` if this is a handle of that loaded module.
     pub(crate) fn is(&self, module: &Module) -> bool {
         self.0.as_ptr() == Arc::as_ptr(&module.inner)
     }
@@ -200,9 +202,9 @@ impl WeakModule {
 /// The purpose for which a module is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
-    /// To call or to run it: all that it imports must be to be had.
+    /// To call it or to run it: all its imports must be provided.
     Run,
-    /// To tell what it is.
+    /// To describe it.
     Inspect,
 }
 
@@ -222,7 +224,7 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    /// Loads a module to tell what it is. Ends its compilation when `given_up` is rung.
+    /// Loads a module to describe it. Ends its compilation when `given_up` is rung.
     pub(crate) fn load_file(
         &self,
         path: &Path,
@@ -247,7 +249,7 @@ impl Loader {
             .map_err(|problem| LoadError::new(shown, problem))
     }
 
-    /// Loads a module to call it or to run it: its imports are given.
+    /// Loads a module to call it or to run it: all its imports must be provided.
     pub(crate) fn load_runnable(
         &self,
         path: &Path,
@@ -317,9 +319,10 @@ impl Loader {
 
 /// The verdict of a task whose module could not be loaded.
 impl LoadError {
-    /// `invalid_module`; `compile_limit` when compiling it ran past a limit;
-    /// `memory_limit` when it wants more tables, memories or instances than
-    /// there may be; `internal_error` when it was not the module's fault.
+    /// Returns the verdict of a task whose module cannot be loaded: `invalid_module`;
+    /// `compile_limit` if compiling it ran past a limit; `memory_limit` if it wants more
+    /// tables, memories or instances than are allowed; `internal_error` if the module is
+    /// not to blame.
     pub fn verdict(&self) -> Verdict {
         match self.limit().map(|limit| limit.name) {
             // It was never compiled.

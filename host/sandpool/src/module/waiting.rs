@@ -12,24 +12,25 @@ use super::{LoadError, Module};
 use crate::off_thread::off_thread;
 use sandpool_sys::EventFd;
 
-/// A module that is loaded for those who await it: see
+/// The future of a module that is being loaded: see
 /// [`Pool::load_async`](crate::Pool::load_async).
 ///
-/// Nothing is done before it is polled. What blocks (reading and hashing the file,
-/// waiting for the compiler's process) is done on a thread of its own, so it needs no
-/// runtime and holds none up, and it may be awaited by a task of its own: it borrows
-/// nothing.
+/// Nothing is done before it is polled. The blocking work (reading and hashing the file,
+/// waiting for the compiler's process) is done on a thread of its own, so the future needs
+/// no particular runtime and blocks none. It borrows nothing, so a spawned task may await
+/// it.
 ///
-/// Dropped before it is ready, it ends its compilation; nothing comes into the cache
-/// then. To compile whatever becomes of a client, let a task of its own await it. It
-/// keeps no pool alive: when the pool ends, it ends with an error.
+/// Dropping it before it is ready ends its compilation; nothing comes into the cache then.
+/// To compile even if a client goes away, let a spawned task await it. It keeps no pool
+/// alive: when the pool ends, it ends with an error.
 #[must_use = "nothing is loaded before it is polled"]
 pub struct AsyncLoad {
     loads: Pin<Box<dyn Future<Output = Result<Module, LoadError>> + Send>>,
 }
 
 impl AsyncLoad {
-    /// `load` ends when the bell that it is given is rung.
+    /// Returns the future of `load`, which ends early when the bell that it is given is
+    /// rung.
     pub(crate) fn new(
         shown: String,
         load: impl FnOnce(&EventFd) -> Result<Module, LoadError> + Send + 'static,

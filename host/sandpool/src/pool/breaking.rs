@@ -35,14 +35,14 @@ impl PoolState {
         }
     }
 
-    /// Ends what waits of this key, now and in future, for this reason.
+    /// Ends the waiting tasks and streams of this key, now and in future, for this reason.
     pub(crate) fn break_key(&mut self, worker_key: &Arc<WorkerKey>, why: String) {
         self.keys.remember_broken(worker_key, &why);
         worker_key.health.breaks(why);
         self.note_if_broken(worker_key);
     }
 
-    /// Has the tasks of a broken key found at the next look at the queue.
+    /// Notes a broken key, whose tasks are ended when tasks are next handed out.
     pub(crate) fn note_if_broken(&mut self, worker_key: &Arc<WorkerKey>) {
         let is_noted = |other: &Weak<WorkerKey>| other.as_ptr() == Arc::as_ptr(worker_key);
         if worker_key.health.broken().is_some() && !self.broken_keys.iter().any(is_noted) {
@@ -50,7 +50,7 @@ impl PoolState {
         }
     }
 
-    /// Ends the tasks and the streams of broken keys; says whether there were tasks.
+    /// Ends the tasks and the streams of broken keys; returns `true` if there were tasks.
     pub(crate) fn end_broken(&mut self) -> bool {
         if self.broken_keys.is_empty() {
             return false;

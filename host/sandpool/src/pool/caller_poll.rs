@@ -1,11 +1,11 @@
-//! A caller that waits for an answer polls the workers itself, with no thread between
+//! Lets a caller that waits for an answer poll the workers itself, with no thread between
 //! it and the worker.
 //!
-//! The dispatcher would have to be woken, and would have to wake the caller: two
-//! wake-ups, which take ten times as long as a small task does. So one caller at a
-//! time may poll: for a moment it takes the answers of all workers as the dispatcher
-//! would, and nobody rings the dispatcher meanwhile. It leaves to the dispatcher what
-//! only that thread can do.
+//! The dispatcher would have to be woken, and would have to wake the caller: two wake-ups,
+//! which take ten times as long as a small task does. So one caller at a time may poll: for
+//! a moment it takes the answers of all workers as the dispatcher would, and nobody rings
+//! the dispatcher meanwhile. It leaves to the dispatcher the work that only that thread can
+//! do.
 
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,8 @@ use sandpool_protocol::sleep::Spin;
 const NAP: Duration = Duration::from_millis(2);
 
 impl Shared {
-    /// Waits for what comes with the answer to a task, until it is `there`: with
-    /// a look, if that pays, with a nap, and then by `sleep`.
+    /// Waits until the answer to a task is `there`: by polling, if that pays, then by a
+    /// nap, and then by `sleep`.
     pub(crate) fn look_then<T>(
         &self,
         task: u64,
@@ -59,14 +59,13 @@ impl Shared {
         state.caller_poll = Some(spin);
         state.workers().for_each(WorkerHandle::announce_sleep);
         drop(state);
-        // What came before that was said has rung no bell.
+        // An answer that came before the announcement has rung no bell.
         self.take_answers();
     }
 
-    /// Sleeps until the worker that runs the task has answered, which wakes this
-    /// thread itself, and takes the answer; only if no other worker works. For a
-    /// moment: what takes longer does not miss the two switches of threads that
-    /// this saves.
+    /// Sleeps until the worker that runs the task has answered, which wakes this thread
+    /// itself, and takes the answer; only if no other worker works. The nap is short: a
+    /// task that takes longer does not miss the two switches of threads that a nap saves.
     fn nap(&self, task: u64, at_most: Option<Duration>) {
         let mut state = self.lock();
         if !state.life.is_open() || self.config.stdio == Stdio::Inherit {
@@ -82,7 +81,7 @@ impl Shared {
         }
         let serial = worker.serial();
         let nap = worker.begin_nap();
-        // Looked at after the announcement: who answers from now on wakes.
+        // Looked at after the announcement: a worker that answers from now on wakes us.
         let answered = worker.has_news();
         drop(state);
         if !answered {
@@ -94,15 +93,15 @@ impl Shared {
             worker.end_nap();
         }
         drop(state);
-        // What came before that was said has rung no bell.
+        // An answer that came before the announcement has rung no bell.
         self.take_answers();
     }
 
-    /// Whether a look pays, and there is a core for it.
+    /// Returns `true` if polling pays, and there is a core for it.
     fn caller_may_poll(&self, state: &PoolState) -> bool {
         state.caller_poll.as_ref().is_some_and(Spin::pays)
             && state.life.is_open()
-            // What a guest printed comes before its outcome, by another thread.
+            // A guest's output comes before its outcome, by another thread.
             && self.config.stdio != Stdio::Inherit
             && state.leaves_a_core(&self.config)
     }
@@ -121,11 +120,11 @@ impl Shared {
             }
         }
         let mut ring = state.give_out(now);
-        // It may have been the last of a pool that was closed meanwhile, whose
-        // end is the dispatcher's.
+        // It may have been the last task of a pool that was closed meanwhile, and the
+        // dispatcher ends pools.
         ring |= !state.life.is_open();
         let mut ended = Vec::new();
-        // In the order in which they ended, or by the dispatcher.
+        // Delivered here in the order in which tasks ended, or else by the dispatcher.
         let simple = |job: &Job| matches!(job, Job::Finish(end) if end.callback.is_none());
         if state.out.holds_only(simple) {
             ended = std::mem::take(&mut state.out.jobs);

@@ -1,5 +1,5 @@
-//! Cancels tasks: those that wait end at once, those that were sent ahead are taken
-//! back first, and those that run are left to the dispatcher.
+//! Cancels tasks: waiting tasks end at once, tasks that were sent ahead are taken back
+//! first, and running tasks are left to the dispatcher.
 
 use std::sync::MutexGuard;
 
@@ -9,8 +9,8 @@ use super::tasks::{Batch, Task, outcome};
 use crate::outcome::Verdict;
 
 impl Shared {
-    /// Cancels a task wherever it is. It ends by the usual way, so its waiter
-    /// hears of it once.
+    /// Cancels a task wherever it is. It ends in the usual way, so its waiter is notified
+    /// once.
     pub(crate) fn cancel(&self, key: KeyId, id: u64) {
         let mut state = self.lock();
         let mut waiting = state.queue.remove(key, id);
@@ -21,12 +21,12 @@ impl Shared {
         self.never_ran(state, waiting.into_iter().collect());
     }
 
-    /// Cancels every task whose flag says so.
+    /// Cancels every task whose `cancelled` flag is set.
     pub(crate) fn sweep_cancelled(&self) {
         self.sweep(Batch::is_cancelled);
     }
 
-    /// Settles tasks that were cancelled before anybody ran them.
+    /// Ends tasks that were cancelled before any worker ran them.
     pub(crate) fn never_ran(&self, state: MutexGuard<'_, PoolState>, tasks: Vec<Task>) {
         drop(state);
         let count = tasks.len() as u64;
@@ -35,14 +35,14 @@ impl Shared {
             let completion = outcome::never_ran(task, Verdict::Cancelled, reason);
             self.callback_sender.finish(completion);
         }
-        // Only now: the pool may end as soon as nothing is unfinished.
+        // Only now, since the pool may end as soon as no task is unfinished.
         self.lock().unfinished -= count;
-        // Tasks that run, or are about to, are the dispatcher's affair; tasks that were
-        // recalled for the sake of others go out again.
+        // The dispatcher cancels tasks that run or are about to; tasks of others that were
+        // recalled with these go out again.
         self.wake.ring();
     }
 
-    /// Cancels tasks that nobody runs yet.
+    /// Cancels the tasks of the batches that satisfy `such` and that no worker runs yet.
     pub(crate) fn sweep(&self, such: impl Fn(&Batch) -> bool) {
         let mut state = self.lock();
         state.recall(|task| such(&task.batch));
@@ -52,12 +52,12 @@ impl Shared {
 }
 
 impl PoolState {
-    /// Takes back what was sent to workers that have such a task and nobody
-    /// has claimed.
+    /// Takes back the unclaimed tasks of every worker that has a task that satisfies
+    /// `such`.
     pub(crate) fn recall(&mut self, such: impl Fn(&Task) -> bool) {
         let PoolState { slots, queue, .. } = self;
         for worker in slots.iter_mut().filter_map(Slot::worker_mut) {
-            // A violation is found again, and answered, by the dispatcher.
+            // The dispatcher finds a violation again, and acts on it.
             if worker.has_any_task(&such)
                 && let Ok(back) = worker.take_back()
             {

@@ -15,32 +15,32 @@ use sandpool_value::Args;
 /// The settings that a pool was built with; they never change.
 pub(crate) struct Config {
     pub(crate) processes: usize,
-    /// Tasks for each worker, then it is replaced.
+    /// The number of tasks that a worker runs before it is replaced.
     pub(crate) max_tasks: u64,
-    /// Tasks for each instance.
+    /// The number of tasks that an instance runs.
     pub(crate) reuse: u64,
-    /// Niceness of the workers; 0 is the host's own.
+    /// The niceness of the workers; 0 is the host's own.
     pub(crate) nice: u8,
     pub(crate) limits: PoolLimits,
     pub(crate) task_limits: TaskLimits,
     pub(crate) stdio: Stdio,
     pub(crate) interrupt: Interrupt,
     pub(crate) measure_cpu: bool,
-    /// Whether threads look for a moment before they sleep.
+    /// `true` if threads look for a moment before they sleep.
     pub(crate) spin: bool,
-    /// Payloads of more bytes have a memory file of their own.
+    /// The size in bytes above which a payload has a memory file of its own.
     pub(crate) most_in_ring: usize,
-    /// Cores that this process may use.
+    /// The number of cores that this process may use.
     pub(crate) cores: usize,
-    /// How long the pool may be without workers, though tasks wait.
+    /// The time that the pool may be without workers, though tasks wait.
     pub(crate) start_timeout: Option<Duration>,
-    /// For errors.
+    /// The path of the worker binary, for errors.
     pub(crate) worker_binary: PathBuf,
     pub(crate) grants: WorkerGrants,
     /// The granted directories, opened when the pool was built.
     pub(crate) directories: Vec<OpenGrant>,
     pub(crate) tenant: Option<String>,
-    /// Objects that every task may open.
+    /// The shared objects that every task may open.
     pub(crate) shares: Shares,
     pub(crate) initializer: Option<(String, Args)>,
     pub(crate) wants_log: bool,
@@ -48,8 +48,8 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// The descriptor of a granted directory. A call may narrow its rights,
-    /// never widen them.
+    /// Returns the descriptor of a granted directory. A call may narrow its rights, never
+    /// widen them.
     pub(crate) fn directory(&self, dir: &DirGrant) -> io::Result<BorrowedFd<'_>> {
         let covers = |open: &&OpenGrant| {
             open.grant.host == dir.host

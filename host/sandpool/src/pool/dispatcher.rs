@@ -1,9 +1,9 @@
-//! The thread that owns the workers: starts them, listens to them, keeps their
-//! tasks' deadlines, ends them and reaps them.
+//! The thread that owns the workers: starts them, reads their messages and answers, keeps
+//! their tasks' deadlines, ends them and reaps them.
 //!
-//! It is also the thread that all workers are started from, since a worker
-//! dies with the thread that started it. Under the lock it only decides;
-//! processes are started and outcomes delivered without it.
+//! All workers are started on this thread, since a worker dies with the thread that started
+//! it. Under the lock the thread only decides; it starts processes and delivers outcomes
+//! without the lock.
 
 use std::collections::HashMap;
 use std::io;
@@ -23,25 +23,25 @@ use crate::outcome::Verdict;
 use sandpool_protocol::sleep::Spin;
 use sandpool_sys::Poller;
 
-/// The dispatcher's own things.
+/// The state that only the dispatcher's thread uses.
 pub(crate) struct Dispatcher {
     shared: Arc<Shared>,
     callbacks: Callbacks,
     relay: Option<Relay>,
     poller: Poller,
     ready: Vec<u64>,
-    /// What left the lock last; empty once it is delivered.
+    /// The outbox that left the lock last; empty once it is delivered.
     out: Outbox,
     spin: Spin,
 }
 
-/// Which of a worker's descriptors a poller's token means.
+/// The descriptors of a worker, by the remainder of a poller's token.
 const BELL: u64 = 0;
 const CONTROL: u64 = 1;
 const END: u64 = 2;
 const KINDS: u64 = 3;
 
-/// The token of what callers ring.
+/// The token of the bell that callers ring.
 const WAKE: u64 = u64::MAX;
 
 impl Dispatcher {
@@ -87,7 +87,7 @@ impl Dispatcher {
                 break;
             }
             match start {
-                // One at a time: starting takes a moment, and deadlines go on.
+                // One at a time: a start takes a moment, and deadlines must be kept.
                 Some((slot, worker_key)) => {
                     self.start(slot, worker_key);
                     self.sleep(Some(Duration::ZERO));
@@ -105,8 +105,8 @@ impl Dispatcher {
         shared.changed.notify();
     }
 
-    /// Looks at every worker that has something to say, or whose time has come;
-    /// at all of them, if a caller rang. Then hands out what waits.
+    /// Looks at every worker that has an event or whose time has come, or at all of them if
+    /// a caller rang. Then hands out waiting tasks.
     fn process_events(&mut self, state: &mut PoolState, now: Instant) {
         let (events, called) = self.poll_events();
         for slot in 0..state.slots.len() {
@@ -124,8 +124,8 @@ impl Dispatcher {
                 continue;
             };
             if gone || worker.is_dying() {
-                // Until it is gone only its end is of interest; what it leaves
-                // is read then.
+                // Until the worker is gone only its end is of interest; its last messages and
+                // answers are read then.
                 let [bell, control, _] = worker.descriptors();
                 self.poller.remove(bell);
                 self.poller.remove(control);
@@ -142,7 +142,7 @@ impl Dispatcher {
         state.give_out(now);
     }
 
-    /// What the poller said, by worker, and whether a caller rang.
+    /// Returns the poller's events, by worker, and `true` if a caller rang.
     fn poll_events(&mut self) -> (HashMap<u64, PollEvents>, bool) {
         let mut events: HashMap<u64, PollEvents> = HashMap::new();
         let mut called = false;
@@ -162,8 +162,8 @@ impl Dispatcher {
         (events, called)
     }
 
-    /// Ends what a closed, terminated or broken pool no longer needs. Says
-    /// whether all is done.
+    /// Ends the workers and tasks that a closed, terminated or broken pool no longer needs.
+    /// Returns `true` if nothing is left.
     fn wind_up(&self, state: &mut PoolState) -> bool {
         let phase = state.life.phase().clone();
         match &phase {
@@ -216,7 +216,7 @@ impl Dispatcher {
         let mut jobs = out.jobs.drain(..).peekable();
         while let Some((serial, job)) = jobs.next() {
             match (job, &self.relay, serial) {
-                // What a guest printed comes before its outcome.
+                // A guest's output comes before its outcome.
                 (Job::Finish(completion), Some(relay), Some(serial)) => {
                     relay.complete(serial, completion);
                 }
@@ -251,7 +251,7 @@ impl Dispatcher {
         if let Some(worker) = workers.find(|worker| worker.serial() == serial) {
             match pipe {
                 Ok(pipe) => worker.hand_over_stdin(&pipe),
-                // Its task would wait for ever.
+                // Without standard input its task would wait for ever.
                 Err(error) if worker.listens() => {
                     let why = format!("stdin cannot be passed on: {error}");
                     worker.kill(Some(Lost::HostFailed(why)));
@@ -303,8 +303,8 @@ impl Dispatcher {
         }
     }
 
-    /// Waits until a worker, a deadline or a caller needs something: with a
-    /// look, if that pays, and then asleep.
+    /// Waits for an event of a worker, a deadline or a caller: by looking, if that pays,
+    /// and then asleep.
     fn wait(&mut self) {
         let since = Instant::now();
         let shared = &self.shared;
@@ -325,7 +325,7 @@ impl Dispatcher {
         self.spin.learn(since.elapsed());
     }
 
-    /// Sleeps for `at_most` so long.
+    /// Sleeps for `at_most` this long.
     fn sleep(&mut self, at_most: Option<Duration>) {
         let now = Instant::now();
         let mut state = self.shared.lock();
@@ -343,8 +343,7 @@ impl Dispatcher {
         let mut answers = false;
         if state.caller_poll.is_some() {
             state.workers().for_each(WorkerHandle::announce_sleep);
-            // Looked at after the announcement: whoever publishes from now on
-            // rings.
+            // Looked at after the announcement: a worker that publishes from now on rings.
             answers = state.keeps_awake();
         }
         let timeout = if answers {
@@ -355,13 +354,14 @@ impl Dispatcher {
         state.asleep_until = Some(until);
         drop(state);
         if self.poller.wait(Some(timeout), &mut self.ready).is_err() {
-            // Nothing that can be waited for: look at everything, at leisure.
+            // Waiting is impossible: look at everything, at leisure.
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
 
-/// Delivers this and all that follow it to the same sink at once: a map has many.
+/// Delivers `first` and all completions that follow it to the same sink at once: a map has
+/// many.
 fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, Job)>>) {
     let sink = Arc::clone(&first.batch.sink);
     let follows =
@@ -373,16 +373,16 @@ fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, Jo
     sink.deliver(&mut std::iter::once(first).chain(others));
 }
 
-/// When a waiting task's patience is over, if some worker could be replaced.
+/// Returns the time at which a waiting task may claim another key's worker.
 fn replacement_due(state: &PoolState, now: Instant) -> Option<Instant> {
     (!state.queue.is_empty()).then(|| now + REPLACE_AFTER)
 }
 
-/// Has it said that the pool is without workers, or gives it up.
+/// Reports that the pool is without workers, or gives the pool up.
 fn look_at_starts(state: &mut PoolState, now: Instant) {
     let ready = state.workers().any(WorkerHandle::listens);
-    // Nothing waits for a worker in a pool that starts none: its time without workers
-    // is over, and does not go on when it is resumed.
+    // A paused pool starts no worker, so no task waits for one: its time without workers is
+    // over, and does not go on when the pool is resumed.
     let waiting = match state.starts_workers() {
         true => state.queue.len(),
         false => 0,
@@ -394,8 +394,8 @@ fn look_at_starts(state: &mut PoolState, now: Instant) {
     }
 }
 
-/// Reserves a slot for a worker that is to be started, and ends an idle
-/// worker that has to make room.
+/// Reserves a slot for a worker that is to be started, and ends an idle worker that has to
+/// make room.
 fn reserve(state: &mut PoolState, now: Instant) -> Option<(usize, Arc<WorkerKey>)> {
     if !state.starts_workers() || !state.restarts.may_start(now) {
         return None;

@@ -1,5 +1,5 @@
-//! The end of a pool, for those who await it. However many do, and however often,
-//! there is one thread that waits for it.
+//! The end of a pool, for futures that await it. However many futures there are, and
+//! however often they are made, one thread waits for the end.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,21 +17,22 @@ pub(crate) struct EndWaiters(Mutex<WaitersState>);
 
 #[derive(Default)]
 struct WaitersState {
-    /// Whether a thread waits for it.
+    /// `true` if a thread waits for the end.
     is_watched: bool,
     wakers: Wakers,
 }
 
 impl Shared {
-    /// Whether this is a thread that the pool itself waits for.
+    /// Returns `true` if this is a thread that the pool itself waits for.
     pub(crate) fn is_own_thread(&self) -> bool {
         self.lock().life.is_own_thread()
     }
 
-    /// Has the pool come to an end without anybody reading what it does.
+    /// Lets the pool come to its end even if nobody reads the outcomes of its streams.
     ///
     /// # Errors
-    /// If it still takes tasks, or waits for this very thread.
+    ///
+    /// Returns an error if the pool still takes tasks, or waits for this very thread.
     pub(crate) fn prepare_to_join(&self) -> Result<(), Error> {
         let state = self.lock();
         if state.life.is_open() {
@@ -40,15 +41,15 @@ impl Shared {
         if state.life.is_own_thread() {
             return Err(Error::WouldDeadlock);
         }
-        // Nobody dead-locks by joining before reading: streams no longer wait
-        // for their readers.
+        // Joining before reading must not dead-lock: streams no longer wait for their
+        // readers.
         let streams: Vec<_> = state.sources.iter().collect();
         drop(state);
         streams.iter().for_each(|stream| stream.lift());
         Ok(())
     }
 
-    /// What became of a pool that was joined.
+    /// Returns the result of a pool that was joined.
     pub(crate) fn joined(&self) -> Result<(), Error> {
         match self.lock().life.broken() {
             Some(reason) => Err(Error::Broken {
@@ -58,8 +59,8 @@ impl Shared {
         }
     }
 
-    /// Waits until the dispatcher has ended, unless this is one of the threads
-    /// that it waits for.
+    /// Waits until the dispatcher has ended, unless this is one of the threads that it
+    /// waits for.
     pub(crate) fn wait_for_end(&self) {
         let mut state = self.lock();
         while !state.life.is_at_end() && !state.life.is_own_thread() {
@@ -67,7 +68,7 @@ impl Shared {
         }
     }
 
-    /// Whether there is nothing to wait for.
+    /// Returns `true` if there is nothing to wait for.
     pub(crate) fn is_at_end(&self) -> bool {
         self.lock().life.is_at_end()
     }
@@ -76,7 +77,8 @@ impl Shared {
 /// Waits until the pool has ended.
 ///
 /// # Errors
-/// If there is no thread to wait for it.
+///
+/// Returns an error if the thread that waits cannot be started.
 pub(crate) async fn ended(shared: &Arc<Shared>) -> Result<(), Error> {
     let mut waits = Waits {
         shared,
@@ -101,7 +103,7 @@ pub(crate) async fn ended(shared: &Arc<Shared>) -> Result<(), Error> {
     .await
 }
 
-/// A future that waits, and does not any more when it is dropped.
+/// A future that waits, and takes its waker back when it is dropped.
 struct Waits<'a> {
     shared: &'a Shared,
     waker_id: WakerId,
@@ -113,15 +115,15 @@ impl Drop for Waits<'_> {
     }
 }
 
-/// Waits for the end on a thread of its own, which keeps no pool alive: it holds
-/// none of the handles.
+/// Waits for the end on a thread of its own, which keeps no pool alive: it holds none of
+/// the handles.
 fn watch(shared: &Arc<Shared>) -> std::io::Result<()> {
     let shared = Arc::clone(shared);
     let thread = thread::Builder::new().name("sandpool-ending".into());
     let spawned = thread.spawn(move || {
         shared.wait_for_end();
         let mut state = shared.ending.lock();
-        // A pool that broke may yet be told to end.
+        // A pool that broke may still be told to end.
         state.is_watched = false;
         let wakers = state.wakers.take();
         drop(state);

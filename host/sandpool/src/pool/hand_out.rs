@@ -1,5 +1,5 @@
-//! Hands out waiting tasks to workers, as the rules of `scheduler/` say. Runs under the
-//! lock, on whichever thread has changed something.
+//! Hands out waiting tasks to workers by the rules of `scheduler/`. Runs under the lock, on
+//! whichever thread has changed something.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use super::tasks::Lost;
 use super::worker::WorkerHandle;
 use sandpool_protocol::host_end::SendError;
 
-/// A worker that has run its task for less than this will soon take the next.
+/// The run time of a task up to which its worker is expected to take the next one soon.
 const HASTE: Duration = Duration::from_micros(100);
 
 impl PoolState {
-    /// Hands out waiting tasks. Called by whoever changed something, with the
-    /// lock held. Says whether the dispatcher has to be rung: to start or
-    /// replace workers, or because it sleeps past what is due now.
+    /// Hands out waiting tasks. Called, with the lock held, by any thread that has changed
+    /// something. Returns `true` if the dispatcher must be rung: to start or replace
+    /// workers, or because it sleeps past something that is due now.
     pub(crate) fn give_out(&mut self, now: Instant) -> bool {
         if !self.life.goes_on() {
             return true;
@@ -27,7 +27,7 @@ impl PoolState {
         if !self.life.is_paused() {
             self.draw();
         }
-        // Their outcomes are the dispatcher's to deliver.
+        // The dispatcher delivers their outcomes.
         ring |= self.end_broken();
         if !self.life.is_paused() {
             self.level(now);
@@ -38,8 +38,8 @@ impl PoolState {
             }
         }
         let busy = |slot: &Slot| slot.worker().is_some_and(|worker| worker.is_busy());
-        // What is to be run again, or the memory that an idle worker is to give
-        // back, may be all that there is to wait for.
+        // The pool may have nothing else to wait for than a task that is to be run again,
+        // or the memory that an idle worker is to give back.
         let idle = self.slots.iter().filter_map(Slot::worker);
         let idle = idle.filter(|worker| worker.is_idle());
         let due = idle
@@ -49,7 +49,7 @@ impl PoolState {
             || self.sleeps_past(now + STRANDED_AFTER) && self.slots.iter().any(busy)
     }
 
-    /// Takes over what streams have gathered meanwhile.
+    /// Takes over the inputs that streams have gathered.
     fn draw(&mut self) {
         for i in 0..self.sources.len() {
             if let Some(stream) = self.sources.get(i) {
@@ -61,8 +61,8 @@ impl PoolState {
         }
     }
 
-    /// Tells the streams that the dispatcher is about to sleep; until when it may,
-    /// with what they have gathered.
+    /// Tells the streams that the dispatcher is about to sleep; returns the time until
+    /// which it may, considering the inputs that they have gathered.
     pub(crate) fn plan_to_draw(&self, until: Instant) -> Instant {
         if self.life.is_paused() {
             return until;
@@ -71,7 +71,7 @@ impl PoolState {
         streams.fold(until, |until, stream| stream.plan_to_draw(until))
     }
 
-    /// One task for each idle worker.
+    /// Sends one task to each idle worker.
     fn feed_idle(&mut self, now: Instant) -> bool {
         if self.queue.is_empty() {
             return false;
@@ -99,9 +99,9 @@ impl PoolState {
         violated
     }
 
-    /// Takes back what was sent ahead to busy workers while others of their key
-    /// are idle: the oldest task goes first, wherever it is. A worker that has
-    /// only just begun keeps what it has, as long as there are tasks for all.
+    /// Takes back the tasks that were sent ahead to busy workers while others of their key
+    /// are idle: the oldest task goes first, wherever it is. A worker that has only just
+    /// begun its task keeps the others, as long as there are tasks for all.
     fn level(&mut self, now: Instant) {
         let PoolState { slots, queue, .. } = self;
         let takes = |worker: &&WorkerHandle| worker.takes_tasks();
@@ -127,16 +127,16 @@ impl PoolState {
         }
     }
 
-    /// Fills the windows of busy workers, evenly, unless a worker that could
-    /// take the tasks is idle or may be started.
+    /// Fills the windows of busy workers, evenly, unless a worker that could take the tasks
+    /// is idle or may be started.
     fn feed_ahead(&mut self, now: Instant) -> bool {
-        // Those that work have to do with what comes, while no other can be started.
+        // While no further worker can be started, those that work get all tasks.
         if self.slots.iter().any(Slot::is_vacant) && self.restarts.may_start(now) {
             return false;
         }
         let placement = self.placement();
         let contenders = placement.contenders(now);
-        // One that is to be replaced gets nothing ahead.
+        // A worker that is to be replaced is sent nothing ahead.
         let window = |slot: &Slot| {
             let busy = slot.worker().filter(|worker| worker.is_busy());
             busy.filter(|_| placement.next_key(slot, &contenders, now).is_none())
@@ -149,7 +149,7 @@ impl PoolState {
             Some((worker, window))
         });
         let open: Vec<_> = open.collect();
-        // How many workers of each key are still to get their share.
+        // The number of workers of each key that are still to get their share.
         let mut sharers: BTreeMap<KeyId, usize> = BTreeMap::new();
         for (worker, _) in &open {
             *sharers.entry(worker.key()).or_default() += 1;
@@ -175,24 +175,24 @@ impl PoolState {
         violated
     }
 
-    /// Whether it is to have workers for what waits.
+    /// Returns `true` if the pool is to have workers for its waiting tasks.
     pub(crate) fn starts_workers(&self) -> bool {
         self.life.goes_on() && !self.life.is_paused()
     }
 
-    /// Whether the dispatcher should start a worker, or make room for one.
+    /// Returns `true` if the dispatcher should start a worker, or make room for one.
     fn wants_workers(&self, now: Instant) -> bool {
         self.restarts.may_start(now)
             && (self.next_start().is_some() || self.next_to_replace(now).is_some())
     }
 
-    /// A slot to start a worker in, and its key; see [`Placement::next_start`].
+    /// Returns a slot to start a worker in, and its key; see [`Placement::next_start`].
     pub(crate) fn next_start(&self) -> Option<(usize, Arc<WorkerKey>)> {
         let (slot, key) = self.placement().next_start()?;
         Some((slot, self.queue.worker_key(key)?))
     }
 
-    /// An idle worker to end, and the key that gets its slot; see
+    /// Returns the slot of an idle worker to end, and the key that gets the slot; see
     /// [`Placement::next_to_replace`].
     pub(crate) fn next_to_replace(&self, now: Instant) -> Option<(usize, KeyId)> {
         self.placement().next_to_replace(now)
@@ -203,7 +203,7 @@ impl PoolState {
     }
 }
 
-/// Lets a worker take what it was sent; says whether it broke a rule.
+/// Lets a worker take the tasks that were sent; returns `true` if the worker is killed.
 fn offer(worker: &mut WorkerHandle) -> bool {
     match worker.offer() {
         Ok(()) => false,
@@ -211,9 +211,9 @@ fn offer(worker: &mut WorkerHandle) -> bool {
     }
 }
 
-/// A worker refused a task: full is nothing, breaking the rules is death. So is
-/// leaving messages unread while there is nothing else to do: no task that is
-/// sent by message would ever run.
+/// Reacts to a task that a worker's channel refused; returns `true` if the worker is
+/// killed. A full channel is harmless, a violation kills the worker. So do unread messages
+/// while the worker is idle: no task that is sent by message would ever run.
 fn refuse(worker: &mut WorkerHandle, error: SendError) -> bool {
     match error {
         SendError::Unread if worker.is_idle() => {

@@ -1,7 +1,7 @@
-//! Worker keys: what a worker is bound to for life, and how healthy each key is.
+//! Worker keys: the module, grants and tenant that a worker is bound to for life, and the
+//! health of each key.
 //!
-//! A key is a module, its grants and a tenant. Tasks of one key may run in each
-//! other's workers, tasks of two keys never.
+//! Tasks of one key may run in each other's workers, tasks of two keys never.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,23 +10,22 @@ use std::sync::{Arc, OnceLock, Weak};
 use crate::module::{Module, WeakModule};
 use sandpool_protocol::control::WorkerGrants;
 
-/// Number of a worker key in its pool: module, grants and tenant.
+/// The number of a worker key in its pool.
 pub(crate) type KeyId = u64;
 
-/// Failed starts, one after the other, that break a key or a pool.
+/// The number of failed starts, one after the other, that break a key or a pool.
 const MAX_FAILED: u32 = 3;
 
 /// The module, grants and tenant that a worker is bound to for life.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct KeyParts {
-    /// Hash of the module; its settings are the pool's.
+    /// The hash of the module; its settings are the pool's.
     pub(crate) module: String,
     pub(crate) grants: WorkerGrants,
     pub(crate) tenant: Option<String>,
 }
 
-/// A key with its number and its module; lives as long as a task or a worker
-/// of it.
+/// A key with its number and its module; lives as long as a task or a worker of it.
 pub(crate) struct WorkerKey {
     pub(crate) id: KeyId,
     pub(crate) key: KeyParts,
@@ -34,12 +33,12 @@ pub(crate) struct WorkerKey {
     pub(crate) health: Health,
 }
 
-/// Failures of the workers of one key, and what broke it.
+/// The failures of one key's workers, and the reason why the key is broken.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
-    /// Starts that failed, one after the other.
+    /// The number of starts that failed, one after the other.
     starts: AtomicU32,
-    /// Initializers that failed, one after the other.
+    /// The number of initializers that failed, one after the other.
     initializers: AtomicU32,
     broken: OnceLock<String>,
 }
@@ -52,7 +51,7 @@ impl Health {
         }
     }
 
-    /// Why no task of the key is run any more.
+    /// Returns the reason why no task of the key is run any more.
     pub(crate) fn broken(&self) -> Option<&str> {
         self.broken.get().map(String::as_str)
     }
@@ -62,7 +61,7 @@ impl Health {
         let _ = self.broken.set(why);
     }
 
-    /// Counts an initializer that failed; says whether that breaks the key.
+    /// Counts an initializer that failed; returns `true` if that breaks the key.
     pub(crate) fn initializer_failed(&self) -> bool {
         self.initializers.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILED
     }
@@ -76,25 +75,25 @@ impl Health {
         self.starts.store(0, Ordering::Relaxed);
     }
 
-    /// Counts a start that failed; returns whether that breaks the key.
+    /// Counts a start that failed; returns `true` if that breaks the key.
     pub(crate) fn start_failed(&self) -> bool {
         self.starts.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILED
     }
 }
 
-/// The keys in use. Modules and tenants come and go, so it holds none of them.
+/// The keys in use. Modules and tenants come and go, so the table keeps no key alive.
 #[derive(Default)]
 pub(crate) struct KeyTable {
     known: HashMap<KeyParts, Weak<WorkerKey>>,
-    /// Those that are broken, and why, as long as their module is about: one that is
-    /// loaded anew is tried anew.
+    /// The broken keys, each with its reason, as long as their module is in use: a module
+    /// that is loaded anew is tried anew.
     broken: HashMap<KeyParts, (WeakModule, String)>,
     next: KeyId,
-    /// Size at which those no longer in use are thrown out.
+    /// The size at which keys that are no longer in use are thrown out.
     clean_at: usize,
 }
 
-/// Beyond so many broken keys of modules that are in use, all are tried anew.
+/// The number of broken keys of modules in use beyond which all are tried anew.
 const MAX_BROKEN: usize = 4096;
 
 impl KeyTable {
@@ -129,7 +128,7 @@ impl KeyTable {
         }
     }
 
-    /// Remembers that a key is broken, when nothing of it is about any more.
+    /// Remembers that a key is broken, when no task or worker of it is left.
     pub(crate) fn remember_broken(&mut self, worker_key: &WorkerKey, why: &str) {
         if self.broken.len() >= MAX_BROKEN {
             self.broken.retain(|_, (module, _)| module.is_about());

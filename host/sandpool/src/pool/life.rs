@@ -1,10 +1,11 @@
-//! The life of a pool: whether it takes tasks, runs them, and has ended.
+//! The life of a pool: whether it takes tasks, whether it runs them, and whether it has
+//! ended.
 
 use std::thread::{self, ThreadId};
 
 use super::error::Error;
 
-/// Where a pool stands in its life.
+/// The phases of a pool's life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PoolPhase {
     Open,
@@ -13,13 +14,13 @@ pub(crate) enum PoolPhase {
     Broken(String),
 }
 
-/// The phase of a pool, and what goes with it. A phase is never gone back to.
+/// The phase of a pool and its circumstances. A pool never returns to an earlier phase.
 #[derive(Debug)]
 pub(crate) struct PoolLife {
     phase: PoolPhase,
-    /// Nothing is begun until it is lifted.
+    /// `true` while the pool is paused: no task is begun.
     is_paused: bool,
-    /// All threads and processes of the pool are gone.
+    /// `true` once all threads and processes of the pool are gone.
     has_ended: bool,
     /// The threads that must not wait for the pool.
     own_threads: Vec<ThreadId>,
@@ -45,13 +46,13 @@ impl PoolLife {
         self.phase == PoolPhase::Open
     }
 
-    /// Whether tasks that it has taken are run.
+    /// Returns `true` if the tasks that the pool has taken are run.
     #[inline]
     pub(crate) fn goes_on(&self) -> bool {
         matches!(self.phase, PoolPhase::Open | PoolPhase::Closed)
     }
 
-    /// Why it broke, if it did.
+    /// Returns the reason why the pool broke, if it did.
     pub(crate) fn broken(&self) -> Option<&str> {
         match &self.phase {
             PoolPhase::Broken(reason) => Some(reason),
@@ -59,7 +60,7 @@ impl PoolLife {
         }
     }
 
-    /// Goes on to a phase, unless the pool is in a later one.
+    /// Advances to a phase, unless the pool is in a later one.
     pub(crate) fn advance(&mut self, phase: PoolPhase) {
         let is_later = match (&self.phase, &phase) {
             (PoolPhase::Open, _) => true,
@@ -77,7 +78,8 @@ impl PoolLife {
     /// Refuses tasks unless the pool is open.
     ///
     /// # Errors
-    /// The phase that it is in.
+    ///
+    /// Returns the error that names the pool's phase.
     pub(crate) fn accepts_tasks(&self) -> Result<(), Error> {
         match &self.phase {
             PoolPhase::Open => Ok(()),
@@ -103,7 +105,7 @@ impl PoolLife {
         self.has_ended = true;
     }
 
-    /// Whether there is nothing to wait for.
+    /// Returns `true` if there is nothing to wait for.
     pub(crate) fn is_at_end(&self) -> bool {
         self.has_ended || self.broken().is_some()
     }
@@ -113,7 +115,7 @@ impl PoolLife {
         self.own_threads.push(thread);
     }
 
-    /// Whether this is a thread that the pool itself waits for.
+    /// Returns `true` if this is a thread that the pool itself waits for.
     pub(crate) fn is_own_thread(&self) -> bool {
         self.own_threads.contains(&thread::current().id())
     }

@@ -1,17 +1,17 @@
-//! The parent's side: queues, schedules, keeps deadlines and gives verdicts.
+//! The parent's side of sandpool: queues, schedules, keeps deadlines and gives verdicts.
 //!
-//! One *dispatcher* thread per pool owns the workers and decides; see
-//! `dispatcher`. Whoever submits a task hands it to an idle worker directly,
-//! under the same lock. A task's way: [`Call`] checks the arguments and makes a
-//! task, `scheduler/` holds it in its queue, `worker/` has it while a worker does,
-//! `tasks/` turns the answer (or its absence) into an [`Outcome`](crate::Outcome),
-//! and the task's sink hands that to whoever waits.
+//! One *dispatcher* thread per pool owns the workers and decides; see `dispatcher`. A
+//! thread that submits a task hands it to an idle worker directly, under the lock that the
+//! dispatcher uses too. A task's way: [`Call`] checks the arguments and makes a task,
+//! `scheduler/` holds it in its queue, `worker/` sends it to a worker process, `tasks/`
+//! turns the answer (or its absence) into an [`Outcome`](crate::Outcome), and the task's
+//! sink delivers that to the caller.
 //!
-//! The folders are rooms. Each says at its door what it is for, what it may know and
-//! what it must not. The files beside them bind them together: the state under the
-//! pool's lock, and the threads that work on it.
+//! The folders are rooms. The `mod.rs` of each says its purpose, what it may know and what
+//! it must not. The files beside them bind them together: the state under the pool's lock,
+//! and the threads that work on it.
 //!
-//! Between rooms the arrows point one way. Each uses only what stands before it:
+//! Between rooms the arrows point one way. Each uses only rooms that stand before it:
 //! `error`, `keys` and `config`; `tasks/`; `scheduler/`; `output/` and `broker/`;
 //! `worker/`; the shared state and the dispatcher; `stream/`; `api/`.
 

@@ -1,5 +1,5 @@
-//! Processes the events of one worker, on whichever thread: the dispatcher's, or that
-//! of a caller that polls for its answer itself. Runs under the lock.
+//! Processes the events of one worker, on the dispatcher's thread or on that of a caller
+//! that polls for its answer itself. Runs under the lock.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,8 +9,8 @@ use super::state::{PoolState, Slot};
 use super::worker::{Findings, PollEvents, WorkerCheck, WorkerHandle};
 
 impl PoolState {
-    /// Processes the events of the worker in a slot, if there is one; returns whether it
-    /// is gone.
+    /// Processes the events of the worker in a slot, if there is one; returns `true` if the
+    /// worker is gone.
     pub(crate) fn process_events(
         &mut self,
         config: &Config,
@@ -63,16 +63,17 @@ impl PoolState {
         gone
     }
 
-    /// Whether any worker has something to say in shared memory.
+    /// Returns `true` if an answer or a request of any worker waits in shared memory.
     pub(crate) fn has_news(&mut self) -> bool {
         self.slots
             .iter_mut()
             .filter_map(Slot::worker_mut)
-            // One that is being ended is not listened to any more.
+            // A worker that is being ended is not listened to any more.
             .any(|worker| worker.listens() && worker.has_news())
     }
 
-    /// Whether any worker has said so much that the host may not sleep.
+    /// Returns `true` if so many answers or requests of a worker wait that the host must
+    /// not sleep.
     pub(crate) fn keeps_awake(&mut self) -> bool {
         self.slots
             .iter_mut()
@@ -80,12 +81,12 @@ impl PoolState {
             .any(|worker| worker.listens() && worker.keeps_awake())
     }
 
-    /// The workers.
+    /// Returns the workers.
     pub(crate) fn workers(&self) -> impl Iterator<Item = &WorkerHandle> {
         self.slots.iter().filter_map(Slot::worker)
     }
 
-    /// Whether there is a core that no task uses, for a look.
+    /// Returns `true` if a core is left for looking that no task uses.
     pub(crate) fn leaves_a_core(&self, config: &Config) -> bool {
         let busy = self.workers().filter(|worker| worker.is_busy()).count();
         busy < config.cores

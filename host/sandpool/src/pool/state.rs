@@ -1,4 +1,4 @@
-//! What all threads of a pool share, under one lock.
+//! The state that all threads of a pool share, under one lock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -21,15 +21,15 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) loader: Loader,
     pub(crate) callback_sender: CallbackSender,
-    /// Why passed-on output could not be written.
+    /// The reason why passed-on output could not be written.
     pub(crate) trouble: Arc<Trouble>,
     state: Mutex<PoolState>,
-    /// Wakes the dispatcher.
+    /// The bell that wakes the dispatcher.
     pub(crate) wake: EventFd,
-    /// Something changed that a waiting thread may want to know: a task of a
-    /// full queue left it, or the pool ended.
+    /// Notified when something changed that a waiting thread may want to know: a task left
+    /// a full queue, or the pool ended.
     pub(crate) changed: Notify,
-    /// Futures that wait for the pool's end.
+    /// The futures that wait for the pool's end.
     pub(crate) ending: EndWaiters,
 }
 
@@ -37,44 +37,43 @@ pub(crate) struct Shared {
 pub(crate) struct PoolState {
     pub(crate) life: PoolLife,
     pub(crate) queue: Queue,
-    /// As many slots as processes; workers come and go.
+    /// The slots, one for each of `processes`; workers come and go.
     pub(crate) slots: Vec<Slot>,
     pub(crate) keys: KeyTable,
     next_task: u64,
     next_serial: u64,
-    /// Tasks that were submitted and have no outcome yet.
+    /// The number of tasks that were submitted and have no outcome yet.
     pub(crate) unfinished: u64,
-    /// When the next worker may be started, after starts that failed.
+    /// The time at which the next worker may be started, after starts that failed.
     pub(crate) restarts: Restarts,
-    /// Whom the kernel has killed for memory.
+    /// The kernel's kills for lack of memory.
     pub(crate) oom_kills: OomKills,
-    /// Keys that are broken, as long as tasks or workers of them are about.
+    /// The broken keys whose tasks or workers are still about.
     pub(crate) broken_keys: Vec<Weak<WorkerKey>>,
     pub(crate) sources: Sources,
     pub(crate) buffers: Buffers,
-    /// What is to leave the lock by way of the dispatcher.
+    /// The jobs and findings that the dispatcher passes on once the lock is released.
     pub(crate) out: Outbox,
-    /// Taken by the one caller that polls for answers itself, and `None` while it does;
-    /// see `caller_poll`.
+    /// Taken by the one caller that polls for answers itself, and `None` while it does; see
+    /// `caller_poll`.
     pub(crate) caller_poll: Option<Spin>,
-    /// Until when the dispatcher sleeps, unless it is rung; `None` while it is
+    /// The time until which the dispatcher sleeps, unless it is rung; `None` while it is
     /// awake.
     pub(crate) asleep_until: Option<Instant>,
 }
 
-/// A place for one worker process.
+/// The room for one worker process.
 pub(crate) enum Slot {
     Free,
-    /// Free, and meant for a worker of this key, for whose sake another was
-    /// ended.
+    /// Free, and promised to a worker of this key, for which another worker was ended.
     Promised(KeyId),
-    /// The dispatcher is starting a worker for it.
+    /// Free, and the dispatcher is starting a worker of this key for it.
     Reserved(KeyId),
     Taken(Box<WorkerHandle>),
 }
 
 impl Slot {
-    /// Whether a worker may be started here.
+    /// Returns `true` if a worker may be started here.
     pub(crate) fn is_vacant(&self) -> bool {
         matches!(self, Slot::Free | Slot::Promised(_))
     }
@@ -106,7 +105,7 @@ impl Occupied for Slot {
     }
 }
 
-/// How long the dispatcher sleeps when nothing is planned.
+/// The time that the dispatcher sleeps when nothing is planned.
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
 impl Shared {
@@ -149,8 +148,8 @@ impl Shared {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, PoolState> {
-        // No code of users runs under the lock, so a poisoned one would be a
-        // bug of ours; going on is still better than a second panic.
+        // No code of users runs under the lock, so a poisoned lock would be a bug of ours;
+        // going on is still better than a second panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -158,11 +157,12 @@ impl Shared {
         self.changed.wait(state, None)
     }
 
-    /// Takes tasks that were checked. They all get in, or none. Returns the
-    /// number of the first; the others follow it.
+    /// Submits tasks that were checked: either all of them or none. Returns the number of
+    /// the first; the others follow it.
     ///
     /// # Errors
-    /// If the pool takes no more, or its queue is full.
+    ///
+    /// Returns an error if the pool takes no more tasks, or its queue is full.
     pub(crate) fn submit(&self, entry: Entry) -> Result<u64, Error> {
         let state = self.lock();
         state.life.accepts_tasks()?;
@@ -172,7 +172,7 @@ impl Shared {
         }
     }
 
-    /// How many more tasks the queue may hold.
+    /// Returns the number of tasks that the queue still has room for.
     pub(crate) fn room(&self, state: &PoolState) -> usize {
         match self.config.limits.queue_length.value {
             Some(limit) => usize::try_from(limit)
@@ -182,8 +182,8 @@ impl Shared {
         }
     }
 
-    /// As [`Shared::submit`], under a lock that is already held, once it is
-    /// known that the pool takes the tasks and has room for them.
+    /// Submits tasks as [`Shared::submit`] does, under a lock that is already held, once it
+    /// is known that the pool takes the tasks and has room for them.
     pub(crate) fn enqueue(
         &self,
         mut state: MutexGuard<'_, PoolState>,
@@ -195,8 +195,8 @@ impl Shared {
             any_new |= !state.queue.waits(entry.key());
             state.take_in(entry);
         }
-        // Behind others of their key, all that could be handed out has been; but a
-        // slot that is free is for as many workers as there are tasks.
+        // Where older tasks of the key still wait, all that can be handed out has been. But
+        // a free slot may be for as many workers as there are tasks.
         any_new |= state.slots.iter().any(Slot::is_vacant);
         let ring = any_new && state.give_out(Instant::now());
         drop(state);
@@ -206,7 +206,7 @@ impl Shared {
         first
     }
 
-    /// Changes the phase, wakes everybody, and does not wait.
+    /// Changes the phase and wakes everybody, without waiting.
     pub(crate) fn set_phase(&self, phase: PoolPhase) {
         let mut state = self.lock();
         state.life.advance(phase);
@@ -220,8 +220,8 @@ impl Shared {
 }
 
 impl PoolState {
-    /// Puts tasks into the queue, with their numbers. Those of a broken key end at
-    /// the next look at the queue.
+    /// Puts tasks into the queue and gives them their numbers. Tasks of a broken key end
+    /// when tasks are next handed out.
     pub(crate) fn take_in(&mut self, entry: Entry) {
         let count = entry.len() as u64;
         if count > 0 {
@@ -237,13 +237,12 @@ impl PoolState {
         self.next_serial
     }
 
-    /// Whether the dispatcher, if it sleeps, would wake too late for something
-    /// that is due at `when`.
+    /// Returns `true` if the dispatcher sleeps past `when`.
     pub(crate) fn sleeps_past(&self, when: Instant) -> bool {
         self.asleep_until.is_some_and(|until| until > when)
     }
 
-    /// When the dispatcher has to look at its workers again.
+    /// Returns the latest time at which the dispatcher has to look at its workers again.
     pub(crate) fn latest_wake(now: Instant) -> Instant {
         now + FOR_EVER
     }

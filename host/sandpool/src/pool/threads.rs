@@ -1,5 +1,5 @@
-//! Starts the threads of a pool: for callbacks, for what guests print, and the
-//! dispatcher's.
+//! Starts the threads of a pool: the dispatcher, and those for callbacks and for the output
+//! of guests.
 
 use std::io;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::module::Loader;
 use sandpool_protocol::settings::Stdio;
 use sandpool_sys::{EventFd, thread_error, writes_to_a_limit_here};
 
-/// Starts a pool that was put together. `raw` says whether what guests print is passed
-/// on byte for byte.
+/// Starts the threads of a pool. With `raw`, the output of guests is passed on byte for
+/// byte.
 pub(crate) fn start(
     config: Config,
     loader: Loader,

@@ -12,16 +12,16 @@ use crate::shared::{Handle, Share};
 use sandpool_protocol::settings::Stdio;
 use sandpool_value::{Args, ToArgs, ToValue, Value};
 
-/// Where a process's module comes from: a path, bytes, or a module that a pool
-/// has loaded (with the same settings, or starting fails). All of them turn
-/// into it; a string is a path.
+/// The source of a process's module: a path, bytes, or a module that a pool has loaded with
+/// equal settings (otherwise starting fails). All of them convert into it; a string is a
+/// path.
 #[derive(Clone, Debug)]
 pub enum ModuleSource {
     /// A file: WebAssembly or its text format.
     Path(PathBuf),
-    /// The same, as bytes.
+    /// The bytes of a module: WebAssembly or its text format.
     Bytes(Vec<u8>),
-    /// Compiled already.
+    /// A loaded module, which is compiled already.
     Loaded(Module),
 }
 
@@ -79,7 +79,7 @@ pub struct ProcessBuilder {
 /// The settings of a process, until it is started.
 pub(super) struct Recipe {
     source: ModuleSource,
-    /// `None` for a command.
+    /// The name of the function; `None` for a command.
     function: Option<String>,
     args: Args,
     shares: Vec<(String, Handle)>,
@@ -107,14 +107,13 @@ impl ProcessBuilder {
         }
     }
 
-    /// Its name, which need not be the only one; its guest can ask for it.
+    /// Sets the name of the process, which need not be unique; its guest can ask for it.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Adds positional arguments of the function, and keywords where `args` has
-    /// some.
+    /// Adds positional arguments of the function, and keywords where `args` has some.
     pub fn args(mut self, args: impl ToArgs) -> Self {
         let before = std::mem::take(&mut self.recipe.args);
         self.recipe.args = before.then(args.into_args());
@@ -127,11 +126,11 @@ impl ProcessBuilder {
         self
     }
 
-    /// Grants a queue, a side of a pipe or a managed object to the guest, which
-    /// opens it by this name. An object that is an argument is granted by that.
+    /// Grants a queue, a side of a pipe or a managed object to the guest, which opens it by
+    /// this name. An object that is an argument is granted by that.
     ///
-    /// The process lets go of it when its guest has ended, so that whoever has
-    /// the other side of a pipe learns of it.
+    /// The process lets go of the object when its guest has ended, so that a holder of the
+    /// other side of a pipe learns of that.
     pub fn share(mut self, name: impl Into<String>, object: &impl Share) -> Self {
         self.recipe.shares.push((name.into(), object.handle()));
         self
@@ -143,13 +142,13 @@ impl ProcessBuilder {
         self
     }
 
-    /// Standard input of the command.
+    /// Sets the standard input of the command \[none\].
     pub fn stdin(mut self, stdin: Stdin) -> Self {
         self.recipe.stdin = stdin;
         self
     }
 
-    /// Limits, capabilities, output and isolation, set as for a pool:
+    /// Sets limits, capabilities, output and isolation, as for a pool:
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -169,17 +168,18 @@ impl ProcessBuilder {
         self
     }
 
-    /// The process, not yet started. Nothing is looked at before that: neither
-    /// the module nor the settings.
+    /// Returns the process, not yet started. Neither the module nor the settings are looked
+    /// at before the start.
     pub fn build(self) -> Process {
         let name = self.name.unwrap_or_else(children::next_name);
         Process::new(name, self.recipe)
     }
 
-    /// The process, started.
+    /// Starts the process and returns it.
     ///
     /// # Errors
-    /// As [`Process::start`].
+    ///
+    /// Returns an error as [`Process::start`] does.
     pub fn start(self) -> Result<Process, ProcessError> {
         let process = self.build();
         process.start()?;
@@ -188,8 +188,8 @@ impl ProcessBuilder {
 }
 
 impl Recipe {
-    /// Builds the pool, loads the module and sends the one task. `until_ended`
-    /// is dropped when the task has ended.
+    /// Builds the pool, loads the module and sends the one task. `until_ended` is dropped
+    /// when the task has ended.
     pub(super) fn start(
         self,
         name: &str,

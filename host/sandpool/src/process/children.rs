@@ -1,19 +1,18 @@
-//! The processes of this program that were started: their names, and which of
-//! them live.
+//! The processes that this program has started: their names, and those that live.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
 use super::handle::{Inner, Process};
 
-/// Those that were started, oldest first; the ended ones go when the next
-/// comes or somebody asks.
+/// The processes that were started, oldest first. Those that have ended are removed when
+/// the next is added, or when a caller asks.
 static STARTED: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
 
-/// The processes of this program that live, oldest first.
+/// Returns the living processes of this program, oldest first.
 ///
-/// Dropped processes are among them, so this is how to wait for a process that was let
-/// go, as Python does at its exit:
+/// Dropped processes are among them. So this is how to wait for a process whose handle was
+/// dropped, as Python does at its exit:
 ///
 /// ```no_run
 /// for child in sandpool::active_children() {
@@ -26,8 +25,8 @@ static STARTED: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
 /// [`Pool::worker_pids`](crate::Pool::worker_pids).
 pub fn active_children() -> Vec<Process> {
     let mut started = lock();
-    // Dropped only after the lock: the end of the last handle to a process is
-    // its pool's, which waits for it.
+    // Dropped only after the lock is released: dropping the last handle to a process ends
+    // its pool, which waits for the process.
     let all: Vec<Process> = started.iter().filter_map(upgrade).collect();
     let living: Vec<Process> = all.iter().filter(|it| it.is_alive()).cloned().collect();
     *started = living.iter().map(Process::downgrade).collect();
@@ -42,7 +41,7 @@ pub(super) fn add(process: &Process) {
     drop(active_children());
 }
 
-/// A name for a process that was given none.
+/// Returns a name for a process that was given none.
 pub(super) fn next_name() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     format!("Process-{}", NEXT.fetch_add(1, Ordering::Relaxed))

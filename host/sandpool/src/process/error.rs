@@ -3,28 +3,28 @@
 use crate::module::LoadError;
 use crate::pool::Error;
 
-/// An error of a [`Process`](crate::Process) itself. What becomes of its guest
-/// is its [`Outcome`](crate::Outcome) and its exit code.
+/// An error of a [`Process`](crate::Process) itself. The failure of its guest is an
+/// [`Outcome`](crate::Outcome) and an exit code.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProcessError {
-    /// It was started before, be it in vain.
+    /// The process was started before, even if in vain.
     #[error("process `{name}` was started before; a process is started once")]
     AlreadyStarted {
         /// The process's name.
         name: String,
     },
-    /// It has to be started first.
+    /// The process was not started yet.
     #[error("process `{name}` was not started")]
     NotStarted {
         /// The process's name.
         name: String,
     },
-    /// Its module cannot be loaded.
+    /// The process's module cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// A setting makes no sense, the arguments do not fit the function, or the
-    /// operating system refused what it takes.
+    /// A setting is invalid, the arguments do not fit the function, or the operating system
+    /// refused something that the process needs.
     #[error(transparent)]
     Task(#[from] Error),
 }

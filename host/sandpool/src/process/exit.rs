@@ -7,8 +7,8 @@ use sandpool_value::Value;
 pub(super) const TERMINATED: i32 = libc::SIGTERM;
 pub(super) const KILLED: i32 = libc::SIGKILL;
 
-/// The exit code of a process with this outcome; `asked` is the signal of
-/// whoever ended it, if somebody did.
+/// Returns the exit code of a process with this outcome. `asked` is the signal of the
+/// caller that ended it, if one did.
 pub(super) fn code(outcome: &Outcome<Value>, asked: Option<i32>) -> i32 {
     match outcome.verdict {
         Verdict::Ok => 0,
@@ -19,7 +19,7 @@ pub(super) fn code(outcome: &Outcome<Value>, asked: Option<i32>) -> i32 {
         Verdict::WorkerLost => match (outcome.signal, outcome.exit_code) {
             (Some(signal), _) => -signal,
             (None, Some(code)) => handed_on(code),
-            // It broke the rules of the channel, and was killed for it.
+            // It broke the rules of the channel, and was killed for that.
             (None, None) => -KILLED,
         },
         Verdict::Error
@@ -35,8 +35,8 @@ pub(super) fn code(outcome: &Outcome<Value>, asked: Option<i32>) -> i32 {
     }
 }
 
-/// The low byte of an exit code, as the system hands it on; one that failed
-/// must not pass for one that did not, as 256 would.
+/// Returns the low byte of an exit code, as the system passes it on. A code that failed
+/// must not look like success, as 256 would.
 fn handed_on(code: i32) -> i32 {
     match code.to_le_bytes()[0] {
         0 => 1,

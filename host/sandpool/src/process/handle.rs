@@ -14,7 +14,8 @@ use crate::outcome::Outcome;
 use crate::pool::{AsyncResult, Error, Pool};
 use sandpool_value::Value;
 
-/// One function or command of a module, in a process of its own.
+/// A function or a command of a module that runs in a process of its own: multiprocessing's
+/// `Process`.
 ///
 /// ```no_run
 /// use sandpool::Process;
@@ -30,30 +31,29 @@ use sandpool_value::Value;
 /// }
 /// ```
 ///
-/// A `Process` is a handle: it is cheap to clone, and all clones mean the same
-/// process. Blocking calls may be made from anywhere, also from inside a tokio
-/// runtime (where they block that thread).
+/// A `Process` is a handle: it is cheap to clone, and all clones mean one process. Blocking
+/// calls may be made from anywhere, also from inside a tokio runtime (where they block that
+/// thread).
 ///
-/// It is isolated as a pool's worker is, and never shares a worker with a pool
-/// or another process. It starts faster if its module was compiled before: it
-/// is then in the cache, or loaded by a pool (see [`ModuleSource`]).
+/// It is isolated as a pool's worker is, and never shares a worker with a pool or another
+/// process. It starts faster if its module was compiled before: it is then in the cache, or
+/// loaded by a pool (see [`ModuleSource`]).
 ///
 /// # Dropping it
 ///
-/// To drop a process is to let it go, unless it was told to be [killed on
-/// drop](Process::kill_on_drop): it runs on, as in Python, and as a thread does whose
-/// handle is dropped. [`active_children`](crate::active_children) finds it again. But
-/// it never outlives this program: whatever runs when `main` returns, or when the
-/// program is killed, is ended by the system. Python waits at its exit for children
-/// that are not daemons; here, a process that must finish has to be joined. A process
-/// that was not joined prints nothing any more.
+/// Dropping the handle lets the process run on, as in Python, unless it was told to be
+/// [killed on drop](Process::kill_on_drop). [`active_children`](crate::active_children)
+/// finds the process again. But it never outlives this program: processes that still run
+/// when `main` returns, or when the program is killed, are ended by the system. Python
+/// waits at its exit for children that are not daemons; here, a process that must finish
+/// has to be joined. A process that was not joined prints nothing any more.
 ///
 /// # Where it differs from Python's
 ///
-/// Every process is a daemon, in Python's terms. A worker that dies before it has taken
-/// the task (killed by somebody while it was starting) is replaced, twice at most;
-/// [`Process::pid`] then tells the new one's. There is no `sentinel` and no `close`:
-/// dropping does it.
+/// Every process is a daemon, in Python's terms. A worker that dies before it has taken the
+/// task (killed by somebody while it was starting) is replaced, twice at most;
+/// [`Process::pid`] then returns the new one's id. There is no `sentinel` and no `close`:
+/// dropping the handle replaces `close`.
 #[derive(Clone)]
 pub struct Process {
     inner: Arc<Inner>,
@@ -66,7 +66,7 @@ struct KillOnDrop(Arc<Inner>);
 
 impl Drop for KillOnDrop {
     fn drop(&mut self) {
-        // One that was never started has nothing to be killed.
+        // A process that was never started need not be killed.
         let _ = Process::of(Arc::clone(&self.0)).kill();
     }
 }
@@ -74,10 +74,10 @@ impl Drop for KillOnDrop {
 /// The state that all clones share. While the task has not ended it holds this alive.
 pub(super) struct Inner {
     name: String,
-    /// Taken by the one who starts it.
+    /// The settings, until a caller takes them to start the process.
     recipe: Mutex<Option<Recipe>>,
     running: OnceLock<Running>,
-    /// The signal of whoever ended it first; 0 if nobody did.
+    /// The signal of the caller that ended the process first; 0 if none did.
     asked: AtomicI32,
 }
 
@@ -85,18 +85,18 @@ pub(super) struct Inner {
 struct Running {
     pool: Pool,
     result: AsyncResult<Value>,
-    /// The first that was seen.
+    /// The first process id that was seen.
     pid: Option<u32>,
 }
 
 impl Process {
-    /// Puts together a process that calls a function, found by name or by any
-    /// unique suffix of its full name.
+    /// Returns a builder for a process that calls a function. The function is found by its
+    /// name or by any unique suffix of its full name when the process is started.
     pub fn call(module: impl Into<ModuleSource>, function: &str) -> ProcessBuilder {
         ProcessBuilder::new(module.into(), Some(function))
     }
 
-    /// Puts together a process that runs a module that is a command.
+    /// Returns a builder for a process that runs a module that is a command.
     pub fn command(module: impl Into<ModuleSource>) -> ProcessBuilder {
         ProcessBuilder::new(module.into(), None)
     }
@@ -118,10 +118,9 @@ impl Process {
         Arc::downgrade(&self.inner)
     }
 
-    /// Has it killed, as by [`Process::kill`], when the last clone of this handle is
-    /// dropped: by a handler whose client has gone away, or with a whole program's
-    /// state. Handles that [`active_children`](crate::active_children) gives do not
-    /// count.
+    /// Makes dropping the last clone of this handle kill the process, as [`Process::kill`]
+    /// does: by a handler whose client has gone away, or with a whole program's state.
+    /// Handles that [`active_children`](crate::active_children) returns do not count.
     #[must_use = "it is killed when this handle is dropped"]
     pub fn kill_on_drop(self) -> Self {
         let end = Arc::new(KillOnDrop(Arc::clone(&self.inner)));
@@ -132,18 +131,19 @@ impl Process {
         }
     }
 
-    /// Its name.
+    /// Returns the name of the process.
     pub fn name(&self) -> &str {
         &self.inner.name
     }
 
-    /// Starts it: compiles the module where that was not done before, and
-    /// returns as soon as there is a process. A start that failed cannot be
-    /// tried again; build another.
+    /// Starts the process: compiles the module if that was not done before, and returns as
+    /// soon as there is a process. A start that failed cannot be tried again; build another
+    /// process.
     ///
     /// # Errors
-    /// [`ProcessError::AlreadyStarted`] the second time; others if the module
-    /// cannot be loaded, the arguments do not fit or a setting makes no sense.
+    ///
+    /// Returns [`ProcessError::AlreadyStarted`] the second time, and other errors if the
+    /// module cannot be loaded, the arguments do not fit or a setting is invalid.
     pub fn start(&self) -> Result<(), ProcessError> {
         let mut recipe = self
             .inner
@@ -157,18 +157,19 @@ impl Process {
         })?;
         let (pool, result) = recipe.start(self.name(), Arc::clone(&self.inner))?;
         let pid = pool.wait_for_worker();
-        // Nobody else comes here: there was but one recipe.
+        // No other thread comes here: there was only one recipe.
         let _ = self.inner.running.set(Running { pool, result, pid });
         children::add(self);
         Ok(())
     }
 
-    /// The async form of [`Process::start`]: all blocking work is done on a thread of
-    /// its own. A future that is dropped once it was polled leaves the process to
-    /// start; [`Process::kill`] ends it.
+    /// Starts the process as [`Process::start`] does, and is awaited: all blocking work is
+    /// done on a thread of its own. Dropping the future after it was polled lets the
+    /// process start; [`Process::kill`] ends it.
     ///
     /// # Errors
-    /// As [`Process::start`].
+    ///
+    /// Returns an error as [`Process::start`] does.
     pub async fn start_async(&self) -> Result<(), ProcessError> {
         let process = self.clone();
         let refused = |source| Error::System {
@@ -187,12 +188,13 @@ impl Process {
         })
     }
 
-    /// Waits until it has ended, for `timeout` at most, and says whether it
-    /// has. Then its output was passed on, and no process is left.
+    /// Waits until the process has ended, for `timeout` at most; returns `true` if it has.
+    /// Then its output was passed on, and no process is left.
     ///
     /// # Errors
-    /// [`ProcessError::NotStarted`]; [`Error::WouldDeadlock`] in a handler of
-    /// its own log or progress.
+    ///
+    /// Returns [`ProcessError::NotStarted`] before the start, and [`Error::WouldDeadlock`]
+    /// in a handler of the process's own log or progress.
     pub fn join(&self, timeout: Option<Duration>) -> Result<bool, ProcessError> {
         let running = self.running()?;
         if running.pool.is_own_thread() {
@@ -200,18 +202,18 @@ impl Process {
         }
         let ended = running.result.wait(timeout);
         if ended {
-            // Its task is over; this waits for the process's end, and no
-            // longer.
+            // The task has ended; this waits for the end of the process, which takes no longer.
             running.pool.terminate();
         }
         Ok(ended)
     }
 
-    /// Awaits its end, as [`Process::join`] waits for it. A future that is dropped
-    /// leaves the process alone.
+    /// Awaits the end of the process, as [`Process::join`] waits for it. Dropping the
+    /// future leaves the process alone.
     ///
     /// # Errors
-    /// [`ProcessError::NotStarted`].
+    ///
+    /// Returns [`ProcessError::NotStarted`] before the start.
     pub async fn join_async(&self) -> Result<(), ProcessError> {
         let running = self.running()?;
         running.result.outcome_async().await;
@@ -219,13 +221,13 @@ impl Process {
         Ok(())
     }
 
-    /// Returns whether it runs: it was started, and has no outcome yet.
+    /// Returns `true` if the process was started and has no outcome yet.
     pub fn is_alive(&self) -> bool {
         let running = self.inner.running.get();
         running.is_some_and(|running| !running.result.ready())
     }
 
-    /// Its process id, also when it has ended; `None` before it is started.
+    /// Returns the process id, even after the end; `None` before the start.
     pub fn pid(&self) -> Option<u32> {
         let running = self.inner.running.get()?;
         let ran_in = running.result.peek(|outcome| outcome.worker_pid);
@@ -236,37 +238,39 @@ impl Process {
         now.or(running.pid)
     }
 
-    /// Returns the exit code of the process; `None` before it has.
+    /// Returns the exit code of the process; `None` before it has ended.
     ///
-    /// 0: the function returned, or the command left with 0. 1: the function
-    /// returned an error, trapped, or met a limit or a refusal that ended it.
-    /// From 1 to 255: the command left with it (the low byte, 1 if that is 0).
-    /// Negative: ended by that signal; -15 after [`Process::terminate`], -9
-    /// after [`Process::kill`] and for a process that ran past its wall or CPU
-    /// time. [`Process::outcome`] says exactly.
+    /// - 0: the function returned, or the command left with 0.
+    /// - 1: the function returned an error, trapped, or met a limit or a refusal that ended
+    ///   it.
+    /// - From 1 to 255: the command left with this code (the low byte, 1 if that is 0).
+    /// - Negative: ended by this signal; -15 after [`Process::terminate`], -9 after
+    ///   [`Process::kill`] and for a process that ran past its wall or CPU time.
+    ///
+    /// [`Process::outcome`] tells the exact cause.
     pub fn exitcode(&self) -> Option<i32> {
         let running = self.inner.running.get()?;
-        // Whoever ends it says so first, so this is looked at last.
+        // A caller that ends the process notes its signal first, so this is read last.
         let asked = || Some(self.inner.asked.load(Ordering::Acquire)).filter(|it| *it != 0);
         let code = |outcome: &Outcome<Value>| exit::code(outcome, asked());
         running.result.peek(code)
     }
 
-    /// All that is known of how it ended, with the function's value; `None`
-    /// before it has.
+    /// Returns the outcome of the process, with the function's value; `None` before it has
+    /// ended.
     pub fn outcome(&self) -> Option<Outcome<Value>> {
         let running = self.inner.running.get()?;
         running.result.peek(Outcome::clone)
     }
 
-    /// Ends it, and does not wait for that: [`Process::join`] does. A guest
-    /// that is compiled to be interrupted
-    /// ([`Interrupt::Epoch`](crate::Interrupt::Epoch)) is told to end and
-    /// killed if it has not after 100 ms; any other is killed, since there is
-    /// nothing in it that could hear. One that has ended keeps its exit code.
+    /// Ends the process, without waiting for its end: [`Process::join`] does that. A guest
+    /// that is compiled to be interrupted ([`Interrupt::Epoch`](crate::Interrupt::Epoch))
+    /// is told to end, and killed if it has not after 100 ms; any other guest is killed,
+    /// since it cannot be told anything. A process that has ended keeps its exit code.
     ///
     /// # Errors
-    /// [`ProcessError::NotStarted`].
+    ///
+    /// Returns [`ProcessError::NotStarted`] before the start.
     pub fn terminate(&self) -> Result<(), ProcessError> {
         let running = self.running()?;
         self.ask(exit::TERMINATED);
@@ -274,11 +278,12 @@ impl Process {
         Ok(())
     }
 
-    /// Kills it, and does not wait for that: [`Process::join`] does. One that
-    /// has ended keeps its exit code.
+    /// Kills the process, without waiting for its end: [`Process::join`] does that. A
+    /// process that has ended keeps its exit code.
     ///
     /// # Errors
-    /// [`ProcessError::NotStarted`].
+    ///
+    /// Returns [`ProcessError::NotStarted`] before the start.
     pub fn kill(&self) -> Result<(), ProcessError> {
         let running = self.running()?;
         self.ask(exit::KILLED);
@@ -286,8 +291,8 @@ impl Process {
         Ok(())
     }
 
-    /// Notes by which signal it is ended. The first one counts, so that an exit
-    /// code never changes.
+    /// Notes the signal by which the process is ended. The first one counts, so that an
+    /// exit code never changes.
     fn ask(&self, signal: i32) {
         let asked = &self.inner.asked;
         let _ = asked.compare_exchange(0, signal, Ordering::AcqRel, Ordering::Acquire);

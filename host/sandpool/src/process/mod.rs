@@ -1,10 +1,9 @@
-//! One task in a process of its own: the counterpart of
-//! `multiprocessing.Process`, in the parent.
+//! One task in a process of its own: the counterpart of `multiprocessing.Process`, in the
+//! parent.
 //!
-//! A [`Process`] is a pool of one worker that is given one task and closed, so
-//! all that a pool promises holds for it. What is here is only what a process
-//! has and a pool has not: a name, an exit code, a place among this program's
-//! children.
+//! A [`Process`] is a pool of one worker that is given one task and closed, so all promises
+//! of a pool hold for it. This folder holds only the parts that a process has and a pool
+//! has not: a name, an exit code, a place among this program's children.
 
 mod builder;
 mod children;

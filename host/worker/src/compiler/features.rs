@@ -1,9 +1,9 @@
-//! Which WebAssembly feature a refused module needs, and what its author or user
-//! can do about that.
+//! Finds the WebAssembly features that a refused module needs, and the remedy for its
+//! author or user.
 //!
-//! wasmtime's complaints name a feature in many ways, or not at all. So the module
-//! is validated once more, with all features but one, for each feature that is off:
-//! it needs those without which it is none.
+//! wasmtime's complaints name a feature in many ways, or not at all. So the module is
+//! validated once more, with all features but one, for each feature that is off: it needs
+//! those without which it is invalid.
 
 use wasmparser::{Validator, WasmFeatures};
 
@@ -167,7 +167,7 @@ pub(super) fn explain(bytes: &[u8], on: &[WasmFeature]) -> Option<String> {
     let has = |needed: &[(&str, Remedy)], feature| {
         on.contains(&feature) || needed.iter().any(|(_, remedy)| *remedy == Flag(feature))
     };
-    // That one brings the other along.
+    // Garbage collection brings function references along.
     if has(&needed, WasmFeature::Gc) {
         needed.retain(|(_, remedy)| *remedy != Flag(WasmFeature::FunctionReferences));
     }

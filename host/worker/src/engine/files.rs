@@ -1,10 +1,9 @@
-//! The names of what a guest has opened, and its refusals by these names.
+//! The names of the files that a guest has opened, and its refusals by these names.
 //!
-//! Which files a guest reaches is decided by wasmtime-wasi, which holds the
-//! granted directories, and by the operating system beneath it. Here is only
-//! what it takes to tell the caller, by its name, what the grants refused; and
-//! what the rest of the world looks like from inside: an empty directory `/`
-//! that nobody may change, made of nothing but answers.
+//! wasmtime-wasi, which holds the granted directories, and the operating system beneath it
+//! decide which files a guest reaches. This module tells the caller, by its name, each file
+//! that the grants refused; and it shows the rest of the world as it looks from inside: an
+//! empty directory `/` that nobody may change, made of nothing but answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -29,7 +29,8 @@ pub fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (TaskEnd, Option<St
     }
     let text = error_text(error, trap);
     if let Some(limit) = bounds.refused_growth {
-        // That the module wants too much from the first is all there is to say.
+        // A module that wants too much from the first has not trapped: the limit says it
+        // all.
         let is_birth = trap.is_none() && refused_by_wasmtime(error).is_some();
         return (TaskEnd::MemoryLimit(limit), (!is_birth).then_some(text));
     }

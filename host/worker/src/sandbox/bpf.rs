@@ -25,7 +25,7 @@ pub(super) type Case = Vec<Condition>;
 /// The condition on an argument, in the lower half of its 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Condition {
-    /// Which argument, from 0.
+    /// The argument's index, from 0.
     pub(super) argument: u8,
     pub(super) mask: u32,
     /// The value of the bits under the mask.

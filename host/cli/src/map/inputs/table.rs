@@ -76,7 +76,7 @@ impl InputTable {
         &self.header
     }
 
-    /// That the columns of this table are those of the first one.
+    /// Checks that the columns of this table are those of the first one.
     pub fn continues(&self, first: &InputTable) -> Result<(), Failure> {
         match self.header == first.header {
             true => Ok(()),
@@ -87,7 +87,7 @@ impl InputTable {
         }
     }
 
-    /// That the function can be called with these columns, as far as they are not
+    /// Checks that the function can be called with these columns, except for those that are
     /// to be ignored.
     pub fn fits(&self, job: &Job, ignore: bool) -> Result<(), Failure> {
         if self.header.is_empty() {

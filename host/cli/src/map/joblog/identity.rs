@@ -57,7 +57,7 @@ pub struct Identity {
     pub module: String,
     /// The function, or the command's words.
     pub job: String,
-    /// Which of them; nothing is known of it if this is empty.
+    /// The kind of the inputs; unknown if this is empty.
     pub kind: String,
     /// The arguments that are the same for all inputs: their fingerprint, and what
     /// they say. Nothing is known of them if this is empty.

@@ -162,7 +162,7 @@ impl JoblogFlags {
         }
     }
 
-    /// That there is a log by which something failed, if only that is to be run.
+    /// Checks that the log lists a task, if only failed tasks are to be run again.
     fn check_retry(&self, path: &Path) -> Result<(), Failure> {
         if self.retry_failed && self.goes_on_from_nothing() {
             let text = format!("the log, `{}`, lists no task", path.display());

@@ -16,9 +16,9 @@ use crate::map::ledger::Skipped;
 pub enum ResumeScope {
     /// The inputs that are not in the log.
     Missing,
-    /// That, and what did not end ok.
+    /// The inputs that are not in the log, and those that did not end ok.
     MissingAndFailed,
-    /// Only what did not end ok.
+    /// Only the inputs that did not end ok.
     Failed,
 }
 

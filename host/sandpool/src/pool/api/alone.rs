@@ -1,13 +1,12 @@
-//! What a pool that runs a single task offers to the `process` module beside
-//! what every pool does.
+//! The methods of a pool that runs a single task, for the `process` module.
 
 use super::pool::Pool;
 use crate::pool::life::PoolPhase;
 use crate::pool::state::Slot;
 
 impl Pool {
-    /// Waits until there is a worker process, and says which. `None` if there is
-    /// nothing left for one to do, or none can be started.
+    /// Waits until there is a worker process, and returns its id. Returns `None` if no task
+    /// is left for one, or none can be started.
     pub(crate) fn wait_for_worker(&self) -> Option<u32> {
         let shared = self.shared();
         let mut state = shared.lock();
@@ -22,12 +21,12 @@ impl Pool {
         }
     }
 
-    /// As [`Pool::terminate`], but does not wait.
+    /// Terminates the pool as [`Pool::terminate`] does, without waiting.
     pub(crate) fn begin_to_terminate(&self) {
         self.shared().set_phase(PoolPhase::Terminated);
     }
 
-    /// Whether this thread is one that the pool itself waits for.
+    /// Returns `true` if this thread is one that the pool itself waits for.
     pub(crate) fn is_own_thread(&self) -> bool {
         self.shared().lock().life.is_own_thread()
     }

@@ -1,4 +1,4 @@
-//! How a pool is put together.
+//! The settings of a pool, and their defaults.
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -27,25 +27,38 @@ use sandpool_protocol::settings::{
 use sandpool_sys::{Attempt, EventFd, Program};
 use sandpool_value::{Args, ToArgs};
 
-/// The most wasm stack: guests run on the worker's own stack, of 8 MiB.
+/// The largest wasm stack in bytes: guests run on the worker's own stack, of 8 MiB.
 const MAX_WASM_STACK: u64 = 4 * sandpool_protocol::limits::MIB;
 
-/// As many processes or more are a mistake.
+/// The number of processes from which on a setting is taken for a mistake.
 const MAX_PROCESSES: usize = 65_536;
 
-/// The nicest that a process can be.
+/// The highest niceness of a process.
 const MAX_NICE: u8 = 19;
 
-/// How long a compilation is tried again that is killed, or that the system has no
-/// process for: whoever loads a module waits for it.
+/// The time for which a compilation is tried again that is killed, or that the system has
+/// no process for. Loading a module takes that much longer.
 const MAX_COMPILE_RETRY: Duration = Duration::from_secs(10);
 
-/// Private memory that a worker needs beside its guests' linear memory.
+/// The private memory in bytes that a worker needs beside its guests' linear memory.
 const WORKER_MEMORY: u64 = 512 * sandpool_protocol::limits::MIB;
 
 /// Builds a [`Pool`].
 ///
-/// Every limit takes a value or `None` for no limit. Defaults:
+/// ```no_run
+/// use std::time::Duration;
+/// use sandpool::{MIB, Pool};
+///
+/// let pool = Pool::builder()
+///     .processes(4)
+///     .timeout(Duration::from_secs(2))
+///     .memory(64 * MIB)
+///     .build()?;
+/// # drop(pool);
+/// # Ok::<(), sandpool::Error>(())
+/// ```
+///
+/// Every limit takes a value, or `None` for no limit. Sizes are in bytes. Defaults:
 ///
 /// | setting | default |
 /// |---|---|
@@ -54,7 +67,8 @@ const WORKER_MEMORY: u64 = 512 * sandpool_protocol::limits::MIB;
 /// | `nice` | 0: as nice as the host |
 /// | `isolation` | [`Isolation::Process`]: a fresh instance for each task |
 /// | `interrupt` | [`Interrupt::Kill`] |
-/// | `stdio`, `whole_lines` | [`Stdio::Capture`]; yes, where it is passed on |
+/// | `stdio` | [`Stdio::Capture`] |
+/// | `whole_lines` | yes, for output that is passed on |
 /// | `sandbox` | [`Sandbox::Auto`] |
 /// | `timeout` | 10 s |
 /// | `cpu_time`, `fuel`, `queue_length` | no limit |
@@ -62,16 +76,19 @@ const WORKER_MEMORY: u64 = 512 * sandpool_protocol::limits::MIB;
 /// | `result_limit`, `arguments_limit` | 64 MiB each |
 /// | `stdout_limit`, `stderr_limit`, `log_limit` | 1 MiB each |
 /// | `host_call_memory` | 256 MiB |
-/// | `process_memory` | `memory` and 512 MiB |
+/// | `process_memory` | `memory` and 512 MiB; no limit if `memory` has none |
 /// | `file_size` | 1 GiB |
 /// | `module_size` | 256 MiB |
+/// | `wasm_stack` | 512 KiB |
 /// | `compile_timeout`, `compile_cpu_time` | 120 s, 240 s |
 /// | `compile_memory` | 4 GiB |
 /// | `cache` | on |
+/// | `measure_cpu_time` | off |
+/// | `spin` | on, if there are two cores or more |
 /// | `start_timeout` | no limit |
-/// | capabilities (`env`, `dir`) | none |
+/// | capabilities (`env`, `dir`), shared objects (`share`) | none |
 ///
-/// [`TaskLimits`] and [`PoolLimits`] say what each limit covers.
+/// [`TaskLimits`] and [`PoolLimits`] say what each limit covers, and what it does not.
 #[must_use = "a builder does nothing until it is built"]
 #[derive(Default)]
 pub struct PoolBuilder {
@@ -102,7 +119,7 @@ pub struct PoolBuilder {
     handlers: Handlers,
 }
 
-/// Setters for limits of tasks, all alike.
+/// The setters for limits of tasks.
 macro_rules! task_limits {
     ($($(#[$doc:meta])* $method:ident: $field:ident, $ty:ty;)+) => {
         $(
@@ -115,7 +132,7 @@ macro_rules! task_limits {
     };
 }
 
-/// Setters for limits of the pool, all alike.
+/// The setters for limits of the pool.
 macro_rules! pool_limits {
     ($($(#[$doc:meta])* $method:ident: $ty:ty;)+) => {
         $(
@@ -130,128 +147,139 @@ macro_rules! pool_limits {
 
 impl PoolBuilder {
     task_limits! {
-        /// Wall time of a task, from the moment a worker takes it.
+        /// Limits the wall time of a task, from the moment a worker takes it \[10 s\]. Time
+        /// in the queue does not count.
         timeout: timeout, Duration;
-        /// CPU time of the worker during a task.
+        /// Limits the CPU time of the worker during a task \[none\].
         cpu_time: cpu_time, Duration;
-        /// Linear memory of a task in bytes.
+        /// Limits the linear memory of a task, in bytes \[128 MiB\].
         memory: memory, u64;
-        /// Bytes of a task's result.
+        /// Limits a task's encoded result, in bytes \[64 MiB\].
         result_limit: result, u64;
-        /// Bytes of a task's arguments, standard input included.
+        /// Limits a task's encoded arguments, in bytes, standard input included \[64 MiB\].
         arguments_limit: arguments, u64;
-        /// Bytes of a task's standard output.
+        /// Limits a task's captured standard output, in bytes \[1 MiB\].
         stdout_limit: stdout, u64;
-        /// Bytes of a task's standard error.
+        /// Limits a task's captured standard error, in bytes \[1 MiB\].
         stderr_limit: stderr, u64;
-        /// Bytes of a task's log and progress messages.
+        /// Limits a task's log and progress messages, in bytes \[1 MiB\].
         log_limit: log, u64;
-        /// Bytes that one host call of a task, or its result, may make its
-        /// worker allocate.
+        /// Limits the memory that one host call of a task, or its result, may make its
+        /// worker allocate, in bytes \[256 MiB\].
         host_call_memory: host_calls, u64;
-        /// Units of fuel for a task. Setting it makes the pool count fuel, and
-        /// compile its modules for it.
+        /// Limits the units of fuel that a task uses \[not counted\]. The pool then counts
+        /// fuel, and compiles its modules for it, which slows loops down; see
+        /// [`TaskLimits::fuel`].
         fuel: fuel, u64;
     }
 
     pool_limits! {
-        /// Private memory of a worker process in bytes.
+        /// Limits the private memory of a worker process, in bytes \[`memory` and 512 MiB;
+        /// none if `memory` has none\].
         process_memory: u64;
-        /// Bytes of any one file that a task writes.
+        /// Limits each file that a task writes, in bytes \[1 GiB\]. Does not limit the
+        /// number of files.
         file_size: u64;
-        /// Bytes of a module.
+        /// Limits the size of a module, in bytes \[256 MiB\].
         module_size: u64;
-        /// Wall time of a compilation. A program whose dependencies are not optimised
-        /// needs many times as long: see the [crate's page](crate).
+        /// Limits the wall time of a compilation \[120 s\]. A program whose dependencies
+        /// are not optimised needs many times as long: see the [crate's page](crate).
         compile_timeout: Duration;
-        /// CPU time of a compilation.
+        /// Limits the CPU time of a compilation, all its threads together \[240 s\].
         compile_cpu_time: Duration;
-        /// Memory of a compilation in bytes.
+        /// Limits the memory of a compilation, in bytes \[4 GiB\].
         compile_memory: u64;
-        /// Tasks that may wait in the queue.
+        /// Limits the number of tasks that wait in the queue \[none\]. A call beyond it
+        /// fails with [`Error::QueueFull`]; a stream of calls waits.
         queue_length: u64;
     }
 
-    /// How many tasks run at once, each in a process of its own.
+    /// Sets the number of tasks that run at once, each in a process of its own \[number of
+    /// cores\].
     pub fn processes(mut self, processes: usize) -> Self {
         self.processes = Some(processes);
         self
     }
 
-    /// Tasks that a worker runs before it is replaced by a new one.
+    /// Sets the number of tasks that a worker runs before a new one replaces it \[no
+    /// limit\].
     pub fn maxtasksperchild(mut self, tasks: u64) -> Self {
         self.max_tasks = Some(tasks);
         self
     }
 
-    /// A function to call in each new instance before its first task, within
-    /// that task's limits. If it fails, that task ends with `internal_error`; three
-    /// times in a row, so do all other tasks of its module, grants and tenant.
+    /// Sets a function to call in each new instance before its first task, within that
+    /// task's limits. If the function fails, that task ends with `internal_error`; after
+    /// three failures in a row, so do all other tasks of its module, grants and tenant.
     pub fn initializer(mut self, function: &str, args: impl ToArgs) -> Self {
         self.initializer = Some((function.to_owned(), args.into_args()));
         self
     }
 
-    /// Bytes of wasm stack, at most 4 MiB \[512 KiB\].
+    /// Sets the size of the wasm stack in bytes, at most 4 MiB \[512 KiB\].
     pub fn wasm_stack(mut self, bytes: u64) -> Self {
         self.limits.wasm_stack = bytes;
         self
     }
 
-    /// How much two tasks share.
+    /// Sets the state that two tasks share \[[`Isolation::Process`]\].
     pub fn isolation(mut self, isolation: Isolation) -> Self {
         self.isolation = isolation;
         self
     }
 
-    /// How a task that runs past its wall time is ended.
+    /// Sets the way in which a task that runs past its wall time is ended
+    /// \[[`Interrupt::Kill`]\].
     pub fn interrupt(mut self, interrupt: Interrupt) -> Self {
         self.interrupt = interrupt;
         self
     }
 
-    /// Where standard output and error of guests go.
+    /// Sets the destination of the guests' standard output and error
+    /// \[[`Stdio::Capture`]\].
     pub fn stdio(mut self, stdio: Stdio) -> Self {
         self.stdio = stdio;
         self
     }
 
-    /// Whether output that is passed on comes in whole lines. If not, it is
-    /// passed on byte for byte, as soon as it is there; only for a pool of one
-    /// process, since what several print at once would be torn.
+    /// Sets whether output that is passed on ([`Stdio::Inherit`]) comes in whole lines
+    /// \[yes\]. If not, it is passed on byte for byte, as soon as it is there; only for a
+    /// pool of one process, since the output of several would be torn.
     pub fn whole_lines(mut self, on: bool) -> Self {
         self.byte_for_byte = !on;
         self
     }
 
-    /// What to do when a layer of the operating system's sandbox is missing.
+    /// Sets the reaction to a missing layer of the operating system's sandbox
+    /// \[[`Sandbox::Auto`]\].
     pub fn sandbox(mut self, sandbox: Sandbox) -> Self {
         self.sandbox = sandbox;
         self
     }
 
-    /// Called, once, when a layer of the sandbox is missing on this machine and
-    /// the sandbox is [`Sandbox::Auto`]. Without a handler, one line on stderr
+    /// Sets a handler that is called, once, when a layer of the sandbox is missing on this
+    /// machine and the sandbox is [`Sandbox::Auto`]. Without a handler, one line on stderr
     /// says so, once in the life of this process.
     pub fn on_sandbox_gap(mut self, handler: impl FnOnce(&SandboxReport) + Send + 'static) -> Self {
         self.on_sandbox_gap = Some(Box::new(handler));
         self
     }
 
-    /// Leaves layers out, to see what each costs and what is behind it. Not for
-    /// anything else.
+    /// Leaves layers of the sandbox out: to measure the cost of each and to test the layers
+    /// behind it, and for nothing else.
     #[doc(hidden)]
     pub fn without_layers(mut self, layers: &[Layer]) -> Self {
         self.without.extend_from_slice(layers);
         self
     }
 
-    /// Locks a process in as this pool would lock in its workers, lets it try to
-    /// get out, and says what came of it. No guest is involved.
+    /// Locks a process in as this pool would lock in its workers, lets it try to get out,
+    /// and returns the findings. No guest is involved.
     ///
     /// # Errors
-    /// If no worker binary is found, a granted directory cannot be opened, or
-    /// the process cannot be started or lock itself in.
+    ///
+    /// Returns an error if no worker binary is found, a granted directory cannot be opened,
+    /// or the process cannot be started or cannot lock itself in.
     pub fn probe_sandbox(&self, attempt: Option<Attempt>) -> Result<Probed, Error> {
         let program = Program {
             path: binary::find(self.worker_binary.as_deref())?,
@@ -271,8 +299,7 @@ impl PoolBuilder {
         self
     }
 
-    /// Grants an environment variable. Of several with one name the last
-    /// counts.
+    /// Grants an environment variable. Of several with one name the last counts.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let name = name.into();
         self.grants.env.retain(|(known, _)| *known != name);
@@ -286,26 +313,26 @@ impl PoolBuilder {
         self
     }
 
-    /// Keeps the tasks of this pool's calls apart from those of calls with
-    /// another tenant; see [`Call::tenant`](crate::Call::tenant).
+    /// Keeps the tasks of this pool's calls apart from those of calls with another tenant;
+    /// see [`Call::tenant`](crate::Call::tenant).
     pub fn tenant(mut self, key: impl Into<String>) -> Self {
         self.tenant = Some(key.into());
         self
     }
 
-    /// Whether artifacts are kept for the next run, in `$SANDPOOL_CACHE_DIR`,
-    /// else `$XDG_CACHE_HOME/sandpool`, else `~/.cache/sandpool`. The first may be
-    /// relative to the working directory; the second is ignored if it is, as its
-    /// specification says. A folder that others may use, or that is a symbolic link,
-    /// is not used: see [`PoolBuilder::on_cache_trouble`].
+    /// Sets whether artifacts are kept for the next run \[yes\]: in `$SANDPOOL_CACHE_DIR`,
+    /// else `$XDG_CACHE_HOME/sandpool`, else `~/.cache/sandpool`. The first may be relative
+    /// to the working directory; the second is ignored if it is, as its specification says.
+    /// A folder that others may use, or that is a symbolic link, is not used: see
+    /// [`PoolBuilder::on_cache_trouble`].
     pub fn cache(mut self, on: bool) -> Self {
         self.no_cache = !on;
         self
     }
 
-    /// Called, once, when a module is loaded and the cache cannot be used: nothing else
-    /// fails for that. Without a handler, one line on stderr says so, once in the life of
-    /// this process.
+    /// Sets a handler that is called, once, when a module is loaded and the cache cannot be
+    /// used, which makes nothing else fail. Without a handler, one line on stderr says so,
+    /// once in the life of this process.
     pub fn on_cache_trouble(
         mut self,
         handler: impl FnOnce(&CacheTrouble) + Send + 'static,
@@ -314,87 +341,90 @@ impl PoolBuilder {
         self
     }
 
-    /// The folder of the cache, if artifacts can be kept there.
+    /// Returns the folder of the cache, if artifacts can be kept there.
     ///
     /// # Errors
-    /// What is wrong with it.
+    ///
+    /// Returns the reason why the folder cannot be used.
     #[doc(hidden)]
     pub fn probe_cache(&self) -> Result<PathBuf, CacheTrouble> {
         probe_cache()
     }
 
-    /// Niceness of the workers, from 1 (a little less time than others get) to
-    /// 19 (what nobody else wants); the host keeps its own, so that deadlines
-    /// are kept. 0 leaves them as nice as the host \[0\].
+    /// Sets the niceness of the workers, from 1 (a little less CPU time than others get) to
+    /// 19 (only CPU time that nobody else wants) \[0: as nice as the host\]. The host keeps
+    /// its own niceness, so that deadlines are kept.
     pub fn nice(mut self, nice: u8) -> Self {
         self.nice = nice;
         self
     }
 
-    /// Whether every outcome tells its CPU time (one system call a task).
+    /// Sets whether every outcome tells its CPU time \[no\]. Costs one system call a task.
     pub fn measure_cpu_time(mut self, on: bool) -> Self {
         self.measure_cpu = on;
         self
     }
 
-    /// Whether threads that wait look for a moment (50 us at most) before they
-    /// sleep; the default. They do so only while their waits are short and
-    /// nobody else wants their core, so an idle pool uses no CPU either way.
-    /// Without it a blocking call takes about as long as two wake-ups.
+    /// Sets whether waiting threads look for a moment (50 us at most) before they sleep
+    /// \[yes, if there are two cores or more\]. They do so only while their waits are short
+    /// and nobody else wants their core, so an idle pool uses no CPU either way. Without it
+    /// a blocking call takes about as long as two wake-ups.
     pub fn spin(mut self, on: bool) -> Self {
         self.no_spin = !on;
         self
     }
 
-    /// Payloads of more bytes have a memory file of their own: for tests, which so
-    /// need no very large ones to see such files.
+    /// Sets the size in bytes above which a payload has a memory file of its own. For
+    /// tests, which then need no very large payloads to see a memory file.
     #[doc(hidden)]
     pub fn most_in_ring(mut self, bytes: usize) -> Self {
         self.most_in_ring = Some(bytes.min(INLINE));
         self
     }
 
-    /// The binary for worker and compiler processes. Without it:
-    /// `$SANDPOOL_WORKER`, this program if it called
-    /// [`worker_entry`](crate::worker_entry), `sandpool` beside this program,
-    /// `sandpool` on PATH.
+    /// Sets the binary for worker and compiler processes. Without it the pool uses the
+    /// first of these that it finds: `$SANDPOOL_WORKER`, this program if it called
+    /// [`worker_entry`](crate::worker_entry), `sandpool` beside this program, `sandpool` on
+    /// PATH.
     pub fn worker_binary(mut self, path: impl Into<PathBuf>) -> Self {
         self.worker_binary = Some(path.into());
         self
     }
 
-    /// Grants a queue, a side of a pipe or a managed object to every task,
-    /// which opens it by this name. See also [`Call::share`](crate::Call::share).
+    /// Grants a queue, a side of a pipe or a managed object to every task, which opens it
+    /// by this name. See also [`Call::share`](crate::Call::share).
     pub fn share(mut self, name: impl Into<String>, object: &impl Share) -> Self {
         self.shares.add(name.into(), object.handle());
         self
     }
 
-    /// Called with each line that a guest logs, on the callback thread.
+    /// Sets a handler that is called with each line that a guest logs, on the callback
+    /// thread.
     pub fn on_log(mut self, handler: impl FnMut(LogRecord) + Send + 'static) -> Self {
         self.handlers.log = Some(Box::new(handler));
         self
     }
 
-    /// Called with each progress report of a guest, on the callback thread.
+    /// Sets a handler that is called with each progress report of a guest, on the callback
+    /// thread.
     pub fn on_progress(mut self, handler: impl FnMut(ProgressReport) + Send + 'static) -> Self {
         self.handlers.progress = Some(Box::new(handler));
         self
     }
 
-    /// How long the pool may be without any worker, though tasks wait, because none
-    /// can be started for a reason from outside: somebody kills them, or there is no
-    /// memory, or there are no more processes, threads or descriptors to be had. After
-    /// it the pool breaks. Without it tasks wait until there is a worker again \[no
-    /// limit\]; they can be cancelled, and whoever waits for them can give a time.
+    /// Limits the time that the pool may be without any worker, though tasks wait, because
+    /// none can be started for a reason from outside: somebody kills them, or the system
+    /// has no memory, processes, threads or descriptors left \[no limit\]. After that time
+    /// the pool breaks. Without a limit tasks wait until there is a worker again; they can
+    /// be cancelled, and callers can wait with a timeout.
     pub fn start_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.start_timeout = limit.into();
         self
     }
 
-    /// Called, on the callback thread, when the pool has been without any worker for a
-    /// second, though tasks wait, and then at most once a minute as long as that lasts.
-    /// Without a handler a line on stderr says so.
+    /// Sets a handler that is called, on the callback thread, when the pool has been
+    /// without any worker for a second, though tasks wait, and then at most once a minute
+    /// while that lasts. Without a handler a line on stderr says so.
     pub fn on_start_trouble(mut self, handler: impl FnMut(StartTrouble) + Send + 'static) -> Self {
         self.handlers.start_trouble = Some(Box::new(handler));
         self
@@ -403,8 +433,10 @@ impl PoolBuilder {
     /// Builds the pool. Workers are started when there are tasks for them.
     ///
     /// # Errors
-    /// If a setting makes no sense, no worker binary is found, or the
-    /// operating system gives no thread.
+    ///
+    /// Returns an error if a setting is invalid, no worker binary is found, a granted
+    /// directory cannot be opened, the sandbox is [`Sandbox::Strict`] and a layer is
+    /// missing, or the operating system gives no thread.
     pub fn build(mut self) -> Result<Pool, Error> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let processes = match self.processes {
@@ -477,7 +509,7 @@ impl PoolBuilder {
             .map_err(Error::system("start the pool's threads"))
     }
 
-    /// How modules are loaded with these settings.
+    /// Returns the loader of modules with these settings.
     fn loader(&mut self) -> Result<Loader, Error> {
         if self.limits.wasm_stack > MAX_WASM_STACK || self.limits.wasm_stack == 0 {
             return Err(Error::Setting {
@@ -535,7 +567,7 @@ impl PoolBuilder {
     }
 }
 
-/// Settings of a pool that is never built.
+/// The settings of a pool that is never built.
 #[cfg(feature = "in-process")]
 pub(crate) struct PoolSettings {
     pub(crate) loader: Loader,
@@ -571,7 +603,7 @@ fn hold_strictly(loader: &Loader) -> Result<(), Error> {
     }
 }
 
-/// Output that is passed through is not limited unless that was asked for.
+/// Lifts the limits of output that is passed on, unless they were set.
 fn passed_through(mut limits: TaskLimits, stdio: Stdio) -> TaskLimits {
     if stdio != Stdio::Capture {
         for limit in [&mut limits.stdout, &mut limits.stderr] {

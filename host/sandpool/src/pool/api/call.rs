@@ -1,4 +1,4 @@
-//! One call, put together step by step and checked before it is sent.
+//! One call, built step by step and checked before it is sent.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -22,28 +22,33 @@ use sandpool_protocol::frame::Callee;
 use sandpool_protocol::limits::{Limit, Origin, TaskLimits};
 use sandpool_value::{Args, FromValue, ToArgs, ToValue, Type, Value};
 
-/// What a command reads as its standard input.
+/// The standard input of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Stdin {
-    /// Nothing (default).
+    /// No input: the first read finds its end (default).
     #[default]
     Empty,
     /// These bytes.
     Bytes(Vec<u8>),
-    /// The host's own, from the guest's first read on.
+    /// The host's own standard input, from the guest's first read on.
     Inherit,
 }
 
-/// One call of a function or run of a command, made by
-/// [`Pool::call`](crate::Pool::call) and
-/// [`Pool::command`](crate::Pool::command).
+/// One call of a function or run of a command, made by [`Pool::call`](crate::Pool::call)
+/// and [`Pool::command`](crate::Pool::command).
 ///
-/// Limits that are not set here are the pool's.
+/// Limits that are not set here are the pool's. Setters of limits take a value, or `None`
+/// for no limit; [`TaskLimits`](crate::TaskLimits) says what each limit covers, and what it
+/// does not.
+///
+/// The call is sent by its last method: [`apply`](Call::apply), [`outcome`](Call::outcome),
+/// [`apply_async`](Call::apply_async), or, for many tasks, [`map`](Call::map),
+/// [`imap`](Call::imap) and their variants.
 #[must_use = "a call does nothing until it is applied"]
 pub struct Call {
     pub(crate) shared: Arc<Shared>,
     module: Module,
-    /// `None` for a command.
+    /// The name of the function; `None` for a command.
     function: Option<String>,
     pub(crate) args: Args,
     argv: Vec<String>,
@@ -104,121 +109,121 @@ impl Call {
         self
     }
 
-    /// Words for the command, after its own name.
+    /// Adds words for the command, after its own name.
     pub fn argv<W: Into<String>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
         self.argv.extend(words.into_iter().map(Into::into));
         self
     }
 
-    /// Standard input of the command.
+    /// Sets the standard input of the command \[[`Stdin::Empty`]\].
     pub fn stdin(mut self, stdin: Stdin) -> Self {
         self.stdin = stdin;
         self
     }
 
-    /// Wall time from the moment a worker takes the task.
+    /// Limits the wall time, from the moment a worker takes the task.
     pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.limits.timeout = Limit::set(limit.into(), Origin::Call);
         self
     }
 
-    /// Runs a task again that did not end well \[not\]; the outcome is that of
-    /// its last run. Whoever waits for it, and whoever gets outcomes in order,
-    /// waits the longer.
+    /// Sets the rule by which a task that did not end well is run again \[not at all\]. The
+    /// outcome is that of its last run, so the caller, or the reader of outcomes in order,
+    /// waits longer.
     pub fn retries(mut self, retries: Retries) -> Self {
         self.retries = Some(retries);
         self
     }
 
-    /// CPU time of the worker during the task.
+    /// Limits the CPU time of the worker during the task.
     pub fn cpu_time(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.limits.cpu_time = Limit::set(limit.into(), Origin::Call);
         self
     }
 
-    /// Linear memory in bytes.
+    /// Limits the linear memory, in bytes.
     pub fn memory(mut self, limit: impl Into<Option<u64>>) -> Self {
         self.limits.memory = Limit::set(limit.into(), Origin::Call);
         self
     }
 
-    /// Bytes of the result.
+    /// Limits the encoded result, in bytes.
     pub fn result_limit(mut self, limit: impl Into<Option<u64>>) -> Self {
         self.limits.result = Limit::set(limit.into(), Origin::Call);
         self
     }
 
-    /// Bytes of standard output.
+    /// Limits the standard output, in bytes.
     pub fn stdout_limit(mut self, limit: impl Into<Option<u64>>) -> Self {
         self.limits.stdout = Limit::set(limit.into(), Origin::Call);
         self
     }
 
-    /// Bytes of standard error.
+    /// Limits the standard error, in bytes.
     pub fn stderr_limit(mut self, limit: impl Into<Option<u64>>) -> Self {
         self.limits.stderr = Limit::set(limit.into(), Origin::Call);
         self
     }
 
-    /// Bytes of log and progress messages.
+    /// Limits the log and progress messages, in bytes.
     pub fn log_limit(mut self, limit: impl Into<Option<u64>>) -> Self {
         self.limits.log = Limit::set(limit.into(), Origin::Call);
         self
     }
 
-    /// Bytes that one host call, or the result, may make the worker allocate.
+    /// Limits the memory that one host call, or the result, may make the worker allocate,
+    /// in bytes.
     pub fn host_call_memory(mut self, limit: impl Into<Option<u64>>) -> Self {
         self.limits.host_calls = Limit::set(limit.into(), Origin::Call);
         self
     }
 
-    /// Units of fuel. The pool must count fuel: see
+    /// Limits the units of fuel. The pool must count fuel: see
     /// [`PoolBuilder::fuel`](crate::PoolBuilder::fuel).
     pub fn fuel(mut self, limit: impl Into<Option<u64>>) -> Self {
         self.limits.fuel = Limit::set(limit.into(), Origin::Call);
         self
     }
 
-    /// Grants only a part of what the pool grants \[all of it\]. Workers are
-    /// bound to their grants for life, so a call with others than the pool's
-    /// runs in a process of its own.
+    /// Grants only a part of the pool's grants \[all of them\]. Workers are bound to their
+    /// grants for life, so a call with fewer grants than the pool's runs in a process of
+    /// its own.
     pub fn grants(mut self, grants: Grants) -> Self {
         self.grants = Some(grants);
         self
     }
 
-    /// Grants a queue, a side of a pipe or a managed object to this call's
-    /// tasks, which open it by this name. An object that is an argument is
-    /// granted by that.
+    /// Grants a queue, a side of a pipe or a managed object to this call's tasks, which
+    /// open it by this name. An object that is an argument is granted by that.
     ///
-    /// A task that waits for another one keeps its worker: tasks that wait for
-    /// each other need a worker each, or they wait until their deadlines.
+    /// A task that waits for another one keeps its worker: tasks that wait for each other
+    /// need a worker each, or they wait until their deadlines.
     pub fn share(mut self, name: impl Into<String>, object: &impl Share) -> Self {
         self.shares.add(name.into(), object.handle());
         self
     }
 
-    /// Keeps this call away from the workers of every other tenant.
+    /// Keeps this call's tasks away from the workers of every other tenant.
     pub fn tenant(mut self, key: impl Into<String>) -> Self {
         self.tenant = Some(key.into());
         self
     }
 
-    /// A name for the task, which its guest can ask for \[the function's\].
+    /// Sets a name for the task, which its guest can ask for \[the function's name\].
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Called in the parent, on the pool's callback thread, when the task has
-    /// ended, whatever its verdict. The result is handed over after it.
+    /// Sets a function that is called in the parent, on the pool's callback thread, when
+    /// the task has ended, whatever its verdict. The result is handed over after it.
     pub fn callback(mut self, callback: impl FnOnce(&Outcome<Value>) + Send + 'static) -> Self {
         self.callback = Some(Box::new(callback));
         self
     }
 
-    /// Called like [`Call::callback`], and instead of it, when the task has
-    /// not ended `ok`.
+    /// Sets a function that is called instead of the [`callback`](Call::callback) when the
+    /// task has not ended `ok`.
     pub fn error_callback(
         mut self,
         callback: impl FnOnce(&Outcome<Value>) + Send + 'static,
@@ -227,8 +232,8 @@ impl Call {
         self
     }
 
-    /// As [`Call::callback`], for `map_async` and `starmap_async`: called once,
-    /// with all outcomes, when the last task has ended.
+    /// Sets a function for `map_async` and `starmap_async` that is called once, with all
+    /// outcomes, when the last task has ended.
     pub fn map_callback(
         mut self,
         callback: impl FnOnce(&[Outcome<Value>]) + Send + 'static,
@@ -237,8 +242,8 @@ impl Call {
         self
     }
 
-    /// Called like [`Call::map_callback`], and instead of it, when some tasks
-    /// have not ended `ok`.
+    /// Sets a function that is called instead of the [`map_callback`](Call::map_callback)
+    /// when some tasks have not ended `ok`.
     pub fn map_error_callback(
         mut self,
         callback: impl FnOnce(&[Outcome<Value>]) + Send + 'static,
@@ -247,20 +252,20 @@ impl Call {
         self
     }
 
-    /// How many items are handed to the pool at once \[all of a `map`, 1 of an
-    /// `imap`\]. Which worker runs which task does not depend on it, and workers
-    /// are sent ahead as much as they can use in any case.
+    /// Sets the number of items that are handed to the pool at once \[all of a `map`, 1 of
+    /// an `imap`\]. It does not decide which worker runs which task, and workers are sent
+    /// as many tasks ahead as they can use in any case.
     ///
-    /// In a `map`, workers begin with the first chunk while the next is made of
-    /// its items. If an item then does not fit the function, or the pool takes no
-    /// more, what was begun is cancelled; without chunks nothing is begun. The
-    /// items of an `imap` wait until there are so many.
+    /// In a `map`, workers begin with the first chunk while the next is made of its items.
+    /// If an item then does not fit the function, or the pool takes no more tasks, those
+    /// that were begun are cancelled; without chunks nothing is begun. In an `imap`, items
+    /// wait until a chunk is full.
     pub fn chunksize(mut self, items: usize) -> Self {
         self.map_options.chunksize = Some(items);
         self
     }
 
-    /// One task has a callback of its own, and a map has one for all: a
+    /// Refuses callbacks of a single task for a map, which has one callback for all: a
     /// callback that nobody would call is a mistake.
     pub(crate) fn refuse_single_callbacks(&self) -> Result<(), Error> {
         match self.callback.is_some() || self.error_callback.is_some() {
@@ -287,15 +292,18 @@ impl Call {
     /// Runs the task and waits for its value.
     ///
     /// # Errors
-    /// [`Error::Failed`] if it does not end `ok`; others if it cannot be sent.
+    ///
+    /// Returns [`Error::Failed`], which holds the outcome, if the task does not end `ok`,
+    /// and other errors if it cannot be sent.
     pub fn apply<T: FromValue>(self) -> Result<T, Error> {
         self.outcome().and_then(value_of)
     }
 
-    /// Runs the task and waits for everything that is known about it.
+    /// Runs the task and waits for its outcome: the verdict and all other facts.
     ///
     /// # Errors
-    /// If it cannot be sent.
+    ///
+    /// Returns an error if the task cannot be sent. A task that fails is no error here.
     pub fn outcome(self) -> Result<Outcome<Value>, Error> {
         self.apply_async::<Value>()?.into_outcome()
     }
@@ -303,7 +311,8 @@ impl Call {
     /// Sends the task and returns at once.
     ///
     /// # Errors
-    /// If the pool takes no tasks, or the arguments do not fit.
+    ///
+    /// Returns an error if the pool takes no tasks, or the arguments do not fit.
     pub fn apply_async<T: FromValue>(mut self) -> Result<AsyncResult<T>, Error> {
         self.refuse_map_callbacks()?;
         let callback = merge(self.callback.take(), self.error_callback.take());
@@ -350,8 +359,8 @@ impl Call {
         ))
     }
 
-    /// As [`Call::template`], for many tasks, and the arguments that come before
-    /// those of each. Those by keyword are in the template.
+    /// Returns the template of many tasks, as [`Call::template`] makes it, with the keyword
+    /// arguments, and the positional arguments that come before those of each task.
     pub(crate) fn template_of_many(mut self) -> Result<(Template, Args), Error> {
         let mut before = std::mem::take(&mut self.args);
         let keywords = std::mem::take(&mut before.keywords);
@@ -360,14 +369,14 @@ impl Call {
             && !keywords.is_empty()
         {
             let constants = Constants::new(keywords, &callable.function)?;
-            // Else each task would say it.
+            // Otherwise each task would report this error.
             check_size(&template, constants.bytes())?;
             template.constants = Some(constants);
         }
         Ok((template, before))
     }
 
-    /// Finds the function and gathers what all tasks of this call share.
+    /// Finds the function and gathers the part that all tasks of this call have in common.
     pub(crate) fn template(self) -> Result<Template, Error> {
         let module = self.module;
         let pool_settings = &self.shared.loader.settings;

@@ -1,4 +1,4 @@
-//! What a pool grants its guests, checked; and less of it for one call.
+//! Checks the grants of a pool, and narrows them for one call.
 
 use std::fs;
 
@@ -8,23 +8,22 @@ use sandpool_protocol::limits::show_bytes;
 use sandpool_protocol::settings::{DirGrant, guest_path};
 use sandpool_sys::{MAX_DESCRIPTORS, MAX_MESSAGE};
 
-/// The most directories of one pool.
+/// The highest number of directories of one pool.
 const MAX_DIRECTORIES: usize = 64;
 
-// A worker is sent one descriptor for each, with its channel, its artifact and
-// its output.
+// A worker is sent one descriptor for each, with its channel, its artifact and its output.
 const _: () = assert!(MAX_DIRECTORIES + 8 <= MAX_DESCRIPTORS);
 
-/// The most bytes of names, paths and values together. The rest of the message
-/// that brings them to a worker is for all else in it.
+/// The highest number of bytes of names, paths and values together. The rest of the message
+/// that brings them to a worker is left for its other fields.
 const MAX_BYTES: usize = MAX_MESSAGE - 16 * 1024;
 
-/// A part of what a pool grants, for one call: see
-/// [`Call::grants`](crate::Call::grants).
+/// A part of a pool's grants, for one call: see [`Call::grants`](crate::Call::grants).
 ///
-/// Directories go by the path that guests see, variables by their names. It
-/// can only be less than the pool's: what the pool does not grant cannot be
-/// named, and a directory that it grants for reading stays so.
+/// Directories are named by the path that guests see, variables by their names. The part
+/// can only be less than the whole: naming something that the pool does not grant is an
+/// error when the call is made, and a directory that the pool grants for reading stays
+/// read-only.
 ///
 /// ```
 /// # use sandpool::Grants;
@@ -34,37 +33,37 @@ const MAX_BYTES: usize = MAX_MESSAGE - 16 * 1024;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use = "grants do nothing until a call is given them"]
 pub struct Grants {
-    /// Guest path, and whether it is only for reading here.
+    /// The paths that guests see, each with `true` if it is read-only here.
     dirs: Vec<(String, bool)>,
     env: Vec<String>,
 }
 
 impl Grants {
-    /// Nothing at all.
+    /// Returns a part that grants nothing.
     pub fn none() -> Self {
         Grants::default()
     }
 
-    /// A directory, with the rights that the pool grants on it.
+    /// Adds a directory, with the rights that the pool grants on it.
     pub fn dir(mut self, guest: impl Into<String>) -> Self {
         self.dirs.push((guest.into(), false));
         self
     }
 
-    /// A directory, only for reading, whatever the pool grants on it.
+    /// Adds a directory as read-only, whatever the pool grants on it.
     pub fn read_only(mut self, guest: impl Into<String>) -> Self {
         self.dirs.push((guest.into(), true));
         self
     }
 
-    /// An environment variable, with the value that the pool gives it.
+    /// Adds an environment variable, with the value that the pool gives it.
     pub fn env(mut self, name: impl Into<String>) -> Self {
         self.env.push(name.into());
         self
     }
 
-    /// This part of what the pool grants, in the pool's order: two calls with
-    /// the same part share their workers, however they name it.
+    /// Returns this part of the pool's grants, in the pool's order: two calls with equal
+    /// parts share their workers, in whichever order they name them.
     pub(crate) fn of(&self, pool: &WorkerGrants) -> Result<WorkerGrants, Error> {
         let same = |dir: &DirGrant, asked: &str| guest_path(&dir.guest) == guest_path(asked);
         for (asked, _) in &self.dirs {
@@ -114,7 +113,7 @@ fn setting(what: String) -> Error {
     Error::Setting { what }
 }
 
-/// Checks what a pool is to grant.
+/// Checks the grants of a pool.
 pub(crate) fn check(grants: &WorkerGrants) -> Result<(), Error> {
     if grants.dirs.len() > MAX_DIRECTORIES {
         return Err(setting(format!(

@@ -1,4 +1,4 @@
-//! Handles to results that are not there yet.
+//! Handles to results that may not be there yet.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,32 +16,31 @@ use crate::pool::tasks::{Completion, Sink, value_of};
 use crate::wakers::{WakerId, Wakers};
 use sandpool_value::{FromValue, Value};
 
-/// The result of one call that is on its way: multiprocessing's `AsyncResult`,
-/// and a future too, of the value; [`AsyncResult::outcome_async`] is one of
-/// everything that is known.
+/// The handle to one task that was sent: multiprocessing's `AsyncResult`. It is also a
+/// future of the task's value; [`AsyncResult::outcome_async`] is a future of its outcome.
 ///
-/// Dropping the handle changes nothing for the task, unless it was told to
-/// [cancel on drop](AsyncResult::cancel_on_drop).
+/// Dropping the handle changes nothing for the task, unless it was told to [cancel on
+/// drop](AsyncResult::cancel_on_drop).
 #[derive(Debug)]
 #[must_use = "the result of the task is lost without its handle"]
 pub struct AsyncResult<T = Value> {
     cell: Arc<Cell>,
     task: TaskRef,
-    /// Whether nobody wants the task to go on without this handle.
+    /// `true` if dropping this handle cancels the task.
     cancels: bool,
-    /// Where it waits as a future.
+    /// The place of its waker, when it is awaited.
     waker_id: WakerId,
     value: std::marker::PhantomData<fn() -> T>,
 }
 
-/// Where a task is, for whoever wants to cancel it.
+/// The numbers by which a task can be found, to cancel it.
 #[derive(Clone)]
 pub(crate) struct TaskRef {
     pub(crate) pool: Weak<Shared>,
     pub(crate) key: KeyId,
     pub(crate) id: u64,
     pub(crate) cancelled: Arc<AtomicBool>,
-    /// The outcome comes by way of the callback thread.
+    /// `true` if the outcome comes by way of the callback thread.
     pub(crate) by_callback: bool,
 }
 
@@ -61,7 +60,7 @@ impl TaskRef {
         }
     }
 
-    /// Whether this thread would wait for itself.
+    /// Returns `true` if this thread would wait for itself.
     fn waits_for_itself(&self) -> bool {
         self.by_callback && self.pool.upgrade().is_some_and(|pool| pool.is_own_thread())
     }
@@ -93,7 +92,7 @@ impl Cell {
 }
 
 impl Cell {
-    /// A copy of the outcome, which stays to be asked for again.
+    /// Returns a copy of the outcome, which can be asked for again.
     fn poll(&self, waker_id: &mut WakerId, context: &Context<'_>) -> Poll<Outcome<Value>> {
         let mut state = self.lock();
         if let Some(outcome) = &state.outcome {
@@ -129,20 +128,20 @@ impl<T: FromValue> AsyncResult<T> {
         }
     }
 
-    /// Waits for the task's value, for `timeout` at most.
+    /// Waits for the task's value, for `timeout` at most; `None` waits for ever.
     ///
     /// # Errors
-    /// [`Error::Timeout`] if it does not come in time: the task goes on, and
-    /// can be asked again. [`Error::Failed`] if the task did not end `ok`.
-    /// [`Error::WouldDeadlock`] from a callback, if the task has one of its own
-    /// that is still to come.
+    ///
+    /// Returns [`Error::Timeout`] if the value does not come in time (the task goes on, and
+    /// the handle can be asked again), [`Error::Failed`] if the task did not end `ok`,
+    /// [`Error::Convert`] if its value is no `T`, and [`Error::WouldDeadlock`] from a
+    /// callback, if the task has one of its own that is still to come.
     pub fn get(&self, timeout: Option<Duration>) -> Result<T, Error> {
         self.await_outcome(timeout).and_then(value_of)
     }
 
-    /// Waits until the task has ended, for `timeout` at most, and says whether
-    /// it has. Where [`AsyncResult::get`] would be [`Error::WouldDeadlock`], it
-    /// does not wait.
+    /// Waits until the task has ended, for `timeout` at most; returns `true` if it has.
+    /// Where [`AsyncResult::get`] would return [`Error::WouldDeadlock`], it does not wait.
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         let blocked = !self.ready() && self.task.waits_for_itself();
         !blocked && self.wait_for_cell(timeout).is_some()
@@ -156,12 +155,12 @@ impl<T: FromValue> AsyncResult<T> {
         state.outcome.clone().ok_or(Error::Timeout)
     }
 
-    /// As [`AsyncResult::outcome`] without a copy: nobody can ask again.
+    /// Waits for the outcome as [`AsyncResult::outcome`] does, and takes it without a copy.
     pub(crate) fn into_outcome(mut self) -> Result<Outcome<Value>, Error> {
         if !self.ready() && self.task.waits_for_itself() {
             return Err(Error::WouldDeadlock);
         }
-        // When this has waited, the task has ended.
+        // When the wait is over, the task has ended.
         self.cancels = false;
         let state = self.wait_for_cell(None);
         let outcome = state.and_then(|mut state| state.outcome.take());
@@ -179,15 +178,16 @@ impl<T: FromValue> AsyncResult<T> {
         }
     }
 
-    /// Whether the task has ended.
+    /// Returns `true` if the task has ended.
     pub fn ready(&self) -> bool {
         self.cell.lock().outcome.is_some()
     }
 
-    /// Whether the task has ended `ok`.
+    /// Returns `true` if the task has ended `ok`.
     ///
     /// # Errors
-    /// [`Error::NotReady`] if it has not ended.
+    ///
+    /// Returns [`Error::NotReady`] if it has not ended.
     pub fn successful(&self) -> Result<bool, Error> {
         self.cell
             .lock()
@@ -197,27 +197,27 @@ impl<T: FromValue> AsyncResult<T> {
             .ok_or(Error::NotReady)
     }
 
-    /// Looks at the outcome, if it is there, without a copy of it.
+    /// Calls `look` with the outcome, if it is there, without a copy of it.
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&Outcome<Value>) -> R) -> Option<R> {
         self.cell.lock().outcome.as_ref().map(look)
     }
 
-    /// Waits for everything that is known about the task, for `timeout` at
-    /// most.
+    /// Waits for the outcome, for `timeout` at most; `None` waits for ever.
     ///
     /// # Errors
-    /// As [`AsyncResult::get`], but for [`Error::Failed`].
+    ///
+    /// Returns the errors of [`AsyncResult::get`], except [`Error::Failed`]: a task that
+    /// failed is an outcome.
     pub fn outcome(&self, timeout: Option<Duration>) -> Result<Outcome<T>, Error> {
         self.await_outcome(timeout).map(Outcome::typed)
     }
 
-    /// Awaits everything that is known about the task, as [`AsyncResult::outcome`]
-    /// waits for it. A task that failed is no error here: its
-    /// [`verdict`](Outcome::verdict) says so.
+    /// Awaits the outcome, as [`AsyncResult::outcome`] waits for it. A task that failed is
+    /// no error here: its [`verdict`](Outcome::verdict) says so.
     ///
-    /// Any number of futures may await one task, and one that is dropped leaves it
-    /// alone: it is this handle that may be told to
-    /// [cancel on drop](AsyncResult::cancel_on_drop).
+    /// Any number of futures may await one task, and dropping a future leaves the task
+    /// alone: it is this handle that may be told to [cancel on
+    /// drop](AsyncResult::cancel_on_drop).
     ///
     /// ```no_run
     /// # async fn fib(pool: sandpool::Pool, math: sandpool::Module) -> Result<(), sandpool::Error> {
@@ -237,9 +237,9 @@ impl<T: FromValue> AsyncResult<T> {
         .typed()
     }
 
-    /// Has the task cancelled, as by [`AsyncResult::cancel`], when this handle is
-    /// dropped before the task has ended: by a `tokio::select!`, a timeout, or a
-    /// handler whose client has gone away. [`AsyncResult::detach`] lets it go on.
+    /// Makes dropping this handle cancel the task, as [`AsyncResult::cancel`] does, if the
+    /// task has not ended: by a `tokio::select!`, a timeout, or a handler whose client has
+    /// gone away. [`AsyncResult::detach`] lets the task go on.
     pub fn cancel_on_drop(mut self) -> Self {
         self.cancels = true;
         self
@@ -250,9 +250,8 @@ impl<T: FromValue> AsyncResult<T> {
         self.cancels = false;
     }
 
-    /// Cancels the task. One that waits is never run, one that runs is ended
-    /// at once, and one that has ended keeps its outcome. No other task is
-    /// harmed.
+    /// Cancels the task. A waiting task is never run, a running task is ended at once, and
+    /// a task that has ended keeps its outcome. No other task is harmed.
     pub fn cancel(&self) {
         self.task.cancel();
     }
@@ -275,7 +274,7 @@ impl<T: FromValue> Future for AsyncResult<T> {
     }
 }
 
-/// A task's outcome, awaited by a future that has no handle of its own.
+/// A future of a task's outcome that has no handle of its own.
 struct OutcomeFuture<'a> {
     cell: &'a Cell,
     waker_id: WakerId,

@@ -1,5 +1,5 @@
-//! Many calls as a stream: inputs are pulled as they are needed, outcomes come
-//! as they are ready.
+//! Many calls as a stream: inputs are pulled as they are needed, outcomes come as they are
+//! ready.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -18,10 +18,10 @@ use sandpool_value::{FromValue, Value};
 /// An iterator over the outcomes of many calls: multiprocessing's `imap` and
 /// `imap_unordered`.
 ///
-/// A thread of its own pulls the inputs, so that an outcome is there as soon
-/// as its task has ended, even while the next input is being waited for. It
-/// stays ahead by a bounded number of inputs and bytes. Dropping the iterator
-/// cancels what has not ended.
+/// A thread of its own pulls the inputs, so that an outcome is there as soon as its task
+/// has ended, even while the next input is being waited for. The thread stays ahead by a
+/// bounded number of inputs and bytes. Dropping the iterator cancels the tasks that have
+/// not ended.
 #[must_use = "dropping the stream cancels what has not ended"]
 pub struct IMap<T = Value> {
     stream: Arc<StreamState>,
@@ -43,12 +43,13 @@ impl<T: FromValue> IMap<T> {
         ended.typed(self.stream.template())
     }
 
-    /// The handle that steers the stream while another thread waits for its outcomes.
+    /// Returns a handle that steers the stream while another thread waits for its outcomes.
     pub fn steering(&self) -> Steering {
         Steering::new(Arc::clone(&self.stream))
     }
 
-    /// The next outcome if it is there already.
+    /// Returns the next outcome if it is there already, and `None` otherwise, also at the
+    /// end.
     pub fn try_next_ready(&mut self) -> Option<Outcome<T>> {
         if self.taken.is_empty() {
             self.stream.next_ready(&mut self.taken);
@@ -57,11 +58,12 @@ impl<T: FromValue> IMap<T> {
         Some(self.typed(result))
     }
 
-    /// The next outcome if it comes within `timeout`; `None` at the end.
+    /// Waits for the next outcome, for `timeout` at most; returns `None` at the end.
     ///
     /// # Errors
-    /// [`Error::Timeout`] if it does not come in time: nothing is lost, and can
-    /// be asked again.
+    ///
+    /// Returns [`Error::Timeout`] if the outcome does not come in time: nothing is lost,
+    /// and the iterator can be asked again.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<Outcome<T>>, Error> {
         if self.taken.is_empty() {
             self.stream.next(&mut self.taken, Some(timeout))?;
@@ -70,8 +72,7 @@ impl<T: FromValue> IMap<T> {
         Ok(result.map(|result| self.typed(result)))
     }
 
-    /// Awaits the next outcome; `None` at the end. A future that is dropped has
-    /// taken none.
+    /// Awaits the next outcome; `None` at the end. Dropping the future loses no outcome.
     ///
     /// ```no_run
     /// # async fn fibs(pool: sandpool::Pool, math: sandpool::Module) -> Result<(), sandpool::Error> {
@@ -86,8 +87,8 @@ impl<T: FromValue> IMap<T> {
         poll_fn(|context| self.poll_next(context)).await
     }
 
-    /// What [`IMap::next_async`] is made of, and what a `Stream` of any library has
-    /// to be told: `stream::poll_fn(move |context| outcomes.poll_next(context))`.
+    /// Polls for the next outcome; [`IMap::next_async`] is made of it. It makes a `Stream`
+    /// of any library: `stream::poll_fn(move |context| outcomes.poll_next(context))`.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome<T>>> {
         if self.taken.is_empty() {
             ready!(self.stream.poll_next(&mut self.taken, context));
@@ -101,7 +102,7 @@ impl<T: FromValue> Iterator for IMap<T> {
     type Item = Outcome<T>;
 
     fn next(&mut self) -> Option<Outcome<T>> {
-        // Without a time, it never comes to an error.
+        // Without a timeout it never returns an error.
         if self.taken.is_empty() {
             self.stream.next(&mut self.taken, None).ok()?;
         }
@@ -117,16 +118,17 @@ impl<T> Drop for IMap<T> {
 }
 
 impl Call {
-    /// Runs a task for each input and yields the outcomes in the order of the
-    /// inputs. Inputs are pulled as they are needed; see
-    /// [`Pool::imap`](crate::Pool::imap). Arguments that this call has already are
-    /// those of every task: by position they come before those of each input; by
-    /// keyword they are left out of the parameters that an input gives, in their
-    /// order, and are held once, however large they are. Words and standard input of
-    /// this call are not used.
+    /// Runs a task for each input and yields the outcomes in the order of the inputs.
+    /// Inputs are pulled as they are needed; see [`Pool::imap`](crate::Pool::imap).
+    ///
+    /// Arguments that this call has already are given to every task. Positional arguments
+    /// come before those of each input. Keyword arguments are left out of the parameters
+    /// that an input gives, in their order, and are held once, however large they are.
+    /// Words and standard input of this call are not used.
     ///
     /// # Errors
-    /// If the pool takes no tasks, or the function cannot be called.
+    ///
+    /// Returns an error if the pool takes no tasks, or the function cannot be called.
     pub fn imap<T: FromValue>(
         self,
         inputs: impl IntoIterator<Item: ToInput, IntoIter: Send + 'static>,
@@ -138,10 +140,12 @@ impl Call {
         )
     }
 
-    /// As [`Call::imap`], in the order in which the tasks end.
+    /// Runs a task for each input, as [`Call::imap`] does, and yields the outcomes in the
+    /// order in which the tasks end.
     ///
     /// # Errors
-    /// As [`Call::imap`].
+    ///
+    /// Returns an error as [`Call::imap`] does.
     pub fn imap_unordered<T: FromValue>(
         self,
         inputs: impl IntoIterator<Item: ToInput, IntoIter: Send + 'static>,

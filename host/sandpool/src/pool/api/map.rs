@@ -13,52 +13,53 @@ use crate::pool::stream::{MapCallback, MapCollector};
 use crate::pool::tasks::{Inputs, TaskResult, Template};
 use sandpool_value::{FromValue, ToArgs, Value};
 
-/// Tasks whose outcomes come together, where nobody says how many.
+/// The number of tasks whose outcomes come together, if the number of items is unknown.
 const PART: usize = 4096;
 
-/// The results of a `map_async` that are on their way, in the order of the
-/// items.
+/// The handle to the tasks of a `map_async`; its outcomes are in the order of the items.
 ///
-/// Where multiprocessing's raises the first error and loses the rest, this one
-/// has an outcome for every item. Dropping the handle changes nothing for the
-/// tasks, unless it was told to [cancel on drop](MapResult::cancel_on_drop).
+/// Where multiprocessing's raises the first error and loses the rest, this one has an
+/// outcome for every item. Dropping the handle changes nothing for the tasks, unless it was
+/// told to [cancel on drop](MapResult::cancel_on_drop).
 #[must_use = "the results are lost without their handle"]
 pub struct MapResult<T = Value> {
     collector: Arc<MapCollector>,
-    /// Whether nobody wants the tasks to go on without this handle.
+    /// `true` if dropping this handle cancels the tasks.
     cancels: bool,
     value: std::marker::PhantomData<fn() -> T>,
 }
 
 impl<T: FromValue> MapResult<T> {
-    /// Waits for all outcomes, for `timeout` at most, in the order of the
-    /// items.
+    /// Waits for all outcomes, for `timeout` at most, in the order of the items; `None`
+    /// waits for ever.
     ///
     /// # Errors
-    /// [`Error::Timeout`] if they do not all come in time: the tasks go on, and
-    /// can be asked again. [`Error::WouldDeadlock`] from a callback, if they
-    /// are to have a callback themselves.
+    ///
+    /// Returns [`Error::Timeout`] if they do not all come in time (the tasks go on, and the
+    /// handle can be asked again), and [`Error::WouldDeadlock`] from a callback, if the map
+    /// has a callback itself.
     pub fn get(&self, timeout: Option<Duration>) -> Result<Vec<Outcome<T>>, Error> {
         self.collector.wait(timeout)?;
         Ok(self.collector.outcomes())
     }
 
-    /// Waits until all have ended, for `timeout` at most, and says whether they
-    /// have. Where [`MapResult::get`] would be [`Error::WouldDeadlock`], it does
-    /// not wait.
+    /// Waits until all tasks have ended, for `timeout` at most; returns `true` if they
+    /// have. Where [`MapResult::get`] would return [`Error::WouldDeadlock`], it does not
+    /// wait.
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         self.collector.wait(timeout).is_ok()
     }
 
-    /// Whether all have ended.
+    /// Returns `true` if all tasks have ended.
     pub fn ready(&self) -> bool {
         self.collector.lock().is_done()
     }
 
-    /// Whether all have ended `ok`.
+    /// Returns `true` if all tasks have ended `ok`.
     ///
     /// # Errors
-    /// [`Error::NotReady`] if some have not ended.
+    ///
+    /// Returns [`Error::NotReady`] if some have not ended.
     pub fn successful(&self) -> Result<bool, Error> {
         let state = self.collector.lock();
         match state.is_done() {
@@ -67,8 +68,8 @@ impl<T: FromValue> MapResult<T> {
         }
     }
 
-    /// Has those that have not ended cancelled, as by [`MapResult::cancel`], when
-    /// this handle is dropped. [`MapResult::detach`] lets them go on.
+    /// Makes dropping this handle cancel the tasks that have not ended, as
+    /// [`MapResult::cancel`] does. [`MapResult::detach`] lets them go on.
     pub fn cancel_on_drop(mut self) -> Self {
         self.cancels = true;
         self
@@ -79,7 +80,7 @@ impl<T: FromValue> MapResult<T> {
         self.cancels = false;
     }
 
-    /// Cancels those that have not ended.
+    /// Cancels the tasks that have not ended.
     pub fn cancel(&self) {
         self.collector.cancel();
     }
@@ -115,8 +116,8 @@ impl<T: FromValue> Future for MapResult<T> {
     }
 }
 
-/// A map whose chunks are begun one after the other. If it does not come to an
-/// end, by an error or a panic of the items, nobody will want the outcomes.
+/// A map whose chunks are begun one after the other. If an error or a panic of the items
+/// stops it, its tasks are cancelled, since nobody will want the outcomes.
 struct Begun<'a>(&'a MapCollector);
 
 impl Drop for Begun<'_> {
@@ -127,7 +128,7 @@ impl Drop for Begun<'_> {
     }
 }
 
-/// What only maps are told.
+/// The settings of a call that only maps use.
 #[derive(Default)]
 pub(crate) struct MapOptions {
     pub(crate) chunksize: Option<usize>,
@@ -140,10 +141,11 @@ impl MapOptions {
         self.callback.is_some() || self.error_callback.is_some()
     }
 
-    /// Items to hand over at once.
+    /// Returns the number of items to hand over at once.
     ///
     /// # Errors
-    /// If that is none.
+    ///
+    /// Returns an error if that is 0.
     pub(crate) fn chunksize(&self) -> Result<usize, Error> {
         match self.chunksize {
             Some(0) => Err(Error::Setting {
@@ -168,14 +170,17 @@ impl MapOptions {
 }
 
 impl Call {
-    /// Calls the function for each item and waits for all outcomes, in the
-    /// order of the items; see [`Pool::map`](crate::Pool::map). Arguments that
-    /// this call has already are those of every task: by position they come before
-    /// those of each item; by keyword they are left out of the parameters that an
-    /// item gives, in their order.
+    /// Calls the function for each item and waits for all outcomes, in the order of the
+    /// items; see [`Pool::map`](crate::Pool::map).
+    ///
+    /// Arguments that this call has already are given to every task. Positional arguments
+    /// come before those of each item. Keyword arguments are left out of the parameters
+    /// that an item gives, in their order.
     ///
     /// # Errors
-    /// If the tasks cannot be sent, or an item does not fit the function.
+    ///
+    /// Returns an error if the tasks cannot be sent, or an item does not fit the function.
+    /// A task that fails is an outcome, not an error.
     pub fn map<T: FromValue>(
         self,
         items: impl IntoIterator<Item: ToArgs>,
@@ -187,13 +192,14 @@ impl Call {
         Ok(outcomes)
     }
 
-    /// As [`Call::map`], for the values alone, which is what multiprocessing's
-    /// `map` returns, and a little faster.
+    /// Calls the function for each item, as [`Call::map`] does, and returns the values
+    /// alone, as multiprocessing's `map` does. A little faster than [`Call::map`].
     ///
     /// # Errors
-    /// As [`Call::map`]; and, once all have ended, [`Error::Failed`] with the first
-    /// of them, in the order of the items, that did not end `ok`. The others'
-    /// values are lost then.
+    ///
+    /// Returns an error as [`Call::map`] does; and, once all tasks have ended,
+    /// [`Error::Failed`] with the first of them, in the order of the items, that did not
+    /// end `ok`. The values of the others are lost then.
     pub fn map_values<T: FromValue>(
         self,
         items: impl IntoIterator<Item: ToArgs>,
@@ -207,9 +213,9 @@ impl Call {
         failed.map_or(Ok(values), Err)
     }
 
-    /// Calls the function for each item and takes what became of the tasks, in the
-    /// order of the items. Nobody else has a handle, so nothing need be copied, and
-    /// what has come can be made use of while the rest is on its way.
+    /// Calls the function for each item and hands the results to `take`, in the order of
+    /// the items. Nobody else has a handle, so nothing need be copied, and the first
+    /// results can be used while the rest is on its way.
     fn collected(
         self,
         items: impl IntoIterator<Item: ToArgs>,
@@ -228,10 +234,11 @@ impl Call {
         Ok(())
     }
 
-    /// As [`Call::map`], without waiting.
+    /// Calls the function for each item, as [`Call::map`] does, without waiting.
     ///
     /// # Errors
-    /// As [`Call::map`].
+    ///
+    /// Returns an error as [`Call::map`] does.
     pub fn map_async<T: FromValue>(
         self,
         items: impl IntoIterator<Item: ToArgs>,
@@ -243,8 +250,8 @@ impl Call {
         })
     }
 
-    /// Submits the tasks of a map: all at once, or chunk by chunk, with
-    /// something done between two.
+    /// Submits the tasks of a map: all at once, or chunk by chunk, with a call of `between`
+    /// after each chunk.
     fn begin_map(
         mut self,
         items: impl IntoIterator<Item: ToArgs>,
@@ -280,10 +287,12 @@ impl Call {
         Ok(collector)
     }
 
-    /// As [`Call::map`]; see [`Pool::starmap`](crate::Pool::starmap).
+    /// Calls the function for each item, as [`Call::map`] does; see
+    /// [`Pool::starmap`](crate::Pool::starmap).
     ///
     /// # Errors
-    /// As [`Call::map`].
+    ///
+    /// Returns an error as [`Call::map`] does.
     pub fn starmap<T: FromValue>(
         self,
         items: impl IntoIterator<Item: ToArgs>,
@@ -291,10 +300,12 @@ impl Call {
         self.map(items)
     }
 
-    /// As [`Call::map_async`]; see [`Pool::starmap`](crate::Pool::starmap).
+    /// Calls the function for each item, as [`Call::map_async`] does; see
+    /// [`Pool::starmap`](crate::Pool::starmap).
     ///
     /// # Errors
-    /// As [`Call::map`].
+    ///
+    /// Returns an error as [`Call::map`] does.
     pub fn starmap_async<T: FromValue>(
         self,
         items: impl IntoIterator<Item: ToArgs>,

@@ -18,20 +18,20 @@ use sandpool_protocol::layers::SandboxReport;
 use sandpool_sys::EventFd;
 use sandpool_value::{FromValue, ToArgs};
 
-/// Worker processes that run tasks of WebAssembly modules, as many at once as
+/// A pool of worker processes that run tasks of WebAssembly modules, as many at once as
 /// there are processes.
 ///
-/// A `Pool` is a handle: it is cheap to clone, and all clones mean the same
-/// pool. Dropping the last one terminates the pool and leaves no process.
+/// A `Pool` is a handle: it is cheap to clone, and all clones mean one pool. Dropping the
+/// last one terminates the pool and leaves no process.
 ///
-/// Blocking calls may be made from anywhere, also from inside a tokio runtime
-/// (where they block that thread).
+/// Blocking calls may be made from anywhere, also from inside a tokio runtime (where they
+/// block that thread).
 #[derive(Clone, Debug)]
 pub struct Pool {
     handle: Arc<Handle>,
 }
 
-/// What all clones of a pool share; its end is the pool's.
+/// The part that all clones of a pool share; dropping it ends the pool.
 struct Handle {
     shared: Arc<Shared>,
 }
@@ -58,7 +58,7 @@ impl Pool {
         }
     }
 
-    /// A builder; see its methods for every default.
+    /// Returns a builder; see [`PoolBuilder`] for every default.
     pub fn builder() -> PoolBuilder {
         PoolBuilder::default()
     }
@@ -67,13 +67,13 @@ impl Pool {
         &self.handle.shared
     }
 
-    /// How many tasks run at once.
+    /// Returns the number of tasks that run at once.
     pub fn processes(&self) -> usize {
         self.shared().config.processes
     }
 
-    /// The processes that live now. Workers are started as they are needed, so
-    /// there may be fewer than [`Pool::processes`].
+    /// Returns the ids of the worker processes that live now. Workers are started as they
+    /// are needed, so there may be fewer than [`Pool::processes`].
     pub fn worker_pids(&self) -> Vec<u32> {
         let state = self.shared().lock();
         state
@@ -84,38 +84,39 @@ impl Pool {
             .collect()
     }
 
-    /// Loads a module from a file: WebAssembly or its text format. It is
-    /// compiled in a process of its own, or taken from the cache.
-    ///
-    /// Blocks until that is done.
+    /// Loads a module from a file: WebAssembly or its text format. It is compiled in a
+    /// process of its own, or taken from the cache. Blocks until that is done.
     ///
     /// # Errors
-    /// If the file is no module that can be run here; the error says why.
+    ///
+    /// Returns an error if the file is no module that can be run here; the error says why.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Module, LoadError> {
         self.shared().loader.load_runnable(path.as_ref(), None)
     }
 
-    /// As [`Pool::load`], to look at the module: also one whose imports nobody
-    /// gives, so that they can be shown. The functions of such a module cannot
-    /// be called.
+    /// Loads a module as [`Pool::load`] does, to look at it. Also loads a module with
+    /// imports that sandpool does not provide, so that they can be shown; the functions of
+    /// such a module cannot be called.
     ///
     /// # Errors
-    /// As [`Pool::load`], but for imports.
+    ///
+    /// Returns an error as [`Pool::load`] does, but not for imports.
     pub fn inspect(&self, path: impl AsRef<Path>) -> Result<Module, LoadError> {
         self.shared().loader.load_file(path.as_ref(), None)
     }
 
-    /// As [`Pool::load`], from bytes.
+    /// Loads a module from bytes, as [`Pool::load`] does from a file.
     ///
     /// # Errors
-    /// As [`Pool::load`].
+    ///
+    /// Returns an error as [`Pool::load`] does.
     pub fn load_bytes(&self, bytes: impl AsRef<[u8]>) -> Result<Module, LoadError> {
         self.shared().loader.load_bytes(bytes.as_ref(), None)
     }
 
-    /// As [`Pool::load`], for those who await: all that blocks is done on a thread of
-    /// its own and by the compiler's process. A future that is dropped ends its
-    /// compilation; [`AsyncLoad`] tells more.
+    /// Loads a module as [`Pool::load`] does, and is awaited: all blocking work is done on
+    /// a thread of its own and by the compiler's process. Dropping the future ends the
+    /// compilation; see [`AsyncLoad`].
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -132,7 +133,7 @@ impl Pool {
         })
     }
 
-    /// As [`Pool::inspect`], for those who await; see [`Pool::load_async`].
+    /// Loads a module as [`Pool::inspect`] does, and is awaited; see [`Pool::load_async`].
     pub fn inspect_async(&self, path: impl AsRef<Path>) -> AsyncLoad {
         let path = path.as_ref().to_owned();
         self.load_apart(path.display().to_string(), move |loader, given_up| {
@@ -140,7 +141,8 @@ impl Pool {
         })
     }
 
-    /// As [`Pool::load_bytes`], for those who await; see [`Pool::load_async`].
+    /// Loads a module as [`Pool::load_bytes`] does, and is awaited; see
+    /// [`Pool::load_async`].
     pub fn load_bytes_async(&self, bytes: impl AsRef<[u8]> + Send + 'static) -> AsyncLoad {
         self.load_apart("module".into(), move |loader, given_up| {
             loader.load_bytes(bytes.as_ref(), Some(given_up))
@@ -156,13 +158,13 @@ impl Pool {
         AsyncLoad::new(shown, move |given_up| load(&shared.loader, given_up))
     }
 
-    /// Puts together a call of a function, found by name or by any unique
-    /// suffix of its full name.
+    /// Returns a call of a function, to be completed and sent. The function is found by its
+    /// name or by any unique suffix of its full name when the call is sent.
     pub fn call(&self, module: &Module, function: &str) -> Call {
         Call::new(Arc::clone(self.shared()), module, Some(function))
     }
 
-    /// Puts together a run of a module that is a command.
+    /// Returns a run of a module that is a command, to be completed and sent.
     pub fn command(&self, module: &Module) -> Call {
         Call::new(Arc::clone(self.shared()), module, None)
     }
@@ -170,8 +172,9 @@ impl Pool {
     /// Calls a function and waits for its value.
     ///
     /// # Errors
-    /// [`Error::Failed`] if the task does not end `ok`; others if it cannot be
-    /// sent.
+    ///
+    /// Returns [`Error::Failed`], which holds the outcome, if the task does not end `ok`,
+    /// and other errors if it cannot be sent.
     pub fn apply<T: FromValue>(
         &self,
         module: &Module,
@@ -184,7 +187,8 @@ impl Pool {
     /// Calls a function and returns at once.
     ///
     /// # Errors
-    /// If the task cannot be sent.
+    ///
+    /// Returns an error if the task cannot be sent.
     pub fn apply_async<T: FromValue>(
         &self,
         module: &Module,
@@ -194,14 +198,14 @@ impl Pool {
         self.call(module, function).args(args).apply_async()
     }
 
-    /// Calls a function for each item and waits for all outcomes, in the order
-    /// of the items. A task that fails costs no other its result.
+    /// Calls a function for each item and waits for all outcomes, in the order of the
+    /// items. A task that fails costs no other its result.
     ///
-    /// All items are taken at once; for more than fit into memory, use
-    /// [`Pool::imap`].
+    /// All items are taken at once; for more than fit into memory, use [`Pool::imap`].
     ///
     /// # Errors
-    /// If the tasks cannot be sent, or an item does not fit the function.
+    ///
+    /// Returns an error if the tasks cannot be sent, or an item does not fit the function.
     pub fn map<T: FromValue>(
         &self,
         module: &Module,
@@ -211,10 +215,12 @@ impl Pool {
         self.call(module, function).map(items)
     }
 
-    /// As [`Pool::map`], for the values alone, or the first error.
+    /// Calls a function for each item, as [`Pool::map`] does, and returns the values alone,
+    /// or the first error.
     ///
     /// # Errors
-    /// As [`Call::map_values`].
+    ///
+    /// Returns an error as [`Call::map_values`] does.
     pub fn map_values<T: FromValue>(
         &self,
         module: &Module,
@@ -224,10 +230,11 @@ impl Pool {
         self.call(module, function).map_values(items)
     }
 
-    /// As [`Pool::map`], without waiting.
+    /// Calls a function for each item, as [`Pool::map`] does, without waiting.
     ///
     /// # Errors
-    /// As [`Pool::map`].
+    ///
+    /// Returns an error as [`Pool::map`] does.
     pub fn map_async<T: FromValue>(
         &self,
         module: &Module,
@@ -237,11 +244,13 @@ impl Pool {
         self.call(module, function).map_async(items)
     }
 
-    /// As [`Pool::map`]; multiprocessing has two names, for items that are one
-    /// argument and for items that are tuples of them. Here both take both.
+    /// Calls a function for each item, as [`Pool::map`] does. multiprocessing has two
+    /// names, for items that are one argument and for items that are tuples of them. Here
+    /// both methods take both.
     ///
     /// # Errors
-    /// As [`Pool::map`].
+    ///
+    /// Returns an error as [`Pool::map`] does.
     pub fn starmap<T: FromValue>(
         &self,
         module: &Module,
@@ -251,10 +260,11 @@ impl Pool {
         self.map(module, function, items)
     }
 
-    /// As [`Pool::map_async`]; see [`Pool::starmap`].
+    /// Calls a function for each item, as [`Pool::map_async`] does; see [`Pool::starmap`].
     ///
     /// # Errors
-    /// As [`Pool::map`].
+    ///
+    /// Returns an error as [`Pool::map`] does.
     pub fn starmap_async<T: FromValue>(
         &self,
         module: &Module,
@@ -264,13 +274,14 @@ impl Pool {
         self.map_async(module, function, items)
     }
 
-    /// Calls a function for each item and yields the outcomes in the order of
-    /// the items, each as soon as it and all before it are there. Items are
-    /// pulled as they are needed, on a thread of their own. An item that does
-    /// not fit the function has the outcome `invalid_arguments`.
+    /// Calls a function for each item and yields the outcomes in the order of the items,
+    /// each as soon as it and all before it are there. Items are pulled as they are needed,
+    /// on a thread of their own. An item that does not fit the function has the outcome
+    /// `invalid_arguments`.
     ///
     /// # Errors
-    /// If the pool takes no tasks, or the function cannot be called.
+    ///
+    /// Returns an error if the pool takes no tasks, or the function cannot be called.
     pub fn imap<T: FromValue>(
         &self,
         module: &Module,
@@ -280,10 +291,12 @@ impl Pool {
         self.call(module, function).imap(items)
     }
 
-    /// As [`Pool::imap`], in the order in which the tasks end.
+    /// Calls a function for each item, as [`Pool::imap`] does, and yields the outcomes in
+    /// the order in which the tasks end.
     ///
     /// # Errors
-    /// As [`Pool::imap`].
+    ///
+    /// Returns an error as [`Pool::imap`] does.
     pub fn imap_unordered<T: FromValue>(
         &self,
         module: &Module,
@@ -293,62 +306,61 @@ impl Pool {
         self.call(module, function).imap_unordered(items)
     }
 
-    /// Takes no more tasks. Those that were submitted, and the streams of calls
+    /// Closes the pool: it takes no more tasks. Submitted tasks, and the streams of calls
     /// that have begun, are finished; then the workers end.
     pub fn close(&self) {
         self.shared().set_phase(PoolPhase::Closed);
     }
 
-    /// Ends at once: tasks that have not ended are cancelled. Returns when no
-    /// process is left.
+    /// Terminates the pool at once: tasks that have not ended are cancelled. Returns when
+    /// no process is left.
     pub fn terminate(&self) {
         self.shared().set_phase(PoolPhase::Terminated);
         self.shared().wait_for_end();
     }
 
-    /// Begins no further task until [`Pool::resume`]: what waits, waits. Tasks
-    /// that run go on; those that were sent ahead of their time come back. Tasks
-    /// can be submitted and cancelled as ever, and `join` waits.
+    /// Pauses the pool: no further task is begun until [`Pool::resume`]. Running tasks go
+    /// on; tasks that were sent ahead to workers are taken back. Tasks can still be
+    /// submitted and cancelled, and `join` waits.
     ///
-    /// For a while in which the machine has no room for them.
+    /// Meant for a while in which the machine has no room for more tasks.
     pub fn pause(&self) {
         let mut state = self.shared().lock();
         state.life.pause(true);
         state.recall(|_| true);
     }
 
-    /// Ends a [`Pool::pause`].
+    /// Resumes the pool after [`Pool::pause`].
     pub fn resume(&self) {
         self.shared().lock().life.pause(false);
         self.shared().wake.ring();
     }
 
-    /// What broke the pool, if something has.
+    /// Returns the reason why the pool broke, if it did.
     pub fn broken(&self) -> Option<String> {
         self.shared().lock().life.broken().map(str::to_owned)
     }
 
-    /// How much of each layer of the sandbox holds, as the first child of this
-    /// pool reported it that misses one, else its first child; `None` before
-    /// there was one.
+    /// Returns the extent to which each layer of the sandbox holds: by the report of this
+    /// pool's first child that misses a layer, else by that of its first child. `None`
+    /// before there was a child.
     pub fn sandbox_report(&self) -> Option<SandboxReport> {
         self.shared().loader.confinement.report()
     }
 
-    /// Why output that was to be passed on could not be written, or input that a guest
-    /// asked for could not be read, if so: a full disk, say, or a stream that is closed.
-    /// A reader that has left is none.
+    /// Returns the reason why output that was to be passed on could not be written, or
+    /// input that a guest asked for could not be read, if that happened: a full disk, say,
+    /// or a closed stream. A reader that has left is no trouble.
     pub fn stdio_trouble(&self) -> Option<&str> {
         self.shared().trouble.get().map(String::as_str)
     }
 
-    /// Waits until all tasks have ended, all callbacks have run and no process
-    /// is left.
+    /// Waits until all tasks have ended, all callbacks have run and no process is left.
     ///
     /// # Errors
-    /// [`Error::NotClosed`] unless `close` or `terminate` was called before;
-    /// [`Error::Broken`] if the pool broke; [`Error::WouldDeadlock`] from a
-    /// callback.
+    ///
+    /// Returns [`Error::NotClosed`] unless `close` or `terminate` was called before,
+    /// [`Error::Broken`] if the pool broke, and [`Error::WouldDeadlock`] from a callback.
     pub fn join(&self) -> Result<(), Error> {
         let shared = self.shared();
         shared.prepare_to_join()?;
@@ -358,11 +370,12 @@ impl Pool {
 }
 
 impl Pool {
-    /// Awaits what [`Pool::join`] waits for. A future that is dropped changes
-    /// nothing: the pool goes on to its end.
+    /// Awaits the end of the pool, as [`Pool::join`] waits for it. Dropping the future
+    /// changes nothing: the pool goes on to its end.
     ///
     /// # Errors
-    /// As [`Pool::join`].
+    ///
+    /// Returns an error as [`Pool::join`] does.
     pub async fn join_async(&self) -> Result<(), Error> {
         let shared = self.shared();
         shared.prepare_to_join()?;
@@ -370,17 +383,16 @@ impl Pool {
         shared.joined()
     }
 
-    /// Ends the pool as [`Pool::terminate`] does, and awaits that no process is
-    /// left. Tasks are cancelled as soon as this is polled, also if it is dropped
-    /// then.
+    /// Terminates the pool as [`Pool::terminate`] does, and awaits that no process is left.
+    /// Tasks are cancelled as soon as the future is polled, even if it is dropped then.
     ///
-    /// To drop the last handle of a pool waits for its end; after this there is
-    /// nothing left to wait for.
+    /// Dropping the last handle of a pool waits for its end; after this there is nothing
+    /// left to wait for.
     pub async fn terminate_async(&self) {
         let shared = self.shared();
         shared.set_phase(PoolPhase::Terminated);
-        // On a thread that the pool waits for, or where there is no thread, nobody
-        // waits, as `terminate` does not.
+        // On a thread that the pool waits for, or without a thread to wait, nobody waits,
+        // just as in `terminate`.
         if !shared.is_own_thread() {
             let _ = ending::ended(shared).await;
         }

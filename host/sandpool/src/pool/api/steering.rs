@@ -1,5 +1,5 @@
-//! Requests to a stream of calls while it runs: from another thread,
-//! while its reader waits for outcomes.
+//! Steers a stream of calls while it runs, from another thread than the one that reads its
+//! outcomes.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::pool::stream::StreamState;
 use crate::pool::tasks::Batch;
 use crate::pool::worker::WorkerHandle;
 
-/// Steers the stream of an [`IMap`](crate::IMap), from whatever thread; made by
+/// A handle that steers the stream of an [`IMap`](crate::IMap) from any thread; made by
 /// [`IMap::steering`](crate::IMap::steering).
 #[derive(Clone)]
 pub struct Steering {
@@ -21,10 +21,10 @@ pub struct Steering {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct RunningTask {
-    /// Its index within the stream.
+    /// The index of its input within the stream.
     pub index: u64,
-    /// Since when it runs, as far as the host has seen: a few milliseconds late
-    /// at most.
+    /// The time since when it runs, as far as the host has seen: a few milliseconds late at
+    /// most.
     pub since: Instant,
 }
 
@@ -33,8 +33,8 @@ impl Steering {
         Steering { stream }
     }
 
-    /// Ends the stream early: no further input is taken, tasks that no worker
-    /// runs yet end `cancelled`, and those that run end as they would have.
+    /// Ends the stream early: no further input is taken, tasks that no worker runs yet end
+    /// `cancelled`, and running tasks go on to their end.
     pub fn finish(&self) {
         self.stream.steers().finish();
         self.stream
@@ -44,8 +44,8 @@ impl Steering {
         }
     }
 
-    /// A wall time for tasks from now on, those that run included, if it is
-    /// shorter than the one that the call has. `None` takes it back.
+    /// Sets a wall time for the stream's tasks from now on, running tasks included, if it
+    /// is shorter than that of the call. `None` takes it back.
     pub fn set_timeout(&self, timeout: Option<Duration>) {
         if self.stream.steers().set_timeout(timeout)
             && let Some(pool) = self.stream.pool()
@@ -55,7 +55,7 @@ impl Steering {
         }
     }
 
-    /// The tasks that workers run now, the longest first.
+    /// Returns the tasks that workers run now, the longest-running first.
     pub fn running(&self) -> Vec<RunningTask> {
         let Some(pool) = self.stream.pool() else {
             return Vec::new();

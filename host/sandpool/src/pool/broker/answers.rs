@@ -1,5 +1,4 @@
-//! The way back from shared objects to a worker: whoever has an answer for it,
-//! on whichever thread, writes it here.
+//! Writes the replies of shared objects to a worker, on whichever thread has the reply.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +9,7 @@ use sandpool_protocol::exchange::{Exchange, Offer, StreamWriter, Way, Word, fram
 use sandpool_protocol::request::{Answer, Item, Reply};
 use sandpool_protocol::sleep;
 
-/// What goes back to one worker.
+/// The replies to one worker.
 pub(crate) struct Answers {
     exchange: Exchange,
     state: Mutex<ReplyState>,
@@ -18,17 +17,17 @@ pub(crate) struct Answers {
 
 struct ReplyState {
     writer: StreamWriter,
-    /// Bytes of an answer that there was no room for yet.
+    /// The bytes of a reply that had no room in the exchange yet.
     backlog: VecDeque<u8>,
-    /// The question that the worker waits for an answer to.
+    /// The question whose reply the worker waits for.
     asked: Option<u64>,
-    /// Items that were handed over, claimed or not; the first `owed` of them
-    /// were asked for.
+    /// The items that were handed over, claimed or not; the first `owed` of them were asked
+    /// for.
     handed: VecDeque<Item>,
     owed: u32,
     offered: Offer,
     credit: Offer,
-    /// Credit that the next answer is to tell of.
+    /// The credit that the next reply announces.
     new_credit: u32,
     violation: Option<Violation>,
 }
@@ -59,27 +58,30 @@ impl Answers {
         &self.exchange
     }
 
-    /// From now on the worker waits for the answer to this question; `None`
-    /// when its task has ended.
+    /// Notes that the worker waits for the reply to this question; `None` when its task has
+    /// ended.
     pub(crate) fn expect(&self, question: Option<u64>) {
         self.lock().asked = question;
     }
 
-    /// Whether the worker still waits for an answer, or for the rest of one.
-    /// Who asks on all the same would have its answers pile up here.
+    /// Returns `true` if the worker still waits for a reply or for the rest of one. The
+    /// replies to a worker that asks on all the same would pile up here.
     pub(crate) fn is_awaited(&self) -> bool {
         let state = self.lock();
         state.asked.is_some() || !state.backlog.is_empty()
     }
 
-    /// Whether there is room for what there was none for.
+    /// Returns `true` if the exchange has room for a part of the backlog.
     pub(crate) fn may_write_on(&self) -> bool {
         let state = self.lock();
         !state.backlog.is_empty() && state.writer.may_write_on(&self.exchange)
     }
 
-    /// Writes what there was no room for, and says whether there is room now.
-    /// Tells what rule was broken since the last time, if any.
+    /// Writes as much of the backlog as there is room for; returns `true` if it wrote any.
+    ///
+    /// # Errors
+    ///
+    /// Returns the violation that was noted since the last call, if there is one.
     pub(crate) fn write_on(&self) -> Result<bool, Violation> {
         let mut state = self.lock();
         let before = state.backlog.len();
@@ -90,13 +92,13 @@ impl Answers {
         state.violation.take().map_or(Ok(wrote), Err)
     }
 
-    /// Wakes the worker, if it sleeps: something was written for it or read of
-    /// what it has written.
+    /// Wakes the worker if it sleeps: something was written for it, or something that it
+    /// wrote was read.
     pub(crate) fn wake(&self) {
         sleep::wake(self.exchange.worker_sleeps());
     }
 
-    /// Answers at once, for what needs no object.
+    /// Replies at once, for requests that need no object.
     pub(crate) fn reply(&self, reply: Reply) {
         self.send(&mut self.lock(), &Answer::Reply { reply, credit: 0 });
     }
@@ -130,7 +132,8 @@ impl Answers {
                 state.handed.split_off(stay)
             }
             Err(violation) => {
-                // Nobody knows what it took; it will not live to use it.
+                // Nobody knows which items it took; the worker is killed before it can use
+                // them.
                 state.violation = Some(violation);
                 std::mem::take(&mut state.handed)
             }

@@ -1,8 +1,7 @@
-//! Reads the requests of a worker's task to shared objects. Runs under the pool's
-//! lock.
+//! Reads the requests of a worker's task to shared objects. Runs under the pool's lock.
 //!
-//! Everything is checked: a task reaches what it or its pool was granted, asks
-//! one question at a time, and puts on credit only what it was allowed to.
+//! Everything is checked: a task reaches only objects that it or its pool was granted, asks
+//! one question at a time, and puts on credit only as much as it was allowed.
 
 use std::sync::Arc;
 
@@ -15,8 +14,8 @@ use sandpool_protocol::exchange::{Exchange, StreamReader, Way};
 use sandpool_protocol::request::{Asks, CREDIT_ITEM, Item, Kind, Op, QueueOp, Reply, Request};
 use sandpool_protocol::sleep;
 
-/// Requests that are read from one worker, and bytes that are read of them,
-/// before others have their turn.
+/// The number of requests that are read from one worker, and of bytes that are read of
+/// them, before others have their turn.
 const AT_ONCE: usize = 2048;
 const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
 
@@ -24,27 +23,27 @@ const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
 pub(crate) struct Requests {
     answers: Arc<Answers>,
     reader: StreamReader,
-    /// A request of the next task, until the answer of this one is taken.
+    /// A request of the next task, held until the answer of the current one is taken.
     held: Option<Request>,
-    /// Who the running task is to the objects.
+    /// The running task's identity to the objects.
     party: Owner,
-    /// What the running task has opened, by number from `first` on.
+    /// The objects that the running task has opened, by number from `first` on.
     opened: Vec<Arc<dyn Object>>,
-    /// Numbers before these were another task's.
+    /// The lowest number of the running task's objects: lower ones were another task's.
     first: u32,
-    /// The call that may be given up.
+    /// The last call, which may be given up.
     question: Question,
-    /// The queues that it was handed items from and that it may put into on
-    /// credit.
+    /// The queue that hands the task items before it asks. The next field is the queue into
+    /// which the task may put on credit.
     ahead_of: Option<Arc<dyn Object>>,
     credit_of: Option<Arc<dyn Object>>,
 }
 
-/// The call that was made last.
+/// The state of the last call.
 enum Question {
-    /// It does not wait, or was given up already.
+    /// The call does not wait, or was given up already.
     None,
-    /// It was answered at once, which the worker may learn too late.
+    /// The call was answered at once, which the worker may learn too late.
     Answered,
     Asked(u64, Arc<dyn Object>),
 }
@@ -53,9 +52,9 @@ enum Question {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequestsRead {
     All,
-    /// There is more, after others had their turn.
+    /// More requests wait, and are read after others had their turn.
     More,
-    /// There is a request of the next task.
+    /// A request of the next task waits.
     Next,
 }
 
@@ -74,12 +73,12 @@ impl Requests {
         }
     }
 
-    /// Whether there is something to hear; costs one load.
+    /// Returns `true` if requests wait. Costs one load.
     pub(crate) fn has_more(&self) -> bool {
         self.held.is_some() || self.reader.has_more(self.answers.exchange())
     }
 
-    /// Whether there is something to do for it at all.
+    /// Returns `true` if requests wait or a backlog can be written.
     pub(crate) fn has_news(&self) -> bool {
         self.has_more() || self.answers.may_write_on()
     }
@@ -92,13 +91,14 @@ impl Requests {
         sleep::announce_awake(self.answers.exchange().host_sleeps());
     }
 
-    /// Writes on what there was no room for; says whether there is some now.
+    /// Writes as much of the backlog of replies as there is room for; returns `true` if it
+    /// wrote any.
     pub(crate) fn write_on(&self) -> Result<bool, Violation> {
         self.answers.write_on()
     }
 
     /// Reads the requests of this task, and has each answered by its object. `granted`
-    /// are the objects that the pool grants to all tasks.
+    /// holds the objects that the pool grants to all tasks.
     pub(crate) fn read(
         &mut self,
         task: &Task,
@@ -120,7 +120,7 @@ impl Requests {
                 return Ok(RequestsRead::Next);
             }
             match request.asks {
-                // Before many such are collected.
+                // Checked before many of them are collected.
                 Asks::Post { item } if item.len() > CREDIT_ITEM => {
                     return Err(Violation("it puts more on credit than it may"));
                 }
@@ -135,8 +135,8 @@ impl Requests {
         Ok(RequestsRead::More)
     }
 
-    /// The next request, if it is there whole and others need not have their
-    /// turn first. Counts the `bytes` that are read.
+    /// Returns the next request, if it is there as a whole and others need not have their
+    /// turn first. Adds the number of bytes read to `bytes`.
     fn next(&mut self, bytes: &mut usize) -> Result<Option<Request>, Violation> {
         if let Some(held) = self.held.take() {
             return Ok(Some(held));
@@ -153,12 +153,12 @@ impl Requests {
                 return Ok(None);
             }
             *bytes += self.reader.fill(exchange)?;
-            // It may wait for room.
+            // The worker may wait for room.
             self.answers.wake();
         }
     }
 
-    /// Puts what was put on credit.
+    /// Puts the items that were put on credit.
     fn post(&mut self, items: &mut Vec<Item>) -> Result<(), Violation> {
         if items.is_empty() {
             return Ok(());
@@ -188,7 +188,7 @@ impl Requests {
                 Question::Answered => {}
                 Question::None => return Err(Violation("it gives up what it never asked")),
             },
-            // Collected by the caller.
+            // The caller collects these.
             Asks::Post { .. } => {}
         }
         Ok(())
@@ -238,7 +238,8 @@ impl Requests {
         object.ask(op, wait, &requester)
     }
 
-    /// One queue at a time hands items ahead, and one gives credit.
+    /// Notes the queue of this call: one queue at a time hands items ahead, and one gives
+    /// credit.
     fn turn_to(&mut self, object: &Arc<dyn Object>, op: &Op) {
         let of = match op {
             Op::Queue(QueueOp::Get(_)) => &mut self.ahead_of,
@@ -258,9 +259,8 @@ impl Requests {
         }
     }
 
-    /// The task has ended, or `died`: what it was handed and has not received
-    /// comes back, what it waited for it waits for no more, and what it holds
-    /// is given back if it died.
+    /// Ends the task's requests. Items that it was handed and has not received go back, its
+    /// waiting call is given up, and the objects that it holds are released if it `died`.
     pub(crate) fn end(&mut self, died: bool) {
         self.answers.expect(None);
         self.question = Question::None;
@@ -277,7 +277,7 @@ impl Requests {
             }
             self.party = Owner::new();
         }
-        // Last: as long as it waits to put, it may be given credit.
+        // Last, since a task that waits to put may still be given credit.
         if let Some(before) = self.credit_of.take()
             && let Some(queue) = before.queue()
         {

@@ -1,5 +1,5 @@
-//! The thread on which callbacks run: in the parent, one at a time, in the
-//! order in which tasks ended.
+//! The thread on which callbacks run: in the parent, one at a time, in the order in which
+//! tasks ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,41 +13,43 @@ use sandpool_protocol::settings::LogLevel;
 use sandpool_sys::stdio;
 use sandpool_sys::thread_error;
 
-/// A line that a guest logged.
+/// A line that a guest logged; see [`PoolBuilder::on_log`](crate::PoolBuilder::on_log).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LogRecord {
-    /// Index of the task within its map; 0 for a single call.
+    /// The index of the task within its map; 0 for a single call.
     pub task_index: u64,
-    /// The function that ran.
+    /// The name of the function that ran.
     pub function: String,
-    /// How important the guest says it is.
+    /// The importance of the line, by the guest's own account.
     pub level: LogLevel,
     /// The text, as the guest wrote it: it may hold control characters.
     pub message: String,
 }
 
-/// How far a guest says it is.
+/// A guest's report of its progress; see
+/// [`PoolBuilder::on_progress`](crate::PoolBuilder::on_progress).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProgressReport {
-    /// Index of the task within its map; 0 for a single call.
+    /// The index of the task within its map; 0 for a single call.
     pub task_index: u64,
-    /// The function that runs.
+    /// The name of the function that runs.
     pub function: String,
-    /// Steps that are done.
+    /// The number of steps that are done.
     pub done: u64,
-    /// Steps in all, if the guest knows.
+    /// The number of steps in all, if the guest knows it.
     pub total: Option<u64>,
-    /// What it is doing, as the guest wrote it.
+    /// A text about the current step, as the guest wrote it: it may hold control
+    /// characters.
     pub message: Option<String>,
 }
 
-/// Called with each log line.
+/// A function that is called with each log line.
 pub(crate) type LogHandler = Box<dyn FnMut(LogRecord) + Send>;
-/// Called with each progress report.
+/// A function that is called with each progress report.
 pub(crate) type ProgressHandler = Box<dyn FnMut(ProgressReport) + Send>;
-/// Called when a pool has been without workers for a while.
+/// A function that is called when a pool has been without workers for a while.
 pub(crate) type StartTroubleHandler = Box<dyn FnMut(StartTrouble) + Send>;
 
 /// The caller's handlers, which run on the callback thread.
@@ -58,22 +60,22 @@ pub(crate) struct Handlers {
     pub(crate) start_trouble: Option<StartTroubleHandler>,
 }
 
-/// Something for the callback thread to do.
+/// A job for the callback thread.
 pub(crate) enum Job {
     Log(LogRecord),
     Progress(ProgressReport),
     StartTrouble(StartTrouble),
     /// Run the task's callback, then hand over the outcome.
     Finish(Completion),
-    /// Run the callback of a whole map.
+    /// Run this function, such as the callback of a whole map.
     Run(Box<dyn FnOnce() + Send>),
-    /// Nothing more comes.
+    /// End the thread: no more jobs come.
     Stop,
 }
 
 impl Job {
-    /// What a guest's message counts: its text, and a KiB, so that there are
-    /// not too many short ones. Nothing else is counted.
+    /// Returns the weight of a guest's message in the backlog: its text and 1 KiB, which
+    /// also bounds the number of short messages. Other jobs weigh nothing.
     fn size(&self) -> usize {
         let text = match self {
             Job::Log(record) => Some(&record.message),
@@ -84,8 +86,8 @@ impl Job {
     }
 }
 
-/// Hands over outcomes: by way of the callback thread if the task has a
-/// callback, else at once.
+/// Delivers completions: by way of the callback thread if the task has a callback, else at
+/// once.
 #[derive(Clone)]
 pub(crate) struct CallbackSender {
     jobs: Sender<Job>,
@@ -97,26 +99,26 @@ impl CallbackSender {
             return completion.deliver();
         }
         if let Err(SendError(Job::Finish(completion))) = self.jobs.send(Job::Finish(completion)) {
-            // The thread has ended with its pool; the waiter must not wait.
+            // The thread has ended with its pool; the waiter must not wait for ever.
             completion.deliver();
         }
     }
 
-    /// Runs something on the callback thread; says whether there still is one.
+    /// Runs a function on the callback thread; returns `false` if the thread has ended.
     pub(crate) fn run(&self, what: impl FnOnce() + Send + 'static) -> bool {
         self.jobs.send(Job::Run(Box::new(what))).is_ok()
     }
 }
 
-/// Bytes of guests' messages that may wait for a handler. Beyond it messages are
-/// dropped, and the handler is told how many: a slow handler must not fill the
-/// host's memory with what guests write.
+/// The highest number of bytes of guests' messages that may wait for a handler. Beyond it
+/// messages are dropped, and the handler is told their number: a slow handler must not let
+/// guests fill the host's memory.
 const MAX_BACKLOG: usize = 16 * 1024 * 1024;
 
-/// The thread and the way to it.
+/// The callback thread and the channel to it.
 pub(crate) struct Callbacks {
     jobs: Sender<Job>,
-    /// Bytes of messages on their way to their handler.
+    /// The number of bytes of messages that wait for their handler.
     backlog: Arc<AtomicUsize>,
     dropped: AtomicUsize,
     thread: JoinHandle<()>,
@@ -173,7 +175,7 @@ impl Callbacks {
         let _ = self.jobs.send(message);
     }
 
-    /// Waits until everything that was submitted is done.
+    /// Waits until all jobs are done.
     pub(crate) fn finish(self) {
         let _ = self.jobs.send(Job::Stop);
         let _ = self.thread.join();
@@ -212,10 +214,10 @@ fn work(inbox: &Receiver<Job>, backlog: &AtomicUsize, mut handlers: Handlers) {
     }
 }
 
-/// A pool that nobody listens to says it on stderr: its tasks would only seem to take
-/// long.
+/// Reports trouble on stderr for a pool without a handler: its tasks would only seem to
+/// take long.
 fn say(trouble: &StartTrouble) {
-    // Where there is no stderr there is nobody to tell.
+    // Where there is no stderr, nobody can be told.
     let _ = stdio::write_stderr(format!("sandpool: {trouble}\n").as_bytes());
 }
 
@@ -253,7 +255,7 @@ mod tests {
         drop(go);
         let first = inbox.recv().expect("it comes");
         assert_eq!(first.len(), 48 * 1024);
-        // Let the backlog shrink; then the next message brings the news.
+        // The backlog must shrink before the next message tells of the dropped ones.
         while callbacks.backlog.load(Ordering::Relaxed) > 0 {
             thread::yield_now();
         }

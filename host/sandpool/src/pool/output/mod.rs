@@ -1,9 +1,9 @@
-//! What leaves a pool beside results: callbacks, log and progress messages, and what
-//! guests print; and the way in of the host's own standard input.
+//! The output of a pool beside results: callbacks, log and progress messages, and the text
+//! that guests print; and the host's own standard input on its way to guests.
 //!
 //! Each runs on a thread of its own, so that a slow handler or a slow terminal stops
-//! neither the pool's lock nor its deadlines. Knows tasks that have ended, and nothing
-//! of workers or of the queue.
+//! neither the pool's lock nor its deadlines. Knows tasks that have ended, and nothing of
+//! workers or of the queue.
 
 mod callbacks;
 mod outbox;

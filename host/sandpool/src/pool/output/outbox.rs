@@ -5,22 +5,22 @@ use crate::module::Module;
 use crate::pool::tasks::Completion;
 use sandpool_protocol::layers::SandboxReport;
 
-/// What leaves the lock: outcomes, messages of guests, and from which worker.
+/// The jobs and findings that are to be passed on once the lock is released.
 #[derive(Default)]
 pub(crate) struct Outbox {
     pub(crate) jobs: Vec<(Option<u64>, Job)>,
-    /// Workers that are gone.
+    /// The serial numbers of workers that are gone.
     pub(crate) gone: Vec<u64>,
-    /// Workers that want the host's standard input.
+    /// The serial numbers of workers that want the host's standard input.
     pub(crate) want_stdin: Vec<u64>,
-    /// What workers said of their sandbox.
+    /// The reports of workers about their sandbox.
     pub(crate) reports: Vec<SandboxReport>,
-    /// Modules whose artifacts workers cannot load.
+    /// The modules whose artifacts workers cannot load.
     pub(crate) bad_artifacts: Vec<Module>,
 }
 
 impl Outbox {
-    /// Whether it holds nothing but such jobs.
+    /// Returns `true` if the outbox holds nothing but jobs that satisfy `such`.
     pub(crate) fn holds_only(&self, such: impl Fn(&Job) -> bool) -> bool {
         let Outbox {
             jobs,

@@ -1,9 +1,9 @@
-//! Passes the output of guests on to the host's own: live, in whole lines, in
-//! the order in which it arrives.
+//! Passes the output of guests on to the host's own: live, in whole lines, in the order in
+//! which it arrives.
 //!
-//! A thread of its own, since the host's output may be blocked for as long as
-//! it likes while deadlines are kept. A task's outcome goes through here too,
-//! so that what the guest printed comes before it.
+//! The relay has a thread of its own, since the host's output may block for any length of
+//! time while deadlines are kept. A task's outcome goes through here too, so that the
+//! guest's output comes before it.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -18,16 +18,16 @@ use crate::pool::tasks::Completion;
 use sandpool_sys::stdio;
 use sandpool_sys::{EventFd, Poller, thread_error, writes_to_a_limit_here};
 
-/// A line longer than this is passed on in pieces.
+/// The length in bytes above which a line is passed on in pieces.
 const MAX_LINE: usize = 64 * 1024;
 
-/// Bytes that one stream may pass on before others have their turn.
+/// The number of bytes that one stream may pass on before others have their turn.
 const A_TURN: u64 = 64 * 1024;
 
 /// The token of the relay's own bell.
 const BELL: u64 = u64::MAX;
 
-/// The relay's thread and the way to it.
+/// The relay's thread and the channel to it.
 pub(crate) struct Relay {
     orders: Sender<Order>,
     bell: Arc<EventFd>,
@@ -42,8 +42,8 @@ enum Order {
 }
 
 impl Relay {
-    /// Starts the thread. With `raw`, bytes are passed on as they come: for the
-    /// output of a single worker that is to stay as it is.
+    /// Starts the thread. With `raw`, bytes are passed on as they come: for the output of a
+    /// single worker that must not change.
     pub(crate) fn start(
         raw: bool,
         callback_sender: CallbackSender,
@@ -81,22 +81,22 @@ impl Relay {
         self.bell.ring();
     }
 
-    /// A new worker and its pipes.
+    /// Adds a new worker's pipes.
     pub(crate) fn worker(&self, serial: u64, pipes: OutputPipes) {
         self.order(Order::Worker(serial, pipes));
     }
 
-    /// Passes on what the worker has printed, then hands over the outcome.
+    /// Passes on the text that the worker has printed, then delivers the outcome.
     pub(crate) fn complete(&self, serial: u64, completion: Completion) {
         self.order(Order::Complete(serial, completion));
     }
 
-    /// The worker is gone; what is left in its pipes is passed on.
+    /// Notes that the worker is gone, and passes on the rest of its output.
     pub(crate) fn worker_gone(&self, serial: u64) {
         self.order(Order::Gone(serial));
     }
 
-    /// Waits until everything is passed on.
+    /// Waits until all output is passed on.
     pub(crate) fn finish(self) {
         self.order(Order::Finish);
         let _ = self.thread.join();
@@ -109,7 +109,7 @@ pub(crate) struct OutputPipes {
     pub(crate) stderr: OwnedFd,
 }
 
-/// Why one of the host's own standard streams failed.
+/// The reason why one of the host's own standard streams failed.
 pub(crate) type Trouble = OnceLock<String>;
 
 /// One output stream of one worker.
@@ -128,7 +128,7 @@ struct RelayThread {
     raw: bool,
     trouble: Arc<Trouble>,
     callback_sender: CallbackSender,
-    /// By token: the worker's serial number twice, plus 1 for stderr.
+    /// The streams by token: the worker's serial number times 2, plus 1 for stderr.
     streams: HashMap<u64, Stream>,
 }
 
@@ -157,7 +157,7 @@ impl RelayThread {
                         self.callback_sender.finish(completion);
                     }
                     Order::Gone(serial) => {
-                        // Nobody writes any more: what is there is the rest.
+                        // The worker writes no more, so this is the rest.
                         self.flush(serial);
                         self.streams.remove(&(serial * 2));
                         self.streams.remove(&(serial * 2 + 1));
@@ -184,7 +184,7 @@ impl RelayThread {
 
     fn flush(&mut self, serial: u64) {
         for token in [serial * 2, serial * 2 + 1] {
-            // What is there now, and not what the next task adds meanwhile.
+            // Only the bytes that are there now, without those that the next task adds.
             let there = self.streams.get(&token).map_or(0, Stream::waiting);
             self.drain(token, there);
             if let Some(stream) = self.streams.get_mut(&token) {
@@ -196,7 +196,7 @@ impl RelayThread {
         }
     }
 
-    /// Passes on what is in a pipe now, about `at_most` so many bytes of it.
+    /// Passes on about `at_most` of the bytes that are in a pipe now.
     fn drain(&mut self, token: u64, mut at_most: u64) {
         let Some(stream) = self.streams.get_mut(&token).filter(|stream| stream.open) else {
             return;
@@ -224,7 +224,7 @@ impl RelayThread {
 }
 
 impl Stream {
-    /// Bytes that are in the pipe.
+    /// Returns the number of bytes that are in the pipe.
     fn waiting(&self) -> u64 {
         rustix::io::ioctl_fionread(&self.pipe).unwrap_or(0)
     }
@@ -247,8 +247,8 @@ impl Stream {
         };
         self.line.clear();
         if let Err(error) = written {
-            // Nobody takes it any more, and the guest is to learn that. A
-            // reader that has left is no trouble; a full disk is.
+            // The output is gone, and the guest must learn that. A reader that has left is no
+            // trouble; a full disk is.
             if error.kind() != io::ErrorKind::BrokenPipe {
                 let stream = if self.to_stderr { "stderr" } else { "stdout" };
                 let text = format!("{stream} cannot be written: {error}");
@@ -258,8 +258,7 @@ impl Stream {
         }
     }
 
-    /// Lets go of the pipe: its writer meets a broken one, and it is no longer
-    /// watched.
+    /// Closes the pipe and stops watching it: its writer meets a broken pipe.
     fn close(&mut self) {
         self.open = false;
         if let Ok(null) = File::open("/dev/null") {

@@ -1,11 +1,11 @@
-//! Passes the host's own standard input on to guests: read when the first of them asks
-//! for it, since input that nobody asks for is not ours to take.
+//! Passes the host's own standard input on to guests. It is read only when the first guest
+//! asks for it, since input that nobody asks for is not ours to take.
 //!
-//! What guests read from is a socket, and not a pipe: a pipe can only end, and input
-//! that cannot be read must not look like input that has ended. A socket whose other end
-//! is closed with something unread in it fails with `ECONNRESET`, once all that was sent
-//! has been read. So it has a byte from the beginning, which is taken out only where the
-//! input has come to its end.
+//! Guests read from a socket and not from a pipe: a pipe can only end, and input that
+//! cannot be read must not look like input that has ended. A socket whose other end is
+//! closed with something unread in it fails with `ECONNRESET`, once all that was sent has
+//! been read. So the socket holds a byte from the beginning, which is taken out only where
+//! the input has come to its end.
 
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -21,22 +21,22 @@ use super::relay::Trouble;
 use sandpool_sys::stdio;
 use sandpool_sys::thread_error;
 
-/// Bytes that are read at once.
+/// The number of bytes that are read at once.
 const PIECE: usize = 64 * 1024;
 
-/// What guests of every pool in this process read from, once one has asked.
+/// The socket that guests of every pool in this process read from, once one has asked.
 static GUESTS_END: Mutex<Option<OwnedFd>> = Mutex::new(None);
 
-/// Why the input could not be read, if so.
+/// The reason why the input could not be read, if that failed.
 static FAILED: OnceLock<String> = OnceLock::new();
 
-/// The descriptor that a guest reads the host's standard input from. Why that cannot be
-/// read, now or later, is told by `trouble`.
+/// Returns the descriptor from which a guest reads the host's standard input. If the input
+/// cannot be read, now or later, `trouble` tells why.
 pub(crate) fn pipe(trouble: &Arc<Trouble>) -> io::Result<OwnedFd> {
     let mut end = GUESTS_END.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(why) = FAILED.get() {
         let _ = trouble.set(why.clone());
-        // One guest has been told; each of the others is to be told as well.
+        // One guest has been told of the failure; each of the others must be told too.
         return Ok(pair()?.1);
     }
     if let Some(end) = &*end {
@@ -56,25 +56,25 @@ pub(crate) fn pipe(trouble: &Arc<Trouble>) -> io::Result<OwnedFd> {
                     let _ = trouble.set(why.clone());
                 }
             }
-            // And closes it.
+            // Dropping the socket closes it.
         })
         .map_err(thread_error)?;
     *end = Some(guests);
     Ok(copy)
 }
 
-/// The host's end, and that of guests, in which nothing can be written.
+/// Returns the host's end and the guests' end. Nothing can be written into the guests' end.
 fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let flags = SocketFlags::CLOEXEC;
     let (hosts, guests) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     send(&guests, b"x", SendFlags::NOSIGNAL)?;
     shutdown(&guests, Shutdown::Write)?;
-    // For the worker, which may not change how a descriptor works.
+    // Set here for the worker, which may not change the mode of a descriptor.
     ioctl_fionbio(&guests, true)?;
     Ok((hosts, guests))
 }
 
-/// Ends when the input does, or when nobody reads it any more.
+/// Passes the input on until it ends, or until nobody reads it any more.
 fn pass_on(to: impl AsFd) -> io::Result<()> {
     let mut stdin = stdio::stdin()?;
     let mut buffer = vec![0; PIECE];
@@ -89,7 +89,7 @@ fn pass_on(to: impl AsFd) -> io::Result<()> {
 
 fn send_all(to: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
-        // No signal: it would be the end of a program that does not ignore it.
+        // No signal: SIGPIPE would end a program that does not ignore it.
         match send(&to, bytes, SendFlags::NOSIGNAL) {
             Ok(sent) => bytes = &bytes[sent..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -99,7 +99,7 @@ fn send_all(to: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// So that closing this end is the end of the input.
+/// Takes out the byte, so that closing this end is the end of the input.
 fn take_byte(hosts: impl AsFd) {
     let _ = read(hosts, &mut [0; 1]);
 }

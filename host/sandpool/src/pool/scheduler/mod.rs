@@ -1,6 +1,6 @@
-//! Which task is next, which worker gets it, and when a worker may be started.
+//! Decides which task is next, which worker gets it, and when a worker may be started.
 //!
-//! Rules and the queue they read, with no I/O: nothing here touches a process or a
+//! Rules and the queue that they read, with no I/O: nothing here touches a process or a
 //! channel, so all of it is tested without a worker. Knows tasks; a worker is to it the
 //! occupant of a slot.
 

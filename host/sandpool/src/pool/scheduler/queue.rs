@@ -1,4 +1,4 @@
-//! Tasks that wait for a worker: first in, first out, for each key.
+//! The tasks that wait for a worker: first in, first out, for each key.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -11,24 +11,24 @@ use crate::pool::tasks::{Batch, Rest, Task};
 #[derive(Default)]
 pub(crate) struct Queue {
     by_key: BTreeMap<KeyId, OfKey>,
-    /// The oldest task of each key that has any, by age. Ids grow with age.
-    /// Not kept while there is one key, which is nearly always.
+    /// The number of the oldest task of each key that has any, with the key. Numbers grow
+    /// with age. Not kept while there is one key, which is nearly always the case.
     fronts: BTreeMap<u64, KeyId>,
     len: usize,
-    /// Tasks that are to be run again, each not before its time.
+    /// The tasks that are to be run again, with the time from which on each may be.
     later: BTreeMap<(Instant, u64), Task>,
 }
 
-/// The waiting tasks of one key, of which there are some.
+/// The waiting tasks of one key, at least one.
 #[derive(Default)]
 struct OfKey {
-    /// Oldest first.
+    /// The entries, oldest first.
     entries: VecDeque<Entry>,
     len: usize,
 }
 
 impl OfKey {
-    /// Number of the oldest task.
+    /// Returns the number of the oldest task.
     fn front(&self) -> Option<u64> {
         self.entries.front().map(Entry::id)
     }
@@ -43,7 +43,7 @@ impl OfKey {
     }
 }
 
-/// What waits: a task, or all that is left of a batch. Never none.
+/// An entry of the queue: a task, or the rest of a batch, which is never empty.
 pub(crate) enum Entry {
     One(Task),
     Rest(Rest),
@@ -57,7 +57,7 @@ impl Entry {
         }
     }
 
-    /// With the numbers that its tasks have in the pool.
+    /// Gives the tasks their numbers in the pool.
     pub(crate) fn numbered_from(self, id: u64) -> Self {
         match self {
             Entry::One(task) => Entry::One(task.numbered(id)),
@@ -65,7 +65,7 @@ impl Entry {
         }
     }
 
-    /// Number of its oldest task.
+    /// Returns the number of the entry's oldest task.
     fn id(&self) -> u64 {
         match self {
             Entry::One(task) => task.id,
@@ -127,16 +127,16 @@ impl Queue {
         }
     }
 
-    /// Puts back tasks that were taken from a worker, oldest first, where
-    /// their age belongs: before everything younger.
+    /// Puts back tasks that were taken from a worker, oldest first, at the position of
+    /// their age: before everything younger.
     pub(crate) fn put_back(&mut self, tasks: impl DoubleEndedIterator<Item = Task>) {
         for task in tasks.rev() {
             let (id, key) = (task.id, task.key());
             let queue = self.by_key.entry(key).or_default();
             let before = queue.front();
-            // Nearly always at the front; two workers that give back at once
-            // interleave. What is left of a batch is younger than all of it that
-            // was taken.
+            // The position is nearly always the front; two workers that give back tasks at once
+            // interleave. The rest of a batch is younger than the tasks that were taken from
+            // it.
             let place = queue.entries.partition_point(|other| other.id() < id);
             queue.entries.insert(place, Entry::One(task));
             queue.len += 1;
@@ -147,8 +147,8 @@ impl Queue {
         }
     }
 
-    /// Puts back a task that is to be run again, after a time. Until then it
-    /// counts as one that runs: nobody may have its place.
+    /// Puts back a task that is to be run again after `delay`. Until then it counts as
+    /// running: no other task gets its place.
     pub(crate) fn put_back_after(&mut self, task: Task, delay: Duration) {
         match Instant::now().checked_add(delay) {
             Some(due) if !delay.is_zero() => {
@@ -158,12 +158,12 @@ impl Queue {
         }
     }
 
-    /// When the next of those is due.
+    /// Returns the time at which the next of those is due.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.later.first_key_value().map(|((due, _), _)| *due)
     }
 
-    /// Puts back those that are due.
+    /// Puts those that are due back among the waiting tasks.
     pub(crate) fn put_back_due(&mut self, now: Instant) {
         while let Some(first) = self
             .later
@@ -175,8 +175,8 @@ impl Queue {
         }
     }
 
-    /// Takes up to so many of the oldest tasks of `key`, as long as `take` takes
-    /// them; says how many. One that it hands back is put back.
+    /// Takes up to `most` of the oldest tasks of `key`, as long as `take` accepts them, and
+    /// returns their number. A task that `take` hands back is put back.
     pub(crate) fn pop_while(
         &mut self,
         key: KeyId,
@@ -222,7 +222,7 @@ impl Queue {
         oldest
     }
 
-    /// Notes that the oldest task of a key is another now.
+    /// Notes that the oldest task of a key has changed.
     fn front_moves(&mut self, key: KeyId, before: Option<u64>, after: Option<u64>) {
         let was_kept = !self.fronts.is_empty();
         if self.by_key.len() < 2 {
@@ -248,34 +248,34 @@ impl Queue {
         }
     }
 
-    /// Whether any task of `key` waits.
+    /// Returns `true` if a task of `key` waits.
     pub(crate) fn waits(&self, key: KeyId) -> bool {
         self.by_key.contains_key(&key)
     }
 
-    /// The key with this number, if any task of it waits.
+    /// Returns the key with this number, if a task of it waits.
     pub(crate) fn worker_key(&self, key: KeyId) -> Option<Arc<WorkerKey>> {
         let oldest = self.by_key.get(&key)?.entries.front()?;
         Some(Arc::clone(oldest.worker_key()))
     }
 
-    /// Whether any task of `key` waits, or is to be run again later.
+    /// Returns `true` if a task of `key` waits or is to be run again later.
     pub(crate) fn holds(&self, key: KeyId) -> bool {
         self.waits(key) || self.later.values().any(|task| task.key() == key)
     }
 
-    /// Whether tasks wait, and all of them are of `key`.
+    /// Returns `true` if tasks wait and all of them are of `key`.
     pub(crate) fn has_only(&self, key: KeyId) -> bool {
         self.by_key.len() == 1 && self.waits(key)
     }
 
-    /// How many tasks of `key` wait.
+    /// Returns the number of waiting tasks of `key`.
     pub(crate) fn waiting(&self, key: KeyId) -> usize {
         self.by_key.get(&key).map_or(0, |queue| queue.len)
     }
 
-    /// The keys that have waiting tasks, the one with the oldest task first,
-    /// and since when that one waits.
+    /// Returns the keys that have waiting tasks, the key with the oldest task first, each
+    /// with the time since when its oldest task waits.
     pub(crate) fn keys(&self) -> impl Iterator<Item = (KeyId, Instant)> {
         let only = self.by_key.keys().filter(|_| self.fronts.is_empty());
         let keys = self.fronts.values().chain(only);
@@ -283,8 +283,8 @@ impl Queue {
         keys.filter_map(move |key| Some((*key, since(key)?)))
     }
 
-    /// Takes out the task with this id, wherever it waits, if it was submitted
-    /// by itself.
+    /// Takes out the task with this number, wherever it waits, if it was submitted by
+    /// itself.
     pub(crate) fn remove(&mut self, key: KeyId, id: u64) -> Option<Task> {
         if let Some(place) = self.later.keys().find(|(_, other)| *other == id).copied() {
             return self.later.remove(&place);
@@ -300,7 +300,7 @@ impl Queue {
         task
     }
 
-    /// Takes out all tasks of batches of a kind, oldest first.
+    /// Takes out all tasks of the batches that satisfy `such`, oldest first.
     pub(crate) fn remove_all(&mut self, such: impl Fn(&Batch) -> bool) -> Vec<Task> {
         let due = self.later.extract_if(.., |_, task| such(&task.batch));
         let mut removed: Vec<Task> = due.map(|(_, task)| task).collect();
@@ -319,7 +319,7 @@ impl Queue {
         removed
     }
 
-    /// Takes all tasks out.
+    /// Takes out all tasks.
     pub(crate) fn drain(&mut self) -> Vec<Task> {
         self.remove_all(|_| true)
     }

@@ -1,10 +1,10 @@
-//! Decides, when a worker could not be started, when the next start is tried, and
-//! whether the key or the pool is broken.
+//! Decides, when a worker could not be started, when the next start is tried, and whether
+//! the key or the pool is broken.
 //!
-//! What the module or the settings of a key cause breaks that key alone. What a
-//! setting of the pool causes, so that no key can start, breaks the pool. What comes
-//! from outside (a kill, no memory, no more processes) breaks nothing: the next start
-//! waits a little longer each time, and whoever wants to know is told. Only decides;
+//! A cause in the module or the settings of a key breaks that key alone. A cause in a
+//! setting of the pool, so that no key can start, breaks the pool. A cause from outside (a
+//! kill, no memory, no more processes) breaks nothing: the next start waits a little longer
+//! each time, and the program is told if it has asked for that. This module only decides;
 //! it knows neither processes nor tasks.
 
 use std::time::{Duration, Instant};
@@ -18,10 +18,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A pool that has been without any worker for so long says so.
+/// The time without any worker after which a pool reports trouble.
 const SAY_AFTER: Duration = Duration::from_secs(1);
 
-/// It says so again no sooner than after this.
+/// The shortest time between two reports.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 /// The cause of a failed start.
@@ -39,7 +39,7 @@ pub(crate) enum Blame {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) blame: Blame,
-    /// One line about what happened.
+    /// One line about the failure.
     pub(crate) text: String,
 }
 
@@ -51,7 +51,7 @@ impl Fault {
         }
     }
 
-    /// Of a worker that was started, and came to nothing.
+    /// Returns the fault of a worker that was started and never became ready.
     pub(crate) fn no_start(blame: Blame, what: impl std::fmt::Display) -> Self {
         Fault::new(blame, format!("a worker cannot start: {what}"))
     }
@@ -65,17 +65,17 @@ pub(crate) enum Breaks {
     Pool(String),
 }
 
-/// A pool has been without any worker for a while, though tasks wait: no worker could
-/// be started, for a reason that lies outside of the pool. See
+/// The report of a pool that has been without any worker for a while, though tasks wait: no
+/// worker could be started, for a reason that lies outside of the pool. See
 /// [`PoolBuilder::on_start_trouble`](crate::PoolBuilder::on_start_trouble).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StartTrouble {
-    /// What became of the last start.
+    /// The reason why the last start failed, in one line.
     pub cause: String,
-    /// For how long there has been no worker.
+    /// The time since the pool last had a worker.
     pub lasted: Duration,
-    /// Tasks that wait for one.
+    /// The number of tasks that wait for a worker.
     pub waiting: u64,
 }
 
@@ -103,7 +103,7 @@ impl std::fmt::Display for StartTrouble {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum News {
     Say(StartTrouble),
-    /// It has been so for longer than is allowed.
+    /// The pool has had no workers for longer than is allowed, for this reason.
     GiveUp(String),
 }
 
@@ -118,12 +118,12 @@ struct Drought {
 /// The starts of a pool's workers.
 #[derive(Debug)]
 pub(crate) struct Restarts {
-    /// How long the pool may be without workers before it breaks.
+    /// The time that the pool may be without workers before it breaks.
     start_timeout: Option<Duration>,
-    /// Starts that failed since the last that succeeded.
+    /// The number of starts that have failed since the last that succeeded.
     failed: u32,
     not_before: Option<Instant>,
-    /// Whether a worker of any key has ever taken a task.
+    /// `true` if a worker of any key has ever taken a task.
     has_worked: bool,
     drought: Option<Drought>,
 }
@@ -139,13 +139,13 @@ impl Restarts {
         }
     }
 
-    /// Whether a worker may be started now.
+    /// Returns `true` if a worker may be started now.
     pub(crate) fn may_start(&self, now: Instant) -> bool {
         self.not_before.is_none_or(|then| now >= then)
     }
 
-    /// Notes that a worker is ready for tasks: the pauses begin anew. The time without
-    /// workers goes on until one takes a task, since it may be killed before.
+    /// Notes that a worker is ready for tasks, which resets the pauses. The time without
+    /// workers goes on until a worker takes a task, since it may be killed before.
     pub(crate) fn is_ready(&mut self) {
         self.failed = 0;
         self.not_before = None;
@@ -157,9 +157,9 @@ impl Restarts {
         self.drought = None;
     }
 
-    /// Notes a start that failed, and says what that breaks. `others` says whether
-    /// any other worker works, and `of_key` whether one of the same key does: then it
-    /// is no matter of the key.
+    /// Notes a start that failed, and returns the part that it breaks. `others` is `true`
+    /// if any other worker works, `of_key` if one of the same key does: then the key is not
+    /// the cause.
     pub(crate) fn failed(
         &mut self,
         health: &Health,
@@ -169,7 +169,8 @@ impl Restarts {
     ) -> Breaks {
         let Fault { blame, text } = fault;
         if blame == Blame::Key && !of_key {
-            // At once: the pauses are the pool's, and others have no part in it.
+            // The key may start again at once: the pauses are the pool's, and the other keys
+            // are not to blame.
             return match health.start_failed() {
                 true => Breaks::Key(text),
                 false => Breaks::Nothing,
@@ -201,8 +202,8 @@ impl Restarts {
         self.not_before = Some(now + pause);
     }
 
-    /// Looks at how long there has been no worker. `ready` says whether any is ready
-    /// for tasks, `waiting` how many tasks wait.
+    /// Checks how long the pool has been without workers. `ready` is `true` if any worker
+    /// is ready for tasks; `waiting` is the number of waiting tasks.
     pub(crate) fn look(&mut self, ready: bool, waiting: usize, now: Instant) -> Option<News> {
         if waiting == 0 {
             self.drought = None;
@@ -230,8 +231,8 @@ impl Restarts {
         }))
     }
 
-    /// When there is something to do next: a start to be tried, or, unless a worker is
-    /// `ready`, something to be said.
+    /// Returns the time of the next step: a start to be tried, or, unless a worker is
+    /// `ready`, a report to be made.
     pub(crate) fn due(&self, ready: bool, now: Instant) -> Option<Instant> {
         let start = self.not_before.filter(|then| *then > now);
         let drought = self.drought.as_ref().filter(|_| !ready);
@@ -253,8 +254,8 @@ mod tests {
         Fault::new(Blame::Outside, "killed")
     }
 
-    /// Lets so many starts fail, each as soon as it may be tried; says when the next
-    /// may be.
+    /// Makes `times` starts fail, each as soon as it may be tried, and returns the time at
+    /// which the next may be.
     fn fail(restarts: &mut Restarts, times: u32, now: &mut Instant) {
         let health = Health::default();
         for _ in 0..times {

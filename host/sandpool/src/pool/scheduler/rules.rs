@@ -1,30 +1,29 @@
-//! Which key gets a worker, and when: the rules of the pool.
+//! Decides which key gets a worker, and when: the rules of the pool.
 //!
-//! A free worker takes the oldest task of its own key, unless a task of another key
-//! has waited too long; then the worker is replaced.
+//! A free worker takes the oldest task of its own key, unless a task of another key has
+//! waited too long; then the worker is replaced.
 
 use std::time::{Duration, Instant};
 
 use super::queue::Queue;
 use crate::pool::keys::KeyId;
 
-/// A task of another key that has waited this long gets a worker of another
-/// key replaced. A worker is not replaced before it has lived as long either,
-/// or two keys with long queues would only start processes.
+/// The time that a task waits before a worker of another key is replaced for it. A worker
+/// is not replaced before it has lived that long either, or two keys with long queues would
+/// do nothing but start processes.
 pub(crate) const REPLACE_AFTER: Duration = Duration::from_millis(50);
 
-/// Keys with waiting tasks that are looked at when slots are given out.
+/// The number of keys with waiting tasks that are looked at when slots are given out.
 const MAX_CONTENDERS: usize = 16;
 
-/// A running task that takes longer than this gives back what was sent after
-/// it.
+/// The run time of a task after which the tasks that were sent after it are taken back.
 pub(crate) const STRANDED_AFTER: Duration = Duration::from_millis(1);
 
 /// The occupant of one slot, as far as the rules care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Occupancy {
     Free,
-    /// Free, and meant for a worker of this key.
+    /// Free, and promised to a worker of this key.
     Promised(KeyId),
     /// A worker of this key is being started for it.
     Reserved(KeyId),
@@ -32,7 +31,7 @@ pub(crate) enum Occupancy {
     Worker(KeyId, WorkerLife),
 }
 
-/// Where a worker stands in its life.
+/// The phases of a worker's life, as the rules know them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WorkerLife {
     Starting,
@@ -40,19 +39,19 @@ pub(crate) enum WorkerLife {
         since: Instant,
         is_idle: bool,
     },
-    /// It was told to end its task.
+    /// The worker was told to end its task.
     Interrupted,
     Dying,
 }
 
 impl Occupancy {
-    /// Whether a worker may be started here.
+    /// Returns `true` if a worker may be started in this slot.
     #[inline]
     fn is_vacant(self) -> bool {
         matches!(self, Occupancy::Free | Occupancy::Promised(_))
     }
 
-    /// The key of the worker that lives here, if one does.
+    /// Returns the key of the worker in this slot, if there is one.
     #[inline]
     fn worker(self) -> Option<KeyId> {
         match self {
@@ -62,25 +61,25 @@ impl Occupancy {
     }
 }
 
-/// A slot that says who occupies it.
+/// A slot that tells its occupant.
 pub(crate) trait Occupied {
-    /// Who occupies it now.
+    /// Returns the occupant of the slot.
     fn occupancy(&self) -> Occupancy;
 }
 
 /// The waiting tasks, as the rules count them.
 pub(crate) trait Demand {
-    /// The keys that have waiting tasks, the one with the oldest task first, and since
-    /// when that task waits.
+    /// Returns the keys that have waiting tasks, the key with the oldest task first, each
+    /// with the time since when its oldest task waits.
     fn keys(&self) -> impl Iterator<Item = (KeyId, Instant)>;
 
-    /// How many tasks of `key` wait.
+    /// Returns the number of waiting tasks of `key`.
     fn waiting(&self, key: KeyId) -> usize;
 
-    /// Whether any task of `key` waits.
+    /// Returns `true` if a task of `key` waits.
     fn waits(&self, key: KeyId) -> bool;
 
-    /// Whether tasks wait, and all of them are of `key`.
+    /// Returns `true` if tasks wait and all of them are of `key`.
     fn has_only(&self, key: KeyId) -> bool;
 }
 
@@ -105,14 +104,14 @@ impl Demand for Queue {
     }
 }
 
-/// A key that has tasks waiting and could use a further worker.
+/// A key that has waiting tasks and could use a further worker.
 pub(crate) struct Contender {
     key: KeyId,
     waited_long: bool,
     workers: usize,
 }
 
-/// The waiting tasks and the slots of a pool, to decide about.
+/// The waiting tasks and the slots of a pool, which the rules decide about.
 pub(crate) struct Placement<'a, D, S> {
     demand: &'a D,
     slots: &'a [S],
@@ -127,7 +126,7 @@ impl<'a, D: Demand, S: Occupied> Placement<'a, D, S> {
         self.slots.iter().map(Occupied::occupancy)
     }
 
-    /// Workers of `key` that there are or will be.
+    /// Returns the number of workers of `key`, present and coming.
     fn workers_of(&self, key: KeyId) -> usize {
         let of_key = |occupancy: &Occupancy| match *occupancy {
             Occupancy::Free | Occupancy::Worker(_, WorkerLife::Dying) => false,
@@ -138,7 +137,7 @@ impl<'a, D: Demand, S: Occupied> Placement<'a, D, S> {
         self.occupancies().filter(of_key).count()
     }
 
-    /// Workers of `key` that are on their way and have no task yet.
+    /// Returns the number of workers of `key` that are being started and have no task yet.
     fn coming(&self, key: KeyId) -> usize {
         let coming = |occupancy: &Occupancy| match *occupancy {
             Occupancy::Reserved(other) | Occupancy::Worker(other, WorkerLife::Starting) => {
@@ -149,9 +148,9 @@ impl<'a, D: Demand, S: Occupied> Placement<'a, D, S> {
         self.occupancies().filter(coming).count()
     }
 
-    /// A vacant slot and the key that a new worker there should have: the one
-    /// that the slot was promised to, else, of the keys with the fewest
-    /// workers, the one whose task is the oldest.
+    /// Returns a vacant slot and the key of the worker to be started there: the key that
+    /// the slot was promised to, else, of the keys with the fewest workers, the one with
+    /// the oldest task.
     pub(crate) fn next_start(&self) -> Option<(usize, KeyId)> {
         let mut occupancies = self.occupancies().enumerate();
         let promised = occupancies.find_map(|(i, occupancy)| match occupancy {
@@ -167,14 +166,14 @@ impl<'a, D: Demand, S: Occupied> Placement<'a, D, S> {
         Some((slot, key))
     }
 
-    /// The keys that could use a further worker, the one with the oldest task
+    /// Returns the keys that could use a further worker, the key with the oldest task
     /// first; no more than are worth looking at.
     fn lacking(&self) -> impl Iterator<Item = (KeyId, Instant)> {
         let keys = self.demand.keys().take(MAX_CONTENDERS);
         keys.filter(|(key, _)| self.demand.waiting(*key) > self.coming(*key))
     }
 
-    /// The keys that may claim the slot of a worker of another key.
+    /// Returns the keys that may claim the slot of another key's worker.
     pub(crate) fn contenders(&self, now: Instant) -> Vec<Contender> {
         let mut keys = self.occupancies().filter_map(Occupancy::worker);
         // Nearly always there is one key and nothing to find.
@@ -192,8 +191,7 @@ impl<'a, D: Demand, S: Occupied> Placement<'a, D, S> {
         self.lacking().map(contender).collect()
     }
 
-    /// The key that takes this slot from the worker in it, once that is idle, if any
-    /// does.
+    /// Returns the key that takes this slot from its worker once that is idle, if any does.
     pub(crate) fn next_key(
         &self,
         slot: &S,
@@ -218,7 +216,7 @@ impl<'a, D: Demand, S: Occupied> Placement<'a, D, S> {
             .map(|other| other.key)
     }
 
-    /// An idle worker to end, and the key that gets its slot.
+    /// Returns the slot of an idle worker to end, and the key that gets the slot.
     pub(crate) fn next_to_replace(&self, now: Instant) -> Option<(usize, KeyId)> {
         let leaving = |occupancy: Occupancy| {
             occupancy.is_vacant() || matches!(occupancy, Occupancy::Worker(_, WorkerLife::Dying))
@@ -254,7 +252,7 @@ mod tests {
         }
     }
 
-    /// Waiting tasks by key, the key with the oldest task first.
+    /// The waiting tasks by key, the key with the oldest task first.
     struct Waiting(Vec<(KeyId, Instant, usize)>);
 
     impl Demand for Waiting {

@@ -9,31 +9,31 @@ use crate::pool::keys::KeyId;
 
 /// A stream of calls, as the pool sees it.
 pub(crate) trait TaskSource: Send + Sync {
-    /// Takes the tasks that wait in it and are due.
+    /// Takes out the waiting tasks that are due.
     fn draw(self: Arc<Self>) -> Vec<Entry>;
 
-    /// Tells it until when the dispatcher is about to sleep; returns until when the
-    /// dispatcher may.
+    /// Tells the source that the dispatcher is about to sleep until `until`; returns the
+    /// time until which it may sleep.
     fn plan_to_draw(&self, until: Instant) -> Instant;
 
-    /// Lets it run on though nobody reads its results.
+    /// Lets the source go on even if nobody reads its results.
     fn lift(&self);
 
-    /// Ends it: tasks that it still holds end with this verdict and reason.
+    /// Ends the source. Tasks that it still holds end with this verdict and reason.
     fn stop(self: Arc<Self>, verdict: Verdict, reason: &str);
 
-    /// Whether it was ended.
+    /// Returns `true` if the source was ended.
     fn is_stopped(&self) -> bool;
 
-    /// The key of its tasks.
+    /// Returns the key of the source's tasks.
     fn key(&self) -> KeyId;
 }
 
-/// The sources of a pool. Streams come and go, so it holds none of them.
+/// The sources of a pool. Streams come and go, so the pool keeps none of them alive.
 #[derive(Default)]
 pub(crate) struct Sources {
     known: Vec<Weak<dyn TaskSource>>,
-    /// Those whose inputs are still being pulled.
+    /// The number of sources whose inputs are still being pulled.
     feeders: u32,
 }
 
@@ -45,12 +45,12 @@ impl Sources {
         self.feeders += 1;
     }
 
-    /// Notes that no more inputs of one source come.
+    /// Notes that one source gets no more inputs.
     pub(crate) fn end_one(&mut self) {
         self.feeders -= 1;
     }
 
-    /// Whether inputs of any source are still being pulled.
+    /// Returns `true` if inputs of any source are still being pulled.
     pub(crate) fn are_fed(&self) -> bool {
         self.feeders > 0
     }
@@ -60,7 +60,7 @@ impl Sources {
         self.known.len()
     }
 
-    /// The source in a place, if it is still there.
+    /// Returns the source in this position, if it still exists.
     #[inline]
     pub(crate) fn get(&self, place: usize) -> Option<Arc<dyn TaskSource>> {
         self.known.get(place)?.upgrade()
@@ -70,7 +70,7 @@ impl Sources {
         self.known.iter().filter_map(Weak::upgrade)
     }
 
-    /// Takes all of them out: nothing is drawn from them any more.
+    /// Takes out all sources: nothing is drawn from them any more.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Arc<dyn TaskSource>> {
         self.known.drain(..).filter_map(|source| source.upgrade())
     }

@@ -1,5 +1,5 @@
-//! How a stream of calls is fed: a thread of its own pulls the inputs, makes them
-//! ready and puts them where the pool gets them, while there is room.
+//! Feeds a stream of calls: a thread of its own pulls the inputs, encodes them and puts
+//! them where the pool draws from, while there is room.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,11 +17,12 @@ use sandpool_protocol::frame::Callee;
 use sandpool_sys::thread_error;
 use sandpool_value::Args;
 
-/// Starts the thread that feeds a stream from `inputs`. Arguments `before` come before
+/// Starts the thread that feeds a stream from `inputs`. The arguments `before` come before
 /// those of each input.
 ///
 /// # Errors
-/// If the pool takes no tasks, or there is no thread.
+///
+/// Returns an error if the pool takes no tasks, or the thread cannot be started.
 pub(crate) fn start_feeder(
     pool: &Shared,
     stream: &Arc<StreamState>,
@@ -33,7 +34,7 @@ pub(crate) fn start_feeder(
     let source: Arc<dyn TaskSource> = Arc::clone(stream) as _;
     state.sources.add(&source);
     drop(state);
-    // From here on it is the end's duty to count the feeder out.
+    // From here on dropping `end` counts the feeder out.
     let end = EndOnDrop(Arc::clone(stream));
     let feeder = Feeder {
         template: Arc::clone(stream.template()),
@@ -53,9 +54,9 @@ pub(crate) fn start_feeder(
 struct Feeder {
     stream: Arc<StreamState>,
     template: Arc<Template>,
-    /// Arguments that come before those of each input.
+    /// The arguments that come before those of each input.
     before: Args,
-    /// Where an input is made ready.
+    /// The buffers in which an input is encoded.
     input: Inputs,
     /// The pool takes no more, or nobody wants the outcomes.
     over: bool,
@@ -80,7 +81,7 @@ impl Feeder {
         drop(end);
     }
 
-    /// Sends one input on its way.
+    /// Encodes one input and puts it where the pool draws from.
     fn take(&mut self, input: Input) {
         let goes_on = match self.make_ready(input) {
             Ok(()) => self.put(),
@@ -112,7 +113,7 @@ impl Feeder {
         }
     }
 
-    /// Puts the input where the pool gets it; says whether that takes more.
+    /// Puts the input where the pool draws from; returns `true` if more are wanted.
     fn put(&mut self) -> bool {
         let Feeder { stream, input, .. } = self;
         let mut takes_more = true;
@@ -134,7 +135,7 @@ impl Feeder {
         }
     }
 
-    /// Says what is wrong with an input; says whether further ones are wanted.
+    /// Delivers an outcome for an invalid input; returns `true` if more are wanted.
     fn refuse(&self, error: &Error) -> bool {
         let stream = &self.stream;
         let mut takes_more = true;
@@ -150,8 +151,8 @@ impl Feeder {
     }
 }
 
-/// Hands what waits to the pool, and says of each input why, if it takes none;
-/// says whether it takes more.
+/// Hands the waiting inputs to the pool; returns `true` if more are wanted. If the pool
+/// takes none, delivers an outcome with the reason for each input.
 fn hand_over(stream: &Arc<StreamState>) -> bool {
     let Some(pool) = stream.pool() else {
         stream.refuse(Verdict::Cancelled, "the pool was terminated");
@@ -168,12 +169,13 @@ fn hand_over(stream: &Arc<StreamState>) -> bool {
     false
 }
 
-/// Takes over what a stream holds, be it one that began before the pool was
-/// closed, and waits while the queue is full. If there is an error, the stream
-/// holds the rest.
+/// Puts the stream's waiting inputs into the pool's queue, even if the pool was closed
+/// after the stream began, and waits while the queue is full. On an error the stream keeps
+/// the rest.
 ///
 /// # Errors
-/// If the pool takes no more.
+///
+/// Returns an error if the pool takes no more tasks.
 fn take_over(pool: &Shared, stream: &Arc<StreamState>) -> Result<(), Error> {
     loop {
         let mut state = pool.lock();
@@ -193,7 +195,7 @@ fn take_over(pool: &Shared, stream: &Arc<StreamState>) -> Result<(), Error> {
     }
 }
 
-/// Says that no more inputs come, however the feeder ended.
+/// Announces, when dropped, that no more inputs come, however the feeder ended.
 struct EndOnDrop(Arc<StreamState>);
 
 impl Drop for EndOnDrop {

@@ -1,28 +1,28 @@
-//! What a stream of calls is fed with.
+//! The inputs of a stream of calls.
 
 use sandpool_value::{Args, ToArgs};
 
-/// One input of a stream of calls.
+/// One input of a stream of calls (an [`IMap`](crate::IMap)).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// Arguments for the function.
     Args(Args),
-    /// Words for the command, after its own name, and standard input.
+    /// Words for the command, after its own name, and its standard input.
     Command {
-        /// The words.
+        /// The words, without the command's own name.
         argv: Vec<String>,
-        /// Standard input.
+        /// The bytes of standard input.
         stdin: Vec<u8>,
     },
-    /// An input that is no good, and why: its outcome is `invalid_arguments`,
-    /// and it is never sent.
+    /// An invalid input, with the reason, in one line. It is never sent, and its outcome is
+    /// `invalid_arguments` with this text.
     Invalid(String),
 }
 
-/// What can be an input of a stream of calls: all that can be the arguments of
-/// a function, and [`Input`] itself.
+/// A type whose values can be inputs of a stream of calls: every type whose values can be
+/// the arguments of a function, and [`Input`] itself.
 pub trait ToInput {
-    /// The input.
+    /// Returns the input.
     fn into_input(self) -> Input;
 }
 

@@ -19,18 +19,19 @@ use crate::pool::state::Shared;
 use crate::pool::tasks::{Batch, Completion, Inputs, Rest, Sink, TaskResult, Template};
 use sandpool_value::{FromValue, Value};
 
-/// Runs in the parent when all tasks of a map have ended.
+/// A function that runs in the parent when all tasks of a map have ended.
 pub(crate) type MapCallback = Box<dyn FnOnce(&[Outcome<Value>]) + Send>;
 
 /// Collects the results of one map.
 pub(crate) struct MapCollector {
     state: Mutex<MapParts>,
-    /// A part is whole, or all have ended and the callback has run.
+    /// Notified when a part is whole, or when all tasks have ended and the callback has
+    /// run.
     done: Notify,
-    /// Tasks of each part but the last.
+    /// The number of tasks in each part but the last.
     chunk: usize,
     has_callback: bool,
-    /// For the callback, which has to hold on to it.
+    /// This collector, which its callback has to keep alive.
     own: Weak<MapCollector>,
     pool: Weak<Shared>,
     template: Arc<Template>,
@@ -41,29 +42,29 @@ pub(crate) struct MapCollector {
 /// The results of a map so far.
 #[derive(Default)]
 pub(crate) struct MapParts {
-    /// Those that were not taken, in the order of the items.
+    /// The parts that were not taken yet, in the order of the items.
     chunks: VecDeque<ResultChunk>,
-    /// Parts that were taken.
+    /// The number of parts that were taken.
     taken: usize,
-    /// Tasks that have no outcome yet.
+    /// The number of tasks that have no outcome yet.
     missing: usize,
-    /// Whether all tasks are submitted.
+    /// `true` if all tasks are submitted.
     is_all: bool,
     callback: Option<MapCallback>,
-    /// Whether the outcomes may be handed over.
+    /// `true` if the outcomes may be handed over.
     is_done: bool,
     waker: Option<Waker>,
 }
 
-/// The outcomes of some tasks that follow one another.
+/// The results of some tasks that follow one another.
 struct ResultChunk {
-    /// A place for each; none before the first has come.
+    /// A place for each result; empty before the first has come.
     places: Vec<Option<TaskResult>>,
     tasks: usize,
     missing: usize,
 }
 
-/// Each task knows its place.
+/// A task's index is the position of its result.
 impl Sink for MapCollector {
     fn deliver(&self, ended: &mut dyn Iterator<Item = Completion>) {
         let mut state = self.lock();
@@ -94,7 +95,7 @@ impl ResultChunk {
         }
     }
 
-    /// Puts what became of a task into its place; says whether that was the last.
+    /// Puts a task's result into its place; returns `true` if it was the last one missing.
     fn put(&mut self, place: usize, result: TaskResult) -> bool {
         if self.places.is_empty() {
             self.places.resize_with(self.tasks, || None);
@@ -106,7 +107,7 @@ impl ResultChunk {
 }
 
 impl MapCollector {
-    /// For tasks of this template, in parts of so many.
+    /// Returns a collector for tasks of this template, in parts of `chunk` tasks.
     pub(crate) fn new(
         pool: &Arc<Shared>,
         template: &Arc<Template>,
@@ -139,7 +140,8 @@ impl MapCollector {
     /// Submits tasks that follow those that were submitted.
     ///
     /// # Errors
-    /// If the pool takes them not.
+    ///
+    /// Returns an error if the pool does not take them.
     pub(crate) fn submit(
         self: &Arc<Self>,
         pool: &Shared,
@@ -161,7 +163,7 @@ impl MapCollector {
         Ok(())
     }
 
-    /// No more tasks come.
+    /// Notes that no more tasks come.
     pub(crate) fn seal(&self) {
         let mut state = self.lock();
         state.is_all = true;
@@ -170,7 +172,7 @@ impl MapCollector {
         }
     }
 
-    /// Cancels those that have not ended.
+    /// Cancels the tasks that have not ended.
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
         if let Some(pool) = self.pool.upgrade() {
@@ -178,7 +180,8 @@ impl MapCollector {
         }
     }
 
-    /// All have ended: the callback comes first, then the results.
+    /// Completes the map, whose tasks have all ended: the callback comes first, then the
+    /// results.
     fn complete(&self, mut state: MutexGuard<'_, MapParts>) {
         let callback = state.callback.take();
         let (Some(callback), Some(pool), Some(collector)) =
@@ -187,8 +190,8 @@ impl MapCollector {
             return self.hand_over(state);
         };
         drop(state);
-        // If there is no callback thread any more, its queue, dropped, still
-        // hands the outcomes over.
+        // If there is no callback thread any more, its queue is dropped, which still hands
+        // the outcomes over.
         let parcel = Parcel(collector);
         pool.callback_sender.run(move || {
             let mut outcomes: Vec<Outcome<Value>> = Vec::new();
@@ -208,7 +211,7 @@ impl MapCollector {
         wake(waker);
     }
 
-    /// Takes what became of the first part that was not taken, if that is whole.
+    /// Takes the results of the next part, if that is whole.
     pub(crate) fn take_part(&self, take: impl FnMut(TaskResult)) -> bool {
         let mut state = self.lock();
         if self.has_callback || state.chunks.front().is_none_or(|chunk| chunk.missing > 0) {
@@ -222,7 +225,7 @@ impl MapCollector {
         true
     }
 
-    /// Takes what was not taken.
+    /// Takes the remaining results.
     pub(crate) fn take_all(&self, take: impl FnMut(TaskResult)) {
         let chunks = std::mem::take(&mut self.lock().chunks);
         let results = chunks.into_iter().flat_map(|chunk| chunk.places).flatten();
@@ -242,7 +245,7 @@ impl MapCollector {
         }]);
     }
 
-    /// The outcomes, which stay to be asked for again.
+    /// Returns copies of the outcomes, which can be asked for again.
     pub(crate) fn outcomes<T: FromValue>(&self) -> Vec<Outcome<T>> {
         let state = self.lock();
         let results: Vec<TaskResult> = state.results().cloned().collect();
@@ -251,7 +254,7 @@ impl MapCollector {
         results.map(|result| result.typed(&self.template)).collect()
     }
 
-    /// Waits until there is more to take, or all is done.
+    /// Waits until a further part is whole, or all tasks have ended.
     pub(crate) fn wait_for_part(&self) {
         let more = |state: &MapParts| state.chunks.front().is_some_and(|chunk| chunk.missing == 0);
         let lacks = |state: &MapParts| !state.is_done && (self.has_callback || !more(state));
@@ -261,8 +264,9 @@ impl MapCollector {
     /// Waits for all outcomes, for `timeout` at most.
     ///
     /// # Errors
-    /// [`Error::Timeout`], and [`Error::WouldDeadlock`] where its callback would
-    /// have to run on this very thread.
+    ///
+    /// Returns [`Error::Timeout`] if they do not come in time, and [`Error::WouldDeadlock`]
+    /// where the map's callback would have to run on this very thread.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<(), Error> {
         self.refuse_deadlock()?;
         let lacks = |state: &MapParts| !state.is_done;
@@ -270,10 +274,11 @@ impl MapCollector {
         waited.map(drop).map_err(|_| Error::Timeout)
     }
 
-    /// Refuses to wait, on the thread that its callback is to run on.
+    /// Refuses to wait on the thread that the map's callback is to run on.
     ///
     /// # Errors
-    /// [`Error::WouldDeadlock`].
+    ///
+    /// Returns [`Error::WouldDeadlock`] on that thread.
     pub(crate) fn refuse_deadlock(&self) -> Result<(), Error> {
         if !self.has_callback || self.lock().is_done {
             return Ok(());
@@ -298,19 +303,19 @@ impl MapParts {
         self.is_done
     }
 
-    /// Whom to wake when all have ended.
+    /// Sets the waker of the future that waits until all tasks have ended.
     pub(crate) fn set_waker(&mut self, waker: Waker) {
         self.waker = Some(waker);
     }
 
-    /// What became of those that have ended.
+    /// Returns the results of the tasks that have ended.
     pub(crate) fn results(&self) -> impl Iterator<Item = &TaskResult> {
         self.chunks.iter().flat_map(|chunk| &chunk.places).flatten()
     }
 }
 
-/// Outcomes on their way through the callback thread. Wherever it is dropped,
-/// they are handed over: nobody waits for ever.
+/// The outcomes on their way through the callback thread. They are handed over wherever
+/// this is dropped, so nobody waits for ever.
 struct Parcel(Arc<MapCollector>);
 
 impl Drop for Parcel {

@@ -1,7 +1,7 @@
-//! Many tasks for one reader: inputs are pulled and fed to the pool, outcomes collected
-//! in order or as they come.
+//! Many tasks for one reader: pulls inputs and feeds them to the pool, and collects the
+//! outcomes in order or as they come.
 //!
-//! Decides how far ahead inputs are pulled and how much may wait. Knows tasks and the
+//! Decides how far ahead inputs are pulled and how many may wait. Knows tasks and the
 //! pool's entrance, and nothing of workers: to the pool, a stream is one more source of
 //! tasks and one more sink.
 

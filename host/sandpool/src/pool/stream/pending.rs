@@ -1,8 +1,8 @@
-//! Inputs of a stream that were pulled and that the pool has not taken over yet.
+//! The inputs of a stream that were pulled and that the pool has not taken over yet.
 //!
-//! To submit a task costs the pool's lock, and often a wake-up, which takes longer
-//! than a small task does. So inputs wait for one another as long as the workers
-//! have enough to do; see `stream_state`, which decides, for how that is bounded.
+//! Submitting a task costs the pool's lock, and often a wake-up, which takes longer than a
+//! small task does. So inputs wait for one another as long as the workers have enough to
+//! do; `stream_state` decides how long and how many.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use std::time::Instant;
 
 use crate::pool::tasks::{Batch, Inputs, Rest, Sink, Template};
 
-/// An input of more bytes is not copied to others.
+/// The size in bytes above which an input is not copied to others.
 const SMALL: u64 = 4 * 1024;
 
-/// Inputs that wait, in their order.
+/// The inputs that wait, in their order.
 #[derive(Default)]
 pub(crate) struct Pending {
     chunks: VecDeque<InputChunk>,
@@ -25,16 +25,16 @@ pub(crate) struct Pending {
 /// Inputs that follow one another, and become one batch.
 pub(crate) struct InputChunk {
     inputs: Inputs,
-    /// Index of the first.
+    /// The index of the first input.
     first: u64,
-    /// Since when that one waits.
+    /// The time since when the first input waits.
     since: Instant,
-    /// Whether others may join them.
+    /// `true` if further inputs may join these.
     is_open: bool,
 }
 
 impl InputChunk {
-    /// The tasks for them.
+    /// Returns the tasks for these inputs.
     pub(crate) fn tasks(
         self,
         template: &Arc<Template>,
@@ -47,8 +47,8 @@ impl InputChunk {
 }
 
 impl Pending {
-    /// Appends a single input, which may `join` those before it. What is left of
-    /// it is of no use but for its room.
+    /// Appends a single input, which may `join` those before it. `input` keeps only its
+    /// buffers.
     pub(crate) fn push(&mut self, input: &mut Inputs, index: u64, join: bool) {
         self.len += 1;
         self.bytes += input.bytes();
@@ -71,7 +71,7 @@ impl Pending {
         }
     }
 
-    /// The first chunks, with so many inputs at most, but no part of one.
+    /// Takes out the first chunks, whole ones only, with `most` inputs at most.
     pub(crate) fn take(&mut self, most: usize) -> VecDeque<InputChunk> {
         let mut count = 0;
         let fits = |chunk: &&InputChunk| {
@@ -98,7 +98,7 @@ impl Pending {
         self.bytes
     }
 
-    /// Since when the oldest waits.
+    /// Returns the time since when the oldest input waits.
     pub(crate) fn since(&self) -> Option<Instant> {
         Some(self.chunks.front()?.since)
     }
@@ -108,7 +108,7 @@ impl Pending {
 mod tests {
     use super::*;
 
-    /// How many inputs each chunk has.
+    /// Returns the number of inputs of each chunk.
     fn lengths(chunks: &VecDeque<InputChunk>) -> Vec<usize> {
         chunks.iter().map(|chunk| chunk.inputs.len()).collect()
     }
@@ -121,7 +121,7 @@ mod tests {
         for (index, size) in (0..).zip(sizes) {
             pending.push(&mut input(size), index, true);
         }
-        // One was refused in between, and another may not join.
+        // The input in between was refused, so this one may not join.
         pending.push(&mut input(5), 7, true);
         pending.push(&mut input(6), 8, false);
         let bytes = sizes.iter().sum::<u64>() + 11;

@@ -1,12 +1,12 @@
 //! The state that the feeder, the pool and the reader of a stream of calls share: the
-//! inputs that wait for the pool, how many are on their way, and the outcomes that
-//! the reader has not taken yet.
+//! inputs that wait for the pool, the number of those under way, and the outcomes that the
+//! reader has not taken yet.
 //!
-//! An input may be the last for a long time, so it never waits for the next: it is
-//! handed over at once, unless there are tasks for all workers. Then it waits for
-//! whatever happens next in the pool, with all that come meanwhile: whoever hands out
-//! tasks draws what has gathered. Where nothing happens, the dispatcher wakes for it,
-//! whatever the feeder is waiting for.
+//! An input may be the last for a long time, so it never waits for the next: it is handed
+//! over at once, unless there are tasks for all workers. Then it waits, together with those
+//! that come meanwhile, for the next event in the pool: whoever hands out tasks draws the
+//! inputs that have gathered. Without an event the dispatcher wakes for them, whatever the
+//! feeder is waiting for.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,52 +25,52 @@ use crate::pool::state::Shared;
 use crate::pool::tasks::{Completion, Inputs, Rest, Sink, Steers, TaskResult, Template, outcome};
 use sandpool_protocol::limits::MIB;
 
-/// Inputs that may be on their way, and outcomes that may wait to be taken.
+/// The highest number of inputs under way and of outcomes that wait to be taken.
 const MAX_INPUTS_AHEAD: u64 = 16 * 1024;
 
-/// Outcomes that the iterator takes at once, and bytes of them.
+/// The highest number of outcomes that the iterator takes at once, and of their bytes.
 const MAX_TAKEN: usize = 64;
 const MAX_BYTES_TAKEN: u64 = 64 * 1024;
 
-/// Tasks in the pool at once, for each worker: enough to keep it busy.
+/// The number of tasks in the pool at once, for each worker: enough to keep it busy.
 const IN_FLIGHT: u64 = 2048;
 
-/// This part of them before any has ended, since nobody knows yet how heavy
-/// their outcomes are; then one more with each that has.
+/// The part of that number that is allowed before any task has ended, since nobody knows
+/// yet how heavy the outcomes are. Each task that has ended allows one more.
 const FIRST_PART: u64 = 32;
 
-/// Bytes of inputs and outcomes that may be held at once. Outcomes of tasks
-/// that are in the pool already are counted as heavy as the heaviest so far.
+/// The highest number of bytes of inputs and outcomes that may be held at once. The outcome
+/// of a task in the pool is counted as heavy as the heaviest so far.
 const MAX_BYTES: u64 = 64 * MIB;
 
-/// With fewer tasks in the pool, for each worker, one may lack some.
+/// The number of tasks in the pool, for each worker, below which one may lack work.
 const FEW: u64 = 2;
 
-/// What has gathered waits no longer than this for something to happen.
+/// The longest time that gathered inputs wait for an event.
 const MAX_INPUT_WAIT: Duration = Duration::from_millis(1);
 
-/// So many bytes of inputs are handed over at once: they are held until the last
-/// of them has ended.
+/// The number of bytes of waiting inputs at which they are handed over: a batch is held
+/// until the last of its tasks has ended.
 const MAX_BYTES_WAITING: u64 = 256 * 1024;
 
 /// The state of a stream that the feeder, the pool and the iterator share.
 pub(crate) struct StreamState {
     state: Mutex<StreamInner>,
-    /// An outcome came, or the last input was pulled.
+    /// Notified when an outcome came, or the last input was pulled.
     arrived: Notify,
-    /// There is room for a further input.
+    /// Notified when there is room for a further input.
     room: Notify,
     ordered: bool,
     most_in_flight: u64,
-    /// Tasks in the pool that are too few for others to wait.
+    /// The number of tasks in the pool below which inputs do not wait.
     few: u64,
-    /// Inputs wait for one another until there are so many, in any case.
+    /// The number of inputs that wait for one another in any case.
     chunksize: usize,
-    /// Whether they may wait for one another beyond that. Where the queue is
-    /// bounded, only the feeder can wait for room there.
+    /// `true` if inputs may wait for one another beyond that. Where the queue is bounded,
+    /// only the feeder can wait for room there.
     lets_wait: bool,
     pool: Weak<Shared>,
-    /// What its tasks have in common.
+    /// The part that the stream's tasks have in common.
     template: Arc<Template>,
     /// Cancels all tasks of the stream at once.
     cancelled: Arc<AtomicBool>,
@@ -79,43 +79,43 @@ pub(crate) struct StreamState {
 
 #[derive(Default)]
 pub(crate) struct StreamInner {
-    /// Inputs that the pool has not taken over yet.
+    /// The inputs that the pool has not taken over yet.
     pending: Pending,
-    /// When the dispatcher will look at the pool at the latest, as far as it has
-    /// said.
+    /// The latest time at which the dispatcher will look at the pool, if it has announced
+    /// one.
     looked_at: Option<Instant>,
-    /// Inputs pulled.
+    /// The number of inputs pulled.
     pulled: u64,
-    /// Tasks that have ended.
+    /// The number of tasks that have ended.
     ended: u64,
-    /// Outcomes taken by the iterator.
+    /// The number of outcomes that the iterator has taken.
     taken: u64,
-    /// Outcomes that wait for one before them, each in its place behind the next
-    /// that is lacking.
+    /// The outcomes that wait for an earlier one, each in its position behind the next one
+    /// that is missing.
     early: VecDeque<Option<TaskResult>>,
     ready: VecDeque<TaskResult>,
-    /// Index of the next outcome, when they come in order.
+    /// The index of the next outcome, when outcomes come in order.
     next: u64,
-    /// Bytes of inputs on their way and of outcomes not taken.
+    /// The number of bytes of inputs under way and of outcomes not taken.
     bytes: u64,
-    /// Bytes of the heaviest outcome so far: what a further one may weigh.
+    /// The number of bytes of the heaviest outcome so far, which a further one may reach.
     heaviest: u64,
     no_more_inputs: bool,
-    /// The feeder waits for room.
+    /// `true` while the feeder waits for room.
     feeder_waits: bool,
-    /// Nobody will read before all is done: there is no bound any more.
+    /// `true` if nobody will read before all is done: there is no bound any more.
     lifted: bool,
-    /// The pool has ended, or the stream ends early: what is still read of the
-    /// inputs comes to nothing.
+    /// `true` if the pool has ended or the stream ends early: further inputs come to
+    /// nothing.
     stopped: bool,
-    /// The iterator is gone.
+    /// `true` if the iterator is gone.
     abandoned: bool,
-    /// Whom to wake if the iterator is awaited.
+    /// The waker of the future that awaits the next outcome.
     waker: Option<Waker>,
 }
 
 impl StreamInner {
-    /// Counts a further input in, and gives its number.
+    /// Counts a further input in, and returns its number.
     fn admit(&mut self, bytes: u64) -> u64 {
         let index = self.pulled;
         self.pulled += 1;
@@ -123,7 +123,7 @@ impl StreamInner {
         index
     }
 
-    /// Whether there is room for a further input of so many bytes, in a
+    /// Returns `true` if there is room for a further input of `bytes` bytes, within a
     /// `share` of all the room.
     fn has_room(&self, bytes: u64, most_in_flight: u64, share: u64) -> bool {
         let held = self.pulled - self.taken;
@@ -208,7 +208,7 @@ impl StreamState {
         }
     }
 
-    /// Wakes whoever waits for outcomes.
+    /// Wakes the reader of the outcomes.
     fn notify(&self, mut state: MutexGuard<'_, StreamInner>) {
         let waker = state.waker.take();
         drop(state);
@@ -216,8 +216,8 @@ impl StreamState {
         wake(waker);
     }
 
-    /// Wakes the feeder once there is room for many inputs: waking it for each
-    /// would cost more than the task does.
+    /// Wakes the feeder once there is room for many inputs: waking it for each would cost
+    /// more than the task does.
     fn wake_feeder(&self, state: &mut StreamInner) {
         if state.feeder_waits && state.has_room(0, self.most_in_flight, 2) {
             state.feeder_waits = false;
@@ -225,8 +225,8 @@ impl StreamState {
         }
     }
 
-    /// Ends the stream with the outcomes of what is on its way. What the pool has
-    /// not taken over ends so.
+    /// Ends the stream: inputs that the pool has not taken over end with this verdict and
+    /// reason, and tasks under way still deliver their outcomes.
     pub(crate) fn stop(self: &Arc<Self>, verdict: Verdict, reason: &str) {
         self.lock().stopped = true;
         self.refuse(verdict, reason);
@@ -234,7 +234,8 @@ impl StreamState {
         self.room.notify();
     }
 
-    /// Says of each input that the pool has not taken over how it ended.
+    /// Delivers an outcome with this verdict and reason for each input that the pool has
+    /// not taken over.
     pub(crate) fn refuse(self: &Arc<Self>, verdict: Verdict, reason: &str) {
         let chunks = self.lock().pending.take(usize::MAX);
         for task in chunks.into_iter().flat_map(|chunk| self.tasks(chunk)) {
@@ -259,16 +260,16 @@ impl StreamState {
         &self.steers
     }
 
-    /// No more inputs come.
+    /// Notes that no more inputs come.
     pub(crate) fn end(&self) {
         let mut state = self.lock();
         state.no_more_inputs = true;
         self.notify(state);
     }
 
-    /// Gives a further input of so many bytes its number, and has it `put`, as soon
-    /// as there is room for it; if that is not now, `before_waiting` is called.
-    /// `None` if nobody wants the outcomes any more.
+    /// Gives a further input of `bytes` bytes its number, and calls `put` for it, as soon
+    /// as there is room. Calls `before_waiting` if it has to wait for room. Returns `None`
+    /// if nobody wants the outcomes any more.
     pub(crate) fn admit<T>(
         &self,
         bytes: u64,
@@ -293,12 +294,12 @@ impl StreamState {
         Some(put(&mut state, index))
     }
 
-    /// Puts an input with those that wait for the pool; says what is to be done
-    /// about them.
+    /// Puts an input with those that wait for the pool; returns the step to be taken for
+    /// them.
     pub(crate) fn put(&self, state: &mut StreamInner, input: &mut Inputs, index: u64) -> Put {
         let pending = &mut state.pending;
-        // Those of a chunk may come long after one another, and what goes together
-        // counts its time of waiting from the first.
+        // The inputs of a chunk may come long after one another, and those that are
+        // submitted together count their waiting time from the first.
         pending.push(input, index, self.lets_wait && self.chunksize == 1);
         if pending.len() < self.chunksize {
             return Put::Waits;
@@ -315,7 +316,7 @@ impl StreamState {
         }
     }
 
-    /// When what has gathered is drawn at the latest.
+    /// Returns the latest time at which the gathered inputs are drawn.
     fn due(&self, state: &StreamInner) -> Option<Instant> {
         let since = state.pending.since().filter(|_| self.is_chunk_full(state));
         Some(since? + MAX_INPUT_WAIT)
@@ -326,18 +327,18 @@ impl StreamState {
     }
 }
 
-/// What is to be done about the inputs that wait for the pool.
+/// The step to be taken for the inputs that wait for the pool.
 pub(crate) enum Put {
-    /// Nothing: the pool will take them over.
+    /// None: the pool will take them over.
     Waits,
-    /// They are handed over.
+    /// They are to be handed over now.
     Due,
-    /// The dispatcher has to be rung, or it might look for them too late.
+    /// The dispatcher must be rung, or it might look for them too late.
     Unseen,
 }
 
-/// The side that the pool draws from. It holds its own lock, so that drawn tasks are
-/// in the queue before anybody looks for them there.
+/// The side that the pool draws from. The stream's lock is held while tasks are drawn, so
+/// that they are in the queue before anybody looks for them there.
 impl TaskSource for StreamState {
     fn draw(self: Arc<Self>) -> Vec<Entry> {
         let state = self.lock();
@@ -373,12 +374,12 @@ impl TaskSource for StreamState {
 }
 
 impl StreamState {
-    /// Whether inputs wait for the pool.
+    /// Returns `true` if inputs wait for the pool.
     pub(crate) fn has_pending(&self) -> bool {
         self.lock().pending.len() > 0
     }
 
-    /// The tasks that wait, so many at most.
+    /// Takes out up to `most` of the waiting tasks.
     pub(crate) fn take_pending(self: &Arc<Self>, most: usize) -> Vec<Entry> {
         self.take_over(self.lock(), most)
     }
@@ -396,8 +397,8 @@ impl StreamState {
 }
 
 impl StreamState {
-    /// Puts the next outcomes into `taken`, a few at once, if some come in time;
-    /// none at the end.
+    /// Puts the next outcomes into `taken`, a few at once, if some come in time; none at
+    /// the end of the stream.
     pub(crate) fn next(
         &self,
         taken: &mut VecDeque<TaskResult>,
@@ -412,7 +413,7 @@ impl StreamState {
         Ok(())
     }
 
-    /// As [`StreamState::next`], for a future.
+    /// Puts the next outcomes into `taken` as [`StreamState::next`] does, for a future.
     pub(crate) fn poll_next(
         &self,
         taken: &mut VecDeque<TaskResult>,
@@ -427,8 +428,8 @@ impl StreamState {
         Poll::Ready(())
     }
 
-    /// A few of the outcomes that are there: to take each by itself would cost
-    /// more than a small task does.
+    /// Takes a few of the outcomes that are there: taking each by itself would cost more
+    /// than a small task does.
     fn take(&self, state: &mut StreamInner, taken: &mut VecDeque<TaskResult>) {
         let mut weight = 0;
         let mut count = 0;
@@ -451,7 +452,7 @@ impl StreamInner {
         !self.abandoned && !self.stopped
     }
 
-    /// Whether nothing comes any more. A feeder that waits for input is not
+    /// Returns `true` if no further outcome comes. A feeder that waits for input is not
     /// waited for once its pool has ended.
     fn is_at_end(&self) -> bool {
         (self.no_more_inputs || self.stopped) && self.pulled == self.taken
@@ -463,12 +464,12 @@ impl StreamState {
         &self.template
     }
 
-    /// As [`StreamState::next`], of those that are there now.
+    /// Puts the outcomes that are there now into `taken`, as [`StreamState::next`] does.
     pub(crate) fn next_ready(&self, taken: &mut VecDeque<TaskResult>) {
         self.take(&mut self.lock(), taken);
     }
 
-    /// Nobody wants the outcomes any more.
+    /// Notes that nobody wants the outcomes any more.
     pub(crate) fn abandon(&self) {
         let mut state = self.lock();
         state.abandoned = true;
@@ -487,7 +488,7 @@ impl StreamState {
 mod tests {
     use super::*;
 
-    /// Lets in as many inputs as there is room for.
+    /// Admits as many inputs as there is room for.
     fn fill(state: &mut StreamInner) -> u64 {
         let before = state.pulled;
         while state.has_room(0, IN_FLIGHT, 1) {

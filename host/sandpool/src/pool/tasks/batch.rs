@@ -19,18 +19,18 @@ use sandpool_protocol::frame::Callee;
 use sandpool_protocol::limits::LimitName;
 use sandpool_value::{Args, Function};
 
-/// Tasks that are submitted together.
+/// The tasks that are submitted together.
 pub(crate) struct Batch {
     pub(crate) template: Arc<Template>,
     pub(crate) inputs: Inputs,
     pub(crate) submitted: Instant,
     pub(crate) sink: Arc<dyn Sink>,
-    /// Set by whoever cancels them; looked at by the dispatcher.
+    /// Set by whoever cancels the tasks; read by the dispatcher.
     pub(crate) cancelled: Arc<AtomicBool>,
 }
 
 impl Batch {
-    /// Tasks that are submitted now.
+    /// Returns a batch of tasks that are submitted now.
     pub(crate) fn new(
         template: &Arc<Template>,
         inputs: Inputs,
@@ -40,7 +40,7 @@ impl Batch {
         Self::since(Instant::now(), template, inputs, sink, cancelled)
     }
 
-    /// Tasks that have waited since then.
+    /// Returns a batch of tasks that were submitted at `submitted`.
     pub(crate) fn since(
         submitted: Instant,
         template: &Arc<Template>,
@@ -65,21 +65,23 @@ impl Batch {
 /// The checked arguments, or command lines, of the tasks of a batch.
 pub(crate) struct Inputs {
     pub(crate) callee: Callee,
-    /// Encoded arguments of all of them, or the standard input of one command.
+    /// The encoded arguments of all tasks, or the standard input of one command.
     raw: Vec<u8>,
-    /// Long text or bytes of a single task, which stand within that: not copied.
+    /// A long text or byte list among the arguments of a single task: kept apart, not
+    /// copied.
     body: Vec<u8>,
-    /// Where each one's bytes end.
+    /// The position in `raw` where the bytes of each task end.
     ends: SmallVec<[usize; 1]>,
-    /// Where, in each one's bytes, those stand that are kept apart; at their end
-    /// where that is not said.
+    /// The positions, in each task's bytes, of the arguments that are kept apart. A task
+    /// without an entry has them at its end.
     places: Vec<Places>,
-    /// Objects among the arguments of those that have some, in their order.
+    /// The shared objects among the arguments of each task that has any, in the order of
+    /// tasks.
     shares: Vec<(usize, Shares)>,
 }
 
 impl Inputs {
-    /// One for a task that is never sent.
+    /// Returns the inputs of a task that is never sent.
     pub(crate) fn nothing() -> Self {
         Self::one(Callee::Function(0), Vec::new())
     }
@@ -104,30 +106,34 @@ impl Inputs {
         }
     }
 
-    /// None yet for the template's function.
+    /// Returns inputs for the template's function, without any task yet.
     ///
     /// # Errors
-    /// If it has none.
+    ///
+    /// Returns an error if the template is a command's.
     pub(crate) fn of_function(template: &Template) -> Result<Self, Error> {
         let callable = template.callable.as_ref();
         let callable = callable.ok_or_else(|| wrong_kind(&template.worker_key.module))?;
         Ok(Self::none(Callee::Function(callable.index)))
     }
 
-    /// A single one for the template's function.
+    /// Returns the inputs of a single task of the template's function.
     ///
     /// # Errors
-    /// As [`Inputs::push`].
+    ///
+    /// Returns an error as [`Inputs::push`] does.
     pub(crate) fn function(template: &Template, args: Args) -> Result<Self, Error> {
         let mut inputs = Self::nothing();
         inputs.set(template, args)?;
         Ok(inputs)
     }
 
-    /// As [`Inputs::function`], in the place and the room of what was here.
+    /// Replaces the inputs by those of a single task, as [`Inputs::function`] makes them,
+    /// and reuses their buffers.
     ///
     /// # Errors
-    /// As [`Inputs::push`]; what is here then is of no use.
+    ///
+    /// Returns an error as [`Inputs::push`] does; the inputs are of no use then.
     pub(crate) fn set(&mut self, template: &Template, args: Args) -> Result<(), Error> {
         self.clear();
         let function = self.share(template, &args)?;
@@ -152,7 +158,7 @@ impl Inputs {
         self.shares.clear();
     }
 
-    /// Appends a single one for the same function.
+    /// Appends the inputs of a single task of the same function.
     pub(crate) fn append(&mut self, one: &mut Inputs) {
         let place = self.ends.len();
         match one.places.pop() {
@@ -165,7 +171,7 @@ impl Inputs {
                 for piece in [before, &one.body, behind] {
                     self.raw.extend_from_slice(piece);
                 }
-                // The body is a part like any other now.
+                // From here on the body is a part like any other.
                 if places.body <= places.long {
                     places.long += one.body.len();
                 }
@@ -174,20 +180,21 @@ impl Inputs {
             }
         }
         self.ends.push(self.raw.len());
-        // Hardly ever any.
+        // Hardly any task has shared objects.
         if let Some((_, shares)) = one.shares.pop() {
             self.shares.push((place, shares));
         }
     }
 
-    /// A single one for a function, in buffers that others can be appended to.
+    /// Copies the inputs of a single task of a function into buffers that others can be
+    /// appended to.
     pub(crate) fn copy_of(one: &mut Inputs) -> Self {
         let mut copy = Self::none(one.callee.clone());
         copy.append(one);
         copy
     }
 
-    /// These, which are gone here.
+    /// Takes the inputs out and leaves none.
     pub(crate) fn take(&mut self) -> Self {
         let none = Self::none(self.callee.clone());
         std::mem::replace(self, none)
@@ -197,10 +204,11 @@ impl Inputs {
         matches!(self.callee, Callee::Function(_))
     }
 
-    /// One more for the template's function.
+    /// Adds a task of the template's function.
     ///
     /// # Errors
-    /// What is wrong with the arguments.
+    ///
+    /// Returns an error if the arguments do not fit the function.
     pub(crate) fn push(&mut self, template: &Template, args: Args) -> Result<(), Error> {
         let function = self.share(template, &args)?;
         let before = self.raw.len();
@@ -216,8 +224,8 @@ impl Inputs {
         Ok(())
     }
 
-    /// Notes what the next one is for, and the objects among its arguments; returns
-    /// the function.
+    /// Notes the function of the next task and the shared objects among its arguments;
+    /// returns the function.
     fn share<'a>(&mut self, template: &'a Template, args: &Args) -> Result<&'a Function, Error> {
         let callable = template.callable.as_ref();
         let callable = callable.ok_or_else(|| wrong_kind(&template.worker_key.module))?;
@@ -229,10 +237,11 @@ impl Inputs {
         Ok(&callable.function)
     }
 
-    /// Words and standard input for the template's command.
+    /// Returns the words and the standard input for the template's command.
     ///
     /// # Errors
-    /// What is wrong with them.
+    ///
+    /// Returns an error if the words or the standard input are invalid or too large.
     pub(crate) fn command(
         template: &Template,
         callee: Callee,
@@ -251,12 +260,12 @@ impl Inputs {
         self.ends.len()
     }
 
-    /// Bytes of all of them.
+    /// Returns the number of bytes of all tasks.
     pub(crate) fn bytes(&self) -> u64 {
         (self.raw.len() + self.body.len()) as u64
     }
 
-    /// Bytes of one of them.
+    /// Returns the number of bytes of one task.
     pub(crate) fn bytes_of(&self, place: usize) -> u64 {
         (self.raw(place).len() + self.body.len()) as u64
     }
@@ -296,7 +305,7 @@ pub(crate) fn check_size(template: &Template, own: usize) -> Result<(), Error> {
 }
 
 impl Task {
-    /// Encoded arguments, or standard input, in pieces.
+    /// Returns the encoded arguments, or the standard input, in pieces.
     pub(crate) fn raw(&self) -> [&[u8]; 5] {
         let inputs = &self.batch.inputs;
         pieces(
@@ -307,26 +316,26 @@ impl Task {
         )
     }
 
-    /// Bytes of these.
+    /// Returns the number of bytes of [`Task::raw`].
     pub(crate) fn raw_len(&self) -> usize {
         self.raw().iter().map(|piece| piece.len()).sum()
     }
 
-    /// What it was given as arguments.
+    /// Returns the shared objects among the task's arguments.
     pub(crate) fn shares(&self) -> Option<&Shares> {
         self.batch.inputs.shares(self.place)
     }
 }
 
-/// The bytes of a task with its long argument, and that of all tasks, in their
-/// places.
+/// Splits the bytes of a task so that its own long argument and that of all tasks stand in
+/// their positions.
 pub(crate) fn pieces<'a>(
     raw: &'a [u8],
     body: &'a [u8],
     long: &'a [u8],
     at: Places,
 ) -> [&'a [u8]; 5] {
-    // A body has its length before it, so one that stands where the other does comes
+    // A body has its length before it. So where both have the same position, the body comes
     // first.
     match at.body <= at.long {
         true => [
@@ -346,19 +355,19 @@ pub(crate) fn pieces<'a>(
     }
 }
 
-/// The tasks of a batch that no worker was there for yet.
+/// The tasks of a batch that no worker was free for yet.
 pub(crate) struct Rest {
     batch: Arc<Batch>,
-    /// Index of the task in the first place.
+    /// The index of the batch's first task.
     first_index: u64,
-    /// Place in the batch of the oldest of them.
+    /// The position in the batch of the oldest remaining task.
     next: usize,
-    /// Number of the task in the first place.
+    /// The number of the batch's first task.
     first_id: u64,
 }
 
 impl Rest {
-    /// All tasks of a batch, with indices from this one on.
+    /// Returns all tasks of a batch. The first has the index `first_index`.
     pub(crate) fn all(batch: Arc<Batch>, first_index: u64) -> Self {
         Rest {
             batch,
@@ -376,12 +385,12 @@ impl Rest {
         self.batch.inputs.len() - self.next
     }
 
-    /// Number of the oldest.
+    /// Returns the number of the oldest remaining task.
     pub(crate) fn id(&self) -> u64 {
         self.first_id + self.next as u64
     }
 
-    /// With tasks that have these numbers in the pool.
+    /// Gives the tasks their numbers in the pool.
     pub(crate) fn numbered_from(self, id: u64) -> Self {
         Rest {
             first_id: id,
@@ -410,7 +419,7 @@ impl Iterator for Rest {
 
 #[cfg(test)]
 impl Inputs {
-    /// A single one for a function.
+    /// Returns the inputs of a single task of a function.
     pub(crate) fn of_bytes(raw: Vec<u8>) -> Self {
         Self::one(Callee::Function(0), raw)
     }

@@ -1,40 +1,39 @@
-//! Arguments that are the same for all tasks of a map or a stream: checked and
-//! encoded once.
+//! Arguments that all tasks of a map or a stream have in common: checked and encoded once.
 //!
-//! The longest of them, if it is long, is not even copied to the others of a task
-//! before the task is sent: a file of megabytes that thousands of tasks are called
-//! with is held once.
+//! The longest of them, if it is long, is not even copied to the other arguments of a task
+//! before the task is sent: a file of megabytes that thousands of tasks are called with is
+//! held once.
 
 use sandpool_value::{
     Args, ArgumentError, Function, Partial, Value, encode, encode_apart, encode_args,
 };
 
-/// A longer argument is not copied to the others of a task.
+/// The length in bytes above which an argument is not copied to the others of a task.
 const LONG: usize = 4096;
 
-/// The arguments of all tasks, and where those of each one stand between them.
+/// The arguments that all tasks have in common, and their positions among a task's own.
 pub(crate) struct Constants {
     partial: Partial,
-    /// For each parameter of the function, where its argument comes from.
+    /// The source of the argument for each parameter of the function.
     sources: Vec<ArgumentSource>,
-    /// The encoding of the argument that stands in the tasks' bytes only when they
-    /// are sent.
+    /// The encoding of the argument that is put between a task's bytes when the task is
+    /// sent.
     long: Vec<u8>,
 }
 
 enum ArgumentSource {
-    /// From each task.
+    /// Each task gives this argument.
     Given,
     Encoded(Vec<u8>),
     Long,
 }
 
-/// Where, in the encoded arguments of one task, those stand that are kept apart.
+/// The positions, in the encoded arguments of one task, of those that are kept apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Places {
-    /// The long argument of all tasks.
+    /// The position of the long argument of all tasks.
     pub(crate) long: usize,
-    /// The task's own long argument.
+    /// The position of the task's own long argument.
     pub(crate) body: usize,
 }
 
@@ -42,7 +41,8 @@ impl Constants {
     /// Fixes these arguments of a function.
     ///
     /// # Errors
-    /// If they do not fit it.
+    ///
+    /// Returns an error if the arguments do not fit the function.
     pub(crate) fn new(
         keywords: Vec<(String, Value)>,
         function: &Function,
@@ -71,7 +71,7 @@ impl Constants {
         })
     }
 
-    /// Bytes of all of them.
+    /// Returns the number of bytes of all these arguments.
     pub(crate) fn bytes(&self) -> usize {
         let own = self.sources.iter().map(|source| match source {
             ArgumentSource::Encoded(bytes) => bytes.len(),
@@ -80,17 +80,18 @@ impl Constants {
         own.sum::<usize>() + self.long.len()
     }
 
-    /// The encoding of the argument that is kept apart.
+    /// Returns the encoding of the argument that is kept apart.
     pub(crate) fn long(&self) -> &[u8] {
         &self.long
     }
 
-    /// Appends the arguments of one task, but for the long one of all tasks and, where
-    /// there may be a `body`, for the first long text or bytes of its own, which are
-    /// not copied.
+    /// Appends the encoded arguments of one task to `raw`. Two are not copied: the long
+    /// argument of all tasks and, where there may be a `body`, the first long text or byte
+    /// list of the task's own.
     ///
     /// # Errors
-    /// If what the task gives does not fit.
+    ///
+    /// Returns an error if the task's own arguments do not fit.
     pub(crate) fn encode_into(
         &self,
         args: Args,
@@ -153,7 +154,7 @@ mod tests {
         }
     }
 
-    /// The arguments as the worker reads them, of a task of its own or one of many.
+    /// Returns the arguments, as the worker reads them, of a single task or of one of many.
     fn sent(
         function: &Function,
         constants: &Constants,

@@ -1,6 +1,5 @@
-//! Turns a worker's answer, or its absence, into the result of a task. The answer is
-//! what a worker says about its own task, so its value is checked before it is
-//! believed.
+//! Turns a worker's answer, or its absence, into the result of a task. The answer is the
+//! worker's own account of its task, so its value is checked before it is believed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +19,7 @@ use sandpool_value::{
     DecodeError, Printable, Type, Value, decode_owned_result, decode_result_within, raw as raw_of,
 };
 
-/// What the host knows about a task's run by itself.
+/// The facts about a task's run that the host observed itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Observed {
     pub(crate) worker_pid: Option<u32>,
@@ -29,28 +28,28 @@ pub(crate) struct Observed {
     pub(crate) cpu_time: Option<Duration>,
 }
 
-/// Why the host ended a task's worker, or found it dead.
+/// The reason why the host ended a task's worker, or found it dead.
 #[derive(Clone, Debug)]
 pub(crate) enum Lost {
     Timeout,
-    /// With the CPU time that it had used.
+    /// The task reached its limit of CPU time, having used this much.
     CpuLimit(Duration),
     Cancelled,
     /// The pool broke, for this reason.
     PoolBroke(String),
-    /// The host could not give it what it needs, for this reason.
+    /// The host could not give the task something that it needs, for this reason.
     HostFailed(String),
-    /// The worker died by itself; and why, as far as the system says.
+    /// The worker died by itself, for this reason, if the system gives one.
     Died(ChildExit, Option<String>),
     /// The worker broke the rules of the channel.
     Violation(Violation),
 }
 
-/// What follows the header of an answer.
+/// The bytes after the header of an answer.
 pub(crate) enum Raw<'a> {
-    /// In a buffer that all answers share.
+    /// They lie in a buffer that all answers share.
     Shared(&'a [u8]),
-    /// In a buffer of its own, with the header before it.
+    /// They lie in a buffer of their own, with the header before them.
     Owned { frame: Vec<u8>, start: usize },
 }
 
@@ -63,7 +62,7 @@ impl Raw<'_> {
     }
 }
 
-/// An outcome with nothing in it but what the host knows.
+/// Returns an outcome with nothing in it but the host's own facts.
 pub(crate) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome<Value> {
     Outcome {
         verdict,
@@ -90,14 +89,14 @@ pub(crate) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome
     }
 }
 
-/// The end of a task that no worker will run any more.
+/// Ends a task that no worker will run any more.
 pub(crate) fn never_ran(task: Task, verdict: Verdict, reason: String) -> Completion {
     let mut outcome = bare(&task, verdict, Observed::default());
     outcome.error = Some(reason);
     task.end(TaskResult::full(outcome))
 }
 
-/// What became of a task whose worker answered.
+/// Returns the result of a task whose worker answered.
 pub(crate) fn answered(
     task: &Task,
     header: AnswerHeader,
@@ -106,7 +105,7 @@ pub(crate) fn answered(
     stdio: Stdio,
     pool: &PoolLimits,
 ) -> Result<TaskResult, Violation> {
-    // It cannot have run for longer than there is a task.
+    // No task can have run for longer than it has existed.
     let most = observed.queue_wait + observed.run_time.unwrap_or_default();
     let run_time = header.run_time.min(most);
     if !header.is_plain() || task.is_command() || observed.cpu_time.is_some() {
@@ -137,7 +136,7 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The outcome of a task with more to say than a value.
+/// Returns the outcome of a task that left more than a value.
 fn full(
     task: &Task,
     header: AnswerHeader,
@@ -235,9 +234,9 @@ fn full(
     Ok(outcome)
 }
 
-/// Reads a value; `None` for one that would take too much of the host's memory,
-/// which is no lie of the worker's: a guest may well return a list of very many
-/// small things.
+/// Reads a value. Returns `None` if the value would take too much of the host's memory,
+/// which is no lie of the worker's: a guest may well return a list of very many small
+/// things.
 fn read_value(ty: &Option<Type>, raw: Raw<'_>, len: usize) -> Result<Option<Value>, Violation> {
     let memory = memory_for_value(len);
     let read = match raw {
@@ -284,7 +283,7 @@ fn limit(
         }
         _ => limits,
     };
-    // To raise a limit that is not the one that was hit changes nothing.
+    // Raising a limit helps only if it is the one that was hit.
     if name == LimitName::ProcessMemory
         && let Some(tighter) = InForce::now().tighter_than(pool.process_memory.value, 0)
     {
@@ -298,7 +297,7 @@ fn limit(
     verdict
 }
 
-/// The outcome of a task that was running when its worker was ended or died.
+/// Returns the outcome of a task that was running when its worker was killed or died.
 pub(crate) fn lost(
     task: &Task,
     lost: &Lost,
@@ -375,9 +374,9 @@ pub(crate) fn lost(
     outcome
 }
 
-/// The limit that a worker which ended so was refused memory by. An allocation
-/// that is refused aborts, and it is our limit that refuses: where it is off,
-/// nobody can say why.
+/// Returns the limit that refused memory to a worker that ended in this way. An allocation
+/// that is refused aborts the worker. Where our limit is off, nobody can say what refused
+/// it.
 pub(crate) fn starved(ended: ChildExit, pool: &PoolLimits) -> Option<String> {
     let aborted = ended == ChildExit::Exited(ABORTED);
     let own = pool.process_memory.value.filter(|_| aborted)?;

@@ -1,7 +1,7 @@
-//! Runs a task again that did not end well, where its call asks for it.
+//! Runs a task again that did not end well, if its call asks for that.
 //!
-//! It goes back to the queue, at the place of its age, so order and
-//! back-pressure hold: to whoever waits for it, it is a task that takes longer.
+//! The task goes back to the queue, at the position of its age, so order and back-pressure
+//! hold: to whoever waits for it, the task just takes longer.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use super::task::Task;
 use crate::outcome::{Outcome, Verdict};
 use sandpool_value::Value;
 
-/// A task that this many workers have died under is not given to a further one,
-/// however many retries it has left.
+/// The number of workers that may die under a task. After that it is not given to a further
+/// worker, however many retries it has left.
 const POISON_AFTER: u32 = 3;
 
-/// When a task that did not end `ok` is run again: see
+/// The rule by which a task that did not end `ok` is run again; see
 /// [`Call::retries`](crate::Call::retries).
 ///
 /// ```
@@ -33,7 +33,8 @@ pub struct Retries {
 }
 
 impl Retries {
-    /// So many retries of each task whose worker died (`worker_lost`), at once.
+    /// Allows up to `times` retries of each task whose worker died (`worker_lost`), at
+    /// once.
     pub fn new(times: u32) -> Self {
         Retries {
             times,
@@ -43,23 +44,23 @@ impl Retries {
         }
     }
 
-    /// The verdicts after which a task is run again \[`worker_lost`\]. Those of
-    /// tasks that were never sent, and `cancelled`, stand in any case.
+    /// Sets the verdicts after which a task is run again \[`worker_lost`\]. A task that was
+    /// never sent, or that ended `cancelled`, is never run again.
     #[must_use]
     pub fn on(mut self, verdicts: impl IntoIterator<Item = Verdict>) -> Self {
         self.on = verdicts.into_iter().collect();
         self
     }
 
-    /// Time before the first retry \[none\]; it doubles with each further one of
-    /// the same task.
+    /// Sets the time before the first retry \[none\]. It doubles with each further retry of
+    /// a task.
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// The longest time before a retry \[60 s\].
+    /// Sets the longest time before a retry \[60 s\].
     #[must_use]
     pub fn longest_delay(mut self, delay: Duration) -> Self {
         self.longest_delay = delay;
@@ -73,9 +74,8 @@ impl Retries {
 }
 
 impl Task {
-    /// The time to wait before this task, which has just ended so, is run
-    /// again; `None` if that is its outcome, and then it says all there is to
-    /// say.
+    /// Returns the time to wait before this task, which has just ended with `outcome`, is
+    /// run again. Returns `None` if the outcome is final, and completes it then.
     pub(crate) fn wants_retry(&mut self, outcome: &mut Outcome<Value>) -> Option<Duration> {
         let retries = self.batch.template.retries.as_ref()?;
         if outcome.verdict == Verdict::WorkerLost {

@@ -1,4 +1,4 @@
-//! What is decided about the tasks of a stream while they are under way.
+//! Decisions about the tasks of a stream that are made while they are under way.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -6,26 +6,26 @@ use std::time::Duration;
 use super::task::Task;
 use sandpool_protocol::limits::{Limit, Origin};
 
-/// What a stream's tasks are told while they are under way.
+/// The decisions about a stream's tasks that are made while they are under way.
 #[derive(Debug, Default)]
 pub(crate) struct Steers {
     finish: AtomicBool,
-    /// In nanoseconds; 0 is none.
+    /// The wall time in nanoseconds; 0 stands for none.
     timeout: AtomicU64,
 }
 
 impl Steers {
-    /// Whether no task of the stream is to be started any more.
+    /// Returns `true` if no further task of the stream is to be started.
     pub(crate) fn finishes(&self) -> bool {
         self.finish.load(Ordering::Relaxed)
     }
 
-    /// Has no further task of the stream started.
+    /// Stops further tasks of the stream from being started.
     pub(crate) fn finish(&self) {
         self.finish.store(true, Ordering::Relaxed);
     }
 
-    /// Sets the wall time of tasks from now on; returns whether it is another one.
+    /// Sets the wall time of tasks from now on; returns `true` if it has changed.
     pub(crate) fn set_timeout(&self, timeout: Option<Duration>) -> bool {
         let nanos = timeout.map_or(0, |timeout| {
             u64::try_from(timeout.as_nanos()).unwrap_or(0).max(1)
@@ -40,7 +40,7 @@ impl Steers {
 }
 
 impl Task {
-    /// The wall time that it has, by its limits and by who steers it.
+    /// Returns the shorter of the task's own wall time and that of its stream's steering.
     pub(crate) fn timeout(&self) -> Limit<Duration> {
         let limit = self.template().limits.timeout;
         let steered = self.template().steers.as_ref().and_then(|s| s.timeout());

@@ -1,4 +1,4 @@
-//! A task on its way through the host, and whoever waits for it.
+//! A task on its way through the host, and the sink of its result.
 
 use std::sync::Arc;
 
@@ -18,44 +18,46 @@ use sandpool_protocol::limits::{GIB, Limit, MIB, TaskLimits};
 use sandpool_protocol::settings::Stdio;
 use sandpool_value::{Function, Type, Value};
 
-/// Whoever waits for an outcome.
+/// A receiver of the results of tasks.
 pub(crate) trait Sink: Send + Sync {
-    /// Takes what became of tasks whose sink it is. Called once for each of them,
-    /// with no lock held.
+    /// Takes the results of tasks that have this sink. Called once for each task, with no
+    /// lock held.
     fn deliver(&self, ended: &mut dyn Iterator<Item = Completion>);
 }
 
-/// Runs in the parent when a task has ended.
+/// A function that runs in the parent when a task has ended.
 pub(crate) type Callback = Box<dyn FnOnce(&Outcome<Value>) + Send>;
 
-/// What many tasks of one call have in common.
+/// The part that many tasks of one call have in common.
 pub(crate) struct Template {
     pub(crate) worker_key: Arc<WorkerKey>,
-    /// Name of the function, or of the command.
+    /// The name of the function or of the command.
     pub(crate) function: Arc<str>,
     pub(crate) name: Option<String>,
-    /// `None` for a command.
+    /// The function; `None` for a command.
     pub(crate) callable: Option<Callable>,
-    /// Arguments of the function that are the same for all.
+    /// The arguments of the function that all tasks have in common.
     pub(crate) constants: Option<Constants>,
-    /// Type of what it returns; the payload of `ok`, if that is a result.
+    /// The type of the return value; if that is a result, of its `ok` payload.
     pub(crate) ok: Option<Type>,
-    /// Whether it returns a result, whose `err` is the verdict `error`.
+    /// `true` if the function returns a result, whose `err` is the verdict `error`.
     pub(crate) fails: bool,
-    /// Type of the payload of that `err`.
+    /// The type of the payload of that `err`.
     pub(crate) err: Option<Type>,
     pub(crate) limits: TaskLimits,
     pub(crate) retries: Option<Retries>,
-    /// For tasks of a stream: what is decided while they are under way.
+    /// The decisions that are made while the tasks are under way; `None` outside of a
+    /// stream.
     pub(crate) steers: Option<Arc<Steers>>,
-    /// Whether CPU time is read for each task.
+    /// `true` if CPU time is read for each task.
     pub(crate) measure_cpu: bool,
-    /// What all of them were granted beyond what the pool grants.
+    /// The shared objects that the call grants beyond those of the pool.
     pub(crate) shares: Shares,
 }
 
 impl Template {
-    /// The argument of all tasks that is put between those of each when it is sent.
+    /// Returns the long argument of all tasks, which is put between those of each when it
+    /// is sent.
     pub(crate) fn long(&self) -> &[u8] {
         self.constants.as_ref().map_or(&[], Constants::long)
     }
@@ -79,20 +81,21 @@ pub(crate) fn wrong_kind(module: &Module) -> Error {
 pub(crate) struct Task {
     pub(crate) id: u64,
     pub(crate) index: u64,
-    /// How often a worker has claimed it.
+    /// The number of times that a worker has claimed it.
     pub(crate) attempts: u32,
-    /// How often it was put back since it had not ended well.
+    /// The number of times that it was put back since it had not ended well.
     pub(crate) retries: u32,
-    /// How many workers have died under it.
+    /// The number of workers that have died under it.
     pub(crate) workers_lost: u32,
-    /// What it was submitted with, and its place there.
+    /// The batch that it was submitted with, and its position there.
     pub(crate) batch: Arc<Batch>,
     pub(crate) place: usize,
     pub(crate) callback: Option<Callback>,
 }
 
 impl Task {
-    /// The task in a place of a batch, with this index among those it belongs to.
+    /// Returns the task at a position of a batch. `index` is its index in its map or
+    /// stream.
     pub(crate) fn new(batch: Arc<Batch>, place: usize, index: u64) -> Self {
         Task {
             id: 0,
@@ -106,7 +109,7 @@ impl Task {
         }
     }
 
-    /// With its number in the pool.
+    /// Gives the task its number in the pool.
     pub(crate) fn numbered(self, id: u64) -> Self {
         Task { id, ..self }
     }
@@ -123,7 +126,8 @@ impl Task {
         self.batch.is_cancelled()
     }
 
-    /// Whether it has the header of every task of its template, but for numbers.
+    /// Returns `true` if the task's header differs from those of its template only by
+    /// numbers.
     pub(crate) fn is_function(&self) -> bool {
         matches!(self.batch.inputs.callee, Callee::Function(_))
     }
@@ -132,7 +136,7 @@ impl Task {
         matches!(self.batch.inputs.callee, Callee::Command { .. })
     }
 
-    /// Whether it is a command that reads the host's own standard input.
+    /// Returns `true` if the task is a command that reads the host's own standard input.
     pub(crate) fn inherits_stdin(&self) -> bool {
         matches!(
             self.batch.inputs.callee,
@@ -143,8 +147,8 @@ impl Task {
         )
     }
 
-    /// Writes the bytes that a worker gets before the raw ones, in place of what
-    /// is in a buffer: in short, if the worker knows the header of its template.
+    /// Replaces the content of `bytes` by the header that a worker gets before the raw
+    /// bytes: in short form, if the worker knows the header of the template.
     pub(crate) fn put_header(&self, bytes: &mut Vec<u8>, known: bool) {
         let attempt = self.attempts + 1;
         if known {
@@ -177,8 +181,8 @@ impl Task {
         put_inline(bytes, &header, &[]);
     }
 
-    /// The most bytes that an honest answer to this task can have, and no more
-    /// than the host is willing to hold where there is no limit.
+    /// Returns the largest size in bytes that an honest answer to this task can have. Where
+    /// a task has no limit, this is the size that the host is willing to hold.
     pub(crate) fn most_answer_bytes(&self, stdio: Stdio) -> u64 {
         const UNLIMITED: u64 = GIB;
         let limits = &self.template().limits;
@@ -192,17 +196,17 @@ impl Task {
     }
 }
 
-/// A task that has ended, on the way to its sink.
+/// A task that has ended, on its way to its sink.
 pub(crate) struct Completion {
     pub(crate) ended: TaskResult,
-    /// What it was submitted with, and its place there.
+    /// The batch that it was submitted with, and its position there.
     pub(crate) batch: Arc<Batch>,
     pub(crate) place: usize,
     pub(crate) callback: Option<Callback>,
 }
 
 impl Task {
-    /// The task has ended so.
+    /// Ends the task with this result.
     pub(crate) fn end(self, ended: TaskResult) -> Completion {
         Completion {
             ended,
@@ -214,17 +218,17 @@ impl Task {
 }
 
 impl Completion {
-    /// Bytes that it was called with.
+    /// Returns the number of bytes of the task's input.
     pub(crate) fn input_bytes(&self) -> u64 {
         self.batch.inputs.bytes_of(self.place)
     }
 
-    /// Whether it goes to the same sink, with no callback before that.
+    /// Returns `true` if the result goes to `sink` and no callback comes before that.
     pub(crate) fn follows(&self, sink: &Arc<dyn Sink>) -> bool {
         self.callback.is_none() && Arc::ptr_eq(&self.batch.sink, sink)
     }
 
-    /// Hands it over.
+    /// Delivers the result to its sink.
     pub(crate) fn deliver(self) {
         let sink = Arc::clone(&self.batch.sink);
         sink.deliver(&mut std::iter::once(self));

@@ -1,8 +1,8 @@
 //! The result of a task, on its way from the worker to the caller that waits for it.
 //!
 //! Nearly all tasks end well and leave nothing but a value. The other fields of their
-//! [`Outcome`] hold the same for all of them, so they are not carried along with each
-//! value, but filled in where the outcome is handed over.
+//! [`Outcome`] have equal values in all of them, so they are not carried along with each
+//! result, but filled in where the outcome is handed over.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,24 +15,24 @@ use sandpool_value::{FromValue, Value};
 /// The result of a task.
 #[derive(Clone)]
 pub(crate) enum TaskResult {
-    /// It returned a value, and there is nothing else to say.
+    /// The task returned a value, and left nothing else.
     Value(Returned),
-    /// It did not end well, or there is more to say than its value.
+    /// The task did not end well, or left more than a value.
     Full(Box<Outcome<Value>>),
 }
 
-/// A task that returned.
+/// The result of a task that returned and left nothing but a value.
 #[derive(Clone)]
 pub(crate) struct Returned {
     pub(crate) value: Value,
     pub(crate) index: u64,
     pub(crate) attempts: u32,
     pub(crate) worker_pid: u32,
-    /// In nanoseconds, as is what follows.
+    /// The time in the queue, in nanoseconds; the next field too is in nanoseconds.
     pub(crate) queue_wait: u64,
     pub(crate) run_time: u64,
     pub(crate) peak_memory: u64,
-    /// Whether its output, of which there is none, was captured.
+    /// `true` if the task's output, of which there is none, was captured.
     pub(crate) captured: bool,
 }
 
@@ -55,7 +55,7 @@ impl TaskResult {
         }
     }
 
-    /// Bytes that it holds, roughly.
+    /// Returns the number of bytes that the result holds, roughly.
     pub(crate) fn weight(&self) -> u64 {
         match self {
             TaskResult::Value(returned) => {
@@ -65,7 +65,7 @@ impl TaskResult {
         }
     }
 
-    /// The outcome of a task of this template.
+    /// Returns the outcome of a task of this template.
     pub(crate) fn outcome(self, template: &Template) -> Outcome<Value> {
         match self {
             TaskResult::Value(mut returned) => {
@@ -76,7 +76,7 @@ impl TaskResult {
         }
     }
 
-    /// As [`TaskResult::outcome`], with the value read as a `T`.
+    /// Returns the outcome as [`TaskResult::outcome`] does, with its value read as a `T`.
     pub(crate) fn typed<T: FromValue>(self, template: &Template) -> Outcome<T> {
         match self {
             TaskResult::Value(mut returned) => {
@@ -92,11 +92,12 @@ impl TaskResult {
 }
 
 impl TaskResult {
-    /// The value alone.
+    /// Returns the value alone.
     ///
     /// # Errors
-    /// [`Error::Failed`] if the task did not end `ok`, [`Error::Convert`] if its
-    /// value is no `T`.
+    ///
+    /// Returns [`Error::Failed`] if the task did not end `ok`, and [`Error::Convert`] if
+    /// its value is no `T`.
     pub(crate) fn value<T: FromValue>(self, template: &Template) -> Result<T, Error> {
         match self {
             TaskResult::Value(returned) => T::from_value(returned.value).map_err(Error::Convert),
@@ -162,12 +163,15 @@ fn weight_of_value(value: &Value) -> u64 {
 }
 
 impl<T> Outcome<T> {
-    /// The value alone.
+    /// Returns the value alone.
+    ///
+    /// `collect` turns many of these results into all values or the first error, which is
+    /// what multiprocessing's `map` returns.
     ///
     /// # Errors
-    /// [`Error::Failed`] with all the rest, if the task did not end `ok`.
-    /// `collect` makes of many of them what multiprocessing's `map` returns:
-    /// all values, or the first error.
+    ///
+    /// Returns [`Error::Failed`], which holds the whole outcome, if the task did not end
+    /// `ok`.
     ///
     /// ```no_run
     /// # fn squares(outcomes: Vec<sandpool::Outcome<u64>>) -> Result<(), sandpool::Error> {
@@ -186,7 +190,7 @@ impl<T> Outcome<T> {
     }
 }
 
-/// A task's value, or why there is none.
+/// Returns the value of a task, or the reason why it has none.
 pub(crate) fn value_of<T: FromValue>(mut outcome: Outcome<Value>) -> Result<T, Error> {
     match outcome.value.take() {
         Some(value) if outcome.is_ok() => T::from_value(value).map_err(Error::Convert),

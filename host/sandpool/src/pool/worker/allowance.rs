@@ -1,5 +1,5 @@
-//! What the task that a worker runs has asked of the host beside its answer: room for a
-//! large answer, standard input, lines of log. Each is bounded, whoever asks.
+//! The requests that a worker's running task has made of the host beside its answer: room
+//! for a large answer, standard input, lines of log. Each of them is bounded.
 
 use std::fs::File;
 
@@ -9,23 +9,23 @@ use sandpool_sys::memfd_read_at;
 /// Bytes of log beyond a task's limit that the host takes: the worker keeps the limit.
 const LOG_SLACK: u64 = 64 * 1024;
 
-/// What the oldest sent task of a worker has asked for.
+/// The requests of a worker's oldest sent task to the host.
 #[derive(Debug, Default)]
 pub(super) struct Allowance {
     log_bytes: u64,
-    /// Room that was given for its answer.
+    /// The memory file that the task was given for its answer.
     room: Option<File>,
     has_stdin: bool,
 }
 
 impl Allowance {
-    /// Starts anew for the next task.
+    /// Resets the books for the next task.
     #[inline]
     pub(super) fn reset(&mut self) {
         *self = Allowance::default();
     }
 
-    /// Counts a message of so many bytes against the task's limit.
+    /// Counts a message of `bytes` bytes against the task's limit.
     pub(super) fn spend_log(&mut self, bytes: usize, limit: Option<u64>) -> Result<(), Violation> {
         self.log_bytes += bytes as u64 + 16;
         match limit {
@@ -36,7 +36,7 @@ impl Allowance {
         }
     }
 
-    /// Notes that it asked for standard input.
+    /// Notes that the task asked for standard input.
     pub(super) fn ask_for_stdin(&mut self) -> Result<(), Violation> {
         match std::mem::replace(&mut self.has_stdin, true) {
             true => Err(Violation("it wants stdin twice")),
@@ -48,12 +48,12 @@ impl Allowance {
         self.room.is_some()
     }
 
-    /// Notes the room that it was given.
+    /// Notes the memory file that the task was given.
     pub(super) fn give_room(&mut self, room: File) {
         self.room = Some(room);
     }
 
-    /// Reads an answer of so many bytes from the room that it was given.
+    /// Reads an answer of `len` bytes from the memory file that the task was given.
     pub(super) fn take_room(&mut self, len: u64) -> Result<Vec<u8>, Violation> {
         let file = self
             .room

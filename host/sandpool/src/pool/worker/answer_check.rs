@@ -1,7 +1,6 @@
-//! What a worker may say about the end of its task. It knows best how the task
-//! ended, but it may have been taken over: a verdict that could not have come
-//! about, or an answer that is larger than the task's limits allow, is a broken
-//! rule.
+//! Checks the claims of a worker about the end of its task. The worker knows best how the
+//! task ended, but its guest may have taken it over: a verdict that cannot have come about,
+//! or an answer that is larger than the task's limits allow, is a violation.
 
 use crate::pool::tasks::Task;
 use sandpool_protocol::Violation;
@@ -13,16 +12,16 @@ use sandpool_protocol::verdict::{MAX_DETAIL, MAX_REFUSALS, Refusal};
 /// Bytes of a refusal's kind, such as `write access`.
 const MAX_KIND: usize = 32;
 
-/// What the host knows that bears on an answer.
+/// The facts that the host checks an answer against.
 pub(crate) struct Circumstances {
-    /// Whether the pool has an initializer.
+    /// `true` if the pool has an initializer.
     pub(crate) initializer: bool,
-    /// Whether the worker was told to end the task.
+    /// `true` if the worker was told to end the task.
     pub(crate) interrupted: bool,
     pub(crate) stdio: Stdio,
 }
 
-/// Checks an answer against what could have come about.
+/// Checks that an answer can have come about.
 pub(crate) fn check(
     task: &Task,
     header: &AnswerHeader,
@@ -59,7 +58,7 @@ pub(crate) fn check(
     }
     let stream = |limit: Limit<u64>| match known.stdio {
         Stdio::Capture => limit.value,
-        // What is passed on or thrown away is not in the answer.
+        // Output that is passed on or thrown away is not in the answer.
         Stdio::Inherit | Stdio::Null => Some(0),
     };
     let fits = |len: u64, most: Option<u64>| most.is_none_or(|most| len <= most);
@@ -73,8 +72,8 @@ pub(crate) fn check(
     }
 }
 
-/// Refusals are listed, counted and shown, so none is longer than an honest worker
-/// makes it, and there are no more.
+/// Returns `true` if there are no more refusals, and none is longer, than an honest worker
+/// sends. They are listed, counted and shown.
 fn refusals_are_bounded(refusals: &[Refusal]) -> bool {
     let fits = |refusal: &Refusal| {
         refusal.what.len() <= MAX_KIND && refusal.detail.len() <= MAX_DETAIL + '…'.len_utf8()

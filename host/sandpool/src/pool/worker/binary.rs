@@ -1,4 +1,4 @@
-//! Where the pool finds a binary for its children.
+//! Finds the binary that the pool starts its children from.
 
 use std::env;
 use std::ffi::OsStr;
@@ -10,12 +10,11 @@ use rustix::param::linux_execfn;
 use crate::entry;
 use crate::pool::error::Error;
 
-/// Name of the command that can be anybody's worker.
+/// The name of the command that can serve as any program's worker.
 const COMMAND: &str = "sandpool";
 
-/// Finds the binary: the one that was asked for, `$SANDPOOL_WORKER`, this
-/// program if it called `worker_entry`, `sandpool` beside this program, then on
-/// PATH.
+/// Finds the binary: the `asked` one, else `$SANDPOOL_WORKER`, else this program if it
+/// called `worker_entry`, else `sandpool` beside this program, else `sandpool` on PATH.
 pub(crate) fn find(asked: Option<&Path>) -> Result<PathBuf, Error> {
     if let Some(path) = asked {
         return usable(path).ok_or_else(|| Error::NoWorkerBinary {
@@ -55,9 +54,9 @@ pub(crate) fn find(asked: Option<&Path>) -> Result<PathBuf, Error> {
         })
 }
 
-/// This very program. By its link and not by its path: it stays this binary also
-/// when the file is replaced while the program runs. Where there is no `/proc`, by the
-/// path that it was started by.
+/// Returns the path of this program: its link in `/proc`, which leads to this binary even
+/// when the file is replaced while the program runs. Without `/proc`, the path that it was
+/// started by.
 fn itself() -> Result<PathBuf, Error> {
     const LINK: &str = "/proc/self/exe";
     if std::fs::symlink_metadata(LINK).is_ok() {

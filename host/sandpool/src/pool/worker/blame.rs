@@ -1,12 +1,13 @@
-//! Finds who is to blame when a worker ends before it has taken a task, by how it ended.
+//! Tells who is to blame for a worker that ends before it has taken a task, by the way it
+//! ended.
 
 use crate::pool::config::Config;
 use crate::pool::scheduler::{Blame, Fault};
 use crate::pool::tasks::outcome;
 use sandpool_sys::{ABORTED, ChildExit, OUT_OF_CPU, PANICKED, signal_name};
 
-/// Judges a worker that ended without a word about why. `killed_for` is the system's
-/// own reason for a kill, where it tells one.
+/// Judges a worker that ended without giving a reason. `killed_for` is the system's own
+/// reason for a kill, if the system gives one.
 pub(crate) fn fault(
     ended: ChildExit,
     killed_for: Option<String>,
@@ -39,7 +40,7 @@ pub(crate) fn fault(
                 format!("`{path}` is no sandpool: it left with exit code {code} without a word"),
             )
         }
-        // It was reaped by somebody else, as where SIGCHLD is ignored.
+        // Somebody else reaped the worker, as happens where SIGCHLD is ignored.
         ChildExit::Unknown if greeted => (Blame::Outside, "it ended, nobody knows how".into()),
         ChildExit::Unknown => (
             Blame::Pool,

@@ -1,23 +1,23 @@
-//! The clocks of the task that a worker runs, or will run next.
+//! The clocks of the task that a worker runs or will run next.
 
 use std::time::{Duration, Instant};
 
-/// How long after a task was sent it is first looked at whether it was claimed.
+/// The time from sending a task to the first look at whether it was claimed.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 
-/// How long a claim may go unseen.
+/// The longest time that a claim may go unseen.
 const MAX_LOOK: Duration = Duration::from_millis(5);
 
-/// The clocks of a worker's oldest sent task. Started anew with each task.
+/// The clocks of a worker's oldest sent task. Each task restarts them.
 #[derive(Debug)]
 pub(super) struct TaskClock {
-    /// When the task became the worker's next.
+    /// The time at which the task became the worker's next.
     next_since: Instant,
-    /// The worker's CPU clock at that time, if it matters.
+    /// The worker's CPU clock at that time, if the task's CPU time is measured.
     cpu_before: Option<Duration>,
-    /// Since when the task runs, as far as was seen.
+    /// The time at which the task was first seen to run.
     running: Option<Instant>,
-    /// When, from the first of these on, to look again whether it was claimed.
+    /// The time from `next_since` to the next look at whether the task was claimed.
     look_after: Duration,
 }
 
@@ -31,8 +31,8 @@ impl TaskClock {
         }
     }
 
-    /// Starts anew for a task that becomes the worker's next. `cpu` is the worker's CPU
-    /// clock, if the task's CPU time is measured.
+    /// Restarts the clocks for a task that becomes the worker's next. `cpu` is the worker's
+    /// CPU clock, if the task's CPU time is measured.
     #[inline]
     pub(super) fn restart(&mut self, now: Instant, cpu: Option<Duration>) {
         self.next_since = now;
@@ -46,7 +46,7 @@ impl TaskClock {
         self.next_since
     }
 
-    /// Since when the task runs; `None` if it was not seen to.
+    /// Returns the time at which the task was first seen to run, or `None` before that.
     #[inline]
     pub(super) fn running(&self) -> Option<Instant> {
         self.running
@@ -58,18 +58,18 @@ impl TaskClock {
         self.running = Some(now);
     }
 
-    /// When to look again whether the task was claimed.
+    /// Returns the time of the next look at whether the task was claimed.
     #[inline]
     pub(super) fn look_at(&self) -> Instant {
         self.next_since + self.look_after
     }
 
-    /// Puts the next look off: looks are frequent at first.
+    /// Schedules the next look. Looks are frequent at first.
     pub(super) fn looked(&mut self) {
         self.look_after += self.look_after.min(MAX_LOOK);
     }
 
-    /// CPU time that the task has used, where it is measured. `clock` reads the
+    /// Returns the CPU time that the task has used, if it is measured. `clock` reads the
     /// worker's CPU clock.
     #[inline]
     pub(super) fn cpu_time(&self, clock: impl FnOnce() -> Option<Duration>) -> Option<Duration> {
@@ -77,8 +77,9 @@ impl TaskClock {
         clock()?.checked_sub(before)
     }
 
-    /// When the task began to run, if it `ran` for as long as its worker says. A worker
-    /// knows better how long its task ran, within what was seen.
+    /// Returns the time at which the task began to run. `ran` is the run time by the
+    /// worker's own account, which is more precise and is believed within the bounds of
+    /// what the host saw.
     #[inline]
     pub(super) fn started(&self, ran: Option<Duration>, now: Instant) -> Instant {
         ran.and_then(|ran| now.checked_sub(ran))

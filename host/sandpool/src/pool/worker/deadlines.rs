@@ -1,5 +1,5 @@
-//! Keeps the deadlines of a worker: of its start, of the claim of a task, of
-//! the task that runs; and takes back what a long task would strand.
+//! Keeps the deadlines of a worker (for its start, for the claim of a task, for the running
+//! task), and takes back the tasks that a long one would strand.
 
 use std::time::{Duration, Instant};
 
@@ -12,31 +12,31 @@ use sandpool_protocol::control::{ToChild, encode};
 use sandpool_protocol::settings::Interrupt;
 use sandpool_sys::process_cpu_time;
 
-/// How long the ring of an idle worker keeps the memory of large payloads, for the
-/// next.
+/// The time for which the ring of an idle worker keeps the memory of large payloads for the
+/// next ones.
 const KEPT: Duration = Duration::from_secs(1);
 
-/// A worker that has not loaded its artifact by then has failed to start.
+/// The time that a worker has to load its artifact; after that its start has failed.
 const START_TIME: Duration = Duration::from_secs(30);
 
-/// A task that nobody claims for so long was sent to a worker that is stopped.
+/// The time that a worker has to claim a task; after that it counts as stopped.
 const CLAIM_TIME: Duration = Duration::from_secs(1);
 
-/// How long a task that was interrupted may take to end.
+/// The time that an interrupted task has to end.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// Memory is given back part by part, with such pauses for whoever waits for the
-/// pool's lock.
+/// The pause between two parts of a ring's memory that are given back. It lets other
+/// threads take the pool's lock.
 const GIVE_BACK_PAUSE: Duration = Duration::from_millis(2);
 
-/// How often CPU clocks are read, at least and at most. In between the time
-/// that is left says when: nobody uses more CPU time than passes, but for the
-/// little that a worker's second thread does.
+/// The shortest and the longest time between two looks at a CPU clock. In between, the time
+/// that the task has left sets the pace: a task uses no more CPU time than passes, apart
+/// from the little that its worker's second thread uses.
 const CPU_INTERVAL: Duration = Duration::from_millis(10);
 const MIN_CPU_INTERVAL: Duration = Duration::from_millis(1);
 
 impl WorkerCheck<'_> {
-    /// Keeps deadlines, and takes back what a long task would strand.
+    /// Keeps the worker's deadlines, and takes back the tasks that a long one would strand.
     pub(crate) fn keep_time(&mut self, worker: &mut WorkerHandle, now: Instant) {
         match &worker.phase {
             Phase::Starting { since } => {
@@ -79,14 +79,14 @@ impl WorkerCheck<'_> {
     fn keep_task_time(&mut self, worker: &mut WorkerHandle, now: Instant) -> Result<(), Violation> {
         let outstanding = worker.window.outstanding()?;
         if outstanding.answered > 0 {
-            // It came this moment; it is taken at the next look, which its
-            // ringing brings.
+            // The claim came this very moment. The worker's ring leads to the next look, which
+            // sees it.
             return Ok(());
         }
         if !outstanding.running {
             if worker.time_with_next(now) >= CLAIM_TIME {
-                // Stopped, or wedged. What it had goes to others; should it
-                // claim a task in this very moment, it lives.
+                // The worker is stopped or stuck. Its tasks go to others; should it claim a
+                // task in this very moment, it lives.
                 let back = worker.take_back()?;
                 self.queue.put_back(back.into_iter());
                 if worker.window.is_empty() {
@@ -127,7 +127,7 @@ impl WorkerCheck<'_> {
         Ok(())
     }
 
-    /// Ends the running task: its worker is told to, or killed.
+    /// Ends the running task: interrupts the worker, or kills it.
     fn end_task(
         &mut self,
         worker: &mut WorkerHandle,
@@ -175,20 +175,20 @@ impl WorkerHandle {
         }
     }
 
-    /// Whether it has to be looked at, whatever it did. A CPU clock that is to be
-    /// kept is looked at whenever there is an occasion.
+    /// Returns `true` if the worker must be looked at even without an event. A CPU clock
+    /// with a deadline is looked at on every occasion.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         let limits_cpu = |task: &Task| task.template().limits.cpu_time.value.is_some();
         self.window.oldest().is_some_and(limits_cpu) || self.due().is_some_and(|due| due <= now)
     }
 
-    /// When an idle worker gives the memory back that large payloads took.
+    /// Returns the time at which an idle worker gives back the memory of large payloads.
     fn gives_back(&self) -> Option<Instant> {
         let due = (self.pace.last_answer() + KEPT).max(self.gave_back + GIVE_BACK_PAUSE);
         self.window.holds_much().then_some(due)
     }
 
-    /// When it has to be looked at again, whatever it does.
+    /// Returns the time at which the worker must be looked at even without an event.
     pub(crate) fn due(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Starting { since } => Some((*since + START_TIME).min(self.start_up.look_at())),

@@ -23,55 +23,55 @@ use sandpool_protocol::host_end::{HostEnd, Nap, SendError};
 use sandpool_sys::stdio;
 use sandpool_sys::{ChildProcess, ControlSocket, EventFd, process_cpu_time};
 
-/// Bytes of messages that a worker may leave unread; the kernel doubles it and
-/// counts about 1,000 for a small one. Each may hold a memory file alive, so a
-/// worker that reads none must not be sent very many.
+/// The number of bytes of messages that a worker may leave unread. The kernel doubles it
+/// and counts about 1,000 bytes for a small message. A message may keep a memory file
+/// alive, so a worker that reads none must not be sent many.
 const UNREAD: usize = 32 * 1024;
 
-/// How long a worker that has hung up may take to end.
+/// The time that a worker has to end after it has hung up.
 const LEAVE_TIME: Duration = Duration::from_millis(200);
 
-/// A worker and what is on its way to it.
+/// A worker process, the tasks that were sent to it, and the host's books about it.
 pub(crate) struct WorkerHandle {
-    /// Unique in the pool: a new worker in the same slot is another.
+    /// The number of this worker, unique in the pool: a new worker in its slot has another.
     serial: u64,
     worker_key: Arc<WorkerKey>,
     pub(super) child: ChildProcess,
     pub(super) control: ControlSocket,
     pub(super) bell: EventFd,
     pub(super) phase: Phase,
-    /// The tasks that were sent and not answered.
+    /// The tasks that were sent and are not answered yet.
     pub(super) window: Window,
-    /// The clocks of the oldest of them.
+    /// The clocks of the oldest sent task.
     pub(super) clock: TaskClock,
-    /// What the oldest of them has asked for.
+    /// The requests of the oldest sent task to the host.
     pub(super) allowance: Allowance,
     pub(super) start_up: StartUp,
     pub(super) pace: Pace,
-    /// Where it asks for shared objects, if its module imports any.
+    /// The worker's requests for shared objects, if its module imports any.
     pub(super) requests: Option<Requests>,
-    /// Whether a caller naps until it answers. Until then the worker is to wake
-    /// that one.
+    /// `true` while a caller naps until this worker answers. Until then the worker wakes
+    /// the caller instead of the dispatcher.
     is_napped_on: bool,
-    /// When it last gave a part of its memory back.
+    /// The time at which the ring last gave a part of its memory back.
     pub(super) gave_back: Instant,
-    /// The key that gets its slot when it is gone.
+    /// The key that gets this worker's slot when the worker is gone.
     next_key: Option<KeyId>,
-    /// It hung up, so it is about to end; by then it is killed.
+    /// The time by which a worker that has hung up must have ended; then it is killed.
     pub(super) leaves_by: Option<Instant>,
 }
 
-/// Where a worker stands in its life.
+/// The phases of a worker's life.
 #[derive(Debug)]
 pub(crate) enum Phase {
-    /// Started, and loading its artifact.
+    /// The worker is started and loads its artifact.
     Starting { since: Instant },
-    /// Takes tasks.
+    /// The worker takes tasks.
     Ready { since: Instant },
-    /// Was told to end its task, and has a moment to do so.
+    /// The worker was told to end its task, and has until `until` to do so.
     Interrupted { why: Lost, until: Instant },
-    /// Was killed, or has hung up, and is not reaped yet. `why` is the verdict of its
-    /// task.
+    /// The worker was killed or has hung up, and is not reaped yet. `why` is the verdict of
+    /// its task.
     Dying { why: Option<Lost> },
 }
 
@@ -100,8 +100,8 @@ impl WorkerHandle {
             ring,
             requests,
         } = started;
-        // Its setup, which may be long, is on its way already. A socket that
-        // keeps its size is no worse than before.
+        // The worker's setup, which may be long, is sent already. If the size of the buffer
+        // cannot be set, the socket works as before.
         let _ = set_socket_send_buffer_size(&control, UNREAD);
         WorkerHandle {
             serial,
@@ -136,23 +136,24 @@ impl WorkerHandle {
         self.child.pid()
     }
 
-    /// Signalled when the worker rings, speaks on its control socket, and ends.
+    /// Returns the descriptors that become readable when the worker rings, sends a message
+    /// and ends.
     pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 3] {
         [self.bell.as_fd(), self.control.as_fd(), self.child.pidfd()]
     }
 
-    /// The key that gets its slot when it is gone.
+    /// Returns the key that gets this worker's slot when the worker is gone.
     pub(crate) fn next_key(&self) -> Option<KeyId> {
         self.next_key
     }
 
-    /// Ends an idle worker, whose slot another key gets.
+    /// Ends this idle worker to give its slot to `key`.
     pub(crate) fn make_room_for(&mut self, key: KeyId) {
         self.next_key = Some(key);
         self.kill(None);
     }
 
-    /// Number of the key that it is bound to.
+    /// Returns the number of the key that the worker is bound to.
     pub(crate) fn key(&self) -> KeyId {
         self.worker_key.id
     }
@@ -161,39 +162,41 @@ impl WorkerHandle {
         matches!(self.phase, Phase::Ready { .. })
     }
 
-    /// Ready, and has taken a task: a sign that workers work here.
+    /// Returns `true` if the worker is ready and has taken a task, which proves that
+    /// workers can work here.
     pub(crate) fn works(&self) -> bool {
         self.is_ready() && self.has_worked()
     }
 
-    /// Whether it was killed or has hung up, and is not reaped yet.
+    /// Returns `true` if the worker was killed or has hung up, and is not reaped yet.
     #[inline]
     pub(crate) fn is_dying(&self) -> bool {
         matches!(self.phase, Phase::Dying { .. })
     }
 
-    /// Whether it has ever taken a task.
+    /// Returns `true` if the worker has ever taken a task.
     #[inline]
     pub(crate) fn has_worked(&self) -> bool {
         self.start_up.has_worked()
     }
 
-    /// The oldest sent task, and since when it runs, if it was seen to.
+    /// Returns the oldest sent task and the time at which it was first seen to run, or
+    /// `None` if it was not seen to run yet.
     pub(crate) fn running(&self) -> Option<(&Task, Instant)> {
         Some((self.window.oldest()?, self.clock.running()?))
     }
 
-    /// Whether its answers are taken.
+    /// Returns `true` if the host still takes the worker's answers.
     pub(crate) fn listens(&self) -> bool {
         matches!(self.phase, Phase::Ready { .. } | Phase::Interrupted { .. })
     }
 
-    /// Ready, and nothing to do.
+    /// Returns `true` if the worker is ready and has no task.
     pub(crate) fn is_idle(&self) -> bool {
         self.is_ready() && self.window.is_empty()
     }
 
-    /// Where it stands in its life, for the rules of the scheduler.
+    /// Returns the phase of the worker's life as the rules of the scheduler know it.
     #[inline]
     pub(crate) fn life(&self) -> WorkerLife {
         match self.phase {
@@ -207,42 +210,42 @@ impl WorkerHandle {
         }
     }
 
-    /// Whether it has something to do.
+    /// Returns `true` if the worker has a task.
     pub(crate) fn is_busy(&self) -> bool {
         !self.window.is_empty()
     }
 
-    /// Idle, and may be given a further task in its life.
+    /// Returns `true` if the worker is idle and may still be given a task in its life.
     #[inline]
     pub(crate) fn takes_tasks(&self) -> bool {
         self.is_idle() && self.window.may_grow()
     }
 
-    /// Whether tasks wait in it behind the one that it runs.
+    /// Returns `true` if tasks wait in the worker behind the one that it runs.
     #[inline]
     pub(crate) fn has_tasks_ahead(&self) -> bool {
         self.is_ready() && self.window.len() > 1
     }
 
-    /// Whether any of the tasks that were sent is one of `such`.
+    /// Returns `true` if any of the sent tasks satisfies `such`.
     pub(crate) fn has_any_task(&self, such: impl Fn(&Task) -> bool) -> bool {
         self.window.has_any(such)
     }
 
-    /// How long the oldest sent task has been its next.
+    /// Returns the time for which the oldest sent task has been the worker's next.
     #[inline]
     pub(crate) fn time_with_next(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.clock.next_since())
     }
 
-    /// How many further tasks may be sent ahead now.
+    /// Returns the number of tasks that may be sent ahead now.
     pub(crate) fn window(&self) -> usize {
-        // Behind a task that takes long, everything would only wait.
+        // Behind a task that takes long, every other would only wait.
         let strands = self
             .clock
             .running()
             .is_some_and(|since| since.elapsed() >= STRANDED_AFTER);
-        // Nor before a task whose CPU time is measured: the clock has to be
+        // Nothing is sent behind a task whose CPU time is measured: the clock has to be
         // read between two tasks.
         let measured = self
             .window
@@ -254,8 +257,8 @@ impl WorkerHandle {
         self.window.room(self.pace.tasks_ahead())
     }
 
-    /// Puts a task where [`WorkerHandle::offer`] lets the worker take it; hands it back
-    /// if there is no room.
+    /// Puts a task into the ring, where the worker cannot take it before
+    /// [`WorkerHandle::offer`] is called. Hands the task back if the ring has no room.
     pub(crate) fn send(&mut self, task: Task, now: Instant) -> Result<(), Box<(Task, SendError)>> {
         self.window.send(task, &self.control)?;
         if self.window.len() == 1 {
@@ -265,17 +268,17 @@ impl WorkerHandle {
         Ok(())
     }
 
-    /// Lets the worker take what was sent, and wakes it.
+    /// Lets the worker take the tasks that were sent, and wakes it.
     #[inline]
     pub(crate) fn offer(&mut self) -> Result<(), Violation> {
         self.window.offer()
     }
 
-    /// The oldest sent task is the worker's next from now on.
+    /// Restarts the books for the oldest sent task, which is the worker's next from now on.
     pub(super) fn becomes_next(&mut self, now: Instant) {
         self.allowance.reset();
-        // A worker between two tasks uses no CPU, so its clock stands still
-        // until it claims the next.
+        // A worker between two tasks uses no CPU, so its clock stands still until it claims
+        // the next.
         let cpu = match self.window.oldest() {
             Some(task) if task.template().measure_cpu => process_cpu_time(self.child.pid()),
             _ => None,
@@ -283,7 +286,8 @@ impl WorkerHandle {
         self.clock.restart(now, cpu);
     }
 
-    /// Notes that the oldest sent task was seen to run, and says since when.
+    /// Notes that the oldest sent task was seen to run, and returns the time at which it
+    /// first was.
     pub(super) fn is_running(&mut self, now: Instant) -> Instant {
         if let Some(since) = self.clock.running() {
             return since;
@@ -298,17 +302,18 @@ impl WorkerHandle {
         now
     }
 
-    /// CPU time that the oldest sent task has used, where it is measured.
+    /// Returns the CPU time that the oldest sent task has used, if it is measured.
     pub(super) fn cpu_time(&self) -> Option<Duration> {
         self.clock.cpu_time(|| process_cpu_time(self.child.pid()))
     }
 
-    /// Whether it has said so much in shared memory that the host may not sleep.
+    /// Returns `true` if so many answers or requests wait in shared memory that the host
+    /// must not sleep.
     pub(crate) fn keeps_awake(&mut self) -> bool {
         self.window.has_enough_answers() || self.requests.as_ref().is_some_and(Requests::has_news)
     }
 
-    /// Says that the host is about to sleep, and wants to be woken.
+    /// Announces that the host is about to sleep and wants to be woken.
     pub(crate) fn announce_sleep(&self) {
         if self.is_napped_on {
             return;
@@ -319,7 +324,7 @@ impl WorkerHandle {
         }
     }
 
-    /// Says that the host is awake.
+    /// Announces that the host is awake.
     pub(crate) fn announce_awake(&self) {
         if self.is_napped_on {
             return;
@@ -330,8 +335,8 @@ impl WorkerHandle {
         }
     }
 
-    /// Whether a caller may nap until it answers: it has nothing but this task,
-    /// and only its answer to say.
+    /// Returns `true` if a caller may nap until the worker answers `task`: the worker has
+    /// no other task, and can send nothing but that answer.
     pub(crate) fn may_be_napped_on(&self, task: u64) -> bool {
         self.is_ready()
             && self.window.len() == 1
@@ -341,24 +346,24 @@ impl WorkerHandle {
             && !self.worker_key.module.sends_messages()
     }
 
-    /// Has the worker wake the caller that is about to nap, and nobody else.
+    /// Makes the worker wake the caller that is about to nap, instead of the dispatcher.
     pub(crate) fn begin_nap(&mut self) -> Nap {
         self.is_napped_on = true;
         self.window.announce_nap()
     }
 
-    /// The caller naps no more: the worker rings again.
+    /// Ends the caller's nap: the worker rings the dispatcher again.
     pub(crate) fn end_nap(&mut self) {
         self.is_napped_on = false;
         self.announce_sleep();
     }
 
-    /// Whether it has something to say in shared memory.
+    /// Returns `true` if an answer or a request waits in shared memory.
     pub(crate) fn has_news(&mut self) -> bool {
         self.window.has_answer() || self.requests.as_ref().is_some_and(Requests::has_news)
     }
 
-    /// Its task has ended, or `died`.
+    /// Ends the requests of the worker's task, which has ended, or has `died`.
     pub(crate) fn end_requests(&mut self, died: bool) {
         if let Some(requests) = &mut self.requests {
             requests.end(died);
@@ -372,13 +377,14 @@ impl WorkerHandle {
             .send(&encode(&ToChild::Stdin), &[pipe.as_fd()], false);
     }
 
-    /// Takes back every task that the worker has not claimed.
+    /// Takes back the tasks that the worker has not claimed.
     pub(crate) fn take_back(&mut self) -> Result<VecDeque<Task>, Violation> {
         self.window.take_back()
     }
 
-    /// As [`WorkerHandle::take_back`], unless it has claimed none yet: it is about to, or
-    /// is stopped, and what was sent to it then shows that.
+    /// Takes back unclaimed tasks as [`WorkerHandle::take_back`] does, but only if the
+    /// worker has claimed one. A worker that has claimed none is about to, or is stopped,
+    /// which shows by the tasks that were sent to it.
     pub(crate) fn take_back_from_running(&mut self) -> Result<VecDeque<Task>, Violation> {
         match self.window.outstanding()?.running {
             true => self.window.take_back(),
@@ -386,7 +392,7 @@ impl WorkerHandle {
         }
     }
 
-    /// What the host knows of the run of the oldest sent task.
+    /// Returns the facts that the host knows of the run of the oldest sent task.
     pub(crate) fn observed(&self, task: &Task, ran: Option<Duration>, now: Instant) -> Observed {
         let started = self.clock.started(ran, now);
         Observed {
@@ -397,17 +403,17 @@ impl WorkerHandle {
         }
     }
 
-    /// Lets a worker that has hung up end by itself, which says best why it did.
+    /// Lets a worker that has hung up end by itself: the way it ends tells best why it did.
     pub(crate) fn lets_leave(&mut self, now: Instant) {
         self.phase = Phase::Dying { why: None };
         self.leaves_by = Some(now + LEAVE_TIME);
     }
 
-    /// Kills the worker. `why` is the verdict of the task it runs.
+    /// Kills the worker. `why` is the verdict of its task.
     pub(crate) fn kill(&mut self, why: Option<Lost>) {
         if let Err(error) = self.child.kill() {
-            // It ends by itself when its channel is hung up, whatever its guest
-            // does, unless that has taken it over.
+            // The worker ends by itself when its channel is hung up, whatever its guest does,
+            // unless the guest has taken it over.
             self.control.hang_up();
             say_once(self.child.pid(), &error);
         }
@@ -416,9 +422,9 @@ impl WorkerHandle {
     }
 }
 
-/// One line on stderr, once in the life of this process: which deadlines are kept
-/// is then up to the workers. Written by a thread of its own, since nobody may read
-/// stderr and the pool is locked.
+/// Writes one line to stderr, once in the life of this process: deadlines are now kept by
+/// the workers alone. A thread of its own writes it, since nobody may read stderr and the
+/// pool is locked.
 fn say_once(pid: u32, error: &std::io::Error) {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
@@ -426,7 +432,7 @@ fn say_once(pid: u32, error: &std::io::Error) {
             "sandpool: this process may not kill its worker {pid} ({error}); workers are asked to \
              end instead\n"
         );
-        // Not by `eprintln`, which panics where stderr is gone.
+        // Not `eprintln`, which panics where stderr is gone.
         let write = move || drop(stdio::write_stderr(line.as_bytes()));
         let _ = std::thread::Builder::new().spawn(write);
     });

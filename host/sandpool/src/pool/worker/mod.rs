@@ -1,9 +1,9 @@
-//! What the host knows of one worker process: its start, what was sent to it, its clocks
-//! and deadlines, what it says, and how it ends.
+//! The host's side of one worker process: its start, the tasks that were sent to it, its
+//! clocks and deadlines, its messages and answers, and its end.
 //!
-//! A worker is not trusted: each message and each answer is checked against the host's
-//! own books, and a broken rule ends the worker. Looks at one worker at a time and knows
-//! no other: which task a worker gets is the business of `scheduler/`.
+//! A worker is not trusted: each message and each answer is checked against the host's own
+//! books, and a violation ends the worker. Code in this folder looks at one worker at a
+//! time and knows no other: `scheduler/` decides which task a worker gets.
 
 mod allowance;
 mod answer_check;

@@ -1,32 +1,32 @@
-//! The pace of one worker: how fast its answers come, and so how many tasks are sent
+//! The pace of one worker: how fast its answers come, and therefore how many tasks are sent
 //! ahead to it.
 
 use std::time::{Duration, Instant};
 
 use sandpool_protocol::Violation;
 
-/// Tasks are sent ahead for about this much work.
+/// The amount of work, by time, that is sent ahead.
 const SEND_AHEAD_TIME: Duration = Duration::from_millis(1);
 
-/// The most tasks that are sent ahead.
+/// The highest number of tasks that are sent ahead.
 const MAX_TASKS_AHEAD: usize = 1000;
 
-/// Rings without news that a worker may be ahead of its news. Each
-/// answer is rung for once at most, and a ring may come when its answer was
-/// taken already, so an honest worker is ahead by one or two.
+/// The highest number of rings without an answer. An honest worker rings at most once for
+/// each answer, and the host may have taken the answer before the ring arrives, so its
+/// rings are ahead by one or two.
 const MAX_EMPTY_RINGS: u32 = 64;
 
-/// How fast the answers of a worker come.
+/// The pace at which a worker's answers come.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// Answers taken since the pace was last kept.
+    /// The number of answers taken since the pace was last updated.
     new_answers: u32,
     last_answer: Instant,
-    /// When it was last sent something while it had nothing.
+    /// The time at which the worker was last sent a task while it had none.
     burst_since: Instant,
-    /// Moving average of the time from one answer to the next.
+    /// The moving average of the time from one answer to the next.
     average: Option<Duration>,
-    /// Rings that came without an answer, beyond one for each answer.
+    /// The number of rings that came without an answer, beyond one for each answer.
     empty_rings: u32,
 }
 
@@ -53,19 +53,20 @@ impl Pace {
         self.new_answers += 1;
     }
 
-    /// When answers were last taken.
+    /// Returns the time at which answers were last taken.
     #[inline]
     pub(super) fn last_answer(&self) -> Instant {
         self.last_answer
     }
 
-    /// Takes the answers since the last time into account.
+    /// Updates the pace with the answers that were taken since the last update.
     pub(super) fn keep(&mut self, now: Instant) {
         let count = std::mem::take(&mut self.new_answers);
         if count == 0 {
             return;
         }
-        // From the last answer, or from when the first of these was sent.
+        // Counts from the last answer, or from the time when the first of these tasks was
+        // sent.
         let since = self.last_answer.max(self.burst_since);
         let each = now.saturating_duration_since(since) / count;
         self.last_answer = now;
@@ -75,10 +76,10 @@ impl Pace {
         );
     }
 
-    /// How many tasks may wait in the worker behind the one that it runs.
+    /// Returns the number of tasks that may wait in the worker behind the one that it runs.
     pub(super) fn tasks_ahead(&self) -> usize {
         match self.average {
-            // Nothing is known of it: its first task may be its last.
+            // The pace is unknown: the worker's first task may take for ever.
             None => 0,
             Some(average) if average.is_zero() => MAX_TASKS_AHEAD,
             Some(average) => usize::try_from(SEND_AHEAD_TIME.as_nanos() / average.as_nanos())
@@ -86,11 +87,12 @@ impl Pace {
         }
     }
 
-    /// Counts whether it rang for nothing: one that does so for ever would keep the
-    /// host busy. What it `asked` counts as an answer does.
+    /// Counts a ring of the worker that brought no answer: a worker that keeps ringing for
+    /// nothing would keep the host busy. A request (`asked`) counts as an answer does.
     ///
     /// # Errors
-    /// If it keeps doing so.
+    ///
+    /// Returns a violation if the worker has rung for nothing too often.
     pub(super) fn count_ring(&mut self, rang: bool, asked: bool) -> Result<(), Violation> {
         let news = self.new_answers + u32::from(asked);
         self.empty_rings = self.empty_rings.saturating_sub(news);

@@ -1,7 +1,7 @@
 //! Reads a worker's messages on its control socket.
 //!
-//! Every message is checked against what the host knows of that worker: one
-//! that comes out of turn is a violation.
+//! Every message is checked against the host's books about that worker: a message that
+//! comes out of turn is a violation.
 
 use std::fs::File;
 use std::io;
@@ -21,11 +21,11 @@ use sandpool_sys::in_force::{InForce, Scarce};
 use sandpool_sys::{Received, full_of_processes, memfd_sized};
 use sandpool_value::Printable;
 
-/// Messages that are read from one worker before others have their turn.
+/// The number of messages that are read from one worker before others have their turn.
 const MESSAGES_AT_ONCE: usize = 64;
 
 impl WorkerCheck<'_> {
-    /// Reads the messages on the control socket; returns whether those were all.
+    /// Reads the messages on the control socket; returns `true` if none is left.
     pub(crate) fn read_messages(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
         for _ in 0..MESSAGES_AT_ONCE {
             let heard = match worker.control.receive_bytes(&mut self.buffers.message) {
@@ -47,8 +47,8 @@ impl WorkerCheck<'_> {
         false
     }
 
-    /// Its end is seen elsewhere; one that only closed its socket meets its end
-    /// here, with the answers that are there.
+    /// Notes that the worker has hung up. Its end is seen elsewhere; a worker that only
+    /// closed its socket is ended here, after the answers that it left are taken.
     fn hung_up(&mut self, worker: &mut WorkerHandle, now: Instant) {
         worker.start_up.hang_up();
         let why = loop {
@@ -89,8 +89,8 @@ impl WorkerCheck<'_> {
             }
             (FromChild::Failed { reason, message }, Phase::Starting { .. }) => {
                 if reason == ChildFailure::Artifact {
-                    // Made by another CPU or another build: it must not be
-                    // found again.
+                    // The artifact was made for another CPU or by another build: nobody must
+                    // find it again.
                     self.out
                         .bad_artifacts
                         .push(worker.worker_key().module.clone());
@@ -103,7 +103,7 @@ impl WorkerCheck<'_> {
                 };
                 let mut why =
                     hit.map_or_else(|| Printable(&message).to_string(), |hit| hit.to_string());
-                // It cannot see how full its cgroup is.
+                // The worker cannot see how full its cgroup is, but the host can.
                 if let ChildFailure::Scarce(Scarce::Processes) = reason
                     && let Some(limit) =
                         full_of_processes().or_else(|| InForce::now().named(Scarce::Processes))
@@ -112,13 +112,13 @@ impl WorkerCheck<'_> {
                 }
                 let fault = Fault::no_start(blame(reason), why);
                 worker.start_up.complain(fault);
-                // It has nothing more to say.
+                // The worker sends nothing more.
                 worker.kill(None);
                 Ok(())
             }
             (FromChild::Task { task, says }, _) => {
-                // It may have answered the one before, in the ring, and gone
-                // on to this one.
+                // The worker may have answered the task before in the ring, and gone on to this
+                // one.
                 while worker.window.oldest().is_some_and(|front| front.id != task)
                     && self.take_answer(worker, now)?
                 {}
@@ -131,7 +131,7 @@ impl WorkerCheck<'_> {
         }
     }
 
-    /// Something about the oldest sent task.
+    /// Processes a message about the oldest sent task.
     fn about_the_running(
         &mut self,
         worker: &mut WorkerHandle,
@@ -191,7 +191,8 @@ impl WorkerCheck<'_> {
     }
 }
 
-/// The one to blame for a failure that kept a worker from starting, as it tells it.
+/// Returns who is to blame for a failure that kept a worker from starting, by the worker's
+/// own account.
 fn blame(reason: ChildFailure) -> Blame {
     match reason {
         ChildFailure::Module
@@ -214,25 +215,25 @@ fn give_room(worker: &mut WorkerHandle, len: u64, stdio: Stdio) -> Result<(), Vi
     if len > task.most_answer_bytes(stdio) {
         return Err(Violation("it wants room for more than its task may answer"));
     }
-    // The host's own trouble is not the worker's: it waits, and its task's
-    // deadline ends that.
+    // A failure of the host is not the worker's fault: the worker waits, and its task's
+    // deadline ends the wait.
     let Ok(file) = memfd_sized("sandpool-answer", len) else {
         return Ok(());
     };
     let message = encode(&ToChild::Room { len });
     match worker.control.send(&message, &[file.as_fd()], false) {
-        // Without room its task would wait for ever.
+        // Without the memory file the task would wait for ever.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
             return Err(Violation("it does not read what it is sent"));
         }
-        // One that is gone is noticed by its end.
+        // The end of a worker that is gone is noticed elsewhere.
         _ => {}
     }
     worker.allowance.give_room(File::from(file));
     Ok(())
 }
 
-/// Counts a message against the log limit of the task that the worker runs.
+/// Counts a message against the log limit of the running task.
 fn spend_log(worker: &mut WorkerHandle, bytes: usize) -> Result<(), Violation> {
     let limit = worker
         .window

@@ -1,4 +1,4 @@
-//! Starts a worker: the ring, the socket, the process, and its setup.
+//! Starts a worker: makes its ring, its socket and its process, and sends its setup.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,7 +19,8 @@ use sandpool_sys::in_force::{Scarce, with_limit};
 use sandpool_sys::{ChildProcess, ControlSocket, EventFd, MAX_MESSAGE, Mapping, memfd_sized};
 use sandpool_value::encode_args;
 
-/// Says of an error of the system what it refused, and who is to blame for that.
+/// Returns a function that makes a [`Fault`] of a system error: `what` names the step that
+/// was refused.
 pub(crate) fn refused(what: &'static str) -> impl Fn(io::Error) -> Fault {
     move |error| {
         let blame = match Scarce::of(&error) {
@@ -27,7 +28,7 @@ pub(crate) fn refused(what: &'static str) -> impl Fn(io::Error) -> Fault {
             None => Blame::Pool,
         };
         let why = match error.kind() {
-            // It says all there is to say.
+            // The text of this error is complete.
             io::ErrorKind::FileTooLarge => error.to_string(),
             _ => format!("the system refused to {what}: {}", with_limit(&error)),
         };
@@ -35,12 +36,12 @@ pub(crate) fn refused(what: &'static str) -> impl Fn(io::Error) -> Fault {
     }
 }
 
-/// Of what a key asks for that no worker can be given.
+/// Returns the fault of a key that asks for something that no worker can be given.
 fn unfit(why: impl std::fmt::Display) -> Fault {
     Fault::new(Blame::Key, format!("a worker cannot be started: {why}"))
 }
 
-/// Memory that the host and a worker share.
+/// The memory that the host and a worker share.
 struct Mapped {
     ring_file: OwnedFd,
     ring: HostEnd,
@@ -70,8 +71,8 @@ fn map(module: &Module) -> io::Result<Mapped> {
     })
 }
 
-/// Starts a worker for a key. To be called on the dispatcher's thread: the
-/// worker dies with the thread that started it.
+/// Starts a worker for a key. Must be called on the dispatcher's thread: the worker dies
+/// with the thread that started it.
 pub(crate) fn start_worker(
     loader: &Loader,
     config: &Config,
@@ -135,7 +136,7 @@ pub(crate) fn start_worker(
         return Err(unfit(text));
     }
     match control.send(&setup, &fds, false) {
-        // A child that is already gone is noticed by its end.
+        // The end of a child that is already gone is noticed elsewhere.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         sent => sent.map_err(refused("send it its setup"))?,
     }
@@ -157,12 +158,12 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((read, write))
 }
 
-/// The initializer's number in this module and its encoded arguments.
+/// Returns the initializer's number in this module and its encoded arguments.
 fn initializer(config: &Config, module: &Module) -> io::Result<Option<Initializer>> {
     let Some((name, args)) = &config.initializer else {
         return Ok(None);
     };
-    // Both were tried when the call was made; see `Call::template`.
+    // `Call::template` checked both when the call was made.
     let index = module.find_index(name).map_err(io::Error::other)?;
     let values = args
         .clone()

@@ -4,29 +4,30 @@ use std::time::{Duration, Instant};
 
 use crate::pool::scheduler::Fault;
 
-/// A worker that is starting and uses no processor for so long stands still: it
-/// was stopped, or waits for something that does not come.
+/// The time for which a starting worker may use no processor. After that it stands still:
+/// it was stopped, or waits for something that does not come.
 const STILL_TIME: Duration = Duration::from_secs(5);
 
-/// How often a worker that is starting is looked at.
+/// The time between two looks at a starting worker.
 const START_LOOK: Duration = Duration::from_secs(1);
 
-/// What is known of a worker's start.
+/// The host's books about a worker's start.
 #[derive(Debug)]
 pub(super) struct StartUp {
-    /// The kernel's kills for memory before it was started.
+    /// The number of the kernel's kills for lack of memory before the worker was started.
     oom_kills: u64,
-    /// When to look at it next.
+    /// The time of the next look.
     look_at: Instant,
-    /// When it was last seen to go on, and its CPU clock then.
+    /// The time at which the worker was last seen to use a processor, and its CPU clock
+    /// then.
     seen: (Instant, Option<Duration>),
-    /// Whether its hello has come.
+    /// `true` once the worker's hello has come.
     is_greeted: bool,
-    /// Whether it has ever taken a task.
+    /// `true` once the worker has taken a task.
     has_worked: bool,
-    /// Whether it hung up before it took a task.
+    /// `true` if the worker hung up before it took a task.
     hung_up_early: bool,
-    /// Why its start failed, as far as it said so or was seen.
+    /// The reason why the start failed, as far as the worker gave it or the host saw it.
     complaint: Option<Fault>,
 }
 
@@ -51,8 +52,8 @@ impl StartUp {
         self.look_at
     }
 
-    /// Whether it has used no processor for too long. `clock` reads its CPU clock, at
-    /// most once a second.
+    /// Returns `true` if the worker has used no processor for too long. Calls `clock`,
+    /// which reads the worker's CPU clock, at most once a second.
     pub(super) fn stands_still(
         &mut self,
         now: Instant,
@@ -74,7 +75,7 @@ impl StartUp {
         self.is_greeted
     }
 
-    /// Notes that its hello has come.
+    /// Notes that the worker's hello has come.
     pub(super) fn greet(&mut self) {
         self.is_greeted = true;
     }
@@ -84,28 +85,28 @@ impl StartUp {
         self.has_worked
     }
 
-    /// Notes that it has taken a task; returns whether that is its first.
+    /// Notes that the worker has taken a task; returns `true` if it is its first.
     #[inline]
     pub(super) fn work(&mut self) -> bool {
         !std::mem::replace(&mut self.has_worked, true)
     }
 
-    /// Notes that it has hung up.
+    /// Notes that the worker has hung up.
     pub(super) fn hang_up(&mut self) {
         self.hung_up_early = !self.has_worked;
     }
 
-    /// Whether it hung up before it took a task.
+    /// Returns `true` if the worker hung up before it took a task.
     pub(super) fn hung_up_early(&self) -> bool {
         self.hung_up_early
     }
 
-    /// Why the start failed, as far as is known.
+    /// Returns the reason why the start failed, if it is known.
     pub(super) fn complaint(&self) -> Option<&Fault> {
         self.complaint.as_ref()
     }
 
-    /// Notes why the start failed.
+    /// Notes the reason why the start failed.
     pub(super) fn complain(&mut self, fault: Fault) {
         self.complaint = Some(fault);
     }

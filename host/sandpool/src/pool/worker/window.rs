@@ -1,5 +1,5 @@
-//! The window of one worker: the tasks that were sent to it and not answered, in the
-//! ring and in the host's own books. Both are changed here alone, so that they agree.
+//! The window of one worker: the tasks that were sent to it and are not answered yet, in
+//! the ring and in the host's own books. Only this file changes both, so that they agree.
 
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
@@ -14,24 +14,24 @@ use sandpool_protocol::host_end::{HostEnd, Nap, Outstanding, SendError};
 use sandpool_protocol::ring::PUT_TOGETHER;
 use sandpool_sys::{ControlSocket, memfd_of};
 
-/// From so many sent tasks on, a worker need not ring for each answer.
+/// The number of sent tasks from which on a worker need not ring for each answer.
 const MANY_AHEAD: usize = 16;
 
-/// The most tasks with a memory file of their own that are on their way.
+/// The highest number of sent tasks that have a memory file of their own.
 const MAX_FILES: usize = 8;
 
-/// The tasks that were sent to a worker and not answered.
+/// The tasks that were sent to a worker and are not answered yet.
 pub(super) struct Window {
     ring: HostEnd,
-    /// Oldest first.
+    /// The sent tasks, oldest first.
     tasks: VecDeque<Task>,
-    /// The template whose header was sent last, so that it need not be sent again.
+    /// The template whose header was sent last, which need not be sent again.
     header_of: Option<Arc<Template>>,
-    /// Payloads of more bytes have a memory file of their own.
+    /// The size in bytes above which a payload has a memory file of its own.
     most_in_ring: usize,
-    /// The buffer that the bytes of each task are put together in.
+    /// The buffer in which the bytes of each task are assembled.
     payload: Vec<u8>,
-    /// Tasks that the worker may still be given (`maxtasksperchild`).
+    /// The number of tasks that the worker may still be given (`maxtasksperchild`).
     tasks_left: u64,
 }
 
@@ -47,7 +47,7 @@ impl Window {
         }
     }
 
-    /// The oldest task, which the worker runs or will run next.
+    /// Returns the oldest task, which the worker runs or will run next.
     #[inline]
     pub(super) fn oldest(&self) -> Option<&Task> {
         self.tasks.front()
@@ -68,18 +68,19 @@ impl Window {
         self.tasks.is_empty()
     }
 
-    /// Whether any of the tasks is one of `such`.
+    /// Returns `true` if any of the tasks satisfies `such`.
     pub(super) fn has_any(&self, such: impl Fn(&Task) -> bool) -> bool {
         self.tasks.iter().any(such)
     }
 
-    /// Whether the worker may be given a further task in its life.
+    /// Returns `true` if the worker may still be given a task in its life.
     #[inline]
     pub(super) fn may_grow(&self) -> bool {
         self.tasks_left > 0
     }
 
-    /// How many further tasks fit, if one runs and `ahead` may wait behind it.
+    /// Returns the number of tasks that still fit, if one runs and `ahead` may wait behind
+    /// it.
     pub(super) fn room(&self, ahead: usize) -> usize {
         let window = 1 + ahead;
         window
@@ -87,14 +88,14 @@ impl Window {
             .min(usize::try_from(self.tasks_left).unwrap_or(usize::MAX))
     }
 
-    /// Puts a task where [`Window::offer`] lets the worker take it; hands it back if
-    /// there is no room.
+    /// Puts a task into the ring, where the worker cannot take it before [`Window::offer`]
+    /// is called. Hands the task back if the ring has no room.
     pub(super) fn send(
         &mut self,
         task: Task,
         control: &ControlSocket,
     ) -> Result<(), Box<(Task, SendError)>> {
-        // One buffer for all tasks.
+        // All tasks share one buffer.
         let mut payload = std::mem::take(&mut self.payload);
         let template = task.template();
         let known = self
@@ -102,8 +103,8 @@ impl Window {
             .as_ref()
             .is_some_and(|of| Arc::ptr_eq(of, template));
         let raw_len = task.raw_len();
-        // A frame in a file has a whole header: a short one is only for what is sure
-        // to go by the ring.
+        // A frame in a file has a whole header. The short form is only for tasks that are
+        // sure to go by the ring.
         let known = known && raw_len < self.most_in_ring / 2;
         task.put_header(&mut payload, known);
         let sent = if payload.len() + raw_len <= self.most_in_ring {
@@ -117,7 +118,7 @@ impl Window {
                 self.ring.fill(&[&payload, a, b, c, d, e])
             };
             if fits && !known {
-                // That of a command stands in the place of a function's too.
+                // The header of a command replaces that of a function too.
                 self.header_of = task.is_function().then(|| Arc::clone(template));
             }
             fits.then_some(()).ok_or(SendError::Full)
@@ -141,7 +142,7 @@ impl Window {
         control: &ControlSocket,
     ) -> Result<(), SendError> {
         let in_file = |task: &&Task| task.raw_len() > self.most_in_ring / 2;
-        // Known before the file is made.
+        // Checked before the file is made.
         if !self.ring.has_room() || self.tasks.iter().filter(in_file).count() >= MAX_FILES {
             return Err(SendError::Full);
         }
@@ -160,8 +161,8 @@ impl Window {
         fits.then_some(()).ok_or(SendError::Full)
     }
 
-    /// Lets the worker take the tasks that were sent, and wakes it: one that runs
-    /// something finds the rest by itself, and only sleeps if it finished in between.
+    /// Lets the worker take the tasks that were sent, and wakes it. A worker that runs a
+    /// task finds the others by itself, and sleeps only if it has finished in the meantime.
     #[inline]
     pub(super) fn offer(&mut self) -> Result<(), Violation> {
         self.ring.offer()?;
@@ -169,7 +170,7 @@ impl Window {
         Ok(())
     }
 
-    /// How many tasks the worker has claimed, answered and left.
+    /// Returns the numbers of tasks that the worker has claimed, answered and left.
     #[inline]
     pub(super) fn outstanding(&mut self) -> Result<Outstanding, Violation> {
         self.ring.outstanding()
@@ -180,8 +181,8 @@ impl Window {
         self.ring.has_answer()
     }
 
-    /// Copies the next answer into `payload`, if it is there. `most` says how many
-    /// bytes the answer to a task may have.
+    /// Copies the next answer into `payload`, if there is one. `most` returns the largest
+    /// size in bytes of the answer to a task.
     #[inline]
     pub(super) fn read_answer(
         &mut self,
@@ -192,13 +193,13 @@ impl Window {
         self.ring.take_answer(payload, || task.map_or(0, &most))
     }
 
-    /// Takes the oldest task out: it was answered, or its worker is gone.
+    /// Takes out the oldest task, which was answered or whose worker is gone.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<Task> {
         self.tasks.pop_front()
     }
 
-    /// Takes back every task that the worker has not claimed.
+    /// Takes back the tasks that the worker has not claimed.
     pub(super) fn take_back(&mut self) -> Result<VecDeque<Task>, Violation> {
         let count = self.ring.take_back()? as usize;
         let keep = self.tasks.len().saturating_sub(count);
@@ -214,10 +215,10 @@ impl Window {
         std::mem::take(&mut self.tasks)
     }
 
-    /// How many answers the host wants to be woken for. Where much was sent
-    /// ahead, a worker that works on it need not ring for each answer: half of
-    /// them are there within about half a millisecond, and if not, it is looked
-    /// at all the same.
+    /// Returns the number of answers that the host wants to be woken for. Where many tasks
+    /// were sent ahead, a working worker need not ring for each answer: half of them are
+    /// there within about half a millisecond, and if not, the host looks at the worker all
+    /// the same.
     fn answers_per_wake(&self) -> u32 {
         match self.tasks.len() {
             0..MANY_AHEAD => 1,
@@ -225,30 +226,30 @@ impl Window {
         }
     }
 
-    /// Whether as many answers are there as the host wants to be woken for.
+    /// Returns `true` if as many answers are there as the host wants to be woken for.
     pub(super) fn has_enough_answers(&mut self) -> bool {
         let answers_per_wake = self.answers_per_wake();
         self.ring.has_answers(answers_per_wake)
     }
 
-    /// Says that the host is about to sleep, and wants to be woken.
+    /// Announces that the host is about to sleep and wants to be woken.
     #[inline]
     pub(super) fn announce_sleep(&self) {
         self.ring.announce_sleep(self.answers_per_wake());
     }
 
-    /// Says that the host is awake.
+    /// Announces that the host is awake.
     #[inline]
     pub(super) fn announce_awake(&self) {
         self.ring.announce_awake();
     }
 
-    /// Says that a caller is about to sleep until the worker has answered.
+    /// Announces that a caller is about to sleep until the worker has answered.
     pub(super) fn announce_nap(&self) -> Nap {
         self.ring.announce_nap()
     }
 
-    /// Whether the ring holds the memory of large payloads.
+    /// Returns `true` if the ring holds the memory of large payloads.
     #[inline]
     pub(super) fn holds_much(&self) -> bool {
         self.ring.holds_much()

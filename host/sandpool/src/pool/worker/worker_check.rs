@@ -1,6 +1,6 @@
-//! Processes the events of one worker: takes its answers, reaps it, and has its
-//! messages read and its deadlines kept. Runs under the lock, on the thread of the
-//! dispatcher or of a caller that polls.
+//! Processes the events of one worker: takes its answers, reads its messages, keeps its
+//! deadlines and reaps it. Runs under the pool's lock, on the thread of the dispatcher or
+//! of a caller that polls.
 
 use std::time::Instant;
 
@@ -18,10 +18,10 @@ use sandpool_protocol::frame::{AnswerHeader, Payload, TaskEnd, split};
 use sandpool_protocol::ring::LARGE_PAYLOAD;
 use sandpool_sys::{ChildExit, MAX_MESSAGE, OomKills};
 
-/// Rounds of reading from a worker that is dead, or has answered its task.
+/// The number of rounds of reading from a worker that is dead or has answered its task.
 const LAST_ROUNDS: usize = 64;
 
-/// What the poller said about one worker.
+/// The events of one worker that the poller reported.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PollEvents {
     pub(crate) rang: bool,
@@ -30,17 +30,17 @@ pub(crate) struct PollEvents {
 }
 
 impl PollEvents {
-    /// Whether there is any.
+    /// Returns `true` if there is any event.
     pub(crate) fn any(self) -> bool {
         self.rang || self.spoke || self.ended
     }
 }
 
-/// Room to receive in, which all workers of a pool share.
+/// The buffers that all workers of a pool share.
 pub(crate) struct Buffers {
-    /// Where messages are received.
+    /// The buffer that messages are received in.
     pub(super) message: Box<[u8]>,
-    /// Where answers are copied to before they are read.
+    /// The buffer that answers are copied to before they are read.
     answer: Vec<u8>,
 }
 
@@ -67,18 +67,18 @@ pub(crate) struct WorkerCheck<'a> {
 /// The findings of a look that concern more than this worker.
 #[derive(Default)]
 pub(crate) struct Findings {
-    /// It has become ready.
+    /// `true` if the worker has become ready.
     pub(crate) ready: bool,
-    /// Why it could not start.
+    /// The reason why the worker could not start.
     pub(crate) fault: Option<Fault>,
-    /// What breaks its key.
+    /// The reason why the worker's key is broken.
     pub(crate) breaks_key: Option<String>,
-    /// What breaks the pool.
+    /// The reason why the pool is broken.
     pub(crate) broken: Option<String>,
 }
 
 impl WorkerCheck<'_> {
-    /// Processes the events of a worker; returns whether it is gone.
+    /// Processes the events of a worker; returns `true` if the worker is gone.
     pub(crate) fn process_events(
         &mut self,
         worker: &mut WorkerHandle,
@@ -104,8 +104,8 @@ impl WorkerCheck<'_> {
         events.ended && self.reap(worker, now)
     }
 
-    /// Processes the requests of its tasks to shared objects; returns whether there were
-    /// any.
+    /// Processes the requests of the worker's tasks for shared objects; returns `true` if
+    /// there were any.
     fn process_requests(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
         if worker.requests.is_none() {
             return false;
@@ -133,7 +133,7 @@ impl WorkerCheck<'_> {
             }
             match self.read_running_requests(worker)? {
                 RequestsRead::All | RequestsRead::More => break,
-                // It has answered the one before, and gone on to this one.
+                // The worker has answered the task before, and gone on to this one.
                 RequestsRead::Next if self.take_answer(worker, now)? => {}
                 RequestsRead::Next => {
                     return Err(Violation("it asks for a task that it does not run"));
@@ -157,10 +157,10 @@ impl WorkerCheck<'_> {
         }
     }
 
-    /// Takes every answer that is there.
+    /// Takes the answers that are there.
     fn take_answers(&mut self, worker: &mut WorkerHandle, now: Instant) {
         while worker.window.has_answer() && !worker.is_doomed() {
-            // What a guest logged comes before its outcome.
+            // A guest's log lines are delivered before its outcome.
             let sends_messages = worker
                 .window
                 .oldest()
@@ -176,7 +176,7 @@ impl WorkerCheck<'_> {
         }
     }
 
-    /// Takes the next answer, if it is there.
+    /// Takes the next answer, if there is one.
     pub(crate) fn take_answer(
         &mut self,
         worker: &mut WorkerHandle,
@@ -185,15 +185,15 @@ impl WorkerCheck<'_> {
         if !worker.window.has_answer() {
             return Ok(false);
         }
-        // What it asked before it answered comes first. That is no more than
-        // there is room for in the exchange.
+        // The requests that the task made before it answered come first. There are no more
+        // than the exchange has room for.
         let mut rounds = 0..LAST_ROUNDS;
         while self.read_running_requests(worker)? == RequestsRead::More {
             rounds
                 .next()
                 .ok_or(Violation("it asks on after it has answered"))?;
         }
-        // One buffer for all answers but large ones.
+        // All answers but large ones share one buffer.
         let mut payload = std::mem::take(&mut self.buffers.answer);
         payload.clear();
         let most = |task: &Task| task.most_answer_bytes(self.config.stdio);
@@ -215,7 +215,7 @@ impl WorkerCheck<'_> {
         self.take_read(worker, header, raw, now)
     }
 
-    /// Takes this answer.
+    /// Takes the answer in `payload`.
     fn take(
         &mut self,
         worker: &mut WorkerHandle,
@@ -275,7 +275,7 @@ impl WorkerCheck<'_> {
             self.count_initializer(worker, end, &ended);
         }
         if matches!(worker.phase, Phase::Interrupted { .. }) {
-            // Whatever it answered, it lives on.
+            // Whatever it answered, the worker lives on.
             worker.phase = Phase::Ready { since: now };
         }
         worker.end_requests(!ended.is_ok());
@@ -287,8 +287,8 @@ impl WorkerCheck<'_> {
         Ok(true)
     }
 
-    /// An initializer that fails time after time breaks the key, whose every task
-    /// would fail by it.
+    /// Counts the results of the initializer. One that fails time after time breaks the
+    /// key, since every task of the key would fail by it.
     fn count_initializer(&mut self, worker: &WorkerHandle, end: TaskEnd, ended: &TaskResult) {
         let health = &worker.worker_key().health;
         match (end, ended) {
@@ -313,27 +313,27 @@ impl WorkerCheck<'_> {
         self.out.finish(Some(serial), task.end(ended));
     }
 
-    /// Collects what a dead worker leaves: its answers stand, the task that it
-    /// ran is lost, the others go back to the queue.
+    /// Reaps a dead worker and settles its tasks: its answers stand, the task that it ran
+    /// is lost, the others go back to the queue.
     fn reap(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
         let Some(ended) = worker.child.ended() else {
             return false;
         };
         let was_starting = matches!(worker.phase, Phase::Starting { .. });
-        // One that ended before it took a task would be replaced by the next
-        // that does, for ever, if nobody counted.
+        // A worker that ended before it took a task is counted as a failed start. Otherwise
+        // its successors could end in the same way for ever.
         let failed_early = match &worker.phase {
             Phase::Dying { why: None } => worker.start_up.hung_up_early(),
             Phase::Dying { why: Some(why) } => matches!(why, Lost::Violation(_)),
             _ => true,
         };
         if worker.verdict().is_none() {
-            // It died by itself, or had nothing to do: its last words count.
+            // The worker died by itself, or had no task: its last messages count.
             if !was_starting {
                 worker.phase = Phase::Ready { since: now };
             }
-            // All of them, or its last answer would be passed over; a dead
-            // worker's socket holds only so many.
+            // All messages are read, or its last answer would be passed over. A dead worker's
+            // socket holds only so many.
             for _ in 0..LAST_ROUNDS {
                 if self.read_messages(worker, now) {
                     break;
@@ -341,7 +341,7 @@ impl WorkerCheck<'_> {
             }
             self.take_answers(worker, now);
         }
-        // Also what was found in its last words.
+        // Includes a violation that was found in its last messages.
         let verdict = worker.verdict();
         self.end_running_task(worker, verdict, ended, now);
         self.queue.put_back(worker.window.drain().into_iter());
@@ -369,7 +369,7 @@ impl WorkerCheck<'_> {
         }
     }
 
-    /// Why it was killed, as far as the system says.
+    /// Returns the reason why the worker was killed, if the system gives one.
     fn why_killed(&mut self, worker: &WorkerHandle, ended: ChildExit) -> Option<String> {
         match ended {
             ChildExit::Killed(libc::SIGKILL) => {
@@ -389,7 +389,7 @@ impl WorkerCheck<'_> {
         let verdict = match (verdict, worker.window.outstanding()) {
             (None, Ok(outstanding)) if !outstanding.running => return,
             (None, Ok(_)) => Lost::Died(ended, self.why_killed(worker, ended)),
-            // A ring that broke the rules says nothing any more.
+            // A ring that broke the rules cannot be believed any more.
             (None, Err(violation)) => Lost::Violation(violation),
             (Some(verdict), _) => verdict,
         };
@@ -397,7 +397,7 @@ impl WorkerCheck<'_> {
             return;
         }
         if !matches!(verdict, Lost::Violation(_)) {
-            // What it has put is put.
+            // The items that the guest has put are kept.
             while matches!(self.read_running_requests(worker), Ok(RequestsRead::More)) {}
         }
         worker.end_requests(true);
@@ -423,17 +423,17 @@ fn read(payload: &[u8]) -> Result<(AnswerHeader, &[u8]), Violation> {
 }
 
 impl WorkerHandle {
-    /// What was decided about the task it runs.
+    /// Returns the verdict about the running task, if there is one yet.
     pub(crate) fn verdict(&self) -> Option<Lost> {
         match &self.phase {
             Phase::Dying { why } => why.clone(),
-            // It was told to end its task, and died of that or anything else.
+            // The worker was told to end its task, and died of that or of something else.
             Phase::Interrupted { why, .. } => Some(why.clone()),
             Phase::Starting { .. } | Phase::Ready { .. } => None,
         }
     }
 
-    /// Dying for a reason that makes its further answers void.
+    /// Returns `true` if the worker is dying for a reason that voids its further answers.
     fn is_doomed(&self) -> bool {
         matches!(self.phase, Phase::Dying { why: Some(_) })
     }

@@ -82,9 +82,9 @@ fn step() -> impl Strategy<Value = Step> {
 /// A queue that knows nothing of workers, and how much of it is on its way.
 struct Reference {
     capacity: Capacity,
-    /// By their place in the order in which they came.
+    /// The items by their place in the order in which they came.
     items: BTreeMap<usize, Item>,
-    /// That of all that ever came.
+    /// The places of all items that ever came.
     places: BTreeMap<Item, usize>,
     /// The items that each worker holds without having asked for them; part of `items`.
     hands: [Vec<Item>; ALL],

@@ -96,7 +96,7 @@ impl Folders {
     }
 }
 
-/// That something is not there is no failure to remove it.
+/// Accepts the failure to remove a file that is not there.
 fn absent(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

@@ -170,7 +170,7 @@ impl Tree {
     }
 }
 
-/// That something is not there is no failure to remove it.
+/// Accepts the failure to remove a file that is not there.
 pub fn absent(removed: rustix::io::Result<()>) -> io::Result<()> {
     match removed {
         Err(Errno::NOENT) | Ok(()) => Ok(()),
