@@ -4,7 +4,7 @@
 use std::sync::MutexGuard;
 
 use super::keys::KeyId;
-use super::state::{PoolState, Shared, Slot};
+use super::state::{PoolState, Shared};
 use super::tasks::{Batch, Task, outcome};
 use crate::outcome::Verdict;
 
@@ -36,7 +36,7 @@ impl Shared {
             self.callback_sender.finish(completion);
         }
         // Only now, since the pool may end as soon as no task is unfinished.
-        self.lock().unfinished -= count;
+        self.lock().tasks.finish(count);
         // The dispatcher cancels tasks that run or are about to; tasks of others that were
         // recalled with these go out again.
         self.wake.ring();
@@ -56,7 +56,7 @@ impl PoolState {
     /// `such`.
     pub(crate) fn recall(&mut self, such: impl Fn(&Task) -> bool) {
         let PoolState { slots, queue, .. } = self;
-        for worker in slots.iter_mut().filter_map(Slot::worker_mut) {
+        for worker in slots.workers_mut() {
             // The dispatcher finds a violation again, and acts on it.
             if worker.has_any_task(&such)
                 && let Ok(back) = worker.take_back()

@@ -16,7 +16,7 @@ use super::keys::WorkerKey;
 use super::life::PoolPhase;
 use super::output::{Callbacks, Job, Outbox, Relay};
 use super::scheduler::{News, REPLACE_AFTER};
-use super::state::{PoolState, Shared, Slot};
+use super::state::{PoolState, Shared};
 use super::tasks::{Completion, Lost, outcome};
 use super::worker::{PollEvents, WorkerHandle, refused, start_worker};
 use crate::outcome::Verdict;
@@ -70,7 +70,7 @@ impl Dispatcher {
         loop {
             let now = Instant::now();
             let mut state = shared.lock();
-            state.asleep_until = None;
+            state.wake_up();
             self.process_events(&mut state, now);
             look_at_starts(&mut state, now);
             shared.changed.notify();
@@ -110,7 +110,7 @@ impl Dispatcher {
     fn process_events(&mut self, state: &mut PoolState, now: Instant) {
         let (events, called) = self.poll_events();
         for slot in 0..state.slots.len() {
-            let Some(worker) = state.slots[slot].worker_mut() else {
+            let Some(worker) = state.slots.worker_mut(slot) else {
                 continue;
             };
             let serial = worker.serial();
@@ -120,7 +120,7 @@ impl Dispatcher {
                 continue;
             }
             let gone = state.process_events(&self.shared.config, slot, events, now);
-            let Some(worker) = state.slots[slot].worker() else {
+            let Some(worker) = state.slots.worker(slot) else {
                 continue;
             };
             if gone || worker.is_dying() {
@@ -133,9 +133,9 @@ impl Dispatcher {
             if gone {
                 let [.., end] = worker.descriptors();
                 self.poller.remove(end);
-                let vacant = worker.next_key().map_or(Slot::Free, Slot::Promised);
+                let next_key = worker.next_key();
                 state.out.gone.push(serial);
-                state.slots[slot] = vacant;
+                state.slots.vacate(slot, next_key);
             }
         }
         state.queue.put_back_due(now);
@@ -169,10 +169,10 @@ impl Dispatcher {
         match &phase {
             PoolPhase::Open => return false,
             PoolPhase::Closed => {
-                if state.unfinished > 0 || state.sources.are_fed() {
+                if !state.tasks.all_finished() || state.sources.are_fed() {
                     return false;
                 }
-                for worker in state.slots.iter_mut().filter_map(Slot::worker_mut) {
+                for worker in state.slots.workers_mut() {
                     if !worker.is_dying() {
                         worker.kill(None);
                     }
@@ -195,11 +195,11 @@ impl Dispatcher {
                     stream.stop(verdict, text);
                 }
                 for task in state.queue.drain() {
-                    state.unfinished -= 1;
+                    state.tasks.finish(1);
                     let completion = outcome::never_ran(task, verdict, text.to_owned());
                     state.out.finish(None, completion);
                 }
-                for worker in state.slots.iter_mut().filter_map(Slot::worker_mut) {
+                for worker in state.slots.workers_mut() {
                     if !worker.is_dying() {
                         worker.kill(Some(lost.clone()));
                     }
@@ -207,8 +207,8 @@ impl Dispatcher {
             }
         }
         // A broken pool stays, to tell everybody, until its handles are gone.
-        let no_worker = state.slots.iter().all(Slot::is_vacant);
-        no_worker && state.unfinished == 0 && !matches!(phase, PoolPhase::Broken(_))
+        let no_worker = state.slots.all_vacant();
+        no_worker && state.tasks.all_finished() && !matches!(phase, PoolPhase::Broken(_))
     }
 
     fn deliver(&mut self) {
@@ -247,8 +247,7 @@ impl Dispatcher {
     fn open_stdin(&self, serial: u64) {
         let pipe = super::output::stdin::pipe(&self.shared.trouble);
         let mut state = self.shared.lock();
-        let mut workers = state.slots.iter_mut().filter_map(Slot::worker_mut);
-        if let Some(worker) = workers.find(|worker| worker.serial() == serial) {
+        if let Some(worker) = state.slots.find_mut(|worker| worker.serial() == serial) {
             match pipe {
                 Ok(pipe) => worker.hand_over_stdin(&pipe),
                 // Without standard input its task would wait for ever.
@@ -265,7 +264,7 @@ impl Dispatcher {
     fn start(&self, slot: usize, worker_key: Arc<WorkerKey>) {
         let (serial, oom_kills) = {
             let mut state = self.shared.lock();
-            (state.next_serial(), state.oom_kills.count())
+            (state.slots.next_serial(), state.oom_kills.count())
         };
         let config = &self.shared.config;
         let started = start_worker(&self.shared.loader, config, &worker_key);
@@ -294,10 +293,10 @@ impl Dispatcher {
                     oom_kills,
                     now,
                 );
-                state.slots[slot] = Slot::Taken(Box::new(worker));
+                state.slots.settle(slot, Some(Box::new(worker)));
             }
             Err(error) => {
-                state.slots[slot] = Slot::Free;
+                state.slots.settle(slot, None);
                 state.start_failed(&worker_key, error);
             }
         }
@@ -314,7 +313,7 @@ impl Dispatcher {
         self.spin.look(None, || {
             if may {
                 let mut state = shared.lock();
-                may = state.caller_poll.is_some() && state.leaves_a_core(&shared.config);
+                may = state.poll_turn.is_free() && state.leaves_a_core(&shared.config);
                 news = may && state.has_news();
             }
             news || !may
@@ -341,7 +340,7 @@ impl Dispatcher {
         let until = state.plan_to_draw(until);
         // A caller that polls takes the answers meanwhile.
         let mut answers = false;
-        if state.caller_poll.is_some() {
+        if state.poll_turn.is_free() {
             state.workers().for_each(WorkerHandle::announce_sleep);
             // Looked at after the announcement: a worker that publishes from now on rings.
             answers = state.keeps_awake();
@@ -351,7 +350,7 @@ impl Dispatcher {
         } else {
             at_most.unwrap_or_else(|| until.saturating_duration_since(now))
         };
-        state.asleep_until = Some(until);
+        state.fall_asleep(until);
         drop(state);
         if self.poller.wait(Some(timeout), &mut self.ready).is_err() {
             // Waiting is impossible: look at everything, at leisure.
@@ -402,10 +401,10 @@ fn reserve(state: &mut PoolState, now: Instant) -> Option<(usize, Arc<WorkerKey>
     }
     let start = state.next_start();
     if let Some((slot, worker_key)) = &start {
-        state.slots[*slot] = Slot::Reserved(worker_key.id);
+        state.slots.reserve(*slot, worker_key.id);
     }
     if let Some((slot, next_key)) = state.next_to_replace(now)
-        && let Some(worker) = state.slots[slot].worker_mut()
+        && let Some(worker) = state.slots.worker_mut(slot)
     {
         worker.make_room_for(next_key);
     }

@@ -89,6 +89,8 @@ pub(crate) struct KeyTable {
     /// that is loaded anew is tried anew.
     broken: HashMap<KeyParts, (WeakModule, String)>,
     next: KeyId,
+    /// The broken keys whose tasks or workers are still about.
+    broken_in_use: Vec<Weak<WorkerKey>>,
     /// The size at which keys that are no longer in use are thrown out.
     clean_at: usize,
 }
@@ -128,8 +130,37 @@ impl KeyTable {
         }
     }
 
+    /// Breaks a key for this reason, now and in future: the pool is to end its tasks and
+    /// its streams.
+    pub(crate) fn break_key(&mut self, worker_key: &Arc<WorkerKey>, why: String) {
+        self.remember_broken(worker_key, &why);
+        worker_key.health.breaks(why);
+        self.note_if_broken(worker_key);
+    }
+
+    /// Notes a key that is in use, if it is broken; see [`KeyTable::broken`].
+    #[inline]
+    pub(crate) fn note_if_broken(&mut self, worker_key: &Arc<WorkerKey>) {
+        let is_noted = |other: &Weak<WorkerKey>| other.as_ptr() == Arc::as_ptr(worker_key);
+        if worker_key.health.broken().is_some() && !self.broken_in_use.iter().any(is_noted) {
+            self.broken_in_use.push(Arc::downgrade(worker_key));
+        }
+    }
+
+    /// Returns the broken keys whose tasks or workers are still about.
+    #[inline]
+    pub(crate) fn broken(&mut self) -> Vec<Arc<WorkerKey>> {
+        if self.broken_in_use.is_empty() {
+            return Vec::new();
+        }
+        self.broken_in_use
+            .retain(|worker_key| worker_key.strong_count() > 0);
+        let broken = self.broken_in_use.iter();
+        broken.filter_map(Weak::upgrade).collect()
+    }
+
     /// Remembers that a key is broken, when no task or worker of it is left.
-    pub(crate) fn remember_broken(&mut self, worker_key: &WorkerKey, why: &str) {
+    fn remember_broken(&mut self, worker_key: &WorkerKey, why: &str) {
         if self.broken.len() >= MAX_BROKEN {
             self.broken.retain(|_, (module, _)| module.is_about());
             if self.broken.len() >= MAX_BROKEN {

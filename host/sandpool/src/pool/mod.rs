@@ -30,6 +30,7 @@ mod life;
 mod output;
 mod process_events;
 mod scheduler;
+mod slots;
 mod state;
 mod stream;
 mod tasks;

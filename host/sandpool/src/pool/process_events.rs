@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::config::Config;
-use super::state::{PoolState, Slot};
+use super::state::PoolState;
 use super::worker::{Findings, PollEvents, WorkerCheck, WorkerHandle};
 
 impl PoolState {
@@ -21,20 +21,20 @@ impl PoolState {
         let PoolState {
             slots,
             queue,
-            unfinished,
+            tasks,
             out,
             buffers,
             oom_kills,
             restarts,
             ..
         } = self;
-        let Some(worker) = slots[slot].worker_mut() else {
+        let Some(worker) = slots.worker_mut(slot) else {
             return false;
         };
         let mut check = WorkerCheck {
             config,
             queue,
-            unfinished,
+            tasks,
             out,
             buffers,
             oom_kills,
@@ -54,7 +54,7 @@ impl PoolState {
                 self.start_failed(&worker_key, fault);
             }
             if let Some(why) = findings.breaks_key {
-                self.break_key(&worker_key, why);
+                self.keys.break_key(&worker_key, why);
             }
         }
         if let Some(reason) = findings.broken {
@@ -66,8 +66,7 @@ impl PoolState {
     /// Returns `true` if an answer or a request of any worker waits in shared memory.
     pub(crate) fn has_news(&mut self) -> bool {
         self.slots
-            .iter_mut()
-            .filter_map(Slot::worker_mut)
+            .workers_mut()
             // A worker that is being ended is not listened to any more.
             .any(|worker| worker.listens() && worker.has_news())
     }
@@ -76,14 +75,13 @@ impl PoolState {
     /// not sleep.
     pub(crate) fn keeps_awake(&mut self) -> bool {
         self.slots
-            .iter_mut()
-            .filter_map(Slot::worker_mut)
+            .workers_mut()
             .any(|worker| worker.listens() && worker.keeps_awake())
     }
 
     /// Returns the workers.
     pub(crate) fn workers(&self) -> impl Iterator<Item = &WorkerHandle> {
-        self.slots.iter().filter_map(Slot::worker)
+        self.slots.workers()
     }
 
     /// Returns `true` if a core is left for looking that no task uses.

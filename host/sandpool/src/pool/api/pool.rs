@@ -13,7 +13,7 @@ use crate::outcome::Outcome;
 use crate::pool::ending;
 use crate::pool::error::Error;
 use crate::pool::life::PoolPhase;
-use crate::pool::state::{Shared, Slot};
+use crate::pool::state::Shared;
 use sandpool_protocol::layers::SandboxReport;
 use sandpool_sys::EventFd;
 use sandpool_value::{FromValue, ToArgs};
@@ -76,12 +76,7 @@ impl Pool {
     /// are needed, so there may be fewer than [`Pool::processes`].
     pub fn worker_pids(&self) -> Vec<u32> {
         let state = self.shared().lock();
-        state
-            .slots
-            .iter()
-            .filter_map(Slot::worker)
-            .map(|worker| worker.pid())
-            .collect()
+        state.slots.workers().map(|worker| worker.pid()).collect()
     }
 
     /// Loads a module from a file: WebAssembly or its text format. It is compiled in a

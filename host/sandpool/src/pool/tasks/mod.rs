@@ -10,6 +10,7 @@ pub(crate) mod outcome;
 mod retry;
 mod steers;
 mod task;
+mod task_count;
 mod task_result;
 
 pub(crate) use batch::{Batch, Inputs, Rest, check_size};
@@ -18,4 +19,5 @@ pub(crate) use outcome::{Lost, Observed, Raw};
 pub use retry::Retries;
 pub(crate) use steers::Steers;
 pub(crate) use task::{Callable, Callback, Completion, Sink, Task, Template, wrong_kind};
+pub(crate) use task_count::TaskCount;
 pub(crate) use task_result::{TaskResult, value_of};

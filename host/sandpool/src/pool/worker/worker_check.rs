@@ -11,7 +11,7 @@ use crate::pool::broker::{Requests, RequestsRead};
 use crate::pool::config::Config;
 use crate::pool::output::Outbox;
 use crate::pool::scheduler::{Blame, Fault, Queue};
-use crate::pool::tasks::{Lost, Observed, Raw, Task, TaskResult, outcome};
+use crate::pool::tasks::{Lost, Observed, Raw, Task, TaskCount, TaskResult, outcome};
 use sandpool_protocol::Violation;
 use sandpool_protocol::compact;
 use sandpool_protocol::frame::{AnswerHeader, Payload, TaskEnd, split};
@@ -57,7 +57,7 @@ impl Default for Buffers {
 pub(crate) struct WorkerCheck<'a> {
     pub(crate) config: &'a Config,
     pub(crate) queue: &'a mut Queue,
-    pub(crate) unfinished: &'a mut u64,
+    pub(crate) tasks: &'a mut TaskCount,
     pub(crate) out: &'a mut Outbox,
     pub(crate) buffers: &'a mut Buffers,
     pub(crate) oom_kills: &'a mut OomKills,
@@ -309,7 +309,7 @@ impl WorkerCheck<'_> {
         {
             return self.queue.put_back_after(task, delay);
         }
-        *self.unfinished -= 1;
+        self.tasks.finish(1);
         self.out.finish(Some(serial), task.end(ended));
     }
 
