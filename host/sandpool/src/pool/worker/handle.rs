@@ -31,6 +31,9 @@ const UNREAD: usize = 32 * 1024;
 /// The time that a worker has to end after it has hung up.
 const LEAVE_TIME: Duration = Duration::from_millis(200);
 
+/// The time that an interrupted task has to end.
+const GRACE: Duration = Duration::from_millis(100);
+
 /// A worker process, the tasks that were sent to it, and the host's books about it.
 pub(crate) struct WorkerHandle {
     /// The number of this worker, unique in the pool: a new worker in its slot has another.
@@ -39,7 +42,7 @@ pub(crate) struct WorkerHandle {
     pub(super) child: ChildProcess,
     pub(super) control: ControlSocket,
     pub(super) bell: EventFd,
-    pub(super) phase: Phase,
+    phase: Phase,
     /// The tasks that were sent and are not answered yet.
     pub(super) window: Window,
     /// The clocks of the oldest sent task.
@@ -53,12 +56,8 @@ pub(crate) struct WorkerHandle {
     /// `true` while a caller naps until this worker answers. Until then the worker wakes
     /// the caller instead of the dispatcher.
     is_napped_on: bool,
-    /// The time at which the ring last gave a part of its memory back.
-    pub(super) gave_back: Instant,
     /// The key that gets this worker's slot when the worker is gone.
     next_key: Option<KeyId>,
-    /// The time by which a worker that has hung up must have ended; then it is killed.
-    pub(super) leaves_by: Option<Instant>,
 }
 
 /// The phases of a worker's life.
@@ -71,8 +70,12 @@ pub(crate) enum Phase {
     /// The worker was told to end its task, and has until `until` to do so.
     Interrupted { why: Lost, until: Instant },
     /// The worker was killed or has hung up, and is not reaped yet. `why` is the verdict of
-    /// its task.
-    Dying { why: Option<Lost> },
+    /// its task. A worker that has hung up must have ended by `leaves_by`; then it is
+    /// killed.
+    Dying {
+        why: Option<Lost>,
+        leaves_by: Option<Instant>,
+    },
 }
 
 /// The host's ends of a worker that was just started.
@@ -110,16 +113,14 @@ impl WorkerHandle {
             control,
             bell,
             phase: Phase::Starting { since: now },
-            window: Window::new(ring, config),
+            window: Window::new(ring, config, now),
             clock: TaskClock::new(now),
             allowance: Allowance::default(),
             start_up: StartUp::new(oom_kills, now),
             pace: Pace::new(now),
             requests,
             is_napped_on: false,
-            gave_back: now,
             next_key: None,
-            leaves_by: None,
         }
     }
 
@@ -156,6 +157,25 @@ impl WorkerHandle {
     /// Returns the number of the key that the worker is bound to.
     pub(crate) fn key(&self) -> KeyId {
         self.worker_key.id
+    }
+
+    #[inline]
+    pub(super) fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// Notes that the worker takes tasks from now on.
+    #[inline]
+    pub(super) fn becomes_ready(&mut self, now: Instant) {
+        self.phase = Phase::Ready { since: now };
+    }
+
+    /// Notes that the worker was told to end its task, for which it has a moment.
+    pub(super) fn is_interrupted(&mut self, why: Lost, now: Instant) {
+        self.phase = Phase::Interrupted {
+            why,
+            until: now + GRACE,
+        };
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -405,8 +425,10 @@ impl WorkerHandle {
 
     /// Lets a worker that has hung up end by itself: the way it ends tells best why it did.
     pub(crate) fn lets_leave(&mut self, now: Instant) {
-        self.phase = Phase::Dying { why: None };
-        self.leaves_by = Some(now + LEAVE_TIME);
+        self.phase = Phase::Dying {
+            why: None,
+            leaves_by: Some(now + LEAVE_TIME),
+        };
     }
 
     /// Kills the worker. `why` is the verdict of its task.
@@ -417,8 +439,10 @@ impl WorkerHandle {
             self.control.hang_up();
             say_once(self.child.pid(), &error);
         }
-        self.leaves_by = None;
-        self.phase = Phase::Dying { why };
+        self.phase = Phase::Dying {
+            why,
+            leaves_by: None,
+        };
     }
 }
 

@@ -80,10 +80,10 @@ impl WorkerCheck<'_> {
             worker.start_up.greet();
             return Ok(());
         }
-        match (decode(bytes)?, &worker.phase) {
+        match (decode(bytes)?, worker.phase()) {
             (FromChild::Ready { report }, Phase::Starting { .. }) => {
                 self.out.reports.push(report);
-                worker.phase = Phase::Ready { since: now };
+                worker.becomes_ready(now);
                 self.findings.ready = true;
                 Ok(())
             }

@@ -240,6 +240,7 @@ impl WorkerCheck<'_> {
         now: Instant,
     ) -> Result<bool, Violation> {
         header.parts(raw.bytes())?;
+        let interrupted = matches!(worker.phase(), Phase::Interrupted { .. });
         let task = worker
             .window
             .oldest_mut()
@@ -250,7 +251,7 @@ impl WorkerCheck<'_> {
         let end = header.end;
         let known = Circumstances {
             initializer: self.config.initializer.is_some(),
-            interrupted: matches!(worker.phase, Phase::Interrupted { .. }),
+            interrupted,
             stdio: self.config.stdio,
         };
         answer_check::check(task, &header, &known)?;
@@ -259,7 +260,7 @@ impl WorkerCheck<'_> {
             return Ok(false);
         };
         let observed = worker.observed(task, Some(header.run_time), now);
-        let was_interrupted = match (&worker.phase, end) {
+        let was_interrupted = match (worker.phase(), end) {
             (Phase::Interrupted { why, .. }, TaskEnd::Interrupted) => Some(why.clone()),
             _ => None,
         };
@@ -274,9 +275,9 @@ impl WorkerCheck<'_> {
         if self.config.initializer.is_some() {
             self.count_initializer(worker, end, &ended);
         }
-        if matches!(worker.phase, Phase::Interrupted { .. }) {
+        if interrupted {
             // Whatever it answered, the worker lives on.
-            worker.phase = Phase::Ready { since: now };
+            worker.becomes_ready(now);
         }
         worker.end_requests(!ended.is_ok());
         if let Some(task) = worker.window.pop() {
@@ -319,18 +320,18 @@ impl WorkerCheck<'_> {
         let Some(ended) = worker.child.ended() else {
             return false;
         };
-        let was_starting = matches!(worker.phase, Phase::Starting { .. });
+        let was_starting = matches!(worker.phase(), Phase::Starting { .. });
         // A worker that ended before it took a task is counted as a failed start. Otherwise
         // its successors could end in the same way for ever.
-        let failed_early = match &worker.phase {
-            Phase::Dying { why: None } => worker.start_up.hung_up_early(),
-            Phase::Dying { why: Some(why) } => matches!(why, Lost::Violation(_)),
+        let failed_early = match worker.phase() {
+            Phase::Dying { why: None, .. } => worker.start_up.hung_up_early(),
+            Phase::Dying { why: Some(why), .. } => matches!(why, Lost::Violation(_)),
             _ => true,
         };
         if worker.verdict().is_none() {
             // The worker died by itself, or had no task: its last messages count.
             if !was_starting {
-                worker.phase = Phase::Ready { since: now };
+                worker.becomes_ready(now);
             }
             // All messages are read, or its last answer would be passed over. A dead worker's
             // socket holds only so many.
@@ -358,9 +359,10 @@ impl WorkerCheck<'_> {
         if let Some(complaint) = worker.start_up.complaint() {
             return complaint.clone();
         }
-        match &worker.phase {
+        match worker.phase() {
             Phase::Dying {
                 why: Some(Lost::Violation(violation)),
+                ..
             } => Fault::no_start(Blame::Pool, violation),
             _ => {
                 let killed_for = self.why_killed(worker, ended);
@@ -425,8 +427,8 @@ fn read(payload: &[u8]) -> Result<(AnswerHeader, &[u8]), Violation> {
 impl WorkerHandle {
     /// Returns the verdict about the running task, if there is one yet.
     pub(crate) fn verdict(&self) -> Option<Lost> {
-        match &self.phase {
-            Phase::Dying { why } => why.clone(),
+        match self.phase() {
+            Phase::Dying { why, .. } => why.clone(),
             // The worker was told to end its task, and died of that or of something else.
             Phase::Interrupted { why, .. } => Some(why.clone()),
             Phase::Starting { .. } | Phase::Ready { .. } => None,
@@ -435,6 +437,6 @@ impl WorkerHandle {
 
     /// Returns `true` if the worker is dying for a reason that voids its further answers.
     fn is_doomed(&self) -> bool {
-        matches!(self.phase, Phase::Dying { why: Some(_) })
+        matches!(self.phase(), Phase::Dying { why: Some(_), .. })
     }
 }
