@@ -12,12 +12,12 @@ use crate::outcome::Verdict;
 
 impl PoolState {
     /// Breaks the pool, for this reason.
-    pub(crate) fn break_with(&mut self, reason: String) {
+    pub(super) fn break_with(&mut self, reason: String) {
         self.life.advance(PoolPhase::Broken(reason));
     }
 
     /// Notes that a worker for this key could not be started.
-    pub(crate) fn start_failed(&mut self, worker_key: &Arc<WorkerKey>, fault: Fault) {
+    pub(super) fn start_failed(&mut self, worker_key: &Arc<WorkerKey>, fault: Fault) {
         let works = |worker: &&WorkerHandle| worker.works();
         let others = self.workers().any(WorkerHandle::listens);
         let of_key = self
@@ -36,7 +36,7 @@ impl PoolState {
     }
 
     /// Ends the tasks and the streams of broken keys; returns `true` if there were tasks.
-    pub(crate) fn end_broken(&mut self) -> bool {
+    pub(super) fn end_broken(&mut self) -> bool {
         let mut ended_any = false;
         for worker_key in self.keys.broken() {
             let why = worker_key.health.broken().unwrap_or_default();

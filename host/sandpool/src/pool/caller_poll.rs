@@ -19,7 +19,7 @@ use sandpool_protocol::sleep::Spin;
 const NAP: Duration = Duration::from_millis(2);
 
 /// The turn to poll, which one caller at a time may take.
-pub(crate) struct PollTurn(Option<Spin>);
+pub(super) struct PollTurn(Option<Spin>);
 
 impl PollTurn {
     pub(super) fn new(may_spin: bool) -> Self {
@@ -56,7 +56,7 @@ impl PollTurn {
 impl Shared {
     /// Waits until the answer to a task is `there`: by polling, if that pays, then by a
     /// nap, and then by `sleep`.
-    pub(crate) fn look_then<T>(
+    pub(super) fn look_then<T>(
         &self,
         task: u64,
         at_most: Option<Duration>,

@@ -24,7 +24,7 @@ use sandpool_protocol::sleep::Spin;
 use sandpool_sys::Poller;
 
 /// The state that only the dispatcher's thread uses.
-pub(crate) struct Dispatcher {
+pub(super) struct Dispatcher {
     shared: Arc<Shared>,
     callbacks: Callbacks,
     relay: Option<Relay>,
@@ -45,7 +45,7 @@ const KINDS: u64 = 3;
 const WAKE: u64 = u64::MAX;
 
 impl Dispatcher {
-    pub(crate) fn new(
+    pub(super) fn new(
         shared: Arc<Shared>,
         callbacks: Callbacks,
         relay: Option<Relay>,
@@ -65,7 +65,7 @@ impl Dispatcher {
     }
 
     /// Runs until the pool has ended and no process is left.
-    pub(crate) fn run(mut self) {
+    pub(super) fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         loop {
             let now = Instant::now();

@@ -13,7 +13,7 @@ use sandpool_sys::thread_error;
 
 /// The futures that wait for the end of a pool.
 #[derive(Default)]
-pub(crate) struct EndWaiters(Mutex<WaitersState>);
+pub(super) struct EndWaiters(Mutex<WaitersState>);
 
 #[derive(Default)]
 struct WaitersState {
@@ -24,7 +24,7 @@ struct WaitersState {
 
 impl Shared {
     /// Returns `true` if this is a thread that the pool itself waits for.
-    pub(crate) fn is_own_thread(&self) -> bool {
+    pub(super) fn is_own_thread(&self) -> bool {
         self.lock().life.is_own_thread()
     }
 
@@ -33,7 +33,7 @@ impl Shared {
     /// # Errors
     ///
     /// Returns an error if the pool still takes tasks, or waits for this very thread.
-    pub(crate) fn prepare_to_join(&self) -> Result<(), Error> {
+    pub(super) fn prepare_to_join(&self) -> Result<(), Error> {
         let state = self.lock();
         if state.life.is_open() {
             return Err(Error::NotClosed);
@@ -50,7 +50,7 @@ impl Shared {
     }
 
     /// Returns the result of a pool that was joined.
-    pub(crate) fn joined(&self) -> Result<(), Error> {
+    pub(super) fn joined(&self) -> Result<(), Error> {
         match self.lock().life.broken() {
             Some(reason) => Err(Error::Broken {
                 reason: reason.to_owned(),
@@ -61,7 +61,7 @@ impl Shared {
 
     /// Waits until the dispatcher has ended, unless this is one of the threads that it
     /// waits for.
-    pub(crate) fn wait_for_end(&self) {
+    pub(super) fn wait_for_end(&self) {
         let mut state = self.lock();
         while !state.life.is_at_end() && !state.life.is_own_thread() {
             state = self.wait(state);
@@ -69,7 +69,7 @@ impl Shared {
     }
 
     /// Returns `true` if there is nothing to wait for.
-    pub(crate) fn is_at_end(&self) -> bool {
+    pub(super) fn is_at_end(&self) -> bool {
         self.lock().life.is_at_end()
     }
 }
@@ -79,7 +79,7 @@ impl Shared {
 /// # Errors
 ///
 /// Returns an error if the thread that waits cannot be started.
-pub(crate) async fn ended(shared: &Arc<Shared>) -> Result<(), Error> {
+pub(super) async fn ended(shared: &Arc<Shared>) -> Result<(), Error> {
     let mut waits = Waits {
         shared,
         waker_id: None,

@@ -20,7 +20,7 @@ impl PoolState {
     /// Hands out waiting tasks. Called, with the lock held, by any thread that has changed
     /// something. Returns `true` if the dispatcher must be rung: to start or replace
     /// workers, or because it sleeps past something that is due now.
-    pub(crate) fn give_out(&mut self, now: Instant) -> bool {
+    pub(super) fn give_out(&mut self, now: Instant) -> bool {
         if !self.life.goes_on() {
             return true;
         }
@@ -63,7 +63,7 @@ impl PoolState {
 
     /// Tells the streams that the dispatcher is about to sleep; returns the time until
     /// which it may, considering the inputs that they have gathered.
-    pub(crate) fn plan_to_draw(&self, until: Instant) -> Instant {
+    pub(super) fn plan_to_draw(&self, until: Instant) -> Instant {
         if self.life.is_paused() {
             return until;
         }
@@ -171,7 +171,7 @@ impl PoolState {
     }
 
     /// Returns `true` if the pool is to have workers for its waiting tasks.
-    pub(crate) fn starts_workers(&self) -> bool {
+    pub(super) fn starts_workers(&self) -> bool {
         self.life.goes_on() && !self.life.is_paused()
     }
 
@@ -182,14 +182,14 @@ impl PoolState {
     }
 
     /// Returns a slot to start a worker in, and its key; see [`Placement::next_start`].
-    pub(crate) fn next_start(&self) -> Option<(usize, Arc<WorkerKey>)> {
+    pub(super) fn next_start(&self) -> Option<(usize, Arc<WorkerKey>)> {
         let (slot, key) = self.placement().next_start()?;
         Some((slot, self.queue.worker_key(key)?))
     }
 
     /// Returns the slot of an idle worker to end, and the key that gets the slot; see
     /// [`Placement::next_to_replace`].
-    pub(crate) fn next_to_replace(&self, now: Instant) -> Option<(usize, KeyId)> {
+    pub(super) fn next_to_replace(&self, now: Instant) -> Option<(usize, KeyId)> {
         self.placement().next_to_replace(now)
     }
 

@@ -11,31 +11,31 @@ use crate::module::{Module, WeakModule};
 use sandpool_protocol::control::WorkerGrants;
 
 /// The number of a worker key in its pool.
-pub(crate) type KeyId = u64;
+pub(super) type KeyId = u64;
 
 /// The number of failed starts, one after the other, that break a key or a pool.
 const MAX_FAILED: u32 = 3;
 
 /// The module, grants and tenant that a worker is bound to for life.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct KeyParts {
+pub(super) struct KeyParts {
     /// The hash of the module; its settings are the pool's.
-    pub(crate) module: String,
-    pub(crate) grants: WorkerGrants,
-    pub(crate) tenant: Option<String>,
+    pub(super) module: String,
+    pub(super) grants: WorkerGrants,
+    pub(super) tenant: Option<String>,
 }
 
 /// A key with its number and its module; lives as long as a task or a worker of it.
-pub(crate) struct WorkerKey {
-    pub(crate) id: KeyId,
-    pub(crate) key: KeyParts,
-    pub(crate) module: Module,
-    pub(crate) health: Health,
+pub(super) struct WorkerKey {
+    pub(super) id: KeyId,
+    pub(super) key: KeyParts,
+    pub(super) module: Module,
+    pub(super) health: Health,
 }
 
 /// The failures of one key's workers, and the reason why the key is broken.
 #[derive(Debug, Default)]
-pub(crate) struct Health {
+pub(super) struct Health {
     /// The number of starts that failed, one after the other.
     starts: AtomicU32,
     /// The number of initializers that failed, one after the other.
@@ -44,7 +44,7 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    pub(crate) fn broken_by(why: String) -> Self {
+    fn broken_by(why: String) -> Self {
         Health {
             broken: OnceLock::from(why),
             ..Health::default()
@@ -52,38 +52,38 @@ impl Health {
     }
 
     /// Returns the reason why no task of the key is run any more.
-    pub(crate) fn broken(&self) -> Option<&str> {
+    pub(super) fn broken(&self) -> Option<&str> {
         self.broken.get().map(String::as_str)
     }
 
-    pub(crate) fn breaks(&self, why: String) {
+    pub(super) fn breaks(&self, why: String) {
         // The first reason stands.
         let _ = self.broken.set(why);
     }
 
     /// Counts an initializer that failed; returns `true` if that breaks the key.
-    pub(crate) fn initializer_failed(&self) -> bool {
+    pub(super) fn initializer_failed(&self) -> bool {
         self.initializers.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILED
     }
 
-    pub(crate) fn initializer_succeeded(&self) {
+    pub(super) fn initializer_succeeded(&self) {
         self.initializers.store(0, Ordering::Relaxed);
     }
 
     /// Notes that a worker of the key has taken a task.
-    pub(crate) fn start_succeeded(&self) {
+    pub(super) fn start_succeeded(&self) {
         self.starts.store(0, Ordering::Relaxed);
     }
 
     /// Counts a start that failed; returns `true` if that breaks the key.
-    pub(crate) fn start_failed(&self) -> bool {
+    pub(super) fn start_failed(&self) -> bool {
         self.starts.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILED
     }
 }
 
 /// The keys in use. Modules and tenants come and go, so the table keeps no key alive.
 #[derive(Default)]
-pub(crate) struct KeyTable {
+pub(super) struct KeyTable {
     known: HashMap<KeyParts, Weak<WorkerKey>>,
     /// The broken keys, each with its reason, as long as their module is in use: a module
     /// that is loaded anew is tried anew.
@@ -99,7 +99,7 @@ pub(crate) struct KeyTable {
 const MAX_BROKEN: usize = 4096;
 
 impl KeyTable {
-    pub(crate) fn bind(&mut self, key: KeyParts, module: &Module) -> Arc<WorkerKey> {
+    pub(super) fn bind(&mut self, key: KeyParts, module: &Module) -> Arc<WorkerKey> {
         let known = self.known.get(&key).and_then(Weak::upgrade);
         let serves = |worker_key: &Arc<WorkerKey>| {
             worker_key.health.broken().is_none() || worker_key.module.is(module)
@@ -132,7 +132,7 @@ impl KeyTable {
 
     /// Breaks a key for this reason, now and in future: the pool is to end its tasks and
     /// its streams.
-    pub(crate) fn break_key(&mut self, worker_key: &Arc<WorkerKey>, why: String) {
+    pub(super) fn break_key(&mut self, worker_key: &Arc<WorkerKey>, why: String) {
         self.remember_broken(worker_key, &why);
         worker_key.health.breaks(why);
         self.note_if_broken(worker_key);
@@ -140,7 +140,7 @@ impl KeyTable {
 
     /// Notes a key that is in use, if it is broken; see [`KeyTable::broken`].
     #[inline]
-    pub(crate) fn note_if_broken(&mut self, worker_key: &Arc<WorkerKey>) {
+    pub(super) fn note_if_broken(&mut self, worker_key: &Arc<WorkerKey>) {
         let is_noted = |other: &Weak<WorkerKey>| other.as_ptr() == Arc::as_ptr(worker_key);
         if worker_key.health.broken().is_some() && !self.broken_in_use.iter().any(is_noted) {
             self.broken_in_use.push(Arc::downgrade(worker_key));
@@ -149,7 +149,7 @@ impl KeyTable {
 
     /// Returns the broken keys whose tasks or workers are still about.
     #[inline]
-    pub(crate) fn broken(&mut self) -> Vec<Arc<WorkerKey>> {
+    pub(super) fn broken(&mut self) -> Vec<Arc<WorkerKey>> {
         if self.broken_in_use.is_empty() {
             return Vec::new();
         }

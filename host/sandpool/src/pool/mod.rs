@@ -14,6 +14,9 @@
 //! Between rooms the arrows point one way. Each uses only rooms that stand before it:
 //! `error`, `keys` and `config`; `tasks/`; `scheduler/`; `output/` and `broker/`;
 //! `worker/`; the shared state and the dispatcher; `stream/`; `api/`.
+//!
+//! `pub(super)` in a room is for its own files, `pub(crate)` for other rooms. What the files
+//! beside the rooms give to the pool is `pub(super)`.
 
 mod api;
 mod breaking;

@@ -11,7 +11,7 @@ use super::worker::{Findings, PollEvents, WorkerCheck, WorkerHandle};
 impl PoolState {
     /// Processes the events of the worker in a slot, if there is one; returns `true` if the
     /// worker is gone.
-    pub(crate) fn process_events(
+    pub(super) fn process_events(
         &mut self,
         config: &Config,
         slot: usize,
@@ -64,7 +64,7 @@ impl PoolState {
     }
 
     /// Returns `true` if an answer or a request of any worker waits in shared memory.
-    pub(crate) fn has_news(&mut self) -> bool {
+    pub(super) fn has_news(&mut self) -> bool {
         self.slots
             .workers_mut()
             // A worker that is being ended is not listened to any more.
@@ -73,19 +73,19 @@ impl PoolState {
 
     /// Returns `true` if so many answers or requests of a worker wait that the host must
     /// not sleep.
-    pub(crate) fn keeps_awake(&mut self) -> bool {
+    pub(super) fn keeps_awake(&mut self) -> bool {
         self.slots
             .workers_mut()
             .any(|worker| worker.listens() && worker.keeps_awake())
     }
 
     /// Returns the workers.
-    pub(crate) fn workers(&self) -> impl Iterator<Item = &WorkerHandle> {
+    pub(super) fn workers(&self) -> impl Iterator<Item = &WorkerHandle> {
         self.slots.workers()
     }
 
     /// Returns `true` if a core is left for looking that no task uses.
-    pub(crate) fn leaves_a_core(&self, config: &Config) -> bool {
+    pub(super) fn leaves_a_core(&self, config: &Config) -> bool {
         let busy = self.workers().filter(|worker| worker.is_busy()).count();
         busy < config.cores
     }

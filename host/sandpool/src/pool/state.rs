@@ -19,7 +19,7 @@ use crate::notify::Notify;
 use sandpool_sys::{EventFd, OomKills};
 
 /// A pool, without the handles to it.
-pub(crate) struct Shared {
+pub(super) struct Shared {
     pub(super) config: Config,
     pub(super) loader: Loader,
     pub(super) callback_sender: CallbackSender,
@@ -36,7 +36,7 @@ pub(crate) struct Shared {
 }
 
 /// The changing part.
-pub(crate) struct PoolState {
+pub(super) struct PoolState {
     pub(super) life: PoolLife,
     pub(super) queue: Queue,
     pub(super) slots: Slots,
@@ -60,7 +60,7 @@ pub(crate) struct PoolState {
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
 impl Shared {
-    pub(crate) fn new(
+    pub(super) fn new(
         config: Config,
         loader: Loader,
         callback_sender: CallbackSender,
@@ -95,13 +95,13 @@ impl Shared {
         }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, PoolState> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, PoolState> {
         // No code of users runs under the lock, so a poisoned lock would be a bug of ours;
         // going on is still better than a second panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn wait<'a>(&self, state: MutexGuard<'a, PoolState>) -> MutexGuard<'a, PoolState> {
+    pub(super) fn wait<'a>(&self, state: MutexGuard<'a, PoolState>) -> MutexGuard<'a, PoolState> {
         self.changed.wait(state, None)
     }
 
@@ -111,7 +111,7 @@ impl Shared {
     /// # Errors
     ///
     /// Returns an error if the pool takes no more tasks, or its queue is full.
-    pub(crate) fn submit(&self, entry: Entry) -> Result<u64, Error> {
+    pub(super) fn submit(&self, entry: Entry) -> Result<u64, Error> {
         let state = self.lock();
         state.life.accepts_tasks()?;
         match self.config.limits.queue_length.value {
@@ -121,7 +121,7 @@ impl Shared {
     }
 
     /// Returns the number of tasks that the queue still has room for.
-    pub(crate) fn room(&self, state: &PoolState) -> usize {
+    pub(super) fn room(&self, state: &PoolState) -> usize {
         match self.config.limits.queue_length.value {
             Some(limit) => usize::try_from(limit)
                 .unwrap_or(usize::MAX)
@@ -132,7 +132,7 @@ impl Shared {
 
     /// Submits tasks as [`Shared::submit`] does, under a lock that is already held, once it
     /// is known that the pool takes the tasks and has room for them.
-    pub(crate) fn enqueue(
+    pub(super) fn enqueue(
         &self,
         mut state: MutexGuard<'_, PoolState>,
         entries: impl Iterator<Item = Entry>,
@@ -155,7 +155,7 @@ impl Shared {
     }
 
     /// Changes the phase and wakes everybody, without waiting.
-    pub(crate) fn set_phase(&self, phase: PoolPhase) {
+    pub(super) fn set_phase(&self, phase: PoolPhase) {
         let mut state = self.lock();
         state.life.advance(phase);
         if *state.life.phase() == PoolPhase::Terminated {
@@ -170,7 +170,7 @@ impl Shared {
 impl PoolState {
     /// Puts tasks into the queue and gives them their numbers. Tasks of a broken key end
     /// when tasks are next handed out.
-    pub(crate) fn take_in(&mut self, entry: Entry) {
+    pub(super) fn take_in(&mut self, entry: Entry) {
         let count = entry.len() as u64;
         if count > 0 {
             self.keys.note_if_broken(entry.worker_key());
@@ -180,22 +180,22 @@ impl PoolState {
     }
 
     /// Notes that the dispatcher sleeps until then, unless it is rung.
-    pub(crate) fn fall_asleep(&mut self, until: Instant) {
+    pub(super) fn fall_asleep(&mut self, until: Instant) {
         self.asleep_until = Some(until);
     }
 
     /// Notes that the dispatcher is awake.
-    pub(crate) fn wake_up(&mut self) {
+    pub(super) fn wake_up(&mut self) {
         self.asleep_until = None;
     }
 
     /// Returns `true` if the dispatcher sleeps past `when`.
-    pub(crate) fn sleeps_past(&self, when: Instant) -> bool {
+    pub(super) fn sleeps_past(&self, when: Instant) -> bool {
         self.asleep_until.is_some_and(|until| until > when)
     }
 
     /// Returns the latest time at which the dispatcher has to look at its workers again.
-    pub(crate) fn latest_wake(now: Instant) -> Instant {
+    pub(super) fn latest_wake(now: Instant) -> Instant {
         now + FOR_EVER
     }
 }

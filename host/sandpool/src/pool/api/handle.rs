@@ -35,13 +35,13 @@ pub struct AsyncResult<T = Value> {
 
 /// The numbers by which a task can be found, to cancel it.
 #[derive(Clone)]
-pub(crate) struct TaskRef {
-    pub(crate) pool: Weak<Shared>,
-    pub(crate) key: KeyId,
-    pub(crate) id: u64,
-    pub(crate) cancelled: Arc<AtomicBool>,
+pub(super) struct TaskRef {
+    pub(super) pool: Weak<Shared>,
+    pub(super) key: KeyId,
+    pub(super) id: u64,
+    pub(super) cancelled: Arc<AtomicBool>,
     /// `true` if the outcome comes by way of the callback thread.
-    pub(crate) by_callback: bool,
+    pub(super) by_callback: bool,
 }
 
 impl std::fmt::Debug for TaskRef {
@@ -68,7 +68,7 @@ impl TaskRef {
 
 /// The place for one outcome.
 #[derive(Debug, Default)]
-pub(crate) struct Cell {
+pub(super) struct Cell {
     state: Mutex<CellState>,
     arrived: Notify,
 }
@@ -118,7 +118,7 @@ impl Sink for Cell {
 }
 
 impl<T: FromValue> AsyncResult<T> {
-    pub(crate) fn new(cell: Arc<Cell>, task: TaskRef) -> Self {
+    pub(super) fn new(cell: Arc<Cell>, task: TaskRef) -> Self {
         AsyncResult {
             cell,
             task,
@@ -156,7 +156,7 @@ impl<T: FromValue> AsyncResult<T> {
     }
 
     /// Waits for the outcome as [`AsyncResult::outcome`] does, and takes it without a copy.
-    pub(crate) fn into_outcome(mut self) -> Result<Outcome<Value>, Error> {
+    pub(super) fn into_outcome(mut self) -> Result<Outcome<Value>, Error> {
         if !self.ready() && self.task.waits_for_itself() {
             return Err(Error::WouldDeadlock);
         }

@@ -52,7 +52,7 @@ impl Drop for Handle {
 }
 
 impl Pool {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         Pool {
             handle: Arc::new(Handle { shared }),
         }
@@ -63,7 +63,7 @@ impl Pool {
         PoolBuilder::default()
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.handle.shared
     }
 

@@ -28,7 +28,7 @@ pub struct RunningTask {
 }
 
 impl Steering {
-    pub(crate) fn new(stream: Arc<StreamState>) -> Self {
+    pub(super) fn new(stream: Arc<StreamState>) -> Self {
         Steering { stream }
     }
 

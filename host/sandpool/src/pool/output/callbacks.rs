@@ -46,11 +46,11 @@ pub struct ProgressReport {
 }
 
 /// A function that is called with each log line.
-pub(crate) type LogHandler = Box<dyn FnMut(LogRecord) + Send>;
+type LogHandler = Box<dyn FnMut(LogRecord) + Send>;
 /// A function that is called with each progress report.
-pub(crate) type ProgressHandler = Box<dyn FnMut(ProgressReport) + Send>;
+type ProgressHandler = Box<dyn FnMut(ProgressReport) + Send>;
 /// A function that is called when a pool has been without workers for a while.
-pub(crate) type StartTroubleHandler = Box<dyn FnMut(StartTrouble) + Send>;
+type StartTroubleHandler = Box<dyn FnMut(StartTrouble) + Send>;
 
 /// The caller's handlers, which run on the callback thread.
 #[derive(Default)]

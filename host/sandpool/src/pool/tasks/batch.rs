@@ -22,11 +22,11 @@ use sandpool_value::{Args, Function};
 /// The tasks that are submitted together.
 pub(crate) struct Batch {
     pub(crate) template: Arc<Template>,
-    pub(crate) inputs: Inputs,
+    pub(super) inputs: Inputs,
     pub(crate) submitted: Instant,
     pub(crate) sink: Arc<dyn Sink>,
     /// Set by whoever cancels the tasks; read by the dispatcher.
-    pub(crate) cancelled: Arc<AtomicBool>,
+    pub(super) cancelled: Arc<AtomicBool>,
 }
 
 impl Batch {
@@ -64,7 +64,7 @@ impl Batch {
 
 /// The checked arguments, or command lines, of the tasks of a batch.
 pub(crate) struct Inputs {
-    pub(crate) callee: Callee,
+    pub(super) callee: Callee,
     /// The encoded arguments of all tasks, or the standard input of one command.
     raw: Vec<u8>,
     /// A long text or byte list among the arguments of a single task: kept apart, not
@@ -266,7 +266,7 @@ impl Inputs {
     }
 
     /// Returns the number of bytes of one task.
-    pub(crate) fn bytes_of(&self, place: usize) -> u64 {
+    pub(super) fn bytes_of(&self, place: usize) -> u64 {
         (self.raw(place).len() + self.body.len()) as u64
     }
 
@@ -329,7 +329,7 @@ impl Task {
 
 /// Splits the bytes of a task so that its own long argument and that of all tasks stand in
 /// their positions.
-pub(crate) fn pieces<'a>(
+pub(super) fn pieces<'a>(
     raw: &'a [u8],
     body: &'a [u8],
     long: &'a [u8],

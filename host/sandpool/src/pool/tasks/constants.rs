@@ -30,11 +30,11 @@ enum ArgumentSource {
 
 /// The positions, in the encoded arguments of one task, of those that are kept apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Places {
+pub(super) struct Places {
     /// The position of the long argument of all tasks.
-    pub(crate) long: usize,
+    pub(super) long: usize,
     /// The position of the task's own long argument.
-    pub(crate) body: usize,
+    pub(super) body: usize,
 }
 
 impl Constants {
@@ -81,7 +81,7 @@ impl Constants {
     }
 
     /// Returns the encoding of the argument that is kept apart.
-    pub(crate) fn long(&self) -> &[u8] {
+    pub(super) fn long(&self) -> &[u8] {
         &self.long
     }
 
@@ -92,7 +92,7 @@ impl Constants {
     /// # Errors
     ///
     /// Returns an error if the task's own arguments do not fit.
-    pub(crate) fn encode_into(
+    pub(super) fn encode_into(
         &self,
         args: Args,
         raw: &mut Vec<u8>,

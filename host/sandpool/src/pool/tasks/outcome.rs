@@ -63,7 +63,7 @@ impl Raw<'_> {
 }
 
 /// Returns an outcome with nothing in it but the host's own facts.
-pub(crate) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome<Value> {
+pub(super) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome<Value> {
     Outcome {
         verdict,
         value: None,

@@ -58,7 +58,7 @@ pub(crate) struct Template {
 impl Template {
     /// Returns the long argument of all tasks, which is put between those of each when it
     /// is sent.
-    pub(crate) fn long(&self) -> &[u8] {
+    pub(super) fn long(&self) -> &[u8] {
         self.constants.as_ref().map_or(&[], Constants::long)
     }
 }
@@ -201,7 +201,7 @@ pub(crate) struct Completion {
     pub(crate) ended: TaskResult,
     /// The batch that it was submitted with, and its position there.
     pub(crate) batch: Arc<Batch>,
-    pub(crate) place: usize,
+    pub(super) place: usize,
     pub(crate) callback: Option<Callback>,
 }
 

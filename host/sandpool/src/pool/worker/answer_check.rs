@@ -13,16 +13,16 @@ use sandpool_protocol::verdict::{MAX_DETAIL, MAX_REFUSALS, Refusal};
 const MAX_KIND: usize = 32;
 
 /// The facts that the host checks an answer against.
-pub(crate) struct Circumstances {
+pub(super) struct Circumstances {
     /// `true` if the pool has an initializer.
-    pub(crate) initializer: bool,
+    pub(super) initializer: bool,
     /// `true` if the worker was told to end the task.
-    pub(crate) interrupted: bool,
-    pub(crate) stdio: Stdio,
+    pub(super) interrupted: bool,
+    pub(super) stdio: Stdio,
 }
 
 /// Checks that an answer can have come about.
-pub(crate) fn check(
+pub(super) fn check(
     task: &Task,
     header: &AnswerHeader,
     known: &Circumstances,

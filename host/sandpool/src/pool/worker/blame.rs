@@ -8,7 +8,7 @@ use sandpool_sys::{ABORTED, ChildExit, OUT_OF_CPU, PANICKED, signal_name};
 
 /// Judges a worker that ended without giving a reason. `killed_for` is the system's own
 /// reason for a kill, if the system gives one.
-pub(crate) fn fault(
+pub(super) fn fault(
     ended: ChildExit,
     killed_for: Option<String>,
     greeted: bool,

@@ -26,7 +26,7 @@ const MIN_CPU_INTERVAL: Duration = Duration::from_millis(1);
 
 impl WorkerCheck<'_> {
     /// Keeps the worker's deadlines, and takes back the tasks that a long one would strand.
-    pub(crate) fn keep_time(&mut self, worker: &mut WorkerHandle, now: Instant) {
+    pub(super) fn keep_time(&mut self, worker: &mut WorkerHandle, now: Instant) {
         match worker.phase() {
             Phase::Starting { since } => {
                 let too_long = now.saturating_duration_since(*since) >= START_TIME;

@@ -62,7 +62,7 @@ pub(crate) struct WorkerHandle {
 
 /// The phases of a worker's life.
 #[derive(Debug)]
-pub(crate) enum Phase {
+pub(super) enum Phase {
     /// The worker is started and loads its artifact.
     Starting { since: Instant },
     /// The worker takes tasks.
@@ -83,8 +83,8 @@ pub(crate) struct Started {
     pub(crate) child: ChildProcess,
     pub(crate) control: ControlSocket,
     pub(crate) bell: EventFd,
-    pub(crate) ring: HostEnd,
-    pub(crate) requests: Option<Requests>,
+    pub(super) ring: HostEnd,
+    pub(super) requests: Option<Requests>,
 }
 
 impl WorkerHandle {
@@ -178,7 +178,7 @@ impl WorkerHandle {
         };
     }
 
-    pub(crate) fn is_ready(&self) -> bool {
+    pub(super) fn is_ready(&self) -> bool {
         matches!(self.phase, Phase::Ready { .. })
     }
 
@@ -384,7 +384,7 @@ impl WorkerHandle {
     }
 
     /// Ends the requests of the worker's task, which has ended, or has `died`.
-    pub(crate) fn end_requests(&mut self, died: bool) {
+    pub(super) fn end_requests(&mut self, died: bool) {
         if let Some(requests) = &mut self.requests {
             requests.end(died);
         }
@@ -413,7 +413,7 @@ impl WorkerHandle {
     }
 
     /// Returns the facts that the host knows of the run of the oldest sent task.
-    pub(crate) fn observed(&self, task: &Task, ran: Option<Duration>, now: Instant) -> Observed {
+    pub(super) fn observed(&self, task: &Task, ran: Option<Duration>, now: Instant) -> Observed {
         let started = self.clock.started(ran, now);
         Observed {
             worker_pid: Some(self.child.pid()),
@@ -424,7 +424,7 @@ impl WorkerHandle {
     }
 
     /// Lets a worker that has hung up end by itself: the way it ends tells best why it did.
-    pub(crate) fn lets_leave(&mut self, now: Instant) {
+    pub(super) fn lets_leave(&mut self, now: Instant) {
         self.phase = Phase::Dying {
             why: None,
             leaves_by: Some(now + LEAVE_TIME),

@@ -7,7 +7,7 @@
 
 mod allowance;
 mod answer_check;
-pub(crate) mod binary;
+pub(super) mod binary;
 mod blame;
 mod clock;
 mod deadlines;
@@ -19,6 +19,6 @@ mod start_up;
 mod window;
 mod worker_check;
 
-pub(crate) use handle::WorkerHandle;
-pub(crate) use start::{refused, start_worker};
-pub(crate) use worker_check::{Buffers, Findings, PollEvents, WorkerCheck};
+pub(super) use handle::WorkerHandle;
+pub(super) use start::{refused, start_worker};
+pub(super) use worker_check::{Buffers, Findings, PollEvents, WorkerCheck};

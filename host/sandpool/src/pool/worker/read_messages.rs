@@ -26,7 +26,7 @@ const MESSAGES_AT_ONCE: usize = 64;
 
 impl WorkerCheck<'_> {
     /// Reads the messages on the control socket; returns `true` if none is left.
-    pub(crate) fn read_messages(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
+    pub(super) fn read_messages(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
         for _ in 0..MESSAGES_AT_ONCE {
             let heard = match worker.control.receive_bytes(&mut self.buffers.message) {
                 Ok(Received::Message(len, _)) => self.understand(worker, len, now),

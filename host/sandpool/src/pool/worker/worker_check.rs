@@ -177,7 +177,7 @@ impl WorkerCheck<'_> {
     }
 
     /// Takes the next answer, if there is one.
-    pub(crate) fn take_answer(
+    pub(super) fn take_answer(
         &mut self,
         worker: &mut WorkerHandle,
         now: Instant,
@@ -426,7 +426,7 @@ fn read(payload: &[u8]) -> Result<(AnswerHeader, &[u8]), Violation> {
 
 impl WorkerHandle {
     /// Returns the verdict about the running task, if there is one yet.
-    pub(crate) fn verdict(&self) -> Option<Lost> {
+    pub(super) fn verdict(&self) -> Option<Lost> {
         match self.phase() {
             Phase::Dying { why, .. } => why.clone(),
             // The worker was told to end its task, and died of that or of something else.
