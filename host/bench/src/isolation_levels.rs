@@ -16,7 +16,7 @@ use super::figure::{
 };
 use super::peers::Peers;
 use super::plan::Plan;
-use super::pools::{Bench, Inside, Tasks, Work, builder, kept, pythons_chunksize};
+use super::pools::{BenchPool, Inside, Tasks, Work, builder, kept, pythons_chunksize};
 
 /// Tasks of one map: their outcomes are kept in memory, all of them.
 const MAX_TASKS: usize = 300_000;
@@ -26,10 +26,10 @@ const MAX_TASKS: usize = 300_000;
 struct Fixtures {
     native_steps: u32,
     threads: ThreadPool,
-    fresh: Bench,
-    sleepy: Bench,
-    reused: Bench,
-    for_each: Bench,
+    fresh: BenchPool,
+    sleepy: BenchPool,
+    reused: BenchPool,
+    for_each: BenchPool,
 }
 
 /// The name of a latency, and what it is.
@@ -60,10 +60,10 @@ pub fn measure(plan: &Plan, tasks: &Tasks, peers: &Peers, report: &mut Report) -
             .num_threads(plan.processes)
             .build()
             .error_line()?,
-        fresh: Bench::new(builder(plan), tasks)?,
-        sleepy: Bench::new(builder(plan).spin(false), tasks)?,
-        reused: Bench::new(builder(plan).isolation(kept()), tasks)?,
-        for_each: Bench::new(builder(plan).isolation(Isolation::ProcessPerTask), tasks)?,
+        fresh: BenchPool::new(builder(plan), tasks)?,
+        sleepy: BenchPool::new(builder(plan).spin(false), tasks)?,
+        reused: BenchPool::new(builder(plan).isolation(kept()), tasks)?,
+        for_each: BenchPool::new(builder(plan).isolation(Isolation::ProcessPerTask), tasks)?,
     };
     let inside_fresh = Inside::new(plan, Isolation::Process, tasks.spin_steps)?;
     let inside_reused = Inside::new(plan, kept(), tasks.spin_steps)?;

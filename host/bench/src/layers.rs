@@ -8,7 +8,7 @@ use super::Report;
 use super::figure::{ErrorLine, Figure, Measured, Subject, Unit, latencies};
 use super::guests;
 use super::plan::Plan;
-use super::pools::{Bench, Tasks, Work, builder, kept};
+use super::pools::{BenchPool, Tasks, Work, builder, kept};
 
 pub fn measure(plan: &Plan, all: &Tasks, report: &mut Report) -> Measured<()> {
     if plan.wants_any(&["layer/"]) {
@@ -76,7 +76,7 @@ fn starts(plan: &Plan, report: &mut Report) {
 fn tasks(plan: &Plan, tasks: &Tasks, report: &mut Report) -> Measured<()> {
     let mut subjects = Vec::new();
     for (name, sandbox) in [("on", Sandbox::Auto), ("off", Sandbox::Off)] {
-        let bench = Bench::new(builder(plan).processes(1).sandbox(sandbox), tasks)?;
+        let bench = BenchPool::new(builder(plan).processes(1).sandbox(sandbox), tasks)?;
         bench.map(Work::Empty, 200)?;
         let figure = Figure::new(
             format!("sandbox/{name}/empty"),

@@ -102,14 +102,14 @@ impl Tasks {
 }
 
 /// A pool and what runs in it.
-pub struct Bench {
+pub struct BenchPool {
     pub pool: Pool,
     tasks: Tasks,
 }
 
-impl Bench {
+impl BenchPool {
     pub fn new(builder: PoolBuilder, tasks: &Tasks) -> Measured<Self> {
-        Ok(Bench {
+        Ok(BenchPool {
             pool: builder.build().error_line()?,
             tasks: tasks.clone(),
         })

@@ -52,7 +52,7 @@ fn plain(value: f64) -> String {
 }
 
 /// The way in which two figures make a ratio.
-enum Of {
+enum RatioKind {
     /// Ours is a rate, theirs too: ours over theirs.
     Ours(&'static str, &'static str),
     /// Ours is a time, theirs too: theirs over ours.
@@ -68,12 +68,12 @@ enum Of {
 }
 
 use Bound::{AtLeast, AtMost};
-use Of::{Alone, Dearer, DearerThanBoth, Ours, Quantile, Theirs};
+use RatioKind::{Alone, Dearer, DearerThanBoth, Ours, Quantile, Theirs};
 
 const MILLI: f64 = 1e-3;
 
 /// Name, words, figures, what is wanted.
-type Row = (&'static str, &'static str, Of, Bound);
+type Row = (&'static str, &'static str, RatioKind, Bound);
 
 const TARGETS: [Row; 25] = [
     (
@@ -254,7 +254,7 @@ pub fn of(report: &Report) -> Vec<Target> {
     .collect()
 }
 
-fn sides(report: &Report, of: &Of) -> (Option<f64>, Option<f64>) {
+fn sides(report: &Report, of: &RatioKind) -> (Option<f64>, Option<f64>) {
     let value = |name: &str| match name {
         "scale/queue/host/most" => {
             let longest = report.named("scale/queue/host/").last();

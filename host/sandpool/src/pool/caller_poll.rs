@@ -9,7 +9,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::output::Job;
+use super::output::CallbackJob;
 use super::state::{PoolState, Shared};
 use super::worker::{PollEvents, WorkerHandle};
 use sandpool_protocol::settings::Stdio;
@@ -152,7 +152,8 @@ impl Shared {
         ring |= !state.life.is_open();
         let mut ended = Vec::new();
         // Delivered here in the order in which tasks ended, or else by the dispatcher.
-        let simple = |job: &Job| matches!(job, Job::Finish(end) if end.callback.is_none());
+        let simple =
+            |job: &CallbackJob| matches!(job, CallbackJob::Finish(end) if end.callback.is_none());
         if state.out.holds_only(simple) {
             ended = std::mem::take(&mut state.out.jobs);
         } else {
@@ -163,7 +164,7 @@ impl Shared {
             self.wake.ring();
         }
         for (_, job) in ended {
-            if let Job::Finish(completion) = job {
+            if let CallbackJob::Finish(completion) = job {
                 self.callback_sender.finish(completion);
             }
         }

@@ -14,7 +14,7 @@ use std::vec::Drain;
 
 use super::keys::WorkerKey;
 use super::life::PoolPhase;
-use super::output::{Callbacks, Job, Outbox, Relay};
+use super::output::{CallbackJob, Callbacks, Outbox, Relay};
 use super::scheduler::{News, REPLACE_AFTER};
 use super::state::{PoolState, Shared};
 use super::tasks::{Completion, Lost, outcome};
@@ -217,13 +217,13 @@ impl Dispatcher {
         while let Some((serial, job)) = jobs.next() {
             match (job, &self.relay, serial) {
                 // A guest's output comes before its outcome.
-                (Job::Finish(completion), Some(relay), Some(serial)) => {
+                (CallbackJob::Finish(completion), Some(relay), Some(serial)) => {
                     relay.complete(serial, completion);
                 }
-                (Job::Finish(completion), _, _) if completion.callback.is_some() => {
+                (CallbackJob::Finish(completion), _, _) if completion.callback.is_some() => {
                     self.shared.callback_sender.finish(completion);
                 }
-                (Job::Finish(completion), _, _) => deliver_run(completion, &mut jobs),
+                (CallbackJob::Finish(completion), _, _) => deliver_run(completion, &mut jobs),
                 (message, _, _) => self.callbacks.message(message),
             }
         }
@@ -361,12 +361,11 @@ impl Dispatcher {
 
 /// Delivers `first` and all completions that follow it to the same sink at once: a map has
 /// many.
-fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, Job)>>) {
+fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, CallbackJob)>>) {
     let sink = Arc::clone(&first.batch.sink);
-    let follows =
-        |(_, job): &(Option<u64>, Job)| matches!(job, Job::Finish(next) if next.follows(&sink));
+    let follows = |(_, job): &(Option<u64>, CallbackJob)| matches!(job, CallbackJob::Finish(next) if next.follows(&sink));
     let others = std::iter::from_fn(|| match jobs.next_if(follows) {
-        Some((_, Job::Finish(next))) => Some(next),
+        Some((_, CallbackJob::Finish(next))) => Some(next),
         _ => None,
     });
     sink.deliver(&mut std::iter::once(first).chain(others));
@@ -388,7 +387,10 @@ fn look_at_starts(state: &mut PoolState, now: Instant) {
     };
     match state.restarts.look(ready, waiting, now) {
         None => {}
-        Some(News::Say(trouble)) => state.out.jobs.push((None, Job::StartTrouble(trouble))),
+        Some(News::Say(trouble)) => state
+            .out
+            .jobs
+            .push((None, CallbackJob::StartTrouble(trouble))),
         Some(News::GiveUp(why)) => state.break_with(why),
     }
 }

@@ -15,8 +15,8 @@
 //! `error`, `keys` and `config`; `tasks/`; `scheduler/`; `output/` and `broker/`;
 //! `worker/`; the shared state and the dispatcher; `stream/`; `api/`.
 //!
-//! `pub(super)` in a room is for its own files, `pub(crate)` for other rooms. What the files
-//! beside the rooms give to the pool is `pub(super)`.
+//! In the files of a room `pub(super)` is for that room, `pub(crate)` for the others. Its
+//! `mod.rs`, and the files beside the rooms, give to the pool what is `pub(super)`.
 
 mod api;
 mod breaking;

@@ -4,7 +4,7 @@
 //! Descriptors are plain numbers here, and a C library counts upwards from 3
 //! to find what it was given. So the root has the number behind the granted
 //! directories, and that is the one which wasmtime-wasi would give to the
-//! first file that is opened; see [`Call::keep_number_of_root`].
+//! first file that is opened; see [`Preview1Call::keep_number_of_root`].
 
 use std::borrow::Cow;
 
@@ -32,12 +32,12 @@ const MAX_ROOTS: usize = 10_000;
 pub(super) const SUCCESS: i32 = Errno::Success as i32;
 
 /// A function that a guest called.
-pub(super) struct Call<'a> {
+pub(super) struct Preview1Call<'a> {
     pub(super) guest: &'a mut Guest,
     pub(super) memory: GuestMemory<'a>,
 }
 
-impl<'a> Call<'a> {
+impl<'a> Preview1Call<'a> {
     pub(super) fn of(caller: &'a mut Caller<'_, Guest>) -> wasmtime::Result<Self> {
         let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
             return Err(wasmtime::format_err!("missing required memory export"));
@@ -45,7 +45,7 @@ impl<'a> Call<'a> {
         let fuel = caller.as_context_mut().hostcall_fuel();
         let (bytes, guest) = memory.data_and_store_mut(caller);
         guest.wasi.get().set_hostcall_fuel(fuel);
-        Ok(Call {
+        Ok(Preview1Call {
             guest,
             memory: GuestMemory::Unshared(bytes),
         })
@@ -236,7 +236,7 @@ impl<'a> Call<'a> {
             others.push(number);
         }
         for number in others {
-            let Call { guest, memory } = self;
+            let Preview1Call { guest, memory } = self;
             in_tokio(wasi::fd_close(guest.wasi.get(), memory, number as i32))?;
         }
         Ok(())

@@ -10,8 +10,8 @@ use rustix::process::{
 use seccompiler::BpfProgram;
 
 use super::calls::{
-    CHANGES, COMPILING, Call, FILES, LOADING, REFUSED, REFUSED_IN_COMPILER, REFUSED_WITHOUT_FILE,
-    SEALED, THREADING, WITHOUT_FILE,
+    AllowedCall, CHANGES, COMPILING, FILES, LOADING, REFUSED, REFUSED_IN_COMPILER,
+    REFUSED_WITHOUT_FILE, SEALED, THREADING, WITHOUT_FILE,
 };
 use super::limits::{ResourceLimits, no_more_threads};
 use super::namespaces::{self, Granted};
@@ -382,10 +382,10 @@ fn of_threads_unknown(layer: Layer, doubt: &io::Error) -> LayerState {
 
 /// The filters of a kind of child.
 struct Lists {
-    allowed: Vec<&'static [Call]>,
+    allowed: Vec<&'static [AllowedCall]>,
     refused: &'static [(i64, i32)],
     /// The calls that are allowed after sealing.
-    sealed: Vec<&'static [Call]>,
+    sealed: Vec<&'static [AllowedCall]>,
 }
 
 impl Lists {

@@ -97,16 +97,20 @@ fn open(log: &Path) -> io::Result<BufReader<File>> {
 }
 
 /// The end of the whole results, if that is not as far as the log says.
-struct Found {
+struct WholeResults {
     spans: Spans,
     end: u64,
 }
 
-fn whole_results(log: &Path, results: &Path, format: ResultFormat) -> io::Result<Option<Found>> {
+fn whole_results(
+    log: &Path,
+    results: &Path,
+    format: ResultFormat,
+) -> io::Result<Option<WholeResults>> {
     let spans = Spans::of(open(log)?)?;
     let Some(size) = spans.may_have_shrunk_to else {
         let (end, known) = check(&spans, open(log)?, results, format)?;
-        return Ok((end < known).then_some(Found { spans, end }));
+        return Ok((end < known).then_some(WholeResults { spans, end }));
     };
     // The file tells if it was compacted.
     let after = LogNote::At(size).write();
@@ -121,11 +125,11 @@ fn whole_results(log: &Path, results: &Path, format: ResultFormat) -> io::Result
         return Ok(None);
     }
     Ok(Some(match end_if_shrunk > end {
-        true => Found {
+        true => WholeResults {
             spans: shrunk,
             end: end_if_shrunk,
         },
-        false => Found { spans, end },
+        false => WholeResults { spans, end },
     }))
 }
 
@@ -136,7 +140,7 @@ fn check(
     results: &Path,
     format: ResultFormat,
 ) -> io::Result<(u64, u64)> {
-    let mut results = Results::open(results, format)?;
+    let mut results = ResultReader::open(results, format)?;
     let mut known = 0;
     spans.clone().lines(log, |_, stands| {
         let (range, seq) = match stands {
@@ -151,7 +155,7 @@ fn check(
 }
 
 /// The file of results, read once.
-struct Results {
+struct ResultReader {
     file: BufReader<File>,
     format: ResultFormat,
     /// Where zeros begin that go on to its end.
@@ -164,12 +168,12 @@ struct Results {
     piece: Vec<u8>,
 }
 
-impl Results {
+impl ResultReader {
     fn open(path: &Path, format: ResultFormat) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let zeros_from = end_without_zeros(&mut file)?;
         file.seek(SeekFrom::Start(0))?;
-        Ok(Results {
+        Ok(ResultReader {
             file: BufReader::with_capacity(64 << 10, file),
             format,
             zeros_from,

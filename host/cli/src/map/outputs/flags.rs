@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::Output;
 use super::destination::{self, Destination, WriteMode};
-use super::lines::{LineContent, Lines};
+use super::lines::{LineContent, LineOutput};
 use super::printed::Printed;
 use super::results::naming::{Naming, Pattern};
 use super::results::{How, LeftOut, Results};
@@ -191,7 +191,8 @@ impl OutputFlags {
     ) -> Result<Box<dyn Output>, Failure> {
         let sink = Sink::new(destination.writer()?, offset);
         let terminal = destination.is_terminal();
-        let lines = |sink, form| Box::new(Lines::new(sink, form, self.by_place(), self.tag));
+        let lines =
+            |sink, content| Box::new(LineOutput::new(sink, content, self.by_place(), self.tag));
         let detail = match self.outcomes {
             true => Detail::Full,
             false => Detail::Short,

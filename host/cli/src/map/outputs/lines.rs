@@ -29,7 +29,7 @@ pub enum LineContent {
 }
 
 /// Writes a line for each task.
-pub struct Lines {
+pub struct LineOutput {
     sink: Sink,
     content: LineContent,
     /// True if line N of the output answers line N of the input, so that empty lines
@@ -42,9 +42,9 @@ pub struct Lines {
     unopened: u64,
 }
 
-impl Lines {
+impl LineOutput {
     pub fn new(sink: Sink, content: LineContent, by_place: bool, tag: bool) -> Self {
-        Lines {
+        LineOutput {
             sink,
             content,
             by_place,
@@ -64,7 +64,7 @@ impl Lines {
     }
 }
 
-impl Output for Lines {
+impl Output for LineOutput {
     fn write(&mut self, task: &mut Finished) -> io::Result<()> {
         self.blank(task.note.blank)?;
         let (content, outcome) = (self.content, &task.outcome);

@@ -28,15 +28,15 @@ use sandpool_value::{FromValue, ToArgs};
 /// block that thread).
 #[derive(Clone, Debug)]
 pub struct Pool {
-    handle: Arc<Handle>,
+    handle: Arc<PoolHandle>,
 }
 
 /// The part that all clones of a pool share; dropping it ends the pool.
-struct Handle {
+struct PoolHandle {
     shared: Arc<Shared>,
 }
 
-impl std::fmt::Debug for Handle {
+impl std::fmt::Debug for PoolHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pool")
             .field("processes", &self.shared.config.processes)
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Handle {
     }
 }
 
-impl Drop for Handle {
+impl Drop for PoolHandle {
     fn drop(&mut self) {
         self.shared.set_phase(PoolPhase::Terminated);
         self.shared.wait_for_end();
@@ -54,7 +54,7 @@ impl Drop for Handle {
 impl Pool {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Pool {
-            handle: Arc::new(Handle { shared }),
+            handle: Arc::new(PoolHandle { shared }),
         }
     }
 

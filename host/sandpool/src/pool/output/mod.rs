@@ -10,7 +10,7 @@ mod outbox;
 mod relay;
 pub(super) mod stdin;
 
-pub(super) use callbacks::{CallbackSender, Callbacks, Handlers, Job};
+pub(super) use callbacks::{CallbackJob, CallbackSender, Callbacks, Handlers};
 pub use callbacks::{LogRecord, ProgressReport};
 pub(super) use outbox::Outbox;
 pub(super) use relay::{OutputPipes, Relay, Trouble};

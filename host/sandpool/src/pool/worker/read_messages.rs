@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::handle::{Phase, WorkerHandle};
 use super::worker_check::WorkerCheck;
-use crate::pool::output::{Job, LogRecord, ProgressReport};
+use crate::pool::output::{CallbackJob, LogRecord, ProgressReport};
 use crate::pool::scheduler::{Blame, Fault};
 use crate::pool::tasks::Lost;
 use sandpool_protocol::Violation;
@@ -165,7 +165,7 @@ impl WorkerCheck<'_> {
                         level,
                         message,
                     };
-                    self.out.jobs.push((None, Job::Log(record)));
+                    self.out.jobs.push((None, CallbackJob::Log(record)));
                 }
                 Ok(())
             }
@@ -183,7 +183,7 @@ impl WorkerCheck<'_> {
                         total,
                         message,
                     };
-                    self.out.jobs.push((None, Job::Progress(report)));
+                    self.out.jobs.push((None, CallbackJob::Progress(report)));
                 }
                 Ok(())
             }

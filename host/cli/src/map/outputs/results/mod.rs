@@ -29,7 +29,7 @@ use crate::map::inputs::Shape;
 use crate::map::joblog::past::Marks;
 use crate::map::ledger::{Finished, Stored};
 use crate::report::{Failure, Kind};
-use files::Files;
+use files::FileOutput;
 use folders::Folders;
 use naming::{Naming, Pattern, ResultLayout};
 use tree::Tree;
@@ -137,7 +137,7 @@ impl Results {
     /// Writes results there, and hands each task on to `next`.
     pub fn output(&self, next: Box<dyn Output>, how: How) -> Box<dyn Output> {
         match self.has_files() {
-            true => Box::new(Files::new(self.clone(), next, how)),
+            true => Box::new(FileOutput::new(self.clone(), next, how)),
             false => Box::new(Folders::new(self.clone(), next, how)),
         }
     }
