@@ -1,8 +1,12 @@
 //! The invariants that ARCHITECTURE.md states, checked against the sources.
 
+mod imports;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use self::imports::{Import, imports, module_of};
 use crate::support::repository;
 
 /// The crates of ours that each crate may use, and `true` if it may name wasmtime.
@@ -17,7 +21,8 @@ const CRATES: [(&str, &[&str], bool); 7] = [
     ("cli", &["bench", "sandpool"], false),
 ];
 
-/// Every Rust file below a folder of `host`, with its text without comments.
+/// Every Rust file below a folder of `host`, with its text without comments. Lines keep
+/// their numbers.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     fn collect(folder: &Path, into: &mut Vec<(PathBuf, String)>) {
         for entry in fs::read_dir(folder).expect("a folder of the sources") {
@@ -28,7 +33,10 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
                 let text = fs::read_to_string(&path).expect("a source file");
                 let code = text
                     .lines()
-                    .filter(|line| !line.trim_start().starts_with("//"));
+                    .map(|line| match line.trim_start().starts_with("//") {
+                        true => "",
+                        false => line,
+                    });
                 let code = code.collect::<Vec<_>>().join("\n");
                 into.push((path, code));
             }
@@ -107,6 +115,111 @@ fn the_library_names_the_worker_in_its_entry_and_in_process_alone() {
     assert_absent("sandpool/src/shared", &["crate::pool"]);
     let children = ["crate::serving", "crate::compiler"];
     assert_absent("worker/src/engine", &children);
+}
+
+/// The files below a folder of a crate's `src`, each with the path of its module and what
+/// it names of its own crate.
+fn imports_below(src: &str, folder: &str) -> Vec<(PathBuf, Vec<String>, Vec<Import>)> {
+    let root = repository().join("host").join(src);
+    let files = sources(&format!("{src}/{folder}")).into_iter();
+    files
+        .map(|(path, code)| {
+            let module = module_of(path.strip_prefix(&root).expect("it is below"));
+            let found = imports(&module, &code);
+            (path, module, found)
+        })
+        .collect()
+}
+
+/// The rooms of `pool/`, in the order in which ARCHITECTURE.md has them. Files that stand
+/// beside the rooms are in the room `files`, unless they are named here.
+const ROOMS: [&[&str]; 9] = [
+    &["config", "error", "keys"],
+    &["tasks"],
+    &["scheduler"],
+    &["output"],
+    &["broker"],
+    &["worker"],
+    &["files"],
+    &["stream"],
+    &["api"],
+];
+
+/// The place in `ROOMS` of what is directly below `pool/`; `None` if it is no module.
+fn room_of(name: &str) -> Option<usize> {
+    let pool = repository().join("host/sandpool/src/pool");
+    let named = ROOMS.iter().position(|names| names.contains(&name));
+    let is_file = pool.join(name).with_extension("rs").exists();
+    named.or_else(|| is_file.then(|| room_of("files")).flatten())
+}
+
+#[test]
+fn each_room_of_the_pool_uses_only_those_before_it() {
+    let mut arrows = 0;
+    for (path, module, imports) in imports_below("sandpool/src", "pool") {
+        // The door of the whole names all rooms.
+        let Some(from) = module.get(1).map(|name| room_of(name).expect("a room")) else {
+            continue;
+        };
+        for Import { line, path: named } in imports {
+            let (shown, place) = (named.join("::"), format!("{}:{line}", path.display()));
+            let is_item = |name: &str| name.starts_with(|c: char| c.is_uppercase() || c == '*');
+            // What the crate or `pool/` hands on to others hides the room that it is of.
+            assert!(!is_item(&named[0]), "{place} names `{shown}` by `lib.rs`");
+            if named[0] == "pool" && named.len() > 1 {
+                let to = room_of(&named[1]);
+                let to = to.unwrap_or_else(|| panic!("{place} names `{shown}` by `pool/mod.rs`"));
+                assert!(to <= from, "{place} names `{shown}`, of a later room");
+                arrows += usize::from(to != from);
+            }
+        }
+    }
+    assert!(arrows > 100, "imports are found: {arrows}");
+}
+
+/// The modules of a circle, if there is one that can be reached from `at`.
+fn circle<'a>(
+    arrows: &'a BTreeMap<String, BTreeSet<String>>,
+    at: &'a str,
+    way: &mut Vec<&'a str>,
+    free: &mut BTreeSet<&'a str>,
+) -> Option<Vec<&'a str>> {
+    if let Some(begin) = way.iter().position(|name| *name == at) {
+        return Some(way[begin..].to_vec());
+    }
+    if free.contains(at) {
+        return None;
+    }
+    way.push(at);
+    let found = arrows[at]
+        .iter()
+        .find_map(|to| circle(arrows, to, way, free));
+    way.pop();
+    free.insert(at);
+    found
+}
+
+#[test]
+fn the_files_of_the_engine_form_no_circle() {
+    let files = imports_below("worker/src", "engine");
+    let names: BTreeSet<String> = files.iter().filter_map(|it| it.1.get(1).cloned()).collect();
+    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (_, module, imports) in files {
+        let Some(from) = module.get(1) else { continue };
+        let named = imports
+            .into_iter()
+            .filter(|import| import.path[0] == "engine");
+        let to = named.filter_map(|import| import.path.get(1).cloned());
+        let to = to.filter(|name| names.contains(name) && name != from);
+        arrows.entry(from.clone()).or_default().extend(to);
+    }
+    let count: usize = arrows.values().map(BTreeSet::len).sum();
+    assert!(count > 30, "imports are found: {count}");
+    let mut free = BTreeSet::new();
+    for at in arrows.keys() {
+        let found = circle(&arrows, at, &mut Vec::new(), &mut free);
+        assert_eq!(found, None, "these files name each other in a circle");
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use rustix::process::{
 };
 use serde_json::Value as Json;
 
-use super::figure::{Measured, Said};
+use super::figure::{ErrorLine, Measured};
 
 /// Interval for polling an end that nobody announces.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -61,7 +61,7 @@ pub fn run(command: &mut Command, input: &[u8], deadline: Duration) -> Measured<
     if !input.is_empty() {
         command.stdin(Stdio::piped());
     }
-    let mut child = command.spawn().said()?;
+    let mut child = command.spawn().error_line()?;
     if let Some(mut stdin) = child.stdin.take() {
         // It may leave without having read all.
         let _ = stdin.write_all(input);
@@ -79,8 +79,8 @@ fn wait(child: &mut Child, deadline: Duration) -> Measured<ExitStatus> {
     let has_ended = match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(pidfd) => {
             let mut ended = [PollFd::new(&pidfd, PollFlags::IN)];
-            let time = deadline.try_into().said()?;
-            poll(&mut ended, Some(&time)).said()? > 0
+            let time = deadline.try_into().error_line()?;
+            poll(&mut ended, Some(&time)).error_line()? > 0
         }
         // The profile of a container may refuse it.
         Err(_) => looks_until_it_ends(pid, deadline),
@@ -90,7 +90,7 @@ fn wait(child: &mut Child, deadline: Duration) -> Measured<ExitStatus> {
         let _ = child.wait();
         return Err(format!("it ran past {} s", deadline.as_secs()));
     }
-    child.wait().said()
+    child.wait().error_line()
 }
 
 /// The first line that a program prints; for asking it about itself.
@@ -117,7 +117,7 @@ impl Conversation {
             .stdout(Stdio::piped())
             .process_group(0)
             .spawn()
-            .said()?;
+            .error_line()?;
         let stdin = child.stdin.take();
         let stdout = child.stdout.take();
         let (tell, answers) = channel();
@@ -139,7 +139,7 @@ impl Conversation {
     }
 
     /// Its next line.
-    pub fn hear(&mut self, deadline: Duration) -> Measured<Json> {
+    pub fn read_line(&mut self, deadline: Duration) -> Measured<Json> {
         let line = self.answers.recv_timeout(deadline);
         let line = line.map_err(|error| match error {
             RecvTimeoutError::Disconnected => "it has ended".to_owned(),
@@ -151,16 +151,16 @@ impl Conversation {
     }
 
     /// Sends a line.
-    pub fn say(&mut self, what: &Json) -> Measured<()> {
+    pub fn write_line(&mut self, what: &Json) -> Measured<()> {
         let stdin = self.stdin.as_mut().ok_or("it has ended")?;
         writeln!(stdin, "{what}")
             .and_then(|()| stdin.flush())
-            .said()
+            .error_line()
     }
 
     pub fn ask(&mut self, what: &Json, deadline: Duration) -> Measured<Json> {
-        self.say(what)?;
-        self.hear(deadline)
+        self.write_line(what)?;
+        self.read_line(deadline)
     }
 }
 
@@ -213,7 +213,7 @@ pub struct Usage {
 
 /// Runs a program to its end and watches what it uses.
 pub fn watch(command: &mut Command, deadline: Duration) -> Measured<Usage> {
-    let mut child = command.spawn().said()?;
+    let mut child = command.spawn().error_line()?;
     let begin = Instant::now();
     let pid = Pid::from_child(&child);
     let mut seen = Vec::new();
@@ -228,8 +228,8 @@ pub fn watch(command: &mut Command, deadline: Duration) -> Measured<Usage> {
     }
     let wall = begin.elapsed();
     // It is a zombie now, whose books are closed and still open to read.
-    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).said()?;
-    let status = child.wait().said()?;
+    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).error_line()?;
+    let status = child.wait().error_line()?;
     if !status.success() {
         return Err(format!("it ended with {status}"));
     }

@@ -49,12 +49,12 @@ pub enum Round {
 pub type Measured<T> = Result<T, String>;
 
 /// Turns any error into that line.
-pub trait Said<T> {
-    fn said(self) -> Measured<T>;
+pub trait ErrorLine<T> {
+    fn error_line(self) -> Measured<T>;
 }
 
-impl<T, E: std::fmt::Display> Said<T> for Result<T, E> {
-    fn said(self) -> Measured<T> {
+impl<T, E: std::fmt::Display> ErrorLine<T> for Result<T, E> {
+    fn error_line(self) -> Measured<T> {
         self.map_err(|error| error.to_string())
     }
 }

@@ -14,7 +14,7 @@ use sandpool::stdio;
 use serde_json::json;
 
 use super::child::{Conversation, ourselves};
-use super::figure::{Figure, Measured, Round, Said, Subject, Unit, latencies_of_many};
+use super::figure::{ErrorLine, Figure, Measured, Round, Subject, Unit, latencies_of_many};
 use super::guests;
 use super::plan::Plan;
 use super::pools::builder;
@@ -34,9 +34,9 @@ pub fn subjects(plan: &Plan) -> Measured<Vec<Subject<'static>>> {
             latencies_of_many(slice, many, || echo.round_trip())
         }));
     }
-    let loaded = InProcess::load_bytes(builder(plan), guests::WORK).said()?;
-    let mut fresh = Bare::new(&loaded, "empty").said()?;
-    let mut reused = Bare::new(&loaded, "empty").said()?;
+    let loaded = InProcess::load_bytes(builder(plan), guests::WORK).error_line()?;
+    let mut fresh = Bare::new(&loaded, "empty").error_line()?;
+    let mut reused = Bare::new(&loaded, "empty").error_line()?;
     let called = |result: Option<u32>| result.map(drop).ok_or("the bare call failed".to_owned());
     subjects.push(Subject::new(
         figure("wasmtime/fresh", "bare wasmtime, fresh instance"),
@@ -77,13 +77,13 @@ struct Echo {
 
 impl Echo {
     fn start(awake: bool) -> Measured<Self> {
-        let (here, mut there) = UnixStream::pair().said()?;
+        let (here, mut there) = UnixStream::pair().error_line()?;
         for end in [&here, &there] {
-            end.set_nonblocking(awake).said()?;
+            end.set_nonblocking(awake).error_line()?;
         }
         let thread = thread::spawn(move || {
             let mut byte = [0];
-            while hear(&mut there, &mut byte).is_ok() && there.write_all(&byte).is_ok() {}
+            while read_byte(&mut there, &mut byte).is_ok() && there.write_all(&byte).is_ok() {}
         });
         Ok(Echo {
             here: Some(here),
@@ -94,17 +94,17 @@ impl Echo {
 
     fn round_trip(&mut self) -> Measured<()> {
         let here = self.here.as_mut().ok_or("closed")?;
-        here.write_all(b"x").said()?;
+        here.write_all(b"x").error_line()?;
         let mut byte = [0];
         match self.awake {
-            true => hear(here, &mut byte).said(),
-            false => here.read_exact(&mut byte).said(),
+            true => read_byte(here, &mut byte).error_line(),
+            false => here.read_exact(&mut byte).error_line(),
         }
     }
 }
 
 /// Reads a byte, awake where the socket does not block.
-fn hear(from: &mut UnixStream, byte: &mut [u8; 1]) -> std::io::Result<()> {
+fn read_byte(from: &mut UnixStream, byte: &mut [u8; 1]) -> std::io::Result<()> {
     loop {
         match from.read_exact(byte) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => std::hint::spin_loop(),
@@ -134,16 +134,16 @@ impl BareProcess {
         ourselves.arg(BARE_LOOP).args(guest);
         let mut bare = BareProcess(Conversation::start(&mut ourselves)?);
         // Compiled, loaded and warm.
-        bare.0.hear(ANSWER_TIMEOUT)?;
+        bare.0.read_line(ANSWER_TIMEOUT)?;
         Ok(bare)
     }
 
     fn begin(&mut self, slice: Duration) -> Measured<()> {
-        self.0.say(&json!(slice.as_secs_f64()))
+        self.0.write_line(&json!(slice.as_secs_f64()))
     }
 
     fn end(&mut self) -> Measured<f64> {
-        let rate = self.0.hear(ANSWER_TIMEOUT)?;
+        let rate = self.0.read_line(ANSWER_TIMEOUT)?;
         rate.as_f64()
             .ok_or_else(|| "its answer is not a number".into())
     }
@@ -168,14 +168,14 @@ fn serve() -> Measured<()> {
     let plan = Plan::new(true, 1, Vec::new());
     let mut call: Box<dyn FnMut() -> Option<u32>> = match std::env::args_os().nth(2) {
         Some(guest) => {
-            let guest = std::fs::read(guest).said()?;
-            let loaded = InProcess::load_bytes(builder(&plan), guest).said()?;
-            let mut bare = Bare::with_wasi(&loaded, "empty").said()?;
+            let guest = std::fs::read(guest).error_line()?;
+            let loaded = InProcess::load_bytes(builder(&plan), guest).error_line()?;
+            let mut bare = Bare::with_wasi(&loaded, "empty").error_line()?;
             Box::new(move || bare.fresh(7))
         }
         None => {
-            let loaded = InProcess::load_bytes(builder(&plan), guests::WORK).said()?;
-            let mut bare = Bare::new(&loaded, "empty").said()?;
+            let loaded = InProcess::load_bytes(builder(&plan), guests::WORK).error_line()?;
+            let mut bare = Bare::new(&loaded, "empty").error_line()?;
             Box::new(move || bare.fresh(7))
         }
     };
@@ -194,8 +194,8 @@ fn serve() -> Measured<()> {
     let say = |rate: f64| stdio::write_stdout(format!("{rate}\n").as_bytes());
     let gone = |_| "nobody listens".to_owned();
     say(0.0).map_err(gone)?;
-    for line in BufReader::new(stdio::stdin().said()?).lines() {
-        let slice = line.said()?.trim().parse().said()?;
+    for line in BufReader::new(stdio::stdin().error_line()?).lines() {
+        let slice = line.error_line()?.trim().parse().error_line()?;
         say(run(slice)?).map_err(gone)?;
     }
     Ok(())

@@ -10,7 +10,7 @@ use super::Report;
 use super::child::{cpu_time, proportional_memory};
 use super::figure::{Figure, Measured, Unit};
 use super::plan::Plan;
-use super::pools::{Bench, Tasks, Work, builder};
+use super::pools::{BenchPool, Tasks, Work, builder};
 
 /// Workers whose memory is looked at.
 const WORKERS: usize = 4;
@@ -48,16 +48,16 @@ pub fn measure(plan: &Plan, tasks: &Tasks, report: &mut Report) -> Measured<()> 
 }
 
 /// A pool of which every worker is up.
-fn up(plan: &Plan, tasks: &Tasks, sandbox: Sandbox) -> Measured<Bench> {
+fn up(plan: &Plan, tasks: &Tasks, sandbox: Sandbox) -> Measured<BenchPool> {
     let builder = builder(plan).processes(WORKERS).sandbox(sandbox);
-    let bench = Bench::new(builder, &tasks.with_steps(tasks.spin_steps * 3))?;
+    let bench = BenchPool::new(builder, &tasks.with_steps(tasks.spin_steps * 3))?;
     bench.warm(Work::Spin)?;
     bench.map(Work::Empty, WORKERS * 100)?;
     Ok(bench)
 }
 
-fn memory(plan: &Plan, tasks: &Tasks, bench: &Bench, report: &mut Report) -> Measured<()> {
-    let look = |bench: &Bench| -> Vec<f64> {
+fn memory(plan: &Plan, tasks: &Tasks, bench: &BenchPool, report: &mut Report) -> Measured<()> {
+    let look = |bench: &BenchPool| -> Vec<f64> {
         let pids = bench.pool.worker_pids();
         let bytes = pids.into_iter().filter_map(proportional_memory);
         bytes

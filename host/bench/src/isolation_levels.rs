@@ -12,24 +12,24 @@ use sandpool::Isolation;
 
 use super::Report;
 use super::figure::{
-    Figure, Measured, Round, Said, Subject, Unit, latencies, latencies_of_many, rate,
+    ErrorLine, Figure, Measured, Round, Subject, Unit, latencies, latencies_of_many, rate,
 };
 use super::peers::Peers;
 use super::plan::Plan;
-use super::pools::{Bench, Inside, Tasks, Work, builder, kept, pythons_chunksize};
+use super::pools::{BenchPool, Inside, Tasks, Work, builder, kept, pythons_chunksize};
 
 /// Tasks of one map: their outcomes are kept in memory, all of them.
 const MAX_TASKS: usize = 300_000;
 
 /// Everything that these measurements need, alive at once, because they
 /// alternate.
-struct Stage {
+struct Fixtures {
     native_steps: u32,
     threads: ThreadPool,
-    fresh: Bench,
-    sleepy: Bench,
-    reused: Bench,
-    for_each: Bench,
+    fresh: BenchPool,
+    sleepy: BenchPool,
+    reused: BenchPool,
+    for_each: BenchPool,
 }
 
 /// The name of a latency, and what it is.
@@ -54,22 +54,22 @@ pub fn measure(plan: &Plan, tasks: &Tasks, peers: &Peers, report: &mut Report) -
     if !plan.wants_any(&["apply/", "map/", "start/", "floor/"]) {
         return Ok(());
     }
-    let stage = Stage {
+    let fixtures = Fixtures {
         native_steps: native_steps(),
         threads: ThreadPoolBuilder::new()
             .num_threads(plan.processes)
             .build()
-            .said()?,
-        fresh: Bench::new(builder(plan), tasks)?,
-        sleepy: Bench::new(builder(plan).spin(false), tasks)?,
-        reused: Bench::new(builder(plan).isolation(kept()), tasks)?,
-        for_each: Bench::new(builder(plan).isolation(Isolation::ProcessPerTask), tasks)?,
+            .error_line()?,
+        fresh: BenchPool::new(builder(plan), tasks)?,
+        sleepy: BenchPool::new(builder(plan).spin(false), tasks)?,
+        reused: BenchPool::new(builder(plan).isolation(kept()), tasks)?,
+        for_each: BenchPool::new(builder(plan).isolation(Isolation::ProcessPerTask), tasks)?,
     };
     let inside_fresh = Inside::new(plan, Isolation::Process, tasks.spin_steps)?;
     let inside_reused = Inside::new(plan, kept(), tasks.spin_steps)?;
     for work in Work::ALL {
         // Every worker is up, of the right module, before anything is measured.
-        for bench in [&stage.fresh, &stage.sleepy, &stage.reused] {
+        for bench in [&fixtures.fresh, &fixtures.sleepy, &fixtures.reused] {
             bench.warm(if work == Work::Empty {
                 Work::Spin
             } else {
@@ -77,8 +77,13 @@ pub fn measure(plan: &Plan, tasks: &Tasks, peers: &Peers, report: &mut Report) -
             })?;
             bench.map(work, plan.processes * 10)?;
         }
-        let mut subjects = applies(&stage, work, (&inside_fresh, &inside_reused))?;
-        subjects.extend(maps(plan, &stage, work, (&inside_fresh, &inside_reused))?);
+        let mut subjects = applies(&fixtures, work, (&inside_fresh, &inside_reused))?;
+        subjects.extend(maps(
+            plan,
+            &fixtures,
+            work,
+            (&inside_fresh, &inside_reused),
+        )?);
         subjects.extend(peers.subjects(plan, work));
         if work == Work::Empty {
             // Without a floor or a start the levels still have their prices.
@@ -93,7 +98,7 @@ pub fn measure(plan: &Plan, tasks: &Tasks, peers: &Peers, report: &mut Report) -
 }
 
 fn applies<'a>(
-    stage: &'a Stage,
+    fixtures: &'a Fixtures,
     work: Work,
     (fresh, reused): (&Inside, &Inside),
 ) -> Measured<Vec<Subject<'a>>> {
@@ -104,13 +109,15 @@ fn applies<'a>(
     let mut subjects = vec![
         Subject::new(apply("native", "native call", work), move |slice| {
             latencies_of_many(slice, many, || {
-                native(work, stage.native_steps);
+                native(work, fixtures.native_steps);
                 Ok(())
             })
         }),
         Subject::new(apply("threads", "thread pool", work), move |slice| {
             latencies(slice, || {
-                stage.threads.install(|| native(work, stage.native_steps));
+                fixtures
+                    .threads
+                    .install(|| native(work, fixtures.native_steps));
                 Ok(())
             })
         }),
@@ -127,20 +134,24 @@ fn applies<'a>(
         (
             "process/fresh",
             "pooled process, fresh instance",
-            &stage.fresh,
+            &fixtures.fresh,
         ),
         (
             "process/reused",
             "pooled process, reused instance",
-            &stage.reused,
+            &fixtures.reused,
         ),
-        ("process-per-task", "process for each task", &stage.for_each),
+        (
+            "process-per-task",
+            "process for each task",
+            &fixtures.for_each,
+        ),
     ];
     if work == Work::Empty {
         let sleepy = (
             "process/fresh/no-spin",
             "pooled process, no spinning",
-            &stage.sleepy,
+            &fixtures.sleepy,
         );
         pooled.insert(1, sleepy);
     }
@@ -154,7 +165,7 @@ fn applies<'a>(
 
 fn maps<'a>(
     plan: &Plan,
-    stage: &'a Stage,
+    fixtures: &'a Fixtures,
     work: Work,
     (fresh, reused): (&Inside, &Inside),
 ) -> Measured<Vec<Subject<'a>>> {
@@ -167,7 +178,7 @@ fn maps<'a>(
             move |slice| {
                 let mut idle = vec![(); threads];
                 busy(slice, &mut idle, |()| {
-                    native(work, stage.native_steps);
+                    native(work, fixtures.native_steps);
                     Ok(())
                 })
             },
@@ -176,9 +187,9 @@ fn maps<'a>(
             let mut count = 1;
             move |slice| {
                 rate(slice, &mut count, MAX_TASKS, |tasks| {
-                    stage.threads.scope(|scope| {
+                    fixtures.threads.scope(|scope| {
                         for _ in 0..tasks {
-                            scope.spawn(|_| native(work, stage.native_steps));
+                            scope.spawn(|_| native(work, fixtures.native_steps));
                         }
                     });
                     Ok(())
@@ -206,17 +217,17 @@ fn maps<'a>(
         (
             "process/fresh",
             "pooled processes, fresh instances",
-            &stage.fresh,
+            &fixtures.fresh,
         ),
         (
             "process/reused",
             "pooled processes, reused instances",
-            &stage.reused,
+            &fixtures.reused,
         ),
         (
             "process-per-task",
             "a process for each task",
-            &stage.for_each,
+            &fixtures.for_each,
         ),
     ];
     subjects.extend(pooled.into_iter().map(|(name, label, bench)| {
@@ -229,11 +240,11 @@ fn maps<'a>(
         let fresh = "pooled processes, fresh instances, in chunks";
         let reused = "pooled processes, reused instances, in chunks";
         let mut chunked = vec![
-            ("process/fresh/chunks", fresh, &stage.fresh, work),
-            ("process/reused/chunks", reused, &stage.reused, work),
+            ("process/fresh/chunks", fresh, &fixtures.fresh, work),
+            ("process/reused/chunks", reused, &fixtures.reused, work),
         ];
         if plan.guest.is_some() {
-            chunked.push(("process/fresh/chunks", fresh, &stage.fresh, Work::Guest));
+            chunked.push(("process/fresh/chunks", fresh, &fixtures.fresh, Work::Guest));
         }
         subjects.extend(chunked.into_iter().map(|(name, label, bench, work)| {
             let mut count = 1000;

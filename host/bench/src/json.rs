@@ -6,7 +6,7 @@ use super::figure::Figure;
 use super::peers::{Peer, PeerState};
 use super::report::Report;
 use super::say::line;
-use super::targets::{Target, Wanted};
+use super::targets::{Bound, Target};
 
 /// All of it.
 pub fn of(report: &Report) -> Json {
@@ -56,8 +56,8 @@ fn figure(figure: &Figure) -> Json {
 
 fn target(target: &Target) -> Json {
     let (how, wanted) = match target.wanted {
-        Wanted::AtLeast(least) => ("at_least", least),
-        Wanted::AtMost(most) => ("at_most", most),
+        Bound::AtLeast(least) => ("at_least", least),
+        Bound::AtMost(most) => ("at_most", most),
     };
     json!({
         "name": target.name,

@@ -5,10 +5,10 @@ use sandpool::in_process::InProcess;
 use sandpool::{Interrupt, Layer, PoolBuilder, Sandbox};
 
 use super::Report;
-use super::figure::{Figure, Measured, Said, Subject, Unit, latencies};
+use super::figure::{ErrorLine, Figure, Measured, Subject, Unit, latencies};
 use super::guests;
 use super::plan::Plan;
-use super::pools::{Bench, Tasks, Work, builder, kept};
+use super::pools::{BenchPool, Tasks, Work, builder, kept};
 
 pub fn measure(plan: &Plan, all: &Tasks, report: &mut Report) -> Measured<()> {
     if plan.wants_any(&["layer/"]) {
@@ -29,7 +29,7 @@ fn starts(plan: &Plan, report: &mut Report) {
     let figure =
         |name: &str, label: &str| Figure::new(format!("layer/{name}"), label, Unit::Micros);
     let start = |builder: PoolBuilder| {
-        move |slice| latencies(slice, || builder.probe_sandbox(None).map(drop).said())
+        move |slice| latencies(slice, || builder.probe_sandbox(None).map(drop).error_line())
     };
     let mut subjects = vec![
         Subject::new(
@@ -76,7 +76,7 @@ fn starts(plan: &Plan, report: &mut Report) {
 fn tasks(plan: &Plan, tasks: &Tasks, report: &mut Report) -> Measured<()> {
     let mut subjects = Vec::new();
     for (name, sandbox) in [("on", Sandbox::Auto), ("off", Sandbox::Off)] {
-        let bench = Bench::new(builder(plan).processes(1).sandbox(sandbox), tasks)?;
+        let bench = BenchPool::new(builder(plan).processes(1).sandbox(sandbox), tasks)?;
         bench.map(Work::Empty, 200)?;
         let figure = Figure::new(
             format!("sandbox/{name}/empty"),
@@ -112,11 +112,15 @@ fn checks(plan: &Plan, spin_steps: u32, report: &mut Report) -> Measured<()> {
     ];
     let mut subjects = Vec::new();
     for (name, label, builder) in kinds {
-        let mut guest = InProcess::load_bytes(builder.isolation(kept()), guests::WORK).said()?;
+        let mut guest =
+            InProcess::load_bytes(builder.isolation(kept()), guests::WORK).error_line()?;
         let figure = Figure::new(format!("checks/{name}"), label, Unit::Micros);
         subjects.push(Subject::new(figure, move |slice| {
             latencies(slice, || {
-                guest.apply::<u32>("spin", (spin_steps,)).map(drop).said()
+                guest
+                    .apply::<u32>("spin", (spin_steps,))
+                    .map(drop)
+                    .error_line()
             })
         }));
     }

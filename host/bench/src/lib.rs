@@ -97,7 +97,7 @@ pub struct Bench {
 
 /// Why there is no price list.
 #[derive(Debug)]
-pub enum Failure {
+pub enum BenchError {
     /// A file that was asked for cannot be written.
     Output(anyhow::Error),
     /// The pool failed.
@@ -109,7 +109,7 @@ impl Bench {
     ///
     /// # Errors
     /// If a file cannot be written, or a pool failed.
-    pub fn run(self) -> Result<String, Failure> {
+    pub fn run(self) -> Result<String, BenchError> {
         let processes = self.processes.map_or(2, NonZeroUsize::get);
         let plan = Plan {
             guest: self.guest,
@@ -122,10 +122,10 @@ impl Bench {
         if let Some(folder) = &self.plots {
             let made = std::fs::create_dir_all(folder)
                 .with_context(|| format!("`{}` cannot be made", folder.display()));
-            made.map_err(Failure::Output)?;
+            made.map_err(BenchError::Output)?;
         }
         let report = measure(plan).map_err(|why| {
-            Failure::Pool(anyhow::Error::msg(why).context("nothing can be measured"))
+            BenchError::Pool(anyhow::Error::msg(why).context("nothing can be measured"))
         })?;
         if let Some(path) = &self.html {
             write(path, html::page(&report).as_bytes())?;
@@ -142,10 +142,10 @@ impl Bench {
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+fn write(path: &Path, bytes: &[u8]) -> Result<(), BenchError> {
     let written = std::fs::write(path, bytes)
         .with_context(|| format!("`{}` cannot be written", path.display()));
-    written.map_err(Failure::Output)
+    written.map_err(BenchError::Output)
 }
 
 /// Everything, in an order in which little is alive at once that could disturb.

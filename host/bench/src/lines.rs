@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Report;
 use super::child::{Usage, ourselves, watch};
-use super::figure::{Figure, Measured, Said, Unit};
+use super::figure::{ErrorLine, Figure, Measured, Unit};
 use super::guests;
 use super::plan::Plan;
 
@@ -16,11 +16,11 @@ pub fn measure(plan: &Plan, report: &mut Report) -> Measured<()> {
     if !plan.wants_any(&["lines/"]) {
         return Ok(());
     }
-    let folder = tempfile::tempdir().said()?;
+    let folder = tempfile::tempdir().error_line()?;
     let (module, input) = (folder.path().join("work.wat"), folder.path().join("lines"));
-    std::fs::write(&module, guests::WORK).said()?;
+    std::fs::write(&module, guests::WORK).error_line()?;
     let lines = plan.either(100_000, 1_000_000);
-    write_lines(&input, lines).said()?;
+    write_lines(&input, lines).error_line()?;
     let run = |usage: &mut Vec<Usage>| -> Measured<()> {
         let mut map = ourselves();
         map.env("SANDPOOL_CACHE_DIR", folder.path().join("cache"));

@@ -7,7 +7,7 @@ use sandpool::in_process::InProcess;
 use sandpool::{Module, Pool};
 
 use super::Report;
-use super::figure::{Figure, Measured, Round, Said, Subject, Unit};
+use super::figure::{ErrorLine, Figure, Measured, Round, Subject, Unit};
 use super::guests;
 use super::peers::Peers;
 use super::plan::Plan;
@@ -42,16 +42,16 @@ pub fn measure(plan: &Plan, peers: &Peers, report: &mut Report) -> Measured<()> 
             .result_limit(None)
             .host_call_memory(None)
     };
-    let pool = builder().build().said()?;
-    let module = pool.load_bytes(guests::WORK).said()?;
+    let pool = builder().build().error_line()?;
+    let module = pool.load_bytes(guests::WORK).error_line()?;
     for size in SIZES {
-        let mut inside = InProcess::load_bytes(builder(), guests::WORK).said()?;
+        let mut inside = InProcess::load_bytes(builder(), guests::WORK).error_line()?;
         let (pool, module) = (&pool, &module);
         let mut subjects = vec![
             Subject::new(figure("in-process", "in-process, fresh instance", size), {
                 move |slice| {
                     bandwidth(slice, size.1, |data| {
-                        inside.apply::<Vec<u8>>("echo", (data,)).said()
+                        inside.apply::<Vec<u8>>("echo", (data,)).error_line()
                     })
                 }
             }),
@@ -75,7 +75,7 @@ pub fn measure(plan: &Plan, peers: &Peers, report: &mut Report) -> Measured<()> 
 }
 
 fn echo(pool: &Pool, module: &Module, data: Vec<u8>) -> Measured<Vec<u8>> {
-    pool.apply::<Vec<u8>>(module, "echo", (data,)).said()
+    pool.apply::<Vec<u8>>(module, "echo", (data,)).error_line()
 }
 
 /// Calls with the bytes for a slice. That they are made is not in the time, that

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sandpool::in_process::InProcess;
 use sandpool::{Isolation, Module, Pool, PoolBuilder};
 
-use super::figure::{Measured, Said};
+use super::figure::{ErrorLine, Measured};
 use super::guests;
 use super::plan::Plan;
 
@@ -78,16 +78,16 @@ pub struct Tasks {
 
 impl Tasks {
     pub fn load(plan: &Plan) -> Measured<Self> {
-        let pool = builder(plan).build().said()?;
+        let pool = builder(plan).build().error_line()?;
         Ok(Tasks {
-            work: pool.load_bytes(guests::WORK).said()?,
-            sleep: pool.load_bytes(guests::SLEEP).said()?,
+            work: pool.load_bytes(guests::WORK).error_line()?,
+            sleep: pool.load_bytes(guests::SLEEP).error_line()?,
             guest: plan
                 .guest
                 .as_ref()
                 .map(|path| pool.load(path))
                 .transpose()
-                .said()?,
+                .error_line()?,
             spin_steps: calibrate(plan)?,
         })
     }
@@ -102,15 +102,15 @@ impl Tasks {
 }
 
 /// A pool and what runs in it.
-pub struct Bench {
+pub struct BenchPool {
     pub pool: Pool,
     tasks: Tasks,
 }
 
-impl Bench {
+impl BenchPool {
     pub fn new(builder: PoolBuilder, tasks: &Tasks) -> Measured<Self> {
-        Ok(Bench {
-            pool: builder.build().said()?,
+        Ok(BenchPool {
+            pool: builder.build().error_line()?,
             tasks: tasks.clone(),
         })
     }
@@ -143,7 +143,7 @@ impl Bench {
         self.pool
             .apply::<u32>(module, function, (argument,))
             .map(drop)
-            .said()
+            .error_line()
     }
 
     /// So many tasks in chunks, and their values, as Python's map returns them.
@@ -151,14 +151,14 @@ impl Bench {
         let (module, function, argument) = self.of(work);
         let call = self.pool.call(module, function).chunksize(chunksize);
         let items = (0..tasks).map(|_| (argument,));
-        call.map_values::<u32>(items).map(drop).said()
+        call.map_values::<u32>(items).map(drop).error_line()
     }
 
     /// So many tasks, all of them there at once.
     pub fn map(&self, work: Work, tasks: usize) -> Measured<()> {
         let (module, function, argument) = self.of(work);
         let items = (0..tasks).map(|_| (argument,));
-        let outcomes = self.pool.map::<u32>(module, function, items).said()?;
+        let outcomes = self.pool.map::<u32>(module, function, items).error_line()?;
         match outcomes.iter().find(|outcome| !outcome.is_ok()) {
             None => Ok(()),
             Some(failed) => Err(failed.to_string()),
@@ -182,16 +182,16 @@ impl Inside {
     pub fn new(plan: &Plan, isolation: Isolation, spin_steps: u32) -> Measured<Self> {
         let builder = || builder(plan).isolation(isolation);
         Ok(Inside {
-            work: InProcess::load_bytes(builder(), guests::WORK).said()?,
-            sleep: InProcess::load_bytes(builder(), guests::SLEEP).said()?,
+            work: InProcess::load_bytes(builder(), guests::WORK).error_line()?,
+            sleep: InProcess::load_bytes(builder(), guests::SLEEP).error_line()?,
             spin_steps,
         })
     }
 
     pub fn another(&self) -> Measured<Self> {
         Ok(Inside {
-            work: self.work.another().said()?,
-            sleep: self.sleep.another().said()?,
+            work: self.work.another().error_line()?,
+            sleep: self.sleep.another().error_line()?,
             spin_steps: self.spin_steps,
         })
     }
@@ -203,19 +203,23 @@ impl Inside {
         } else {
             &mut self.work
         };
-        guest.apply::<u32>(function, (argument,)).map(drop).said()
+        guest
+            .apply::<u32>(function, (argument,))
+            .map(drop)
+            .error_line()
     }
 }
 
 /// Steps of the guest that take a millisecond of CPU here.
 fn calibrate(plan: &Plan) -> Measured<u32> {
-    let mut guest = InProcess::load_bytes(builder(plan).isolation(kept()), guests::WORK).said()?;
+    let mut guest =
+        InProcess::load_bytes(builder(plan).isolation(kept()), guests::WORK).error_line()?;
     let mut steps = 10_000_u32;
     loop {
         let mut fastest = Duration::MAX;
         for _ in 0..5 {
             let begin = Instant::now();
-            guest.apply::<u32>("spin", (steps,)).said()?;
+            guest.apply::<u32>("spin", (steps,)).error_line()?;
             fastest = fastest.min(begin.elapsed());
         }
         let millis = fastest.as_secs_f64() * 1e3;

@@ -7,7 +7,7 @@ use super::Report;
 use super::figure::{Figure, Measured, Unit};
 use super::idle::own_cpu;
 use super::plan::Plan;
-use super::pools::{Bench, Tasks, Work, builder, kept};
+use super::pools::{BenchPool, Tasks, Work, builder, kept};
 
 pub fn measure(plan: &Plan, tasks: &Tasks, report: &mut Report) -> Measured<()> {
     if plan.wants_any(&["scale/workers/"]) {
@@ -28,7 +28,7 @@ struct Runs {
 
 impl Runs {
     /// Runs a map of so many tasks as often as fits into a slice.
-    fn take(&mut self, bench: &Bench, tasks: usize, slice: Duration) -> Measured<()> {
+    fn take(&mut self, bench: &BenchPool, tasks: usize, slice: Duration) -> Measured<()> {
         let (begin, before) = (Instant::now(), own_cpu());
         let mut done = 0;
         while done == 0 || begin.elapsed() < slice {
@@ -63,7 +63,7 @@ fn workers(plan: &Plan, loaded: &Tasks, report: &mut Report) -> Measured<()> {
     for workers in [1_usize, 2, 4, 8, 16, 32, 64] {
         // A few milliseconds keep each worker busy while the next one starts.
         let busy = loaded.with_steps(loaded.spin_steps * 3);
-        let bench = Bench::new(builder(plan).processes(workers), &busy)?;
+        let bench = BenchPool::new(builder(plan).processes(workers), &busy)?;
         bench.warm(Work::Spin)?;
         let mut runs = Runs::default();
         let tasks = plan.either(2_000, 10_000).max(workers * 50);
@@ -80,7 +80,7 @@ fn workers(plan: &Plan, loaded: &Tasks, report: &mut Report) -> Measured<()> {
 
 /// From one task to a million at once, for the workers of the other figures.
 fn queue(plan: &Plan, loaded: &Tasks, report: &mut Report) -> Measured<()> {
-    let bench = Bench::new(builder(plan).isolation(kept()), loaded)?;
+    let bench = BenchPool::new(builder(plan).isolation(kept()), loaded)?;
     bench.map(Work::Empty, 1_000)?;
     let most = plan.either(100_000, 1_000_000);
     let lengths = (0..=6).map(|power| 10_usize.pow(power));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use sandpool::{Module, Pool};
 
 use super::child::{on_path, ourselves, program, run};
-use super::figure::{Figure, Measured, Round, Said, Subject, Unit, latencies};
+use super::figure::{ErrorLine, Figure, Measured, Round, Subject, Unit, latencies};
 use super::guests;
 use super::peers::Peers;
 use super::plan::Plan;
@@ -45,9 +45,9 @@ fn cold(plan: &Plan, module: Module, figure: Figure) -> Measured<Subject<'_>> {
         let until = Instant::now() + slice;
         while taken.len() < 3 || Instant::now() < until {
             // A pool of the same settings: the module is loaded already.
-            let new = builder(plan).processes(1).build().said()?;
+            let new = builder(plan).processes(1).build().error_line()?;
             let begin = Instant::now();
-            new.apply::<u32>(&module, "empty", (7_u32,)).said()?;
+            new.apply::<u32>(&module, "empty", (7_u32,)).error_line()?;
             taken.push(begin.elapsed().as_secs_f64() * 1e6);
         }
         Ok(Round::Latencies(taken))
@@ -56,12 +56,12 @@ fn cold(plan: &Plan, module: Module, figure: Figure) -> Measured<Subject<'_>> {
 
 /// Two modules in a pool of one place, by turns.
 fn switch(plan: &Plan, one: Module, figure: Figure) -> Measured<Subject<'_>> {
-    let pool = builder(plan).processes(1).build().said()?;
-    let other = pool.load_bytes(guests::OTHER).said()?;
+    let pool = builder(plan).processes(1).build().error_line()?;
+    let other = pool.load_bytes(guests::OTHER).error_line()?;
     let apply = move |pool: &Pool, module: &Module, function: &str| {
         pool.apply::<u32>(module, function, (7_u32,))
             .map(drop)
-            .said()
+            .error_line()
     };
     let mut turn = false;
     Ok(Subject::new(figure, move |slice| {
@@ -78,9 +78,9 @@ fn switch(plan: &Plan, one: Module, figure: Figure) -> Measured<Subject<'_>> {
 /// `sandpool run` as a whole process, its artifact in a cache; beside it
 /// `wasmtime run`, if there is one.
 fn whole(figure: impl Fn(&str, &str) -> Figure) -> Measured<Vec<Subject<'static>>> {
-    let folder = Rc::new(tempfile::tempdir().said()?);
+    let folder = Rc::new(tempfile::tempdir().error_line()?);
     let command = folder.path().join("nothing.wasm");
-    std::fs::write(&command, wat::parse_str(guests::COMMAND).said()?).said()?;
+    std::fs::write(&command, wat::parse_str(guests::COMMAND).error_line()?).error_line()?;
     let mut subjects = Vec::new();
     let mut add = |name, label, start: Box<dyn Fn(&Path) -> Command>| -> Measured<()> {
         let folder = Rc::clone(&folder);

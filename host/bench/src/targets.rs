@@ -6,7 +6,7 @@ use super::report::Report;
 
 /// The demand on a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Wanted {
+pub enum Bound {
     AtLeast(f64),
     AtMost(f64),
 }
@@ -21,24 +21,24 @@ pub struct Target {
     pub other: Option<f64>,
     /// The number that is judged: the ratio, or ours where there is no other.
     pub ratio: Option<f64>,
-    pub wanted: Wanted,
+    pub wanted: Bound,
 }
 
 impl Target {
     /// Returns whether it is kept; `None` if it was not measured.
     pub fn held(&self) -> Option<bool> {
         self.ratio.map(|ratio| match self.wanted {
-            Wanted::AtLeast(least) => ratio >= least,
-            Wanted::AtMost(most) => ratio <= most,
+            Bound::AtLeast(least) => ratio >= least,
+            Bound::AtMost(most) => ratio <= most,
         })
     }
 }
 
-impl std::fmt::Display for Wanted {
+impl std::fmt::Display for Bound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Wanted::AtLeast(least) => write!(f, "at least {}", plain(*least)),
-            Wanted::AtMost(most) => write!(f, "at most {}", plain(*most)),
+            Bound::AtLeast(least) => write!(f, "at least {}", plain(*least)),
+            Bound::AtMost(most) => write!(f, "at most {}", plain(*most)),
         }
     }
 }
@@ -52,7 +52,7 @@ fn plain(value: f64) -> String {
 }
 
 /// The way in which two figures make a ratio.
-enum Of {
+enum RatioKind {
     /// Ours is a rate, theirs too: ours over theirs.
     Ours(&'static str, &'static str),
     /// Ours is a time, theirs too: theirs over ours.
@@ -67,13 +67,13 @@ enum Of {
     Quantile(&'static str, f64, f64),
 }
 
-use Of::{Alone, Dearer, DearerThanBoth, Ours, Quantile, Theirs};
-use Wanted::{AtLeast, AtMost};
+use Bound::{AtLeast, AtMost};
+use RatioKind::{Alone, Dearer, DearerThanBoth, Ours, Quantile, Theirs};
 
 const MILLI: f64 = 1e-3;
 
 /// Name, words, figures, what is wanted.
-type Row = (&'static str, &'static str, Of, Wanted);
+type Row = (&'static str, &'static str, RatioKind, Bound);
 
 const TARGETS: [Row; 25] = [
     (
@@ -254,7 +254,7 @@ pub fn of(report: &Report) -> Vec<Target> {
     .collect()
 }
 
-fn sides(report: &Report, of: &Of) -> (Option<f64>, Option<f64>) {
+fn sides(report: &Report, of: &RatioKind) -> (Option<f64>, Option<f64>) {
     let value = |name: &str| match name {
         "scale/queue/host/most" => {
             let longest = report.named("scale/queue/host/").last();

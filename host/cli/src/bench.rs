@@ -9,8 +9,8 @@ use super::report::{self, Failure, Kind};
 /// Measures, and prints what came of it.
 pub fn run(command: Bench) -> Result<ExitCode, Failure> {
     let text = command.run().map_err(|failure| match failure {
-        sandpool_bench::Failure::Output(error) => Failure::new(Kind::Usage, error),
-        sandpool_bench::Failure::Pool(error) => Failure::new(Kind::Pool, error),
+        sandpool_bench::BenchError::Output(error) => Failure::new(Kind::Usage, error),
+        sandpool_bench::BenchError::Pool(error) => Failure::new(Kind::Pool, error),
     })?;
     Ok(report::print(text.as_bytes())?.unwrap_or(ExitCode::SUCCESS))
 }

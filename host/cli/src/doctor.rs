@@ -38,7 +38,7 @@ pub struct Doctor {
 const SIGSYS: i32 = 31;
 
 /// The findings of the check.
-struct Findings {
+struct DoctorReport {
     report: SandboxReport,
     escapes: Vec<(Attempt, Escape)>,
     /// The folder of compiled modules.
@@ -47,7 +47,7 @@ struct Findings {
 
 impl Doctor {
     pub fn run(self) -> Result<ExitCode, Failure> {
-        let findings = Findings::gather(&Pool::builder())?;
+        let findings = DoctorReport::gather(&Pool::builder())?;
         let text = match self.json {
             true => format!("{:#}\n", findings.as_json()),
             false => findings.as_text(),
@@ -57,12 +57,12 @@ impl Doctor {
     }
 }
 
-impl Findings {
+impl DoctorReport {
     fn gather(builder: &PoolBuilder) -> Result<Self, Failure> {
         let report = builder.probe_sandbox(None)?.report;
         let try_one = |attempt| Ok((attempt, builder.probe_sandbox(Some(attempt))?.attempt));
         let escapes = Attempt::ALL.into_iter().map(try_one);
-        Ok(Findings {
+        Ok(DoctorReport {
             report,
             escapes: escapes.collect::<Result<_, Failure>>()?,
             cache: builder.probe_cache(),
@@ -186,8 +186,8 @@ mod tests {
     use super::*;
     use sandpool::Layer;
 
-    fn findings(state: LayerState, escape: Escape) -> Findings {
-        Findings {
+    fn findings(state: LayerState, escape: Escape) -> DoctorReport {
+        DoctorReport {
             report: SandboxReport {
                 layers: vec![LayerReport {
                     layer: Layer::Landlock,

@@ -43,9 +43,9 @@ enum Language {
 }
 
 /// The files of a project, each with what is in it.
-type Files = &'static [(&'static str, &'static str)];
+type ProjectFiles = &'static [(&'static str, &'static str)];
 
-const RUST: Files = &[
+const RUST: ProjectFiles = &[
     ("Cargo.toml", include_str!("new/Cargo.toml.in")),
     ("src/lib.rs", include_str!("new/lib.rs.in")),
     ("wit/world.wit", include_str!("new/world.wit.in")),
@@ -126,7 +126,7 @@ fn bad_name(name: &str, is: &str) -> Failure {
 }
 
 /// Makes the folder with its files, each of which `fill` gives its names.
-fn make(folder: &Path, files: Files, fill: impl Fn(&str) -> String) -> Result<(), Failure> {
+fn make(folder: &Path, files: ProjectFiles, fill: impl Fn(&str) -> String) -> Result<(), Failure> {
     refuse_what_is_there(folder)?;
     write(folder, files, fill)
         .with_context(|| format!("cannot make `{}`", folder.display()))
@@ -151,7 +151,7 @@ fn refuse_what_is_there(folder: &Path) -> Result<(), Failure> {
     }
 }
 
-fn write(folder: &Path, files: Files, fill: impl Fn(&str) -> String) -> io::Result<()> {
+fn write(folder: &Path, files: ProjectFiles, fill: impl Fn(&str) -> String) -> io::Result<()> {
     let beside = match folder.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::Violation;
-use super::frame::{AnswerHeader, COMPACT, End, TaskHeader, put_inline};
+use super::frame::{AnswerHeader, COMPACT, TaskEnd, TaskHeader, put_inline};
 
 /// A task that is, but for these numbers and its arguments, as the last one
 /// whose header stood in the ring.
@@ -56,7 +56,7 @@ impl CompactTask {
 impl AnswerHeader {
     /// Returns whether the task ended well, and there is nothing to say but its value.
     pub fn is_plain(&self) -> bool {
-        self.end == End::Ok
+        self.end == TaskEnd::Ok
             && self.message.is_none()
             && self.fuel.is_none()
             && self.refusals.is_empty()
@@ -88,7 +88,7 @@ pub fn read_answer(bytes: &[u8]) -> Result<(AnswerHeader, &[u8]), Violation> {
     let peak_memory = u64::from_le_bytes(number(&mut rest, wrong)?);
     let header = AnswerHeader {
         task,
-        end: End::Ok,
+        end: TaskEnd::Ok,
         message: None,
         run_time: Duration::from_nanos(nanos),
         peak_memory,
@@ -119,7 +119,7 @@ mod tests {
     fn plain(task: u64, value: &[u8]) -> AnswerHeader {
         AnswerHeader {
             task,
-            end: End::Ok,
+            end: TaskEnd::Ok,
             message: None,
             run_time: Duration::from_micros(7),
             peak_memory: 65536,

@@ -126,7 +126,10 @@ pub enum FromChild {
     /// The result of a probe's attempt; `None` if it succeeded.
     Probed { errno: Option<i32> },
     /// The child cannot do its task.
-    Failed { reason: Failure, message: String },
+    Failed {
+        reason: ChildFailure,
+        message: String,
+    },
     /// A message about a task. The worker may be at its next task already when the host
     /// reads this, so the message names the task.
     Task { task: u64, says: Says },
@@ -151,7 +154,7 @@ pub enum Says {
 
 /// The reason why a child failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Failure {
+pub enum ChildFailure {
     /// The module is invalid, or needs something that does not exist.
     Module,
     /// The artifact was made by another engine or for another CPU.
@@ -171,10 +174,10 @@ pub enum Failure {
     NoRoom(LimitName),
 }
 
-impl Failure {
+impl ChildFailure {
     /// Returns the failure for an error of the system.
     pub fn of_system(error: &std::io::Error) -> Self {
-        Scarce::of(error).map_or(Failure::System, Failure::Scarce)
+        Scarce::of(error).map_or(ChildFailure::System, ChildFailure::Scarce)
     }
 }
 

@@ -21,13 +21,13 @@ pub struct TaskHeader {
     pub index: u64,
     pub attempt: u32,
     pub name: Option<String>,
-    pub what: What,
+    pub callee: Callee,
     pub limits: WireLimits,
 }
 
 /// The code that a task runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum What {
+pub enum Callee {
     /// The function with this index; the raw bytes are its arguments.
     Function(u32),
     /// The command; the raw bytes are standard input.
@@ -56,7 +56,7 @@ pub struct WireLimits {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AnswerHeader {
     pub task: u64,
-    pub end: End,
+    pub end: TaskEnd,
     pub message: Option<String>,
     pub run_time: Duration,
     pub peak_memory: u64,
@@ -70,7 +70,7 @@ pub struct AnswerHeader {
 /// A worker's claim about the end of its own task. There is no `internal_error` among
 /// them: a worker that ran guest code cannot claim one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum End {
+pub enum TaskEnd {
     Ok,
     Error,
     Exit(i32),
@@ -84,12 +84,15 @@ pub enum End {
     Initializer,
 }
 
-impl End {
+impl TaskEnd {
     /// Returns `true` if a limit ended the task.
     pub fn is_a_limit(self) -> bool {
         matches!(
             self,
-            End::Interrupted | End::OutOfFuel | End::MemoryLimit(_) | End::OutputLimit(_)
+            TaskEnd::Interrupted
+                | TaskEnd::OutOfFuel
+                | TaskEnd::MemoryLimit(_)
+                | TaskEnd::OutputLimit(_)
         )
     }
 }
@@ -209,7 +212,7 @@ mod tests {
     fn answer() -> AnswerHeader {
         AnswerHeader {
             task: 7,
-            end: End::Exit(3),
+            end: TaskEnd::Exit(3),
             message: Some("left".into()),
             run_time: Duration::from_millis(3),
             peak_memory: 65536,

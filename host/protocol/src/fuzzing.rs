@@ -96,15 +96,15 @@ fn play(bytes: &[u8], mut play: impl FnMut(u8, u64) -> Result<(), Violation>) {
 
 /// Steps of a host and of a worker that may do anything.
 pub fn ring(bytes: &[u8]) {
-    let Some(mut stage) = Stage::new() else {
+    let Some(mut fixture) = RingFixture::new() else {
         return;
     };
-    play(bytes, |step, word| stage.step(step, word));
+    play(bytes, |step, word| fixture.step(step, word));
 }
 
 /// A ring with both ends, the ring itself for a worker that writes at will, and
 /// the tasks that the host has not got back.
-struct Stage {
+struct RingFixture {
     host: HostEnd,
     worker: WorkerEnd,
     ring: Ring,
@@ -116,11 +116,11 @@ struct Stage {
     next: u8,
 }
 
-impl Stage {
+impl RingFixture {
     fn new() -> Option<Self> {
         let file = memfd_sized("sandpool-ring", RING_SIZE as u64).ok()?;
         let ring = || Some(Ring::new(Mapping::new(&file, RING_SIZE).ok()?));
-        Some(Stage {
+        Some(RingFixture {
             host: HostEnd::new(ring()?),
             worker: WorkerEnd::new(ring()?, EventFd::new().ok()?.into(), Spin::new(false)),
             ring: ring()?,
@@ -248,7 +248,7 @@ mod tests {
 
     use super::*;
     use crate::control::Says;
-    use crate::frame::{End, inline_payload};
+    use crate::frame::{TaskEnd, inline_payload};
     use crate::settings::LogLevel;
     use crate::strategies::{any_function, any_type, typed_value};
 
@@ -276,7 +276,7 @@ mod tests {
             let value = encode_args(&[value]);
             let header = AnswerHeader {
                 task,
-                end: End::Ok,
+                end: TaskEnd::Ok,
                 message: Some("done".into()),
                 run_time: Duration::from_millis(1),
                 peak_memory: task,

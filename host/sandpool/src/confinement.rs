@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use sandpool_protocol::control::{
-    Failure, FromChild, ProbeSetup, SandboxPlan, ToChild, decode, encode,
+    ChildFailure, FromChild, ProbeSetup, SandboxPlan, ToChild, decode, encode,
 };
 use sandpool_protocol::handshake::Hello;
 use sandpool_protocol::layers::{Layer, SandboxReport};
@@ -21,7 +21,7 @@ use sandpool_protocol::settings::{DirGrant, Sandbox};
 use sandpool_sys::in_force::Scarce;
 use sandpool_sys::stdio;
 use sandpool_sys::{
-    Attempt, ChildProcess, ControlSocket, Ended, MAX_MESSAGE, Namespaces, Program, Received,
+    Attempt, ChildExit, ChildProcess, ControlSocket, MAX_MESSAGE, Namespaces, Program, Received,
     signal_name,
 };
 
@@ -81,7 +81,7 @@ impl Confinement {
     /// Notes a child's report. The first report is kept, until one comes in which a layer
     /// is missing: the system may run out of namespaces when some children have theirs.
     /// Then the gap is reported, once.
-    pub(crate) fn hear(&self, report: SandboxReport) {
+    pub(crate) fn record(&self, report: SandboxReport) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let incomplete = |report: &SandboxReport| report.missing().next().is_some();
         if heard.report.as_ref().is_some_and(incomplete)
@@ -244,7 +244,7 @@ fn probe_once(
     listen(&ours, ended, attempt.is_some())
 }
 
-fn wait(child: &mut ChildProcess) -> io::Result<Ended> {
+fn wait(child: &mut ChildProcess) -> io::Result<ChildExit> {
     let deadline = Instant::now() + PROBE_DEADLINE;
     loop {
         if let Some(ended) = child.ended() {
@@ -263,7 +263,7 @@ fn wait(child: &mut ChildProcess) -> io::Result<Ended> {
 
 /// Reads a probe's messages after its end: its hello, its report, and the result of its
 /// attempt.
-fn listen(control: &ControlSocket, ended: Ended, tried: bool) -> io::Result<Probed> {
+fn listen(control: &ControlSocket, ended: ChildExit, tried: bool) -> io::Result<Probed> {
     let mut buffer = vec![0; MAX_MESSAGE];
     let mut hello = None;
     let mut report = None;
@@ -277,7 +277,7 @@ fn listen(control: &ControlSocket, ended: Ended, tried: bool) -> io::Result<Prob
             Ok(FromChild::Ready { report: told }) => report = Some(told),
             Ok(FromChild::Probed { errno }) => answer = Some(errno),
             Ok(FromChild::Failed {
-                reason: Failure::Scarce(_),
+                reason: ChildFailure::Scarce(_),
                 message,
             }) => return Err(from_outside(message)),
             Ok(FromChild::Failed { message, .. }) => return Err(io::Error::other(message)),
@@ -285,7 +285,7 @@ fn listen(control: &ControlSocket, ended: Ended, tried: bool) -> io::Result<Prob
         }
     }
     // A probe's own attempt ends it in other ways.
-    if let Ended::Killed(signal) = ended {
+    if let ChildExit::Killed(signal) = ended {
         let name = signal_name(signal);
         let text = format!("it was killed by signal {signal} ({name}), and not by sandpool");
         return Err(from_outside(text));
@@ -300,7 +300,7 @@ fn listen(control: &ControlSocket, ended: Ended, tried: bool) -> io::Result<Prob
         _ if !tried => Escape::NotTried,
         (Some(Some(errno)), _) => Escape::Refused(errno),
         (Some(None), _) => Escape::Succeeded,
-        (None, Ended::Crashed(signal)) => Escape::Killed(signal),
+        (None, ChildExit::Crashed(signal)) => Escape::Killed(signal),
         (None, ended) => {
             return Err(io::Error::other(format!("the probe ended: {ended:?}")));
         }
@@ -330,11 +330,11 @@ mod tests {
         });
         let confinement = Confinement::new(Sandbox::Auto, Vec::new(), Some(on_gap));
         let gap = report(LayerState::Missing("no space left".into()));
-        confinement.hear(report(LayerState::Held));
+        confinement.record(report(LayerState::Held));
         assert_eq!(heard.try_iter().count(), 0);
-        confinement.hear(gap.clone());
-        confinement.hear(report(LayerState::Missing("again".into())));
-        confinement.hear(report(LayerState::Held));
+        confinement.record(gap.clone());
+        confinement.record(report(LayerState::Missing("again".into())));
+        confinement.record(report(LayerState::Held));
         assert_eq!(heard.try_iter().collect::<Vec<_>>(), [1]);
         assert_eq!(confinement.report(), Some(gap));
     }

@@ -20,53 +20,53 @@ pub(crate) fn off_thread<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<impl Future<Output = Option<T>> + Send + 'static> {
-    let left = Arc::new(Mutex::new(Left {
+    let pending = Arc::new(Mutex::new(PendingResult {
         result: None,
         ended: false,
         waker: None,
     }));
-    let end = End(left.clone());
+    let sender = ResultSender(pending.clone());
     let thread = thread::Builder::new().name(format!("sandpool-{name}"));
     // A result that nobody awaits any more is dropped.
-    let spawned = thread.spawn(move || end.leave(work()));
+    let spawned = thread.spawn(move || sender.send(work()));
     spawned.map_err(thread_error)?;
     Ok(poll_fn(move |context| {
-        let mut left = lock(&left);
-        if left.ended {
-            return Poll::Ready(left.result.take());
+        let mut pending = lock(&pending);
+        if pending.ended {
+            return Poll::Ready(pending.result.take());
         }
-        left.waker = Some(context.waker().clone());
+        pending.waker = Some(context.waker().clone());
         Poll::Pending
     }))
 }
 
 /// The result that the thread leaves for the future.
-struct Left<T> {
+struct PendingResult<T> {
     result: Option<T>,
     /// `true` once the work has returned or panicked.
     ended: bool,
     waker: Option<Waker>,
 }
 
-fn lock<T>(left: &Mutex<Left<T>>) -> MutexGuard<'_, Left<T>> {
-    left.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(pending: &Mutex<PendingResult<T>>) -> MutexGuard<'_, PendingResult<T>> {
+    pending.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The thread's hold on it: dropped when the work has returned, and when it panics.
-struct End<T>(Arc<Mutex<Left<T>>>);
+struct ResultSender<T>(Arc<Mutex<PendingResult<T>>>);
 
-impl<T> End<T> {
-    fn leave(self, result: T) {
+impl<T> ResultSender<T> {
+    fn send(self, result: T) {
         lock(&self.0).result = Some(result);
     }
 }
 
-impl<T> Drop for End<T> {
+impl<T> Drop for ResultSender<T> {
     fn drop(&mut self) {
-        let mut left = lock(&self.0);
-        left.ended = true;
-        let waker = left.waker.take();
-        drop(left);
+        let mut pending = lock(&self.0);
+        pending.ended = true;
+        let waker = pending.waker.take();
+        drop(pending);
         wake(waker);
     }
 }

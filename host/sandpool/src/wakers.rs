@@ -13,12 +13,12 @@ pub(crate) struct Wakers {
 }
 
 /// The place of one future; `None` before it waited.
-pub(crate) type Place = Option<u64>;
+pub(crate) type WakerId = Option<u64>;
 
 impl Wakers {
     /// Sets the waker of a future.
-    pub(crate) fn set(&mut self, place: &mut Place, waker: &Waker) {
-        let number = *place.get_or_insert_with(|| {
+    pub(crate) fn set(&mut self, waker_id: &mut WakerId, waker: &Waker) {
+        let number = *waker_id.get_or_insert_with(|| {
             self.last += 1;
             self.last
         });
@@ -29,8 +29,8 @@ impl Wakers {
     }
 
     /// Removes a future, which does not wait any more.
-    pub(crate) fn remove(&mut self, place: Place) {
-        if let Some(number) = place {
+    pub(crate) fn remove(&mut self, waker_id: WakerId) {
+        if let Some(number) = waker_id {
             self.waiting.retain(|(it, _)| *it != number);
         }
     }

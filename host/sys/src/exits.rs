@@ -11,7 +11,7 @@ use std::ptr::null_mut;
 
 use libc::{c_int, c_void, siginfo_t};
 
-use super::process::Ended;
+use super::process::ChildExit;
 
 /// Exit code of a child that panicked.
 pub const PANICKED: i32 = 101;
@@ -33,13 +33,13 @@ const SENT: i32 = 160;
 
 /// Returns the way in which a child ended that left with this code for a signal, if it
 /// did.
-pub(super) fn left_for(code: i32) -> Option<Ended> {
+pub(super) fn left_for(code: i32) -> Option<ChildExit> {
     let by = |base: i32| code.checked_sub(base);
     let crash = by(CRASHED).filter(|signal| CRASHES.contains(signal));
     let sent = || by(SENT).filter(|signal| CRASHES.contains(signal) || *signal == libc::SIGABRT);
     crash
-        .map(Ended::Crashed)
-        .or_else(|| sent().map(Ended::Killed))
+        .map(ChildExit::Crashed)
+        .or_else(|| sent().map(ChildExit::Killed))
 }
 
 /// Returns whether a process dies of this signal by its own doing, unless somebody

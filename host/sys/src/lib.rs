@@ -54,7 +54,7 @@ pub use memfd::{
 };
 pub use namespaces::{UnshareFlags, leave_namespaces, tame_mount};
 pub use poller::Poller;
-pub use process::{ChildProcess, Ended, Program};
+pub use process::{ChildExit, ChildProcess, Program};
 pub use refused::{is_explained, thread_error};
 pub use sealed::SealedMapping;
 pub use socket::{ControlSocket, MAX_DESCRIPTORS, MAX_MESSAGE, Received};

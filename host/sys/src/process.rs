@@ -19,7 +19,7 @@ use super::spawn::{self, Namespaces};
 
 /// The ending of a child process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum ChildExit {
     /// It left with this exit code.
     Exited(i32),
     /// It crashed by this signal, which its own doing raised.
@@ -39,7 +39,7 @@ pub struct ChildProcess {
     pid: Pid,
     pidfd: OwnedFd,
     namespaces: Namespaces,
-    ended: Option<Ended>,
+    ended: Option<ChildExit>,
 }
 
 /// The binary to start for a child, and its role.
@@ -122,13 +122,13 @@ impl ChildProcess {
 
     /// Kills it and waits until it has ended; how it ended, if it could be
     /// killed.
-    pub fn end(&mut self) -> io::Result<Ended> {
+    pub fn end(&mut self) -> io::Result<ChildExit> {
         self.kill()?;
         Ok(self.wait())
     }
 
     /// Returns the ending of the child, if it has.
-    pub fn ended(&mut self) -> Option<Ended> {
+    pub fn ended(&mut self) -> Option<ChildExit> {
         if self.ended.is_none() {
             self.ended = self.reap(WaitIdOptions::NOHANG);
         }
@@ -136,11 +136,13 @@ impl ChildProcess {
     }
 
     /// Waits until it has ended.
-    fn wait(&mut self) -> Ended {
+    fn wait(&mut self) -> ChildExit {
         if let Some(ended) = self.ended {
             return ended;
         }
-        let ended = self.reap(WaitIdOptions::empty()).unwrap_or(Ended::Unknown);
+        let ended = self
+            .reap(WaitIdOptions::empty())
+            .unwrap_or(ChildExit::Unknown);
         self.ended = Some(ended);
         ended
     }
@@ -151,11 +153,11 @@ impl ChildProcess {
         self.ended.is_none() && matches!(waitid(WaitId::PidFd(self.pidfd()), options), Ok(Some(_)))
     }
 
-    fn reap(&self, options: WaitIdOptions) -> Option<Ended> {
+    fn reap(&self, options: WaitIdOptions) -> Option<ChildExit> {
         let options = options | WaitIdOptions::EXITED;
         match retry_on_intr(|| waitid(WaitId::PidFd(self.pidfd()), options)) {
             Ok(status) => status.map(|status| how(&status)),
-            Err(_) => Some(Ended::Unknown),
+            Err(_) => Some(ChildExit::Unknown),
         }
     }
 }
@@ -171,11 +173,11 @@ impl Drop for ChildProcess {
     }
 }
 
-fn how(status: &WaitIdStatus) -> Ended {
+fn how(status: &WaitIdStatus) -> ChildExit {
     match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => left_for(code).unwrap_or(Ended::Exited(code)),
-        (None, Some(signal)) if is_crash(signal) => Ended::Crashed(signal),
-        (None, Some(signal)) => Ended::Killed(signal),
-        (None, None) => Ended::Unknown,
+        (Some(code), _) => left_for(code).unwrap_or(ChildExit::Exited(code)),
+        (None, Some(signal)) if is_crash(signal) => ChildExit::Crashed(signal),
+        (None, Some(signal)) => ChildExit::Killed(signal),
+        (None, None) => ChildExit::Unknown,
     }
 }

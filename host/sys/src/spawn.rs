@@ -54,7 +54,7 @@ const PROGRAM_STACK: u64 = 8 * 1024 * 1024;
 /// namespace for that. Where neither is allowed it is born into ours, and says
 /// so in its report.
 pub(super) fn spawn(program: &Program, control: &ControlSocket, apart: bool) -> io::Result<Born> {
-    let plan = Plan::new(program, control)?;
+    let plan = SpawnPlan::new(program, control)?;
     let pid = Namespaces {
         user: false,
         pid: true,
@@ -66,26 +66,26 @@ pub(super) fn spawn(program: &Program, control: &ControlSocket, apart: bool) -> 
     let tries = [pid, both].into_iter().filter(|_| apart);
     for namespaces in tries {
         match plan.start(namespaces) {
-            Err(Failed::Namespaces(_)) => {}
-            Err(Failed::Program(error)) => return Err(error),
+            Err(SpawnFailure::Namespaces(_)) => {}
+            Err(SpawnFailure::Program(error)) => return Err(error),
             Ok(born) => return Ok(born),
         }
     }
     plan.start(Namespaces::default())
         .map_err(|failed| match failed {
-            Failed::Namespaces(error) | Failed::Program(error) => error,
+            SpawnFailure::Namespaces(error) | SpawnFailure::Program(error) => error,
         })
 }
 
 /// The failure: not allowed to be apart, or the program cannot be started.
-enum Failed {
+enum SpawnFailure {
     Namespaces(io::Error),
     Program(io::Error),
 }
 
 /// Everything that the child needs, made ready by the parent: the child itself
 /// may not allocate.
-struct Plan {
+struct SpawnPlan {
     path: CString,
     role: CString,
     number: CString,
@@ -96,9 +96,9 @@ struct Plan {
     parent: Pid,
 }
 
-/// The plan that the child of a [`Plan`] reads.
+/// The plan that the child of a [`SpawnPlan`] reads.
 struct Errand<'a> {
-    plan: &'a Plan,
+    plan: &'a SpawnPlan,
     argv: [*const c_char; 4],
     namespaces: Namespaces,
     /// Set by the child if it could not execute its program.
@@ -114,7 +114,7 @@ struct Halted {
     of_namespaces: bool,
 }
 
-impl From<Halted> for Failed {
+impl From<Halted> for SpawnFailure {
     fn from(halted: Halted) -> Self {
         let Halted { call, error, .. } = halted;
         let told = match call {
@@ -124,8 +124,8 @@ impl From<Halted> for Failed {
             _ => io::Error::new(error.kind(), format!("`{call}`: {error}")),
         };
         match halted.of_namespaces {
-            true => Failed::Namespaces(told),
-            false => Failed::Program(told),
+            true => SpawnFailure::Namespaces(told),
+            false => SpawnFailure::Program(told),
         }
     }
 }
@@ -140,14 +140,14 @@ fn null_stream() -> io::Result<OwnedFd> {
     }
 }
 
-impl Plan {
+impl SpawnPlan {
     fn new(program: &Program, control: &ControlSocket) -> io::Result<Self> {
         let null = null_stream()?;
         // Above the standard streams, whose numbers the child fills anew.
         let control = rustix::io::fcntl_dupfd_cloexec(control, 3)?;
         let null = rustix::io::fcntl_dupfd_cloexec(null, 3)?;
         let map = |id: u32| CString::new(format!("0 {id} 1\n"));
-        Ok(Plan {
+        Ok(SpawnPlan {
             path: CString::new(program.path.as_os_str().as_bytes())?,
             role: CString::new(program.role.as_bytes())?,
             number: CString::new(control.as_raw_fd().to_string())?,
@@ -159,7 +159,7 @@ impl Plan {
         })
     }
 
-    fn start(&self, namespaces: Namespaces) -> Result<Born, Failed> {
+    fn start(&self, namespaces: Namespaces) -> Result<Born, SpawnFailure> {
         let errand = Errand {
             plan: self,
             argv: [
@@ -200,7 +200,7 @@ impl Plan {
         let error = last_error();
         restore_signals(&signals);
         if pid < 0 {
-            return Err(Failed::from(Halted {
+            return Err(SpawnFailure::from(Halted {
                 call: "clone",
                 error,
                 of_namespaces: namespaces != Namespaces::default(),
@@ -213,7 +213,7 @@ impl Plan {
             return Err(halted.into());
         }
         let pid = Pid::from_raw(pid)
-            .ok_or_else(|| Failed::Program(io::Error::other("a child without a number")))?;
+            .ok_or_else(|| SpawnFailure::Program(io::Error::other("a child without a number")))?;
         Ok(Born {
             pid,
             pidfd,
@@ -255,7 +255,7 @@ fn empty_set() -> libc::sigset_t {
 
 /// The child's life until it executes its program. Only system calls.
 extern "C" fn child(errand: *mut c_void) -> c_int {
-    // SAFETY: `Plan::start` passes a pointer to an `Errand` that lives until
+    // SAFETY: `SpawnPlan::start` passes a pointer to an `Errand` that lives until
     // this function has executed the program or returned.
     let errand = unsafe { &*errand.cast::<Errand<'_>>() };
     if let Err(halted) = become_program(errand) {

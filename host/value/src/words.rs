@@ -16,7 +16,7 @@ use super::{ArgumentError, Function, Mismatch, ParseError, Type, Value, from_jso
 
 /// Reads the contents of a file that a word names; `-` is standard input. A name
 /// is bytes, and need not be text.
-type Files<'a> = &'a dyn Fn(&OsStr) -> io::Result<Vec<u8>>;
+type ReadFile<'a> = &'a dyn Fn(&OsStr) -> io::Result<Vec<u8>>;
 
 /// The treatment of bytes that are not UTF-8 where text is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Utf8 {
 pub fn parse_word(
     word: &OsStr,
     ty: &Type,
-    files: Files<'_>,
+    read_file: ReadFile<'_>,
     utf8: Utf8,
 ) -> Result<Value, ParseError> {
     let not_text = || ParseError::NotText {
@@ -68,7 +68,7 @@ pub fn parse_word(
         Some(file) => {
             let file = OsStr::from_bytes(file);
             let shown = || file.to_string_lossy().into_owned();
-            let contents = files(file).map_err(|source| ParseError::File {
+            let contents = read_file(file).map_err(|source| ParseError::File {
                 file: shown(),
                 source,
             })?;
@@ -88,12 +88,12 @@ pub fn parse_words<W: AsRef<OsStr>>(
     words: &[W],
     kwargs: &[(String, W)],
     function: &Function,
-    files: Files<'_>,
+    read_file: ReadFile<'_>,
     utf8: Utf8,
 ) -> Result<Vec<Value>, ArgumentError> {
     let keywords = kwargs.iter().map(|(name, word)| (name, word));
     place(words.iter(), keywords, function, |word, ty| {
-        parse_word(word.as_ref(), ty, files, utf8)
+        parse_word(word.as_ref(), ty, read_file, utf8)
     })
 }
 

@@ -60,7 +60,7 @@ impl Script {
     fn start(command: &mut Command, files: Option<TempDir>) -> Result<Self, PeerState> {
         let mut started = || -> Measured<(Conversation, Json)> {
             let mut conversation = Conversation::start(command)?;
-            let hello = conversation.hear(ANSWER_TIMEOUT)?;
+            let hello = conversation.read_line(ANSWER_TIMEOUT)?;
             Ok((conversation, hello))
         };
         match started() {

@@ -60,17 +60,17 @@ pub const SHORT_COUNT_TIME: Duration = Duration::from_millis(500);
 
 /// The inputs that have no result, since the run was cut short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Left {
+pub struct RemainingInputs {
     pub inputs: u64,
     /// `true` if these are all: else the inputs were not read to their end.
     all: bool,
 }
 
-impl Left {
+impl RemainingInputs {
     /// Returns the inputs that are left. Waits for up to `wait` for the rest to be counted.
     pub fn of(ledger: &Ledger, summary: &Summary, wait: Duration) -> Self {
         let (inputs, all) = ledger.inputs_to_run(wait);
-        Left {
+        RemainingInputs {
             inputs: inputs.saturating_sub(summary.tasks()),
             all,
         }
@@ -88,14 +88,14 @@ impl Left {
 
 impl Map {
     /// Returns the failure of a run that the pool cut short.
-    pub fn cut_short(&self, reason: String, left: Left) -> Failure {
-        let text = match left.inputs {
+    pub fn cut_short(&self, reason: String, remaining: RemainingInputs) -> Failure {
+        let text = match remaining.inputs {
             0 => "the pool is broken".to_owned(),
-            _ => format!("the run could not finish: {}", left.counted()),
+            _ => format!("the run could not finish: {}", remaining.counted()),
         };
         let error = anyhow::Error::msg(reason).context(text);
         let failure = Failure::new(Kind::Pool, error);
-        match left.inputs {
+        match remaining.inputs {
             0 => failure,
             _ => failure.hint(self.way_on()),
         }
@@ -103,24 +103,26 @@ impl Map {
 
     /// Prints the number of inputs that an interrupt has left out, with `--quiet` as well:
     /// the results do not show that there should be more.
-    pub fn say_interrupted(&self, left: Left, summary: &Summary) {
-        let what = match left {
-            Left {
+    pub fn say_interrupted(&self, remaining: RemainingInputs, summary: &Summary) {
+        let what = match remaining {
+            RemainingInputs {
                 inputs: 0,
                 all: true,
             } => return,
-            Left { inputs: 0, .. } if summary.tasks() == 0 => {
+            RemainingInputs { inputs: 0, .. } if summary.tasks() == 0 => {
                 return report::note("interrupted: no input was run");
             }
-            Left { inputs: 0, .. } => "the remaining inputs were not read and not run".into(),
-            left => left.counted(),
+            RemainingInputs { inputs: 0, .. } => {
+                "the remaining inputs were not read and not run".into()
+            }
+            remaining => remaining.counted(),
         };
         report::note(&format!("interrupted: {what}; {}", self.way_on()));
     }
 
     /// Returns the advice about inputs that were not run.
-    pub fn how_to_go_on(&self, left: Left) -> String {
-        format!("{}; {}", left.counted(), self.way_on())
+    pub fn how_to_go_on(&self, remaining: RemainingInputs) -> String {
+        format!("{}; {}", remaining.counted(), self.way_on())
     }
 
     fn way_on(&self) -> &'static str {

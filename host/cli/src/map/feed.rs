@@ -15,7 +15,7 @@ use super::joblog::past::Past;
 use super::ledger::{Ledger, Note};
 use super::outputs::results::Results;
 use super::outputs::results::naming::{Name, Naming};
-use super::outputs::results::taken::Taken;
+use super::outputs::results::used_names::UsedNames;
 
 /// The inputs as the pool pulls them.
 pub struct Feed {
@@ -37,7 +37,7 @@ pub struct Feed {
     /// The folder of these results, if it exists already.
     results: Option<Results>,
     /// The names that are taken so far.
-    taken: Taken,
+    used_names: UsedNames,
     ended: bool,
     /// `true` if all inputs are there to be read.
     is_finite: bool,
@@ -71,7 +71,7 @@ impl Feed {
             checked: 0,
             naming: Naming::default(),
             results: None,
-            taken: Taken::default(),
+            used_names: UsedNames::default(),
             ended: false,
             is_finite,
         }
@@ -111,7 +111,7 @@ impl Feed {
             let shown = quoted(&self.naming.shown(&name));
             format!("its result would be {shown}, and {why}")
         };
-        self.taken.take(&name).map_err(refused)?;
+        self.used_names.take(&name).map_err(refused)?;
         let Some(results) = &self.results else {
             return Ok(Some(name));
         };
@@ -276,7 +276,7 @@ mod tests {
     use super::*;
     use crate::map::inputs::Item;
     use crate::map::joblog::identity::Identity;
-    use crate::map::joblog::past::{self, Which};
+    use crate::map::joblog::past::{self, ResumeScope};
 
     struct Words(VecDeque<&'static str>);
 
@@ -297,7 +297,7 @@ mod tests {
     }
 
     /// Returns a log with these of the words, all ok but those with a `!`.
-    fn past(all: &[&'static str], done: &[u64], which: Which) -> Past {
+    fn past(all: &[&'static str], done: &[u64], scope: ResumeScope) -> Past {
         let mut log = Identity {
             module_hash: "ab".into(),
             ..Identity::default()
@@ -314,7 +314,7 @@ mod tests {
                 );
             }
         }
-        past::read(&mut log.as_bytes(), which).unwrap().unwrap()
+        past::read(&mut log.as_bytes(), scope).unwrap().unwrap()
     }
 
     /// Runs the feed; returns the inputs that it handed out, and the error that ended
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn what_the_log_knows_is_skipped_and_keeps_its_number() {
-        let past = past(&ALL, &[0, 1, 3], Which::Missing);
+        let past = past(&ALL, &[0, 1, 3], ResumeScope::Missing);
         let ledger = Ledger::default();
         let feed = Feed::new(words(&ALL), Share::default(), past, ledger.clone());
         assert_eq!(feed.count(), 2);
@@ -344,14 +344,14 @@ mod tests {
 
     #[test]
     fn what_failed_is_run_again_with_the_rest_or_alone() {
-        let ran = |which| feed(words(&ALL), past(&ALL, &[0, 1, 2], which)).0;
-        assert_eq!(ran(Which::MissingAndFailed), ["b!", "d", "e"]);
-        assert_eq!(ran(Which::Failed), ["b!"]);
+        let ran = |scope| feed(words(&ALL), past(&ALL, &[0, 1, 2], scope)).0;
+        assert_eq!(ran(ResumeScope::MissingAndFailed), ["b!", "d", "e"]);
+        assert_eq!(ran(ResumeScope::Failed), ["b!"]);
     }
 
     #[test]
     fn nothing_runs_when_an_input_that_the_log_knows_has_changed() {
-        let past = || past(&ALL, &[0, 3], Which::Missing);
+        let past = || past(&ALL, &[0, 3], ResumeScope::Missing);
         for changed in [
             ["x", "b!", "c", "d", "e"],
             ["a", "x", "c", "d", "e"],
@@ -373,7 +373,7 @@ mod tests {
         let names: Vec<String> = (0..3_000).map(|n| format!("{n}!")).collect();
         let mut all: Vec<&'static str> = names.into_iter().map(|name| &*name.leak()).collect();
         let done: Vec<u64> = (0..3_000).collect();
-        let past = past(&all, &done, Which::Failed);
+        let past = past(&all, &done, ResumeScope::Failed);
         all[1_500] = "x";
         let (ran, failure) = feed(words(&all), past);
         let failure = failure.unwrap();

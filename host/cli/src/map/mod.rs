@@ -4,6 +4,7 @@
 //! bounded number of them ahead of the results; this thread writes each result
 //! as it is ready. A million lines take no more memory than a thousand.
 
+mod adaptive_timeout;
 mod atomic_file;
 mod closing;
 mod dry_run;
@@ -15,7 +16,6 @@ mod job;
 mod joblog;
 mod ledger;
 mod outputs;
-mod pace;
 mod progress;
 mod resume;
 mod run;
@@ -36,7 +36,8 @@ use super::parse::{self, Keyword};
 use super::replay_command::{Given, ReplayCommand};
 use super::report::{self, Failure, Kind, TASK_FAILED};
 use super::show;
-use closing::Left;
+use adaptive_timeout::AdaptiveTimeout;
+use closing::RemainingInputs;
 use failures::{FailureFlags, Halt};
 use feed::Feed;
 use gate::GateFlags;
@@ -50,9 +51,8 @@ use outputs::append_target::AppendTarget;
 use outputs::destination::Destination;
 use outputs::flags::OutputFlags;
 use outputs::results::Results;
-use pace::Pace;
 use progress::{Prepared, ProgressFlags};
-use run::{Ended, Sinks};
+use run::{LoopEnd, Sinks};
 use stop::Stopping;
 use summary::Summary;
 
@@ -161,9 +161,9 @@ impl Map {
         if self.dry_run {
             return self.dry_run(inputs, given);
         }
-        let goes_on = self.joblog.which().is_some();
+        let goes_on = self.joblog.scope().is_some();
         let results = self.outputs.results(&inputs.shape(), goes_on)?;
-        let destination = self.outputs.destination(self.keeping())?;
+        let destination = self.outputs.destination(self.write_mode())?;
         if let Some(notice) = destination.notice().filter(|_| !quiet) {
             report::note(&notice);
         }
@@ -196,7 +196,7 @@ impl Map {
         let is_interrupted = interruption.happened();
         let broken = pool.broken().or_else(|| summary.pool_failure());
         let whole = ended.as_ref().is_ok_and(|(ended, halted)| {
-            *ended == Ended::Done
+            *ended == LoopEnd::Done
                 && failure.is_none()
                 && halted.is_none_or(Halt::is_success)
                 && !is_interrupted
@@ -217,7 +217,7 @@ impl Map {
             report::note(&format!("the results so far are in `{partial}`"));
         }
         let is_cut_short = match &ended {
-            Ok((ended, _)) => *ended == Ended::Done && broken.is_some(),
+            Ok((ended, _)) => *ended == LoopEnd::Done && broken.is_some(),
             Err(failure) => failure.kind == Kind::Pool,
         };
         let is_halted = matches!(&ended, Ok((_, Some(_))));
@@ -225,14 +225,14 @@ impl Map {
             true => Some(closing::COUNT_TIME),
             false => (is_interrupted || is_halted).then_some(closing::SHORT_COUNT_TIME),
         };
-        let left = wait.map(|wait| Left::of(&ledger, &summary, wait));
-        summary.leave(left.map_or(0, |left| left.inputs));
+        let remaining = wait.map(|wait| RemainingInputs::of(&ledger, &summary, wait));
+        summary.leave(remaining.map_or(0, |remaining| remaining.inputs));
         let (ended, halted) = ended.map_err(|failure| {
-            if let Some(left) = left.filter(|_| is_interrupted) {
-                self.say_interrupted(left, &summary);
+            if let Some(remaining) = remaining.filter(|_| is_interrupted) {
+                self.say_interrupted(remaining, &summary);
             }
-            let failure = match left.filter(|left| left.inputs > 0) {
-                Some(left) => failure.hint_if_none(self.how_to_go_on(left)),
+            let failure = match remaining.filter(|remaining| remaining.inputs > 0) {
+                Some(remaining) => failure.hint_if_none(self.how_to_go_on(remaining)),
                 None => failure,
             };
             match is_interrupted {
@@ -240,7 +240,7 @@ impl Map {
                 false => failure,
             }
         })?;
-        if ended == Ended::Unread {
+        if ended == LoopEnd::Unread {
             return Ok(ExitCode::from(report::QUIET_END));
         }
         if !quiet && (summary.tasks() > 0 || failure.is_none()) {
@@ -250,13 +250,13 @@ impl Map {
             return Err(Failure::new(Kind::Unusable, error));
         }
         if is_interrupted {
-            if let Some(left) = left {
-                self.say_interrupted(left, &summary);
+            if let Some(remaining) = remaining {
+                self.say_interrupted(remaining, &summary);
             }
             return Err(Failure::interrupted());
         }
-        if let Some((reason, left)) = broken.zip(left) {
-            return Err(self.cut_short(reason, left));
+        if let Some((reason, remaining)) = broken.zip(remaining) {
+            return Err(self.cut_short(reason, remaining));
         }
         Ok(
             match summary.all_ok() || halted.is_some_and(Halt::is_success) {
@@ -272,7 +272,7 @@ impl Map {
         let builder = self.modules.apply(Pool::builder().processes(1));
         let pool = flags::build(self.task.apply_to_many(builder)?)?;
         let module = pool.load(&self.module)?;
-        let goes_on = self.joblog.which().is_some();
+        let goes_on = self.joblog.scope().is_some();
         let results = self.outputs.results_if_there(&inputs.shape(), goes_on)?;
         let naming = self.outputs.naming(&inputs.shape())?;
         let job = self.job(&module, &inputs)?;
@@ -325,7 +325,7 @@ impl Map {
         with: TaskLoop<'_>,
         mut inputs: Inputs,
         summary: &mut Summary,
-    ) -> Result<(Ended, Option<Halt>), Failure> {
+    ) -> Result<(LoopEnd, Option<Halt>), Failure> {
         let TaskLoop {
             pool,
             ledger,
@@ -369,7 +369,7 @@ impl Map {
             log,
             summary,
             progress,
-            pace: self.task.percent_of_median().map(Pace::new),
+            adaptive_timeout: self.task.percent_of_median().map(AdaptiveTimeout::new),
             stopping,
             steering,
         };

@@ -9,12 +9,12 @@ use super::atomic_file::sync_folder;
 use super::inputs::open::Inputs;
 use super::job::Job;
 use super::joblog::identity::Identity;
-use super::joblog::past::{Past, Which};
+use super::joblog::past::{Past, ResumeScope};
 use super::joblog::{self, Joblog};
 use super::outputs::Output;
 use super::outputs::append_target::AppendTarget;
 use super::outputs::compact;
-use super::outputs::destination::{Destination, Keeping, unwritable};
+use super::outputs::destination::{Destination, WriteMode, unwritable};
 use super::outputs::results::Results;
 use crate::parse::Keyword;
 use crate::report::{self, Failure, Kind};
@@ -22,10 +22,10 @@ use crate::show;
 
 impl Map {
     /// Returns the treatment of a file of results that exists already.
-    pub fn keeping(&self) -> Keeping {
+    pub fn write_mode(&self) -> WriteMode {
         match self.joblog.is_kept() {
-            true => Keeping::AsTheLogTells,
-            false => Keeping::UntilTheEnd,
+            true => WriteMode::Continue,
+            false => WriteMode::ReplaceAtEnd,
         }
     }
 
@@ -43,7 +43,9 @@ impl Map {
         if let Some(place) = place {
             self.check_place(place, inputs)?;
         }
-        let results = place.as_ref().map(|place| (place, self.outputs.look()));
+        let results = place
+            .as_ref()
+            .map(|place| (place, self.outputs.result_format()));
         let Some((log, past)) = self.joblog.open(&identity, results)? else {
             return Ok((None, Past::none()));
         };
@@ -119,8 +121,8 @@ impl Map {
     /// Checks that no input is run again whose result already has its place.
     fn check_by_place(&self) -> Result<(), Failure> {
         let runs_again = matches!(
-            self.joblog.which(),
-            Some(Which::MissingAndFailed | Which::Failed)
+            self.joblog.scope(),
+            Some(ResumeScope::MissingAndFailed | ResumeScope::Failed)
         );
         match self.outputs.by_place() && runs_again {
             true => Err(Failure::usage(

@@ -8,11 +8,11 @@ use std::io;
 
 use sandpool::{IMap, Steering, Value, Verdict};
 
+use super::adaptive_timeout::AdaptiveTimeout;
 use super::joblog::Joblog;
 use super::ledger::{Finished, Ledger};
 use super::outputs::Output;
 use super::outputs::destination::unwritable;
-use super::pace::Pace;
 use super::progress::Progress;
 use super::stop::Stopping;
 use super::summary::Summary;
@@ -28,14 +28,14 @@ pub struct Sinks<'a> {
     pub log: Option<Joblog>,
     pub summary: &'a mut Summary,
     pub progress: Progress,
-    pub pace: Option<Pace>,
+    pub adaptive_timeout: Option<AdaptiveTimeout>,
     pub stopping: Stopping,
     pub steering: Steering,
 }
 
 /// The end of the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum LoopEnd {
     /// Every outcome was taken.
     Done,
     /// Nobody reads the results any more.
@@ -47,10 +47,12 @@ pub fn run(
     outcomes: IMap<Value>,
     ledger: &Ledger,
     sinks: &mut Sinks<'_>,
-) -> Result<Ended, Failure> {
+) -> Result<LoopEnd, Failure> {
     match take_all(outcomes, ledger, sinks) {
-        Ok(()) => Ok(Ended::Done),
-        Err(Stuck::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Ended::Unread),
+        Ok(()) => Ok(LoopEnd::Done),
+        Err(Stuck::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(LoopEnd::Unread)
+        }
         Err(Stuck::Output(error)) => {
             let name = sinks.output.name();
             Err(unwritable(
@@ -149,8 +151,8 @@ impl Sinks<'_> {
                 self.flush()?;
             }
         }
-        if let Some(pace) = &mut self.pace {
-            pace.count(task, &self.steering);
+        if let Some(adaptive_timeout) = &mut self.adaptive_timeout {
+            adaptive_timeout.count(task, &self.steering);
         }
         self.stopping.look(self.summary);
         Ok(())

@@ -24,12 +24,12 @@ enum Piece {
     Text(String),
     /// `{#}`: the input's number, from 1.
     Number,
-    Value(Which, Part),
+    Value(ValueChoice, PathPart),
 }
 
 /// Of an input's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Which {
+enum ValueChoice {
     All,
     /// From 0.
     One(usize),
@@ -37,7 +37,7 @@ enum Which {
 
 /// The part of a value that is wanted, taken as a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum PathPart {
     Whole,
     /// `.`: without its extension.
     Stem,
@@ -51,12 +51,12 @@ enum Part {
 
 /// The spelling of each part, before the closing brace; the longest first, so that `//`
 /// is not taken for `/`.
-const PARTS: [(&str, Part); 5] = [
-    ("//", Part::Folder),
-    ("/.", Part::NameStem),
-    ("/", Part::Name),
-    (".", Part::Stem),
-    ("", Part::Whole),
+const PARTS: [(&str, PathPart); 5] = [
+    ("//", PathPart::Folder),
+    ("/.", PathPart::NameStem),
+    ("/", PathPart::Name),
+    (".", PathPart::Stem),
+    ("", PathPart::Whole),
 ];
 
 impl Template {
@@ -94,7 +94,7 @@ impl Template {
         for word in &self.words {
             match word.as_slice() {
                 // Alone in its word, it is as many words as there are values.
-                [Piece::Value(Which::All, part)] => {
+                [Piece::Value(ValueChoice::All, part)] => {
                     filled.extend(values.iter().map(|value| part.of(value).to_owned()));
                 }
                 pieces => filled.push(fill(pieces, values, number)),
@@ -162,10 +162,10 @@ fn fill(pieces: &[Piece], values: &[&str], number: u64) -> String {
         match piece {
             Piece::Text(text) => word.push_str(text),
             Piece::Number => word.push_str(&number.to_string()),
-            Piece::Value(Which::One(index), part) => {
+            Piece::Value(ValueChoice::One(index), part) => {
                 word.push_str(values.get(*index).map_or("", |value| part.of(value)));
             }
-            Piece::Value(Which::All, part) => {
+            Piece::Value(ValueChoice::All, part) => {
                 let parts: Vec<_> = values.iter().map(|value| part.of(value)).collect();
                 word.push_str(&parts.join(" "));
             }
@@ -217,7 +217,7 @@ fn placeholder(name: &str, shape: &Shape) -> Result<Option<Piece>, Failure> {
         let index = match which {
             "" => {
                 refuse_on_stdin(name, shape)?;
-                return Ok(Some(Piece::Value(Which::All, part)));
+                return Ok(Some(Piece::Value(ValueChoice::All, part)));
             }
             which => match which.parse::<i64>() {
                 Ok(place) => {
@@ -228,7 +228,7 @@ fn placeholder(name: &str, shape: &Shape) -> Result<Option<Piece>, Failure> {
             },
         };
         if let Some(index) = index {
-            return Ok(Some(Piece::Value(Which::One(index), part)));
+            return Ok(Some(Piece::Value(ValueChoice::One(index), part)));
         }
     }
     Ok(None)
@@ -264,14 +264,14 @@ fn refuse_on_stdin(name: &str, shape: &Shape) -> Result<(), Failure> {
     }
 }
 
-impl Part {
+impl PathPart {
     fn of(self, value: &str) -> &str {
         match self {
-            Part::Whole => value,
-            Part::Stem => stem(value),
-            Part::Name => name(value),
-            Part::NameStem => stem(name(value)),
-            Part::Folder => folder(value),
+            PathPart::Whole => value,
+            PathPart::Stem => stem(value),
+            PathPart::Name => name(value),
+            PathPart::NameStem => stem(name(value)),
+            PathPart::Folder => folder(value),
         }
     }
 }

@@ -22,14 +22,14 @@ pub fn request(bytes: &[u8]) {
 
 /// Steps of a host and of a worker that may do anything.
 pub fn exchange(bytes: &[u8]) {
-    let Some(mut stage) = Stage::new() else {
+    let Some(mut fixture) = ExchangeFixture::new() else {
         return;
     };
-    play(bytes, |step, word| stage.step(step, word));
+    play(bytes, |step, word| fixture.step(step, word));
 }
 
 /// Both ends of an exchange, and what is on its way.
-struct Stage {
+struct ExchangeFixture {
     exchange: Exchange,
     to_host: Line,
     to_worker: Line,
@@ -144,10 +144,10 @@ impl Offered {
     }
 }
 
-impl Stage {
+impl ExchangeFixture {
     fn new() -> Option<Self> {
         let file = memfd_sized("sandpool-exchange", EXCHANGE_SIZE as u64).ok()?;
-        Some(Stage {
+        Some(ExchangeFixture {
             exchange: Exchange::new(Mapping::new(&file, EXCHANGE_SIZE).ok()?),
             to_host: Line::new(Way::ToHost),
             to_worker: Line::new(Way::ToWorker),

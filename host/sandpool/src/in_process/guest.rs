@@ -12,7 +12,7 @@ use super::outcome::Ran;
 use super::watchdog::Watchdog;
 use crate::module::Module;
 use crate::outcome::Outcome;
-use crate::pool::{Error, Parts, value_of};
+use crate::pool::{Error, PoolSettings, value_of};
 use sandpool_protocol::settings::{LogLevel, Stdio};
 use sandpool_value::{FromValue, ToArgs, Value, encode_args};
 use sandpool_worker::engine::bounds::Bounds;
@@ -22,13 +22,13 @@ use sandpool_worker::engine::config;
 use sandpool_worker::engine::files::{Files, Granted};
 use sandpool_worker::engine::guest::{Guest, Messages, TaskInfo};
 use sandpool_worker::engine::output::Output;
-use sandpool_worker::engine::wasi::{GuestWasi, Own, WasiParts};
+use sandpool_worker::engine::wasi::{GuestOptions, GuestWasi, WasiParts};
 
 /// A module that you trust, loaded into this process. It runs one call at a time; for
 /// several at once, [`another`](InProcess::another) makes a further one.
 pub struct InProcess {
     module: Module,
-    parts: Arc<Parts>,
+    settings: Arc<PoolSettings>,
     engine: Engine,
     code: Code,
     wasi: Arc<WasiParts>,
@@ -54,13 +54,14 @@ impl Messages for Unheard {
 }
 
 impl InProcess {
-    pub(super) fn new(parts: Arc<Parts>, module: Module) -> Result<Self, InProcessError> {
+    pub(super) fn new(settings: Arc<PoolSettings>, module: Module) -> Result<Self, InProcessError> {
         let refused = |why: String| InProcessError::Refused {
             module: module.name().to_owned(),
             why,
         };
-        let settings = module.settings();
-        let engine = config::engine(settings).map_err(|error| refused(format!("{error:#}")))?;
+        let engine_settings = module.settings();
+        let engine =
+            config::engine(engine_settings).map_err(|error| refused(format!("{error:#}")))?;
         let path = artifact_path(&module);
         let code = match std::fs::exists(&path) {
             Ok(true) => Code::load(&engine, Artifact::File(&path), module.is_component()),
@@ -75,7 +76,7 @@ impl InProcess {
             Unloadable::Artifact(error) => refused(format!("{error:#}")),
             Unloadable::Module(why) => refused(why),
         })?;
-        let watchdog = match settings.check_epochs {
+        let watchdog = match engine_settings.check_epochs {
             true => Some(
                 Watchdog::start(engine.clone()).map_err(|source| Error::System {
                     what: "start the thread that watches deadlines",
@@ -84,7 +85,7 @@ impl InProcess {
             ),
             false => None,
         };
-        let output = || match parts.stdio {
+        let output = || match settings.stdio {
             Stdio::Capture => Arc::new(Output::captured()),
             Stdio::Inherit | Stdio::Null => Arc::new(Output::thrown_away()),
         };
@@ -92,11 +93,11 @@ impl InProcess {
             wasi: Arc::new(WasiParts {
                 stdout: output(),
                 stderr: output(),
-                env: parts.grants.env.clone(),
+                env: settings.grants.env.clone(),
                 filesystem: None,
             }),
             module,
-            parts,
+            settings,
             engine,
             code,
             watchdog,
@@ -164,7 +165,7 @@ impl InProcess {
         arguments: &[u8],
     ) -> (Outcome<Value>, Option<Live>) {
         let started = Instant::now();
-        let limits = &self.parts.task_limits;
+        let limits = &self.settings.task_limits;
         let deadline = limits
             .timeout
             .value
@@ -179,7 +180,7 @@ impl InProcess {
         let outcome = self.tell(function, started, &live.store, called);
         live.used += 1;
         // An instance that trapped may be in any state: only sound instances are kept.
-        let keep = sound && live.used < self.parts.reuse;
+        let keep = sound && live.used < self.settings.reuse;
         (outcome, keep.then_some(live))
     }
 
@@ -214,12 +215,12 @@ impl InProcess {
 
     /// Makes a store as a worker does for a guest without grants.
     fn store(&self, started: Instant) -> Store<Guest> {
-        let own = Own {
+        let options = GuestOptions {
             max_random: self.host_calls() as u64,
-            ..Own::default()
+            ..GuestOptions::default()
         };
         let guest = Guest {
-            wasi: GuestWasi::new(&self.wasi, own, GuestClock::starting(started)),
+            wasi: GuestWasi::new(&self.wasi, options, GuestClock::starting(started)),
             files: Files::new(Granted::new(&[]), self.module.is_interpreter()),
             task: TaskInfo::default(),
             bounds: Bounds::new(self.module.settings()),
@@ -237,7 +238,7 @@ impl InProcess {
         function: u32,
         deadline: Option<Instant>,
     ) -> wasmtime::Result<()> {
-        let limits = &self.parts.task_limits;
+        let limits = &self.settings.task_limits;
         let host_calls = self.host_calls() as u64;
         self.wasi.stdout.begin(limits.stdout.value, host_calls);
         self.wasi.stderr.begin(limits.stderr.value, host_calls);
@@ -264,7 +265,12 @@ impl InProcess {
     /// Returns the memory that one host call of the guest may take in this process; no
     /// allocation is larger than a terabyte, as in a worker.
     fn host_calls(&self) -> usize {
-        let limit = self.parts.task_limits.host_calls.value.unwrap_or(u64::MAX);
+        let limit = self
+            .settings
+            .task_limits
+            .host_calls
+            .value
+            .unwrap_or(u64::MAX);
         usize::try_from(limit.min(1 << 40)).unwrap_or(usize::MAX)
     }
 
@@ -275,12 +281,12 @@ impl InProcess {
         store: &Store<Guest>,
         called: wasmtime::Result<sandpool_worker::engine::call::Returned>,
     ) -> Outcome<Value> {
-        let captured = self.parts.stdio == Stdio::Capture;
+        let captured = self.settings.stdio == Stdio::Capture;
         let ran = Ran {
             module: &self.module,
             function: self.module.functions().get(function as usize),
-            limits: &self.parts.task_limits,
-            pool: &self.parts.loader.limits,
+            limits: &self.settings.task_limits,
+            pool: &self.settings.loader.limits,
             run_time: started.elapsed(),
             stdout: captured.then(|| self.wasi.stdout.take()),
             stderr: captured.then(|| self.wasi.stderr.take()),
@@ -295,7 +301,7 @@ impl InProcess {
     ///
     /// Returns an error if wasmtime refuses it, usually for lack of memory.
     pub fn another(&self) -> Result<Self, InProcessError> {
-        InProcess::new(Arc::clone(&self.parts), self.module.clone())
+        InProcess::new(Arc::clone(&self.settings), self.module.clone())
     }
 }
 

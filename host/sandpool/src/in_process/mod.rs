@@ -37,7 +37,7 @@ pub use bare::Bare;
 pub use guest::InProcess;
 
 use crate::module::{LoadError, Loader, Module};
-use crate::pool::{Error, Parts, PoolBuilder};
+use crate::pool::{Error, PoolBuilder, PoolSettings};
 use sandpool_protocol::settings::{Sandbox, Stdio};
 
 /// The error of a module that cannot be loaded into this process, or not called.
@@ -69,16 +69,16 @@ const MAX_WASM_STACK: u64 = sandpool_protocol::limits::MIB;
 fn prepare(
     builder: PoolBuilder,
     load: impl FnOnce(&Loader) -> Result<Module, LoadError>,
-) -> Result<(Parts, Module), InProcessError> {
-    let parts = builder.cache(false).into_parts()?;
-    refuse(&parts)?;
-    let module = load(&parts.loader)?;
-    Ok((parts, module))
+) -> Result<(PoolSettings, Module), InProcessError> {
+    let settings = builder.cache(false).into_settings()?;
+    refuse(&settings)?;
+    let module = load(&settings.loader)?;
+    Ok((settings, module))
 }
 
 /// Refuses settings that only a process of its own can keep.
-fn refuse(parts: &Parts) -> Result<(), Error> {
-    if parts.sandbox == Sandbox::Strict {
+fn refuse(settings: &PoolSettings) -> Result<(), Error> {
+    if settings.sandbox == Sandbox::Strict {
         return Err(Error::Sandbox {
             missing: "all layers: the guest would run in this process".into(),
         });
@@ -88,22 +88,22 @@ fn refuse(parts: &Parts) -> Result<(), Error> {
             what: format!("a guest in this process {what}"),
         })
     };
-    if !parts.grants.dirs.is_empty() {
+    if !settings.grants.dirs.is_empty() {
         return setting("can be granted no directories");
     }
-    if parts.has_shares {
+    if settings.has_shares {
         return setting("can be granted no queues, pipes or managed objects");
     }
-    if parts.has_initializer {
+    if settings.has_initializer {
         return setting("has no initializer; call the function first");
     }
-    if parts.task_limits.cpu_time.value.is_some() {
+    if settings.task_limits.cpu_time.value.is_some() {
         return setting("has no limit on CPU time; limit its wall time or its fuel");
     }
-    if parts.stdio == Stdio::Inherit {
+    if settings.stdio == Stdio::Inherit {
         return setting("has its output captured or thrown away, and not passed on");
     }
-    if parts.loader.settings.wasm_stack > MAX_WASM_STACK {
+    if settings.loader.settings.wasm_stack > MAX_WASM_STACK {
         return setting("has a wasm stack of 1MiB at most: it runs on its caller's own");
     }
     Ok(())
@@ -131,8 +131,9 @@ impl InProcess {
     /// ask for the strict sandbox, a directory, a shared object, an initializer, output
     /// that is passed on, or a limit on CPU time.
     pub fn load(builder: PoolBuilder, path: impl AsRef<Path>) -> Result<Self, InProcessError> {
-        let (parts, module) = prepare(builder, |loader| loader.load_runnable(path.as_ref(), None))?;
-        InProcess::new(Arc::new(parts), module)
+        let (settings, module) =
+            prepare(builder, |loader| loader.load_runnable(path.as_ref(), None))?;
+        InProcess::new(Arc::new(settings), module)
     }
 
     /// Loads a module from bytes, as [`InProcess::load`] does from a file.
@@ -144,7 +145,8 @@ impl InProcess {
         builder: PoolBuilder,
         bytes: impl AsRef<[u8]>,
     ) -> Result<Self, InProcessError> {
-        let (parts, module) = prepare(builder, |loader| loader.load_bytes(bytes.as_ref(), None))?;
-        InProcess::new(Arc::new(parts), module)
+        let (settings, module) =
+            prepare(builder, |loader| loader.load_bytes(bytes.as_ref(), None))?;
+        InProcess::new(Arc::new(settings), module)
     }
 }

@@ -7,7 +7,7 @@ use wasmtime::Store;
 use crate::last_words;
 use crate::module::Module;
 use crate::outcome::{Outcome, Verdict};
-use sandpool_protocol::frame::End;
+use sandpool_protocol::frame::TaskEnd;
 use sandpool_protocol::limits::{LimitHit, LimitName, PoolLimits, TaskLimits};
 use sandpool_protocol::verdict::trapped_then;
 use sandpool_value::{Function, Printable, Value, raw};
@@ -75,27 +75,31 @@ impl Ran<'_> {
                 let (end, message) = verdict::of_error(&error, bounds);
                 let message = message.map(|text| Printable(&text).to_string());
                 match end {
-                    End::Exit(code) => exited(&mut outcome, code),
-                    End::OutOfFuel => {
+                    TaskEnd::Exit(code) => exited(&mut outcome, code),
+                    TaskEnd::OutOfFuel => {
                         limited(&mut outcome, Verdict::OutOfFuel, hit(LimitName::Fuel))
                     }
-                    End::MemoryLimit(name) => {
+                    TaskEnd::MemoryLimit(name) => {
                         limited(&mut outcome, Verdict::MemoryLimit, hit(name));
                         if let (Some(error), Some(text)) = (&mut outcome.error, message) {
                             error.push_str(&trapped_then(&text));
                         }
                     }
-                    End::OutputLimit(name) => {
+                    TaskEnd::OutputLimit(name) => {
                         limited(&mut outcome, Verdict::OutputLimit, hit(name));
                     }
-                    End::Interrupted => {
+                    TaskEnd::Interrupted => {
                         let hit = hit(LimitName::Timeout).map(|hit| LimitHit {
                             place: message,
                             ..hit
                         });
                         limited(&mut outcome, Verdict::Timeout, hit);
                     }
-                    End::Ok | End::Error | End::Denied | End::Trap | End::Initializer => {
+                    TaskEnd::Ok
+                    | TaskEnd::Error
+                    | TaskEnd::Denied
+                    | TaskEnd::Trap
+                    | TaskEnd::Initializer => {
                         outcome.verdict = Verdict::Trap;
                         outcome.error = Some(message.unwrap_or_else(|| "trapped".into()));
                     }

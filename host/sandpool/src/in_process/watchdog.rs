@@ -35,7 +35,7 @@ impl Shared {
 }
 
 /// The watch over a call, until this is dropped.
-pub(super) struct Watch<'a>(&'a Shared);
+pub(super) struct WatchGuard<'a>(&'a Shared);
 
 impl Watchdog {
     pub(super) fn start(engine: Engine) -> io::Result<Self> {
@@ -49,16 +49,16 @@ impl Watchdog {
     }
 
     /// Watches a call. A call without a deadline wakes no thread.
-    pub(super) fn watch(&self, deadline: Option<Instant>) -> Watch<'_> {
+    pub(super) fn watch(&self, deadline: Option<Instant>) -> WatchGuard<'_> {
         if deadline.is_some() {
             self.shared.lock().deadline = deadline;
             self.shared.changed.notify_one();
         }
-        Watch(&self.shared)
+        WatchGuard(&self.shared)
     }
 }
 
-impl Drop for Watch<'_> {
+impl Drop for WatchGuard<'_> {
     fn drop(&mut self) {
         self.0.lock().deadline = None;
     }

@@ -13,21 +13,21 @@ use smallvec::SmallVec;
 use super::error::Problem;
 use super::source::Source;
 use super::{Loader, Purpose};
-use sandpool_protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
+use sandpool_protocol::control::{ChildFailure, CompilerSetup, FromChild, ToChild, decode, encode};
 use sandpool_protocol::description::{Description, MAX_DESCRIPTION};
 use sandpool_protocol::handshake::Hello;
 use sandpool_protocol::limits::LimitName;
 use sandpool_protocol::roles::COMPILER_ROLE;
 use sandpool_sys::in_force::{InForce, Scarce, named, with_limit};
 use sandpool_sys::{
-    ABORTED, ChildProcess, ControlSocket, Ended, EventFd, MAX_MESSAGE, OUT_OF_CPU, OomKills,
+    ABORTED, ChildExit, ChildProcess, ControlSocket, EventFd, MAX_MESSAGE, OUT_OF_CPU, OomKills,
     PANICKED, Program, Received, SealedMemory, memfd_growable, seal_contents, signal_name,
 };
 use sandpool_value::Printable;
 
 /// The compiler's messages before it ended.
 #[derive(Default)]
-struct Said {
+struct CompilerMessages {
     hello: Option<Hello>,
     last: Option<FromChild>,
 }
@@ -126,11 +126,11 @@ fn compile_once(
     let fds = [source.memory.as_fd(), artifact.as_fd(), description.as_fd()];
     // The end of a child that is already gone is read below.
     let _ = ours.send(&encode(&setup), &fds, false);
-    let (said, ended) = supervise(&mut child, &ours, loader, given_up)?;
+    let (messages, ended) = supervise(&mut child, &ours, loader, given_up)?;
     if let Some(killed) = killed_from_outside(ended, &mut oom_kills) {
         return Err(killed);
     }
-    match &said.hello {
+    match &messages.hello {
         Some(hello) => hello.check().map_err(Problem::Compiler)?,
         None => {
             let path = program.path.display();
@@ -138,24 +138,27 @@ fn compile_once(
             return Err(Problem::Compiler(text));
         }
     }
-    match (said.last, ended) {
-        (Some(FromChild::Ready { report }), Ended::Exited(0)) => loader.confinement.hear(report),
+    match (messages.last, ended) {
+        (Some(FromChild::Ready { report }), ChildExit::Exited(0)) => {
+            loader.confinement.record(report)
+        }
         (Some(FromChild::Failed { reason, message }), _) => {
             // An honest message is one plain line already.
             let message = Printable(&message).to_string();
             return Err(match reason {
-                Failure::Module => Problem::Invalid(message),
-                Failure::Artifact | Failure::Grants | Failure::System | Failure::Sandbox => {
-                    Problem::Compiler(message)
-                }
-                Failure::Scarce(scarce) => Problem::Outside {
+                ChildFailure::Module => Problem::Invalid(message),
+                ChildFailure::Artifact
+                | ChildFailure::Grants
+                | ChildFailure::System
+                | ChildFailure::Sandbox => Problem::Compiler(message),
+                ChildFailure::Scarce(scarce) => Problem::Outside {
                     why: match named(scarce) {
                         Some(limit) => format!("could not work: {message}; {limit}"),
                         None => format!("could not work: {message}"),
                     },
                     again: true,
                 },
-                Failure::Limit(name) | Failure::NoRoom(name) => hit(loader, name),
+                ChildFailure::Limit(name) | ChildFailure::NoRoom(name) => hit(loader, name),
             });
         }
         (_, ended) => return Err(died(loader, ended)),
@@ -180,10 +183,10 @@ fn supervise(
     control: &ControlSocket,
     loader: &Loader,
     given_up: Option<&EventFd>,
-) -> Result<(Said, Ended), Problem> {
+) -> Result<(CompilerMessages, ChildExit), Problem> {
     let timeout = loader.limits.compile_timeout.value;
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let mut said = Said::default();
+    let mut messages = CompilerMessages::default();
     let mut buffer = vec![0; MAX_MESSAGE];
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -212,8 +215,8 @@ fn supervise(
             return Err(terminated());
         }
         if let Some(ended) = child.ended() {
-            listen(control, &mut buffer, &mut said);
-            return Ok((said, ended));
+            listen(control, &mut buffer, &mut messages);
+            return Ok((messages, ended));
         }
     }
 }
@@ -227,19 +230,19 @@ fn end(child: &mut ChildProcess) -> Result<(), Problem> {
     })
 }
 
-fn listen(control: &ControlSocket, buffer: &mut [u8], said: &mut Said) {
+fn listen(control: &ControlSocket, buffer: &mut [u8], messages: &mut CompilerMessages) {
     while let Ok(Received::Message(len, _)) = control.receive_bytes(buffer) {
-        if said.hello.is_none() {
-            said.hello = Hello::decode(&buffer[..len]);
+        if messages.hello.is_none() {
+            messages.hello = Hello::decode(&buffer[..len]);
         } else {
-            said.last = decode(&buffer[..len]).ok();
+            messages.last = decode(&buffer[..len]).ok();
         }
     }
 }
 
 /// Returns the problem of a compiler that was killed from outside, not by us.
-fn killed_from_outside(ended: Ended, oom_kills: &mut OomKills) -> Option<Problem> {
-    let Ended::Killed(signal) = ended else {
+fn killed_from_outside(ended: ChildExit, oom_kills: &mut OomKills) -> Option<Problem> {
+    let ChildExit::Killed(signal) = ended else {
         return None;
     };
     let for_memory = match signal {
@@ -257,11 +260,11 @@ fn killed_from_outside(ended: Ended, oom_kills: &mut OomKills) -> Option<Problem
 }
 
 /// Returns the problem of a compiler that died.
-fn died(loader: &Loader, ended: Ended) -> Problem {
+fn died(loader: &Loader, ended: ChildExit) -> Problem {
     match ended {
-        Ended::Exited(OUT_OF_CPU) => hit(loader, LimitName::CompileCpuTime),
+        ChildExit::Exited(OUT_OF_CPU) => hit(loader, LimitName::CompileCpuTime),
         // An allocation that is refused aborts.
-        Ended::Exited(ABORTED) => {
+        ChildExit::Exited(ABORTED) => {
             match InForce::now().tighter_than(loader.limits.compile_memory.value, 0) {
                 Some(limit) => Problem::Compiler(format!("it was refused memory: {limit}")),
                 None => hit(loader, LimitName::CompileMemory),
@@ -271,18 +274,18 @@ fn died(loader: &Loader, ended: Ended) -> Problem {
     }
 }
 
-fn how(ended: Ended) -> String {
+fn how(ended: ChildExit) -> String {
     match ended {
-        Ended::Crashed(libc::SIGSYS) => {
+        ChildExit::Crashed(libc::SIGSYS) => {
             "was killed by signal 31 (SIGSYS): it made a system call that its sandbox forbids"
                 .into()
         }
-        Ended::Crashed(signal) | Ended::Killed(signal) => {
+        ChildExit::Crashed(signal) | ChildExit::Killed(signal) => {
             format!("was killed by signal {signal} ({})", signal_name(signal))
         }
-        Ended::Exited(PANICKED) => "panicked".into(),
-        Ended::Exited(code) => format!("left with exit code {code}"),
-        Ended::Unknown => "ended, nobody knows how".into(),
+        ChildExit::Exited(PANICKED) => "panicked".into(),
+        ChildExit::Exited(code) => format!("left with exit code {code}"),
+        ChildExit::Unknown => "ended, nobody knows how".into(),
     }
 }
 

@@ -4,10 +4,10 @@
 //! The host reads a module's bytes only to hash and to copy them. It never
 //! parses, compiles or loads one.
 
+mod artifact_store;
 mod cache;
 mod compile;
 mod error;
-mod keeping;
 mod source;
 mod waiting;
 
@@ -19,7 +19,7 @@ pub use cache::CacheTrouble;
 pub use error::LoadError;
 pub use waiting::AsyncLoad;
 
-pub(crate) use keeping::{Keeping, TroubleHandler, probe as probe_cache};
+pub(crate) use artifact_store::{ArtifactStore, TroubleHandler, probe as probe_cache};
 
 use crate::confinement::Confinement;
 use crate::outcome::Verdict;
@@ -214,7 +214,7 @@ pub(crate) struct Loader {
     pub(crate) program: Program,
     pub(crate) settings: EngineSettings,
     pub(crate) limits: PoolLimits,
-    pub(crate) cache: Option<Keeping>,
+    pub(crate) cache: Option<ArtifactStore>,
     /// The time for which a compilation is tried again that something outside prevents.
     pub(crate) patience: Duration,
     /// Readable once the pool is terminated: compilations end too.

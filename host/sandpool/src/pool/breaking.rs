@@ -1,6 +1,6 @@
 //! Ends a key that is broken, with its tasks and streams, or breaks the pool.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use super::keys::WorkerKey;
 use super::life::PoolPhase;
@@ -12,12 +12,12 @@ use crate::outcome::Verdict;
 
 impl PoolState {
     /// Breaks the pool, for this reason.
-    pub(crate) fn break_with(&mut self, reason: String) {
+    pub(super) fn break_with(&mut self, reason: String) {
         self.life.advance(PoolPhase::Broken(reason));
     }
 
     /// Notes that a worker for this key could not be started.
-    pub(crate) fn start_failed(&mut self, worker_key: &Arc<WorkerKey>, fault: Fault) {
+    pub(super) fn start_failed(&mut self, worker_key: &Arc<WorkerKey>, fault: Fault) {
         let works = |worker: &&WorkerHandle| worker.works();
         let others = self.workers().any(WorkerHandle::listens);
         let of_key = self
@@ -30,36 +30,15 @@ impl PoolState {
             .failed(&worker_key.health, fault, (others, of_key), now);
         match failed {
             Breaks::Nothing => {}
-            Breaks::Key(why) => self.break_key(worker_key, why),
+            Breaks::Key(why) => self.keys.break_key(worker_key, why),
             Breaks::Pool(why) => self.break_with(why),
         }
     }
 
-    /// Ends the waiting tasks and streams of this key, now and in future, for this reason.
-    pub(crate) fn break_key(&mut self, worker_key: &Arc<WorkerKey>, why: String) {
-        self.keys.remember_broken(worker_key, &why);
-        worker_key.health.breaks(why);
-        self.note_if_broken(worker_key);
-    }
-
-    /// Notes a broken key, whose tasks are ended when tasks are next handed out.
-    pub(crate) fn note_if_broken(&mut self, worker_key: &Arc<WorkerKey>) {
-        let is_noted = |other: &Weak<WorkerKey>| other.as_ptr() == Arc::as_ptr(worker_key);
-        if worker_key.health.broken().is_some() && !self.broken_keys.iter().any(is_noted) {
-            self.broken_keys.push(Arc::downgrade(worker_key));
-        }
-    }
-
     /// Ends the tasks and the streams of broken keys; returns `true` if there were tasks.
-    pub(crate) fn end_broken(&mut self) -> bool {
-        if self.broken_keys.is_empty() {
-            return false;
-        }
+    pub(super) fn end_broken(&mut self) -> bool {
         let mut ended_any = false;
-        self.broken_keys
-            .retain(|worker_key| worker_key.strong_count() > 0);
-        let broken: Vec<_> = self.broken_keys.iter().filter_map(Weak::upgrade).collect();
-        for worker_key in broken {
+        for worker_key in self.keys.broken() {
             let why = worker_key.health.broken().unwrap_or_default();
             let of_key = |other: &Arc<WorkerKey>| other.id == worker_key.id;
             for stream in self.sources.iter() {
@@ -73,7 +52,7 @@ impl PoolState {
             let tasks = self
                 .queue
                 .remove_all(|batch| of_key(&batch.template.worker_key));
-            self.unfinished -= tasks.len() as u64;
+            self.tasks.finish(tasks.len() as u64);
             ended_any |= !tasks.is_empty();
             for task in tasks {
                 let ended = outcome::never_ran(task, Verdict::InternalError, why.to_owned());

@@ -9,19 +9,54 @@
 
 use std::time::{Duration, Instant};
 
-use super::output::Job;
-use super::state::{PoolState, Shared, Slot};
-use super::worker::{Signs, WorkerHandle};
+use super::output::CallbackJob;
+use super::state::{PoolState, Shared};
+use super::worker::{PollEvents, WorkerHandle};
 use sandpool_protocol::settings::Stdio;
 use sandpool_protocol::sleep::Spin;
 
 /// The longest nap.
 const NAP: Duration = Duration::from_millis(2);
 
+/// The turn to poll, which one caller at a time may take.
+pub(super) struct PollTurn(Option<Spin>);
+
+impl PollTurn {
+    pub(super) fn new(may_spin: bool) -> Self {
+        PollTurn(Some(Spin::new(may_spin)))
+    }
+
+    /// Returns `true` if no caller polls.
+    #[inline]
+    pub(super) fn is_free(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Returns `true` if no caller polls, and it would pay to.
+    fn pays(&self) -> bool {
+        self.0.as_ref().is_some_and(Spin::pays)
+    }
+
+    fn take(&mut self) -> Option<Spin> {
+        self.0.take()
+    }
+
+    fn give_back(&mut self, spin: Spin) {
+        self.0 = Some(spin);
+    }
+
+    /// Takes into account how long a caller has waited, unless another one polls.
+    fn learn(&mut self, waited: Duration) {
+        if let Some(spin) = &mut self.0 {
+            spin.learn(waited);
+        }
+    }
+}
+
 impl Shared {
     /// Waits until the answer to a task is `there`: by polling, if that pays, then by a
     /// nap, and then by `sleep`.
-    pub(crate) fn look_then<T>(
+    pub(super) fn look_then<T>(
         &self,
         task: u64,
         at_most: Option<Duration>,
@@ -34,9 +69,7 @@ impl Shared {
             self.nap(task, at_most);
         }
         let slept = sleep();
-        if let Some(spin) = &mut self.lock().caller_poll {
-            spin.learn(since.elapsed());
-        }
+        self.lock().poll_turn.learn(since.elapsed());
         slept
     }
 
@@ -44,7 +77,7 @@ impl Shared {
         let mut state = self.lock();
         let Some(mut spin) = self
             .caller_may_poll(&state)
-            .then(|| state.caller_poll.take())
+            .then(|| state.poll_turn.take())
             .flatten()
         else {
             return;
@@ -56,7 +89,7 @@ impl Shared {
             there()
         });
         let mut state = self.lock();
-        state.caller_poll = Some(spin);
+        state.poll_turn.give_back(spin);
         state.workers().for_each(WorkerHandle::announce_sleep);
         drop(state);
         // An answer that came before the announcement has rung no bell.
@@ -71,14 +104,9 @@ impl Shared {
         if !state.life.is_open() || self.config.stdio == Stdio::Inherit {
             return;
         }
-        let workers = state.slots.iter_mut().filter_map(Slot::worker_mut);
-        let mut busy = workers.filter(|worker| worker.is_busy());
-        let (Some(worker), None) = (busy.next(), busy.next()) else {
+        let Some(worker) = napped_on(&mut state, task) else {
             return;
         };
-        if !worker.may_be_napped_on(task) {
-            return;
-        }
         let serial = worker.serial();
         let nap = worker.begin_nap();
         // Looked at after the announcement: a worker that answers from now on wakes us.
@@ -88,8 +116,7 @@ impl Shared {
             nap.sleep(at_most.map_or(NAP, |most| most.min(NAP)));
         }
         let mut state = self.lock();
-        let mut workers = state.slots.iter_mut().filter_map(Slot::worker_mut);
-        if let Some(worker) = workers.find(|worker| worker.serial() == serial) {
+        if let Some(worker) = state.slots.find_mut(|worker| worker.serial() == serial) {
             worker.end_nap();
         }
         drop(state);
@@ -99,7 +126,7 @@ impl Shared {
 
     /// Returns `true` if polling pays, and there is a core for it.
     fn caller_may_poll(&self, state: &PoolState) -> bool {
-        state.caller_poll.as_ref().is_some_and(Spin::pays)
+        state.poll_turn.pays()
             && state.life.is_open()
             // A guest's output comes before its outcome, by another thread.
             && self.config.stdio != Stdio::Inherit
@@ -114,9 +141,9 @@ impl Shared {
         }
         let now = Instant::now();
         for slot in 0..state.slots.len() {
-            let worker = state.slots[slot].worker_mut();
+            let worker = state.slots.worker_mut(slot);
             if worker.is_some_and(WorkerHandle::has_news) {
-                state.process_events(&self.config, slot, Signs::default(), now);
+                state.process_events(&self.config, slot, PollEvents::default(), now);
             }
         }
         let mut ring = state.give_out(now);
@@ -125,7 +152,8 @@ impl Shared {
         ring |= !state.life.is_open();
         let mut ended = Vec::new();
         // Delivered here in the order in which tasks ended, or else by the dispatcher.
-        let simple = |job: &Job| matches!(job, Job::Finish(end) if end.callback.is_none());
+        let simple =
+            |job: &CallbackJob| matches!(job, CallbackJob::Finish(end) if end.callback.is_none());
         if state.out.holds_only(simple) {
             ended = std::mem::take(&mut state.out.jobs);
         } else {
@@ -136,10 +164,34 @@ impl Shared {
             self.wake.ring();
         }
         for (_, job) in ended {
-            if let Job::Finish(completion) = job {
+            if let CallbackJob::Finish(completion) = job {
                 self.callback_sender.finish(completion);
             }
         }
         self.changed.notify();
+    }
+}
+
+/// Returns the worker that runs the task, if it is the only busy one and may be napped on.
+fn napped_on(state: &mut PoolState, task: u64) -> Option<&mut WorkerHandle> {
+    let mut busy = state.slots.workers_mut().filter(|worker| worker.is_busy());
+    match (busy.next(), busy.next()) {
+        (Some(worker), None) if worker.may_be_napped_on(task) => Some(worker),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_caller_at_a_time_takes_the_turn() {
+        let mut turn = PollTurn::new(true);
+        let spin = turn.take().unwrap();
+        assert!(turn.take().is_none());
+        assert!(!turn.is_free() && !turn.pays());
+        turn.give_back(spin);
+        assert!(turn.is_free());
     }
 }

@@ -4,14 +4,14 @@
 use std::sync::MutexGuard;
 
 use super::keys::KeyId;
-use super::state::{PoolState, Shared, Slot};
+use super::state::{PoolState, Shared};
 use super::tasks::{Batch, Task, outcome};
 use crate::outcome::Verdict;
 
 impl Shared {
     /// Cancels a task wherever it is. It ends in the usual way, so its waiter is notified
     /// once.
-    pub(crate) fn cancel(&self, key: KeyId, id: u64) {
+    pub(super) fn cancel(&self, key: KeyId, id: u64) {
         let mut state = self.lock();
         let mut waiting = state.queue.remove(key, id);
         if waiting.is_none() {
@@ -22,12 +22,12 @@ impl Shared {
     }
 
     /// Cancels every task whose `cancelled` flag is set.
-    pub(crate) fn sweep_cancelled(&self) {
+    pub(super) fn sweep_cancelled(&self) {
         self.sweep(Batch::is_cancelled);
     }
 
     /// Ends tasks that were cancelled before any worker ran them.
-    pub(crate) fn never_ran(&self, state: MutexGuard<'_, PoolState>, tasks: Vec<Task>) {
+    pub(super) fn never_ran(&self, state: MutexGuard<'_, PoolState>, tasks: Vec<Task>) {
         drop(state);
         let count = tasks.len() as u64;
         for task in tasks {
@@ -36,14 +36,14 @@ impl Shared {
             self.callback_sender.finish(completion);
         }
         // Only now, since the pool may end as soon as no task is unfinished.
-        self.lock().unfinished -= count;
+        self.lock().tasks.finish(count);
         // The dispatcher cancels tasks that run or are about to; tasks of others that were
         // recalled with these go out again.
         self.wake.ring();
     }
 
     /// Cancels the tasks of the batches that satisfy `such` and that no worker runs yet.
-    pub(crate) fn sweep(&self, such: impl Fn(&Batch) -> bool) {
+    pub(super) fn sweep(&self, such: impl Fn(&Batch) -> bool) {
         let mut state = self.lock();
         state.recall(|task| such(&task.batch));
         let waiting = state.queue.remove_all(such);
@@ -54,9 +54,9 @@ impl Shared {
 impl PoolState {
     /// Takes back the unclaimed tasks of every worker that has a task that satisfies
     /// `such`.
-    pub(crate) fn recall(&mut self, such: impl Fn(&Task) -> bool) {
+    pub(super) fn recall(&mut self, such: impl Fn(&Task) -> bool) {
         let PoolState { slots, queue, .. } = self;
-        for worker in slots.iter_mut().filter_map(Slot::worker_mut) {
+        for worker in slots.workers_mut() {
             // The dispatcher finds a violation again, and acts on it.
             if worker.has_any_task(&such)
                 && let Ok(back) = worker.take_back()

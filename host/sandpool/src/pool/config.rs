@@ -13,44 +13,44 @@ use sandpool_protocol::settings::{DirGrant, Interrupt, Stdio};
 use sandpool_value::Args;
 
 /// The settings that a pool was built with; they never change.
-pub(crate) struct Config {
-    pub(crate) processes: usize,
+pub(super) struct Config {
+    pub(super) processes: usize,
     /// The number of tasks that a worker runs before it is replaced.
-    pub(crate) max_tasks: u64,
+    pub(super) max_tasks: u64,
     /// The number of tasks that an instance runs.
-    pub(crate) reuse: u64,
+    pub(super) reuse: u64,
     /// The niceness of the workers; 0 is the host's own.
-    pub(crate) nice: u8,
-    pub(crate) limits: PoolLimits,
-    pub(crate) task_limits: TaskLimits,
-    pub(crate) stdio: Stdio,
-    pub(crate) interrupt: Interrupt,
-    pub(crate) measure_cpu: bool,
+    pub(super) nice: u8,
+    pub(super) limits: PoolLimits,
+    pub(super) task_limits: TaskLimits,
+    pub(super) stdio: Stdio,
+    pub(super) interrupt: Interrupt,
+    pub(super) measure_cpu: bool,
     /// `true` if threads look for a moment before they sleep.
-    pub(crate) spin: bool,
+    pub(super) spin: bool,
     /// The size in bytes above which a payload has a memory file of its own.
-    pub(crate) most_in_ring: usize,
+    pub(super) most_in_ring: usize,
     /// The number of cores that this process may use.
-    pub(crate) cores: usize,
+    pub(super) cores: usize,
     /// The time that the pool may be without workers, though tasks wait.
-    pub(crate) start_timeout: Option<Duration>,
+    pub(super) start_timeout: Option<Duration>,
     /// The path of the worker binary, for errors.
-    pub(crate) worker_binary: PathBuf,
-    pub(crate) grants: WorkerGrants,
+    pub(super) worker_binary: PathBuf,
+    pub(super) grants: WorkerGrants,
     /// The granted directories, opened when the pool was built.
-    pub(crate) directories: Vec<OpenGrant>,
-    pub(crate) tenant: Option<String>,
+    pub(super) directories: Vec<OpenGrant>,
+    pub(super) tenant: Option<String>,
     /// The shared objects that every task may open.
-    pub(crate) shares: Shares,
-    pub(crate) initializer: Option<(String, Args)>,
-    pub(crate) wants_log: bool,
-    pub(crate) wants_progress: bool,
+    pub(super) shares: Shares,
+    pub(super) initializer: Option<(String, Args)>,
+    pub(super) wants_log: bool,
+    pub(super) wants_progress: bool,
 }
 
 impl Config {
     /// Returns the descriptor of a granted directory. A call may narrow its rights, never
     /// widen them.
-    pub(crate) fn directory(&self, dir: &DirGrant) -> io::Result<BorrowedFd<'_>> {
+    pub(super) fn directory(&self, dir: &DirGrant) -> io::Result<BorrowedFd<'_>> {
         let covers = |open: &&OpenGrant| {
             open.grant.host == dir.host
                 && open.grant.guest == dir.guest

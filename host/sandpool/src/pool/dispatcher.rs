@@ -14,18 +14,18 @@ use std::vec::Drain;
 
 use super::keys::WorkerKey;
 use super::life::PoolPhase;
-use super::output::{Callbacks, Job, Outbox, Relay};
+use super::output::{CallbackJob, Callbacks, Outbox, Relay};
 use super::scheduler::{News, REPLACE_AFTER};
-use super::state::{PoolState, Shared, Slot};
+use super::state::{PoolState, Shared};
 use super::tasks::{Completion, Lost, outcome};
 use super::trace::WorkerSpans;
-use super::worker::{Signs, WorkerHandle, refused, start_worker};
+use super::worker::{PollEvents, WorkerHandle, refused, start_worker};
 use crate::outcome::Verdict;
 use sandpool_protocol::sleep::Spin;
 use sandpool_sys::Poller;
 
 /// The state that only the dispatcher's thread uses.
-pub(crate) struct Dispatcher {
+pub(super) struct Dispatcher {
     shared: Arc<Shared>,
     callbacks: Callbacks,
     relay: Option<Relay>,
@@ -47,7 +47,7 @@ const KINDS: u64 = 3;
 const WAKE: u64 = u64::MAX;
 
 impl Dispatcher {
-    pub(crate) fn new(
+    pub(super) fn new(
         shared: Arc<Shared>,
         callbacks: Callbacks,
         relay: Option<Relay>,
@@ -68,12 +68,12 @@ impl Dispatcher {
     }
 
     /// Runs until the pool has ended and no process is left.
-    pub(crate) fn run(mut self) {
+    pub(super) fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         loop {
             let now = Instant::now();
             let mut state = shared.lock();
-            state.asleep_until = None;
+            state.wake_up();
             self.process_events(&mut state, now);
             look_at_starts(&mut state, now);
             shared.changed.notify();
@@ -111,19 +111,19 @@ impl Dispatcher {
     /// Looks at every worker that has an event or whose time has come, or at all of them if
     /// a caller rang. Then hands out waiting tasks.
     fn process_events(&mut self, state: &mut PoolState, now: Instant) {
-        let (signs, called) = self.signs();
+        let (events, called) = self.poll_events();
         for slot in 0..state.slots.len() {
-            let Some(worker) = state.slots[slot].worker_mut() else {
+            let Some(worker) = state.slots.worker_mut(slot) else {
                 continue;
             };
             let serial = worker.serial();
-            let signs = signs.get(&serial).copied().unwrap_or_default();
-            if !called && !signs.any() && !worker.has_news() && !worker.is_due(now) {
+            let events = events.get(&serial).copied().unwrap_or_default();
+            if !called && !events.any() && !worker.has_news() && !worker.is_due(now) {
                 worker.announce_awake();
                 continue;
             }
-            let gone = state.process_events(&self.shared.config, slot, signs, now);
-            let Some(worker) = state.slots[slot].worker() else {
+            let gone = state.process_events(&self.shared.config, slot, events, now);
+            let Some(worker) = state.slots.worker(slot) else {
                 continue;
             };
             if gone || worker.is_dying() {
@@ -137,9 +137,9 @@ impl Dispatcher {
                 let [.., end] = worker.descriptors();
                 self.poller.remove(end);
                 let end = worker.kill_note.end();
-                let vacant = worker.next_key().map_or(Slot::Free, Slot::Promised);
+                let next_key = worker.next_key();
                 state.out.gone.push((serial, end));
-                state.slots[slot] = vacant;
+                state.slots.vacate(slot, next_key);
             }
         }
         state.queue.put_back_due(now);
@@ -147,8 +147,8 @@ impl Dispatcher {
     }
 
     /// Returns the poller's events, by worker, and `true` if a caller rang.
-    fn signs(&mut self) -> (HashMap<u64, Signs>, bool) {
-        let mut signs: HashMap<u64, Signs> = HashMap::new();
+    fn poll_events(&mut self) -> (HashMap<u64, PollEvents>, bool) {
+        let mut events: HashMap<u64, PollEvents> = HashMap::new();
         let mut called = false;
         for token in self.ready.drain(..) {
             if token == WAKE {
@@ -156,14 +156,14 @@ impl Dispatcher {
                 called = true;
                 continue;
             }
-            let of_worker = signs.entry(token / KINDS).or_default();
+            let of_worker = events.entry(token / KINDS).or_default();
             match token % KINDS {
                 BELL => of_worker.rang = true,
                 CONTROL => of_worker.spoke = true,
                 _ => of_worker.ended = true,
             }
         }
-        (signs, called)
+        (events, called)
     }
 
     /// Ends the workers and tasks that a closed, terminated or broken pool no longer needs.
@@ -173,10 +173,10 @@ impl Dispatcher {
         match &phase {
             PoolPhase::Open => return false,
             PoolPhase::Closed => {
-                if state.unfinished > 0 || state.sources.are_fed() {
+                if !state.tasks.all_finished() || state.sources.are_fed() {
                     return false;
                 }
-                for worker in state.slots.iter_mut().filter_map(Slot::worker_mut) {
+                for worker in state.slots.workers_mut() {
                     if !worker.is_dying() {
                         worker.kill(None);
                     }
@@ -199,11 +199,11 @@ impl Dispatcher {
                     stream.stop(verdict, text);
                 }
                 for task in state.queue.drain() {
-                    state.unfinished -= 1;
+                    state.tasks.finish(1);
                     let completion = outcome::never_ran(task, verdict, text.to_owned());
                     state.out.finish(None, completion);
                 }
-                for worker in state.slots.iter_mut().filter_map(Slot::worker_mut) {
+                for worker in state.slots.workers_mut() {
                     if !worker.is_dying() {
                         worker.kill(Some(lost.clone()));
                     }
@@ -211,8 +211,8 @@ impl Dispatcher {
             }
         }
         // A broken pool stays, to tell everybody, until its handles are gone.
-        let no_worker = state.slots.iter().all(Slot::is_vacant);
-        no_worker && state.unfinished == 0 && !matches!(phase, PoolPhase::Broken(_))
+        let no_worker = state.slots.all_vacant();
+        no_worker && state.tasks.all_finished() && !matches!(phase, PoolPhase::Broken(_))
     }
 
     fn deliver(&mut self) {
@@ -221,13 +221,13 @@ impl Dispatcher {
         while let Some((serial, job)) = jobs.next() {
             match (job, &self.relay, serial) {
                 // A guest's output comes before its outcome.
-                (Job::Finish(completion), Some(relay), Some(serial)) => {
+                (CallbackJob::Finish(completion), Some(relay), Some(serial)) => {
                     relay.complete(serial, completion);
                 }
-                (Job::Finish(completion), _, _) if completion.callback.is_some() => {
+                (CallbackJob::Finish(completion), _, _) if completion.callback.is_some() => {
                     self.shared.callback_sender.finish(completion);
                 }
-                (Job::Finish(completion), _, _) => deliver_run(completion, &mut jobs),
+                (CallbackJob::Finish(completion), _, _) => deliver_run(completion, &mut jobs),
                 (message, _, _) => self.callbacks.message(message),
             }
         }
@@ -239,7 +239,7 @@ impl Dispatcher {
             }
         }
         for report in out.reports.drain(..) {
-            self.shared.loader.confinement.hear(report);
+            self.shared.loader.confinement.record(report);
         }
         for module in out.bad_artifacts.drain(..) {
             self.shared.loader.forget(&module);
@@ -252,8 +252,7 @@ impl Dispatcher {
     fn open_stdin(&self, serial: u64) {
         let pipe = super::output::stdin::pipe(&self.shared.trouble);
         let mut state = self.shared.lock();
-        let mut workers = state.slots.iter_mut().filter_map(Slot::worker_mut);
-        if let Some(worker) = workers.find(|worker| worker.serial() == serial) {
+        if let Some(worker) = state.slots.find_mut(|worker| worker.serial() == serial) {
             match pipe {
                 Ok(pipe) => worker.hand_over_stdin(&pipe),
                 // Without standard input its task would wait for ever.
@@ -270,7 +269,7 @@ impl Dispatcher {
     fn start(&mut self, slot: usize, worker_key: Arc<WorkerKey>) {
         let (serial, oom_kills) = {
             let mut state = self.shared.lock();
-            (state.next_serial(), state.oom_kills.count())
+            (state.slots.next_serial(), state.oom_kills.count())
         };
         let config = &self.shared.config;
         let started = start_worker(&self.shared.loader, config, &worker_key);
@@ -300,17 +299,14 @@ impl Dispatcher {
                     now,
                 );
                 let pid = worker.pid();
-                state.slots[slot] = Slot::Taken(Box::new(worker));
+                state.slots.settle(slot, Some(Box::new(worker)));
                 drop(state);
-                self.worker_spans.started(
-                    &self.shared.trace,
-                    serial,
-                    pid,
-                    worker_key.module.name(),
-                );
+                let module = worker_key.module.name();
+                self.worker_spans
+                    .started(&self.shared.trace, serial, pid, module);
             }
             Err(error) => {
-                state.slots[slot] = Slot::Free;
+                state.slots.settle(slot, None);
                 let why = error.text.clone();
                 state.start_failed(&worker_key, error);
                 drop(state);
@@ -331,7 +327,7 @@ impl Dispatcher {
         self.spin.look(None, || {
             if may {
                 let mut state = shared.lock();
-                may = state.caller_poll.is_some() && state.leaves_a_core(&shared.config);
+                may = state.poll_turn.is_free() && state.leaves_a_core(&shared.config);
                 news = may && state.has_news();
             }
             news || !may
@@ -358,7 +354,7 @@ impl Dispatcher {
         let until = state.plan_to_draw(until);
         // A caller that polls takes the answers meanwhile.
         let mut answers = false;
-        if state.caller_poll.is_some() {
+        if state.poll_turn.is_free() {
             state.workers().for_each(WorkerHandle::announce_sleep);
             // Looked at after the announcement: a worker that publishes from now on rings.
             answers = state.keeps_awake();
@@ -368,7 +364,7 @@ impl Dispatcher {
         } else {
             at_most.unwrap_or_else(|| until.saturating_duration_since(now))
         };
-        state.asleep_until = Some(until);
+        state.fall_asleep(until);
         drop(state);
         if self.poller.wait(Some(timeout), &mut self.ready).is_err() {
             // Waiting is impossible: look at everything, at leisure.
@@ -379,12 +375,11 @@ impl Dispatcher {
 
 /// Delivers `first` and all completions that follow it to the same sink at once: a map has
 /// many.
-fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, Job)>>) {
+fn deliver_run(first: Completion, jobs: &mut Peekable<Drain<'_, (Option<u64>, CallbackJob)>>) {
     let sink = Arc::clone(&first.batch.sink);
-    let follows =
-        |(_, job): &(Option<u64>, Job)| matches!(job, Job::Finish(next) if next.follows(&sink));
+    let follows = |(_, job): &(Option<u64>, CallbackJob)| matches!(job, CallbackJob::Finish(next) if next.follows(&sink));
     let others = std::iter::from_fn(|| match jobs.next_if(follows) {
-        Some((_, Job::Finish(next))) => Some(next),
+        Some((_, CallbackJob::Finish(next))) => Some(next),
         _ => None,
     });
     first.deliver_with(others);
@@ -406,7 +401,10 @@ fn look_at_starts(state: &mut PoolState, now: Instant) {
     };
     match state.restarts.look(ready, waiting, now) {
         None => {}
-        Some(News::Say(trouble)) => state.out.jobs.push((None, Job::StartTrouble(trouble))),
+        Some(News::Say(trouble)) => state
+            .out
+            .jobs
+            .push((None, CallbackJob::StartTrouble(trouble))),
         Some(News::GiveUp(why)) => state.break_with(why),
     }
 }
@@ -419,10 +417,10 @@ fn reserve(state: &mut PoolState, now: Instant) -> Option<(usize, Arc<WorkerKey>
     }
     let start = state.next_start();
     if let Some((slot, worker_key)) = &start {
-        state.slots[*slot] = Slot::Reserved(worker_key.id);
+        state.slots.reserve(*slot, worker_key.id);
     }
     if let Some((slot, next_key)) = state.next_to_replace(now)
-        && let Some(worker) = state.slots[slot].worker_mut()
+        && let Some(worker) = state.slots.worker_mut(slot)
     {
         worker.make_room_for(next_key);
     }

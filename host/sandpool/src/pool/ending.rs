@@ -8,15 +8,15 @@ use std::thread;
 
 use super::error::Error;
 use super::state::Shared;
-use crate::wakers::{Place, Wakers};
+use crate::wakers::{WakerId, Wakers};
 use sandpool_sys::thread_error;
 
 /// The futures that wait for the end of a pool.
 #[derive(Default)]
-pub(crate) struct Ending(Mutex<EndingState>);
+pub(super) struct EndWaiters(Mutex<WaitersState>);
 
 #[derive(Default)]
-struct EndingState {
+struct WaitersState {
     /// `true` if a thread waits for the end.
     is_watched: bool,
     wakers: Wakers,
@@ -24,7 +24,7 @@ struct EndingState {
 
 impl Shared {
     /// Returns `true` if this is a thread that the pool itself waits for.
-    pub(crate) fn is_own_thread(&self) -> bool {
+    pub(super) fn is_own_thread(&self) -> bool {
         self.lock().life.is_own_thread()
     }
 
@@ -33,7 +33,7 @@ impl Shared {
     /// # Errors
     ///
     /// Returns an error if the pool still takes tasks, or waits for this very thread.
-    pub(crate) fn prepare_to_join(&self) -> Result<(), Error> {
+    pub(super) fn prepare_to_join(&self) -> Result<(), Error> {
         let state = self.lock();
         if state.life.is_open() {
             return Err(Error::NotClosed);
@@ -50,7 +50,7 @@ impl Shared {
     }
 
     /// Returns the result of a pool that was joined.
-    pub(crate) fn joined(&self) -> Result<(), Error> {
+    pub(super) fn joined(&self) -> Result<(), Error> {
         match self.lock().life.broken() {
             Some(reason) => Err(Error::Broken {
                 reason: reason.to_owned(),
@@ -61,7 +61,7 @@ impl Shared {
 
     /// Waits until the dispatcher has ended, unless this is one of the threads that it
     /// waits for.
-    pub(crate) fn wait_for_end(&self) {
+    pub(super) fn wait_for_end(&self) {
         let mut state = self.lock();
         while !state.life.is_at_end() && !state.life.is_own_thread() {
             state = self.wait(state);
@@ -69,7 +69,7 @@ impl Shared {
     }
 
     /// Returns `true` if there is nothing to wait for.
-    pub(crate) fn is_at_end(&self) -> bool {
+    pub(super) fn is_at_end(&self) -> bool {
         self.lock().life.is_at_end()
     }
 }
@@ -79,10 +79,10 @@ impl Shared {
 /// # Errors
 ///
 /// Returns an error if the thread that waits cannot be started.
-pub(crate) async fn ended(shared: &Arc<Shared>) -> Result<(), Error> {
+pub(super) async fn ended(shared: &Arc<Shared>) -> Result<(), Error> {
     let mut waits = Waits {
         shared,
-        place: None,
+        waker_id: None,
     };
     poll_fn(|context| {
         let ending = &shared.ending;
@@ -97,7 +97,7 @@ pub(crate) async fn ended(shared: &Arc<Shared>) -> Result<(), Error> {
             return Poll::Ready(Err(Error::System { what, source }));
         }
         state.is_watched = true;
-        state.wakers.set(&mut waits.place, context.waker());
+        state.wakers.set(&mut waits.waker_id, context.waker());
         Poll::Pending
     })
     .await
@@ -106,12 +106,12 @@ pub(crate) async fn ended(shared: &Arc<Shared>) -> Result<(), Error> {
 /// A future that waits, and takes its waker back when it is dropped.
 struct Waits<'a> {
     shared: &'a Shared,
-    place: Place,
+    waker_id: WakerId,
 }
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
-        self.shared.ending.lock().wakers.remove(self.place);
+        self.shared.ending.lock().wakers.remove(self.waker_id);
     }
 }
 
@@ -132,8 +132,8 @@ fn watch(shared: &Arc<Shared>) -> std::io::Result<()> {
     spawned.map(drop).map_err(thread_error)
 }
 
-impl Ending {
-    fn lock(&self) -> std::sync::MutexGuard<'_, EndingState> {
+impl EndWaiters {
+    fn lock(&self) -> std::sync::MutexGuard<'_, WaitersState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

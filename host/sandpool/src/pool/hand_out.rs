@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::keys::{KeyId, WorkerKey};
 use super::scheduler::{Placement, Queue, STRANDED_AFTER};
-use super::state::{PoolState, Slot};
+use super::slots::Slot;
+use super::state::PoolState;
 use super::tasks::Lost;
 use super::worker::WorkerHandle;
 use sandpool_protocol::host_end::SendError;
@@ -19,7 +20,7 @@ impl PoolState {
     /// Hands out waiting tasks. Called, with the lock held, by any thread that has changed
     /// something. Returns `true` if the dispatcher must be rung: to start or replace
     /// workers, or because it sleeps past something that is due now.
-    pub(crate) fn give_out(&mut self, now: Instant) -> bool {
+    pub(super) fn give_out(&mut self, now: Instant) -> bool {
         if !self.life.goes_on() {
             return true;
         }
@@ -37,16 +38,15 @@ impl PoolState {
                 ring |= self.feed_ahead(now);
             }
         }
-        let busy = |slot: &Slot| slot.worker().is_some_and(|worker| worker.is_busy());
+        let mut workers = self.slots.workers();
         // The pool may have nothing else to wait for than a task that is to be run again,
         // or the memory that an idle worker is to give back.
-        let idle = self.slots.iter().filter_map(Slot::worker);
-        let idle = idle.filter(|worker| worker.is_idle());
+        let idle = self.slots.workers().filter(|worker| worker.is_idle());
         let due = idle
             .filter_map(WorkerHandle::due)
             .chain(self.queue.next_due());
         ring || due.min().is_some_and(|due| self.sleeps_past(due))
-            || self.sleeps_past(now + STRANDED_AFTER) && self.slots.iter().any(busy)
+            || self.sleeps_past(now + STRANDED_AFTER) && workers.any(WorkerHandle::is_busy)
     }
 
     /// Takes over the inputs that streams have gathered.
@@ -63,7 +63,7 @@ impl PoolState {
 
     /// Tells the streams that the dispatcher is about to sleep; returns the time until
     /// which it may, considering the inputs that they have gathered.
-    pub(crate) fn plan_to_draw(&self, until: Instant) -> Instant {
+    pub(super) fn plan_to_draw(&self, until: Instant) -> Instant {
         if self.life.is_paused() {
             return until;
         }
@@ -79,11 +79,9 @@ impl PoolState {
         let replaced = self.next_to_replace(now).map(|(slot, _)| slot);
         let PoolState { slots, queue, .. } = self;
         let mut violated = false;
-        for (i, slot) in slots.iter_mut().enumerate() {
-            let Some(worker) = slot.worker_mut().filter(|_| replaced != Some(i)) else {
-                continue;
-            };
-            if worker.takes_tasks()
+        for (i, worker) in slots.numbered_mut() {
+            if replaced != Some(i)
+                && worker.takes_tasks()
                 && let Some(task) = queue.pop(worker.key())
             {
                 match worker.send(task, now) {
@@ -106,15 +104,14 @@ impl PoolState {
         let PoolState { slots, queue, .. } = self;
         let takes = |worker: &&WorkerHandle| worker.takes_tasks();
         let idle: Vec<KeyId> = slots
-            .iter()
-            .filter_map(Slot::worker)
+            .workers()
             .filter(takes)
             .map(WorkerHandle::key)
             .collect();
         if idle.is_empty() {
             return;
         }
-        for worker in slots.iter_mut().filter_map(Slot::worker_mut) {
+        for worker in slots.workers_mut() {
             let holds = worker.has_tasks_ahead() && idle.contains(&worker.key());
             let just_begun = worker.time_with_next(now) < HASTE;
             if !holds || just_begun && queue.waits(worker.key()) {
@@ -131,7 +128,7 @@ impl PoolState {
     /// is idle or may be started.
     fn feed_ahead(&mut self, now: Instant) -> bool {
         // While no further worker can be started, those that work get all tasks.
-        if self.slots.iter().any(Slot::is_vacant) && self.restarts.may_start(now) {
+        if self.slots.any_vacant() && self.restarts.may_start(now) {
             return false;
         }
         let placement = self.placement();
@@ -142,13 +139,11 @@ impl PoolState {
             busy.filter(|_| placement.next_key(slot, &contenders, now).is_none())
                 .map_or(0, WorkerHandle::window)
         };
-        let windows: Vec<usize> = self.slots.iter().map(window).collect();
+        let windows: Vec<usize> = self.slots.as_slice().iter().map(window).collect();
         let PoolState { slots, queue, .. } = self;
-        let open = slots.iter_mut().zip(windows).filter_map(|(slot, window)| {
-            let worker = slot.worker_mut().filter(|_| window > 0)?;
-            Some((worker, window))
-        });
-        let open: Vec<_> = open.collect();
+        let workers = slots.numbered_mut();
+        let open = workers.map(|(slot, worker)| (worker, windows[slot]));
+        let open: Vec<_> = open.filter(|(_, window)| *window > 0).collect();
         // The number of workers of each key that are still to get their share.
         let mut sharers: BTreeMap<KeyId, usize> = BTreeMap::new();
         for (worker, _) in &open {
@@ -176,7 +171,7 @@ impl PoolState {
     }
 
     /// Returns `true` if the pool is to have workers for its waiting tasks.
-    pub(crate) fn starts_workers(&self) -> bool {
+    pub(super) fn starts_workers(&self) -> bool {
         self.life.goes_on() && !self.life.is_paused()
     }
 
@@ -187,19 +182,19 @@ impl PoolState {
     }
 
     /// Returns a slot to start a worker in, and its key; see [`Placement::next_start`].
-    pub(crate) fn next_start(&self) -> Option<(usize, Arc<WorkerKey>)> {
+    pub(super) fn next_start(&self) -> Option<(usize, Arc<WorkerKey>)> {
         let (slot, key) = self.placement().next_start()?;
         Some((slot, self.queue.worker_key(key)?))
     }
 
     /// Returns the slot of an idle worker to end, and the key that gets the slot; see
     /// [`Placement::next_to_replace`].
-    pub(crate) fn next_to_replace(&self, now: Instant) -> Option<(usize, KeyId)> {
+    pub(super) fn next_to_replace(&self, now: Instant) -> Option<(usize, KeyId)> {
         self.placement().next_to_replace(now)
     }
 
     fn placement(&self) -> Placement<'_, Queue, Slot> {
-        Placement::new(&self.queue, &self.slots)
+        Placement::new(&self.queue, self.slots.as_slice())
     }
 }
 

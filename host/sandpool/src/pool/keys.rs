@@ -11,31 +11,31 @@ use crate::module::{Module, WeakModule};
 use sandpool_protocol::control::WorkerGrants;
 
 /// The number of a worker key in its pool.
-pub(crate) type KeyId = u64;
+pub(super) type KeyId = u64;
 
 /// The number of failed starts, one after the other, that break a key or a pool.
 const MAX_FAILED: u32 = 3;
 
 /// The module, grants and tenant that a worker is bound to for life.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Key {
+pub(super) struct KeyParts {
     /// The hash of the module; its settings are the pool's.
-    pub(crate) module: String,
-    pub(crate) grants: WorkerGrants,
-    pub(crate) tenant: Option<String>,
+    pub(super) module: String,
+    pub(super) grants: WorkerGrants,
+    pub(super) tenant: Option<String>,
 }
 
 /// A key with its number and its module; lives as long as a task or a worker of it.
-pub(crate) struct WorkerKey {
-    pub(crate) id: KeyId,
-    pub(crate) key: Key,
-    pub(crate) module: Module,
-    pub(crate) health: Health,
+pub(super) struct WorkerKey {
+    pub(super) id: KeyId,
+    pub(super) key: KeyParts,
+    pub(super) module: Module,
+    pub(super) health: Health,
 }
 
 /// The failures of one key's workers, and the reason why the key is broken.
 #[derive(Debug, Default)]
-pub(crate) struct Health {
+pub(super) struct Health {
     /// The number of starts that failed, one after the other.
     starts: AtomicU32,
     /// The number of initializers that failed, one after the other.
@@ -44,7 +44,7 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    pub(crate) fn broken_by(why: String) -> Self {
+    fn broken_by(why: String) -> Self {
         Health {
             broken: OnceLock::from(why),
             ..Health::default()
@@ -52,43 +52,45 @@ impl Health {
     }
 
     /// Returns the reason why no task of the key is run any more.
-    pub(crate) fn broken(&self) -> Option<&str> {
+    pub(super) fn broken(&self) -> Option<&str> {
         self.broken.get().map(String::as_str)
     }
 
-    pub(crate) fn breaks(&self, why: String) {
+    pub(super) fn breaks(&self, why: String) {
         // The first reason stands.
         let _ = self.broken.set(why);
     }
 
     /// Counts an initializer that failed; returns `true` if that breaks the key.
-    pub(crate) fn initializer_failed(&self) -> bool {
+    pub(super) fn initializer_failed(&self) -> bool {
         self.initializers.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILED
     }
 
-    pub(crate) fn initializer_succeeded(&self) {
+    pub(super) fn initializer_succeeded(&self) {
         self.initializers.store(0, Ordering::Relaxed);
     }
 
     /// Notes that a worker of the key has taken a task.
-    pub(crate) fn start_succeeded(&self) {
+    pub(super) fn start_succeeded(&self) {
         self.starts.store(0, Ordering::Relaxed);
     }
 
     /// Counts a start that failed; returns `true` if that breaks the key.
-    pub(crate) fn start_failed(&self) -> bool {
+    pub(super) fn start_failed(&self) -> bool {
         self.starts.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILED
     }
 }
 
 /// The keys in use. Modules and tenants come and go, so the table keeps no key alive.
 #[derive(Default)]
-pub(crate) struct KeyTable {
-    known: HashMap<Key, Weak<WorkerKey>>,
+pub(super) struct KeyTable {
+    known: HashMap<KeyParts, Weak<WorkerKey>>,
     /// The broken keys, each with its reason, as long as their module is in use: a module
     /// that is loaded anew is tried anew.
-    broken: HashMap<Key, (WeakModule, String)>,
+    broken: HashMap<KeyParts, (WeakModule, String)>,
     next: KeyId,
+    /// The broken keys whose tasks or workers are still about.
+    broken_in_use: Vec<Weak<WorkerKey>>,
     /// The size at which keys that are no longer in use are thrown out.
     clean_at: usize,
 }
@@ -97,7 +99,7 @@ pub(crate) struct KeyTable {
 const MAX_BROKEN: usize = 4096;
 
 impl KeyTable {
-    pub(crate) fn bind(&mut self, key: Key, module: &Module) -> Arc<WorkerKey> {
+    pub(super) fn bind(&mut self, key: KeyParts, module: &Module) -> Arc<WorkerKey> {
         let known = self.known.get(&key).and_then(Weak::upgrade);
         let serves = |worker_key: &Arc<WorkerKey>| {
             worker_key.health.broken().is_none() || worker_key.module.is(module)
@@ -121,15 +123,44 @@ impl KeyTable {
         worker_key
     }
 
-    fn health_of(&self, key: &Key, module: &Module) -> Health {
+    fn health_of(&self, key: &KeyParts, module: &Module) -> Health {
         match self.broken.get(key) {
             Some((broken, why)) if broken.is(module) => Health::broken_by(why.clone()),
             _ => Health::default(),
         }
     }
 
+    /// Breaks a key for this reason, now and in future: the pool is to end its tasks and
+    /// its streams.
+    pub(super) fn break_key(&mut self, worker_key: &Arc<WorkerKey>, why: String) {
+        self.remember_broken(worker_key, &why);
+        worker_key.health.breaks(why);
+        self.note_if_broken(worker_key);
+    }
+
+    /// Notes a key that is in use, if it is broken; see [`KeyTable::broken`].
+    #[inline]
+    pub(super) fn note_if_broken(&mut self, worker_key: &Arc<WorkerKey>) {
+        let is_noted = |other: &Weak<WorkerKey>| other.as_ptr() == Arc::as_ptr(worker_key);
+        if worker_key.health.broken().is_some() && !self.broken_in_use.iter().any(is_noted) {
+            self.broken_in_use.push(Arc::downgrade(worker_key));
+        }
+    }
+
+    /// Returns the broken keys whose tasks or workers are still about.
+    #[inline]
+    pub(super) fn broken(&mut self) -> Vec<Arc<WorkerKey>> {
+        if self.broken_in_use.is_empty() {
+            return Vec::new();
+        }
+        self.broken_in_use
+            .retain(|worker_key| worker_key.strong_count() > 0);
+        let broken = self.broken_in_use.iter();
+        broken.filter_map(Weak::upgrade).collect()
+    }
+
     /// Remembers that a key is broken, when no task or worker of it is left.
-    pub(crate) fn remember_broken(&mut self, worker_key: &WorkerKey, why: &str) {
+    fn remember_broken(&mut self, worker_key: &WorkerKey, why: &str) {
         if self.broken.len() >= MAX_BROKEN {
             self.broken.retain(|_, (module, _)| module.is_about());
             if self.broken.len() >= MAX_BROKEN {

@@ -7,7 +7,7 @@ use super::error::Error;
 
 /// The phases of a pool's life.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PoolPhase {
+pub(super) enum PoolPhase {
     Open,
     Closed,
     Terminated,
@@ -16,7 +16,7 @@ pub(crate) enum PoolPhase {
 
 /// The phase of a pool and its circumstances. A pool never returns to an earlier phase.
 #[derive(Debug)]
-pub(crate) struct PoolLife {
+pub(super) struct PoolLife {
     phase: PoolPhase,
     /// `true` while the pool is paused: no task is begun.
     is_paused: bool,
@@ -27,7 +27,7 @@ pub(crate) struct PoolLife {
 }
 
 impl PoolLife {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         PoolLife {
             phase: PoolPhase::Open,
             is_paused: false,
@@ -37,23 +37,23 @@ impl PoolLife {
     }
 
     #[inline]
-    pub(crate) fn phase(&self) -> &PoolPhase {
+    pub(super) fn phase(&self) -> &PoolPhase {
         &self.phase
     }
 
     #[inline]
-    pub(crate) fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.phase == PoolPhase::Open
     }
 
     /// Returns `true` if the tasks that the pool has taken are run.
     #[inline]
-    pub(crate) fn goes_on(&self) -> bool {
+    pub(super) fn goes_on(&self) -> bool {
         matches!(self.phase, PoolPhase::Open | PoolPhase::Closed)
     }
 
     /// Returns the reason why the pool broke, if it did.
-    pub(crate) fn broken(&self) -> Option<&str> {
+    pub(super) fn broken(&self) -> Option<&str> {
         match &self.phase {
             PoolPhase::Broken(reason) => Some(reason),
             _ => None,
@@ -61,7 +61,7 @@ impl PoolLife {
     }
 
     /// Advances to a phase, unless the pool is in a later one.
-    pub(crate) fn advance(&mut self, phase: PoolPhase) {
+    pub(super) fn advance(&mut self, phase: PoolPhase) {
         let is_later = match (&self.phase, &phase) {
             (PoolPhase::Open, _) => true,
             (PoolPhase::Closed, PoolPhase::Open | PoolPhase::Closed) => false,
@@ -80,7 +80,7 @@ impl PoolLife {
     /// # Errors
     ///
     /// Returns the error that names the pool's phase.
-    pub(crate) fn accepts_tasks(&self) -> Result<(), Error> {
+    pub(super) fn accepts_tasks(&self) -> Result<(), Error> {
         match &self.phase {
             PoolPhase::Open => Ok(()),
             PoolPhase::Closed => Err(Error::Closed),
@@ -92,31 +92,31 @@ impl PoolLife {
     }
 
     #[inline]
-    pub(crate) fn is_paused(&self) -> bool {
+    pub(super) fn is_paused(&self) -> bool {
         self.is_paused
     }
 
-    pub(crate) fn pause(&mut self, is_paused: bool) {
+    pub(super) fn pause(&mut self, is_paused: bool) {
         self.is_paused = is_paused;
     }
 
     /// Notes that all threads and processes of the pool are gone.
-    pub(crate) fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.has_ended = true;
     }
 
     /// Returns `true` if there is nothing to wait for.
-    pub(crate) fn is_at_end(&self) -> bool {
+    pub(super) fn is_at_end(&self) -> bool {
         self.has_ended || self.broken().is_some()
     }
 
     /// Notes a thread that must not wait for the pool.
-    pub(crate) fn add_own_thread(&mut self, thread: ThreadId) {
+    pub(super) fn add_own_thread(&mut self, thread: ThreadId) {
         self.own_threads.push(thread);
     }
 
     /// Returns `true` if this is a thread that the pool itself waits for.
-    pub(crate) fn is_own_thread(&self) -> bool {
+    pub(super) fn is_own_thread(&self) -> bool {
         self.own_threads.contains(&thread::current().id())
     }
 }

@@ -14,6 +14,9 @@
 //! Between rooms the arrows point one way. Each uses only rooms that stand before it:
 //! `error`, `trace`, `keys` and `config`; `tasks/`; `scheduler/`; `output/` and `broker/`;
 //! `worker/`; the shared state and the dispatcher; `stream/`; `api/`.
+//!
+//! In the files of a room `pub(super)` is for that room, `pub(crate)` for the others. Its
+//! `mod.rs`, and the files beside the rooms, give to the pool what is `pub(super)`.
 
 mod api;
 mod breaking;
@@ -30,6 +33,7 @@ mod life;
 mod output;
 mod process_events;
 mod scheduler;
+mod slots;
 mod state;
 mod stream;
 mod tasks;
@@ -38,7 +42,7 @@ mod trace;
 mod worker;
 
 #[cfg(feature = "in-process")]
-pub(crate) use api::Parts;
+pub(crate) use api::PoolSettings;
 pub use api::{
     AsyncResult, Call, Grants, IMap, MapResult, Pool, PoolBuilder, RunningTask, Stdin, Steering,
 };

@@ -5,89 +5,87 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::config::Config;
-use super::state::{PoolState, Slot};
-use super::worker::{Seen, Signs, Watch, WorkerHandle};
+use super::state::PoolState;
+use super::worker::{Findings, PollEvents, WorkerCheck, WorkerHandle};
 
 impl PoolState {
     /// Processes the events of the worker in a slot, if there is one; returns `true` if the
     /// worker is gone.
-    pub(crate) fn process_events(
+    pub(super) fn process_events(
         &mut self,
         config: &Config,
         slot: usize,
-        signs: Signs,
+        events: PollEvents,
         now: Instant,
     ) -> bool {
         let PoolState {
             slots,
             queue,
-            unfinished,
+            tasks,
             out,
             buffers,
             oom_kills,
             restarts,
             ..
         } = self;
-        let Some(worker) = slots[slot].worker_mut() else {
+        let Some(worker) = slots.worker_mut(slot) else {
             return false;
         };
-        let mut watch = Watch {
+        let mut check = WorkerCheck {
             config,
             queue,
-            unfinished,
+            tasks,
             out,
             buffers,
             oom_kills,
-            seen: Seen::default(),
+            findings: Findings::default(),
         };
-        let gone = watch.process_events(worker, signs, now);
-        let seen = watch.seen;
-        if seen.ready {
+        let gone = check.process_events(worker, events, now);
+        let findings = check.findings;
+        if findings.ready {
             restarts.is_ready();
         }
         if worker.has_worked() {
             restarts.has_worked();
         }
-        if seen.fault.is_some() || seen.breaks_key.is_some() {
+        if findings.fault.is_some() || findings.breaks_key.is_some() {
             let worker_key = Arc::clone(worker.worker_key());
-            if let Some(fault) = seen.fault {
+            if let Some(fault) = findings.fault {
                 self.start_failed(&worker_key, fault);
             }
-            if let Some(why) = seen.breaks_key {
-                self.break_key(&worker_key, why);
+            if let Some(why) = findings.breaks_key {
+                self.keys.break_key(&worker_key, why);
             }
         }
-        if let Some(reason) = seen.broken {
+        if let Some(reason) = findings.broken {
             self.break_with(reason);
         }
         gone
     }
 
     /// Returns `true` if an answer or a request of any worker waits in shared memory.
-    pub(crate) fn has_news(&mut self) -> bool {
+    pub(super) fn has_news(&mut self) -> bool {
         self.slots
-            .iter_mut()
-            .filter_map(Slot::worker_mut)
+            .workers_mut()
             // A worker that is being ended is not listened to any more.
             .any(|worker| worker.listens() && worker.has_news())
     }
 
     /// Returns `true` if so many answers or requests of a worker wait that the host must
     /// not sleep.
-    pub(crate) fn keeps_awake(&mut self) -> bool {
+    pub(super) fn keeps_awake(&mut self) -> bool {
         self.slots
-            .iter_mut()
-            .filter_map(Slot::worker_mut)
+            .workers_mut()
             .any(|worker| worker.listens() && worker.keeps_awake())
     }
 
     /// Returns the workers.
-    pub(crate) fn workers(&self) -> impl Iterator<Item = &WorkerHandle> {
-        self.slots.iter().filter_map(Slot::worker)
+    pub(super) fn workers(&self) -> impl Iterator<Item = &WorkerHandle> {
+        self.slots.workers()
     }
 
     /// Returns `true` if a core is left for looking that no task uses.
-    pub(crate) fn leaves_a_core(&self, config: &Config) -> bool {
+    pub(super) fn leaves_a_core(&self, config: &Config) -> bool {
         let busy = self.workers().filter(|worker| worker.is_busy()).count();
         busy < config.cores
     }

@@ -1,125 +1,76 @@
 //! The state that all threads of a pool share, under one lock.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::caller_poll::PollTurn;
 use super::config::Config;
-use super::ending::Ending;
+use super::ending::EndWaiters;
 use super::error::Error;
-use super::keys::{KeyId, KeyTable, WorkerKey};
+use super::keys::KeyTable;
 use super::life::{PoolLife, PoolPhase};
 use super::output::{CallbackSender, Outbox, Trouble};
-use super::scheduler::{Entry, Occupancy, Occupied, Queue, Restarts, Sources};
+use super::scheduler::{Entry, Queue, Restarts, Sources};
+use super::slots::Slots;
+use super::tasks::TaskCount;
 use super::trace::PoolSpan;
-use super::worker::{Buffers, WorkerHandle};
+use super::worker::Buffers;
 use crate::module::Loader;
 use crate::notify::Notify;
-use sandpool_protocol::sleep::Spin;
 use sandpool_sys::{EventFd, OomKills};
 
 /// A pool, without the handles to it.
-pub(crate) struct Shared {
-    pub(crate) config: Config,
-    pub(crate) trace: PoolSpan,
-    pub(crate) loader: Loader,
-    pub(crate) callback_sender: CallbackSender,
+pub(super) struct Shared {
+    pub(super) config: Config,
+    pub(super) trace: PoolSpan,
+    pub(super) loader: Loader,
+    pub(super) callback_sender: CallbackSender,
     /// The reason why passed-on output could not be written.
-    pub(crate) trouble: Arc<Trouble>,
+    pub(super) trouble: Arc<Trouble>,
     state: Mutex<PoolState>,
     /// The bell that wakes the dispatcher.
-    pub(crate) wake: EventFd,
+    pub(super) wake: EventFd,
     /// Notified when something changed that a waiting thread may want to know: a task left
     /// a full queue, or the pool ended.
-    pub(crate) changed: Notify,
+    pub(super) changed: Notify,
     /// The futures that wait for the pool's end.
-    pub(crate) ending: Ending,
+    pub(super) ending: EndWaiters,
 }
 
 /// The changing part.
-pub(crate) struct PoolState {
-    pub(crate) life: PoolLife,
-    pub(crate) queue: Queue,
-    /// The slots, one for each of `processes`; workers come and go.
-    pub(crate) slots: Vec<Slot>,
-    pub(crate) keys: KeyTable,
-    next_task: u64,
-    next_serial: u64,
-    /// The number of tasks that were submitted and have no outcome yet.
-    pub(crate) unfinished: u64,
+pub(super) struct PoolState {
+    pub(super) life: PoolLife,
+    pub(super) queue: Queue,
+    pub(super) slots: Slots,
+    pub(super) keys: KeyTable,
+    pub(super) tasks: TaskCount,
     /// The time at which the next worker may be started, after starts that failed.
-    pub(crate) restarts: Restarts,
+    pub(super) restarts: Restarts,
     /// The kernel's kills for lack of memory.
-    pub(crate) oom_kills: OomKills,
-    /// The broken keys whose tasks or workers are still about.
-    pub(crate) broken_keys: Vec<Weak<WorkerKey>>,
-    pub(crate) sources: Sources,
-    pub(crate) buffers: Buffers,
+    pub(super) oom_kills: OomKills,
+    pub(super) sources: Sources,
+    pub(super) buffers: Buffers,
     /// The jobs and findings that the dispatcher passes on once the lock is released.
-    pub(crate) out: Outbox,
-    /// Taken by the one caller that polls for answers itself, and `None` while it does; see
-    /// `caller_poll`.
-    pub(crate) caller_poll: Option<Spin>,
+    pub(super) out: Outbox,
+    pub(super) poll_turn: PollTurn,
     /// The time until which the dispatcher sleeps, unless it is rung; `None` while it is
     /// awake.
-    pub(crate) asleep_until: Option<Instant>,
-}
-
-/// The room for one worker process.
-pub(crate) enum Slot {
-    Free,
-    /// Free, and promised to a worker of this key, for which another worker was ended.
-    Promised(KeyId),
-    /// Free, and the dispatcher is starting a worker of this key for it.
-    Reserved(KeyId),
-    Taken(Box<WorkerHandle>),
-}
-
-impl Slot {
-    /// Returns `true` if a worker may be started here.
-    pub(crate) fn is_vacant(&self) -> bool {
-        matches!(self, Slot::Free | Slot::Promised(_))
-    }
-
-    pub(crate) fn worker(&self) -> Option<&WorkerHandle> {
-        match self {
-            Slot::Taken(worker) => Some(worker),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn worker_mut(&mut self) -> Option<&mut WorkerHandle> {
-        match self {
-            Slot::Taken(worker) => Some(worker),
-            _ => None,
-        }
-    }
-}
-
-impl Occupied for Slot {
-    #[inline]
-    fn occupancy(&self) -> Occupancy {
-        match self {
-            Slot::Free => Occupancy::Free,
-            Slot::Promised(key) => Occupancy::Promised(*key),
-            Slot::Reserved(key) => Occupancy::Reserved(*key),
-            Slot::Taken(worker) => Occupancy::Worker(worker.key(), worker.life()),
-        }
-    }
+    asleep_until: Option<Instant>,
 }
 
 /// The time that the dispatcher sleeps when nothing is planned.
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
 impl Shared {
-    pub(crate) fn new(
+    pub(super) fn new(
         config: Config,
         loader: Loader,
         callback_sender: CallbackSender,
         trouble: Arc<Trouble>,
         wake: EventFd,
     ) -> Self {
-        let slots = (0..config.processes).map(|_| Slot::Free).collect();
-        let caller_poll = Some(Spin::new(config.spin));
+        let slots = Slots::new(config.processes);
+        let poll_turn = PollTurn::new(config.spin);
         let restarts = Restarts::new(config.start_timeout);
         Shared {
             trace: PoolSpan::new(config.processes),
@@ -132,31 +83,28 @@ impl Shared {
                 queue: Queue::default(),
                 slots,
                 keys: KeyTable::default(),
-                next_task: 0,
-                next_serial: 0,
-                unfinished: 0,
+                tasks: TaskCount::default(),
                 restarts,
                 oom_kills: OomKills::from_now(),
-                broken_keys: Vec::new(),
                 sources: Sources::default(),
                 buffers: Buffers::default(),
                 out: Outbox::default(),
-                caller_poll,
+                poll_turn,
                 asleep_until: None,
             }),
             wake,
             changed: Notify::default(),
-            ending: Ending::default(),
+            ending: EndWaiters::default(),
         }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, PoolState> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, PoolState> {
         // No code of users runs under the lock, so a poisoned lock would be a bug of ours;
         // going on is still better than a second panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn wait<'a>(&self, state: MutexGuard<'a, PoolState>) -> MutexGuard<'a, PoolState> {
+    pub(super) fn wait<'a>(&self, state: MutexGuard<'a, PoolState>) -> MutexGuard<'a, PoolState> {
         self.changed.wait(state, None)
     }
 
@@ -166,7 +114,7 @@ impl Shared {
     /// # Errors
     ///
     /// Returns an error if the pool takes no more tasks, or its queue is full.
-    pub(crate) fn submit(&self, entry: Entry) -> Result<u64, Error> {
+    pub(super) fn submit(&self, entry: Entry) -> Result<u64, Error> {
         let state = self.lock();
         state.life.accepts_tasks()?;
         match self.config.limits.queue_length.value {
@@ -176,7 +124,7 @@ impl Shared {
     }
 
     /// Returns the number of tasks that the queue still has room for.
-    pub(crate) fn room(&self, state: &PoolState) -> usize {
+    pub(super) fn room(&self, state: &PoolState) -> usize {
         match self.config.limits.queue_length.value {
             Some(limit) => usize::try_from(limit)
                 .unwrap_or(usize::MAX)
@@ -187,12 +135,12 @@ impl Shared {
 
     /// Submits tasks as [`Shared::submit`] does, under a lock that is already held, once it
     /// is known that the pool takes the tasks and has room for them.
-    pub(crate) fn enqueue(
+    pub(super) fn enqueue(
         &self,
         mut state: MutexGuard<'_, PoolState>,
         entries: impl Iterator<Item = Entry>,
     ) -> u64 {
-        let first = state.next_task;
+        let first = state.tasks.next_id();
         let mut any_new = false;
         for entry in entries {
             any_new |= !state.queue.waits(entry.key());
@@ -200,7 +148,7 @@ impl Shared {
         }
         // Where older tasks of the key still wait, all that can be handed out has been. But
         // a free slot may be for as many workers as there are tasks.
-        any_new |= state.slots.iter().any(Slot::is_vacant);
+        any_new |= state.slots.any_vacant();
         let ring = any_new && state.give_out(Instant::now());
         drop(state);
         if ring {
@@ -210,7 +158,7 @@ impl Shared {
     }
 
     /// Changes the phase and wakes everybody, without waiting.
-    pub(crate) fn set_phase(&self, phase: PoolPhase) {
+    pub(super) fn set_phase(&self, phase: PoolPhase) {
         let mut state = self.lock();
         state.life.advance(phase);
         if *state.life.phase() == PoolPhase::Terminated {
@@ -225,28 +173,32 @@ impl Shared {
 impl PoolState {
     /// Puts tasks into the queue and gives them their numbers. Tasks of a broken key end
     /// when tasks are next handed out.
-    pub(crate) fn take_in(&mut self, entry: Entry) {
+    pub(super) fn take_in(&mut self, entry: Entry) {
         let count = entry.len() as u64;
         if count > 0 {
-            self.note_if_broken(entry.worker_key());
-            self.queue.push(entry.numbered_from(self.next_task));
-            self.next_task += count;
-            self.unfinished += count;
+            self.keys.note_if_broken(entry.worker_key());
+            self.queue.push(entry.numbered_from(self.tasks.next_id()));
+            self.tasks.take(count);
         }
     }
 
-    pub(crate) fn next_serial(&mut self) -> u64 {
-        self.next_serial += 1;
-        self.next_serial
+    /// Notes that the dispatcher sleeps until then, unless it is rung.
+    pub(super) fn fall_asleep(&mut self, until: Instant) {
+        self.asleep_until = Some(until);
+    }
+
+    /// Notes that the dispatcher is awake.
+    pub(super) fn wake_up(&mut self) {
+        self.asleep_until = None;
     }
 
     /// Returns `true` if the dispatcher sleeps past `when`.
-    pub(crate) fn sleeps_past(&self, when: Instant) -> bool {
+    pub(super) fn sleeps_past(&self, when: Instant) -> bool {
         self.asleep_until.is_some_and(|until| until > when)
     }
 
     /// Returns the latest time at which the dispatcher has to look at its workers again.
-    pub(crate) fn latest_wake(now: Instant) -> Instant {
+    pub(super) fn latest_wake(now: Instant) -> Instant {
         now + FOR_EVER
     }
 }

@@ -16,7 +16,7 @@ use sandpool_sys::{EventFd, thread_error, writes_to_a_limit_here};
 
 /// Starts the threads of a pool. With `raw`, the output of guests is passed on byte for
 /// byte.
-pub(crate) fn start(
+pub(super) fn start(
     config: Config,
     loader: Loader,
     raw: bool,

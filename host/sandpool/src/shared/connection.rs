@@ -10,7 +10,7 @@ use super::SharedError;
 use super::ask::{Asking, ask};
 use super::handle::{Handle, Share};
 use super::json::{from_json, to_json};
-use super::pipe::End;
+use super::pipe::PipeEnd;
 use super::queues::{done, failure};
 use sandpool_protocol::request::{ConnectionOp, Item, Op, Reply};
 
@@ -18,7 +18,7 @@ use sandpool_protocol::request::{ConnectionOp, Item, Op, Reply};
 /// multiprocessing's `Pipe()`.
 #[must_use]
 pub fn pipe() -> (Connection, Connection) {
-    let [one, other] = End::pair();
+    let [one, other] = PipeEnd::pair();
     (Connection { end: one }, Connection { end: other })
 }
 
@@ -32,7 +32,7 @@ pub fn pipe() -> (Connection, Connection) {
 /// 64 MiB at most.
 #[derive(Clone)]
 pub struct Connection {
-    end: Arc<End>,
+    end: Arc<PipeEnd>,
 }
 
 impl std::fmt::Debug for Connection {

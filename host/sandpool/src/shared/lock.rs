@@ -11,7 +11,7 @@ pub(crate) struct LockState {
     holder: Option<Holder>,
     /// `true` if the last holder left without releasing the lock.
     abandoned: bool,
-    waiters: Waiters<Wanted>,
+    waiters: Waiters<LockWait>,
 }
 
 struct Holder {
@@ -21,11 +21,11 @@ struct Holder {
 }
 
 /// The reply to an owner that waits for the lock, once it has the lock.
-enum Wanted {
-    Lock,
+enum LockWait {
+    Acquire,
     /// The owner comes out of the waiting room, notified or not. It gets the lock back as
     /// deep as it held it, however long that takes.
-    Back {
+    Reacquire {
         notified: bool,
         depth: u64,
     },
@@ -51,11 +51,11 @@ impl LockState {
                 holder.depth += 1;
                 requester.answer(Reply::Acquired { abandoned: false });
             }
-            _ => self.want(requester, Wanted::Lock),
+            _ => self.want(requester, LockWait::Acquire),
         }
     }
 
-    fn want(&mut self, requester: &Requester, wanted: Wanted) {
+    fn want(&mut self, requester: &Requester, wanted: LockWait) {
         self.waiters.push(requester, wanted);
         self.pass_on();
     }
@@ -69,11 +69,11 @@ impl LockState {
             return;
         };
         let (depth, reply) = match wanted {
-            Wanted::Lock => {
+            LockWait::Acquire => {
                 let abandoned = std::mem::take(&mut self.abandoned);
                 (1, Reply::Acquired { abandoned })
             }
-            Wanted::Back { notified, depth } => (depth, Reply::Flag(notified)),
+            LockWait::Reacquire { notified, depth } => (depth, Reply::Flag(notified)),
         };
         let owner = requester.owner;
         self.holder = Some(Holder { owner, depth });
@@ -128,8 +128,8 @@ impl ObjectState for LockState {
     }
 
     fn give_up(&mut self, id: u64) {
-        let waits_for_the_lock = |waiters: &mut Waiters<Wanted>| {
-            waiters.remove_if(id, |wanted| matches!(wanted, Wanted::Lock))
+        let waits_for_the_lock = |waiters: &mut Waiters<LockWait>| {
+            waiters.remove_if(id, |wanted| matches!(wanted, LockWait::Acquire))
         };
         if let Some((requester, _)) = waits_for_the_lock(&mut self.waiters) {
             requester.answer(Reply::Failed(SharedError::Timeout));
@@ -178,7 +178,8 @@ impl ConditionState {
                 break;
             };
             let notified = true;
-            self.lock.want(&requester, Wanted::Back { notified, depth });
+            self.lock
+                .want(&requester, LockWait::Reacquire { notified, depth });
         }
         Reply::Done
     }
@@ -212,7 +213,8 @@ impl ObjectState for ConditionState {
             // The owner has to hold the lock again before it gets a reply.
             Some((requester, depth)) => {
                 let notified = false;
-                self.lock.want(&requester, Wanted::Back { notified, depth });
+                self.lock
+                    .want(&requester, LockWait::Reacquire { notified, depth });
             }
             None => self.lock.give_up(id),
         }

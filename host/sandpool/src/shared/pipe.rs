@@ -14,7 +14,7 @@ const MAX_MESSAGES: usize = 4096;
 const MAX_PIPE_BYTES: usize = 1024 * 1024;
 
 /// One side of a pipe. Closed when nobody holds it any more.
-pub(crate) struct End {
+pub(crate) struct PipeEnd {
     pipe: Arc<Mutex<[Side; 2]>>,
     side: usize,
     id: u64,
@@ -55,14 +55,14 @@ impl Side {
     }
 }
 
-impl End {
+impl PipeEnd {
     /// Returns the two sides of a new pipe.
-    pub(super) fn pair() -> [Arc<End>; 2] {
+    pub(super) fn pair() -> [Arc<PipeEnd>; 2] {
         let pipe = Arc::new(Mutex::new([Side::new(), Side::new()]));
         [0, 1].map(|side| {
             let pipe = Arc::clone(&pipe);
             let id = next_id();
-            Arc::new(End { pipe, side, id })
+            Arc::new(PipeEnd { pipe, side, id })
         })
     }
 
@@ -139,7 +139,7 @@ fn move_on(mine: &mut Side, theirs: &mut Side) {
     }
 }
 
-impl Object for End {
+impl Object for PipeEnd {
     fn kind(&self) -> Kind {
         Kind::Connection
     }
@@ -216,7 +216,7 @@ impl Object for End {
     }
 }
 
-impl Drop for End {
+impl Drop for PipeEnd {
     fn drop(&mut self) {
         self.close();
     }

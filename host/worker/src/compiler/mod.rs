@@ -20,7 +20,7 @@ use wasmtime::{Engine, Module};
 use crate::engine::memory::{Refused, who_refused};
 use crate::engine::{config, describe, imports, out_of_memory};
 use crate::sandbox::{Cage, CageError, ChildKind, ResourceLimits};
-use sandpool_protocol::control::{CompilerSetup, Failure, FromChild, ToChild, decode, encode};
+use sandpool_protocol::control::{ChildFailure, CompilerSetup, FromChild, ToChild, decode, encode};
 use sandpool_protocol::description::{Description, Import, MAX_DESCRIPTION};
 use sandpool_protocol::handshake::Hello;
 use sandpool_protocol::limits::LimitName;
@@ -43,14 +43,14 @@ pub fn main(control: &ControlSocket) -> i32 {
 }
 
 struct Failed {
-    reason: Failure,
+    reason: ChildFailure,
     message: String,
 }
 
 impl Failed {
     fn module(message: impl Into<String>) -> Self {
         Failed {
-            reason: Failure::Module,
+            reason: ChildFailure::Module,
             message: message.into(),
         }
     }
@@ -58,18 +58,18 @@ impl Failed {
     /// The same, with the name of who refused memory, if somebody did: the limit of
     /// compilations, unless another is tighter. Without `made` there is no engine yet.
     fn named(self, setup: &CompilerSetup, inherited: &InForce, made: bool) -> Self {
-        if self.reason != Failure::Limit(LimitName::CompileMemory) {
+        if self.reason != ChildFailure::Limit(LimitName::CompileMemory) {
             return self;
         }
         let engine = (!made).then_some(&setup.engine);
         match who_refused(setup.memory, inherited, engine) {
             Refused::Own => self,
             Refused::Inherited(limit) => Failed {
-                reason: Failure::System,
+                reason: ChildFailure::System,
                 message: format!("it is refused the memory it needs: {limit}"),
             },
             Refused::System => Failed {
-                reason: Failure::Scarce(Scarce::Memory),
+                reason: ChildFailure::Scarce(Scarce::Memory),
                 message: "the system has no memory for it".into(),
             },
         }
@@ -81,7 +81,7 @@ impl From<io::Error> for Failed {
         match error.raw_os_error() {
             Some(libc::ENOMEM) | None => system(&error.into()),
             Some(_) => Failed {
-                reason: Failure::of_system(&error),
+                reason: ChildFailure::of_system(&error),
                 message: error.to_string(),
             },
         }
@@ -168,7 +168,7 @@ fn write(file: OwnedFd, bytes: &[u8], inherited: &InForce) -> Result<(), Failed>
             .filter(|_| error.raw_os_error() == Some(libc::EFBIG));
         let limit = limit.map_or_else(String::new, |limit| format!("; {limit}"));
         Failed {
-            reason: Failure::of_system(&error),
+            reason: ChildFailure::of_system(&error),
             message: format!(
                 "its answer of {} bytes cannot be written: {error}{limit}",
                 bytes.len()
@@ -338,12 +338,12 @@ fn exports_something(description: &Description) -> Result<(), Failed> {
 fn system(error: &wasmtime::Error) -> Failed {
     if out_of_memory(error) {
         return Failed {
-            reason: Failure::Limit(LimitName::CompileMemory),
+            reason: ChildFailure::Limit(LimitName::CompileMemory),
             message: String::new(),
         };
     }
     Failed {
-        reason: Failure::System,
+        reason: ChildFailure::System,
         message: format!("{error:#}"),
     }
 }

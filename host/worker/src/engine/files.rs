@@ -16,7 +16,7 @@ const MAX_PATH: usize = 4096;
 
 /// A directory or file, by the guest's name for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct GuestPath {
     /// The path, absolute and without `.` and `..`.
     pub(super) path: String,
     /// `true` if the grant lets the guest change it.
@@ -26,15 +26,15 @@ pub struct Place {
 /// The granted directories, in the order in which guests are given them.
 #[derive(Clone, Debug)]
 pub struct Granted {
-    places: Arc<[Place]>,
+    places: Arc<[GuestPath]>,
     covers_root: bool,
 }
 
 impl Granted {
     pub fn new(dirs: &[DirGrant]) -> Self {
-        let places: Arc<[Place]> = dirs
+        let places: Arc<[GuestPath]> = dirs
             .iter()
-            .map(|dir| Place {
+            .map(|dir| GuestPath {
                 path: guest_path(&dir.guest),
                 writable: dir.writable,
             })
@@ -47,7 +47,7 @@ impl Granted {
         }
     }
 
-    pub(super) fn places(&self) -> &[Place] {
+    pub(super) fn places(&self) -> &[GuestPath] {
         &self.places
     }
 
@@ -85,7 +85,7 @@ impl RootNumbers {
 pub struct Files {
     pub(super) granted: Granted,
     /// The open files by the number of their descriptor, in either kind of WASI.
-    opened: BTreeMap<u32, Place>,
+    opened: BTreeMap<u32, GuestPath>,
     /// WASI preview 1 only.
     pub(super) root: RootNumbers,
     is_interpreter: bool,
@@ -134,22 +134,22 @@ impl Files {
     }
 
     /// Remembers the name that a descriptor was opened by.
-    pub(super) fn name(&mut self, number: u32, place: Place) {
+    pub(super) fn name(&mut self, number: u32, place: GuestPath) {
         self.opened.insert(number, place);
     }
 
     /// Remembers the name of a descriptor that was opened below a directory.
-    pub(super) fn name_below(&mut self, number: u32, directory: &Place, path: &str) {
+    pub(super) fn name_below(&mut self, number: u32, directory: &GuestPath, path: &str) {
         let path = absolute(&directory.path, path);
         let writable = directory.writable;
-        self.name(number, Place { path, writable });
+        self.name(number, GuestPath { path, writable });
     }
 
-    pub(super) fn forget(&mut self, number: u32) -> Option<Place> {
+    pub(super) fn forget(&mut self, number: u32) -> Option<GuestPath> {
         self.opened.remove(&number)
     }
 
-    pub(super) fn place(&self, number: u32) -> Option<&Place> {
+    pub(super) fn place(&self, number: u32) -> Option<&GuestPath> {
         self.opened.get(&number)
     }
 }
@@ -175,7 +175,7 @@ pub(super) fn ask_empty_root(bounds: &mut Bounds, path: &str, wish: Wish) -> Emp
 /// `leads_out` takes one.
 pub(super) fn note_refusal(
     bounds: &mut Bounds,
-    directory: &Place,
+    directory: &GuestPath,
     path: &str,
     wish: Wish,
     leads_out: impl FnOnce() -> bool,
@@ -279,7 +279,7 @@ mod tests {
     fn only_what_a_grant_refused_is_noted() {
         let noted = |writable, path, wish, leads_out| {
             let mut bounds = Bounds::default();
-            let path_of = Place {
+            let path_of = GuestPath {
                 path: "/data".into(),
                 writable,
             };

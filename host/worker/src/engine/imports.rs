@@ -17,15 +17,15 @@ use super::bindings::sandpool::task::{log, manager, pipe, progress, queue, share
 use super::guest::Guest;
 use sandpool_protocol::settings::LogLevel;
 
-struct Table;
+struct HasTable;
 
-impl HasData for Table {
+impl HasData for HasTable {
     type Data<'a> = &'a mut ResourceTable;
 }
 
-struct Own;
+struct HasGuest;
 
-impl HasData for Own {
+impl HasData for HasGuest {
     type Data<'a> = &'a mut Guest;
 }
 
@@ -76,13 +76,13 @@ const INTERFACES: &[(&str, Give)] = &[
     ("wasi:filesystem/preopens", super::filesystem::add_preopens),
     ("wasi:filesystem/types", super::filesystem::add_types),
     ("wasi:io/error", |l| {
-        io::error::add_to_linker::<_, Table>(l, |guest| guest.ctx().table)
+        io::error::add_to_linker::<_, HasTable>(l, |guest| guest.ctx().table)
     }),
     ("wasi:io/poll", |l| {
-        sync::io::poll::add_to_linker::<_, Table>(l, |guest| guest.ctx().table)
+        sync::io::poll::add_to_linker::<_, HasTable>(l, |guest| guest.ctx().table)
     }),
     ("wasi:io/streams", |l| {
-        sync::io::streams::add_to_linker::<_, Table>(l, |guest| guest.ctx().table)
+        sync::io::streams::add_to_linker::<_, HasTable>(l, |guest| guest.ctx().table)
     }),
     ("wasi:random/random", |l| {
         random::random::add_to_linker::<_, WasiRandom>(l, |guest| guest.ctx().ctx.random())
@@ -94,25 +94,25 @@ const INTERFACES: &[(&str, Give)] = &[
         random::insecure_seed::add_to_linker::<_, WasiRandom>(l, |guest| guest.ctx().ctx.random())
     }),
     ("sandpool:task/task", |l| {
-        task::add_to_linker::<_, Own>(l, |guest| guest)
+        task::add_to_linker::<_, HasGuest>(l, |guest| guest)
     }),
     ("sandpool:task/log", |l| {
-        log::add_to_linker::<_, Own>(l, |guest| guest)
+        log::add_to_linker::<_, HasGuest>(l, |guest| guest)
     }),
     ("sandpool:task/progress", |l| {
-        progress::add_to_linker::<_, Own>(l, |guest| guest)
+        progress::add_to_linker::<_, HasGuest>(l, |guest| guest)
     }),
     ("sandpool:task/shared", |l| {
-        shared::add_to_linker::<_, Own>(l, |guest| guest)
+        shared::add_to_linker::<_, HasGuest>(l, |guest| guest)
     }),
     ("sandpool:task/queue", |l| {
-        queue::add_to_linker::<_, Own>(l, |guest| guest)
+        queue::add_to_linker::<_, HasGuest>(l, |guest| guest)
     }),
     ("sandpool:task/pipe", |l| {
-        pipe::add_to_linker::<_, Own>(l, |guest| guest)
+        pipe::add_to_linker::<_, HasGuest>(l, |guest| guest)
     }),
     ("sandpool:task/manager", |l| {
-        manager::add_to_linker::<_, Own>(l, |guest| guest)
+        manager::add_to_linker::<_, HasGuest>(l, |guest| guest)
     }),
 ];
 

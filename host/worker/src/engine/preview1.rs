@@ -13,7 +13,7 @@ use wiggle::GuestPtr;
 
 use super::files::{Wish, ask_empty_root};
 use super::guest::Guest;
-use super::preview1_call::{Call, SUCCESS, string};
+use super::preview1_call::{Preview1Call, SUCCESS, string};
 
 const MODULE: &str = "wasi_snapshot_preview1";
 
@@ -24,7 +24,7 @@ macro_rules! replace {
             MODULE,
             stringify!($name),
             |mut caller: Caller<'_, Guest>, $($arg: $ty),*| -> wasmtime::Result<i32> {
-                let $call = &mut Call::of(&mut caller)?;
+                let $call = &mut Preview1Call::of(&mut caller)?;
                 $body
             },
         )?;

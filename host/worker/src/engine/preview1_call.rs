@@ -14,7 +14,9 @@ use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as wasi, WasiSnapshotPrevie
 use wasmtime_wasi::runtime::in_tokio;
 use wiggle::{GuestError, GuestMemory, GuestPtr, GuestType};
 
-use super::files::{Empty, FIRST_GRANT, Place, RootNumbers, Wish, ask_empty_root, note_refusal};
+use super::files::{
+    Empty, FIRST_GRANT, GuestPath, RootNumbers, Wish, ask_empty_root, note_refusal,
+};
 use super::guest::Guest;
 
 /// The first number of the root when it is opened again: no file ever gets that far.
@@ -29,12 +31,12 @@ const MAX_ROOTS: usize = 10_000;
 pub(super) const SUCCESS: i32 = Errno::Success as i32;
 
 /// A function that a guest called.
-pub(super) struct Call<'a> {
+pub(super) struct Preview1Call<'a> {
     pub(super) guest: &'a mut Guest,
     pub(super) memory: GuestMemory<'a>,
 }
 
-impl<'a> Call<'a> {
+impl<'a> Preview1Call<'a> {
     pub(super) fn of(caller: &'a mut Caller<'_, Guest>) -> wasmtime::Result<Self> {
         let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
             return Err(wasmtime::format_err!("missing required memory export"));
@@ -42,7 +44,7 @@ impl<'a> Call<'a> {
         let fuel = caller.as_context_mut().hostcall_fuel();
         let (bytes, guest) = memory.data_and_store_mut(caller);
         guest.wasi.get().set_hostcall_fuel(fuel);
-        Ok(Call {
+        Ok(Preview1Call {
             guest,
             memory: GuestMemory::Unshared(bytes),
         })
@@ -58,7 +60,7 @@ impl<'a> Call<'a> {
     }
 
     /// Returns the directory that a descriptor was opened for.
-    pub(super) fn directory(&self, fd: i32) -> Option<&Place> {
+    pub(super) fn directory(&self, fd: i32) -> Option<&GuestPath> {
         let (files, fd) = (&self.guest.files, fd as u32);
         let granted = || {
             let index = fd.checked_sub(FIRST_GRANT)? as usize;
@@ -233,7 +235,7 @@ impl<'a> Call<'a> {
             others.push(number);
         }
         for number in others {
-            let Call { guest, memory } = self;
+            let Preview1Call { guest, memory } = self;
             in_tokio(wasi::fd_close(guest.wasi.get(), memory, number as i32))?;
         }
         Ok(())

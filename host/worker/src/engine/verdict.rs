@@ -4,7 +4,7 @@ use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::bounds::{Bounds, OutputLimitReached};
-use sandpool_protocol::frame::End;
+use sandpool_protocol::frame::TaskEnd;
 use sandpool_protocol::limits::LimitName;
 
 /// The number of bytes of a function's name that an error shows: a guest may choose names
@@ -14,32 +14,32 @@ const MAX_NAME: usize = 200;
 /// Reads an error of wasmtime's: returns the way in which the task ended, and a text about
 /// it. Earlier refusals are in the task's refusals; only a refusal of memory changes the
 /// verdict, since a guest that gets no memory usually aborts.
-pub fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (End, Option<String>) {
+pub fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (TaskEnd, Option<String>) {
     if let Some(OutputLimitReached(limit)) = error.downcast_ref() {
-        return (End::OutputLimit(*limit), None);
+        return (TaskEnd::OutputLimit(*limit), None);
     }
     let trap = error.downcast_ref::<Trap>();
     match trap {
-        Some(Trap::OutOfFuel) => return (End::OutOfFuel, None),
-        Some(Trap::Interrupt) => return (End::Interrupted, where_it_was(error)),
+        Some(Trap::OutOfFuel) => return (TaskEnd::OutOfFuel, None),
+        Some(Trap::Interrupt) => return (TaskEnd::Interrupted, where_it_was(error)),
         _ => {}
     }
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
-        return (End::Exit(exit.0), None);
+        return (TaskEnd::Exit(exit.0), None);
     }
     let text = error_text(error, trap);
     if let Some(limit) = bounds.refused_growth {
         // A module that wants too much from the first has not trapped: the limit says it
         // all.
         let is_birth = trap.is_none() && refused_by_wasmtime(error).is_some();
-        return (End::MemoryLimit(limit), (!is_birth).then_some(text));
+        return (TaskEnd::MemoryLimit(limit), (!is_birth).then_some(text));
     }
     if trap.is_none()
         && let Some(limit) = refused_by_wasmtime(error)
     {
-        return (End::MemoryLimit(limit), None);
+        return (TaskEnd::MemoryLimit(limit), None);
     }
-    (End::Trap, Some(text))
+    (TaskEnd::Trap, Some(text))
 }
 
 /// Returns the limit that wasmtime enforces by itself and tells only in words.

@@ -29,7 +29,7 @@ pub struct WasiParts {
 
 /// The state of one guest.
 #[derive(Default)]
-pub struct Own {
+pub struct GuestOptions {
     /// Standard input; `None` is empty.
     pub stdin: Option<Box<dyn StdinStream + Sync>>,
     pub argv: Vec<String>,
@@ -40,16 +40,16 @@ pub struct Own {
 /// WASI's side of one guest.
 pub struct GuestWasi {
     parts: Arc<WasiParts>,
-    own: Own,
+    options: GuestOptions,
     clock: GuestClock,
     made: Option<Box<WasiP1Ctx>>,
 }
 
 impl GuestWasi {
-    pub fn new(parts: &Arc<WasiParts>, own: Own, clock: GuestClock) -> Self {
+    pub fn new(parts: &Arc<WasiParts>, options: GuestOptions, clock: GuestClock) -> Self {
         GuestWasi {
             parts: Arc::clone(parts),
-            own,
+            options,
             clock,
             made: None,
         }
@@ -63,15 +63,15 @@ impl GuestWasi {
     pub(super) fn get(&mut self) -> &mut WasiP1Ctx {
         let GuestWasi {
             parts,
-            own,
+            options,
             clock,
             made,
         } = self;
-        made.get_or_insert_with(|| Box::new(make(parts, std::mem::take(own), *clock)))
+        made.get_or_insert_with(|| Box::new(make(parts, std::mem::take(options), *clock)))
     }
 }
 
-fn make(parts: &WasiParts, own: Own, clock: GuestClock) -> WasiP1Ctx {
+fn make(parts: &WasiParts, options: GuestOptions, clock: GuestClock) -> WasiP1Ctx {
     let stream = |output: &Arc<Output>, limit| GuestOutput {
         output: Arc::clone(output),
         limit,
@@ -81,10 +81,10 @@ fn make(parts: &WasiParts, own: Own, clock: GuestClock) -> WasiP1Ctx {
         .stdout(stream(&parts.stdout, LimitName::Stdout))
         .stderr(stream(&parts.stderr, LimitName::Stderr))
         .monotonic_clock(clock)
-        .max_random_size(own.max_random)
+        .max_random_size(options.max_random)
         .envs(&parts.env)
-        .args(&own.argv);
-    if let Some(stdin) = own.stdin {
+        .args(&options.argv);
+    if let Some(stdin) = options.stdin {
         wasi.stdin(stdin);
     }
     let mut made = wasi.build_p1();

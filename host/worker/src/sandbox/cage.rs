@@ -10,13 +10,13 @@ use rustix::process::{
 use seccompiler::BpfProgram;
 
 use super::calls::{
-    CHANGES, COMPILING, Call, FILES, LOADING, REFUSED, REFUSED_IN_COMPILER, REFUSED_WITHOUT_FILE,
-    SEALED, THREADING, WITHOUT_FILE,
+    AllowedCall, CHANGES, COMPILING, FILES, LOADING, REFUSED, REFUSED_IN_COMPILER,
+    REFUSED_WITHOUT_FILE, SEALED, THREADING, WITHOUT_FILE,
 };
 use super::limits::{ResourceLimits, no_more_threads};
 use super::namespaces::{self, Granted};
 use super::{identity, landlock, seccomp};
-use sandpool_protocol::control::{Failure, SandboxPlan};
+use sandpool_protocol::control::{ChildFailure, SandboxPlan};
 use sandpool_protocol::layers::{Layer, LayerReport, LayerState, SandboxReport};
 use sandpool_protocol::settings::Sandbox;
 use sandpool_sys::{ControlSocket, UnshareFlags, is_only_thread, leave_namespaces};
@@ -75,11 +75,11 @@ pub enum CageError {
 
 impl CageError {
     /// Returns the reason to report to the host.
-    pub fn reason(&self) -> Failure {
+    pub fn reason(&self) -> ChildFailure {
         match self {
-            CageError::Incomplete(_) | CageError::Threads => Failure::Sandbox,
-            CageError::System { source, .. } => Failure::of_system(source),
-            CageError::HungUp => Failure::System,
+            CageError::Incomplete(_) | CageError::Threads => ChildFailure::Sandbox,
+            CageError::System { source, .. } => ChildFailure::of_system(source),
+            CageError::HungUp => ChildFailure::System,
         }
     }
 }
@@ -382,10 +382,10 @@ fn of_threads_unknown(layer: Layer, doubt: &io::Error) -> LayerState {
 
 /// The filters of a kind of child.
 struct Lists {
-    allowed: Vec<&'static [Call]>,
+    allowed: Vec<&'static [AllowedCall]>,
     refused: &'static [(i64, i32)],
     /// The calls that are allowed after sealing.
-    sealed: Vec<&'static [Call]>,
+    sealed: Vec<&'static [AllowedCall]>,
 }
 
 impl Lists {

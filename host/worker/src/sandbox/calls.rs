@@ -7,7 +7,7 @@
 //! started its threads.
 
 /// A call that is allowed, under a condition.
-pub(super) struct Call {
+pub(super) struct AllowedCall {
     pub(super) number: i64,
     pub(super) only: Only,
     #[cfg_attr(not(test), expect(dead_code, reason = "for readers, and for a test"))]
@@ -46,20 +46,20 @@ pub(super) enum Only {
     NoNewPrivileges,
 }
 
-const fn any(number: i64, why: &'static str) -> Call {
-    Call {
+const fn any(number: i64, why: &'static str) -> AllowedCall {
+    AllowedCall {
         number,
         only: Only::Any,
         why,
     }
 }
 
-const fn only(only: Only, number: i64, why: &'static str) -> Call {
-    Call { number, only, why }
+const fn only(only: Only, number: i64, why: &'static str) -> AllowedCall {
+    AllowedCall { number, only, why }
 }
 
 /// The calls of a worker while it runs guests.
-pub(super) const SEALED: &[Call] = &[
+pub(super) const SEALED: &[AllowedCall] = &[
     any(
         libc::SYS_futex,
         "sleeps until there is a task; locks between its two threads",
@@ -161,7 +161,7 @@ pub(super) const SEALED: &[Call] = &[
 ];
 
 /// The additional calls of a worker until it has loaded its artifact.
-pub(super) const LOADING: &[Call] = &[
+pub(super) const LOADING: &[AllowedCall] = &[
     any(
         libc::SYS_openat,
         "the artifact, by its descriptor; granted directories",
@@ -236,7 +236,7 @@ pub(super) const LOADING: &[Call] = &[
 /// The additional calls of a worker with granted directories. What paths they may name,
 /// and whether they may be opened for writing, is not for a filter to see: Landlock and
 /// the mounts see to that.
-pub(super) const FILES: &[Call] = &[
+pub(super) const FILES: &[AllowedCall] = &[
     any(libc::SYS_openat, "opens what is in a granted directory"),
     any(
         libc::SYS_openat2,
@@ -269,7 +269,7 @@ pub(super) const FILES: &[Call] = &[
 ];
 
 /// The additional calls of a worker with a directory that is granted for writing.
-pub(super) const CHANGES: &[Call] = &[
+pub(super) const CHANGES: &[AllowedCall] = &[
     any(libc::SYS_writev, "writes a file"),
     any(libc::SYS_pwrite64, "writes a file"),
     any(libc::SYS_pwritev, "writes a file"),
@@ -287,7 +287,7 @@ pub(super) const CHANGES: &[Call] = &[
 
 /// The calls of a compiler. It keeps executable memory: wasmtime maps what it has
 /// compiled, though nobody calls it here.
-pub(super) const COMPILING: &[Call] = &[
+pub(super) const COMPILING: &[AllowedCall] = &[
     any(libc::SYS_futex, "locks between the threads that compile"),
     any(libc::SYS_read, "the module"),
     any(libc::SYS_pread64, "the module"),
@@ -356,7 +356,7 @@ pub(super) const COMPILING: &[Call] = &[
 
 /// The additional calls of a compiler until its threads are started, which is before it
 /// reads the module.
-pub(super) const THREADING: &[Call] = &[
+pub(super) const THREADING: &[AllowedCall] = &[
     only(Only::Thread, libc::SYS_clone, "one thread for each core"),
     any(
         libc::SYS_clone3,
@@ -401,7 +401,7 @@ pub(super) const TRIED: &[(i64, i32)] = &[
 
 /// Calls that a sealed worker tries in addition if it found its artifact in memory and
 /// not in a file. They are listed to be answered: see [`REFUSED_WITHOUT_FILE`].
-pub(super) const WITHOUT_FILE: &[Call] = &[any(
+pub(super) const WITHOUT_FILE: &[AllowedCall] = &[any(
     libc::SYS_memfd_create,
     "answered with an error: wasmtime can do without images of memories",
 )];

@@ -7,11 +7,11 @@ use seccompiler::{
 };
 
 use super::bpf::{self, Case, Condition, Rule};
-use super::calls::{Call, Only, TRIED};
+use super::calls::{AllowedCall, Only, TRIED};
 
 /// A filter that allows what is in these lists, but answers some of it, and what
 /// allocators try, with an error, and kills the process for anything else.
-pub(super) fn allow(lists: &[&[Call]], refused: &[(i64, i32)]) -> BpfProgram {
+pub(super) fn allow(lists: &[&[AllowedCall]], refused: &[(i64, i32)]) -> BpfProgram {
     let mut rules: BTreeMap<u32, Rule> = BTreeMap::new();
     for call in lists.iter().copied().flatten() {
         let cases = cases(call.only);

@@ -14,9 +14,9 @@ use crate::engine::clock::GuestClock;
 use crate::engine::code::Code;
 use crate::engine::files::{Files, Granted};
 use crate::engine::guest::{Guest, TaskInfo};
-use crate::engine::wasi::{GuestWasi, Own, WasiParts};
+use crate::engine::wasi::{GuestOptions, GuestWasi, WasiParts};
 use sandpool_protocol::control::WorkerSetup;
-use sandpool_protocol::frame::{TaskHeader, What, WireLimits};
+use sandpool_protocol::frame::{Callee, TaskHeader, WireLimits};
 
 /// No allocation is larger than this, whatever the limits say: what cannot be
 /// addressed would be a panic.
@@ -41,16 +41,16 @@ impl WorkerContext {
         stdin: Option<Box<dyn StdinStream + Sync>>,
         started: Instant,
     ) -> Store<Guest> {
-        let own = Own {
+        let options = GuestOptions {
             stdin,
-            argv: match &header.what {
-                What::Command { argv, .. } => argv.clone(),
-                What::Function(_) => Vec::new(),
+            argv: match &header.callee {
+                Callee::Command { argv, .. } => argv.clone(),
+                Callee::Function(_) => Vec::new(),
             },
             max_random: host_calls(&header.limits),
         };
         let guest = Guest {
-            wasi: GuestWasi::new(&self.wasi, own, GuestClock::starting(started)),
+            wasi: GuestWasi::new(&self.wasi, options, GuestClock::starting(started)),
             files: Files::new(self.granted.clone(), self.setup.is_interpreter),
             task: TaskInfo::default(),
             bounds: Bounds::new(&self.setup.engine),

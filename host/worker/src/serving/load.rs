@@ -9,7 +9,7 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder, filesystem::WasiFilesystemCtx};
 use super::start::{Bounds, StartError};
 use crate::engine::code::{Artifact, Code, Unloadable};
 use crate::sandbox::{Cage, Directory};
-use sandpool_protocol::control::{Failure, WorkerSetup};
+use sandpool_protocol::control::{ChildFailure, WorkerSetup};
 use sandpool_sys::SealedMapping;
 
 /// The loaded code, variables and directories of a worker.
@@ -40,7 +40,7 @@ impl Loaded {
         let code = code.map_err(|unloadable| match unloadable {
             Unloadable::Artifact(error) => bounds.unloadable(&error),
             Unloadable::Module(message) => StartError {
-                reason: Failure::Module,
+                reason: ChildFailure::Module,
                 message,
             },
         })?;
@@ -69,7 +69,7 @@ fn open_directories(directories: &[Directory]) -> Result<Option<WasiFilesystemCt
         builder
             .preopened_dir(&dir.path, &dir.guest, perms)
             .map_err(|error| StartError {
-                reason: Failure::Grants,
+                reason: ChildFailure::Grants,
                 message: format!(
                     "cannot open the directory granted as `{}`: {error:#}",
                     dir.guest

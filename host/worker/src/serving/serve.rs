@@ -13,7 +13,9 @@ use crate::engine::guest::Guest;
 use crate::engine::verdict;
 use sandpool_protocol::Violation;
 use sandpool_protocol::compact::{CompactTask, put_answer};
-use sandpool_protocol::frame::{AnswerHeader, End, Payload, TaskHeader, What, put_inline, split};
+use sandpool_protocol::frame::{
+    AnswerHeader, Callee, Payload, TaskEnd, TaskHeader, put_inline, split,
+};
 use sandpool_protocol::limits::LimitName;
 use sandpool_protocol::ring::{LARGE_PAYLOAD, PUT_TOGETHER};
 use sandpool_protocol::worker_end::WorkerEnd;
@@ -53,16 +55,16 @@ pub(super) struct Order {
 }
 
 /// The ending of a task, on the way to an answer.
-struct Ending {
-    end: End,
+struct CallResult {
+    end: TaskEnd,
     message: Option<String>,
     /// Encoded, in two pieces.
     value: [Vec<u8>; 2],
 }
 
-impl Ending {
-    fn new(end: End, message: Option<String>) -> Self {
-        Ending {
+impl CallResult {
+    fn new(end: TaskEnd, message: Option<String>) -> Self {
+        CallResult {
             end,
             message,
             value: Default::default(),
@@ -154,13 +156,13 @@ impl Server {
         let name = header
             .name
             .as_deref()
-            .unwrap_or_else(|| match &header.what {
-                What::Function(index) => self
+            .unwrap_or_else(|| match &header.callee {
+                Callee::Function(index) => self
                     .context
                     .code
                     .function(*index)
                     .map_or("", |f| f.name.as_str()),
-                What::Command { argv, .. } => argv.first().map_or("", String::as_str),
+                Callee::Command { argv, .. } => argv.first().map_or("", String::as_str),
             });
         let name = name.into();
         Order { header, name }
@@ -186,32 +188,32 @@ impl Server {
         // To read the clock takes as long as to call a small function.
         let started = self.last_end.unwrap_or_else(Instant::now);
         let header = &order.header;
-        let is_function = matches!(header.what, What::Function(_));
+        let is_function = matches!(header.callee, Callee::Function(_));
         // A command starts in an instance of its own, always; one that was
         // kept makes room for it.
         let mut live = match self.kept.take().filter(|_| is_function) {
             Some(live) => live,
             None => match self.instantiate(order, started, raw) {
                 Ok(live) => live,
-                Err((store, ending)) => return self.answer(header, started, &store, ending),
+                Err((store, result)) => return self.answer(header, started, &store, result),
             },
         };
         if live.used > 0
             && let Err(error) = self.context.begin(&mut live.store, order, started)
         {
-            let ending = Ending::new(End::Trap, Some(error.to_string()));
-            return self.answer(header, started, &live.store, ending);
+            let result = CallResult::new(TaskEnd::Trap, Some(error.to_string()));
+            return self.answer(header, started, &live.store, result);
         }
-        let called = match &header.what {
-            What::Function(index) => self.context.code.call(&mut live, *index, raw),
-            What::Command { .. } => self
+        let called = match &header.callee {
+            Callee::Function(index) => self.context.code.call(&mut live, *index, raw),
+            Callee::Command { .. } => self
                 .context
                 .code
                 .run_command(&mut live.store, live.instance),
         };
         let sound = called.is_ok();
-        let ending = self.end(header, &live.store, called);
-        let answer = self.answer(header, started, &live.store, ending);
+        let result = self.end(header, &live.store, called);
+        let answer = self.answer(header, started, &live.store, result);
         live.used += 1;
         // An instance that trapped may be in any state: only sound instances are kept.
         if sound && is_function && live.used < self.context.setup.reuse {
@@ -228,15 +230,15 @@ impl Server {
         order: &Order,
         started: Instant,
         raw: &[u8],
-    ) -> Result<Live, (Store<Guest>, Ending)> {
+    ) -> Result<Live, (Store<Guest>, CallResult)> {
         let header = &order.header;
-        let stdin = match &header.what {
-            What::Function(_) => None,
-            What::Command {
+        let stdin = match &header.callee {
+            Callee::Function(_) => None,
+            Callee::Command {
                 inherit_stdin: true,
                 ..
             } => Some(GuestInput::inherit(Arc::clone(&self.context.link))),
-            What::Command { .. } => Some(GuestInput::bytes(raw.to_vec())),
+            Callee::Command { .. } => Some(GuestInput::bytes(raw.to_vec())),
         };
         let stdin = stdin.map(|stdin| Box::new(stdin) as _);
         let mut store = self.context.store(header, stdin, started);
@@ -253,7 +255,7 @@ impl Server {
             },
             Err(error) => {
                 let (end, message) = verdict::of_error(&error, &store.data().bounds);
-                return Err((store, Ending::new(end, message)));
+                return Err((store, CallResult::new(end, message)));
             }
         };
         if let Some(initializer) = &self.context.setup.initializer {
@@ -271,13 +273,16 @@ impl Server {
                     if end.is_a_limit() {
                         // The task's own, which another task may not have: no
                         // reason to break the pool.
-                        return Err((live.store, Ending::new(end, message)));
+                        return Err((live.store, CallResult::new(end, message)));
                     }
                     Some(message.unwrap_or_else(|| format!("{end:?}")))
                 }
             };
             if let Some(message) = failed {
-                return Err((live.store, Ending::new(End::Initializer, Some(message))));
+                return Err((
+                    live.store,
+                    CallResult::new(TaskEnd::Initializer, Some(message)),
+                ));
             }
         }
         Ok(live)
@@ -289,28 +294,28 @@ impl Server {
         header: &TaskHeader,
         store: &Store<Guest>,
         called: wasmtime::Result<Returned>,
-    ) -> Ending {
+    ) -> CallResult {
         let bounds = &store.data().bounds;
         match called {
-            Ok(Returned::Value(value)) => self.value(header, End::Ok, value),
-            Ok(Returned::Error(None)) => Ending::new(End::Error, None),
-            Ok(Returned::Error(Some(value))) => self.value(header, End::Error, value),
-            Ok(Returned::Exit(0)) => self.value(header, End::Ok, Value::unit()),
-            Ok(Returned::Exit(code)) => Ending::new(End::Exit(code), None),
+            Ok(Returned::Value(value)) => self.value(header, TaskEnd::Ok, value),
+            Ok(Returned::Error(None)) => CallResult::new(TaskEnd::Error, None),
+            Ok(Returned::Error(Some(value))) => self.value(header, TaskEnd::Error, value),
+            Ok(Returned::Exit(0)) => self.value(header, TaskEnd::Ok, Value::unit()),
+            Ok(Returned::Exit(code)) => CallResult::new(TaskEnd::Exit(code), None),
             Err(error) => {
                 let (end, message) = verdict::of_error(&error, bounds);
-                Ending::new(end, message)
+                CallResult::new(end, message)
             }
         }
     }
 
-    fn value(&self, header: &TaskHeader, end: End, value: Value) -> Ending {
+    fn value(&self, header: &TaskHeader, end: TaskEnd, value: Value) -> CallResult {
         let value = encode_apart(value);
         let len = value.iter().map(Vec::len).sum::<usize>() as u64;
         if header.limits.result.is_some_and(|limit| len > limit) {
-            return Ending::new(End::OutputLimit(LimitName::Result), None);
+            return CallResult::new(TaskEnd::OutputLimit(LimitName::Result), None);
         }
-        Ending {
+        CallResult {
             end,
             message: None,
             value,
@@ -322,7 +327,7 @@ impl Server {
         header: &TaskHeader,
         started: Instant,
         store: &Store<Guest>,
-        ending: Ending,
+        result: CallResult,
     ) -> Answer {
         let ended = Instant::now();
         self.last_end = Some(ended);
@@ -337,18 +342,18 @@ impl Server {
         };
         let answer = AnswerHeader {
             task: header.task,
-            end: ending.end,
-            message: ending.message.map(cut),
+            end: result.end,
+            message: result.message.map(cut),
             run_time: ended.saturating_duration_since(started),
             peak_memory: bounds.peak_memory,
             fuel,
             refusals: bounds.refusals.clone(),
-            value_len: ending.value.iter().map(Vec::len).sum::<usize>() as u64,
+            value_len: result.value.iter().map(Vec::len).sum::<usize>() as u64,
             stdout_len: stdout.len() as u64,
             stderr_len: stderr.len() as u64,
         };
         let mut payload = std::mem::take(&mut self.spare);
-        let [head, body] = ending.value;
+        let [head, body] = result.value;
         let parts = [head, body, stdout, stderr];
         let raw: usize = parts.iter().map(Vec::len).sum();
         put_answer(&mut payload, &answer);

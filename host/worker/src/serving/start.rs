@@ -16,7 +16,7 @@ use crate::engine::output::Output;
 use crate::engine::wasi::WasiParts;
 use crate::engine::{config, out_of_memory};
 use crate::sandbox::{Cage, CageError, ChildKind, Granted, ResourceLimits};
-use sandpool_protocol::control::{Failure, FromChild, ToChild, WorkerSetup, decode, encode};
+use sandpool_protocol::control::{ChildFailure, FromChild, ToChild, WorkerSetup, decode, encode};
 use sandpool_protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use sandpool_protocol::handshake::Hello;
 use sandpool_protocol::limits::{KIB, LimitName, show_bytes};
@@ -31,7 +31,7 @@ use sandpool_sys::{
 
 /// Why a worker could not start.
 pub(super) struct StartError {
-    pub(super) reason: Failure,
+    pub(super) reason: ChildFailure,
     pub(super) message: String,
 }
 
@@ -56,7 +56,7 @@ impl Bounds {
         match out_of_memory(error) {
             true => self.no_memory(None),
             false => StartError {
-                reason: Failure::Artifact,
+                reason: ChildFailure::Artifact,
                 message: format!("{error:#}"),
             },
         }
@@ -67,7 +67,7 @@ impl Bounds {
         match out_of_memory(error) {
             true => self.no_memory(Some(engine)),
             false => StartError {
-                reason: Failure::System,
+                reason: ChildFailure::System,
                 message: format!("{error:#}"),
             },
         }
@@ -79,17 +79,17 @@ impl Bounds {
             Refused::Own => {
                 let name = LimitName::ProcessMemory;
                 let reason = match engine {
-                    Some(_) => Failure::NoRoom(name),
-                    None => Failure::Limit(name),
+                    Some(_) => ChildFailure::NoRoom(name),
+                    None => ChildFailure::Limit(name),
                 };
                 (reason, String::new())
             }
             Refused::Inherited(limit) => (
-                Failure::System,
+                ChildFailure::System,
                 format!("it is refused the memory it needs: {limit}"),
             ),
             Refused::System => (
-                Failure::Scarce(Scarce::Memory),
+                ChildFailure::Scarce(Scarce::Memory),
                 "the system has no memory for it".into(),
             ),
         };
@@ -105,18 +105,18 @@ impl Bounds {
         let error = thread_error(error);
         if is_explained(&error) {
             return StartError {
-                reason: Failure::System,
+                reason: ChildFailure::System,
                 message: format!("it gets no second thread: {error}"),
             };
         }
         match self.inherited.processes {
             // It counts itself. Of more the host knows which limit it is.
             Some(most @ ..=1) => StartError {
-                reason: Failure::System,
+                reason: ChildFailure::System,
                 message: format!("it gets no second thread: {error}; {}", processes(most)),
             },
             _ => StartError {
-                reason: Failure::Scarce(Scarce::Processes),
+                reason: ChildFailure::Scarce(Scarce::Processes),
                 message: format!("it gets no second thread: {error}"),
             },
         }
@@ -126,7 +126,7 @@ impl Bounds {
     fn no_descriptor(&self) -> StartError {
         let limit = self.inherited.named(Scarce::Descriptors);
         StartError {
-            reason: Failure::System,
+            reason: ChildFailure::System,
             message: match limit {
                 Some(limit) => format!("a descriptor that it was sent did not come; {limit}"),
                 None => "a descriptor that it was sent did not come".into(),
@@ -138,7 +138,7 @@ impl Bounds {
 impl From<io::Error> for StartError {
     fn from(error: io::Error) -> Self {
         StartError {
-            reason: Failure::of_system(&error),
+            reason: ChildFailure::of_system(&error),
             message: error.to_string(),
         }
     }

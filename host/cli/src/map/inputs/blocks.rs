@@ -7,8 +7,8 @@ use std::io::{self, Read};
 use sandpool::Input;
 use sandpool::value::Utf8;
 
-use super::lines::Ending;
-use super::stream::{Stream, Taken, unreadable};
+use super::lines::LineEnding;
+use super::stream::{CountedStream, Stream, unreadable};
 use super::{Item, MAX_INPUT_LEN, Source, fingerprint, label};
 use crate::map::job::{Job, Named};
 
@@ -31,7 +31,7 @@ pub struct Blocks<R> {
 }
 
 impl<R: Read> Blocks<R> {
-    pub fn new(input: R, ending: Ending, size: usize, longest: usize) -> Self {
+    pub fn new(input: R, ending: LineEnding, size: usize, longest: usize) -> Self {
         Blocks {
             input,
             end: ending.byte(),
@@ -88,7 +88,7 @@ impl<R: Read> Blocks<R> {
 
 /// Each block of some streams, one after the other, is an input.
 pub struct BlockSource {
-    streams: VecDeque<(String, Blocks<Taken>)>,
+    streams: VecDeque<(String, Blocks<CountedStream>)>,
     utf8: Utf8,
     job: Named,
     /// The number of the last input, from 1.
@@ -96,10 +96,16 @@ pub struct BlockSource {
 }
 
 impl BlockSource {
-    pub fn new(streams: Vec<Stream>, ending: Ending, size: usize, utf8: Utf8, job: Named) -> Self {
+    pub fn new(
+        streams: Vec<Stream>,
+        ending: LineEnding,
+        size: usize,
+        utf8: Utf8,
+        job: Named,
+    ) -> Self {
         let is_text = matches!(*job, Job::Call(_)) && !job.takes_bytes();
         let blocks = |stream: Stream| {
-            let stream = match is_text && ending == Ending::Newline {
+            let stream = match is_text && ending == LineEnding::Newline {
                 true => stream.decoded(utf8),
                 false => stream,
             };
@@ -155,7 +161,7 @@ mod tests {
     use super::*;
 
     fn cut(input: &[u8], size: usize, longest: usize) -> Vec<String> {
-        let mut blocks = Blocks::new(input, Ending::Newline, size, longest);
+        let mut blocks = Blocks::new(input, LineEnding::Newline, size, longest);
         let mut all = Vec::new();
         while let Some(block) = blocks.next().unwrap() {
             all.push(match block {

@@ -11,10 +11,10 @@ use std::path::Path;
 use sandpool::Input;
 use sandpool::value::{Utf8, quoted};
 
-use super::lines::{Ending, InputLine, StreamLines, lines_of};
+use super::lines::{InputLine, LineEnding, StreamLines, lines_of};
 use super::reading::Reading;
 use super::stream::{Stream, unreadable};
-use super::words::{Origin, Values};
+use super::words::{Values, ValuesSource};
 use super::{Item, Source, fingerprint, label};
 use crate::apply::NOT_TEXT;
 use crate::map::job::Named;
@@ -28,14 +28,19 @@ enum Column {
 }
 
 impl Column {
-    fn open(origin: Origin, ending: Ending, utf8: Utf8, quiet: bool) -> Result<Self, Failure> {
+    fn open(
+        origin: ValuesSource,
+        ending: LineEnding,
+        utf8: Utf8,
+        quiet: bool,
+    ) -> Result<Self, Failure> {
         match origin {
-            Origin::Words(words) => Ok(Column::Words(words.into_iter())),
-            Origin::Lines(path) => {
+            ValuesSource::Words(words) => Ok(Column::Words(words.into_iter())),
+            ValuesSource::Lines(path) => {
                 let stream = Stream::open(Path::new(&path), quiet)?;
                 let stream = match ending {
-                    Ending::Newline => stream.decoded(utf8),
-                    Ending::Nul => stream,
+                    LineEnding::Newline => stream.decoded(utf8),
+                    LineEnding::Nul => stream,
                 };
                 let (name, lines) = lines_of(stream, ending);
                 Ok(Column::Lines(name, lines))
@@ -81,7 +86,7 @@ impl Combinations {
     /// Opens the sources, and reads all but the first.
     pub fn open(
         sources: Vec<Values>,
-        ending: Ending,
+        ending: LineEnding,
         utf8: Utf8,
         quiet: bool,
     ) -> Result<Self, Failure> {
@@ -248,11 +253,11 @@ mod tests {
     fn all(sources: &[(bool, &[&str])]) -> Vec<String> {
         let values = |(linked, words): &(bool, &[&str])| Values {
             linked: *linked,
-            origin: Origin::Words(words.iter().map(Into::into).collect()),
+            origin: ValuesSource::Words(words.iter().map(Into::into).collect()),
         };
         let sources = sources.iter().map(values).collect();
         let mut combinations =
-            Combinations::open(sources, Ending::Newline, Utf8::Strict, true).unwrap();
+            Combinations::open(sources, LineEnding::Newline, Utf8::Strict, true).unwrap();
         let len = combinations.len();
         let mut all = Vec::new();
         while let Some(values) = combinations.next().unwrap() {

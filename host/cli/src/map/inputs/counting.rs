@@ -15,7 +15,7 @@ use sandpool::value::Utf8;
 
 use super::MAX_INPUT_LEN;
 use super::blocks::Blocks;
-use super::lines::{Ending, Lines};
+use super::lines::{LineEnding, Lines};
 use super::rows::{Rows, Separator};
 use super::utf16::Decoder;
 
@@ -25,11 +25,11 @@ const MOST_BYTES: u64 = 8 << 30;
 /// The unit of input that is counted.
 #[derive(Clone, Copy, Debug)]
 pub enum Unit {
-    Line(Ending),
+    Line(LineEnding),
     /// A row; whether the first one of each file names the columns.
     Row(Separator, bool),
     /// A block of about so many bytes.
-    Block(Ending, usize),
+    Block(LineEnding, usize),
 }
 
 /// A file, from where on the run reads it.
@@ -81,7 +81,7 @@ impl Counting {
             };
             inputs += match self.unit {
                 // As text is read that inputs are made of.
-                Unit::Line(Ending::Newline) | Unit::Row(..) => {
+                Unit::Line(LineEnding::Newline) | Unit::Row(..) => {
                     let text = Decoder::new(reader, Utf8::Lossy);
                     count(buffered(text), self.unit, ended)?
                 }
@@ -161,14 +161,17 @@ mod tests {
 
     #[test]
     fn inputs_are_counted_as_they_are_read_and_the_place_stays() {
-        let lines = Unit::Line(Ending::Newline);
+        let lines = Unit::Line(LineEnding::Newline);
         assert_eq!(counted("a\n\nb\r\n\r\nc", 0, lines), Some(6));
         assert_eq!(counted("a\nb\nc\n", 2, lines), Some(4));
-        assert_eq!(counted("a\0\0b\nc", 0, Unit::Line(Ending::Nul)), Some(4));
+        assert_eq!(
+            counted("a\0\0b\nc", 0, Unit::Line(LineEnding::Nul)),
+            Some(4)
+        );
         let rows = |header| Unit::Row(Separator::Comma, header);
         assert_eq!(counted("a,b\n\"1\n2\",3\n4,5\n", 0, rows(true)), Some(4));
         assert_eq!(counted("a,b\n1,2\n", 0, rows(false)), Some(4));
-        let blocks = Unit::Block(Ending::Newline, 4);
+        let blocks = Unit::Block(LineEnding::Newline, 4);
         assert_eq!(counted("a\nb\nc\nd\n", 0, blocks), Some(4));
     }
 
@@ -179,6 +182,6 @@ mod tests {
             start: 0,
             bytes: MOST_BYTES + 1,
         };
-        assert!(Counting::of(Unit::Line(Ending::Newline), vec![file]).is_none());
+        assert!(Counting::of(Unit::Line(LineEnding::Newline), vec![file]).is_none());
     }
 }

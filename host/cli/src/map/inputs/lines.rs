@@ -10,14 +10,14 @@ use sandpool::Input;
 use sandpool::value::Utf8;
 
 use super::reading::Reading;
-use super::stream::{Stream, Taken, unreadable};
+use super::stream::{CountedStream, Stream, unreadable};
 use super::{Item, MAX_INPUT_LEN, Source, fingerprint, label};
 use crate::apply::NOT_TEXT;
 use crate::map::job::Named;
 
 /// The separator of two lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ending {
+pub enum LineEnding {
     /// LF or CRLF; a byte order mark may stand before the first line.
     #[default]
     Newline,
@@ -25,11 +25,11 @@ pub enum Ending {
     Nul,
 }
 
-impl Ending {
+impl LineEnding {
     pub fn byte(self) -> u8 {
         match self {
-            Ending::Newline => b'\n',
-            Ending::Nul => 0,
+            LineEnding::Newline => b'\n',
+            LineEnding::Nul => 0,
         }
     }
 }
@@ -45,7 +45,7 @@ pub enum InputLine {
 /// The lines of an input.
 pub struct Lines<R> {
     input: R,
-    ending: Ending,
+    ending: LineEnding,
     longest: usize,
     /// Empty lines since the last line.
     empty: u64,
@@ -54,13 +54,13 @@ pub struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    pub fn new(input: R, ending: Ending, longest: usize) -> Self {
+    pub fn new(input: R, ending: LineEnding, longest: usize) -> Self {
         Lines {
             input,
             ending,
             longest,
             empty: 0,
-            first: ending == Ending::Newline,
+            first: ending == LineEnding::Newline,
             buffer: Vec::new(),
         }
     }
@@ -130,7 +130,7 @@ impl<R: BufRead> Lines<R> {
             self.skip_line()?;
             return Ok(Some(false));
         }
-        if self.ending == Ending::Newline {
+        if self.ending == LineEnding::Newline {
             self.buffer.pop_if(|byte| *byte == b'\r');
         }
         if std::mem::take(&mut self.first) && self.buffer.starts_with(b"\xef\xbb\xbf") {
@@ -155,10 +155,10 @@ impl<R: BufRead> Lines<R> {
 }
 
 /// The lines of a stream.
-pub type StreamLines = Lines<Taken>;
+pub type StreamLines = Lines<CountedStream>;
 
 /// The lines of a stream, and its name.
-pub fn lines_of(stream: Stream, ending: Ending) -> (String, StreamLines) {
+pub fn lines_of(stream: Stream, ending: LineEnding) -> (String, StreamLines) {
     let name = stream.name().to_owned();
     (name, Lines::new(stream.buffered(), ending, MAX_INPUT_LEN))
 }
@@ -166,7 +166,7 @@ pub fn lines_of(stream: Stream, ending: Ending) -> (String, StreamLines) {
 /// Each line of some streams, one after the other, is an input.
 pub struct LineSource {
     streams: VecDeque<(String, StreamLines)>,
-    ending: Ending,
+    ending: LineEnding,
     reading: Reading,
     takes_bytes: bool,
     utf8: Utf8,
@@ -180,14 +180,14 @@ pub struct LineSource {
 impl LineSource {
     pub fn new(
         streams: Vec<Stream>,
-        ending: Ending,
+        ending: LineEnding,
         reading: Reading,
         utf8: Utf8,
         job: Named,
     ) -> Self {
         let takes_bytes = reading.takes_bytes(&job);
         // Names of files are bytes, but a list of them is text as others are.
-        let is_text = ending == Ending::Newline && (!takes_bytes || reading == Reading::File);
+        let is_text = ending == LineEnding::Newline && (!takes_bytes || reading == Reading::File);
         let open = |stream: Stream| match is_text {
             true => lines_of(stream.decoded(utf8), ending),
             false => lines_of(stream, ending),
@@ -271,7 +271,7 @@ impl LineSource {
 
     /// Ends the stdin of a command as its line ends.
     fn ended(&self, mut line: Vec<u8>) -> Vec<u8> {
-        if self.reading == Reading::Stdin && self.ending == Ending::Newline {
+        if self.reading == Reading::Stdin && self.ending == LineEnding::Newline {
             line.push(b'\n');
         }
         line
@@ -304,7 +304,7 @@ mod tests {
         // A small buffer, so that lines are longer than it.
         let mut lines = Lines::new(
             io::BufReader::with_capacity(3, input),
-            Ending::Newline,
+            LineEnding::Newline,
             longest,
         );
         let (mut all, mut empty) = (Vec::new(), Vec::new());
@@ -355,7 +355,7 @@ mod tests {
 
     #[test]
     fn between_nuls_every_other_byte_is_the_lines() {
-        let mut lines = Lines::new(&b"\xef\xbb\xbfa\nb\r\0\0c"[..], Ending::Nul, 100);
+        let mut lines = Lines::new(&b"\xef\xbb\xbfa\nb\r\0\0c"[..], LineEnding::Nul, 100);
         assert_eq!(lines.next().unwrap(), Some(text("\u{feff}a\nb\r")));
         assert_eq!(lines.next().unwrap(), Some(text("c")));
         assert_eq!((lines.next().unwrap(), lines.take_empty()), (None, 1));
@@ -371,7 +371,7 @@ mod tests {
         }
         let mut lines = Lines::new(
             io::BufReader::new(b"a\n".chain(Broken)),
-            Ending::Newline,
+            LineEnding::Newline,
             10,
         );
         assert_eq!(lines.next().expect("one line"), Some(text("a")));

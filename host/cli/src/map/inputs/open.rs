@@ -9,11 +9,11 @@ use sandpool::value::{LineFormat, Utf8};
 use super::blocks::BlockSource;
 use super::combinations::{CombinationSource, Combinations};
 use super::counting::{Counting, Unit};
-use super::lines::{Ending, LineSource};
+use super::lines::{LineEnding, LineSource};
 use super::reading::Reading;
 use super::rows::Separator;
 use super::stream::{self, Share, Stream};
-use super::table::{Table, TableSource};
+use super::table::{InputTable, TableSource};
 use super::words::{self, Values};
 use super::{Shape, Source};
 use crate::apply::utf8;
@@ -29,8 +29,8 @@ pub struct InputFlags {
     #[arg(short, long, value_name = "FILE", help_heading = "Inputs")]
     input: Vec<PathBuf>,
     /// The form of the inputs
-    #[arg(long, value_enum, default_value_t = Form::Auto, help_heading = "Inputs")]
-    from: Form,
+    #[arg(long, value_enum, default_value_t = InputFormat::Auto, help_heading = "Inputs")]
+    from: InputFormat,
     /// Read a line as JSON and spread it over the parameters, even if there is only one
     /// parameter
     #[arg(long, help_heading = "Inputs")]
@@ -61,7 +61,7 @@ pub struct InputFlags {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
+enum InputFormat {
     /// A line is JSON, or plain text for a function of one string
     Auto,
     /// A line is always JSON
@@ -85,8 +85,8 @@ const BLOCK: usize = 1 << 20;
 
 /// Opened inputs, of which nothing has been read but headers.
 pub struct Inputs {
-    origin: Origin,
-    ending: Ending,
+    origin: InputSource,
+    ending: LineEnding,
     reading: Reading,
     ignore_columns: bool,
     utf8: Utf8,
@@ -103,9 +103,9 @@ pub enum Total {
     Counted(Counting),
 }
 
-enum Origin {
+enum InputSource {
     Lines(Vec<Stream>),
-    Tables(Vec<Table>),
+    Tables(Vec<InputTable>),
     Combinations(Combinations),
     Blocks(Vec<Stream>, usize),
 }
@@ -115,8 +115,8 @@ impl InputFlags {
     pub fn open(&self, values: Vec<Values>, quiet: bool) -> Result<Inputs, Failure> {
         self.check(&values)?;
         let ending = match self.null {
-            true => Ending::Nul,
-            false => Ending::Newline,
+            true => LineEnding::Nul,
+            false => LineEnding::Newline,
         };
         let files = self.files(&values);
         let words = !values.is_empty();
@@ -125,7 +125,7 @@ impl InputFlags {
         let origin = if words && self.separator().is_none() {
             let combinations = Combinations::open(values, ending, utf8(self.lossy), quiet)?;
             total = combinations.len().map_or(total, Total::Known);
-            Origin::Combinations(combinations)
+            InputSource::Combinations(combinations)
         } else {
             let streams = self.streams(&values, quiet)?;
             share = Share::of(&streams);
@@ -133,9 +133,9 @@ impl InputFlags {
             let counting = files.and_then(|files| Counting::of(self.unit(ending), files));
             total = counting.map_or(total, Total::Counted);
             match (self.separator(), self.pipe) {
-                (Some(separator), _) => Origin::Tables(self.tables(streams, separator)?),
-                (None, true) => Origin::Blocks(streams, self.block_size()?),
-                (None, false) => Origin::Lines(streams),
+                (Some(separator), _) => InputSource::Tables(self.tables(streams, separator)?),
+                (None, true) => InputSource::Blocks(streams, self.block_size()?),
+                (None, false) => InputSource::Lines(streams),
             }
         };
         Ok(Inputs {
@@ -151,7 +151,7 @@ impl InputFlags {
     }
 
     /// Returns the unit of input of a stream.
-    fn unit(&self, ending: Ending) -> Unit {
+    fn unit(&self, ending: LineEnding) -> Unit {
         match self.separator() {
             Some(separator) => Unit::Row(separator, !self.no_header),
             // A size that is none is refused elsewhere.
@@ -167,8 +167,8 @@ impl InputFlags {
             return vec![stdin()];
         }
         let lists = values.iter().filter_map(|values| match &values.origin {
-            words::Origin::Lines(path) => Some(path),
-            words::Origin::Words(_) => None,
+            words::ValuesSource::Lines(path) => Some(path),
+            words::ValuesSource::Words(_) => None,
         });
         let named = lists.chain(&self.input);
         named
@@ -192,7 +192,9 @@ impl InputFlags {
             if values.len() > 1 && self.separator().is_some() {
                 return refused("the rows of a table are not combined: give them after one `:::`");
             }
-            if values.len() > 1 && (self.from != Form::Auto || self.spread || self.stdin_each) {
+            if values.len() > 1
+                && (self.from != InputFormat::Auto || self.spread || self.stdin_each)
+            {
                 return refused(
                     "values of several `:::` are arguments as they are: leave out `--from`, \
                      `--spread` and `--stdin-each`",
@@ -211,7 +213,7 @@ impl InputFlags {
                 "`--no-header` and `--ignore-columns` are for `--from csv` and `--from tsv`",
             );
         }
-        if (self.pipe || self.stdin_each) && (self.from != Form::Auto || self.spread) {
+        if (self.pipe || self.stdin_each) && (self.from != InputFormat::Auto || self.spread) {
             return refused("stdin gets the input unchanged: leave out `--from` and `--spread`");
         }
         Ok(())
@@ -219,8 +221,8 @@ impl InputFlags {
 
     fn separator(&self) -> Option<Separator> {
         match self.from {
-            Form::Csv => Some(Separator::Comma),
-            Form::Tsv => Some(Separator::Tab),
+            InputFormat::Csv => Some(Separator::Comma),
+            InputFormat::Tsv => Some(Separator::Tab),
             _ => None,
         }
     }
@@ -228,10 +230,10 @@ impl InputFlags {
     fn reading(&self, words: bool) -> Reading {
         match self.from {
             _ if self.stdin_each => Reading::Stdin,
-            Form::Files => Reading::File,
-            Form::Lines => Reading::Text,
-            Form::Auto if words && !self.spread => Reading::Word,
-            Form::Auto if !self.spread => Reading::Line(LineFormat::Auto),
+            InputFormat::Files => Reading::File,
+            InputFormat::Lines => Reading::Text,
+            InputFormat::Auto if words && !self.spread => Reading::Word,
+            InputFormat::Auto if !self.spread => Reading::Line(LineFormat::Auto),
             _ => Reading::Line(LineFormat::Jsonl {
                 spread: self.spread,
             }),
@@ -240,8 +242,8 @@ impl InputFlags {
 
     fn streams(&self, values: &[Values], quiet: bool) -> Result<Vec<Stream>, Failure> {
         match values.first().map(|values| &values.origin) {
-            Some(words::Origin::Words(rows)) => return Ok(vec![Stream::words(rows)]),
-            Some(words::Origin::Lines(path)) => return Ok(vec![Stream::open(path, quiet)?]),
+            Some(words::ValuesSource::Words(rows)) => return Ok(vec![Stream::words(rows)]),
+            Some(words::ValuesSource::Lines(path)) => return Ok(vec![Stream::open(path, quiet)?]),
             None => {}
         }
         let stdin = PathBuf::from("-");
@@ -253,8 +255,12 @@ impl InputFlags {
         paths.iter().map(open).collect()
     }
 
-    fn tables(&self, streams: Vec<Stream>, separator: Separator) -> Result<Vec<Table>, Failure> {
-        let open = |stream| Table::open(stream, separator, !self.no_header, utf8(self.lossy));
+    fn tables(
+        &self,
+        streams: Vec<Stream>,
+        separator: Separator,
+    ) -> Result<Vec<InputTable>, Failure> {
+        let open = |stream| InputTable::open(stream, separator, !self.no_header, utf8(self.lossy));
         let tables: Vec<_> = streams
             .into_iter()
             .map(open)
@@ -304,13 +310,13 @@ impl Inputs {
 
     fn describe_form(&self) -> String {
         let form = match &self.origin {
-            Origin::Tables(tables) => {
-                let header = tables.first().map_or(&[][..], Table::header);
+            InputSource::Tables(tables) => {
+                let header = tables.first().map_or(&[][..], InputTable::header);
                 return format!("table {}", header.join(" "));
             }
-            Origin::Blocks(_, size) => return format!("blocks of {size}"),
-            Origin::Combinations(combinations) => format!("::: {}", combinations.width()),
-            Origin::Lines(_) => "lines".to_owned(),
+            InputSource::Blocks(_, size) => return format!("blocks of {size}"),
+            InputSource::Combinations(combinations) => format!("::: {}", combinations.width()),
+            InputSource::Lines(_) => "lines".to_owned(),
         };
         let reading = match self.reading {
             Reading::Line(LineFormat::Auto) => "auto",
@@ -327,17 +333,17 @@ impl Inputs {
     /// Returns the values that a template's placeholders can stand for.
     pub fn shape(&self) -> Shape {
         let (values, columns) = match &self.origin {
-            Origin::Lines(_) => (1, Vec::new()),
-            Origin::Blocks(..) => (0, Vec::new()),
-            Origin::Combinations(combinations) => (combinations.width(), Vec::new()),
-            Origin::Tables(tables) => {
-                let header = tables.first().map_or(&[][..], Table::header);
-                (tables.first().map_or(0, Table::width), header.to_vec())
+            InputSource::Lines(_) => (1, Vec::new()),
+            InputSource::Blocks(..) => (0, Vec::new()),
+            InputSource::Combinations(combinations) => (combinations.width(), Vec::new()),
+            InputSource::Tables(tables) => {
+                let header = tables.first().map_or(&[][..], InputTable::header);
+                (tables.first().map_or(0, InputTable::width), header.to_vec())
             }
         };
         let on_stdin = match self.reading {
             Reading::Stdin | Reading::File => true,
-            _ => matches!(self.origin, Origin::Blocks(..)),
+            _ => matches!(self.origin, InputSource::Blocks(..)),
         };
         Shape {
             values: if self.reading == Reading::Stdin {
@@ -364,12 +370,12 @@ impl Inputs {
     /// The inputs as tasks of this job.
     pub fn source(self, job: Named) -> Result<Box<dyn Source>, Failure> {
         match &self.origin {
-            Origin::Combinations(combinations) if self.reading == Reading::Word => {
+            InputSource::Combinations(combinations) if self.reading == Reading::Word => {
                 job.takes_values(combinations.width(), "`:::`")?;
             }
-            Origin::Blocks(..) => job.takes_values(1, "`--pipe`")?,
-            Origin::Tables(tables) => {
-                let fits = |table: &Table| table.fits(&job, self.ignore_columns);
+            InputSource::Blocks(..) => job.takes_values(1, "`--pipe`")?,
+            InputSource::Tables(tables) => {
+                let fits = |table: &InputTable| table.fits(&job, self.ignore_columns);
                 tables.iter().try_for_each(fits)?;
             }
             _ => match self.reading {
@@ -381,16 +387,16 @@ impl Inputs {
         }
         let (ending, reading, utf8) = (self.ending, self.reading, self.utf8);
         Ok(match self.origin {
-            Origin::Lines(streams) => {
+            InputSource::Lines(streams) => {
                 Box::new(LineSource::new(streams, ending, reading, utf8, job))
             }
-            Origin::Tables(tables) => {
+            InputSource::Tables(tables) => {
                 Box::new(TableSource::new(tables, self.ignore_columns, utf8, job))
             }
-            Origin::Combinations(combinations) => {
+            InputSource::Combinations(combinations) => {
                 Box::new(CombinationSource::new(combinations, reading, utf8, job))
             }
-            Origin::Blocks(streams, size) => {
+            InputSource::Blocks(streams, size) => {
                 Box::new(BlockSource::new(streams, ending, size, utf8, job))
             }
         })

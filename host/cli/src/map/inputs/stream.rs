@@ -90,8 +90,8 @@ impl Stream {
     }
 
     /// The stream with a buffer, that counts what is taken of it.
-    pub fn buffered(self) -> Taken {
-        Taken {
+    pub fn buffered(self) -> CountedStream {
+        CountedStream {
             reader: BufReader::with_capacity(64 << 10, self.reader),
             taken: self.extent.map(|extent| extent.taken),
         }
@@ -117,12 +117,12 @@ fn extent(file: &impl AsFd) -> Option<Extent> {
 }
 
 /// A stream with a buffer.
-pub struct Taken {
+pub struct CountedStream {
     reader: BufReader<Box<dyn Read + Send>>,
     taken: Option<Arc<AtomicU64>>,
 }
 
-impl Read for Taken {
+impl Read for CountedStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(into)?;
         self.count(read);
@@ -130,7 +130,7 @@ impl Read for Taken {
     }
 }
 
-impl BufRead for Taken {
+impl BufRead for CountedStream {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.reader.fill_buf()
     }
@@ -141,7 +141,7 @@ impl BufRead for Taken {
     }
 }
 
-impl Taken {
+impl CountedStream {
     fn count(&self, bytes: usize) {
         if let Some(taken) = &self.taken {
             taken.fetch_add(bytes as u64, Ordering::Relaxed);

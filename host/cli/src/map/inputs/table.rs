@@ -10,7 +10,7 @@ use sandpool::Input;
 use sandpool::value::Utf8;
 
 use super::rows::{Rows, Separator};
-use super::stream::{Stream, Taken, unreadable};
+use super::stream::{CountedStream, Stream, unreadable};
 use super::{Item, MAX_INPUT_LEN, Source, fingerprint, label};
 use crate::apply::NOT_TEXT;
 use crate::map::job::{Job, Named};
@@ -18,10 +18,10 @@ use crate::report::{Failure, Kind};
 use crate::show;
 
 /// The rows of a stream.
-type StreamRows = Rows<Taken>;
+type StreamRows = Rows<CountedStream>;
 
 /// An opened table, of which the header has been read.
-pub struct Table {
+pub struct InputTable {
     name: String,
     rows: StreamRows,
     /// Empty where there is no header.
@@ -32,7 +32,7 @@ pub struct Table {
     has_row: bool,
 }
 
-impl Table {
+impl InputTable {
     /// Opens a table. With a `header`, its first row names the columns. Opens a table;
     /// bytes that are not UTF-8 are refused, or replaced in the rows.
     pub fn open(
@@ -48,7 +48,7 @@ impl Table {
             false => (Vec::new(), read_first(&name, &mut rows)?),
         };
         let width = rows.cells().count();
-        Ok(Table {
+        Ok(InputTable {
             name,
             rows,
             header,
@@ -77,7 +77,7 @@ impl Table {
     }
 
     /// Checks that the columns of this table are those of the first one.
-    pub fn continues(&self, first: &Table) -> Result<(), Failure> {
+    pub fn continues(&self, first: &InputTable) -> Result<(), Failure> {
         match self.header == first.header {
             true => Ok(()),
             false => Err(Failure::unusable(format!(
@@ -132,7 +132,7 @@ fn read_header(name: &str, rows: &mut StreamRows) -> Result<Vec<String>, Failure
 
 /// Each row of some tables, one after the other, is an input.
 pub struct TableSource {
-    tables: VecDeque<Table>,
+    tables: VecDeque<InputTable>,
     header: Vec<String>,
     ignore: bool,
     utf8: Utf8,
@@ -143,7 +143,7 @@ pub struct TableSource {
 
 impl TableSource {
     /// With `ignore`, cells without a parameter are left out.
-    pub fn new(tables: Vec<Table>, ignore: bool, utf8: Utf8, job: Named) -> Self {
+    pub fn new(tables: Vec<InputTable>, ignore: bool, utf8: Utf8, job: Named) -> Self {
         let header = tables
             .first()
             .map_or_else(Vec::new, |table| table.header.clone());
@@ -225,9 +225,9 @@ impl Source for TableSource {
 mod tests {
     use super::*;
 
-    fn open(text: &'static str) -> Result<Table, Failure> {
+    fn open(text: &'static str) -> Result<InputTable, Failure> {
         let stream = Stream::of(text.as_bytes());
-        Table::open(stream, Separator::Comma, true, Utf8::Strict)
+        InputTable::open(stream, Separator::Comma, true, Utf8::Strict)
     }
 
     #[test]

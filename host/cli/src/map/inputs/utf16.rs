@@ -16,7 +16,7 @@ const MOST_LOOKED_AT: usize = 256;
 pub struct Decoder<R> {
     input: R,
     utf8: Utf8,
-    form: Form,
+    encoding: Encoding,
     /// Bytes that were read and are not yet decoded.
     raw: Vec<u8>,
     /// Decoded bytes, from `taken` on not yet handed out.
@@ -25,7 +25,7 @@ pub struct Decoder<R> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+enum Encoding {
     /// Nothing was read yet.
     Unknown,
     /// Bytes, which are none of this file's business.
@@ -53,7 +53,7 @@ impl<R: Read> Decoder<R> {
         Decoder {
             input,
             utf8,
-            form: Form::Unknown,
+            encoding: Encoding::Unknown,
             raw: Vec::new(),
             ready: Vec::new(),
             taken: 0,
@@ -71,7 +71,7 @@ impl<R: Read> Decoder<R> {
             _ => None,
         };
         if let Some(order) = order {
-            self.form = Form::Utf16(order);
+            self.encoding = Encoding::Utf16(order);
             self.input.by_ref().take(2).read_to_end(&mut self.raw)?;
             // The mark of UTF-32 begins as that of UTF-16 does, and no text goes on
             // with a NUL.
@@ -94,7 +94,7 @@ impl<R: Read> Decoder<R> {
                 }
             }));
         }
-        self.form = Form::Bytes;
+        self.encoding = Encoding::Bytes;
         self.ready = first;
         Ok(())
     }
@@ -128,7 +128,7 @@ impl<R: Read> Decoder<R> {
 
     /// Decodes what was read, but for what is half a character yet.
     fn decode(&mut self, is_end: bool) -> io::Result<()> {
-        let Form::Utf16(order) = self.form else {
+        let Encoding::Utf16(order) = self.encoding else {
             return Ok(());
         };
         self.taken = 0;
@@ -193,11 +193,11 @@ fn refused(why: &str) -> io::Error {
 
 impl<R: Read> Read for Decoder<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.form == Form::Unknown {
+        if self.encoding == Encoding::Unknown {
             self.begin()?;
         }
-        match self.form {
-            Form::Utf16(_) => self.fill()?,
+        match self.encoding {
+            Encoding::Utf16(_) => self.fill()?,
             // Straight through, once the first bytes are handed out.
             _ if self.taken == self.ready.len() => return self.input.read(into),
             _ => {}

@@ -12,11 +12,11 @@ pub struct Values {
     /// True if it goes along with those before it (`:::+`), instead of being combined
     /// with each of them.
     pub linked: bool,
-    pub origin: Origin,
+    pub origin: ValuesSource,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum ValuesSource {
     /// `:::`: the words themselves.
     Words(Vec<OsString>),
     /// `::::`: the lines of a file.
@@ -67,9 +67,9 @@ pub fn split_off(words: &mut Vec<OsString>) -> Result<Vec<Values>, Failure> {
             // Each file is a source of its own.
             true => words
                 .into_iter()
-                .map(|word| Origin::Lines(word.into()))
+                .map(|word| ValuesSource::Lines(word.into()))
                 .collect(),
-            false => vec![Origin::Words(words)],
+            false => vec![ValuesSource::Words(words)],
         };
         if origins.is_empty() {
             return Err(Failure::usage("`::::` is followed by names of files"));
@@ -92,7 +92,7 @@ mod tests {
     fn words(linked: bool, words: &[&str]) -> Values {
         Values {
             linked,
-            origin: Origin::Words(words.iter().map(Into::into).collect()),
+            origin: ValuesSource::Words(words.iter().map(Into::into).collect()),
         }
     }
 
@@ -117,7 +117,7 @@ mod tests {
     fn each_file_is_a_source() {
         let lines = |linked, path: &str| Values {
             linked,
-            origin: Origin::Lines(path.into()),
+            origin: ValuesSource::Lines(path.into()),
         };
         assert_eq!(
             split("map :::: a b ::: c ::::+ -").1.unwrap(),

@@ -44,8 +44,8 @@ use super::outputs::append_target::AppendTarget;
 use crate::report::{Failure, Kind};
 use entry::Entry;
 use identity::Identity;
-use past::{FILES_IN, Past, Which};
-use reconcile::Look;
+use past::{FILES_IN, Past, ResumeScope};
+use reconcile::ResultFormat;
 use spans::{LogNote, Spans};
 
 /// The log of a run, and going on from it.
@@ -96,23 +96,23 @@ impl JoblogFlags {
     /// Returns whether a run is to go on from a log that is not there, or is empty.
     pub fn goes_on_from_nothing(&self) -> bool {
         let says_something = |path: &Path| path.metadata().is_ok_and(|log| log.len() > 0);
-        self.which().is_some() && !self.path().is_some_and(says_something)
+        self.scope().is_some() && !self.path().is_some_and(says_something)
     }
 
     /// Returns the inputs to run, if a log says what was done of them.
-    pub fn which(&self) -> Option<Which> {
+    pub fn scope(&self) -> Option<ResumeScope> {
         match () {
-            () if self.resume && self.changed_module => Some(Which::MissingAndFailed),
-            () if self.resume => Some(Which::Missing),
-            () if self.resume_failed => Some(Which::MissingAndFailed),
-            () if self.retry_failed => Some(Which::Failed),
+            () if self.resume && self.changed_module => Some(ResumeScope::MissingAndFailed),
+            () if self.resume => Some(ResumeScope::Missing),
+            () if self.resume_failed => Some(ResumeScope::MissingAndFailed),
+            () if self.retry_failed => Some(ResumeScope::Failed),
             () => None,
         }
     }
 
     /// Refuses flags that contradict each other in ways that clap cannot know.
     pub fn check(&self) -> Result<(), Failure> {
-        match self.changed_module && self.which().is_none() {
+        match self.changed_module && self.scope().is_none() {
             true => Err(Failure::usage(
                 "`--changed-module` continues from a log: use it with `--resume`, \
                  `--resume-failed` or `--retry-failed`",
@@ -126,13 +126,13 @@ impl JoblogFlags {
     pub fn open(
         &self,
         identity: &Identity,
-        results: Option<(&AppendTarget, Look)>,
+        results: Option<(&AppendTarget, ResultFormat)>,
     ) -> Result<Option<(Joblog, Past)>, Failure> {
         let Some(path) = &self.joblog else {
             return Ok(None);
         };
         self.check_retry(path)?;
-        Joblog::open(path, self.which(), identity, self.changed_module, results).map(Some)
+        Joblog::open(path, self.scope(), identity, self.changed_module, results).map(Some)
     }
 }
 
@@ -152,12 +152,12 @@ impl JoblogFlags {
         if !found.is_file() {
             return Err(irregular(path));
         }
-        match self.which() {
+        match self.scope() {
             _ if found.len() == 0 => Ok(Past::none()),
             None => Err(already_there(path)),
-            Some(which) => {
+            Some(scope) => {
                 let mut file = File::open(path).map_err(unusable)?;
-                read_only(&mut file, path, which, identity, self.changed_module)
+                read_only(&mut file, path, scope, identity, self.changed_module)
             }
         }
     }
@@ -192,38 +192,38 @@ pub struct Joblog {
 impl Joblog {
     fn open(
         path: &Path,
-        which: Option<Which>,
+        scope: Option<ResumeScope>,
         identity: &Identity,
         may_change: bool,
-        results: Option<(&AppendTarget, Look)>,
+        results: Option<(&AppendTarget, ResultFormat)>,
     ) -> Result<(Self, Past), Failure> {
         let unusable = |error| unusable(path, error);
         let mut file = open_alone(path)?;
         let is_new = file.metadata().map_err(unusable)?.len() == 0;
-        if !is_new && which.is_none() {
+        if !is_new && scope.is_none() {
             return Err(already_there(path));
         }
         let mut past = Past::none();
-        if let Some(which) = which.filter(|_| !is_new) {
-            past = read(&mut file, path, which, identity, may_change)?;
+        if let Some(scope) = scope.filter(|_| !is_new) {
+            past = read(&mut file, path, scope, identity, may_change)?;
         }
         if past.has_head
-            && let (Some(which), Some((results, look))) = (which, results)
+            && let (Some(scope), Some((results, format))) = (scope, results)
         {
             let known = past.known();
             if results.is_new() && past.ends_in_a_file_of(0).is_some_and(|end| end > 0) {
                 return Err(results_are_gone(results));
             }
-            let is_changed = reconcile::reconcile(path, results.path(), look);
+            let is_changed = reconcile::reconcile(path, results.path(), format);
             if is_changed.map_err(|error| not_reconciled(path, results, error))? {
                 // It may be another file by now.
                 file = open_alone(path)?;
-                past = read(&mut file, path, which, identity, may_change)?;
+                past = read(&mut file, path, scope, identity, may_change)?;
                 past.lost = known - past.known();
             }
         } else if !past.has_head
             && let Some((results, _)) = results
-            && which.is_some()
+            && scope.is_some()
             && results.offset() > 0
         {
             return Err(nothing_in(path, results));
@@ -377,11 +377,11 @@ fn open_alone(path: &Path) -> Result<File, Failure> {
 fn read(
     file: &mut File,
     path: &Path,
-    which: Which,
+    scope: ResumeScope,
     identity: &Identity,
     may_change: bool,
 ) -> Result<Past, Failure> {
-    let past = read_only(file, path, which, identity, may_change)?;
+    let past = read_only(file, path, scope, identity, may_change)?;
     file.set_len(past.good_bytes)
         .map_err(|error| unusable(path, error))?;
     Ok(past)
@@ -391,11 +391,11 @@ fn read(
 fn read_only(
     file: &mut File,
     path: &Path,
-    which: Which,
+    scope: ResumeScope,
     identity: &Identity,
     may_change: bool,
 ) -> Result<Past, Failure> {
-    let read = past::read(file, which).map_err(|error| unusable(path, error))?;
+    let read = past::read(file, scope).map_err(|error| unusable(path, error))?;
     let past = read.map_err(|why| no_log(path, &why))?;
     if !past.has_head {
         return Ok(Past::none());

@@ -13,7 +13,7 @@ use crate::map::ledger::Skipped;
 
 /// The inputs that a resumed run runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum ResumeScope {
     /// The inputs that are not in the log.
     Missing,
     /// The inputs that are not in the log, and those that did not end ok.
@@ -35,7 +35,7 @@ const BETWEEN_CHECKPOINTS: u64 = 256;
 /// The history of earlier runs.
 #[derive(Debug)]
 pub struct Past {
-    which: Which,
+    scope: ResumeScope,
     pub identity: Identity,
     ok: Marks,
     failed: Marks,
@@ -73,12 +73,12 @@ pub struct Last {
 impl Past {
     /// Nothing was done before.
     pub fn none() -> Self {
-        Past::new(Which::MissingAndFailed)
+        Past::new(ResumeScope::MissingAndFailed)
     }
 
-    fn new(which: Which) -> Self {
+    fn new(scope: ResumeScope) -> Self {
         Past {
-            which,
+            scope,
             identity: Identity::default(),
             ok: Marks::default(),
             failed: Marks::default(),
@@ -124,10 +124,10 @@ impl Past {
     /// Returns whether an input is to be run.
     pub fn wants(&self, seq: u64) -> bool {
         let (ok, failed) = (self.ok.has(seq), self.failed.has(seq));
-        match self.which {
-            Which::Missing => !ok && !failed,
-            Which::MissingAndFailed => !ok,
-            Which::Failed => failed,
+        match self.scope {
+            ResumeScope::Missing => !ok && !failed,
+            ResumeScope::MissingAndFailed => !ok,
+            ResumeScope::Failed => failed,
         }
     }
 
@@ -135,7 +135,8 @@ impl Past {
     /// if those are known and in this place.
     pub fn bytes_of_files(&self, seq: u64, place: &str) -> Option<u64> {
         // `--retry-failed` runs nothing else.
-        let is_done = self.which != Which::Failed && self.ok.has(seq) && self.files_in == place;
+        let is_done =
+            self.scope != ResumeScope::Failed && self.ok.has(seq) && self.files_in == place;
         let bytes = self.bytes_of_files.get(&seq);
         bytes.copied().filter(|_| is_done)
     }
@@ -157,12 +158,12 @@ impl Past {
     /// The most inputs that are read, if not all are.
     pub fn most(&self) -> Option<u64> {
         let last = self.last.map_or(0, |last| last.seq + 1);
-        (self.which == Which::Failed).then_some(last)
+        (self.scope == ResumeScope::Failed).then_some(last)
     }
 
     /// Returns whether no input behind this one is to be run.
     pub fn ends_at(&self, seq: u64) -> bool {
-        self.which == Which::Failed && self.last.is_none_or(|last| seq > last.seq)
+        self.scope == ResumeScope::Failed && self.last.is_none_or(|last| seq > last.seq)
     }
 
     fn add(&mut self, line: Logged) {
@@ -216,8 +217,8 @@ impl Past {
 
 /// Reads a log up to where a kill, or a power cut, has left a line in pieces or zeros.
 /// `Err` within says why it is none.
-pub fn read(file: &mut impl Read, which: Which) -> io::Result<Result<Past, String>> {
-    let mut past = Past::new(which);
+pub fn read(file: &mut impl Read, scope: ResumeScope) -> io::Result<Result<Past, String>> {
+    let mut past = Past::new(scope);
     let mut lines = BufReader::with_capacity(64 << 10, file);
     let mut line = Vec::new();
     for number in 1_u64.. {
@@ -317,27 +318,27 @@ mod tests {
         log
     }
 
-    fn past(log: &str, which: Which) -> Result<Past, String> {
-        read(&mut log.as_bytes(), which).unwrap()
+    fn past(log: &str, scope: ResumeScope) -> Result<Past, String> {
+        read(&mut log.as_bytes(), scope).unwrap()
     }
 
     #[test]
     fn each_way_to_resume_runs_what_it_says() {
         let log = log(&[(1, "ok"), (3, "trap"), (4, "timeout"), (4, "ok")]);
-        let wanted = |which| {
-            let past = past(&log, which).unwrap();
+        let wanted = |scope| {
+            let past = past(&log, scope).unwrap();
             (0..6).filter(|seq| past.wants(*seq)).collect::<Vec<_>>()
         };
-        assert_eq!(wanted(Which::Missing), [1, 4, 5]);
-        assert_eq!(wanted(Which::MissingAndFailed), [1, 2, 4, 5]);
-        assert_eq!(wanted(Which::Failed), [2]);
-        let past = past(&log, Which::Failed).unwrap();
+        assert_eq!(wanted(ResumeScope::Missing), [1, 4, 5]);
+        assert_eq!(wanted(ResumeScope::MissingAndFailed), [1, 2, 4, 5]);
+        assert_eq!(wanted(ResumeScope::Failed), [2]);
+        let past = past(&log, ResumeScope::Failed).unwrap();
         assert!(past.ends_at(4) && !past.ends_at(3));
     }
 
     #[test]
     fn the_last_input_and_the_last_line_are_not_the_same() {
-        let past = past(&log(&[(9, "ok"), (2, "ok")]), Which::Missing).unwrap();
+        let past = past(&log(&[(9, "ok"), (2, "ok")]), ResumeScope::Missing).unwrap();
         assert_eq!(past.last(), Some(Last { seq: 8, prefix: 9 }));
         assert_eq!(past.ends_in_a_file_of(9), Some(1));
     }
@@ -347,7 +348,7 @@ mod tests {
         let mut log = log(&[(1, "ok"), (1, "ok")]) + &LogNote::At(90).write();
         log += &LogNote::Shrink(70).write();
         let ends = |log: &str, size| {
-            let past = past(log, Which::Missing).unwrap();
+            let past = past(log, ResumeScope::Missing).unwrap();
             past.ends_in_a_file_of(size)
         };
         assert_eq!([ends(&log, 70), ends(&log, 90)], [Some(70), Some(90)]);
@@ -361,21 +362,24 @@ mod tests {
         let files = |seq, bytes| LogNote::Files { seq, bytes }.write();
         let mut log = log(&[(1, "ok"), (2, "ok"), (3, "trap")]) + FILES_IN + "a\n";
         log += &(files(0, Some(7)) + &files(1, Some(0)) + &files(2, Some(5)));
-        let bytes = |log: &str, which| {
-            let past = past(log, which).unwrap();
+        let bytes = |log: &str, scope| {
+            let past = past(log, scope).unwrap();
             [0, 1, 2, 3].map(|seq| past.bytes_of_files(seq, "a"))
         };
         let known = [Some(7), Some(0), None, None];
-        assert_eq!(bytes(&log, Which::Missing), known);
-        assert_eq!(bytes(&log, Which::Failed), [None; 4]);
+        assert_eq!(bytes(&log, ResumeScope::Missing), known);
+        assert_eq!(bytes(&log, ResumeScope::Failed), [None; 4]);
         let same = log.clone() + FILES_IN + "a\n";
-        assert_eq!(bytes(&same, Which::Missing), known);
+        assert_eq!(bytes(&same, ResumeScope::Missing), known);
         let none_left = log.clone() + &files(0, None);
-        assert_eq!(bytes(&none_left, Which::Missing)[0], None);
+        assert_eq!(bytes(&none_left, ResumeScope::Missing)[0], None);
         let moved = log + FILES_IN + "b\n";
-        assert_eq!(bytes(&moved, Which::Missing), [None; 4]);
+        assert_eq!(bytes(&moved, ResumeScope::Missing), [None; 4]);
         let back = moved + &files(0, Some(1)) + FILES_IN + "a\n" + &files(1, Some(3));
-        assert_eq!(bytes(&back, Which::Missing), [None, Some(3), None, None]);
+        assert_eq!(
+            bytes(&back, ResumeScope::Missing),
+            [None, Some(3), None, None]
+        );
     }
 
     #[test]
@@ -383,7 +387,7 @@ mod tests {
         let whole = log(&[(1, "ok")]);
         let torn = log(&[(1, "ok"), (2, "ok")]);
         for end in whole.len()..torn.len() {
-            let past = past(&torn[..end], Which::Missing).unwrap();
+            let past = past(&torn[..end], ResumeScope::Missing).unwrap();
             assert_eq!(past.good_bytes, whole.len() as u64);
             assert!(past.wants(1) && !past.wants(0));
         }
@@ -396,7 +400,7 @@ mod tests {
         for zeros in [whole.len()..more.len(), whole.len() + 9..whole.len() + 12] {
             let mut damaged = more.clone().into_bytes();
             damaged[zeros].fill(0);
-            let past = read(&mut damaged.as_slice(), Which::Missing).unwrap();
+            let past = read(&mut damaged.as_slice(), ResumeScope::Missing).unwrap();
             let past = past.unwrap();
             assert_eq!(past.good_bytes, whole.len() as u64);
             assert_eq!((past.known(), past.wants(1)), (1, true));
@@ -407,17 +411,17 @@ mod tests {
     fn a_log_without_all_of_its_head_knows_nothing() {
         let whole = log(&[]);
         for end in 0..whole.len() {
-            let cut = past(&whole[..end], Which::Missing).unwrap();
+            let cut = past(&whole[..end], ResumeScope::Missing).unwrap();
             assert!(!cut.has_head, "{}", &whole[..end]);
             let zeros = whole[..end].to_owned() + &"\0".repeat(whole.len() - end);
-            assert!(!past(&zeros, Which::Missing).unwrap().has_head);
+            assert!(!past(&zeros, ResumeScope::Missing).unwrap().has_head);
         }
-        assert!(past(&whole, Which::Missing).unwrap().has_head);
+        assert!(past(&whole, ResumeScope::Missing).unwrap().has_head);
     }
 
     #[test]
     fn what_is_no_log_is_none() {
-        let none = |text: &str| past(text, Which::Missing).unwrap_err();
+        let none = |text: &str| past(text, ResumeScope::Missing).unwrap_err();
         assert_eq!(
             none("hello\n"),
             "its first line does not name sandpool's columns"

@@ -11,12 +11,12 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::entry::set_output;
-use super::spans::{LogNote, Spans, Stands};
+use super::spans::{LogNote, ResultSpan, Spans};
 use crate::map::atomic_file::AtomicFile;
 
 /// The look of results: by this it is known whether one is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum ResultFormat {
     /// A line of JSON that begins with the input's index.
     Objects,
     /// A row that begins with it.
@@ -27,24 +27,24 @@ pub enum Look {
     Raw,
 }
 
-impl Look {
+impl ResultFormat {
     /// Returns the beginning of an input's result.
     fn begin(self, seq: u64) -> String {
         match self {
-            Look::Objects => format!("{{\"index\":{seq},"),
-            Look::Rows => format!("{seq},"),
-            Look::Lines | Look::Raw => String::new(),
+            ResultFormat::Objects => format!("{{\"index\":{seq},"),
+            ResultFormat::Rows => format!("{seq},"),
+            ResultFormat::Lines | ResultFormat::Raw => String::new(),
         }
     }
 
     /// Returns whether a NUL can stand in it.
     fn may_have_nul(self) -> bool {
-        matches!(self, Look::Rows | Look::Raw)
+        matches!(self, ResultFormat::Rows | ResultFormat::Raw)
     }
 
     /// Returns whether it ends as a line does.
     fn is_line(self) -> bool {
-        self != Look::Raw
+        self != ResultFormat::Raw
     }
 }
 
@@ -53,8 +53,8 @@ const PAGE: u64 = 4096;
 
 /// Cuts the log to the results that are whole in their file. Says whether the log had to
 /// be changed.
-pub fn reconcile(log: &Path, results: &Path, look: Look) -> io::Result<bool> {
-    let Some(found) = whole_results(log, results, look)? else {
+pub fn reconcile(log: &Path, results: &Path, format: ResultFormat) -> io::Result<bool> {
+    let Some(found) = whole_results(log, results, format)? else {
         return Ok(false);
     };
     // A log that is a link stays one: the file that it names is replaced.
@@ -64,16 +64,16 @@ pub fn reconcile(log: &Path, results: &Path, look: Look) -> io::Result<bool> {
     let mut has_begun = false;
     found.spans.lines(open(log)?, |line, stands| {
         match stands {
-            Stands::BeforeAll(range) if range.end <= found.end && !has_begun => {
+            ResultSpan::BeforeAll(range) if range.end <= found.end && !has_begun => {
                 has_begun = true;
                 out.write_all(LogNote::At(range.end).write().as_bytes())
             }
-            Stands::Result { range, .. } if range.end <= found.end => {
+            ResultSpan::Result { range, .. } if range.end <= found.end => {
                 has_begun = true;
                 writeln!(out, "{}", set_output(line, range.end))
             }
             // Of what the run is; places are others now.
-            Stands::Nowhere if !is_of_a_result(line) => writeln!(out, "{line}"),
+            ResultSpan::Nowhere if !is_of_a_result(line) => writeln!(out, "{line}"),
             _ => Ok(()),
         }
     })?;
@@ -97,47 +97,56 @@ fn open(log: &Path) -> io::Result<BufReader<File>> {
 }
 
 /// The end of the whole results, if that is not as far as the log says.
-struct Found {
+struct WholeResults {
     spans: Spans,
     end: u64,
 }
 
-fn whole_results(log: &Path, results: &Path, look: Look) -> io::Result<Option<Found>> {
+fn whole_results(
+    log: &Path,
+    results: &Path,
+    format: ResultFormat,
+) -> io::Result<Option<WholeResults>> {
     let spans = Spans::of(open(log)?)?;
     let Some(size) = spans.may_have_shrunk_to else {
-        let (end, known) = check(&spans, open(log)?, results, look)?;
-        return Ok((end < known).then_some(Found { spans, end }));
+        let (end, known) = check(&spans, open(log)?, results, format)?;
+        return Ok((end < known).then_some(WholeResults { spans, end }));
     };
     // The file tells if it was compacted.
     let after = LogNote::At(size).write();
     let shrunk = Spans::of(open(log)?.chain(after.as_bytes()))?;
-    let (end_if_shrunk, known_if_shrunk) = check(&shrunk, open(log)?, results, look)?;
+    let (end_if_shrunk, known_if_shrunk) = check(&shrunk, open(log)?, results, format)?;
     let is_shrunk = File::open(results)?.metadata()?.len() == size;
     if is_shrunk && end_if_shrunk == known_if_shrunk {
         return Ok(None);
     }
-    let (end, known) = check(&spans, open(log)?, results, look)?;
+    let (end, known) = check(&spans, open(log)?, results, format)?;
     if end == known {
         return Ok(None);
     }
     Ok(Some(match end_if_shrunk > end {
-        true => Found {
+        true => WholeResults {
             spans: shrunk,
             end: end_if_shrunk,
         },
-        false => Found { spans, end },
+        false => WholeResults { spans, end },
     }))
 }
 
 /// Where the results end that are whole, and where they should.
-fn check(spans: &Spans, log: impl BufRead, results: &Path, look: Look) -> io::Result<(u64, u64)> {
-    let mut results = Results::open(results, look)?;
+fn check(
+    spans: &Spans,
+    log: impl BufRead,
+    results: &Path,
+    format: ResultFormat,
+) -> io::Result<(u64, u64)> {
+    let mut results = ResultReader::open(results, format)?;
     let mut known = 0;
     spans.clone().lines(log, |_, stands| {
         let (range, seq) = match stands {
-            Stands::BeforeAll(range) => (range, None),
-            Stands::Result { range, seq, .. } => (range, Some(seq)),
-            Stands::Nowhere => return Ok(()),
+            ResultSpan::BeforeAll(range) => (range, None),
+            ResultSpan::Result { range, seq, .. } => (range, Some(seq)),
+            ResultSpan::Nowhere => return Ok(()),
         };
         known = range.end;
         results.pass(range, seq)
@@ -146,9 +155,9 @@ fn check(spans: &Spans, log: impl BufRead, results: &Path, look: Look) -> io::Re
 }
 
 /// The file of results, read once.
-struct Results {
+struct ResultReader {
     file: BufReader<File>,
-    look: Look,
+    format: ResultFormat,
     /// Where zeros begin that go on to its end.
     zeros_from: u64,
     /// Where the last result ends that is whole, as all before it are.
@@ -159,14 +168,14 @@ struct Results {
     piece: Vec<u8>,
 }
 
-impl Results {
-    fn open(path: &Path, look: Look) -> io::Result<Self> {
+impl ResultReader {
+    fn open(path: &Path, format: ResultFormat) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let zeros_from = end_without_zeros(&mut file)?;
         file.seek(SeekFrom::Start(0))?;
-        Ok(Results {
+        Ok(ResultReader {
             file: BufReader::with_capacity(64 << 10, file),
-            look,
+            format,
             zeros_from,
             end: 0,
             is_whole: true,
@@ -187,7 +196,7 @@ impl Results {
     }
 
     fn is_next_whole(&mut self, range: &Range<u64>, seq: Option<u64>) -> io::Result<bool> {
-        let begins = seq.map_or_else(String::new, |seq| self.look.begin(seq));
+        let begins = seq.map_or_else(String::new, |seq| self.format.begin(seq));
         let mut at = range.start;
         let mut last = None;
         while at < range.end {
@@ -201,7 +210,7 @@ impl Results {
             if read == 0 || at == range.start && !bytes.starts_with(begin) {
                 return Ok(false);
             }
-            let is_lost = match self.look.may_have_nul() {
+            let is_lost = match self.format.may_have_nul() {
                 true => has_lost_page(bytes, at, &mut self.zeros),
                 false => bytes.contains(&0),
             };
@@ -211,7 +220,7 @@ impl Results {
             last = bytes.last().copied();
             at += read as u64;
         }
-        Ok(!self.look.is_line() || matches!(last, None | Some(b'\n')))
+        Ok(!self.format.is_line() || matches!(last, None | Some(b'\n')))
     }
 }
 

@@ -75,7 +75,7 @@ struct Counts {
 
 /// The span of the file of results that a line of the log stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stands {
+pub enum ResultSpan {
     /// The bytes before all results.
     BeforeAll(Range<u64>),
     /// The result of this input.
@@ -140,9 +140,9 @@ impl Spans {
         mut piece: impl FnMut(Range<u64>, bool) -> io::Result<()>,
     ) -> io::Result<()> {
         self.lines(log, |_, stands| match stands {
-            Stands::BeforeAll(range) => piece(range, true),
-            Stands::Result { range, stays, .. } => piece(range, stays),
-            Stands::Nowhere => Ok(()),
+            ResultSpan::BeforeAll(range) => piece(range, true),
+            ResultSpan::Result { range, stays, .. } => piece(range, stays),
+            ResultSpan::Nowhere => Ok(()),
         })
     }
 
@@ -151,7 +151,7 @@ impl Spans {
     pub fn lines(
         mut self,
         log: impl BufRead,
-        mut take: impl FnMut(&str, Stands) -> io::Result<()>,
+        mut take: impl FnMut(&str, ResultSpan) -> io::Result<()>,
     ) -> io::Result<()> {
         // Where the log says that we are, and where we are since the file shrank.
         let (mut logged, mut at) = (0, 0);
@@ -162,7 +162,7 @@ impl Spans {
                 if !begun {
                     begun = true;
                     at = offset;
-                    return take(line, Stands::BeforeAll(0..at));
+                    return take(line, ResultSpan::BeforeAll(0..at));
                 }
             }
             let Some(Logged {
@@ -171,18 +171,18 @@ impl Spans {
                 ..
             }) = Logged::read(line)
             else {
-                return take(line, Stands::Nowhere);
+                return take(line, ResultSpan::Nowhere);
             };
             begun = true;
             let start = std::mem::replace(&mut logged, end);
             let size = end.checked_sub(start).ok_or_else(disorder)?;
             let (is_there, stays) = self.pass(seq, number);
             if !is_there {
-                return take(line, Stands::Nowhere);
+                return take(line, ResultSpan::Nowhere);
             }
             let range = at..at + size;
             at = range.end;
-            take(line, Stands::Result { seq, range, stays })
+            take(line, ResultSpan::Result { seq, range, stays })
         })
     }
 

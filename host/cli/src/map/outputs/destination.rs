@@ -19,11 +19,11 @@ use crate::screen::BesideBar;
 
 /// The treatment of a file that exists already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keeping {
+pub enum WriteMode {
     /// It stays as it is until the new one is whole.
-    UntilTheEnd,
+    ReplaceAtEnd,
     /// It is gone on with, or emptied, as a log tells.
-    AsTheLogTells,
+    Continue,
 }
 
 /// Where results are written.
@@ -58,15 +58,15 @@ impl Drop for Made {
 
 impl Destination {
     /// Opens what `--output` names, stdout if it is not given.
-    pub fn open(path: Option<&Path>, keeping: Keeping) -> Result<Self, Failure> {
+    pub fn open(path: Option<&Path>, write_mode: WriteMode) -> Result<Self, Failure> {
         let Some(path) = path.filter(|path| !stdio::is_stdout(path)) else {
             stdio::check_stdout().map_err(report::stdout_failure)?;
             return Ok(Destination::Stdout);
         };
-        Self::open_file(path, keeping).map_err(|error| unwritable(&shown(path), error))
+        Self::open_file(path, write_mode).map_err(|error| unwritable(&shown(path), error))
     }
 
-    fn open_file(path: &Path, keeping: Keeping) -> io::Result<Self> {
+    fn open_file(path: &Path, write_mode: WriteMode) -> io::Result<Self> {
         let real = real_path(path)?;
         let there = match fs::metadata(&real) {
             Ok(there) => Some(there),
@@ -74,7 +74,7 @@ impl Destination {
             Err(error) => return Err(error),
         };
         let ordinary = there.as_ref().is_none_or(fs::Metadata::is_file);
-        if keeping == Keeping::UntilTheEnd && ordinary {
+        if write_mode == WriteMode::ReplaceAtEnd && ordinary {
             return Self::whole_or_in_place(real, there.is_some());
         }
         let mut file = OpenOptions::new()
@@ -84,7 +84,7 @@ impl Destination {
             // Not before it is sure that the run begins.
             .truncate(false)
             .open(&real)?;
-        if keeping == Keeping::AsTheLogTells && ordinary {
+        if write_mode == WriteMode::Continue && ordinary {
             alone(&file)?;
             file.seek(SeekFrom::End(0))?;
         }
@@ -309,8 +309,8 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
 
-    fn written(path: &Path, keeping: Keeping) -> Destination {
-        let destination = Destination::open(Some(path), keeping).unwrap();
+    fn written(path: &Path, write_mode: WriteMode) -> Destination {
+        let destination = Destination::open(Some(path), write_mode).unwrap();
         let mut writer = destination.writer().unwrap();
         writer.write_all(b"new").unwrap();
         destination
@@ -330,7 +330,7 @@ mod tests {
         let path = folder.path().join("out");
         fs::write(&path, "old").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let destination = written(&path, Keeping::UntilTheEnd);
+        let destination = written(&path, WriteMode::ReplaceAtEnd);
         assert_eq!(fs::read(&path).unwrap(), b"old");
         destination.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
@@ -342,11 +342,11 @@ mod tests {
     fn what_is_not_whole_is_left_beside_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out");
-        let partial = written(&path, Keeping::UntilTheEnd).leave();
+        let partial = written(&path, WriteMode::ReplaceAtEnd).leave();
         let partial = partial.unwrap().unwrap();
         assert_eq!(fs::read(&partial).unwrap(), b"new");
         assert_eq!(names(folder.path()), ["out.partial"]);
-        let empty = Destination::open(Some(&path), Keeping::UntilTheEnd).unwrap();
+        let empty = Destination::open(Some(&path), WriteMode::ReplaceAtEnd).unwrap();
         assert_eq!(empty.leave().unwrap(), None);
         assert_eq!(names(folder.path()), ["out.partial"]);
     }
@@ -356,16 +356,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out");
         fs::write(&path, "old").unwrap();
-        let destination = written(&path, Keeping::AsTheLogTells);
+        let destination = written(&path, WriteMode::Continue);
         assert_eq!(fs::read(&path).unwrap(), b"oldnew");
-        assert!(Destination::open(Some(&path), Keeping::AsTheLogTells).is_err());
+        assert!(Destination::open(Some(&path), WriteMode::Continue).is_err());
         let mut place = destination.place().unwrap();
         assert_eq!(place.take_back(4).unwrap(), 2);
         destination.writer().unwrap().write_all(b"!").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"oldn!");
         assert!(place.take_back(6).is_err());
         drop((destination, place));
-        let destination = Destination::open(Some(&path), Keeping::AsTheLogTells).unwrap();
+        let destination = Destination::open(Some(&path), WriteMode::Continue).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"oldn!");
         destination.place().unwrap().take_back(0).unwrap();
         destination.writer().unwrap().write_all(b"new").unwrap();
@@ -377,12 +377,12 @@ mod tests {
     fn a_file_that_nothing_came_of_is_not_left() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out");
-        let open = || Destination::open(Some(&path), Keeping::AsTheLogTells).unwrap();
+        let open = || Destination::open(Some(&path), WriteMode::Continue).unwrap();
         drop(open());
         assert_eq!(names(folder.path()), [""; 0]);
         assert_eq!(open().leave().unwrap(), None);
         assert_eq!(names(folder.path()), [""; 0]);
-        drop(written(&path, Keeping::AsTheLogTells));
+        drop(written(&path, WriteMode::Continue));
         assert_eq!(fs::read(&path).unwrap(), b"new");
         fs::write(&path, "").unwrap();
         drop(open());
@@ -394,9 +394,9 @@ mod tests {
 
     #[test]
     fn what_is_no_file_is_written_to_and_not_replaced() {
-        let null = written(Path::new("/dev/null"), Keeping::UntilTheEnd);
+        let null = written(Path::new("/dev/null"), WriteMode::ReplaceAtEnd);
         assert!(matches!(null, Destination::Itself { .. }));
         assert!(null.place().is_none());
-        assert!(Destination::open(Some(Path::new("/")), Keeping::UntilTheEnd).is_err());
+        assert!(Destination::open(Some(Path::new("/")), WriteMode::ReplaceAtEnd).is_err());
     }
 }

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::Output;
-use super::destination::{self, Destination, Keeping};
-use super::lines::{Form, Lines};
+use super::destination::{self, Destination, WriteMode};
+use super::lines::{LineContent, LineOutput};
 use super::printed::Printed;
 use super::results::naming::{Naming, Pattern};
 use super::results::{How, LeftOut, Results};
 use super::sink::Sink;
-use super::table::{self, Table};
+use super::table::{self, TableOutput};
 use crate::map::inputs::Shape;
 use crate::map::job::Job;
 use crate::map::joblog::past::Marks;
-use crate::map::joblog::reconcile::Look;
+use crate::map::joblog::reconcile::ResultFormat;
 use crate::outcome::Detail;
 use crate::report::Failure;
 
@@ -98,12 +98,12 @@ impl OutputFlags {
     }
 
     /// By what a result in a file is known to be whole.
-    pub fn look(&self) -> Look {
+    pub fn result_format(&self) -> ResultFormat {
         match self.to {
-            To::Jsonl => Look::Objects,
-            To::Csv => Look::Rows,
-            To::Values | To::JsonValues => Look::Lines,
-            To::Printed => Look::Raw,
+            To::Jsonl => ResultFormat::Objects,
+            To::Csv => ResultFormat::Rows,
+            To::Values | To::JsonValues => ResultFormat::Lines,
+            To::Printed => ResultFormat::Raw,
         }
     }
 
@@ -145,8 +145,8 @@ impl OutputFlags {
     }
 
     /// Opens what results go to; before a worker is started for nothing.
-    pub fn destination(&self, keeping: Keeping) -> Result<Destination, Failure> {
-        Destination::open(self.output.as_deref(), keeping)
+    pub fn destination(&self, write_mode: WriteMode) -> Result<Destination, Failure> {
+        Destination::open(self.output.as_deref(), write_mode)
     }
 
     /// Returns the names of additional result files, for a run that writes none.
@@ -191,22 +191,23 @@ impl OutputFlags {
     ) -> Result<Box<dyn Output>, Failure> {
         let sink = Sink::new(destination.writer()?, offset);
         let terminal = destination.is_terminal();
-        let lines = |sink, form| Box::new(Lines::new(sink, form, self.by_place(), self.tag));
+        let lines =
+            |sink, content| Box::new(LineOutput::new(sink, content, self.by_place(), self.tag));
         let detail = match self.outcomes {
             true => Detail::Full,
             false => Detail::Short,
         };
         let output: Box<dyn Output> = match (self.to, job) {
-            (To::Jsonl, Job::Call(_)) => lines(sink, Form::Calls(detail)),
-            (To::Jsonl, Job::Command(_)) => lines(sink, Form::Commands(detail)),
-            (To::Values, Job::Call(_)) => lines(sink, Form::Values),
-            (To::Values, Job::Command(_)) => lines(sink, Form::Outputs),
-            (To::JsonValues, Job::Call(_)) => lines(sink, Form::OpenedValues),
-            (To::JsonValues, Job::Command(_)) => lines(sink, Form::OpenedOutputs),
+            (To::Jsonl, Job::Call(_)) => lines(sink, LineContent::Calls(detail)),
+            (To::Jsonl, Job::Command(_)) => lines(sink, LineContent::Commands(detail)),
+            (To::Values, Job::Call(_)) => lines(sink, LineContent::Values),
+            (To::Values, Job::Command(_)) => lines(sink, LineContent::Outputs),
+            (To::JsonValues, Job::Call(_)) => lines(sink, LineContent::OpenedValues),
+            (To::JsonValues, Job::Command(_)) => lines(sink, LineContent::OpenedOutputs),
             (To::Csv, job) => {
                 let columns = table::of_job(job, self.tag, &self.columns);
                 let is_command = matches!(job, Job::Command(_));
-                Box::new(Table::new(sink, columns, is_command, terminal))
+                Box::new(TableOutput::new(sink, columns, is_command, terminal))
             }
             (To::Printed, _) => Box::new(Printed::new(sink, self.tag, terminal, quiet)),
         };

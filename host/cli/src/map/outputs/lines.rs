@@ -13,7 +13,7 @@ use crate::{sanitize, show};
 
 /// The form of a task's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum LineContent {
     /// An object for each call.
     Calls(Detail),
     /// An object for each run of a command.
@@ -29,9 +29,9 @@ pub enum Form {
 }
 
 /// Writes a line for each task.
-pub struct Lines {
+pub struct LineOutput {
     sink: Sink,
-    form: Form,
+    content: LineContent,
     /// True if line N of the output answers line N of the input, so that empty lines
     /// leave empty lines.
     by_place: bool,
@@ -42,11 +42,11 @@ pub struct Lines {
     unopened: u64,
 }
 
-impl Lines {
-    pub fn new(sink: Sink, form: Form, by_place: bool, tag: bool) -> Self {
-        Lines {
+impl LineOutput {
+    pub fn new(sink: Sink, content: LineContent, by_place: bool, tag: bool) -> Self {
+        LineOutput {
             sink,
-            form,
+            content,
             by_place,
             tag,
             line: LineWriter::default(),
@@ -64,22 +64,24 @@ impl Lines {
     }
 }
 
-impl Output for Lines {
+impl Output for LineOutput {
     fn write(&mut self, task: &mut Finished) -> io::Result<()> {
         self.blank(task.note.blank)?;
-        let (form, outcome) = (self.form, &task.outcome);
+        let (content, outcome) = (self.content, &task.outcome);
         let tag = self.tag.then_some(task.note.label.as_str());
         let stored = task.stored.as_ref();
-        let is_command = form == Form::OpenedOutputs;
-        let text = match form {
-            Form::OpenedValues | Form::OpenedOutputs => opened::text_of(task, is_command),
+        let is_command = content == LineContent::OpenedOutputs;
+        let text = match content {
+            LineContent::OpenedValues | LineContent::OpenedOutputs => {
+                opened::text_of(task, is_command)
+            }
             _ => None,
         };
         let opened = text.as_deref().and_then(Opened::read);
         self.unopened += u64::from(text.is_some() && opened.is_none());
-        let line = self.line.line(|json| match form {
-            Form::Calls(detail) => outcome::put_outcome(outcome, tag, stored, detail, json),
-            Form::Commands(detail) => {
+        let line = self.line.line(|json| match content {
+            LineContent::Calls(detail) => outcome::put_outcome(outcome, tag, stored, detail, json),
+            LineContent::Commands(detail) => {
                 outcome::put_command_outcome(outcome, tag, stored, detail, json);
             }
             _ => {
@@ -90,7 +92,7 @@ impl Output for Lines {
                 match (stored, opened) {
                     (Some(stored), _) => outcome::put_place(stored, json),
                     (None, Some(opened)) => opened.put(json),
-                    (None, None) => put_bare(form, outcome, json),
+                    (None, None) => put_bare(content, outcome, json),
                 }
             }
         });
@@ -129,10 +131,10 @@ impl Output for Lines {
 }
 
 /// A value, or what a command printed, and nothing for a task that failed.
-fn put_bare(form: Form, outcome: &Outcome<Value>, json: &mut Vec<u8>) {
-    match (form, &outcome.value) {
+fn put_bare(content: LineContent, outcome: &Outcome<Value>, json: &mut Vec<u8>) {
+    match (content, &outcome.value) {
         _ if !outcome.is_ok() => {}
-        (Form::Outputs | Form::OpenedOutputs, _) => {
+        (LineContent::Outputs | LineContent::OpenedOutputs, _) => {
             outcome::put_output(outcome.stdout.as_deref().unwrap_or_default(), json);
         }
         (_, Some(value)) => outcome::put_value(value, json),

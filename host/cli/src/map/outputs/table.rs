@@ -34,7 +34,7 @@ pub enum Column {
 }
 
 /// Writes a row for each task.
-pub struct Table {
+pub struct TableOutput {
     sink: Sink,
     columns: Vec<Column>,
     /// True if results are opened for their keys.
@@ -47,9 +47,9 @@ pub struct Table {
     cell: Vec<u8>,
 }
 
-impl Table {
+impl TableOutput {
     pub fn new(sink: Sink, columns: Vec<Column>, is_command: bool, terminal: bool) -> Self {
-        Table {
+        TableOutput {
             // One that is gone on with has its header.
             begun: sink.offset().is_some_and(|offset| offset > 0),
             sink,
@@ -216,7 +216,7 @@ fn put_cell(cell: &[u8], terminal: bool, row: &mut Vec<u8>) {
     row.push(b'"');
 }
 
-impl Output for Table {
+impl Output for TableOutput {
     fn begin(&mut self) -> io::Result<()> {
         if std::mem::replace(&mut self.begun, true) {
             return Ok(());

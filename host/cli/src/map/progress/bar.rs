@@ -23,13 +23,13 @@ const HERTZ: u8 = 10;
 /// The bar on the terminal's last line.
 pub struct Bar {
     bar: ProgressBar,
-    look: Look,
+    layout: BarLayout,
     colour: bool,
 }
 
 /// The content of the display, and the room for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Look {
+struct BarLayout {
     has_total: bool,
     /// On a narrow terminal the words are all there is room for: a second row could
     /// not be drawn over.
@@ -42,29 +42,29 @@ const WIDE: u16 = 60;
 impl Bar {
     pub fn new() -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(HERTZ);
-        let look = Look {
+        let layout = BarLayout {
             has_total: false,
             narrow: is_narrow(),
         };
-        let bar = ProgressBar::with_draw_target(None, target).with_style(look.style());
+        let bar = ProgressBar::with_draw_target(None, target).with_style(layout.style());
         screen::share(Some(bar.clone()));
         Bar {
             bar,
-            look,
+            layout,
             colour: report::use_colour(),
         }
     }
 
     pub fn draw(&mut self, view: &View) {
         let total = view.extent.all();
-        let look = Look {
+        let layout = BarLayout {
             has_total: total.is_some(),
             // It may have been another a moment ago.
             narrow: is_narrow(),
         };
-        if self.look != look {
-            self.look = look;
-            self.bar.set_style(look.style());
+        if self.layout != layout {
+            self.layout = layout;
+            self.bar.set_style(layout.style());
         }
         let place = view.done + view.extent.done_before();
         self.bar.update(|state| {
@@ -84,11 +84,11 @@ impl Drop for Bar {
     }
 }
 
-impl Look {
+impl BarLayout {
     fn style(self) -> ProgressStyle {
         let template = match self {
-            Look { narrow: true, .. } => "{wide_msg}",
-            Look {
+            BarLayout { narrow: true, .. } => "{wide_msg}",
+            BarLayout {
                 has_total: true, ..
             } => "[{bar:24}] {wide_msg}",
             _ => "{spinner} {wide_msg}",

@@ -37,7 +37,7 @@ pub struct ProgressFlags {
         hide_possible_values = true,
         help_heading = "Progress"
     )]
-    progress: Option<Form>,
+    progress: Option<ProgressMode>,
     /// Report a task as slow after it has run this long, and again after each further
     /// such time [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Progress")]
@@ -45,7 +45,7 @@ pub struct ProgressFlags {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
+enum ProgressMode {
     Auto,
     Plain,
     None,
@@ -89,7 +89,7 @@ impl ProgressFlags {
     /// Has guests' reports heard, if anything is shown.
     pub fn prepare(&self, builder: PoolBuilder, quiet: bool) -> (PoolBuilder, Prepared) {
         let prepared = Prepared::default();
-        if quiet || self.progress == Some(Form::None) {
+        if quiet || self.progress == Some(ProgressMode::None) {
             return (builder, prepared);
         }
         let reports = Arc::clone(&prepared.reports);
@@ -114,7 +114,7 @@ impl ProgressFlags {
         match total {
             Total::Known(inputs) => counted.count(inputs),
             // Only for somebody who sees it.
-            Total::Counted(counting) if !quiet && self.progress != Some(Form::None) => {
+            Total::Counted(counting) if !quiet && self.progress != Some(ProgressMode::None) => {
                 let ended = Arc::clone(&counters.ended);
                 counting.begin(ended, move |inputs| counted.count(inputs));
             }
@@ -127,7 +127,7 @@ impl ProgressFlags {
             };
         }
         let slow_after = self.slow_after.map_or(Some(SLOW_AFTER), |flag| flag.0);
-        let watch = Watch {
+        let progress = ProgressThread {
             counters: Arc::clone(&counters),
             steering,
             ledger,
@@ -135,10 +135,10 @@ impl ProgressFlags {
             rate: Rate::new(Instant::now()),
             slow: slow_after.map(Slow::new),
         };
-        let screen = match self.progress.unwrap_or(Form::Auto) {
-            Form::None => Screen::None,
-            Form::Auto if report::draws() => Screen::Bar(Bar::new()),
-            Form::Auto | Form::Plain => Screen::Lines {
+        let screen = match self.progress.unwrap_or(ProgressMode::Auto) {
+            ProgressMode::None => Screen::None,
+            ProgressMode::Auto if report::draws() => Screen::Bar(Bar::new()),
+            ProgressMode::Auto | ProgressMode::Plain => Screen::Lines {
                 due: Instant::now() + LINE_INTERVAL,
             },
         };
@@ -146,7 +146,7 @@ impl ProgressFlags {
         Progress {
             counters,
             // Without a thread there is nothing to see; the tasks run on.
-            thread: thread.spawn(move || watch.run(screen)).ok(),
+            thread: thread.spawn(move || progress.run(screen)).ok(),
         }
     }
 }
@@ -178,7 +178,7 @@ enum Screen {
 }
 
 /// The thread's own things.
-struct Watch {
+struct ProgressThread {
     counters: Arc<Counters>,
     steering: Steering,
     ledger: Ledger,
@@ -199,7 +199,7 @@ pub struct View {
     pub slowest: Option<String>,
 }
 
-impl Watch {
+impl ProgressThread {
     fn run(mut self, mut screen: Screen) {
         loop {
             thread::park_timeout(TICK);

@@ -2,7 +2,6 @@
 
 use super::pool::Pool;
 use crate::pool::life::PoolPhase;
-use crate::pool::state::Slot;
 
 impl Pool {
     /// Waits until there is a worker process, and returns its id. Returns `None` if no task
@@ -11,10 +10,10 @@ impl Pool {
         let shared = self.shared();
         let mut state = shared.lock();
         loop {
-            if let Some(worker) = state.slots.iter().find_map(Slot::worker) {
+            if let Some(worker) = state.slots.workers().next() {
                 return Some(worker.pid());
             }
-            if !state.life.goes_on() || state.unfinished == 0 {
+            if !state.life.goes_on() || state.tasks.all_finished() {
                 return None;
             }
             state = shared.wait(state);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::grants;
 use super::pool::Pool;
 use crate::confinement::{self, Confinement, GapHandler, OpenGrant, Probed};
-use crate::module::{CacheTrouble, Keeping, Loader, TroubleHandler, probe_cache};
+use crate::module::{ArtifactStore, CacheTrouble, Loader, TroubleHandler, probe_cache};
 use crate::pool::config::Config;
 use crate::pool::error::Error;
 use crate::pool::output::{Handlers, LogRecord, ProgressReport};
@@ -535,7 +535,8 @@ impl PoolBuilder {
             patience: self
                 .start_timeout
                 .map_or(MAX_COMPILE_RETRY, |most| most.min(MAX_COMPILE_RETRY)),
-            cache: (!self.no_cache).then(|| Keeping::of_this_user(self.on_cache_trouble.take())),
+            cache: (!self.no_cache)
+                .then(|| ArtifactStore::of_this_user(self.on_cache_trouble.take())),
             stop: EventFd::new().map_err(Error::system("give an eventfd"))?,
             confinement: Confinement::new(
                 self.sandbox,
@@ -548,9 +549,9 @@ impl PoolBuilder {
     /// Returns these settings for use without a pool: by the isolation level in this
     /// process.
     #[cfg(feature = "in-process")]
-    pub(crate) fn into_parts(mut self) -> Result<Parts, Error> {
+    pub(crate) fn into_settings(mut self) -> Result<PoolSettings, Error> {
         let loader = self.loader()?;
-        Ok(Parts {
+        Ok(PoolSettings {
             loader,
             sandbox: self.sandbox,
             task_limits: self.task_limits,
@@ -568,7 +569,7 @@ impl PoolBuilder {
 
 /// The settings of a pool that is never built.
 #[cfg(feature = "in-process")]
-pub(crate) struct Parts {
+pub(crate) struct PoolSettings {
     pub(crate) loader: Loader,
     pub(crate) sandbox: Sandbox,
     pub(crate) task_limits: TaskLimits,

@@ -10,7 +10,7 @@ use super::map::MapOptions;
 use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::pool::error::Error;
-use crate::pool::keys::Key;
+use crate::pool::keys::KeyParts;
 use crate::pool::scheduler::Entry;
 use crate::pool::state::Shared;
 use crate::pool::tasks::{
@@ -18,7 +18,7 @@ use crate::pool::tasks::{
     wrong_kind,
 };
 use crate::shared::{Share, Shares};
-use sandpool_protocol::frame::What;
+use sandpool_protocol::frame::Callee;
 use sandpool_protocol::limits::{Limit, Origin, TaskLimits};
 use sandpool_value::{Args, FromValue, ToArgs, ToValue, Type, Value};
 
@@ -46,11 +46,11 @@ pub enum Stdin {
 /// [`imap`](Call::imap) and their variants.
 #[must_use = "a call does nothing until it is applied"]
 pub struct Call {
-    pub(crate) shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     module: Module,
     /// The name of the function; `None` for a command.
     function: Option<String>,
-    pub(crate) args: Args,
+    pub(super) args: Args,
     argv: Vec<String>,
     stdin: Stdin,
     limits: TaskLimits,
@@ -61,11 +61,11 @@ pub struct Call {
     name: Option<String>,
     callback: Option<Callback>,
     error_callback: Option<Callback>,
-    pub(crate) map_options: MapOptions,
+    pub(super) map_options: MapOptions,
 }
 
 impl Call {
-    pub(crate) fn new(shared: Arc<Shared>, module: &Module, function: Option<&str>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, module: &Module, function: Option<&str>) -> Self {
         Call {
             module: module.clone(),
             function: function.map(str::to_owned),
@@ -267,7 +267,7 @@ impl Call {
 
     /// Refuses callbacks of a single task for a map, which has one callback for all: a
     /// callback that nobody would call is a mistake.
-    pub(crate) fn refuse_single_callbacks(&self) -> Result<(), Error> {
+    pub(super) fn refuse_single_callbacks(&self) -> Result<(), Error> {
         match self.callback.is_some() || self.error_callback.is_some() {
             true => Err(Error::Setting {
                 what: "a callback of one task was set for many; use `map_callback` with \
@@ -278,7 +278,7 @@ impl Call {
         }
     }
 
-    pub(crate) fn refuse_map_callbacks(&self) -> Result<(), Error> {
+    pub(super) fn refuse_map_callbacks(&self) -> Result<(), Error> {
         match self.map_options.has_callback() {
             true => Err(Error::Setting {
                 what: "a callback of a map was set for what is none; use `callback` with \
@@ -325,7 +325,7 @@ impl Call {
         let inputs = match &template.callable {
             Some(_) => Inputs::function(&template, args)?,
             None => {
-                let what = What::Command {
+                let callee = Callee::Command {
                     argv,
                     inherit_stdin: stdin == Stdin::Inherit,
                 };
@@ -333,7 +333,7 @@ impl Call {
                     Stdin::Bytes(bytes) => bytes,
                     Stdin::Empty | Stdin::Inherit => Vec::new(),
                 };
-                Inputs::command(&template, what, stdin)?
+                Inputs::command(&template, callee, stdin)?
             }
         };
         let cell = Arc::new(Cell::default());
@@ -361,7 +361,7 @@ impl Call {
 
     /// Returns the template of many tasks, as [`Call::template`] makes it, with the keyword
     /// arguments, and the positional arguments that come before those of each task.
-    pub(crate) fn template_of_many(mut self) -> Result<(Template, Args), Error> {
+    pub(super) fn template_of_many(mut self) -> Result<(Template, Args), Error> {
         let mut before = std::mem::take(&mut self.args);
         let keywords = std::mem::take(&mut before.keywords);
         let mut template = self.template()?;
@@ -377,7 +377,7 @@ impl Call {
     }
 
     /// Finds the function and gathers the part that all tasks of this call have in common.
-    pub(crate) fn template(self) -> Result<Template, Error> {
+    pub(super) fn template(self) -> Result<Template, Error> {
         let module = self.module;
         let pool_settings = &self.shared.loader.settings;
         if module.settings() != pool_settings {
@@ -406,7 +406,7 @@ impl Call {
             args.clone().bind(&function)?;
         }
         let granted = &self.shared.config.grants;
-        let key = Key {
+        let key = KeyParts {
             module: module.hash().to_owned(),
             grants: match &self.grants {
                 Some(part) => part.of(granted)?,

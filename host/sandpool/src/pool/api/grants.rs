@@ -64,7 +64,7 @@ impl Grants {
 
     /// Returns this part of the pool's grants, in the pool's order: two calls with equal
     /// parts share their workers, in whichever order they name them.
-    pub(crate) fn of(&self, pool: &WorkerGrants) -> Result<WorkerGrants, Error> {
+    pub(super) fn of(&self, pool: &WorkerGrants) -> Result<WorkerGrants, Error> {
         let same = |dir: &DirGrant, asked: &str| guest_path(&dir.guest) == guest_path(asked);
         for (asked, _) in &self.dirs {
             if !pool.dirs.iter().any(|dir| same(dir, asked)) {
@@ -114,7 +114,7 @@ fn setting(what: String) -> Error {
 }
 
 /// Checks the grants of a pool.
-pub(crate) fn check(grants: &WorkerGrants) -> Result<(), Error> {
+pub(super) fn check(grants: &WorkerGrants) -> Result<(), Error> {
     if grants.dirs.len() > MAX_DIRECTORIES {
         return Err(setting(format!(
             "{} directories are granted; there can be {MAX_DIRECTORIES}, each with all that is in it",

@@ -13,7 +13,7 @@ use crate::pool::error::Error;
 use crate::pool::keys::KeyId;
 use crate::pool::state::Shared;
 use crate::pool::tasks::{Completion, Sink, value_of};
-use crate::wakers::{Place, Wakers};
+use crate::wakers::{WakerId, Wakers};
 use sandpool_value::{FromValue, Value};
 
 /// The handle to one task that was sent: multiprocessing's `AsyncResult`. It is also a
@@ -29,19 +29,19 @@ pub struct AsyncResult<T = Value> {
     /// `true` if dropping this handle cancels the task.
     cancels: bool,
     /// The place of its waker, when it is awaited.
-    place: Place,
+    waker_id: WakerId,
     value: std::marker::PhantomData<fn() -> T>,
 }
 
 /// The numbers by which a task can be found, to cancel it.
 #[derive(Clone)]
-pub(crate) struct TaskRef {
-    pub(crate) pool: Weak<Shared>,
-    pub(crate) key: KeyId,
-    pub(crate) id: u64,
-    pub(crate) cancelled: Arc<AtomicBool>,
+pub(super) struct TaskRef {
+    pub(super) pool: Weak<Shared>,
+    pub(super) key: KeyId,
+    pub(super) id: u64,
+    pub(super) cancelled: Arc<AtomicBool>,
     /// `true` if the outcome comes by way of the callback thread.
-    pub(crate) by_callback: bool,
+    pub(super) by_callback: bool,
 }
 
 impl std::fmt::Debug for TaskRef {
@@ -68,7 +68,7 @@ impl TaskRef {
 
 /// The place for one outcome.
 #[derive(Debug, Default)]
-pub(crate) struct Cell {
+pub(super) struct Cell {
     state: Mutex<CellState>,
     arrived: Notify,
 }
@@ -93,12 +93,12 @@ impl Cell {
 
 impl Cell {
     /// Returns a copy of the outcome, which can be asked for again.
-    fn poll(&self, place: &mut Place, context: &Context<'_>) -> Poll<Outcome<Value>> {
+    fn poll(&self, waker_id: &mut WakerId, context: &Context<'_>) -> Poll<Outcome<Value>> {
         let mut state = self.lock();
         if let Some(outcome) = &state.outcome {
             return Poll::Ready(outcome.clone());
         }
-        state.wakers.set(place, context.waker());
+        state.wakers.set(waker_id, context.waker());
         Poll::Pending
     }
 }
@@ -118,12 +118,12 @@ impl Sink for Cell {
 }
 
 impl<T: FromValue> AsyncResult<T> {
-    pub(crate) fn new(cell: Arc<Cell>, task: TaskRef) -> Self {
+    pub(super) fn new(cell: Arc<Cell>, task: TaskRef) -> Self {
         AsyncResult {
             cell,
             task,
             cancels: false,
-            place: None,
+            waker_id: None,
             value: std::marker::PhantomData,
         }
     }
@@ -156,7 +156,7 @@ impl<T: FromValue> AsyncResult<T> {
     }
 
     /// Waits for the outcome as [`AsyncResult::outcome`] does, and takes it without a copy.
-    pub(crate) fn into_outcome(mut self) -> Result<Outcome<Value>, Error> {
+    pub(super) fn into_outcome(mut self) -> Result<Outcome<Value>, Error> {
         if !self.ready() && self.task.waits_for_itself() {
             return Err(Error::WouldDeadlock);
         }
@@ -229,7 +229,12 @@ impl<T: FromValue> AsyncResult<T> {
     /// ```
     pub async fn outcome_async(&self) -> Outcome<T> {
         let cell = &*self.cell;
-        Ended { cell, place: None }.await.typed()
+        OutcomeFuture {
+            cell,
+            waker_id: None,
+        }
+        .await
+        .typed()
     }
 
     /// Makes dropping this handle cancel the task, as [`AsyncResult::cancel`] does, if the
@@ -265,26 +270,26 @@ impl<T: FromValue> Future for AsyncResult<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        this.cell.poll(&mut this.place, context).map(value_of)
+        this.cell.poll(&mut this.waker_id, context).map(value_of)
     }
 }
 
 /// A future of a task's outcome that has no handle of its own.
-struct Ended<'a> {
+struct OutcomeFuture<'a> {
     cell: &'a Cell,
-    place: Place,
+    waker_id: WakerId,
 }
 
-impl Future for Ended<'_> {
+impl Future for OutcomeFuture<'_> {
     type Output = Outcome<Value>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.cell.poll(&mut self.place, context)
+        self.cell.poll(&mut self.waker_id, context)
     }
 }
 
-impl Drop for Ended<'_> {
+impl Drop for OutcomeFuture<'_> {
     fn drop(&mut self) {
-        self.cell.lock().wakers.remove(self.place);
+        self.cell.lock().wakers.remove(self.waker_id);
     }
 }

@@ -31,7 +31,7 @@ pub struct IMap<T = Value> {
 }
 
 impl<T: FromValue> IMap<T> {
-    pub(crate) fn new(stream: Arc<StreamState>) -> Self {
+    pub(super) fn new(stream: Arc<StreamState>) -> Self {
         IMap {
             stream,
             taken: VecDeque::new(),

@@ -130,14 +130,14 @@ impl Drop for Begun<'_> {
 
 /// The settings of a call that only maps use.
 #[derive(Default)]
-pub(crate) struct MapOptions {
-    pub(crate) chunksize: Option<usize>,
-    pub(crate) callback: Option<MapCallback>,
-    pub(crate) error_callback: Option<MapCallback>,
+pub(super) struct MapOptions {
+    pub(super) chunksize: Option<usize>,
+    pub(super) callback: Option<MapCallback>,
+    pub(super) error_callback: Option<MapCallback>,
 }
 
 impl MapOptions {
-    pub(crate) fn has_callback(&self) -> bool {
+    pub(super) fn has_callback(&self) -> bool {
         self.callback.is_some() || self.error_callback.is_some()
     }
 
@@ -146,7 +146,7 @@ impl MapOptions {
     /// # Errors
     ///
     /// Returns an error if that is 0.
-    pub(crate) fn chunksize(&self) -> Result<usize, Error> {
+    pub(super) fn chunksize(&self) -> Result<usize, Error> {
         match self.chunksize {
             Some(0) => Err(Error::Setting {
                 what: "a chunk has at least 1 item, not `0`".into(),

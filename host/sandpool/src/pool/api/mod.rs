@@ -14,9 +14,9 @@ mod map;
 mod pool;
 mod steering;
 
-#[cfg(feature = "in-process")]
-pub(crate) use builder::Parts;
 pub use builder::PoolBuilder;
+#[cfg(feature = "in-process")]
+pub(crate) use builder::PoolSettings;
 pub use call::{Call, Stdin};
 pub use grants::Grants;
 pub use handle::AsyncResult;

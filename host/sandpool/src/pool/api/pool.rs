@@ -13,7 +13,7 @@ use crate::outcome::Outcome;
 use crate::pool::ending;
 use crate::pool::error::Error;
 use crate::pool::life::PoolPhase;
-use crate::pool::state::{Shared, Slot};
+use crate::pool::state::Shared;
 use sandpool_protocol::layers::SandboxReport;
 use sandpool_sys::EventFd;
 use sandpool_value::{FromValue, ToArgs};
@@ -28,15 +28,15 @@ use sandpool_value::{FromValue, ToArgs};
 /// block that thread).
 #[derive(Clone, Debug)]
 pub struct Pool {
-    handle: Arc<Handle>,
+    handle: Arc<PoolHandle>,
 }
 
 /// The part that all clones of a pool share; dropping it ends the pool.
-struct Handle {
+struct PoolHandle {
     shared: Arc<Shared>,
 }
 
-impl std::fmt::Debug for Handle {
+impl std::fmt::Debug for PoolHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pool")
             .field("processes", &self.shared.config.processes)
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Handle {
     }
 }
 
-impl Drop for Handle {
+impl Drop for PoolHandle {
     fn drop(&mut self) {
         self.shared.set_phase(PoolPhase::Terminated);
         self.shared.wait_for_end();
@@ -52,9 +52,9 @@ impl Drop for Handle {
 }
 
 impl Pool {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         Pool {
-            handle: Arc::new(Handle { shared }),
+            handle: Arc::new(PoolHandle { shared }),
         }
     }
 
@@ -63,7 +63,7 @@ impl Pool {
         PoolBuilder::default()
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.handle.shared
     }
 
@@ -76,12 +76,7 @@ impl Pool {
     /// are needed, so there may be fewer than [`Pool::processes`].
     pub fn worker_pids(&self) -> Vec<u32> {
         let state = self.shared().lock();
-        state
-            .slots
-            .iter()
-            .filter_map(Slot::worker)
-            .map(|worker| worker.pid())
-            .collect()
+        state.slots.workers().map(|worker| worker.pid()).collect()
     }
 
     /// Loads a module from a file: WebAssembly or its text format. It is compiled in a

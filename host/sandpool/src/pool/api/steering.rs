@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::outcome::Verdict;
-use crate::pool::state::Slot;
 use crate::pool::stream::StreamState;
 use crate::pool::tasks::Batch;
 use crate::pool::worker::WorkerHandle;
@@ -29,7 +28,7 @@ pub struct RunningTask {
 }
 
 impl Steering {
-    pub(crate) fn new(stream: Arc<StreamState>) -> Self {
+    pub(super) fn new(stream: Arc<StreamState>) -> Self {
         Steering { stream }
     }
 
@@ -61,7 +60,7 @@ impl Steering {
             return Vec::new();
         };
         let state = pool.lock();
-        let workers = state.slots.iter().filter_map(Slot::worker);
+        let workers = state.slots.workers();
         let mut running: Vec<_> = workers
             .filter_map(WorkerHandle::running)
             .filter(|(task, _)| self.is_mine(&task.batch))

@@ -10,7 +10,7 @@ use sandpool_protocol::request::{Answer, Item, Reply};
 use sandpool_protocol::sleep;
 
 /// The replies to one worker.
-pub(crate) struct Answers {
+pub(super) struct Answers {
     exchange: Exchange,
     state: Mutex<ReplyState>,
 }
@@ -33,7 +33,7 @@ struct ReplyState {
 }
 
 impl Answers {
-    pub(crate) fn new(exchange: Exchange) -> Self {
+    pub(super) fn new(exchange: Exchange) -> Self {
         Answers {
             exchange,
             state: Mutex::new(ReplyState {
@@ -54,25 +54,25 @@ impl Answers {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn exchange(&self) -> &Exchange {
+    pub(super) fn exchange(&self) -> &Exchange {
         &self.exchange
     }
 
     /// Notes that the worker waits for the reply to this question; `None` when its task has
     /// ended.
-    pub(crate) fn expect(&self, question: Option<u64>) {
+    pub(super) fn expect(&self, question: Option<u64>) {
         self.lock().asked = question;
     }
 
     /// Returns `true` if the worker still waits for a reply or for the rest of one. The
     /// replies to a worker that asks on all the same would pile up here.
-    pub(crate) fn is_awaited(&self) -> bool {
+    pub(super) fn is_awaited(&self) -> bool {
         let state = self.lock();
         state.asked.is_some() || !state.backlog.is_empty()
     }
 
     /// Returns `true` if the exchange has room for a part of the backlog.
-    pub(crate) fn may_write_on(&self) -> bool {
+    pub(super) fn may_write_on(&self) -> bool {
         let state = self.lock();
         !state.backlog.is_empty() && state.writer.may_write_on(&self.exchange)
     }
@@ -82,7 +82,7 @@ impl Answers {
     /// # Errors
     ///
     /// Returns the violation that was noted since the last call, if there is one.
-    pub(crate) fn write_on(&self) -> Result<bool, Violation> {
+    pub(super) fn write_on(&self) -> Result<bool, Violation> {
         let mut state = self.lock();
         let before = state.backlog.len();
         if before > 0 {
@@ -94,12 +94,12 @@ impl Answers {
 
     /// Wakes the worker if it sleeps: something was written for it, or something that it
     /// wrote was read.
-    pub(crate) fn wake(&self) {
+    pub(super) fn wake(&self) {
         sleep::wake(self.exchange.worker_sleeps());
     }
 
     /// Replies at once, for requests that need no object.
-    pub(crate) fn reply(&self, reply: Reply) {
+    pub(super) fn reply(&self, reply: Reply) {
         self.send(&mut self.lock(), &Answer::Reply { reply, credit: 0 });
     }
 

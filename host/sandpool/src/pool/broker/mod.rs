@@ -7,4 +7,4 @@
 mod answers;
 mod requests;
 
-pub(crate) use requests::{Requests, RequestsRead};
+pub(super) use requests::{Requests, RequestsRead};

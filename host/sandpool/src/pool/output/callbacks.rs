@@ -46,11 +46,11 @@ pub struct ProgressReport {
 }
 
 /// A function that is called with each log line.
-pub(crate) type LogHandler = Box<dyn FnMut(LogRecord) + Send>;
+type LogHandler = Box<dyn FnMut(LogRecord) + Send>;
 /// A function that is called with each progress report.
-pub(crate) type ProgressHandler = Box<dyn FnMut(ProgressReport) + Send>;
+type ProgressHandler = Box<dyn FnMut(ProgressReport) + Send>;
 /// A function that is called when a pool has been without workers for a while.
-pub(crate) type StartTroubleHandler = Box<dyn FnMut(StartTrouble) + Send>;
+type StartTroubleHandler = Box<dyn FnMut(StartTrouble) + Send>;
 
 /// The caller's handlers, which run on the callback thread.
 #[derive(Default)]
@@ -61,7 +61,7 @@ pub(crate) struct Handlers {
 }
 
 /// A job for the callback thread.
-pub(crate) enum Job {
+pub(crate) enum CallbackJob {
     Log(LogRecord),
     Progress(ProgressReport),
     StartTrouble(StartTrouble),
@@ -73,14 +73,17 @@ pub(crate) enum Job {
     Stop,
 }
 
-impl Job {
+impl CallbackJob {
     /// Returns the weight of a guest's message in the backlog: its text and 1 KiB, which
     /// also bounds the number of short messages. Other jobs weigh nothing.
     fn size(&self) -> usize {
         let text = match self {
-            Job::Log(record) => Some(&record.message),
-            Job::Progress(report) => report.message.as_ref(),
-            Job::StartTrouble(_) | Job::Finish(_) | Job::Run(_) | Job::Stop => return 0,
+            CallbackJob::Log(record) => Some(&record.message),
+            CallbackJob::Progress(report) => report.message.as_ref(),
+            CallbackJob::StartTrouble(_)
+            | CallbackJob::Finish(_)
+            | CallbackJob::Run(_)
+            | CallbackJob::Stop => return 0,
         };
         1024 + text.map_or(0, String::len)
     }
@@ -90,7 +93,7 @@ impl Job {
 /// once.
 #[derive(Clone)]
 pub(crate) struct CallbackSender {
-    jobs: Sender<Job>,
+    jobs: Sender<CallbackJob>,
 }
 
 impl CallbackSender {
@@ -98,7 +101,9 @@ impl CallbackSender {
         if completion.callback.is_none() {
             return completion.deliver();
         }
-        if let Err(SendError(Job::Finish(completion))) = self.jobs.send(Job::Finish(completion)) {
+        if let Err(SendError(CallbackJob::Finish(completion))) =
+            self.jobs.send(CallbackJob::Finish(completion))
+        {
             // The thread has ended with its pool; the waiter must not wait for ever.
             completion.deliver();
         }
@@ -106,7 +111,7 @@ impl CallbackSender {
 
     /// Runs a function on the callback thread; returns `false` if the thread has ended.
     pub(crate) fn run(&self, what: impl FnOnce() + Send + 'static) -> bool {
-        self.jobs.send(Job::Run(Box::new(what))).is_ok()
+        self.jobs.send(CallbackJob::Run(Box::new(what))).is_ok()
     }
 }
 
@@ -117,7 +122,7 @@ const MAX_BACKLOG: usize = 16 * 1024 * 1024;
 
 /// The callback thread and the channel to it.
 pub(crate) struct Callbacks {
-    jobs: Sender<Job>,
+    jobs: Sender<CallbackJob>,
     /// The number of bytes of messages that wait for their handler.
     backlog: Arc<AtomicUsize>,
     dropped: AtomicUsize,
@@ -152,14 +157,14 @@ impl Callbacks {
     }
 
     /// Hands a guest's message to its handler.
-    pub(crate) fn message(&self, message: Job) {
+    pub(crate) fn message(&self, message: CallbackJob) {
         if self.backlog.load(Ordering::Relaxed) >= MAX_BACKLOG {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
-            self.send_message(Job::Log(LogRecord {
+            self.send_message(CallbackJob::Log(LogRecord {
                 task_index: 0,
                 function: "sandpool".into(),
                 level: LogLevel::Warn,
@@ -169,7 +174,7 @@ impl Callbacks {
         self.send_message(message);
     }
 
-    fn send_message(&self, message: Job) {
+    fn send_message(&self, message: CallbackJob) {
         self.backlog.fetch_add(message.size(), Ordering::Relaxed);
         // The thread lives as long as this value, so it takes every job.
         let _ = self.jobs.send(message);
@@ -177,30 +182,30 @@ impl Callbacks {
 
     /// Waits until all jobs are done.
     pub(crate) fn finish(self) {
-        let _ = self.jobs.send(Job::Stop);
+        let _ = self.jobs.send(CallbackJob::Stop);
         let _ = self.thread.join();
     }
 }
 
-fn work(inbox: &Receiver<Job>, backlog: &AtomicUsize, mut handlers: Handlers) {
+fn work(inbox: &Receiver<CallbackJob>, backlog: &AtomicUsize, mut handlers: Handlers) {
     for job in inbox {
         backlog.fetch_sub(job.size(), Ordering::Relaxed);
         match job {
-            Job::Log(record) => {
+            CallbackJob::Log(record) => {
                 if let Some(handler) = &mut handlers.log {
                     guard("log handler", || handler(record));
                 }
             }
-            Job::Progress(report) => {
+            CallbackJob::Progress(report) => {
                 if let Some(handler) = &mut handlers.progress {
                     guard("progress handler", || handler(report));
                 }
             }
-            Job::StartTrouble(trouble) => match &mut handlers.start_trouble {
+            CallbackJob::StartTrouble(trouble) => match &mut handlers.start_trouble {
                 Some(handler) => guard("handler of start trouble", || handler(trouble)),
                 None => say(&trouble),
             },
-            Job::Finish(mut completion) => {
+            CallbackJob::Finish(mut completion) => {
                 if let Some(callback) = completion.callback.take() {
                     let outcome = completion.ended.outcome(&completion.batch.template);
                     guard("callback", || callback(&outcome));
@@ -208,8 +213,8 @@ fn work(inbox: &Receiver<Job>, backlog: &AtomicUsize, mut handlers: Handlers) {
                 }
                 completion.deliver();
             }
-            Job::Run(what) => what(),
-            Job::Stop => return,
+            CallbackJob::Run(what) => what(),
+            CallbackJob::Stop => return,
         }
     }
 }
@@ -242,7 +247,7 @@ mod tests {
         };
         let callbacks = Callbacks::start(handlers).expect("starts");
         let message = |text: String| {
-            Job::Log(LogRecord {
+            CallbackJob::Log(LogRecord {
                 task_index: 0,
                 function: "f".into(),
                 level: LogLevel::Info,

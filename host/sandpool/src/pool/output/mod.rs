@@ -8,9 +8,9 @@
 mod callbacks;
 mod outbox;
 mod relay;
-pub(crate) mod stdin;
+pub(super) mod stdin;
 
-pub(crate) use callbacks::{CallbackSender, Callbacks, Handlers, Job};
+pub(super) use callbacks::{CallbackJob, CallbackSender, Callbacks, Handlers};
 pub use callbacks::{LogRecord, ProgressReport};
-pub(crate) use outbox::Outbox;
-pub(crate) use relay::{OutputPipes, Relay, Trouble};
+pub(super) use outbox::Outbox;
+pub(super) use relay::{OutputPipes, Relay, Trouble};

@@ -1,6 +1,6 @@
 //! The outbox: everything that leaves the pool's lock.
 
-use super::callbacks::Job;
+use super::callbacks::CallbackJob;
 use crate::module::Module;
 use crate::pool::tasks::Completion;
 use crate::pool::trace::WorkerEnd;
@@ -9,7 +9,7 @@ use sandpool_protocol::layers::SandboxReport;
 /// The jobs and findings that are to be passed on once the lock is released.
 #[derive(Default)]
 pub(crate) struct Outbox {
-    pub(crate) jobs: Vec<(Option<u64>, Job)>,
+    pub(crate) jobs: Vec<(Option<u64>, CallbackJob)>,
     /// The serial numbers of workers that are gone, and how each ended.
     pub(crate) gone: Vec<(u64, WorkerEnd)>,
     /// The serial numbers of workers that want the host's standard input.
@@ -22,7 +22,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     /// Returns `true` if the outbox holds nothing but jobs that satisfy `such`.
-    pub(crate) fn holds_only(&self, such: impl Fn(&Job) -> bool) -> bool {
+    pub(crate) fn holds_only(&self, such: impl Fn(&CallbackJob) -> bool) -> bool {
         let Outbox {
             jobs,
             gone,
@@ -38,6 +38,6 @@ impl Outbox {
     }
 
     pub(crate) fn finish(&mut self, serial: Option<u64>, completion: Completion) {
-        self.jobs.push((serial, Job::Finish(completion)));
+        self.jobs.push((serial, CallbackJob::Finish(completion)));
     }
 }

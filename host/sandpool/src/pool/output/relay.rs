@@ -29,12 +29,12 @@ const BELL: u64 = u64::MAX;
 
 /// The relay's thread and the channel to it.
 pub(crate) struct Relay {
-    orders: Sender<Order>,
+    commands: Sender<RelayCommand>,
     bell: Arc<EventFd>,
     thread: JoinHandle<()>,
 }
 
-enum Order {
+enum RelayCommand {
     Worker(u64, OutputPipes),
     Complete(u64, Completion),
     Gone(u64),
@@ -49,11 +49,11 @@ impl Relay {
         callback_sender: CallbackSender,
         trouble: Arc<Trouble>,
     ) -> io::Result<Self> {
-        let (orders, inbox) = channel();
+        let (commands, inbox) = channel();
         let bell = Arc::new(EventFd::new()?);
         let poller = Poller::new()?;
         poller.add(&*bell, BELL)?;
-        let desk = Desk {
+        let relay = RelayThread {
             inbox,
             bell: Arc::clone(&bell),
             poller,
@@ -66,39 +66,39 @@ impl Relay {
             .name("sandpool-relay".into())
             .spawn(move || {
                 writes_to_a_limit_here();
-                desk.work();
+                relay.work();
             })
             .map_err(thread_error)?;
         Ok(Relay {
-            orders,
+            commands,
             bell,
             thread,
         })
     }
 
-    fn order(&self, order: Order) {
-        let _ = self.orders.send(order);
+    fn send(&self, command: RelayCommand) {
+        let _ = self.commands.send(command);
         self.bell.ring();
     }
 
     /// Adds a new worker's pipes.
     pub(crate) fn worker(&self, serial: u64, pipes: OutputPipes) {
-        self.order(Order::Worker(serial, pipes));
+        self.send(RelayCommand::Worker(serial, pipes));
     }
 
     /// Passes on the text that the worker has printed, then delivers the outcome.
     pub(crate) fn complete(&self, serial: u64, completion: Completion) {
-        self.order(Order::Complete(serial, completion));
+        self.send(RelayCommand::Complete(serial, completion));
     }
 
     /// Notes that the worker is gone, and passes on the rest of its output.
     pub(crate) fn worker_gone(&self, serial: u64) {
-        self.order(Order::Gone(serial));
+        self.send(RelayCommand::Gone(serial));
     }
 
     /// Waits until all output is passed on.
     pub(crate) fn finish(self) {
-        self.order(Order::Finish);
+        self.send(RelayCommand::Finish);
         let _ = self.thread.join();
     }
 }
@@ -113,7 +113,7 @@ pub(crate) struct OutputPipes {
 pub(crate) type Trouble = OnceLock<String>;
 
 /// One output stream of one worker.
-struct Stream {
+struct OutputStream {
     trouble: Arc<Trouble>,
     pipe: File,
     to_stderr: bool,
@@ -121,18 +121,18 @@ struct Stream {
     open: bool,
 }
 
-struct Desk {
-    inbox: Receiver<Order>,
+struct RelayThread {
+    inbox: Receiver<RelayCommand>,
     bell: Arc<EventFd>,
     poller: Poller,
     raw: bool,
     trouble: Arc<Trouble>,
     callback_sender: CallbackSender,
     /// The streams by token: the worker's serial number times 2, plus 1 for stderr.
-    streams: HashMap<u64, Stream>,
+    streams: HashMap<u64, OutputStream>,
 }
 
-impl Desk {
+impl RelayThread {
     fn work(mut self) {
         let mut ready = Vec::new();
         loop {
@@ -146,23 +146,23 @@ impl Desk {
                     self.drain(*token, A_TURN);
                 }
             }
-            while let Ok(order) = self.inbox.try_recv() {
-                match order {
-                    Order::Worker(serial, pipes) => {
+            while let Ok(command) = self.inbox.try_recv() {
+                match command {
+                    RelayCommand::Worker(serial, pipes) => {
                         self.watch(serial * 2, pipes.stdout);
                         self.watch(serial * 2 + 1, pipes.stderr);
                     }
-                    Order::Complete(serial, completion) => {
+                    RelayCommand::Complete(serial, completion) => {
                         self.flush(serial);
                         self.callback_sender.finish(completion);
                     }
-                    Order::Gone(serial) => {
+                    RelayCommand::Gone(serial) => {
                         // The worker writes no more, so this is the rest.
                         self.flush(serial);
                         self.streams.remove(&(serial * 2));
                         self.streams.remove(&(serial * 2 + 1));
                     }
-                    Order::Finish => return,
+                    RelayCommand::Finish => return,
                 }
             }
         }
@@ -171,7 +171,7 @@ impl Desk {
     fn watch(&mut self, token: u64, pipe: OwnedFd) {
         if self.poller.add(&pipe, token).is_ok() {
             let to_stderr = token % 2 == 1;
-            let stream = Stream {
+            let stream = OutputStream {
                 trouble: Arc::clone(&self.trouble),
                 pipe: File::from(pipe),
                 to_stderr,
@@ -185,7 +185,7 @@ impl Desk {
     fn flush(&mut self, serial: u64) {
         for token in [serial * 2, serial * 2 + 1] {
             // Only the bytes that are there now, without those that the next task adds.
-            let there = self.streams.get(&token).map_or(0, Stream::waiting);
+            let there = self.streams.get(&token).map_or(0, OutputStream::waiting);
             self.drain(token, there);
             if let Some(stream) = self.streams.get_mut(&token) {
                 if !stream.line.is_empty() && !self.raw {
@@ -223,7 +223,7 @@ impl Desk {
     }
 }
 
-impl Stream {
+impl OutputStream {
     /// Returns the number of bytes that are in the pipe.
     fn waiting(&self) -> u64 {
         rustix::io::ioctl_fionread(&self.pipe).unwrap_or(0)

@@ -9,8 +9,8 @@ mod restarts;
 mod rules;
 mod source;
 
-pub(crate) use queue::{Entry, Queue};
+pub(super) use queue::{Entry, Queue};
 pub use restarts::StartTrouble;
-pub(crate) use restarts::{Blame, Breaks, Fault, News, Restarts};
-pub(crate) use rules::{Occupancy, Occupied, Placement, REPLACE_AFTER, STRANDED_AFTER, WorkerLife};
-pub(crate) use source::{Sources, TaskSource};
+pub(super) use restarts::{Blame, Breaks, Fault, News, Restarts};
+pub(super) use rules::{Occupancy, Occupied, Placement, REPLACE_AFTER, STRANDED_AFTER, WorkerLife};
+pub(super) use source::{Sources, TaskSource};

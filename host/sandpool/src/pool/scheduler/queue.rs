@@ -265,7 +265,7 @@ impl Queue {
     }
 
     /// Returns `true` if tasks wait and all of them are of `key`.
-    pub(crate) fn has_only(&self, key: KeyId) -> bool {
+    pub(super) fn has_only(&self, key: KeyId) -> bool {
         self.by_key.len() == 1 && self.waits(key)
     }
 
@@ -276,7 +276,7 @@ impl Queue {
 
     /// Returns the keys that have waiting tasks, the key with the oldest task first, each
     /// with the time since when its oldest task waits.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = (KeyId, Instant)> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = (KeyId, Instant)> {
         let only = self.by_key.keys().filter(|_| self.fronts.is_empty());
         let keys = self.fronts.values().chain(only);
         let since = |key| Some(self.by_key.get(key)?.entries.front()?.batch().submitted);

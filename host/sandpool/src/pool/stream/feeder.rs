@@ -13,7 +13,7 @@ use crate::pool::error::Error;
 use crate::pool::scheduler::TaskSource;
 use crate::pool::state::Shared;
 use crate::pool::tasks::{Batch, Inputs, Task, Template, outcome};
-use sandpool_protocol::frame::What;
+use sandpool_protocol::frame::Callee;
 use sandpool_sys::thread_error;
 use sandpool_value::Args;
 
@@ -35,7 +35,7 @@ pub(crate) fn start_feeder(
     state.sources.add(&source);
     drop(state);
     // From here on dropping `end` counts the feeder out.
-    let end = End(Arc::clone(stream));
+    let end = EndOnDrop(Arc::clone(stream));
     let feeder = Feeder {
         template: Arc::clone(stream.template()),
         stream: Arc::clone(stream),
@@ -63,7 +63,7 @@ struct Feeder {
 }
 
 impl Feeder {
-    fn feed(mut self, inputs: impl Iterator<Item = Input>, end: End) {
+    fn feed(mut self, inputs: impl Iterator<Item = Input>, end: EndOnDrop) {
         // Not by `for`: the inputs may panic too, and their reader is told.
         let fed = catch_unwind(AssertUnwindSafe(|| {
             for input in inputs {
@@ -102,11 +102,11 @@ impl Feeder {
             }
             Input::Command { argv, stdin } => {
                 let words = std::iter::once(self.template.function.to_string()).chain(argv);
-                let what = What::Command {
+                let callee = Callee::Command {
                     argv: words.collect(),
                     inherit_stdin: false,
                 };
-                self.input = Inputs::command(&self.template, what, stdin)?;
+                self.input = Inputs::command(&self.template, callee, stdin)?;
                 Ok(())
             }
             Input::Invalid(reason) => Err(Error::Setting { what: reason }),
@@ -196,9 +196,9 @@ fn take_over(pool: &Shared, stream: &Arc<StreamState>) -> Result<(), Error> {
 }
 
 /// Announces, when dropped, that no more inputs come, however the feeder ended.
-struct End(Arc<StreamState>);
+struct EndOnDrop(Arc<StreamState>);
 
-impl Drop for End {
+impl Drop for EndOnDrop {
     fn drop(&mut self) {
         self.0.end();
         if let Some(pool) = self.0.pool() {

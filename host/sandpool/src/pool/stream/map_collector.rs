@@ -29,7 +29,7 @@ pub(crate) struct MapCollector {
     /// run.
     done: Notify,
     /// The number of tasks in each part but the last.
-    part: usize,
+    chunk: usize,
     has_callback: bool,
     /// This collector, which its callback has to keep alive.
     own: Weak<MapCollector>,
@@ -43,7 +43,7 @@ pub(crate) struct MapCollector {
 #[derive(Default)]
 pub(crate) struct MapParts {
     /// The parts that were not taken yet, in the order of the items.
-    parts: VecDeque<Part>,
+    chunks: VecDeque<ResultChunk>,
     /// The number of parts that were taken.
     taken: usize,
     /// The number of tasks that have no outcome yet.
@@ -57,7 +57,7 @@ pub(crate) struct MapParts {
 }
 
 /// The results of some tasks that follow one another.
-struct Part {
+struct ResultChunk {
     /// A place for each result; empty before the first has come.
     places: Vec<Option<TaskResult>>,
     tasks: usize,
@@ -71,9 +71,9 @@ impl Sink for MapCollector {
         let mut any_whole = false;
         for Completion { ended: result, .. } in ended {
             let index = usize::try_from(result.index()).unwrap_or(usize::MAX);
-            let part = (index / self.part).wrapping_sub(state.taken);
-            if let Some(part) = state.parts.get_mut(part) {
-                any_whole |= part.put(index % self.part, result);
+            let chunk = (index / self.chunk).wrapping_sub(state.taken);
+            if let Some(chunk) = state.chunks.get_mut(chunk) {
+                any_whole |= chunk.put(index % self.chunk, result);
                 state.missing -= 1;
             }
         }
@@ -86,9 +86,9 @@ impl Sink for MapCollector {
     }
 }
 
-impl Part {
+impl ResultChunk {
     fn of(tasks: usize) -> Self {
-        Part {
+        ResultChunk {
             places: Vec::new(),
             tasks,
             missing: tasks,
@@ -107,11 +107,11 @@ impl Part {
 }
 
 impl MapCollector {
-    /// Returns a collector for tasks of this template, in parts of `part` tasks.
+    /// Returns a collector for tasks of this template, in parts of `chunk` tasks.
     pub(crate) fn new(
         pool: &Arc<Shared>,
         template: &Arc<Template>,
-        part: usize,
+        chunk: usize,
         callback: Option<MapCallback>,
     ) -> Arc<Self> {
         Arc::new_cyclic(|own| MapCollector {
@@ -121,7 +121,7 @@ impl MapCollector {
                 ..MapParts::default()
             }),
             done: Notify::default(),
-            part,
+            chunk,
             own: Weak::clone(own),
             pool: Arc::downgrade(pool),
             template: Arc::clone(template),
@@ -152,8 +152,8 @@ impl MapCollector {
         let mut state = self.lock();
         state.missing += left;
         while left > 0 {
-            let tasks = left.min(self.part);
-            state.parts.push_back(Part::of(tasks));
+            let tasks = left.min(self.chunk);
+            state.chunks.push_back(ResultChunk::of(tasks));
             left -= tasks;
         }
         drop(state);
@@ -214,21 +214,21 @@ impl MapCollector {
     /// Takes the results of the next part, if that is whole.
     pub(crate) fn take_part(&self, take: impl FnMut(TaskResult)) -> bool {
         let mut state = self.lock();
-        if self.has_callback || state.parts.front().is_none_or(|part| part.missing > 0) {
+        if self.has_callback || state.chunks.front().is_none_or(|chunk| chunk.missing > 0) {
             return false;
         }
         state.taken += 1;
-        let part = state.parts.pop_front();
+        let chunk = state.chunks.pop_front();
         drop(state);
-        let results = part.into_iter().flat_map(|part| part.places).flatten();
+        let results = chunk.into_iter().flat_map(|chunk| chunk.places).flatten();
         results.for_each(take);
         true
     }
 
     /// Takes the remaining results.
     pub(crate) fn take_all(&self, take: impl FnMut(TaskResult)) {
-        let parts = std::mem::take(&mut self.lock().parts);
-        let results = parts.into_iter().flat_map(|part| part.places).flatten();
+        let chunks = std::mem::take(&mut self.lock().chunks);
+        let results = chunks.into_iter().flat_map(|chunk| chunk.places).flatten();
         results.for_each(take);
     }
 
@@ -238,7 +238,7 @@ impl MapCollector {
             .map(TaskResult::full)
             .map(Some)
             .collect();
-        self.lock().parts = VecDeque::from([Part {
+        self.lock().chunks = VecDeque::from([ResultChunk {
             tasks: places.len(),
             missing: 0,
             places,
@@ -256,7 +256,7 @@ impl MapCollector {
 
     /// Waits until a further part is whole, or all tasks have ended.
     pub(crate) fn wait_for_part(&self) {
-        let more = |state: &MapParts| state.parts.front().is_some_and(|part| part.missing == 0);
+        let more = |state: &MapParts| state.chunks.front().is_some_and(|chunk| chunk.missing == 0);
         let lacks = |state: &MapParts| !state.is_done && (self.has_callback || !more(state));
         drop(self.done.wait_while(self.lock(), None, lacks));
     }
@@ -310,7 +310,7 @@ impl MapParts {
 
     /// Returns the results of the tasks that have ended.
     pub(crate) fn results(&self) -> impl Iterator<Item = &TaskResult> {
-        self.parts.iter().flat_map(|part| &part.places).flatten()
+        self.chunks.iter().flat_map(|chunk| &chunk.places).flatten()
     }
 }
 

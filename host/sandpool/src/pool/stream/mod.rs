@@ -11,7 +11,7 @@ mod map_collector;
 mod pending;
 mod stream_state;
 
-pub(crate) use feeder::start_feeder;
+pub(super) use feeder::start_feeder;
 pub use input::{Input, ToInput};
-pub(crate) use map_collector::{MapCallback, MapCollector};
-pub(crate) use stream_state::StreamState;
+pub(super) use map_collector::{MapCallback, MapCollector};
+pub(super) use stream_state::StreamState;

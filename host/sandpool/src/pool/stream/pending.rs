@@ -16,14 +16,14 @@ const SMALL: u64 = 4 * 1024;
 
 /// The inputs that wait, in their order.
 #[derive(Default)]
-pub(crate) struct Pending {
+pub(super) struct Pending {
     chunks: VecDeque<InputChunk>,
     len: usize,
     bytes: u64,
 }
 
 /// Inputs that follow one another, and become one batch.
-pub(crate) struct InputChunk {
+pub(super) struct InputChunk {
     inputs: Inputs,
     /// The index of the first input.
     first: u64,
@@ -35,7 +35,7 @@ pub(crate) struct InputChunk {
 
 impl InputChunk {
     /// Returns the tasks for these inputs.
-    pub(crate) fn tasks(
+    pub(super) fn tasks(
         self,
         template: &Arc<Template>,
         sink: Arc<dyn Sink>,
@@ -49,7 +49,7 @@ impl InputChunk {
 impl Pending {
     /// Appends a single input, which may `join` those before it. `input` keeps only its
     /// buffers.
-    pub(crate) fn push(&mut self, input: &mut Inputs, index: u64, join: bool) {
+    pub(super) fn push(&mut self, input: &mut Inputs, index: u64, join: bool) {
         self.len += 1;
         self.bytes += input.bytes();
         let join = join && input.is_function() && input.bytes() <= SMALL;
@@ -72,7 +72,7 @@ impl Pending {
     }
 
     /// Takes out the first chunks, whole ones only, with `most` inputs at most.
-    pub(crate) fn take(&mut self, most: usize) -> VecDeque<InputChunk> {
+    pub(super) fn take(&mut self, most: usize) -> VecDeque<InputChunk> {
         let mut count = 0;
         let fits = |chunk: &&InputChunk| {
             count += chunk.inputs.len();
@@ -90,16 +90,16 @@ impl Pending {
         taken
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    pub(crate) fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// Returns the time since when the oldest input waits.
-    pub(crate) fn since(&self) -> Option<Instant> {
+    pub(super) fn since(&self) -> Option<Instant> {
         Some(self.chunks.front()?.since)
     }
 }

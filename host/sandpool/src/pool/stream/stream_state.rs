@@ -78,7 +78,7 @@ pub(crate) struct StreamState {
 }
 
 #[derive(Default)]
-pub(crate) struct StreamInner {
+pub(super) struct StreamInner {
     /// The inputs that the pool has not taken over yet.
     pending: Pending,
     /// The latest time at which the dispatcher will look at the pool, if it has announced
@@ -236,7 +236,7 @@ impl StreamState {
 
     /// Delivers an outcome with this verdict and reason for each input that the pool has
     /// not taken over.
-    pub(crate) fn refuse(self: &Arc<Self>, verdict: Verdict, reason: &str) {
+    pub(super) fn refuse(self: &Arc<Self>, verdict: Verdict, reason: &str) {
         let chunks = self.lock().pending.take(usize::MAX);
         for task in chunks.into_iter().flat_map(|chunk| self.tasks(chunk)) {
             outcome::never_ran(task, verdict, reason.to_owned()).deliver();
@@ -252,7 +252,7 @@ impl StreamState {
         self.pool.upgrade()
     }
 
-    pub(crate) fn cancelled(&self) -> &Arc<AtomicBool> {
+    pub(super) fn cancelled(&self) -> &Arc<AtomicBool> {
         &self.cancelled
     }
 
@@ -261,7 +261,7 @@ impl StreamState {
     }
 
     /// Notes that no more inputs come.
-    pub(crate) fn end(&self) {
+    pub(super) fn end(&self) {
         let mut state = self.lock();
         state.no_more_inputs = true;
         self.notify(state);
@@ -270,7 +270,7 @@ impl StreamState {
     /// Gives a further input of `bytes` bytes its number, and calls `put` for it, as soon
     /// as there is room. Calls `before_waiting` if it has to wait for room. Returns `None`
     /// if nobody wants the outcomes any more.
-    pub(crate) fn admit<T>(
+    pub(super) fn admit<T>(
         &self,
         bytes: u64,
         put: impl FnOnce(&mut StreamInner, u64) -> T,
@@ -296,7 +296,7 @@ impl StreamState {
 
     /// Puts an input with those that wait for the pool; returns the step to be taken for
     /// them.
-    pub(crate) fn put(&self, state: &mut StreamInner, input: &mut Inputs, index: u64) -> Put {
+    pub(super) fn put(&self, state: &mut StreamInner, input: &mut Inputs, index: u64) -> Put {
         let pending = &mut state.pending;
         // The inputs of a chunk may come long after one another, and those that are
         // submitted together count their waiting time from the first.
@@ -328,7 +328,7 @@ impl StreamState {
 }
 
 /// The step to be taken for the inputs that wait for the pool.
-pub(crate) enum Put {
+pub(super) enum Put {
     /// None: the pool will take them over.
     Waits,
     /// They are to be handed over now.
@@ -375,12 +375,12 @@ impl TaskSource for StreamState {
 
 impl StreamState {
     /// Returns `true` if inputs wait for the pool.
-    pub(crate) fn has_pending(&self) -> bool {
+    pub(super) fn has_pending(&self) -> bool {
         self.lock().pending.len() > 0
     }
 
     /// Takes out up to `most` of the waiting tasks.
-    pub(crate) fn take_pending(self: &Arc<Self>, most: usize) -> Vec<Entry> {
+    pub(super) fn take_pending(self: &Arc<Self>, most: usize) -> Vec<Entry> {
         self.take_over(self.lock(), most)
     }
 

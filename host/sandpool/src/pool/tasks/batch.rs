@@ -16,18 +16,18 @@ use super::task::{Sink, Task, Template, wrong_kind};
 use crate::pool::error::Error;
 use crate::pool::trace::TaskSpans;
 use crate::shared::Shares;
-use sandpool_protocol::frame::What;
+use sandpool_protocol::frame::Callee;
 use sandpool_protocol::limits::LimitName;
 use sandpool_value::{Args, Function};
 
 /// The tasks that are submitted together.
 pub(crate) struct Batch {
     pub(crate) template: Arc<Template>,
-    pub(crate) inputs: Inputs,
+    pub(super) inputs: Inputs,
     pub(crate) submitted: Instant,
     pub(crate) sink: Arc<dyn Sink>,
     /// Set by whoever cancels the tasks; read by the dispatcher.
-    pub(crate) cancelled: Arc<AtomicBool>,
+    pub(super) cancelled: Arc<AtomicBool>,
 }
 
 impl Batch {
@@ -65,7 +65,7 @@ impl Batch {
 
 /// The checked arguments, or command lines, of the tasks of a batch.
 pub(crate) struct Inputs {
-    pub(crate) what: What,
+    pub(super) callee: Callee,
     /// The encoded arguments of all tasks, or the standard input of one command.
     raw: Vec<u8>,
     /// A long text or byte list among the arguments of a single task: kept apart, not
@@ -86,21 +86,21 @@ pub(crate) struct Inputs {
 impl Inputs {
     /// Returns the inputs of a task that is never sent.
     pub(crate) fn nothing() -> Self {
-        Self::one(What::Function(0), Vec::new())
+        Self::one(Callee::Function(0), Vec::new())
     }
 
-    fn one(what: What, raw: Vec<u8>) -> Self {
+    fn one(callee: Callee, raw: Vec<u8>) -> Self {
         let end = raw.len();
         Inputs {
             raw,
             ends: SmallVec::from_buf([end]),
-            ..Self::none(what)
+            ..Self::none(callee)
         }
     }
 
-    fn none(what: What) -> Self {
+    fn none(callee: Callee) -> Self {
         Inputs {
-            what,
+            callee,
             raw: Vec::new(),
             body: Vec::new(),
             ends: SmallVec::new(),
@@ -118,7 +118,7 @@ impl Inputs {
     pub(crate) fn of_function(template: &Template) -> Result<Self, Error> {
         let callable = template.callable.as_ref();
         let callable = callable.ok_or_else(|| wrong_kind(&template.worker_key.module))?;
-        Ok(Self::none(What::Function(callable.index)))
+        Ok(Self::none(Callee::Function(callable.index)))
     }
 
     /// Returns the inputs of a single task of the template's function.
@@ -196,19 +196,19 @@ impl Inputs {
     /// Copies the inputs of a single task of a function into buffers that others can be
     /// appended to.
     pub(crate) fn copy_of(one: &mut Inputs) -> Self {
-        let mut copy = Self::none(one.what.clone());
+        let mut copy = Self::none(one.callee.clone());
         copy.append(one);
         copy
     }
 
     /// Takes the inputs out and leaves none.
     pub(crate) fn take(&mut self) -> Self {
-        let none = Self::none(self.what.clone());
+        let none = Self::none(self.callee.clone());
         std::mem::replace(self, none)
     }
 
     pub(crate) fn is_function(&self) -> bool {
-        matches!(self.what, What::Function(_))
+        matches!(self.callee, Callee::Function(_))
     }
 
     /// Adds a task of the template's function.
@@ -244,7 +244,7 @@ impl Inputs {
     fn share<'a>(&mut self, template: &'a Template, args: &Args) -> Result<&'a Function, Error> {
         let callable = template.callable.as_ref();
         let callable = callable.ok_or_else(|| wrong_kind(&template.worker_key.module))?;
-        self.what = What::Function(callable.index);
+        self.callee = Callee::Function(callable.index);
         if !args.attachments.is_empty() {
             let shares = Shares::among(&args.attachments);
             self.shares.push((self.ends.len(), shares));
@@ -257,14 +257,18 @@ impl Inputs {
     /// # Errors
     ///
     /// Returns an error if the words or the standard input are invalid or too large.
-    pub(crate) fn command(template: &Template, what: What, stdin: Vec<u8>) -> Result<Self, Error> {
+    pub(crate) fn command(
+        template: &Template,
+        callee: Callee,
+        stdin: Vec<u8>,
+    ) -> Result<Self, Error> {
         if template.callable.is_some() {
             return Err(Error::Setting {
                 what: "words of a command for a function".into(),
             });
         }
         check_size(template, stdin.len())?;
-        let mut inputs = Self::one(what, stdin);
+        let mut inputs = Self::one(callee, stdin);
         inputs.begin_span(template);
         Ok(inputs)
     }
@@ -279,7 +283,7 @@ impl Inputs {
     }
 
     /// Returns the number of bytes of one task.
-    pub(crate) fn bytes_of(&self, place: usize) -> u64 {
+    pub(super) fn bytes_of(&self, place: usize) -> u64 {
         (self.raw(place).len() + self.body.len()) as u64
     }
 
@@ -342,7 +346,7 @@ impl Task {
 
 /// Splits the bytes of a task so that its own long argument and that of all tasks stand in
 /// their positions.
-pub(crate) fn pieces<'a>(
+pub(super) fn pieces<'a>(
     raw: &'a [u8],
     body: &'a [u8],
     long: &'a [u8],
@@ -434,6 +438,6 @@ impl Iterator for Rest {
 impl Inputs {
     /// Returns the inputs of a single task of a function.
     pub(crate) fn of_bytes(raw: Vec<u8>) -> Self {
-        Self::one(What::Function(0), raw)
+        Self::one(Callee::Function(0), raw)
     }
 }

@@ -15,13 +15,13 @@ const LONG: usize = 4096;
 pub(crate) struct Constants {
     partial: Partial,
     /// The source of the argument for each parameter of the function.
-    parts: Vec<Part>,
+    sources: Vec<ArgumentSource>,
     /// The encoding of the argument that is put between a task's bytes when the task is
     /// sent.
     long: Vec<u8>,
 }
 
-enum Part {
+enum ArgumentSource {
     /// Each task gives this argument.
     Given,
     Encoded(Vec<u8>),
@@ -30,11 +30,11 @@ enum Part {
 
 /// The positions, in the encoded arguments of one task, of those that are kept apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Places {
+pub(super) struct Places {
     /// The position of the long argument of all tasks.
-    pub(crate) long: usize,
+    pub(super) long: usize,
     /// The position of the task's own long argument.
-    pub(crate) body: usize,
+    pub(super) body: usize,
 }
 
 impl Constants {
@@ -48,40 +48,40 @@ impl Constants {
         function: &Function,
     ) -> Result<Self, ArgumentError> {
         let partial = Partial::of_values(keywords, function)?;
-        let part = |value: &Option<Value>| match value {
-            None => Part::Given,
-            Some(value) => Part::Encoded(encode_args(std::slice::from_ref(value))),
+        let source = |value: &Option<Value>| match value {
+            None => ArgumentSource::Given,
+            Some(value) => ArgumentSource::Encoded(encode_args(std::slice::from_ref(value))),
         };
-        let mut parts: Vec<Part> = partial.fixed().iter().map(part).collect();
+        let mut sources: Vec<ArgumentSource> = partial.fixed().iter().map(source).collect();
         let mut long = Vec::new();
-        let size = |part: &&mut Part| match part {
-            Part::Encoded(bytes) => bytes.len(),
-            Part::Given | Part::Long => 0,
+        let size = |source: &&mut ArgumentSource| match source {
+            ArgumentSource::Encoded(bytes) => bytes.len(),
+            ArgumentSource::Given | ArgumentSource::Long => 0,
         };
-        if let Some(longest) = parts.iter_mut().max_by_key(size)
+        if let Some(longest) = sources.iter_mut().max_by_key(size)
             && size(&longest) > LONG
-            && let Part::Encoded(bytes) = std::mem::replace(longest, Part::Long)
+            && let ArgumentSource::Encoded(bytes) = std::mem::replace(longest, ArgumentSource::Long)
         {
             long = bytes;
         }
         Ok(Constants {
             partial,
-            parts,
+            sources,
             long,
         })
     }
 
     /// Returns the number of bytes of all these arguments.
     pub(crate) fn bytes(&self) -> usize {
-        let own = self.parts.iter().map(|part| match part {
-            Part::Encoded(bytes) => bytes.len(),
-            Part::Given | Part::Long => 0,
+        let own = self.sources.iter().map(|source| match source {
+            ArgumentSource::Encoded(bytes) => bytes.len(),
+            ArgumentSource::Given | ArgumentSource::Long => 0,
         });
         own.sum::<usize>() + self.long.len()
     }
 
     /// Returns the encoding of the argument that is kept apart.
-    pub(crate) fn long(&self) -> &[u8] {
+    pub(super) fn long(&self) -> &[u8] {
         &self.long
     }
 
@@ -92,7 +92,7 @@ impl Constants {
     /// # Errors
     ///
     /// Returns an error if the task's own arguments do not fit.
-    pub(crate) fn encode_into(
+    pub(super) fn encode_into(
         &self,
         args: Args,
         raw: &mut Vec<u8>,
@@ -102,11 +102,11 @@ impl Constants {
         let start = raw.len();
         let mut places = Places::default();
         let mut body_at = None;
-        for part in &self.parts {
-            match part {
-                Part::Encoded(bytes) => raw.extend_from_slice(bytes),
-                Part::Long => places.long = raw.len() - start,
-                Part::Given => {
+        for source in &self.sources {
+            match source {
+                ArgumentSource::Encoded(bytes) => raw.extend_from_slice(bytes),
+                ArgumentSource::Long => places.long = raw.len() - start,
+                ArgumentSource::Given => {
                     let Some(value) = given.next() else { continue };
                     match body.take_if(|_| is_long(&value)) {
                         Some(body) => {

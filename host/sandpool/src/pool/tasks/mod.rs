@@ -6,16 +6,18 @@
 
 mod batch;
 mod constants;
-pub(crate) mod outcome;
+pub(super) mod outcome;
 mod retry;
 mod steers;
 mod task;
+mod task_count;
 mod task_result;
 
-pub(crate) use batch::{Batch, Inputs, Rest, check_size};
-pub(crate) use constants::Constants;
-pub(crate) use outcome::{Lost, Observed, Raw};
+pub(super) use batch::{Batch, Inputs, Rest, check_size};
+pub(super) use constants::Constants;
+pub(super) use outcome::{Lost, Observed, Raw};
 pub use retry::Retries;
-pub(crate) use steers::Steers;
-pub(crate) use task::{Callable, Callback, Completion, Sink, Task, Template, wrong_kind};
+pub(super) use steers::Steers;
+pub(super) use task::{Callable, Callback, Completion, Sink, Task, Template, wrong_kind};
+pub(super) use task_count::TaskCount;
 pub(crate) use task_result::{TaskResult, value_of};

@@ -10,12 +10,12 @@ use super::task_result::{Returned, TaskResult};
 use crate::last_words;
 use crate::outcome::{Outcome, Verdict};
 use sandpool_protocol::Violation;
-use sandpool_protocol::frame::{AnswerHeader, End, memory_for_value};
+use sandpool_protocol::frame::{AnswerHeader, TaskEnd, memory_for_value};
 use sandpool_protocol::limits::{LimitHit, LimitName, PoolLimits, TaskLimits};
 use sandpool_protocol::settings::Stdio;
 use sandpool_protocol::verdict::trapped_then;
 use sandpool_sys::in_force::InForce;
-use sandpool_sys::{ABORTED, Ended, OUT_OF_CPU, signal_name};
+use sandpool_sys::{ABORTED, ChildExit, OUT_OF_CPU, signal_name};
 use sandpool_value::{
     DecodeError, Printable, Type, Value, decode_owned_result, decode_result_within, raw as raw_of,
 };
@@ -41,7 +41,7 @@ pub(crate) enum Lost {
     /// The host could not give the task something that it needs, for this reason.
     HostFailed(String),
     /// The worker died by itself, for this reason, if the system gives one.
-    Died(Ended, Option<String>),
+    Died(ChildExit, Option<String>),
     /// The worker broke the rules of the channel.
     Violation(Violation),
 }
@@ -79,7 +79,7 @@ impl Raw<'_> {
 }
 
 /// Returns an outcome with nothing in it but the host's own facts.
-pub(crate) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome<Value> {
+pub(super) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome<Value> {
     Outcome {
         verdict,
         value: None,
@@ -172,7 +172,7 @@ fn full(
     let read = |ty: &Option<Type>| read_value(ty, raw, value_len);
     let template = task.template();
     outcome.verdict = match header.end {
-        End::Ok => {
+        TaskEnd::Ok => {
             let Some(value) = read(&template.ok)? else {
                 return Ok(too_large(outcome, task, pool));
             };
@@ -182,7 +182,7 @@ fn full(
             }
             Verdict::Ok
         }
-        End::Error => {
+        TaskEnd::Error => {
             let payload = match &template.err {
                 None => None,
                 Some(_) => match read(&template.err)? {
@@ -197,36 +197,36 @@ fn full(
             outcome.error_value = payload;
             Verdict::Error
         }
-        End::Exit(code) => {
+        TaskEnd::Exit(code) => {
             outcome.exit_code = Some(code);
             outcome.error = Some(format!("left with exit code {code}"));
             Verdict::Exit
         }
-        End::Trap => {
+        TaskEnd::Trap => {
             let text = header.message.unwrap_or_else(|| "trapped".into());
             outcome.error = Some(Printable(&text).to_string());
             Verdict::Trap
         }
-        End::Interrupted => {
+        TaskEnd::Interrupted => {
             outcome.error = header.message.map(|text| Printable(&text).to_string());
             Verdict::Trap
         }
-        End::OutOfFuel => limit(
+        TaskEnd::OutOfFuel => limit(
             &mut outcome,
             task,
             pool,
             LimitName::Fuel,
             Verdict::OutOfFuel,
         ),
-        End::MemoryLimit(name) => {
+        TaskEnd::MemoryLimit(name) => {
             let verdict = limit(&mut outcome, task, pool, name, Verdict::MemoryLimit);
             if let (Some(error), Some(text)) = (&mut outcome.error, header.message) {
                 error.push_str(&trapped_then(&Printable(&text).to_string()));
             }
             verdict
         }
-        End::OutputLimit(name) => limit(&mut outcome, task, pool, name, Verdict::OutputLimit),
-        End::Denied => {
+        TaskEnd::OutputLimit(name) => limit(&mut outcome, task, pool, name, Verdict::OutputLimit),
+        TaskEnd::Denied => {
             let asked = outcome.refusals.last();
             outcome.error = Some(match asked {
                 Some(refusal) => Printable(&format!(
@@ -238,13 +238,13 @@ fn full(
             });
             Verdict::Denied
         }
-        End::Initializer => {
+        TaskEnd::Initializer => {
             let text = header.message.unwrap_or_default();
             outcome.error = Some(format!("the initializer failed: {}", Printable(&text)));
             Verdict::InternalError
         }
     };
-    if header.end != End::Interrupted {
+    if header.end != TaskEnd::Interrupted {
         last_words::add(&mut outcome);
     }
     Ok(outcome)
@@ -357,7 +357,7 @@ pub(crate) fn lost(
         ),
         Lost::Died(ended, why) => {
             outcome.error = Some(match ended {
-                Ended::Crashed(signal) | Ended::Killed(signal) => {
+                ChildExit::Crashed(signal) | ChildExit::Killed(signal) => {
                     outcome.signal = Some(*signal);
                     let name = signal_name(*signal);
                     let why = why.as_ref().map(|why| format!(": {why}"));
@@ -366,15 +366,15 @@ pub(crate) fn lost(
                         why.unwrap_or_default()
                     )
                 }
-                Ended::Exited(OUT_OF_CPU) => {
+                ChildExit::Exited(OUT_OF_CPU) => {
                     outcome.exit_code = Some(OUT_OF_CPU);
                     "the worker used up the CPU time that `ulimit -t` allows a process".into()
                 }
-                Ended::Exited(code) => {
+                ChildExit::Exited(code) => {
                     outcome.exit_code = Some(*code);
                     format!("the worker left with exit code {code}")
                 }
-                Ended::Unknown => "the worker ended, nobody knows how".into(),
+                ChildExit::Unknown => "the worker ended, nobody knows how".into(),
             });
             Verdict::WorkerLost
         }
@@ -393,8 +393,8 @@ pub(crate) fn lost(
 /// Returns the limit that refused memory to a worker that ended in this way. An allocation
 /// that is refused aborts the worker. Where our limit is off, nobody can say what refused
 /// it.
-pub(crate) fn starved(ended: Ended, pool: &PoolLimits) -> Option<String> {
-    let aborted = ended == Ended::Exited(ABORTED);
+pub(crate) fn starved(ended: ChildExit, pool: &PoolLimits) -> Option<String> {
+    let aborted = ended == ChildExit::Exited(ABORTED);
     let own = pool.process_memory.value.filter(|_| aborted)?;
     if let Some(tighter) = InForce::now().tighter_than(Some(own), 0) {
         return Some(format!("it is refused the memory it needs: {tighter}"));

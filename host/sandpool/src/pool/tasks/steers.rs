@@ -16,7 +16,7 @@ pub(crate) struct Steers {
 
 impl Steers {
     /// Returns `true` if no further task of the stream is to be started.
-    pub(crate) fn finishes(&self) -> bool {
+    pub(super) fn finishes(&self) -> bool {
         self.finish.load(Ordering::Relaxed)
     }
 

@@ -15,7 +15,7 @@ use crate::pool::keys::{KeyId, WorkerKey};
 use crate::pool::trace::{Caller, TaskReport};
 use crate::shared::Shares;
 use sandpool_protocol::compact::CompactTask;
-use sandpool_protocol::frame::{TaskHeader, What, WireLimits, put_inline};
+use sandpool_protocol::frame::{Callee, TaskHeader, WireLimits, put_inline};
 use sandpool_protocol::limits::{GIB, Limit, MIB, TaskLimits};
 use sandpool_protocol::settings::Stdio;
 use sandpool_value::{Function, Type, Value};
@@ -62,7 +62,7 @@ pub(crate) struct Template {
 impl Template {
     /// Returns the long argument of all tasks, which is put between those of each when it
     /// is sent.
-    pub(crate) fn long(&self) -> &[u8] {
+    pub(super) fn long(&self) -> &[u8] {
         self.constants.as_ref().map_or(&[], Constants::long)
     }
 }
@@ -133,18 +133,18 @@ impl Task {
     /// Returns `true` if the task's header differs from those of its template only by
     /// numbers.
     pub(crate) fn is_function(&self) -> bool {
-        matches!(self.batch.inputs.what, What::Function(_))
+        matches!(self.batch.inputs.callee, Callee::Function(_))
     }
 
     pub(crate) fn is_command(&self) -> bool {
-        matches!(self.batch.inputs.what, What::Command { .. })
+        matches!(self.batch.inputs.callee, Callee::Command { .. })
     }
 
     /// Returns `true` if the task is a command that reads the host's own standard input.
     pub(crate) fn inherits_stdin(&self) -> bool {
         matches!(
-            self.batch.inputs.what,
-            What::Command {
+            self.batch.inputs.callee,
+            Callee::Command {
                 inherit_stdin: true,
                 ..
             }
@@ -170,7 +170,7 @@ impl Task {
             index: self.index,
             attempt,
             name: self.template().name.clone(),
-            what: self.batch.inputs.what.clone(),
+            callee: self.batch.inputs.callee.clone(),
             limits: WireLimits {
                 timeout: limits.timeout.value,
                 memory: limits.memory.value,
@@ -205,7 +205,7 @@ pub(crate) struct Completion {
     pub(crate) ended: TaskResult,
     /// The batch that it was submitted with, and its position there.
     pub(crate) batch: Arc<Batch>,
-    pub(crate) place: usize,
+    pub(super) place: usize,
     pub(crate) callback: Option<Callback>,
 }
 

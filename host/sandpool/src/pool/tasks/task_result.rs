@@ -24,16 +24,16 @@ pub(crate) enum TaskResult {
 /// The result of a task that returned and left nothing but a value.
 #[derive(Clone)]
 pub(crate) struct Returned {
-    pub(crate) value: Value,
-    pub(crate) index: u64,
-    pub(crate) attempts: u32,
-    pub(crate) worker_pid: u32,
+    pub(super) value: Value,
+    pub(super) index: u64,
+    pub(super) attempts: u32,
+    pub(super) worker_pid: u32,
     /// The time in the queue, in nanoseconds; the next field too is in nanoseconds.
-    pub(crate) queue_wait: u64,
-    pub(crate) run_time: u64,
-    pub(crate) peak_memory: u64,
+    pub(super) queue_wait: u64,
+    pub(super) run_time: u64,
+    pub(super) peak_memory: u64,
     /// `true` if the task's output, of which there is none, was captured.
-    pub(crate) captured: bool,
+    pub(super) captured: bool,
 }
 
 impl TaskResult {

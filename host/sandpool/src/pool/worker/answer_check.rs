@@ -4,7 +4,7 @@
 
 use crate::pool::tasks::Task;
 use sandpool_protocol::Violation;
-use sandpool_protocol::frame::{AnswerHeader, End};
+use sandpool_protocol::frame::{AnswerHeader, TaskEnd};
 use sandpool_protocol::limits::{Limit, LimitName};
 use sandpool_protocol::settings::Stdio;
 use sandpool_protocol::verdict::{MAX_DETAIL, MAX_REFUSALS, Refusal};
@@ -13,27 +13,27 @@ use sandpool_protocol::verdict::{MAX_DETAIL, MAX_REFUSALS, Refusal};
 const MAX_KIND: usize = 32;
 
 /// The facts that the host checks an answer against.
-pub(crate) struct Circumstances {
+pub(super) struct Circumstances {
     /// `true` if the pool has an initializer.
-    pub(crate) initializer: bool,
+    pub(super) initializer: bool,
     /// `true` if the worker was told to end the task.
-    pub(crate) interrupted: bool,
-    pub(crate) stdio: Stdio,
+    pub(super) interrupted: bool,
+    pub(super) stdio: Stdio,
 }
 
 /// Checks that an answer can have come about.
-pub(crate) fn check(
+pub(super) fn check(
     task: &Task,
     header: &AnswerHeader,
     known: &Circumstances,
 ) -> Result<(), Violation> {
     let limits = &task.template().limits;
     let may_end_so = match header.end {
-        End::Ok | End::Exit(_) | End::Trap | End::Denied => true,
-        End::Error => task.is_command() || task.template().fails,
-        End::Interrupted => known.interrupted,
-        End::OutOfFuel => limits.fuel.value.is_some(),
-        End::MemoryLimit(name) => matches!(
+        TaskEnd::Ok | TaskEnd::Exit(_) | TaskEnd::Trap | TaskEnd::Denied => true,
+        TaskEnd::Error => task.is_command() || task.template().fails,
+        TaskEnd::Interrupted => known.interrupted,
+        TaskEnd::OutOfFuel => limits.fuel.value.is_some(),
+        TaskEnd::MemoryLimit(name) => matches!(
             name,
             LimitName::Memory
                 | LimitName::Memories
@@ -44,11 +44,11 @@ pub(crate) fn check(
                 | LimitName::ProcessMemory
                 | LimitName::HostCalls
         ),
-        End::OutputLimit(name) => matches!(
+        TaskEnd::OutputLimit(name) => matches!(
             name,
             LimitName::Result | LimitName::Stdout | LimitName::Stderr | LimitName::Log
         ),
-        End::Initializer => known.initializer,
+        TaskEnd::Initializer => known.initializer,
     };
     if !may_end_so {
         return Err(Violation("its task cannot have ended as it says"));

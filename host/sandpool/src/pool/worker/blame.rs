@@ -4,12 +4,12 @@
 use crate::pool::config::Config;
 use crate::pool::scheduler::{Blame, Fault};
 use crate::pool::tasks::outcome;
-use sandpool_sys::{ABORTED, Ended, OUT_OF_CPU, PANICKED, signal_name};
+use sandpool_sys::{ABORTED, ChildExit, OUT_OF_CPU, PANICKED, signal_name};
 
 /// Judges a worker that ended without giving a reason. `killed_for` is the system's own
 /// reason for a kill, if the system gives one.
-pub(crate) fn fault(
-    ended: Ended,
+pub(super) fn fault(
+    ended: ChildExit,
     killed_for: Option<String>,
     greeted: bool,
     config: &Config,
@@ -18,22 +18,22 @@ pub(crate) fn fault(
         return Fault::no_start(Blame::Pool, starved);
     }
     let (blame, what) = match ended {
-        Ended::Crashed(signal) => crashed(signal),
-        Ended::Killed(signal) => (Blame::Outside, killed(signal, killed_for)),
-        Ended::Exited(ABORTED) => (
+        ChildExit::Crashed(signal) => crashed(signal),
+        ChildExit::Killed(signal) => (Blame::Outside, killed(signal, killed_for)),
+        ChildExit::Exited(ABORTED) => (
             Blame::Outside,
             "it was refused memory, which no limit of this pool does".into(),
         ),
-        Ended::Exited(OUT_OF_CPU) => (
+        ChildExit::Exited(OUT_OF_CPU) => (
             Blame::Outside,
             "it used up the CPU time that `ulimit -t` allows".into(),
         ),
-        Ended::Exited(PANICKED) => (Blame::Key, "it panicked".into()),
-        Ended::Exited(code) if greeted => (
+        ChildExit::Exited(PANICKED) => (Blame::Key, "it panicked".into()),
+        ChildExit::Exited(code) if greeted => (
             Blame::Pool,
             format!("it left with exit code {code} before it took a task"),
         ),
-        Ended::Exited(code) => {
+        ChildExit::Exited(code) => {
             let path = config.worker_binary.display();
             (
                 Blame::Pool,
@@ -41,8 +41,8 @@ pub(crate) fn fault(
             )
         }
         // Somebody else reaped the worker, as happens where SIGCHLD is ignored.
-        Ended::Unknown if greeted => (Blame::Outside, "it ended, nobody knows how".into()),
-        Ended::Unknown => (
+        ChildExit::Unknown if greeted => (Blame::Outside, "it ended, nobody knows how".into()),
+        ChildExit::Unknown => (
             Blame::Pool,
             "it ended without a word, nobody knows how".into(),
         ),

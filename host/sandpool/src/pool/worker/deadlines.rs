@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::handle::{Phase, WorkerHandle};
-use super::watch::Watch;
+use super::worker_check::WorkerCheck;
 use crate::pool::scheduler::{Blame, Fault, STRANDED_AFTER};
 use crate::pool::tasks::{Lost, Task};
 use sandpool_protocol::Violation;
@@ -12,22 +12,11 @@ use sandpool_protocol::control::{ToChild, encode};
 use sandpool_protocol::settings::Interrupt;
 use sandpool_sys::process_cpu_time;
 
-/// The time for which the ring of an idle worker keeps the memory of large payloads for the
-/// next ones.
-const KEPT: Duration = Duration::from_secs(1);
-
 /// The time that a worker has to load its artifact; after that its start has failed.
 const START_TIME: Duration = Duration::from_secs(30);
 
 /// The time that a worker has to claim a task; after that it counts as stopped.
 const CLAIM_TIME: Duration = Duration::from_secs(1);
-
-/// The time that an interrupted task has to end.
-const GRACE: Duration = Duration::from_millis(100);
-
-/// The pause between two parts of a ring's memory that are given back. It lets other
-/// threads take the pool's lock.
-const GIVE_BACK_PAUSE: Duration = Duration::from_millis(2);
 
 /// The shortest and the longest time between two looks at a CPU clock. In between, the time
 /// that the task has left sets the pace: a task uses no more CPU time than passes, apart
@@ -35,10 +24,10 @@ const GIVE_BACK_PAUSE: Duration = Duration::from_millis(2);
 const CPU_INTERVAL: Duration = Duration::from_millis(10);
 const MIN_CPU_INTERVAL: Duration = Duration::from_millis(1);
 
-impl Watch<'_> {
+impl WorkerCheck<'_> {
     /// Keeps the worker's deadlines, and takes back the tasks that a long one would strand.
-    pub(crate) fn keep_time(&mut self, worker: &mut WorkerHandle, now: Instant) {
-        match &worker.phase {
+    pub(super) fn keep_time(&mut self, worker: &mut WorkerHandle, now: Instant) {
+        match worker.phase() {
             Phase::Starting { since } => {
                 let too_long = now.saturating_duration_since(*since) >= START_TIME;
                 let pid = worker.pid();
@@ -52,8 +41,7 @@ impl Watch<'_> {
                 if !worker.window.may_grow() {
                     worker.kill(None);
                 } else if worker.gives_back().is_some_and(|due| now >= due) {
-                    worker.window.give_back();
-                    worker.gave_back = now;
+                    worker.window.give_back(now);
                 }
             }
             Phase::Ready { .. } => {
@@ -67,8 +55,8 @@ impl Watch<'_> {
                     worker.kill(Some(why));
                 }
             }
-            Phase::Dying { .. } => {
-                if worker.leaves_by.is_some_and(|by| now >= by) {
+            Phase::Dying { leaves_by, .. } => {
+                if leaves_by.is_some_and(|by| now >= by) {
                     let violation = Violation("it hung up and went on");
                     worker.kill(Some(Lost::Violation(violation)));
                 }
@@ -146,10 +134,7 @@ impl Watch<'_> {
             && let Some(message) = interrupt
             && worker.control.send(&encode(&message), &[], false).is_ok()
         {
-            worker.phase = Phase::Interrupted {
-                why,
-                until: now + GRACE,
-            };
+            worker.is_interrupted(why, now);
         } else {
             worker.kill(Some(why));
         }
@@ -184,16 +169,15 @@ impl WorkerHandle {
 
     /// Returns the time at which an idle worker gives back the memory of large payloads.
     fn gives_back(&self) -> Option<Instant> {
-        let due = (self.pace.last_answer() + KEPT).max(self.gave_back + GIVE_BACK_PAUSE);
-        self.window.holds_much().then_some(due)
+        self.window.gives_back(self.pace.last_answer())
     }
 
     /// Returns the time at which the worker must be looked at even without an event.
     pub(crate) fn due(&self) -> Option<Instant> {
-        match &self.phase {
+        match self.phase() {
             Phase::Starting { since } => Some((*since + START_TIME).min(self.start_up.look_at())),
             Phase::Interrupted { until, .. } => Some(*until),
-            Phase::Dying { .. } => self.leaves_by,
+            Phase::Dying { leaves_by, .. } => *leaves_by,
             Phase::Ready { .. } => {
                 let Some(task) = self.window.oldest() else {
                     return self.gives_back();

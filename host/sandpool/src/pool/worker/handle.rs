@@ -32,6 +32,9 @@ const UNREAD: usize = 32 * 1024;
 /// The time that a worker has to end after it has hung up.
 const LEAVE_TIME: Duration = Duration::from_millis(200);
 
+/// The time that an interrupted task has to end.
+const GRACE: Duration = Duration::from_millis(100);
+
 /// A worker process, the tasks that were sent to it, and the host's books about it.
 pub(crate) struct WorkerHandle {
     /// The number of this worker, unique in the pool: a new worker in its slot has another.
@@ -40,7 +43,7 @@ pub(crate) struct WorkerHandle {
     pub(super) child: ChildProcess,
     pub(super) control: ControlSocket,
     pub(super) bell: EventFd,
-    pub(super) phase: Phase,
+    phase: Phase,
     /// The tasks that were sent and are not answered yet.
     pub(super) window: Window,
     /// The clocks of the oldest sent task.
@@ -54,19 +57,15 @@ pub(crate) struct WorkerHandle {
     /// `true` while a caller naps until this worker answers. Until then the worker wakes
     /// the caller instead of the dispatcher.
     is_napped_on: bool,
-    /// The time at which the ring last gave a part of its memory back.
-    pub(super) gave_back: Instant,
     /// The key that gets this worker's slot when the worker is gone.
     next_key: Option<KeyId>,
-    /// The time by which a worker that has hung up must have ended; then it is killed.
-    pub(super) leaves_by: Option<Instant>,
-    /// Why it was killed, for those who trace the pool.
+    /// Why it was killed, for `tracing`.
     pub(crate) kill_note: KillNote,
 }
 
 /// The phases of a worker's life.
 #[derive(Debug)]
-pub(crate) enum Phase {
+pub(super) enum Phase {
     /// The worker is started and loads its artifact.
     Starting { since: Instant },
     /// The worker takes tasks.
@@ -74,8 +73,12 @@ pub(crate) enum Phase {
     /// The worker was told to end its task, and has until `until` to do so.
     Interrupted { why: Lost, until: Instant },
     /// The worker was killed or has hung up, and is not reaped yet. `why` is the verdict of
-    /// its task.
-    Dying { why: Option<Lost> },
+    /// its task. A worker that has hung up must have ended by `leaves_by`; then it is
+    /// killed.
+    Dying {
+        why: Option<Lost>,
+        leaves_by: Option<Instant>,
+    },
 }
 
 /// The host's ends of a worker that was just started.
@@ -83,8 +86,8 @@ pub(crate) struct Started {
     pub(crate) child: ChildProcess,
     pub(crate) control: ControlSocket,
     pub(crate) bell: EventFd,
-    pub(crate) ring: HostEnd,
-    pub(crate) requests: Option<Requests>,
+    pub(super) ring: HostEnd,
+    pub(super) requests: Option<Requests>,
 }
 
 impl WorkerHandle {
@@ -113,16 +116,14 @@ impl WorkerHandle {
             control,
             bell,
             phase: Phase::Starting { since: now },
-            window: Window::new(ring, config),
+            window: Window::new(ring, config, now),
             clock: TaskClock::new(now),
             allowance: Allowance::default(),
             start_up: StartUp::new(oom_kills, now),
             pace: Pace::new(now),
             requests,
             is_napped_on: false,
-            gave_back: now,
             next_key: None,
-            leaves_by: None,
             kill_note: KillNote::default(),
         }
     }
@@ -162,7 +163,26 @@ impl WorkerHandle {
         self.worker_key.id
     }
 
-    pub(crate) fn is_ready(&self) -> bool {
+    #[inline]
+    pub(super) fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// Notes that the worker takes tasks from now on.
+    #[inline]
+    pub(super) fn becomes_ready(&mut self, now: Instant) {
+        self.phase = Phase::Ready { since: now };
+    }
+
+    /// Notes that the worker was told to end its task, for which it has a moment.
+    pub(super) fn is_interrupted(&mut self, why: Lost, now: Instant) {
+        self.phase = Phase::Interrupted {
+            why,
+            until: now + GRACE,
+        };
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
         matches!(self.phase, Phase::Ready { .. })
     }
 
@@ -368,7 +388,7 @@ impl WorkerHandle {
     }
 
     /// Ends the requests of the worker's task, which has ended, or has `died`.
-    pub(crate) fn end_requests(&mut self, died: bool) {
+    pub(super) fn end_requests(&mut self, died: bool) {
         if let Some(requests) = &mut self.requests {
             requests.end(died);
         }
@@ -397,7 +417,7 @@ impl WorkerHandle {
     }
 
     /// Returns the facts that the host knows of the run of the oldest sent task.
-    pub(crate) fn observed(&self, task: &Task, ran: Option<Duration>, now: Instant) -> Observed {
+    pub(super) fn observed(&self, task: &Task, ran: Option<Duration>, now: Instant) -> Observed {
         let started = self.clock.started(ran, now);
         Observed {
             worker_pid: Some(self.child.pid()),
@@ -408,9 +428,11 @@ impl WorkerHandle {
     }
 
     /// Lets a worker that has hung up end by itself: the way it ends tells best why it did.
-    pub(crate) fn lets_leave(&mut self, now: Instant) {
-        self.phase = Phase::Dying { why: None };
-        self.leaves_by = Some(now + LEAVE_TIME);
+    pub(super) fn lets_leave(&mut self, now: Instant) {
+        self.phase = Phase::Dying {
+            why: None,
+            leaves_by: Some(now + LEAVE_TIME),
+        };
     }
 
     /// Kills the worker. `why` is the verdict of its task.
@@ -421,9 +443,11 @@ impl WorkerHandle {
             self.control.hang_up();
             say_once(self.child.pid(), &error);
         }
-        self.leaves_by = None;
         self.kill_note.note(|| why.as_ref().map(Lost::reason));
-        self.phase = Phase::Dying { why };
+        self.phase = Phase::Dying {
+            why,
+            leaves_by: None,
+        };
     }
 }
 

@@ -7,7 +7,7 @@
 
 mod allowance;
 mod answer_check;
-pub(crate) mod binary;
+pub(super) mod binary;
 mod blame;
 mod clock;
 mod deadlines;
@@ -16,9 +16,9 @@ mod pace;
 mod read_messages;
 mod start;
 mod start_up;
-mod watch;
 mod window;
+mod worker_check;
 
-pub(crate) use handle::WorkerHandle;
-pub(crate) use start::{refused, start_worker};
-pub(crate) use watch::{Buffers, Seen, Signs, Watch};
+pub(super) use handle::WorkerHandle;
+pub(super) use start::{refused, start_worker};
+pub(super) use worker_check::{Buffers, Findings, PollEvents, WorkerCheck};

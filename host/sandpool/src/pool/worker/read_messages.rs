@@ -9,12 +9,12 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use super::handle::{Phase, WorkerHandle};
-use super::watch::Watch;
-use crate::pool::output::{Job, LogRecord, ProgressReport};
+use super::worker_check::WorkerCheck;
+use crate::pool::output::{CallbackJob, LogRecord, ProgressReport};
 use crate::pool::scheduler::{Blame, Fault};
 use crate::pool::tasks::Lost;
 use sandpool_protocol::Violation;
-use sandpool_protocol::control::{Failure, FromChild, Says, ToChild, decode, encode};
+use sandpool_protocol::control::{ChildFailure, FromChild, Says, ToChild, decode, encode};
 use sandpool_protocol::handshake::Hello;
 use sandpool_protocol::settings::Stdio;
 use sandpool_sys::in_force::{InForce, Scarce};
@@ -24,9 +24,9 @@ use sandpool_value::Printable;
 /// The number of messages that are read from one worker before others have their turn.
 const MESSAGES_AT_ONCE: usize = 64;
 
-impl Watch<'_> {
+impl WorkerCheck<'_> {
     /// Reads the messages on the control socket; returns `true` if none is left.
-    pub(crate) fn read_messages(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
+    pub(super) fn read_messages(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
         for _ in 0..MESSAGES_AT_ONCE {
             let heard = match worker.control.receive_bytes(&mut self.buffers.message) {
                 Ok(Received::Message(len, _)) => self.understand(worker, len, now),
@@ -75,20 +75,20 @@ impl Watch<'_> {
             let hello = Hello::decode(bytes).ok_or(Violation("its first message is no hello"))?;
             if let Err(complaint) = hello.check() {
                 // Another binary will not turn up by itself.
-                self.seen.broken = Some(complaint);
+                self.findings.broken = Some(complaint);
             }
             worker.start_up.greet();
             return Ok(());
         }
-        match (decode(bytes)?, &worker.phase) {
+        match (decode(bytes)?, worker.phase()) {
             (FromChild::Ready { report }, Phase::Starting { .. }) => {
                 self.out.reports.push(report);
-                worker.phase = Phase::Ready { since: now };
-                self.seen.ready = true;
+                worker.becomes_ready(now);
+                self.findings.ready = true;
                 Ok(())
             }
             (FromChild::Failed { reason, message }, Phase::Starting { .. }) => {
-                if reason == Failure::Artifact {
+                if reason == ChildFailure::Artifact {
                     // The artifact was made for another CPU or by another build: nobody must
                     // find it again.
                     self.out
@@ -96,13 +96,15 @@ impl Watch<'_> {
                         .push(worker.worker_key().module.clone());
                 }
                 let hit = match reason {
-                    Failure::Limit(name) | Failure::NoRoom(name) => self.config.limits.hit(name),
+                    ChildFailure::Limit(name) | ChildFailure::NoRoom(name) => {
+                        self.config.limits.hit(name)
+                    }
                     _ => None,
                 };
                 let mut why =
                     hit.map_or_else(|| Printable(&message).to_string(), |hit| hit.to_string());
                 // The worker cannot see how full its cgroup is, but the host can.
-                if let Failure::Scarce(Scarce::Processes) = reason
+                if let ChildFailure::Scarce(Scarce::Processes) = reason
                     && let Some(limit) =
                         full_of_processes().or_else(|| InForce::now().named(Scarce::Processes))
                 {
@@ -163,7 +165,7 @@ impl Watch<'_> {
                         level,
                         message,
                     };
-                    self.out.jobs.push((None, Job::Log(record)));
+                    self.out.jobs.push((None, CallbackJob::Log(record)));
                 }
                 Ok(())
             }
@@ -181,7 +183,7 @@ impl Watch<'_> {
                         total,
                         message,
                     };
-                    self.out.jobs.push((None, Job::Progress(report)));
+                    self.out.jobs.push((None, CallbackJob::Progress(report)));
                 }
                 Ok(())
             }
@@ -191,11 +193,14 @@ impl Watch<'_> {
 
 /// Returns who is to blame for a failure that kept a worker from starting, by the worker's
 /// own account.
-fn blame(reason: Failure) -> Blame {
+fn blame(reason: ChildFailure) -> Blame {
     match reason {
-        Failure::Module | Failure::Artifact | Failure::Grants | Failure::Limit(_) => Blame::Key,
-        Failure::System | Failure::Sandbox | Failure::NoRoom(_) => Blame::Pool,
-        Failure::Scarce(_) => Blame::Outside,
+        ChildFailure::Module
+        | ChildFailure::Artifact
+        | ChildFailure::Grants
+        | ChildFailure::Limit(_) => Blame::Key,
+        ChildFailure::System | ChildFailure::Sandbox | ChildFailure::NoRoom(_) => Blame::Pool,
+        ChildFailure::Scarce(_) => Blame::Outside,
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::pool::config::Config;
 use crate::pool::tasks::{Task, Template};
@@ -20,6 +21,14 @@ const MANY_AHEAD: usize = 16;
 /// The highest number of sent tasks that have a memory file of their own.
 const MAX_FILES: usize = 8;
 
+/// The time for which the ring of an idle worker keeps the memory of large payloads for the
+/// next ones.
+const KEPT: Duration = Duration::from_secs(1);
+
+/// The pause between two parts of a ring's memory that are given back. It lets other
+/// threads take the pool's lock.
+const GIVE_BACK_PAUSE: Duration = Duration::from_millis(2);
+
 /// The tasks that were sent to a worker and are not answered yet.
 pub(super) struct Window {
     ring: HostEnd,
@@ -33,10 +42,12 @@ pub(super) struct Window {
     payload: Vec<u8>,
     /// The number of tasks that the worker may still be given (`maxtasksperchild`).
     tasks_left: u64,
+    /// The time at which the ring last gave a part of its memory back.
+    gave_back: Instant,
 }
 
 impl Window {
-    pub(super) fn new(ring: HostEnd, config: &Config) -> Self {
+    pub(super) fn new(ring: HostEnd, config: &Config, now: Instant) -> Self {
         Window {
             ring,
             tasks: VecDeque::new(),
@@ -44,6 +55,7 @@ impl Window {
             most_in_ring: config.most_in_ring,
             payload: Vec::new(),
             tasks_left: config.max_tasks,
+            gave_back: now,
         }
     }
 
@@ -249,14 +261,17 @@ impl Window {
         self.ring.announce_nap()
     }
 
-    /// Returns `true` if the ring holds the memory of large payloads.
+    /// Returns the time at which the ring of an idle worker gives back a part of the memory
+    /// of large payloads, if it holds any.
     #[inline]
-    pub(super) fn holds_much(&self) -> bool {
-        self.ring.holds_much()
+    pub(super) fn gives_back(&self, last_answer: Instant) -> Option<Instant> {
+        let due = (last_answer + KEPT).max(self.gave_back + GIVE_BACK_PAUSE);
+        self.ring.holds_much().then_some(due)
     }
 
     /// Gives a part of that memory back.
-    pub(super) fn give_back(&mut self) {
+    pub(super) fn give_back(&mut self, now: Instant) {
         self.ring.give_back();
+        self.gave_back = now;
     }
 }

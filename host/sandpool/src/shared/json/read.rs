@@ -188,14 +188,14 @@ impl<'de> Reader<'_, 'de> {
 
     fn array<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.text.enter(b'[')?;
-        let value = visitor.visit_seq(Parts::new(self.text))?;
+        let value = visitor.visit_seq(Elements::new(self.text))?;
         self.text.leave(b']')?;
         Ok(value)
     }
 
     fn object<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.text.enter(b'{')?;
-        let value = visitor.visit_map(Parts::new(self.text))?;
+        let value = visitor.visit_map(Elements::new(self.text))?;
         self.text.leave(b'}')?;
         Ok(value)
     }
@@ -369,14 +369,14 @@ impl<'de> Deserializer<'de> for Reader<'_, 'de> {
 }
 
 /// The parts of an array or an object, without its brackets.
-struct Parts<'a, 'de> {
+struct Elements<'a, 'de> {
     text: &'a mut Text<'de>,
     first: bool,
 }
 
-impl<'a, 'de> Parts<'a, 'de> {
+impl<'a, 'de> Elements<'a, 'de> {
     fn new(text: &'a mut Text<'de>) -> Self {
-        Parts { text, first: true }
+        Elements { text, first: true }
     }
 
     /// Goes on to the next part; returns `false` if there is none.
@@ -391,7 +391,7 @@ impl<'a, 'de> Parts<'a, 'de> {
     }
 }
 
-impl<'de> SeqAccess<'de> for Parts<'_, 'de> {
+impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
@@ -405,7 +405,7 @@ impl<'de> SeqAccess<'de> for Parts<'_, 'de> {
     }
 }
 
-impl<'de> MapAccess<'de> for Parts<'_, 'de> {
+impl<'de> MapAccess<'de> for Elements<'_, 'de> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
@@ -413,7 +413,7 @@ impl<'de> MapAccess<'de> for Parts<'_, 'de> {
         seed: K,
     ) -> Result<Option<K::Value>, Error> {
         match self.go_on(b'}')? {
-            true => seed.deserialize(Key(self.text.scalar()?)).map(Some),
+            true => seed.deserialize(MapKey(self.text.scalar()?)).map(Some),
             false => Ok(None),
         }
     }
@@ -432,7 +432,7 @@ impl<'de> EnumAccess<'de> for Case<'_, 'de> {
     type Variant = Self;
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Error> {
-        let case = seed.deserialize(Key(self.0.scalar()?))?;
+        let case = seed.deserialize(MapKey(self.0.scalar()?))?;
         self.0.expect(b':')?;
         Ok((case, self))
     }
@@ -463,9 +463,9 @@ impl<'de> VariantAccess<'de> for Case<'_, 'de> {
 }
 
 /// A key as it is written: a string, which may say a number.
-struct Key<'de>(&'de [u8]);
+struct MapKey<'de>(&'de [u8]);
 
-impl<'de> Key<'de> {
+impl<'de> MapKey<'de> {
     /// Returns the text between its quotes.
     fn inside(&self) -> Result<&'de [u8], Error> {
         self.0
@@ -483,7 +483,7 @@ macro_rules! numbers {
     )*};
 }
 
-impl<'de> Deserializer<'de> for Key<'de> {
+impl<'de> Deserializer<'de> for MapKey<'de> {
     type Error = Error;
 
     numbers! {

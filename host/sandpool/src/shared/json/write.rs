@@ -168,9 +168,9 @@ impl Compound<'_> {
 }
 
 /// A map of one entry, to read its key.
-struct Key<'a, T: ?Sized>(&'a T);
+struct KeyProbe<'a, T: ?Sized>(&'a T);
 
-impl<T: Serialize + ?Sized> Serialize for Key<'_, T> {
+impl<T: Serialize + ?Sized> Serialize for KeyProbe<'_, T> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         use ser::SerializeMap as _;
         let mut map = to.serialize_map(Some(1))?;
@@ -344,7 +344,7 @@ impl ser::SerializeMap for Compound<'_> {
         self.separate();
         // Only serde_json knows the possible keys, and their form.
         let start = self.out.len();
-        to_writer(&mut *self.out, &Key(key))?;
+        to_writer(&mut *self.out, &KeyProbe(key))?;
         let written = self.out.split_off(start);
         let key = written
             .strip_prefix(b"{")

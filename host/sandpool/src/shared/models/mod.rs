@@ -31,9 +31,9 @@ type Told = BTreeMap<u64, Reply>;
 
 /// Notes what was told.
 #[derive(Default)]
-struct Desk(Mutex<Vec<(u64, Reply)>>);
+struct ReplyLog(Mutex<Vec<(u64, Reply)>>);
 
-impl Desk {
+impl ReplyLog {
     fn take(&self) -> Told {
         let mut all = Told::new();
         for (id, reply) in self.0.lock().expect("no panic").drain(..) {
@@ -43,7 +43,7 @@ impl Desk {
     }
 }
 
-impl ReplySink for Desk {
+impl ReplySink for ReplyLog {
     fn answer(&self, id: u64, reply: Reply) {
         self.0.lock().expect("no panic").push((id, reply));
     }
@@ -75,7 +75,7 @@ fn step(op: impl Strategy<Value = Op>) -> impl Strategy<Value = Step> {
 /// Plays the same steps to a state and to its reference. Who waits asks nothing
 /// else; who left is somebody else when he comes again.
 fn play<S: ObjectState>(mut state: S, mut reference: impl Reference, steps: Vec<Step>) {
-    let desk = Arc::new(Desk::default());
+    let replies = Arc::new(ReplyLog::default());
     let mut owners = [(); PEOPLE].map(|()| Owner::new());
     let mut numbers: [usize; PEOPLE] = std::array::from_fn(|who| who);
     let mut waiting = [None; PEOPLE];
@@ -83,7 +83,7 @@ fn play<S: ObjectState>(mut state: S, mut reference: impl Reference, steps: Vec<
         let mut expected = Told::new();
         match step {
             Step::Ask { who, op } if waiting[who].is_none() => {
-                let requester = Requester::new(owners[who], Arc::clone(&desk) as _);
+                let requester = Requester::new(owners[who], Arc::clone(&replies) as _);
                 waiting[who] = Some(requester.id);
                 state.ask(S::step(op.clone()).expect("its own step"), &requester);
                 reference.ask(numbers[who], requester.id, op, &mut expected);
@@ -103,7 +103,7 @@ fn play<S: ObjectState>(mut state: S, mut reference: impl Reference, steps: Vec<
                 waiting[who] = None;
             }
         }
-        assert_eq!(desk.take(), expected, "step {moment}");
+        assert_eq!(replies.take(), expected, "step {moment}");
         for waiting in &mut waiting {
             waiting.take_if(|id| expected.contains_key(id));
         }

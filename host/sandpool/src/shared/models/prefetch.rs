@@ -23,7 +23,7 @@ fn queue_of(count: u8) -> Arc<QueueCell> {
 
 fn ask(queue: &QueueCell, worker: &Arc<Worker>, op: QueueOp) {
     let requester = Requester::new(Owner::new(), Arc::clone(worker) as Arc<dyn ReplySink>);
-    worker.desk().asked = Some(requester.id);
+    worker.state().asked = Some(requester.id);
     queue.lock().ask(op, &requester);
 }
 
@@ -41,7 +41,7 @@ fn get(queue: &QueueCell, worker: &Arc<Worker>) -> Option<(u8, bool)> {
 fn size(queue: &QueueCell) -> Option<Reply> {
     let worker = Arc::new(Worker::default());
     ask(queue, &worker, QueueOp::Size);
-    worker.desk().told.take()
+    worker.state().told.take()
 }
 
 /// Gets items, each of which takes so long; what came, and how often it asked.
@@ -96,13 +96,13 @@ fn a_worker_that_becomes_slow_loses_what_it_has_not_claimed_to_who_asks() {
     let [one, other] = [(); 2].map(|()| Arc::new(Worker::default()));
     // The last of these begins a batch.
     get_each(&queue, &one, 16, 1);
-    assert!(one.desk().handed.len() > 2);
+    assert!(one.state().handed.len() > 2);
     // Soon after, what it was handed is still its own.
     let (next, _) = get(&queue, &other).expect("there is one");
     assert!(next > 17, "{next}");
     clock::pass(2000);
     assert_eq!(get(&queue, &other), Some((16, true)));
-    assert!(one.desk().handed.is_empty());
+    assert!(one.state().handed.is_empty());
     // It is not believed to be slow for one item that took long, but soon.
     for _ in 0..8 {
         get(&queue, &one);
@@ -110,7 +110,7 @@ fn a_worker_that_becomes_slow_loses_what_it_has_not_claimed_to_who_asks() {
         get(&queue, &other);
     }
     get(&queue, &one);
-    assert!(one.desk().handed.is_empty());
+    assert!(one.state().handed.is_empty());
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn what_comes_back_from_two_workers_stands_where_it_stood() {
             taken.extend(get_each(&queue, worker, 1, 1).0);
         }
     }
-    assert!(workers[..2].iter().all(|it| !it.desk().handed.is_empty()));
+    assert!(workers[..2].iter().all(|it| !it.state().handed.is_empty()));
     // The older of the two first, which the younger must not overtake.
     for worker in &workers[..2] {
         queue.settle_ahead(&(Arc::clone(worker) as Arc<dyn ReplySink>));

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::clock;
 use super::worker::Worker;
-use super::{Desk, Told};
+use super::{ReplyLog, Told};
 use crate::shared::SharedError;
 use crate::shared::object::{ObjectCell, ObjectState, Owner, ReplySink, Requester};
 use crate::shared::queue::{Capacity, QueueCell, QueueState};
@@ -258,22 +258,22 @@ struct Actor {
     posts: Vec<Item>,
 }
 
-struct Stage {
+struct QueueFixture {
     queue: Arc<QueueCell>,
-    desk: Arc<Desk>,
+    replies: Arc<ReplyLog>,
     actors: Vec<Actor>,
     reference: Reference,
     next: u64,
 }
 
-impl Stage {
+impl QueueFixture {
     fn new(capacity: Capacity) -> Self {
-        let desk = Arc::new(Desk::default());
+        let replies = Arc::new(ReplyLog::default());
         let actor = |who| {
             let worker = (who >= PEOPLE).then(|| Arc::new(Worker::default()));
             let sink = match &worker {
                 Some(worker) => Arc::clone(worker) as Arc<dyn ReplySink>,
-                None => Arc::clone(&desk) as _,
+                None => Arc::clone(&replies) as _,
             };
             Actor {
                 owner: Owner::new(),
@@ -283,10 +283,10 @@ impl Stage {
                 posts: Vec::new(),
             }
         };
-        Stage {
+        QueueFixture {
             queue: ObjectCell::new(QueueState::with_clock(capacity, true, clock::now)),
             actors: (0..ALL).map(actor).collect(),
-            desk,
+            replies,
             reference: Reference {
                 capacity,
                 items: BTreeMap::new(),
@@ -317,7 +317,7 @@ impl Stage {
         let actor = &mut self.actors[who];
         let requester = Requester::new(actor.owner, Arc::clone(&actor.sink));
         if let Some(worker) = &actor.worker {
-            worker.desk().asked = Some(requester.id);
+            worker.state().asked = Some(requester.id);
         }
         actor.asked = Some((requester.id, op.clone()));
         self.queue.lock().ask(op, &requester);
@@ -329,17 +329,17 @@ impl Stage {
     fn see_hands(&mut self) {
         for (actor, hand) in self.actors.iter().zip(&mut self.reference.hands) {
             if let Some(worker) = &actor.worker {
-                let desk = worker.desk();
-                *hand = desk.handed.iter().skip(desk.owed).cloned().collect();
+                let state = worker.state();
+                *hand = state.handed.iter().skip(state.owed).cloned().collect();
             }
         }
     }
 
     /// Asks for one who is there for this only.
     fn ask_once(&mut self, op: QueueOp) -> Reply {
-        let requester = Requester::new(Owner::new(), Arc::clone(&self.desk) as _);
+        let requester = Requester::new(Owner::new(), Arc::clone(&self.replies) as _);
         self.queue.lock().ask(op, &requester);
-        let mut told = self.desk.0.lock().expect("no panic");
+        let mut told = self.replies.0.lock().expect("no panic");
         let place = told.iter().position(|(id, _)| *id == requester.id);
         told.remove(place.expect("it is answered at once")).1
     }
@@ -375,7 +375,7 @@ impl Stage {
 
     fn get(&mut self, who: usize, most: u32) {
         if let Some(worker) = &self.actors[who].worker {
-            let owed = worker.desk().owed;
+            let owed = worker.state().owed;
             let claimed = worker.claim(most as usize);
             if !claimed.is_empty() {
                 // The items that it asked for were answered already. The others count
@@ -426,11 +426,11 @@ impl Stage {
         if let Some(worker) = &actor.worker {
             // The items that it was owed come back.
             let owed = {
-                let mut desk = worker.desk();
-                desk.asked = None;
-                let owed = desk.owed;
-                desk.owed = 0;
-                desk.handed.iter().take(owed).cloned().collect::<Vec<_>>()
+                let mut state = worker.state();
+                state.asked = None;
+                let owed = state.owed;
+                state.owed = 0;
+                state.handed.iter().take(owed).cloned().collect::<Vec<_>>()
             };
             for item in owed {
                 self.reference.put_back(item);
@@ -457,7 +457,7 @@ impl Stage {
         if let Some((id, _)) = asked {
             // Whoever is gone is told nothing.
             self.reference.told.remove(&id);
-            let mut told = self.desk.0.lock().expect("no panic");
+            let mut told = self.replies.0.lock().expect("no panic");
             told.retain(|(known, _)| *known != id);
         }
     }
@@ -476,7 +476,7 @@ impl Stage {
     }
 
     fn play(&mut self, step: Step) {
-        let busy = |stage: &Self, who: usize| stage.actors[who].asked.is_some();
+        let busy = |fixture: &Self, who: usize| fixture.actors[who].asked.is_some();
         match step {
             Step::Put { who, sizes } if !busy(self, who) => self.put(who, &sizes),
             Step::Get { who, most } if !busy(self, who) => self.get(who, most),
@@ -508,19 +508,19 @@ impl Stage {
 
     /// Everybody was told what the reference tells him.
     fn compare(&mut self) {
-        let mut told = self.desk.take();
+        let mut told = self.replies.take();
         for actor in &mut self.actors {
             let (Some(worker), Some((id, op))) = (&actor.worker, &actor.asked) else {
                 continue;
             };
-            let mut desk = worker.desk();
-            let reply = desk.told.take();
-            let handed = desk.asked.is_none() && reply.is_none();
+            let mut state = worker.state();
+            let reply = state.told.take();
+            let handed = state.asked.is_none() && reply.is_none();
             if let Some(reply) = reply {
                 told.insert(*id, reply);
             } else if handed && matches!(op, QueueOp::Get(_)) {
-                let owed = desk.owed;
-                let items = desk.handed.iter().take(owed).cloned().collect();
+                let owed = state.owed;
+                let items = state.handed.iter().take(owed).cloned().collect();
                 told.insert(*id, Reply::Items(items));
             }
         }
@@ -550,18 +550,18 @@ proptest! {
         capacity in capacity(),
         steps in prop::collection::vec(step(), 0..150),
     ) {
-        let mut stage = Stage::new(capacity);
+        let mut fixture = QueueFixture::new(capacity);
         for step in steps {
-            stage.play(step);
+            fixture.play(step);
         }
         // Nothing is lost: what is left is taken in order.
         for who in 0..ALL {
-            stage.leave(who, true, 0);
+            fixture.leave(who, true, 0);
         }
-        stage.compare();
-        let left: Vec<Item> = stage.reference.items.values().cloned().collect();
+        fixture.compare();
+        let left: Vec<Item> = fixture.reference.items.values().cloned().collect();
         if !left.is_empty() {
-            let all = stage.ask_once(QueueOp::Get(u32::MAX));
+            let all = fixture.ask_once(QueueOp::Get(u32::MAX));
             prop_assert_eq!(all, Reply::Items(left));
         }
     }

@@ -8,10 +8,10 @@ use crate::shared::object::{Ahead, ReplySink};
 use sandpool_protocol::request::{Item, Reply};
 
 #[derive(Default)]
-pub(super) struct Worker(Mutex<Desk>);
+pub(super) struct Worker(Mutex<WorkerState>);
 
 #[derive(Default)]
-pub(super) struct Desk {
+pub(super) struct WorkerState {
     /// The question that it waits for an answer to.
     pub(super) asked: Option<u64>,
     pub(super) told: Option<Reply>,
@@ -25,25 +25,25 @@ pub(super) struct Desk {
 }
 
 impl Worker {
-    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
+    pub(super) fn state(&self) -> MutexGuard<'_, WorkerState> {
         self.0.lock().expect("no panic")
     }
 
     /// Claims some of what it was handed.
     pub(super) fn claim(&self, most: usize) -> Vec<Item> {
-        let mut desk = self.desk();
-        let count = most.min(desk.handed.len());
-        desk.owed = desk.owed.saturating_sub(count);
-        desk.handed.drain(..count).collect()
+        let mut state = self.state();
+        let count = most.min(state.handed.len());
+        state.owed = state.owed.saturating_sub(count);
+        state.handed.drain(..count).collect()
     }
 
     /// Uses credit for one item, if there is some.
     pub(super) fn use_credit(&self) -> bool {
-        let mut desk = self.desk();
-        let there = desk.credit > 0;
+        let mut state = self.state();
+        let there = state.credit > 0;
         if there {
-            desk.credit -= 1;
-            desk.used += 1;
+            state.credit -= 1;
+            state.used += 1;
         }
         there
     }
@@ -51,10 +51,10 @@ impl Worker {
 
 impl ReplySink for Worker {
     fn answer(&self, id: u64, reply: Reply) {
-        let mut desk = self.desk();
-        if desk.asked == Some(id) {
-            desk.asked = None;
-            desk.told = Some(reply);
+        let mut state = self.state();
+        if state.asked == Some(id) {
+            state.asked = None;
+            state.told = Some(reply);
         }
     }
 
@@ -65,38 +65,38 @@ impl ReplySink for Worker {
 
 impl Ahead for Worker {
     fn hand(&self, id: u64, items: VecDeque<Item>, owed: usize) -> Result<(), VecDeque<Item>> {
-        let mut desk = self.desk();
-        if desk.asked != Some(id) {
+        let mut state = self.state();
+        if state.asked != Some(id) {
             return Err(items);
         }
         assert!((1..=items.len()).contains(&owed), "{owed}");
-        assert_eq!(desk.handed.len(), 0, "what it was handed last is lost");
-        desk.asked = None;
-        desk.handed = items;
-        desk.owed = owed;
+        assert_eq!(state.handed.len(), 0, "what it was handed last is lost");
+        state.asked = None;
+        state.handed = items;
+        state.owed = owed;
         Ok(())
     }
 
     fn take_back(&self) -> VecDeque<Item> {
-        let mut desk = self.desk();
-        let owed = desk.owed;
-        desk.handed.split_off(owed)
+        let mut state = self.state();
+        let owed = state.owed;
+        state.handed.split_off(owed)
     }
 
     fn take_back_all(&self) -> VecDeque<Item> {
-        std::mem::take(&mut self.desk().handed)
+        std::mem::take(&mut self.state().handed)
     }
 
     fn give_credit(&self, items: u32) {
-        let mut desk = self.desk();
-        assert_eq!(desk.credit, 0, "the last credit was not withdrawn");
-        desk.credit = items;
-        desk.used = 0;
+        let mut state = self.state();
+        assert_eq!(state.credit, 0, "the last credit was not withdrawn");
+        state.credit = items;
+        state.used = 0;
     }
 
     fn withdraw_credit(&self) -> u32 {
-        let mut desk = self.desk();
-        desk.credit = 0;
-        desk.used
+        let mut state = self.state();
+        state.credit = 0;
+        state.used
     }
 }

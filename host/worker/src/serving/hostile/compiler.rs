@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 
 use super::{Play, stand_still};
-use sandpool_protocol::control::{Failure, FromChild, encode};
+use sandpool_protocol::control::{ChildFailure, FromChild, encode};
 use sandpool_protocol::description::Description;
 use sandpool_protocol::handshake::Hello;
 use sandpool_protocol::layers::SandboxReport;
@@ -82,7 +82,7 @@ fn floods(control: ControlSocket) -> io::Result<()> {
 fn with_colours(control: ControlSocket) -> io::Result<()> {
     set(&control)?;
     let failed = FromChild::Failed {
-        reason: Failure::Module,
+        reason: ChildFailure::Module,
         message: "\u{1b}[31mred\nand more".into(),
     };
     say(&control, &failed)

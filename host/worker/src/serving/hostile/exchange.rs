@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
-use super::{Play, Stage, Task, stand_still};
+use super::{Play, Task, WorkerParts, stand_still};
 use sandpool_protocol::exchange::{Exchange, StreamReader, StreamWriter, Way, Word, framed};
 use sandpool_protocol::request::{
     Answer, Asks, CREDIT_ITEM, Item, Kind, LockOp, MAX_ITEM, Op, QueueOp, Request,
@@ -18,32 +18,32 @@ pub(super) fn find(name: &str) -> Option<Play> {
         "asks-unclaimed" => asks_unclaimed,
         "asks-what-it-never-opened" => asks_what_it_never_opened,
         "asks-another-kind" => asks_another_kind,
-        "gives-up-nothing" => |stage| Sharer::new(stage)?.then(&[Asks::GiveUp]),
+        "gives-up-nothing" => |worker| Sharer::new(worker)?.then(&[Asks::GiveUp]),
         "gives-up-twice" => gives_up_twice,
-        "posts-uncredited" => |stage| Sharer::new(stage)?.then(&[post(1)]),
+        "posts-uncredited" => |worker| Sharer::new(worker)?.then(&[post(1)]),
         "posts-more-than-its-credit" => posts_more_than_its_credit,
         "posts-too-long" => posts_too_long,
         "unclaims-an-item" => {
-            |stage| handed(stage, |claim| claim.head = claim.head.wrapping_sub(1))
+            |worker| handed(worker, |claim| claim.head = claim.head.wrapping_sub(1))
         }
-        "claims-items-past-the-end" => |stage| handed(stage, |claim| claim.head = claim.tail + 1),
-        "moves-the-items-tail" => |stage| handed(stage, |claim| claim.tail += 1),
+        "claims-items-past-the-end" => |worker| handed(worker, |claim| claim.head = claim.tail + 1),
+        "moves-the-items-tail" => |worker| handed(worker, |claim| claim.tail += 1),
         "unclaims-credit" => unclaims_credit,
-        "endless-request" => |stage| raw(stage, &u32::MAX.to_le_bytes()),
-        "garbage-request" => |stage| raw(stage, &[10, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9]),
+        "endless-request" => |worker| raw(worker, &u32::MAX.to_le_bytes()),
+        "garbage-request" => |worker| raw(worker, &[10, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9]),
         "writes-too-far" => writes_too_far,
         "dies-in-a-request" => dies_in_a_request,
         "floods-unread" => floods_unread,
         "floods-posts" => floods_posts,
-        "floods-requests" => |stage| floods_requests(stage, false),
-        "floods-after-its-answer" => |stage| floods_requests(stage, true),
+        "floods-requests" => |worker| floods_requests(worker, false),
+        "floods-after-its-answer" => |worker| floods_requests(worker, true),
         _ => return None,
     }))
 }
 
 /// A worker that runs a task and may ask.
 struct Sharer {
-    stage: Stage,
+    worker: WorkerParts,
     exchange: Exchange,
     task: Task,
     writer: StreamWriter,
@@ -51,16 +51,16 @@ struct Sharer {
 }
 
 impl Sharer {
-    fn new(stage: Stage) -> io::Result<Self> {
-        let task = stage.claim();
-        Self::of(stage, task)
+    fn new(worker: WorkerParts) -> io::Result<Self> {
+        let task = worker.claim();
+        Self::of(worker, task)
     }
 
-    fn of(mut stage: Stage, task: Task) -> io::Result<Self> {
-        let exchange = stage.exchange.take();
+    fn of(mut worker: WorkerParts, task: Task) -> io::Result<Self> {
+        let exchange = worker.exchange.take();
         let exchange = exchange.ok_or_else(|| io::Error::other("its module shares nothing"))?;
         Ok(Sharer {
-            stage,
+            worker,
             exchange,
             task,
             writer: StreamWriter::new(Way::ToHost),
@@ -73,7 +73,7 @@ impl Sharer {
             let written = self.writer.write(&self.exchange, bytes);
             let written = written.map_err(|_| io::Error::other("the host broke a rule"))?;
             bytes = &bytes[written..];
-            self.stage.bell.ring();
+            self.worker.bell.ring();
         }
         Ok(())
     }
@@ -140,64 +140,64 @@ fn post(size: usize) -> Asks {
     Asks::Post { item }
 }
 
-fn asks_twice(stage: Stage) -> io::Result<()> {
+fn asks_twice(worker: WorkerParts) -> io::Result<()> {
     let get = call(QueueOp::Get(1), true);
-    Sharer::new(stage)?.then(&[open(), get, call(QueueOp::Size, false)])
+    Sharer::new(worker)?.then(&[open(), get, call(QueueOp::Size, false)])
 }
 
-fn asks_for_another(stage: Stage) -> io::Result<()> {
-    let mut sharer = Sharer::new(stage)?;
+fn asks_for_another(worker: WorkerParts) -> io::Result<()> {
+    let mut sharer = Sharer::new(worker)?;
     sharer.task.id += 1;
     sharer.then(&[open()])
 }
 
-fn asks_unclaimed(stage: Stage) -> io::Result<()> {
-    let task = stage.peek();
-    Sharer::of(stage, task)?.then(&[open()])
+fn asks_unclaimed(worker: WorkerParts) -> io::Result<()> {
+    let task = worker.peek();
+    Sharer::of(worker, task)?.then(&[open()])
 }
 
 /// As an instance may that is kept, and holds handles of an earlier task.
-fn asks_what_it_never_opened(stage: Stage) -> io::Result<()> {
-    let mut sharer = Sharer::new(stage)?;
+fn asks_what_it_never_opened(worker: WorkerParts) -> io::Result<()> {
+    let mut sharer = Sharer::new(worker)?;
     // The timeout may have passed before the answer was there.
     sharer.send(call(QueueOp::Get(1), true))?;
     sharer.send(Asks::GiveUp)?;
     sharer.answer()?;
-    sharer.stage.answer_honestly(&sharer.task);
+    sharer.worker.answer_honestly(&sharer.task);
     stand_still()
 }
 
-fn asks_another_kind(stage: Stage) -> io::Result<()> {
+fn asks_another_kind(worker: WorkerParts) -> io::Result<()> {
     let asks = Asks::Call {
         object: 0,
         op: Op::Lock(LockOp::Acquire),
         wait: true,
     };
-    Sharer::new(stage)?.then(&[open(), asks])
+    Sharer::new(worker)?.then(&[open(), asks])
 }
 
-fn gives_up_twice(stage: Stage) -> io::Result<()> {
+fn gives_up_twice(worker: WorkerParts) -> io::Result<()> {
     let get = call(QueueOp::Get(1), true);
-    Sharer::new(stage)?.then(&[open(), get, Asks::GiveUp, Asks::GiveUp])
+    Sharer::new(worker)?.then(&[open(), get, Asks::GiveUp, Asks::GiveUp])
 }
 
-fn posts_more_than_its_credit(stage: Stage) -> io::Result<()> {
-    let mut sharer = Sharer::new(stage)?;
+fn posts_more_than_its_credit(worker: WorkerParts) -> io::Result<()> {
+    let mut sharer = Sharer::new(worker)?;
     for _ in 0..=sharer.put()? {
         sharer.send(post(1))?;
     }
     stand_still()
 }
 
-fn posts_too_long(stage: Stage) -> io::Result<()> {
-    let mut sharer = Sharer::new(stage)?;
+fn posts_too_long(worker: WorkerParts) -> io::Result<()> {
+    let mut sharer = Sharer::new(worker)?;
     sharer.put()?;
     sharer.then(&[post(CREDIT_ITEM + 1)])
 }
 
 /// Is handed items, changes what it claims, and has the queue look.
-fn handed(stage: Stage, change: fn(&mut Claim)) -> io::Result<()> {
-    let mut sharer = Sharer::new(stage)?;
+fn handed(worker: WorkerParts, change: fn(&mut Claim)) -> io::Result<()> {
+    let mut sharer = Sharer::new(worker)?;
     for _ in 0..3 {
         sharer.put()?;
     }
@@ -209,8 +209,8 @@ fn handed(stage: Stage, change: fn(&mut Claim)) -> io::Result<()> {
     sharer.then(&[call(QueueOp::Size, false)])
 }
 
-fn unclaims_credit(stage: Stage) -> io::Result<()> {
-    let mut sharer = Sharer::new(stage)?;
+fn unclaims_credit(worker: WorkerParts) -> io::Result<()> {
+    let mut sharer = Sharer::new(worker)?;
     sharer.put()?;
     let word = sharer.exchange.bare_word(Word::Credit);
     let claim = Claim::from_word(word.load(Ordering::Acquire));
@@ -219,21 +219,21 @@ fn unclaims_credit(stage: Stage) -> io::Result<()> {
     sharer.then(&[call(QueueOp::Close, false)])
 }
 
-fn raw(stage: Stage, bytes: &[u8]) -> io::Result<()> {
-    Sharer::new(stage)?.write(bytes)?;
+fn raw(worker: WorkerParts, bytes: &[u8]) -> io::Result<()> {
+    Sharer::new(worker)?.write(bytes)?;
     stand_still()
 }
 
-fn writes_too_far(stage: Stage) -> io::Result<()> {
-    let sharer = Sharer::new(stage)?;
+fn writes_too_far(worker: WorkerParts) -> io::Result<()> {
+    let sharer = Sharer::new(worker)?;
     let [written, _] = sharer.exchange.bare_counts(Way::ToHost);
     written.store(1 << 30, Ordering::Release);
-    sharer.stage.bell.ring();
+    sharer.worker.bell.ring();
     stand_still()
 }
 
-fn dies_in_a_request(stage: Stage) -> io::Result<()> {
-    let mut sharer = Sharer::new(stage)?;
+fn dies_in_a_request(worker: WorkerParts) -> io::Result<()> {
+    let mut sharer = Sharer::new(worker)?;
     let task = sharer.task.id;
     let asks = post(100);
     let bytes = framed(&Request { task, asks });
@@ -243,16 +243,16 @@ fn dies_in_a_request(stage: Stage) -> io::Result<()> {
 }
 
 /// Asks on and on, and reads none of the answers: they must not pile up.
-fn floods_unread(stage: Stage) -> io::Result<()> {
-    let mut sharer = Sharer::new(stage)?;
+fn floods_unread(worker: WorkerParts) -> io::Result<()> {
+    let mut sharer = Sharer::new(worker)?;
     loop {
         sharer.send(open())?;
     }
 }
 
 /// Puts what is far too long on credit, again and again.
-fn floods_posts(stage: Stage) -> io::Result<()> {
-    let mut sharer = Sharer::new(stage)?;
+fn floods_posts(worker: WorkerParts) -> io::Result<()> {
+    let mut sharer = Sharer::new(worker)?;
     sharer.put()?;
     let task = sharer.task.id;
     let asks = post(MAX_ITEM / 4);
@@ -264,8 +264,8 @@ fn floods_posts(stage: Stage) -> io::Result<()> {
 
 /// Asks as fast as it can and says that it has read every answer, before or
 /// after it has answered its task.
-fn floods_requests(stage: Stage, answered: bool) -> io::Result<()> {
-    let mut sharer = Sharer::new(stage)?;
+fn floods_requests(worker: WorkerParts, answered: bool) -> io::Result<()> {
+    let mut sharer = Sharer::new(worker)?;
     let task = sharer.task.id;
     // Longer than its answer, or there would be no room for that.
     let (kind, name) = (Kind::Queue, "denied".repeat(20));
@@ -274,7 +274,7 @@ fn floods_requests(stage: Stage, answered: bool) -> io::Result<()> {
     let many = one.repeat(1000);
     sharer.write(&many[..one.len()])?;
     if answered {
-        sharer.stage.answer_honestly(&sharer.task);
+        sharer.worker.answer_honestly(&sharer.task);
     }
     loop {
         let mut left = &many[..];
@@ -283,7 +283,7 @@ fn floods_requests(stage: Stage, answered: bool) -> io::Result<()> {
             read.store(written.load(Ordering::Acquire), Ordering::Release);
             let written = sharer.writer.write(&sharer.exchange, left);
             left = &left[written.unwrap_or(0)..];
-            sharer.stage.bell.ring();
+            sharer.worker.bell.ring();
         }
     }
 }

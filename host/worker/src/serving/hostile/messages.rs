@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use super::{Play, Stage, stand_still};
+use super::{Play, WorkerParts, stand_still};
 use sandpool_protocol::control::{FromChild, Says, encode};
 use sandpool_protocol::settings::LogLevel;
 use sandpool_sys::{MAX_MESSAGE, Received};
 
 pub(super) fn find(name: &str) -> Option<Play> {
     Some(Play::Ready(match name {
-        "garbage-message" => |stage| message(stage, &[0xff; 1000]),
-        "long-message" => |stage| message(stage, &[0; MAX_MESSAGE + 1]),
-        "empty-message" => |stage| message(stage, &[]),
+        "garbage-message" => |worker| message(worker, &[0xff; 1000]),
+        "long-message" => |worker| message(worker, &[0; MAX_MESSAGE + 1]),
+        "empty-message" => |worker| message(worker, &[]),
         "message-with-more" => message_with_more,
         "log-of-a-lie" => log_of_a_lie,
         "speaks-for-another" => speaks_for_another,
@@ -47,154 +47,154 @@ pub(super) fn log(text: &str) -> Says {
     }
 }
 
-fn message(stage: Stage, bytes: &[u8]) -> io::Result<()> {
-    stage.claim();
-    stage.control.send(bytes, &[], true)?;
-    stage.linger()
+fn message(worker: WorkerParts, bytes: &[u8]) -> io::Result<()> {
+    worker.claim();
+    worker.control.send(bytes, &[], true)?;
+    worker.linger()
 }
 
-fn message_with_more(stage: Stage) -> io::Result<()> {
-    let task = stage.claim();
+fn message_with_more(worker: WorkerParts) -> io::Result<()> {
+    let task = worker.claim();
     let says = log("and");
     let mut bytes = encode(&FromChild::Task {
         task: task.id,
         says,
     });
     bytes.extend(b"more");
-    stage.control.send(&bytes, &[], true)?;
-    stage.linger()
+    worker.control.send(&bytes, &[], true)?;
+    worker.linger()
 }
 
 /// A message whose text is said to be longer than the message.
-fn log_of_a_lie(stage: Stage) -> io::Result<()> {
-    let task = stage.claim();
+fn log_of_a_lie(worker: WorkerParts) -> io::Result<()> {
+    let task = worker.claim();
     let says = log(&"x".repeat(1000));
     let mut bytes = encode(&FromChild::Task {
         task: task.id,
         says,
     });
     bytes.truncate(20);
-    stage.control.send(&bytes, &[], true)?;
-    stage.linger()
+    worker.control.send(&bytes, &[], true)?;
+    worker.linger()
 }
 
-fn speaks_for_another(stage: Stage) -> io::Result<()> {
-    let task = stage.claim();
-    stage.say_about(task.id + 1, log("not mine"))?;
-    stage.linger()
+fn speaks_for_another(worker: WorkerParts) -> io::Result<()> {
+    let task = worker.claim();
+    worker.say_about(task.id + 1, log("not mine"))?;
+    worker.linger()
 }
 
-fn speaks_unclaimed(stage: Stage) -> io::Result<()> {
-    let task = stage.peek();
-    stage.say_about(task.id, log("not yet mine"))?;
-    stage.linger()
+fn speaks_unclaimed(worker: WorkerParts) -> io::Result<()> {
+    let task = worker.peek();
+    worker.say_about(task.id, log("not yet mine"))?;
+    worker.linger()
 }
 
-fn room_twice(stage: Stage) -> io::Result<()> {
-    let task = stage.claim();
+fn room_twice(worker: WorkerParts) -> io::Result<()> {
+    let task = worker.claim();
     for _ in 0..2 {
-        stage.say_about(task.id, Says::WantRoom { len: 1000 })?;
+        worker.say_about(task.id, Says::WantRoom { len: 1000 })?;
     }
-    stage.linger()
+    worker.linger()
 }
 
-fn room_huge(stage: Stage) -> io::Result<()> {
-    let task = stage.claim();
-    stage.say_about(task.id, Says::WantRoom { len: u64::MAX })?;
-    stage.linger()
+fn room_huge(worker: WorkerParts) -> io::Result<()> {
+    let task = worker.claim();
+    worker.say_about(task.id, Says::WantRoom { len: u64::MAX })?;
+    worker.linger()
 }
 
-fn wants_stdin(stage: Stage) -> io::Result<()> {
-    let task = stage.claim();
-    stage.say_about(task.id, Says::WantStdin)?;
-    stage.linger()
+fn wants_stdin(worker: WorkerParts) -> io::Result<()> {
+    let task = worker.claim();
+    worker.say_about(task.id, Says::WantStdin)?;
+    worker.linger()
 }
 
-fn stdin_for_ever(stage: Stage) -> io::Result<()> {
-    let task = stage.claim();
+fn stdin_for_ever(worker: WorkerParts) -> io::Result<()> {
+    let task = worker.claim();
     loop {
-        stage.say_about(task.id, Says::WantStdin)?;
+        worker.say_about(task.id, Says::WantStdin)?;
     }
 }
 
-fn floods_log(stage: Stage) -> io::Result<()> {
-    let task = stage.claim();
+fn floods_log(worker: WorkerParts) -> io::Result<()> {
+    let task = worker.claim();
     loop {
-        stage.say_about(task.id, log(""))?;
+        worker.say_about(task.id, log(""))?;
     }
 }
 
-fn floods_long_log(stage: Stage) -> io::Result<()> {
-    let task = stage.claim();
+fn floods_long_log(worker: WorkerParts) -> io::Result<()> {
+    let task = worker.claim();
     let text = "x".repeat(48 * 1024);
     loop {
-        stage.say_about(task.id, log(&text))?;
+        worker.say_about(task.id, log(&text))?;
     }
 }
 
-fn floods_progress(stage: Stage) -> io::Result<()> {
-    let task = stage.claim();
+fn floods_progress(worker: WorkerParts) -> io::Result<()> {
+    let task = worker.claim();
     loop {
         let says = Says::Progress {
             done: u64::MAX,
             total: Some(0),
             message: None,
         };
-        stage.say_about(task.id, says)?;
+        worker.say_about(task.id, says)?;
     }
 }
 
-fn silent(stage: Stage) -> io::Result<()> {
-    stage.claim();
-    stage.linger()
+fn silent(worker: WorkerParts) -> io::Result<()> {
+    worker.claim();
+    worker.linger()
 }
 
-fn dribbles(stage: Stage) -> io::Result<()> {
-    let task = stage.claim();
+fn dribbles(worker: WorkerParts) -> io::Result<()> {
+    let task = worker.claim();
     loop {
-        stage.say_about(task.id, log("."))?;
-        stage.bell.ring();
+        worker.say_about(task.id, log("."))?;
+        worker.bell.ring();
         thread::sleep(Duration::from_millis(50));
     }
 }
 
 /// Answers, and never reads what it is sent.
-fn deaf(stage: Stage) -> io::Result<()> {
+fn deaf(worker: WorkerParts) -> io::Result<()> {
     loop {
-        let task = stage.claim();
-        stage.answer_honestly(&task);
+        let task = worker.claim();
+        worker.answer_honestly(&task);
     }
 }
 
-fn hangs_up(stage: Stage) -> io::Result<()> {
-    stage.claim();
-    drop(stage.control);
+fn hangs_up(worker: WorkerParts) -> io::Result<()> {
+    worker.claim();
+    drop(worker.control);
     stand_still()
 }
 
-fn closes_everything(stage: Stage) -> io::Result<()> {
-    stage.claim();
-    drop(stage);
+fn closes_everything(worker: WorkerParts) -> io::Result<()> {
+    worker.claim();
+    drop(worker);
     stand_still()
 }
 
-fn stops_itself(stage: Stage) -> io::Result<()> {
-    stage.claim();
+fn stops_itself(worker: WorkerParts) -> io::Result<()> {
+    worker.claim();
     kill_process(getpid(), Signal::STOP)?;
-    stage.linger()
+    worker.linger()
 }
 
-fn exits_with_0(stage: Stage) -> io::Result<()> {
-    stage.claim();
+fn exits_with_0(worker: WorkerParts) -> io::Result<()> {
+    worker.claim();
     // At once: whoever closes its socket first has hung up.
     std::process::exit(0);
 }
 
 /// Leaves when it is told to end its task.
-fn dies_interrupted(stage: Stage) -> io::Result<()> {
-    stage.claim();
+fn dies_interrupted(worker: WorkerParts) -> io::Result<()> {
+    worker.claim();
     let mut buffer = vec![0; MAX_MESSAGE];
-    let Received::Message(..) = stage.control.receive(&mut buffer, true)? else {
+    let Received::Message(..) = worker.control.receive(&mut buffer, true)? else {
         return stand_still();
     };
     Ok(())

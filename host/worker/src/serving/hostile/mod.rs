@@ -4,7 +4,7 @@
 //!
 //! It exists only in builds with debug assertions, under a hidden subcommand of
 //! its own: `__sandpool-hostile BEHAVIOUR __sandpool-worker DESCRIPTOR`. It runs
-//! no guest, so it does not lock itself in. [`Stage`] is what every behaviour
+//! no guest, so it does not lock itself in. [`WorkerParts`] is what every behaviour
 //! needs; the behaviours are in the other files of this folder, by what they
 //! attack.
 
@@ -24,7 +24,7 @@ use std::time::Duration;
 use sandpool_protocol::compact::CompactTask;
 use sandpool_protocol::control::{FromChild, Says, ToChild, decode as decode_message, encode};
 use sandpool_protocol::exchange::{EXCHANGE_SIZE, Exchange};
-use sandpool_protocol::frame::{AnswerHeader, End, Payload, TaskHeader, inline_payload, split};
+use sandpool_protocol::frame::{AnswerHeader, Payload, TaskEnd, TaskHeader, inline_payload, split};
 use sandpool_protocol::handshake::Hello;
 use sandpool_protocol::layers::SandboxReport;
 use sandpool_protocol::limits::LimitName;
@@ -59,13 +59,15 @@ pub fn misbehave(mut args: impl Iterator<Item = OsString>) -> ! {
     .find_map(|find| find(&behaviour));
     let code = match play {
         Some(Play::BeforeHello(play)) => i32::from(play(control).is_err()),
-        Some(Play::BeforeReady(play)) => i32::from(Stage::set(control).and_then(play).is_err()),
+        Some(Play::BeforeReady(play)) => {
+            i32::from(WorkerParts::set(control).and_then(play).is_err())
+        }
         Some(Play::Ready(play)) => {
-            let ready = Stage::set(control).and_then(|stage| {
-                stage.say(&FromChild::Ready {
+            let ready = WorkerParts::set(control).and_then(|worker| {
+                worker.say(&FromChild::Ready {
                     report: SandboxReport::default(),
                 })?;
-                Ok(stage)
+                Ok(worker)
             });
             i32::from(ready.and_then(play).is_err())
         }
@@ -78,12 +80,12 @@ pub fn misbehave(mut args: impl Iterator<Item = OsString>) -> ! {
 /// A behaviour, by how far the worker is when it begins.
 enum Play {
     BeforeHello(fn(ControlSocket) -> io::Result<()>),
-    BeforeReady(fn(Stage) -> io::Result<()>),
-    Ready(fn(Stage) -> io::Result<()>),
+    BeforeReady(fn(WorkerParts) -> io::Result<()>),
+    Ready(fn(WorkerParts) -> io::Result<()>),
 }
 
 /// The parts of a worker that is set up.
-struct Stage {
+struct WorkerParts {
     control: ControlSocket,
     ring: Ring,
     /// The same memory again, for a second thread.
@@ -99,7 +101,7 @@ struct Task {
     raw: Vec<u8>,
 }
 
-impl Stage {
+impl WorkerParts {
     /// The handshake of an honest worker, all but its last word.
     fn set(control: ControlSocket) -> io::Result<Self> {
         control.send(&Hello::of_this_build().encode(), &[], true)?;
@@ -120,7 +122,7 @@ impl Stage {
             }
             false => None,
         };
-        Ok(Stage {
+        Ok(WorkerParts {
             exchange,
             control,
             ring: ring()?,
@@ -233,7 +235,7 @@ impl Stage {
     /// Returns an honest worker's answer: the sum of two numbers.
     fn answer_honestly(&self, task: &Task) {
         let value = encode_args(&[Value::S32(sum(&task.raw))]);
-        let header = header(task, End::Ok, value.len());
+        let header = header(task, TaskEnd::Ok, value.len());
         self.answer(&header, &[&value]);
     }
 
@@ -259,7 +261,7 @@ fn sum(mut raw: &[u8]) -> i32 {
     next().wrapping_add(next())
 }
 
-fn header(task: &Task, end: End, value_len: usize) -> AnswerHeader {
+fn header(task: &Task, end: TaskEnd, value_len: usize) -> AnswerHeader {
     AnswerHeader {
         task: task.id,
         end,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use super::{Play, Stage, stand_still};
-use sandpool_protocol::control::{Failure, FromChild};
+use super::{Play, WorkerParts, stand_still};
+use sandpool_protocol::control::{ChildFailure, FromChild};
 use sandpool_protocol::handshake::Hello;
 use sandpool_protocol::layers::SandboxReport;
 use sandpool_sys::ControlSocket;
@@ -19,13 +19,13 @@ pub(super) fn find(name: &str) -> Option<Play> {
         "no-hello" => Play::BeforeHello(no_hello),
         "exits-at-start" => Play::BeforeHello(|_| Ok(())),
         "stops-at-start" => Play::BeforeReady(stops_at_start),
-        "never-ready" => Play::BeforeReady(Stage::linger),
+        "never-ready" => Play::BeforeReady(WorkerParts::linger),
         "fails-for-ever" => Play::BeforeReady(fails_for_ever),
         "logs-before-ready" => Play::BeforeReady(logs_before_ready),
         "ready-twice" => Play::Ready(ready_twice),
         "failed-after-ready" => Play::Ready(failed_after_ready),
         "ready-and-gone" => Play::Ready(|_| Ok(())),
-        "never-claims" => Play::Ready(Stage::linger),
+        "never-claims" => Play::Ready(WorkerParts::linger),
         "slow-and-honest" => Play::BeforeHello(slow_and_honest),
         _ => return None,
     })
@@ -50,53 +50,53 @@ fn no_hello(_control: ControlSocket) -> io::Result<()> {
     stand_still()
 }
 
-fn stops_at_start(stage: Stage) -> io::Result<()> {
+fn stops_at_start(worker: WorkerParts) -> io::Result<()> {
     kill_process(getpid(), Signal::STOP)?;
-    stage.linger()
+    worker.linger()
 }
 
-fn fails_for_ever(stage: Stage) -> io::Result<()> {
+fn fails_for_ever(worker: WorkerParts) -> io::Result<()> {
     loop {
-        stage.say(&FromChild::Failed {
-            reason: Failure::System,
+        worker.say(&FromChild::Failed {
+            reason: ChildFailure::System,
             message: "x".repeat(1000),
         })?;
     }
 }
 
-fn logs_before_ready(stage: Stage) -> io::Result<()> {
-    stage.say_about(0, super::messages::log("early"))?;
-    stage.linger()
+fn logs_before_ready(worker: WorkerParts) -> io::Result<()> {
+    worker.say_about(0, super::messages::log("early"))?;
+    worker.linger()
 }
 
-fn ready_twice(stage: Stage) -> io::Result<()> {
-    stage.claim();
-    stage.say(&FromChild::Ready {
+fn ready_twice(worker: WorkerParts) -> io::Result<()> {
+    worker.claim();
+    worker.say(&FromChild::Ready {
         report: SandboxReport::default(),
     })?;
-    stage.linger()
+    worker.linger()
 }
 
-fn failed_after_ready(stage: Stage) -> io::Result<()> {
-    stage.claim();
-    stage.say(&FromChild::Failed {
-        reason: Failure::Artifact,
+fn failed_after_ready(worker: WorkerParts) -> io::Result<()> {
+    worker.claim();
+    worker.say(&FromChild::Failed {
+        reason: ChildFailure::Artifact,
         message: "after all".into(),
     })?;
-    stage.linger()
+    worker.linger()
 }
 
 /// Late with everything, and nothing worse.
 fn slow_and_honest(control: ControlSocket) -> io::Result<()> {
     thread::sleep(Duration::from_millis(300));
-    let stage = Stage::set(control)?;
+    let worker = WorkerParts::set(control)?;
     thread::sleep(Duration::from_millis(1200));
-    stage.say(&FromChild::Ready {
+    worker.say(&FromChild::Ready {
         report: SandboxReport::default(),
     })?;
     loop {
-        let task = stage.claim();
+        let task = worker.claim();
         thread::sleep(Duration::from_millis(30));
-        stage.answer_honestly(&task);
+        worker.answer_honestly(&task);
     }
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use super::{Play, Stage, header};
-use sandpool_protocol::frame::{End, inline_payload};
+use super::{Play, WorkerParts, header};
+use sandpool_protocol::frame::{TaskEnd, inline_payload};
 use sandpool_protocol::ring::{ARENA, Claim, Lane};
 use sandpool_value::{Value, encode_args};
 
@@ -23,12 +23,12 @@ pub(super) fn find(name: &str) -> Option<Play> {
         "moves-the-tail" => moves_the_tail,
         "publishes-backwards" => publishes_backwards,
         "publishes-far" => publishes_far,
-        "huge-slot" => |stage| slot(stage, u64::from(u32::MAX) << 32),
+        "huge-slot" => |worker| slot(worker, u64::from(u32::MAX) << 32),
         // 60 MiB.
-        "large-slot" => |stage| slot(stage, 60 << 20 << 32),
-        "slot-outside" => |stage| slot(stage, ARENA as u64 | 64 << 32),
-        "slot-crosses-the-end" => |stage| slot(stage, (ARENA - 8) as u64 | 64 << 32),
-        "slot-unaligned" => |stage| slot(stage, 3 | 64 << 32),
+        "large-slot" => |worker| slot(worker, 60 << 20 << 32),
+        "slot-outside" => |worker| slot(worker, ARENA as u64 | 64 << 32),
+        "slot-crosses-the-end" => |worker| slot(worker, (ARENA - 8) as u64 | 64 << 32),
+        "slot-unaligned" => |worker| slot(worker, 3 | 64 << 32),
         "flips-bytes" => flips_bytes,
         "flips-published" => flips_published,
         "flips-claims" => flips_claims,
@@ -39,129 +39,129 @@ pub(super) fn find(name: &str) -> Option<Play> {
     }))
 }
 
-fn answers_twice(stage: Stage) -> io::Result<()> {
-    let task = stage.claim();
+fn answers_twice(worker: WorkerParts) -> io::Result<()> {
+    let task = worker.claim();
     let value = encode_args(&[Value::S32(0)]);
-    let payload = inline_payload(&header(&task, End::Ok, value.len()), &[&value]);
-    let next = stage.ring.published().load(Ordering::Relaxed);
+    let payload = inline_payload(&header(&task, TaskEnd::Ok, value.len()), &[&value]);
+    let next = worker.ring.published().load(Ordering::Relaxed);
     for answer in [next, next + 1] {
-        stage.ring.fill(Lane::Answers, answer, 0, &[&payload]);
+        worker.ring.fill(Lane::Answers, answer, 0, &[&payload]);
     }
-    stage.publish(2);
-    stage.linger()
+    worker.publish(2);
+    worker.linger()
 }
 
-fn answers_unclaimed(stage: Stage) -> io::Result<()> {
-    let task = stage.peek();
-    stage.answer_honestly(&task);
-    stage.linger()
+fn answers_unclaimed(worker: WorkerParts) -> io::Result<()> {
+    let task = worker.peek();
+    worker.answer_honestly(&task);
+    worker.linger()
 }
 
 /// Answers honestly until two tasks are there at once.
-fn two_at_once(stage: &Stage) -> Claim {
+fn two_at_once(worker: &WorkerParts) -> Claim {
     loop {
-        let claim = stage.wait_for(1);
+        let claim = worker.wait_for(1);
         if claim.tail.wrapping_sub(claim.head) >= 2 {
             return claim;
         }
-        let task = stage.claim();
-        stage.answer_honestly(&task);
+        let task = worker.claim();
+        worker.answer_honestly(&task);
     }
 }
 
-fn claim_both(stage: &Stage) {
+fn claim_both(worker: &WorkerParts) {
     loop {
-        let claim = two_at_once(stage);
+        let claim = two_at_once(worker);
         let both = Claim {
             head: claim.head.wrapping_add(2),
             ..claim
         };
-        let swapped = stage.ring.claim().compare_exchange(
+        let swapped = worker.ring.claim().compare_exchange(
             claim.word(),
             both.word(),
             Ordering::AcqRel,
             Ordering::Relaxed,
         );
         if swapped.is_ok() {
-            return stage.bell.ring();
+            return worker.bell.ring();
         }
     }
 }
 
-fn claims_two(stage: Stage) -> io::Result<()> {
-    claim_both(&stage);
-    stage.linger()
+fn claims_two(worker: WorkerParts) -> io::Result<()> {
+    claim_both(&worker);
+    worker.linger()
 }
 
-fn claims_two_and_dies(stage: Stage) -> io::Result<()> {
-    claim_both(&stage);
+fn claims_two_and_dies(worker: WorkerParts) -> io::Result<()> {
+    claim_both(&worker);
     Ok(())
 }
 
-fn set_claim(stage: &Stage, change: impl Fn(Claim) -> Claim) {
-    let word = change(stage.claim_word()).word();
-    stage.ring.claim().store(word, Ordering::Release);
-    stage.bell.ring();
+fn set_claim(worker: &WorkerParts, change: impl Fn(Claim) -> Claim) {
+    let word = change(worker.claim_word()).word();
+    worker.ring.claim().store(word, Ordering::Release);
+    worker.bell.ring();
 }
 
-fn claims_past_the_end(stage: Stage) -> io::Result<()> {
-    stage.wait_for(1);
-    set_claim(&stage, |claim| Claim {
+fn claims_past_the_end(worker: WorkerParts) -> io::Result<()> {
+    worker.wait_for(1);
+    set_claim(&worker, |claim| Claim {
         head: claim.tail.wrapping_add(1_000_000),
         ..claim
     });
-    stage.linger()
+    worker.linger()
 }
 
-fn claims_backwards(stage: Stage) -> io::Result<()> {
-    stage.claim();
+fn claims_backwards(worker: WorkerParts) -> io::Result<()> {
+    worker.claim();
     // Long enough for the host to have seen the claim.
     thread::sleep(Duration::from_millis(100));
-    set_claim(&stage, |claim| Claim {
+    set_claim(&worker, |claim| Claim {
         head: claim.head.wrapping_sub(1),
         ..claim
     });
-    stage.linger()
+    worker.linger()
 }
 
-fn moves_the_tail(stage: Stage) -> io::Result<()> {
-    stage.claim();
-    set_claim(&stage, |claim| Claim {
+fn moves_the_tail(worker: WorkerParts) -> io::Result<()> {
+    worker.claim();
+    set_claim(&worker, |claim| Claim {
         tail: claim.tail.wrapping_add(1),
         ..claim
     });
-    stage.linger()
+    worker.linger()
 }
 
-fn publishes_backwards(stage: Stage) -> io::Result<()> {
-    stage.claim();
-    stage.publish(u32::MAX);
-    stage.linger()
+fn publishes_backwards(worker: WorkerParts) -> io::Result<()> {
+    worker.claim();
+    worker.publish(u32::MAX);
+    worker.linger()
 }
 
-fn publishes_far(stage: Stage) -> io::Result<()> {
-    stage.claim();
-    stage.publish(1 << 20);
-    stage.linger()
+fn publishes_far(worker: WorkerParts) -> io::Result<()> {
+    worker.claim();
+    worker.publish(1 << 20);
+    worker.linger()
 }
 
-fn slot(stage: Stage, slot: u64) -> io::Result<()> {
-    stage.claim();
-    stage.ring.write_slot(Lane::Answers, 0, slot);
-    stage.publish(1);
-    stage.linger()
+fn slot(worker: WorkerParts, slot: u64) -> io::Result<()> {
+    worker.claim();
+    worker.ring.write_slot(Lane::Answers, 0, slot);
+    worker.publish(1);
+    worker.linger()
 }
 
 /// Changes an answer while and after it is published: what was checked must be
 /// what is used. The bytes are those of the sum.
-fn flips_bytes(mut stage: Stage) -> io::Result<()> {
-    let task = stage.claim();
+fn flips_bytes(mut worker: WorkerParts) -> io::Result<()> {
+    let task = worker.claim();
     let value = encode_args(&[Value::S32(0)]);
-    let payload = inline_payload(&header(&task, End::Ok, value.len()), &[&value]);
-    let Some(ring) = stage.other_ring.take() else {
+    let payload = inline_payload(&header(&task, TaskEnd::Ok, value.len()), &[&value]);
+    let Some(ring) = worker.other_ring.take() else {
         return Ok(());
     };
-    stage.fill(&payload);
+    worker.fill(&payload);
     let mut flipped = payload.clone();
     flipped.iter_mut().for_each(|byte| *byte = !*byte);
     thread::spawn(move || {
@@ -170,77 +170,77 @@ fn flips_bytes(mut stage: Stage) -> io::Result<()> {
             ring.fill(Lane::Answers, 0, 0, &[&payload]);
         }
     });
-    stage.publish(1);
+    worker.publish(1);
     loop {
-        let task = stage.claim();
-        stage.answer_honestly(&task);
+        let task = worker.claim();
+        worker.answer_honestly(&task);
     }
 }
 
 /// Publishes and takes back without end: a host that trusts either is kept
 /// busy for nothing.
-fn flips_published(stage: Stage) -> io::Result<()> {
-    stage.claim();
+fn flips_published(worker: WorkerParts) -> io::Result<()> {
+    worker.claim();
     loop {
         for _ in 0..1000 {
-            stage.ring.published().fetch_add(1, Ordering::Relaxed);
-            stage.ring.published().fetch_sub(1, Ordering::Relaxed);
+            worker.ring.published().fetch_add(1, Ordering::Relaxed);
+            worker.ring.published().fetch_sub(1, Ordering::Relaxed);
         }
-        stage.bell.ring();
+        worker.bell.ring();
     }
 }
 
-fn flips_claims(stage: Stage) -> io::Result<()> {
-    stage.claim();
-    let word = stage.ring.claim().load(Ordering::Relaxed);
+fn flips_claims(worker: WorkerParts) -> io::Result<()> {
+    worker.claim();
+    let word = worker.ring.claim().load(Ordering::Relaxed);
     loop {
         for _ in 0..1000 {
-            stage.ring.claim().store(u64::MAX, Ordering::Relaxed);
-            stage.ring.claim().store(word, Ordering::Relaxed);
+            worker.ring.claim().store(u64::MAX, Ordering::Relaxed);
+            worker.ring.claim().store(word, Ordering::Relaxed);
         }
-        stage.bell.ring();
+        worker.bell.ring();
     }
 }
 
 /// Writes over everything, again and again.
-fn scribbles(stage: Stage) -> io::Result<()> {
-    stage.claim();
+fn scribbles(worker: WorkerParts) -> io::Result<()> {
+    worker.claim();
     let mut word = 0x9e37_79b9_7f4a_7c15_u64;
     loop {
         for place in 0..8192 / 8 + 64 {
             word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            stage.ring.write_word(place * 8, word);
+            worker.ring.write_word(place * 8, word);
         }
-        stage.bell.ring();
+        worker.bell.ring();
     }
 }
 
-fn floods_bell(stage: Stage) -> io::Result<()> {
-    stage.claim();
+fn floods_bell(worker: WorkerParts) -> io::Result<()> {
+    worker.claim();
     loop {
-        stage.bell.ring();
+        worker.bell.ring();
     }
 }
 
 /// Rings, and takes the ring away again when the host has woken up and is about
 /// to, from a bell that it has made a blocking one. A host that waits there
 /// waits for ever, since nobody rings again.
-fn swallows_rings(stage: Stage) -> io::Result<()> {
+fn swallows_rings(worker: WorkerParts) -> io::Result<()> {
     const PATIENCE: usize = 1000;
-    let host_sleeps = || stage.ring.host_sleeps().load(Ordering::Relaxed) == 1;
-    stage.claim();
-    rustix::io::ioctl_fionbio(&stage.bell, false)?;
+    let host_sleeps = || worker.ring.host_sleeps().load(Ordering::Relaxed) == 1;
+    worker.claim();
+    rustix::io::ioctl_fionbio(&worker.bell, false)?;
     loop {
-        stage.bell.ring();
+        worker.bell.ring();
         let mut spins = 0..1_000_000;
         while host_sleeps() && spins.next().is_some() {
             hint::spin_loop();
         }
-        stage.bell.clear();
+        worker.bell.clear();
         let mut naps = 0..PATIENCE;
         while !host_sleeps() {
             if naps.next().is_none() {
-                return stage.linger();
+                return worker.linger();
             }
             thread::sleep(Duration::from_millis(1));
         }

@@ -9,7 +9,7 @@ use super::{How, LeftOut, Results, contents, length};
 use crate::map::ledger::{Finished, Stored};
 
 /// Writes files, and hands each task on to another output.
-pub struct Files {
+pub struct FileOutput {
     results: Results,
     next: Box<dyn Output>,
     how: How,
@@ -17,9 +17,9 @@ pub struct Files {
     failed: Option<String>,
 }
 
-impl Files {
+impl FileOutput {
     pub fn new(results: Results, next: Box<dyn Output>, how: How) -> Self {
-        Files {
+        FileOutput {
             results,
             next,
             how,
@@ -52,7 +52,7 @@ impl Files {
     }
 }
 
-impl Output for Files {
+impl Output for FileOutput {
     fn begin(&mut self) -> io::Result<()> {
         self.next.begin()
     }

@@ -8,14 +8,14 @@
 //!                             what a command wrote to stdout, and nothing else
 //! ```
 //!
-//! `naming` makes a name of an input, and refuses what would lead out of DIR; `taken`
+//! `naming` makes a name of an input, and refuses what would lead out of DIR; `used_names`
 //! refuses a name that another input has; `tree` puts files below DIR, each at once.
 
 mod files;
 mod folders;
 pub mod naming;
-pub mod taken;
 mod tree;
+pub mod used_names;
 
 use std::fs;
 use std::io;
@@ -29,9 +29,9 @@ use crate::map::inputs::Shape;
 use crate::map::joblog::past::Marks;
 use crate::map::ledger::{Finished, Stored};
 use crate::report::{Failure, Kind};
-use files::Files;
+use files::FileOutput;
 use folders::Folders;
-use naming::{Form, Naming, Pattern};
+use naming::{Naming, Pattern, ResultLayout};
 use tree::Tree;
 
 /// Where the results of a map go, besides where they are printed.
@@ -126,7 +126,7 @@ impl Results {
 
     /// Returns whether a result is a file, and no folder.
     fn has_files(&self) -> bool {
-        matches!(&self.pattern, Some(pattern) if pattern.form() == Form::File)
+        matches!(&self.pattern, Some(pattern) if pattern.layout() == ResultLayout::File)
     }
 
     /// Returns the name of a result in errors.
@@ -137,7 +137,7 @@ impl Results {
     /// Writes results there, and hands each task on to `next`.
     pub fn output(&self, next: Box<dyn Output>, how: How) -> Box<dyn Output> {
         match self.has_files() {
-            true => Box::new(Files::new(self.clone(), next, how)),
+            true => Box::new(FileOutput::new(self.clone(), next, how)),
             false => Box::new(Folders::new(self.clone(), next, how)),
         }
     }

@@ -19,7 +19,7 @@ const MAX_NAME_LEN: usize = 255;
 
 /// The form of the result of each input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum ResultLayout {
     File,
     Folder,
 }
@@ -30,7 +30,7 @@ pub struct Pattern {
     folder: PathBuf,
     /// The rest of the name.
     name: Word,
-    form: Form,
+    layout: ResultLayout,
 }
 
 impl Pattern {
@@ -39,9 +39,9 @@ impl Pattern {
         if !text.contains('{') {
             return Ok(None);
         }
-        let (path, form) = match text.trim_end_matches('/') {
-            path if path.len() < text.len() => (path, Form::Folder),
-            path => (path, Form::File),
+        let (path, layout) = match text.trim_end_matches('/') {
+            path if path.len() < text.len() => (path, ResultLayout::Folder),
+            path => (path, ResultLayout::File),
         };
         let mut name = Word::read(path, shape)?;
         if let Some(stray) = name.braces() {
@@ -61,7 +61,11 @@ impl Pattern {
             folder if folder.is_empty() => PathBuf::from("."),
             folder => PathBuf::from(folder),
         };
-        Ok(Some(Pattern { folder, name, form }))
+        Ok(Some(Pattern {
+            folder,
+            name,
+            layout,
+        }))
     }
 
     /// The folder that all names are in.
@@ -69,8 +73,8 @@ impl Pattern {
         &self.folder
     }
 
-    pub fn form(&self) -> Form {
-        self.form
+    pub fn layout(&self) -> ResultLayout {
+        self.layout
     }
 
     /// The name for an input, below the folder. `Err` says why it can have none.
@@ -175,9 +179,9 @@ mod tests {
             let pattern = pattern(text);
             let name = pattern.of(&["d/a.jpg"], 3).unwrap();
             let folder = pattern.folder().display().to_string();
-            (folder, name, pattern.form() == Form::Folder)
+            (folder, name, pattern.layout() == ResultLayout::Folder)
         };
-        let of = |folder: &str, name: &str, form| (folder.to_owned(), name.to_owned(), form);
+        let of = |folder: &str, name: &str, layout| (folder.to_owned(), name.to_owned(), layout);
         assert_eq!(parts("out/{/.}.png"), of("out", "a.png", false));
         assert_eq!(parts("{.}.png"), of(".", "d/a.png", false));
         assert_eq!(parts("/x/y/z-{#}-{/}"), of("/x/y", "z-3-a.jpg", false));

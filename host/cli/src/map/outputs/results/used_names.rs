@@ -10,34 +10,34 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// The meaning of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stands {
-    ForAResult,
-    ForAFolder,
+enum NameUse {
+    Result,
+    Folder,
 }
 
 /// The names of all inputs so far.
 #[derive(Debug, Default)]
-pub struct Taken(HashMap<u64, Stands>);
+pub struct UsedNames(HashMap<u64, NameUse>);
 
-impl Taken {
+impl UsedNames {
     /// Takes a name; `Err` says who has it.
     pub fn take(&mut self, name: &str) -> Result<(), &'static str> {
         const RESULT: &str = "an earlier input's result has that name";
         for (end, _) in name.match_indices('/') {
             let folder = xxh3_64(&name.as_bytes()[..end]);
-            match self.0.entry(folder).or_insert(Stands::ForAFolder) {
-                Stands::ForAFolder => {}
-                Stands::ForAResult => return Err("a folder of that name is an earlier result"),
+            match self.0.entry(folder).or_insert(NameUse::Folder) {
+                NameUse::Folder => {}
+                NameUse::Result => return Err("a folder of that name is an earlier result"),
             }
         }
         match self.0.entry(xxh3_64(name.as_bytes())) {
             Entry::Vacant(vacant) => {
-                vacant.insert(Stands::ForAResult);
+                vacant.insert(NameUse::Result);
                 Ok(())
             }
             Entry::Occupied(taken) => Err(match taken.get() {
-                Stands::ForAResult => RESULT,
-                Stands::ForAFolder => "an earlier input's result is in a folder of that name",
+                NameUse::Result => RESULT,
+                NameUse::Folder => "an earlier input's result is in a folder of that name",
             }),
         }
     }
@@ -49,12 +49,12 @@ mod tests {
 
     #[test]
     fn a_name_is_taken_once_and_no_result_is_a_folder_of_others() {
-        let mut taken = Taken::default();
-        assert_eq!(taken.take("a/b"), Ok(()));
-        assert_eq!(taken.take("a/c"), Ok(()));
-        assert!(taken.take("a/b").is_err());
-        assert!(taken.take("a").is_err(), "it is a folder");
-        assert!(taken.take("a/b/c").is_err(), "it is a file");
-        assert_eq!(taken.take("ab"), Ok(()));
+        let mut names = UsedNames::default();
+        assert_eq!(names.take("a/b"), Ok(()));
+        assert_eq!(names.take("a/c"), Ok(()));
+        assert!(names.take("a/b").is_err());
+        assert!(names.take("a").is_err(), "it is a folder");
+        assert!(names.take("a/b/c").is_err(), "it is a file");
+        assert_eq!(names.take("ab"), Ok(()));
     }
 }

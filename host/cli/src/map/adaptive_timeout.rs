@@ -14,7 +14,7 @@ const FEWEST: u64 = 3;
 const LEAST: Duration = Duration::from_millis(100);
 
 /// Sets the wall time by the median of the tasks that ended ok.
-pub struct Pace {
+pub struct AdaptiveTimeout {
     percent: u32,
     times: RunTimes,
     counted: u64,
@@ -23,9 +23,9 @@ pub struct Pace {
     next: u64,
 }
 
-impl Pace {
+impl AdaptiveTimeout {
     pub fn new(percent: u32) -> Self {
-        Pace {
+        AdaptiveTimeout {
             percent,
             times: RunTimes::default(),
             counted: 0,
@@ -60,23 +60,23 @@ mod tests {
 
     #[test]
     fn the_third_task_sets_a_time_and_later_ones_change_it() {
-        let mut pace = Pace::new(200);
+        let mut timeout = AdaptiveTimeout::new(200);
         let second = Duration::from_secs(1);
-        assert_eq!(pace.add(second), None);
-        assert_eq!(pace.add(second * 9), None);
-        let set = pace.add(second * 2).unwrap().as_secs_f64();
+        assert_eq!(timeout.add(second), None);
+        assert_eq!(timeout.add(second * 9), None);
+        let set = timeout.add(second * 2).unwrap().as_secs_f64();
         assert!((set - 4.0).abs() < 0.01, "{set}");
         for _ in 0..40 {
-            pace.add(second * 3);
+            timeout.add(second * 3);
         }
-        let set = (0..9).find_map(|_| pace.add(second * 3)).unwrap();
+        let set = (0..9).find_map(|_| timeout.add(second * 3)).unwrap();
         assert!((set.as_secs_f64() - 6.0).abs() < 0.01, "{set:?}");
     }
 
     #[test]
     fn quick_tasks_have_a_little_time_all_the_same() {
-        let mut pace = Pace::new(150);
-        let set = (0..3).find_map(|_| pace.add(Duration::from_micros(5)));
+        let mut timeout = AdaptiveTimeout::new(150);
+        let set = (0..3).find_map(|_| timeout.add(Duration::from_micros(5)));
         assert_eq!(set, Some(LEAST));
     }
 }

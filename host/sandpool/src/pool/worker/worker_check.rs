@@ -11,25 +11,25 @@ use crate::pool::broker::{Requests, RequestsRead};
 use crate::pool::config::Config;
 use crate::pool::output::Outbox;
 use crate::pool::scheduler::{Blame, Fault, Queue};
-use crate::pool::tasks::{Lost, Observed, Raw, Task, TaskResult, outcome};
+use crate::pool::tasks::{Lost, Observed, Raw, Task, TaskCount, TaskResult, outcome};
 use sandpool_protocol::Violation;
 use sandpool_protocol::compact;
-use sandpool_protocol::frame::{AnswerHeader, End, Payload, split};
+use sandpool_protocol::frame::{AnswerHeader, Payload, TaskEnd, split};
 use sandpool_protocol::ring::LARGE_PAYLOAD;
-use sandpool_sys::{Ended, MAX_MESSAGE, OomKills};
+use sandpool_sys::{ChildExit, MAX_MESSAGE, OomKills};
 
 /// The number of rounds of reading from a worker that is dead or has answered its task.
 const LAST_ROUNDS: usize = 64;
 
 /// The events of one worker that the poller reported.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Signs {
+pub(crate) struct PollEvents {
     pub(crate) rang: bool,
     pub(crate) spoke: bool,
     pub(crate) ended: bool,
 }
 
-impl Signs {
+impl PollEvents {
     /// Returns `true` if there is any event.
     pub(crate) fn any(self) -> bool {
         self.rang || self.spoke || self.ended
@@ -54,19 +54,19 @@ impl Default for Buffers {
 }
 
 /// One look at one worker.
-pub(crate) struct Watch<'a> {
+pub(crate) struct WorkerCheck<'a> {
     pub(crate) config: &'a Config,
     pub(crate) queue: &'a mut Queue,
-    pub(crate) unfinished: &'a mut u64,
+    pub(crate) tasks: &'a mut TaskCount,
     pub(crate) out: &'a mut Outbox,
     pub(crate) buffers: &'a mut Buffers,
     pub(crate) oom_kills: &'a mut OomKills,
-    pub(crate) seen: Seen,
+    pub(crate) findings: Findings,
 }
 
 /// The findings of a look that concern more than this worker.
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(crate) struct Findings {
     /// `true` if the worker has become ready.
     pub(crate) ready: bool,
     /// The reason why the worker could not start.
@@ -77,31 +77,31 @@ pub(crate) struct Seen {
     pub(crate) broken: Option<String>,
 }
 
-impl Watch<'_> {
+impl WorkerCheck<'_> {
     /// Processes the events of a worker; returns `true` if the worker is gone.
     pub(crate) fn process_events(
         &mut self,
         worker: &mut WorkerHandle,
-        signs: Signs,
+        events: PollEvents,
         now: Instant,
     ) -> bool {
         worker.announce_awake();
-        if signs.rang {
+        if events.rang {
             worker.bell.clear();
         }
         if !worker.is_doomed() {
-            if signs.spoke {
+            if events.spoke {
                 self.read_messages(worker, now);
             }
             let asked = self.process_requests(worker, now);
             self.take_answers(worker, now);
-            if let Err(violation) = worker.pace.count_ring(signs.rang, asked) {
+            if let Err(violation) = worker.pace.count_ring(events.rang, asked) {
                 worker.kill(Some(Lost::Violation(violation)));
             }
             worker.pace.keep(now);
             self.keep_time(worker, now);
         }
-        signs.ended && self.reap(worker, now)
+        events.ended && self.reap(worker, now)
     }
 
     /// Processes the requests of the worker's tasks for shared objects; returns `true` if
@@ -177,7 +177,7 @@ impl Watch<'_> {
     }
 
     /// Takes the next answer, if there is one.
-    pub(crate) fn take_answer(
+    pub(super) fn take_answer(
         &mut self,
         worker: &mut WorkerHandle,
         now: Instant,
@@ -240,6 +240,7 @@ impl Watch<'_> {
         now: Instant,
     ) -> Result<bool, Violation> {
         header.parts(raw.bytes())?;
+        let interrupted = matches!(worker.phase(), Phase::Interrupted { .. });
         let task = worker
             .window
             .oldest_mut()
@@ -250,7 +251,7 @@ impl Watch<'_> {
         let end = header.end;
         let known = Circumstances {
             initializer: self.config.initializer.is_some(),
-            interrupted: matches!(worker.phase, Phase::Interrupted { .. }),
+            interrupted,
             stdio: self.config.stdio,
         };
         answer_check::check(task, &header, &known)?;
@@ -259,8 +260,8 @@ impl Watch<'_> {
             return Ok(false);
         };
         let observed = worker.observed(task, Some(header.run_time), now);
-        let was_interrupted = match (&worker.phase, end) {
-            (Phase::Interrupted { why, .. }, End::Interrupted) => Some(why.clone()),
+        let was_interrupted = match (worker.phase(), end) {
+            (Phase::Interrupted { why, .. }, TaskEnd::Interrupted) => Some(why.clone()),
             _ => None,
         };
         let limits = &self.config.limits;
@@ -274,9 +275,9 @@ impl Watch<'_> {
         if self.config.initializer.is_some() {
             self.count_initializer(worker, end, &ended);
         }
-        if matches!(worker.phase, Phase::Interrupted { .. }) {
+        if interrupted {
             // Whatever it answered, the worker lives on.
-            worker.phase = Phase::Ready { since: now };
+            worker.becomes_ready(now);
         }
         worker.end_requests(!ended.is_ok());
         if let Some(task) = worker.window.pop() {
@@ -289,16 +290,16 @@ impl Watch<'_> {
 
     /// Counts the results of the initializer. One that fails time after time breaks the
     /// key, since every task of the key would fail by it.
-    fn count_initializer(&mut self, worker: &WorkerHandle, end: End, ended: &TaskResult) {
+    fn count_initializer(&mut self, worker: &WorkerHandle, end: TaskEnd, ended: &TaskResult) {
         let health = &worker.worker_key().health;
         match (end, ended) {
-            (End::Initializer, TaskResult::Full(outcome)) => {
+            (TaskEnd::Initializer, TaskResult::Full(outcome)) => {
                 if health.initializer_failed() {
                     let text = outcome.error.clone().unwrap_or_default();
-                    self.seen.breaks_key.get_or_insert(text);
+                    self.findings.breaks_key.get_or_insert(text);
                 }
             }
-            (End::Initializer | End::Interrupted, _) => {}
+            (TaskEnd::Initializer | TaskEnd::Interrupted, _) => {}
             _ => health.initializer_succeeded(),
         }
     }
@@ -309,7 +310,7 @@ impl Watch<'_> {
         {
             return self.queue.put_back_after(task, delay);
         }
-        *self.unfinished -= 1;
+        self.tasks.finish(1);
         self.out.finish(Some(serial), task.end(ended));
     }
 
@@ -319,18 +320,18 @@ impl Watch<'_> {
         let Some(ended) = worker.child.ended() else {
             return false;
         };
-        let was_starting = matches!(worker.phase, Phase::Starting { .. });
+        let was_starting = matches!(worker.phase(), Phase::Starting { .. });
         // A worker that ended before it took a task is counted as a failed start. Otherwise
         // its successors could end in the same way for ever.
-        let failed_early = match &worker.phase {
-            Phase::Dying { why: None } => worker.start_up.hung_up_early(),
-            Phase::Dying { why: Some(why) } => matches!(why, Lost::Violation(_)),
+        let failed_early = match worker.phase() {
+            Phase::Dying { why: None, .. } => worker.start_up.hung_up_early(),
+            Phase::Dying { why: Some(why), .. } => matches!(why, Lost::Violation(_)),
             _ => true,
         };
         if worker.verdict().is_none() {
             // The worker died by itself, or had no task: its last messages count.
             if !was_starting {
-                worker.phase = Phase::Ready { since: now };
+                worker.becomes_ready(now);
             }
             // All messages are read, or its last answer would be passed over. A dead worker's
             // socket holds only so many.
@@ -349,18 +350,19 @@ impl Watch<'_> {
             || worker.start_up.complaint().is_some()
             || failed_early && !worker.has_worked()
         {
-            self.seen.fault = Some(self.why_not_started(worker, ended));
+            self.findings.fault = Some(self.why_not_started(worker, ended));
         }
         true
     }
 
-    fn why_not_started(&mut self, worker: &WorkerHandle, ended: Ended) -> Fault {
+    fn why_not_started(&mut self, worker: &WorkerHandle, ended: ChildExit) -> Fault {
         if let Some(complaint) = worker.start_up.complaint() {
             return complaint.clone();
         }
-        match &worker.phase {
+        match worker.phase() {
             Phase::Dying {
                 why: Some(Lost::Violation(violation)),
+                ..
             } => Fault::no_start(Blame::Pool, violation),
             _ => {
                 let killed_for = self.why_killed(worker, ended);
@@ -370,9 +372,11 @@ impl Watch<'_> {
     }
 
     /// Returns the reason why the worker was killed, if the system gives one.
-    fn why_killed(&mut self, worker: &WorkerHandle, ended: Ended) -> Option<String> {
+    fn why_killed(&mut self, worker: &WorkerHandle, ended: ChildExit) -> Option<String> {
         match ended {
-            Ended::Killed(libc::SIGKILL) => self.oom_kills.one_more(worker.start_up.oom_kills()),
+            ChildExit::Killed(libc::SIGKILL) => {
+                self.oom_kills.one_more(worker.start_up.oom_kills())
+            }
             _ => None,
         }
     }
@@ -381,7 +385,7 @@ impl Watch<'_> {
         &mut self,
         worker: &mut WorkerHandle,
         verdict: Option<Lost>,
-        ended: Ended,
+        ended: ChildExit,
         now: Instant,
     ) {
         let verdict = match (verdict, worker.window.outstanding()) {
@@ -422,9 +426,9 @@ fn read(payload: &[u8]) -> Result<(AnswerHeader, &[u8]), Violation> {
 
 impl WorkerHandle {
     /// Returns the verdict about the running task, if there is one yet.
-    pub(crate) fn verdict(&self) -> Option<Lost> {
-        match &self.phase {
-            Phase::Dying { why } => why.clone(),
+    pub(super) fn verdict(&self) -> Option<Lost> {
+        match self.phase() {
+            Phase::Dying { why, .. } => why.clone(),
             // The worker was told to end its task, and died of that or of something else.
             Phase::Interrupted { why, .. } => Some(why.clone()),
             Phase::Starting { .. } | Phase::Ready { .. } => None,
@@ -433,6 +437,6 @@ impl WorkerHandle {
 
     /// Returns `true` if the worker is dying for a reason that voids its further answers.
     fn is_doomed(&self) -> bool {
-        matches!(self.phase, Phase::Dying { why: Some(_) })
+        matches!(self.phase(), Phase::Dying { why: Some(_), .. })
     }
 }

@@ -14,24 +14,24 @@ use sandpool_sys::stdio;
 pub(crate) type TroubleHandler = Box<dyn FnOnce(&CacheTrouble) + Send>;
 
 /// A cache, or the trouble with it.
-pub(crate) struct Keeping {
+pub(crate) struct ArtifactStore {
     cache: Result<Cache, CacheTrouble>,
     on_trouble: Mutex<Option<TroubleHandler>>,
 }
 
-impl std::fmt::Debug for Keeping {
+impl std::fmt::Debug for ArtifactStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Keeping")
+        f.debug_struct("ArtifactStore")
             .field("cache", &self.cache)
             .finish_non_exhaustive()
     }
 }
 
-impl Keeping {
+impl ArtifactStore {
     /// Returns the cache of this user. Without a handler, trouble with it is one line on
     /// stderr, once in the life of this process.
     pub(crate) fn of_this_user(on_trouble: Option<TroubleHandler>) -> Self {
-        Keeping {
+        ArtifactStore {
             cache: Cache::of_this_user(),
             on_trouble: Mutex::new(Some(on_trouble.unwrap_or_else(|| Box::new(say_once)))),
         }
