@@ -1,13 +1,13 @@
 //! The derive macros of `sandpool`: Rust types as values of WebAssembly components,
-//! and back. Use them by way of `sandpool`, which exports them beside the traits.
+//! and back. Use them through `sandpool`, which exports them beside the traits.
 //!
-//! `input` reads a type and its attributes, and refuses what WIT has not; `to_value`
-//! and `from_value` write the implementations, which lean on `sandpool::value::derived`
-//! wherever something can be a function. The docs of the macros are files, since it is
-//! `sandpool` that tries their examples.
+//! `input` reads a type and its attributes, and refuses types without a counterpart in WIT;
+//! `to_value` and `from_value` write the implementations, which call functions of
+//! `sandpool::value::derived` wherever they can. The docs of the macros are files, since
+//! `sandpool` tests their examples.
 //!
-//! This crate depends on none of sandpool's others. What it writes names `sandpool::value`
-//! and nothing else of sandpool.
+//! This crate depends on none of sandpool's others. The code that it writes names
+//! `sandpool::value` and nothing else of sandpool.
 
 mod attributes;
 mod from_value;

@@ -15,7 +15,7 @@ use crate::settings::{DirGrant, EngineSettings, LogLevel, Sandbox, Stdio};
 use sandpool_sys::in_force::Scarce;
 use sandpool_sys::{Attempt, Namespaces};
 
-/// From the host to a child.
+/// A message from the host to a child.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ToChild {
     /// Be a worker. With it come, in this order, the ring, the host's bell,
@@ -29,8 +29,7 @@ pub enum ToChild {
     Probe(ProbeSetup),
     /// The memory file that comes with it holds the payload with this number.
     Payload { id: u64, len: u64 },
-    /// The memory file that comes with it is for the answer the worker asked
-    /// room for.
+    /// The memory file that comes with it is for the answer that the worker asked room for.
     Room { len: u64 },
     /// The read end of the pipe that carries standard input.
     Stdin,
@@ -42,11 +41,11 @@ pub enum ToChild {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SandboxPlan {
     pub mode: Sandbox,
-    /// Layers to leave out, to see what each one does.
+    /// The layers to leave out, to see the effect of each.
     pub without: Vec<Layer>,
-    /// True if the host is root; in a user namespace everybody seems to be.
+    /// `true` if the host is root; in a user namespace every process seems to be.
     pub root: bool,
-    /// The namespaces that it was born into.
+    /// The namespaces that the child was born into.
     pub born: Namespaces,
 }
 
@@ -56,7 +55,7 @@ pub struct ProbeSetup {
     pub sandbox_plan: SandboxPlan,
     pub dirs: Vec<DirGrant>,
     pub attempt: Option<Attempt>,
-    /// Its parent's pid, which it could not find out by itself.
+    /// The parent's process id, which the child could not find out by itself.
     pub parent: u32,
 }
 
@@ -65,29 +64,29 @@ pub struct ProbeSetup {
 pub struct WorkerSetup {
     pub sandbox_plan: SandboxPlan,
     pub engine: EngineSettings,
-    /// True if the artifact is a component (else a core module).
+    /// `true` if the artifact is a component (else a core module).
     pub component: bool,
     pub grants: WorkerGrants,
-    /// True if the module imports shared objects, for which it gets an exchange.
+    /// `true` if the module imports shared objects, for which the worker gets an exchange.
     pub shares: bool,
-    /// True if the module is an interpreter: see [`Description`](super::description).
+    /// `true` if the module is an interpreter: see [`Description`](super::description).
     pub is_interpreter: bool,
     pub pid: u32,
     pub stdout: Stdio,
     pub stderr: Stdio,
-    /// Its niceness; 0 leaves it that of the host.
+    /// The worker's niceness; 0 leaves it that of the host.
     pub nice: u8,
-    /// Tasks that share one instance.
+    /// The number of tasks that share one instance.
     pub reuse: u64,
-    /// True if it looks for a moment before it sleeps.
+    /// `true` if the worker looks for a moment before it sleeps.
     pub spin: bool,
-    /// Answers of more bytes have a memory file of their own.
+    /// The size in bytes above which an answer has a memory file of its own.
     pub most_in_ring: usize,
     /// A function to call in each new instance, with its encoded arguments.
     pub initializer: Option<Initializer>,
     /// `RLIMIT_DATA` in bytes.
     pub process_memory: Option<u64>,
-    /// `RLIMIT_FSIZE` in bytes, where directories are granted for writing.
+    /// `RLIMIT_FSIZE` in bytes, if directories are granted for writing.
     pub file_size: Option<u64>,
 }
 
@@ -111,14 +110,14 @@ pub struct WorkerGrants {
 pub struct CompilerSetup {
     pub sandbox_plan: SandboxPlan,
     pub engine: EngineSettings,
-    /// True if it is compiled to be run, and not only to be described: a module that
-    /// imports what nobody can give is then refused before it is compiled.
+    /// `true` if the module is compiled to be run, and not only to be described: a module
+    /// with imports that nobody can give is then refused before it is compiled.
     pub to_run: bool,
     pub memory: Option<u64>,
     pub cpu_time: Option<Duration>,
 }
 
-/// From a child to the host.
+/// A message from a child to the host.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum FromChild {
     /// The worker has loaded its artifact and waits for tasks; the compiler
@@ -126,20 +125,20 @@ pub enum FromChild {
     Ready { report: SandboxReport },
     /// The result of a probe's attempt; `None` if it succeeded.
     Probed { errno: Option<i32> },
-    /// The child cannot do what it was asked to.
+    /// The child cannot do its task.
     Failed {
         reason: ChildFailure,
         message: String,
     },
-    /// Something about a task. The worker may be at its next task already
-    /// when the host reads this, so it says which.
+    /// A message about a task. The worker may be at its next task already when the host
+    /// reads this, so the message names the task.
     Task { task: u64, says: Says },
 }
 
 /// A worker's message about the running task.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Says {
-    /// It wants room for an answer of this many bytes.
+    /// The worker wants room for an answer of this many bytes.
     WantRoom { len: u64 },
     /// The guest reads standard input for the first time.
     WantStdin,
@@ -153,10 +152,10 @@ pub enum Says {
     },
 }
 
-/// Why a child failed.
+/// The reason why a child failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChildFailure {
-    /// The module is not valid, or needs what is not there.
+    /// The module is invalid, or needs something that does not exist.
     Module,
     /// The artifact was made by another engine or for another CPU.
     Artifact,
@@ -166,10 +165,10 @@ pub enum ChildFailure {
     System,
     /// The operating system has no memory, threads or descriptors now.
     Scarce(Scarce),
-    /// The sandbox is to be strict, and a layer is missing; or there are threads
-    /// that no sandbox would bind.
+    /// The sandbox is to be strict, and a layer is missing; or the child has threads that
+    /// no sandbox would bind.
     Sandbox,
-    /// This module needs more than a limit allows, for which the name is given.
+    /// This module needs more than this limit allows.
     Limit(LimitName),
     /// Any module would need more than this limit allows.
     NoRoom(LimitName),
@@ -182,7 +181,7 @@ impl ChildFailure {
     }
 }
 
-/// The bytes of a message. Ours always encode.
+/// Encodes a message. Our messages always encode.
 pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
     postcard::to_stdvec(message).unwrap_or_default()
 }

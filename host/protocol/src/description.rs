@@ -5,7 +5,7 @@
 
 use sandpool_value::Function;
 
-/// The most bytes of an encoded description.
+/// The largest size of an encoded description in bytes.
 pub const MAX_DESCRIPTION: u64 = 1024 * 1024;
 
 /// The kind of a module: one of three.
@@ -13,28 +13,28 @@ pub const MAX_DESCRIPTION: u64 = 1024 * 1024;
 pub enum ModuleKind {
     /// A component; its exports are typed functions.
     Component,
-    /// A command: a component that exports `wasi:cli/run`, or a core module
-    /// with `_start` (WASI preview 1). It may export functions besides.
+    /// A command: a component that exports `wasi:cli/run`, or a core module with `_start`
+    /// (WASI preview 1). It may export functions too.
     Command,
     /// A core module; its exports take and return numbers.
     Core,
 }
 
-/// A resource that a module exports, with its functions. Nothing of it can be
-/// called: a resource lives as long as its instance, which a task's does not.
+/// A resource that a module exports, with its functions. None of them can be called: a
+/// resource lives as long as its instance, and a task's instance ends with the task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportedResource {
-    /// Its name within its interface.
+    /// The name within its interface.
     pub name: String,
-    /// The interface it is exported from; absent for one of the module itself.
+    /// The interface that it is exported from; `None` for a resource of the module itself.
     pub interface: Option<String>,
-    /// Its constructor, methods and static functions, by the names that WIT gives
-    /// them: `[constructor]counter`, `[method]counter.next`, `[static]counter.all`.
+    /// The constructor, methods and static functions, by WIT's own names for them:
+    /// `[constructor]counter`, `[method]counter.next`, `[static]counter.all`.
     pub functions: Vec<Function>,
 }
 
 impl ExportedResource {
-    /// Returns whether a caller means it or a function of it: `counter`,
+    /// Returns `true` if `asked` means the resource or a function of it: `counter`,
     /// `counter.next`, `[method]counter.next`, each with or without the interface.
     #[doc(hidden)]
     pub fn is_meant_by(&self, asked: &str) -> bool {
@@ -57,13 +57,14 @@ impl ExportedResource {
     }
 }
 
-/// Something that a module imports.
+/// An import of a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
-    /// Its full name.
+    /// The full name.
     pub name: String,
-    /// The grant for this import: `given` for what every guest has, a flag for what has
-    /// to be granted, `None` for what sandpool never gives a working form of.
+    /// The grant for this import: `given` for imports that every guest has, a flag for
+    /// imports that have to be granted, `None` for imports that sandpool never gives a
+    /// working form of.
     pub granted_by: Option<String>,
 }
 
@@ -72,15 +73,15 @@ pub struct Import {
 pub struct Description {
     pub component: bool,
     pub command: bool,
-    /// True if it is an interpreter with a program in it, which looks for sources when
-    /// it tells of an error.
+    /// `true` if the module is an interpreter with a program in it, which looks for sources
+    /// when it reports an error.
     pub is_interpreter: bool,
     pub functions: Vec<Function>,
     pub resources: Vec<ExportedResource>,
-    /// Names of other exports, which nobody calls.
+    /// The names of the other exports, which nobody calls.
     pub others: Vec<String>,
     pub imports: Vec<Import>,
-    /// Why it cannot be instantiated: an import that nobody gives.
+    /// The reason why the module cannot be instantiated: an import that nobody gives.
     pub unlinked: Option<String>,
 }
 
@@ -116,7 +117,7 @@ impl Description {
         bytes
     }
 
-    /// Reads a description; an error text says what is wrong with it.
+    /// Reads a description; the error text says what is wrong with it.
     pub fn decode(mut bytes: &[u8]) -> Result<Self, String> {
         if bytes.len() as u64 > MAX_DESCRIPTION {
             return Err("it is longer than 1 MiB".into());

@@ -1,17 +1,16 @@
-//! The memory through which a worker asks for shared objects: a byte stream
-//! each way, and two words for what is decided without asking.
+//! The memory through which a worker asks for shared objects: a byte stream each way, and
+//! two words for decisions that need no request.
 //!
-//! A stream is written by one side and read by the other. Each side keeps its
-//! own count of bytes in private memory and only ever believes the other's
-//! after it was compared with that. Messages are a length and so many bytes;
-//! they may be longer than the stream, and then travel piece by piece.
+//! A stream is written by one side and read by the other. Each side keeps its own count of
+//! bytes in private memory, and believes the other's count only after it was compared with
+//! that. A message is a length and that many bytes; it may be longer than the stream, and
+//! then travels piece by piece.
 //!
-//! The *claim* word says which of the items that were handed ahead the guest
-//! has received: the worker moves `head`, the host moves `tail` back. The
-//! *credit* word says how many items may be put without waiting for an answer:
-//! the worker moves `head` for each, the host moves `tail` back. Both are
-//! [`Claim`]s, so that an item is received or taken back, and a credit used or
-//! withdrawn, never both.
+//! The *claim* word tells which of the items that were handed ahead the guest has received:
+//! the worker moves `head`, the host moves `tail` back. The *credit* word tells how many
+//! items may be put without waiting for a reply: the worker moves `head` for each, the host
+//! moves `tail` back. Both are [`Claim`]s, so that an item is received or taken back, and a
+//! credit used or withdrawn, never both.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -20,7 +19,7 @@ use super::request::MAX_REQUEST;
 use super::ring::Claim;
 use sandpool_sys::Mapping;
 
-/// Bytes of each stream.
+/// The size of each stream in bytes.
 const STREAM: usize = 256 * 1024;
 
 // Words that different sides write lie on different cache lines.
@@ -32,7 +31,7 @@ const CLAIM: usize = 384;
 const CREDIT: usize = 448;
 const BYTES: usize = 4096;
 
-/// Bytes of the whole.
+/// The size of the whole memory in bytes.
 pub const EXCHANGE_SIZE: usize = BYTES + 2 * STREAM;
 
 /// One of the two streams, by its direction.
@@ -75,8 +74,8 @@ impl Exchange {
         BYTES + way as usize * STREAM
     }
 
-    /// Claims `count` of what the host offers under this word, or nothing if
-    /// there are fewer. The worker's move.
+    /// Claims `count` of the items that the host offers under this word, or nothing if
+    /// there are fewer. Only the worker calls this.
     pub fn claim(&self, word: Word, count: u32) -> bool {
         let word = self.word(word);
         let mut before = word.load(Ordering::Acquire);
@@ -113,7 +112,7 @@ impl Exchange {
 /// worker.
 #[cfg(any(test, fuzzing, debug_assertions))]
 impl Exchange {
-    /// Any claim word, to be changed at will.
+    /// Returns a claim word, to be changed at will.
     pub fn bare_word(&self, word: Word) -> &AtomicU64 {
         self.word(word)
     }
@@ -123,7 +122,7 @@ impl Exchange {
         [self.written(way), self.read(way)]
     }
 
-    /// Writes bytes anywhere into what goes to the host.
+    /// Writes bytes anywhere into the stream to the host.
     #[cfg(any(test, fuzzing))]
     pub fn bare_bytes(&self, place: usize, bytes: &[u8]) {
         let place = place % (STREAM - bytes.len());
@@ -157,7 +156,7 @@ impl Offer {
         }
     }
 
-    /// Offers so many. The last offer is over: claimed, or taken back.
+    /// Offers `count` items. The last offer is over: claimed, or taken back.
     pub fn offer(&mut self, exchange: &Exchange, count: u32) {
         self.head = self.tail;
         self.tail = self.tail.wrapping_add(count);
@@ -170,13 +169,13 @@ impl Offer {
             .store(claim.word(), Ordering::Release);
     }
 
-    /// Takes back what is not claimed, but for the first `owed` of the offer.
-    /// Returns how many of it stay: claimed or owed.
+    /// Takes back the unclaimed items, except for the first `owed` of the offer. Returns
+    /// the number of items that stay: claimed or owed.
     pub fn take_back(&mut self, exchange: &Exchange, owed: u32) -> Result<u32, Violation> {
         let word = exchange.word(self.word);
         let offered = self.tail.wrapping_sub(self.head);
-        // The worker may claim in between, which moves the head: as often as
-        // there is something left at most.
+        // The worker may claim in between, which moves the head: at most as often as there
+        // is something left.
         for _ in 0..=offered {
             let before = word.load(Ordering::Acquire);
             let claimed = self.check(before)?;
@@ -223,13 +222,13 @@ impl StreamWriter {
         }
     }
 
-    /// Returns whether the other side has read on since there was no room.
+    /// Returns `true` if the other side has read since there was no room.
     pub fn may_write_on(&self, exchange: &Exchange) -> bool {
         exchange.read(self.way).load(Ordering::Acquire) != self.read
     }
 
-    /// Writes as much as there is room for, and returns how much that was. The
-    /// other side learns of it at once, unless it sleeps.
+    /// Writes as many bytes as there is room for, and returns their number. The other side
+    /// learns of them at once, unless it sleeps.
     pub fn write(&mut self, exchange: &Exchange, bytes: &[u8]) -> Result<usize, Violation> {
         let mut room = STREAM - self.written.wrapping_sub(self.read) as usize;
         if room < bytes.len() {
@@ -254,18 +253,18 @@ impl StreamWriter {
     }
 }
 
-/// The reading end of a stream, which puts messages together.
+/// The reading end of a stream, which assembles messages.
 #[derive(Debug)]
 pub struct StreamReader {
     way: Way,
     read: u32,
-    /// Bytes of messages that are not whole yet.
+    /// The bytes of messages that are not whole yet.
     begun: Vec<u8>,
-    /// Where the next message starts in `begun`.
+    /// The position of the next message in `begun`.
     next: usize,
 }
 
-/// Bytes of a message's length.
+/// The number of bytes of a message's length.
 const LENGTH: usize = 4;
 
 impl StreamReader {
@@ -278,7 +277,7 @@ impl StreamReader {
         }
     }
 
-    /// Returns whether there is something to read; costs one load.
+    /// Returns `true` if there are bytes to read; costs one load.
     pub fn has_more(&self, exchange: &Exchange) -> bool {
         exchange.written(self.way).load(Ordering::Acquire) != self.read || self.has_message()
     }
@@ -289,13 +288,13 @@ impl StreamReader {
             .is_some_and(|length| rest.len() - LENGTH >= u32::from_le_bytes(*length) as usize)
     }
 
-    /// Returns whether a message has begun and is not whole.
+    /// Returns `true` if a message has begun and is not whole.
     pub fn is_in_the_middle(&self) -> bool {
         self.begun.len() > self.next && !self.has_message()
     }
 
-    /// Takes in what is there, so that the other side has room again; returns
-    /// how many bytes that was.
+    /// Takes in the bytes that are there, so that the other side has room again; returns
+    /// their number.
     pub fn fill(&mut self, exchange: &Exchange) -> Result<usize, Violation> {
         let written = exchange.written(self.way).load(Ordering::Acquire);
         let count = written.wrapping_sub(self.read) as usize;
@@ -323,7 +322,7 @@ impl StreamReader {
         Ok(count)
     }
 
-    /// The next message, if it is whole.
+    /// Returns the next message, if it is whole.
     pub fn message(&mut self) -> Result<Option<&[u8]>, Violation> {
         let rest = &self.begun[self.next..];
         let Some((length, rest)) = rest.split_first_chunk::<LENGTH>() else {
@@ -342,7 +341,7 @@ impl StreamReader {
     }
 }
 
-/// A message with its length, ready to be written.
+/// Returns a message with its length, ready to be written.
 pub fn framed<T: serde::Serialize>(message: &T) -> Vec<u8> {
     let bytes = postcard::to_extend(message, vec![0; LENGTH]);
     // Writing into a vector cannot fail, and our messages always encode.

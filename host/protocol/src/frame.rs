@@ -1,8 +1,8 @@
 //! Tasks and answers as they travel through the ring.
 //!
-//! A payload starts with one byte: does the frame follow, does it lie in a
-//! memory file of its own, or is it a short form? A frame is a header and then raw bytes (arguments;
-//! or value, stdout and stderr), which are never walked through one by one.
+//! The first byte of a payload tells its form: the frame follows, or it lies in a memory
+//! file of its own, or the short form follows. A frame is a header and then raw bytes
+//! (arguments; or value, stdout and stderr), which are never read one by one.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use sandpool_value::DECODED_LIMIT;
 /// A task on its way to a worker. The arguments follow as raw bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskHeader {
-    /// Unique in its pool.
+    /// The number of the task, unique in its pool.
     pub task: u64,
     pub index: u64,
     pub attempt: u32,
@@ -33,7 +33,7 @@ pub enum Callee {
     /// The command; the raw bytes are standard input.
     Command {
         argv: Vec<String>,
-        /// Read from the host's own standard input, on demand.
+        /// `true` if it is read from the host's own standard input, on demand.
         inherit_stdin: bool,
     },
 }
@@ -51,8 +51,8 @@ pub struct WireLimits {
     pub fuel: Option<u64>,
 }
 
-/// An answer on its way to the host. Value (or payload of `err`), stdout and
-/// stderr follow as raw bytes, with the lengths that stand here.
+/// An answer on its way to the host. Value (or payload of `err`), stdout and stderr follow
+/// as raw bytes, with the lengths in this header.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AnswerHeader {
     pub task: u64,
@@ -85,7 +85,7 @@ pub enum TaskEnd {
 }
 
 impl TaskEnd {
-    /// Returns whether a limit ended the task.
+    /// Returns `true` if a limit ended the task.
     pub fn is_a_limit(self) -> bool {
         matches!(
             self,
@@ -130,7 +130,7 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// The bytes that go into the ring for a frame in a memory file.
+    /// Returns the bytes that go into the ring for a frame in a memory file.
     pub fn in_file(id: u64, len: u64) -> Vec<u8> {
         let mut bytes = vec![1];
         bytes.extend(id.to_le_bytes());
@@ -139,7 +139,7 @@ impl<'a> Payload<'a> {
     }
 }
 
-/// As [`put_inline`], for tests and the hostile worker.
+/// Returns the bytes that [`put_inline`] makes, for tests and the hostile worker.
 #[cfg(any(test, debug_assertions))]
 pub fn inline_payload<H: Serialize>(header: &H, parts: &[&[u8]]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -147,8 +147,8 @@ pub fn inline_payload<H: Serialize>(header: &H, parts: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-/// Puts the bytes that go into the ring for a header and its raw parts, in place
-/// of what is in a buffer: one byte 0, then the frame.
+/// Replaces the content of a buffer by the bytes that go into the ring for a header and its
+/// raw parts: one byte 0, then the frame.
 pub fn put_inline<H: Serialize>(bytes: &mut Vec<u8>, header: &H, parts: &[&[u8]]) {
     let raw: usize = parts.iter().map(|part| part.len()).sum();
     bytes.clear();
@@ -161,12 +161,11 @@ pub fn put_inline<H: Serialize>(bytes: &mut Vec<u8>, header: &H, parts: &[&[u8]]
     }
 }
 
-/// The most bytes of a header.
+/// The largest size of a header in bytes.
 const HEADER: usize = 64 * 1024;
 
-/// Splits a frame into its header and the raw bytes after it. A header is never
-/// long, however long the frame is: lists in it cannot grow with what comes
-/// after.
+/// Splits a frame into its header and the raw bytes after it. A header is never long,
+/// however long the frame is: lists in it cannot grow with the bytes after it.
 pub fn split<'a, H: Deserialize<'a>>(frame: &'a [u8]) -> Result<(H, &'a [u8]), Violation> {
     let start = &frame[..frame.len().min(HEADER)];
     let (header, rest) = postcard::take_from_bytes(start)
@@ -175,7 +174,7 @@ pub fn split<'a, H: Deserialize<'a>>(frame: &'a [u8]) -> Result<(H, &'a [u8]), V
 }
 
 impl AnswerHeader {
-    /// The raw parts of the answer: value, stdout, stderr.
+    /// Splits the raw parts of the answer: value, stdout, stderr.
     pub fn parts<'a>(&self, raw: &'a [u8]) -> Result<[&'a [u8]; 3], Violation> {
         let wrong = Violation("an answer's parts do not add up");
         let part = |len: u64, rest: &'a [u8]| {
@@ -194,9 +193,9 @@ impl AnswerHeader {
     }
 }
 
-/// Memory that a value of so many bytes may take in the host. A module chooses
-/// its types, and some can make gigabytes of a few bytes: a list of tuples of
-/// tuples. What people write takes from once to a hundred times its bytes.
+/// Returns the memory that a value of `len` bytes may take in the host. A module chooses
+/// its types, and some can make gigabytes of a few bytes: a list of tuples of tuples.
+/// Values of ordinary types take from once to a hundred times their bytes.
 pub fn memory_for_value(len: usize) -> usize {
     const TIMES: usize = 256;
     const LEAST_MEMORY: usize = 1024 * 1024;

@@ -1,7 +1,7 @@
 //! The host's end of a ring: sends tasks, takes them back, takes answers.
 //!
-//! The other end may be hostile. The host keeps every number that it relies on
-//! in private memory, and compares what the worker wrote with it.
+//! The other end may be hostile. The host keeps every number that it relies on in private
+//! memory, and compares the worker's numbers with it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,41 +12,41 @@ use super::arena::Arena;
 use super::ring::{ARENA, Claim, LARGE_PAYLOAD, Lane, Ring, SLOTS};
 use super::sleep;
 
-/// The host's end.
+/// The host's end of a ring.
 #[derive(Debug)]
 pub struct HostEnd {
     ring: Arc<Ring>,
     arena: Arena,
-    /// Tasks that the worker was last seen to have claimed.
+    /// The number of tasks that the worker was last seen to have claimed.
     head: u32,
-    /// Tasks that the worker may claim.
+    /// The number of tasks that the worker may claim.
     tail: u32,
-    /// Tasks that are in their slots.
+    /// The number of tasks that are in their slots.
     filled: u32,
-    /// Answers taken.
+    /// The number of answers taken.
     consumed: u32,
-    /// Answers that the worker was last seen to have published.
+    /// The number of answers that the worker was last seen to have published.
     published: u32,
-    /// Answers that were seen to be to claimed tasks.
+    /// The number of answers that were seen to be to claimed tasks.
     sound: u32,
-    /// Answers that the worker knows to be taken.
+    /// The number of answers that the worker knows to be taken.
     freed: u32,
     /// The furthest end of payloads in their arenas since memory was given back.
     reached: usize,
 }
 
-/// So much memory is given back at once, of each arena: it takes the system about
-/// a millisecond, and the pool waits.
+/// The number of bytes that are given back at once, of each arena: that takes the system
+/// about a millisecond, and the pool waits.
 const GIVEN_BACK_AT_ONCE: usize = 2 * 1024 * 1024;
 
-/// So many answers are taken before the worker is told, which is then cheap.
+/// The number of answers that are taken before the worker is told, which is then cheap.
 const FREED_AT_ONCE: u32 = 64;
 
-/// The worker is told at once of an answer of so many bytes, or it might wait
-/// for room.
+/// The size in bytes of an answer of which the worker is told at once, or it might wait for
+/// room.
 const FREED_SOON: usize = 16 * 1024;
 
-/// Why a task was not sent.
+/// The reason why a task was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendError {
     /// Try again when an answer has been taken.
@@ -79,7 +79,7 @@ impl HostEnd {
         }
     }
 
-    /// Reads the claim word and checks it against what the host knows.
+    /// Reads the claim word and checks it against the host's books.
     fn read_claim(&mut self) -> Result<Claim, Violation> {
         let claim = Claim::from_word(self.ring.claim().load(Ordering::Acquire));
         self.check_claim(claim)?;
@@ -100,13 +100,13 @@ impl HostEnd {
         Ok(())
     }
 
-    /// Returns whether a small payload would find a place.
+    /// Returns `true` if a small payload would find a place.
     pub fn has_room(&self) -> bool {
         self.filled.wrapping_sub(self.consumed) < SLOTS && !self.arena.is_full()
     }
 
-    /// Puts a task, in pieces, into the ring, which [`HostEnd::offer`] is to follow;
-    /// says whether there was room.
+    /// Puts a task, in pieces, into the ring; [`HostEnd::offer`] must follow. Returns
+    /// `true` if there was room.
     pub fn fill(&mut self, payload: &[&[u8]]) -> bool {
         if self.filled.wrapping_sub(self.consumed) >= SLOTS {
             return false;
@@ -121,15 +121,15 @@ impl HostEnd {
         true
     }
 
-    /// Lets the worker claim what was put into the ring, at once. Does not wake
-    /// it; see [`HostEnd::wake`].
+    /// Lets the worker claim the tasks that were put into the ring. Does not wake it; see
+    /// [`HostEnd::wake`].
     pub fn offer(&mut self) -> Result<(), Violation> {
         let tail = self.filled;
         self.move_tail(|claim| Claim { tail, ..claim })?;
         Ok(())
     }
 
-    /// Takes back every task that is not claimed, and returns how many.
+    /// Takes back the tasks that are not claimed, and returns their number.
     pub fn take_back(&mut self) -> Result<u32, Violation> {
         let before = self.move_tail(|claim| Claim {
             tail: claim.head,
@@ -142,11 +142,11 @@ impl HostEnd {
         Ok(count)
     }
 
-    /// Moves the tail while the worker may be moving the head; returns the
-    /// claim as it was before.
+    /// Moves the tail while the worker may be moving the head; returns the claim word's
+    /// former value.
     fn move_tail(&mut self, next: impl Fn(Claim) -> Claim) -> Result<Claim, Violation> {
-        // The worker may claim in between, which moves the head: as often as
-        // there are slots at most, as the check refuses every other change.
+        // The worker may claim in between, which moves the head: at most as often as there
+        // are slots, as the check refuses every other change.
         for _ in 0..=SLOTS {
             let before = self.read_claim()?;
             let after = next(before);
@@ -164,12 +164,12 @@ impl HostEnd {
         Err(Violation("it keeps changing its claims"))
     }
 
-    /// Returns the numbers of tasks that are claimed and not answered (0 or 1), and
-    /// sent and not claimed.
+    /// Returns the number of claimed tasks that are not answered (0 or 1), and of sent
+    /// tasks that are not claimed.
     pub fn outstanding(&mut self) -> Result<Outstanding, Violation> {
-        // A worker publishes before it claims the next. So a head that is read
-        // before the answers are is at most one further than they, and one
-        // that is read after them is at least as far.
+        // A worker publishes before it claims the next task. So a head that is read before
+        // the answers is at most one ahead of them, and one that is read after them is at
+        // least as far.
         let early = self.read_claim()?;
         let published = self.read_published()?;
         let claim = self.read_claim()?;
@@ -189,7 +189,7 @@ impl HostEnd {
         })
     }
 
-    /// Reads how many answers are published, which only ever grows.
+    /// Reads the number of published answers, which only ever grows.
     fn read_published(&mut self) -> Result<u32, Violation> {
         let published = self.ring.published().load(Ordering::Acquire);
         let seen = self.published.wrapping_sub(self.consumed);
@@ -200,26 +200,25 @@ impl HostEnd {
         Ok(published)
     }
 
-    /// Returns whether an answer seems to be there; costs one load. What was seen once
-    /// counts, so that nobody is kept busy by answers that come and go.
+    /// Returns `true` if an answer seems to be there; costs one load. An answer that was
+    /// seen once counts, so that answers that come and go keep nobody busy.
     pub fn has_answer(&mut self) -> bool {
-        // One that was taken back is found out by whoever takes it.
+        // An answer that was taken back is found out by the next taker.
         let seen = self.published != self.consumed;
         seen || self
             .read_published()
             .is_ok_and(|published| published != self.consumed)
     }
 
-    /// Takes the next answer, copied out of the shared memory to the end of
-    /// `into`; says whether there was one. `most` is how many bytes a large one may
-    /// have.
+    /// Takes the next answer, copied out of the shared memory to the end of `into`; returns
+    /// `true` if there was one. `most` returns the largest size in bytes of a large answer.
     pub fn take_answer(
         &mut self,
         into: &mut Vec<u8>,
         most: impl FnOnce() -> u64,
     ) -> Result<bool, Violation> {
-        // Answers that were seen to be sound stay sound: the words are looked at again
-        // when all these answers are taken.
+        // Answers that were seen to be sound stay sound: the words are read again when all
+        // these answers are taken.
         if self.sound == self.consumed {
             if !self.has_answer() || self.outstanding()?.answered == 0 {
                 return Ok(false);
@@ -235,7 +234,7 @@ impl HostEnd {
             return Err(Violation("an answer is larger than its task's may be"));
         }
         self.reached = self.reached.max(place.end);
-        // A length that nobody has memory for is an error, not the end.
+        // A length that no memory is left for is an error, not the end of this program.
         into.try_reserve(len)
             .map_err(|_| Violation("there is no memory for its answer"))?;
         self.ring.take(Lane::Answers, place, into);
@@ -249,14 +248,14 @@ impl HostEnd {
         Ok(true)
     }
 
-    /// Returns whether the ring takes more memory than a quiet one needs.
+    /// Returns `true` if the ring takes more memory than a quiet one needs.
     pub fn holds_much(&self) -> bool {
         self.reached > LARGE_PAYLOAD
     }
 
     /// Gives a part of that memory back. No task may be on its way.
     pub fn give_back(&mut self) {
-        // From the end, and so that parts begin where pages do.
+        // From the end, and so that parts begin at page boundaries.
         let end = self.reached.next_multiple_of(GIVEN_BACK_AT_ONCE).min(ARENA);
         let start = end.saturating_sub(GIVEN_BACK_AT_ONCE).max(LARGE_PAYLOAD);
         for lane in [Lane::Tasks, Lane::Answers] {
@@ -271,8 +270,8 @@ impl HostEnd {
         sleep::wake(self.ring.worker_sleeps());
     }
 
-    /// Announces that the host is about to sleep until there are so many
-    /// answers; it must look for them once more afterwards.
+    /// Announces that the host is about to sleep until there are `until` answers; it must
+    /// look for them once more afterwards.
     pub fn announce_sleep(&self, until: u32) {
         let wants = self.consumed.wrapping_add(until);
         self.ring.host_wants().store(wants, Ordering::Relaxed);
@@ -287,9 +286,9 @@ impl HostEnd {
         Nap(Arc::clone(&self.ring))
     }
 
-    /// Returns whether so many answers seem to be there.
+    /// Returns `true` if `count` answers seem to be there.
     pub fn has_answers(&mut self, count: u32) -> bool {
-        // One that was taken back is found out by whoever takes it.
+        // An answer that was taken back is found out by the next taker.
         self.read_published().map_or(true, |published| {
             published.wrapping_sub(self.consumed) >= count
         })
@@ -316,7 +315,7 @@ impl HostEnd {
 pub struct Nap(Arc<Ring>);
 
 impl Nap {
-    /// Sleeps for `at_most` so long.
+    /// Sleeps for `at_most` this long.
     pub fn sleep(self, at_most: Duration) {
         sleep::nap(self.0.host_sleeps(), at_most);
     }
@@ -325,11 +324,11 @@ impl Nap {
 /// The tasks at a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outstanding {
-    /// Answers that wait to be taken.
+    /// The number of answers that wait to be taken.
     pub answered: u32,
-    /// True if a task is claimed and not answered.
+    /// `true` if a task is claimed and not answered.
     pub running: bool,
-    /// Tasks that nobody has claimed.
+    /// The number of tasks that are not claimed.
     pub unclaimed: u32,
 }
 
@@ -342,8 +341,8 @@ mod tests {
     use proptest::prelude::*;
     use sandpool_sys::{EventFd, Mapping, memfd_sized};
 
-    /// Both ends of one ring, and the ring itself for a worker that writes
-    /// what it likes.
+    /// Returns both ends of one ring, and the ring itself for a worker that writes
+    /// anything.
     fn ends() -> (HostEnd, WorkerEnd, Ring) {
         let file = memfd_sized("test", RING_SIZE as u64).expect("memfd");
         let ring = || Ring::new(Mapping::new(&file, RING_SIZE).expect("map"));

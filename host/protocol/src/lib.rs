@@ -1,18 +1,18 @@
-//! All that the host and its children share: the ring in shared memory, the
-//! messages on the control socket, the frames of tasks and answers.
+//! The part that the host and its children share: the ring in shared memory, the messages
+//! on the control socket, the frames of tasks and answers.
 //!
-//! Each worker has a pair of channels. The *ring* carries tasks one way and
-//! answers the other, with one atomic word for claims (see [`ring`]). The
-//! *control socket* carries what is rare or big: the handshake, descriptors,
-//! log lines, and hang-up, which is death.
+//! Each worker has a pair of channels. The *ring* carries tasks one way and answers the
+//! other, with one atomic word for claims (see [`ring`]). The *control socket* carries
+//! messages that are rare or large: the handshake, descriptors, log lines, and hang-up,
+//! which is death.
 //!
-//! The host's side of everything here takes any bytes: a worker may have been
-//! taken over by its guest. What breaks a rule is a [`Violation`], which costs
-//! that worker its life and nothing else.
+//! The host's side takes any bytes, since a guest may have taken its worker over. Bytes
+//! that break a rule are a [`Violation`], which costs that worker its life and nothing
+//! else.
 //!
-//! Names that both sides use are here too: limits, settings, outcomes, layers of the
-//! sandbox, roles. The crate knows no pool and no wasmtime. It promises nothing to
-//! others than sandpool's own crates.
+//! Names that both sides use are here too: limits, settings, verdicts, layers of the
+//! sandbox, roles. The crate knows no pool and no wasmtime. It makes promises to sandpool's
+//! own crates only.
 #![expect(
     missing_docs,
     reason = "for sandpool's own crates, names and the docs of types say enough"

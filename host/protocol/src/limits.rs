@@ -293,7 +293,7 @@ impl LimitName {
         }
     }
 
-    /// Returns the name of the method of [`PoolBuilder`](crate::PoolBuilder) that sets this
+    /// Returns the name of the method of `PoolBuilder` that sets this
     /// limit, if there is one.
     pub fn setting(self) -> Option<&'static str> {
         Some(match self {

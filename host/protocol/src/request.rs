@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::shared_error::SharedError;
 
-/// Bytes of one item, key or value.
+/// The largest size in bytes of one item, key or value.
 pub const MAX_ITEM: usize = 64 * 1024 * 1024;
 
-/// Bytes of an item that may be put on credit.
+/// The largest size in bytes of an item that may be put on credit.
 pub const CREDIT_ITEM: usize = 4096;
 
-/// Bytes of one request or answer, with all its items.
+/// The largest size in bytes of one request or answer, with all its items.
 pub const MAX_REQUEST: usize = MAX_ITEM + 1024 * 1024;
 
 /// Bytes as they lie in a queue, a list or a dictionary.
@@ -20,8 +20,8 @@ pub type Item = serde_bytes::ByteBuf;
 /// One request of a guest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
-    /// The task that runs, so that a request of the next is not taken for one
-    /// of a task that has just ended.
+    /// The running task, so that a request of the next task is not taken for one of a task
+    /// that has just ended.
     pub task: u64,
     pub asks: Asks,
 }
@@ -30,11 +30,11 @@ pub struct Request {
 pub enum Asks {
     /// Asks for the number of the object that was granted under this name.
     Open { kind: Kind, name: String },
-    /// A call, which is answered. Without `wait` it is answered at once.
+    /// Makes a call, which is answered. Without `wait` it is answered at once.
     Call { object: u32, op: Op, wait: bool },
     /// Puts an item that there is room for, on credit. Not answered.
     Post { item: Item },
-    /// The call that waits is not to wait any longer. It is answered even so.
+    /// Ends the wait of the waiting call. It is answered even so.
     GiveUp,
 }
 
@@ -55,7 +55,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Returns its name in refusals.
+    /// Returns the name of the kind in refusals.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Queue => "queue",
@@ -90,9 +90,9 @@ pub enum Op {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum QueueOp {
-    /// Answered with how many went in.
+    /// Answered with the number of items that went in.
     Put(Vec<Item>),
-    /// Answered with items, this many at most.
+    /// Answered with up to this many items.
     Get(u32),
     Size,
     MaxSize,
@@ -154,7 +154,7 @@ pub enum LockOp {
 pub enum SemaphoreOp {
     Acquire,
     Release,
-    /// The number of permits now; for hosts.
+    /// Answered with the number of free permits; for hosts.
     Permits,
 }
 
@@ -196,7 +196,7 @@ pub enum Reply {
     Items(Vec<Item>),
     Names(Vec<String>),
     Pairs(Vec<(String, Item)>),
-    /// A lock is held; whether its last holder abandoned it.
+    /// A lock is held now; tells whether its last holder abandoned it.
     Acquired {
         abandoned: bool,
     },
@@ -206,10 +206,10 @@ pub enum Reply {
 /// A message to the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
-    /// The answer to a call. After a put, so many more may be put into the
-    /// same queue on credit.
+    /// The answer to a call. After a put, `credit` further items may be put into that queue
+    /// without waiting.
     Reply { reply: Reply, credit: u32 },
-    /// The answer to a get: items that are the guest's as it claims them, and
-    /// come back otherwise.
+    /// The answer to a get: items that are the guest's once it claims them, and go back
+    /// otherwise.
     Handed(Vec<Item>),
 }

@@ -17,25 +17,25 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use super::arena::MUCH;
 use sandpool_sys::Mapping;
 
-/// Tasks that can be on their way to one worker at once.
+/// The number of tasks that can be on their way to one worker at once.
 pub const SLOTS: u32 = 1024;
 
-/// Bytes for the payloads of tasks, and as many for those of answers: two of the
-/// largest, and some small ones. Only what was written takes memory, a quiet ring
-/// writes to its start, and what a large payload took is given back.
+/// The number of bytes for the payloads of tasks, and as many for those of answers: two of
+/// the largest, and some small ones. Only the written part takes memory, a quiet ring
+/// writes to its start, and the pages that a large payload took are given back.
 pub const ARENA: usize = 2 * (INLINE + MUCH);
 
-/// Payloads up to this many bytes travel in the ring: 64 MiB, and what headers
-/// take. Bigger ones have a memory file of their own; to make one, and fresh
-/// pages for it, takes five times as long as to copy that much.
+/// The largest payload in bytes that travels in the ring: 64 MiB, and room for headers.
+/// Larger ones have a memory file of their own; making one, and fresh pages for it, takes
+/// five times as long as copying that many bytes.
 pub const INLINE: usize = 64 * 1024 * 1024 + 128 * 1024;
 
-/// A payload of more bytes is large: no side keeps a buffer for the next, and what
-/// it took of the ring is given back when its worker has been idle for a while.
+/// The size in bytes above which a payload is large: no side keeps a buffer for the next,
+/// and its part of the ring is given back when its worker has been idle for a while.
 pub const LARGE_PAYLOAD: usize = 1024 * 1024 + 4096;
 
-/// So many bytes are put together before they go into the ring, which is quicker
-/// than piece by piece.
+/// The number of bytes up to which a payload is assembled before it goes into the ring,
+/// which is quicker than piece by piece.
 pub const PUT_TOGETHER: usize = 4096;
 
 const SLOT_SIZE: usize = 8;
@@ -52,7 +52,7 @@ const ANSWER_SLOTS: usize = TASK_SLOTS + SLOTS as usize * SLOT_SIZE;
 const TASK_ARENA: usize = 20 * 1024;
 const ANSWER_ARENA: usize = TASK_ARENA + ARENA;
 
-/// Bytes of the whole.
+/// The size of the whole memory in bytes.
 pub const RING_SIZE: usize = ANSWER_ARENA + ARENA;
 
 const _: () = assert!(ANSWER_SLOTS + SLOTS as usize * SLOT_SIZE <= TASK_ARENA);
@@ -106,7 +106,7 @@ impl Ring {
         self.memory.word32(WORKER_SLEEPS)
     }
 
-    /// Answers that the worker has published.
+    /// The number of answers that the worker has published.
     pub fn published(&self) -> &AtomicU32 {
         self.memory.word32(PUBLISHED)
     }
@@ -117,12 +117,12 @@ impl Ring {
         self.memory.word32(HOST_SLEEPS)
     }
 
-    /// Answers that the host has taken; the worker may reuse their memory.
+    /// The number of answers that the host has taken; the worker may reuse their memory.
     pub fn consumed(&self) -> &AtomicU32 {
         self.memory.word32(CONSUMED)
     }
 
-    /// Returns the number of published answers for which a sleeping host is woken.
+    /// The number of published answers for which a sleeping host is woken.
     pub fn host_wants(&self) -> &AtomicU32 {
         self.memory.word32(HOST_WANTS)
     }
@@ -143,7 +143,7 @@ impl Ring {
         }
     }
 
-    /// Writes a payload, in pieces, into the arena and its place into the slot.
+    /// Writes a payload, in pieces, into the arena, and its place into the slot.
     pub fn fill(&self, lane: Lane, sequence: u32, offset: usize, payload: &[&[u8]]) {
         let start = Self::arena(lane) + offset;
         let mut len = 0;
@@ -155,8 +155,8 @@ impl Ring {
         self.slot(lane, sequence).store(slot, Ordering::Relaxed);
     }
 
-    /// Where a slot's payload lies in the arena; `None` if that is outside, or if
-    /// it is of more bytes than a ring carries.
+    /// Returns the place of a slot's payload in the arena; `None` if that is outside, or
+    /// larger than a ring carries.
     pub fn place(&self, lane: Lane, sequence: u32) -> Option<Range<usize>> {
         let slot = self.slot(lane, sequence).load(Ordering::Relaxed);
         let offset = (slot & 0xffff_ffff) as usize;
@@ -166,13 +166,13 @@ impl Ring {
         fits.then_some(offset..end)
     }
 
-    /// Appends what lies in a [`Ring::place`] to `into`.
+    /// Appends the payload at a [`Ring::place`] to `into`.
     pub fn take(&self, lane: Lane, place: Range<usize>, into: &mut Vec<u8>) {
         let start = Self::arena(lane) + place.start;
         self.memory.copy_out(start, place.len(), into);
     }
 
-    /// Gives back what memory a part of an arena takes. Nothing may lie there.
+    /// Gives back the memory of a part of an arena. No payload may lie there.
     pub fn give_back(&self, lane: Lane, part: Range<usize>) {
         self.memory
             .give_back(Self::arena(lane) + part.start, part.len());

@@ -15,7 +15,7 @@ pub enum Stdio {
     #[default]
     Capture,
     /// The host's own standard output and error: output is passed on live, in whole lines
-    /// unless told otherwise (default for [`Process`](crate::Process)).
+    /// unless told otherwise (default for `Process`).
     Inherit,
     /// Nowhere: output is thrown away.
     Null,
@@ -48,10 +48,10 @@ pub enum Isolation {
 }
 
 /// The reaction to a missing layer of the operating system's sandbox.
-/// [`Layer`](crate::Layer) lists them.
+/// [`Layer`](crate::layers::Layer) lists them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Sandbox {
-    /// Refuse to run: [`build`](crate::PoolBuilder::build) fails, and names the missing
+    /// Refuse to run: `PoolBuilder::build` fails, and names the missing
     /// layers. A layer that holds in part is not missing.
     Strict,
     /// Use the available layers, and report missing layers once (default).

@@ -1,8 +1,8 @@
-//! Why a call on a shared object failed.
+//! The errors of calls on shared objects.
 
 use serde::{Deserialize, Serialize};
 
-/// Why a call on a queue, a pipe or a managed object failed.
+/// The error of a call on a queue, a pipe or a managed object.
 ///
 /// Guests get these errors as `sandpool:task/shared.error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
@@ -11,8 +11,8 @@ pub enum SharedError {
     /// No object of this kind was granted to the guest under this name.
     #[error("no such object was granted")]
     Denied,
-    /// The queue has no room, and had none until the timeout:
-    /// multiprocessing's `queue.Full`.
+    /// The queue has no room, and had none until the timeout: multiprocessing's
+    /// `queue.Full`.
     #[error("the queue is full")]
     Full,
     /// The queue has no item, and had none until the timeout:
@@ -22,8 +22,8 @@ pub enum SharedError {
     /// The object was closed.
     #[error("it is closed")]
     Closed,
-    /// The other side of the pipe is closed, or its owner has ended:
-    /// multiprocessing's `EOFError`.
+    /// The other side of the pipe is closed, or its owner has ended: multiprocessing's
+    /// `EOFError`.
     #[error("the other side of the pipe is gone")]
     EndOfFile,
     /// The timeout passed.
@@ -32,13 +32,13 @@ pub enum SharedError {
     /// The object was released, or notified, by a caller that does not hold it.
     #[error("the lock is not held by this owner")]
     NotOwner,
-    /// Released, or marked as done, more often than it was taken.
+    /// The object was released, or marked as done, more often than it was taken.
     #[error("it was released more often than taken")]
     OverRelease,
-    /// The barrier is broken: somebody gave up waiting, or aborted it.
+    /// The barrier is broken: a party gave up waiting, or aborted it.
     #[error("the barrier is broken")]
     Broken,
-    /// There is no item at this place of the list.
+    /// There is no item at this index of the list.
     #[error("there is no item at this place")]
     OutOfRange,
     /// An item is larger than the object takes, or the object is full.
@@ -47,11 +47,11 @@ pub enum SharedError {
     /// The value is no whole number, so nothing can be added to it.
     #[error("the value is not a whole number")]
     NotANumber,
-    /// The queue does not count tasks: it is not a joinable one.
+    /// The queue does not count tasks: it is no joinable queue.
     #[error("the queue is not a joinable queue")]
     NotJoinable,
-    /// The bytes are not the JSON of the type that was asked for, or the value
-    /// cannot be written as JSON. For hosts only.
+    /// The bytes are not the JSON of the expected type, or the value cannot be written as
+    /// JSON. For hosts only.
     #[error("not the JSON of this type")]
     Json,
 }

@@ -1,17 +1,17 @@
 //! The sleep of one side until the other has work for it.
 //!
-//! Each side has a word in shared memory that is 1 while it sleeps or is about
-//! to. It sets the word, looks once more, and sleeps. The other side publishes
-//! first, and then looks at the word: one of the two always sees the other.
+//! Each side has a word in shared memory that is 1 while it sleeps or is about to. It sets
+//! the word, looks once more, and sleeps. The other side publishes first, and then reads
+//! the word: one of the two always sees the other.
 //!
-//! A worker sleeps on the word itself. So a wake-up that was meant for an
-//! earlier sleep and comes late, between the last look and the sleep, finds the
-//! word at 1, clears it, and the worker does not fall asleep; with a word of
-//! its own to sleep on it would, and nobody would know any more.
+//! A worker sleeps on the word itself. So a wake-up that was meant for an earlier sleep and
+//! comes late, between the last look and the sleep, finds the word at 1 and clears it, and
+//! the worker does not fall asleep. With a separate word to sleep on it would, and nobody
+//! would know any more.
 //!
-//! Falling asleep and being woken costs ten times what a task of nothing does.
-//! So whoever was not kept waiting for long the last time looks for a moment
-//! before it sleeps, as long as nobody else wants its core: see [`Spin`].
+//! Falling asleep and being woken costs ten times as much as an empty task. So a side whose
+//! last wait was short looks for a moment before it sleeps, as long as nobody else wants
+//! its core: see [`Spin`].
 
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 use std::thread;
@@ -22,38 +22,35 @@ use sandpool_sys::{futex_wait, futex_wake};
 /// The word of a side that sleeps, or is about to.
 const ASLEEP: u32 = 1;
 
-/// The word of a host one of whose callers sleeps on the word itself, with no
-/// thread between it and the worker.
+/// The word of a host one of whose callers sleeps on the word itself, with no thread
+/// between it and the worker.
 const NAPPING: u32 = 2;
 
 /// The longest look before a sleep.
 pub const LOOK: Duration = Duration::from_micros(50);
 
-/// After a wait that was over by then, being woken included, the next begins
-/// with a look.
+/// The longest wait, being woken included, after which the next wait begins with a look.
 const SHORT_WAIT: Duration = Duration::from_micros(100);
 
-/// Looks between two offers of the core to others.
+/// The number of looks between two offers of the core to others.
 const TURNS: u32 = 16;
 
 /// A side that was away for this time after it offered its core shares the core.
 const CROWDED: Duration = Duration::from_micros(10);
 
-/// The most looks that are left out after a crowded one.
+/// The highest number of looks that are left out after a crowded one.
 const MAX_LEFT_OUT: u32 = 256;
 
-/// Decides for one waiting thread whether to look for a moment before it
-/// sleeps.
+/// Decides for one waiting thread whether to look for a moment before it sleeps.
 ///
-/// It looks only if its last wait was short, so one that is idle for long does
-/// not look at all; and it keeps offering its core to others: if somebody takes
-/// it, it sleeps, and leaves out the next looks, the more the more often that
-/// happens.
+/// The thread looks only if its last wait was short, so a thread that is idle for long does
+/// not look at all. It keeps offering its core to others: if another thread takes it, this
+/// one sleeps, and leaves out the next looks, the more the more often that happens.
 #[derive(Debug)]
 pub struct Spin {
     allowed: bool,
     pays: bool,
-    /// Looks that are still to be left out.
+    /// The number of looks that are still to be left out.
     left_out: u32,
     /// The number of looks that are skipped the next time that the core is crowded.
     shyness: u32,

@@ -9,17 +9,17 @@ use super::ring::{ARENA, Claim, Lane, Ring};
 use super::sleep::{self, Spin};
 use sandpool_sys::EventFd;
 
-/// The worker's end.
+/// The worker's end of a ring.
 #[derive(Debug)]
 pub struct WorkerEnd {
     ring: Ring,
-    /// Rings the host when it sleeps.
+    /// The bell that rings the host when it sleeps.
     bell: Arc<EventFd>,
     arena: Arena,
     spin: Spin,
-    /// Answers published.
+    /// The number of answers published.
     published: u32,
-    /// Answers that the host was last seen to have taken.
+    /// The number of answers that the host was last seen to have taken.
     freed: u32,
 }
 
@@ -35,8 +35,8 @@ impl WorkerEnd {
         }
     }
 
-    /// Claims the next task and appends its payload to `into`, or says that
-    /// there is none.
+    /// Claims the next task and appends its payload to `into`; returns `false` if there is
+    /// none.
     pub fn claim(&mut self, into: &mut Vec<u8>) -> bool {
         loop {
             let word = self.ring.claim().load(Ordering::Acquire);
@@ -75,9 +75,9 @@ impl WorkerEnd {
         });
     }
 
-    /// Publishes the answer, in pieces, to the task that was claimed last. Waits
-    /// while the arena is full of answers that the host has not taken, and says
-    /// whether it had not to.
+    /// Publishes the answer, in pieces, to the task that was claimed last. Waits while the
+    /// arena is full of answers that the host has not taken; returns `true` if it did not
+    /// have to wait.
     pub fn publish(&mut self, payload: &[&[u8]]) -> bool {
         let len = payload.iter().map(|piece| piece.len()).sum();
         let mut at_once = true;
@@ -89,8 +89,8 @@ impl WorkerEnd {
             at_once = false;
             let freed = self.freed;
             self.bell.ring();
-            // The host wakes sleepers when it has sent something; while it only
-            // takes answers, look again after a moment.
+            // The host wakes sleepers when it has sent something; while it only takes answers,
+            // look again after a moment.
             let moment = Some(Duration::from_millis(1));
             sleep::sleep(self.ring.worker_sleeps(), moment, || {
                 self.ring.consumed().load(Ordering::Acquire) != freed
@@ -123,7 +123,7 @@ impl WorkerEnd {
 
 #[cfg(test)]
 impl WorkerEnd {
-    /// As if so many tasks had come and gone.
+    /// Sets the numbers as if `sequence` tasks had come and gone.
     pub fn start_at_for_test(&mut self, sequence: u32) {
         (self.published, self.freed) = (sequence, sequence);
     }

@@ -1,5 +1,5 @@
-//! Code of others on our threads: callbacks, handlers, and wakers of whatever
-//! executor awaits something. A panic in it is reported and ends nothing.
+//! Foreign code on our threads: callbacks, handlers, and the wakers of any executor. A
+//! panic in it is reported and ends nothing.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,7 +7,7 @@ use std::task::Waker;
 
 use sandpool_sys::stdio;
 
-/// Runs it; its panic ends here.
+/// Runs a function; its panic ends here.
 pub(crate) fn guard(what: &str, run: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
         let text = panic_text(panic.as_ref());

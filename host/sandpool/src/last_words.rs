@@ -1,28 +1,28 @@
-//! Tells a guest's last words on standard error before it ended badly: the text of a
-//! panic, the end of a traceback, the complaint of an allocator.
+//! Finds a guest's last words on standard error before it ended badly: the text of a panic,
+//! the end of a traceback, the complaint of an allocator.
 
 use crate::outcome::{Outcome, Verdict};
 use sandpool_value::Printable;
 
-/// Bytes of standard error that are looked at, from its end.
+/// The number of bytes of standard error that are looked at, from its end.
 const LOOKED_AT: usize = 16 * 1024;
 
-/// Lines of a panic that are told.
+/// The number of lines of a panic that are shown.
 const PANIC_LINES: usize = 8;
 
-/// Lines that are told of anything else.
+/// The number of lines of any other text that are shown.
 const LAST_LINES: usize = 4;
 
-/// Bytes of what is told.
+/// The largest size in bytes of the shown words.
 const MAX_WORDS_LEN: usize = 1000;
 
-/// Adds to an outcome's error what the guest said last on standard error, where
-/// that was captured. Only for tasks whose guest ended by its own hand: what
-/// ended the others, the host knows better.
+/// Adds the guest's last words on standard error to an outcome's error, if they were
+/// captured. Only for tasks whose guest ended by itself: the host knows better how the
+/// others ended.
 pub(crate) fn add<T>(outcome: &mut Outcome<T>) {
     let by_itself = match outcome.verdict {
         Verdict::Trap | Verdict::Exit | Verdict::MemoryLimit | Verdict::InternalError => true,
-        // Its payload says it already.
+        // The function's own error is in the payload already.
         Verdict::Error => outcome.error_value.is_none(),
         _ => false,
     };
@@ -33,8 +33,8 @@ pub(crate) fn add<T>(outcome: &mut Outcome<T>) {
     }
 }
 
-/// The last lines on one line, with control characters escaped; `None` if there
-/// is nothing to tell.
+/// Returns the last lines as one line, with control characters escaped; `None` if no line
+/// is worth showing.
 fn last_words(stderr: &[u8]) -> Option<String> {
     let end = &stderr[stderr.len().saturating_sub(LOOKED_AT)..];
     let text = String::from_utf8_lossy(end);
@@ -68,7 +68,7 @@ fn last_words(stderr: &[u8]) -> Option<String> {
     (!words.is_empty()).then_some(words)
 }
 
-/// Returns whether a line tells anything about what happened.
+/// Returns `true` if a line is worth showing.
 fn is_telling(line: &&str) -> bool {
     let hints_at_a_setting = line.starts_with("note: ") && line.contains("RUST_BACKTRACE");
     // Marks beneath the code in a traceback.

@@ -1,12 +1,52 @@
-//! `multiprocessing.Pool` for code that you do not trust: WebAssembly task
-//! modules that run in parallel, each inside an isolated worker process.
+//! `multiprocessing.Pool` for code that you do not trust: WebAssembly task modules that run
+//! in parallel, each inside an isolated worker process. For Linux on x86-64 and aarch64.
+//!
+//! # Start
+//!
+//! The `Cargo.toml` of your program. Modules are compiled by a dependency, which is many
+//! times slower without optimisation, so development builds need the second part (in the
+//! root of a workspace):
+//!
+//! ```toml
+//! [dependencies]
+//! sandpool = "0.1"
+//!
+//! [profile.dev.package."*"]
+//! opt-level = 2
+//! ```
+//!
+//! A whole program, with a task module as text:
+//!
+//! ```no_run
+//! use sandpool::Pool;
+//!
+//! const MATH: &str = r#"(module
+//!     (func (export "add") (param i32 i32) (result i32)
+//!         (i32.add (local.get 0) (local.get 1))))"#;
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     sandpool::worker_entry(); // first in `main`: this program is its own worker
+//!     let pool = Pool::builder().build()?;
+//!     let math = pool.load_bytes(MATH)?;
+//!     let sum: i32 = pool.apply(&math, "add", (40, 2))?;
+//!     assert_eq!(sum, 42);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! A task module is usually a file ([`Pool::load`]): a component with any exports, a
+//! command, or a core module, from any language that compiles to WebAssembly. The command
+//! `sandpool new NAME` makes a project for one, and `sandpool inspect MODULE` shows the
+//! functions of one.
+//!
+//! # Calls
 //!
 //! ```no_run
 //! use std::time::Duration;
 //! use sandpool::Pool;
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     sandpool::worker_entry(); // this program is its own worker
+//!     sandpool::worker_entry();
 //!     let pool = Pool::builder().processes(4).build()?;
 //!     let math = pool.load("math.wasm")?;
 //!     let n: u64 = pool.apply(&math, "fib", (30u32,))?;
@@ -27,29 +67,30 @@
 //! }
 //! ```
 //!
-//! In an asynchronous program, call `worker_entry` before the runtime is made. Blocking
-//! methods have async forms ([`Pool::load_async`], [`AsyncResult::outcome_async`],
-//! [`IMap::next_async`], ...); a handle that was told to [cancel on
-//! drop](AsyncResult::cancel_on_drop) ends its task when its future is dropped. Structs
-//! and enums are arguments and results by the derive macros [`ToValue`](macro@ToValue)
-//! and [`FromValue`](macro@FromValue) (feature `derive`, on by default).
+//! - [`Pool`] has multiprocessing's methods; [`Process`] runs one task in a process of its
+//!   own; [`Queue`], [`pipe`] and [`Manager`] make objects that programs and tasks share.
+//! - A task that crashes, loops, eats memory or attacks the host harms only itself, and the
+//!   caller always gets an [`Outcome`] for it, with a [`Verdict`]. An [`Error`] is the
+//!   pool's own.
+//! - A task has clocks and random numbers; directories and variables are granted to it
+//!   ([`PoolBuilder::dir`], [`PoolBuilder::env`]).
+//! - Every limit has a default, such as 10 s of wall time and 128 MiB of memory: see
+//!   [`TaskLimits`] and [`PoolLimits`].
+//! - Structs and enums are arguments and results by the derive macros
+//!   [`ToValue`](macro@ToValue) and [`FromValue`](macro@FromValue) (feature `derive`, on by
+//!   default).
 //!
-//! A development build needs these lines in the `Cargo.toml` of its workspace, because
-//! modules are compiled by a dependency that is many times slower without optimisation:
+//! # Asynchronous programs
 //!
-//! ```toml
-//! [profile.dev.package."*"]
-//! opt-level = 2
-//! ```
-//!
-//! A task that crashes, loops, eats memory or attacks the host harms only itself, and
-//! the caller always gets an outcome for it: see [`Outcome`] and [`Verdict`]. The
-//! limits of a task are in [`TaskLimits`], those of a pool in [`PoolLimits`].
+//! Call `worker_entry` before the runtime is made, so do not use `#[tokio::main]`; see
+//! [`worker_entry`]. Blocking methods have async forms ([`Pool::load_async`],
+//! [`AsyncResult::outcome_async`], [`IMap::next_async`], ...). A handle that was told to
+//! [cancel on drop](AsyncResult::cancel_on_drop) ends its task when it is dropped.
 
-// For those who work on it: this crate queues, schedules, keeps deadlines and gives the
-// verdict. It knows the protocol, and of a child nothing but what that says of its own task.
-// It must not parse, compile or run a module: that is `sandpool_worker`'s, which only
-// `entry.rs`, `module/compile.rs` and `in_process/` name.
+// For contributors: this crate queues, schedules, keeps deadlines and gives the verdict. It
+// knows the protocol, and believes a child only about its own task. It must not parse,
+// compile or run a module: `sandpool_worker` does that, which only `entry.rs`,
+// `module/compile.rs` and `in_process/` name.
 
 /// The guides compile, and the docs of the derive macros.
 #[cfg(doctest)]

@@ -1,31 +1,32 @@
-//! Waiting for what another thread brings, behind a lock.
+//! Waits for a change by another thread, behind a lock.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Condvar, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A condition variable that costs next to nothing to notify while nobody
-/// waits: the standard one asks the operating system each time, which takes
-/// longer than a small task does.
+/// A condition variable that costs next to nothing to notify while nobody waits: the
+/// standard one asks the operating system each time, which takes longer than a small task
+/// does.
 ///
-/// It belongs to one mutex, under which whatever is waited for is changed before
-/// it is notified of.
+/// It belongs to one mutex, under which the awaited state must be changed before the
+/// notification.
 #[derive(Debug, Default)]
 pub(crate) struct Notify {
     condvar: Condvar,
-    /// Counted up under the mutex. So whoever changes something afterwards sees
-    /// the one who waits, and whoever comes to wait afterwards sees the change.
+    /// The number of waiting threads, counted up under the mutex. So a thread that changes
+    /// something afterwards sees the waiter, and a thread that comes to wait afterwards
+    /// sees the change.
     waiting: AtomicU32,
 }
 
-/// The end of a time to wait; a time so long that it has no end is none.
+/// Returns the end of a time to wait; `None` if it is too long to have one.
 pub(crate) fn deadline(timeout: Option<Duration>) -> Option<Instant> {
     timeout.and_then(|timeout| Instant::now().checked_add(timeout))
 }
 
 impl Notify {
-    /// Waits as long as something `lacks`, until the deadline at most. The guard
-    /// comes back as an error if it still did then.
+    /// Waits as long as `lacks` is true of the state, until the deadline at most. Returns
+    /// the guard as an error if it still is then.
     pub(crate) fn wait_while<'a, T>(
         &self,
         mut guard: MutexGuard<'a, T>,
@@ -43,7 +44,7 @@ impl Notify {
         Ok(guard)
     }
 
-    /// Waits to be notified, for `at_most` so long. May return for no reason.
+    /// Waits to be notified, for `at_most` this long. May return for no reason.
     pub(crate) fn wait<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -66,7 +67,7 @@ impl Notify {
         guard
     }
 
-    /// Wakes all who wait.
+    /// Wakes all waiting threads.
     pub(crate) fn notify(&self) {
         if self.waiting.load(Ordering::Relaxed) > 0 {
             self.condvar.notify_all();

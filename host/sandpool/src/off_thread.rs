@@ -10,11 +10,12 @@ use std::thread;
 use crate::guard::wake;
 use sandpool_sys::thread_error;
 
-/// Runs `work` on a new thread of this name, and gives a future of what it returns; of
-/// `None` if it panicked. The thread goes on if that future is dropped.
+/// Runs `work` on a new thread of this name, and returns a future of its result: `None` if
+/// it panicked. The thread goes on if the future is dropped.
 ///
 /// # Errors
-/// If the operating system gives no thread.
+///
+/// Returns an error if the operating system gives no thread.
 pub(crate) fn off_thread<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
@@ -42,7 +43,7 @@ pub(crate) fn off_thread<T: Send + 'static>(
 /// The result that the thread leaves for the future.
 struct PendingResult<T> {
     result: Option<T>,
-    /// True once the work has returned or panicked.
+    /// `true` once the work has returned or panicked.
     ended: bool,
     waker: Option<Waker>,
 }
@@ -77,7 +78,7 @@ mod tests {
 
     use super::*;
 
-    /// Waits for it as an executor would, which does nothing else.
+    /// Waits for a future as an executor would that does nothing else.
     fn block_on<T>(future: impl Future<Output = T>) -> T {
         let mut future = pin!(future);
         loop {

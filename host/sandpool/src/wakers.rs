@@ -1,11 +1,11 @@
-//! The futures that wait for one thing, behind a lock.
+//! The futures that wait for one event, behind a lock.
 
 use std::task::Waker;
 
 use crate::guard::wake;
 
-/// Wakers of futures that wait, each in a place of its own, so that one that is
-/// polled again, or given up, is not woken twice or for nothing.
+/// The wakers of waiting futures, each in a place of its own, so that a future that is
+/// polled again, or dropped, is not woken twice or for nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Wakers {
     waiting: Vec<(u64, Waker)>,
@@ -16,7 +16,7 @@ pub(crate) struct Wakers {
 pub(crate) type WakerId = Option<u64>;
 
 impl Wakers {
-    /// Notes whom to wake for a future.
+    /// Sets the waker of a future.
     pub(crate) fn set(&mut self, waker_id: &mut WakerId, waker: &Waker) {
         let number = *waker_id.get_or_insert_with(|| {
             self.last += 1;
@@ -28,14 +28,14 @@ impl Wakers {
         }
     }
 
-    /// A future does not wait any more.
+    /// Removes a future, which does not wait any more.
     pub(crate) fn remove(&mut self, waker_id: WakerId) {
         if let Some(number) = waker_id {
             self.waiting.retain(|(it, _)| *it != number);
         }
     }
 
-    /// All of them, to be woken once the lock is released.
+    /// Takes out all wakers, to be woken once the lock is released.
     #[must_use = "they have to be woken"]
     pub(crate) fn take(&mut self) -> Self {
         Wakers {
@@ -44,7 +44,7 @@ impl Wakers {
         }
     }
 
-    /// Wakes them, with no lock held.
+    /// Wakes all futures, with no lock held.
     pub(crate) fn wake(self) {
         let wakers = self.waiting.into_iter();
         wakers.for_each(|(_, waker)| wake(Some(waker)));

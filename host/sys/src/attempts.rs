@@ -11,7 +11,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use serde::{Deserialize, Serialize};
 
-/// Something that a guest which has taken over its worker might try.
+/// An attempt of a guest that has taken over its worker to get out of the sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Attempt {
@@ -53,12 +53,12 @@ pub enum Attempt {
     LoadBpf,
     /// Set up a queue of system calls that no filter sees.
     SetUpIoUring,
-    /// Ask the terminal that it might have to take input.
+    /// Push input into the terminal.
     UseTerminal,
 }
 
 impl Attempt {
-    /// All of them.
+    /// All attempts.
     pub const ALL: [Attempt; 20] = [
         Attempt::OpenFile,
         Attempt::MakeFile,

@@ -82,12 +82,12 @@ impl ChildProcess {
         self.pidfd.as_fd()
     }
 
-    /// Sends SIGKILL. The process is gone once [`ChildProcess::ended`] or
-    /// [`ChildProcess::wait`] says so.
+    /// Sends SIGKILL. The process is gone once [`ChildProcess::ended`] or `wait` says so.
     ///
     /// # Errors
-    /// If this process may not signal it: it has not ended then, and nobody
-    /// should wait for that without a bound.
+    ///
+    /// Returns an error if this process may not signal it: it has not ended then, and
+    /// nobody should wait for its end without a bound.
     pub fn kill(&self) -> io::Result<()> {
         if self.ended.is_some() {
             return Ok(());

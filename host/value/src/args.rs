@@ -1,4 +1,4 @@
-//! The arguments of a call from Rust: tuples for positions, [`Kwargs`] for
+//! The arguments of a call from Rust: tuples for positional arguments, [`Kwargs`] for
 //! keywords.
 
 use super::attachment::Attachment;
@@ -29,8 +29,7 @@ impl Args {
         self.keywords.push((name.into(), value.into_value()));
     }
 
-    /// These arguments and then more: by position behind these, by keyword
-    /// beside them.
+    /// Appends further arguments: positional ones behind these, keywords beside them.
     #[must_use]
     pub fn then(mut self, more: Args) -> Self {
         if self.is_empty() {
@@ -42,7 +41,7 @@ impl Args {
         self
     }
 
-    /// Returns whether there are none.
+    /// Returns `true` if there are no arguments.
     #[doc(hidden)]
     pub fn is_empty(&self) -> bool {
         self.positional.is_empty() && self.keywords.is_empty() && self.attachments.is_empty()
@@ -52,11 +51,11 @@ impl Args {
     ///
     /// # Errors
     ///
-    /// As [`Args::bind`]; what was appended is then of no use.
+    /// Returns an error as [`Args::bind`] does; `out` is of no use then.
     #[doc(hidden)]
     pub fn encode_for(self, function: &Function, out: &mut Vec<u8>) -> Result<(), ArgumentError> {
         let params = function.params.iter();
-        // Numbers of the very types that are wanted stand as they are.
+        // Numbers of the very types that are wanted are encoded as they are.
         let as_they_are = self.keywords.is_empty()
             && self.positional.len() == params.len()
             && params
@@ -69,12 +68,12 @@ impl Args {
         Ok(())
     }
 
-    /// As [`Args::encode_for`], but for text or bytes that come last: these are
-    /// given back, and not copied.
+    /// Appends the encoded arguments as [`Args::encode_for`] does, but returns a text or
+    /// byte list that comes last instead of copying it.
     ///
     /// # Errors
     ///
-    /// As [`Args::encode_for`].
+    /// Returns an error as [`Args::encode_for`] does.
     #[doc(hidden)]
     pub fn encode_apart_for(
         self,
@@ -94,21 +93,21 @@ impl Args {
         Ok(body)
     }
 
-    /// The arguments in the order and in the types of the function's
-    /// parameters; options that are left out are none.
+    /// Returns the arguments in the order and in the types of the function's parameters. An
+    /// option that is left out is `none`.
     ///
     /// # Errors
     ///
-    /// When they do not fit; see [`ArgumentError`].
+    /// Returns an error if they do not fit; see [`ArgumentError`].
     pub fn bind(self, function: &Function) -> Result<Vec<Value>, ArgumentError> {
         arguments::bind(self.positional, self.keywords, function)
     }
 }
 
-/// The possible arguments of a call: a tuple of up to eight values, `()`, a
-/// `Vec<Value>`, [`Kwargs`], or [`Args`].
+/// A type whose values can be the arguments of a call: a tuple of up to eight values, `()`,
+/// a `Vec<Value>`, [`Kwargs`], or [`Args`].
 pub trait ToArgs {
-    /// The arguments.
+    /// Returns the arguments.
     fn into_args(self) -> Args;
 }
 
@@ -121,12 +120,12 @@ pub trait ToArgs {
 pub struct Kwargs(Args);
 
 impl Kwargs {
-    /// No arguments yet.
+    /// Returns no arguments yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With one more argument.
+    /// Adds an argument.
     #[must_use]
     pub fn set(mut self, name: impl Into<String>, value: impl ToValue) -> Self {
         self.0.kwarg(name, value);
@@ -192,8 +191,8 @@ tuples!(A B C D E F);
 tuples!(A B C D E F G);
 tuples!(A B C D E F G H);
 
-/// A single argument needs no tuple around it, where its type cannot be taken
-/// for one or for the arguments themselves.
+/// Types that need no tuple around them when they are the only argument: those that cannot
+/// be taken for a tuple or for the arguments themselves.
 macro_rules! single_arguments {
     ($($ty:ty),+) => {
         $(

@@ -1,15 +1,15 @@
-//! Putting what was given for a call onto the function's parameters, by
-//! position and by keyword.
+//! Matches the arguments of a call to the function's parameters, by position and by
+//! keyword.
 
 use std::io;
 
 use super::text::{cut, listed, quoted};
 use super::{Function, Mismatch, Param, ParseError, Type, Value};
 
-/// The length of a signature in a message.
+/// The length in characters of a signature in a message.
 const SHOWN_SIGNATURE: usize = 240;
 
-/// The arguments do not fit the function's parameters. Nothing was sent.
+/// The error of arguments that do not fit the function's parameters. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArgumentError {
@@ -20,7 +20,7 @@ pub enum ArgumentError {
         parameter: String,
         /// The function's signature.
         function: String,
-        /// The problem with the argument; the message has it whole.
+        /// The problem with the argument; the error's message includes it.
         problem: Box<ParseError>,
     },
     /// The file given for an argument could not be read.
@@ -36,7 +36,7 @@ pub enum ArgumentError {
         parameter: String,
         /// The function's signature.
         function: String,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// There are more arguments than parameters.
@@ -71,7 +71,7 @@ pub enum ArgumentError {
         keyword: String,
         /// The function's signature.
         function: String,
-        /// The names that there are.
+        /// The names of the parameters.
         available: Vec<String>,
     },
     /// A parameter has two arguments.
@@ -110,12 +110,12 @@ fn there_are(names: &[String]) -> String {
     }
 }
 
-/// A signature for a message.
+/// Returns a signature for a message.
 pub(super) fn signature(function: &Function) -> String {
     cut(&function.signature(), SHOWN_SIGNATURE)
 }
 
-/// The error for an argument that is not what its parameter wants.
+/// Returns the error for an argument that does not fit its parameter.
 pub(super) fn unfit_argument(
     problem: ParseError,
     param: &Param,
@@ -138,8 +138,8 @@ pub(super) fn unfit_argument(
     }
 }
 
-/// Places what was given on the parameters and makes a value of each. Options
-/// that are left out are none.
+/// Matches arguments to the parameters and makes a value of each. An option that is left
+/// out is `none`.
 pub(super) fn place<T>(
     positional: impl ExactSizeIterator<Item = T>,
     keywords: impl IntoIterator<Item = (impl AsRef<str>, T)>,
@@ -202,7 +202,7 @@ pub(super) fn place<T>(
         .collect()
 }
 
-/// Places values, of types that are close.
+/// Matches values to the parameters, and converts those of close types.
 pub(super) fn bind(
     positional: Vec<Value>,
     keywords: Vec<(String, Value)>,

@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::sync::Arc;
 
-/// Something that an argument stands for, and that travels beside the values:
-/// here nobody knows what it is.
+/// An object that an argument stands for, and that travels beside the values. This crate
+/// does not know its type.
 #[derive(Clone, Debug)]
 pub struct Attachment {
     /// The argument's text.

@@ -1,19 +1,17 @@
-//! Values on the shared-memory channel: compact bytes that only the type tells
-//! how to read.
+//! Values on the shared-memory channel: compact bytes that can only be read by their type.
 //!
-//! Numbers are little-endian at their own width, `bool` and the tags of
-//! `option` and `result` one byte, text and `list<u8>` a `u32` length and their
-//! bytes, lists a `u32` count and their elements, records and tuples their
-//! parts (a lone zero byte if they have none), cases and flags their names.
-//! So everything takes at least one byte, and a count beyond the bytes that are
-//! left is a lie.
+//! Numbers are little-endian at their own width, `bool` and the tags of `option` and
+//! `result` one byte, text and `list<u8>` a `u32` length and their bytes, lists a `u32`
+//! count and their elements, records and tuples their parts (a lone zero byte if they have
+//! none), cases and flags their names. So everything takes at least one byte, and a count
+//! beyond the bytes that are left is a lie.
 
 use super::decode::no_parts;
 use super::wire::{WireError, put_count, put_text, take, take_array, take_count, take_text};
 use super::{DECODED_LIMIT, DecodeError, Param, Type, Value, decode_within};
 
-/// Appends the encoding of a value, which must be canonical (see
-/// [`Value::check`]): of any other, the reader sees an error or another value.
+/// Appends the encoding of a value, which must be canonical (see [`Value::check`]). Of any
+/// other value, the reader sees an error or another value.
 #[inline]
 pub fn encode(value: &Value, out: &mut Vec<u8>) {
     match value {
@@ -97,12 +95,12 @@ fn encode_compound(value: &Value, out: &mut Vec<u8>) {
                 encode(payload, out);
             }
         }
-        // `encode` has written every other.
+        // `encode` has written every other value.
         _ => {}
     }
 }
 
-/// The encoding of a value in two pieces, so that long text and bytes are not
+/// Returns the encoding of a value in two pieces, so that long text and bytes are not
 /// copied.
 pub fn encode_apart(value: Value) -> [Vec<u8>; 2] {
     let mut head = Vec::new();
@@ -118,12 +116,12 @@ pub fn encode_apart(value: Value) -> [Vec<u8>; 2] {
     [head, body]
 }
 
-/// As [`decode_result_within`], for what follows the first `start` bytes, making
+/// Decodes the bytes after the first `start` as [`decode_result_within`] does, and makes
 /// long text and bytes of the input itself.
 ///
 /// # Errors
 ///
-/// As [`decode_result_within`].
+/// Returns an error as [`decode_result_within`] does.
 pub fn decode_owned_result(
     ty: &Option<Type>,
     mut input: Vec<u8>,
@@ -147,46 +145,46 @@ pub fn decode_owned_result(
     }
 }
 
-/// The bytes of a `list<u8>` argument at the front of the encoded ones.
+/// Takes the bytes of a `list<u8>` argument off the front of the encoded ones.
 pub fn take_bytes<'a>(input: &mut &'a [u8]) -> Option<&'a [u8]> {
     let count = take_count(input).ok()?;
     take(input, count).ok()
 }
 
-/// The text of a `string` argument at the front of the encoded ones.
+/// Takes the text of a `string` argument off the front of the encoded ones.
 pub fn take_string<'a>(input: &mut &'a [u8]) -> Option<&'a str> {
     take_text(input).ok()
 }
 
-/// A `u32` argument at the front of the encoded ones.
+/// Takes a `u32` argument off the front of the encoded ones.
 pub fn take_u32(input: &mut &[u8]) -> Option<u32> {
     take_array(input).ok().map(u32::from_le_bytes)
 }
 
-/// A `u64` argument at the front of the encoded ones.
+/// Takes a `u64` argument off the front of the encoded ones.
 pub fn take_u64(input: &mut &[u8]) -> Option<u64> {
     take_array(input).ok().map(u64::from_le_bytes)
 }
 
-/// The arguments of a call, one after the other.
+/// Encodes the arguments of a call, one after the other.
 pub fn encode_args(args: &[Value]) -> Vec<u8> {
     let mut out = Vec::new();
     encode_args_into(args, &mut out);
     out
 }
 
-/// Appends the arguments of a call: for a buffer that is used again.
+/// Appends the encoded arguments of a call: for a buffer that is used again.
 pub fn encode_args_into(args: &[Value], out: &mut Vec<u8>) {
     for arg in args {
         encode(arg, out);
     }
 }
 
-/// The arguments of a call, which must be the whole input.
+/// Decodes the arguments of a call, which must be the whole input.
 ///
 /// # Errors
 ///
-/// When the input is not exactly these arguments.
+/// Returns an error if the input is not exactly these arguments.
 pub fn decode_args(params: &[Param], mut input: &[u8]) -> Result<Vec<Value>, DecodeError> {
     let mut memory = DECODED_LIMIT;
     let mut args = Vec::with_capacity(params.len());
@@ -197,22 +195,23 @@ pub fn decode_args(params: &[Param], mut input: &[u8]) -> Result<Vec<Value>, Dec
     Ok(args)
 }
 
-/// Decodes the result of a function, which must be the whole input. A function without
-/// a result returns [`Value::unit`].
+/// Decodes the result of a function, which must be the whole input. A function without a
+/// result returns [`Value::unit`].
 ///
 /// # Errors
 ///
-/// When the input is not exactly this result.
+/// Returns an error if the input is not exactly this result.
 pub fn decode_result(ty: &Option<Type>, input: &[u8]) -> Result<Value, DecodeError> {
     decode_result_within(ty, input, DECODED_LIMIT)
 }
 
-/// As [`decode_result`], with a limit of the caller's instead of
-/// [`DECODED_LIMIT`].
+/// Decodes a result as [`decode_result`] does, with a limit in bytes of the caller's
+/// instead of [`DECODED_LIMIT`].
 ///
 /// # Errors
 ///
-/// When the input is not exactly this result, or one beyond the limit.
+/// Returns an error if the input is not exactly this result, or the result is beyond the
+/// limit.
 pub fn decode_result_within(
     ty: &Option<Type>,
     mut input: &[u8],

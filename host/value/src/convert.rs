@@ -1,5 +1,5 @@
-//! Rust's own types as values, and back: the traits, numbers and text. What
-//! holds other values is in `convert_compound`.
+//! Rust's own types as values, and back: the traits, numbers and text. Types that hold
+//! other values are in `convert_compound`.
 
 use super::attachment::Attachment;
 use super::{ConvertError, Value};
@@ -14,15 +14,14 @@ use super::{ConvertError, Value};
     note = "for a type of your own: `#[derive(sandpool::ToValue)]`"
 )]
 pub trait ToValue {
-    /// This as a value.
+    /// Returns this as a value.
     fn into_value(self) -> Value;
 
-    /// Adds what comes along with the value, if it, or a part of it, only names
-    /// something.
+    /// Adds the attachments of the value: the objects that it, or a part of it, only names.
     #[doc(hidden)]
     fn attach_to(&self, _attachments: &mut Vec<Attachment>) {}
 
-    /// Many of these as one value: bytes are not a value each.
+    /// Returns many of these as one value: bytes are not a value each.
     #[doc(hidden)]
     fn vec_into_value(items: Vec<Self>) -> Value
     where
@@ -31,7 +30,7 @@ pub trait ToValue {
         Value::List(items.into_iter().map(Self::into_value).collect())
     }
 
-    /// As `vec_into_value`, of a copy.
+    /// Returns a copy of many of these as one value, as `vec_into_value` does.
     #[doc(hidden)]
     fn slice_into_value(items: &[Self]) -> Value
     where
@@ -41,18 +40,19 @@ pub trait ToValue {
     }
 }
 
-/// A type that a result can be read as: the owned ones among [`ToValue`]'s types;
-/// structs and enums by the derive macro of the same name.
+/// A type that a result can be read as: the owned types among those of [`ToValue`]; structs
+/// and enums by the derive macro of the same name.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a value of a task",
     note = "for your own type, use `#[derive(sandpool::FromValue)]`; values are read as owned types"
 )]
 pub trait FromValue: Sized {
-    /// Reads the value. Integers convert if they fit; a missing result is `()`.
+    /// Reads the value. Integers convert if they fit; the result of a function without a
+    /// result is `()`.
     ///
     /// # Errors
     ///
-    /// When the value is something else.
+    /// Returns an error if the value is of another type.
     fn from_value(value: Value) -> Result<Self, ConvertError>;
 
     /// Returns the value of a missing field of a record, if the field is optional.
@@ -61,7 +61,7 @@ pub trait FromValue: Sized {
         None
     }
 
-    /// Many of these from one value: bytes are not a value each.
+    /// Reads many of these from one value: bytes are not a value each.
     #[doc(hidden)]
     fn vec_from_value(value: Value) -> Result<Vec<Self>, ConvertError> {
         match value {
@@ -167,7 +167,7 @@ impl FromValue for f32 {
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         match value {
             Value::F32(x) => Ok(x),
-            // A double only if nothing is lost.
+            // A double is read only if nothing is lost.
             Value::F64(x) if x.is_nan() || f64::from(x as f32) == x => Ok(x as f32),
             other => Err(ConvertError::new(&other, "f32")),
         }
@@ -232,7 +232,7 @@ impl ToValue for &str {
     }
 }
 
-/// Also the case of an enum, and of a variant that has no payload.
+/// Reads text, the case of an enum, or the case of a variant without a payload.
 impl FromValue for String {
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         match value {

@@ -1,5 +1,5 @@
-//! Why a value is not what a Rust type asks for: as the conversions of this crate
-//! say it, and those that others write by hand or derive.
+//! The error of a value that a Rust type cannot be read from: as the conversions of this
+//! crate make it, and those that others write by hand or derive.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,18 +7,18 @@ use std::fmt;
 use super::Value;
 use super::text::{Printable, listed, quoted, quoted_value};
 
-/// A value is not what the Rust type asks for.
+/// The error of a value that a Rust type cannot be read from.
 ///
-/// Whoever implements [`FromValue`](trait@super::FromValue) by hand makes one, and adds
-/// the place where he hands on that of a part:
+/// A hand-written [`FromValue`](trait@super::FromValue) returns one, and adds the place to
+/// the error of a part:
 ///
 #[doc = include_str!("../docs/convert_error.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConvertError {
-    /// The value, or a part of it, is something else or does not fit.
+    /// The value, or a part of it, is of another type or does not fit.
     Mismatch {
-        /// Where in the whole, as `.users[3]`; empty for the whole itself.
+        /// The place in the whole value, as `.users[3]`; empty for the whole itself.
         path: String,
         /// The value that was found, as JSON in backticks, cut.
         found: String,
@@ -27,9 +27,9 @@ pub enum ConvertError {
     },
     /// Something else is wrong with the value, or with a part of it.
     Custom {
-        /// Where in the whole, as `.users[3]`; empty for the whole itself.
+        /// The place in the whole value, as `.users[3]`; empty for the whole itself.
         path: String,
-        /// The problem.
+        /// The problem, in a line without a full stop.
         reason: String,
     },
 }
@@ -42,7 +42,7 @@ impl fmt::Display for ConvertError {
             Self::Mismatch { found, wanted, .. } => {
                 write!(f, "the value {found} is not a valid {wanted}")?
             }
-            // Often made of what a guest said.
+            // The reason often includes a guest's text.
             Self::Custom { reason, .. } => write!(f, "{}", Printable(reason))?,
         }
         match self.path() {
@@ -53,7 +53,7 @@ impl fmt::Display for ConvertError {
 }
 
 impl ConvertError {
-    /// The value found is not what is wanted: `u32`, `list of bytes`.
+    /// Returns the error for a value that is not `wanted`: `u32`, `list of bytes`.
     pub fn new(found: &Value, wanted: impl Into<Cow<'static, str>>) -> Self {
         Self::Mismatch {
             path: String::new(),
@@ -62,7 +62,7 @@ impl ConvertError {
         }
     }
 
-    /// Something is wrong for the reason given, in a line without a full stop.
+    /// Returns an error with this reason, a line without a full stop.
     pub fn custom(reason: impl fmt::Display) -> Self {
         Self::Custom {
             path: String::new(),
@@ -70,30 +70,30 @@ impl ConvertError {
         }
     }
 
-    /// A record lacks a field.
+    /// Returns the error for a record that lacks a field.
     pub fn missing_field(name: &str) -> Self {
         Self::custom(format_args!("the field {} is missing", quoted(name)))
     }
 
-    /// A case of an enum or variant, or a flag, is none of those that are known.
+    /// Returns the error for a case of an enum or variant, or a flag, that is unknown.
     pub fn unknown_name(found: &str, known: &[&str]) -> Self {
         let known = listed(known.iter().copied());
         Self::custom(format_args!("{} is none of {known}", quoted(found)))
     }
 
-    /// The same error, of a field of the whole, or of the payload of a case.
+    /// Returns this error as one of a field of the whole, or of the payload of a case.
     #[must_use]
     pub fn in_field(self, name: &str) -> Self {
         self.within(&format!(".{name}"))
     }
 
-    /// The same error, of an element of the whole.
+    /// Returns this error as one of an element of the whole.
     #[must_use]
     pub fn in_element(self, index: usize) -> Self {
         self.within(&format!("[{index}]"))
     }
 
-    /// Where in the whole the error is, as `.users[3]`; empty for the whole itself.
+    /// Returns the place in the whole value, as `.users[3]`; empty for the whole itself.
     pub fn path(&self) -> &str {
         let (Self::Mismatch { path, .. } | Self::Custom { path, .. }) = self;
         path

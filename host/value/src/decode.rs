@@ -1,9 +1,9 @@
-//! Reading values from the channel: see `codec` for what the bytes are.
+//! Reads values from the channel; see `codec` for their form.
 //!
-//! Decoding trusts neither the bytes nor the type. Depth is the type's. Memory
-//! is counted, because a few bytes can stand for many values (a list of records
-//! of records of one bool each): see [`DECODED_LIMIT`]. So is the search for
-//! names, because a type may have very many.
+//! Decoding trusts neither the bytes nor the type. The type bounds the depth. Memory is
+//! counted, because a few bytes can stand for many values (a list of records of records of
+//! one bool each): see [`DECODED_LIMIT`]. So is the search for names, because a type may
+//! have very many.
 
 use super::wire::{WireError, take, take_array, take_byte, take_count, take_text};
 use super::{Type, Value};
@@ -13,7 +13,7 @@ use super::{Type, Value};
 /// much.
 pub const DECODED_LIMIT: usize = 1 << 30;
 
-/// Bytes could not be read as a value of the type.
+/// The error of bytes that cannot be read as a value of the type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -33,7 +33,7 @@ pub enum DecodeError {
     BadTag {
         /// The byte.
         tag: u8,
-        /// The purpose of the reading.
+        /// The type that was being read.
         what: &'static str,
     },
     /// A number is no Unicode scalar value.
@@ -72,17 +72,18 @@ impl From<WireError> for DecodeError {
 ///
 /// # Errors
 ///
-/// When the input is no value of the type, or one beyond [`DECODED_LIMIT`].
+/// Returns an error if the input is no value of the type, or the value is beyond
+/// [`DECODED_LIMIT`].
 pub fn decode(ty: &Type, input: &mut &[u8]) -> Result<Value, DecodeError> {
     decode_within(ty, input, &mut { DECODED_LIMIT })
 }
 
-/// As [`decode`], with a limit of the caller's, from which is taken what the
-/// value takes in memory beyond its input.
+/// Takes a value off the front of the input as [`decode`] does, with a limit of the
+/// caller's. The memory that the value takes beyond its input is subtracted from the limit.
 ///
 /// # Errors
 ///
-/// When the input is no value of the type, or one beyond the limit.
+/// Returns an error if the input is no value of the type, or the value is beyond the limit.
 pub fn decode_within(
     ty: &Type,
     input: &mut &[u8],
@@ -185,7 +186,7 @@ fn charge(memory: &mut usize, cost: usize) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// A record or tuple without parts is a zero byte.
+/// Reads the zero byte of a record or tuple without parts.
 pub(super) fn no_parts(none: bool, input: &mut &[u8]) -> Result<(), DecodeError> {
     if none {
         match take_byte(input)? {
@@ -211,8 +212,8 @@ fn decode_payload(
     Ok(Some(Box::new(decode_within(ty, input, memory)?)))
 }
 
-/// The place of a name among others. The search is charged as if it took
-/// memory: one limit bounds both.
+/// Returns the index of a name among others. The search is charged as if it took memory:
+/// one limit bounds both.
 fn find<'a>(
     name: &str,
     mut names: impl Iterator<Item = &'a str>,

@@ -11,9 +11,9 @@ use super::{Type, TypeDecodeError, quoted};
 /// A parameter of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Param {
-    /// Its name, such as `n`.
+    /// The name, such as `n`.
     pub name: String,
-    /// Its type.
+    /// The type.
     pub ty: Type,
 }
 
@@ -21,24 +21,24 @@ pub struct Param {
 /// [`signature`](Function::signature).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
-    /// Its name within its interface, such as `fib`.
+    /// The name within its interface, such as `fib`.
     pub name: String,
-    /// The interface it is exported from, such as `demo:math/arith@1.0.0`;
-    /// absent for an export of the module itself.
+    /// The interface that it is exported from, such as `demo:math/arith@1.0.0`; `None` for
+    /// an export of the module itself.
     pub interface: Option<String>,
-    /// Its parameters in order.
+    /// The parameters, in order.
     pub params: Vec<Param>,
-    /// The type of its result, if anything.
+    /// The type of the result, if there is one.
     pub result: Option<Type>,
 }
 
 impl Function {
-    /// The function as a user reads it: `fib: func(n: u32) -> u64`.
+    /// Returns the function as a user reads it: `fib: func(n: u32) -> u64`.
     pub fn signature(&self) -> String {
         self.to_string()
     }
 
-    /// The name that no other export of the module has: `demo:math/arith@1.0.0#fib`
+    /// Returns the name that no other export of the module has: `demo:math/arith@1.0.0#fib`
     /// with its version, or `fib` for an export of the module itself.
     pub fn full_name(&self) -> String {
         match &self.interface {
@@ -47,7 +47,7 @@ impl Function {
         }
     }
 
-    /// The name with its interface, without the version: `demo:math/arith#fib`.
+    /// Returns the name with its interface, without the version: `demo:math/arith#fib`.
     pub fn qualified_name(&self) -> String {
         match self.interface_and_version() {
             Some((interface, _)) => format!("{interface}#{}", self.name),
@@ -55,8 +55,8 @@ impl Function {
         }
     }
 
-    /// The place of the parameter with this name: exactly, else as `word_count`
-    /// names `word-count`.
+    /// Returns the index of the parameter with this name. `word_count` also finds
+    /// `word-count`.
     pub fn parameter(&self, name: &str) -> Option<usize> {
         let place = |such: &dyn Fn(&str) -> bool| {
             let mut names = self.params.iter().map(|param| param.name.as_str());
@@ -65,7 +65,7 @@ impl Function {
         place(&|own| own == name).or_else(|| place(&|own| same_name(own, name)))
     }
 
-    /// The interface split into its name and its version, if it has one.
+    /// Returns the interface split into its name and its version, if it has one.
     pub(super) fn interface_and_version(&self) -> Option<(&str, Option<&str>)> {
         let interface = self.interface.as_deref()?;
         Some(match interface.split_once('@') {
@@ -74,8 +74,8 @@ impl Function {
         })
     }
 
-    /// The first type in the signature that no call can carry, as its text
-    /// says it. A function that has one cannot be called.
+    /// Returns the name of the first type in the signature that no call can carry. A
+    /// function that has one cannot be called.
     pub fn unsupported(&self) -> Option<&str> {
         self.params
             .iter()
@@ -84,8 +84,8 @@ impl Function {
             .find_map(Type::unsupported)
     }
 
-    /// Why it cannot be called, if it cannot: `it takes or returns the resource
-    /// `counter`, which needs a session, and sandpool has no sessions yet`.
+    /// Returns the reason why it cannot be called, if it cannot: ``it takes or returns the
+    /// resource `counter`, which needs a session, and sandpool has no sessions yet``.
     pub fn uncallable(&self) -> Option<String> {
         let what = self.unsupported()?;
         let resource = ["own<", "borrow<"]
@@ -125,7 +125,7 @@ impl Function {
     ///
     /// # Errors
     ///
-    /// When the input is no function.
+    /// Returns an error if the input is no function.
     pub fn decode(input: &mut &[u8]) -> Result<Function, TypeDecodeError> {
         let name = take_text(input)?.to_owned();
         let interface = match take_byte(input)? {
@@ -163,7 +163,7 @@ impl fmt::Display for Function {
     }
 }
 
-/// The functions of a module, as bytes.
+/// Encodes the functions of a module.
 pub fn encode_functions(functions: &[Function]) -> Vec<u8> {
     let mut out = Vec::new();
     put_count(functions.len(), &mut out);
@@ -173,12 +173,12 @@ pub fn encode_functions(functions: &[Function]) -> Vec<u8> {
     out
 }
 
-/// The functions of a module from bytes that an untrusted process wrote. The
-/// caller bounds the length of the input; the work is bounded by that.
+/// Decodes the functions of a module from bytes that an untrusted process wrote. The caller
+/// bounds the length of the input, which bounds the work.
 ///
 /// # Errors
 ///
-/// When the input is not exactly a number of functions.
+/// Returns an error if the input is not exactly a number of functions.
 pub fn decode_functions(mut input: &[u8]) -> Result<Vec<Function>, TypeDecodeError> {
     let mut functions = Vec::new();
     for _ in 0..take_count(&mut input)? {

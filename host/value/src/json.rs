@@ -1,6 +1,6 @@
-//! Values from JSON, read by the type that is wanted. The forms are those of
-//! `json_write`'s table; also read are arrays for `list<u8>`, integers for
-//! floats, records without their options, and bare values for nested options.
+//! Reads values from JSON, by the type that is wanted. The forms are those of
+//! `json_write`'s table; also read are arrays for `list<u8>`, integers for floats, records
+//! without their options, and bare values for nested options.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -12,7 +12,7 @@ use super::number::{integer_of_double, is_number, read_number};
 use super::text::quoted;
 use super::{Mismatch, ParseError, Type, Value};
 
-/// Padding may be there or not: both are common.
+/// Base64 with or without padding: both are common.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -22,17 +22,17 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 ///
 /// # Errors
 ///
-/// When the JSON is of another type; the error names the place.
+/// Returns an error that names the place, if the JSON is of another type.
 pub fn from_json(json: &Json, ty: &Type) -> Result<Value, ParseError> {
     read(json, ty).map_err(ParseError::Mismatch)
 }
 
-/// Reads a value of the type from text that is JSON; numbers are read without
-/// building anything.
+/// Reads a value of the type from text that is JSON; numbers are read without building
+/// anything.
 ///
 /// # Errors
 ///
-/// When the text is not JSON, or of another type.
+/// Returns an error if the text is not JSON, or of another type.
 pub fn from_json_str(text: &str, ty: &Type) -> Result<Value, ParseError> {
     let trimmed = text.trim_matches([' ', '\t', '\r', '\n']);
     match ty {
@@ -46,8 +46,8 @@ pub fn from_json_str(text: &str, ty: &Type) -> Result<Value, ParseError> {
         _ => {}
     }
     if ty.is_bytes() {
-        // Straight to bytes, without a value for each; what fails is read
-        // again for its message.
+        // Read straight to bytes, without a value for each; a text that fails is read again
+        // for its message.
         if let Ok(bytes) = serde_json::from_str::<Vec<u8>>(text) {
             return Ok(Value::Bytes(bytes));
         }
@@ -104,7 +104,7 @@ fn read(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
                 Some((_, None)) => Err(Mismatch::new(shown(payload), "payload")
                     .because("this case has none")
                     .in_field(case)),
-                // For its message.
+                // Called for its error message.
                 None => variant(case.clone(), None, ty),
             }
         }
@@ -146,7 +146,7 @@ fn read(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
 /// JSON in backticks, cut to what a message shows.
 fn shown(json: &Json) -> String {
     match json {
-        // Deep or long, it would be written out whole only to be cut.
+        // A long array would be written out whole only to be cut.
         Json::Array(items) if items.len() > 40 => "this".to_owned(),
         Json::Object(entries) if entries.len() > 20 => "this".to_owned(),
         json => quoted(&json.to_string()),
@@ -168,7 +168,7 @@ fn read_integer(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
     Value::from_integer(n, ty).ok_or_else(|| Mismatch::out_of_range(shown(json), ty))
 }
 
-/// The integer that is written as one.
+/// Returns the number as an integer, if it is written as one.
 fn integer(json: &Json) -> Option<i128> {
     match (json.as_i64(), json.as_u64()) {
         (Some(n), _) => Some(n.into()),
@@ -181,8 +181,8 @@ fn read_float(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
     let x = match json {
         Json::Number(n) => {
             let text = n.to_string();
-            // An integer of up to 64 bits says itself exactly; what is longer, or
-            // has a point or an exponent, has become a double already.
+            // An integer of up to 64 bits is exact; a longer number, or one with a point or an
+            // exponent, has become a double already.
             return match (integer(json), n.as_f64()) {
                 (Some(_), _) => {
                     read_number(&text, ty).unwrap_or(Err(Mismatch::of(shown(json), ty)))
@@ -206,7 +206,7 @@ fn read_float(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
     })
 }
 
-/// The nearest float of the type, unless the number is beyond its range.
+/// Returns the nearest float of the type, unless the number is beyond its range.
 fn rounded(x: f64, ty: &Type) -> Option<Value> {
     match ty {
         Type::F32 => Some(x as f32).filter(|x| x.is_finite()).map(Value::F32),
@@ -214,7 +214,7 @@ fn rounded(x: f64, ty: &Type) -> Option<Value> {
     }
 }
 
-/// The character of a text that has exactly one.
+/// Returns the character of a text that has exactly one.
 pub(super) fn one_char(text: &str) -> Option<char> {
     let mut chars = text.chars();
     chars.next().filter(|_| chars.next().is_none())

@@ -25,8 +25,7 @@ use serde_json::ser::Formatter;
 
 use super::Value;
 
-/// Serializes as the module's table says, into any format that JSON's shapes
-/// fit.
+/// Serializes by the module's table, into any format that JSON's shapes fit.
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -64,7 +63,7 @@ impl Serialize for Value {
     }
 }
 
-/// Returns whether a value could be written as `null`, which in an option says `none`.
+/// Returns `true` if a value could be written as `null`, which in an option means `none`.
 fn may_be_null(value: &Value) -> bool {
     matches!(value, Value::Option(_)) || value.is_unit()
 }
@@ -79,8 +78,8 @@ fn entry<S: Serializer>(
     map.end()
 }
 
-/// The double that prints as shortly as the single does: `0.1`, where a cast
-/// gives `0.10000000149011612`.
+/// Returns the double that prints as shortly as the single does: `0.1`, where a cast gives
+/// `0.10000000149011612`.
 fn widened(x: f32) -> f64 {
     if x.trunc() == x && x.abs() < 1e7 {
         return x.into();
@@ -106,7 +105,7 @@ impl Serialize for Base64<'_> {
     }
 }
 
-/// Escapes what JSON allows in a string but a terminal acts upon: DEL and the
+/// Escapes characters that JSON allows in a string but a terminal acts upon: DEL and the
 /// control codes from 0x80 to 0x9f.
 struct TerminalSafe;
 
@@ -137,21 +136,21 @@ impl Formatter for TerminalSafe {
     }
 }
 
-/// Writes a value as JSON on one line, without a newline at its end. It
-/// streams, in many small writes: buffer what writes to a file.
+/// Writes a value as JSON on one line, without a newline at its end. It makes many small
+/// writes: use a buffered writer for files.
 ///
 /// # Errors
 ///
-/// Only those of the writer.
+/// Returns the errors of the writer, and no others.
 pub fn write_json(value: &Value, writer: &mut (impl io::Write + ?Sized)) -> io::Result<()> {
     let mut to = serde_json::Serializer::with_formatter(writer, TerminalSafe);
     value.serialize(&mut to).map_err(io::Error::from)
 }
 
-/// A value as JSON in memory.
+/// Returns a value as JSON in memory.
 pub fn to_json(value: &Value) -> serde_json::Value {
-    // It fails for keys that are no strings and for errors of our own
-    // `Serialize`; it has neither.
+    // It fails for keys that are no strings and for errors of a `Serialize`; our values
+    // have neither.
     serde_json::to_value(value).unwrap_or_default()
 }
 

@@ -3,10 +3,9 @@
 //! input file, and Rust's own types.
 //!
 //! This crate knows none of sandpool's others, nor wasmtime, processes or pools. Programs
-//! name it `sandpool::value`. Types, functions and
-//! encoded values come from processes that may have been taken over, so every
-//! decoder in here bounds depth, memory and work by what it was given, and no
-//! text of a guest reaches a message unescaped.
+//! name it `sandpool::value`. Types, functions and encoded values come from processes that
+//! may have been taken over, so every decoder in here bounds depth, memory and work by the
+//! size of its input, and no text of a guest reaches a message unescaped.
 //!
 //! | to go from | to | use |
 //! |---|---|---|

@@ -1,9 +1,9 @@
-//! Arguments from a line of input.
+//! Reads arguments from a line of input.
 //!
-//! A line is JSON. If the function has one parameter of a compound type, the
-//! line is that argument; else an array spreads over the parameters, an object
-//! gives keywords, and a scalar is the one argument. A function whose only
-//! parameter is a `string` takes lines as they are, unless JSON is asked for.
+//! A line is JSON. If the function has one parameter of a compound type, the line is that
+//! argument; else an array spreads over the parameters, an object gives keywords, and a
+//! scalar is the one argument. A function whose only parameter is a `string` takes lines as
+//! they are, unless JSON is asked for.
 
 use serde_json::Value as Json;
 
@@ -25,12 +25,12 @@ pub enum LineFormat {
     },
 }
 
-/// Reads a line, without its newline, as the arguments of a function. Options
-/// at the end may be left out.
+/// Reads a line, without its newline, as the arguments of a function. Options at the end
+/// may be left out.
 ///
 /// # Errors
 ///
-/// When the line is not JSON, or does not fit the parameters.
+/// Returns an error if the line is not JSON, or does not fit the parameters.
 pub fn parse_line(
     line: &str,
     function: &Function,

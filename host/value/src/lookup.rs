@@ -1,28 +1,28 @@
-//! Finding the function that a user means by a name.
+//! Finds the function that a user means by a name.
 //!
-//! `fib`, `arith#fib` and `demo:math/arith#fib`, with or without the
-//! interface's version, as long as only one function is meant.
+//! `fib`, `arith#fib` and `demo:math/arith#fib`, with or without the interface's version,
+//! as long as only one function is meant.
 
 use std::collections::HashMap;
 
 use super::Function;
 use super::text::{listed, nearest, quoted};
 
-/// No one function is meant by a name.
+/// The error of a name that does not mean exactly one function.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookupError {
-    /// There is none of that name.
+    /// No function has this name.
     #[error("the module has no function {}", quoted(asked))]
     Unknown {
         /// The name asked for.
         asked: String,
         /// The available names, each by the shortest name that finds it.
         available: Vec<String>,
-        /// The one whose name is nearest, if one is near.
+        /// The function with the nearest name, if one is near.
         suggestion: Option<String>,
     },
-    /// There is more than one.
+    /// More than one function has this name.
     #[error(
         "{} may mean {}",
         quoted(asked),
@@ -31,10 +31,10 @@ pub enum LookupError {
     Ambiguous {
         /// The name asked for.
         asked: String,
-        /// The full names of those it may mean.
+        /// The full names of the functions that it may mean.
         candidates: Vec<String>,
     },
-    /// It is a resource, or a function of one.
+    /// The name means a resource, or a function of one.
     #[error(
         "{} belongs to the resource {}, which needs a session: there are none yet",
         quoted(asked),
@@ -70,16 +70,16 @@ impl LookupError {
     }
 }
 
-/// Finds the function meant by `fib`, `arith#fib`, `math/arith#fib`,
+/// Finds the function that is meant by `fib`, `arith#fib`, `math/arith#fib`,
 /// `demo:math/arith#fib` or `demo:math/arith@1.0.0#fib`, and returns its index.
 ///
-/// The more exact match wins: the full name, then the name as written, then
-/// `word_count` for `word-count`. An export of the module itself comes before
-/// one of the same name in an interface.
+/// The more exact match wins: the full name, then the name as written, then `word_count`
+/// for `word-count`. An export of the module itself comes before an equal name in an
+/// interface.
 ///
 /// # Errors
 ///
-/// When no function, or more than one, is meant.
+/// Returns an error if no function, or more than one, is meant.
 pub fn find_function(functions: &[Function], asked: &str) -> Result<usize, LookupError> {
     let mut best = 0;
     let mut found: Vec<usize> = Vec::new();
@@ -106,7 +106,7 @@ pub fn find_function(functions: &[Function], asked: &str) -> Result<usize, Looku
     }
 }
 
-/// Returns the closeness of a name to a function; 0 is not at all.
+/// Returns the closeness of a name to a function; 0 is no match.
 fn closeness(function: &Function, asked: &str) -> u8 {
     // A core module may export names with `#` in them.
     if function.interface.is_none() && function.name == asked {
@@ -145,13 +145,13 @@ fn closeness(function: &Function, asked: &str) -> u8 {
     }
 }
 
-/// Returns whether two names are the same but for `-` and `_`.
+/// Returns `true` if two names differ only in `-` and `_`.
 pub(super) fn same_name(name: &str, asked: &str) -> bool {
     let dashed = |b: u8| if b == b'_' { b'-' } else { b };
     name.len() == asked.len() && name.bytes().map(dashed).eq(asked.bytes().map(dashed))
 }
 
-/// Returns whether an interface's name ends in what was asked for, at a boundary.
+/// Returns `true` if an interface's name ends in the `asked` text, at a boundary.
 fn is_suffix(interface: &str, asked: &str) -> bool {
     interface
         .strip_suffix(asked)

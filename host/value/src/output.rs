@@ -2,12 +2,12 @@
 
 use super::{Type, Value, write_json};
 
-/// Returns the outcome inside a function's result: its `ok`, or any other value, as
-/// `Ok`; its `err` as `Err`. A missing payload is [`Value::unit`].
+/// Unwraps a function's result: returns its `ok`, or any value that is no result, as `Ok`;
+/// its `err` as `Err`. A missing payload is [`Value::unit`].
 ///
 /// # Errors
 ///
-/// The payload of the function's `err`.
+/// Returns the payload of the function's `err`.
 pub fn unwrap_result(value: Value, ty: &Option<Type>) -> Result<Value, Value> {
     let payload = |payload: Option<Box<Value>>| payload.map_or(Value::unit(), |value| *value);
     match (value, ty) {
@@ -17,8 +17,8 @@ pub fn unwrap_result(value: Value, ty: &Option<Type>) -> Result<Value, Value> {
     }
 }
 
-/// The value for `--raw`: text and bytes as they are, nothing for no result,
-/// else JSON. No newline is added.
+/// Returns the value for `--raw`: text and bytes as they are, nothing for no result, else
+/// JSON. No newline is added.
 pub fn raw(value: &Value) -> Vec<u8> {
     match value {
         Value::String(text) => text.as_bytes().to_vec(),

@@ -1,24 +1,25 @@
-//! Why a text or a value is not what a type asks for, as one line for a user.
+//! The errors of texts and values that are not of the wanted type, each as one line for a
+//! user.
 
 use std::io;
 
 use super::Type;
 use super::text::{quoted, shortened};
 
-/// A value is not of the type asked for.
+/// The error of a value that is not of the wanted type.
 ///
-/// Prints as `` `x` is no u32 `` or `` `300` is no u8 at `.users[3].age`: it
-/// goes from 0 to 255 ``.
+/// Prints as `` `x` is no u32 `` or `` `300` is no u8 at `.users[3].age`: it goes from 0 to
+/// 255 ``.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{found} is not a valid {expected}{}{}", place(path), because(reason))]
 pub struct Mismatch {
-    /// Where in the whole, as `.field[3]`; empty for the whole itself.
+    /// The place in the whole value, as `.field[3]`; empty for the whole itself.
     pub path: String,
     /// The text that was found, in backticks, cut to a printable line.
     pub found: String,
     /// The expected type: a type in WIT's syntax.
     pub expected: String,
-    /// More on why, where there is more to say.
+    /// A further explanation, if there is one.
     pub reason: Option<String>,
 }
 
@@ -75,14 +76,14 @@ impl Mismatch {
     }
 }
 
-/// A text could not be read as a value of the type asked for.
+/// The error of a text that cannot be read as a value of the wanted type.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseError {
-    /// It was read, but is of another type.
+    /// The text was read, but its value is of another type.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
-    /// It is not JSON, WAVE or what else was asked for.
+    /// The text is not JSON, WAVE or the format that was asked for.
     #[error("{found} is not a valid {expected}: {reason}")]
     Syntax {
         /// The text, in backticks, cut to a printable line.
@@ -97,23 +98,23 @@ pub enum ParseError {
     File {
         /// The file as it was named; `-` is standard input.
         file: String,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
-    /// `@FILE` was to be text.
+    /// The contents of `@FILE` are no text, which was wanted.
     #[error("{} is not UTF-8 text", quoted(file))]
     NotText {
         /// The file as it was named.
         file: String,
     },
-    /// A word that is `@` alone.
+    /// The word is `@` alone.
     #[error("a file name is missing after `@` (a literal `@` is written `@@`)")]
     NoFileName,
 }
 
 impl ParseError {
-    /// The message in two: what is wrong, and the reason where it has one. What
-    /// a message says of the place goes between them.
+    /// Returns the message in two parts: the problem, and the reason if there is one. The
+    /// place goes between them.
     pub(super) fn parts(&self) -> (String, Option<&str>) {
         match self {
             Self::Mismatch(mismatch) => {

@@ -1,7 +1,7 @@
-//! A function of which some arguments are the same for many calls.
+//! A function some of whose arguments are equal for many calls.
 //!
-//! Each of those calls gives the other arguments, and is checked as if the
-//! function had no other parameters; errors speak of the function as it is.
+//! Each of those calls gives the other arguments, and is checked as if the function had no
+//! other parameters; errors speak of the whole function.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -10,18 +10,18 @@ use super::arguments::{bind, signature, unfit_argument};
 use super::words::{Utf8, parse_word};
 use super::{Args, ArgumentError, Function, Mismatch, Param, ParseError, Type, Value};
 
-/// A function with the arguments that are the same for all calls.
+/// A function with the arguments that are equal for all calls.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Partial {
     whole: Function,
     /// The function as if it had only the parameters that each call gives.
     rest: Function,
-    /// For each parameter of the whole function, its value, if it has one.
+    /// The fixed value, if there is one, of each parameter of the whole function.
     fixed: Vec<Option<Value>>,
 }
 
 impl Partial {
-    /// Every call gives all arguments.
+    /// Returns the function without fixed arguments.
     pub fn none(function: &Function) -> Self {
         Partial {
             whole: function.clone(),
@@ -30,12 +30,12 @@ impl Partial {
         }
     }
 
-    /// Fixes arguments by keyword, read as [`parse_words`](super::parse_words)
-    /// reads words.
+    /// Fixes arguments by keyword, read as [`parse_words`](super::parse_words) reads words.
     ///
     /// # Errors
     ///
-    /// When a keyword is no parameter, is there twice, or its word does not fit.
+    /// Returns an error if a keyword is no parameter, is there twice, or its word does not
+    /// fit.
     pub fn of_words(
         kwargs: &[(String, OsString)],
         function: &Function,
@@ -48,11 +48,12 @@ impl Partial {
         })
     }
 
-    /// Fixes arguments by keyword, of types that are close.
+    /// Fixes arguments by keyword, and converts values of close types.
     ///
     /// # Errors
     ///
-    /// When a keyword is no parameter, is there twice, or its value does not fit.
+    /// Returns an error if a keyword is no parameter, is there twice, or its value does not
+    /// fit.
     pub fn of_values(
         keywords: Vec<(String, Value)>,
         function: &Function,
@@ -93,23 +94,23 @@ impl Partial {
         Ok(partial)
     }
 
-    /// The function as it is.
+    /// Returns the whole function.
     pub fn whole(&self) -> &Function {
         &self.whole
     }
 
-    /// The function as each call has to give its arguments: without the parameters
-    /// that are fixed.
+    /// Returns the function as each call has to give its arguments: without the fixed
+    /// parameters.
     pub fn rest(&self) -> &Function {
         &self.rest
     }
 
-    /// For each parameter of the whole function, its value, if it is fixed.
+    /// Returns the fixed value, if there is one, of each parameter of the whole function.
     pub fn fixed(&self) -> &[Option<Value>] {
         &self.fixed
     }
 
-    /// The arguments that are fixed, by the names of their parameters.
+    /// Returns the fixed arguments, by the names of their parameters.
     pub fn keywords(&self) -> impl Iterator<Item = (&str, &Value)> {
         let names = self.whole.params.iter().map(|param| param.name.as_str());
         names
@@ -117,7 +118,7 @@ impl Partial {
             .filter_map(|(name, value)| Some((name, value.as_ref()?)))
     }
 
-    /// Returns whether each call gives all arguments.
+    /// Returns `true` if no argument is fixed.
     pub fn is_none(&self) -> bool {
         self.fixed.iter().all(Option::is_none)
     }
@@ -153,12 +154,12 @@ impl Partial {
         error
     }
 
-    /// The arguments that one call gives, in the order and in the types of the
+    /// Returns the arguments that one call gives, in the order and in the types of the
     /// parameters that are not fixed.
     ///
     /// # Errors
     ///
-    /// When they do not fit; see [`ArgumentError`].
+    /// Returns an error if they do not fit; see [`ArgumentError`].
     pub fn bind(&self, args: Args) -> Result<Vec<Value>, ArgumentError> {
         bind(args.positional, args.keywords, &self.rest).map_err(|error| self.explain(error))
     }
@@ -222,7 +223,7 @@ mod tests {
             partial.bind(args).unwrap(),
             [text("a"), Value::some(text("png"))]
         );
-        // With one parameter left, a line is that one's text.
+        // With one parameter left, a line is the text of that one.
         let partial = with(&[("max-side", "1"), ("format", "null")]).unwrap();
         let line = parse_line("[\"a\"]", partial.rest(), LineFormat::Auto);
         assert_eq!(line.unwrap(), [text("[\"a\"]")]);

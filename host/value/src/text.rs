@@ -1,4 +1,4 @@
-//! Text that comes from elsewhere, made fit for a one-line message.
+//! Foreign text, made fit for a one-line message.
 
 use std::fmt::{self, Write as _};
 use std::io;
@@ -8,8 +8,8 @@ use super::{Value, write_json};
 /// The length of a foreign text in a message.
 const SHOWN_CHARS: usize = 80;
 
-/// Shows text with everything escaped that could drive a terminal or reorder
-/// what is read: control codes, bidirectional overrides, invisible characters.
+/// Shows text with all characters escaped that could drive a terminal or reorder the line:
+/// control codes, bidirectional overrides, invisible characters.
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<'a>(
     /// The text to show.
@@ -43,17 +43,17 @@ fn is_deceptive(c: char) -> bool {
             | '\u{feff}')
 }
 
-/// The text in backticks, printable and cut to what a line bears.
+/// Returns the text in backticks, printable and cut to a length that fits into a line.
 pub fn quoted(text: &str) -> String {
     format!("`{}`", shortened(text))
 }
 
-/// The text printable and cut to what a line bears.
+/// Returns the text printable and cut to a length that fits into a line.
 pub(super) fn shortened(text: &str) -> String {
     cut(text, SHOWN_CHARS)
 }
 
-/// The text printable and cut to a number of characters.
+/// Returns the text printable and cut to a number of characters.
 pub(super) fn cut(text: &str, chars: usize) -> String {
     match text.char_indices().nth(chars) {
         None => Printable(text).to_string(),
@@ -61,7 +61,7 @@ pub(super) fn cut(text: &str, chars: usize) -> String {
     }
 }
 
-/// A value as JSON in backticks, of which no more is written than is shown.
+/// Returns a value as JSON in backticks. No more of it is written than is shown.
 pub(super) fn quoted_value(value: &Value) -> String {
     let mut start = Start(Vec::new());
     // The error is the full writer: the rest would be cut anyway.
@@ -89,7 +89,7 @@ impl io::Write for Start {
     }
 }
 
-/// Up to a dozen names in backticks, with commas.
+/// Returns up to a dozen names in backticks, with commas.
 pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 12;
     let mut out = String::new();
@@ -107,7 +107,7 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     out
 }
 
-/// The name nearest to what was asked for, if it is near enough to be meant.
+/// Returns the name nearest to the `asked` one, if it is near enough to be meant.
 pub(super) fn nearest<'a>(
     asked: &str,
     names: impl IntoIterator<Item = &'a str>,
@@ -129,7 +129,7 @@ pub(super) fn nearest<'a>(
         .map(|(_, name)| name)
 }
 
-/// The edit distance in which two swapped neighbours count as one edit.
+/// Returns the edit distance in which two swapped neighbours count as one edit.
 fn distance(a: &[char], b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut before: Vec<usize> = vec![0; b.len() + 1];

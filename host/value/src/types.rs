@@ -67,8 +67,8 @@ pub enum Type {
         /// The type of the payload of `err`.
         err: Option<Arc<Type>>,
     },
-    /// A type that no call can carry (a resource, stream or future); the text
-    /// says which. A function that names one cannot be called.
+    /// A type that no call can carry (a resource, stream or future), with its name. A
+    /// function that names one cannot be called.
     Unsupported(String),
 }
 
@@ -116,15 +116,15 @@ impl Type {
         Type::Flags(names.into_iter().map(Into::into).collect())
     }
 
-    /// Returns whether this is `list<u8>`, whose values are
+    /// Returns `true` if this is `list<u8>`, whose values are
     /// [`Value::Bytes`](super::Value::Bytes).
     pub fn is_bytes(&self) -> bool {
         matches!(self, Type::List(element) if **element == Type::U8)
     }
 
-    /// Returns whether a line of input is the whole argument when a function's only
-    /// parameter has this type: list, tuple, record, variant, option, result; also
-    /// flags, which JSON writes as an array.
+    /// Returns `true` if a line of input is the whole argument when a function's only
+    /// parameter has this type: list, tuple, record, variant, option, result; also flags,
+    /// which JSON writes as an array.
     pub fn is_compound(&self) -> bool {
         matches!(
             self,
@@ -138,7 +138,7 @@ impl Type {
         )
     }
 
-    /// The first unsupported type in here, as its text says it.
+    /// Returns the name of the first unsupported type in this one.
     pub fn unsupported(&self) -> Option<&str> {
         match self {
             Type::Unsupported(what) => Some(what),
@@ -157,7 +157,7 @@ impl Type {
         }
     }
 
-    /// The smallest and the largest integer of this type, if it is an integer.
+    /// Returns the smallest and the largest integer of this type, if it is an integer.
     pub(super) fn integer_range(&self) -> Option<(i128, i128)> {
         Some(match self {
             Type::S8 => (i8::MIN.into(), i8::MAX.into()),

@@ -1,8 +1,8 @@
-//! The values that calls carry, and whether one is of a type.
+//! The values that calls carry, and the check that a value is of a type.
 //!
-//! A value does not know its type. `check` says strictly whether it is one, in
-//! the form that the channel carries; what is merely close is made so by
-//! `coerce` (in its own file).
+//! A value does not know its type. `check` strictly checks that a value is of a type, in
+//! the form that the channel carries; `coerce` (in its own file) converts values that are
+//! merely close.
 
 use super::text::{quoted, quoted_value};
 use super::{Mismatch, Type};
@@ -66,7 +66,7 @@ impl Value {
         Value::Tuple(Vec::new())
     }
 
-    /// Returns whether this is [`Value::unit`].
+    /// Returns `true` if this is [`Value::unit`].
     pub fn is_unit(&self) -> bool {
         matches!(self, Value::Tuple(items) if items.is_empty())
     }
@@ -81,12 +81,12 @@ impl Value {
         Value::Option(None)
     }
 
-    /// A record of the named fields.
+    /// Returns a record of the named fields.
     pub fn record<N: Into<String>>(fields: impl IntoIterator<Item = (N, Value)>) -> Value {
         Value::Record(fields.into_iter().map(|(n, v)| (n.into(), v)).collect())
     }
 
-    /// The integer that this is, if it is one of any width.
+    /// Returns this as an integer, if it is one of any width.
     pub(super) fn as_integer(&self) -> Option<i128> {
         Some(match self {
             Value::S8(n) => (*n).into(),
@@ -101,7 +101,7 @@ impl Value {
         })
     }
 
-    /// The integer as a value of the type, if it fits into it.
+    /// Returns the integer as a value of the type, if it fits into it.
     pub(super) fn from_integer(n: i128, ty: &Type) -> Option<Value> {
         Some(match ty {
             Type::S8 => Value::S8(n.try_into().ok()?),
@@ -112,8 +112,8 @@ impl Value {
             Type::U32 => Value::U32(n.try_into().ok()?),
             Type::S64 => Value::S64(n.try_into().ok()?),
             Type::U64 => Value::U64(n.try_into().ok()?),
-            // Bits without a sign: a number beyond the signed range is the one
-            // that has the same bits.
+            // Bits without a sign: a number beyond the signed range stands for the one with
+            // equal bits.
             Type::I32 => Value::S32(match u32::try_from(n) {
                 Ok(bits) => bits.cast_signed(),
                 Err(_) => n.try_into().ok()?,
@@ -126,12 +126,12 @@ impl Value {
         })
     }
 
-    /// Returns whether this value is one of the type, in canonical form.
+    /// Returns `true` if this value is one of the type, in canonical form.
     pub fn matches(&self, ty: &Type) -> bool {
         self.check(ty).is_ok()
     }
 
-    /// Returns whether this is a number, or a truth, of just this type.
+    /// Returns `true` if this is a number or a `bool` of exactly this type.
     pub(super) fn is_number_of(&self, ty: &Type) -> bool {
         matches!(
             (self, ty),
@@ -149,12 +149,12 @@ impl Value {
         )
     }
 
-    /// Checks that this value is one of the type, in canonical form: exact
-    /// widths, record fields in the declared order, `list<u8>` as bytes.
+    /// Checks that this value is one of the type, in canonical form: exact widths, record
+    /// fields in the declared order, `list<u8>` as bytes.
     ///
     /// # Errors
     ///
-    /// When it is not; the error names the place in the value.
+    /// Returns an error that names the first place in the value that is not.
     pub fn check(&self, ty: &Type) -> Result<(), Mismatch> {
         match (self, ty) {
             (value, ty) if value.is_number_of(ty) => Ok(()),
@@ -233,7 +233,7 @@ impl Value {
         }
     }
 
-    /// The error that says that this value is none of the type.
+    /// Returns the error for a value that is not of the type.
     pub(super) fn mismatch(&self, ty: &Type) -> Mismatch {
         Mismatch::of(quoted_value(self), ty)
     }

@@ -7,7 +7,7 @@ use wasm_wave::wasm::{WasmTypeKind, WasmValue};
 
 use super::{Type, Value};
 
-/// A value in WAVE.
+/// Returns a value in WAVE.
 pub fn to_wave(value: &Value) -> String {
     // It fails only when its writer does, and a `String` does not.
     wasm_wave::to_string(value).unwrap_or_default()
@@ -82,7 +82,7 @@ impl WasmValue for Value {
     fn unwrap_list(&self) -> Items<'_> {
         match self {
             Value::List(items) => Box::new(items.iter().map(Cow::Borrowed)),
-            // Made one at a time, only to be written.
+            // Made one at a time, as it is written.
             Value::Bytes(bytes) => Box::new(bytes.iter().map(|byte| Cow::Owned(Value::U8(*byte)))),
             _ => Box::new(std::iter::empty()),
         }

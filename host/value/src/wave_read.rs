@@ -1,8 +1,8 @@
-//! Values from WAVE, read by the type that is wanted.
+//! Reads values from WAVE, by the type that is wanted.
 //!
-//! The parser is wasm-wave's; what its syntax tree means is found here, since
-//! the type says it: `none` is an option, or the case of that name; a number is
-//! refused where its type does not hold it; errors name the place.
+//! The parser is wasm-wave's. Its syntax tree is interpreted here, since the type decides:
+//! `none` is an option, or the case of that name; a number is refused if its type does not
+//! hold it; errors name the place.
 
 use wasm_wave::ast::{Node, NodeType};
 use wasm_wave::lex::{Keyword, Lexer, Token};
@@ -14,13 +14,12 @@ use super::number::{is_number, read_number};
 use super::text::quoted;
 use super::{Mismatch, ParseError, Type, Value};
 
-/// Reads a value of the type from WAVE. Names of cases that are words of WAVE
-/// (`none`, `some`, `ok`, `true`) may stand without their `%` wherever a case is
-/// wanted.
+/// Reads a value of the type from WAVE. Names of cases that are words of WAVE (`none`,
+/// `some`, `ok`, `true`) may be written without their `%` wherever a case is wanted.
 ///
 /// # Errors
 ///
-/// When the text is no WAVE, or of another type.
+/// Returns an error if the text is no WAVE, or of another type.
 pub fn from_wave(text: &str, ty: &Type) -> Result<Value, ParseError> {
     let error = match UntypedValue::parse(text) {
         Ok(parsed) => return Ok(read(parsed.node(), text, ty)?),
@@ -35,7 +34,7 @@ pub fn from_wave(text: &str, ty: &Type) -> Result<Value, ParseError> {
     Err(ParseError::syntax(text, ty, &reason(&error, text)))
 }
 
-/// Why the text is no WAVE, with the piece that is not.
+/// Returns the reason why the text is no WAVE, with the invalid piece.
 fn reason(error: &ParserError, text: &str) -> String {
     match text.get(error.span()) {
         Some(piece) if !piece.is_empty() => format!("{} {}", error.kind(), quoted(piece)),
@@ -43,8 +42,8 @@ fn reason(error: &ParserError, text: &str) -> String {
     }
 }
 
-/// The text with a `%` before each word of WAVE's that can only be a case:
-/// `none(`, and `some` without a payload.
+/// Returns the text with a `%` before each word of WAVE's that can only be a case: `none(`,
+/// and `some` without a payload.
 fn with_escapes(text: &str) -> Option<String> {
     let mut tokens = Lexer::new(text).spanned().peekable();
     let mut escaped = String::new();
@@ -169,7 +168,7 @@ fn read(node: &Node, text: &str, ty: &Type) -> Result<Value, Mismatch> {
     }
 }
 
-/// Returns whether the payload of an option or of `ok` may stand without its
+/// Returns `true` if the payload of an option or of `ok` may be written without its
 /// `some(...)`.
 fn can_be_bare(payload: &Type) -> bool {
     !matches!(payload, Type::Option(_) | Type::Result { .. })
@@ -180,8 +179,8 @@ fn is_empty(node: &Node, text: &str) -> bool {
         .is_ok_and(|mut names| names.next().is_none())
 }
 
-/// The node as a case and its payload, where it can be one. WAVE has words of
-/// its own, which are names of cases where a case is wanted.
+/// Returns the node as a case and its payload, if it can be one. Words of WAVE's own are
+/// names of cases where a case is wanted.
 fn case<'a>(node: &'a Node, text: &'a str) -> Option<(&'a str, Option<&'a Node>)> {
     match node.ty() {
         NodeType::Label | NodeType::VariantWithPayload => node.as_variant(text).ok(),

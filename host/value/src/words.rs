@@ -1,9 +1,9 @@
-//! Arguments from words of a command line.
+//! Reads arguments from words of a command line.
 //!
-//! A word is read by its parameter's type: text as it is and never unquoted, a
-//! character as it is, everything else as JSON or else as WAVE. `@FILE` stands
-//! for a file's contents, `@-` for those of standard input, `@@` for a literal
-//! `@`. An option is `null` or what its type reads.
+//! A word is read by its parameter's type: text as it is and never unquoted, a character as
+//! it is, everything else as JSON or else as WAVE. `@FILE` stands for a file's contents,
+//! `@-` for those of standard input, `@@` for a literal `@`. An option is `null`, or a
+//! value of its inner type.
 
 use std::ffi::OsStr;
 use std::io;
@@ -24,12 +24,12 @@ pub enum Utf8 {
     /// They are refused.
     #[default]
     Strict,
-    /// Each piece that is none is replaced by U+FFFD.
+    /// Each invalid piece is replaced by U+FFFD.
     Lossy,
 }
 
 impl Utf8 {
-    /// The bytes as text; `None` if they are refused.
+    /// Returns the bytes as text; `None` if they are refused.
     pub fn read(self, bytes: Vec<u8>) -> Option<String> {
         match (String::from_utf8(bytes), self) {
             (Ok(text), _) => Some(text),
@@ -43,13 +43,13 @@ impl Utf8 {
 
 /// Reads one word as a value of the type.
 ///
-/// A file's contents are the bytes of a `list<u8>` and the text of a `string`
-/// as they are; for any other type they are read as a word is, with white space
-/// at the end (a text file's last newline) left out and `@` without meaning.
+/// A file's contents are the bytes of a `list<u8>` and the text of a `string` as they are.
+/// For any other type they are read like a word, without white space at the end (a text
+/// file's last newline), and `@` has no meaning in them.
 ///
 /// # Errors
 ///
-/// When the word is not of the type, or its file cannot be read.
+/// Returns an error if the word is not of the type, or its file cannot be read.
 pub fn parse_word(
     word: &OsStr,
     ty: &Type,
@@ -78,12 +78,12 @@ pub fn parse_word(
     }
 }
 
-/// Reads words and keywords as the arguments of a function. Options at the end
-/// may be left out.
+/// Reads words and keywords as the arguments of a function. Options at the end may be left
+/// out.
 ///
 /// # Errors
 ///
-/// When they do not fit the parameters; see [`ArgumentError`].
+/// Returns an error if they do not fit the parameters; see [`ArgumentError`].
 pub fn parse_words<W: AsRef<OsStr>>(
     words: &[W],
     kwargs: &[(String, W)],
@@ -97,13 +97,13 @@ pub fn parse_words<W: AsRef<OsStr>>(
     })
 }
 
-/// Reads texts as [`parse_words`] reads words, but `@` means nothing in them: they
-/// come from data (a table's cells, names of files), and data must not choose
-/// which files are read.
+/// Reads texts as [`parse_words`] reads words, but `@` has no meaning in them: they come
+/// from data (a table's cells, names of files), and data must not choose which files are
+/// read.
 ///
 /// # Errors
 ///
-/// When they do not fit the parameters; see [`ArgumentError`].
+/// Returns an error if they do not fit the parameters; see [`ArgumentError`].
 pub fn parse_texts<'a>(
     texts: impl ExactSizeIterator<Item = &'a str>,
     named: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -117,7 +117,8 @@ pub fn parse_texts<'a>(
 ///
 /// # Errors
 ///
-/// When they do not fit the parameter, or there is another one.
+/// Returns an error if they do not fit the parameter, or the function needs another
+/// argument.
 pub fn parse_contents(
     contents: Vec<u8>,
     name: &str,
@@ -151,14 +152,14 @@ fn from_file(contents: Vec<u8>, ty: &Type, file: &str, utf8: Utf8) -> Result<Val
     }
 }
 
-/// Reads a word in which `@` means nothing.
+/// Reads a word in which `@` has no meaning.
 fn plain(text: &str, ty: &Type) -> Result<Value, ParseError> {
     match ty {
         Type::String => Ok(Value::String(text.to_owned())),
         Type::Char => one_char(text)
             .map(Value::Char)
             .ok_or_else(|| Mismatch::of(quoted(text), ty).into()),
-        // As Python and spreadsheets write them.
+        // The form of Python and of spreadsheets.
         Type::Bool if matches!(text, "True" | "TRUE") => Ok(Value::Bool(true)),
         Type::Bool if matches!(text, "False" | "FALSE") => Ok(Value::Bool(false)),
         Type::Enum(cases) if cases.iter().any(|case| case == text) => {
@@ -193,7 +194,7 @@ fn plain(text: &str, ty: &Type) -> Result<Value, ParseError> {
     }
 }
 
-/// The error for a word that is neither JSON nor WAVE of the type.
+/// Returns the error for a word that is neither JSON nor WAVE of the type.
 fn neither(text: &str, ty: &Type, json: ParseError, wave: ParseError) -> ParseError {
     let mismatch = || Mismatch::of(quoted(text), ty);
     let is_bracketed = text.starts_with(['[', '{', '"']);

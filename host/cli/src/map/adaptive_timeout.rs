@@ -1,4 +1,4 @@
-//! `--timeout 200%`: a wall time that follows how long tasks take.
+//! `--timeout 200%`: a wall time that follows the run times of tasks.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use sandpool::Steering;
 use super::ledger::Finished;
 use super::summary::RunTimes;
 
-/// Tasks that must have ended ok before their median means anything.
+/// The number of tasks that must have ended ok before their median means anything.
 const FEWEST: u64 = 3;
 
-/// No task is ended sooner than this: what is faster is all noise.
+/// The shortest wall time that is set: shorter run times are all noise.
 const LEAST: Duration = Duration::from_millis(100);
 
 /// Sets the wall time by the median of the tasks that ended ok.
@@ -18,8 +18,8 @@ pub struct AdaptiveTimeout {
     percent: u32,
     times: RunTimes,
     counted: u64,
-    /// The median is looked at again when so many were counted: each time it
-    /// takes a walk through the histogram.
+    /// The count at which the median is computed again, which takes a walk through the
+    /// histogram.
     next: u64,
 }
 

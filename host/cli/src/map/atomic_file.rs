@@ -1,8 +1,7 @@
-//! A file that has no name until it is whole: a run that is killed leaves nothing
-//! of it.
+//! A file that has no name until it is whole: a run that is killed leaves nothing of it.
 //!
-//! Where the file system knows no files without a name, it has one beside the
-//! file that it is to be, and a kill leaves that.
+//! Where the file system knows no files without a name, it has a temporary name beside the
+//! final one, and a kill leaves that.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -16,22 +15,22 @@ use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid, fchown, linkat, open};
 use rustix::io::Errno;
 use tempfile::TempPath;
 
-/// A file that is to take the place of another, or to be where there is none.
+/// A file that replaces another, or takes a name that is free.
 pub struct AtomicFile {
     file: File,
     folder: PathBuf,
-    /// The beginning of its temporary name, as long as it is not its own.
+    /// The beginning of its temporary name.
     prefix: String,
-    /// The name that it has, if it has to have one.
+    /// Its temporary name, if it has to have one.
     name: Option<TempPath>,
 }
 
 impl AtomicFile {
-    /// An empty one for a file of this name, in the same folder, so that it can
-    /// take the other's place in one step.
+    /// Makes an empty file in the folder of `path`, so that it can replace that file in one
+    /// step.
     pub fn of(path: &Path) -> io::Result<Self> {
         let atomic = AtomicFile::in_folder_of(path)?;
-        // Whoever may read the one that is there may read this one.
+        // Users who may read the existing file may read this one.
         if let Ok(there) = fs::metadata(path) {
             keep_owner(&atomic.file, &there);
             atomic.file.set_permissions(there.permissions())?;
@@ -42,7 +41,7 @@ impl AtomicFile {
     fn in_folder_of(path: &Path) -> io::Result<Self> {
         let folder = folder_of(path).to_owned();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // With what comes behind it, it is still a name.
+        // With the temporary ending behind it, it is still a valid name.
         let prefix = format!(".{}.", &name[..name.floor_char_boundary(LONGEST_NAME)]);
         let (file, name) = match unnamed(&folder) {
             Ok(file) => (file, None),
@@ -60,11 +59,12 @@ impl AtomicFile {
         })
     }
 
-    /// One for a file that is there, in the same folder if it can be: else it can only be
-    /// [written into](AtomicFile::write_into) the other.
+    /// Makes an empty file for an existing file, in its folder if possible: else it can
+    /// only be [written into](AtomicFile::write_into) the other.
     pub fn near(path: &Path) -> io::Result<Self> {
         AtomicFile::of(path).or_else(|_| {
-            // A file of that name in a folder of everybody's is not ours to take after.
+            // An existing file of that name in a public folder must not decide the mode of
+            // ours.
             let atomic = AtomicFile::in_folder_of(&std::env::temp_dir().join("sandpool-results"))?;
             let of_owner = fs::Permissions::from_mode(0o600);
             atomic.file.set_permissions(of_owner)?;
@@ -76,15 +76,15 @@ impl AtomicFile {
         &self.file
     }
 
-    /// Gives it a name, which another file may have had until now. If that fails, all
-    /// that was written is still there.
+    /// Gives it a name, which another file may have had until now. If that fails,
+    /// everything that was written is still there.
     pub fn put(&mut self, path: &Path) -> io::Result<()> {
-        // Or a machine that stops now would leave an empty file there.
+        // Otherwise a machine that stops now would leave an empty file there.
         self.file.sync_all()?;
         let name = match self.name.take() {
             Some(name) => name,
-            // A link takes no name that exists already. Even if no name can be had,
-            // hours of results must not be lost.
+            // A link takes no name that exists already. Even if no name can be had, hours of
+            // results must not be lost.
             None => link(&self.file, &self.folder, &self.prefix)
                 .or_else(|_| copied(&self.file, &self.folder, &self.prefix))?,
         };
@@ -96,15 +96,15 @@ impl AtomicFile {
         Ok(())
     }
 
-    /// Puts it where results are found that could not be put where they belong: at this
-    /// path, else in the folder for temporary files. Says where.
+    /// Keeps results that could not be put where they belong: at this path, else in the
+    /// folder for temporary files. Returns the path.
     pub fn save(&mut self, beside: &Path) -> io::Result<PathBuf> {
         if self.put(beside).is_ok() {
             return Ok(beside.to_owned());
         }
         let elsewhere = self.copy_elsewhere();
         match (elsewhere, self.name.take()) {
-            // Under the name that was not to be its last.
+            // It keeps its temporary name.
             (Err(_), Some(name)) => name.keep().map_err(|error| error.error),
             (elsewhere, _) => elsewhere,
         }
@@ -119,8 +119,8 @@ impl AtomicFile {
         Ok(path)
     }
 
-    /// Writes all of it into a file that is there and cannot be replaced. A link is not
-    /// followed: in a folder of everybody's it may be somebody else's, made meanwhile.
+    /// Writes everything into an existing file that cannot be replaced. A link is not
+    /// followed: in a public folder it may be somebody else's, made meanwhile.
     pub fn write_into(&self, path: &Path) -> io::Result<()> {
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(open(path, flags, Mode::empty())?);
@@ -136,8 +136,7 @@ impl AtomicFile {
     }
 }
 
-/// A file that takes another's place belongs to whom that belonged, where this user may
-/// give it away.
+/// Gives a file that replaces another the owner of that one, if this user may do so.
 fn keep_owner(file: &File, there: &fs::Metadata) {
     let is_same = |ours: fs::Metadata| (ours.uid(), ours.gid()) == (there.uid(), there.gid());
     if !file.metadata().is_ok_and(is_same) {
@@ -146,13 +145,14 @@ fn keep_owner(file: &File, there: &fs::Metadata) {
     }
 }
 
-/// Has the name of a file survive a machine that stops now. Where that cannot be had, the
+/// Makes the name of a file survive a machine that stops now. Where that is impossible, the
 /// file is as safe as those of other programs.
 pub fn sync_folder(path: &Path) {
     let _ = File::open(folder_of(path)).and_then(|folder| folder.sync_all());
 }
 
-/// The path with this behind its name, of which so much is left that it is still a name.
+/// Returns the path with this ending behind its name, which is cut so that the result is
+/// still a valid name.
 pub fn beside(path: &Path, ending: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().as_bytes();
     let length = name.len().min(NAME_MAX - ending.len());
@@ -161,7 +161,7 @@ pub fn beside(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Bytes that a name may have.
+/// The number of bytes that a name may have.
 const NAME_MAX: usize = 255;
 
 pub fn folder_of(path: &Path) -> &Path {
@@ -172,7 +172,7 @@ pub fn folder_of(path: &Path) -> &Path {
 }
 
 fn unnamed(folder: &Path) -> Result<File, Errno> {
-    // By which it is named later.
+    // The file is named later by its path in this folder.
     if !Path::new(DESCRIPTORS).exists() {
         return Err(Errno::OPNOTSUPP);
     }
@@ -182,10 +182,10 @@ fn unnamed(folder: &Path) -> Result<File, Errno> {
 
 const DESCRIPTORS: &str = "/proc/self/fd";
 
-/// Bytes of the file's name that stand in another.
+/// The number of bytes of the file's name that stand in a temporary name.
 const LONGEST_NAME: usize = 200;
 
-/// Of a new file, before the umask.
+/// The mode of a new file, before the umask.
 const MODE: u32 = 0o666;
 
 fn named(folder: &Path, prefix: &str) -> io::Result<(File, TempPath)> {
@@ -193,7 +193,7 @@ fn named(folder: &Path, prefix: &str) -> io::Result<(File, TempPath)> {
         .prefix(prefix)
         .permissions(fs::Permissions::from_mode(MODE))
         .tempfile_in(folder);
-    // Its words would name a file that nobody has asked for.
+    // The error's words would name a file that nobody has asked for.
     Ok(made
         .map_err(|error| io::Error::from(error.kind()))?
         .into_parts())

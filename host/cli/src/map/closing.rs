@@ -10,7 +10,7 @@ use crate::report::{Failure, Kind};
 use crate::{report, show, usage};
 
 impl Map {
-    /// Says at the end what there is to say.
+    /// Prints the texts at the end of a map.
     pub fn say(
         &self,
         summary: &Summary,
@@ -54,21 +54,20 @@ pub fn known_before(ledger: &Ledger) -> Option<String> {
 /// The time that a run cut short by the pool waits for its inputs to be counted.
 pub const COUNT_TIME: Duration = Duration::from_secs(20);
 
-/// The time that a run waits for the count after somebody ended it: less than a second
-/// signal leaves to say what there is to say.
+/// The time that a run waits for the count after a user ended it: less than a second signal
+/// leaves for printing.
 pub const SHORT_COUNT_TIME: Duration = Duration::from_millis(500);
 
-/// Inputs that have no result, since the run was cut short.
+/// The inputs that have no result, since the run was cut short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RemainingInputs {
     pub inputs: u64,
-    /// True if these are all: else the inputs were not read to their end.
+    /// `true` if these are all: else the inputs were not read to their end.
     all: bool,
 }
 
 impl RemainingInputs {
-    /// Those that are left when so much was counted. Waits as long for the rest to be
-    /// counted.
+    /// Returns the inputs that are left. Waits for up to `wait` for the rest to be counted.
     pub fn of(ledger: &Ledger, summary: &Summary, wait: Duration) -> Self {
         let (inputs, all) = ledger.inputs_to_run(wait);
         RemainingInputs {
@@ -88,7 +87,7 @@ impl RemainingInputs {
 }
 
 impl Map {
-    /// The failure of a run that the pool cut short.
+    /// Returns the failure of a run that the pool cut short.
     pub fn cut_short(&self, reason: String, remaining: RemainingInputs) -> Failure {
         let text = match remaining.inputs {
             0 => "the pool is broken".to_owned(),
@@ -102,8 +101,8 @@ impl Map {
         }
     }
 
-    /// Says what an interrupt has left out, with `--quiet` as well: nobody sees by the
-    /// results that there should be more.
+    /// Prints the number of inputs that an interrupt has left out, with `--quiet` as well:
+    /// the results do not show that there should be more.
     pub fn say_interrupted(&self, remaining: RemainingInputs, summary: &Summary) {
         let what = match remaining {
             RemainingInputs {

@@ -1,5 +1,5 @@
-//! `--dry-run`: the calls that a map would make, each checked against the
-//! function's types, as lines to paste. Nothing is run.
+//! `--dry-run`: the calls that a map would make, each checked against the function's types,
+//! as lines to paste. Nothing is run.
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use crate::replay_command::ReplayCommand;
 use crate::report::{self, Failure, Kind, TASK_FAILED};
 use crate::sanitize;
 
-/// Prints a line for each input; what does not fit, or cannot be replayed, is a
+/// Prints a line for each input. An input that does not fit, or cannot be replayed, is a
 /// comment.
 pub fn run(
     start: &ReplayCommand,
@@ -67,7 +67,7 @@ pub fn run(
 fn replay_command(start: &ReplayCommand, job: &Job, input: &Input) -> Result<String, &'static str> {
     match (input, job) {
         (Input::Args(args), Job::Call(function)) => {
-            // Words go by position, so those behind a keyword are keywords as well.
+            // Words go by position, so those behind a keyword must be keywords too.
             let fixed = function.fixed().iter().position(Option::is_some);
             let named = fixed.unwrap_or(function.whole().params.len());
             let names = function.rest().params.iter().enumerate();

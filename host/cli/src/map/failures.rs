@@ -128,15 +128,16 @@ enum Counted {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Threshold {
     Tasks(u64),
-    /// Of those that have ended, once three have met the condition.
+    /// A share of the tasks that have ended, once three have met the condition.
     Percent(f64),
 }
 
-/// So many must have met the condition before a share of them means anything.
+/// The number of tasks that must have met the condition before a share of them means
+/// anything.
 const FEWEST: u64 = 3;
 
 impl Halt {
-    /// Returns whether it is time to stop.
+    /// Returns `true` if it is time to stop.
     pub fn is_met(&self, summary: &Summary) -> bool {
         let done = summary.tasks();
         let count = match self.what {
@@ -152,7 +153,7 @@ impl Halt {
         }
     }
 
-    /// Returns whether what it waits for is no failure.
+    /// Returns `true` if the condition is no failure.
     pub fn is_success(self) -> bool {
         self.what == Counted::Success
     }

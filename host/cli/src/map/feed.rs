@@ -1,5 +1,5 @@
-//! Hands a source's inputs to the pool, those that a log says are to be run,
-//! and notes each for when its task has ended. Runs on the pool's feeder thread.
+//! Hands a source's inputs to the pool, except those that a log excludes, and notes each
+//! until its task has ended. Runs on the pool's feeder thread.
 
 use std::collections::VecDeque;
 use std::time::SystemTime;
@@ -22,35 +22,35 @@ pub struct Feed {
     source: Box<dyn Source>,
     ledger: Ledger,
     past: Past,
-    /// True if it is noted when each was read.
+    /// `true` if the time at which each was read is noted.
     timed: bool,
     seq: u64,
-    /// Fingerprint of all inputs so far.
+    /// The fingerprint of all inputs so far.
     prefix: u64,
-    /// Inputs that will be run, but not before it is known that the inputs are those of
+    /// The inputs that will be run, but only once it is known that the inputs are those of
     /// the log.
     held: VecDeque<(Note, Input)>,
-    /// So many of the inputs are those of the log.
+    /// The number of inputs that are known to be those of the log.
     checked: u64,
-    /// The names of results that are named after inputs.
+    /// The form of the names of results that are named after inputs.
     naming: Naming,
-    /// Where they are, if there is such a place already.
+    /// The folder of these results, if it exists already.
     results: Option<Results>,
-    /// The names so far.
+    /// The names that are taken so far.
     used_names: UsedNames,
     ended: bool,
-    /// True if all of them are there to be read.
+    /// `true` if all inputs are there to be read.
     is_finite: bool,
 }
 
-/// So many inputs are held back until it is known that all inputs are those of the
-/// log. Beyond it tasks run, but none of an input that is not: the log knows one
-/// soon behind it.
+/// The number of inputs that are held back until it is known that all inputs are those of
+/// the log. Beyond it tasks run, but none of an input that is not the log's: the log has
+/// one soon behind it.
 const MOST_HELD: usize = 1024;
 
 impl Feed {
-    /// The inputs of a source that `past` leaves to be run. `share` says how
-    /// much of the source was read.
+    /// Returns a feed of the inputs of a source that `past` leaves to be run. `share` tells
+    /// the part of the source that was read.
     pub fn new(source: Box<dyn Source>, share: Share, past: Past, ledger: Ledger) -> Self {
         let is_finite = share.now().is_some();
         ledger.measure_by(share);
@@ -77,15 +77,14 @@ impl Feed {
         }
     }
 
-    /// Has results named after inputs, each of which has a name of its own.
+    /// Makes results be named after inputs, each with a name of its own.
     pub fn named(mut self, naming: Naming, results: Option<Results>) -> Self {
         (self.naming, self.results) = (naming, results);
         self
     }
 
-    /// Returns whether an input is to be run though it is done, since its files are
-    /// lost: its line came to the log's disk before them, or somebody has taken them
-    /// away.
+    /// Returns `true` if an input is to be run though it is done, since its files are lost:
+    /// its line came to the log's disk before them, or somebody has removed them.
     fn is_lost(&self, name: Option<&Name>, seq: u64) -> bool {
         let Some(results) = &self.results else {
             return false;
@@ -98,11 +97,11 @@ impl Feed {
             Some(Err(_)) => return false,
             None => results.bytes_of(&seq.to_string()),
         };
-        // A longer file is whole, and somebody has appended to it.
+        // A longer file is whole: somebody has appended to it.
         there.is_none_or(|there| there < bytes)
     }
 
-    /// The name of an input's result. `Err` says why it can have none.
+    /// Returns the name of an input's result, or the reason why it can have none.
     fn name(&mut self, name: Option<Name>, seq: u64) -> Result<Option<Box<str>>, String> {
         let Some(name) = name else {
             return Ok(None);
@@ -121,7 +120,8 @@ impl Feed {
                 "there is already a file in the place of its folder",
             ));
         }
-        // Of those that are run, the others have theirs there.
+        // An input whose file the log knows, or that is not run, owns the file that is
+        // there.
         let is_own = self.past.files.has(seq) || !self.past.wants(seq);
         match !is_own && results.has(&name) {
             true => Err(refused("a file of that name exists already")),
@@ -129,18 +129,18 @@ impl Feed {
         }
     }
 
-    /// Has it noted when each was read, if that is wanted.
+    /// Sets whether the time at which each was read is noted.
     pub fn timed(mut self, timed: bool) -> Self {
         self.timed = timed;
         self
     }
 
-    /// Returns whether inputs that a log knows are still to come.
+    /// Returns `true` if inputs that a log knows are still to come.
     fn within_the_past(&self) -> bool {
         self.past.last().is_some_and(|last| self.seq <= last.seq)
     }
 
-    /// Returns whether the next input is not to be run before further ones were read.
+    /// Returns `true` if the next input must wait until further ones were read.
     fn holds_back(&self) -> bool {
         let Some((next, _)) = self.held.front() else {
             return true;
@@ -148,7 +148,7 @@ impl Feed {
         self.within_the_past() && (self.held.len() < MOST_HELD || next.seq >= self.checked)
     }
 
-    /// Reads one input; gives it if it is to be run.
+    /// Reads one input; returns it if it is to be run.
     fn read(&mut self) -> anyhow::Result<Option<(Note, Input)>> {
         let next = match self.past.ends_at(self.seq) {
             true => None,
@@ -180,7 +180,7 @@ impl Feed {
         let is_lost = self.is_lost(item.name.as_ref(), seq);
         let (name, input) = match (self.name(item.name, seq), item.input) {
             (Ok(name), input) => (name, input),
-            // It was no good in any case.
+            // The input was invalid in any case.
             (Err(_), Input::Invalid(why)) | (Err(why), _) => (None, Input::Invalid(why)),
         };
         if is_lost {
@@ -212,9 +212,9 @@ impl Feed {
 const COUNTED_AT_ONCE: u64 = 1 << 12;
 
 impl Drop for Feed {
-    /// Counts the inputs that were not asked for, where they are files, so that what
-    /// cuts a run short can say how many it left. It is done on the feeder's thread,
-    /// and nobody waits for it but who wants to know.
+    /// Counts the inputs that were not asked for, if they are files, so that a run that is
+    /// cut short can report the number of inputs that it left. This is done on the feeder's
+    /// thread, and only a caller that wants the number waits for it.
     fn drop(&mut self) {
         if self.ended {
             return;
@@ -263,7 +263,7 @@ impl Iterator for Feed {
     }
 }
 
-/// The fingerprint of some inputs and one more.
+/// Returns the fingerprint of some inputs and one more.
 fn chained(prefix: u64, next: u64) -> u64 {
     let mut both = [0; 16];
     both[..8].copy_from_slice(&prefix.to_le_bytes());
@@ -296,7 +296,7 @@ mod tests {
         Box::new(Words(words.iter().copied().collect()))
     }
 
-    /// A log in which these of the words are, all ok but those with a `!`.
+    /// Returns a log with these of the words, all ok but those with a `!`.
     fn past(all: &[&'static str], done: &[u64], scope: ResumeScope) -> Past {
         let mut log = Identity {
             module_hash: "ab".into(),

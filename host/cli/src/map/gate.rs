@@ -1,8 +1,8 @@
-//! `--memfree` and `--load`: while the machine has no room for further tasks, none
-//! is begun. Those that run go on.
+//! `--memfree` and `--load`: while the machine has no room for further tasks, none is
+//! begun. Running tasks go on.
 //!
-//! A thread looks at the machine and pauses the pool; it ends with the process, as
-//! the pool does, whatever the pool is at.
+//! A thread looks at the machine and pauses the pool. It ends with the process, as the pool
+//! does, in any state of the pool.
 
 use std::fs;
 use std::thread;
@@ -26,14 +26,14 @@ pub struct GateFlags {
     load: Option<f64>,
 }
 
-/// Between two looks at the machine.
+/// The time between two looks at the machine.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Over so many looks the load is averaged: how many processes run at the very
-/// moment says little.
+/// The number of looks over which the load is averaged: the number of running processes at
+/// a single moment means little.
 const LOOKS: usize = 10;
 
-/// Nothing is said of a pause that is shorter.
+/// The length of a pause from which on it is reported.
 const NOTABLE: Duration = Duration::from_secs(5);
 
 impl GateFlags {
@@ -100,8 +100,8 @@ struct Gate {
 }
 
 impl Gate {
-    /// Why no task should begin now; `None` if one may. What cannot be found out
-    /// forbids nothing.
+    /// Returns the reason why no task should begin now; `None` if one may. A measure that
+    /// cannot be taken forbids nothing.
     fn refusal(&mut self) -> Option<String> {
         if let Some(wanted) = self.memory
             && let Some(available) = available_memory()
@@ -136,7 +136,7 @@ impl Gate {
     }
 }
 
-/// Memory that could be used without swapping, in bytes: of the machine, or of
+/// Returns the memory that could be used without swapping, in bytes: of the machine, or of
 /// this process's control group, if that is less.
 fn available_memory() -> Option<u64> {
     let info = fs::read_to_string("/proc/meminfo").ok()?;
@@ -164,7 +164,7 @@ fn available_in_group() -> Option<u64> {
     number("memory.max")?.checked_sub(number("memory.current")?)
 }
 
-/// Processes and threads that run or want to, but this one.
+/// Returns the number of processes and threads that run or want to, without this one.
 fn running_processes() -> Option<u32> {
     running_in(&fs::read_to_string("/proc/loadavg").ok()?)
 }

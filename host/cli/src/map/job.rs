@@ -21,7 +21,7 @@ use crate::shell;
 /// The job for each input.
 #[derive(Clone)]
 pub enum Job {
-    /// A function, with the arguments that are the same for all inputs.
+    /// A function, with the arguments that are equal for all inputs.
     Call(Arc<Partial>),
     /// The words after the command's own name.
     Command(Template),
@@ -42,7 +42,7 @@ impl Deref for Named {
     }
 }
 
-/// Arguments that are the same for all inputs, as they stand in the command line.
+/// The arguments that are equal for all inputs, as they stand in the command line.
 #[derive(Clone, Copy)]
 pub struct Constants<'a> {
     pub words: &'a [Keyword],
@@ -127,7 +127,7 @@ impl Job {
         Job::Call(Arc::new(Partial::none(function)))
     }
 
-    /// The call that each input completes.
+    /// Returns the call that each input completes.
     pub fn call(&self, pool: &Pool, module: &Module) -> Call {
         match self {
             Job::Call(function) => {
@@ -139,7 +139,7 @@ impl Job {
         }
     }
 
-    /// Describes the job, in words; what an input adds stands behind them in a log.
+    /// Describes the job, in words; in a log, the input's part follows.
     pub fn describe(&self) -> String {
         match self {
             Job::Call(function) => function.whole().full_name(),
@@ -155,7 +155,8 @@ impl Job {
         }
     }
 
-    /// Tells apart the arguments that are the same for all inputs, if there are some.
+    /// Returns a fingerprint of the arguments that are equal for all inputs, if there are
+    /// some.
     pub fn constants(&self) -> Option<u64> {
         let Job::Call(function) = self else {
             return None;
@@ -170,7 +171,7 @@ impl Job {
         (!parts.is_empty()).then(|| fingerprint(parts.iter().map(Vec::as_slice)))
     }
 
-    /// The task that a line asks for, the `number`th input.
+    /// Returns the task for a line, the `number`th input.
     pub fn line(&self, line: &str, number: u64, format: LineFormat) -> Input {
         match self {
             Job::Call(function) => {
@@ -181,7 +182,7 @@ impl Job {
         }
     }
 
-    /// The task for values that are arguments, in order.
+    /// Returns the task for values that are arguments, in order.
     pub fn texts(&self, texts: &[&str], number: u64) -> Input {
         match self {
             Job::Call(function) => {
@@ -192,8 +193,8 @@ impl Job {
         }
     }
 
-    /// The task for the cells of a row without a header, in order. Those behind
-    /// the last parameter are left out where that was asked for.
+    /// Returns the task for the cells of a row without a header, in order. Those behind the
+    /// last parameter are left out if `ignore` is set.
     pub fn cells(&self, cells: &[&str], number: u64, ignore: bool) -> Input {
         let Job::Call(function) = self else {
             return self.texts(cells, number);
@@ -205,7 +206,7 @@ impl Job {
         };
         let mut cells = cells[..taken].to_vec();
         for (cell, param) in cells.iter_mut().zip(params) {
-            // An empty cell is how a table leaves something out.
+            // An empty cell is a table's way to leave a value out.
             if cell.is_empty() && matches!(param.ty, Type::Option(_)) {
                 *cell = "null";
             }
@@ -213,15 +214,15 @@ impl Job {
         self.texts(&cells, number)
     }
 
-    /// The task for the cells of a row, of which the header names the parameters.
-    /// Columns that name none are left out: they were refused unless that was
-    /// asked for.
+    /// Returns the task for the cells of a row whose header names the parameters. Columns
+    /// that name no parameter are left out: they were refused unless they are to be
+    /// ignored.
     pub fn row(&self, header: &[String], cells: &[&str], number: u64) -> Input {
         match self {
             Job::Call(function) => {
                 let rest = function.rest();
                 let named = header.iter().map(String::as_str).zip(cells.iter().copied());
-                // An empty cell is how a table leaves something out.
+                // An empty cell is a table's way to leave a value out.
                 let given = named.filter(|(column, cell)| {
                     let place = rest.parameter(column);
                     // A column that is fixed for all calls is an error, not left out.
@@ -234,7 +235,7 @@ impl Job {
         }
     }
 
-    /// The task for bytes that are the argument, or what the command reads. A
+    /// Returns the task for bytes that are the argument, or the command's stdin. A
     /// template's placeholders stand for `values`.
     pub fn contents(
         &self,
@@ -253,7 +254,7 @@ impl Job {
         }
     }
 
-    /// Returns whether what an input is called stands in the words that a command gets.
+    /// Returns `true` if the input's values stand in the words that a command gets.
     pub fn has_values(&self) -> bool {
         match self {
             Job::Call(_) => false,
@@ -261,7 +262,7 @@ impl Job {
         }
     }
 
-    /// Returns whether bytes that are no text can be the argument.
+    /// Returns `true` if bytes that are no text can be the argument.
     pub fn takes_bytes(&self) -> bool {
         match self {
             Job::Call(function) => function

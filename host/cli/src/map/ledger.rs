@@ -1,5 +1,5 @@
-//! The ledger of inputs and tasks: what flows from the inputs to all that is written
-//! and counted.
+//! The ledger of inputs and tasks: the facts about each input, on their way to the outputs
+//! and the counts.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,20 +13,20 @@ use super::inputs::stream::Share;
 /// An input, as it is remembered until its task has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// Its number among all inputs, from 0, also of those that a resumed run
-    /// has skipped. It is the `index` of what is written.
+    /// The input's number among all inputs, from 0, including those that a resumed run has
+    /// skipped. It is the `index` of a result.
     pub seq: u64,
     pub label: CompactString,
     pub hash: u64,
-    /// Of all inputs up to this one.
+    /// The fingerprint of all inputs up to this one.
     pub prefix: u64,
-    /// Empty lines before it.
+    /// The number of empty lines before it.
     pub blank: u64,
-    /// Where it is wanted.
+    /// The time at which it was read, if that is wanted.
     pub read_at: Option<SystemTime>,
-    /// The name of its result, if that is named after it.
+    /// The name of its result, if results are named after inputs.
     pub name: Option<Box<str>>,
-    /// True if it ended ok before, and the files of its result are lost.
+    /// `true` if it ended ok before, and the files of its result are lost.
     pub is_lost: bool,
 }
 
@@ -34,13 +34,13 @@ pub struct Note {
 #[derive(Debug)]
 pub struct Finished {
     pub note: Note,
-    /// Its index is that of the note.
+    /// The outcome; its index is that of the note.
     pub outcome: Outcome<Value>,
-    /// Where its result is, if it is in a file and need not be repeated.
+    /// The place of its result, if that is in a file and need not be repeated.
     pub stored: Option<Stored>,
 }
 
-/// Where a task's result is.
+/// The place of a task's result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stored {
     File(String),
@@ -50,33 +50,35 @@ pub enum Stored {
 /// The extent to which the inputs have been read.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Extent {
-    /// Inputs that the pool got.
+    /// The number of inputs that the pool got.
     pub read: u64,
-    /// Inputs that are not run, since they had been before, or are not asked for.
+    /// The number of inputs that are not run, since they were run before or are not asked
+    /// for.
     pub skipped: u64,
-    /// Those of them that had been, and failed.
+    /// The number of skipped inputs that were run before and failed.
     pub failed_before: u64,
-    /// Those of them that had not been.
+    /// The number of skipped inputs that were not run before.
     pub left_out: u64,
     /// The total number of inputs, skipped ones included.
     pub total: Option<u64>,
-    /// True if that is a guess, by how much of the input was read.
+    /// `true` if the total is a guess, by the part of the input that was read.
     pub is_about: bool,
 }
 
 impl Extent {
-    /// Inputs that had been run before.
+    /// Returns the number of inputs that were run before.
     pub fn done_before(&self) -> u64 {
         self.skipped.saturating_sub(self.left_out)
     }
 
-    /// All that are run now or had been before, as far as that is known.
+    /// Returns the number of inputs that are run now or were run before, as far as it is
+    /// known.
     pub fn all(&self) -> Option<u64> {
         Some(self.total?.saturating_sub(self.left_out))
     }
 }
 
-/// The reason for which an input is not run.
+/// The reason why an input is not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skipped {
     Ok,
@@ -89,58 +91,58 @@ pub enum Skipped {
 #[derive(Clone, Debug, Default)]
 pub struct Ledger(Arc<Books>);
 
-/// Each thread has a lock of its own that the other seldom takes: a million inputs
-/// must not pass from hand to hand.
+/// The books of the ledger. Each thread has a lock of its own that the other seldom takes:
+/// a million inputs must not pass from hand to hand.
 #[derive(Debug, Default)]
 struct Books {
-    /// Of the one that reads.
+    /// The books of the thread that reads.
     read: Mutex<InputState>,
-    /// Of the one that takes.
+    /// The books of the thread that takes outcomes.
     under_way: Mutex<UnderWay>,
-    /// Told when the rest of the inputs was counted.
+    /// Notified when the rest of the inputs was counted.
     counted: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct InputState {
-    /// Notes that the other thread has not asked for yet.
+    /// The notes that the other thread has not asked for yet.
     notes: VecDeque<Note>,
-    /// Where `seq` ran away from the pool's index: from this index on, it is
-    /// larger by so much. The last ones only, since they are to name tasks that
-    /// are running.
+    /// The differences between `seq` and the pool's index: from this index on, `seq` is
+    /// larger by that number. Only the last ones are kept, since they serve to name running
+    /// tasks.
     leaps: VecDeque<(u64, u64)>,
     extent: Extent,
-    /// Of the total, what was counted before the last input was read.
+    /// The part of the total that was counted before the last input was read.
     counted: Option<u64>,
     share: Share,
     blank_at_end: u64,
     failure: Option<anyhow::Error>,
-    /// Inputs that were done before, and whose files are lost.
+    /// The number of inputs that were done before, and whose files are lost.
     lost: u64,
-    /// Inputs that the pool did not get, as far as they were counted.
+    /// The number of inputs that the pool did not get, as far as they were counted.
     unread: u64,
-    /// True if all of them were.
+    /// `true` if all of them were counted.
     counted_all: bool,
-    /// True if no input is left out for what a log says of it.
+    /// `true` if no input is left out because of a log.
     runs_all: bool,
 }
 
-/// Tasks that are under way are among so many leaps.
+/// The number of leaps that are kept: tasks under way are among them.
 const MOST_LEAPS: usize = 1 << 16;
 
 /// The notes of inputs under way, by the index that the pool gave them.
 #[derive(Debug, Default)]
 struct UnderWay {
-    /// Index of the first of `notes`.
+    /// The index of the first of `notes`.
     first: u64,
-    /// Those of the inputs that were read last, each until its task has ended.
+    /// The notes of the inputs that were read last, each until its task has ended.
     notes: VecDeque<Option<Note>>,
-    /// Those of tasks that take much longer than others.
+    /// The notes of tasks that take much longer than others.
     late: BTreeMap<u64, Note>,
 }
 
-/// So many of the inputs that were read last, with those between them that have
-/// ended: as many as the pool reads ahead.
+/// The number of places for the inputs that were read last, ended ones in between included:
+/// the number of inputs that the pool reads ahead.
 const LAST: usize = 1 << 14;
 
 impl UnderWay {
@@ -186,7 +188,7 @@ impl Ledger {
         locked(&self.0.read)
     }
 
-    /// The notes of inputs under way, this one's at least.
+    /// Returns the notes of inputs under way, at least with this one's.
     fn under_way(&self, index: u64) -> MutexGuard<'_, UnderWay> {
         let mut under_way = locked(&self.0.under_way);
         let known = under_way.first + under_way.notes.len() as u64;
@@ -196,19 +198,19 @@ impl Ledger {
         under_way
     }
 
-    /// Says by what is known how much of all inputs was read.
+    /// Sets the source of the share of all inputs that was read.
     pub fn measure_by(&self, share: Share) {
         self.state().share = share;
     }
 
-    /// Says how many inputs there are, at most.
+    /// Sets the number of inputs, at most.
     pub fn count(&self, inputs: u64) {
         let mut state = self.state();
         let counted = state.counted.map_or(inputs, |most| most.min(inputs));
         state.counted = Some(counted);
     }
 
-    /// An input is not run: it had been before, and failed or did not, or it had not.
+    /// Notes that an input is not run, and why.
     pub fn skip(&self, was: Skipped) {
         let extent = &mut self.state().extent;
         extent.skipped += 1;
@@ -216,7 +218,7 @@ impl Ledger {
         extent.left_out += u64::from(was == Skipped::LeftOut);
     }
 
-    /// An input is run that was done before, since its files are lost.
+    /// Notes that an input that was done before is run, since its files are lost.
     pub fn lose(&self) {
         self.state().lost += 1;
     }
@@ -226,7 +228,7 @@ impl Ledger {
         self.state().lost
     }
 
-    /// The note of an input that the pool got, which is forgotten here.
+    /// Takes the note of an input that the pool got.
     pub fn take(&self, index: u64) -> Option<Note> {
         self.under_way(index).take(index)
     }
@@ -247,7 +249,7 @@ impl Ledger {
         state.notes.push_back(note);
     }
 
-    /// The task with its note, which is forgotten here. `None` if it is of none
+    /// Joins an outcome with its note, which is taken out. Returns `None` if it is of none
     /// of the inputs.
     pub fn finish(&self, outcome: Outcome<Value>) -> Option<Finished> {
         let note = self.take(outcome.index)?;
@@ -260,7 +262,7 @@ impl Ledger {
         Some(task)
     }
 
-    /// The number that a task of the pool's has among all inputs.
+    /// Returns the number that a task of the pool's has among all inputs.
     pub fn seq(&self, index: u64) -> u64 {
         let state = self.state();
         let place = state.leaps.partition_point(|(from, _)| *from <= index);
@@ -273,7 +275,7 @@ impl Ledger {
         Some(self.under_way(index).get(index)?.label.to_string())
     }
 
-    /// The inputs have ended, of which there were so many.
+    /// Notes that the inputs have ended, and their number.
     pub fn end(&self, seq: u64, blank: u64, failure: Option<anyhow::Error>) {
         let mut state = self.state();
         state.extent.total = Some(seq);
@@ -282,12 +284,12 @@ impl Ledger {
         state.failure = failure;
     }
 
-    /// Says that every input is to be run, as no log knows one.
+    /// Notes that every input is to be run, as no log knows one.
     pub fn run_all(&self) {
         self.state().runs_all = true;
     }
 
-    /// Counts inputs that nobody runs any more: so many more are there.
+    /// Counts further inputs that nobody runs any more.
     pub fn count_unread(&self, inputs: u64, all: bool) {
         let mut state = self.state();
         state.unread += inputs;
@@ -296,9 +298,9 @@ impl Ledger {
         self.0.counted.notify_all();
     }
 
-    /// Returns the number of inputs to run, those that were not read included, and
-    /// whether these are all. For a run that was cut short: waits as long for the
-    /// thread that reads them to count the rest.
+    /// Returns the number of inputs to run, including those that were not read, and `true`
+    /// if that number is exact. For a run that was cut short: waits for up to `wait` until
+    /// the thread that reads them has counted the rest.
     pub fn inputs_to_run(&self, wait: Duration) -> (u64, bool) {
         let state = self.state();
         if let Some(counted) = state.counted.filter(|_| state.runs_all) {
@@ -334,7 +336,7 @@ impl Ledger {
         self.state().blank_at_end
     }
 
-    /// Why the inputs could not be read to their end; told once.
+    /// Takes the reason why the inputs could not be read to their end.
     pub fn failure(&self) -> Option<anyhow::Error> {
         self.state().failure.take()
     }

@@ -1,8 +1,8 @@
-//! The loop that takes outcomes and hands each to all that wants it.
+//! The loop that takes outcomes and hands each to all sinks.
 //!
-//! Outcomes that come thick are written in large pieces; as soon as the next
-//! one has to be waited for, what is there is flushed: the results first, then
-//! the log, which so never knows of a result that is not there.
+//! Outcomes that come in quick succession are written in large pieces. As soon as the loop
+//! has to wait for the next, everything is flushed: the results first, then the log, so the
+//! log never knows of a result that is not there.
 
 use std::io;
 
@@ -18,12 +18,12 @@ use super::stop::Stopping;
 use super::summary::Summary;
 use crate::report::Failure;
 
-/// All that wants to know of a task that has ended.
+/// The receivers of tasks that have ended.
 pub struct Sinks<'a> {
     pub output: &'a mut dyn Output,
-    /// Where it writes, for errors.
+    /// The name of the destination, for errors.
     pub destination: String,
-    /// True if a place in the output answers a place in the input.
+    /// `true` if a position in the output answers a position in the input.
     pub by_place: bool,
     pub log: Option<Joblog>,
     pub summary: &'a mut Summary,
@@ -99,16 +99,16 @@ fn take_all(
                 }
             }
         };
-        // All are of inputs that were read.
+        // All tasks are of inputs that were read.
         let Some(task) = ledger.finish(outcome) else {
             continue;
         };
-        // Results behind a hole would move when the hole is filled; their inputs are
-        // run again then.
+        // Results behind a hole would move when the hole is filled; their inputs are run
+        // again then.
         if has_hole {
             continue;
         }
-        // Nothing is known of a task that the end of the pool took away: a log that
+        // The end of the pool took this task away, so nothing is known of it: a log that
         // has it would keep it from being run.
         let verdict = task.outcome.verdict;
         if verdict == Verdict::InternalError {

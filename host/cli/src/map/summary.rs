@@ -12,30 +12,30 @@ use sandpool::{Refusal, Verdict};
 use super::ledger::Finished;
 use crate::{report, sanitize, show};
 
-/// Tasks that are named as the slowest, or as poison.
+/// The number of tasks that are named as the slowest, or as poison.
 const MAX_NAMED: usize = 5;
 
-/// Tasks whose errors are told.
+/// The number of tasks whose errors are shown.
 const MAX_ERRORS: usize = 3;
 
-/// So much of an error is told.
+/// The number of characters of an error that are shown.
 const ERROR: usize = 240;
 
-/// So much of an input is shown with its task.
+/// The number of characters of an input that are shown with its task.
 const LABEL: usize = 24;
 
 /// The endings of the tasks.
 #[derive(Clone, Debug)]
 pub struct Summary {
-    /// By verdict; `ok` is counted apart.
+    /// The number of failures by verdict; `ok` is counted apart.
     failures: BTreeMap<&'static str, u64>,
     tasks: u64,
     failed: u64,
-    /// Inputs that have no result, since the run was cut short.
+    /// The number of inputs that have no result, since the run was cut short.
     left: u64,
     /// The pool's error for the first of them.
     pool_failure: Option<String>,
-    /// Starts beyond the first of each task that has ended.
+    /// The number of starts beyond the first of each task that has ended.
     retries: u64,
     run_times: RunTimes,
     slowest: Vec<Slow>,
@@ -117,7 +117,7 @@ impl Summary {
         self.slowest.truncate(MAX_NAMED);
     }
 
-    /// Notes that the pool failed under a task, of which there is no result.
+    /// Notes that the pool failed under a task, which has no result.
     pub fn pool_failed(&mut self, why: Option<&str>) {
         let why = why.unwrap_or("no error text");
         self.pool_failure.get_or_insert_with(|| why.to_owned());
@@ -128,7 +128,7 @@ impl Summary {
         self.pool_failure.clone()
     }
 
-    /// So many inputs were not run.
+    /// Notes the number of inputs that were not run.
     pub fn leave(&mut self, inputs: u64) {
         self.left = inputs;
     }
@@ -145,8 +145,8 @@ impl Summary {
         self.failed == 0
     }
 
-    /// Returns the number of failed tasks, and the first errors: for results that do
-    /// not say it themselves.
+    /// Returns the number of failed tasks, and the first errors: for results that do not
+    /// include them.
     pub fn errors(&self) -> Vec<String> {
         let first = match (self.failed, self.errors.len() as u64) {
             (0, _) => return Vec::new(),
@@ -161,7 +161,7 @@ impl Summary {
             .collect()
     }
 
-    /// All of it, a line for each thing that there is to say.
+    /// Returns the whole summary, a line for each fact.
     pub fn lines(&self, wall: Duration, cpu: Duration) -> Vec<String> {
         let mut first = format!(
             "{}, {}{}, in {}",
@@ -208,7 +208,7 @@ impl Summary {
         lines
     }
 
-    /// `57 ok, 2 timeout, 1 trap`.
+    /// Returns the counts by verdict: `57 ok, 2 timeout, 1 trap`.
     fn verdicts(&self) -> String {
         let ok = self.tasks - self.failed;
         let mut counts = vec![format!("{} ok", show::count(ok))];
@@ -222,15 +222,15 @@ impl Summary {
     }
 }
 
-/// Tasks that were refused something, however they ended.
+/// The tasks with refusals, however they ended.
 #[derive(Clone, Debug, Default)]
 struct Refusals {
     tasks: u64,
-    /// By what was refused, such as `file`.
+    /// The number of tasks by the kind of the refusal, such as `file`.
     kinds: BTreeMap<String, u64>,
 }
 
-/// So many kinds of refusals are counted apart: a worker says what they are.
+/// The number of kinds of refusals that are counted apart: a worker chooses the kinds.
 const MAX_KINDS: usize = 16;
 
 impl Refusals {
@@ -249,7 +249,7 @@ impl Refusals {
         }
     }
 
-    /// `, 3 with refusals (file: 2, memory: 1)`, or nothing.
+    /// Returns `, 3 with refusals (file: 2, memory: 1)`, or nothing.
     fn told(&self) -> String {
         if self.tasks == 0 {
             return String::new();
@@ -266,7 +266,7 @@ impl Refusals {
     }
 }
 
-/// `[17] 30: timeout: ran past 10s (default)`.
+/// Returns `[17] 30: timeout: ran past 10s (default)`.
 fn error(task: &Finished) -> String {
     let verdict = task.outcome.verdict.name();
     let text = report::outcome_text(&task.outcome);
@@ -274,7 +274,7 @@ fn error(task: &Finished) -> String {
     format!("{}: {verdict}: {}", shown(task), show::clip(text, ERROR))
 }
 
-/// `[17] 30`.
+/// Returns `[17] 30`.
 fn shown(task: &Finished) -> String {
     format!(
         "[{}] {}",
@@ -289,8 +289,7 @@ pub struct RunTimes(Option<Histogram<u64>>);
 
 impl Default for RunTimes {
     fn default() -> Self {
-        // It grows with the longest time, to 300 KiB for a day. Three digits
-        // are within what it can do.
+        // It grows with the longest time, to 300 KiB for a day. It can keep three digits.
         RunTimes(Histogram::new(3).ok())
     }
 }
@@ -299,7 +298,7 @@ impl RunTimes {
     pub fn add(&mut self, time: Duration) {
         if let Some(histogram) = &mut self.0 {
             let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-            // It grows as it must, so every time has its place.
+            // It grows as needed, so every time has its place.
             let _ = histogram.record(nanos);
         }
     }
@@ -322,7 +321,7 @@ impl RunTimes {
 
 #[cfg(test)]
 impl Summary {
-    /// So many that failed, and so many that did not.
+    /// Returns a summary of this many failed tasks and ok tasks.
     pub fn of(failed: u64, ok: u64) -> Self {
         Summary {
             tasks: failed + ok,

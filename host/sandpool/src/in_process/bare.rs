@@ -1,6 +1,6 @@
-//! wasmtime and nothing else: what a call costs where there is no limit on
-//! memory, no WASI, no outcome. The floor that `sandpool bench` measures beside
-//! the isolation levels, with the same engine settings and the same guest.
+//! wasmtime and nothing else: the cost of a call without a limit on memory, without WASI
+//! and without an outcome. `sandpool bench` measures this floor beside the isolation
+//! levels, with equal engine settings and an equal guest.
 
 use wasmtime::component::{
     Component, ComponentExportIndex, Instance, InstancePre, Linker, ResourceTable,
@@ -13,8 +13,8 @@ use super::guest::{InProcess, artifact_path};
 use sandpool_worker::engine::code::Artifact;
 use sandpool_worker::engine::{code, config};
 
-/// A component, and its function from a `u32` to a `u32`. `H` is what every store
-/// holds: nothing, or [`Wasi`].
+/// A component, and its function from a `u32` to a `u32`. `H` is the data of every store:
+/// nothing, or `Wasi`.
 pub struct Bare<H: 'static = ()> {
     engine: Engine,
     pre: InstancePre<H>,
@@ -23,7 +23,7 @@ pub struct Bare<H: 'static = ()> {
     kept: Option<(Store<H>, Instance)>,
 }
 
-/// WASI as wasmtime's users give it to a guest: with nothing in it.
+/// WASI as wasmtime's users give it to a guest, with nothing granted.
 pub struct Wasi {
     ctx: WasiCtx,
     table: ResourceTable,
@@ -39,20 +39,22 @@ impl WasiView for Wasi {
 }
 
 impl Bare {
-    /// The floor beneath a module that is loaded into this process.
+    /// Returns the floor beneath a module that is loaded into this process.
     ///
     /// # Errors
-    /// If it is no component without imports that exports the function.
+    ///
+    /// Returns an error if it is no component without imports that exports the function.
     pub fn new(loaded: &InProcess, function: &str) -> Result<Self, InProcessError> {
         Bare::load(loaded, function, || (), |_| Ok(()))
     }
 }
 
 impl Bare<Wasi> {
-    /// As [`Bare::new`], for a component that imports WASI.
+    /// Returns the floor as [`Bare::new`] does, for a component that imports WASI.
     ///
     /// # Errors
-    /// If it imports anything else, or does not export the function.
+    ///
+    /// Returns an error if it imports anything else, or does not export the function.
     pub fn with_wasi(loaded: &InProcess, function: &str) -> Result<Self, InProcessError> {
         let host = || Wasi {
             ctx: WasiCtx::builder().build(),
@@ -94,7 +96,7 @@ impl<H: Send> Bare<H> {
         })
     }
 
-    /// A call in a store and an instance of its own.
+    /// Calls the function in a store and an instance of its own; `None` if that fails.
     pub fn fresh(&mut self, n: u32) -> Option<u32> {
         // There is room for one instance.
         self.kept = None;
@@ -103,7 +105,7 @@ impl<H: Send> Bare<H> {
         self.call(&mut store, instance, n)
     }
 
-    /// A call in an instance that is kept.
+    /// Calls the function in an instance that is kept; `None` if that fails.
     pub fn reused(&mut self, n: u32) -> Option<u32> {
         let (mut store, instance) = match self.kept.take() {
             Some(kept) => kept,

@@ -24,8 +24,8 @@ use sandpool_worker::engine::guest::{Guest, Messages, TaskInfo};
 use sandpool_worker::engine::output::Output;
 use sandpool_worker::engine::wasi::{GuestOptions, GuestWasi, WasiParts};
 
-/// A module that you trust, loaded into this process. It runs one call at a
-/// time; for several at once, [`another`](InProcess::another) makes one more.
+/// A module that you trust, loaded into this process. It runs one call at a time; for
+/// several at once, [`another`](InProcess::another) makes a further one.
 pub struct InProcess {
     module: Module,
     settings: Arc<PoolSettings>,
@@ -45,7 +45,7 @@ impl std::fmt::Debug for InProcess {
     }
 }
 
-/// Log lines and progress have no handler to go to here.
+/// The handler of log lines and progress, which have nowhere to go here.
 struct Unheard;
 
 impl Messages for Unheard {
@@ -105,25 +105,28 @@ impl InProcess {
         })
     }
 
-    /// The module.
+    /// Returns the module.
     pub fn module(&self) -> &Module {
         &self.module
     }
 
-    /// Calls a function, found by name or by any unique suffix of its full
-    /// name, and waits for its value.
+    /// Calls a function, found by name or by any unique suffix of its full name, and waits
+    /// for its value.
     ///
     /// # Errors
-    /// As [`Pool::apply`](crate::Pool::apply).
+    ///
+    /// Returns an error as [`Pool::apply`](crate::Pool::apply) does.
     pub fn apply<T: FromValue>(&mut self, function: &str, args: impl ToArgs) -> Result<T, Error> {
         self.outcome(function, args).and_then(value_of)
     }
 
-    /// Calls a function and tells everything that is known of the call. There is
-    /// no queue, so nothing waits in it, and no worker to lose.
+    /// Calls a function and returns its outcome. There is no queue, so nothing waits in it,
+    /// and no worker to lose.
     ///
     /// # Errors
-    /// If the module has no function of this name, or the arguments do not fit it.
+    ///
+    /// Returns an error if the module has no function of this name, or the arguments do not
+    /// fit it.
     pub fn outcome(&mut self, function: &str, args: impl ToArgs) -> Result<Outcome<Value>, Error> {
         let index = self.module.find_index(function)?;
         let found = &self.module.functions()[index];
@@ -153,8 +156,8 @@ impl InProcess {
         outcome
     }
 
-    /// Calls in the instance that was kept, or in a new one; says whether it is
-    /// to be kept for the next call.
+    /// Calls in the instance that was kept, or in a new one; returns `true` if the instance
+    /// is to be kept for the next call.
     fn run_in(
         &self,
         kept: Option<Live>,
@@ -181,7 +184,7 @@ impl InProcess {
         (outcome, keep.then_some(live))
     }
 
-    /// The instance that was kept, or a new one, ready for a call.
+    /// Returns the instance that was kept, or a new one, ready for a call.
     fn ready(
         &self,
         kept: Option<Live>,
@@ -210,7 +213,7 @@ impl InProcess {
         }
     }
 
-    /// As a worker makes them, for a guest that was granted nothing.
+    /// Makes a store as a worker does for a guest without grants.
     fn store(&self, started: Instant) -> Store<Guest> {
         let options = GuestOptions {
             max_random: self.host_calls() as u64,
@@ -228,7 +231,7 @@ impl InProcess {
         guest.into_store(&self.engine)
     }
 
-    /// Sets what holds for one call.
+    /// Sets the limits of one call.
     fn begin(
         &self,
         store: &mut Store<Guest>,
@@ -291,17 +294,18 @@ impl InProcess {
         ran.outcome(store, called)
     }
 
-    /// The same module once more, for another thread: each runs one call at a
-    /// time. Nothing is compiled again.
+    /// Returns the module once more, for another thread: each runs one call at a time.
+    /// Nothing is compiled again.
     ///
     /// # Errors
-    /// If wasmtime refuses it, for want of memory as a rule.
+    ///
+    /// Returns an error if wasmtime refuses it, usually for lack of memory.
     pub fn another(&self) -> Result<Self, InProcessError> {
         InProcess::new(Arc::clone(&self.settings), self.module.clone())
     }
 }
 
-/// Where wasmtime finds the artifact: in sealed memory, by its descriptor.
+/// Returns the path by which wasmtime finds the artifact in sealed memory: its descriptor.
 pub(super) fn artifact_path(module: &Module) -> String {
     use std::os::fd::AsFd;
     format!("/proc/self/fd/{}", module.artifact().as_fd().as_raw_fd())

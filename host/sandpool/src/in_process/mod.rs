@@ -1,11 +1,11 @@
-//! The isolation level `in-process`: a trusted module in this very process, without isolation.
+//! The isolation level `in-process`: a trusted module in this very process, without
+//! isolation.
 //!
-//! A call costs no more than a call of wasmtime, and nothing stands between the guest
-//! and this process but wasmtime: a fault in it, or in the compiler that made the
-//! artifact, is a fault in this program. So it is asked for by name, it is refused
-//! where the strict sandbox was asked for, and the `sandpool` command uses it only to
-//! measure what isolation costs. For code that you do not trust there is
-//! [`Pool`](crate::Pool).
+//! A call costs no more than a call of wasmtime, and nothing stands between the guest and
+//! this process but wasmtime: a fault in it, or in the compiler that made the artifact, is
+//! a fault in this program. So a program must ask for this level by name, the level refuses
+//! to work with the strict sandbox, and the `sandpool` command uses it only to measure the
+//! cost of isolation. For code that you do not trust there is [`Pool`](crate::Pool).
 //!
 //! ```no_run
 //! use sandpool::Pool;
@@ -20,9 +20,9 @@
 //! }
 //! ```
 //!
-//! The module is read and compiled as a pool does it, in a compiler process of
-//! its own. The artifact comes from there and never from the cache: whoever can
-//! write to that folder would be running code in this process.
+//! The module is read and compiled as a pool does it, in a compiler process of its own. The
+//! artifact comes from there and never from the cache: anybody who can write to that folder
+//! would be running code in this process.
 
 mod bare;
 mod guest;
@@ -40,18 +40,18 @@ use crate::module::{LoadError, Loader, Module};
 use crate::pool::{Error, PoolBuilder, PoolSettings};
 use sandpool_protocol::settings::{Sandbox, Stdio};
 
-/// A module cannot be loaded into this process, or not called.
+/// The error of a module that cannot be loaded into this process, or not called.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InProcessError {
-    /// It cannot be read or compiled.
+    /// The module cannot be read or compiled.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// A setting that this isolation level cannot keep, a function that is not there,
-    /// arguments that do not fit it, or a call that did not end `ok`.
+    /// A setting that this isolation level cannot keep, an unknown function, arguments that
+    /// do not fit it, or a call that did not end `ok`.
     #[error(transparent)]
     Call(#[from] Error),
-    /// wasmtime refuses it.
+    /// wasmtime refuses the module.
     #[error("`{module}` cannot be loaded into this process: {why}")]
     Refused {
         /// The module's name.
@@ -61,10 +61,11 @@ pub enum InProcessError {
     },
 }
 
-/// The most wasm stack: guests run on their caller's own, and threads have 2 MiB.
+/// The largest wasm stack in bytes: guests run on their caller's own, and threads have 2
+/// MiB.
 const MAX_WASM_STACK: u64 = sandpool_protocol::limits::MIB;
 
-/// Checks what was asked for, loads the module, and hands over both.
+/// Checks the settings, loads the module, and returns both.
 fn prepare(
     builder: PoolBuilder,
     load: impl FnOnce(&Loader) -> Result<Module, LoadError>,
@@ -111,29 +112,35 @@ fn refuse(settings: &PoolSettings) -> Result<(), Error> {
 impl InProcess {
     /// Loads a module from a file: WebAssembly or its text format.
     ///
-    /// Of the builder's settings these count: limits of tasks (but CPU time,
-    /// and what arguments and results take, which go nowhere here), module size and limits of compilations, wasm stack and features,
-    /// [`Isolation::ProcessReuse`](crate::Isolation::ProcessReuse) for how many
-    /// calls an instance is kept, variables, standard streams that are captured
-    /// or thrown away, and the worker binary, which compiles. Wall time holds
-    /// only with [`Interrupt::Epoch`](crate::Interrupt::Epoch): without checks
-    /// in the code there is nothing to end a guest with, as there is no process
-    /// to kill.
+    /// Of the builder's settings these count:
+    ///
+    /// - limits of tasks, except CPU time and the sizes of arguments and results, which are
+    ///   sent nowhere here;
+    /// - module size, limits of compilations, wasm stack and features;
+    /// - [`Isolation::ProcessReuse`](crate::Isolation::ProcessReuse), for the number of
+    ///   calls that an instance is kept for;
+    /// - variables, and standard streams that are captured or thrown away;
+    /// - the worker binary, which compiles.
+    ///
+    /// Wall time holds only with [`Interrupt::Epoch`](crate::Interrupt::Epoch): without
+    /// checks in its code a guest cannot be ended, as there is no process to kill.
     ///
     /// # Errors
-    /// If the file is no module that can be run here; if the strict sandbox, a
-    /// directory, a shared object, an initializer, output that is passed on or a
-    /// limit on CPU time was asked for.
+    ///
+    /// Returns an error if the file is no module that can be run here, and if the settings
+    /// ask for the strict sandbox, a directory, a shared object, an initializer, output
+    /// that is passed on, or a limit on CPU time.
     pub fn load(builder: PoolBuilder, path: impl AsRef<Path>) -> Result<Self, InProcessError> {
         let (settings, module) =
             prepare(builder, |loader| loader.load_runnable(path.as_ref(), None))?;
         InProcess::new(Arc::new(settings), module)
     }
 
-    /// As [`InProcess::load`], from bytes.
+    /// Loads a module from bytes, as [`InProcess::load`] does from a file.
     ///
     /// # Errors
-    /// As [`InProcess::load`].
+    ///
+    /// Returns an error as [`InProcess::load`] does.
     pub fn load_bytes(
         builder: PoolBuilder,
         bytes: impl AsRef<[u8]>,

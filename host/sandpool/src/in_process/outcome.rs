@@ -1,4 +1,4 @@
-//! The outcome of a call in this process, in the words that a pool has for it.
+//! The outcome of a call in this process, in the form that a pool gives it.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use sandpool_worker::engine::call::Returned;
 use sandpool_worker::engine::guest::Guest;
 use sandpool_worker::engine::verdict;
 
-/// A call that has ended, and what held for it.
+/// A call that has ended, and its circumstances.
 pub(super) struct Ran<'a> {
     pub(super) module: &'a Module,
     pub(super) function: Option<&'a Function>,

@@ -1,5 +1,5 @@
-//! Ends a call in this process that runs past its wall time: a thread that
-//! sleeps until then, and moves the engine's epoch on.
+//! Ends a call in this process that runs past its wall time: a thread sleeps until then,
+//! and advances the engine's epoch.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Watched {
-    /// When the call that runs has to have ended.
+    /// The time by which the running call has to have ended.
     deadline: Option<Instant>,
     ended: bool,
 }
@@ -34,7 +34,7 @@ impl Shared {
     }
 }
 
-/// A call is watched until this is dropped.
+/// The watch over a call, until this is dropped.
 pub(super) struct WatchGuard<'a>(&'a Shared);
 
 impl Watchdog {
@@ -48,7 +48,7 @@ impl Watchdog {
         Ok(Watchdog { shared })
     }
 
-    /// Watches a call; one without a deadline needs no thread to wake.
+    /// Watches a call. A call without a deadline wakes no thread.
     pub(super) fn watch(&self, deadline: Option<Instant>) -> WatchGuard<'_> {
         if deadline.is_some() {
             self.shared.lock().deadline = deadline;

@@ -1,5 +1,5 @@
-//! The cache as a loader uses it: whatever is wrong with it, modules are compiled as if
-//! there were none, and somebody is told once.
+//! The cache as a loader uses it. If anything is wrong with it, modules are compiled as if
+//! there were no cache, and the program is told once.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, Once, PoisonError};
@@ -10,10 +10,10 @@ use sandpool_protocol::settings::EngineSettings;
 use sandpool_sys::SealedMemory;
 use sandpool_sys::stdio;
 
-/// Called with what keeps artifacts from being kept.
+/// A function that is called with the trouble of a cache.
 pub(crate) type TroubleHandler = Box<dyn FnOnce(&CacheTrouble) + Send>;
 
-/// A cache, or what is wrong with it.
+/// A cache, or the trouble with it.
 pub(crate) struct ArtifactStore {
     cache: Result<Cache, CacheTrouble>,
     on_trouble: Mutex<Option<TroubleHandler>>,
@@ -28,8 +28,8 @@ impl std::fmt::Debug for ArtifactStore {
 }
 
 impl ArtifactStore {
-    /// The cache of this user. Without a handler, trouble with it is one line on stderr,
-    /// once in the life of this process.
+    /// Returns the cache of this user. Without a handler, trouble with it is one line on
+    /// stderr, once in the life of this process.
     pub(crate) fn of_this_user(on_trouble: Option<TroubleHandler>) -> Self {
         ArtifactStore {
             cache: Cache::of_this_user(),
@@ -37,7 +37,7 @@ impl ArtifactStore {
         }
     }
 
-    /// The artifact of a module, if it was compiled before.
+    /// Returns the artifact of a module, if it was compiled before.
     pub(crate) fn get(
         &self,
         hash: &str,
@@ -96,7 +96,7 @@ fn say_once(trouble: &CacheTrouble) {
     });
 }
 
-/// The folder of this user's cache, if artifacts can be kept there.
+/// Returns the folder of this user's cache, if artifacts can be kept there.
 pub(crate) fn probe() -> Result<PathBuf, CacheTrouble> {
     Cache::of_this_user()?.probe()
 }

@@ -1,8 +1,7 @@
-//! Artifacts that were compiled before.
+//! The cache of compiled artifacts.
 //!
-//! A worker runs what is in here as machine code, so nobody but this user may
-//! write it: the folder belongs to this user and has mode 0700, or it is not
-//! used.
+//! A worker runs an artifact as machine code, so only this user may write it: the folder
+//! belongs to this user and has mode 0700, or it is not used.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions, Permissions};
@@ -20,7 +19,7 @@ use sandpool_protocol::limits::GIB;
 use sandpool_protocol::settings::EngineSettings;
 use sandpool_sys::{SealedMemory, memfd_growable, seal_contents};
 
-/// The most bytes of artifacts; the least recently used go first.
+/// The largest size of all artifacts in bytes; the least recently used go first.
 const MAX_SIZE: u64 = 2 * GIB;
 
 const MAGIC: &[u8; 8] = b"sandpl04";
@@ -29,7 +28,8 @@ const MAGIC: &[u8; 8] = b"sandpl04";
 const ENDING: &str = ".artifact";
 const NEW: &str = ".sandpool-new-";
 
-/// Why compiled modules are not kept for the next run.
+/// The reason why compiled modules are not kept for the next run. `Display` writes it in
+/// one line.
 #[derive(Debug, thiserror::Error)]
 #[error("{}, so modules are compiled anew each time: {why}", self.what())]
 pub struct CacheTrouble {
@@ -73,8 +73,8 @@ impl CacheTrouble {
         }
     }
 
-    /// Returns whether this user has no place for a cache at all, as a service has
-    /// whose home is `/nonexistent`: that is as somebody wants it.
+    /// Returns `true` if this user has no place for a cache at all, as a service whose home
+    /// is `/nonexistent`: somebody wants it so.
     pub(crate) fn is_of_a_user_without_home(&self) -> bool {
         match (&self.why, &self.folder) {
             (Why::NoPlace, _) | (_, None) => true,
@@ -86,7 +86,7 @@ impl CacheTrouble {
         }
     }
 
-    /// The folder that is not used, if there is one.
+    /// Returns the folder that is not used, if there is one.
     pub fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
     }
@@ -118,7 +118,7 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// The cache of this user: `$SANDPOOL_CACHE_DIR`, else
+    /// Returns the cache of this user: `$SANDPOOL_CACHE_DIR`, else
     /// `$XDG_CACHE_HOME/sandpool`, else `~/.cache/sandpool`.
     pub(crate) fn of_this_user() -> Result<Self, CacheTrouble> {
         let home = std::env::home_dir();
@@ -141,8 +141,8 @@ impl Cache {
             .mode(0o700)
             .create(&folder);
         if is_new && made.is_ok() {
-            // The umask may have taken rights from its owner too. A folder that cannot
-            // be used for want of them says so below.
+            // The umask may have taken rights from its owner too. A folder that cannot be used
+            // for lack of them is reported below.
             let _ = fs::set_permissions(&folder, Permissions::from_mode(0o700));
         }
         let metadata = match (fs::symlink_metadata(&folder), made) {
@@ -164,7 +164,7 @@ impl Cache {
         Ok(Cache { folder })
     }
 
-    /// The folder, if a file can be written there.
+    /// Returns the folder, if a file can be written there.
     pub(crate) fn probe(self) -> Result<PathBuf, CacheTrouble> {
         let file = tempfile::Builder::new()
             .prefix(NEW)
@@ -176,7 +176,7 @@ impl Cache {
     }
 
     fn unwritable(&self, error: io::Error) -> CacheTrouble {
-        // The name of a file that was not to stay tells nobody anything.
+        // The name of a file that does not stay tells a user nothing.
         let error = match error.raw_os_error() {
             Some(code) => io::Error::from_raw_os_error(code),
             None => io::Error::from(error.kind()),
@@ -193,7 +193,7 @@ impl Cache {
             .join(format!("{hash}-{:016x}{ENDING}", hasher.finish()))
     }
 
-    /// The artifact of a module, if it was compiled before.
+    /// Returns the artifact of a module, if it was compiled before.
     pub(crate) fn get(
         &self,
         hash: &str,
@@ -228,8 +228,8 @@ impl Cache {
         // The time of the last use, for eviction.
         let _ = file.set_times(FileTimes::new().set_modified(SystemTime::now()));
         let artifact = seal_contents(artifact.into()).ok()?;
-        // A disk that lost some bits must not make workers run them, nor calls
-        // find other functions than there are.
+        // A disk that lost some bits must not make workers run them, nor calls find
+        // functions that do not exist.
         if checksum(&description, &artifact).ok()? != sum {
             return None;
         }
@@ -286,7 +286,7 @@ impl Cache {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
-            // The folder may hold other things, if somebody said so.
+            // The folder may hold other files, if a user has chosen it.
             let name = entry.file_name();
             let name = name.to_string_lossy();
             if !name.ends_with(ENDING) && !name.starts_with(NEW) {
@@ -313,8 +313,9 @@ impl Cache {
     }
 }
 
-/// Where the cache is by these variables of the environment. A relative path is invalid
-/// in `XDG_CACHE_HOME`, by its specification, and ignored; our own may be one.
+/// Returns the folder of the cache by these variables of the environment. A relative path
+/// is invalid in `XDG_CACHE_HOME`, by its specification, and ignored; our own variable may
+/// hold one.
 fn place(variable: impl Fn(&str) -> Option<OsString>, home: Option<PathBuf>) -> Option<PathBuf> {
     let set = |name| {
         variable(name)
@@ -328,7 +329,7 @@ fn place(variable: impl Fn(&str) -> Option<OsString>, home: Option<PathBuf>) -> 
         .or_else(|| Some(home()?.join(".cache/sandpool")))
 }
 
-/// SHA-256 of a description and its artifact.
+/// Returns the SHA-256 of a description and its artifact.
 fn checksum(description: &[u8], artifact: &SealedMemory) -> io::Result<[u8; 32]> {
     let mut hasher = Sha256::new();
     hasher.update(description);

@@ -32,12 +32,12 @@ struct CompilerMessages {
     last: Option<FromChild>,
 }
 
-/// The pause before it is tried again; it doubles.
+/// The pause before a compilation is tried again; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
-/// Compiles a module in a process of its own, until it is given up. A failure that
-/// comes from outside (somebody killed the compiler, the system has no process for it)
-/// is no matter of the module, and tried again for a while.
+/// Compiles a module in a process of its own, until it is given up. A failure from outside
+/// (somebody killed the compiler, the system has no process for it) is not the module's
+/// fault, and the compilation is tried again for a while.
 pub(super) fn compile(
     loader: &Loader,
     source: &Source,
@@ -57,7 +57,7 @@ pub(super) fn compile(
     }
 }
 
-/// Waits for so long, unless the pool ends or the compilation is given up.
+/// Waits for `pause`, unless the pool ends or the compilation is given up.
 fn wait_or_stop(
     loader: &Loader,
     given_up: Option<&EventFd>,
@@ -79,7 +79,7 @@ fn terminated() -> Problem {
     Problem::Compiler("the pool was terminated".into())
 }
 
-/// Explains a refusal by the system of something that a compiler needs.
+/// Returns the problem of a system that refused something that a compiler needs.
 fn refused(error: &io::Error) -> Problem {
     let why = with_limit(error);
     match Scarce::of(error) {
@@ -124,7 +124,7 @@ fn compile_once(
         cpu_time: loader.limits.compile_cpu_time.value,
     });
     let fds = [source.memory.as_fd(), artifact.as_fd(), description.as_fd()];
-    // A child that is already gone says why below.
+    // The end of a child that is already gone is read below.
     let _ = ours.send(&encode(&setup), &fds, false);
     let (messages, ended) = supervise(&mut child, &ours, loader, given_up)?;
     if let Some(killed) = killed_from_outside(ended, &mut oom_kills) {
@@ -143,7 +143,7 @@ fn compile_once(
             loader.confinement.record(report)
         }
         (Some(FromChild::Failed { reason, message }), _) => {
-            // Honest ones are one plain line already.
+            // An honest message is one plain line already.
             let message = Printable(&message).to_string();
             return Err(match reason {
                 ChildFailure::Module => Problem::Invalid(message),
@@ -177,7 +177,7 @@ fn compile_once(
     Ok((artifact, description))
 }
 
-/// Listens until the compiler has ended, or ends it at its deadline.
+/// Reads the compiler's messages until it has ended, and ends it at its deadline.
 fn supervise(
     child: &mut ChildProcess,
     control: &ControlSocket,
@@ -201,8 +201,8 @@ fn supervise(
             let mut ready: SmallVec<[PollFd<'_>; 3]> = fds
                 .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
                 .collect();
-            // Every message of a compiler fits into its socket, so it is enough
-            // to read them all when it has ended.
+            // All messages of a compiler fit into its socket, so it is enough to read them when
+            // it has ended.
             match poll(&mut ready, left.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(Problem::Compiler(error.to_string())),
@@ -211,7 +211,7 @@ fn supervise(
         };
         if stopped {
             end(child)?;
-            // Nobody hears it who gave it up.
+            // The caller, who gave it up, does not read this error.
             return Err(terminated());
         }
         if let Some(ended) = child.ended() {
@@ -221,8 +221,8 @@ fn supervise(
     }
 }
 
-/// One that cannot be killed runs into its limit of CPU time, and ends with the
-/// thread that started it.
+/// Kills the compiler. One that cannot be killed runs into its limit of CPU time, and ends
+/// with the thread that started it.
 fn end(child: &mut ChildProcess) -> Result<(), Problem> {
     let ended = child.end();
     ended.map(drop).map_err(|error| {
@@ -240,7 +240,7 @@ fn listen(control: &ControlSocket, buffer: &mut [u8], messages: &mut CompilerMes
     }
 }
 
-/// The problem of a compiler that was killed from outside, not by us.
+/// Returns the problem of a compiler that was killed from outside, not by us.
 fn killed_from_outside(ended: ChildExit, oom_kills: &mut OomKills) -> Option<Problem> {
     let ChildExit::Killed(signal) = ended else {
         return None;
@@ -250,7 +250,7 @@ fn killed_from_outside(ended: ChildExit, oom_kills: &mut OomKills) -> Option<Pro
         _ => None,
     };
     Some(Problem::Outside {
-        // It would take as much memory again.
+        // A further try would take as much memory.
         again: for_memory.is_none(),
         why: match for_memory {
             Some(why) => format!("{}: {why}", how(ended)),
@@ -259,7 +259,7 @@ fn killed_from_outside(ended: ChildExit, oom_kills: &mut OomKills) -> Option<Pro
     })
 }
 
-/// Explains a compiler's death.
+/// Returns the problem of a compiler that died.
 fn died(loader: &Loader, ended: ChildExit) -> Problem {
     match ended {
         ChildExit::Exited(OUT_OF_CPU) => hit(loader, LimitName::CompileCpuTime),
@@ -289,7 +289,7 @@ fn how(ended: ChildExit) -> String {
     }
 }
 
-/// A limit of compilations that was hit.
+/// Returns the problem of a limit of compilations that was hit.
 fn hit(loader: &Loader, name: LimitName) -> Problem {
     match loader.limits.hit(name) {
         Some(hit) if is_slow(name, &loader.program.path) => Problem::Slow(hit),
@@ -298,8 +298,8 @@ fn hit(loader: &Loader, name: LimitName) -> Problem {
     }
 }
 
-/// Returns whether a limit of time was hit by a compiler without optimisation: by this
-/// very program, since nobody knows how another was built.
+/// Returns `true` if a limit of time was hit by a compiler without optimisation: only for
+/// this very program, since nobody knows how another was built.
 fn is_slow(name: LimitName, compiler: &Path) -> bool {
     let is_time = matches!(name, LimitName::CompileTimeout | LimitName::CompileCpuTime);
     let file = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));

@@ -1,5 +1,5 @@
-//! The bytes of a module, read once into memory that can no longer change, so
-//! that what is hashed is what is compiled.
+//! The bytes of a module, read once into memory that can no longer change, so that the
+//! hashed bytes are the compiled bytes.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};

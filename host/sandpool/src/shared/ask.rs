@@ -49,7 +49,7 @@ impl ReplySink for ReplySlot {
     }
 }
 
-/// Asks and waits, for `timeout` at most; `None` is without end.
+/// Asks and waits for the reply, for `timeout` at most; `None` waits for ever.
 pub(super) fn ask(object: &dyn Object, op: Op, timeout: Option<Duration>) -> Reply {
     let slot = Arc::new(ReplySlot::default());
     let requester = Requester::new(Owner::of_this_thread(), Arc::clone(&slot) as _);
@@ -61,7 +61,7 @@ pub(super) fn ask(object: &dyn Object, op: Op, timeout: Option<Duration>) -> Rep
         return reply;
     }
     object.give_up(requester.id);
-    // Whatever it is by now: it comes, even if it takes a lock to be free.
+    // The reply comes in any case, even if a lock must become free first.
     let last = slot.wait(None);
     last.unwrap_or(Reply::Failed(SharedError::Timeout))
 }
@@ -69,8 +69,8 @@ pub(super) fn ask(object: &dyn Object, op: Op, timeout: Option<Duration>) -> Rep
 /// The action for an answer that nobody wants any more.
 type Unwanted = Box<dyn FnOnce(Reply) + Send>;
 
-/// An answer that is awaited. Dropped before it came, it asks no longer, and
-/// what was taken for it goes back.
+/// A reply that is awaited. Dropped before the reply came, it gives its request up, and the
+/// item or permit that was taken for it goes back.
 pub(super) struct Asking {
     object: Arc<dyn Object>,
     slot: Arc<ReplySlot>,
@@ -80,7 +80,8 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    /// Asks when it is polled first. `owner` holds what is acquired.
+    /// Returns a request that is made when it is polled first. `owner` holds the things
+    /// that it acquires.
     pub(super) fn new(
         object: Arc<dyn Object>,
         op: Op,
@@ -98,9 +99,9 @@ impl Asking {
     }
 }
 
-/// Asks, and waits without blocking the thread. Dropped before it is answered, it
-/// asks no longer, and what it took goes back. A future belongs to no thread, so
-/// what it took belongs to the program: for objects that anybody may release.
+/// Asks, and waits without blocking the thread. Dropped before the reply, it gives its
+/// request up, and the item or permit that it took goes back. A future belongs to no
+/// thread, so the program owns what it took: for objects that anybody may release.
 pub(super) async fn awaited(object: &Arc<dyn Object>, op: Op) -> Reply {
     let asking = Asking::new(Arc::clone(object), op, |_| {});
     let owner = asking.requester.owner;
@@ -109,8 +110,8 @@ pub(super) async fn awaited(object: &Arc<dyn Object>, op: Op) -> Reply {
     reply
 }
 
-/// As [`awaited`], of what belongs to the future alone: it comes with the owner that
-/// has it now. `back` gives it back for a future that is dropped before it knows.
+/// Asks as [`awaited`] does, for something that belongs to the future alone: it comes with
+/// its current owner. `back` gives it back for a future that is dropped before it knows.
 pub(super) async fn taken(
     object: &Arc<dyn Object>,
     op: Op,
@@ -122,7 +123,7 @@ pub(super) async fn taken(
     (owner, asking.await)
 }
 
-/// Asks what is answered at once, for an owner.
+/// Makes a request that is answered at once, for an owner.
 pub(super) fn ask_as(object: &dyn Object, owner: Owner, op: Op) {
     let requester = Requester::new(owner, Arc::new(ReplySlot::default()));
     // Nobody is there to hear of a failure.
@@ -166,7 +167,7 @@ impl Drop for Asking {
         if let Some(reply) = reply {
             unwanted(reply);
         }
-        // Whatever it still has then.
+        // Releases everything that the owner still has.
         self.object.leave(self.requester.owner, true);
     }
 }

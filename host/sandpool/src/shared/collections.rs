@@ -7,14 +7,14 @@ use super::object::{Object, ObjectCell, ObjectState, Owner, Requester};
 use sandpool_protocol::Violation;
 use sandpool_protocol::request::{DictOp, Item, Kind, ListOp, Op, Reply, ValueOp};
 
-/// Bytes that one dictionary, list or value holds at most, keys included. All
-/// of it fits into one answer.
+/// The number of bytes that one dictionary, list or value holds at most, keys included. All
+/// of it fits into one reply.
 pub(crate) const MAX_COLLECTION_BYTES: usize = 64 * 1024 * 1024;
 
-/// Bytes of the host that an entry costs beside its own, about.
+/// The memory in bytes that an entry costs beside its own bytes, about.
 const ITEM_OVERHEAD: usize = 64;
 
-/// Counts bytes, and refuses those that are too many.
+/// The number of bytes in use, which refuses to grow too large.
 #[derive(Default)]
 struct Account(usize);
 
@@ -58,14 +58,14 @@ impl DictState {
     fn delete(&mut self, key: &str) -> bool {
         let before = self.entry_cost(key);
         let there = self.entries.remove(key).is_some();
-        // Less always fits.
+        // Fewer bytes always fit.
         let _ = self.account.exchange(0, before);
         there
     }
 
     fn update(&mut self, items: Vec<(String, Item)>) -> Result<Reply, SharedError> {
-        // All or nothing; a key that comes twice is counted twice, which only
-        // errs on the safe side.
+        // All keys or none; a key that comes twice is counted twice, which only errs on the
+        // safe side.
         let costs = items
             .iter()
             .map(|(key, value)| key.len() + value.len() + ITEM_OVERHEAD);

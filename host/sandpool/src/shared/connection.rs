@@ -14,7 +14,7 @@ use super::pipe::PipeEnd;
 use super::queues::{done, failure};
 use sandpool_protocol::request::{ConnectionOp, Item, Op, Reply};
 
-/// A pipe: messages sent into one side come out of the other, both ways:
+/// Makes a pipe: messages sent into one side come out of the other, both ways. It is
 /// multiprocessing's `Pipe()`.
 #[must_use]
 pub fn pipe() -> (Connection, Connection) {
@@ -24,11 +24,12 @@ pub fn pipe() -> (Connection, Connection) {
 
 /// One side of a [`pipe`]. A clone is another handle to this side.
 ///
-/// A side is closed when its last handle is dropped: handles of the host, and
-/// those that calls were given until their tasks have ended. So a host that
-/// gives a side to a task drops its own handle, to learn when the task is gone.
+/// A side is closed when its last handle is dropped. Handles of the host count, and those
+/// that calls were given, until their tasks have ended. So a host that gives a side to a
+/// task drops its own handle, to learn when the task is gone.
 ///
-/// A side that is behind with 4,096 messages or 1 MiB makes the other one wait.
+/// A side that has 4,096 messages or 1 MiB unread makes the other side wait. A message has
+/// 64 MiB at most.
 #[derive(Clone)]
 pub struct Connection {
     end: Arc<PipeEnd>,
@@ -51,37 +52,41 @@ impl Connection {
         ask(&*self.end, Op::Connection(op), timeout)
     }
 
-    /// Sends a value as JSON. Waits without end while the other side is behind.
+    /// Sends a value as JSON. Waits without end while the other side has too much unread.
     ///
     /// # Errors
-    /// `EndOfFile` when the other side is gone, `Closed` when this one is
-    /// closed, `TooLarge`, `Json`.
+    ///
+    /// Returns `EndOfFile` when the other side is gone, `Closed` when this one is closed,
+    /// `TooLarge` for a message of more than 64 MiB, and `Json` for a value that JSON
+    /// cannot hold.
     pub fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), SharedError> {
         done(self.ask(ConnectionOp::Send(to_json(message)?), None))
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes as they are, waiting as [`Connection::send`] does.
     ///
     /// # Errors
-    /// As [`Connection::send`].
+    ///
+    /// Returns an error as [`Connection::send`] does, except `Json`.
     pub fn send_bytes(&self, message: impl Into<Vec<u8>>) -> Result<(), SharedError> {
         done(self.ask(ConnectionOp::Send(Item::from(message.into())), None))
     }
 
-    /// Sends a value as JSON, waiting without blocking the thread while the other
-    /// side is behind. A future that is dropped has sent the whole message, or
-    /// nothing.
+    /// Sends a value as JSON, waiting without blocking the thread while the other side has
+    /// too much unread. Dropping the future has sent the whole message, or nothing.
     ///
     /// # Errors
-    /// As [`Connection::send`].
+    ///
+    /// Returns an error as [`Connection::send`] does.
     pub async fn send_async<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), SharedError> {
         self.send_item(to_json(message)?).await
     }
 
-    /// Sends bytes as they are, as [`Connection::send_async`] sends a value.
+    /// Sends bytes as they are, waiting as [`Connection::send_async`] does.
     ///
     /// # Errors
-    /// As [`Connection::send`].
+    ///
+    /// Returns an error as [`Connection::send`] does, except `Json`.
     pub async fn send_bytes_async(&self, message: impl Into<Vec<u8>>) -> Result<(), SharedError> {
         self.send_item(Item::from(message.into())).await
     }
@@ -97,16 +102,18 @@ impl Connection {
     /// Receives a value that was sent as JSON. Waits for one, without end.
     ///
     /// # Errors
-    /// `EndOfFile` when nothing is left and the other side is gone, `Closed`,
-    /// `Json`.
+    ///
+    /// Returns `EndOfFile` when nothing is left and the other side is gone, `Closed` when
+    /// this side is closed, and `Json` for a message that is no `T`.
     pub fn recv<T: DeserializeOwned>(&self) -> Result<T, SharedError> {
         self.recv_timeout(None)
     }
 
-    /// The same, for `timeout` at most.
+    /// Receives a value that was sent as JSON. Waits for one, for `timeout` at most.
     ///
     /// # Errors
-    /// As [`Connection::recv`], and `Timeout`.
+    ///
+    /// Returns an error as [`Connection::recv`] does, and `Timeout` after the timeout.
     pub fn recv_timeout<T: DeserializeOwned>(
         &self,
         timeout: impl Into<Option<Duration>>,
@@ -114,10 +121,11 @@ impl Connection {
         from_json(&self.recv_bytes(timeout)?)
     }
 
-    /// Receives a message as it is, waiting for `timeout` at most.
+    /// Receives a message as it is, waiting for `timeout` at most; `None` waits for ever.
     ///
     /// # Errors
-    /// As [`Connection::recv_timeout`].
+    ///
+    /// Returns an error as [`Connection::recv_timeout`] does, except `Json`.
     pub fn recv_bytes(&self, timeout: impl Into<Option<Duration>>) -> Result<Vec<u8>, SharedError> {
         match self.ask(ConnectionOp::Receive, timeout.into()) {
             Reply::Item(message) => Ok(message.into_vec()),
@@ -125,20 +133,22 @@ impl Connection {
         }
     }
 
-    /// Receives a value without blocking the thread. A future that is dropped
-    /// has received nothing.
+    /// Receives a value, waiting without blocking the thread. Dropping the future has
+    /// received nothing.
     ///
     /// # Errors
-    /// As [`Connection::recv`].
+    ///
+    /// Returns an error as [`Connection::recv`] does.
     pub async fn recv_async<T: DeserializeOwned>(&self) -> Result<T, SharedError> {
         from_json(&self.recv_bytes_async().await?)
     }
 
-    /// Receives a message as it is, without blocking the thread. A future that is
-    /// dropped has received nothing.
+    /// Receives a message as it is, waiting without blocking the thread. Dropping the
+    /// future has received nothing.
     ///
     /// # Errors
-    /// As [`Connection::recv`], but for `Json`.
+    ///
+    /// Returns an error as [`Connection::recv`] does, except `Json`.
     pub async fn recv_bytes_async(&self) -> Result<Vec<u8>, SharedError> {
         let end = Arc::clone(&self.end);
         let back = move |reply| {
@@ -152,11 +162,12 @@ impl Connection {
         }
     }
 
-    /// Waits, without blocking the thread, until there is a message or the other
-    /// side is gone. It takes nothing.
+    /// Waits, without blocking the thread, until there is a message or the other side is
+    /// gone. It takes no message.
     ///
     /// # Errors
-    /// `Closed`.
+    ///
+    /// Returns `Closed` when this side is closed.
     pub async fn poll_async(&self) -> Result<(), SharedError> {
         match self.asking(ConnectionOp::Poll, |_| {}).await {
             Reply::Flag(_) => Ok(()),
@@ -164,11 +175,13 @@ impl Connection {
         }
     }
 
-    /// Returns whether there is a message, or the other side is gone. Waits until that
-    /// is so, for `timeout` at most; multiprocessing's default is not to wait.
+    /// Waits until there is a message or the other side is gone, for `timeout` at most;
+    /// returns `true` if so. `None` waits for ever; multiprocessing's default is not to
+    /// wait.
     ///
     /// # Errors
-    /// `Closed`.
+    ///
+    /// Returns `Closed` when this side is closed.
     pub fn poll(&self, timeout: impl Into<Option<Duration>>) -> Result<bool, SharedError> {
         match self.ask(ConnectionOp::Poll, timeout.into()) {
             Reply::Flag(there) => Ok(there),

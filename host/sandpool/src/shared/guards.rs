@@ -1,5 +1,4 @@
-//! Locks, semaphores, events, conditions and barriers as a host program uses
-//! them.
+//! Locks, semaphores, events, conditions and barriers as a host program uses them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +10,10 @@ use super::object::{Object, Owner};
 use super::queues::{done, failure};
 use sandpool_protocol::request::{BarrierOp, ConditionOp, EventOp, LockOp, Op, Reply, SemaphoreOp};
 
-/// The way in which a lock was acquired.
+/// The state in which a lock was found when it was acquired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acquired {
-    /// In good order.
+    /// The lock was released properly by its last holder.
     Clean,
     /// The task that held it died or failed, so the guarded data may be inconsistent.
     /// The caller holds the lock now.
@@ -30,10 +29,11 @@ fn acquired(reply: &Reply) -> Result<Acquired, SharedError> {
 }
 
 impl Lock {
-    /// Takes the lock, waiting for `timeout` at most; `None` is without end.
+    /// Acquires the lock, waiting for `timeout` at most; `None` waits for ever.
     ///
     /// # Errors
-    /// `Timeout`.
+    ///
+    /// Returns `Timeout` after the timeout.
     pub fn acquire(&self, timeout: impl Into<Option<Duration>>) -> Result<Acquired, SharedError> {
         acquired(&ask(
             &*self.object,
@@ -42,14 +42,15 @@ impl Lock {
         ))
     }
 
-    /// Takes the lock, waiting without blocking the thread, until the guard is
-    /// dropped. A future that is dropped has taken nothing.
+    /// Acquires the lock until the guard is dropped, waiting without blocking the thread.
+    /// Dropping the future before has acquired nothing.
     ///
-    /// A future belongs to no thread, so each is a holder of its own, also of an
-    /// `rlock`: to take one again while its guard is there waits for ever.
+    /// A future belongs to no thread, so each is a holder of its own, even of an `rlock`:
+    /// acquiring it again while its guard exists waits for ever.
     ///
     /// # Errors
-    /// None now.
+    ///
+    /// Returns no error now.
     pub async fn acquire_async(&self) -> Result<LockGuard, SharedError> {
         let object = Arc::clone(&self.object);
         let back = move |owner, reply| {
@@ -69,15 +70,16 @@ impl Lock {
     /// Releases the lock once.
     ///
     /// # Errors
-    /// `OverRelease` if nobody holds it; `NotOwner` if it is an `rlock` that
+    ///
+    /// Returns `OverRelease` if nobody holds it, and `NotOwner` if it is an `rlock` that
     /// this thread does not hold.
     pub fn release(&self) -> Result<(), SharedError> {
         done(ask(&*self.object, Op::Lock(LockOp::Release), None))
     }
 }
 
-/// A [`Lock`] that was taken by [`Lock::acquire_async`]; it is released when this is
-/// dropped, on whatever thread.
+/// A [`Lock`] that [`Lock::acquire_async`] has acquired. Dropping the guard, on any thread,
+/// releases the lock.
 #[must_use = "the lock is released when its guard is dropped"]
 pub struct LockGuard {
     object: Arc<dyn Object>,
@@ -86,7 +88,7 @@ pub struct LockGuard {
 }
 
 impl LockGuard {
-    /// Returns the way in which the lock was acquired.
+    /// Returns the state in which the lock was found.
     #[must_use]
     pub fn acquired(&self) -> Acquired {
         self.acquired
@@ -108,28 +110,31 @@ impl std::fmt::Debug for LockGuard {
 }
 
 impl Semaphore {
-    /// Takes a permit, waiting for `timeout` at most.
+    /// Acquires a permit, waiting for `timeout` at most; `None` waits for ever.
     ///
     /// # Errors
-    /// `Timeout`.
+    ///
+    /// Returns `Timeout` after the timeout.
     pub fn acquire(&self, timeout: impl Into<Option<Duration>>) -> Result<(), SharedError> {
         let op = Op::Semaphore(SemaphoreOp::Acquire);
         done(ask(&*self.object, op, timeout.into()))
     }
 
-    /// Takes a permit, waiting without blocking the thread. A future that is
-    /// dropped has taken none.
+    /// Acquires a permit, waiting without blocking the thread. Dropping the future has
+    /// acquired nothing.
     ///
     /// # Errors
-    /// None now.
+    ///
+    /// Returns no error now.
     pub async fn acquire_async(&self) -> Result<(), SharedError> {
         done(awaited(&self.object, Op::Semaphore(SemaphoreOp::Acquire)).await)
     }
 
-    /// Gives a permit back.
+    /// Releases a permit.
     ///
     /// # Errors
-    /// `OverRelease` if it is bounded and all permits are there.
+    ///
+    /// Returns `OverRelease` if the semaphore is bounded and all its permits are free.
     pub fn release(&self) -> Result<(), SharedError> {
         done(ask(
             &*self.object,
@@ -138,7 +143,7 @@ impl Semaphore {
         ))
     }
 
-    /// Returns the number of permits now.
+    /// Returns the number of free permits.
     #[must_use]
     pub fn permits(&self) -> u64 {
         let reply = ask(&*self.object, Op::Semaphore(SemaphoreOp::Permits), None);
@@ -161,14 +166,14 @@ impl Event {
         self.ask(EventOp::Clear, None);
     }
 
-    /// Returns whether the flag is raised.
+    /// Returns `true` if the flag is raised.
     #[must_use]
     pub fn is_set(&self) -> bool {
         self.ask(EventOp::IsSet, None) == Reply::Flag(true)
     }
 
-    /// Waits until the flag is raised, for `timeout` at most; false if that
-    /// passed first.
+    /// Waits until the flag is raised, for `timeout` at most; returns `false` if the
+    /// timeout passed first. `None` waits for ever.
     pub fn wait(&self, timeout: impl Into<Option<Duration>>) -> bool {
         self.ask(EventOp::Wait, timeout.into()) == Reply::Flag(true)
     }
@@ -184,10 +189,11 @@ impl Condition {
         ask(&*self.object, Op::Condition(op), timeout)
     }
 
-    /// Takes the lock, waiting for `timeout` at most.
+    /// Acquires the lock, waiting for `timeout` at most; `None` waits for ever.
     ///
     /// # Errors
-    /// `Timeout`.
+    ///
+    /// Returns `Timeout` after the timeout.
     pub fn acquire(&self, timeout: impl Into<Option<Duration>>) -> Result<Acquired, SharedError> {
         acquired(&self.ask(ConditionOp::Acquire, timeout.into()))
     }
@@ -195,25 +201,28 @@ impl Condition {
     /// Releases the lock once.
     ///
     /// # Errors
-    /// `NotOwner`, `OverRelease`.
+    ///
+    /// Returns `OverRelease` if nobody holds it, and `NotOwner` if another thread or task
+    /// does.
     pub fn release(&self) -> Result<(), SharedError> {
         done(self.ask(ConditionOp::Release, None))
     }
 
-    /// Releases the lock, waits to be notified, for `timeout` at most, and
-    /// takes the lock again, however long that takes; false if the timeout
-    /// passed first.
+    /// Releases the lock, waits to be notified, for `timeout` at most, and acquires the
+    /// lock again, however long that takes. Returns `false` if the timeout passed first.
     ///
     /// # Errors
-    /// `NotOwner` if this thread does not hold the lock.
+    ///
+    /// Returns `NotOwner` if this thread does not hold the lock.
     pub fn wait(&self, timeout: impl Into<Option<Duration>>) -> Result<bool, SharedError> {
         flag(&self.ask(ConditionOp::Wait, timeout.into()))
     }
 
-    /// Wakes `count` waiting callers, the longest waiting first.
+    /// Wakes `count` waiting callers, the longest-waiting first.
     ///
     /// # Errors
-    /// `NotOwner` if this thread does not hold the lock.
+    ///
+    /// Returns `NotOwner` if this thread does not hold the lock.
     pub fn notify(&self, count: u32) -> Result<(), SharedError> {
         done(self.ask(ConditionOp::Notify(count), None))
     }
@@ -221,7 +230,8 @@ impl Condition {
     /// Wakes all waiting callers.
     ///
     /// # Errors
-    /// As [`Condition::notify`].
+    ///
+    /// Returns an error as [`Condition::notify`] does.
     pub fn notify_all(&self) -> Result<(), SharedError> {
         self.notify(u32::MAX)
     }
@@ -232,26 +242,28 @@ impl Barrier {
         ask(&*self.object, Op::Barrier(op), timeout)
     }
 
-    /// Waits until all parties are there, and returns this one's place among
-    /// them, counted from 0. Whoever gives up breaks the barrier for all.
+    /// Waits until all parties are there, for `timeout` at most, and returns the position
+    /// of this one among them, from 0. A party that gives up breaks the barrier for all.
     ///
     /// # Errors
-    /// `Broken`.
+    ///
+    /// Returns `Broken` if the barrier is broken or the timeout passed.
     pub fn wait(&self, timeout: impl Into<Option<Duration>>) -> Result<usize, SharedError> {
         number(&self.ask(BarrierOp::Wait, timeout.into())).map(|place| place as usize)
     }
 
-    /// The same, without blocking the thread. A future that is dropped breaks
-    /// the barrier, if it has begun to wait.
+    /// Waits as [`Barrier::wait`] does, without a timeout and without blocking the thread.
+    /// Dropping the future breaks the barrier, if it has begun to wait.
     ///
     /// # Errors
-    /// `Broken`.
+    ///
+    /// Returns `Broken` if the barrier is broken.
     pub async fn wait_async(&self) -> Result<usize, SharedError> {
         let reply = awaited(&self.object, Op::Barrier(BarrierOp::Wait)).await;
         number(&reply).map(|place| place as usize)
     }
 
-    /// Resets the barrier, also if it is broken; waiting parties fail with `Broken`.
+    /// Resets the barrier, even if it is broken; waiting parties fail with `Broken`.
     pub fn reset(&self) {
         self.ask(BarrierOp::Reset, None);
     }
@@ -273,7 +285,7 @@ impl Barrier {
         number(&self.ask(BarrierOp::Waiting, None)).map_or(0, |n| n as usize)
     }
 
-    /// Returns whether it is broken.
+    /// Returns `true` if the barrier is broken.
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.ask(BarrierOp::Broken, None) == Reply::Flag(true)

@@ -1,4 +1,4 @@
-//! An object as it is granted: by name, or as an argument.
+//! Shared objects as they are granted: by name, or as an argument.
 
 use std::sync::Arc;
 
@@ -6,11 +6,10 @@ use super::object::Object;
 use sandpool_protocol::request::Kind;
 use sandpool_value::{Attachment, ToValue, Value};
 
-/// A shared object, ready to be granted: see [`Call::share`](crate::Call::share)
+/// A handle to a shared object that can be granted: see [`Call::share`](crate::Call::share)
 /// and [`PoolBuilder::share`](crate::PoolBuilder::share).
 ///
-/// As an argument of a call it is a text: the name under which the guest opens
-/// it.
+/// As an argument of a call it is a text: the name under which the guest opens the object.
 #[derive(Clone)]
 pub struct Handle {
     object: Arc<dyn Object>,
@@ -21,7 +20,7 @@ impl Handle {
         Handle { object }
     }
 
-    /// The name that stands for it as an argument. No other object of this
+    /// Returns the name that stands for the object as an argument. No other object of this
     /// process ever has it.
     #[must_use]
     pub fn name(&self) -> String {
@@ -41,10 +40,10 @@ impl PartialEq for Handle {
     }
 }
 
-/// An object that guests can be granted: queues, the sides of pipes, and the objects of
-/// a [`Manager`](crate::Manager).
+/// An object that guests can be granted: queues, the sides of pipes, and the objects of a
+/// [`Manager`](crate::Manager).
 pub trait Share {
-    /// The object, to be granted.
+    /// Returns a handle to the object, to be granted.
     fn handle(&self) -> Handle;
 }
 
@@ -54,8 +53,8 @@ impl Share for Handle {
     }
 }
 
-/// As an argument an object is the name under which it is opened. It is given
-/// by reference, or given away.
+/// Makes an object an argument: the name under which it is opened. It is given by reference
+/// or by value.
 macro_rules! arguments {
     ($($name:ident $(<$item:ident>)?),+) => {
         $(
@@ -84,7 +83,7 @@ arguments!(
 arguments!(Dict<T>, List<T>, SharedValue<T>, Lock, Semaphore);
 arguments!(Event, Condition, Barrier);
 
-/// Objects with the names under which they are granted.
+/// Shared objects with the names under which they are granted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Shares(Vec<(String, Handle)>);
 
@@ -94,7 +93,7 @@ impl Shares {
         self.0.is_empty()
     }
 
-    /// The objects among what came along with arguments.
+    /// Returns the shared objects among the attachments of arguments.
     pub(crate) fn among(attachments: &[Attachment]) -> Self {
         let mut shares = Shares::default();
         for Attachment { name, what } in attachments {
@@ -105,7 +104,7 @@ impl Shares {
         shares
     }
 
-    /// Grants one more; one of the same name makes room for it.
+    /// Grants one more object, which replaces one with an equal name.
     pub(crate) fn add(&mut self, name: String, handle: Handle) {
         self.0.retain(|(known, _)| *known != name);
         self.0.push((name, handle));

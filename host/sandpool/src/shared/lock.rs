@@ -4,27 +4,27 @@ use super::SharedError;
 use super::object::{ObjectState, Owner, Requester, Waiters};
 use sandpool_protocol::request::{ConditionOp, Kind, LockOp, Op, Reply};
 
-/// A lock. One that is reentrant may be taken again by its holder, and only be
-/// released by him.
+/// A lock. A reentrant lock may be taken again by its holder, and only its holder may
+/// release it.
 pub(crate) struct LockState {
     reentrant: bool,
     holder: Option<Holder>,
-    /// True if the last holder left without releasing it.
+    /// `true` if the last holder left without releasing the lock.
     abandoned: bool,
     waiters: Waiters<LockWait>,
 }
 
 struct Holder {
     owner: Owner,
-    /// The number of times that it was taken.
+    /// The number of times that the holder took it.
     depth: u64,
 }
 
-/// The reply to an owner who waits for the lock, once he has it.
+/// The reply to an owner that waits for the lock, once it has the lock.
 enum LockWait {
     Acquire,
-    /// Comes out of the waiting room; was he notified? He gets the lock back as
-    /// deep as he held it, however long that takes.
+    /// The owner comes out of the waiting room, notified or not. It gets the lock back as
+    /// deep as it held it, however long that takes.
     Reacquire {
         notified: bool,
         depth: u64,
@@ -95,7 +95,7 @@ impl LockState {
         Reply::Done
     }
 
-    /// Releases it at once, however often it was taken; returns how often.
+    /// Releases the lock at once, however often it was taken; returns that number.
     fn release_fully(&mut self) -> u64 {
         let depth = self.holder.take().map_or(0, |holder| holder.depth);
         self.pass_on();
@@ -138,7 +138,7 @@ impl ObjectState for LockState {
 
     fn leave(&mut self, owner: Owner, died: bool) {
         self.waiters.remove_owner(owner);
-        // A plain lock may be released by somebody else, if all went well.
+        // A plain lock may be released by another owner, if all went well.
         if self.is_held_by(owner) && (died || self.reentrant) {
             self.abandoned = true;
             self.release_fully();
@@ -149,7 +149,7 @@ impl ObjectState for LockState {
 /// A condition with its own lock.
 pub(crate) struct ConditionState {
     lock: LockState,
-    /// Those who wait to be notified, and how deep they held the lock.
+    /// The owners that wait to be notified, and how deep each held the lock.
     room: Waiters<u64>,
 }
 
@@ -210,7 +210,7 @@ impl ObjectState for ConditionState {
 
     fn give_up(&mut self, id: u64) {
         match self.room.remove(id) {
-            // He has to hold the lock again before he is told anything.
+            // The owner has to hold the lock again before it gets a reply.
             Some((requester, depth)) => {
                 let notified = false;
                 self.lock

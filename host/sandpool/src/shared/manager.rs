@@ -20,40 +20,41 @@ use super::queues::{JoinableQueue, Queue, done, failure, items_of};
 use super::semaphore::SemaphoreState;
 use sandpool_protocol::request::{DictOp, Item, ListOp, Op, Reply, ValueOp};
 
-/// Makes objects that threads, tasks and pools share: multiprocessing's
-/// `Manager()`.
+/// Makes objects that threads, tasks and pools share: multiprocessing's `Manager()`.
 ///
-/// There is no process behind it: objects live in this one, each is gone with
-/// its last handle, and each step on one is seen whole or not at all. Every
-/// handle can be cloned, and granted to guests.
+/// There is no process behind it. Objects live in this process, each is gone with its last
+/// handle, and each step on one is seen whole or not at all. Every handle can be cloned,
+/// and granted to guests.
 ///
 /// Dictionaries, lists and values hold JSON, 64 MiB each at most.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Manager(());
 
 impl Manager {
-    /// A manager.
+    /// Returns a manager.
     #[must_use]
     pub fn new() -> Self {
         Manager(())
     }
 
-    /// An empty dictionary.
+    /// Makes an empty dictionary.
     #[must_use]
     pub fn dict<T>(&self) -> Dict<T> {
         Dict::of(ObjectCell::new(DictState::default()))
     }
 
-    /// An empty list.
+    /// Makes an empty list.
     #[must_use]
     pub fn list<T>(&self) -> List<T> {
         List::of(ObjectCell::new(ListState::default()))
     }
 
-    /// A value.
+    /// Makes a shared value.
     ///
     /// # Errors
-    /// `Json` for a value that JSON cannot hold, `TooLarge`.
+    ///
+    /// Returns `Json` for a value that JSON cannot hold, and `TooLarge` for more than 64
+    /// MiB.
     pub fn value<T: Serialize>(&self, value: &T) -> Result<SharedValue<T>, SharedError> {
         let item = to_json(value)?;
         match item.len() > MAX_COLLECTION_BYTES {
@@ -62,13 +63,14 @@ impl Manager {
         }
     }
 
-    /// A lock: one at a time. Taking it twice waits for ever.
+    /// Makes a lock that one thread or task holds at a time. Taking it twice waits for
+    /// ever.
     #[must_use]
     pub fn lock(&self) -> Lock {
         Lock::of(ObjectCell::new(LockState::new(false)))
     }
 
-    /// A lock that its holder, a thread or a task, may take again.
+    /// Makes a lock that its holder, a thread or a task, may take again.
     #[must_use]
     pub fn rlock(&self) -> Lock {
         Lock::of(ObjectCell::new(LockState::new(true)))
@@ -80,19 +82,20 @@ impl Manager {
         Semaphore::of(ObjectCell::new(SemaphoreState::new(permits, false)))
     }
 
-    /// The same, which refuses to be released more often than taken.
+    /// Makes a semaphore as [`Manager::semaphore`] does, which refuses to be released more
+    /// often than acquired.
     #[must_use]
     pub fn bounded_semaphore(&self, permits: u64) -> Semaphore {
         Semaphore::of(ObjectCell::new(SemaphoreState::new(permits, true)))
     }
 
-    /// A flag that is not raised.
+    /// Makes an event, whose flag is not raised.
     #[must_use]
     pub fn event(&self) -> Event {
         Event::of(ObjectCell::new(EventState::new()))
     }
 
-    /// A condition with a lock of its own, which its holder may take again.
+    /// Makes a condition with a lock of its own, which its holder may take again.
     #[must_use]
     pub fn condition(&self) -> Condition {
         Condition::of(ObjectCell::new(ConditionState::new()))
@@ -104,20 +107,20 @@ impl Manager {
         Barrier::of(ObjectCell::new(BarrierState::new(parties.max(1))))
     }
 
-    /// A queue for `maxsize` items; 0 for any number.
+    /// Makes a queue for `maxsize` items; 0 for any number.
     #[must_use]
     pub fn queue<T>(&self, maxsize: usize) -> Queue<T> {
         Queue::new(maxsize)
     }
 
-    /// A joinable queue for `maxsize` items; 0 for any number.
+    /// Makes a joinable queue for `maxsize` items; 0 for any number.
     #[must_use]
     pub fn joinable_queue<T>(&self, maxsize: usize) -> JoinableQueue<T> {
         JoinableQueue::new(maxsize)
     }
 }
 
-/// Handles to managed objects, each with what it holds.
+/// The handles to managed objects, each with the type of its content.
 macro_rules! handles {
     ($($(#[$doc:meta])* $name:ident $(<$item:ident>)?, $held:ty;)+) => {
         $(
@@ -155,17 +158,16 @@ macro_rules! handles {
 }
 
 handles! {
-    /// A dictionary with text keys and values that are JSON, in the order of the
-    /// keys.
+    /// A dictionary with text keys, in their order, and values that are JSON.
     Dict<T>, T;
-    /// A list of values that are JSON. Negative places count from the end.
+    /// A list of values that are JSON. Negative indices count from the end.
     List<T>, T;
     /// One value that is JSON.
     SharedValue<T>, T;
-    /// A lock, or one that its holder may take again. A task that dies or fails
-    /// gives it back, and the next is told that it was abandoned.
+    /// A lock, which its holder may take again if it is an `rlock`. A task that dies or
+    /// fails gives it back, and the next holder is told that it was abandoned.
     Lock, ();
-    /// So many permits. A task that dies or fails gives its own back.
+    /// A number of permits. A task that dies or fails gives its own back.
     Semaphore, ();
     /// A flag that can be waited for.
     Event, ();
@@ -201,12 +203,12 @@ impl<T> Dict<T> {
         ask(&*self.object, Op::Dict(op), None)
     }
 
-    /// Removes a key, and says whether it was there.
+    /// Removes a key; returns `true` if it was there.
     pub fn delete(&self, key: &str) -> bool {
         self.ask(DictOp::Delete(key.into())) == Reply::Flag(true)
     }
 
-    /// All keys, in order.
+    /// Returns all keys, in order.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
         match self.ask(DictOp::Keys) {
@@ -221,13 +223,13 @@ impl<T> Dict<T> {
         number(&self.ask(DictOp::Len)).map_or(0, |len| len as usize)
     }
 
-    /// Returns whether it is empty.
+    /// Returns `true` if the dictionary is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Returns whether there is this key.
+    /// Returns `true` if the dictionary has this key.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
         self.ask(DictOp::Contains(key.into())) == Reply::Flag(true)
@@ -238,7 +240,9 @@ impl<T: Serialize> Dict<T> {
     /// Sets the value of a key.
     ///
     /// # Errors
-    /// `TooLarge`, `Json`.
+    ///
+    /// Returns `TooLarge` if the dictionary would hold more than 64 MiB, and `Json` for a
+    /// value that JSON cannot hold.
     pub fn set(&self, key: &str, value: &T) -> Result<(), SharedError> {
         done(self.ask(DictOp::Set(key.into(), to_json(value)?)))
     }
@@ -246,7 +250,8 @@ impl<T: Serialize> Dict<T> {
     /// Sets many keys in one step.
     ///
     /// # Errors
-    /// As [`Dict::set`]; then nothing was set.
+    ///
+    /// Returns an error as [`Dict::set`] does; then no key was set.
     pub fn update<'a, K: Into<String>>(
         &self,
         items: impl IntoIterator<Item = (K, &'a T)>,
@@ -261,12 +266,12 @@ impl<T: Serialize> Dict<T> {
         done(self.ask(DictOp::Update(items?)))
     }
 
-    /// Replaces the value of a key if its bytes are those of `expected`
-    /// (`None`: not there) by `replacement` (`None`: removes it), and says
-    /// whether it did.
+    /// Replaces the value of a key by `replacement` (`None` removes the key) if its bytes
+    /// are those of `expected` (`None`: the key is not there); returns `true` if it did.
     ///
     /// # Errors
-    /// As [`Dict::set`].
+    ///
+    /// Returns an error as [`Dict::set`] does.
     pub fn compare_and_set(
         &self,
         key: &str,
@@ -282,10 +287,11 @@ impl<T: Serialize> Dict<T> {
 }
 
 impl<T: DeserializeOwned> Dict<T> {
-    /// The value of this key, if it is there.
+    /// Returns the value of this key, if it is there.
     ///
     /// # Errors
-    /// `Json` for a value that is no `T`.
+    ///
+    /// Returns `Json` for a value that is no `T`.
     pub fn get(&self, key: &str) -> Result<Option<T>, SharedError> {
         match self.ask(DictOp::Get(key.into())) {
             Reply::MaybeItem(value) => value.map(|value| from_json(&value)).transpose(),
@@ -293,10 +299,11 @@ impl<T: DeserializeOwned> Dict<T> {
         }
     }
 
-    /// All keys with their values.
+    /// Returns all keys with their values.
     ///
     /// # Errors
-    /// As [`Dict::get`].
+    ///
+    /// Returns an error as [`Dict::get`] does.
     pub fn items(&self) -> Result<BTreeMap<String, T>, SharedError> {
         match self.ask(DictOp::Items) {
             Reply::Pairs(pairs) => {
@@ -321,7 +328,7 @@ impl<T> List<T> {
         number(&self.ask(ListOp::Len)).map_or(0, |len| len as usize)
     }
 
-    /// Returns whether it is empty.
+    /// Returns `true` if the list is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -332,7 +339,9 @@ impl<T: Serialize> List<T> {
     /// Adds an item at the end.
     ///
     /// # Errors
-    /// `TooLarge`, `Json`.
+    ///
+    /// Returns `TooLarge` if the list would hold more than 64 MiB, and `Json` for a value
+    /// that JSON cannot hold.
     pub fn append(&self, item: &T) -> Result<(), SharedError> {
         self.extend([item])
     }
@@ -340,7 +349,8 @@ impl<T: Serialize> List<T> {
     /// Adds items at the end, in one step.
     ///
     /// # Errors
-    /// As [`List::append`]; then nothing was added.
+    ///
+    /// Returns an error as [`List::append`] does; then no item was added.
     pub fn extend<'a>(&self, items: impl IntoIterator<Item = &'a T>) -> Result<(), SharedError>
     where
         T: 'a,
@@ -349,36 +359,42 @@ impl<T: Serialize> List<T> {
         done(self.ask(ListOp::Extend(items?)))
     }
 
-    /// Replaces the item at this place.
+    /// Replaces the item at this index.
     ///
     /// # Errors
-    /// `OutOfRange`, and as [`List::append`].
+    ///
+    /// Returns `OutOfRange` if there is no such item, and other errors as [`List::append`]
+    /// does.
     pub fn set(&self, index: i64, item: &T) -> Result<(), SharedError> {
         done(self.ask(ListOp::Set(index, to_json(item)?)))
     }
 }
 
 impl<T: DeserializeOwned> List<T> {
-    /// The item at this place.
+    /// Returns the item at this index.
     ///
     /// # Errors
-    /// `OutOfRange`, and `Json` for an item that is no `T`.
+    ///
+    /// Returns `OutOfRange` if there is no such item, and `Json` for an item that is no
+    /// `T`.
     pub fn get(&self, index: i64) -> Result<T, SharedError> {
         from_json(&item(self.ask(ListOp::Get(index)))?)
     }
 
-    /// Removes and returns the item at this place; `None`: the last.
+    /// Removes and returns the item at this index; `None` is the last.
     ///
     /// # Errors
-    /// As [`List::get`].
+    ///
+    /// Returns an error as [`List::get`] does.
     pub fn pop(&self, index: impl Into<Option<i64>>) -> Result<T, SharedError> {
         from_json(&item(self.ask(ListOp::Pop(index.into())))?)
     }
 
-    /// All items.
+    /// Returns all items.
     ///
     /// # Errors
-    /// As [`List::get`].
+    ///
+    /// Returns an error as [`List::get`] does.
     pub fn items(&self) -> Result<Vec<T>, SharedError> {
         let items = items_of(self.ask(ListOp::Items))?;
         items.iter().map(|item| from_json(item)).collect()
@@ -390,10 +406,12 @@ impl<T> SharedValue<T> {
         ask(&*self.object, Op::Value(op), None)
     }
 
-    /// Adds to a value that is a whole number, and returns the sum.
+    /// Adds to a value that is a whole number, in one step, and returns the sum.
     ///
     /// # Errors
-    /// `NotANumber`; `OutOfRange` if the sum is no 64-bit number.
+    ///
+    /// Returns `NotANumber` for another value, and `OutOfRange` if the sum is no 64-bit
+    /// number.
     pub fn add(&self, amount: i64) -> Result<i64, SharedError> {
         number(&self.ask(ValueOp::Add(amount)))
     }
@@ -403,17 +421,20 @@ impl<T: Serialize> SharedValue<T> {
     /// Replaces the value.
     ///
     /// # Errors
-    /// `TooLarge`, `Json`.
+    ///
+    /// Returns `TooLarge` for more than 64 MiB, and `Json` for a value that JSON cannot
+    /// hold.
     pub fn set(&self, value: &T) -> Result<(), SharedError> {
         done(self.ask(ValueOp::Set(to_json(value)?)))
     }
 }
 
 impl<T: DeserializeOwned> SharedValue<T> {
-    /// Returns its current value.
+    /// Returns the current value.
     ///
     /// # Errors
-    /// `Json` for a value that is no `T`.
+    ///
+    /// Returns `Json` for a value that is no `T`.
     pub fn get(&self) -> Result<T, SharedError> {
         from_json(&item(self.ask(ValueOp::Get))?)
     }

@@ -1,13 +1,12 @@
-//! Shared objects of host threads, tasks and pools, tasks and pools share: queues,
-//! pipes, and the objects of a manager.
+//! Objects that host threads, tasks and pools share: queues, pipes, and the objects of a
+//! manager.
 //!
-//! They live in the host. Each kind is a state that answers now or later, under
-//! its own lock: `queue` (with `prefetch`), `pipe`, `collections`, `lock`,
-//! `semaphore`, `gates`.
-//! The host's threads and futures ask through `ask`, with the types in `queues`,
-//! `connection`, `manager` and `guards` around it; guests ask through their worker's
-//! exchange, of which the pool has the other end. All are answered by the same
-//! state, so none of them is a special case.
+//! They live in the host. Each kind is a state that answers now or later, under its own
+//! lock: `queue` (with `prefetch`), `pipe`, `collections`, `lock`, `semaphore`, `gates`.
+//! The host's threads and futures ask through `ask`, wrapped in the types of `queues`,
+//! `connection`, `manager` and `guards`; guests ask through their worker's exchange, whose
+//! other end the pool has. One state answers all of them, so none of them is a special
+//! case.
 
 mod ask;
 mod collections;

@@ -1,9 +1,8 @@
-//! The interface of all shared objects: something that is asked, and answers now or
-//! later.
+//! The interface of all shared objects: an object is asked, and answers now or later.
 //!
-//! Everybody asks in the same way: a thread of the host, a future, a guest
-//! through its worker. An object answers under its own lock, so that nobody
-//! ever sees half of a step. Whoever is answered locks nothing but itself.
+//! A thread of the host, a future, and a guest through its worker all ask in one way. An
+//! object answers under its own lock, so that nobody ever sees half of a step. A receiver
+//! of a reply takes no lock but its own.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,20 +17,20 @@ use sandpool_protocol::request::{Item, Kind, Op, Reply};
 pub(crate) struct Owner(u64);
 
 impl Owner {
-    /// One that nobody was before.
+    /// Returns an owner that did not exist before.
     pub(crate) fn new() -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         Owner(LAST.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The thread that runs.
+    /// Returns the owner for the current thread.
     pub(crate) fn of_this_thread() -> Self {
         thread_local!(static ME: Owner = Owner::new());
         ME.with(|me| *me)
     }
 }
 
-/// One who has asked, and is answered once.
+/// The maker of one request, which is answered once.
 #[derive(Clone)]
 pub(crate) struct Requester {
     /// Unique in this process.
@@ -55,35 +54,35 @@ impl Requester {
     }
 }
 
-/// Whoever waits for an answer.
+/// A receiver of replies.
 pub(crate) trait ReplySink: Send + Sync {
-    /// Takes the answer, if it still waits for this one.
+    /// Takes the reply, if it still waits for this one.
     fn answer(&self, id: u64, reply: Reply);
 
-    /// Returns whether items can be handed to it ahead of being asked for, and put by
-    /// it on credit.
+    /// Returns the worker behind the sink, if items can be handed to it before it asks, and
+    /// be put by it on credit.
     fn ahead(&self) -> Option<&dyn Ahead> {
         None
     }
 }
 
-/// A worker, which is spared a question for each item.
+/// A worker that need not ask for each item.
 pub(crate) trait Ahead {
-    /// Hands over items as the answer to a get for the first `owed` of them.
-    /// Gives them back at once if nobody waits for them.
+    /// Hands over items as the reply to a get for the first `owed` of them. Gives them back
+    /// at once if nobody waits for them.
     fn hand(&self, id: u64, items: VecDeque<Item>, owed: usize) -> Result<(), VecDeque<Item>>;
 
-    /// Takes back what was handed over ahead and is not claimed.
+    /// Takes back the items that were handed over ahead and are not claimed.
     fn take_back(&self) -> VecDeque<Item>;
 
-    /// Takes back everything that is not claimed: nobody is left to claim it.
+    /// Takes back all unclaimed items: nobody is left to claim them.
     fn take_back_all(&self) -> VecDeque<Item>;
 
-    /// Allows so many items to be put on credit from the next answer on. What
-    /// was left of the last credit must have been withdrawn.
+    /// Allows `items` items to be put on credit, from the next reply on. The rest of the
+    /// last credit must have been withdrawn.
     fn give_credit(&self, items: u32);
 
-    /// Ends the credit, and says how much of it was used in all.
+    /// Ends the credit, and returns the number of items that were put on it in all.
     fn withdraw_credit(&self) -> u32;
 }
 
@@ -93,42 +92,41 @@ pub(crate) trait ObjectState: Send + 'static {
 
     fn kind(&self) -> Kind;
 
-    /// Its own steps; others are not for it.
+    /// Returns this kind's own step, or `None` for a step of another kind.
     fn step(op: Op) -> Option<Self::Op>;
 
-    /// Answers, or keeps the requester until it can.
+    /// Replies, or keeps the requester until it can.
     fn ask(&mut self, op: Self::Op, requester: &Requester);
 
-    /// Somebody does not want to wait any longer. Answers, if he waits here.
+    /// Ends the wait of a requester that waits no longer, with a reply.
     fn give_up(&mut self, id: u64);
 
-    /// An owner is gone: it waits for nothing, and if it `died` it gives back
-    /// what it holds.
+    /// Ends all waits of an owner that is gone; if it `died`, also releases what it holds.
     fn leave(&mut self, owner: Owner, died: bool);
 }
 
-/// An object, of whatever kind.
+/// An object of any kind.
 pub(crate) trait Object: Send + Sync {
     fn kind(&self) -> Kind;
 
     /// Unique in this process.
     fn id(&self) -> u64;
 
-    /// Asks. Without `wait` the answer comes before this returns, but for who
-    /// waits at a condition: he gets its lock back first.
+    /// Asks. Without `wait` the reply comes before this returns, except to a requester that
+    /// waits at a condition: it gets the condition's lock back first.
     fn ask(&self, op: Op, wait: bool, requester: &Requester) -> Result<(), Violation>;
 
     fn give_up(&self, id: u64);
 
     fn leave(&self, owner: Owner, died: bool);
 
-    /// A queue has more to say; see [`QueueCell`].
+    /// Returns the queue, if the object is one; see [`QueueCell`].
     fn queue(&self) -> Option<&QueueCell> {
         None
     }
 }
 
-/// A number that no object had before.
+/// Returns a number that no object had before.
 pub(super) fn next_id() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     LAST.fetch_add(1, Ordering::Relaxed)
@@ -172,8 +170,8 @@ impl<S: ObjectState> ObjectCell<S> {
     }
 }
 
-/// Those who wait at an object, the longest waiting first, each with what he
-/// waits for.
+/// The requesters that wait at an object, the longest-waiting first, each with the thing
+/// that it waits for.
 pub(super) struct Waiters<T>(VecDeque<(Requester, T)>);
 
 impl<T> Waiters<T> {
@@ -201,12 +199,13 @@ impl<T> Waiters<T> {
         self.0.front_mut()
     }
 
-    /// Takes out the one who asked with this number.
+    /// Takes out the requester with this number.
     pub(super) fn remove(&mut self, id: u64) -> Option<(Requester, T)> {
         self.remove_if(id, |_| true)
     }
 
-    /// The same, if what he waits for is `such`.
+    /// Takes out the requester with this number, if the thing that it waits for satisfies
+    /// `such`.
     pub(super) fn remove_if(
         &mut self,
         id: u64,
@@ -217,14 +216,14 @@ impl<T> Waiters<T> {
         self.0.remove(place)
     }
 
-    /// Takes out all of an owner; says whether there were any.
+    /// Takes out all requesters of an owner; returns `true` if there were any.
     pub(super) fn remove_owner(&mut self, owner: Owner) -> bool {
         let before = self.0.len();
         self.0.retain(|(requester, _)| requester.owner != owner);
         self.0.len() < before
     }
 
-    /// Answers all alike.
+    /// Sends all requesters this reply.
     pub(super) fn answer_all(&mut self, reply: &Reply) {
         for (requester, _) in self.0.drain(..) {
             requester.answer(reply.clone());

@@ -1,4 +1,4 @@
-//! The pipe: two sides, and what is sent into one comes out of the other.
+//! The pipe: two sides; messages that are sent into one come out of the other.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use super::object::{Object, Owner, Requester, Waiters, next_id};
 use sandpool_protocol::Violation;
 use sandpool_protocol::request::{ConnectionOp, Item, Kind, MAX_ITEM, Op, Reply};
 
-/// Messages and bytes that one side may be behind with. One message always
+/// The numbers of messages and bytes that one side may have unread. One message always
 /// fits.
 const MAX_MESSAGES: usize = 4096;
 const MAX_PIPE_BYTES: usize = 1024 * 1024;
@@ -27,14 +27,14 @@ struct Side {
     inbox: VecDeque<Item>,
     bytes: usize,
     receivers: Waiters<Receiving>,
-    /// Those of this side who wait for room at the other.
+    /// The senders on this side that wait for room at the other.
     senders: Waiters<Item>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Receiving {
     Message,
-    /// Only wants to know whether there is one.
+    /// The requester only wants to know whether there is a message.
     News,
 }
 
@@ -56,7 +56,7 @@ impl Side {
 }
 
 impl PipeEnd {
-    /// The two sides of a new pipe.
+    /// Returns the two sides of a new pipe.
     pub(super) fn pair() -> [Arc<PipeEnd>; 2] {
         let pipe = Arc::new(Mutex::new([Side::new(), Side::new()]));
         [0, 1].map(|side| {
@@ -86,7 +86,7 @@ impl PipeEnd {
         move_on(theirs, mine);
     }
 
-    /// Puts back what was received for somebody who then did not want it.
+    /// Puts back a message that was received for a requester that is gone.
     pub(super) fn unget(&self, message: Item) {
         let mut sides = self.lock();
         let (mine, theirs) = both(&mut sides, self.side);
@@ -96,7 +96,7 @@ impl PipeEnd {
     }
 }
 
-/// A side and the other one.
+/// Returns a side and the other one.
 fn both(sides: &mut [Side; 2], side: usize) -> (&mut Side, &mut Side) {
     let [one, other] = sides;
     match side {
@@ -105,8 +105,8 @@ fn both(sides: &mut [Side; 2], side: usize) -> (&mut Side, &mut Side) {
     }
 }
 
-/// Hands what came to `mine` to those who wait for it, and lets in what waits
-/// at `theirs` for that room.
+/// Hands the messages for `mine` to its receivers, and takes in the messages that wait at
+/// `theirs` for that room.
 fn move_on(mine: &mut Side, theirs: &mut Side) {
     loop {
         if mine.open

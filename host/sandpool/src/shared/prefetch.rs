@@ -1,12 +1,12 @@
 //! Items in the hands of workers that have not asked for them yet.
 //!
-//! A worker that is quick with its items is handed more than it asked for, so
-//! that not each of them costs a question. Several workers may have some at a
-//! time. What none of them has claimed can be taken back at any moment; every
-//! item has a number, by which it goes back to where it stood.
+//! A worker that is quick with its items is handed more than it asked for, so that not each
+//! of them costs a request. Several workers may have some at a time. Unclaimed items can be
+//! taken back at any moment; every item has a number, by which it goes back to where it
+//! stood.
 //!
-//! One that takes its time with an item gets one at a time: an item must not
-//! stand behind its work.
+//! A worker that takes its time with an item gets one at a time: no item must wait behind
+//! its work.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,18 +18,18 @@ use sandpool_protocol::request::Item;
 /// An item with its place in the order of all that were put.
 pub(super) type Numbered = (i64, Item);
 
-/// The most items that are handed to one worker at once.
+/// The highest number of items that are handed to one worker at once.
 const MAX_PREFETCH: usize = 256;
 
-/// A worker that takes no longer for an item is handed some ahead.
+/// The time for an item up to which a worker is handed some ahead.
 const MAX_PACE: Duration = Duration::from_micros(64);
 
-/// About so much of its work it is handed, and what it has not claimed after
-/// this time goes to who asks next.
+/// The amount of work, by time, that a worker is handed. Items that it has not claimed
+/// after this time go to the next requester.
 const MAX_WORK_AHEAD: Duration = Duration::from_millis(1);
 
-/// The cost of an item beside its bytes, in memory and on its way: empty ones without a
-/// number would fill the host.
+/// The cost of an item beside its bytes, in memory and on its way: without it, any number
+/// of empty items could fill the host.
 pub(super) const ITEM_OVERHEAD: usize = 32;
 
 pub(super) fn cost(item: &Item) -> usize {
@@ -44,18 +44,18 @@ pub(super) struct Prefetch {
 
 struct Consumer {
     to: Arc<dyn ReplySink>,
-    /// The numbers of the items that it was handed last, but for those that
-    /// were taken back.
+    /// The numbers of the items that it was handed last, without those that were taken
+    /// back.
     numbers: Vec<i64>,
     /// The number of prefetched items, and their cost: as many as can come back.
     ahead: usize,
     bytes: usize,
-    /// True if its claims were not looked at since.
+    /// `true` if its claims were not looked at since.
     open: bool,
     since: Instant,
     /// The approximate time for an item.
     pace: Option<Duration>,
-    /// True if `pace` tells of what it was handed last.
+    /// `true` if `pace` covers the items that it was handed last.
     measured: bool,
     /// The number of items that it is handed at once.
     batch: usize,
@@ -89,9 +89,9 @@ impl Prefetch {
         self.all.iter_mut().find(|consumer| same(&consumer.to, to))
     }
 
-    /// Somebody asks for items. If it is a worker, it is through with those
-    /// that it claimed, and the rest of them is taken back; from others, what
-    /// they have had for too long.
+    /// Notes that a requester asks for items, and returns those that are taken back for it.
+    /// If it is a worker, it has finished those that it claimed, and the rest of them is
+    /// taken back; of other workers, the items that they have had for too long.
     pub(super) fn asked_by(&mut self, requester: &Arc<dyn ReplySink>) -> Vec<Numbered> {
         if self.all.is_empty() {
             return Vec::new();
@@ -110,12 +110,12 @@ impl Prefetch {
         back
     }
 
-    /// Takes back what is not claimed.
+    /// Takes back the unclaimed items.
     pub(super) fn take_back(&mut self) -> Vec<Numbered> {
         self.all.iter_mut().flat_map(Consumer::take_back).collect()
     }
 
-    /// Takes back all that this worker did not claim, also what it had asked
+    /// Takes back all items that this worker did not claim, even those that it had asked
     /// for: it takes no more.
     pub(super) fn forget(&mut self, worker: &Arc<dyn ReplySink>) -> Vec<Numbered> {
         let place = self
@@ -134,8 +134,8 @@ impl Prefetch {
         self.find(worker).map_or(1, |consumer| consumer.batch)
     }
 
-    /// Hands over items as the answer to a question for the first `owed` of
-    /// them. Gives them back if nobody waits for them any more.
+    /// Hands over items as the reply to a request for the first `owed` of them. Gives them
+    /// back if nobody waits for them any more.
     pub(super) fn hand(
         &mut self,
         requester: &Requester,
@@ -177,8 +177,8 @@ impl Prefetch {
 
 impl Consumer {
     fn take_back(&mut self) -> Vec<Numbered> {
-        // Also where nothing can come back: one that lies about its claims is
-        // found out.
+        // Also where no item can come back: a worker that lies about its claims is found
+        // out.
         if !std::mem::replace(&mut self.open, false) {
             return Vec::new();
         }
@@ -187,16 +187,16 @@ impl Consumer {
         self.with_numbers(back.unwrap_or_default())
     }
 
-    /// The youngest that it was handed, with their numbers, which it has no
-    /// more.
+    /// Pairs the youngest items that it was handed, which it has no more, with their
+    /// numbers.
     fn with_numbers(&mut self, back: VecDeque<Item>) -> Vec<Numbered> {
         let stay = self.numbers.len().saturating_sub(back.len());
         self.numbers.split_off(stay).into_iter().zip(back).collect()
     }
 
-    /// It is through with what it claimed. One that had to wait for a processor
-    /// once must not count as slow for that, so it is believed to take four
-    /// times as long as before at worst.
+    /// Updates the pace: the worker has finished the items that it claimed. A worker that
+    /// had to wait for a processor once must not count as slow for that, so it is believed
+    /// to take four times as long as before at worst.
     fn measure(&mut self, now: Instant) {
         if std::mem::replace(&mut self.measured, true) {
             return;

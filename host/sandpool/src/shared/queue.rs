@@ -1,16 +1,16 @@
 //! The queue: first in, first out, bounded in items and bytes.
 //!
-//! Workers that are quick with their items are handed some ahead (`prefetch`), and
-//! put items on credit, as long as there is plenty of room. Both are decided by
-//! compare-and-swap between worker and host, so they can be taken back at any
-//! moment: nobody waits for an item that a busy worker has not claimed, and the
-//! size and the room are what they would be without.
+//! Workers that are quick with their items are handed some ahead (`prefetch`), and put
+//! items on credit, as long as there is plenty of room. Both are decided by
+//! compare-and-swap between worker and host, so they can be taken back at any moment:
+//! nobody waits for an item that a busy worker has not claimed, and the size and the room
+//! are what they would be without.
 //!
-//! The order: whoever is answered gets the oldest items but for those that were
-//! handed ahead to others, which stay there for a millisecond at most once
-//! somebody asks. So one consumer alone sees all in the order they were put,
-//! each of several sees them in order but for what came back from others, and
-//! consumers that take their time (64 us an item) are handed nothing ahead.
+//! The order: a requester gets the oldest items, except for those that were handed ahead to
+//! others, which stay there for a millisecond at most once another requester asks. So a
+//! single consumer sees all items in the order in which they were put, each of several sees
+//! them in order except for those that came back from others, and consumers that take their
+//! time (64 us an item) are handed nothing ahead.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,18 +22,18 @@ use super::prefetch::{ITEM_OVERHEAD, Numbered, Prefetch, cost, same};
 use sandpool_protocol::Violation;
 use sandpool_protocol::request::{CREDIT_ITEM, Item, Kind, MAX_ITEM, Op, QueueOp, Reply};
 
-/// The most bytes of items that are handed to one who asked for one.
+/// The highest number of bytes of items that are handed to a requester of one item.
 const MAX_AHEAD_BYTES: usize = 64 * 1024;
 
-/// The most items that may be put on credit at once, and the part of the free
-/// room that one worker may have of it.
+/// The highest number of items that may be put on credit at once, and the part of the free
+/// room that one worker may have for it.
 const MAX_CREDIT: usize = 1024;
 const CREDIT_PART: usize = 4;
 
 /// The capacity of a queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Capacity {
-    /// Items; `None` if their number is not limited.
+    /// The number of items; `None` if it is not limited.
     pub(crate) items: Option<usize>,
     pub(crate) bytes: usize,
 }
@@ -43,27 +43,27 @@ pub(crate) type QueueCell = ObjectCell<QueueState>;
 
 pub(crate) struct QueueState {
     capacity: Capacity,
-    /// The oldest first.
+    /// The items, oldest first.
     items: VecDeque<Numbered>,
     bytes: usize,
     /// The number of the next item.
     next: i64,
     prefetch: Prefetch,
-    /// Workers that may put on credit.
+    /// The workers that may put on credit.
     creditors: Vec<Creditor>,
     getters: Waiters<usize>,
     putters: Waiters<Putting>,
     closed: bool,
-    /// Items that are not dealt with, where the queue is joinable.
+    /// The number of items that are not dealt with; `None` if the queue is not joinable.
     unfinished: Option<u64>,
     joiners: Waiters<()>,
 }
 
 struct Creditor {
     to: Arc<dyn ReplySink>,
-    /// Items that it may still put, or has put and which have not come yet.
+    /// The number of items that it may still put, or has put and which have not come yet.
     left: u32,
-    /// Of the same credit, those that came.
+    /// The number of items on this credit that came.
     came: u32,
 }
 
@@ -78,7 +78,7 @@ impl QueueState {
         Self::with_clock(capacity, joinable, Instant::now)
     }
 
-    /// The same by another clock, for tests.
+    /// Returns a queue with another clock, for tests.
     pub(super) fn with_clock(capacity: Capacity, joinable: bool, clock: fn() -> Instant) -> Self {
         QueueState {
             capacity,
@@ -95,7 +95,7 @@ impl QueueState {
         }
     }
 
-    /// Takes back what was handed ahead and not claimed.
+    /// Takes back the items that were handed ahead and are not claimed.
     fn take_back(&mut self) {
         let back = self.prefetch.take_back();
         self.put_back(back);
@@ -107,7 +107,7 @@ impl QueueState {
             return;
         };
         self.bytes += back.iter().map(|(_, item)| cost(item)).sum::<usize>();
-        // Few that are here are older, if any: what came back before.
+        // Few items here are older, if any: those that came back before.
         let older = self.items.partition_point(|(number, _)| *number < youngest);
         back.extend(self.items.drain(..older));
         back.sort_by_key(|(number, _)| *number);
@@ -116,8 +116,7 @@ impl QueueState {
         }
     }
 
-    /// Ends all credit; what was used of it and has not come yet stays
-    /// reserved.
+    /// Ends all credit. Items that were put on it and have not come yet keep their room.
     fn withdraw_credit(&mut self) {
         for creditor in &mut self.creditors {
             if let Some(ahead) = creditor.to.ahead() {
@@ -128,14 +127,14 @@ impl QueueState {
         self.creditors.retain(|creditor| creditor.left > 0);
     }
 
-    /// Items that may come on credit.
+    /// Returns the number of items that may come on credit.
     fn reserved(&self) -> usize {
         let left = self.creditors.iter().map(|creditor| creditor.left as usize);
         left.sum()
     }
 
-    /// Items that are here or may come, and their cost: put on credit, or back
-    /// from who was handed them ahead.
+    /// Returns the number of items that are here or may come, and their cost. Items may
+    /// come on credit, or back from the workers that were handed them ahead.
     fn taken(&self) -> (usize, usize) {
         let reserved = self.reserved();
         let (items, bytes) = self.prefetch.ahead();
@@ -145,14 +144,14 @@ impl QueueState {
         )
     }
 
-    /// Returns whether an item of this cost fits.
+    /// Returns `true` if an item of this cost fits.
     fn fits(&self, cost: usize) -> bool {
         let (taken, bytes) = self.taken();
         self.capacity.items.is_none_or(|most| taken < most)
             && (bytes + cost <= self.capacity.bytes || taken == 0)
     }
 
-    /// Returns whether an item fits after everything was taken back that can be.
+    /// Returns `true` if an item fits after all items were taken back that can be.
     fn has_room(&mut self, cost: usize) -> bool {
         if self.fits(cost) {
             return true;
@@ -184,8 +183,8 @@ impl QueueState {
         self.admit();
     }
 
-    /// Lets in what there is room for, in order, and serves those who wait
-    /// for it.
+    /// Takes in the waiting items that there is room for, in order, and serves the
+    /// requesters that wait for them.
     fn admit(&mut self) {
         while let Some((_, first)) = self.putters.first() {
             let Some(cost) = first.items.front().map(cost) else {
@@ -199,7 +198,7 @@ impl QueueState {
                 continue;
             };
             if !self.has_room(cost) {
-                // Those who wait may make room.
+                // The requesters that wait may make room.
                 if self.getters.is_empty() || self.items.is_empty() {
                     break;
                 }
@@ -221,7 +220,7 @@ impl QueueState {
         let Some(ahead) = to.ahead() else { return };
         let creditors = &mut self.creditors;
         if let Some(place) = creditors.iter().position(|c| same(&c.to, to)) {
-            // All that it put has come: it is read in order.
+            // All items that it put have come: they are read in order.
             ahead.withdraw_credit();
             creditors.remove(place);
         }
@@ -243,7 +242,7 @@ impl QueueState {
         self.creditors.push(Creditor { to, left, came: 0 });
     }
 
-    /// Serves those who wait, as far as there is something.
+    /// Serves the waiting requesters, as long as there are items.
     fn serve(&mut self) {
         while let Some((_, most)) = self.getters.first() {
             if self.items.len() < *most {
@@ -262,14 +261,14 @@ impl QueueState {
         }
     }
 
-    /// Gives items to one who asked for `most`. There is one at least.
+    /// Gives up to `most` items to a requester, at least one.
     fn give(&mut self, requester: &Requester, most: usize) {
         if requester.to.ahead().is_none() {
             let items = self.take(most, usize::MAX);
             let items = items.into_iter().map(|(_, item)| item).collect();
             return requester.answer(Reply::Items(items));
         }
-        // Whoever waits for room is to learn at once when there is some.
+        // A requester that waits for room must learn at once when there is some.
         let count = match self.putters.is_empty() {
             true => {
                 let others = self.getters.len() + self.prefetch.len();
@@ -286,8 +285,7 @@ impl QueueState {
         }
     }
 
-    /// Takes the oldest items: one at least, and no more than cost so many
-    /// bytes.
+    /// Takes the oldest items: at least one, and no more than cost `most_bytes` bytes.
     fn take(&mut self, most: usize, most_bytes: usize) -> Vec<Numbered> {
         let mut bytes = 0;
         let fitting = self.items.iter().take(most).take_while(|(_, item)| {
@@ -295,7 +293,7 @@ impl QueueState {
             bytes <= most_bytes
         });
         let count = fitting.count().max(1).min(self.items.len());
-        // Only these are moved, however long the queue is.
+        // Only these items are moved, however long the queue is.
         let taken: Vec<Numbered> = self.items.drain(..count).collect();
         self.bytes -= taken.iter().map(|(_, item)| cost(item)).sum::<usize>();
         taken
@@ -427,12 +425,12 @@ impl QueueCell {
         for item in items {
             state.add(item);
         }
-        // Others may wait for this room, and these items.
+        // Others may wait for this room, and for these items.
         state.admit();
         Ok(())
     }
 
-    /// Takes back what this worker was handed ahead, since it turns to another
+    /// Takes back the items that this worker was handed ahead, since it turns to another
     /// queue, or its task has ended.
     pub(crate) fn settle_ahead(&self, with: &Arc<dyn ReplySink>) {
         let mut state = self.lock();
@@ -441,12 +439,13 @@ impl QueueCell {
         state.admit();
     }
 
-    /// Ends the credit that this worker has, for the same reasons.
+    /// Ends the credit that this worker has, when it turns to another queue or its task has
+    /// ended.
     pub(crate) fn settle_credit(&self, with: &Arc<dyn ReplySink>) {
         let mut state = self.lock();
         let creditors = &mut state.creditors;
         if let Some(place) = creditors.iter().position(|c| same(&c.to, with)) {
-            // All that it put has come: it is read in order.
+            // All items that it put have come: they are read in order.
             if let Some(ahead) = with.ahead() {
                 ahead.withdraw_credit();
             }
@@ -455,10 +454,10 @@ impl QueueCell {
         state.admit();
     }
 
-    /// Puts back what was taken for somebody who then did not want it.
+    /// Puts back items that were taken for a requester that is gone.
     pub(super) fn unget(&self, items: Vec<Item>) {
         let mut state = self.lock();
-        // Older than all that are here, and than what others were handed.
+        // They are older than all items here, and than those that others were handed.
         let items = items.into_iter().map(|item| (i64::MIN, item));
         state.put_back(items.collect());
         state.admit();

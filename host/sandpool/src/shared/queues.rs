@@ -15,33 +15,35 @@ use super::object::{Object, ObjectCell};
 use super::queue::{Capacity, QueueCell, QueueState};
 use sandpool_protocol::request::{Item, Op, QueueOp, Reply};
 
-/// Bytes that a queue holds, unless it is made otherwise.
+/// The number of bytes that a queue holds, unless it is made otherwise.
 const DEFAULT_MAX_BYTES: usize = 256 * 1024 * 1024;
 
-/// A queue: multiprocessing's `Queue`. First in, first out, for several threads,
-/// tasks and pools at once. Cloning it makes another handle to the same queue.
+/// A queue: multiprocessing's `Queue`. First in, first out, for several threads, tasks and
+/// pools at once. Cloning it makes another handle to one queue. The queue lives in this
+/// process and is gone with its last handle. An item that was put is visible to all at once
+/// (there is no feeder thread to wait for).
 ///
-/// Items travel as JSON (see [`Queue::put_bytes`] for bytes), and what is put
-/// comes back as it was: serde's usual form, but an option that holds what JSON
-/// writes as `null` is `{"some":null}`, one that holds an option is
-/// `{"some":...}`, and floats that are no numbers are `"NaN"`, `"Infinity"` and
-/// `"-Infinity"`. (Where a type asks serde to look at the JSON first, by
-/// `untagged`, `flatten` or a tag, serde does not know such an option, and `get`
-/// fails.) What JSON cannot hold, as maps with keys that are no text, or nesting
-/// beyond 127 levels, is refused by `put`. The queue lives in this process and is
-/// gone with its last handle; what was put is there at once for everybody (there
-/// is no feeder thread to wait for).
+/// Defaults: any number of items, 64 MiB an item, 256 MiB in all.
 ///
-/// Whoever takes gets the oldest items that nobody else has in hand. A guest that
-/// needs less than 64 us for an item is handed some more with it, about a
-/// millisecond's worth; what it has not received by then goes to who asks next,
-/// and at once if there is nothing else. So a single consumer sees all items in
-/// the order in which they were put, several that take longer for each take them
-/// in this order too, and several quick guests may overtake each other, and the
-/// host's threads them, by so much. No one waits while there is an item that
-/// nobody has received.
+/// # Items
 ///
-/// Defaults: 256 MiB in all, 64 MiB an item, any number of items.
+/// Items travel as JSON (see [`Queue::put_bytes`] for bytes), and come back as they were
+/// put: serde's usual form, except that an option that holds a value that JSON writes as
+/// `null` is `{"some":null}`, one that holds an option is `{"some":...}`, and floats that
+/// are no numbers are `"NaN"`, `"Infinity"` and `"-Infinity"`. (Where a type asks serde to
+/// look at the JSON first, by `untagged`, `flatten` or a tag, serde does not know the
+/// wrapped options, and `get` fails.) `put` refuses values that JSON cannot hold, such as
+/// maps with keys that are no text, or nesting beyond 127 levels.
+///
+/// # Order
+///
+/// A consumer gets the oldest items that no other consumer has in hand. A guest that needs
+/// less than 64 us for an item is handed some more with it, about a millisecond's worth.
+/// Items that it has not received by then go to the next consumer that asks, and at once if
+/// there is nothing else. So a single consumer sees all items in the order in which they
+/// were put, and several that take longer for each take them in this order too. Several
+/// quick guests may overtake each other, and the host's threads, by a millisecond's worth.
+/// No consumer waits while there is an item that no other has received.
 pub struct Queue<T> {
     object: Arc<QueueCell>,
     item: PhantomData<fn(T) -> T>,
@@ -69,15 +71,15 @@ impl<T> Share for Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// A queue for `maxsize` items; 0 for any number.
+    /// Makes a queue for `maxsize` items; 0 for any number.
     #[must_use]
     pub fn new(maxsize: usize) -> Self {
         Self::with_bytes(maxsize, DEFAULT_MAX_BYTES)
     }
 
-    /// The same, that holds `bytes` in all at most \[256 MiB\], where each item
-    /// counts 32 more than it has. An item larger than that is refused, others
-    /// wait for room.
+    /// Makes a queue for `maxsize` items and `bytes` bytes in all \[256 MiB\], where each
+    /// item counts 32 bytes more than it has. A larger item is refused; others wait for
+    /// room.
     #[must_use]
     pub fn with_bytes(maxsize: usize, bytes: usize) -> Self {
         Self::make(maxsize, bytes, false)
@@ -98,11 +100,12 @@ impl<T> Queue<T> {
         ask(&*self.object, Op::Queue(op), timeout)
     }
 
-    /// Puts bytes as they are. Waits for room for `timeout` at most; `None`
-    /// waits without end.
+    /// Puts bytes as they are. Waits for room for `timeout` at most; `None` waits for ever.
     ///
     /// # Errors
-    /// `Full` after the timeout, `Closed`, `TooLarge`.
+    ///
+    /// Returns `Full` after the timeout, `Closed` if the queue is closed, and `TooLarge`
+    /// for more than 64 MiB, or more than the queue holds.
     pub fn put_bytes(
         &self,
         bytes: impl Into<Vec<u8>>,
@@ -122,7 +125,8 @@ impl<T> Queue<T> {
     /// Puts bytes as they are, waiting for room without blocking the thread.
     ///
     /// # Errors
-    /// `Closed`, `TooLarge`.
+    ///
+    /// Returns `Closed` or `TooLarge` as [`Queue::put_bytes`] does.
     pub async fn put_bytes_async(&self, bytes: impl Into<Vec<u8>>) -> Result<(), SharedError> {
         let items = vec![Item::from(bytes.into())];
         self.put_items_async(items).await.map(drop)
@@ -139,22 +143,25 @@ impl<T> Queue<T> {
         Asking::new(Arc::clone(&self.object) as _, Op::Queue(op), back)
     }
 
-    /// Takes the bytes of the oldest item. Waits for one for `timeout` at most.
+    /// Takes the bytes of the oldest item. Waits for one for `timeout` at most; `None`
+    /// waits for ever.
     ///
     /// # Errors
-    /// `Empty` after the timeout; `Closed` when nothing is left and nothing
-    /// can come.
+    ///
+    /// Returns `Empty` after the timeout, and `Closed` when nothing is left and nothing can
+    /// come.
     pub fn get_bytes(&self, timeout: Option<Duration>) -> Result<Vec<u8>, SharedError> {
         let items = items_of(self.ask(QueueOp::Get(1), timeout))?;
         let first = items.into_iter().next();
         first.map(Item::into_vec).ok_or(SharedError::Empty)
     }
 
-    /// Takes the bytes of the oldest item, waiting without blocking the thread. A
-    /// future that is dropped has taken nothing.
+    /// Takes the bytes of the oldest item, waiting without blocking the thread. Dropping
+    /// the future has taken nothing.
     ///
     /// # Errors
-    /// `Closed` when nothing is left and nothing can come.
+    ///
+    /// Returns `Closed` when nothing is left and nothing can come.
     pub async fn get_bytes_async(&self) -> Result<Vec<u8>, SharedError> {
         let items = self.get_items_async(1).await?;
         let first = items.into_iter().next();
@@ -180,13 +187,13 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Returns whether there is no item in the queue.
+    /// Returns `true` if there is no item in the queue.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.qsize() == 0
     }
 
-    /// Returns whether there is no room for another item.
+    /// Returns `true` if there is no room for another item.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.ask(QueueOp::Full, None) == Reply::Flag(true)
@@ -201,8 +208,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Nobody can put any more, neither here nor in a guest. What is in the
-    /// queue can still be taken; then `get` fails with `Closed`.
+    /// Closes the queue for all: no item can be put any more, neither here nor in a guest.
+    /// Items in the queue can still be taken; then `get` fails with `Closed`.
     pub fn close(&self) {
         self.ask(QueueOp::Close, None);
     }
@@ -212,15 +219,18 @@ impl<T: Serialize> Queue<T> {
     /// Puts an item. Waits for room, without end.
     ///
     /// # Errors
-    /// `Closed`, `TooLarge`, and `Json` for a value that JSON cannot hold.
+    ///
+    /// Returns `Closed` if the queue is closed, `TooLarge` for more than 64 MiB, or more
+    /// than the queue holds, and `Json` for a value that JSON cannot hold.
     pub fn put(&self, item: &T) -> Result<(), SharedError> {
         self.put_timeout(item, None)
     }
 
-    /// Puts an item. Waits for room for `timeout` at most.
+    /// Puts an item. Waits for room for `timeout` at most; `None` waits for ever.
     ///
     /// # Errors
-    /// As [`Queue::put`], and `Full`.
+    ///
+    /// Returns an error as [`Queue::put`] does, and `Full` after the timeout.
     pub fn put_timeout(
         &self,
         item: &T,
@@ -233,16 +243,18 @@ impl<T: Serialize> Queue<T> {
     /// Puts an item if there is room now: `put_nowait`.
     ///
     /// # Errors
-    /// As [`Queue::put_timeout`].
+    ///
+    /// Returns an error as [`Queue::put_timeout`] does.
     pub fn try_put(&self, item: &T) -> Result<(), SharedError> {
         self.put_timeout(item, Duration::ZERO)
     }
 
-    /// Puts many items, in order; returns how many went in, which is fewer only
-    /// if the timeout passed or the queue was closed.
+    /// Puts many items, in order; returns the number of items that went in, which is
+    /// smaller only if the timeout passed or the queue was closed.
     ///
     /// # Errors
-    /// As [`Queue::put_timeout`], if none went in.
+    ///
+    /// Returns an error as [`Queue::put_timeout`] does, if no item went in.
     pub fn put_many<'a>(
         &self,
         items: impl IntoIterator<Item = &'a T>,
@@ -255,21 +267,23 @@ impl<T: Serialize> Queue<T> {
         self.put_items(items?, timeout.into())
     }
 
-    /// Puts an item, waiting for room without blocking the thread. A future that
-    /// is dropped has put the item, or not.
+    /// Puts an item, waiting for room without blocking the thread. Dropping the future has
+    /// put the item or not.
     ///
     /// # Errors
-    /// As [`Queue::put`].
+    ///
+    /// Returns an error as [`Queue::put`] does.
     pub async fn put_async(&self, item: &T) -> Result<(), SharedError> {
         self.put_items_async(vec![to_json(item)?]).await.map(drop)
     }
 
-    /// Puts many items, in order, as [`Queue::put_async`] puts one; returns how many
-    /// went in, which is fewer only if the queue was closed. What went in before the
-    /// future is dropped stays there.
+    /// Puts many items, in order, as [`Queue::put_async`] puts one; returns the number of
+    /// items that went in, which is smaller only if the queue was closed. Items that went
+    /// in before the future is dropped stay in the queue.
     ///
     /// # Errors
-    /// As [`Queue::put`], if none went in.
+    ///
+    /// Returns an error as [`Queue::put`] does, if no item went in.
     pub async fn put_many_async<'a>(
         &self,
         items: impl IntoIterator<Item = &'a T>,
@@ -286,16 +300,18 @@ impl<T: DeserializeOwned> Queue<T> {
     /// Takes the oldest item. Waits for one, without end.
     ///
     /// # Errors
-    /// `Closed` when nothing is left and nothing can come; `Json` for an item
-    /// that is no `T` (which stays taken: [`Queue::get_bytes`] reads any).
+    ///
+    /// Returns `Closed` when nothing is left and nothing can come, and `Json` for an item
+    /// that is no `T` (which stays taken: [`Queue::get_bytes`] reads any item).
     pub fn get(&self) -> Result<T, SharedError> {
         self.get_timeout(None)
     }
 
-    /// Takes the oldest item. Waits for one for `timeout` at most.
+    /// Takes the oldest item. Waits for one for `timeout` at most; `None` waits for ever.
     ///
     /// # Errors
-    /// As [`Queue::get`], and `Empty`.
+    ///
+    /// Returns an error as [`Queue::get`] does, and `Empty` after the timeout.
     pub fn get_timeout(&self, timeout: impl Into<Option<Duration>>) -> Result<T, SharedError> {
         from_json(&self.get_bytes(timeout.into())?)
     }
@@ -303,7 +319,8 @@ impl<T: DeserializeOwned> Queue<T> {
     /// Takes the oldest item if there is one now: `get_nowait`.
     ///
     /// # Errors
-    /// As [`Queue::get_timeout`].
+    ///
+    /// Returns an error as [`Queue::get_timeout`] does.
     pub fn try_get(&self) -> Result<T, SharedError> {
         self.get_timeout(Duration::ZERO)
     }
@@ -311,7 +328,8 @@ impl<T: DeserializeOwned> Queue<T> {
     /// Takes the oldest items, `max` at most. Waits for the first one only.
     ///
     /// # Errors
-    /// As [`Queue::get_timeout`].
+    ///
+    /// Returns an error as [`Queue::get_timeout`] does.
     pub fn get_many(
         &self,
         max: usize,
@@ -322,20 +340,22 @@ impl<T: DeserializeOwned> Queue<T> {
         items.iter().map(|item| from_json(item)).collect()
     }
 
-    /// Takes the oldest item, waiting without blocking the thread. A future
-    /// that is dropped has taken nothing.
+    /// Takes the oldest item, waiting without blocking the thread. Dropping the future has
+    /// taken nothing.
     ///
     /// # Errors
-    /// As [`Queue::get`].
+    ///
+    /// Returns an error as [`Queue::get`] does.
     pub async fn get_async(&self) -> Result<T, SharedError> {
         from_json(&self.get_bytes_async().await?)
     }
 
-    /// Takes the oldest items, `max` at most, as [`Queue::get_async`] takes one.
-    /// Waits for the first one only.
+    /// Takes the oldest items, `max` at most, as [`Queue::get_async`] takes one. Waits for
+    /// the first one only.
     ///
     /// # Errors
-    /// As [`Queue::get`].
+    ///
+    /// Returns an error as [`Queue::get`] does.
     pub async fn get_many_async(&self, max: usize) -> Result<Vec<T>, SharedError> {
         let max = u32::try_from(max).unwrap_or(u32::MAX);
         let items = self.get_items_async(max).await?;
@@ -343,8 +363,8 @@ impl<T: DeserializeOwned> Queue<T> {
     }
 }
 
-/// A queue that counts what is not dealt with yet: multiprocessing's
-/// `JoinableQueue`. Everything that a [`Queue`] can, and
+/// A queue that counts the items that are not dealt with yet: multiprocessing's
+/// `JoinableQueue`. It has all methods of a [`Queue`], and
 /// [`task_done`](JoinableQueue::task_done) and [`join`](JoinableQueue::join).
 #[derive(Debug)]
 pub struct JoinableQueue<T>(Queue<T>);
@@ -370,40 +390,44 @@ impl<T> Share for JoinableQueue<T> {
 }
 
 impl<T> JoinableQueue<T> {
-    /// A queue for `maxsize` items; 0 for any number.
+    /// Makes a queue for `maxsize` items; 0 for any number.
     #[must_use]
     pub fn new(maxsize: usize) -> Self {
         JoinableQueue(Queue::make(maxsize, DEFAULT_MAX_BYTES, true))
     }
 
-    /// An item that was taken is dealt with.
+    /// Notes that an item that was taken is dealt with.
     ///
     /// # Errors
-    /// `OverRelease` when there are none left to be dealt with.
+    ///
+    /// Returns `OverRelease` when all items are dealt with already.
     pub fn task_done(&self) -> Result<(), SharedError> {
         done(self.0.ask(QueueOp::TaskDone, None))
     }
 
-    /// Waits until every item that was put is dealt with, for `timeout` at most.
+    /// Waits until every item that was put is dealt with, for `timeout` at most; `None`
+    /// waits for ever.
     ///
     /// # Errors
-    /// `Timeout`.
+    ///
+    /// Returns `Timeout` after the timeout.
     pub fn join(&self, timeout: impl Into<Option<Duration>>) -> Result<(), SharedError> {
         done(self.0.ask(QueueOp::Join, timeout.into()))
     }
 
-    /// The same, without blocking the thread.
+    /// Waits as [`JoinableQueue::join`] does, without a timeout and without blocking the
+    /// thread.
     ///
     /// # Errors
-    /// None now.
+    ///
+    /// Returns no error now.
     pub async fn join_async(&self) -> Result<(), SharedError> {
         let object: Arc<dyn Object> = Arc::clone(&self.0.object) as _;
         done(awaited(&object, Op::Queue(QueueOp::Join)).await)
     }
 }
 
-/// A queue with nothing but `put`, `get` and `empty`: multiprocessing's
-/// `SimpleQueue`.
+/// A queue with nothing but `put`, `get` and `empty`: multiprocessing's `SimpleQueue`.
 #[derive(Debug)]
 pub struct SimpleQueue<T>(Queue<T>);
 
@@ -426,37 +450,39 @@ impl<T> Share for SimpleQueue<T> {
 }
 
 impl<T> SimpleQueue<T> {
-    /// An empty queue.
+    /// Makes an empty queue.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns whether there is no item in the queue.
+    /// Returns `true` if there is no item in the queue.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Nobody can put any more.
+    /// Closes the queue for all: no item can be put any more.
     pub fn close(&self) {
         self.0.close();
     }
 }
 
 impl<T: Serialize> SimpleQueue<T> {
-    /// Puts an item.
+    /// Puts an item. Waits for room, without end.
     ///
     /// # Errors
-    /// As [`Queue::put`].
+    ///
+    /// Returns an error as [`Queue::put`] does.
     pub fn put(&self, item: &T) -> Result<(), SharedError> {
         self.0.put(item)
     }
 
-    /// Puts an item, without blocking the thread.
+    /// Puts an item, waiting for room without blocking the thread.
     ///
     /// # Errors
-    /// As [`Queue::put`].
+    ///
+    /// Returns an error as [`Queue::put`] does.
     pub async fn put_async(&self, item: &T) -> Result<(), SharedError> {
         self.0.put_async(item).await
     }
@@ -466,23 +492,25 @@ impl<T: DeserializeOwned> SimpleQueue<T> {
     /// Takes the oldest item. Waits for one, without end.
     ///
     /// # Errors
-    /// As [`Queue::get`].
+    ///
+    /// Returns an error as [`Queue::get`] does.
     pub fn get(&self) -> Result<T, SharedError> {
         self.0.get()
     }
 
-    /// Takes the oldest item, waiting without blocking the thread. A future that
-    /// is dropped has taken nothing.
+    /// Takes the oldest item, waiting without blocking the thread. Dropping the future has
+    /// taken nothing.
     ///
     /// # Errors
-    /// As [`Queue::get`].
+    ///
+    /// Returns an error as [`Queue::get`] does.
     pub async fn get_async(&self) -> Result<T, SharedError> {
         self.0.get_async().await
     }
 }
 
-/// The error in an answer. An answer of another kind than was asked for does
-/// not come from our own objects.
+/// Returns the error in a reply. A reply of another kind than was asked for does not come
+/// from our own objects.
 pub(super) fn failure(reply: &Reply) -> SharedError {
     match reply {
         Reply::Failed(error) => *error,

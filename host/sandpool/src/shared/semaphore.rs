@@ -1,4 +1,4 @@
-//! Semaphores: so many permits.
+//! Semaphores: a number of permits.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,10 @@ use sandpool_protocol::request::{Kind, Op, Reply, SemaphoreOp};
 /// A number of permits.
 pub(crate) struct SemaphoreState {
     permits: u64,
-    /// More than these there must not be.
+    /// The highest number of permits; `None` if the semaphore is not bounded.
     most: Option<u64>,
-    /// Permits that an owner took and has not given back: a task that dies
-    /// leaves them to the others.
+    /// The permits that each owner took and has not given back: a task that dies leaves
+    /// them to others.
     held: HashMap<Owner, u64>,
     waiters: Waiters<()>,
 }
@@ -92,7 +92,7 @@ impl ObjectState for SemaphoreState {
         self.waiters.remove_owner(owner);
         let held = self.held.remove(&owner);
         if died {
-            // Somebody else may have released on its behalf.
+            // Another owner may have released on its behalf.
             let permits = self.permits.saturating_add(held.unwrap_or(0));
             self.permits = permits.min(self.most.unwrap_or(u64::MAX));
             self.serve();

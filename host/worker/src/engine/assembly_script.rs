@@ -1,14 +1,14 @@
-//! `env.abort`, which every AssemblyScript module imports that was not told to do
-//! without: it is called where the module's own runtime gives up, with the reason.
+//! `env.abort`, which every AssemblyScript module imports unless it was told to do without.
+//! The module's own runtime calls it when it gives up, with the reason.
 
 use wasmtime::{Caller, Extern, Linker};
 
 use super::guest::Guest;
 
-/// UTF-16 units of a text that are read.
+/// The number of UTF-16 units of a text that are read.
 const MAX_MESSAGE_CHARS: usize = 500;
 
-/// Gives it to a core module. It ends the task, as a trap does, and tells why.
+/// Adds it to a core module's imports. It ends the task, as a trap does, with the reason.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "env",
@@ -28,7 +28,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     Ok(())
 }
 
-/// A string of AssemblyScript's: UTF-16, with its length in bytes before it.
+/// Reads a string of AssemblyScript's: UTF-16, with its length in bytes before it.
 fn text(memory: &[u8], at: i32) -> Option<String> {
     let at = usize::try_from(at as u32).ok().filter(|at| *at != 0)?;
     let length = memory.get(at.checked_sub(4)?..at)?;

@@ -1,5 +1,5 @@
-//! The bounds of a guest: memories, tables, instances, bytes of one host call; and the
-//! refusals that it met.
+//! The bounds of a guest (memories, tables, instances, bytes of one host call), and its
+//! refusals.
 
 use wasmtime::ResourceLimiter;
 
@@ -12,16 +12,16 @@ use sandpool_protocol::verdict::{MAX_DETAIL, MAX_REFUSALS, Refusal};
 #[error("the output grew past its limit")]
 pub struct OutputLimitReached(pub LimitName);
 
-/// The least share of a host call, in bytes: a page.
+/// The smallest share of a host call in bytes: a page.
 pub(super) const LEAST_SHARE: u64 = 4096;
 
-/// Returns the share of the memory of one host call that a stream takes at once: the
-/// call itself holds the bytes once more.
+/// Returns the share of the memory of one host call that a stream takes at once: the call
+/// itself holds the bytes once more.
 pub(super) fn share_of_a_call(host_calls: u64) -> u64 {
     (host_calls / 2).max(LEAST_SHARE)
 }
 
-/// Bounds of memories, tables and instances, and what was refused.
+/// The bounds of memories, tables and instances, and the refusals.
 #[derive(Debug, Default)]
 pub struct Bounds {
     pub memory_limit: Option<u64>,
@@ -29,24 +29,24 @@ pub struct Bounds {
     pub max_table_elements: usize,
     pub max_memories: usize,
     pub max_instances: usize,
-    /// Bytes of the smallest page that a memory may have.
+    /// The size in bytes of the smallest page that a memory may have.
     pub least_page: u64,
-    /// The most bytes that one call moves from or into a file.
+    /// The highest number of bytes that one call moves from or into a file.
     pub file_bytes_at_once: u64,
-    /// Bytes of all linear memories now.
+    /// The number of bytes of all linear memories now.
     pub memory: u64,
-    /// The most bytes of all linear memories at once.
+    /// The highest number of bytes of all linear memories at once.
     pub peak_memory: u64,
-    /// Bytes of the last growth that was granted, and the peak before it:
-    /// wasmtime may yet fail to get them.
+    /// The number of bytes of the last growth that was granted, and the peak before it:
+    /// wasmtime may still fail to get them.
     granted: (u64, u64),
     pub refusals: Vec<Refusal>,
-    /// The first limit of a growth that was refused.
+    /// The limit of the first growth that was refused.
     pub refused_growth: Option<LimitName>,
 }
 
 impl Bounds {
-    /// The bounds that hold for every task of a pool.
+    /// Returns the bounds that hold for every task of a pool.
     pub fn new(settings: &EngineSettings) -> Self {
         Bounds {
             max_tables: settings.tables as usize,
@@ -61,8 +61,8 @@ impl Bounds {
         }
     }
 
-    /// Begins a task in an instance that may have had others: what they were
-    /// refused is forgotten, what memory they left is not.
+    /// Begins a task in an instance that may have run others: their refusals are forgotten,
+    /// their memory is not.
     pub fn begin(&mut self, memory_limit: Option<u64>, host_calls: u64) {
         self.memory_limit = memory_limit;
         self.file_bytes_at_once = share_of_a_call(host_calls);
@@ -76,8 +76,8 @@ impl Bounds {
         self.note(what, detail);
     }
 
-    /// Notes each refusal once, however often the guest tries, and the latest
-    /// last: that one is named when the task ends of it.
+    /// Notes each refusal once, however often the guest tries, the latest last: that one is
+    /// named if the task ends by it.
     fn note(&mut self, what: &str, mut detail: String) {
         if detail.len() > MAX_DETAIL {
             detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
@@ -92,7 +92,7 @@ impl Bounds {
         });
     }
 
-    /// Notes that a module wants more memory from the first than it may have.
+    /// Notes that a module wants more memory at birth than it may have.
     pub fn refuse_birth(&mut self, bytes: u64) {
         self.refuse(LimitName::Memory, "memory", format!("{bytes} bytes"));
     }
@@ -110,8 +110,8 @@ impl ResourceLimiter for Bounds {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        // A module's own maximum is its own affair: that growth fails without
-        // being a refusal of ours.
+        // A module's own maximum is not ours: growth beyond it fails without being a
+        // refusal of sandpool.
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }

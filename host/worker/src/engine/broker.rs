@@ -1,18 +1,18 @@
-//! The way from a guest to shared objects, which are elsewhere: in the worker's host, or
+//! The way from a guest to shared objects, which live elsewhere: in the worker's host, or
 //! in this process.
 
 use sandpool_protocol::request::{Item, Kind, Op, Reply};
 use sandpool_protocol::shared_error::SharedError;
 
-/// Asks shared objects for a guest. Timeouts are in nanoseconds.
+/// Makes requests of shared objects for a guest. Timeouts are in nanoseconds.
 pub trait Broker: Send + Sync {
-    /// The number of the object that was granted under this name.
+    /// Returns the number of the object that was granted under this name.
     fn open(&self, kind: Kind, name: &str) -> Result<u32, SharedError>;
-    /// Asks an object, and waits for the answer.
+    /// Asks an object, and waits for the reply.
     fn call(&self, object: u32, op: Op, timeout: Option<u64>) -> Reply;
     /// Puts one item into a queue.
     fn put(&self, object: u32, item: Item, timeout: Option<u64>) -> Reply;
-    /// Gets items from a queue: one at least, `most` at most.
+    /// Gets items from a queue: at least one, at most `most`.
     fn get(&self, object: u32, most: u32, timeout: Option<u64>) -> Reply;
 }
 

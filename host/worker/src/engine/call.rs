@@ -19,7 +19,7 @@ pub enum Returned {
 }
 
 impl Code {
-    /// The function with this index.
+    /// Returns the function with this index.
     pub fn function(&self, index: u32) -> wasmtime::Result<&Function> {
         let index = index as usize;
         let function = match self {
@@ -130,7 +130,7 @@ fn call_dynamic(
     from_val(result, ty).ok_or_else(|| wasmtime::format_err!("the result cannot leave the worker"))
 }
 
-/// A function's own top-level `ok` is unwrapped, its `err` is an error.
+/// Unwraps a function's result: its own top-level `ok` is the value, its `err` an error.
 fn unwrap_result(value: Value, ty: Option<&Type>) -> Returned {
     match (value, ty) {
         (Value::Result(Ok(value)), Some(Type::Result { .. })) => {

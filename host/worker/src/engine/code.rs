@@ -1,5 +1,5 @@
-//! The code of a module, loaded and linked: all that can be done once for every
-//! task that runs it.
+//! The code of a module, loaded and linked: everything that can be done once for all tasks
+//! that run it.
 
 use smallvec::SmallVec;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
@@ -25,11 +25,11 @@ pub enum Code {
     },
 }
 
-/// A function of a component, found once.
+/// A function of a component, looked up once.
 pub struct LoadedFunction {
     pub function: Function,
     pub export: ComponentExportIndex,
-    /// The call without a value per byte, for signatures of bytes and strings.
+    /// The call that makes no value of each byte, for signatures of bytes and strings.
     pub fast: Option<FastCall>,
 }
 
@@ -47,8 +47,8 @@ pub enum Found {
     Core(CoreFunc),
 }
 
-/// A function of a core module, found in an instance of it by the name of one
-/// that was described.
+/// A function of a core module, found in an instance of it by its name in the module's
+/// description.
 #[derive(Clone, Copy)]
 pub struct CoreFunc(wasmtime::Func);
 
@@ -103,21 +103,21 @@ impl CoreFunc {
     }
 }
 
-/// A guest, alive.
+/// A living guest.
 pub struct Live {
     pub store: Store<Guest>,
     pub instance: Instance,
-    /// The function that was called last, by its number.
+    /// The function that was called last, with its number.
     pub found: Option<(u32, Found)>,
-    /// Tasks that it has been used for.
+    /// The number of tasks that it has been used for.
     pub used: u64,
 }
 
-/// Why code cannot be loaded.
+/// The reason why code cannot be loaded.
 pub enum Unloadable {
-    /// The artifact is none, or was made for another engine.
+    /// The bytes are no artifact, or one for another engine.
     Artifact(wasmtime::Error),
-    /// The module has what cannot be described.
+    /// The module has something that cannot be described.
     Module(String),
 }
 
@@ -127,10 +127,10 @@ impl From<wasmtime::Error> for Unloadable {
     }
 }
 
-/// Where an artifact is, whose contents nobody can change.
+/// The place of an artifact, whose contents nobody can change.
 #[derive(Clone, Copy)]
 pub enum Artifact<'a> {
-    /// In a file, which is mapped: its pages are shared with all who do so.
+    /// In a file, which is mapped: all processes that map it share its pages.
     File(&'a str),
     /// In memory, from which it is copied.
     Bytes(&'a [u8]),
@@ -175,9 +175,9 @@ impl Code {
         self.make(store).inspect_err(|_| self.see_birth(store))
     }
 
-    /// Returns whether what the module asks for from the first is more than it may
-    /// have. wasmtime takes that memory before it asks, so that the refusal of a very
-    /// large one is the operating system's.
+    /// Notes a refusal if the module asks for more memory at birth than it may have.
+    /// wasmtime takes that memory before it asks, so the operating system refuses a very
+    /// large one.
     fn see_birth(&self, store: &mut Store<Guest>) {
         let required = match self {
             Code::Component { pre, .. } => pre.component().resources_required(),

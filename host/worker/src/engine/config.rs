@@ -8,24 +8,25 @@ use wasmtime::{
 
 use sandpool_protocol::settings::{EngineSettings, WasmFeature};
 
-/// Bytes of a linear memory that stay resident between two tasks, zeroed with
-/// memset rather than given back and faulted in again. Guests that are linked
-/// with a small shadow stack fit.
+/// The number of bytes of a linear memory that stay resident between two tasks, zeroed with
+/// memset rather than given back and faulted in again. Guests that are linked with a small
+/// shadow stack fit.
 const MEMORY_KEEP_RESIDENT: usize = 128 * 1024;
 
-/// The size that the (unused) stack for asynchronous calls has beside the guest's.
+/// The size in bytes by which the (unused) stack for asynchronous calls exceeds the
+/// guest's.
 const UNUSED_STACK: usize = 1024 * 1024;
 
-/// Bytes of a table that stay resident between two tasks.
+/// The number of bytes of a table that stay resident between two tasks.
 const TABLE_KEEP_RESIDENT: usize = 64 * 1024;
 
-/// Makes an engine for `settings` that runs what was compiled elsewhere.
+/// Makes an engine for `settings` that runs code that was compiled elsewhere.
 pub fn engine(settings: &EngineSettings) -> wasmtime::Result<Engine> {
     Engine::new(config(settings).enable_compiler(false))
 }
 
-/// As [`engine`], to compile with: on several threads if there are some. What
-/// it compiles is the same.
+/// Makes an engine as [`engine`] does, to compile with: on several threads if there are
+/// some. Its artifacts are equal to those of one thread.
 pub fn compiling_engine(settings: &EngineSettings, threads: bool) -> wasmtime::Result<Engine> {
     Engine::new(config(settings).parallel_compilation(threads))
 }
@@ -38,11 +39,11 @@ fn config(settings: &EngineSettings) -> Config {
         .consume_fuel(settings.count_fuel)
         .epoch_interruption(settings.check_epochs)
         .max_wasm_stack(wasm_stack)
-        // Guests run on the worker's own stack. wasmtime wants the stacks that
-        // nobody uses to be large enough all the same.
+        // Guests run on the worker's own stack. wasmtime still wants the unused stacks to
+        // be large enough.
         .async_stack_size(wasm_stack.saturating_add(UNUSED_STACK))
-        // Nobody unwinds through guest code but wasmtime, which has its own
-        // tables: system unwind information only makes artifacts bigger.
+        // Only wasmtime unwinds through guest code, by its own tables: system unwind
+        // information would only make artifacts bigger.
         .native_unwind_info(false)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16))
         .collector(Collector::DeferredReferenceCounting)
@@ -57,22 +58,23 @@ fn config(settings: &EngineSettings) -> Config {
         .wasm_memory64(has(WasmFeature::Memory64))
         .wasm_custom_page_sizes(has(WasmFeature::CustomPageSizes))
         .wasm_wide_arithmetic(has(WasmFeature::WideArithmetic))
-        // On by itself where the final program turns wasmtime's feature for it on, which
-        // sandpool does not: nobody here counts shared memory.
+        // wasmtime turns this on by itself if the final program turns on its feature for
+        // threads, which sandpool does not: no limit here counts shared memory.
         .wasm_features(WasmFeatures::THREADS, false);
     config
 }
 
-/// Bytes of address space that an engine reserves for linear memories, most of what it
-/// reserves.
+/// Returns the number of bytes of address space that an engine reserves for linear
+/// memories, which are most of its reservation.
 pub fn address_space(settings: &EngineSettings) -> u64 {
-    /// A memory of 32 bits, and what guards it.
+    /// A memory of 32 bits, and its guards.
     const BYTES_PER_MEMORY: u64 = 4 * 1024 * 1024 * 1024;
     u64::from(settings.memories) * BYTES_PER_MEMORY
 }
 
-/// A worker runs one task at a time, so a small pool is enough; that keeps its
-/// address space, and the time to make an engine, small.
+/// Returns the settings of the pool of instances. A worker runs one task at a time, so a
+/// small pool is enough; that keeps its address space, and the time to make an engine,
+/// small.
 fn pooling(settings: &EngineSettings) -> PoolingAllocationConfig {
     let mut pooling = PoolingAllocationConfig::new();
     pooling

@@ -1,11 +1,11 @@
-//! Values of the host's own kind, and wasmtime's.
+//! Converts values between the host's own type and wasmtime's.
 
 use wasmtime::ValRaw;
 use wasmtime::component::Val;
 
 use sandpool_value::{Type, Value, take_u32, take_u64};
 
-/// A value as wasmtime takes it. The host has checked it against its type.
+/// Converts a value for wasmtime. The host has checked it against its type.
 pub fn to_val(value: Value) -> Val {
     match value {
         Value::Bool(v) => Val::Bool(v),
@@ -44,8 +44,8 @@ fn boxed(value: Box<Value>) -> Box<Val> {
     Box::new(to_val(*value))
 }
 
-/// A result of wasmtime's as the host's own kind; `None` for what cannot leave
-/// a worker (resources and the like, which no callable function returns).
+/// Converts a result of wasmtime's; `None` for a value that cannot leave a worker
+/// (resources and the like, which no callable function returns).
 pub fn from_val(val: Val, ty: &Type) -> Option<Value> {
     let one = |val: Box<Val>, ty: &Type| from_val(*val, ty).map(Box::new);
     Some(match (val, ty) {
@@ -112,8 +112,8 @@ pub fn from_val(val: Val, ty: &Type) -> Option<Value> {
     })
 }
 
-/// An argument of a core function, from the front of the encoded ones; `None`
-/// if there is none of its type.
+/// Takes an argument of a core function off the front of the encoded ones; `None` if there
+/// is none of its type.
 pub(super) fn take_core(arguments: &mut &[u8], ty: &Type) -> Option<ValRaw> {
     Some(match ty {
         Type::I32 => ValRaw::i32(take_u32(arguments)?.cast_signed()),
@@ -124,13 +124,13 @@ pub(super) fn take_core(arguments: &mut &[u8], ty: &Type) -> Option<ValRaw> {
     })
 }
 
-/// Returns whether core functions have parameters and results of this type that a value
-/// can be made of.
+/// Returns `true` if this is the type of a parameter or result of core functions that a
+/// value can be made of.
 pub(super) fn is_core(ty: &Type) -> bool {
     matches!(ty, Type::I32 | Type::I64 | Type::F32 | Type::F64)
 }
 
-/// A result of a core function; `None` for what is no number.
+/// Converts a result of a core function; `None` if it is no number.
 pub(super) fn from_core(raw: &ValRaw, ty: &Type) -> Option<Value> {
     Some(match ty {
         Type::I32 => Value::S32(raw.get_i32()),

@@ -1,5 +1,5 @@
-//! Reads the exports of a module into the host's own types. The compiler does
-//! it for the host; a worker does it again to know how to call.
+//! Reads the exports of a module into the host's own types. The compiler does it for the
+//! host; a worker does it again to know how to call them.
 
 use wasmtime::component::types::{ComponentFunc, ComponentItem, Type as ComponentType};
 use wasmtime::component::{Component, ComponentExportIndex, ResourceType};
@@ -8,15 +8,15 @@ use wasmtime::{Engine, ExternType, Module, ValType};
 use sandpool_protocol::description::ExportedResource;
 use sandpool_value::{Function, Param, Type};
 
-/// Types of one module may have this many nodes, all functions together, when
-/// they are written out as trees. A type that names the same type twice doubles
-/// at every level, so a short module can describe an endless one.
+/// The highest number of nodes of the types of one module, all functions together, when
+/// they are written out as trees. A type that names another type twice doubles at every
+/// level, so a short module can describe an endless one.
 const MAX_TYPE_NODES: u32 = 100_000;
 
 /// The maximum depth of a type.
 const MAX_TYPE_DEPTH: u32 = 64;
 
-/// A function and where wasmtime finds it.
+/// A function, and the index by which wasmtime finds it.
 pub struct ComponentFunction {
     pub function: Function,
     pub export: ComponentExportIndex,
@@ -27,11 +27,11 @@ pub struct ComponentFunction {
 pub struct ComponentExports {
     /// The functions, in a fixed order.
     pub functions: Vec<ComponentFunction>,
-    /// Resources, with the functions that need one or make one.
+    /// The resources, with the functions that need one or make one.
     pub resources: Vec<ExportedResource>,
-    /// The names of everything else but types.
+    /// The names of all other exports but types.
     pub others: Vec<String>,
-    /// True if it runs programs that are a text, as `sandpool:script` says.
+    /// `true` if it runs programs that are a text, as `sandpool:script` defines it.
     pub is_script: bool,
 }
 
@@ -70,7 +70,7 @@ pub fn component_exports(
     Ok(reading.exports)
 }
 
-/// The resources of all interfaces that a component imports or exports, by name.
+/// Returns the resources of all interfaces that a component imports or exports, by name.
 fn named_resources(engine: &Engine, component: &Component) -> Vec<(ResourceType, String)> {
     let ty = component.component_type();
     let mut named = Vec::new();
@@ -85,7 +85,7 @@ fn named_resources(engine: &Engine, component: &Component) -> Vec<(ResourceType,
         }
         _ => {}
     };
-    // The names of a component's own first.
+    // The component's own names come first.
     for (name, item) in ty.exports(engine) {
         add(name, item.ty);
     }
@@ -151,8 +151,8 @@ impl Reading {
     }
 }
 
-/// The resource that a function with such a name belongs to:
-/// `[constructor]counter`, `[method]counter.next`, `[static]counter.all`.
+/// Returns the resource that a function with this name belongs to: `[constructor]counter`,
+/// `[method]counter.next`, `[static]counter.all`.
 fn resource_of(name: &str) -> Option<&str> {
     let (_, plain) = name.strip_prefix('[')?.split_once(']')?;
     Some(
@@ -163,7 +163,7 @@ fn resource_of(name: &str) -> Option<&str> {
 }
 
 /// Recognises the function that componentize-py calls while it makes a component of a
-/// Python program, and leaves in it. Nobody else may call it.
+/// Python program, and leaves in it. No caller may call it.
 fn is_init(interface: &str, function: &str) -> bool {
     (interface, function) == ("exports", "init")
 }
@@ -172,12 +172,12 @@ fn is_run(name: &str) -> bool {
     name.split('@').next() == Some("wasi:cli/run")
 }
 
-/// Interfaces that have a meaning of their own, and are not for callers.
+/// Returns `true` for interfaces with a meaning of their own, which are not for callers.
 fn is_wasi(name: &str) -> bool {
     name.starts_with("wasi:")
 }
 
-/// The export that runs a component as a command.
+/// Returns the export that runs a component as a command.
 pub fn component_command(component: &Component) -> Option<ComponentExportIndex> {
     let versions = (0..=20)
         .rev()
@@ -190,7 +190,7 @@ pub fn component_command(component: &Component) -> Option<ComponentExportIndex> 
         })
 }
 
-/// The functions that a core module exports, in a fixed order.
+/// Returns the functions that a core module exports, in a fixed order.
 pub fn core_functions(module: &Module) -> Vec<Function> {
     let hidden = ["_start", "_initialize"];
     let exports = module
@@ -221,7 +221,7 @@ pub fn core_functions(module: &Module) -> Vec<Function> {
         .collect()
 }
 
-/// Returns whether a core module is a WASI preview 1 command.
+/// Returns `true` if a core module is a WASI preview 1 command.
 pub fn is_core_command(module: &Module) -> bool {
     match module.get_export("_start") {
         Some(ExternType::Func(ty)) => ty.params().len() == 0 && ty.results().len() == 0,
@@ -268,7 +268,7 @@ impl Budget {
             .map(|ty| self.read(&ty, 0))
             .transpose()?;
         if func.async_() {
-            // Still listed, so that the caller learns why it cannot be called.
+            // Still listed, so that the caller learns why the function cannot be called.
             result = Some(Type::Unsupported("async function".into()));
         }
         Ok(Function {

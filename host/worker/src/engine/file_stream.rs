@@ -1,8 +1,7 @@
 //! Streams from and into files, without another thread.
 //!
-//! wasmtime-wasi reads ahead and writes behind on threads of its own, which a
-//! worker must not start. A file is always ready, so these do at once what
-//! they are asked to.
+//! wasmtime-wasi reads ahead and writes behind on threads of its own, which a worker must
+//! not start. A file is always ready, so these streams do their work at once.
 
 use std::fs::File;
 use std::io;
@@ -17,7 +16,7 @@ use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, Stream
 
 use super::output::write_zeros;
 
-/// Bytes that are read at once of what does not say how long it is.
+/// The number of bytes that are read at once from a file that does not tell its length.
 const MIN_READ: u64 = 64 * 1024;
 
 fn failed(error: io::Error) -> StreamError {
@@ -28,7 +27,7 @@ fn failed(error: io::Error) -> StreamError {
 pub(super) struct FileReader {
     file: Arc<File>,
     offset: u64,
-    /// The most bytes that one call reads.
+    /// The highest number of bytes that one call reads.
     at_once: u64,
 }
 
@@ -42,7 +41,7 @@ impl FileReader {
     }
 }
 
-/// Reads as many bytes as were asked for, if the file has them: guests take less
+/// Reads all the bytes that were asked for, if the file has them: guests take fewer bytes
 /// for the end of the file.
 pub(super) fn read_whole(file: &File, offset: u64, size: u64, at_once: u64) -> io::Result<Vec<u8>> {
     let left = file.metadata()?.len().saturating_sub(offset);
@@ -87,10 +86,10 @@ impl InputStream for FileReader {
 /// Writes into a file, from an offset on or at its end.
 pub(super) struct FileWriter {
     file: Arc<File>,
-    /// `None` for the end, wherever it is at the time.
+    /// The offset; `None` for the end, wherever it is at the time.
     offset: Option<u64>,
     broken: bool,
-    /// The most bytes that one call writes.
+    /// The highest number of bytes that one call writes.
     at_once: u64,
 }
 
@@ -129,8 +128,8 @@ impl FileWriter {
 fn append(file: &File, bytes: &[u8]) -> io::Result<usize> {
     let parts = [io::IoSlice::new(bytes)];
     match pwritev2(file, &parts, 0, ReadWriteFlags::APPEND) {
-        // A filesystem without it: nobody else in this process writes here, so
-        // the end cannot move in between for its own sake.
+        // Some filesystems have no appending write. Only this process's guest writes here,
+        // so the end does not move in between.
         Err(Errno::NOSYS | Errno::NOTSUP) => file.write_at(bytes, file.metadata()?.len()),
         written => Ok(written?),
     }

@@ -11,15 +11,15 @@ use std::sync::Arc;
 use super::bounds::Bounds;
 use sandpool_protocol::settings::{DirGrant, guest_path};
 
-/// The operating system takes no longer paths; longer names are cut.
+/// The longest path that the operating system takes; longer names are cut.
 const MAX_PATH: usize = 4096;
 
-/// A directory or file by the name that the guest has for it.
+/// A directory or file, by the guest's name for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuestPath {
-    /// Absolute and without `.` and `..`.
+    /// The path, absolute and without `.` and `..`.
     pub(super) path: String,
-    /// True if its grant lets the guest change it.
+    /// `true` if the grant lets the guest change it.
     pub(super) writable: bool,
 }
 
@@ -51,7 +51,7 @@ impl Granted {
         &self.places
     }
 
-    /// Returns whether a grant stands where the empty root would.
+    /// Returns `true` if a grant stands where the empty root would.
     pub(super) fn covers_root(&self) -> bool {
         self.covers_root
     }
@@ -63,9 +63,9 @@ pub(super) const FIRST_GRANT: u32 = 3;
 /// The numbers under which a guest of preview 1 has the empty root open.
 #[derive(Debug, Default)]
 pub struct RootNumbers {
-    /// The one that it is born with, until it closes it.
+    /// The number that the root has at the guest's birth, until the guest closes it.
     pub(super) first: Option<u32>,
-    /// True if wasmtime-wasi knows that this number is taken.
+    /// `true` if wasmtime-wasi knows that this number is taken.
     pub(super) kept: bool,
     pub(super) again: BTreeSet<u32>,
 }
@@ -84,7 +84,7 @@ impl RootNumbers {
 #[derive(Debug)]
 pub struct Files {
     pub(super) granted: Granted,
-    /// By the number of the descriptor, in either kind of WASI.
+    /// The open files by the number of their descriptor, in either kind of WASI.
     opened: BTreeMap<u32, GuestPath>,
     /// WASI preview 1 only.
     pub(super) root: RootNumbers,
@@ -94,11 +94,11 @@ pub struct Files {
 /// A guest's request for a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
-    /// Find out about what is there, or read it.
+    /// Look at something, or read it.
     Look,
-    /// Change what is there.
+    /// Change something.
     Change,
-    /// Make what is not there yet.
+    /// Make something new.
     Create,
 }
 
@@ -123,9 +123,9 @@ impl Files {
         }
     }
 
-    /// Returns whether a guest looks for the source of what it runs, under no grant, as
-    /// an interpreter does to show lines of it in a traceback. Such a file is not
-    /// there, and nobody would grant it: that is no refusal worth telling of.
+    /// Returns `true` if a guest looks for the source of its program, under no grant, as an
+    /// interpreter does to show lines of it in a traceback. That file is not there, and
+    /// nobody would grant it: the refusal is not worth reporting.
     pub(super) fn is_look_for_a_source(&self, path: &str, wish: Wish) -> bool {
         const ENDINGS: [&str; 6] = [".py", ".pyc", ".js", ".mjs", ".cjs", ".ts"];
         self.is_interpreter
@@ -133,12 +133,12 @@ impl Files {
             && ENDINGS.iter().any(|ending| path.ends_with(ending))
     }
 
-    /// Remembers what a descriptor was opened as.
+    /// Remembers the name that a descriptor was opened by.
     pub(super) fn name(&mut self, number: u32, place: GuestPath) {
         self.opened.insert(number, place);
     }
 
-    /// Remembers what was opened below a directory.
+    /// Remembers the name of a descriptor that was opened below a directory.
     pub(super) fn name_below(&mut self, number: u32, directory: &GuestPath, path: &str) {
         let path = absolute(&directory.path, path);
         let writable = directory.writable;
@@ -154,8 +154,7 @@ impl Files {
     }
 }
 
-/// Asks the empty root for a path, which is a refusal unless it is that of the
-/// root itself.
+/// Asks the empty root for a path. Every path but that of the root itself is refused.
 pub(super) fn ask_empty_root(bounds: &mut Bounds, path: &str, wish: Wish) -> Empty {
     let name = absolute("/", path);
     let is_root = name == "/" && !path.is_empty();
@@ -170,10 +169,10 @@ pub(super) fn ask_empty_root(bounds: &mut Bounds, path: &str, wish: Wish) -> Emp
     }
 }
 
-/// Notes that WASI refused a path below a granted directory, if the grant is
-/// the reason: a change where only reading was granted, or a way out of the
-/// directory. The operating system may have other reasons to refuse a change
-/// with the same words; it has none to refuse a look, so `leads_out` takes one.
+/// Notes that WASI refused a path below a granted directory, if the grant is the reason: a
+/// change where only reading was granted, or a way out of the directory. The operating
+/// system may refuse a change with an equal error for other reasons, but not a look, so
+/// `leads_out` takes one.
 pub(super) fn note_refusal(
     bounds: &mut Bounds,
     directory: &GuestPath,
@@ -189,12 +188,12 @@ pub(super) fn note_refusal(
     }
 }
 
-/// The absolute path that `path` has in a directory, as a guest would write it
-/// if it wrote it without `.` and `..`. Links are not followed: this is a name
-/// to show, and nothing is ever opened by it.
+/// Returns the absolute path of `path` in a directory, as a guest would write it without
+/// `.` and `..`. Links are not followed: this is a name to show, and nothing is ever opened
+/// by it.
 pub(super) fn absolute(directory: &str, path: &str) -> String {
     let from = if path.starts_with('/') { "" } else { directory };
-    // No file has a longer path, so there is nothing behind it to be shown.
+    // No file has a longer path, so nothing behind it need be shown.
     let path = &path[..path.floor_char_boundary(MAX_PATH)];
     let mut names = Vec::new();
     for name in from.split('/').chain(path.split('/')) {

@@ -1,10 +1,10 @@
-//! `wasi:filesystem` for components: wasmtime-wasi's own, with refusals noted
-//! by name, and with an empty root where no directory was granted.
+//! `wasi:filesystem` for components: wasmtime-wasi's own, with refusals noted by name, and
+//! with an empty root where no directory was granted.
 //!
-//! Without the root, a guest's C library finds no directory for a path and
-//! gives up before it has asked anybody, so nobody could say what it wanted.
-//! The root and what is read from it are resources without an entry in the
-//! table, hence without a descriptor of the operating system behind them.
+//! Without the root, a guest's C library finds no directory for a path and gives up before
+//! it has asked the host, so nobody could name the file that it wanted. The root and its
+//! listings are resources without an entry in the table, hence without a descriptor of the
+//! operating system behind them.
 
 use wasmtime::component::{HasData, Linker, Resource};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView, WasiFilesystemView};
@@ -26,12 +26,12 @@ use super::guest::Guest;
 /// and is full long before.
 const ROOT: u32 = u32::MAX;
 
-/// Stands in the place of WASI's.
+/// Replaces WASI's own interface.
 pub(super) fn add_types(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     types::add_to_linker::<Guest, Filesystem>(linker, view)
 }
 
-/// Stands in the place of WASI's.
+/// Replaces WASI's own interface.
 pub(super) fn add_preopens(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     preopens::add_to_linker::<Guest, Filesystem>(linker, view)
 }
@@ -80,7 +80,7 @@ fn root_stat() -> DescriptorStat {
 const ROOT_HASH: MetadataHashValue = MetadataHashValue { lower: 1, upper: 1 };
 
 impl View<'_> {
-    /// The empty root's answer to a path: `Ok` for the root itself.
+    /// Returns the empty root's answer to a path: `Ok` for the root itself.
     fn ask_root(&mut self, path: &str, wish: Wish) -> FsResult<()> {
         if self.files.is_look_for_a_source(path, wish) {
             return Err(ErrorCode::NoEntry.into());
@@ -92,7 +92,7 @@ impl View<'_> {
         }
     }
 
-    /// Passes on what wasmtime-wasi answered about a path, and notes a refusal.
+    /// Passes on wasmtime-wasi's answer about a path, and notes a refusal.
     fn judge<T>(
         &mut self,
         answer: FsResult<T>,
@@ -113,7 +113,8 @@ impl View<'_> {
         answer
     }
 
-    /// The same for a change of what is open already.
+    /// Passes on wasmtime-wasi's answer about a change of an open file, and notes a
+    /// refusal.
     fn judge_open<T>(&mut self, answer: FsResult<T>, number: u32) -> FsResult<T> {
         if was_refused(&answer)
             && let Some(place) = self.files.place(number)
@@ -123,7 +124,7 @@ impl View<'_> {
         answer
     }
 
-    /// The file behind a descriptor, for a stream.
+    /// Returns the file behind a descriptor, for a stream.
     fn file(&self, fd: &Fd) -> FsResult<&wasmtime_wasi::filesystem::File> {
         match self.wasi.table.get(fd)? {
             Descriptor::File(file) => Ok(file),
@@ -132,7 +133,7 @@ impl View<'_> {
     }
 }
 
-/// Returns whether an answer is the one that both a read-only grant and a way out of a
+/// Returns `true` if an answer is the one that both a read-only grant and a way out of a
 /// directory get.
 fn was_refused<T>(answer: &FsResult<T>) -> bool {
     let error = answer.as_ref().err().and_then(FsError::downcast_ref);
@@ -465,7 +466,7 @@ impl HostDescriptor for View<'_> {
 }
 
 impl View<'_> {
-    /// A stream into a file: at an offset, or at its end.
+    /// Makes a stream into a file: at an offset, or at its end.
     fn writer(&mut self, fd: Fd, offset: Option<u64>) -> FsResult<Resource<DynOutputStream>> {
         if is_root(&fd) {
             return Err(ErrorCode::BadDescriptor.into());

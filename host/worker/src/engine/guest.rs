@@ -30,32 +30,32 @@ impl TaskInfo {
     }
 }
 
-/// Where a guest's log lines and progress go.
+/// The receiver of a guest's log lines and progress.
 pub trait Messages: Send + Sync {
-    /// A line that the running task logged.
+    /// Passes on a line that the running task logged.
     fn log(&self, level: LogLevel, message: String);
     /// Passes on the progress of the running task.
     fn progress(&self, done: u64, total: Option<u64>, message: Option<String>);
 }
 
-/// State of one store.
+/// The state of one store.
 pub struct Guest {
     pub wasi: GuestWasi,
     pub files: Files,
     pub task: TaskInfo,
     pub bounds: Bounds,
     pub messages: Arc<dyn Messages>,
-    /// Where shared objects are asked, if the module imports any.
+    /// The way to shared objects, if the module imports any.
     pub broker: Option<Arc<dyn Broker>>,
-    /// Bytes of log and progress that are still allowed.
+    /// The number of bytes of log and progress that are still allowed.
     pub log_left: Option<u64>,
 }
 
 impl Guest {
-    /// A store for it, with nothing in it yet.
+    /// Makes a store for the guest, with nothing in it yet.
     pub fn into_store(self, engine: &Engine) -> Store<Guest> {
         let mut store = Store::new(engine, self);
-        // Asks at once how many memories, tables and instances there may be.
+        // The store asks at once how many memories, tables and instances are allowed.
         store.limiter(|guest| &mut guest.bounds);
         store.set_max_component_handles(MAX_HANDLES as usize);
         store
@@ -78,8 +78,8 @@ impl Guest {
         Ok(())
     }
 
-    /// Every message costs its bytes and a little more, so that empty ones
-    /// cannot flood the host.
+    /// Charges a message: its bytes and a little more, so that empty messages cannot flood
+    /// the host.
     fn spend_log(&mut self, bytes: usize) -> wasmtime::Result<()> {
         if let Some(left) = &mut self.log_left {
             *left = left

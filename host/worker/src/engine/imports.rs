@@ -32,8 +32,8 @@ impl HasData for HasGuest {
 /// The function that gives a component one interface.
 type Give = fn(&mut ComponentLinker<Guest>) -> wasmtime::Result<()>;
 
-/// Everything that a component may import, by the interface's name without its
-/// version, or by that of a package. What replaces WASI's own comes behind that.
+/// The interfaces that a component may import, by the interface's name without its version,
+/// or by that of a package. An interface that replaces WASI's own comes after it.
 const INTERFACES: &[(&str, Give)] = &[
     ("wasi:sockets/", sockets),
     ("wasi:cli/environment", |l| {
@@ -116,8 +116,8 @@ const INTERFACES: &[(&str, Give)] = &[
     }),
 ];
 
-/// Makes the linker for a component's imports, as far as they are available. To make
-/// all that there are takes longer than to load a small component.
+/// Makes the linker for a component's imports, as far as they are available. Linking all
+/// available imports takes longer than loading a small component.
 pub fn component_linker(
     engine: &Engine,
     component: &Component,
@@ -134,20 +134,19 @@ pub fn component_linker(
     Ok(linker)
 }
 
-/// Returns whether an import is this interface, of whatever version, or of this
-/// package.
+/// Returns `true` if an import is this interface, of any version, or is of this package.
 fn is_part(import: &str, name: &str) -> bool {
     let rest = import.strip_prefix(name);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('@') || name.ends_with('/'))
 }
 
-/// Returns whether a component finds this import here, by its name and version.
+/// Returns `true` if a component finds this import here, by its name and version.
 pub fn is_given_to_component(import: &str) -> bool {
     let Some((_, version)) = import.split_once('@') else {
         return false;
     };
-    // Versions of one minor number before 1.0 stand for each other; drafts for
-    // nothing but themselves.
+    // Versions of one minor number before 1.0 stand for each other; a draft stands only for
+    // itself.
     let minor = if import.starts_with("wasi:") {
         "0.2."
     } else {
@@ -161,18 +160,17 @@ pub fn is_given_to_component(import: &str) -> bool {
 /// The import of AssemblyScript's modules.
 const ABORT: &str = "env#abort";
 
-/// Returns whether a core module finds this import here, as far as its module's name
-/// says.
+/// Returns `true` if a core module finds this import here, by its module's name.
 pub fn is_given_to_core(import: &str) -> bool {
     import.starts_with("wasi_snapshot_preview1#") || import == ABORT
 }
 
-/// Sockets and names of hosts are not granted. WASI's own functions would refuse them too, but
-/// only after they have asked the operating system for one, and without saying
-/// so to anybody but the guest.
+/// Refuses sockets and host names, which are never granted. WASI's own functions would
+/// refuse them too, but only after they have asked the operating system for one, and
+/// without telling anybody but the guest.
 fn sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
-    // The whole of WASI, since that gives them their types; nearly nobody wants
-    // them.
+    // All of WASI is linked first, which gives these interfaces their types; hardly any
+    // guest wants them.
     p2::add_to_linker_sync(linker)?;
     linker
         .instance("wasi:sockets/tcp-create-socket@0.2.12")?
@@ -198,7 +196,7 @@ fn sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
             "resolve-addresses",
             |mut store: StoreContextMut<'_, Guest>, (_, name): (Resource<p2::Network>, String)| {
                 store.data_mut().bounds.deny("name look-up", name);
-                // WASI's own answer where it is not granted.
+                // WASI's own answer where this is not granted.
                 let refused = ErrorCode::PermanentResolverFailure;
                 Ok((Err::<Resource<ResolveAddressStream>, _>(refused),))
             },
@@ -271,9 +269,8 @@ impl progress::Host for Guest {
     }
 }
 
-/// Returns the grant for an import: `given` for what every guest has, a flag (or what
-/// the library has for one) for what gives nothing without a grant, `None` for what is
-/// not available.
+/// Returns the grant for an import: `given` if every guest has it, a flag (or the library's
+/// counterpart) if it needs a grant, `None` if it is not available.
 pub fn granted_by(import: &str) -> Option<&'static str> {
     const GIVEN: [&str; 14] = [
         "wasi:cli/",

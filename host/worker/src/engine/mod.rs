@@ -1,6 +1,6 @@
-//! Everything that knows wasmtime and is not one process's own affair: its
-//! configuration, what a guest may import, code that is loaded and called. For
-//! compiler and worker; in the host, only `in_process` uses it.
+//! The code that knows wasmtime and that several processes need: its configuration, the
+//! imports of guests, the loading and calling of code. For compiler and worker; in the
+//! host, only `in_process` uses it.
 
 mod assembly_script;
 mod bindings;
@@ -27,8 +27,7 @@ mod typed;
 pub mod verdict;
 pub mod wasi;
 
-/// Returns whether there was no memory for something, which as a rule is the doing of
-/// our own limit.
+/// Returns `true` if memory was refused, usually by our own limit.
 pub fn out_of_memory(error: &wasmtime::Error) -> bool {
     let os = error.downcast_ref::<std::io::Error>();
     error.is::<wasmtime::OutOfMemory>()

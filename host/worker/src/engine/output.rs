@@ -16,15 +16,15 @@ use wasmtime_wasi::{I32Exit, async_trait};
 use super::bounds::{LEAST_SHARE, OutputLimitReached, share_of_a_call};
 use sandpool_protocol::limits::{LimitName, MIB};
 
-/// The least that a guest may hand over at once, in bytes: also where its limit
-/// leaves less, so that it runs past the limit instead of losing the rest. Many
-/// guests take what one call wrote for all of it.
+/// The smallest number of bytes that a guest may hand over at once. It holds even where the
+/// limit leaves less, so that the guest runs past the limit instead of losing the rest:
+/// many guests assume that one call writes everything.
 const LEAST_PERMIT: u64 = MIB;
 
-/// Zeros that are written at once.
+/// The zeros that are written at once.
 static ZEROS: [u8; LEAST_SHARE as usize] = [0; LEAST_SHARE as usize];
 
-/// Writes so many zeros without having all of them in memory.
+/// Writes `count` zeros without having all of them in memory.
 pub(super) fn write_zeros(stream: &mut dyn OutputStream, count: usize) -> StreamResult<()> {
     if count > stream.check_write()? {
         let text = "more zeros than `check-write` allows";
@@ -39,16 +39,16 @@ pub(super) fn write_zeros(stream: &mut dyn OutputStream, count: usize) -> Stream
     Ok(())
 }
 
-/// Where one of a guest's output streams goes; kept for the worker's whole
-/// life, begun anew for each task.
+/// The destination of one of a guest's output streams. It is kept for the worker's whole
+/// life, and reset for each task.
 pub struct Output {
     sink: Sink,
     state: Mutex<Written>,
-    /// True if there is anything to begin anew: most tasks write nothing.
+    /// `true` if there is anything to reset: most tasks write nothing.
     is_touched: AtomicBool,
     /// The output limit of the last task; `u64::MAX` is no limit.
     limit: AtomicU64,
-    /// The most that one call may write.
+    /// The highest number of bytes that one call may write.
     at_once: AtomicU64,
 }
 
@@ -61,7 +61,7 @@ enum Sink {
 #[derive(Default)]
 struct Written {
     captured: Vec<u8>,
-    /// Bytes that are still allowed.
+    /// The number of bytes that are still allowed.
     left: Option<u64>,
 }
 
@@ -105,7 +105,7 @@ impl Output {
         state.left = limit;
     }
 
-    /// Returns the output of the task, where it is captured.
+    /// Returns the output of the task, if it is captured.
     pub fn take(&self) -> Vec<u8> {
         if !self.is_touched.load(Ordering::Relaxed) {
             return Vec::new();
@@ -114,9 +114,9 @@ impl Output {
         std::mem::take(&mut state.captured)
     }
 
-    /// Bytes that a guest may hand over at once: a byte more than its limit
-    /// leaves, so that a guest that does not look at how much was written is
-    /// told about the limit.
+    /// Returns the number of bytes that a guest may hand over at once: a byte more than its
+    /// limit leaves, so that a guest that ignores the number of bytes written still meets
+    /// the limit.
     fn permit(&self) -> usize {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let left = state.left.map_or(u64::MAX, |left| left.saturating_add(1));
@@ -126,7 +126,7 @@ impl Output {
         usize::try_from(permit).unwrap_or(usize::MAX)
     }
 
-    /// Takes what fits; says whether all of it did.
+    /// Takes the bytes that fit; returns `true` if all of them did.
     fn write(&self, bytes: &[u8]) -> io::Result<bool> {
         self.is_touched.store(true, Ordering::Relaxed);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -167,9 +167,8 @@ impl GuestOutput {
         match self.output.write(bytes) {
             Ok(true) => Ok(()),
             Ok(false) => Err(StreamError::Trap(OutputLimitReached(self.limit).into())),
-            // Nobody reads any more. WASI has no signals, so a guest that does
-            // not look at its errors would write for ever: it ends here, as
-            // SIGPIPE ends a program.
+            // Nobody reads any more. WASI has no signals, so a guest that ignores its errors
+            // would write for ever: it ends here, as SIGPIPE ends a program.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 Err(StreamError::Trap(I32Exit(128 + libc::SIGPIPE).into()))
             }

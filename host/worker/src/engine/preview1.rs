@@ -17,8 +17,7 @@ use super::preview1_call::{Preview1Call, SUCCESS, string};
 
 const MODULE: &str = "wasi_snapshot_preview1";
 
-/// Defines the functions of this module, each with the call as its first
-/// argument.
+/// Defines the functions of this module, each with the call as its first argument.
 macro_rules! replace {
     ($linker:ident; $(fn $name:ident($call:ident $(, $arg:ident: $ty:ty)*) $body:block)+) => {$(
         $linker.func_wrap(
@@ -32,14 +31,14 @@ macro_rules! replace {
     )+};
 }
 
-/// Calls the function of the same name in wasmtime-wasi.
+/// Calls the function with this name in wasmtime-wasi.
 macro_rules! wasi {
     ($call:ident.$name:ident($($arg:expr),*)) => {
         in_tokio(wasi::$name($call.guest.wasi.get(), &mut $call.memory $(, $arg)*))?
     };
 }
 
-/// Puts these functions in the place of WASI's.
+/// Replaces WASI's own functions by these.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     add_descriptors(linker)?;
     add_buffers(linker)?;
@@ -139,8 +138,8 @@ fn add_descriptors(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// Reading and writing: wasmtime-wasi moves the first buffer of a list alone,
-/// which many guests take for all of them.
+/// Adds the functions that read and write. wasmtime-wasi moves the first buffer of a list
+/// alone, and many guests assume that all are moved.
 fn add_buffers(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     replace! { linker;
         fn fd_write(call, fd: i32, buffers: i32, count: i32, out: i32) {
@@ -155,7 +154,7 @@ fn add_buffers(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             })
         }
         fn fd_read(call, fd: i32, buffers: i32, count: i32, out: i32) {
-            // To fill a second buffer from standard input might mean to wait.
+            // Filling a second buffer from standard input might block.
             if !call.is_file(fd) {
                 return Ok(wasi!(call.fd_read(fd, buffers, count, out)));
             }
@@ -173,9 +172,9 @@ fn add_buffers(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// Waiting for files: wasmtime-wasi would read ahead, on a thread that a
-/// worker must not start. There is nothing to wait for, so whoever waits for a
-/// file among other things is told of it at once.
+/// Adds the function that waits. For files, wasmtime-wasi would read ahead, on a thread
+/// that a worker must not start. A file is always ready, so a guest that waits for one
+/// among other things is told at once.
 fn add_poll(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     replace! { linker;
         fn poll_oneoff(call, subscriptions: i32, events: i32, count: i32, out: i32) {
@@ -221,7 +220,7 @@ fn add_looks(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             ));
             if code == SUCCESS && let Some(directory) = call.directory(fd).cloned() {
                 let number = call.memory.read(GuestPtr::<u32>::new(out as u32))?;
-                // Where the number could not be kept, it is this file's now.
+                // If the number could not be kept, it is this file's now.
                 call.root().first.take_if(|root| *root == number);
                 let path = string(&call.memory, path, len)?.unwrap_or_default();
                 call.guest.files.name_below(number, &directory, &path);

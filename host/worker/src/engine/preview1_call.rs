@@ -1,10 +1,10 @@
-//! One call of a preview 1 function: the guest, its memory, and which of its
-//! descriptors are the empty root.
+//! One call of a preview 1 function: the guest, its memory, and those of its descriptors
+//! that are the empty root.
 //!
-//! Descriptors are plain numbers here, and a C library counts upwards from 3
-//! to find what it was given. So the root has the number behind the granted
-//! directories, and that is the one which wasmtime-wasi would give to the
-//! first file that is opened; see [`Preview1Call::keep_number_of_root`].
+//! Descriptors are plain numbers here, and a C library counts upwards from 3 to find its
+//! directories. So the root has the number behind the granted directories, which
+//! wasmtime-wasi would give to the first file that is opened; see
+//! [`Preview1Call::keep_number_of_root`].
 
 use std::borrow::Cow;
 
@@ -19,14 +19,13 @@ use super::files::{
 };
 use super::guest::Guest;
 
-/// Numbers of the root when it is opened again, from here upwards: no file
-/// ever gets so far.
+/// The first number of the root when it is opened again: no file ever gets that far.
 const ROOT_AGAIN: u32 = 1 << 30;
 
-/// As many buffers does one call move, as on Linux.
+/// The number of buffers that one call moves, as on Linux.
 const MAX_BUFFERS: usize = 1024;
 
-/// As often may it be open at once.
+/// The number of times that the root may be open at once.
 const MAX_ROOTS: usize = 10_000;
 
 pub(super) const SUCCESS: i32 = Errno::Success as i32;
@@ -60,7 +59,7 @@ impl<'a> Preview1Call<'a> {
         root.first == Some(fd) || root.again.contains(&fd)
     }
 
-    /// Returns the directory that a descriptor was opened as.
+    /// Returns the directory that a descriptor was opened for.
     pub(super) fn directory(&self, fd: i32) -> Option<&GuestPath> {
         let (files, fd) = (&self.guest.files, fd as u32);
         let granted = || {
@@ -70,14 +69,14 @@ impl<'a> Preview1Call<'a> {
         files.place(fd).or_else(granted)
     }
 
-    /// Returns whether this is a file or a directory that the guest has opened.
+    /// Returns `true` if this is a file or a directory that the guest has opened.
     pub(super) fn is_file(&self, fd: i32) -> bool {
         self.guest.files.place(fd as u32).is_some()
     }
 
-    /// Moves the bytes of a list of buffers, one after the other, until one is not
-    /// moved whole. `one` moves those of a part of the list, and gets how many
-    /// bytes were moved before.
+    /// Moves the bytes of a list of buffers, one after the other, until a buffer is not
+    /// moved whole. `one` moves those of a part of the list, and gets the number of bytes
+    /// that were moved before.
     pub(super) fn each_buffer(
         &mut self,
         buffers: i32,
@@ -116,14 +115,13 @@ impl<'a> Preview1Call<'a> {
             }
         }
         if moved == 0 {
-            // Nothing to move: whether there is such a descriptor is told all
-            // the same.
+            // Nothing is to be moved, but a wrong descriptor is still reported.
             return one(self, buffers, 0, 0);
         }
         self.write(out, u32::try_from(moved).unwrap_or(u32::MAX))
     }
 
-    /// Of what a guest waits for, what are files that it wants to read.
+    /// Returns those of a guest's subscriptions that wait for reading a file.
     pub(super) fn ready_files(&self, subscriptions: i32, count: i32) -> wasmtime::Result<Vec<u64>> {
         let mut ready = Vec::new();
         let subscriptions = GuestPtr::<Subscription>::new(subscriptions as u32);
@@ -147,7 +145,7 @@ impl<'a> Preview1Call<'a> {
         Ok(SUCCESS)
     }
 
-    /// The empty root's answer to a path: success for the root itself.
+    /// Returns the empty root's answer to a path: success for the root itself.
     pub(super) fn ask_root(&mut self, path: i32, len: i32, wish: Wish) -> wasmtime::Result<i32> {
         let Some(path) = string(&self.memory, path, len)? else {
             return Ok(Errno::Ilseq as i32);
@@ -170,7 +168,7 @@ impl<'a> Preview1Call<'a> {
         self.write(out, number)
     }
 
-    /// Passes on what wasmtime-wasi answered about a path, and notes a refusal.
+    /// Passes on wasmtime-wasi's answer about a path, and notes a refusal.
     pub(super) fn judge(
         &mut self,
         code: i32,
@@ -195,7 +193,8 @@ impl<'a> Preview1Call<'a> {
         Ok(code)
     }
 
-    /// The same for a change of what is open already.
+    /// Passes on wasmtime-wasi's answer about a change of an open file, and notes a
+    /// refusal.
     pub(super) fn judge_open(&mut self, code: i32, fd: i32) -> wasmtime::Result<i32> {
         if code == Errno::Perm as i32
             && let Some(place) = self.directory(fd).cloned()
@@ -206,10 +205,10 @@ impl<'a> Preview1Call<'a> {
         Ok(code)
     }
 
-    /// Before the first file is opened: wasmtime-wasi does not know of the
-    /// root, so its number would go to that file. One descriptor of a granted
-    /// directory is opened for no use but to have the number; no call reaches
-    /// it. Without grants no file can be opened, and nothing is done.
+    /// Keeps the root's number, before the first file is opened: wasmtime-wasi does not
+    /// know of the root, so that file would get its number. One descriptor of a granted
+    /// directory is opened only to take the number; no call reaches it. Without grants no
+    /// file can be opened, and nothing is done.
     pub(super) fn keep_number_of_root(&mut self, beside: i32) -> wasmtime::Result<()> {
         let root = &self.guest.files.root;
         let Some(wanted) = root.first.filter(|_| !root.kept) else {
@@ -243,8 +242,8 @@ impl<'a> Preview1Call<'a> {
     }
 }
 
-/// A little memory with a path in it, and where the path lies; before it there
-/// is room for an answer.
+/// Returns a little memory with a path in it, and the path's position; before the path
+/// there is room for an answer.
 fn scratch(path: &str) -> (Vec<u8>, i32) {
     const ROOM: usize = 64;
     let mut memory = vec![0; ROOM];
@@ -252,7 +251,7 @@ fn scratch(path: &str) -> (Vec<u8>, i32) {
     (memory, ROOM as i32)
 }
 
-/// A guest's string; `None` if it is not UTF-8.
+/// Returns a guest's string; `None` if it is not UTF-8.
 pub(super) fn string<'a>(
     memory: &'a GuestMemory<'_>,
     at: i32,

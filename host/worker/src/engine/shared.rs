@@ -1,7 +1,7 @@
 //! The interfaces for shared objects: `queue`, `pipe` and `manager`.
 //!
-//! Here guests' calls become steps and answers become results. Where the
-//! objects are is the [`Broker`]'s affair.
+//! Guests' calls become requests here, and replies become results. The [`Broker`] knows
+//! where the objects are.
 
 use wasmtime::component::Resource;
 use wasmtime_wasi::WasiView;
@@ -92,8 +92,8 @@ impl From<SharedError> for Error {
     }
 }
 
-/// Reads an answer for a guest. One of another kind than was asked for is an error of
-/// the host's, which ends the task.
+/// Reads a reply for a guest. A reply of another kind than was asked for is an error of the
+/// host's, which ends the task.
 fn read<T>(reply: Reply, read: impl FnOnce(Reply) -> Option<T>) -> Answer<T> {
     if let Reply::Failed(error) = reply {
         return Ok(Err(error.into()));
@@ -408,7 +408,7 @@ impl manager::HostValue for Guest {
     }
 }
 
-/// The two kinds of locks differ in nothing but their kind.
+/// Implements both kinds of locks, which differ only in their kind.
 macro_rules! locks {
     ($($host:ident $kind:ident),+) => {
         $(

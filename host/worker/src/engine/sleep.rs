@@ -1,8 +1,8 @@
-//! Sleeps of guests, which end when they should.
+//! Sleeps of guests, which end on time.
 //!
-//! wasmtime-wasi sleeps on tokio's timers, which count in milliseconds and
-//! round up: a guest that sleeps for 1 ms gets 2. Here the last moment of a
-//! sleep is the operating system's.
+//! wasmtime-wasi sleeps on tokio's timers, which count in milliseconds and round up: a
+//! guest that sleeps for 1 ms gets 2. Here the operating system times the last moment of a
+//! sleep.
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,8 @@ use wasmtime_wasi::{WasiView, async_trait};
 
 use super::guest::Guest;
 
-/// The delay that tokio's timers may have. The rest of a sleep blocks the thread, and
-/// with it everything else that the guest waits for at the same time.
+/// The delay that tokio's timers may have. The rest of a sleep blocks the thread, and with
+/// it everything else that the guest waits for.
 const COARSE: Duration = Duration::from_millis(2);
 
 /// A moment to wait for; `None` never comes.
@@ -35,7 +35,7 @@ impl Pollable for Moment {
     }
 }
 
-/// Puts our sleeps in the place of WASI's.
+/// Replaces WASI's sleeps by ours.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut clock = linker.instance("wasi:clocks/monotonic-clock@0.2.12")?;
     clock.func_wrap("subscribe-duration", |guest, (nanos,): (u64,)| {

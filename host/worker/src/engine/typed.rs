@@ -85,7 +85,7 @@ macro_rules! with_result {
     };
 }
 
-/// The way to call `function`, if its signature is in the table.
+/// Returns the way to call `function`, if its signature is in the table.
 pub fn fast_call(function: &Function) -> Option<FastCall> {
     let params: Option<Vec<In>> = function.params.iter().map(|p| In::of(&p.ty)).collect();
     let out = Out::of(function.result.as_ref())?;

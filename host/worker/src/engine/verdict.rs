@@ -7,13 +7,13 @@ use super::bounds::{Bounds, OutputLimitReached};
 use sandpool_protocol::frame::TaskEnd;
 use sandpool_protocol::limits::LimitName;
 
-/// Bytes of a function's name that an error shows: a guest may choose names of
-/// 100,000.
+/// The number of bytes of a function's name that an error shows: a guest may choose names
+/// of 100,000.
 const MAX_NAME: usize = 200;
 
-/// Reads an error of wasmtime's: how the task ended, and what there is to say
-/// of that. What was refused before stands in the task's refusals; it changes the
-/// verdict only where memory was, since a guest that gets none aborts as a rule.
+/// Reads an error of wasmtime's: returns the way in which the task ended, and a text about
+/// it. Earlier refusals are in the task's refusals; only a refusal of memory changes the
+/// verdict, since a guest that gets no memory usually aborts.
 pub fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (TaskEnd, Option<String>) {
     if let Some(OutputLimitReached(limit)) = error.downcast_ref() {
         return (TaskEnd::OutputLimit(*limit), None);
@@ -42,7 +42,7 @@ pub fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (TaskEnd, Option<St
     (TaskEnd::Trap, Some(text))
 }
 
-/// Limits that wasmtime keeps by itself and tells only in words.
+/// Returns the limit that wasmtime enforces by itself and tells only in words.
 fn refused_by_wasmtime(error: &wasmtime::Error) -> Option<LimitName> {
     let os = error.downcast_ref::<std::io::Error>();
     if os.is_some_and(|os| os.raw_os_error() == Some(libc::ENOMEM)) {
@@ -66,7 +66,7 @@ fn refused_by_wasmtime(error: &wasmtime::Error) -> Option<LimitName> {
     said.map(|(_, limit)| *limit)
 }
 
-/// One line: the trap code in words and where it happened.
+/// Returns one line: the trap code in words, and the place in the guest's code.
 fn error_text(error: &wasmtime::Error, trap: Option<&Trap>) -> String {
     let what = match trap {
         Some(trap) => trap
@@ -81,7 +81,7 @@ fn error_text(error: &wasmtime::Error, trap: Option<&Trap>) -> String {
     }
 }
 
-/// The innermost functions of the backtrace, where there is one.
+/// Returns the innermost functions of the backtrace, if there is one.
 fn where_it_was(error: &wasmtime::Error) -> Option<String> {
     let backtrace = error.downcast_ref::<WasmBacktrace>()?;
     let mut names: Vec<String> = backtrace
@@ -102,7 +102,7 @@ fn where_it_was(error: &wasmtime::Error) -> Option<String> {
     }
 }
 
-/// A Rust or C++ symbol without its mangling; other names as they are.
+/// Returns a Rust or C++ symbol without its mangling, and other names unchanged.
 fn readable(name: &str) -> String {
     let mut name = rustc_demangle::try_demangle(name)
         .map_or_else(|_| name.to_owned(), |name| format!("{name:#}"));

@@ -1,9 +1,7 @@
-//! WASI's side of a guest: its streams, arguments, variables, files, random
-//! numbers.
+//! WASI's side of a guest: its streams, arguments, variables, files, random numbers.
 //!
-//! To make all that costs half as much as a small task does, and most tasks
-//! never ask for any of it, even of modules that could. So it is made when a
-//! guest first asks.
+//! Making all that costs half as much as a small task does, and most tasks never ask for
+//! any of it, even of modules that could. So it is made when a guest first asks.
 
 use std::sync::Arc;
 
@@ -16,8 +14,8 @@ use super::clock::GuestClock;
 use super::output::{GuestOutput, Output};
 use sandpool_protocol::limits::{LimitName, MAX_HANDLES};
 
-/// The entries of the host side for one handle: a pollable has an entry of its own and
-/// one for what it waits for.
+/// The number of entries of the host side for one handle: a pollable has an entry of its
+/// own and one for the thing that it waits for.
 const ENTRIES_A_HANDLE: usize = 2;
 
 /// The state that the guests of one module share.
@@ -25,17 +23,17 @@ pub struct WasiParts {
     pub stdout: Arc<Output>,
     pub stderr: Arc<Output>,
     pub env: Vec<(String, String)>,
-    /// Granted directories, opened once; every guest gets a copy.
+    /// The granted directories, opened once; every guest gets a copy.
     pub filesystem: Option<WasiFilesystemCtx>,
 }
 
 /// The state of one guest.
 #[derive(Default)]
 pub struct GuestOptions {
-    /// Nothing, if it is `None`.
+    /// Standard input; `None` is empty.
     pub stdin: Option<Box<dyn StdinStream + Sync>>,
     pub argv: Vec<String>,
-    /// Bytes of random numbers that it may ask for at once.
+    /// The number of random bytes that it may ask for at once.
     pub max_random: u64,
 }
 

@@ -165,8 +165,8 @@ fn weight_of_value(value: &Value) -> u64 {
 impl<T> Outcome<T> {
     /// Returns the value alone.
     ///
-    /// `collect` turns many of these results into all values or the first error, which is
-    /// what multiprocessing's `map` returns.
+    /// `collect` turns many of these results into all values or the first error, as
+    /// multiprocessing's `map` does.
     ///
     /// # Errors
     ///

@@ -1,10 +1,10 @@
-//! The JSON that items of shared objects are, in both directions.
+//! The JSON form of items of shared objects, in both directions.
 //!
-//! It is serde_json's with two differences, both where that would not give back
-//! what was put: an option that holds what is written as `null` is
-//! `{"some":...}`, as in values of calls (`Some(None)` and `Some(())` are not
-//! `None`), and floats that are no numbers are `"NaN"`, `"Infinity"` and
-//! `"-Infinity"`. What cannot be given back is refused when it is put.
+//! It is serde_json's with two differences, both where serde_json would not give the item
+//! back: an option that holds a value that is written as `null` is `{"some":...}`, as in
+//! values of calls (`Some(None)` and `Some(())` are not `None`), and floats that are no
+//! numbers are `"NaN"`, `"Infinity"` and `"-Infinity"`. Values that cannot be given back
+//! are refused when they are put.
 
 mod read;
 mod write;
@@ -15,11 +15,11 @@ use serde::de::DeserializeOwned;
 use super::SharedError;
 use sandpool_protocol::request::Item;
 
-/// Arrays and objects within each other: what serde_json reads, in guests too.
+/// The deepest nesting of arrays and objects that serde_json reads, in guests too.
 const DEEPEST: usize = 127;
 
-/// The key of the object that an option is written as where its value alone
-/// would be taken for something else.
+/// The key of the object that an option is written as, if its value alone would be taken
+/// for something else.
 const SOME: &str = "some";
 
 const NAN: &str = "NaN";

@@ -1,7 +1,7 @@
-//! Reading items.
+//! Reads items.
 //!
-//! Structure is read here, every scalar by serde_json. Items come from guests:
-//! depth is bounded, and what is peeked at is read twice at most for each level.
+//! Structure is read here, every scalar by serde_json. Items come from guests: depth is
+//! bounded, and bytes that are peeked at are read twice at most for each level.
 
 use serde::de::{
     self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, IgnoredAny,
@@ -11,7 +11,7 @@ use serde_json::Error;
 
 use super::{DEEPEST, INFINITY, NAN, NEGATIVE_INFINITY, SOME};
 
-/// Returns whether there is one of the words that serde_json would read otherwise.
+/// Returns `true` if the bytes hold one of the words that serde_json would read otherwise.
 pub(super) fn has_words(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|byte| *byte == b'"') {
@@ -49,7 +49,7 @@ pub(super) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> 
 /// The rest of the text.
 struct Text<'de> {
     rest: &'de [u8],
-    /// Arrays and objects that have been entered.
+    /// The number of arrays and objects that have been entered.
     depth: usize,
 }
 
@@ -60,7 +60,7 @@ impl<'de> Text<'de> {
         self.rest = &self.rest[length..];
     }
 
-    /// The first byte of what comes.
+    /// Returns the next byte that is no white space.
     fn peek(&mut self) -> Option<u8> {
         self.skip_space();
         self.rest.first().copied()
@@ -98,7 +98,7 @@ impl<'de> Text<'de> {
         self.expect(close)
     }
 
-    /// Takes a scalar as it is written; what it is, serde_json finds out.
+    /// Takes a scalar as it is written; serde_json reads it.
     fn scalar(&mut self) -> Result<&'de [u8], Error> {
         let length = match self.peek() {
             Some(b'"') => string_length(self.rest),
@@ -127,7 +127,7 @@ impl<'de> Text<'de> {
         Ok(())
     }
 
-    /// Returns whether what comes is `{"some":...}` and nothing more.
+    /// Returns `true` if the next value is `{"some":...}` and nothing more.
     fn is_wrapped(&mut self) -> bool {
         let whole = self.rest;
         let wrapped = self.take_if(b'{')
@@ -141,7 +141,7 @@ impl<'de> Text<'de> {
     }
 }
 
-/// The bytes of the string that begins here; 0 if it does not end.
+/// Returns the length in bytes of the string that begins here; 0 if it does not end.
 fn string_length(text: &[u8]) -> usize {
     let mut escaped = false;
     for (at, byte) in text.iter().enumerate().skip(1) {
@@ -158,7 +158,7 @@ fn string_length(text: &[u8]) -> usize {
 /// Reads one value.
 struct Reader<'a, 'de> {
     text: &'a mut Text<'de>,
-    /// True if it is what an option holds.
+    /// `true` if the value is the content of an option.
     in_some: bool,
 }
 
@@ -170,7 +170,7 @@ impl<'de> Reader<'_, 'de> {
         }
     }
 
-    /// Reads what an option holds without the object around it, if it has one.
+    /// Reads the content of an option without the object around it, if it has one.
     fn unwrapped<T>(
         self,
         read: impl FnOnce(Reader<'_, 'de>) -> Result<T, Error>,
@@ -379,7 +379,7 @@ impl<'a, 'de> Elements<'a, 'de> {
         Elements { text, first: true }
     }
 
-    /// Goes on to the next part, if there is one.
+    /// Goes on to the next part; returns `false` if there is none.
     fn go_on(&mut self, close: u8) -> Result<bool, Error> {
         if self.text.peek() == Some(close) {
             return Ok(false);
@@ -424,7 +424,7 @@ impl<'de> MapAccess<'de> for Elements<'_, 'de> {
     }
 }
 
-/// The case of an enum and what it holds.
+/// The case of an enum and its content.
 struct Case<'a, 'de>(&'a mut Text<'de>);
 
 impl<'de> EnumAccess<'de> for Case<'_, 'de> {

@@ -1,4 +1,4 @@
-//! Writing items.
+//! Writes items.
 
 use serde::Serialize;
 use serde::ser::{self, Error as _, Serializer};
@@ -22,9 +22,9 @@ pub(super) fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error>
 /// Writes one value.
 struct Writer<'a> {
     out: &'a mut Vec<u8>,
-    /// Arrays and objects around it.
+    /// The number of arrays and objects around the value.
     depth: usize,
-    /// True if it is what an option holds.
+    /// `true` if the value is the content of an option.
     in_some: bool,
 }
 
@@ -78,14 +78,14 @@ impl<'a> Writer<'a> {
         Ok(compound)
     }
 
-    /// A case of an enum with what it holds: an object of one entry.
+    /// Begins a case of an enum with its content: an object of one entry.
     fn variant(self, case: &'static str) -> Result<Compound<'a>, Error> {
         let mut object = self.object()?;
         object.key(case)?;
         Ok(object)
     }
 
-    /// The same, where it holds an array or an object.
+    /// Begins a case of an enum whose content is an array or an object.
     fn variant_of(
         self,
         case: &'static str,
@@ -96,7 +96,7 @@ impl<'a> Writer<'a> {
         object.depth = deeper(object.depth)?;
         object.out.push(open);
         object.close = close;
-        // The parts that come are no more of the object.
+        // The parts that come are not the object's.
         object.parts = 0;
         Ok(object)
     }
@@ -117,14 +117,14 @@ fn too_deep() -> Error {
 /// them.
 struct Compound<'a> {
     out: &'a mut Vec<u8>,
-    /// Where it begins.
+    /// The position at which it begins.
     start: usize,
     depth: usize,
     in_some: bool,
     parts: usize,
-    /// Of the highest part: how many arrays and objects it has within each other.
+    /// The nesting of arrays and objects in the deepest part.
     height: usize,
-    /// True if its one key is `some`, by which readers know an option.
+    /// `true` if its one key is `some`, by which readers recognise an option.
     only_some: bool,
     close: &'static [u8],
 }
@@ -167,7 +167,7 @@ impl Compound<'_> {
     }
 }
 
-/// A map of one entry whose key is wanted.
+/// A map of one entry, to read its key.
 struct KeyProbe<'a, T: ?Sized>(&'a T);
 
 impl<T: Serialize + ?Sized> Serialize for KeyProbe<'_, T> {
@@ -342,7 +342,7 @@ impl ser::SerializeMap for Compound<'_> {
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
         self.separate();
-        // Only serde_json knows what can be a key, and how it is written.
+        // Only serde_json knows the possible keys, and their form.
         let start = self.out.len();
         to_writer(&mut *self.out, &KeyProbe(key))?;
         let written = self.out.split_off(start);
