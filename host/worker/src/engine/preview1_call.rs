@@ -4,7 +4,7 @@
 //! Descriptors are plain numbers here, and a C library counts upwards from 3 to find its
 //! directories. So the root has the number behind the granted directories, which
 //! wasmtime-wasi would give to the first file that is opened; see
-//! [`Call::keep_number_of_root`].
+//! [`Preview1Call::keep_number_of_root`].
 
 use std::borrow::Cow;
 
