@@ -53,9 +53,9 @@ pub trait Said<T> {
     fn said(self) -> Measured<T>;
 }
 
-impl<T, E: std::fmt::Display> Said<T> for Result<T, E> {
+impl<T, E: Into<anyhow::Error>> Said<T> for Result<T, E> {
     fn said(self) -> Measured<T> {
-        self.map_err(|error| error.to_string())
+        self.map_err(|error| format!("{:#}", error.into()))
     }
 }
 
