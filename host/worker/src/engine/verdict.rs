@@ -15,7 +15,7 @@ const MAX_NAME: usize = 200;
 /// of that. What was refused before stands in the task's refusals; it changes the
 /// verdict only where memory was, since a guest that gets none aborts as a rule.
 pub fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (End, Option<String>) {
-    if let Some(OutputLimitReached(limit)) = error.downcast_ref() {
+    if let Some(OutputLimitReached { limit }) = error.downcast_ref() {
         return (End::OutputLimit(*limit), None);
     }
     let trap = error.downcast_ref::<Trap>();
