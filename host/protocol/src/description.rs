@@ -62,8 +62,9 @@ impl ExportedResource {
 pub struct Import {
     /// Its full name.
     pub name: String,
-    /// The grant for this import: `given` for what every guest has, a flag for what has
-    /// to be granted, `None` for what sandpool never gives a working form of.
+    /// The grant for this import: `given` for what every guest has, a method of the
+    /// library (`PoolBuilder::dir`) for what has to be granted, `None` for what sandpool
+    /// never gives a working form of.
     pub granted_by: Option<String>,
 }
 

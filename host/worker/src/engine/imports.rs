@@ -271,9 +271,8 @@ impl progress::Host for Guest {
     }
 }
 
-/// Returns the grant for an import: `given` for what every guest has, a flag (or what
-/// the library has for one) for what gives nothing without a grant, `None` for what is
-/// not available.
+/// Returns the grant for an import: `given` for what every guest has, the method of the
+/// library for what gives nothing without a grant, `None` for what is not available.
 pub fn granted_by(import: &str) -> Option<&'static str> {
     const GIVEN: [&str; 14] = [
         "wasi:cli/",
@@ -299,7 +298,7 @@ pub fn granted_by(import: &str) -> Option<&'static str> {
         return None;
     }
     if interface.starts_with("wasi:filesystem/") || interface.contains("#path_") {
-        return Some("--dir");
+        return Some("PoolBuilder::dir");
     }
     match interface {
         "sandpool:task/queue" | "sandpool:task/pipe" | "sandpool:task/manager" => {
@@ -307,7 +306,7 @@ pub fn granted_by(import: &str) -> Option<&'static str> {
         }
         "wasi:cli/environment"
         | "wasi_snapshot_preview1#environ_get"
-        | "wasi_snapshot_preview1#environ_sizes_get" => Some("--env"),
+        | "wasi_snapshot_preview1#environ_sizes_get" => Some("PoolBuilder::env"),
         _ => Some("given"),
     }
 }
@@ -319,11 +318,9 @@ mod tests {
     #[test]
     fn imports_are_given_granted_or_not_to_be_had() {
         assert_eq!(granted_by("wasi:io/poll@0.2.6"), Some("given"));
-        assert_eq!(granted_by("wasi:filesystem/types@0.2.0"), Some("--dir"));
-        assert_eq!(
-            granted_by("wasi_snapshot_preview1#path_open"),
-            Some("--dir")
-        );
+        let dir = Some("PoolBuilder::dir");
+        assert_eq!(granted_by("wasi:filesystem/types@0.2.0"), dir);
+        assert_eq!(granted_by("wasi_snapshot_preview1#path_open"), dir);
         assert_eq!(granted_by("sandpool:task/queue@0.1.0"), Some("Call::share"));
         assert_eq!(granted_by("wasi:sockets/tcp@0.2.0"), None);
         assert_eq!(granted_by("env#f"), None);
