@@ -118,7 +118,7 @@ impl Failure {
         let mut texts: Vec<String> = chain
             .map(|error| settings::in_flags(&error.to_string()))
             .collect();
-        // A text may hold its cause already.
+        // An error of another crate may hold its cause's text already.
         texts.dedup_by(|cause, text| text.ends_with(cause.as_str()));
         let mut texts = texts.into_iter();
         let text = texts.next().unwrap_or_default();
@@ -135,10 +135,7 @@ impl From<LoadError> for Failure {
             _ => Kind::Unusable,
         };
         let hint = error.hint();
-        let error = match settings::load_error(&error) {
-            Some(text) => anyhow::Error::msg(text),
-            None => error.into(),
-        };
+        let error = anyhow::Error::msg(settings::load_error(&error));
         Failure {
             hint,
             ..Failure::new(kind, error)

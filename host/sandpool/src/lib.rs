@@ -63,6 +63,9 @@ struct Guide;
 
 mod confinement;
 mod entry;
+#[cfg(test)]
+#[path = "../../value/src/error_texts.rs"]
+mod error_texts;
 mod guard;
 #[cfg(feature = "in-process")]
 pub mod in_process;
