@@ -8,6 +8,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use sandpool::value::with_causes;
 use sandpool::{DirGrant, Error, Grants, Isolation, Outcome, PoolBuilder, Refusal, Stdin, Verdict};
 
 use crate::support::{SOON, TestPool, one_worker, open, pool, test, texts, wat};
@@ -297,7 +298,7 @@ fn a_call_cannot_be_granted_more_than_its_pool_grants() {
     ] {
         let sent = pool.call(&module, "given-dirs").grants(grants).outcome();
         let error = sent.expect_err("not granted");
-        assert!(matches!(error, Error::Setting { .. }), "{error}");
+        assert!(matches!(error, Error::Grant(_)), "{error}");
         assert!(error.to_string().contains("does not grant"), "{error}");
         assert_eq!(error.to_string().lines().count(), 1);
     }
@@ -317,17 +318,17 @@ fn a_pool_with_grants_that_make_no_sense_is_not_built() {
     };
     let error = |builder: PoolBuilder| match builder.build() {
         Ok(_) => panic!("it is built"),
-        Err(error) => error.to_string(),
+        Err(error) => with_causes(&error),
     };
     let twice = pool().dir(grant("/", "/data")).dir(grant("/usr", "data/"));
     let text = "two directories are granted as `/data`; guests need a path for each";
     assert_eq!(error(twice), text);
     let file = pool().dir(grant("/dev/null", "/x"));
-    let text = "`/dev/null` cannot be granted: it is no directory";
+    let text = "`/dev/null` cannot be granted: it is not a directory";
     assert_eq!(error(file), text);
     let missing = error(pool().dir(grant("/no/such", "/x")));
     assert!(
-        missing.starts_with("`/no/such` cannot be granted: "),
+        missing.starts_with("`/no/such` cannot be granted: No such file"),
         "{missing}"
     );
     let up = error(pool().dir(grant("/", "../up")));

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
-use sandpool::{Error, Interrupt, Isolation, LimitName, Origin, Verdict};
+use sandpool::{Error, Interrupt, Isolation, LimitName, Origin, SettingError, Verdict};
 
 use crate::support::{eventually, one_worker, open, pool, test, test_alone, wat};
 
@@ -200,7 +200,8 @@ fn fuel_for_a_call_needs_a_pool_that_counts_it() {
     let math = pool.guest("math");
     let error = pool.call(&math, "fib").arg(5).fuel(1000).outcome();
     let error = error.expect_err("the pool does not count");
-    assert!(matches!(error, Error::Setting { .. }), "{error:?}");
+    let expected = matches!(error, Error::Setting(SettingError::FuelNotCounted));
+    assert!(expected, "{error:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use sandpool::{AsyncResult, Error, Value, Verdict};
+use sandpool::{AsyncResult, Error, SettingError, Value, Verdict};
 
 use crate::support::{SOON, one_worker, test, two_workers};
 
@@ -219,12 +219,25 @@ fn a_callback_that_nobody_would_call_is_an_error() {
     let whole = || pool.call(&math, "add").map_error_callback(|_| ());
     let items = [(1, 2)];
     let errors = [
-        single().map_async::<i32>(items).err(),
-        single().imap::<i32>(items).err(),
-        whole().imap_unordered::<i32>(items).err(),
-        whole().args((1, 2)).apply_async::<i32>().err(),
+        (
+            single().map_async::<i32>(items).err(),
+            SettingError::CallbackOfOneTask,
+        ),
+        (
+            single().imap::<i32>(items).err(),
+            SettingError::CallbackOfOneTask,
+        ),
+        (
+            whole().imap_unordered::<i32>(items).err(),
+            SettingError::CallbackOfMap,
+        ),
+        (
+            whole().args((1, 2)).apply_async::<i32>().err(),
+            SettingError::CallbackOfMap,
+        ),
     ];
-    for error in errors {
-        assert!(matches!(error, Some(Error::Setting { .. })), "{error:?}");
+    for (error, expected) in errors {
+        let is_it = matches!(&error, Some(Error::Setting(error)) if *error == expected);
+        assert!(is_it, "{error:?}");
     }
 }

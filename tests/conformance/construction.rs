@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sandpool::{Error, Pool, Value};
+use sandpool::{Error, Pool, SettingError, Value};
 
 use crate::support::{SOON, one_worker, open, pool, test, two_workers, wat};
 
@@ -52,7 +52,11 @@ fn processes_is_how_many_workers_there_are_at_most() {
 fn processes_below_1_is_an_error() {
     let _test = test();
     let error = pool().processes(0).build().expect_err("too few");
-    assert!(matches!(error, Error::Processes { asked: 0 }), "{error:?}");
+    let asked = SettingError::Processes { asked: 0 };
+    assert!(
+        matches!(&error, Error::Setting(error) if *error == asked),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -105,7 +109,8 @@ fn maxtasksperchild_is_no_limit_if_it_is_not_given() {
 fn maxtasksperchild_below_1_is_an_error() {
     let _test = test();
     let error = pool().maxtasksperchild(0).build().expect_err("too few");
-    assert!(matches!(error, Error::Setting { .. }), "{error:?}");
+    let expected = matches!(error, Error::Setting(SettingError::MaxTasks));
+    assert!(expected, "{error:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use sandpool::{Error, Pool, Value, Verdict};
+use sandpool::{Error, Pool, SettingError, Value, Verdict};
 
 use super::{A_MOMENT, sleeps_on};
 use crate::support::process::kill;
@@ -172,7 +172,8 @@ fn map_with_a_chunksize_of_0_is_an_error() {
     let pool = one_worker();
     let math = pool.guest("math");
     let error = pool.call(&math, "fib").chunksize(0).map::<u64>([1u32, 2]);
-    assert!(matches!(error, Err(Error::Setting { .. })), "{error:?}");
+    let expected = matches!(error, Err(Error::Setting(SettingError::Chunksize)));
+    assert!(expected, "{error:?}");
 }
 
 /// There: a chunk counts as one task for `maxtasksperchild`.

@@ -53,9 +53,9 @@ pub trait ErrorLine<T> {
     fn error_line(self) -> Measured<T>;
 }
 
-impl<T, E: std::fmt::Display> ErrorLine<T> for Result<T, E> {
+impl<T, E: Into<anyhow::Error>> ErrorLine<T> for Result<T, E> {
     fn error_line(self) -> Measured<T> {
-        self.map_err(|error| error.to_string())
+        self.map_err(|error| format!("{:#}", error.into()))
     }
 }
 

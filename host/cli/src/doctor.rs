@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use sandpool::value::with_causes;
 use sandpool::{
     Attempt, CacheTrouble, Escape, LayerReport, LayerState, Pool, PoolBuilder, SandboxReport,
 };
@@ -105,7 +106,7 @@ impl DoctorReport {
                 text.push_str(&format!("  {folder}\n"));
             }
             Err(trouble) => {
-                let line = sanitize::line(&trouble.to_string());
+                let line = sanitize::line(&with_causes(trouble));
                 text.push_str(&format!("  {line}\n  to get it: {}\n", trouble.remedy()));
             }
         }

@@ -156,7 +156,7 @@ fn push_imports(imports: &[Import], lines: &mut Vec<String>) {
         .unwrap_or(0)
         .min(60);
     for (import, name) in imports.iter().zip(&names) {
-        let given = match import.granted_by.as_deref() {
+        let given = match granted_by(import) {
             Some("given") => "given".into(),
             Some(flag) => format!("only with `{}`", sanitize::line(flag)),
             None => "not available".into(),
@@ -172,11 +172,18 @@ fn push_imports(imports: &[Import], lines: &mut Vec<String>) {
     lines.push(format!("grants that the task may need: {all}"));
 }
 
+/// The grant for an import, with the flag of this command where there is one.
+fn granted_by(import: &Import) -> Option<&str> {
+    import.granted_by.as_deref().map(|grant| match grant {
+        "PoolBuilder::dir" => "--dir",
+        "PoolBuilder::env" => "--env",
+        other => other,
+    })
+}
+
 /// The flags that its imports ask for, each once.
 fn grants(imports: &[Import]) -> Vec<String> {
-    let flags = imports
-        .iter()
-        .filter_map(|import| import.granted_by.as_deref());
+    let flags = imports.iter().filter_map(granted_by);
     let mut flags: Vec<_> = flags
         .filter(|flag| *flag != "given")
         .map(sanitize::line)
@@ -245,7 +252,7 @@ fn as_json(path: &Path, module: &Module) -> String {
     let imports: Vec<_> = module
         .imports()
         .iter()
-        .map(|import| json!({"name": import.name, "granted_by": import.granted_by}))
+        .map(|import| json!({"name": import.name, "granted_by": granted_by(import)}))
         .collect();
     let all = json!({
         "path": path,
@@ -292,8 +299,8 @@ mod tests {
     #[test]
     fn what_has_to_be_granted_is_named_once() {
         let imports = [
-            import("wasi:filesystem/types@0.2.6", Some("--dir")),
-            import("wasi:filesystem/preopens@0.2.6", Some("--dir")),
+            import("wasi:filesystem/types@0.2.6", Some("PoolBuilder::dir")),
+            import("wasi:filesystem/preopens@0.2.6", Some("PoolBuilder::dir")),
             import("wasi:clocks/wall-clock@0.2.6", Some("given")),
             import("wasi:sockets/tcp@0.2.6", None),
         ];

@@ -7,7 +7,7 @@
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use sandpool::value::LookupError;
+use sandpool::value::{LookupError, with_causes};
 use sandpool::{Error, LoadError, Outcome, Refusal, Verdict, stdio};
 
 use super::flags::settings;
@@ -118,7 +118,7 @@ impl Failure {
         let mut texts: Vec<String> = chain
             .map(|error| settings::in_flags(&error.to_string()))
             .collect();
-        // A text may hold its cause already.
+        // An error of another crate may hold its cause's text already.
         texts.dedup_by(|cause, text| text.ends_with(cause.as_str()));
         let mut texts = texts.into_iter();
         let text = texts.next().unwrap_or_default();
@@ -135,10 +135,7 @@ impl From<LoadError> for Failure {
             _ => Kind::Unusable,
         };
         let hint = error.hint();
-        let error = match settings::load_error(&error) {
-            Some(text) => anyhow::Error::msg(text),
-            None => error.into(),
-        };
+        let error = anyhow::Error::msg(settings::load_error(&error));
         Failure {
             hint,
             ..Failure::new(kind, error)
@@ -161,7 +158,8 @@ impl From<Error> for Failure {
             | Error::Unsupported { .. }
             | Error::Unlinked { .. }
             | Error::WrongKind { .. } => Kind::Unusable,
-            Error::Setting { .. } | Error::Processes { .. } => Kind::Usage,
+            // Whatever the setting or the grant is: it came from the command line.
+            Error::Setting(_) | Error::Grant(_) | Error::CommandInput { .. } => Kind::Usage,
             Error::Terminated => Kind::Interrupted,
             _ => Kind::Pool,
         };
@@ -174,6 +172,8 @@ impl From<Error> for Failure {
                 kind,
                 anyhow::anyhow!("`--sandbox strict` cannot be kept: missing are {missing}"),
             ),
+            // One line that names the directory and what is wrong with it.
+            Error::Grant(error) => Failure::new(kind, anyhow::Error::msg(with_causes(error))),
             _ => Failure::new(kind, error),
         }
     }
@@ -398,6 +398,8 @@ pub fn print_words_of_clap(words: &clap::Error, usage: u8) -> Result<ExitCode, F
 
 #[cfg(test)]
 mod tests {
+    use sandpool::{GrantError, SettingError};
+
     use super::*;
 
     #[test]
@@ -411,6 +413,26 @@ mod tests {
         ];
         assert_eq!(kinds.map(Kind::code), [2, 3, 3, 4, 130]);
         assert_eq!(kinds.map(Kind::run_code), [125, 127, 126, 125, 130]);
+    }
+
+    #[test]
+    fn what_the_command_line_asks_for_in_vain_is_a_matter_of_usage() {
+        let of = |error: Error| {
+            let failure = Failure::from(error);
+            (failure.kind, format!("{:#}", failure.error))
+        };
+        assert_eq!(
+            of(SettingError::Chunksize.into()),
+            (Kind::Usage, "a chunk has at least 1 item, not `0`".into())
+        );
+        let grant = GrantError::Directory {
+            host: "/x".into(),
+            source: io::ErrorKind::NotFound.into(),
+        };
+        let text = "`/x` cannot be granted: entity not found";
+        assert_eq!(of(grant.into()), (Kind::Usage, text.into()));
+        assert_eq!(of(Error::NoWorkerBinary).0, Kind::Pool);
+        assert_eq!(of(Error::Terminated).0, Kind::Interrupted);
     }
 
     #[test]

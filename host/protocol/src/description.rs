@@ -62,9 +62,9 @@ impl ExportedResource {
 pub struct Import {
     /// The full name.
     pub name: String,
-    /// The grant for this import: `given` for imports that every guest has, a flag for
-    /// imports that have to be granted, `None` for imports that sandpool never gives a
-    /// working form of.
+    /// The grant for this import: `given` for imports that every guest has, a method of the
+    /// library (`PoolBuilder::dir`) for imports that have to be granted, `None` for imports
+    /// that sandpool never gives a working form of.
     pub granted_by: Option<String>,
 }
 

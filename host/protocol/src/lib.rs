@@ -22,6 +22,9 @@ pub mod arena;
 pub mod compact;
 pub mod control;
 pub mod description;
+#[cfg(test)]
+#[path = "../../value/src/error_texts.rs"]
+mod error_texts;
 pub mod exchange;
 pub mod frame;
 #[cfg(fuzzing)]

@@ -55,3 +55,49 @@ pub enum SharedError {
     #[error("not the JSON of this type")]
     Json,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Violation;
+    use crate::error_texts::check;
+    use crate::handshake::NoRelease;
+    use crate::settings::UnknownWasmFeature;
+
+    #[test]
+    fn each_error_says_what_is_wrong() {
+        check([
+            (SharedError::Denied, "no such object was granted"),
+            (SharedError::Full, "the queue is full"),
+            (SharedError::Empty, "the queue is empty"),
+            (SharedError::Closed, "it is closed"),
+            (SharedError::EndOfFile, "the other side of the pipe is gone"),
+            (SharedError::Timeout, "the timeout passed"),
+            (SharedError::NotOwner, "the lock is not held by this owner"),
+            (
+                SharedError::OverRelease,
+                "it was released more often than taken",
+            ),
+            (SharedError::Broken, "the barrier is broken"),
+            (SharedError::OutOfRange, "there is no item at this place"),
+            (SharedError::TooLarge, "it is larger than the object allows"),
+            (SharedError::NotANumber, "the value is not a whole number"),
+            (
+                SharedError::NotJoinable,
+                "the queue is not a joinable queue",
+            ),
+            (SharedError::Json, "not the JSON of this type"),
+        ]);
+        check([(
+            Violation("a frame is too long"),
+            "the worker broke the channel's rules: a frame is too long",
+        )]);
+        check([(NoRelease, "it is no version of three numbers")]);
+        let feature = UnknownWasmFeature { text: "x".into() };
+        check([(
+            feature,
+            "`x` is not a WebAssembly feature that can be turned on; use exceptions, \
+             function-references, gc, memory64, custom-page-sizes or wide-arithmetic",
+        )]);
+    }
+}

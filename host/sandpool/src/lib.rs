@@ -106,6 +106,9 @@ struct Guide;
 
 mod confinement;
 mod entry;
+#[cfg(test)]
+#[path = "../../value/src/error_texts.rs"]
+mod error_texts;
 mod guard;
 #[cfg(feature = "in-process")]
 pub mod in_process;
@@ -132,8 +135,9 @@ pub use entry::worker_entry;
 pub use module::{AsyncLoad, CacheTrouble, LoadError, Module};
 pub use outcome::{Outcome, Refusal, Verdict};
 pub use pool::{
-    AsyncResult, Call, Error, Grants, IMap, Input, LogRecord, MapResult, Pool, PoolBuilder,
-    ProgressReport, Retries, RunningTask, StartTrouble, Stdin, Steering, ToInput,
+    AsyncResult, Call, Error, GrantError, Grants, IMap, Input, LogRecord, MapResult, Pool,
+    PoolBuilder, ProgressReport, Retries, RunningTask, SettingError, StartTrouble, Stdin, Steering,
+    ToInput,
 };
 pub use process::{ModuleSource, Process, ProcessBuilder, ProcessError, active_children};
 pub use sandpool_protocol::description::{ExportedResource, Import, ModuleKind};

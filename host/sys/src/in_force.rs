@@ -159,6 +159,14 @@ pub fn with_limit(error: &io::Error) -> String {
     }
 }
 
+/// The error, whose text names the limit behind it, where one is known.
+pub fn naming_limit(error: io::Error) -> io::Error {
+    match with_limit(&error) {
+        text if text == error.to_string() => error,
+        text => io::Error::new(error.kind(), text),
+    }
+}
+
 /// The limit of this process that most likely refused it. Only for the host: a child
 /// that is locked in sees no cgroup.
 pub fn named(scarce: Scarce) -> Option<String> {

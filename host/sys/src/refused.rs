@@ -9,15 +9,16 @@ use std::io;
 
 use rustix::io::Errno;
 
-/// Explains the error. Its text names the call.
+/// Explains the error. Its text names the call, and the kernel's answer, which is no
+/// cause but a detail: alone it would mislead.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the system call `{call}` is refused here ({source}): allow it in the seccomp profile of the \
+    "the system call `{call}` is refused here ({answer}): allow it in the seccomp profile of the \
      container"
 )]
 struct Refused {
     call: &'static str,
-    source: io::Error,
+    answer: io::Error,
 }
 
 /// Returns whether this is the answer of a profile that does not allow a call, or of a
@@ -33,11 +34,11 @@ pub fn explain(call: &'static str) -> impl Fn(Errno) -> io::Error {
 }
 
 /// As [`explain`], of an error of the standard library.
-pub fn explained(call: &'static str, source: io::Error) -> io::Error {
-    let refusal = Errno::from_io_error(&source).is_some_and(is_refusal);
+pub fn explained(call: &'static str, answer: io::Error) -> io::Error {
+    let refusal = Errno::from_io_error(&answer).is_some_and(is_refusal);
     match refusal {
-        true => io::Error::new(source.kind(), Refused { call, source }),
-        false => source,
+        true => io::Error::new(answer.kind(), Refused { call, answer }),
+        false => answer,
     }
 }
 

@@ -216,6 +216,68 @@ pub(super) fn bind(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error_texts::check;
+
+    #[test]
+    fn each_error_says_what_is_wrong_and_its_cause_once() {
+        let (parameter, function) = (|| "n".to_owned(), || "f: func(n: u8)".to_owned());
+        check([
+            (
+                ArgumentError::Unfit {
+                    parameter: parameter(),
+                    function: function(),
+                    problem: Box::new(Mismatch::of("`x`".into(), &Type::U8).into()),
+                },
+                "`x` is not a valid u8 for parameter `n` of `f: func(n: u8)`",
+            ),
+            (
+                ArgumentError::File {
+                    file: "x".into(),
+                    parameter: parameter(),
+                    function: function(),
+                    source: io::ErrorKind::NotFound.into(),
+                },
+                "cannot read `x` for parameter `n` of `f: func(n: u8)` <- entity not found",
+            ),
+            (
+                ArgumentError::TooMany {
+                    given: 2,
+                    takes: 1,
+                    function: function(),
+                },
+                "2 arguments for `f: func(n: u8)`, which takes 1",
+            ),
+            (
+                ArgumentError::Missing {
+                    parameter: parameter(),
+                    function: function(),
+                },
+                "there is no argument for parameter `n` of `f: func(n: u8)`",
+            ),
+            (
+                ArgumentError::UnknownKeyword {
+                    keyword: "k".into(),
+                    function: function(),
+                    available: vec![parameter()],
+                },
+                "`f: func(n: u8)` has no parameter `k`: it has `n`",
+            ),
+            (
+                ArgumentError::Twice {
+                    parameter: parameter(),
+                    function: function(),
+                },
+                "parameter `n` of `f: func(n: u8)` is given twice",
+            ),
+            (
+                ArgumentError::NotJson {
+                    line: "`{`".into(),
+                    reason: "it ends early".into(),
+                },
+                "`{` is not valid JSON: it ends early",
+            ),
+        ]);
+    }
 
     fn function() -> Function {
         let param = |name: &str, ty| Param {

@@ -248,6 +248,42 @@ fn decode_flags(
 mod tests {
     use super::super::encode_args;
     use super::*;
+    use crate::error_texts::check;
+
+    #[test]
+    fn each_error_says_what_is_wrong() {
+        check([
+            (
+                DecodeError::Truncated { needed: 4, left: 1 },
+                "the value ends early: 4 bytes needed, 1 left",
+            ),
+            (DecodeError::NotUtf8, "text in the value is not UTF-8"),
+            (
+                DecodeError::BadTag {
+                    tag: 2,
+                    what: "bool",
+                },
+                "the tag `2` is not a valid bool",
+            ),
+            (
+                DecodeError::BadChar { code: 0xd800 },
+                "`0xd800` is not a valid char",
+            ),
+            (
+                DecodeError::UnknownName,
+                "the value has a name that its type has not",
+            ),
+            (DecodeError::TooLarge, "the value takes too much memory"),
+            (
+                DecodeError::LeftOver { count: 2 },
+                "2 bytes are left over after the value",
+            ),
+            (
+                DecodeError::Unsupported,
+                "a value of this type cannot be carried",
+            ),
+        ]);
+    }
 
     #[test]
     fn a_count_beyond_the_input_allocates_nothing() {

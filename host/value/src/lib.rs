@@ -28,6 +28,8 @@ mod decode;
 #[cfg(feature = "derive")]
 #[doc(hidden)]
 pub mod derived;
+#[cfg(test)]
+mod error_texts;
 mod function;
 mod json;
 mod json_write;
@@ -69,7 +71,7 @@ pub use parse_error::{Mismatch, ParseError};
 pub use partial::Partial;
 #[cfg(feature = "derive")]
 pub use sandpool_derive::{FromValue, ToValue};
-pub use text::{Printable, quoted};
+pub use text::{Printable, quoted, with_causes};
 pub use type_codec::{MAX_TYPE_DEPTH, MAX_TYPE_PARTS, TypeDecodeError};
 pub use types::Type;
 pub use value::Value;

@@ -187,6 +187,35 @@ fn unknown(functions: &[Function], asked: &str) -> LookupError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error_texts::check;
+
+    #[test]
+    fn each_error_says_what_is_wrong() {
+        check([
+            (
+                LookupError::Unknown {
+                    asked: "f".into(),
+                    available: Vec::new(),
+                    suggestion: None,
+                },
+                "the module has no function `f`",
+            ),
+            (
+                LookupError::Ambiguous {
+                    asked: "f".into(),
+                    candidates: vec!["a#f".into(), "b#f".into()],
+                },
+                "`f` may mean `a#f`, `b#f`",
+            ),
+            (
+                LookupError::OfResource {
+                    asked: "f".into(),
+                    resource: "r".into(),
+                },
+                "`f` belongs to the resource `r`, which needs a session: there are none yet",
+            ),
+        ]);
+    }
 
     fn function(interface: Option<&str>, name: &str) -> Function {
         Function {

@@ -147,6 +147,36 @@ impl ParseError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error_texts::check;
+
+    #[test]
+    fn each_error_says_what_is_wrong_and_its_cause_once() {
+        check([
+            (
+                Mismatch::of("`x`".into(), &Type::U8).into(),
+                "`x` is not a valid u8",
+            ),
+            (
+                ParseError::syntax("{", &Type::U8, "it ends early"),
+                "`{` is not a valid u8: it ends early",
+            ),
+            (
+                ParseError::File {
+                    file: "x".into(),
+                    source: io::ErrorKind::NotFound.into(),
+                },
+                "cannot read `x` <- entity not found",
+            ),
+            (
+                ParseError::NotText { file: "x".into() },
+                "`x` is not UTF-8 text",
+            ),
+            (
+                ParseError::NoFileName,
+                "a file name is missing after `@` (a literal `@` is written `@@`)",
+            ),
+        ]);
+    }
 
     #[test]
     fn a_mismatch_is_one_printable_line() {

@@ -1,5 +1,6 @@
 //! Foreign text, made fit for a one-line message.
 
+use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::io;
 
@@ -41,6 +42,30 @@ fn is_deceptive(c: char) -> bool {
             | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{2069}'
             | '\u{feff}')
+}
+
+/// Returns an error with its causes in one line: their texts, joined by colons.
+///
+/// ```
+/// use sandpool_value::{ArgumentError, with_causes};
+///
+/// let error = ArgumentError::File {
+///     file: "data.bin".into(),
+///     parameter: "bytes".into(),
+///     function: "sum: func(bytes: list<u8>) -> u64".into(),
+///     source: std::io::ErrorKind::NotFound.into(),
+/// };
+/// assert_eq!(with_causes(&error), format!("{error}: entity not found"));
+/// ```
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a string cannot fail.
+        let _ = write!(line, ": {error}");
+        cause = error.source();
+    }
+    line
 }
 
 /// Returns the text in backticks, printable and cut to a length that fits into a line.

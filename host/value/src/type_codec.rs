@@ -277,6 +277,37 @@ mod tests {
 
     use super::super::strategies::any_type;
     use super::*;
+    use crate::error_texts::check;
+
+    #[test]
+    fn each_error_says_what_is_wrong() {
+        check([
+            (
+                TypeDecodeError::Truncated { needed: 4, left: 1 },
+                "the type description ends early: 4 bytes needed, 1 left",
+            ),
+            (
+                TypeDecodeError::NotUtf8,
+                "a name in the type description is not UTF-8",
+            ),
+            (
+                TypeDecodeError::UnknownTag { tag: 99 },
+                "the type description has the unknown tag `99`",
+            ),
+            (
+                TypeDecodeError::TooDeep { limit: 64 },
+                "types are nested more than 64 deep",
+            ),
+            (
+                TypeDecodeError::TooManyParts { count: 9, limit: 8 },
+                "a type has 9 parts, more than 8",
+            ),
+            (
+                TypeDecodeError::LeftOver { count: 2 },
+                "2 bytes are left over after the type description",
+            ),
+        ]);
+    }
 
     fn nested(levels: usize) -> Type {
         (1..levels).fold(Type::U8, |ty, _| Type::list(ty))

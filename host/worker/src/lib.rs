@@ -11,6 +11,9 @@
 
 mod compiler;
 pub mod engine;
+#[cfg(test)]
+#[path = "../../value/src/error_texts.rs"]
+mod error_texts;
 mod roles;
 mod sandbox;
 mod serving;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use sandpool::value::with_causes;
 use sandpool::{PoolBuilder, Sandbox, SandboxReport, WasmFeature};
 
 use crate::parse::{self, OrNone};
@@ -87,6 +88,7 @@ impl ModuleFlags {
         let quiet = self.quiet;
         let builder = builder.on_cache_trouble(move |trouble| {
             if !quiet {
+                let trouble = with_causes(trouble);
                 report::note(&format!("{trouble}; `sandpool doctor` shows how to fix it"));
             }
         });

@@ -1,6 +1,7 @@
 //! The names of settings in the library, and the flag by which the command sets it. The
 //! library's errors name settings; here they get the flags' names.
 
+use sandpool::value::with_causes;
 use sandpool::{LimitHit, LoadError, Origin};
 
 /// The flags, by the settings that they set.
@@ -62,20 +63,21 @@ pub fn in_flags(text: &str) -> String {
     told
 }
 
-/// Why a module cannot be loaded, with the flags that would change that.
-pub fn load_error(error: &LoadError) -> Option<String> {
+/// Why a module cannot be loaded, in a line, with the flags that would change that.
+pub fn load_error(error: &LoadError) -> String {
+    let text = with_causes(error);
     if let Some(limit) = error.limit() {
-        return Some(by_flag(&error.to_string(), limit));
+        return by_flag(&text, limit);
     }
     let names: Vec<_> = error.features().iter().map(|one| one.name()).collect();
     let them = match names.len() {
-        0 => return None,
+        0 => return text,
         1 => "it",
         _ => "them",
     };
     let setting = format!("the setting `wasm_feature` allows {them}");
     let flag = format!("allow {them} with `--wasm {}`", names.join(","));
-    Some(error.to_string().replacen(&setting, &flag, 1))
+    text.replacen(&setting, &flag, 1)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sandpool::value::{
-    self, ArgumentError, Function, LineFormat, ParseError, Partial, Type, Utf8, quoted,
+    self, ArgumentError, Function, LineFormat, ParseError, Partial, Type, Utf8, quoted, with_causes,
 };
 use sandpool::{Call, Input, Module, Pool, ToInput, Value};
 
@@ -446,7 +446,7 @@ fn called(values: Result<Vec<Value>, ArgumentError>, function: &Partial) -> Inpu
         ArgumentError::Unfit { problem, .. } if is_no_bytes(problem) => {
             format!("{error} (`--from files` takes a file's contents)")
         }
-        error => error.to_string(),
+        error => with_causes(error),
     })
 }
 

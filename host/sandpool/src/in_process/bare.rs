@@ -92,7 +92,7 @@ impl<H: Send> Bare<H> {
         };
         made().map_err(|error: wasmtime::Error| InProcessError::Refused {
             module: module.name().to_owned(),
-            why: format!("{error:#}"),
+            source: error.into(),
         })
     }
 

@@ -55,26 +55,32 @@ impl Messages for Unheard {
 
 impl InProcess {
     pub(super) fn new(settings: Arc<PoolSettings>, module: Module) -> Result<Self, InProcessError> {
-        let refused = |why: String| InProcessError::Refused {
-            module: module.name().to_owned(),
-            why,
+        let name = || module.name().to_owned();
+        let refused = |error: wasmtime::Error| InProcessError::Refused {
+            module: name(),
+            source: error.into(),
         };
         let engine_settings = module.settings();
-        let engine =
-            config::engine(engine_settings).map_err(|error| refused(format!("{error:#}")))?;
+        let engine = config::engine(engine_settings).map_err(refused)?;
         let path = artifact_path(&module);
         let code = match std::fs::exists(&path) {
             Ok(true) => Code::load(&engine, Artifact::File(&path), module.is_component()),
             // There is no `/proc`.
             _ => {
                 let bytes = module.artifact().read();
-                let bytes = bytes.map_err(|error| refused(error.to_string()))?;
+                let bytes = bytes.map_err(|source| InProcessError::Unreadable {
+                    module: name(),
+                    source,
+                })?;
                 Code::load(&engine, Artifact::Bytes(&bytes), module.is_component())
             }
         };
         let code = code.map_err(|unloadable| match unloadable {
-            Unloadable::Artifact(error) => refused(format!("{error:#}")),
-            Unloadable::Module(why) => refused(why),
+            Unloadable::Artifact(error) => refused(error),
+            Unloadable::Module(reason) => InProcessError::Undescribed {
+                module: name(),
+                reason,
+            },
         })?;
         let watchdog = match engine_settings.check_epochs {
             true => Some(
@@ -144,9 +150,7 @@ impl InProcess {
         // A guest that waits would block this thread's runtime, which tokio
         // answers with a panic.
         let apart = thread::scope(|scope| scope.spawn(|| self.run(index, &arguments)).join());
-        apart.map_err(|_| Error::Broken {
-            reason: "the thread of a call in this process panicked".into(),
-        })
+        apart.map_err(|_| Error::CallPanicked)
     }
 
     fn run(&mut self, function: u32, arguments: &[u8]) -> Outcome<Value> {

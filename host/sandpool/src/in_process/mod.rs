@@ -25,6 +25,7 @@
 //! would be running code in this process.
 
 mod bare;
+mod error;
 mod guest;
 mod outcome;
 mod watchdog;
@@ -34,32 +35,12 @@ use std::sync::Arc;
 
 #[doc(hidden)]
 pub use bare::Bare;
+pub use error::InProcessError;
 pub use guest::InProcess;
 
 use crate::module::{LoadError, Loader, Module};
-use crate::pool::{Error, PoolBuilder, PoolSettings};
+use crate::pool::{PoolBuilder, PoolSettings};
 use sandpool_protocol::settings::{Sandbox, Stdio};
-
-/// The error of a module that cannot be loaded into this process, or not called.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum InProcessError {
-    /// The module cannot be read or compiled.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// A setting that this isolation level cannot keep, an unknown function, arguments that
-    /// do not fit it, or a call that did not end `ok`.
-    #[error(transparent)]
-    Call(#[from] Error),
-    /// wasmtime refuses the module.
-    #[error("`{module}` cannot be loaded into this process: {why}")]
-    Refused {
-        /// The module's name.
-        module: String,
-        /// Wasmtime's error.
-        why: String,
-    },
-}
 
 /// The largest wasm stack in bytes: guests run on their caller's own, and threads have 2
 /// MiB.
@@ -77,34 +58,29 @@ fn prepare(
 }
 
 /// Refuses settings that only a process of its own can keep.
-fn refuse(settings: &PoolSettings) -> Result<(), Error> {
+fn refuse(settings: &PoolSettings) -> Result<(), InProcessError> {
     if settings.sandbox == Sandbox::Strict {
-        return Err(Error::Sandbox {
-            missing: "all layers: the guest would run in this process".into(),
-        });
+        return Err(InProcessError::StrictSandbox);
     }
-    let setting = |what: &str| {
-        Err(Error::Setting {
-            what: format!("a guest in this process {what}"),
-        })
-    };
     if !settings.grants.dirs.is_empty() {
-        return setting("can be granted no directories");
+        return Err(InProcessError::Directories);
     }
     if settings.has_shares {
-        return setting("can be granted no queues, pipes or managed objects");
+        return Err(InProcessError::SharedObjects);
     }
     if settings.has_initializer {
-        return setting("has no initializer; call the function first");
+        return Err(InProcessError::Initializer);
     }
     if settings.task_limits.cpu_time.value.is_some() {
-        return setting("has no limit on CPU time; limit its wall time or its fuel");
+        return Err(InProcessError::CpuTime);
     }
     if settings.stdio == Stdio::Inherit {
-        return setting("has its output captured or thrown away, and not passed on");
+        return Err(InProcessError::InheritedOutput);
     }
     if settings.loader.settings.wasm_stack > MAX_WASM_STACK {
-        return setting("has a wasm stack of 1MiB at most: it runs on its caller's own");
+        return Err(InProcessError::WasmStack {
+            most: MAX_WASM_STACK,
+        });
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use sandpool_protocol::description::Description;
 use sandpool_protocol::settings::EngineSettings;
 use sandpool_sys::SealedMemory;
 use sandpool_sys::stdio;
+use sandpool_value::with_causes;
 
 /// A function that is called with the trouble of a cache.
 pub(crate) type TroubleHandler = Box<dyn FnOnce(&CacheTrouble) + Send>;
@@ -92,7 +93,8 @@ impl ArtifactStore {
 fn say_once(trouble: &CacheTrouble) {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
-        let _ = stdio::write_stderr(format!("sandpool: {trouble}\n").as_bytes());
+        let line = format!("sandpool: {}\n", with_causes(trouble));
+        let _ = stdio::write_stderr(line.as_bytes());
     });
 }
 

@@ -3,7 +3,9 @@
 //! A worker runs an artifact as machine code, so only this user may write it: the folder
 //! belongs to this user and has mode 0700, or it is not used.
 
+use std::error::Error;
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions, Permissions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
@@ -18,6 +20,7 @@ use sandpool_protocol::handshake::BUILD_ID;
 use sandpool_protocol::limits::GIB;
 use sandpool_protocol::settings::EngineSettings;
 use sandpool_sys::{SealedMemory, memfd_growable, seal_contents};
+use sandpool_value::with_causes;
 
 /// The largest size of all artifacts in bytes; the least recently used go first.
 const MAX_SIZE: u64 = 2 * GIB;
@@ -28,31 +31,65 @@ const MAGIC: &[u8; 8] = b"sandpl04";
 const ENDING: &str = ".artifact";
 const NEW: &str = ".sandpool-new-";
 
-/// The reason why compiled modules are not kept for the next run. `Display` writes it in
-/// one line.
-#[derive(Debug, thiserror::Error)]
-#[error("{}, so modules are compiled anew each time: {why}", self.what())]
+/// The reason for which compiled modules are not kept for the next run.
+///
+/// The operating system's error behind it, if there is one, is its
+/// [`source`](Error::source): [`with_causes`](crate::value::with_causes) prints both.
+#[derive(Debug)]
 pub struct CacheTrouble {
     folder: Option<PathBuf>,
     why: Why,
 }
 
+// By hand: the reason is no cause of this error but a part of it, and has the cause.
+impl fmt::Display for CacheTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, why) = (self.what(), &self.why);
+        write!(f, "{what}, so modules are compiled anew each time: {why}")
+    }
+}
+
+impl Error for CacheTrouble {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.why.source()
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 enum Why {
+    /// No variable that names a folder.
     #[error("neither `SANDPOOL_CACHE_DIR`, `XDG_CACHE_HOME` nor `HOME` names a folder for it")]
     NoPlace,
-    #[error("the folder cannot be made: {0}")]
-    NotMade(io::Error),
+    /// A folder that cannot be made.
+    #[error("the folder cannot be made")]
+    NotMade {
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// A symbolic link.
     #[error("it is a symbolic link")]
     Link,
+    /// Something else than a folder.
     #[error("it is not a folder")]
     NoFolder,
-    #[error("the folder belongs to user {0}")]
-    NotOurs(u32),
-    #[error("others may use the folder, whose mode is {0:04o}")]
-    NotPrivate(u32),
-    #[error("nothing can be written there: {0}")]
-    Unwritable(io::Error),
+    /// A folder of another user.
+    #[error("the folder belongs to user {owner}")]
+    NotOurs {
+        /// The user's number.
+        owner: u32,
+    },
+    /// A folder that others may use.
+    #[error("others may use the folder, whose mode is {mode:04o}")]
+    NotPrivate {
+        /// The mode.
+        mode: u32,
+    },
+    /// A folder in which no file can be written.
+    #[error("nothing can be written there")]
+    Unwritable {
+        /// The operating system's error.
+        source: io::Error,
+    },
 }
 
 impl CacheTrouble {
@@ -78,7 +115,7 @@ impl CacheTrouble {
     pub(crate) fn is_of_a_user_without_home(&self) -> bool {
         match (&self.why, &self.folder) {
             (Why::NoPlace, _) | (_, None) => true,
-            (Why::NotMade(_), Some(folder)) => {
+            (Why::NotMade { .. }, Some(folder)) => {
                 let there = folder.ancestors().find(|folder| folder.exists());
                 there.is_none_or(|folder| folder.parent().is_none())
             }
@@ -93,18 +130,20 @@ impl CacheTrouble {
 
     /// Returns the reason, in a few words.
     pub fn reason(&self) -> String {
-        self.why.to_string()
+        with_causes(&self.why)
     }
 
     /// Returns the remedy.
     pub fn remedy(&self) -> &'static str {
         match self.why {
-            Why::NotPrivate(_) => "`chmod 700` that folder, if nobody else has put anything there",
+            Why::NotPrivate { .. } => {
+                "`chmod 700` that folder, if nobody else has put anything there"
+            }
             Why::Link => "name the folder that it leads to by `SANDPOOL_CACHE_DIR`",
-            Why::Unwritable(_) => {
+            Why::Unwritable { .. } => {
                 "make room or give write access there, or name another folder by `SANDPOOL_CACHE_DIR`"
             }
-            Why::NoPlace | Why::NotMade(_) | Why::NoFolder | Why::NotOurs(_) => {
+            Why::NoPlace | Why::NotMade { .. } | Why::NoFolder | Why::NotOurs { .. } => {
                 "name a folder of this user's alone by `SANDPOOL_CACHE_DIR`"
             }
         }
@@ -129,7 +168,7 @@ impl Cache {
         // The working directory may be another one later.
         match std::path::absolute(&folder) {
             Ok(folder) => Self::open(folder),
-            Err(error) => Err(CacheTrouble::new(&folder, Why::NotMade(error))),
+            Err(source) => Err(CacheTrouble::new(&folder, Why::NotMade { source })),
         }
     }
 
@@ -147,7 +186,9 @@ impl Cache {
         }
         let metadata = match (fs::symlink_metadata(&folder), made) {
             (Ok(metadata), _) => metadata,
-            (Err(_), Err(error)) | (Err(error), Ok(())) => return trouble(Why::NotMade(error)),
+            (Err(_), Err(source)) | (Err(source), Ok(())) => {
+                return trouble(Why::NotMade { source });
+            }
         };
         if metadata.is_symlink() {
             return trouble(Why::Link);
@@ -156,10 +197,14 @@ impl Cache {
             return trouble(Why::NoFolder);
         }
         if metadata.uid() != rustix::process::geteuid().as_raw() {
-            return trouble(Why::NotOurs(metadata.uid()));
+            return trouble(Why::NotOurs {
+                owner: metadata.uid(),
+            });
         }
         if metadata.mode() & 0o077 != 0 {
-            return trouble(Why::NotPrivate(metadata.mode() & 0o7777));
+            return trouble(Why::NotPrivate {
+                mode: metadata.mode() & 0o7777,
+            });
         }
         Ok(Cache { folder })
     }
@@ -177,11 +222,11 @@ impl Cache {
 
     fn unwritable(&self, error: io::Error) -> CacheTrouble {
         // The name of a file that does not stay tells a user nothing.
-        let error = match error.raw_os_error() {
+        let source = match error.raw_os_error() {
             Some(code) => io::Error::from_raw_os_error(code),
             None => io::Error::from(error.kind()),
         };
-        CacheTrouble::new(&self.folder, Why::Unwritable(error))
+        CacheTrouble::new(&self.folder, Why::Unwritable { source })
     }
 
     fn path(&self, hash: &str, settings: &EngineSettings) -> PathBuf {
@@ -365,6 +410,7 @@ fn cpu_features() -> Vec<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error_texts::check;
     use sandpool_sys::memfd_of;
 
     fn description() -> Description {
@@ -403,6 +449,57 @@ mod tests {
             fs::write(&path, &flipped).expect("write");
             assert!(cache.get("abc", &settings).is_none(), "byte {byte}");
         }
+    }
+
+    #[test]
+    fn each_reason_is_told_in_a_line_and_its_cause_once() {
+        let not_found = || io::Error::from(io::ErrorKind::NotFound);
+        let with = |why| CacheTrouble::new(Path::new("/x"), why);
+        let nowhere = CacheTrouble {
+            folder: None,
+            why: Why::NoPlace,
+        };
+        check([
+            (
+                nowhere,
+                "there is no cache of compiled modules, so modules are compiled anew each time: \
+                 neither `SANDPOOL_CACHE_DIR`, `XDG_CACHE_HOME` nor `HOME` names a folder for it",
+            ),
+            (
+                with(Why::NotMade {
+                    source: not_found(),
+                }),
+                "the cache of compiled modules, `/x`, is not used, so modules are compiled anew \
+                 each time: the folder cannot be made <- entity not found",
+            ),
+            (
+                with(Why::Link),
+                "the cache of compiled modules, `/x`, is not used, so modules are compiled anew \
+                 each time: it is a symbolic link",
+            ),
+            (
+                with(Why::NoFolder),
+                "the cache of compiled modules, `/x`, is not used, so modules are compiled anew \
+                 each time: it is not a folder",
+            ),
+            (
+                with(Why::NotOurs { owner: 7 }),
+                "the cache of compiled modules, `/x`, is not used, so modules are compiled anew \
+                 each time: the folder belongs to user 7",
+            ),
+            (
+                with(Why::NotPrivate { mode: 0o755 }),
+                "the cache of compiled modules, `/x`, is not used, so modules are compiled anew \
+                 each time: others may use the folder, whose mode is 0755",
+            ),
+            (
+                with(Why::Unwritable {
+                    source: not_found(),
+                }),
+                "the cache of compiled modules, `/x`, is not used, so modules are compiled anew \
+                 each time: nothing can be written there <- entity not found",
+            ),
+        ]);
     }
 
     fn trouble(folder: PathBuf) -> CacheTrouble {

@@ -18,7 +18,7 @@ use sandpool_protocol::description::{Description, MAX_DESCRIPTION};
 use sandpool_protocol::handshake::Hello;
 use sandpool_protocol::limits::LimitName;
 use sandpool_protocol::roles::COMPILER_ROLE;
-use sandpool_sys::in_force::{InForce, Scarce, named, with_limit};
+use sandpool_sys::in_force::{InForce, Scarce, named, naming_limit};
 use sandpool_sys::{
     ABORTED, ChildExit, ChildProcess, ControlSocket, EventFd, MAX_MESSAGE, OUT_OF_CPU, OomKills,
     PANICKED, Program, Received, SealedMemory, memfd_growable, seal_contents, signal_name,
@@ -48,7 +48,7 @@ pub(super) fn compile(
     let mut pause = FIRST_PAUSE;
     loop {
         match compile_once(loader, source, purpose, given_up) {
-            Err(Problem::Outside { again: true, .. }) if Instant::now() + pause < give_up => {
+            Err(problem) if problem.may_pass() && Instant::now() + pause < give_up => {
                 wait_or_stop(loader, given_up, pause)?;
                 pause = (pause * 2).min(Duration::from_secs(1));
             }
@@ -70,24 +70,20 @@ fn wait_or_stop(
     let pause = pause.try_into().ok();
     match poll(&mut ready, pause.as_ref()) {
         Ok(0) | Err(rustix::io::Errno::INTR) => Ok(()),
-        Ok(_) => Err(terminated()),
-        Err(error) => Err(Problem::Compiler(error.to_string())),
+        Ok(_) => Err(Problem::Terminated),
+        Err(error) => Err(Problem::Refused {
+            source: error.into(),
+        }),
     }
 }
 
-fn terminated() -> Problem {
-    Problem::Compiler("the pool was terminated".into())
-}
-
 /// Returns the problem of a system that refused something that a compiler needs.
-fn refused(error: &io::Error) -> Problem {
-    let why = with_limit(error);
-    match Scarce::of(error) {
-        Some(_) => Problem::Outside {
-            why: format!("cannot be started: {why}"),
-            again: true,
-        },
-        None => Problem::Compiler(why),
+fn refused(error: io::Error) -> Problem {
+    let is_scarce = Scarce::of(&error).is_some();
+    let source = naming_limit(error);
+    match is_scarce {
+        true => Problem::NoRoom { source },
+        false => Problem::Refused { source },
     }
 }
 
@@ -97,23 +93,22 @@ fn compile_once(
     purpose: Purpose,
     given_up: Option<&EventFd>,
 ) -> Result<(SealedMemory, Description), Problem> {
-    let system = |error: io::Error| refused(&error);
-    let (ours, theirs) = ControlSocket::pair().map_err(system)?;
+    let (ours, theirs) = ControlSocket::pair().map_err(refused)?;
     let program = Program {
         role: COMPILER_ROLE.into(),
         ..loader.program.clone()
     };
-    let artifact = memfd_growable("sandpool-artifact").map_err(system)?;
-    let description = memfd_growable("sandpool-description").map_err(system)?;
+    let artifact = memfd_growable("sandpool-artifact").map_err(refused)?;
+    let description = memfd_growable("sandpool-description").map_err(refused)?;
     let mut oom_kills = OomKills::from_now();
     let mut child =
         ChildProcess::start(&program, theirs, loader.confinement.apart()).map_err(|error| {
             match Scarce::of(&error) {
-                Some(_) => refused(&error),
-                None => Problem::Compiler(format!(
-                    "`{}` cannot be started: {error}",
-                    program.path.display()
-                )),
+                Some(_) => refused(error),
+                None => Problem::NotStarted {
+                    program: program.path.clone(),
+                    source: error,
+                },
             }
         })?;
     let setup = ToChild::Compile(CompilerSetup {
@@ -131,11 +126,14 @@ fn compile_once(
         return Err(killed);
     }
     match &messages.hello {
-        Some(hello) => hello.check().map_err(Problem::Compiler)?,
+        Some(hello) => hello
+            .check()
+            .map_err(|difference| Problem::OtherBuild { difference })?,
         None => {
-            let path = program.path.display();
-            let text = format!("`{path}` is no sandpool: it {}", how(ended));
-            return Err(Problem::Compiler(text));
+            return Err(Problem::NoSandpool {
+                program: program.path,
+                how: how(ended),
+            });
         }
     }
     match (messages.last, ended) {
@@ -146,17 +144,16 @@ fn compile_once(
             // An honest message is one plain line already.
             let message = Printable(&message).to_string();
             return Err(match reason {
-                ChildFailure::Module => Problem::Invalid(message),
+                ChildFailure::Module => Problem::Invalid { reason: message },
                 ChildFailure::Artifact
                 | ChildFailure::Grants
                 | ChildFailure::System
-                | ChildFailure::Sandbox => Problem::Compiler(message),
-                ChildFailure::Scarce(scarce) => Problem::Outside {
-                    why: match named(scarce) {
-                        Some(limit) => format!("could not work: {message}; {limit}"),
-                        None => format!("could not work: {message}"),
+                | ChildFailure::Sandbox => Problem::GaveUp { message },
+                ChildFailure::Scarce(scarce) => Problem::Starved {
+                    message: match named(scarce) {
+                        Some(limit) => format!("{message}; {limit}"),
+                        None => message,
                     },
-                    again: true,
                 },
                 ChildFailure::Limit(name) | ChildFailure::NoRoom(name) => hit(loader, name),
             });
@@ -164,16 +161,14 @@ fn compile_once(
         (_, ended) => return Err(died(loader, ended)),
     }
     // The compiler is gone, so nobody has these mapped and they can be sealed.
-    let artifact = seal_contents(artifact).map_err(system)?;
-    let description = seal_contents(description).map_err(system)?;
+    let artifact = seal_contents(artifact).map_err(refused)?;
+    let description = seal_contents(description).map_err(refused)?;
     if description.len() > MAX_DESCRIPTION {
-        return Err(Problem::Compiler(
-            "it wrote a description of more than 1 MiB".into(),
-        ));
+        return Err(Problem::LongDescription);
     }
-    let bytes = description.read().map_err(system)?;
-    let description = Description::decode(&bytes)
-        .map_err(|error| Problem::Compiler(format!("its description makes no sense: {error}")))?;
+    let bytes = description.read().map_err(refused)?;
+    let description =
+        Description::decode(&bytes).map_err(|reason| Problem::BadDescription { reason })?;
     Ok((artifact, description))
 }
 
@@ -205,14 +200,18 @@ fn supervise(
             // it has ended.
             match poll(&mut ready, left.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(Problem::Compiler(error.to_string())),
+                Err(error) => {
+                    return Err(Problem::Refused {
+                        source: error.into(),
+                    });
+                }
             }
             ready[1..].iter().any(|bell| !bell.revents().is_empty())
         };
         if stopped {
             end(child)?;
             // The caller, who gave it up, does not read this error.
-            return Err(terminated());
+            return Err(Problem::Terminated);
         }
         if let Some(ended) = child.ended() {
             listen(control, &mut buffer, &mut messages);
@@ -225,8 +224,9 @@ fn supervise(
 /// with the thread that started it.
 fn end(child: &mut ChildProcess) -> Result<(), Problem> {
     let ended = child.end();
-    ended.map(drop).map_err(|error| {
-        Problem::Compiler(format!("process {} cannot be killed: {error}", child.pid()))
+    ended.map(drop).map_err(|source| Problem::NotKilled {
+        pid: child.pid(),
+        source,
     })
 }
 
@@ -249,10 +249,10 @@ fn killed_from_outside(ended: ChildExit, oom_kills: &mut OomKills) -> Option<Pro
         libc::SIGKILL => oom_kills.one_more(0),
         _ => None,
     };
-    Some(Problem::Outside {
-        // A further try would take as much memory.
+    // A further try would take as much memory.
+    Some(Problem::CompilerKilled {
         again: for_memory.is_none(),
-        why: match for_memory {
+        how: match for_memory {
             Some(why) => format!("{}: {why}", how(ended)),
             None => format!("{}, and not by sandpool", how(ended)),
         },
@@ -266,11 +266,11 @@ fn died(loader: &Loader, ended: ChildExit) -> Problem {
         // An allocation that is refused aborts.
         ChildExit::Exited(ABORTED) => {
             match InForce::now().tighter_than(loader.limits.compile_memory.value, 0) {
-                Some(limit) => Problem::Compiler(format!("it was refused memory: {limit}")),
+                Some(limit) => Problem::NoMemory { limit },
                 None => hit(loader, LimitName::CompileMemory),
             }
         }
-        ended => Problem::CompilerDied(how(ended)),
+        ended => Problem::CompilerDied { how: how(ended) },
     }
 }
 
@@ -292,9 +292,9 @@ fn how(ended: ChildExit) -> String {
 /// Returns the problem of a limit of compilations that was hit.
 fn hit(loader: &Loader, name: LimitName) -> Problem {
     match loader.limits.hit(name) {
-        Some(hit) if is_slow(name, &loader.program.path) => Problem::Slow(hit),
-        Some(hit) => Problem::Limit(hit),
-        None => Problem::Compiler(format!("it names a limit of tasks, `{}`", name.name())),
+        Some(hit) if is_slow(name, &loader.program.path) => Problem::Slow { hit },
+        Some(hit) => Problem::Limit { hit },
+        None => Problem::ForeignLimit { name },
     }
 }
 

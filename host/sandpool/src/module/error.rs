@@ -1,63 +1,265 @@
 //! The error of a module that cannot be loaded.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 use sandpool_protocol::limits::{LimitHit, LimitName, PoolLimits};
 use sandpool_protocol::settings::WasmFeature;
-use sandpool_sys::in_force::{Scarce, with_limit};
+use sandpool_sys::in_force::{Scarce, naming_limit};
 use sandpool_sys::is_explained;
 use sandpool_value::Printable;
 
-/// The error of a module that cannot be loaded. `Display` writes it in one line, with the
-/// path.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot load `{path}`: {problem}")]
+/// The error of a module that cannot be loaded.
+///
+/// Its text names the module and the problem. The operating system's error behind it, if
+/// there is one, is its [`source`](Error::source):
+/// [`with_causes`](crate::value::with_causes) prints both.
+#[derive(Debug)]
 pub struct LoadError {
     path: String,
     problem: Problem,
 }
 
-/// The problem. The text of a cause from the operating system stands in the line
-/// itself: it is what the user needs to know.
+// By hand: the problem is no cause of this error but a part of it, and has the cause.
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot load `{}`: {}", self.path, self.problem)
+    }
+}
+
+impl Error for LoadError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.problem.source()
+    }
+}
+
+/// The problem with a module, or with the process that compiles it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
+    /// No file at the path.
     #[error("the file does not exist")]
     NotFound,
-    #[error("it cannot be read: {}", with_limit(.0))]
-    Read(io::Error),
-    // Nothing that the module or its file could be blamed for.
-    #[error("{0}")]
-    System(io::Error),
-    #[error("it is {what}, not a regular file")]
-    NotRegular { what: &'static str },
-    // Holds names that the module chose, as the other words of a compiler do.
-    #[error("{}", Printable(.0))]
-    Invalid(String),
-    #[error("{0}")]
-    Limit(LimitHit),
+    /// A file that cannot be read.
+    #[error("it cannot be read")]
+    Read {
+        /// The operating system's error.
+        source: io::Error,
+        /// True if others could read it: the host lacks something.
+        is_internal: bool,
+    },
+    /// A system call that is refused, of which neither module nor file is to blame.
+    #[error(transparent)]
+    System {
+        /// The error, which explains itself.
+        source: io::Error,
+    },
+    /// Something that is no regular file.
+    #[error("it is {kind}, not a regular file")]
+    NotRegular {
+        /// The kind of file, with its article.
+        kind: &'static str,
+    },
+    /// A module that cannot be compiled or run.
+    #[error("{}", Printable(reason))]
+    Invalid {
+        /// The compiler's words, which hold names that the module chose.
+        reason: String,
+    },
+    /// A limit that the module, or compiling it, ran past.
+    #[error("{hit}")]
+    Limit {
+        /// The limit.
+        hit: LimitHit,
+    },
     /// A limit of time, hit by a compiler that is not optimised.
     #[error(
-        "{0}; this program was built without optimisation, which makes compiling many times \
+        "{hit}; this program was built without optimisation, which makes compiling many times \
          slower: set `opt-level = 2` under `[profile.dev.package.\"*\"]` in its Cargo.toml"
     )]
-    Slow(LimitHit),
-    #[error("it {0}")]
-    Wants(LimitHit),
-    #[error("the compiler process {0}")]
-    CompilerDied(String),
-    /// Something outside kept it from its work; whether it may go better next time.
-    #[error("the compiler process {why}")]
-    Outside { why: String, again: bool },
-    #[error("the compiler process cannot be used: {}", Printable(.0))]
-    Compiler(String),
+    Slow {
+        /// The limit.
+        hit: LimitHit,
+    },
+    /// A limit that the module would run past.
+    #[error("it {hit}")]
+    Wants {
+        /// The limit.
+        hit: LimitHit,
+    },
+    /// The death of a compiler.
+    #[error("the compiler process {how}")]
+    CompilerDied {
+        /// The way it ended.
+        how: String,
+    },
+    /// A compiler that was killed by somebody else.
+    #[error("the compiler process {how}")]
+    CompilerKilled {
+        /// The way it ended, and who did it.
+        how: String,
+        /// True if another may live.
+        again: bool,
+    },
+    /// A compiler that the system has no room for now.
+    #[error("the compiler process cannot be started")]
+    NoRoom {
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// A compiler that lacks something of the system's now.
+    #[error("the compiler process could not work: {message}")]
+    Starved {
+        /// The compiler's words, and the limit behind it.
+        message: String,
+    },
+    /// A refusal by the operating system of something that a compiler needs.
+    #[error("the compiler process cannot be used")]
+    Refused {
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// A program that cannot be started.
+    #[error(
+        "the compiler process cannot be used: `{}` cannot be started",
+        printable(program)
+    )]
+    NotStarted {
+        /// The worker binary.
+        program: PathBuf,
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// A program that is not sandpool.
+    #[error(
+        "the compiler process cannot be used: `{}` is no sandpool: it {how}",
+        printable(program)
+    )]
+    NoSandpool {
+        /// The worker binary.
+        program: PathBuf,
+        /// The way it ended.
+        how: String,
+    },
+    /// A compiler of another build.
+    #[error("the compiler process cannot be used: {difference}")]
+    OtherBuild {
+        /// A line that names both builds.
+        difference: String,
+    },
+    /// A compiler that gave up.
+    #[error("the compiler process cannot be used: {}", Printable(message))]
+    GaveUp {
+        /// The compiler's words.
+        message: String,
+    },
+    /// A compiler that was refused memory.
+    #[error("the compiler process cannot be used: it was refused memory: {limit}")]
+    NoMemory {
+        /// The limit that this process lives under.
+        limit: String,
+    },
+    /// A description that is too long.
+    #[error("the compiler process cannot be used: it wrote a description of more than 1 MiB")]
+    LongDescription,
+    /// A description that cannot be read.
+    #[error(
+        "the compiler process cannot be used: its description makes no sense: {}",
+        Printable(reason)
+    )]
+    BadDescription {
+        /// The fault in it.
+        reason: String,
+    },
+    /// A compiler that speaks of a limit that it does not have.
+    #[error("the compiler process cannot be used: it names a limit of tasks, `{}`", name.name())]
+    ForeignLimit {
+        /// The limit.
+        name: LimitName,
+    },
+    /// A compiler that cannot be killed.
+    #[error("the compiler process cannot be used: process {pid} cannot be killed")]
+    NotKilled {
+        /// Its process id.
+        pid: u32,
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// The end of the pool.
+    #[error("the compiler process cannot be used: the pool was terminated")]
+    Terminated,
+    /// A refusal of the thread that waits for an asynchronous load.
+    #[error("the compiler process cannot be used: nobody can wait for it")]
+    NoWaiter {
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// A panic of the thread that waits for an asynchronous load.
+    #[error("the compiler process cannot be used: the thread that waits for it panicked")]
+    WaiterPanicked,
+}
+
+fn printable(path: &std::path::Path) -> String {
+    Printable(&path.to_string_lossy()).to_string()
 }
 
 impl Problem {
     /// Classifies an error of reading the module into memory.
     pub(super) fn of_reading(error: io::Error) -> Self {
         match is_explained(&error) {
-            true => Problem::System(error),
-            false => Problem::Read(error),
+            true => Problem::System { source: error },
+            false => Problem::read(error),
+        }
+    }
+
+    /// An error of the file itself.
+    pub(super) fn read(error: io::Error) -> Self {
+        Problem::Read {
+            is_internal: Scarce::of(&error).is_some()
+                || error.kind() == io::ErrorKind::FileTooLarge,
+            source: naming_limit(error),
+        }
+    }
+
+    /// Returns whether another attempt may go better, since something outside kept the
+    /// compiler from its work.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Problem::CompilerKilled { again, .. } => *again,
+            Problem::NoRoom { .. } | Problem::Starved { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Returns whether sandpool itself failed, rather than the module being no good.
+    fn is_internal(&self) -> bool {
+        match self {
+            Problem::NotFound
+            | Problem::NotRegular { .. }
+            | Problem::Invalid { .. }
+            | Problem::Limit { .. }
+            | Problem::Slow { .. }
+            | Problem::Wants { .. }
+            | Problem::CompilerDied { .. } => false,
+            Problem::Read { is_internal, .. } => *is_internal,
+            Problem::System { .. }
+            | Problem::CompilerKilled { .. }
+            | Problem::NoRoom { .. }
+            | Problem::Starved { .. }
+            | Problem::Refused { .. }
+            | Problem::NotStarted { .. }
+            | Problem::NoSandpool { .. }
+            | Problem::OtherBuild { .. }
+            | Problem::GaveUp { .. }
+            | Problem::NoMemory { .. }
+            | Problem::LongDescription
+            | Problem::BadDescription { .. }
+            | Problem::ForeignLimit { .. }
+            | Problem::NotKilled { .. }
+            | Problem::Terminated
+            | Problem::NoWaiter { .. }
+            | Problem::WaiterPanicked => true,
         }
     }
 
@@ -72,12 +274,12 @@ impl Problem {
             ("defined tables count of", LimitName::Tables),
             ("has a minimum element size of", LimitName::TableElements),
         ];
-        let Problem::Invalid(text) = &self else {
+        let Problem::Invalid { reason: text } = &self else {
             return self;
         };
         let said = WORDS.iter().find(|(words, _)| text.contains(words));
         match said.and_then(|(_, name)| limits.hit(*name)) {
-            Some(hit) => Problem::Wants(hit),
+            Some(hit) => Problem::Wants { hit },
             None => self,
         }
     }
@@ -100,20 +302,13 @@ impl LoadError {
 
     /// Returns `true` if sandpool itself failed, rather than the module being invalid.
     pub fn is_internal(&self) -> bool {
-        match &self.problem {
-            Problem::Compiler(_) | Problem::System(_) | Problem::Outside { .. } => true,
-            // A file that others can read.
-            Problem::Read(error) => {
-                Scarce::of(error).is_some() || error.kind() == io::ErrorKind::FileTooLarge
-            }
-            _ => false,
-        }
+        self.problem.is_internal()
     }
 
     /// Returns the limit that the compilation ran past, or would run past.
     pub fn limit(&self) -> Option<&LimitHit> {
         match &self.problem {
-            Problem::Limit(hit) | Problem::Slow(hit) | Problem::Wants(hit) => Some(hit),
+            Problem::Limit { hit } | Problem::Slow { hit } | Problem::Wants { hit } => Some(hit),
             _ => None,
         }
     }
@@ -121,7 +316,7 @@ impl LoadError {
     /// Returns the WebAssembly features that the module needs, and that are off and can be
     /// turned on.
     pub fn features(&self) -> Vec<WasmFeature> {
-        let Problem::Invalid(text) = &self.problem else {
+        let Problem::Invalid { reason: text } = &self.problem else {
             return Vec::new();
         };
         let needs = text.split_once("it needs the WebAssembly feature");
@@ -135,11 +330,11 @@ impl LoadError {
     /// Returns advice for the user, in one line, if there is any.
     pub fn hint(&self) -> Option<String> {
         match &self.problem {
-            Problem::Invalid(text) if text.contains("exports no function") => Some(
+            Problem::Invalid { reason } if reason.contains("exports no function") => Some(
                 "a task module exports functions (a component or a core module), or is a command"
                     .into(),
             ),
-            Problem::Invalid(text) if text.contains("imports functions that sandpool does not provide") => {
+            Problem::Invalid { reason } if reason.contains("imports functions that sandpool does not provide") => {
                 Some("guests can import WASI and the interfaces of `sandpool:task`; `sandpool inspect` lists the imports of a module".into())
             }
             _ => None,
@@ -150,11 +345,172 @@ impl LoadError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error_texts::check;
+
+    fn not_found() -> io::Error {
+        io::ErrorKind::NotFound.into()
+    }
+
+    fn problems() -> Vec<(Problem, &'static str)> {
+        let hit = |name| PoolLimits::default().hit(name).expect("it is the pool's");
+        let program = || PathBuf::from("/x");
+        vec![
+            (Problem::NotFound, "the file does not exist"),
+            (
+                Problem::read(not_found()),
+                "it cannot be read <- entity not found",
+            ),
+            (
+                Problem::System {
+                    source: not_found(),
+                },
+                "entity not found",
+            ),
+            (
+                Problem::NotRegular { kind: "a fifo" },
+                "it is a fifo, not a regular file",
+            ),
+            (
+                Problem::Invalid {
+                    reason: "it is empty".into(),
+                },
+                "it is empty",
+            ),
+            (
+                Problem::Limit {
+                    hit: hit(LimitName::CompileTimeout),
+                },
+                "compiling it ran past 120s (default); the setting `compile_timeout` raises it",
+            ),
+            (
+                Problem::Wants {
+                    hit: hit(LimitName::Tables),
+                },
+                "it asked for more tables than 40 (default)",
+            ),
+            (
+                Problem::CompilerDied {
+                    how: "panicked".into(),
+                },
+                "the compiler process panicked",
+            ),
+            (
+                Problem::CompilerKilled {
+                    how: "was killed by signal 9 (SIGKILL), and not by sandpool".into(),
+                    again: true,
+                },
+                "the compiler process was killed by signal 9 (SIGKILL), and not by sandpool",
+            ),
+            (
+                Problem::NoRoom {
+                    source: not_found(),
+                },
+                "the compiler process cannot be started <- entity not found",
+            ),
+            (
+                Problem::Starved {
+                    message: "it gets no memory".into(),
+                },
+                "the compiler process could not work: it gets no memory",
+            ),
+            (
+                Problem::Refused {
+                    source: not_found(),
+                },
+                "the compiler process cannot be used <- entity not found",
+            ),
+            (
+                Problem::NotStarted {
+                    program: program(),
+                    source: not_found(),
+                },
+                "the compiler process cannot be used: `/x` cannot be started <- entity not found",
+            ),
+            (
+                Problem::NoSandpool {
+                    program: program(),
+                    how: "panicked".into(),
+                },
+                "the compiler process cannot be used: `/x` is no sandpool: it panicked",
+            ),
+            (
+                Problem::OtherBuild {
+                    difference: "it is older".into(),
+                },
+                "the compiler process cannot be used: it is older",
+            ),
+            (
+                Problem::GaveUp {
+                    message: "the host hung up".into(),
+                },
+                "the compiler process cannot be used: the host hung up",
+            ),
+            (
+                Problem::NoMemory {
+                    limit: "`ulimit -d` allows 1KiB of memory".into(),
+                },
+                "the compiler process cannot be used: it was refused memory: `ulimit -d` allows \
+                 1KiB of memory",
+            ),
+            (
+                Problem::LongDescription,
+                "the compiler process cannot be used: it wrote a description of more than 1 MiB",
+            ),
+            (
+                Problem::BadDescription {
+                    reason: "it ends early".into(),
+                },
+                "the compiler process cannot be used: its description makes no sense: it ends \
+                 early",
+            ),
+            (
+                Problem::ForeignLimit {
+                    name: LimitName::Fuel,
+                },
+                "the compiler process cannot be used: it names a limit of tasks, `fuel`",
+            ),
+            (
+                Problem::NotKilled {
+                    pid: 7,
+                    source: not_found(),
+                },
+                "the compiler process cannot be used: process 7 cannot be killed <- entity not \
+                 found",
+            ),
+            (
+                Problem::Terminated,
+                "the compiler process cannot be used: the pool was terminated",
+            ),
+            (
+                Problem::NoWaiter {
+                    source: not_found(),
+                },
+                "the compiler process cannot be used: nobody can wait for it <- entity not found",
+            ),
+            (
+                Problem::WaiterPanicked,
+                "the compiler process cannot be used: the thread that waits for it panicked",
+            ),
+        ]
+    }
+
+    #[test]
+    fn each_problem_is_told_in_a_line_and_its_cause_once() {
+        check(problems());
+        for (problem, _) in problems() {
+            let text = problem.to_string();
+            let cause = problem.source().map(ToString::to_string);
+            let error = LoadError::new("a.wasm".into(), problem);
+            assert_eq!(error.to_string(), format!("cannot load `a.wasm`: {text}"));
+            assert_eq!(error.source().map(ToString::to_string), cause);
+        }
+    }
 
     #[test]
     fn a_compiler_that_is_not_optimised_says_what_to_do_about_it() {
         let hit = PoolLimits::default().hit(LimitName::CompileTimeout);
-        let problem = Problem::Slow(hit.expect("it is the pool's"));
+        let hit = hit.expect("it is the pool's");
+        let problem = Problem::Slow { hit };
         let error = LoadError::new("a.wasm".into(), problem);
         let said = error.to_string();
         let begin = "cannot load `a.wasm`: compiling it ran past 120s (default); ";

@@ -160,7 +160,9 @@ impl Module {
         match self.unlinked() {
             None => Ok(self),
             Some(why) => {
-                let problem = error::Problem::Invalid(why.to_owned());
+                let problem = error::Problem::Invalid {
+                    reason: why.to_owned(),
+                };
                 Err(LoadError::new(path.to_owned(), problem))
             }
         }

@@ -28,18 +28,18 @@ impl Source {
             .open(path)
             .map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => Problem::NotFound,
-                _ => Problem::Read(error),
+                _ => Problem::read(error),
             })?;
         let metadata = file.metadata().map_err(Problem::of_reading)?;
         if !metadata.is_file() {
-            let kind = metadata.file_type();
-            let what = match () {
-                () if kind.is_dir() => "a directory",
-                () if kind.is_fifo() => "a fifo",
-                () if kind.is_socket() => "a socket",
+            let of = metadata.file_type();
+            let kind = match () {
+                () if of.is_dir() => "a directory",
+                () if of.is_fifo() => "a fifo",
+                () if of.is_socket() => "a socket",
                 () => "a device",
             };
-            return Err(Problem::NotRegular { what });
+            return Err(Problem::NotRegular { kind });
         }
         if limit.value.is_some_and(|limit| metadata.len() > limit) {
             return Err(too_large(limit));
@@ -57,7 +57,9 @@ impl Source {
 
     fn new(memory: SealedMemory) -> Result<Self, Problem> {
         if memory.len() == 0 {
-            return Err(Problem::Invalid("it is empty".into()));
+            return Err(Problem::Invalid {
+                reason: "it is empty".into(),
+            });
         }
         let mut hasher = Sha256::new();
         let hashed = memory.pieces(|piece| {
@@ -87,10 +89,12 @@ fn copy(file: File, limit: Limit<u64>) -> Result<SealedMemory, Problem> {
 }
 
 fn too_large(limit: Limit<u64>) -> Problem {
-    Problem::Limit(LimitHit {
-        name: LimitName::ModuleSize,
-        value: limit.value.map_or_else(String::new, show_bytes),
-        origin: limit.origin,
-        place: None,
-    })
+    Problem::Limit {
+        hit: LimitHit {
+            name: LimitName::ModuleSize,
+            value: limit.value.map_or_else(String::new, show_bytes),
+            origin: limit.origin,
+            place: None,
+        },
+    }
 }

@@ -36,13 +36,13 @@ impl AsyncLoad {
         load: impl FnOnce(&EventFd) -> Result<Module, LoadError> + Send + 'static,
     ) -> Self {
         let loads = Box::pin(async move {
-            let failed = |text: String| LoadError::new(shown.clone(), Problem::Compiler(text));
-            let refused = |error: io::Error| failed(format!("nobody can wait for it: {error}"));
+            let failed = |problem| LoadError::new(shown.clone(), problem);
+            let refused = |source: io::Error| failed(Problem::NoWaiter { source });
             let given_up = GivenUp(Arc::new(EventFd::new().map_err(refused)?));
             let bell = Arc::clone(&given_up.0);
             let loads = off_thread("load", move || load(&bell)).map_err(refused)?;
             let loaded = loads.await;
-            loaded.unwrap_or_else(|| Err(failed("the thread that waits for it panicked".into())))
+            loaded.unwrap_or_else(|| Err(failed(Problem::WaiterPanicked)))
         });
         AsyncLoad { loads }
     }

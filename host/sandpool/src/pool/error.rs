@@ -1,140 +1,188 @@
 //! What can go wrong with a pool itself, or with a call before it is sent.
 
+mod grant;
+mod setting;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
 use crate::outcome::Outcome;
 use sandpool_protocol::description::ModuleKind;
 use sandpool_protocol::limits::LimitHit;
-use sandpool_sys::in_force::with_limit;
+use sandpool_sys::in_force::naming_limit;
 use sandpool_value::{ArgumentError, ConvertError, LookupError, Value};
+
+pub use grant::GrantError;
+pub use setting::SettingError;
 
 /// An error of the pool, or of a call that was never sent. What becomes of a
 /// task that was sent is an [`Outcome`]; only the calls that return a bare
 /// value turn a failed one into [`Error::Failed`].
+///
+/// Its text does not repeat that of its cause, which is its
+/// [`source`](std::error::Error::source). To print both, use
+/// [`with_causes`](crate::value::with_causes), or the `{:#}` of an error-reporting crate
+/// such as anyhow:
+///
+/// ```
+/// use sandpool::value::with_causes;
+///
+/// fn report(error: &sandpool::Error) {
+///     eprintln!("error: {}", with_causes(error));
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The pool takes no more tasks: [`Pool::close`](crate::Pool::close) was
+    /// A pool that takes no more tasks: [`Pool::close`](crate::Pool::close) was
     /// called.
     #[error("the pool is closed")]
     Closed,
-    /// The pool takes no more tasks: it was terminated.
+    /// A pool that takes no more tasks: it was terminated.
     #[error("the pool was terminated")]
     Terminated,
-    /// [`Pool::join`](crate::Pool::join) before `close` or `terminate`.
+    /// A [`Pool::join`](crate::Pool::join) before `close` or `terminate`.
     #[error("the pool still takes tasks; call `close` or `terminate` before `join`")]
     NotClosed,
-    /// A callback waited for its own pool to end, or for a result that is
+    /// A callback that waited for its own pool to end, or for a result that is
     /// handed over by another callback.
     #[error("a callback cannot wait for its own pool, nor for another callback")]
     WouldDeadlock,
-    /// The pool cannot run tasks any more.
+    /// A pool that cannot run tasks any more.
     #[error("the pool is broken: {reason}")]
     Broken {
-        /// What broke it.
+        /// The fault that broke it.
         reason: String,
     },
-    /// The queue holds as many tasks as it may.
+    /// A call of an `InProcess` that panicked on its thread.
+    #[error("the thread of a call in this process panicked")]
+    CallPanicked,
+    /// A queue that holds as many tasks as it may.
     #[error("the queue is full: it holds {limit} tasks; raise the queue length limit")]
     QueueFull {
         /// The limit.
         limit: u64,
     },
-    /// A pool needs at least one process, and has room for 65,535.
-    #[error("a pool has from 1 to 65535 processes, not `{asked}`")]
-    Processes {
-        /// What was asked for.
-        asked: usize,
-    },
     /// A setting that makes no sense.
-    #[error("{what}")]
-    Setting {
-        /// What is wrong with it.
-        what: String,
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// A directory or a variable that cannot be granted.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+    /// Words for a command among the inputs of a function.
+    #[error("the input is words for a command, and `{function}` is a function")]
+    CommandInput {
+        /// The function.
+        function: String,
     },
-    /// No binary for worker processes was found.
-    #[error("no binary for worker processes was found: {tried}")]
-    NoWorkerBinary {
-        /// The five places, and what was wrong with each.
-        tried: String,
+    /// A worker binary, set on the builder, that is no executable file.
+    #[error(
+        "no binary for worker processes was found: `{}`, which was set as worker binary, is no \
+         executable file",
+        .path.display()
+    )]
+    WorkerBinary {
+        /// The path that was set.
+        path: PathBuf,
     },
-    /// The operating system refused what the pool needs.
+    /// A worker binary, set by the environment, that is no executable file.
+    #[error(
+        "no binary for worker processes was found: `{}`, from $SANDPOOL_WORKER, is no executable \
+         file",
+        .path.display()
+    )]
+    WorkerBinaryOfEnvironment {
+        /// The path in the variable `SANDPOOL_WORKER`.
+        path: PathBuf,
+    },
+    /// A program that is to be its own worker, and cannot be found.
+    #[error(
+        "no binary for worker processes was found: there is no `/proc` here, by which this \
+         program would find itself, and it is not at `{}` any more",
+        .path.display()
+    )]
+    OwnBinary {
+        /// The path that the program was started by.
+        path: PathBuf,
+    },
+    /// No worker binary in any of the places where one is looked for.
+    #[error(
+        "no binary for worker processes was found: `PoolBuilder::worker_binary` was not called, \
+         $SANDPOOL_WORKER is not set, this program does not call `sandpool::worker_entry` first \
+         thing in `main`, there is no `sandpool` beside it, and none on PATH"
+    )]
+    NoWorkerBinary,
+    /// A refusal by the operating system of something that the pool needs.
     #[error("the operating system refused to {what}")]
     System {
-        /// What the pool wanted.
+        /// The thing that was refused: what the system was to do.
         what: &'static str,
-        /// Why not.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// The strict sandbox was asked for, and something is missing or at odds
-    /// with it.
+    /// A strict sandbox that cannot be kept, because layers are missing.
     #[error("a strict sandbox cannot be kept: missing are {missing}")]
     Sandbox {
-        /// What is missing.
+        /// The layers that are missing, and why.
         missing: String,
     },
-    /// The module was loaded by a pool with other settings.
+    /// A module that was loaded by a pool with other settings.
     #[error("module `{module}` was loaded by a pool with other settings; load it with this one")]
     ForeignModule {
         /// The module's name.
         module: String,
     },
-    /// The module imports what nobody gives.
+    /// A module that imports functions that sandpool does not provide.
     #[error("module `{module}` cannot be run: {why}")]
     Unlinked {
         /// The module's name.
         module: String,
-        /// What it imports.
+        /// The imports.
         why: String,
     },
-    /// The function was not found.
+    /// A function that was not found.
     #[error(transparent)]
     Function(#[from] LookupError),
-    /// The arguments do not fit the function.
+    /// Arguments that do not fit the function.
     #[error(transparent)]
     Arguments(#[from] ArgumentError),
-    /// The encoded arguments take too many bytes.
+    /// Encoded arguments that take too many bytes.
     #[error("{limit}")]
     ArgumentsTooLarge {
-        /// What they take.
+        /// The bytes that they take.
         size: u64,
         /// The limit.
         limit: LimitHit,
     },
-    /// A function was called on what is only a command, or the other way
-    /// round.
+    /// A call of a function of a module that is only a command, or the other way round.
     #[error("module `{module}` {}", wrong_kind(.kind))]
     WrongKind {
         /// The module's name.
         module: String,
-        /// What it is.
+        /// The kind of the module.
         kind: ModuleKind,
     },
-    /// The function takes or returns what no call can carry, such as a resource.
+    /// A function that takes or returns what no call can carry, such as a resource.
     #[error("`{function}` cannot be called: {why}")]
     Unsupported {
         /// The function.
         function: String,
-        /// What it takes or returns.
+        /// The reason: the type that it takes or returns.
         why: String,
     },
-    /// The result is not there yet.
+    /// A result that is not there yet.
     #[error("the result is not there yet")]
     NotReady,
-    /// Waiting ran past its time; the task goes on.
+    /// A wait that ran past its time; the task goes on.
     #[error("the result did not come in time; the task goes on")]
     Timeout,
-    /// The task did not end `ok`.
+    /// A task that did not end `ok`.
     #[error("{}", failed(.0))]
     Failed(Box<Outcome<Value>>),
-    /// The task ended `ok`, but its value is of another type than was asked
-    /// for.
-    #[error("the result is of another type than was asked for: {0}")]
-    Convert(ConvertError),
-}
-
-impl From<ConvertError> for Error {
-    fn from(error: ConvertError) -> Self {
-        Error::Convert(error)
-    }
+    /// The value of a task that ended `ok`, which is of another type than was asked for.
+    #[error("the result is of another type than was asked for")]
+    Convert(#[from] ConvertError),
 }
 
 impl Error {
@@ -142,10 +190,7 @@ impl Error {
     pub(crate) fn system(what: &'static str) -> impl Fn(std::io::Error) -> Self {
         move |error| Error::System {
             what,
-            source: match with_limit(&error) {
-                text if text == error.to_string() => error,
-                text => std::io::Error::new(error.kind(), text),
-            },
+            source: naming_limit(error),
         }
     }
 }

@@ -46,7 +46,7 @@ pub(crate) use api::PoolSettings;
 pub use api::{
     AsyncResult, Call, Grants, IMap, MapResult, Pool, PoolBuilder, RunningTask, Stdin, Steering,
 };
-pub use error::Error;
+pub use error::{Error, GrantError, SettingError};
 pub use output::{LogRecord, ProgressReport};
 pub use scheduler::StartTrouble;
 pub use stream::{Input, ToInput};

@@ -5,6 +5,8 @@ use crate::pool::Error;
 
 /// An error of a [`Process`](crate::Process) itself. The failure of its guest is an
 /// [`Outcome`](crate::Outcome) and an exit code.
+///
+/// Its text does not repeat that of its cause: see [`Error`] for how to print both.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProcessError {
@@ -27,4 +29,28 @@ pub enum ProcessError {
     /// refused something that the process needs.
     #[error(transparent)]
     Task(#[from] Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error_texts::check;
+
+    #[test]
+    fn each_error_says_what_is_wrong_and_its_cause_once() {
+        check([
+            (
+                ProcessError::AlreadyStarted { name: "p".into() },
+                "process `p` was started before; a process is started once",
+            ),
+            (
+                ProcessError::NotStarted { name: "p".into() },
+                "process `p` was not started",
+            ),
+            (
+                Error::system("start a thread")(std::io::ErrorKind::NotFound.into()).into(),
+                "the operating system refused to start a thread <- entity not found",
+            ),
+        ]);
+    }
 }

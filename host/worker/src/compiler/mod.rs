@@ -27,6 +27,7 @@ use sandpool_protocol::limits::LimitName;
 use sandpool_protocol::settings::EngineSettings;
 use sandpool_sys::in_force::{InForce, Scarce};
 use sandpool_sys::{ControlSocket, MAX_MESSAGE, Received};
+use sandpool_value::with_causes;
 use wants::Wants;
 
 /// Compiles one module and returns the exit code of the process.
@@ -92,7 +93,7 @@ impl From<CageError> for Failed {
     fn from(error: CageError) -> Self {
         Failed {
             reason: error.reason(),
-            message: error.to_string(),
+            message: with_causes(&error),
         }
     }
 }

@@ -10,7 +10,10 @@ use sandpool_protocol::verdict::{MAX_DETAIL, MAX_REFUSALS, Refusal};
 /// An output of the guest grew past its limit, which ends the task.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the output grew past its limit")]
-pub struct OutputLimitReached(pub LimitName);
+pub struct OutputLimitReached {
+    /// The limit of the output that grew.
+    pub limit: LimitName,
+}
 
 /// The smallest share of a host call in bytes: a page.
 pub(super) const LEAST_SHARE: u64 = 4096;

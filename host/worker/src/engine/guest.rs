@@ -84,7 +84,9 @@ impl Guest {
         if let Some(left) = &mut self.log_left {
             *left = left
                 .checked_sub(bytes as u64 + 16)
-                .ok_or(OutputLimitReached(LimitName::Log))?;
+                .ok_or(OutputLimitReached {
+                    limit: LimitName::Log,
+                })?;
         }
         Ok(())
     }

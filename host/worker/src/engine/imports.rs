@@ -269,8 +269,8 @@ impl progress::Host for Guest {
     }
 }
 
-/// Returns the grant for an import: `given` if every guest has it, a flag (or the library's
-/// counterpart) if it needs a grant, `None` if it is not available.
+/// Returns the grant for an import: `given` if every guest has it, a method of the library if
+/// it needs a grant, `None` if it is not available.
 pub fn granted_by(import: &str) -> Option<&'static str> {
     const GIVEN: [&str; 14] = [
         "wasi:cli/",
@@ -296,7 +296,7 @@ pub fn granted_by(import: &str) -> Option<&'static str> {
         return None;
     }
     if interface.starts_with("wasi:filesystem/") || interface.contains("#path_") {
-        return Some("--dir");
+        return Some("PoolBuilder::dir");
     }
     match interface {
         "sandpool:task/queue" | "sandpool:task/pipe" | "sandpool:task/manager" => {
@@ -304,7 +304,7 @@ pub fn granted_by(import: &str) -> Option<&'static str> {
         }
         "wasi:cli/environment"
         | "wasi_snapshot_preview1#environ_get"
-        | "wasi_snapshot_preview1#environ_sizes_get" => Some("--env"),
+        | "wasi_snapshot_preview1#environ_sizes_get" => Some("PoolBuilder::env"),
         _ => Some("given"),
     }
 }
@@ -316,11 +316,9 @@ mod tests {
     #[test]
     fn imports_are_given_granted_or_not_to_be_had() {
         assert_eq!(granted_by("wasi:io/poll@0.2.6"), Some("given"));
-        assert_eq!(granted_by("wasi:filesystem/types@0.2.0"), Some("--dir"));
-        assert_eq!(
-            granted_by("wasi_snapshot_preview1#path_open"),
-            Some("--dir")
-        );
+        let dir = Some("PoolBuilder::dir");
+        assert_eq!(granted_by("wasi:filesystem/types@0.2.0"), dir);
+        assert_eq!(granted_by("wasi_snapshot_preview1#path_open"), dir);
         assert_eq!(granted_by("sandpool:task/queue@0.1.0"), Some("Call::share"));
         assert_eq!(granted_by("wasi:sockets/tcp@0.2.0"), None);
         assert_eq!(granted_by("env#f"), None);

@@ -166,7 +166,9 @@ impl GuestOutput {
     fn write_bytes(&self, bytes: &[u8]) -> StreamResult<()> {
         match self.output.write(bytes) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(StreamError::Trap(OutputLimitReached(self.limit).into())),
+            Ok(false) => Err(StreamError::Trap(
+                OutputLimitReached { limit: self.limit }.into(),
+            )),
             // Nobody reads any more. WASI has no signals, so a guest that ignores its errors
             // would write for ever: it ends here, as SIGPIPE ends a program.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {

@@ -15,7 +15,7 @@ const MAX_NAME: usize = 200;
 /// it. Earlier refusals are in the task's refusals; only a refusal of memory changes the
 /// verdict, since a guest that gets no memory usually aborts.
 pub fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (TaskEnd, Option<String>) {
-    if let Some(OutputLimitReached(limit)) = error.downcast_ref() {
+    if let Some(OutputLimitReached { limit }) = error.downcast_ref() {
         return (TaskEnd::OutputLimit(*limit), None);
     }
     let trap = error.downcast_ref::<Trap>();

@@ -53,14 +53,19 @@ pub struct Directory {
 #[derive(Debug, thiserror::Error)]
 pub enum CageError {
     /// A step that has to work on every machine failed.
-    #[error("cannot {what}: {source}")]
+    #[error("cannot {what}")]
     System {
+        /// The step.
         what: &'static str,
+        /// The operating system's error.
         source: io::Error,
     },
     /// The sandbox is to be strict, and a layer is missing.
-    #[error("a strict sandbox cannot be kept: missing are {0}")]
-    Incomplete(String),
+    #[error("a strict sandbox cannot be kept: missing are {missing}")]
+    Incomplete {
+        /// The layers that are missing, and why.
+        missing: String,
+    },
     /// Layers that bind one thread do not bind the other threads.
     #[error(
         "this program has other threads when it calls `sandpool::worker_entry()`, which has to \
@@ -77,7 +82,7 @@ impl CageError {
     /// Returns the reason to report to the host.
     pub fn reason(&self) -> ChildFailure {
         match self {
-            CageError::Incomplete(_) | CageError::Threads => ChildFailure::Sandbox,
+            CageError::Incomplete { .. } | CageError::Threads => ChildFailure::Sandbox,
             CageError::System { source, .. } => ChildFailure::of_system(source),
             CageError::HungUp => ChildFailure::System,
         }
@@ -362,7 +367,7 @@ impl<'a> Steps<'a> {
         let report = SandboxReport { layers: self.taken };
         match report.line() {
             Some(missing) if sandbox_plan.mode == Sandbox::Strict => {
-                Err(CageError::Incomplete(missing))
+                Err(CageError::Incomplete { missing })
             }
             _ => Ok(report),
         }
@@ -464,4 +469,33 @@ fn write_oom_score() -> io::Result<()> {
 fn open_own_descriptors() -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(openat(CWD, "/proc/self/fd", flags, Mode::empty())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error_texts::check;
+
+    #[test]
+    fn each_error_says_what_is_wrong_and_its_cause_once() {
+        check([
+            (
+                system("enter its root")(io::ErrorKind::NotFound.into()),
+                "cannot enter its root <- entity not found",
+            ),
+            (
+                CageError::Incomplete {
+                    missing: "seccomp (refused)".into(),
+                },
+                "a strict sandbox cannot be kept: missing are seccomp (refused)",
+            ),
+            (
+                CageError::Threads,
+                "this program has other threads when it calls `sandpool::worker_entry()`, which \
+                 has to be the first thing in `main`, before `#[tokio::main]` and all else that \
+                 starts threads; where it cannot be, use `sandpool::worker_entry_before_main!()`",
+            ),
+            (CageError::HungUp, "the host hung up"),
+        ]);
+    }
 }

@@ -12,6 +12,7 @@ use super::namespaces::Granted;
 use sandpool_protocol::control::{FromChild, ProbeSetup, ToChild, decode, encode};
 use sandpool_protocol::handshake::Hello;
 use sandpool_sys::{ControlSocket, MAX_MESSAGE, Received, attempts, memfd_of};
+use sandpool_value::with_causes;
 
 /// Plays the role and returns the exit code.
 pub fn main(control: &ControlSocket) -> i32 {
@@ -21,7 +22,7 @@ pub fn main(control: &ControlSocket) -> i32 {
         },
         Err(error) => FromChild::Failed {
             reason: error.reason(),
-            message: error.to_string(),
+            message: with_causes(&error),
         },
     };
     i32::from(control.send(&encode(&said), &[], true).is_err())

@@ -28,6 +28,7 @@ use sandpool_sys::in_force::{InForce, Scarce, processes};
 use sandpool_sys::{
     ControlSocket, EventFd, MAX_MESSAGE, Mapping, Received, is_explained, thread_error,
 };
+use sandpool_value::with_causes;
 
 /// Why a worker could not start.
 pub(super) struct StartError {
@@ -248,7 +249,7 @@ impl From<CageError> for StartError {
     fn from(error: CageError) -> Self {
         StartError {
             reason: error.reason(),
-            message: error.to_string(),
+            message: with_causes(&error),
         }
     }
 }

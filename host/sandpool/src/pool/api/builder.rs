@@ -10,7 +10,7 @@ use super::pool::Pool;
 use crate::confinement::{self, Confinement, GapHandler, OpenGrant, Probed};
 use crate::module::{ArtifactStore, CacheTrouble, Loader, TroubleHandler, probe_cache};
 use crate::pool::config::Config;
-use crate::pool::error::Error;
+use crate::pool::error::{Error, GrantError, SettingError};
 use crate::pool::output::{Handlers, LogRecord, ProgressReport};
 use crate::pool::scheduler::StartTrouble;
 use crate::pool::threads;
@@ -434,32 +434,30 @@ impl PoolBuilder {
     ///
     /// # Errors
     ///
-    /// Returns an error if a setting is invalid, no worker binary is found, a granted
-    /// directory cannot be opened, the sandbox is [`Sandbox::Strict`] and a layer is
-    /// missing, or the operating system gives no thread.
+    /// Returns [`Error::Setting`] if a setting is invalid, [`Error::Grant`] if a directory or a
+    /// variable cannot be granted, and another error if no worker binary is found, the sandbox
+    /// is [`Sandbox::Strict`] and a layer is missing, or the operating system gives no thread.
     pub fn build(mut self) -> Result<Pool, Error> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let processes = match self.processes {
             Some(asked @ 0) | Some(asked @ MAX_PROCESSES..) => {
-                return Err(Error::Processes { asked });
+                return Err(SettingError::Processes { asked }.into());
             }
             Some(processes) => processes,
             None => cores,
         };
         if self.max_tasks == Some(0) {
-            return Err(Error::Setting {
-                what: "a worker needs at least 1 task before it is replaced, not `0`".into(),
-            });
+            return Err(SettingError::MaxTasks.into());
         }
         if self.nice > MAX_NICE {
-            return Err(Error::Setting {
-                what: format!("niceness is from 0 to {MAX_NICE}, not `{}`", self.nice),
-            });
+            return Err(SettingError::Niceness {
+                asked: self.nice,
+                most: MAX_NICE,
+            }
+            .into());
         }
         if self.limits.queue_length.value == Some(0) {
-            return Err(Error::Setting {
-                what: "a queue needs room for at least 1 task, not `0`".into(),
-            });
+            return Err(SettingError::QueueLength.into());
         }
         let process_memory = &mut self.limits.process_memory;
         if process_memory.origin == Origin::Default {
@@ -512,12 +510,11 @@ impl PoolBuilder {
     /// Returns the loader of modules with these settings.
     fn loader(&mut self) -> Result<Loader, Error> {
         if self.limits.wasm_stack > MAX_WASM_STACK || self.limits.wasm_stack == 0 {
-            return Err(Error::Setting {
-                what: format!(
-                    "the wasm stack is from 1 byte to 4MiB, not `{}`",
-                    self.limits.wasm_stack
-                ),
-            });
+            return Err(SettingError::WasmStack {
+                asked: self.limits.wasm_stack,
+                most: MAX_WASM_STACK,
+            }
+            .into());
         }
         let settings = EngineSettings {
             count_fuel: self.task_limits.fuel.value.is_some(),
@@ -581,13 +578,11 @@ pub(crate) struct PoolSettings {
 }
 
 /// Opens the granted directories, for as long as the pool lives.
-fn open_grants(dirs: &[DirGrant]) -> Result<Vec<OpenGrant>, Error> {
+fn open_grants(dirs: &[DirGrant]) -> Result<Vec<OpenGrant>, GrantError> {
     let open = |dir: &DirGrant| {
-        OpenGrant::open(dir).map_err(|error| Error::Setting {
-            what: format!(
-                "the directory `{}` cannot be granted: {error}",
-                dir.host.display()
-            ),
+        OpenGrant::open(dir).map_err(|source| GrantError::Directory {
+            host: dir.host.clone(),
+            source,
         })
     };
     dirs.iter().map(open).collect()

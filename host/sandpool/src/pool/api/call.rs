@@ -9,7 +9,7 @@ use super::handle::{AsyncResult, Cell, TaskRef};
 use super::map::MapOptions;
 use crate::module::Module;
 use crate::outcome::Outcome;
-use crate::pool::error::Error;
+use crate::pool::error::{Error, SettingError};
 use crate::pool::keys::KeyParts;
 use crate::pool::scheduler::Entry;
 use crate::pool::state::Shared;
@@ -269,22 +269,14 @@ impl Call {
     /// callback that nobody would call is a mistake.
     pub(super) fn refuse_single_callbacks(&self) -> Result<(), Error> {
         match self.callback.is_some() || self.error_callback.is_some() {
-            true => Err(Error::Setting {
-                what: "a callback of one task was set for many; use `map_callback` with \
-                       `map_async`, and with `imap` the loop that takes the outcomes"
-                    .into(),
-            }),
+            true => Err(SettingError::CallbackOfOneTask.into()),
             false => Ok(()),
         }
     }
 
     pub(super) fn refuse_map_callbacks(&self) -> Result<(), Error> {
         match self.map_options.has_callback() {
-            true => Err(Error::Setting {
-                what: "a callback of a map was set for what is none; use `callback` with \
-                       `apply_async`, and with `imap` the loop that takes the outcomes"
-                    .into(),
-            }),
+            true => Err(SettingError::CallbackOfMap.into()),
             false => Ok(()),
         }
     }
@@ -397,9 +389,7 @@ impl Call {
             None => return Err(wrong_kind(&module)),
         };
         if self.limits.fuel.value.is_some() && !pool_settings.count_fuel {
-            return Err(Error::Setting {
-                what: "this pool does not count fuel; set a fuel limit on its builder".into(),
-            });
+            return Err(SettingError::FuelNotCounted.into());
         }
         if let Some((initializer, args)) = &self.shared.config.initializer {
             let function = callable(&module, initializer)?.function;

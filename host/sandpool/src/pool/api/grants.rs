@@ -2,9 +2,8 @@
 
 use std::fs;
 
-use crate::pool::error::Error;
+use crate::pool::error::GrantError;
 use sandpool_protocol::control::{WorkerGrants, encode};
-use sandpool_protocol::limits::show_bytes;
 use sandpool_protocol::settings::{DirGrant, guest_path};
 use sandpool_sys::{MAX_DESCRIPTORS, MAX_MESSAGE};
 
@@ -64,18 +63,22 @@ impl Grants {
 
     /// Returns this part of the pool's grants, in the pool's order: two calls with equal
     /// parts share their workers, in whichever order they name them.
-    pub(super) fn of(&self, pool: &WorkerGrants) -> Result<WorkerGrants, Error> {
+    pub(super) fn of(&self, pool: &WorkerGrants) -> Result<WorkerGrants, GrantError> {
         let same = |dir: &DirGrant, asked: &str| guest_path(&dir.guest) == guest_path(asked);
         for (asked, _) in &self.dirs {
             if !pool.dirs.iter().any(|dir| same(dir, asked)) {
-                let known = pool.dirs.iter().map(|dir| dir.guest.as_str());
-                return Err(unknown("directory", asked, known));
+                return Err(GrantError::DirectoryNotGranted {
+                    asked: asked.clone(),
+                    granted: pool.dirs.iter().map(|dir| dir.guest.clone()).collect(),
+                });
             }
         }
         for asked in &self.env {
             if !pool.env.iter().any(|(name, _)| name == asked) {
-                let known = pool.env.iter().map(|(name, _)| name.as_str());
-                return Err(unknown("variable", asked, known));
+                return Err(GrantError::VariableNotGranted {
+                    asked: asked.clone(),
+                    granted: pool.env.iter().map(|(name, _)| name.clone()).collect(),
+                });
             }
         }
         let dirs = pool.dirs.iter().filter_map(|dir| {
@@ -98,87 +101,68 @@ impl Grants {
     }
 }
 
-fn unknown<'a>(kind: &str, asked: &str, known: impl Iterator<Item = &'a str>) -> Error {
-    let known: Vec<_> = known.map(|known| format!("`{known}`")).collect();
-    let has = match known.is_empty() {
-        true => "none".to_owned(),
-        false => known.join(", "),
-    };
-    setting(format!(
-        "this pool does not grant the {kind} `{asked}`, so a call cannot have it; it grants {has}"
-    ))
-}
-
-fn setting(what: String) -> Error {
-    Error::Setting { what }
-}
-
 /// Checks the grants of a pool.
-pub(super) fn check(grants: &WorkerGrants) -> Result<(), Error> {
+pub(super) fn check(grants: &WorkerGrants) -> Result<(), GrantError> {
     if grants.dirs.len() > MAX_DIRECTORIES {
-        return Err(setting(format!(
-            "{} directories are granted; there can be {MAX_DIRECTORIES}, each with all that is in it",
-            grants.dirs.len()
-        )));
+        return Err(GrantError::TooManyDirectories {
+            count: grants.dirs.len(),
+            most: MAX_DIRECTORIES,
+        });
     }
     if encode(grants).len() > MAX_BYTES {
-        return Err(setting(format!(
-            "the paths and variables that are granted take more than {}",
-            show_bytes(MAX_BYTES as u64)
-        )));
+        return Err(GrantError::TooLarge {
+            most: MAX_BYTES as u64,
+        });
     }
     for (index, dir) in grants.dirs.iter().enumerate() {
         check_guest_path(&dir.guest)?;
         let path = guest_path(&dir.guest);
         let before = &grants.dirs[..index];
         if before.iter().any(|other| guest_path(&other.guest) == path) {
-            return Err(setting(format!(
-                "two directories are granted as `{path}`; guests need a path for each"
-            )));
+            return Err(GrantError::GuestPathTwice {
+                guest: path.to_string(),
+            });
         }
         check_host_path(dir)?;
     }
     for (name, value) in &grants.env {
         if name.is_empty() || name.contains(['=', '\0']) {
-            return Err(setting(format!("`{name}` is no name for a variable")));
+            return Err(GrantError::VariableName { name: name.clone() });
         }
         if value.contains('\0') {
-            return Err(setting(format!(
-                "the value of the variable `{name}` has a zero byte in it"
-            )));
+            return Err(GrantError::VariableValue { name: name.clone() });
         }
     }
     Ok(())
 }
 
-fn check_guest_path(guest: &str) -> Result<(), Error> {
-    let wrong = if guest.is_empty() {
-        "it is empty"
-    } else if guest.contains('\0') {
-        "it has a zero byte in it"
-    } else if guest.split('/').any(|name| name == "..") {
-        "it has `..` in it"
-    } else {
-        return Ok(());
-    };
-    Err(setting(format!(
-        "guests cannot see a directory as `{guest}`: {wrong}; give it a path like `/data`"
-    )))
+fn check_guest_path(guest: &str) -> Result<(), GrantError> {
+    let guest = guest.to_owned();
+    if guest.is_empty() {
+        return Err(GrantError::GuestPathEmpty);
+    }
+    if guest.contains('\0') {
+        return Err(GrantError::GuestPathWithZero { guest });
+    }
+    if guest.split('/').any(|name| name == "..") {
+        return Err(GrantError::GuestPathWithParent { guest });
+    }
+    Ok(())
 }
 
-fn check_host_path(dir: &DirGrant) -> Result<(), Error> {
-    let path = dir.host.display();
-    match fs::metadata(&dir.host) {
+fn check_host_path(dir: &DirGrant) -> Result<(), GrantError> {
+    let host = dir.host.clone();
+    match fs::metadata(&host) {
         Ok(metadata) if metadata.is_dir() => Ok(()),
-        Ok(_) => Err(setting(format!(
-            "`{path}` cannot be granted: it is no directory"
-        ))),
-        Err(error) => Err(setting(format!("`{path}` cannot be granted: {error}"))),
+        Ok(_) => Err(GrantError::NotADirectory { host }),
+        Err(source) => Err(GrantError::Directory { host, source }),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sandpool_value::with_causes;
+
     use super::*;
 
     fn pool() -> WorkerGrants {
@@ -239,7 +223,7 @@ mod tests {
                 guest: guest.into(),
                 writable: false,
             });
-            check(&grants).expect_err(guest).to_string()
+            with_causes(&check(&grants).expect_err(guest))
         };
         assert!(error("/", "").contains("is empty"));
         assert!(error("/", "../up").contains("`..`"));
@@ -249,7 +233,7 @@ mod tests {
             error("/", "data/").contains("`/data`"),
             "the same as `/data`"
         );
-        assert!(error("/dev/null", "/x").contains("no directory"));
+        assert!(error("/dev/null", "/x").contains("not a directory"));
         assert!(error("/no/such", "/x").contains("`/no/such` cannot be granted: No such file"));
         assert!(check(&pool()).is_ok());
         let mut grants = pool();

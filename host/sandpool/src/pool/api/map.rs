@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::call::Call;
 use crate::outcome::Outcome;
-use crate::pool::error::Error;
+use crate::pool::error::{Error, SettingError};
 use crate::pool::stream::{MapCallback, MapCollector};
 use crate::pool::tasks::{Inputs, TaskResult, Template};
 use sandpool_value::{FromValue, ToArgs, Value};
@@ -148,9 +148,7 @@ impl MapOptions {
     /// Returns an error if that is 0.
     pub(super) fn chunksize(&self) -> Result<usize, Error> {
         match self.chunksize {
-            Some(0) => Err(Error::Setting {
-                what: "a chunk has at least 1 item, not `0`".into(),
-            }),
+            Some(0) => Err(SettingError::Chunksize.into()),
             size => Ok(size.unwrap_or(1)),
         }
     }

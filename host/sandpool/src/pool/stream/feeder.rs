@@ -15,7 +15,7 @@ use crate::pool::state::Shared;
 use crate::pool::tasks::{Batch, Inputs, Task, Template, outcome};
 use sandpool_protocol::frame::Callee;
 use sandpool_sys::thread_error;
-use sandpool_value::Args;
+use sandpool_value::{Args, with_causes};
 
 /// Starts the thread that feeds a stream from `inputs`. The arguments `before` come before
 /// those of each input.
@@ -85,20 +85,24 @@ impl Feeder {
     fn take(&mut self, input: Input) {
         let goes_on = match self.make_ready(input) {
             Ok(()) => self.put(),
-            Err(error) => self.refuse(&error),
+            Err(reason) => self.refuse(reason),
         };
         self.over = !goes_on;
     }
 
     /// Checks an input and encodes it.
-    fn make_ready(&mut self, input: Input) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// A line that says what is wrong with it.
+    fn make_ready(&mut self, input: Input) -> Result<(), String> {
         match input {
             Input::Args(args) => {
                 let args = match self.before.is_empty() {
                     true => args,
                     false => self.before.clone().then(args),
                 };
-                self.input.set(&self.template, args)
+                let ready = self.input.set(&self.template, args);
+                ready.map_err(|error| with_causes(&error))
             }
             Input::Command { argv, stdin } => {
                 let words = std::iter::once(self.template.function.to_string()).chain(argv);
@@ -106,10 +110,11 @@ impl Feeder {
                     argv: words.collect(),
                     inherit_stdin: false,
                 };
-                self.input = Inputs::command(&self.template, callee, stdin)?;
+                let ready = Inputs::command(&self.template, callee, stdin);
+                self.input = ready.map_err(|error| with_causes(&error))?;
                 Ok(())
             }
-            Input::Invalid(reason) => Err(Error::Setting { what: reason }),
+            Input::Invalid(reason) => Err(reason),
         }
     }
 
@@ -136,7 +141,7 @@ impl Feeder {
     }
 
     /// Delivers an outcome for an invalid input; returns `true` if more are wanted.
-    fn refuse(&self, error: &Error) -> bool {
+    fn refuse(&self, reason: String) -> bool {
         let stream = &self.stream;
         let mut takes_more = true;
         let index = stream.admit(0, |_, index| index, || takes_more = hand_over(stream));
@@ -146,7 +151,7 @@ impl Feeder {
         let sink = Arc::clone(stream) as _;
         let batch = Batch::new(&self.template, Inputs::nothing(), sink, stream.cancelled());
         let task = Task::new(batch, 0, index);
-        outcome::never_ran(task, Verdict::InvalidArguments, error.to_string()).deliver();
+        outcome::never_ran(task, Verdict::InvalidArguments, reason).deliver();
         takes_more
     }
 }
@@ -165,7 +170,7 @@ fn hand_over(stream: &Arc<StreamState>) -> bool {
         Error::Broken { .. } => Verdict::InternalError,
         _ => Verdict::Cancelled,
     };
-    stream.refuse(verdict, &error.to_string());
+    stream.refuse(verdict, &with_causes(&error));
     false
 }
 

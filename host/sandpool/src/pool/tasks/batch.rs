@@ -263,8 +263,8 @@ impl Inputs {
         stdin: Vec<u8>,
     ) -> Result<Self, Error> {
         if template.callable.is_some() {
-            return Err(Error::Setting {
-                what: "words of a command for a function".into(),
+            return Err(Error::CommandInput {
+                function: template.function.to_string(),
             });
         }
         check_size(template, stdin.len())?;

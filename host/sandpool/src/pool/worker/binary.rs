@@ -17,21 +17,12 @@ const COMMAND: &str = "sandpool";
 /// called `worker_entry`, else `sandpool` beside this program, else `sandpool` on PATH.
 pub(crate) fn find(asked: Option<&Path>) -> Result<PathBuf, Error> {
     if let Some(path) = asked {
-        return usable(path).ok_or_else(|| Error::NoWorkerBinary {
-            tried: format!(
-                "`{}`, which was set as worker binary, is no executable file",
-                path.display()
-            ),
-        });
+        let path = path.to_owned();
+        return usable(&path).ok_or(Error::WorkerBinary { path });
     }
     if let Some(path) = env::var_os("SANDPOOL_WORKER").filter(|path| !path.is_empty()) {
         let path = PathBuf::from(path);
-        return usable(&path).ok_or_else(|| Error::NoWorkerBinary {
-            tried: format!(
-                "`{}`, from $SANDPOOL_WORKER, is no executable file",
-                path.display()
-            ),
-        });
+        return usable(&path).ok_or(Error::WorkerBinaryOfEnvironment { path });
     }
     if entry::was_called() {
         return itself();
@@ -43,15 +34,7 @@ pub(crate) fn find(asked: Option<&Path>) -> Result<PathBuf, Error> {
         let path = env::var_os("PATH")?;
         env::split_paths(&path).find_map(|folder| usable(&folder.join(COMMAND)))
     };
-    beside
-        .or_else(on_path)
-        .ok_or_else(|| Error::NoWorkerBinary {
-            tried:
-                "`PoolBuilder::worker_binary` was not called, $SANDPOOL_WORKER is not set, this \
-                program does not call `sandpool::worker_entry` first thing in `main`, there is no \
-                `sandpool` beside it, and none on PATH"
-                    .into(),
-        })
+    beside.or_else(on_path).ok_or(Error::NoWorkerBinary)
 }
 
 /// Returns the path of this program: its link in `/proc`, which leads to this binary even
@@ -63,12 +46,8 @@ fn itself() -> Result<PathBuf, Error> {
         return Ok(PathBuf::from(LINK));
     }
     let path = Path::new(OsStr::from_bytes(linux_execfn().to_bytes()));
-    usable(path).ok_or_else(|| Error::NoWorkerBinary {
-        tried: format!(
-            "there is no `/proc` here, by which this program would find itself, and it is not at \
-             `{}` any more",
-            path.display()
-        ),
+    usable(path).ok_or_else(|| Error::OwnBinary {
+        path: path.to_owned(),
     })
 }
 

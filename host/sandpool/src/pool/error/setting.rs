@@ -1,0 +1,56 @@
+//! Settings of a pool or of a call that make no sense.
+
+use sandpool_protocol::limits::show_bytes;
+
+/// A setting of a pool, or of a call, that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingError {
+    /// A number of worker processes that no pool can have: at least one is needed, and
+    /// there is room for 65,535.
+    #[error("a pool has from 1 to 65535 processes, not `{asked}`")]
+    Processes {
+        /// The number that was asked for.
+        asked: usize,
+    },
+    /// A worker that would be replaced before its first task.
+    #[error("a worker needs at least 1 task before it is replaced, not `0`")]
+    MaxTasks,
+    /// A niceness that the operating system does not have.
+    #[error("niceness is from 0 to {most}, not `{asked}`")]
+    Niceness {
+        /// The niceness that was asked for.
+        asked: u8,
+        /// The greatest niceness.
+        most: u8,
+    },
+    /// A queue without room for a task.
+    #[error("a queue needs room for at least 1 task, not `0`")]
+    QueueLength,
+    /// A wasm stack that no guest can have.
+    #[error("the wasm stack is from 1 byte to {}, not `{asked}`", show_bytes(*most))]
+    WasmStack {
+        /// The size that was asked for, in bytes.
+        asked: u64,
+        /// The greatest size, in bytes.
+        most: u64,
+    },
+    /// A fuel limit of a call to a pool that does not count fuel.
+    #[error("this pool does not count fuel; set a fuel limit on its builder")]
+    FuelNotCounted,
+    /// A chunk without an item.
+    #[error("a chunk has at least 1 item, not `0`")]
+    Chunksize,
+    /// A callback of one task, set for a call that makes many.
+    #[error(
+        "a callback of one task was set for many; use `map_callback` with `map_async`, and with \
+         `imap` the loop that takes the outcomes"
+    )]
+    CallbackOfOneTask,
+    /// A callback of a map, set for a call that is not one.
+    #[error(
+        "a callback of a map was set for a call that is not a map; use `callback` with \
+         `apply_async`, and with `imap` the loop that takes the outcomes"
+    )]
+    CallbackOfMap,
+}
