@@ -13,6 +13,7 @@
 
 mod checks;
 mod command;
+mod compare;
 mod demo;
 mod guests;
 mod install;
@@ -90,6 +91,22 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Compare two builds of the command, run alternately, by what `sandpool bench` measures
+    ///
+    /// Prints for each figure the cost after as a multiple of that before: the median of
+    /// the pairs, and its interval. Nothing else may run meanwhile.
+    Compare {
+        /// The command before, as `cargo build --release` leaves it
+        before: PathBuf,
+        /// The command after
+        after: PathBuf,
+        /// Number of runs of each
+        #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..))]
+        pairs: u16,
+        /// Handed to `sandpool bench`: `--quick`, `--only apply/`, ...
+        #[arg(last = true)]
+        arguments: Vec<OsString>,
+    },
     /// Run the integration tests as others start them: under nohup, as an ordinary user,
     /// with stdin closed, and with a container's profile that refuses a system call
     Surroundings {
@@ -162,6 +179,12 @@ fn perform(task: Task) -> Result<()> {
             arguments,
         } => checks::test(&arguments, installing.into()),
         Task::Bench { arguments } => checks::bench(&arguments),
+        Task::Compare {
+            before,
+            after,
+            pairs,
+            arguments,
+        } => compare::compare(&before, &after, pairs.into(), &arguments),
         Task::Surroundings { names } => checks::surroundings(&names),
         Task::Release { notes: true, .. } => release::print_notes(),
         Task::Release { tag, .. } => release::check(tag.as_deref()),
