@@ -27,7 +27,10 @@ const OURS: [&str; 9] = [
 pub const COMMAND: &str = "sandpool-cli";
 
 /// The library with fewer features than it has by default.
-const SMALLER: [(&str, &str); 1] = [("lints of the library without its worker", "")];
+const SMALLER: [(&str, &str); 2] = [
+    ("lints of the library without its worker", ""),
+    ("lints of the library without its worker, traced", "tracing"),
+];
 
 /// A program of somebody else's: features are one set for all that is built together,
 /// so it is built, linted and tested apart.

@@ -1,4 +1,5 @@
-//! Foreign code on our threads: callbacks, handlers, and the wakers of any executor. A
+//! Foreign code on our threads: callbacks, handlers, subscribers of `tracing`, and the
+//! wakers of any executor. A
 //! panic in it is reported and ends nothing.
 
 use std::any::Any;

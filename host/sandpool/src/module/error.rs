@@ -109,7 +109,7 @@ pub(crate) enum Problem {
         source: io::Error,
     },
     /// A compiler that lacks something of the system's now.
-    #[error("the compiler process could not work: {message}")]
+    #[error("the compiler process could not work: {}", Printable(message))]
     Starved {
         /// The compiler's words, and the limit behind it.
         message: String,

@@ -35,7 +35,7 @@ impl PoolState {
         }
     }
 
-    /// Ends the tasks and the streams of broken keys; returns `true` if there were tasks.
+    /// Ends the tasks and the streams of broken keys; returns `true` if there were any.
     pub(super) fn end_broken(&mut self) -> bool {
         let mut ended_any = false;
         for worker_key in self.keys.broken() {
@@ -43,7 +43,8 @@ impl PoolState {
             let of_key = |other: &Arc<WorkerKey>| other.id == worker_key.id;
             for stream in self.sources.iter() {
                 if stream.key() == worker_key.id && !stream.is_stopped() {
-                    stream.stop(Verdict::InternalError, why);
+                    self.out.stop(stream, Verdict::InternalError, why);
+                    ended_any = true;
                 }
             }
             if !self.queue.holds(worker_key.id) {

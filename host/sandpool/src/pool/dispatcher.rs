@@ -136,9 +136,9 @@ impl Dispatcher {
             if gone {
                 let [.., end] = worker.descriptors();
                 self.poller.remove(end);
-                let end = worker.kill_note.end();
+                let exit = worker.exit();
                 let next_key = worker.next_key();
-                state.out.gone.push((serial, end));
+                state.out.gone.push((serial, exit));
                 state.slots.vacate(slot, next_key);
             }
         }
@@ -195,8 +195,9 @@ impl Dispatcher {
                         Lost::Cancelled,
                     ),
                 };
-                for stream in state.sources.drain() {
-                    stream.stop(verdict, text);
+                let PoolState { sources, out, .. } = &mut *state;
+                for stream in sources.drain() {
+                    out.stop(stream, verdict, text);
                 }
                 for task in state.queue.drain() {
                     state.tasks.finish(1);
@@ -217,6 +218,9 @@ impl Dispatcher {
 
     fn deliver(&mut self) {
         let out = &mut self.out;
+        for (stream, verdict, reason) in out.stopped.drain(..) {
+            stream.refuse_rest(verdict, &reason);
+        }
         let mut jobs = out.jobs.drain(..).peekable();
         while let Some((serial, job)) = jobs.next() {
             match (job, &self.relay, serial) {
@@ -232,8 +236,8 @@ impl Dispatcher {
             }
         }
         drop(jobs);
-        for (serial, end) in out.gone.drain(..) {
-            self.worker_spans.ended(serial, &end);
+        for (serial, exit) in out.gone.drain(..) {
+            self.worker_spans.ended(serial, &exit);
             if let Some(relay) = &self.relay {
                 relay.worker_gone(serial);
             }

@@ -93,8 +93,8 @@ pub(super) async fn ended(shared: &Arc<Shared>) -> Result<(), Error> {
         if !state.is_watched
             && let Err(source) = watch(shared)
         {
-            let what = "start a thread that waits for the pool's end";
-            return Poll::Ready(Err(Error::System { what, source }));
+            let refused = Error::system("start a thread that waits for the pool's end");
+            return Poll::Ready(Err(refused(source)));
         }
         state.is_watched = true;
         state.wakers.set(&mut waits.waker_id, context.waker());

@@ -212,7 +212,7 @@ fn offer(worker: &mut WorkerHandle) -> bool {
 fn refuse(worker: &mut WorkerHandle, error: SendError) -> bool {
     match error {
         SendError::Unread if worker.is_idle() => {
-            worker.kill(None);
+            worker.kill_for("it does not read its messages");
             true
         }
         SendError::Full | SendError::Unread => false,

@@ -156,7 +156,77 @@ fn workers_start_and_are_killed_in_spans_of_their_pool() {
         let pid = pool.worker_pids().first().copied().expect("there is one");
         kill(pid);
         lines.wait_for(&["WARN", &format!("worker{{pid={pid} "), "worker died"]);
+        pool.apply::<i32>(&guest, "add", (2, 3)).expect("it runs");
         pool.close();
+        pool.join().expect("it ends");
+    });
+}
+
+#[test]
+fn the_end_of_a_pool_kills_no_worker_in_the_sense_of_its_report() {
+    let text = traced(Level::INFO, |lines| {
+        let pool = pool();
+        let guest = pool.load_bytes(GUEST).expect("it compiles");
+        pool.apply::<i32>(&guest, "add", (2, 3)).expect("it runs");
+        lines.wait_for(&["worker started"]);
+        pool.terminate();
+        pool.join().expect("it ends");
+        drop(pool);
+        lines.wait_for(&["pool{processes=1}: ", "close"]);
+    });
+    assert!(!text.contains("WARN"), "{text}");
+}
+
+#[test]
+fn a_call_outside_of_any_span_reports_to_the_subscriber_of_its_pool() {
+    let lines = traced(Level::DEBUG, |lines| {
+        let pool = pool();
+        let guest = pool.load_bytes(GUEST).expect("it compiles");
+        let others = traced(Level::DEBUG, |_| {
+            pool.apply::<i32>(&guest, "add", (2, 3)).expect("it runs");
+        });
+        assert_eq!(
+            others, "",
+            "a span of one subscriber means nothing to another"
+        );
+        lines.wait_for(&["pool{processes=1}:task{", "task ended"]);
+    });
+    assert!(lines.contains("worker started"), "{lines}");
+}
+
+#[test]
+fn a_subscriber_may_call_the_pool_when_a_stream_is_cut_short() {
+    /// Asks the pool something with each event, as code under no lock may.
+    #[derive(Clone, Default)]
+    struct Asks(Arc<Mutex<Option<Pool>>>);
+    impl Write for Asks {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(pool) = &*pool {
+                pool.worker_pids();
+            }
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let asks = Asks::default();
+    let writer = asks.clone();
+    let fmt = tracing_subscriber::fmt()
+        .with_max_level(Level::DEBUG)
+        .with_writer(move || writer.clone());
+    subscriber::with_default(fmt.finish(), || {
+        let pool = pool();
+        let guest = pool.load_bytes(GUEST).expect("it compiles");
+        let held = || asks.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *held() = Some(pool.clone());
+        let inputs = (0..1000).map(|_| ());
+        let outcomes = pool.imap::<()>(&guest, "spin", inputs).expect("sent");
+        pool.terminate();
+        assert_eq!(outcomes.count(), 1000);
+        let copy = held().take();
+        drop(copy);
         pool.join().expect("it ends");
     });
 }
@@ -196,8 +266,11 @@ fn a_subscriber_that_panics_ends_nothing() {
         fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
             true
         }
-        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::Id {
-            panic!("new span")
+        fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::Id {
+            match span.metadata().name() {
+                "worker" => panic!("new span"),
+                _ => tracing::Id::from_u64(1),
+            }
         }
         fn record(&self, _: &tracing::Id, _: &tracing::span::Record<'_>) {}
         fn record_follows_from(&self, _: &tracing::Id, _: &tracing::Id) {}
@@ -206,6 +279,9 @@ fn a_subscriber_that_panics_ends_nothing() {
         }
         fn enter(&self, _: &tracing::Id) {}
         fn exit(&self, _: &tracing::Id) {}
+        fn try_close(&self, _: tracing::Id) -> bool {
+            panic!("close")
+        }
     }
     subscriber::with_default(Panics, || {
         let pool = pool();

@@ -30,8 +30,8 @@ use sandpool_value::{Args, ToArgs};
 /// The largest wasm stack in bytes: guests run on the worker's own stack, of 8 MiB.
 const MAX_WASM_STACK: u64 = 4 * sandpool_protocol::limits::MIB;
 
-/// The number of processes from which on a setting is taken for a mistake.
-const MAX_PROCESSES: usize = 65_536;
+/// The largest number of processes; a larger one is taken for a mistake.
+const MAX_PROCESSES: usize = 65_535;
 
 /// The highest niceness of a process.
 const MAX_NICE: u8 = 19;
@@ -440,10 +440,11 @@ impl PoolBuilder {
     pub fn build(mut self) -> Result<Pool, Error> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let processes = match self.processes {
-            Some(asked @ 0) | Some(asked @ MAX_PROCESSES..) => {
-                return Err(SettingError::Processes { asked }.into());
+            Some(processes @ 1..=MAX_PROCESSES) => processes,
+            Some(asked) => {
+                let most = MAX_PROCESSES;
+                return Err(SettingError::Processes { asked, most }.into());
             }
-            Some(processes) => processes,
             None => cores,
         };
         if self.max_tasks == Some(0) {

@@ -8,10 +8,12 @@ use sandpool_protocol::limits::show_bytes;
 pub enum SettingError {
     /// A number of worker processes that no pool can have: at least one is needed, and
     /// there is room for 65,535.
-    #[error("a pool has from 1 to 65535 processes, not `{asked}`")]
+    #[error("a pool has from 1 to {most} processes, not `{asked}`")]
     Processes {
         /// The number that was asked for.
         asked: usize,
+        /// The largest number.
+        most: usize,
     },
     /// A worker that would be replaced before its first task.
     #[error("a worker needs at least 1 task before it is replaced, not `0`")]

@@ -224,7 +224,10 @@ fn each_error_says_what_is_wrong_and_its_cause_once() {
 fn each_setting_that_makes_no_sense_says_what_would() {
     check([
         (
-            SettingError::Processes { asked: 0 },
+            SettingError::Processes {
+                asked: 0,
+                most: 65_535,
+            },
             "a pool has from 1 to 65535 processes, not `0`",
         ),
         (

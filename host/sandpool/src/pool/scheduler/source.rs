@@ -19,8 +19,13 @@ pub(crate) trait TaskSource: Send + Sync {
     /// Lets the source go on even if nobody reads its results.
     fn lift(&self);
 
-    /// Ends the source. Tasks that it still holds end with this verdict and reason.
-    fn stop(self: Arc<Self>, verdict: Verdict, reason: &str);
+    /// Ends the source: it takes no more inputs.
+    fn stop(&self);
+
+    /// Delivers an outcome with this verdict and reason for each input that an ended source
+    /// still holds, and wakes the reader of its results. Called with no lock held, since
+    /// both run code of users.
+    fn refuse_rest(self: Arc<Self>, verdict: Verdict, reason: &str);
 
     /// Returns `true` if the source was ended.
     fn is_stopped(&self) -> bool;

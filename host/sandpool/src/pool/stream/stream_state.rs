@@ -360,7 +360,11 @@ impl TaskSource for StreamState {
         self.room.notify();
     }
 
-    fn stop(self: Arc<Self>, verdict: Verdict, reason: &str) {
+    fn stop(&self) {
+        self.lock().stopped = true;
+    }
+
+    fn refuse_rest(self: Arc<Self>, verdict: Verdict, reason: &str) {
         StreamState::stop(&self, verdict, reason);
     }
 

@@ -240,20 +240,19 @@ impl Completion {
     /// Hands it over, and those behind it that [follow](Completion::follows).
     pub(crate) fn deliver_with(self, others: impl Iterator<Item = Completion>) {
         let sink = Arc::clone(&self.batch.sink);
-        let all = std::iter::once(self).chain(others);
-        sink.deliver(&mut all.inspect(Completion::report));
-    }
-
-    /// Reports the verdict to those who trace the pool.
-    #[inline]
-    fn report(&self) {
-        if self.batch.template.caller.is_reported() {
-            self.report_to_subscriber();
+        let is_reported = self.batch.template.caller.is_reported();
+        let mut all = std::iter::once(self).chain(others);
+        if is_reported {
+            // Before the sink takes its lock: a subscriber is code of others.
+            let all: Vec<Completion> = all.inspect(Completion::report).collect();
+            return sink.deliver(&mut all.into_iter());
         }
+        sink.deliver(&mut all);
     }
 
+    /// Reports the verdict to the subscriber of the caller.
     #[cold]
-    fn report_to_subscriber(&self) {
+    fn report(&self) {
         let template = &self.batch.template;
         let (verdict, error, refusals) = match &self.ended {
             TaskResult::Value(_) => (Verdict::Ok, None, &[][..]),

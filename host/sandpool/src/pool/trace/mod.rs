@@ -3,7 +3,7 @@
 //!
 //! Without the feature the types here are empty and their functions do nothing, so that
 //! nobody else needs to know whether it is on. A subscriber is code of others: it is
-//! only called on threads that hold no lock, and a panic in it ends nothing.
+//! only called where no lock is held, and a panic in it ends nothing.
 
 #[cfg_attr(feature = "tracing", path = "on.rs")]
 #[cfg_attr(not(feature = "tracing"), path = "off.rs")]
@@ -14,24 +14,24 @@ use std::time::Duration;
 
 use crate::outcome::{Refusal, Verdict};
 
-pub(crate) use reports::{Caller, KillNote, PoolSpan, TaskSpans, WorkerSpans};
+pub(super) use reports::{Caller, KillNote, PoolSpan, TaskSpans, WorkerSpans};
 
 /// The fields of a task's outcome that are reported.
 #[cfg_attr(
     not(feature = "tracing"),
     expect(dead_code, reason = "read by the feature `tracing`")
 )]
-pub(crate) struct TaskReport<'a> {
-    pub(crate) module: &'a str,
-    pub(crate) function: &'a str,
-    pub(crate) index: u64,
-    pub(crate) attempts: u32,
-    pub(crate) verdict: Verdict,
-    pub(crate) error: Option<&'a str>,
-    pub(crate) refusals: &'a [Refusal],
-    pub(crate) worker_pid: Option<u32>,
-    pub(crate) queue_wait: Duration,
-    pub(crate) run_time: Option<Duration>,
+pub(super) struct TaskReport<'a> {
+    pub(super) module: &'a str,
+    pub(super) function: &'a str,
+    pub(super) index: u64,
+    pub(super) attempts: u32,
+    pub(super) verdict: Verdict,
+    pub(super) error: Option<&'a str>,
+    pub(super) refusals: &'a [Refusal],
+    pub(super) worker_pid: Option<u32>,
+    pub(super) queue_wait: Duration,
+    pub(super) run_time: Option<Duration>,
 }
 
 /// The end of a worker.
@@ -39,7 +39,7 @@ pub(crate) struct TaskReport<'a> {
     not(feature = "tracing"),
     expect(dead_code, reason = "read by the feature `tracing`")
 )]
-pub(crate) enum WorkerEnd {
+pub(super) enum WorkerExit {
     /// The pool had no more use for it.
     Dismissed,
     /// The pool killed it, for this reason.

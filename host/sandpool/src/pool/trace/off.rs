@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{TaskReport, WorkerEnd};
+use super::{TaskReport, WorkerExit};
 
 pub(crate) struct PoolSpan;
 
@@ -50,7 +50,7 @@ impl WorkerSpans {
 
     pub(crate) fn not_started(&self, _pool: &PoolSpan, _module: &str, _why: &str) {}
 
-    pub(crate) fn ended(&mut self, _serial: u64, _end: &WorkerEnd) {}
+    pub(crate) fn ended(&mut self, _serial: u64, _exit: &WorkerExit) {}
 }
 
 #[derive(Default)]
@@ -59,7 +59,7 @@ pub(crate) struct KillNote(());
 impl KillNote {
     pub(crate) fn note(&mut self, _why: impl FnOnce() -> Option<Cow<'static, str>>) {}
 
-    pub(crate) fn end(&self) -> WorkerEnd {
-        WorkerEnd::Left
+    pub(crate) fn exit(&self) -> WorkerExit {
+        WorkerExit::Left
     }
 }

@@ -13,20 +13,39 @@ use tracing::level_filters::LevelFilter;
 use tracing::subscriber::NoSubscriber;
 use tracing::{Level, Span, debug, debug_span, event, info, info_span, warn};
 
-use super::{TaskReport, WorkerEnd};
+use super::{TaskReport, WorkerExit};
 use crate::guard::guard;
 use crate::outcome::Verdict;
 use sandpool_value::Printable;
 
-/// A subscriber, and a span of its that others belong to.
+/// A span whose end is reported safely: a panic of the subscriber ends nothing.
+#[derive(Clone)]
+struct GuardedSpan(Span);
+
+impl GuardedSpan {
+    fn none() -> Self {
+        GuardedSpan(Span::none())
+    }
+}
+
+impl Drop for GuardedSpan {
+    fn drop(&mut self) {
+        let span = mem::replace(&mut self.0, Span::none());
+        if !span.is_none() {
+            guard("tracing subscriber", || drop(span));
+        }
+    }
+}
+
+/// A subscriber, and one of its spans, which other spans and events belong to.
 #[derive(Clone)]
 struct Reporter {
     subscriber: Dispatch,
-    span: Span,
+    span: GuardedSpan,
 }
 
 impl Reporter {
-    /// The subscriber and the span of this thread; `None` where nobody subscribes.
+    /// Returns this thread's subscriber and span; `None` without a subscriber.
     #[inline]
     fn current() -> Option<Self> {
         match LevelFilter::current() == LevelFilter::OFF {
@@ -40,14 +59,14 @@ impl Reporter {
         let subscriber = dispatcher::get_default(Dispatch::clone);
         (!subscriber.is::<NoSubscriber>()).then(|| Reporter {
             subscriber,
-            span: Span::current(),
+            span: GuardedSpan(Span::current()),
         })
     }
 
     /// Calls the subscriber, whose panics end here.
     fn report(&self, report: impl FnOnce(&Span)) {
         guard("tracing subscriber", || {
-            dispatcher::with_default(&self.subscriber, || report(&self.span));
+            dispatcher::with_default(&self.subscriber, || report(&self.span.0));
         });
     }
 }
@@ -59,31 +78,31 @@ impl PoolSpan {
     pub(crate) fn new(processes: usize) -> Self {
         let mut reporter = Reporter::current();
         if let Some(reporter) = &mut reporter {
-            let mut span = Span::none();
-            reporter.report(|_| span = info_span!("pool", processes));
+            let mut span = GuardedSpan::none();
+            reporter.report(|_| span.0 = info_span!("pool", processes));
             reporter.span = span;
         }
         PoolSpan(reporter)
     }
 
-    /// The span that the tasks of a call belong to: the caller's, or else the pool's.
+    /// Returns the span that the tasks of a call belong to: the caller's, or else the
+    /// pool's.
     #[inline]
     pub(crate) fn caller(&self) -> Caller {
         Caller(Reporter::current().map(|caller| self.or_of_pool(caller)))
     }
 
+    /// Each span goes with its own subscriber: to another one it means nothing.
     #[cold]
-    fn or_of_pool(&self, mut caller: Reporter) -> Box<Reporter> {
-        if caller.span.is_none()
-            && let Some(pool) = &self.0
-        {
-            caller.span = pool.span.clone();
-        }
-        Box::new(caller)
+    fn or_of_pool(&self, caller: Reporter) -> Box<Reporter> {
+        Box::new(match &self.0 {
+            Some(pool) if caller.span.0.is_none() => pool.clone(),
+            _ => caller,
+        })
     }
 
-    /// The subscriber that is told of workers: the pool's, or else a global one that was
-    /// set after the pool was built.
+    /// Returns the subscriber that is told of workers: the pool's, or else a global one
+    /// that was set after the pool was built.
     fn of_workers(&self) -> Option<Reporter> {
         self.0.clone().or_else(Reporter::current)
     }
@@ -93,7 +112,7 @@ impl PoolSpan {
 pub(crate) struct Caller(Option<Box<Reporter>>);
 
 impl Caller {
-    /// Whether somebody may want to know how the tasks end.
+    /// Returns `true` if a subscriber may want to know how the tasks end.
     #[inline]
     pub(crate) fn is_reported(&self) -> bool {
         self.0.is_some()
@@ -104,7 +123,7 @@ impl Caller {
 /// subscribes. Each lasts from the submission of its task to the handing over of its
 /// outcome.
 #[derive(Default)]
-pub(crate) struct TaskSpans(Mutex<Vec<Span>>);
+pub(crate) struct TaskSpans(Mutex<Vec<GuardedSpan>>);
 
 impl TaskSpans {
     /// Begins the span of the next task.
@@ -117,9 +136,9 @@ impl TaskSpans {
 
     #[cold]
     fn begin_for(&mut self, caller: &Reporter, function: &str, name: Option<&str>) {
-        let mut span = Span::none();
+        let mut span = GuardedSpan::none();
         caller.report(|parent| {
-            span = debug_span!(
+            span.0 = debug_span!(
                 parent: parent,
                 "task",
                 function,
@@ -150,7 +169,7 @@ impl TaskSpans {
     }
 
     #[inline]
-    fn spans(&mut self) -> &mut Vec<Span> {
+    fn spans(&mut self) -> &mut Vec<GuardedSpan> {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -159,14 +178,14 @@ impl TaskSpans {
     pub(crate) fn end(&self, caller: &Caller, place: usize, task: &TaskReport<'_>) {
         let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A task that was never sent may have none.
-        let span = spans.get_mut(place);
-        let span = span.map_or_else(Span::none, |span| mem::replace(span, Span::none()));
+        let span = spans.get_mut(place).map_or_else(GuardedSpan::none, |span| {
+            mem::replace(span, GuardedSpan::none())
+        });
         drop(spans);
         if let Some(caller) = &caller.0 {
             caller.report(|parent| {
-                record(&span, task);
-                tell(if span.is_none() { parent } else { &span }, task);
-                drop(span);
+                record(&span.0, task);
+                tell(if span.0.is_none() { parent } else { &span.0 }, task);
             });
         }
     }
@@ -231,10 +250,10 @@ impl WorkerSpans {
         let Some(mut worker) = pool.of_workers() else {
             return;
         };
-        let mut span = Span::none();
+        let mut span = GuardedSpan::none();
         worker.report(|pool| {
-            span = info_span!(parent: pool, "worker", pid, module);
-            info!(parent: &span, pid, module, "worker started");
+            span.0 = info_span!(parent: pool, "worker", pid, module);
+            info!(parent: &span.0, pid, module, "worker started");
         });
         worker.span = span;
         self.0.insert(serial, worker);
@@ -248,26 +267,21 @@ impl WorkerSpans {
         }
     }
 
-    pub(crate) fn ended(&mut self, serial: u64, end: &WorkerEnd) {
+    pub(crate) fn ended(&mut self, serial: u64, exit: &WorkerExit) {
         let Some(worker) = self.0.remove(&serial) else {
             return;
         };
-        worker.report(|span| match end {
-            WorkerEnd::Dismissed => debug!(parent: span, "worker dismissed"),
-            WorkerEnd::Killed(why) => {
+        worker.report(|span| match exit {
+            WorkerExit::Dismissed => debug!(parent: span, "worker dismissed"),
+            WorkerExit::Killed(why) => {
                 warn!(parent: span, why = %Printable(why), "worker killed");
             }
-            WorkerEnd::Left => warn!(parent: span, "worker died"),
-        });
-        let Reporter { subscriber, span } = worker;
-        // Its end is reported too.
-        guard("tracing subscriber", || {
-            dispatcher::with_default(&subscriber, || drop(span));
+            WorkerExit::Left => warn!(parent: span, "worker died"),
         });
     }
 }
 
-/// Why a worker was killed, if it was.
+/// The reason why a worker was killed, if it was.
 #[derive(Default)]
 pub(crate) struct KillNote(Option<Option<Cow<'static, str>>>);
 
@@ -278,11 +292,11 @@ impl KillNote {
         self.0.get_or_insert_with(why);
     }
 
-    pub(crate) fn end(&self) -> WorkerEnd {
+    pub(crate) fn exit(&self) -> WorkerExit {
         match &self.0 {
-            None => WorkerEnd::Left,
-            Some(None) => WorkerEnd::Dismissed,
-            Some(Some(why)) => WorkerEnd::Killed(why.clone()),
+            None => WorkerExit::Left,
+            Some(None) => WorkerExit::Dismissed,
+            Some(Some(why)) => WorkerExit::Killed(why.clone()),
         }
     }
 }

@@ -82,7 +82,7 @@ impl WorkerCheck<'_> {
                         let fault = worker.why_not_claimed();
                         worker.start_up.complain(fault);
                     }
-                    worker.kill(None);
+                    worker.kill_for("it took no task in time");
                 }
             } else if now >= worker.clock.look_at() {
                 worker.clock.looked();

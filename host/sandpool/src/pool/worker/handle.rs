@@ -17,7 +17,7 @@ use crate::pool::config::Config;
 use crate::pool::keys::{KeyId, WorkerKey};
 use crate::pool::scheduler::{STRANDED_AFTER, WorkerLife};
 use crate::pool::tasks::{Lost, Observed, Task};
-use crate::pool::trace::KillNote;
+use crate::pool::trace::{KillNote, WorkerExit};
 use sandpool_protocol::Violation;
 use sandpool_protocol::control::{ToChild, encode};
 use sandpool_protocol::host_end::{HostEnd, Nap, SendError};
@@ -59,8 +59,8 @@ pub(crate) struct WorkerHandle {
     is_napped_on: bool,
     /// The key that gets this worker's slot when the worker is gone.
     next_key: Option<KeyId>,
-    /// Why it was killed, for `tracing`.
-    pub(crate) kill_note: KillNote,
+    /// The reason why the worker was killed, for `tracing`.
+    kill_note: KillNote,
 }
 
 /// The phases of a worker's life.
@@ -435,6 +435,17 @@ impl WorkerHandle {
         };
     }
 
+    /// Kills a worker that has no task, for this reason.
+    pub(crate) fn kill_for(&mut self, reason: &'static str) {
+        self.kill_note.note(|| Some(reason.into()));
+        self.kill(None);
+    }
+
+    /// Returns how the worker ended.
+    pub(crate) fn exit(&self) -> WorkerExit {
+        self.kill_note.exit()
+    }
+
     /// Kills the worker. `why` is the verdict of its task.
     pub(crate) fn kill(&mut self, why: Option<Lost>) {
         if let Err(error) = self.child.kill() {
@@ -443,7 +454,15 @@ impl WorkerHandle {
             self.control.hang_up();
             say_once(self.child.pid(), &error);
         }
-        self.kill_note.note(|| why.as_ref().map(Lost::reason));
+        self.kill_note.note(|| match &why {
+            // An idle worker of a pool that ends is only dismissed.
+            Some(Lost::Cancelled | Lost::PoolBroke(_)) if self.window.is_empty() => None,
+            Some(why) => Some(why.reason()),
+            None => self
+                .start_up
+                .complaint()
+                .map(|fault| fault.text.clone().into()),
+        });
         self.phase = Phase::Dying {
             why,
             leaves_by: None,
