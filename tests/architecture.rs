@@ -299,3 +299,67 @@ fn the_files_that_newcomers_are_sent_to_are_there() {
         assert!(repository().join(path).exists(), "there is no `{path}`");
     }
 }
+
+/// The page without its blocks of code, and the first of these blocks.
+fn prose_and_first_block(page: &str) -> (String, &str) {
+    let parts: Vec<&str> = page.split("```").collect();
+    let prose: Vec<&str> = parts.iter().step_by(2).copied().collect();
+    (prose.join("\n"), parts[1])
+}
+
+/// The folders at which the sections of ARCHITECTURE.md let their paths begin.
+const BASES: [&str; 7] = [
+    "",
+    "host",
+    "host/protocol/src",
+    "host/worker/src",
+    "host/sandpool/src",
+    "host/sandpool/src/pool",
+    "host/cli/src/map",
+];
+
+#[test]
+fn the_files_that_the_architecture_names_are_there() {
+    let page = fs::read_to_string(repository().join("ARCHITECTURE.md")).expect("a page");
+    let (prose, _) = prose_and_first_block(&page);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    let is_path = |word: &&str| {
+        // The first is a root directory's name, the other a figure of `sandpool bench`.
+        let is_of_ours = !word.starts_with('/') && *word != "echo/";
+        is_of_ours && word.chars().all(plain) && (word.ends_with(".rs") || word.ends_with('/'))
+    };
+    let quoted = prose.split('`').skip(1).step_by(2);
+    let paths: Vec<&str> = quoted.filter(is_path).collect();
+    assert!(paths.len() > 80, "{paths:?}");
+    for path in paths {
+        let mut bases = BASES.iter().map(|base| repository().join(base).join(path));
+        assert!(bases.any(|path| path.exists()), "there is no `{path}`");
+    }
+}
+
+#[test]
+fn the_tree_in_the_architecture_is_that_of_the_sources() {
+    let page = fs::read_to_string(repository().join("ARCHITECTURE.md")).expect("a page");
+    let (_, tree) = prose_and_first_block(&page);
+    // The folders around the current line, each with its indentation.
+    let mut around: Vec<(usize, PathBuf)> = Vec::new();
+    let mut count = 0;
+    for line in tree.lines() {
+        let word = line.split_whitespace().next().unwrap_or_default();
+        if !word.ends_with('/') && !word.ends_with(".rs") {
+            continue;
+        }
+        let indentation = line.len() - line.trim_start().len();
+        while around.pop_if(|(at, _)| *at >= indentation).is_some() {}
+        let parent = around
+            .last()
+            .map_or_else(repository, |(_, path)| path.clone());
+        // The tree leaves out the folder `src` of a crate.
+        let found = [parent.join(word), parent.join("src").join(word)];
+        let found = found.into_iter().find(|path| path.exists());
+        let found = found.unwrap_or_else(|| panic!("there is no `{line}`"));
+        around.push((indentation, found));
+        count += 1;
+    }
+    assert!(count > 40, "the tree is found: {count}");
+}

@@ -355,7 +355,7 @@ fn a_pool_grants_up_to_64_directories_and_refuses_more() {
     assert!(outcome.is_ok(), "{outcome}");
     let error = granting(65).build().expect_err("refused").to_string();
     assert!(
-        error.contains("65 directories are granted; there can be 64"),
+        error.contains("65 directories are granted, and the most is 64"),
         "{error}"
     );
 }

@@ -21,7 +21,6 @@ mod embedding;
 mod examples;
 #[cfg(debug_assertions)]
 mod failed_starts;
-mod gathering;
 mod granted_files;
 mod granted_preview1;
 mod guides;
@@ -47,5 +46,6 @@ mod shared;
 mod streams;
 mod timeouts;
 mod verdicts;
+mod waiting_inputs;
 mod whole_output;
 mod worker_loss;

@@ -138,7 +138,7 @@ fn where_no_namespace_is_to_be_had_tasks_run_and_somebody_is_told() {
     let output = run("timeout 60 ./sandpool apply --sandbox strict add.wat add 2 3");
     assert_eq!(output.status.code(), Some(4), "{output:?}");
     let told = text(&output.stderr);
-    assert!(told.contains("`--sandbox strict` cannot be kept: missing are user-namespace"));
+    assert!(told.contains("`--sandbox strict` cannot be kept; missing layers: user-namespace"));
     let output = run("timeout 60 ./sandpool doctor --json");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let found: Json = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -187,7 +187,7 @@ fn a_strict_sandbox_does_not_take_workers_that_stay_root() {
     if apart {
         let told = text(&output.stderr);
         assert!(
-            told.contains("missing are identity (it stays root"),
+            told.contains("missing layers: identity (it stays root"),
             "{told}"
         );
     }

@@ -108,7 +108,11 @@ fn a_call_of_the_sandbox_that_is_refused_costs_its_layer_which_is_said() {
                 0 => assert_eq!(strict.code(), 0, "{call} {error}: {}", strict.stderr),
                 _ => {
                     assert_eq!(strict.code(), 4, "{call} {error}: {}", strict.stdout.len());
-                    assert!(strict.stderr.contains("missing are"), "{}", strict.stderr);
+                    assert!(
+                        strict.stderr.contains("missing layers"),
+                        "{}",
+                        strict.stderr
+                    );
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The little statistics that a price list needs.
 
-/// The value below which so much of the sorted samples lies; 0 without samples.
+/// Returns the value below which this share of the sorted samples lies; 0 without samples.
 pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     let place = (last as f64 * share).round() as usize;

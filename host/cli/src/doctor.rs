@@ -38,7 +38,7 @@ pub struct Doctor {
 /// The signal of a call that a filter does not allow.
 const SIGSYS: i32 = 31;
 
-/// The findings of the check.
+/// The results of the check.
 struct DoctorReport {
     report: SandboxReport,
     escapes: Vec<(Attempt, Escape)>,
@@ -48,18 +48,18 @@ struct DoctorReport {
 
 impl Doctor {
     pub fn run(self) -> Result<ExitCode, Failure> {
-        let findings = DoctorReport::gather(&Pool::builder())?;
+        let report = DoctorReport::of(&Pool::builder())?;
         let text = match self.json {
-            true => format!("{:#}\n", findings.as_json()),
-            false => findings.as_text(),
+            true => format!("{:#}\n", report.as_json()),
+            false => report.as_text(),
         };
-        let code = ExitCode::from(if findings.complete() { 0 } else { TASK_FAILED });
+        let code = ExitCode::from(if report.complete() { 0 } else { TASK_FAILED });
         Ok(report::print(text.as_bytes())?.unwrap_or(code))
     }
 }
 
 impl DoctorReport {
-    fn gather(builder: &PoolBuilder) -> Result<Self, Failure> {
+    fn of(builder: &PoolBuilder) -> Result<Self, Failure> {
         let report = builder.probe_sandbox(None)?.report;
         let try_one = |attempt| Ok((attempt, builder.probe_sandbox(Some(attempt))?.attempt));
         let escapes = Attempt::ALL.into_iter().map(try_one);
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
     use sandpool::Layer;
 
-    fn findings(state: LayerState, escape: Escape) -> DoctorReport {
+    fn report(state: LayerState, escape: Escape) -> DoctorReport {
         DoctorReport {
             report: SandboxReport {
                 layers: vec![LayerReport {
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_missing_layer_comes_with_what_to_do() {
-        let missing = findings(
+        let missing = report(
             LayerState::Missing("not built in".into()),
             Escape::Killed(31),
         );
@@ -219,9 +219,9 @@ mod tests {
 
     #[test]
     fn a_layer_that_holds_in_part_is_not_missing_and_an_escape_is_no_sandbox() {
-        let partial = findings(LayerState::Partial("older".into()), Escape::Refused(1));
+        let partial = report(LayerState::Partial("older".into()), Escape::Refused(1));
         assert!(partial.complete());
-        let escaped = findings(LayerState::Held, Escape::Succeeded);
+        let escaped = report(LayerState::Held, Escape::Succeeded);
         assert!(!escaped.complete());
         assert!(escaped.as_text().contains("NOT REFUSED"));
     }

@@ -134,7 +134,10 @@ impl From<LoadError> for Failure {
             error if error.is_internal() => Kind::Pool,
             _ => Kind::Unusable,
         };
-        let hint = error.hint();
+        let hint = error.hint().map(|hint| match error.has_unknown_imports() {
+            true => format!("{hint}; `sandpool inspect` lists the imports of a module"),
+            false => hint,
+        });
         let error = anyhow::Error::msg(settings::load_error(&error));
         Failure {
             hint,
@@ -170,7 +173,7 @@ impl From<Error> for Failure {
             }
             Error::Sandbox { missing } => Failure::new(
                 kind,
-                anyhow::anyhow!("`--sandbox strict` cannot be kept: missing are {missing}"),
+                anyhow::anyhow!("`--sandbox strict` cannot be kept; missing layers: {missing}"),
             ),
             // One line that names the directory and what is wrong with it.
             Error::Grant(error) => Failure::new(kind, anyhow::Error::msg(with_causes(error))),
@@ -403,7 +406,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exit_codes_are_those_that_design_promises() {
+    fn exit_codes_are_those_that_readme_promises() {
         let kinds = [
             Kind::Usage,
             Kind::NotFound,

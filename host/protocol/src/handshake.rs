@@ -1,4 +1,4 @@
-//! The first bytes that a child sends: who it is.
+//! A child's first message: its build and its release.
 //!
 //! Their form never changes, so that two builds that do not understand each
 //! other can still say so.
@@ -34,7 +34,7 @@ pub struct Release {
     patch: u32,
 }
 
-/// Not the version of a release.
+/// The error of a text that is not the version of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it is no version of three numbers")]
 pub struct NoRelease;
@@ -109,9 +109,11 @@ impl Hello {
         })
     }
 
-    /// Returns whether the child can serve this program; else a line that names both.
-    /// It may be of a later release, and not of an earlier one, whose sandbox may have
-    /// a hole that was mended since.
+    /// Checks that the child can serve this program. A later release may, an earlier one may
+    /// not: its sandbox may have a hole that was closed since.
+    ///
+    /// # Errors
+    /// Returns a line that names both programs.
     pub fn check(&self) -> Result<(), String> {
         let ours = Hello::of_this_build();
         if self.worker < ours.worker {

@@ -97,7 +97,7 @@ fn show(what: &str, ours: &[Round], theirs: &[Round], of: impl Fn(&Round) -> f64
 fn round(pool: &Pool, sharing: &Module, count: u32) -> Round {
     let items = |consumers: u32, batch: Option<u32>| {
         let queue = Queue::<u32>::new(0);
-        let takers: Vec<_> = (0..consumers)
+        let consumers: Vec<_> = (0..consumers)
             .map(|_| match batch {
                 None => pool.call(sharing, "consume").arg(&queue),
                 Some(batch) => pool.call(sharing, "consume-many").args((&queue, batch)),
@@ -121,7 +121,10 @@ fn round(pool: &Pool, sharing: &Module, count: u32) -> Round {
             putter.get(None).expect("ok");
         }
         queue.close();
-        let taken: u32 = takers.iter().map(|task| task.get(None).expect("ok")).sum();
+        let taken: u32 = consumers
+            .iter()
+            .map(|task| task.get(None).expect("ok"))
+            .sum();
         let seconds = begin.elapsed().as_secs_f64();
         let put = count / 2 / batch.unwrap_or(1) * batch.unwrap_or(1) * 2;
         assert_eq!(taken, put, "each item arrives, once");

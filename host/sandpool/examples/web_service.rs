@@ -10,6 +10,7 @@ mod common;
 
 use std::time::Duration;
 
+use sandpool::value::with_causes;
 use sandpool::{Module, Outcome, Pool, Verdict};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -102,7 +103,7 @@ impl Service {
         match call.apply_async::<String>() {
             Ok(task) => status(task.cancel_on_drop().outcome_async().await),
             Err(sandpool::Error::QueueFull { .. }) => (503, "too many tasks".into()),
-            Err(error) => (400, error.to_string()),
+            Err(error) => (400, with_causes(&error)),
         }
     }
 }

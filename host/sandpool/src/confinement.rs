@@ -113,7 +113,7 @@ fn say_once(report: &SandboxReport) {
     SAID.call_once(|| {
         if let Some(missing) = report.line() {
             let line = format!(
-                "sandpool: the sandbox is not complete on this machine; missing are {missing}; \
+                "sandpool: the sandbox is not complete on this machine; missing layers: {missing}; \
                  `sandpool doctor` shows why\n"
             );
             // Not `eprintln`, which panics where stderr is gone.

@@ -1,5 +1,5 @@
-//! The limits that this process lives under, set by whoever started it (`ulimit`, a
-//! cgroup): for errors, which name the one that refused.
+//! The limits that this process was started under (`ulimit`, a cgroup), so that errors can
+//! name the limit that refused something.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! The one place that tells of a system call that nobody lets this process make.
+//! Explains errors of system calls that a container's profile refuses.
 //!
 //! The profiles that containers run under (seccomp filters) answer calls that
 //! they do not know with an error: EPERM in old ones, ENOSYS in newer ones, as a

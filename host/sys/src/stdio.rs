@@ -104,8 +104,9 @@ impl Standard {
     }
 }
 
-/// Returns whether it is what was put where nothing was open: `/dev/null` by Rust's
-/// runtime, and where there is none, something that is no file by `crate::sys`.
+/// Returns whether a descriptor is the stopgap for a stream that was closed: `/dev/null`
+/// from Rust's runtime, or, where there is none, the descriptor that `closed_streams.rs`
+/// opens, which is no file.
 fn is_stopgap(descriptor: BorrowedFd<'_>) -> bool {
     fstat(descriptor).is_ok_and(|found| match FileType::from_raw_mode(found.st_mode) {
         FileType::CharacterDevice => (major(found.st_rdev), minor(found.st_rdev)) == (1, 3),

@@ -58,9 +58,9 @@ impl Function {
     /// Returns the index of the parameter with this name. `word_count` also finds
     /// `word-count`.
     pub fn parameter(&self, name: &str) -> Option<usize> {
-        let place = |such: &dyn Fn(&str) -> bool| {
+        let place = |fits: &dyn Fn(&str) -> bool| {
             let mut names = self.params.iter().map(|param| param.name.as_str());
-            names.position(such)
+            names.position(fits)
         };
         place(&|own| own == name).or_else(|| place(&|own| same_name(own, name)))
     }

@@ -19,6 +19,7 @@
 mod args;
 mod arguments;
 mod attachment;
+mod causes;
 mod codec;
 mod coerce;
 mod convert;
@@ -35,6 +36,7 @@ mod json;
 mod json_write;
 mod lines;
 mod lookup;
+mod nearest;
 mod number;
 mod output;
 mod parse_error;
@@ -54,6 +56,7 @@ pub use args::{Args, Kwargs, ToArgs};
 pub use arguments::ArgumentError;
 #[doc(hidden)]
 pub use attachment::Attachment;
+pub use causes::with_causes;
 pub use codec::{
     decode_args, decode_owned_result, decode_result, decode_result_within, encode, encode_apart,
     encode_args, encode_args_into, take_bytes, take_string, take_u32, take_u64,
@@ -71,7 +74,7 @@ pub use parse_error::{Mismatch, ParseError};
 pub use partial::Partial;
 #[cfg(feature = "derive")]
 pub use sandpool_derive::{FromValue, ToValue};
-pub use text::{Printable, quoted, with_causes};
+pub use text::{Printable, quoted};
 pub use type_codec::{MAX_TYPE_DEPTH, MAX_TYPE_PARTS, TypeDecodeError};
 pub use types::Type;
 pub use value::Value;

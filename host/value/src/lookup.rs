@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use super::Function;
-use super::text::{listed, nearest, quoted};
+use super::nearest::nearest;
+use super::text::{listed, quoted};
 
 /// The error of a name that does not mean exactly one function.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,8 +8,8 @@ use super::text::{quoted, shortened};
 
 /// The error of a value that is not of the wanted type.
 ///
-/// Prints as `` `x` is no u32 `` or `` `300` is no u8 at `.users[3].age`: it goes from 0 to
-/// 255 ``.
+/// Prints as `` `x` is not a valid u32 `` or `` `300` is not a valid u8 at
+/// `.users[3].age`: the range is 0 to 255 ``.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{found} is not a valid {expected}{}{}", place(path), because(reason))]
 pub struct Mismatch {

@@ -1,6 +1,5 @@
 //! Foreign text, made fit for a one-line message.
 
-use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::io;
 
@@ -42,30 +41,6 @@ fn is_deceptive(c: char) -> bool {
             | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{2069}'
             | '\u{feff}')
-}
-
-/// Returns an error with its causes in one line: their texts, joined by colons.
-///
-/// ```
-/// use sandpool_value::{ArgumentError, with_causes};
-///
-/// let error = ArgumentError::File {
-///     file: "data.bin".into(),
-///     parameter: "bytes".into(),
-///     function: "sum: func(bytes: list<u8>) -> u64".into(),
-///     source: std::io::ErrorKind::NotFound.into(),
-/// };
-/// assert_eq!(with_causes(&error), format!("{error}: entity not found"));
-/// ```
-pub fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Writing to a string cannot fail.
-        let _ = write!(line, ": {error}");
-        cause = error.source();
-    }
-    line
 }
 
 /// Returns the text in backticks, printable and cut to a length that fits into a line.
@@ -132,48 +107,6 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     out
 }
 
-/// Returns the name nearest to the `asked` one, if it is near enough to be meant.
-pub(super) fn nearest<'a>(
-    asked: &str,
-    names: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    /// Names come from a guest: the work for each is bounded.
-    const LONGEST: usize = 64;
-    let asked: Vec<char> = asked.chars().take(LONGEST + 1).collect();
-    if asked.len() > LONGEST {
-        return None;
-    }
-    let bound = (asked.len() / 3).max(1);
-    names
-        .into_iter()
-        .take(1000)
-        .filter(|name| name.len() <= LONGEST)
-        .map(|name| (distance(&asked, name), name))
-        .filter(|(distance, _)| *distance <= bound)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
-/// Returns the edit distance in which two swapped neighbours count as one edit.
-fn distance(a: &[char], b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut before: Vec<usize> = vec![0; b.len() + 1];
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1; b.len() + 1];
-        for (j, y) in b.iter().enumerate() {
-            let same = usize::from(x != y);
-            let mut best = (last[j] + same).min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
-                best = best.min(before[j - 1] + 1);
-            }
-            row[j + 1] = best;
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,13 +123,5 @@ mod tests {
         assert_eq!(quoted(&text).len(), SHOWN_CHARS + 5);
         let value = Value::List(vec![Value::U32(7); 1_000_000]);
         assert!(quoted_value(&value).ends_with("...`"));
-    }
-
-    #[test]
-    fn a_typo_finds_its_name() {
-        let names = ["fib", "word-count", "sum"];
-        assert_eq!(nearest("fbi", names), Some("fib"));
-        assert_eq!(nearest("word-cont", names), Some("word-count"));
-        assert_eq!(nearest("zzz", names), None);
     }
 }

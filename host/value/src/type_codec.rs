@@ -17,7 +17,7 @@ pub const MAX_TYPE_DEPTH: usize = 64;
 /// has the same limit. It bounds every search for a name.
 pub const MAX_TYPE_PARTS: usize = 10_000;
 
-/// The description of a type could not be read.
+/// The error of a type description that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TypeDecodeError {

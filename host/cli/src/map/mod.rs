@@ -377,7 +377,7 @@ impl Map {
         if let Some(remark) = sinks.output.remark().filter(|_| !quiet) {
             report::note(&remark);
         }
-        resume::settle(sinks.log.as_mut(), destination, results.as_ref())?;
+        resume::keep_last_results(sinks.log.as_mut(), destination, results.as_ref())?;
         let lost = ledger.lost();
         if let Some(results) = results.filter(|_| lost > 0 && !quiet) {
             let inputs = show::counted(lost, "input");

@@ -204,9 +204,9 @@ pub fn begin_files(
     }
 }
 
-/// Leaves each input one result in a file that a run has gone on with, and has what was
-/// written survive a machine that stops now: first the results, then the log.
-pub fn settle(
+/// Syncs the results and then the log, and reduces a continued file to one result for each
+/// input.
+pub fn keep_last_results(
     log: Option<&mut Joblog>,
     destination: &Destination,
     results: Option<&Results>,

@@ -1,4 +1,4 @@
-//! Why a module cannot be loaded into this process, or not called.
+//! The errors of loading a module into this process, and of calling it.
 
 use std::error::Error as StdError;
 use std::io;

@@ -44,7 +44,7 @@ use sandpool_protocol::settings::{Sandbox, Stdio};
 
 /// The largest wasm stack in bytes: guests run on their caller's own, and threads have 2
 /// MiB.
-const MAX_WASM_STACK: u64 = sandpool_protocol::limits::MIB;
+const MAX_WASM_STACK_IN_PROCESS: u64 = sandpool_protocol::limits::MIB;
 
 /// Checks the settings, loads the module, and returns both.
 fn prepare(
@@ -77,9 +77,9 @@ fn refuse(settings: &PoolSettings) -> Result<(), InProcessError> {
     if settings.stdio == Stdio::Inherit {
         return Err(InProcessError::InheritedOutput);
     }
-    if settings.loader.settings.wasm_stack > MAX_WASM_STACK {
+    if settings.loader.settings.wasm_stack > MAX_WASM_STACK_IN_PROCESS {
         return Err(InProcessError::WasmStack {
-            most: MAX_WASM_STACK,
+            most: MAX_WASM_STACK_IN_PROCESS,
         });
     }
     Ok(())

@@ -33,7 +33,7 @@ struct CompilerMessages {
 }
 
 /// The pause before a compilation is tried again; it doubles each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const FIRST_COMPILE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Compiles a module in a process of its own, until it is given up. A failure from outside
 /// (somebody killed the compiler, the system has no process for it) is not the module's
@@ -44,8 +44,8 @@ pub(super) fn compile(
     purpose: Purpose,
     given_up: Option<&EventFd>,
 ) -> Result<(SealedMemory, Description), Problem> {
-    let give_up = Instant::now() + loader.patience;
-    let mut pause = FIRST_PAUSE;
+    let give_up = Instant::now() + loader.max_retry_time;
+    let mut pause = FIRST_COMPILE_PAUSE;
     loop {
         match compile_once(loader, source, purpose, given_up) {
             Err(problem) if problem.may_pass() && Instant::now() + pause < give_up => {
@@ -285,7 +285,7 @@ fn how(ended: ChildExit) -> String {
         }
         ChildExit::Exited(PANICKED) => "panicked".into(),
         ChildExit::Exited(code) => format!("left with exit code {code}"),
-        ChildExit::Unknown => "ended, nobody knows how".into(),
+        ChildExit::Unknown => "ended in an unknown way".into(),
     }
 }
 

@@ -190,7 +190,7 @@ pub(crate) enum Problem {
     #[error("the compiler process cannot be used: the pool was terminated")]
     Terminated,
     /// A refusal of the thread that waits for an asynchronous load.
-    #[error("the compiler process cannot be used: nobody can wait for it")]
+    #[error("the compiler process cannot be used: the thread that waits for it cannot be started")]
     NoWaiter {
         /// The operating system's error.
         source: io::Error,
@@ -222,8 +222,8 @@ impl Problem {
         }
     }
 
-    /// Returns whether another attempt may go better, since something outside kept the
-    /// compiler from its work.
+    /// Returns `true` if another attempt may succeed: something outside kept the compiler
+    /// from its work.
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Problem::CompilerKilled { again, .. } => *again,
@@ -232,7 +232,7 @@ impl Problem {
         }
     }
 
-    /// Returns whether sandpool itself failed, rather than the module being no good.
+    /// Returns `true` if sandpool itself failed, rather than the module being invalid.
     fn is_internal(&self) -> bool {
         match self {
             Problem::NotFound
@@ -327,6 +327,13 @@ impl LoadError {
         names.filter_map(|name| name.parse().ok()).collect()
     }
 
+    /// Returns `true` if the module imports functions that sandpool does not provide.
+    #[doc(hidden)]
+    pub fn has_unknown_imports(&self) -> bool {
+        let text = "imports functions that sandpool does not provide";
+        matches!(&self.problem, Problem::Invalid { reason } if reason.contains(text))
+    }
+
     /// Returns advice for the user, in one line, if there is any.
     pub fn hint(&self) -> Option<String> {
         match &self.problem {
@@ -334,8 +341,8 @@ impl LoadError {
                 "a task module exports functions (a component or a core module), or is a command"
                     .into(),
             ),
-            Problem::Invalid { reason } if reason.contains("imports functions that sandpool does not provide") => {
-                Some("guests can import WASI and the interfaces of `sandpool:task`; `sandpool inspect` lists the imports of a module".into())
+            _ if self.has_unknown_imports() => {
+                Some("guests can import WASI and the interfaces of `sandpool:task`".into())
             }
             _ => None,
         }
@@ -485,7 +492,8 @@ mod tests {
                 Problem::NoWaiter {
                     source: not_found(),
                 },
-                "the compiler process cannot be used: nobody can wait for it <- entity not found",
+                "the compiler process cannot be used: the thread that waits for it cannot be started \
+                 <- entity not found",
             ),
             (
                 Problem::WaiterPanicked,

@@ -218,7 +218,7 @@ pub(crate) struct Loader {
     pub(crate) limits: PoolLimits,
     pub(crate) cache: Option<ArtifactStore>,
     /// The time for which a compilation is tried again that something outside prevents.
-    pub(crate) patience: Duration,
+    pub(crate) max_retry_time: Duration,
     /// Readable once the pool is terminated: compilations end too.
     pub(crate) stop: EventFd,
     /// The confinement of compilers and workers.

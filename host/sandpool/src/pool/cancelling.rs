@@ -42,23 +42,23 @@ impl Shared {
         self.wake.ring();
     }
 
-    /// Cancels the tasks of the batches that satisfy `such` and that no worker runs yet.
-    pub(super) fn sweep(&self, such: impl Fn(&Batch) -> bool) {
+    /// Cancels the tasks of the batches that `fits` accepts and that no worker runs yet.
+    pub(super) fn sweep(&self, fits: impl Fn(&Batch) -> bool) {
         let mut state = self.lock();
-        state.recall(|task| such(&task.batch));
-        let waiting = state.queue.remove_all(such);
+        state.recall(|task| fits(&task.batch));
+        let waiting = state.queue.remove_all(fits);
         self.never_ran(state, waiting);
     }
 }
 
 impl PoolState {
-    /// Takes back the unclaimed tasks of every worker that has a task that satisfies
-    /// `such`.
-    pub(super) fn recall(&mut self, such: impl Fn(&Task) -> bool) {
+    /// Takes back the unclaimed tasks of every worker that has a task that `fits`
+    /// accepts.
+    pub(super) fn recall(&mut self, fits: impl Fn(&Task) -> bool) {
         let PoolState { slots, queue, .. } = self;
         for worker in slots.workers_mut() {
             // The dispatcher finds a violation again, and acts on it.
-            if worker.has_any_task(&such)
+            if worker.has_any_task(&fits)
                 && let Ok(back) = worker.take_back()
             {
                 queue.put_back(back.into_iter());

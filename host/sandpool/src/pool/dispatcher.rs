@@ -15,7 +15,7 @@ use std::vec::Drain;
 use super::keys::WorkerKey;
 use super::life::PoolPhase;
 use super::output::{CallbackJob, Callbacks, Outbox, Relay};
-use super::scheduler::{News, REPLACE_AFTER};
+use super::scheduler::{REPLACE_AFTER, StartStep};
 use super::state::{PoolState, Shared};
 use super::tasks::{Completion, Lost, outcome};
 use super::trace::WorkerSpans;
@@ -303,14 +303,14 @@ impl Dispatcher {
                     now,
                 );
                 let pid = worker.pid();
-                state.slots.settle(slot, Some(Box::new(worker)));
+                state.slots.fill_reserved(slot, Some(Box::new(worker)));
                 drop(state);
                 let module = worker_key.module.name();
                 self.worker_spans
                     .started(&self.shared.trace, serial, pid, module);
             }
             Err(error) => {
-                state.slots.settle(slot, None);
+                state.slots.fill_reserved(slot, None);
                 let why = error.text.clone();
                 state.start_failed(&worker_key, error);
                 drop(state);
@@ -405,11 +405,11 @@ fn look_at_starts(state: &mut PoolState, now: Instant) {
     };
     match state.restarts.look(ready, waiting, now) {
         None => {}
-        Some(News::Say(trouble)) => state
+        Some(StartStep::Report(trouble)) => state
             .out
             .jobs
             .push((None, CallbackJob::StartTrouble(trouble))),
-        Some(News::GiveUp(why)) => state.break_with(why),
+        Some(StartStep::GiveUp(why)) => state.break_with(why),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong with a pool itself, or with a call before it is sent.
+//! The errors of a pool, and of a call before it is sent.
 
 mod grant;
 mod setting;
@@ -122,7 +122,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A strict sandbox that cannot be kept, because layers are missing.
-    #[error("a strict sandbox cannot be kept: missing are {missing}")]
+    #[error("a strict sandbox cannot be kept; missing layers: {missing}")]
     Sandbox {
         /// The layers that are missing, and why.
         missing: String,
@@ -186,7 +186,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// That the system refused something, with the limit behind it, where it is known.
+    /// Returns a function that makes the error of a refused step, naming the limit behind it
+    /// where that is known.
     pub(crate) fn system(what: &'static str) -> impl Fn(std::io::Error) -> Self {
         move |error| Error::System {
             what,

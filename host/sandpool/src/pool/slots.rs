@@ -95,9 +95,9 @@ impl<W> Slots<W> {
         self.slots.iter_mut().filter_map(Slot::worker_mut)
     }
 
-    /// Returns the first worker that satisfies `such`.
-    pub(super) fn find_mut(&mut self, such: impl Fn(&W) -> bool) -> Option<&mut W> {
-        self.workers_mut().find(|worker| such(worker))
+    /// Returns the first worker that `fits` accepts.
+    pub(super) fn find_mut(&mut self, fits: impl Fn(&W) -> bool) -> Option<&mut W> {
+        self.workers_mut().find(|worker| fits(worker))
     }
 
     /// Returns the workers, each with the number of its slot.
@@ -132,7 +132,7 @@ impl<W> Slots<W> {
 
     /// Puts the worker for which a slot is reserved into it, or frees the slot if the
     /// worker could not be started.
-    pub(super) fn settle(&mut self, slot: usize, worker: Option<Box<W>>) {
+    pub(super) fn fill_reserved(&mut self, slot: usize, worker: Option<Box<W>>) {
         debug_assert!(matches!(self.slots[slot], Slot::Reserved(_)), "reserved");
         self.slots[slot] = worker.map_or(Slot::Free, Slot::Taken);
     }
@@ -156,12 +156,12 @@ mod tests {
         slots.reserve(0, 7);
         assert!(!slots.all_vacant(), "a worker is being started");
         assert_eq!(slots.workers().count(), 0);
-        slots.settle(0, Some(Box::new("worker")));
+        slots.fill_reserved(0, Some(Box::new("worker")));
         assert_eq!(slots.worker(0), Some(&"worker"));
         assert!(slots.any_vacant(), "the other slot");
         slots.reserve(1, 7);
         assert!(!slots.any_vacant());
-        slots.settle(1, None);
+        slots.fill_reserved(1, None);
         assert!(slots.any_vacant(), "the start has failed");
         let numbered: Vec<usize> = slots.numbered_mut().map(|(slot, _)| slot).collect();
         assert_eq!(numbered, [0]);

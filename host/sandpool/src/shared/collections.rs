@@ -12,7 +12,7 @@ use sandpool_protocol::request::{DictOp, Item, Kind, ListOp, Op, Reply, ValueOp}
 pub(crate) const MAX_COLLECTION_BYTES: usize = 64 * 1024 * 1024;
 
 /// The memory in bytes that an entry costs beside its own bytes, about.
-const ITEM_OVERHEAD: usize = 64;
+const DICT_ITEM_OVERHEAD: usize = 64;
 
 /// The number of bytes in use, which refuses to grow too large.
 #[derive(Default)]
@@ -44,13 +44,13 @@ pub(crate) struct DictState {
 impl DictState {
     fn entry_cost(&self, key: &str) -> usize {
         let entry = self.entries.get(key);
-        entry.map_or(0, |value| key.len() + value.len() + ITEM_OVERHEAD)
+        entry.map_or(0, |value| key.len() + value.len() + DICT_ITEM_OVERHEAD)
     }
 
     fn set(&mut self, key: String, value: Item) -> Result<Reply, SharedError> {
         let before = self.entry_cost(&key);
         self.account
-            .exchange(key.len() + value.len() + ITEM_OVERHEAD, before)?;
+            .exchange(key.len() + value.len() + DICT_ITEM_OVERHEAD, before)?;
         self.entries.insert(key, value);
         Ok(Reply::Done)
     }
@@ -68,7 +68,7 @@ impl DictState {
         // safe side.
         let costs = items
             .iter()
-            .map(|(key, value)| key.len() + value.len() + ITEM_OVERHEAD);
+            .map(|(key, value)| key.len() + value.len() + DICT_ITEM_OVERHEAD);
         let more: usize = costs.sum();
         if self.account.0.saturating_add(more) > MAX_COLLECTION_BYTES {
             return Err(SharedError::TooLarge);
@@ -154,7 +154,7 @@ impl ListState {
     }
 
     fn extend(&mut self, items: Vec<Item>) -> Result<Reply, SharedError> {
-        let costs = items.iter().map(|item| item.len() + ITEM_OVERHEAD);
+        let costs = items.iter().map(|item| item.len() + DICT_ITEM_OVERHEAD);
         self.account.exchange(costs.sum(), 0)?;
         self.items.extend(items);
         Ok(Reply::Done)
@@ -170,7 +170,7 @@ impl ListState {
     fn pop(&mut self, index: Option<i64>) -> Result<Reply, SharedError> {
         let place = self.place(index.unwrap_or(-1))?;
         let item = self.items.remove(place).ok_or(SharedError::OutOfRange)?;
-        self.account.exchange(0, item.len() + ITEM_OVERHEAD)?;
+        self.account.exchange(0, item.len() + DICT_ITEM_OVERHEAD)?;
         Ok(Reply::Item(item))
     }
 }

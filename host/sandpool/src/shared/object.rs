@@ -204,15 +204,15 @@ impl<T> Waiters<T> {
         self.remove_if(id, |_| true)
     }
 
-    /// Takes out the requester with this number, if the thing that it waits for satisfies
-    /// `such`.
+    /// Takes out the requester with this number, if `fits` accepts the thing that it waits
+    /// for.
     pub(super) fn remove_if(
         &mut self,
         id: u64,
-        such: impl Fn(&T) -> bool,
+        fits: impl Fn(&T) -> bool,
     ) -> Option<(Requester, T)> {
         let mut waiters = self.0.iter();
-        let place = waiters.position(|(requester, what)| requester.id == id && such(what))?;
+        let place = waiters.position(|(requester, what)| requester.id == id && fits(what))?;
         self.0.remove(place)
     }
 

@@ -30,10 +30,10 @@ const MAX_WORK_AHEAD: Duration = Duration::from_millis(1);
 
 /// The cost of an item beside its bytes, in memory and on its way: without it, any number
 /// of empty items could fill the host.
-pub(super) const ITEM_OVERHEAD: usize = 32;
+pub(super) const QUEUE_ITEM_OVERHEAD: usize = 32;
 
 pub(super) fn cost(item: &Item) -> usize {
-    item.len() + ITEM_OVERHEAD
+    item.len() + QUEUE_ITEM_OVERHEAD
 }
 
 /// The workers that took items from a queue.

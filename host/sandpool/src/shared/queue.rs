@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use super::SharedError;
 use super::object::{Object, ObjectCell, ObjectState, Owner, ReplySink, Requester, Waiters};
-use super::prefetch::{ITEM_OVERHEAD, Numbered, Prefetch, cost, same};
+use super::prefetch::{Numbered, Prefetch, QUEUE_ITEM_OVERHEAD, cost, same};
 use sandpool_protocol::Violation;
 use sandpool_protocol::request::{CREDIT_ITEM, Item, Kind, MAX_ITEM, Op, QueueOp, Reply};
 
@@ -140,7 +140,7 @@ impl QueueState {
         let (items, bytes) = self.prefetch.ahead();
         (
             self.items.len() + items + reserved,
-            self.bytes + bytes + reserved * (CREDIT_ITEM + ITEM_OVERHEAD),
+            self.bytes + bytes + reserved * (CREDIT_ITEM + QUEUE_ITEM_OVERHEAD),
         )
     }
 
@@ -231,7 +231,7 @@ impl QueueState {
             .map_or(usize::MAX, |most| most.saturating_sub(taken));
         let bytes = self.capacity.bytes.saturating_sub(taken_bytes);
         let credit = (items / CREDIT_PART)
-            .min(bytes / (CREDIT_ITEM + ITEM_OVERHEAD) / CREDIT_PART)
+            .min(bytes / (CREDIT_ITEM + QUEUE_ITEM_OVERHEAD) / CREDIT_PART)
             .min(MAX_CREDIT);
         if credit < 2 || self.closed {
             return;
@@ -432,7 +432,7 @@ impl QueueCell {
 
     /// Takes back the items that this worker was handed ahead, since it turns to another
     /// queue, or its task has ended.
-    pub(crate) fn settle_ahead(&self, with: &Arc<dyn ReplySink>) {
+    pub(crate) fn end_prefetch(&self, with: &Arc<dyn ReplySink>) {
         let mut state = self.lock();
         let back = state.prefetch.forget(with);
         state.put_back(back);
@@ -441,7 +441,7 @@ impl QueueCell {
 
     /// Ends the credit that this worker has, when it turns to another queue or its task has
     /// ended.
-    pub(crate) fn settle_credit(&self, with: &Arc<dyn ReplySink>) {
+    pub(crate) fn end_credit(&self, with: &Arc<dyn ReplySink>) {
         let mut state = self.lock();
         let creditors = &mut state.creditors;
         if let Some(place) = creditors.iter().position(|c| same(&c.to, with)) {

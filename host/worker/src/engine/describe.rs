@@ -6,15 +6,12 @@ use wasmtime::component::{Component, ComponentExportIndex, ResourceType};
 use wasmtime::{Engine, ExternType, Module, ValType};
 
 use sandpool_protocol::description::ExportedResource;
-use sandpool_value::{Function, Param, Type};
+use sandpool_value::{Function, MAX_TYPE_DEPTH, Param, Type};
 
 /// The highest number of nodes of the types of one module, all functions together, when
 /// they are written out as trees. A type that names another type twice doubles at every
 /// level, so a short module can describe an endless one.
 const MAX_TYPE_NODES: u32 = 100_000;
-
-/// The maximum depth of a type.
-const MAX_TYPE_DEPTH: u32 = 64;
 
 /// A function, and the index by which wasmtime finds it.
 pub struct ComponentFunction {
@@ -284,7 +281,7 @@ impl Budget {
         named.map_or("resource", |(_, name)| name)
     }
 
-    fn read(&mut self, ty: &ComponentType, depth: u32) -> Result<Type, String> {
+    fn read(&mut self, ty: &ComponentType, depth: usize) -> Result<Type, String> {
         self.nodes = self.nodes.checked_sub(1).ok_or("its types are too large")?;
         if depth >= MAX_TYPE_DEPTH {
             return Err(format!("its types are more than {MAX_TYPE_DEPTH} deep"));

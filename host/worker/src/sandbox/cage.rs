@@ -61,7 +61,7 @@ pub enum CageError {
         source: io::Error,
     },
     /// The sandbox is to be strict, and a layer is missing.
-    #[error("a strict sandbox cannot be kept: missing are {missing}")]
+    #[error("a strict sandbox cannot be kept; missing layers: {missing}")]
     Incomplete {
         /// The layers that are missing, and why.
         missing: String,
@@ -487,7 +487,7 @@ mod tests {
                 CageError::Incomplete {
                     missing: "seccomp (refused)".into(),
                 },
-                "a strict sandbox cannot be kept: missing are seccomp (refused)",
+                "a strict sandbox cannot be kept; missing layers: seccomp (refused)",
             ),
             (
                 CageError::Threads,

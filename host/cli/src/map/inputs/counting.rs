@@ -28,7 +28,7 @@ pub enum Unit {
     Line(LineEnding),
     /// A row; whether the first one of each file names the columns.
     Row(Separator, bool),
-    /// A block of about so many bytes.
+    /// A block of approximately this many bytes.
     Block(LineEnding, usize),
 }
 

@@ -126,7 +126,7 @@ impl<R: Read> Decoder<R> {
         }
     }
 
-    /// Decodes what was read, but for what is half a character yet.
+    /// Decodes the bytes that were read, except an incomplete character at their end.
     fn decode(&mut self, is_end: bool) -> io::Result<()> {
         let Encoding::Utf16(order) = self.encoding else {
             return Ok(());
@@ -151,7 +151,7 @@ impl<R: Read> Decoder<R> {
         Ok(())
     }
 
-    /// Adds a character; `None` for what is none.
+    /// Adds a character; `None` stands for bytes that are no character.
     fn put(&mut self, decoded: Option<char>) -> io::Result<()> {
         let c = match (decoded, self.utf8) {
             (Some(c), _) => c,

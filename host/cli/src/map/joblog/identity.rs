@@ -18,9 +18,8 @@
 //! # output jsonl in file /home/ada/out.jsonl
 //! ```
 //!
-//! Of what is there several times, the last counts. The module, the job and the
-//! constants are there again where a run goes on with others, which
-//! `--changed-module` allows: what is done stays, whatever it was done with.
+//! Of repeated lines, the last counts. A run with `--changed-module` writes its module, job
+//! and constants again; finished results stay.
 
 use std::path::Path;
 

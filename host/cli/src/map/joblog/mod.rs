@@ -99,7 +99,7 @@ impl JoblogFlags {
         self.scope().is_some() && !self.path().is_some_and(says_something)
     }
 
-    /// Returns the inputs to run, if a log says what was done of them.
+    /// Returns the inputs to run, if an earlier run's log is used.
     pub fn scope(&self) -> Option<ResumeScope> {
         match () {
             () if self.resume && self.changed_module => Some(ResumeScope::MissingAndFailed),
@@ -121,8 +121,8 @@ impl JoblogFlags {
         }
     }
 
-    /// Opens the log, if there is to be one, with what it says of earlier runs: no more
-    /// than what is there of their results, which look so.
+    /// Opens the log, if one is asked for, and reads the history of earlier runs from it, as
+    /// far as their results are still there.
     pub fn open(
         &self,
         identity: &Identity,
@@ -173,8 +173,7 @@ impl JoblogFlags {
     }
 }
 
-/// Lines wait until the results before them are in their file, and no longer
-/// than until there are so many bytes of them.
+/// The number of bytes of log lines that may wait for their results to reach the file.
 const MOST_WAITING: usize = 64 << 10;
 
 /// A log that is being written.
@@ -252,7 +251,7 @@ impl Joblog {
         Ok((log, past))
     }
 
-    /// Sees to it that what was written survives a machine that stops now.
+    /// Syncs the log, so that it survives a crash of the machine.
     pub fn sync(&self) -> Result<(), Failure> {
         self.file
             .sync_all()

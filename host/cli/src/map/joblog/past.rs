@@ -40,7 +40,7 @@ pub struct Past {
     ok: Marks,
     failed: Marks,
     last: Option<Last>,
-    /// Of each so many inputs, the last that is in the log.
+    /// The last logged input of each block of inputs of one size.
     checkpoints: Vec<Option<Last>>,
     /// Where the results that the log knows end, in their file, if they are in
     /// one.

@@ -72,7 +72,7 @@ pub fn reconcile(log: &Path, results: &Path, format: ResultFormat) -> io::Result
                 has_begun = true;
                 writeln!(out, "{}", set_output(line, range.end))
             }
-            // Of what the run is; places are others now.
+            // A line about the run itself; lines about positions are written anew.
             ResultSpan::Nowhere if !is_of_a_result(line) => writeln!(out, "{line}"),
             _ => Ok(()),
         }

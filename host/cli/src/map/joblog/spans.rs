@@ -26,8 +26,8 @@ const SHRINK: &str = "# results shrink to ";
 pub enum LogNote {
     /// The results of a run begin here.
     At(u64),
-    /// The file shrinks to so many bytes; whether that came about is told by its
-    /// size, or by where the next run begins.
+    /// The file shrinks to this many bytes; its size, or the beginning of the next run, tells
+    /// whether it did.
     Shrink(u64),
     /// This task leaves files, of so many bytes in all, if it is to have some.
     Files { seq: u64, bytes: Option<u64> },

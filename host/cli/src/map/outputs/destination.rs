@@ -214,7 +214,7 @@ impl Destination {
     }
 }
 
-/// Puts a file in its place, or what is in it where it can be found.
+/// Puts a file in its place; if that fails, saves its contents elsewhere.
 fn put(mut atomic: AtomicFile, path: &Path) -> Result<(), Failure> {
     let Err(error) = atomic.put(path) else {
         return Ok(());

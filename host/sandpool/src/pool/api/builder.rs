@@ -1,5 +1,7 @@
 //! The settings of a pool, and their defaults.
 
+mod settings;
+
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::thread;
@@ -8,7 +10,7 @@ use std::time::Duration;
 use super::grants;
 use super::pool::Pool;
 use crate::confinement::{self, Confinement, GapHandler, OpenGrant, Probed};
-use crate::module::{ArtifactStore, CacheTrouble, Loader, TroubleHandler, probe_cache};
+use crate::module::{CacheTrouble, Loader, TroubleHandler, probe_cache};
 use crate::pool::config::Config;
 use crate::pool::error::{Error, GrantError, SettingError};
 use crate::pool::output::{Handlers, LogRecord, ProgressReport};
@@ -21,24 +23,18 @@ use sandpool_protocol::layers::{Layer, SandboxReport};
 use sandpool_protocol::limits::{Limit, Origin, PoolLimits, TaskLimits};
 use sandpool_protocol::ring::INLINE;
 use sandpool_protocol::roles::WORKER_ROLE;
-use sandpool_protocol::settings::{
-    DirGrant, EngineSettings, Interrupt, Isolation, Sandbox, Stdio, WasmFeature,
-};
-use sandpool_sys::{Attempt, EventFd, Program};
+use sandpool_protocol::settings::{DirGrant, Interrupt, Isolation, Sandbox, Stdio, WasmFeature};
+use sandpool_sys::{Attempt, Program};
 use sandpool_value::{Args, ToArgs};
 
-/// The largest wasm stack in bytes: guests run on the worker's own stack, of 8 MiB.
-const MAX_WASM_STACK: u64 = 4 * sandpool_protocol::limits::MIB;
+#[cfg(feature = "in-process")]
+pub(crate) use settings::PoolSettings;
 
 /// The largest number of processes; a larger one is taken for a mistake.
 const MAX_PROCESSES: usize = 65_535;
 
 /// The highest niceness of a process.
 const MAX_NICE: u8 = 19;
-
-/// The time for which a compilation is tried again that is killed, or that the system has
-/// no process for. Loading a module takes that much longer.
-const MAX_COMPILE_RETRY: Duration = Duration::from_secs(10);
 
 /// The private memory in bytes that a worker needs beside its guests' linear memory.
 const WORKER_MEMORY: u64 = 512 * sandpool_protocol::limits::MIB;
@@ -507,75 +503,6 @@ impl PoolBuilder {
             .map(Pool::new)
             .map_err(Error::system("start the pool's threads"))
     }
-
-    /// Returns the loader of modules with these settings.
-    fn loader(&mut self) -> Result<Loader, Error> {
-        if self.limits.wasm_stack > MAX_WASM_STACK || self.limits.wasm_stack == 0 {
-            return Err(SettingError::WasmStack {
-                asked: self.limits.wasm_stack,
-                most: MAX_WASM_STACK,
-            }
-            .into());
-        }
-        let settings = EngineSettings {
-            count_fuel: self.task_limits.fuel.value.is_some(),
-            check_epochs: self.interrupt == Interrupt::Epoch,
-            features: std::mem::take(&mut self.features),
-            ..EngineSettings::new(&self.limits)
-        };
-        Ok(Loader {
-            program: Program {
-                path: binary::find(self.worker_binary.as_deref())?,
-                role: WORKER_ROLE.into(),
-            },
-            settings,
-            limits: self.limits.clone(),
-            patience: self
-                .start_timeout
-                .map_or(MAX_COMPILE_RETRY, |most| most.min(MAX_COMPILE_RETRY)),
-            cache: (!self.no_cache)
-                .then(|| ArtifactStore::of_this_user(self.on_cache_trouble.take())),
-            stop: EventFd::new().map_err(Error::system("give an eventfd"))?,
-            confinement: Confinement::new(
-                self.sandbox,
-                std::mem::take(&mut self.without),
-                self.on_sandbox_gap.take(),
-            ),
-        })
-    }
-
-    /// Returns these settings for use without a pool: by the isolation level in this
-    /// process.
-    #[cfg(feature = "in-process")]
-    pub(crate) fn into_settings(mut self) -> Result<PoolSettings, Error> {
-        let loader = self.loader()?;
-        Ok(PoolSettings {
-            loader,
-            sandbox: self.sandbox,
-            task_limits: self.task_limits,
-            reuse: match self.isolation {
-                Isolation::ProcessReuse(tasks) => tasks.get(),
-                Isolation::Process | Isolation::ProcessPerTask => 1,
-            },
-            stdio: self.stdio,
-            grants: self.grants,
-            has_initializer: self.initializer.is_some(),
-            has_shares: !self.shares.is_empty(),
-        })
-    }
-}
-
-/// The settings of a pool that is never built.
-#[cfg(feature = "in-process")]
-pub(crate) struct PoolSettings {
-    pub(crate) loader: Loader,
-    pub(crate) sandbox: Sandbox,
-    pub(crate) task_limits: TaskLimits,
-    pub(crate) reuse: u64,
-    pub(crate) stdio: Stdio,
-    pub(crate) grants: WorkerGrants,
-    pub(crate) has_initializer: bool,
-    pub(crate) has_shares: bool,
 }
 
 /// Opens the granted directories, for as long as the pool lives.

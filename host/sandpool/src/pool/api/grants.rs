@@ -15,7 +15,7 @@ const _: () = assert!(MAX_DIRECTORIES + 8 <= MAX_DESCRIPTORS);
 
 /// The highest number of bytes of names, paths and values together. The rest of the message
 /// that brings them to a worker is left for its other fields.
-const MAX_BYTES: usize = MAX_MESSAGE - 16 * 1024;
+const MAX_GRANT_BYTES: usize = MAX_MESSAGE - 16 * 1024;
 
 /// A part of a pool's grants, for one call: see [`Call::grants`](crate::Call::grants).
 ///
@@ -109,9 +109,9 @@ pub(super) fn check(grants: &WorkerGrants) -> Result<(), GrantError> {
             most: MAX_DIRECTORIES,
         });
     }
-    if encode(grants).len() > MAX_BYTES {
+    if encode(grants).len() > MAX_GRANT_BYTES {
         return Err(GrantError::TooLarge {
-            most: MAX_BYTES as u64,
+            most: MAX_GRANT_BYTES as u64,
         });
     }
     for (index, dir) in grants.dirs.iter().enumerate() {
@@ -240,7 +240,7 @@ mod tests {
         grants.env.push(("A=B".into(), String::new()));
         assert!(check(&grants).is_err());
         let mut grants = pool();
-        grants.env.push(("A".into(), "x".repeat(MAX_BYTES)));
+        grants.env.push(("A".into(), "x".repeat(MAX_GRANT_BYTES)));
         let error = check(&grants).expect_err("too long").to_string();
         assert!(error.contains("take more than 48KiB"), "{error}");
     }

@@ -253,8 +253,8 @@ impl Requests {
         {
             let sink = self.reply_sink();
             match op {
-                Op::Queue(QueueOp::Get(_)) => queue.settle_ahead(&sink),
-                _ => queue.settle_credit(&sink),
+                Op::Queue(QueueOp::Get(_)) => queue.end_prefetch(&sink),
+                _ => queue.end_credit(&sink),
             }
         }
     }
@@ -268,7 +268,7 @@ impl Requests {
         if let Some(before) = self.ahead_of.take()
             && let Some(queue) = before.queue()
         {
-            queue.settle_ahead(&sink);
+            queue.end_prefetch(&sink);
         }
         if !self.opened.is_empty() {
             self.first = self.first.wrapping_add(self.opened.len() as u32);
@@ -281,7 +281,7 @@ impl Requests {
         if let Some(before) = self.credit_of.take()
             && let Some(queue) = before.queue()
         {
-            queue.settle_credit(&sink);
+            queue.end_credit(&sink);
         }
     }
 }

@@ -33,7 +33,10 @@ pub enum GrantError {
         granted: Vec<String>,
     },
     /// More directories than a worker can be sent.
-    #[error("{count} directories are granted; there can be {most}, each with all that is in it")]
+    #[error(
+        "{count} directories are granted, and the most is {most}; a directory is granted with \
+         everything in it, so grant one above them"
+    )]
     TooManyDirectories {
         /// The number of directories.
         count: usize,

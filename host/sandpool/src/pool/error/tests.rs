@@ -1,4 +1,4 @@
-//! What each variant says.
+//! The text of each variant.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -114,7 +114,7 @@ fn errors() -> Vec<(Error, &'static str)> {
             Error::Sandbox {
                 missing: "seccomp (refused)".into(),
             },
-            "a strict sandbox cannot be kept: missing are seccomp (refused)",
+            "a strict sandbox cannot be kept; missing layers: seccomp (refused)",
         ),
         (
             Error::ForeignModule { module: "m".into() },
@@ -298,7 +298,8 @@ fn each_grant_that_cannot_be_says_why() {
                 count: 65,
                 most: 64,
             },
-            "65 directories are granted; there can be 64, each with all that is in it",
+            "65 directories are granted, and the most is 64; a directory is granted with \
+             everything in it, so grant one above them",
         ),
         (
             GrantError::TooLarge { most: 48 << 10 },

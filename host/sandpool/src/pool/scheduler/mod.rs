@@ -11,6 +11,6 @@ mod source;
 
 pub(super) use queue::{Entry, Queue};
 pub use restarts::StartTrouble;
-pub(super) use restarts::{Blame, Breaks, Fault, News, Restarts};
+pub(super) use restarts::{Blame, Breaks, Fault, Restarts, StartStep};
 pub(super) use rules::{Occupancy, Occupied, Placement, REPLACE_AFTER, STRANDED_AFTER, WorkerLife};
 pub(super) use source::{Sources, TaskSource};

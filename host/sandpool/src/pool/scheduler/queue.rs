@@ -300,14 +300,14 @@ impl Queue {
         task
     }
 
-    /// Takes out all tasks of the batches that satisfy `such`, oldest first.
-    pub(crate) fn remove_all(&mut self, such: impl Fn(&Batch) -> bool) -> Vec<Task> {
-        let due = self.later.extract_if(.., |_, task| such(&task.batch));
+    /// Takes out all tasks of the batches that `fits` accepts, oldest first.
+    pub(crate) fn remove_all(&mut self, fits: impl Fn(&Batch) -> bool) -> Vec<Task> {
+        let due = self.later.extract_if(.., |_, task| fits(&task.batch));
         let mut removed: Vec<Task> = due.map(|(_, task)| task).collect();
         let later = removed.len();
         for queue in self.by_key.values_mut() {
             let entries = std::mem::take(&mut queue.entries).into_iter();
-            let (out, kept): (Vec<_>, _) = entries.partition(|entry| such(entry.batch()));
+            let (out, kept): (Vec<_>, _) = entries.partition(|entry| fits(entry.batch()));
             queue.entries = VecDeque::from(kept);
             queue.len -= out.iter().map(Entry::len).sum::<usize>();
             removed.extend(out.into_iter().flatten());

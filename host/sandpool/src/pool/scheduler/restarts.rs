@@ -13,7 +13,7 @@ use crate::pool::keys::Health;
 use sandpool_protocol::limits::show_duration;
 
 /// The pause after the first failed start. It doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const FIRST_START_PAUSE: Duration = Duration::from_millis(5);
 
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -101,8 +101,9 @@ impl std::fmt::Display for StartTrouble {
 
 /// A step to be taken in a pool that has no workers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum News {
-    Say(StartTrouble),
+pub(crate) enum StartStep {
+    /// A report that the pool has no workers.
+    Report(StartTrouble),
     /// The pool has had no workers for longer than is allowed, for this reason.
     GiveUp(String),
 }
@@ -197,14 +198,14 @@ impl Restarts {
 
     fn pause(&mut self, now: Instant) {
         let doubled = 1_u32.checked_shl(self.failed).unwrap_or(u32::MAX);
-        let pause = FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE);
+        let pause = FIRST_START_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE);
         self.failed = self.failed.saturating_add(1);
         self.not_before = Some(now + pause);
     }
 
     /// Checks how long the pool has been without workers. `ready` is `true` if any worker
     /// is ready for tasks; `waiting` is the number of waiting tasks.
-    pub(crate) fn look(&mut self, ready: bool, waiting: usize, now: Instant) -> Option<News> {
+    pub(crate) fn look(&mut self, ready: bool, waiting: usize, now: Instant) -> Option<StartStep> {
         if waiting == 0 {
             self.drought = None;
         }
@@ -214,7 +215,7 @@ impl Restarts {
         let drought = self.drought.as_mut()?;
         let lasted = now.saturating_duration_since(drought.since);
         if let Some(timeout) = self.start_timeout.filter(|timeout| lasted >= *timeout) {
-            return Some(News::GiveUp(format!(
+            return Some(StartStep::GiveUp(format!(
                 "no worker could be started for {} (the start timeout): {}",
                 show_duration(timeout),
                 drought.cause
@@ -224,7 +225,7 @@ impl Restarts {
             return None;
         }
         drought.say_at = now + SAY_AGAIN;
-        Some(News::Say(StartTrouble {
+        Some(StartStep::Report(StartTrouble {
             cause: drought.cause.clone(),
             lasted,
             waiting: waiting as u64,
@@ -289,7 +290,7 @@ mod tests {
         assert!(restarts.may_start(now));
         let before = now;
         fail(&mut restarts, 1, &mut now);
-        assert_eq!(now - before, FIRST_PAUSE);
+        assert_eq!(now - before, FIRST_START_PAUSE);
     }
 
     #[test]
@@ -367,7 +368,7 @@ mod tests {
         for second in 1..=125 {
             let now = begun + Duration::from_secs(second);
             match restarts.look(false, 7, now) {
-                Some(News::Say(trouble)) => said.push((second, trouble.to_string())),
+                Some(StartStep::Report(trouble)) => said.push((second, trouble.to_string())),
                 other => assert_eq!(other, None),
             }
         }
@@ -406,8 +407,8 @@ mod tests {
             assert_eq!(restarts.look(true, 3, now), None);
             assert_eq!(restarts.due(true, now), None);
         }
-        let news = restarts.look(false, 3, now);
-        assert!(matches!(news, Some(News::GiveUp(_))), "{news:?}");
+        let step = restarts.look(false, 3, now);
+        assert!(matches!(step, Some(StartStep::GiveUp(_))), "{step:?}");
     }
 
     #[test]
@@ -417,11 +418,14 @@ mod tests {
         let mut now = begun;
         fail(&mut restarts, 1, &mut now);
         let at = |seconds| begun + Duration::from_secs(seconds);
-        assert!(matches!(restarts.look(false, 1, at(1)), Some(News::Say(_))));
+        assert!(matches!(
+            restarts.look(false, 1, at(1)),
+            Some(StartStep::Report(_))
+        ));
         assert_eq!(restarts.due(false, at(1)), Some(at(3)));
         assert_eq!(
             restarts.look(false, 1, at(3)),
-            Some(News::GiveUp(
+            Some(StartStep::GiveUp(
                 "no worker could be started for 3s (the start timeout): killed".into()
             ))
         );
@@ -434,7 +438,7 @@ mod tests {
         let health = Health::default();
         restarts.failed(&health, outside(), (true, false), now);
         assert_eq!(restarts.look(true, 1, now), None);
-        assert_eq!(restarts.due(true, now), Some(now + FIRST_PAUSE));
-        assert_eq!(restarts.due(true, now + FIRST_PAUSE), None);
+        assert_eq!(restarts.due(true, now), Some(now + FIRST_START_PAUSE));
+        assert_eq!(restarts.due(true, now + FIRST_START_PAUSE), None);
     }
 }

@@ -192,14 +192,14 @@ impl MapCollector {
         drop(state);
         // If there is no callback thread any more, its queue is dropped, which still hands
         // the outcomes over.
-        let parcel = Parcel(collector);
+        let for_callback = OutcomesForCallback(collector);
         pool.callback_sender.run(move || {
             let mut outcomes: Vec<Outcome<Value>> = Vec::new();
-            let collector = &parcel.0;
+            let collector = &for_callback.0;
             collector.take_all(|result| outcomes.push(result.outcome(&collector.template)));
             guard("callback", || callback(&outcomes));
-            parcel.0.put_back(outcomes);
-            drop(parcel);
+            for_callback.0.put_back(outcomes);
+            drop(for_callback);
         });
     }
 
@@ -316,9 +316,9 @@ impl MapParts {
 
 /// The outcomes on their way through the callback thread. They are handed over wherever
 /// this is dropped, so nobody waits for ever.
-struct Parcel(Arc<MapCollector>);
+struct OutcomesForCallback(Arc<MapCollector>);
 
-impl Drop for Parcel {
+impl Drop for OutcomesForCallback {
     fn drop(&mut self) {
         self.0.hand_over(self.0.lock());
     }

@@ -1,8 +1,8 @@
 //! A task and everything that is known about it without a worker: its arguments, the batch
 //! that it was submitted with, the ways in which it may end, its retries.
 //!
-//! Values and rules alone: no lock, no thread, no I/O. Knows no other room, only the worker
-//! keys (`keys`) that tasks are queued under.
+//! Values and rules alone: no thread, no I/O. Knows no other room, only `error`, `keys` and
+//! `trace`, to which it reports each result that is delivered.
 
 mod batch;
 mod constants;

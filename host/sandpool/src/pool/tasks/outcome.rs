@@ -47,7 +47,7 @@ pub(crate) enum Lost {
 }
 
 impl Lost {
-    /// The reason in a few words.
+    /// Returns the reason in a few words.
     pub(crate) fn reason(&self) -> Cow<'static, str> {
         match self {
             Lost::Timeout => "timeout".into(),
@@ -374,7 +374,7 @@ pub(crate) fn lost(
                     outcome.exit_code = Some(*code);
                     format!("the worker left with exit code {code}")
                 }
-                ChildExit::Unknown => "the worker ended, nobody knows how".into(),
+                ChildExit::Unknown => "the worker ended in an unknown way".into(),
             });
             Verdict::WorkerLost
         }

@@ -41,10 +41,10 @@ pub(super) fn fault(
             )
         }
         // Somebody else reaped the worker, as happens where SIGCHLD is ignored.
-        ChildExit::Unknown if greeted => (Blame::Outside, "it ended, nobody knows how".into()),
+        ChildExit::Unknown if greeted => (Blame::Outside, "it ended in an unknown way".into()),
         ChildExit::Unknown => (
             Blame::Pool,
-            "it ended without a word, nobody knows how".into(),
+            "it ended without a word, in an unknown way".into(),
         ),
     };
     Fault::no_start(blame, what)

@@ -80,9 +80,9 @@ impl Window {
         self.tasks.is_empty()
     }
 
-    /// Returns `true` if any of the tasks satisfies `such`.
-    pub(super) fn has_any(&self, such: impl Fn(&Task) -> bool) -> bool {
-        self.tasks.iter().any(such)
+    /// Returns `true` if any of the tasks is one that `fits` accepts.
+    pub(super) fn has_any(&self, fits: impl Fn(&Task) -> bool) -> bool {
+        self.tasks.iter().any(fits)
     }
 
     /// Returns `true` if the worker may still be given a task in its life.

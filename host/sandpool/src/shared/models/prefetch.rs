@@ -137,7 +137,7 @@ fn what_comes_back_from_two_workers_stands_where_it_stood() {
     assert!(workers[..2].iter().all(|it| !it.state().handed.is_empty()));
     // The older of the two first, which the younger must not overtake.
     for worker in &workers[..2] {
-        queue.settle_ahead(&(Arc::clone(worker) as Arc<dyn ReplySink>));
+        queue.end_prefetch(&(Arc::clone(worker) as Arc<dyn ReplySink>));
     }
     let (rest, _) = get_each(&queue, &workers[2], 100 - taken.len() as u8, 1);
     assert!(rest.is_sorted(), "{rest:?}");

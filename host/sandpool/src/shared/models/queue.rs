@@ -22,7 +22,7 @@ const PEOPLE: usize = 2;
 const ALL: usize = 5;
 
 /// The cost of an item beside its bytes.
-const ITEM_OVERHEAD: usize = 32;
+const QUEUE_ITEM_OVERHEAD: usize = 32;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -115,9 +115,9 @@ impl Reference {
         let bytes: usize = self
             .items
             .values()
-            .map(|item| item.len() + ITEM_OVERHEAD)
+            .map(|item| item.len() + QUEUE_ITEM_OVERHEAD)
             .sum();
-        let bytes = bytes + on_the_way * (CREDIT_ITEM + ITEM_OVERHEAD);
+        let bytes = bytes + on_the_way * (CREDIT_ITEM + QUEUE_ITEM_OVERHEAD);
         self.capacity.items.is_none_or(|most| count < most)
             && (bytes + cost <= self.capacity.bytes || count == 0)
     }
@@ -147,7 +147,7 @@ impl Reference {
     }
 
     /// Lets in and gives out until nothing moves.
-    fn settle(&mut self) {
+    fn end_all(&mut self) {
         loop {
             while let Some((id, items, done)) = self.putters.front_mut() {
                 let (id, done_now) = (*id, *done);
@@ -156,7 +156,7 @@ impl Reference {
                     self.tell(id, Reply::Number(done_now));
                     continue;
                 };
-                if !self.has_room(item.len() + ITEM_OVERHEAD) {
+                if !self.has_room(item.len() + QUEUE_ITEM_OVERHEAD) {
                     break;
                 }
                 if let Some((_, items, done)) = self.putters.front_mut() {
@@ -193,7 +193,7 @@ impl Reference {
             return self.tell(id, Reply::Failed(SharedError::TooLarge));
         }
         self.putters.push_back((id, items.into(), 0));
-        self.settle();
+        self.end_all();
     }
 
     fn get(&mut self, id: u64, who: usize, most: usize) {
@@ -201,7 +201,7 @@ impl Reference {
             return self.tell(id, Reply::Items(Vec::new()));
         }
         self.getters.push_back((id, who, most));
-        self.settle();
+        self.end_all();
     }
 
     /// Takes out whoever waits with this question, with what he is told.
@@ -231,7 +231,7 @@ impl Reference {
             };
             self.tell(id, reply);
         }
-        self.settle();
+        self.end_all();
     }
 
     fn task_done(&mut self) -> Reply {
@@ -356,7 +356,7 @@ impl QueueFixture {
         let posted = self.queue.posted(&self.actors[who].sink, posts);
         assert_eq!(posted, Ok(()), "it put what it may");
         self.see_hands();
-        self.reference.settle();
+        self.reference.end_all();
         self.compare();
     }
 
@@ -385,7 +385,7 @@ impl QueueFixture {
                     assert_eq!(self.reference.items.remove(&place).as_ref(), Some(item));
                 }
                 self.see_hands();
-                self.reference.settle();
+                self.reference.end_all();
                 // Nobody learns that there is room; whoever waits for some
                 // made the queue take back what was handed ahead.
                 assert!(
@@ -408,7 +408,7 @@ impl QueueFixture {
         if let Some(reply) = self.reference.remove(id) {
             self.reference.tell(id, reply);
         }
-        self.reference.settle();
+        self.reference.end_all();
     }
 
     /// A task ends or dies, as the pool ends it; the last `unsent` posts were
@@ -435,9 +435,9 @@ impl QueueFixture {
             for item in owed {
                 self.reference.put_back(item);
             }
-            self.queue.settle_ahead(&actor.sink);
+            self.queue.end_prefetch(&actor.sink);
             self.see_hands();
-            self.reference.settle();
+            self.reference.end_all();
         }
         self.queue.lock().leave(self.actors[who].owner, died);
         self.see_hands();
@@ -445,13 +445,13 @@ impl QueueFixture {
             self.reference.remove(id);
             self.reference.told.remove(&id);
         }
-        self.reference.settle();
+        self.reference.end_all();
         let actor = &self.actors[who];
         if actor.worker.is_some() {
-            self.queue.settle_credit(&actor.sink);
+            self.queue.end_credit(&actor.sink);
             self.see_hands();
             self.reference.on_the_way[who] -= lost;
-            self.reference.settle();
+            self.reference.end_all();
         }
         self.actors[who].owner = Owner::new();
         if let Some((id, _)) = asked {

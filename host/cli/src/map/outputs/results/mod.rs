@@ -46,9 +46,8 @@ pub struct Results {
 }
 
 impl Results {
-    /// Makes the folder for all results. One with something in it is only taken if a
-    /// run is gone on with, or if results are named after inputs: else what is there
-    /// would be mixed with what comes.
+    /// Makes the folder for all results. A folder that is not empty is refused, unless a run
+    /// is continued or results are named after inputs: old files would mix with new ones.
     pub fn open(asked: &Path, shape: &Shape, goes_on: bool) -> Result<Self, Failure> {
         let (pattern, folder) = read(asked, shape)?;
         let shown = folder.display();

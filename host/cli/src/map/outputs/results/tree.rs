@@ -17,7 +17,7 @@ use super::naming::UNFINISHED;
 /// The folder.
 pub struct Tree(OwnedFd);
 
-/// Of what is made, before the umask.
+/// The modes of new files and folders, before the umask.
 const FILE_MODE: u32 = 0o666;
 const FOLDER_MODE: u32 = 0o777;
 
@@ -81,7 +81,7 @@ impl Tree {
     pub fn put(&self, name: &str, bytes: &[u8], replaces: bool) -> io::Result<()> {
         let (folder, last) = self.walk(name, true)?;
         let folder = folder.as_ref().unwrap_or(&self.0).as_fd();
-        // One that was left when a run was killed is of nobody any more.
+        // A draft that a killed run left belongs to no process any more.
         let draft = format!("{UNFINISHED}{}", std::process::id());
         match self.unnamed(folder, bytes)? {
             Some(file) => {

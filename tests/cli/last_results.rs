@@ -112,7 +112,7 @@ fn a_table_keeps_its_header_and_what_tasks_print_its_order() {
 }
 
 #[test]
-fn a_run_that_was_killed_as_it_settled_is_gone_on_with_in_both_ways() {
+fn a_run_that_was_killed_as_it_removed_old_results_is_gone_on_with_in_both_ways() {
     let _test = test();
     for (replaced, torn) in [(false, ""), (true, ""), (false, "{\"i"), (true, "{\"i")] {
         let folder = Folder::new();
@@ -122,24 +122,24 @@ fn a_run_that_was_killed_as_it_settled_is_gone_on_with_in_both_ways() {
         assert_eq!(run(&folder, &LITTLE, "21\n5\n").code(), 1);
         let (failed, log) = (read(&folder, "out"), read(&folder, "log"));
         assert_eq!(run(&folder, &["--retry-failed"], "21\n5\n").code(), 0);
-        let (settled, settled_log) = (read(&folder, "out"), read(&folder, "log"));
-        let shrinks = format!("# results shrink to {}\n", settled.len());
-        assert!(settled_log.starts_with(&log) && settled_log.ends_with(&shrinks));
-        let mut out = settled.clone();
+        let (kept, kept_log) = (read(&folder, "out"), read(&folder, "log"));
+        let shrinks = format!("# results shrink to {}\n", kept.len());
+        assert!(kept_log.starts_with(&log) && kept_log.ends_with(&shrinks));
+        let mut out = kept.clone();
         if !replaced {
             // Both results of the first input are there.
-            let again = settled.lines().last().expect("a line");
+            let again = kept.lines().last().expect("a line");
             out = format!("{failed}{again}\n");
         }
         if !torn.is_empty() {
             // The next run was killed, too, at its first result.
             let begins = format!("# resumed\n# results at {}\n", out.len());
-            put("log", settled_log + &begins);
+            put("log", kept_log + &begins);
         }
         put("out", out + torn);
         let ended = run(&folder, &["--resume"], "21\n5\n");
         assert_eq!(ended.code(), 0, "{}", ended.stderr);
-        assert_eq!(read(&folder, "out"), settled, "{replaced} {torn}");
+        assert_eq!(read(&folder, "out"), kept, "{replaced} {torn}");
         assert_eq!(run(&folder, &["--resume"], "21\n5\n6\n").code(), 0);
         assert_eq!(verdicts(&read(&folder, "out")), all_ok([1, 0, 2]));
     }
