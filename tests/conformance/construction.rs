@@ -52,9 +52,11 @@ fn processes_is_how_many_workers_there_are_at_most() {
 fn processes_below_1_is_an_error() {
     let _test = test();
     let error = pool().processes(0).build().expect_err("too few");
-    let asked = SettingError::Processes { asked: 0 };
     assert!(
-        matches!(&error, Error::Setting(error) if *error == asked),
+        matches!(
+            &error,
+            Error::Setting(SettingError::Processes { asked: 0, .. })
+        ),
         "{error:?}"
     );
 }

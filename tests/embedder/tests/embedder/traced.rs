@@ -1,6 +1,7 @@
 //! What a program with a subscriber of `tracing` is told.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -221,10 +222,21 @@ fn a_subscriber_may_call_the_pool_when_a_stream_is_cut_short() {
         let guest = pool.load_bytes(GUEST).expect("it compiles");
         let held = || asks.0.lock().unwrap_or_else(PoisonError::into_inner);
         *held() = Some(pool.clone());
-        let inputs = (0..1000).map(|_| ());
+        // The first of them runs for ever, and others wait behind it.
+        let pulled = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&pulled);
+        let inputs = (0..1000).inspect(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let inputs = inputs.map(|_| ());
         let outcomes = pool.imap::<()>(&guest, "spin", inputs).expect("sent");
+        let since = Instant::now();
+        while pool.worker_pids().is_empty() || pulled.load(Ordering::Relaxed) < 50 {
+            assert!(since.elapsed() < Duration::from_secs(20), "{pulled:?}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
         pool.terminate();
-        assert_eq!(outcomes.count(), 1000);
+        assert!(outcomes.count() >= 50);
         let copy = held().take();
         drop(copy);
         pool.join().expect("it ends");

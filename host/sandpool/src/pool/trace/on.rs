@@ -31,8 +31,11 @@ impl GuardedSpan {
 impl Drop for GuardedSpan {
     fn drop(&mut self) {
         let span = mem::replace(&mut self.0, Span::none());
-        if !span.is_none() {
-            guard("tracing subscriber", || drop(span));
+        // A subscriber closes the parents of a span by way of the thread's current one.
+        if let Some(subscriber) = span.with_subscriber(|(_, subscriber)| subscriber.clone()) {
+            guard("tracing subscriber", || {
+                dispatcher::with_default(&subscriber, || drop(span));
+            });
         }
     }
 }

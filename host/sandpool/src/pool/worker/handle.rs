@@ -251,9 +251,9 @@ impl WorkerHandle {
         self.is_ready() && self.window.len() > 1
     }
 
-    /// Returns `true` if any of the sent tasks satisfies `such`.
-    pub(crate) fn has_any_task(&self, such: impl Fn(&Task) -> bool) -> bool {
-        self.window.has_any(such)
+    /// Returns `true` if any of the sent tasks is one that `fits` accepts.
+    pub(crate) fn has_any_task(&self, fits: impl Fn(&Task) -> bool) -> bool {
+        self.window.has_any(fits)
     }
 
     /// Returns the time for which the oldest sent task has been the worker's next.
