@@ -164,7 +164,7 @@ fn each_room_of_the_pool_uses_only_those_before_it() {
         for Import { line, path: named } in imports {
             let (shown, place) = (named.join("::"), format!("{}:{line}", path.display()));
             let is_item = |name: &str| name.starts_with(|c: char| c.is_uppercase() || c == '*');
-            // What the crate or `pool/` hands on to others hides the room that it is of.
+            // A re-export of the crate or of `pool/` would hide the room of the item.
             assert!(!is_item(&named[0]), "{place} names `{shown}` by `lib.rs`");
             if named[0] == "pool" && named.len() > 1 {
                 let to = room_of(&named[1]);

@@ -1,4 +1,4 @@
-//! What a program with a subscriber of `tracing` is told.
+//! Spans and events that a subscriber of `tracing` is given.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -190,7 +190,12 @@ fn a_call_outside_of_any_span_reports_to_the_subscriber_of_its_pool() {
             others, "",
             "a span of one subscriber means nothing to another"
         );
-        lines.wait_for(&["pool{processes=1}:task{", "task ended"]);
+        lines.wait_for(&["pool{processes=1}:task{", "task ended", "add"]);
+        // Nor need the thread of a call have a subscriber.
+        std::thread::scope(|scope| {
+            scope.spawn(|| pool.call(&guest, "trap").outcome().expect("sent"));
+        });
+        lines.wait_for(&["pool{processes=1}:task{", "task ended", "trap"]);
     });
     assert!(lines.contains("worker started"), "{lines}");
 }

@@ -1,5 +1,5 @@
-//! Reports to the subscriber that is current where a pool is built and where it is
-//! called, whichever thread then has something to report.
+//! Reports a call that is made within a span to the subscriber of that span, and everything
+//! else to the subscriber of the pool, on whichever thread it happens.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -92,16 +92,20 @@ impl PoolSpan {
     /// pool's.
     #[inline]
     pub(crate) fn caller(&self) -> Caller {
-        Caller(Reporter::current().map(|caller| self.or_of_pool(caller)))
+        match LevelFilter::current() == LevelFilter::OFF {
+            true => Caller(None),
+            false => Caller(self.reporter_of_caller().map(Box::new)),
+        }
     }
 
-    /// Each span goes with its own subscriber: to another one it means nothing.
+    /// Each span goes with its own subscriber: to another one it means nothing. The thread
+    /// of the caller need not have a subscriber.
     #[cold]
-    fn or_of_pool(&self, caller: Reporter) -> Box<Reporter> {
-        Box::new(match &self.0 {
-            Some(pool) if caller.span.0.is_none() => pool.clone(),
-            _ => caller,
-        })
+    fn reporter_of_caller(&self) -> Option<Reporter> {
+        match Reporter::of_thread() {
+            Some(caller) if !caller.span.0.is_none() => Some(caller),
+            caller => self.0.clone().or(caller),
+        }
     }
 
     /// Returns the subscriber that is told of workers: the pool's, or else a global one

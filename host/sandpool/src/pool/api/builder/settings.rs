@@ -1,5 +1,5 @@
-//! What a builder's settings mean without a pool: the loader of modules, and the settings
-//! that the isolation level in this process keeps.
+//! The parts of a builder that need no pool: the loader of modules, and the settings that
+//! the isolation level in this process keeps.
 
 use std::time::Duration;
 
