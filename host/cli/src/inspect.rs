@@ -293,6 +293,7 @@ mod tests {
         Import {
             name: name.into(),
             granted_by: granted_by.map(Into::into),
+            functions: Vec::new(),
         }
     }
 

@@ -66,6 +66,9 @@ pub struct Import {
     /// library (`PoolBuilder::dir`) for imports that have to be granted, `None` for imports
     /// that sandpool never gives a working form of.
     pub granted_by: Option<String>,
+    /// The functions of an import that sandpool does not give, with their types: the host
+    /// may. Empty for all others.
+    pub functions: Vec<Function>,
 }
 
 /// The host's knowledge of a module.
@@ -112,6 +115,7 @@ impl Description {
         for import in &self.imports {
             put_string(&mut bytes, &import.name);
             put_string(&mut bytes, import.granted_by.as_deref().unwrap_or(""));
+            put_functions(&mut bytes, &import.functions);
         }
         put_string(&mut bytes, self.unlinked.as_deref().unwrap_or(""));
         bytes
@@ -143,9 +147,11 @@ impl Description {
             .collect::<Result<_, _>>()?;
         let imports = (0..take_len(input)?)
             .map(|_| {
-                let name = take_string(input)?;
-                let granted_by = Some(take_string(input)?).filter(|by| !by.is_empty());
-                Ok::<_, String>(Import { name, granted_by })
+                Ok::<_, String>(Import {
+                    name: take_string(input)?,
+                    granted_by: Some(take_string(input)?).filter(|by| !by.is_empty()),
+                    functions: take_functions(input)?,
+                })
             })
             .collect::<Result<_, _>>()?;
         let unlinked = Some(take_string(input)?).filter(|why| !why.is_empty());
@@ -258,8 +264,14 @@ mod tests {
             resources: vec![counter()],
             others: vec!["wasi:http/incoming-handler@0.2.0".into()],
             imports: vec![Import {
-                name: "wasi:io/poll@0.2.0".into(),
+                name: "acme:kv/store@0.1.0".into(),
                 granted_by: None,
+                functions: vec![Function {
+                    name: "lookup".into(),
+                    interface: Some("acme:kv/store@0.1.0".into()),
+                    params: vec![],
+                    result: None,
+                }],
             }],
             unlinked: Some("it imports `env#f`".into()),
         };

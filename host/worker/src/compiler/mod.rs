@@ -15,8 +15,9 @@ use std::os::fd::OwnedFd;
 use std::thread;
 
 use wasmtime::component::Component;
-use wasmtime::{Engine, Module};
+use wasmtime::{Engine, ExternType, ImportType, Module};
 
+use crate::engine::describe::ComponentImport;
 use crate::engine::memory::{Refused, who_refused};
 use crate::engine::{config, describe, imports, out_of_memory};
 use crate::sandbox::{Cage, CageError, ChildKind, ResourceLimits};
@@ -27,7 +28,7 @@ use sandpool_protocol::limits::LimitName;
 use sandpool_protocol::settings::EngineSettings;
 use sandpool_sys::in_force::{InForce, Scarce};
 use sandpool_sys::{ControlSocket, MAX_MESSAGE, Received};
-use sandpool_value::with_causes;
+use sandpool_value::{Function, with_causes};
 use wants::Wants;
 
 /// Compiles one module and returns the exit code of the process.
@@ -271,7 +272,9 @@ fn component(engine: &Engine, source: &Source<'_>) -> Result<(Vec<u8>, Descripti
     let linker = imports::component_linker(engine, &component).map_err(|error| system(&error))?;
     let linked = linker.instantiate_pre(&component);
     let exports = describe::component_exports(engine, &component).map_err(Failed::module)?;
-    let ty = component.component_type();
+    let is_known = |name: &str| imports::granted_by(name).is_some();
+    let imported = describe::component_imports(engine, &component, is_known);
+    let imported = imported.map_err(Failed::module)?;
     let description = Description {
         component: true,
         command: describe::component_command(&component).is_some(),
@@ -279,9 +282,9 @@ fn component(engine: &Engine, source: &Source<'_>) -> Result<(Vec<u8>, Descripti
         functions: exports.functions.into_iter().map(|f| f.function).collect(),
         resources: exports.resources,
         others: exports.others,
-        imports: ty
-            .imports(engine)
-            .map(|(name, _)| import(name.to_owned()))
+        imports: imported
+            .into_iter()
+            .map(|ComponentImport { name, functions }| import(name, functions))
             .collect(),
         unlinked: source.unlinked(linked),
     };
@@ -304,10 +307,7 @@ fn core_module(engine: &Engine, source: &Source<'_>) -> Result<(Vec<u8>, Descrip
         functions: describe::core_functions(&module),
         resources: Vec::new(),
         others: Vec::new(),
-        imports: module
-            .imports()
-            .map(|import| self::import(format!("{}#{}", import.module(), import.name())))
-            .collect(),
+        imports: module.imports().map(core_import).collect(),
         unlinked: source.unlinked(linked),
     };
     exports_something(&description)?;
@@ -317,9 +317,25 @@ fn core_module(engine: &Engine, source: &Source<'_>) -> Result<(Vec<u8>, Descrip
     ))
 }
 
-fn import(name: String) -> Import {
+fn core_import(import: ImportType<'_>) -> Import {
+    let (module, name) = (import.module(), import.name());
+    let full_name = format!("{module}#{name}");
+    let functions = match import.ty() {
+        ExternType::Func(ty) if imports::granted_by(&full_name).is_none() => {
+            vec![describe::core_function(Some(module), name, &ty)]
+        }
+        _ => Vec::new(),
+    };
+    self::import(full_name, functions)
+}
+
+fn import(name: String, functions: Vec<Function>) -> Import {
     let granted_by = imports::granted_by(&name).map(str::to_owned);
-    Import { name, granted_by }
+    Import {
+        name,
+        granted_by,
+        functions,
+    }
 }
 
 fn exports_something(description: &Description) -> Result<(), Failed> {

@@ -3,7 +3,7 @@
 
 use wasmtime::component::types::{ComponentFunc, ComponentItem, Type as ComponentType};
 use wasmtime::component::{Component, ComponentExportIndex, ResourceType};
-use wasmtime::{Engine, ExternType, Module, ValType};
+use wasmtime::{Engine, ExternType, FuncType, Module, ValType};
 
 use sandpool_protocol::description::ExportedResource;
 use sandpool_value::{Function, MAX_TYPE_DEPTH, Param, Type};
@@ -38,10 +38,7 @@ pub fn component_exports(
     component: &Component,
 ) -> Result<ComponentExports, String> {
     let mut reading = Reading {
-        budget: Budget {
-            nodes: MAX_TYPE_NODES,
-            resources: named_resources(engine, component),
-        },
+        budget: Budget::new(engine, component),
         exports: ComponentExports::default(),
     };
     for (name, item) in component.component_type().exports(engine) {
@@ -65,6 +62,45 @@ pub fn component_exports(
         }
     }
     Ok(reading.exports)
+}
+
+/// An import of a component, with the functions in it.
+pub struct ComponentImport {
+    pub name: String,
+    pub functions: Vec<Function>,
+}
+
+/// Returns the imports of a component, in a fixed order. The functions of those that
+/// `is_known` accepts are left out.
+pub fn component_imports(
+    engine: &Engine,
+    component: &Component,
+    is_known: impl Fn(&str) -> bool,
+) -> Result<Vec<ComponentImport>, String> {
+    let mut budget = Budget::new(engine, component);
+    let mut imports = Vec::new();
+    for (name, item) in component.component_type().imports(engine) {
+        let mut functions = Vec::new();
+        match item.ty {
+            _ if is_known(name) => {}
+            ComponentItem::ComponentFunc(func) => {
+                functions.push(budget.function(None, name, &func)?);
+            }
+            ComponentItem::ComponentInstance(instance) => {
+                for (inner, item) in instance.exports(engine) {
+                    if let ComponentItem::ComponentFunc(func) = item.ty {
+                        functions.push(budget.function(Some(name), inner, &func)?);
+                    }
+                }
+            }
+            _ => {}
+        }
+        imports.push(ComponentImport {
+            name: name.to_owned(),
+            functions,
+        });
+    }
+    Ok(imports)
 }
 
 /// Returns the resources of all interfaces that a component imports or exports, by name.
@@ -198,24 +234,29 @@ pub fn core_functions(module: &Module) -> Vec<Function> {
             let ExternType::Func(ty) = export.ty() else {
                 return None;
             };
-            let params = ty.params().enumerate();
-            let mut results: Vec<Type> = ty.results().map(core_type).collect();
-            Some(Function {
-                name: export.name().to_owned(),
-                interface: None,
-                params: params
-                    .map(|(i, ty)| Param {
-                        name: format!("p{i}"),
-                        ty: core_type(ty),
-                    })
-                    .collect(),
-                result: match results.len() {
-                    0 | 1 => results.pop(),
-                    _ => Some(Type::Tuple(results.into())),
-                },
-            })
+            Some(core_function(None, export.name(), &ty))
         })
         .collect()
+}
+
+/// Describes a function of a core module; its parameters have no names of their own.
+pub fn core_function(interface: Option<&str>, name: &str, ty: &FuncType) -> Function {
+    let params = ty.params().enumerate();
+    let mut results: Vec<Type> = ty.results().map(core_type).collect();
+    Function {
+        name: name.to_owned(),
+        interface: interface.map(str::to_owned),
+        params: params
+            .map(|(i, ty)| Param {
+                name: format!("p{i}"),
+                ty: core_type(ty),
+            })
+            .collect(),
+        result: match results.len() {
+            0 | 1 => results.pop(),
+            _ => Some(Type::Tuple(results.into())),
+        },
+    }
 }
 
 /// Returns `true` if a core module is a WASI preview 1 command.
@@ -244,6 +285,13 @@ struct Budget {
 }
 
 impl Budget {
+    fn new(engine: &Engine, component: &Component) -> Self {
+        Budget {
+            nodes: MAX_TYPE_NODES,
+            resources: named_resources(engine, component),
+        }
+    }
+
     fn function(
         &mut self,
         interface: Option<&str>,
