@@ -6,7 +6,8 @@ use std::time::Duration;
 use sandpool::in_process::{InProcess, InProcessError};
 use sandpool::value::raw;
 use sandpool::{
-    DirGrant, Error, Interrupt, Isolation, MIB, Pool, PoolBuilder, Sandbox, Stdio, Verdict,
+    DirGrant, Error, Interrupt, Isolation, MIB, Pool, PoolBuilder, Sandbox, Stdio, UnknownImports,
+    Verdict,
 };
 
 use crate::support::{guest, test, wat};
@@ -48,6 +49,21 @@ fn a_component_and_a_core_module_are_called_with_the_values_of_a_pool() {
         add.apply::<i32>("sub", (1, 2)),
         Err(Error::Function(_))
     ));
+}
+
+#[test]
+fn a_call_of_what_was_not_granted_ends_as_in_a_pool() {
+    let _test = test();
+    let text = r#"(module (import "env" "f" (func $f)) (func (export "g") (call $f)))"#;
+    assert!(InProcess::load_bytes(builder(), text).is_err());
+    let denying = builder().unknown_imports(UnknownImports::Deny);
+    let mut module = InProcess::load_bytes(denying, text).expect("loaded");
+    let outcome = module.outcome("g", ()).expect("called");
+    assert_eq!(outcome.verdict, Verdict::Denied, "{outcome}");
+    assert_eq!(
+        outcome.error.as_deref(),
+        Some("import was not granted: env#f")
+    );
 }
 
 #[test]

@@ -28,7 +28,9 @@ mod guides;
 mod hostile_sharing;
 #[cfg(debug_assertions)]
 mod hostile_workers;
+mod imports;
 mod in_process;
+mod inspecting;
 mod kill_storm;
 mod large_payloads;
 mod lifecycle;

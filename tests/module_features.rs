@@ -190,7 +190,7 @@ fn a_module_of_another_wasi_is_told_what_to_build_instead() {
 }
 
 /// Code that takes very long to compile.
-fn slow_to_compile(import: &str) -> String {
+pub fn slow_to_compile(import: &str) -> String {
     let depth = 2000;
     let locals = "i64 ".repeat(depth);
     let open: String = (0..depth)

@@ -80,22 +80,103 @@ fn a_core_module_shows_types_size_and_hash() {
 }
 
 #[test]
-fn an_import_that_nobody_gives_is_shown_as_such() {
+fn an_import_that_nobody_gives_is_shown_with_its_type_and_its_remedies() {
     let _test = test();
     let folder = Folder::new();
     folder.file(
         "wants.wat",
-        r#"(module (import "env" "f" (func)) (func (export "g")))"#,
+        r#"(module (import "env" "f" (func (param i32) (result f64))) (func (export "g")))"#,
+    );
+    let inspect = |words: &[&str]| {
+        let ended = folder
+            .sandpool([&["inspect", "wants.wat"], words].concat())
+            .run();
+        assert_eq!((ended.code(), ended.stderr.as_str()), (0, ""));
+        ended
+    };
+    insta::assert_snapshot!(redacted(&inspect(&[])));
+    let ended = inspect(&["--unknown-imports", "deny"]);
+    let lines = ended.lines();
+    assert!(lines.contains(&"  env#f  refused at the call"), "{lines:?}");
+    assert!(!ended.text().contains("cannot run here"), "{lines:?}");
+    let all = json(&inspect(&["--json"]));
+    let import = &all["imports"][0];
+    assert_eq!(import["granted_by"], Value::Null);
+    assert_eq!(import["kind"], "functions");
+    let function = &import["functions"][0];
+    assert_eq!(
+        (&function["name"], &function["interface"]),
+        (&"f".into(), &"env".into())
+    );
+    assert_eq!(function["params"][0]["type"], "i32");
+    assert_eq!(function["result"], "f64");
+}
+
+#[test]
+fn a_component_shows_what_it_wants_of_the_program_and_what_is_never_granted() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file(
+        "wants.wat",
+        r#"(component
+          (import "acme:kv/store@0.1.0" (instance
+            (export "bucket" (type $bucket (sub resource)))
+            (export "open" (func (param "name" string) (result (own $bucket))))
+            (export "[method]bucket.get" (func (param "self" (borrow $bucket))
+              (param "key" string) (result (option (list u8)))))))
+          (import "acme:kv/types@0.1.0" (instance (type $m (enum "a" "b"))
+            (export "mode" (type (eq $m)))))
+          (import "wasi:http/types@0.2.0" (instance (export "f" (func))))
+          (core module $m (func (export "g")))
+          (core instance $i (instantiate $m))
+          (func (export "g") (canon lift (core func $i "g"))))"#,
     );
     let ended = folder.sandpool(["inspect", "wants.wat"]).run();
-    assert_eq!((ended.code(), ended.stderr.as_str()), (0, ""));
-    let import = ended
-        .lines()
-        .into_iter()
-        .find(|line| line.contains("env#f"));
-    assert_eq!(import, Some("  env#f  not available"));
-    let all = json(&folder.sandpool(["inspect", "--json", "wants.wat"]).run());
-    assert_eq!(all["imports"][0]["granted_by"], Value::Null);
+    let text = ended.show();
+    let imports = text.split_once("imports\n").expect("imports").1;
+    insta::assert_snapshot!(imports);
+}
+
+#[test]
+fn unknown_imports_are_refused_by_default_and_denied_if_that_is_asked_for() {
+    let _test = test();
+    let folder = Folder::new();
+    folder.file(
+        "wants.wat",
+        r#"(module (import "env" "f" (func $f)) (func (export "g") (result i32) (i32.const 7))
+          (func (export "h") (call $f)) (func (export "_start") (call $f)))"#,
+    );
+    let run = |words: &[&str]| folder.sandpool(words).run();
+    let ended = run(&["apply", "wants.wat", "g"]);
+    assert_eq!(ended.code(), 3);
+    insta::assert_snapshot!(ended.stderr);
+    let deny = ["--unknown-imports", "deny", "wants.wat"];
+    run(&[&["apply"], &deny[..], &["g"]].concat()).assert_prints("7\n");
+    let ended = run(&[&["apply"], &deny[..], &["h"]].concat());
+    assert_eq!(ended.code(), 1, "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("import was not granted: env#f"),
+        "{}",
+        ended.stderr
+    );
+    let ended = run(&[&["run"], &deny[..]].concat());
+    assert_eq!(ended.code(), 137, "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("import was not granted: env#f"),
+        "{}",
+        ended.stderr
+    );
+    let ended = folder
+        .sandpool([&["map"], &deny[..], &["h"]].concat())
+        .input("[]\n")
+        .run();
+    assert!(
+        ended.text().contains(r#""verdict":"denied""#),
+        "{}",
+        ended.text()
+    );
+    let ended = run(&["apply", "--unknown-imports", "no", "wants.wat", "g"]);
+    assert_eq!(ended.code(), 2, "{}", ended.stderr);
 }
 
 /// The words of a line that a user would paste, as a shell reads them.

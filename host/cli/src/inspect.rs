@@ -1,12 +1,12 @@
 //! `sandpool inspect`: what a module is, what it exports and how to call that,
-//! what it imports and what would have to be granted. Nothing of it runs.
+//! what it imports and what would have to be granted. Nothing of it is compiled, or runs.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use sandpool::value::Function;
-use sandpool::{ExportedResource, Import, Module, ModuleKind, Pool};
+use sandpool::{ExportedResource, Import, ImportKind, Module, ModuleKind, Pool};
 use serde_json::json;
 
 use super::flags::{self, ModuleFlags};
@@ -39,9 +39,10 @@ impl Inspect {
         let module = pool.inspect(&self.module);
         pool.terminate();
         let module = module.map_err(|error| interruption.explain(error.into()))?;
+        let denies = self.modules.denies_unknown_imports();
         let text = match self.json {
             true => as_json(&self.module, &module),
-            false => as_text(&self.module, &module),
+            false => as_text(&self.module, &module, denies),
         };
         Ok(report::print(text.as_bytes())?.unwrap_or(ExitCode::SUCCESS))
     }
@@ -64,7 +65,9 @@ fn kind_name(kind: ModuleKind) -> &'static str {
     }
 }
 
-fn as_text(path: &Path, module: &Module) -> String {
+/// Describes a module in lines. `denies` tells whether calls of unknown functions are
+/// refused.
+fn as_text(path: &Path, module: &Module, denies: bool) -> String {
     let path = path.display().to_string();
     let mut lines = vec![
         sanitize::line(&path),
@@ -77,9 +80,12 @@ fn as_text(path: &Path, module: &Module) -> String {
     push_resources(module.resources(), &mut lines);
     push_others(module.other_exports(), &mut lines);
     lines.push(String::new());
-    push_imports(module.imports(), &mut lines);
+    push_imports(module.imports(), denies, &mut lines);
     if let Some(why) = module.unlinked() {
         lines.push(format!("cannot run here: {}", sanitize::line(why)));
+        if !denies && needs_functions(module.imports()) {
+            lines.push(format!("    {GIVES_FUNCTIONS}"));
+        }
     }
     lines.push(String::new());
     lines.join("\n")
@@ -139,7 +145,18 @@ fn push_others(names: &[String], lines: &mut Vec<String>) {
     }
 }
 
-fn push_imports(imports: &[Import], lines: &mut Vec<String>) {
+/// What can be done about imported functions that nobody gives.
+const GIVES_FUNCTIONS: &str = "a program may give them (`PoolBuilder::import`); \
+    `--unknown-imports deny` runs it all the same, and refuses their calls";
+
+/// Returns `true` if functions are missing, and nothing but functions.
+fn needs_functions(imports: &[Import]) -> bool {
+    let is_other = |import: &Import| matches!(import.kind, ImportKind::Other(_));
+    let mut kinds = imports.iter().map(|import| &import.kind);
+    kinds.any(|kind| *kind == ImportKind::Functions) && !imports.iter().any(is_other)
+}
+
+fn push_imports(imports: &[Import], denies: bool, lines: &mut Vec<String>) {
     if imports.is_empty() {
         lines.push("imports nothing".into());
         return;
@@ -156,12 +173,22 @@ fn push_imports(imports: &[Import], lines: &mut Vec<String>) {
         .unwrap_or(0)
         .min(60);
     for (import, name) in imports.iter().zip(&names) {
-        let given = match granted_by(import) {
-            Some("given") => "given".into(),
-            Some(flag) => format!("only with `{}`", sanitize::line(flag)),
-            None => "not available".into(),
+        let given = match (granted_by(import), &import.kind) {
+            (Some("given"), _) => "given".into(),
+            (Some(flag), _) => format!("only with `{}`", sanitize::line(flag)),
+            (None, ImportKind::Types) => "types alone".into(),
+            (None, ImportKind::Withheld) => "refused at the call".into(),
+            (None, ImportKind::Functions) if denies => "refused at the call".into(),
+            (None, ImportKind::Other(kind)) => {
+                format!("not available: a {}", sanitize::line(kind))
+            }
+            (None, ImportKind::Provided | ImportKind::Functions) => "not available".into(),
         };
         lines.push(format!("  {name:width$}  {given}"));
+        if import.kind == ImportKind::Functions {
+            let functions = import.functions.iter();
+            lines.extend(functions.map(|function| format!("    {}", function.signature())));
+        }
     }
     let grants = grants(imports);
     let all = match grants.is_empty() {
@@ -229,31 +256,57 @@ fn resource_json(resource: &ExportedResource) -> serde_json::Value {
     })
 }
 
+/// A function of the module's, or one that it imports.
+fn function_json(function: &Function) -> serde_json::Value {
+    let params = function
+        .params
+        .iter()
+        .map(|param| json!({"name": param.name, "type": param.ty.to_string()}));
+    json!({
+        "name": function.name,
+        "interface": function.interface,
+        "signature": function.signature(),
+        "params": params.collect::<Vec<_>>(),
+        "result": function.result.as_ref().map(ToString::to_string),
+    })
+}
+
+fn import_json(import: &Import) -> serde_json::Value {
+    let kind = match &import.kind {
+        ImportKind::Provided => "provided",
+        ImportKind::Withheld => "withheld",
+        ImportKind::Types => "types",
+        ImportKind::Functions => "functions",
+        ImportKind::Other(kind) => kind,
+    };
+    let functions = import.functions.iter().map(function_json);
+    json!({
+        "name": import.name,
+        "kind": kind,
+        "granted_by": granted_by(import),
+        "functions": functions.collect::<Vec<_>>(),
+    })
+}
+
 fn as_json(path: &Path, module: &Module) -> String {
     let path = path.display().to_string();
     let functions: Vec<_> = module
         .functions()
         .iter()
         .map(|function| {
-            let params = function.params.iter().map(|param| json!({"name": param.name, "type": param.ty.to_string()}));
-            json!({
-                "name": function.name,
-                "interface": function.interface,
-                "signature": function.signature(),
-                "params": params.collect::<Vec<_>>(),
-                "result": function.result.as_ref().map(ToString::to_string),
-                "callable": function.uncallable().is_none(),
-                "uncallable": function.uncallable(),
-                "example": function.uncallable().is_none().then(|| apply_line(&path, module, function)),
-            })
+            let mut all = function_json(function);
+            let why = function.uncallable();
+            all["callable"] = why.is_none().into();
+            all["example"] = match why {
+                None => apply_line(&path, module, function).into(),
+                Some(_) => serde_json::Value::Null,
+            };
+            all["uncallable"] = why.into();
+            all
         })
         .collect();
     let resources: Vec<_> = module.resources().iter().map(resource_json).collect();
-    let imports: Vec<_> = module
-        .imports()
-        .iter()
-        .map(|import| json!({"name": import.name, "granted_by": granted_by(import)}))
-        .collect();
+    let imports: Vec<_> = module.imports().iter().map(import_json).collect();
     let all = json!({
         "path": path,
         "kind": match module.kind() {
@@ -292,6 +345,10 @@ mod tests {
     fn import(name: &str, granted_by: Option<&str>) -> Import {
         Import {
             name: name.into(),
+            kind: match granted_by {
+                Some(_) => ImportKind::Provided,
+                None => ImportKind::Withheld,
+            },
             granted_by: granted_by.map(Into::into),
             functions: Vec::new(),
         }
@@ -307,19 +364,22 @@ mod tests {
         ];
         assert_eq!(grants(&imports), ["--dir"]);
         let mut lines = Vec::new();
-        push_imports(&imports, &mut lines);
+        push_imports(&imports, false, &mut lines);
         assert_eq!(
             lines[1],
             "  wasi:filesystem/types@0.2.6     only with `--dir`"
         );
-        assert_eq!(lines[4], "  wasi:sockets/tcp@0.2.6          not available");
+        assert_eq!(
+            lines[4],
+            "  wasi:sockets/tcp@0.2.6          refused at the call"
+        );
         assert_eq!(lines[6], "grants that the task may need: --dir");
     }
 
     #[test]
     fn a_hostile_import_cannot_drive_the_terminal() {
         let mut lines = Vec::new();
-        push_imports(&[import("\u{1b}]0;x\u{7}", None)], &mut lines);
+        push_imports(&[import("\u{1b}]0;x\u{7}", None)], false, &mut lines);
         assert!(lines.iter().all(|line| !line.chars().any(char::is_control)));
     }
 }

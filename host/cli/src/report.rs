@@ -127,6 +127,10 @@ impl Failure {
     }
 }
 
+/// The library's setting for imports that nobody gives, and the flag that sets it.
+const UNKNOWN_IMPORTS: &str = "the setting `unknown_imports`";
+const DENY_THEM: &str = "`--unknown-imports deny`";
+
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         let kind = match &error {
@@ -135,7 +139,10 @@ impl From<LoadError> for Failure {
             _ => Kind::Unusable,
         };
         let hint = error.hint().map(|hint| match error.has_unknown_imports() {
-            true => format!("{hint}; `sandpool inspect` lists the imports of a module"),
+            true => {
+                let hint = hint.replace(UNKNOWN_IMPORTS, DENY_THEM);
+                format!("{hint}; `sandpool inspect` lists the imports of a module")
+            }
             false => hint,
         });
         let error = anyhow::Error::msg(settings::load_error(&error));

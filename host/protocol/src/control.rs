@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::Violation;
+use crate::imports::Links;
 use crate::layers::{Layer, SandboxReport};
 use crate::limits::LimitName;
 use crate::settings::{DirGrant, EngineSettings, LogLevel, Sandbox, Stdio};
@@ -67,6 +68,8 @@ pub struct WorkerSetup {
     /// `true` if the artifact is a component (else a core module).
     pub component: bool,
     pub grants: WorkerGrants,
+    /// The imports that the host gives.
+    pub links: Links,
     /// `true` if the module imports shared objects, for which the worker gets an exchange.
     pub shares: bool,
     /// `true` if the module is an interpreter: see [`Description`](super::description).
@@ -110,9 +113,12 @@ pub struct WorkerGrants {
 pub struct CompilerSetup {
     pub sandbox_plan: SandboxPlan,
     pub engine: EngineSettings,
-    /// `true` if the module is compiled to be run, and not only to be described: a module
-    /// with imports that nobody can give is then refused before it is compiled.
+    /// `true` if the module is compiled to be run: a module with imports that nobody gives
+    /// is then refused before it is compiled. `false` if it is only described: then nothing
+    /// is compiled, and the file for the artifact stays empty.
     pub to_run: bool,
+    /// The imports that the host gives.
+    pub links: Links,
     pub memory: Option<u64>,
     pub cpu_time: Option<Duration>,
 }

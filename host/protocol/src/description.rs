@@ -57,17 +57,37 @@ impl ExportedResource {
     }
 }
 
+/// The giver of an import, or what stands in for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImportKind {
+    /// sandpool gives it; some of it works only with a grant.
+    Provided,
+    /// It belongs to a world that sandpool knows and never grants as it is: `wasi:sockets`,
+    /// `wasi:http`, `wasi:keyvalue`, `wasi:config`, `sandpool:task/host`. The module runs,
+    /// and its calls are refused.
+    Withheld,
+    /// It has nothing but types, which nobody has to give.
+    Types,
+    /// Functions that sandpool does not know.
+    Functions,
+    /// Something else that sandpool does not know, by the name of its kind: `memory`,
+    /// `table`, `global`, `tag`, `module`, `component`, `value`.
+    Other(String),
+}
+
 /// An import of a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
     /// The full name.
     pub name: String,
+    /// The giver of the import.
+    pub kind: ImportKind,
     /// The grant for this import: `given` for imports that every guest has, a method of the
     /// library (`PoolBuilder::dir`) for imports that have to be granted, `None` for imports
     /// that sandpool never gives a working form of.
     pub granted_by: Option<String>,
-    /// The functions of an import that sandpool does not give, with their types: the host
-    /// may. Empty for all others.
+    /// The functions, with their types, of an import that sandpool does not give and a
+    /// program may. Empty for all others, and for sockets.
     pub functions: Vec<Function>,
 }
 
@@ -84,7 +104,9 @@ pub struct Description {
     /// The names of the other exports, which nobody calls.
     pub others: Vec<String>,
     pub imports: Vec<Import>,
-    /// The reason why the module cannot be instantiated: an import that nobody gives.
+    /// The reason why the module cannot be instantiated, whatever functions the host gives:
+    /// an import of another type than sandpool's own, or an export of another WASI. The
+    /// imports that nobody gives are for [`Links`](crate::imports::Links) to judge.
     pub unlinked: Option<String>,
 }
 
@@ -114,6 +136,7 @@ impl Description {
         put_len(&mut bytes, self.imports.len());
         for import in &self.imports {
             put_string(&mut bytes, &import.name);
+            put_kind(&mut bytes, &import.kind);
             put_string(&mut bytes, import.granted_by.as_deref().unwrap_or(""));
             put_functions(&mut bytes, &import.functions);
         }
@@ -149,6 +172,7 @@ impl Description {
             .map(|_| {
                 Ok::<_, String>(Import {
                     name: take_string(input)?,
+                    kind: take_kind(input)?,
                     granted_by: Some(take_string(input)?).filter(|by| !by.is_empty()),
                     functions: take_functions(input)?,
                 })
@@ -182,6 +206,30 @@ fn take_functions(input: &mut &[u8]) -> Result<Vec<Function>, String> {
     (0..take_len(input)?)
         .map(|_| Function::decode(input).map_err(|error| error.to_string()))
         .collect()
+}
+
+fn put_kind(bytes: &mut Vec<u8>, kind: &ImportKind) {
+    bytes.push(match kind {
+        ImportKind::Provided => 0,
+        ImportKind::Withheld => 1,
+        ImportKind::Types => 2,
+        ImportKind::Functions => 3,
+        ImportKind::Other(_) => 4,
+    });
+    if let ImportKind::Other(name) = kind {
+        put_string(bytes, name);
+    }
+}
+
+fn take_kind(input: &mut &[u8]) -> Result<ImportKind, String> {
+    match input.split_off_first() {
+        Some(0) => Ok(ImportKind::Provided),
+        Some(1) => Ok(ImportKind::Withheld),
+        Some(2) => Ok(ImportKind::Types),
+        Some(3) => Ok(ImportKind::Functions),
+        Some(4) => Ok(ImportKind::Other(take_string(input)?)),
+        _ => Err("the kind of an import in it cannot be read".into()),
+    }
 }
 
 fn put_len(bytes: &mut Vec<u8>, len: usize) {
@@ -263,8 +311,16 @@ mod tests {
             functions: vec![],
             resources: vec![counter()],
             others: vec!["wasi:http/incoming-handler@0.2.0".into()],
-            imports: vec![Import {
+            imports: [
+                ImportKind::Provided,
+                ImportKind::Withheld,
+                ImportKind::Types,
+                ImportKind::Functions,
+                ImportKind::Other("memory".into()),
+            ]
+            .map(|kind| Import {
                 name: "acme:kv/store@0.1.0".into(),
+                kind,
                 granted_by: None,
                 functions: vec![Function {
                     name: "lookup".into(),
@@ -272,7 +328,8 @@ mod tests {
                     params: vec![],
                     result: None,
                 }],
-            }],
+            })
+            .into(),
             unlinked: Some("it imports `env#f`".into()),
         };
         assert_eq!(Description::decode(&description.encode()), Ok(description));

@@ -248,6 +248,7 @@ mod tests {
 
     use super::*;
     use crate::control::Says;
+    use crate::description::{Import, ImportKind};
     use crate::frame::{TaskEnd, inline_payload};
     use crate::settings::LogLevel;
     use crate::strategies::{any_function, any_type, typed_value};
@@ -302,7 +303,22 @@ mod tests {
     }
 
     fn described() -> impl Strategy<Value = Vec<u8>> {
-        prop::collection::vec(any_function(), 0..4).prop_map(|functions| {
+        let functions = || prop::collection::vec(any_function(), 0..4);
+        let kind = prop_oneof![
+            Just(ImportKind::Provided),
+            Just(ImportKind::Withheld),
+            Just(ImportKind::Functions),
+            any::<String>().prop_map(ImportKind::Other),
+        ];
+        let import = (any::<String>(), kind, functions());
+        let import = import.prop_map(|(name, kind, functions)| Import {
+            name,
+            kind,
+            granted_by: None,
+            functions,
+        });
+        let imports = prop::collection::vec(import, 0..4);
+        (functions(), imports).prop_map(|(functions, imports)| {
             let description = Description {
                 component: true,
                 command: false,
@@ -310,7 +326,7 @@ mod tests {
                 functions,
                 resources: Vec::new(),
                 others: Vec::new(),
-                imports: Vec::new(),
+                imports,
                 unlinked: Some("why".into()),
             };
             description.encode()

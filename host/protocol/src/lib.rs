@@ -33,6 +33,7 @@ pub mod fuzzing;
 mod fuzzing;
 pub mod handshake;
 pub mod host_end;
+pub mod imports;
 pub mod layers;
 pub mod limits;
 pub mod request;

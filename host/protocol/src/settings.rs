@@ -62,6 +62,20 @@ pub enum Sandbox {
     Off,
 }
 
+/// The reaction to functions that a module imports and that nobody gives: neither sandpool
+/// nor the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum UnknownImports {
+    /// The module is refused when it is loaded, before anything is compiled (default).
+    #[default]
+    Refuse,
+    /// The module is loaded, and a call of a function is refused. The call fails in its own
+    /// way where its type has one, and the outcome lists it among the refusals; otherwise it
+    /// ends the task with the verdict `denied`. Imported memories, tables, globals and tags
+    /// cannot be denied: a module with one is refused all the same.
+    Deny,
+}
+
 /// A WebAssembly proposal that is off unless asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum WasmFeature {

@@ -80,7 +80,7 @@ impl fmt::Display for Verdict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// The kind of the request: `memory`, `table`, `process memory`; `file`, `write
-    /// access`, `socket`, `name look-up`.
+    /// access`, `socket`, `name look-up`, `import`.
     pub what: String,
     /// The exact request: an amount, a path as the guest sees it, the name of a host.
     pub detail: String,
@@ -99,6 +99,17 @@ pub const MAX_REFUSALS: usize = 64;
 /// The number of bytes of a refusal's detail, beside a mark where it was cut: guests choose
 /// the names in it, and all refusals of a task have to fit into the header of its answer.
 pub const MAX_DETAIL: usize = 512;
+
+/// Returns the text about a task that ended because it called what was not granted: by the
+/// last of its refusals.
+pub fn denied_by(refusals: &[Refusal]) -> String {
+    match refusals.last() {
+        Some(Refusal { what, detail }) => {
+            Printable(&format!("{what} was not granted: {detail}")).to_string()
+        }
+        None => "a capability was not granted".into(),
+    }
+}
 
 /// Returns the text about the trap of a task that was refused memory, which follows the
 /// line about the limit.

@@ -140,13 +140,14 @@ pub use pool::{
     ToInput,
 };
 pub use process::{ModuleSource, Process, ProcessBuilder, ProcessError, active_children};
-pub use sandpool_protocol::description::{ExportedResource, Import, ModuleKind};
+pub use sandpool_protocol::description::{ExportedResource, Import, ImportKind, ModuleKind};
 pub use sandpool_protocol::layers::{Layer, LayerReport, LayerState, SandboxReport};
 pub use sandpool_protocol::limits::{
     GIB, KIB, Limit, LimitHit, LimitName, MIB, Origin, PoolLimits, TaskLimits,
 };
 pub use sandpool_protocol::settings::{
-    DirGrant, Interrupt, Isolation, LogLevel, Sandbox, Stdio, UnknownWasmFeature, WasmFeature,
+    DirGrant, Interrupt, Isolation, LogLevel, Sandbox, Stdio, UnknownImports, UnknownWasmFeature,
+    WasmFeature,
 };
 pub use sandpool_sys::Attempt;
 #[doc(hidden)]

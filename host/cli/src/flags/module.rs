@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use sandpool::value::with_causes;
-use sandpool::{PoolBuilder, Sandbox, SandboxReport, WasmFeature};
+use sandpool::{PoolBuilder, Sandbox, SandboxReport, UnknownImports, WasmFeature};
 
 use crate::parse::{self, OrNone};
 use crate::report;
@@ -21,6 +21,16 @@ pub struct ModuleFlags {
         help_heading = "Modules"
     )]
     pub(super) wasm: Vec<WasmFeature>,
+    /// If the module imports functions that sandpool does not provide: refuse to load it
+    /// (refuse), or load it and refuse their calls (deny) [default: refuse]
+    #[arg(
+        long,
+        value_name = "REACTION",
+        value_enum,
+        hide_possible_values = false,
+        help_heading = "Modules"
+    )]
+    unknown_imports: Option<Reaction>,
     /// Maximum size of the module [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Modules")]
     pub(super) module_size: Option<OrNone<u64>>,
@@ -58,10 +68,24 @@ enum SandboxMode {
     Off,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Reaction {
+    Refuse,
+    Deny,
+}
+
 impl ModuleFlags {
+    /// Returns `true` if calls of functions that nobody provides are refused.
+    pub fn denies_unknown_imports(&self) -> bool {
+        self.unknown_imports == Some(Reaction::Deny)
+    }
+
     pub fn apply(&self, mut builder: PoolBuilder) -> PoolBuilder {
         for feature in &self.wasm {
             builder = builder.wasm_feature(*feature);
+        }
+        if self.denies_unknown_imports() {
+            builder = builder.unknown_imports(UnknownImports::Deny);
         }
         if let Some(OrNone(limit)) = self.module_size {
             builder = builder.module_size(limit);

@@ -74,8 +74,8 @@ impl<H: Send> Bare<H> {
         let module = loaded.module();
         let made = || {
             let engine = config::engine(module.settings())?;
-            let component: Component =
-                code::deserialize_component(&engine, Artifact::File(&artifact_path(module)))?;
+            let path = artifact_path(module.artifact()?);
+            let component: Component = code::deserialize_component(&engine, Artifact::File(&path))?;
             let mut linker = Linker::new(&engine);
             link(&mut linker)?;
             let pre = linker.instantiate_pre(&component)?;

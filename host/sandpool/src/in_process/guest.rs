@@ -14,6 +14,7 @@ use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::pool::{Error, PoolSettings, value_of};
 use sandpool_protocol::settings::{LogLevel, Stdio};
+use sandpool_sys::SealedMemory;
 use sandpool_value::{FromValue, ToArgs, Value, encode_args};
 use sandpool_worker::engine::bounds::Bounds;
 use sandpool_worker::engine::clock::GuestClock;
@@ -62,18 +63,20 @@ impl InProcess {
         };
         let engine_settings = module.settings();
         let engine = config::engine(engine_settings).map_err(refused)?;
-        let path = artifact_path(&module);
+        let unreadable = |source| InProcessError::Unreadable {
+            module: name(),
+            source,
+        };
+        let artifact = module.artifact().map_err(unreadable)?;
+        let load = |artifact: Artifact<'_>| {
+            let links = &settings.loader.links;
+            Code::load(&engine, artifact, module.is_component(), links)
+        };
+        let path = artifact_path(artifact);
         let code = match std::fs::exists(&path) {
-            Ok(true) => Code::load(&engine, Artifact::File(&path), module.is_component()),
+            Ok(true) => load(Artifact::File(&path)),
             // There is no `/proc`.
-            _ => {
-                let bytes = module.artifact().read();
-                let bytes = bytes.map_err(|source| InProcessError::Unreadable {
-                    module: name(),
-                    source,
-                })?;
-                Code::load(&engine, Artifact::Bytes(&bytes), module.is_component())
-            }
+            _ => load(Artifact::Bytes(&artifact.read().map_err(unreadable)?)),
         };
         let code = code.map_err(|unloadable| match unloadable {
             Unloadable::Artifact(error) => refused(error),
@@ -310,7 +313,7 @@ impl InProcess {
 }
 
 /// Returns the path by which wasmtime finds the artifact in sealed memory: its descriptor.
-pub(super) fn artifact_path(module: &Module) -> String {
+pub(super) fn artifact_path(artifact: &SealedMemory) -> String {
     use std::os::fd::AsFd;
-    format!("/proc/self/fd/{}", module.artifact().as_fd().as_raw_fd())
+    format!("/proc/self/fd/{}", artifact.as_fd().as_raw_fd())
 }

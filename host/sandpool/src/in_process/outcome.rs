@@ -9,7 +9,7 @@ use crate::module::Module;
 use crate::outcome::{Outcome, Verdict};
 use sandpool_protocol::frame::TaskEnd;
 use sandpool_protocol::limits::{LimitHit, LimitName, PoolLimits, TaskLimits};
-use sandpool_protocol::verdict::trapped_then;
+use sandpool_protocol::verdict::{denied_by, trapped_then};
 use sandpool_value::{Function, Printable, Value, raw};
 use sandpool_worker::engine::call::Returned;
 use sandpool_worker::engine::guest::Guest;
@@ -95,11 +95,11 @@ impl Ran<'_> {
                         });
                         limited(&mut outcome, Verdict::Timeout, hit);
                     }
-                    TaskEnd::Ok
-                    | TaskEnd::Error
-                    | TaskEnd::Denied
-                    | TaskEnd::Trap
-                    | TaskEnd::Initializer => {
+                    TaskEnd::Denied => {
+                        outcome.verdict = Verdict::Denied;
+                        outcome.error = Some(denied_by(&outcome.refusals));
+                    }
+                    TaskEnd::Ok | TaskEnd::Error | TaskEnd::Trap | TaskEnd::Initializer => {
                         outcome.verdict = Verdict::Trap;
                         outcome.error = Some(message.unwrap_or_else(|| "trapped".into()));
                     }

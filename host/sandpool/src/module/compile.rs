@@ -16,6 +16,7 @@ use super::{Loader, Purpose};
 use sandpool_protocol::control::{ChildFailure, CompilerSetup, FromChild, ToChild, decode, encode};
 use sandpool_protocol::description::{Description, MAX_DESCRIPTION};
 use sandpool_protocol::handshake::Hello;
+use sandpool_protocol::imports::Links;
 use sandpool_protocol::limits::LimitName;
 use sandpool_protocol::roles::COMPILER_ROLE;
 use sandpool_sys::in_force::{InForce, Scarce, named, naming_limit};
@@ -35,7 +36,10 @@ struct CompilerMessages {
 /// The pause before a compilation is tried again; it doubles each time.
 const FIRST_COMPILE_PAUSE: Duration = Duration::from_millis(10);
 
-/// Compiles a module in a process of its own, until it is given up. A failure from outside
+/// An artifact, unless the module was only described, and a description.
+type Compiled = (Option<SealedMemory>, Description);
+
+/// Compiles or describes a module in a process of its own, until that is given up. A failure from outside
 /// (somebody killed the compiler, the system has no process for it) is not the module's
 /// fault, and the compilation is tried again for a while.
 pub(super) fn compile(
@@ -43,7 +47,7 @@ pub(super) fn compile(
     source: &Source,
     purpose: Purpose,
     given_up: Option<&EventFd>,
-) -> Result<(SealedMemory, Description), Problem> {
+) -> Result<Compiled, Problem> {
     let give_up = Instant::now() + loader.max_retry_time;
     let mut pause = FIRST_COMPILE_PAUSE;
     loop {
@@ -92,7 +96,7 @@ fn compile_once(
     source: &Source,
     purpose: Purpose,
     given_up: Option<&EventFd>,
-) -> Result<(SealedMemory, Description), Problem> {
+) -> Result<Compiled, Problem> {
     let (ours, theirs) = ControlSocket::pair().map_err(refused)?;
     let program = Program {
         role: COMPILER_ROLE.into(),
@@ -115,6 +119,7 @@ fn compile_once(
         sandbox_plan: loader.confinement.sandbox_plan(child.namespaces()),
         engine: loader.settings.clone(),
         to_run: purpose == Purpose::Run,
+        links: Links::clone(&loader.links),
         memory: loader.limits.compile_memory.value,
         cpu_time: loader.limits.compile_cpu_time.value,
     });
@@ -161,7 +166,10 @@ fn compile_once(
         (_, ended) => return Err(died(loader, ended)),
     }
     // The compiler is gone, so nobody has these mapped and they can be sealed.
-    let artifact = seal_contents(artifact).map_err(refused)?;
+    let artifact = match purpose {
+        Purpose::Run => Some(seal_contents(artifact).map_err(refused)?),
+        Purpose::Inspect => None,
+    };
     let description = seal_contents(description).map_err(refused)?;
     if description.len() > MAX_DESCRIPTION {
         return Err(Problem::LongDescription);

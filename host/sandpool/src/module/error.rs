@@ -341,9 +341,11 @@ impl LoadError {
                 "a task module exports functions (a component or a core module), or is a command"
                     .into(),
             ),
-            _ if self.has_unknown_imports() => {
-                Some("guests can import WASI and the interfaces of `sandpool:task`".into())
-            }
+            _ if self.has_unknown_imports() => Some(
+                "guests can import WASI and the interfaces of `sandpool:task`; the setting \
+                 `unknown_imports` loads it all the same, and refuses its calls of other functions"
+                    .into(),
+            ),
             _ => None,
         }
     }

@@ -11,6 +11,7 @@ mod error;
 mod source;
 mod waiting;
 
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub(crate) use artifact_store::{ArtifactStore, TroubleHandler, probe as probe_ca
 use crate::confinement::Confinement;
 use crate::outcome::Verdict;
 use sandpool_protocol::description::{Description, ExportedResource, Import, ModuleKind};
+use sandpool_protocol::imports::Links;
 use sandpool_protocol::limits::{LimitName, PoolLimits};
 use sandpool_protocol::settings::EngineSettings;
 use sandpool_sys::{EventFd, Program, SealedMemory, writes_to_a_limit};
@@ -42,8 +44,12 @@ struct Inner {
     hash: Arc<str>,
     size: u64,
     description: Description,
-    artifact: SealedMemory,
+    /// `None` if the module was only looked at.
+    artifact: Option<SealedMemory>,
     settings: EngineSettings,
+    links: Arc<Links>,
+    /// The reason why the module cannot be run with these links.
+    unlinked: Option<String>,
 }
 
 impl Module {
@@ -150,10 +156,17 @@ impl Module {
         })
     }
 
-    /// Returns the reason why the module cannot be instantiated, if it cannot: it imports
-    /// functions that sandpool does not provide.
+    /// Returns the reason why the module cannot be run by the pool that loaded it, if it
+    /// cannot: it imports functions that neither sandpool nor the pool provides, and that
+    /// the pool does not [deny](crate::PoolBuilder::unknown_imports).
     pub fn unlinked(&self) -> Option<&str> {
-        self.inner.description.unlinked.as_deref()
+        self.inner.unlinked.as_deref()
+    }
+
+    /// Returns `true` if the module was compiled. One that was only looked at was not, and
+    /// cannot be called.
+    pub(crate) fn is_compiled(&self) -> bool {
+        self.inner.artifact.is_some()
     }
 
     fn runnable(self, path: &str) -> Result<Self, LoadError> {
@@ -177,12 +190,25 @@ impl Module {
         WeakModule(Arc::downgrade(&self.inner))
     }
 
-    pub(crate) fn artifact(&self) -> &SealedMemory {
-        &self.inner.artifact
+    /// Returns the artifact.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the module was only looked at.
+    pub(crate) fn artifact(&self) -> io::Result<&SealedMemory> {
+        let artifact = self.inner.artifact.as_ref();
+        artifact.ok_or_else(|| io::Error::other("the module was not compiled"))
     }
 
     pub(crate) fn settings(&self) -> &EngineSettings {
         &self.inner.settings
+    }
+
+    /// Returns `true` if a pool with this loader can run the module: it was loaded with
+    /// settings equal to the pool's.
+    pub(crate) fn is_for(&self, loader: &Loader) -> bool {
+        let (ours, theirs) = (&self.inner.links, &loader.links);
+        self.inner.settings == loader.settings && (Arc::ptr_eq(ours, theirs) || ours == theirs)
     }
 }
 
@@ -206,7 +232,7 @@ impl WeakModule {
 enum Purpose {
     /// To call it or to run it: all its imports must be provided.
     Run,
-    /// To describe it.
+    /// To look at it: it is described, and nothing of it is compiled.
     Inspect,
 }
 
@@ -215,6 +241,8 @@ enum Purpose {
 pub(crate) struct Loader {
     pub(crate) program: Program,
     pub(crate) settings: EngineSettings,
+    /// The imports that the host gives, and its reaction to those that nobody gives.
+    pub(crate) links: Arc<Links>,
     pub(crate) limits: PoolLimits,
     pub(crate) cache: Option<ArtifactStore>,
     /// The time for which a compilation is tried again that something outside prevents.
@@ -226,7 +254,7 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    /// Loads a module to describe it. Ends its compilation when `given_up` is rung.
+    /// Loads a module to look at it. Gives that up when `given_up` is rung.
     pub(crate) fn load_file(
         &self,
         path: &Path,
@@ -293,12 +321,11 @@ impl Loader {
             .as_ref()
             .and_then(|cache| writes_to_a_limit(|| cache.get(&source.hash, &self.settings)));
         let (artifact, description) = match cached {
-            Some(found) => found,
+            Some((artifact, description)) => (Some(artifact), description),
             None => {
                 let compiled = compile::compile(self, source, purpose, given_up)
                     .map_err(|problem| problem.sorted(&self.limits))?;
-                if let Some(cache) = &self.cache {
-                    let (artifact, description) = &compiled;
+                if let (Some(cache), (Some(artifact), description)) = (&self.cache, &compiled) {
                     writes_to_a_limit(|| {
                         cache.put(&source.hash, &self.settings, artifact, description);
                     });
@@ -306,14 +333,18 @@ impl Loader {
                 compiled
             }
         };
+        let unlinked = self.links.refusal(&description.imports);
         Ok(Module {
             inner: Arc::new(Inner {
                 name,
                 hash: source.hash.as_str().into(),
                 size: source.memory.len(),
+                unlinked: unlinked.or_else(|| description.unlinked.clone()),
                 description,
-                artifact,
+                // Whether it can be called must not depend on the cache.
+                artifact: artifact.filter(|_| purpose == Purpose::Run),
                 settings: self.settings.clone(),
+                links: Arc::clone(&self.links),
             }),
         })
     }

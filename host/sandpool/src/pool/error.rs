@@ -133,6 +133,13 @@ pub enum Error {
         /// The module's name.
         module: String,
     },
+    /// A module that was only looked at, by [`Pool::inspect`](crate::Pool::inspect), which
+    /// compiles nothing.
+    #[error("module `{module}` was inspected, and not compiled; load it to call it")]
+    NotCompiled {
+        /// The module's name.
+        module: String,
+    },
     /// A module that imports functions that sandpool does not provide.
     #[error("module `{module}` cannot be run: {why}")]
     Unlinked {

@@ -150,6 +150,21 @@ const OFF: &[(&str, WasmFeatures, Remedy)] = &[
     ),
 ];
 
+/// Returns the features that modules may use where these are turned on.
+pub(super) fn on(on: &[WasmFeature]) -> WasmFeatures {
+    let gc = on.contains(&WasmFeature::Gc);
+    // Garbage collection brings function references along.
+    let is_on = |remedy: Remedy| match remedy {
+        Flag(WasmFeature::FunctionReferences) if gc => true,
+        Flag(feature) => on.contains(&feature),
+        Instead(_) => false,
+    };
+    let off = OFF.iter().filter(|(_, _, remedy)| !is_on(*remedy));
+    off.fold(WasmFeatures::all(), |all, (_, bits, _)| {
+        all.difference(*bits)
+    })
+}
+
 /// Names the features that a module needs and that are off, and the setting that turns
 /// them on (the command puts its flag there), or what to do instead. `None` if the
 /// module is not valid with any features.

@@ -6,6 +6,7 @@
 //! are not trusted either.
 
 mod features;
+mod outline;
 mod wants;
 
 use std::fs::File;
@@ -21,9 +22,11 @@ use crate::engine::describe::ComponentImport;
 use crate::engine::memory::{Refused, who_refused};
 use crate::engine::{config, describe, imports, out_of_memory};
 use crate::sandbox::{Cage, CageError, ChildKind, ResourceLimits};
+use outline::Invalid;
 use sandpool_protocol::control::{ChildFailure, CompilerSetup, FromChild, ToChild, decode, encode};
-use sandpool_protocol::description::{Description, Import, MAX_DESCRIPTION};
+use sandpool_protocol::description::{Description, Import, ImportKind, MAX_DESCRIPTION};
 use sandpool_protocol::handshake::Hello;
+use sandpool_protocol::imports::Links;
 use sandpool_protocol::limits::LimitName;
 use sandpool_protocol::settings::EngineSettings;
 use sandpool_sys::in_force::{InForce, Scarce};
@@ -132,7 +135,7 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
     let bytes = to_binary(read_all(module)?)?;
     let wants = Wants::of(&bytes);
     if setup.to_run
-        && let Some(why) = wants.cannot_be_had()
+        && let Some(why) = wants.cannot_be_had(&setup.links)
     {
         return Err(Failed::module(why));
     }
@@ -142,13 +145,14 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
         bytes: &bytes,
         wants: &wants,
         settings: &setup.engine,
+        links: &setup.links,
     };
-    let compiled = match is_component(&bytes) {
-        true => component(&engine, &source),
-        false => core_module(&engine, &source),
+    let done = match setup.to_run {
+        true => source.compile(&engine),
+        false => source.describe(&engine).map(|described| (None, described)),
     };
     let (machine_code, described) =
-        compiled.map_err(|failed| failed.named(&setup, &inherited, true))?;
+        done.map_err(|failed| failed.named(&setup, &inherited, true))?;
     // 6. The answer, in files that the host made.
     let encoded = described.encode();
     if encoded.len() as u64 > MAX_DESCRIPTION {
@@ -157,7 +161,9 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
         ));
     }
     write(description, &encoded, &inherited)?;
-    write(artifact, &machine_code, &inherited)?;
+    if let Some(machine_code) = machine_code {
+        write(artifact, &machine_code, &inherited)?;
+    }
     control.send(&encode(&FromChild::Ready { report }), &[], true)?;
     Ok(())
 }
@@ -259,80 +265,141 @@ fn is_component(bytes: &[u8]) -> bool {
     bytes.get(6).is_some_and(|layer| *layer == 1)
 }
 
-/// A module that is to be compiled.
+/// A module that is to be compiled, or described.
 struct Source<'a> {
     bytes: &'a [u8],
     wants: &'a Wants,
     settings: &'a EngineSettings,
+    links: &'a Links,
 }
 
-fn component(engine: &Engine, source: &Source<'_>) -> Result<(Vec<u8>, Description), Failed> {
-    let component = Component::from_binary(engine, source.bytes);
-    let component = component.map_err(|error| source.invalid(&error))?;
-    let linker = imports::component_linker(engine, &component).map_err(|error| system(&error))?;
-    let linked = linker.instantiate_pre(&component);
-    let exports = describe::component_exports(engine, &component).map_err(Failed::module)?;
-    let is_known = |name: &str| imports::granted_by(name).is_some();
-    let imported = describe::component_imports(engine, &component, is_known);
-    let imported = imported.map_err(Failed::module)?;
-    let description = Description {
-        component: true,
-        command: describe::component_command(&component).is_some(),
-        is_interpreter: exports.is_script || source.wants.is_snapshot(),
-        functions: exports.functions.into_iter().map(|f| f.function).collect(),
-        resources: exports.resources,
-        others: exports.others,
-        imports: imported
-            .into_iter()
-            .map(|ComponentImport { name, functions }| import(name, functions))
-            .collect(),
-        unlinked: source.unlinked(linked),
-    };
-    exports_something(&description)?;
-    Ok((
-        component.serialize().map_err(|error| system(&error))?,
-        description,
-    ))
+/// A module that wasmtime has compiled.
+enum Compiled {
+    Component(Component),
+    Core(Module),
 }
 
-fn core_module(engine: &Engine, source: &Source<'_>) -> Result<(Vec<u8>, Description), Failed> {
-    let module = Module::from_binary(engine, source.bytes);
-    let module = module.map_err(|error| source.invalid(&error))?;
-    let linker = imports::core_linker(engine, &module).map_err(|error| system(&error))?;
-    let linked = linker.instantiate_pre(&module);
-    let description = Description {
-        component: false,
-        command: describe::is_core_command(&module),
-        is_interpreter: false,
-        functions: describe::core_functions(&module),
-        resources: Vec::new(),
-        others: Vec::new(),
-        imports: module.imports().map(core_import).collect(),
-        unlinked: source.unlinked(linked),
-    };
-    exports_something(&description)?;
-    Ok((
-        module.serialize().map_err(|error| system(&error))?,
-        description,
-    ))
+impl Source<'_> {
+    /// Compiles the module; returns its artifact and its description.
+    fn compile(&self, engine: &Engine) -> Result<(Option<Vec<u8>>, Description), Failed> {
+        let compiled = self.compiled(engine, self.bytes)?;
+        let described = self.described(engine, &compiled)?;
+        let artifact = match compiled {
+            Compiled::Component(component) => component.serialize(),
+            Compiled::Core(module) => module.serialize(),
+        };
+        Ok((Some(artifact.map_err(|error| system(&error))?), described))
+    }
+
+    /// Describes the module, whose code is validated and not compiled.
+    fn describe(&self, engine: &Engine) -> Result<Description, Failed> {
+        let valid = outline::validate(self.bytes, features::on(&self.settings.features));
+        let outline = match valid {
+            Ok(()) => outline::of(self.bytes, is_component(self.bytes)),
+            // As wasmtime says it, which finds it before it compiles anything.
+            Err(Invalid::Outside) => None,
+            Err(Invalid::Body(error)) => {
+                return Err(self.invalid_text(format!(
+                    "WebAssembly translation error: Invalid input WebAssembly code at offset {}: {}",
+                    error.offset(),
+                    error.message()
+                )));
+            }
+        };
+        let compiled = self.compiled(engine, outline.as_deref().unwrap_or(self.bytes))?;
+        self.described(engine, &compiled)
+    }
+
+    /// Compiles `bytes`: the module's own, or its outline.
+    fn compiled(&self, engine: &Engine, bytes: &[u8]) -> Result<Compiled, Failed> {
+        let compiled = match is_component(bytes) {
+            true => Component::from_binary(engine, bytes).map(Compiled::Component),
+            false => Module::from_binary(engine, bytes).map(Compiled::Core),
+        };
+        compiled.map_err(|error| self.invalid(&error))
+    }
+
+    fn described(&self, engine: &Engine, compiled: &Compiled) -> Result<Description, Failed> {
+        let description = match compiled {
+            Compiled::Component(component) => self.component(engine, component)?,
+            Compiled::Core(module) => self.core_module(engine, module)?,
+        };
+        let refused = self.wants.cannot_be_had(self.links);
+        if description.unlinked.is_none() && refused.is_none() {
+            exports_something(&description)?;
+        }
+        Ok(description)
+    }
+
+    fn component(&self, engine: &Engine, component: &Component) -> Result<Description, Failed> {
+        let linker = imports::component_linker(engine, component, &Links::default());
+        let linked = linker.map_err(|error| system(&error))?;
+        let linked = linked.instantiate_pre(component);
+        let exports = describe::component_exports(engine, component).map_err(Failed::module)?;
+        let is_known =
+            |name: &str| imports::granted_by(name).is_some() || imports::is_of_sockets(name);
+        let imported = describe::component_imports(engine, component, is_known);
+        let imported = imported.map_err(Failed::module)?;
+        Ok(Description {
+            component: true,
+            command: describe::component_command(component).is_some(),
+            is_interpreter: exports.is_script || self.wants.is_snapshot(),
+            functions: exports.functions.into_iter().map(|f| f.function).collect(),
+            resources: exports.resources,
+            others: exports.others,
+            imports: imported
+                .into_iter()
+                .map(|ComponentImport { name, functions }| {
+                    let mut wanted = self.wants.imports().iter();
+                    let wanted = wanted.find(|wanted| wanted.name == name);
+                    // All of them were read.
+                    let kind = wanted.map_or(ImportKind::Types, |wanted| wanted.kind.clone());
+                    import(name, kind, functions)
+                })
+                .collect(),
+            unlinked: self.unlinked(linked),
+        })
+    }
+
+    fn core_module(&self, engine: &Engine, module: &Module) -> Result<Description, Failed> {
+        let linker = imports::core_linker(engine, module, &Links::default());
+        let linked = linker.map_err(|error| system(&error))?;
+        let linked = linked.instantiate_pre(module);
+        let imports = module.imports().zip(self.wants.imports());
+        Ok(Description {
+            component: false,
+            command: describe::is_core_command(module),
+            is_interpreter: false,
+            functions: describe::core_functions(module),
+            resources: Vec::new(),
+            others: Vec::new(),
+            imports: imports
+                .map(|(import, wanted)| core_import(import, wanted.kind.clone()))
+                .collect(),
+            unlinked: self.unlinked(linked),
+        })
+    }
 }
 
-fn core_import(import: ImportType<'_>) -> Import {
+fn core_import(import: ImportType<'_>, kind: ImportKind) -> Import {
     let (module, name) = (import.module(), import.name());
-    let full_name = format!("{module}#{name}");
     let functions = match import.ty() {
-        ExternType::Func(ty) if imports::granted_by(&full_name).is_none() => {
+        ExternType::Func(ty) if kind == ImportKind::Functions => {
             vec![describe::core_function(Some(module), name, &ty)]
         }
         _ => Vec::new(),
     };
-    self::import(full_name, functions)
+    self::import(format!("{module}#{name}"), kind, functions)
 }
 
-fn import(name: String, functions: Vec<Function>) -> Import {
-    let granted_by = imports::granted_by(&name).map(str::to_owned);
+fn import(name: String, kind: ImportKind, functions: Vec<Function>) -> Import {
+    let granted_by = match kind {
+        ImportKind::Provided => imports::granted_by(&name).map(str::to_owned),
+        _ => None,
+    };
     Import {
         name,
+        kind,
         granted_by,
         functions,
     }
@@ -342,7 +409,7 @@ fn exports_something(description: &Description) -> Result<(), Failed> {
     let nothing = description.functions.is_empty()
         && description.resources.is_empty()
         && !description.command;
-    if !nothing || description.unlinked.is_some() {
+    if !nothing {
         return Ok(());
     }
     let text = "it exports no function and is not a command";
@@ -366,27 +433,37 @@ fn system(error: &wasmtime::Error) -> Failed {
 }
 
 impl Source<'_> {
-    /// Why a module cannot be instantiated. It is described all the same, so that
-    /// its imports can be shown.
+    /// Returns the reason why the module cannot be instantiated, whatever functions the host
+    /// gives. It is described all the same, so that its imports can be shown.
     fn unlinked<T>(&self, linked: wasmtime::Result<T>) -> Option<String> {
-        let error = linked.err()?;
-        let why = self.wants.cannot_be_had().unwrap_or_else(|| {
-            format!("it imports functions that sandpool does not provide: {error:#}")
+        let why = self.wants.is_for_another_wasi().or_else(|| {
+            let error = linked.err()?;
+            let is_other = |import: &Import| matches!(import.kind, ImportKind::Other(_));
+            // Who asks whether all imports are given learns of those.
+            if self.wants.imports().iter().any(is_other) {
+                return None;
+            }
+            Some(format!(
+                "it imports functions that sandpool does not provide: {error:#}"
+            ))
         });
-        Some(one_line(&why))
+        why.map(|why| one_line(&why))
     }
 
     /// The validator's complaint, behind the feature that the module needs, if it is
     /// only off, and the setting that allows it.
     fn invalid(&self, error: &wasmtime::Error) -> Failed {
-        if out_of_memory(error) {
-            return system(error);
+        match out_of_memory(error) {
+            true => system(error),
+            false => self.invalid_text(format!("{error:#}")),
         }
+    }
+
+    fn invalid_text(&self, text: String) -> Failed {
         let needs = self
             .wants
-            .cannot_be_had()
+            .cannot_be_had(self.links)
             .or_else(|| features::explain(self.bytes, &self.settings.features));
-        let text = format!("{error:#}");
         match needs {
             Some(needs) => Failed::module(format!("{needs} ({text})")),
             None => Failed::module(text),

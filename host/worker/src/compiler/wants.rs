@@ -3,23 +3,28 @@
 
 use wasmparser::component_types::ComponentEntityType;
 use wasmparser::types::Types;
-use wasmparser::{KnownCustom, Parser, Payload, ValidPayload, Validator, WasmFeatures};
+use wasmparser::{
+    CompositeInnerType, KnownCustom, Parser, Payload, SubType, TypeRef, ValType, ValidPayload,
+    Validator, WasmFeatures,
+};
 
 use crate::engine::imports;
+use sandpool_protocol::description::{Import, ImportKind};
+use sandpool_protocol::imports::{Links, built_for_another_wasi};
 
 /// The tool with which componentize-py and componentize-js make their snapshots.
 const SNAPSHOT_TOOL: &str = "component-init-transform";
 
-/// So many imports are named.
-const MAX_NAMED: usize = 3;
-
-/// The names that a module imports and exports.
+/// The imports of a module, and the names of its exports.
 #[derive(Debug, Default)]
 pub(super) struct Wants {
     is_component: bool,
-    imports: Vec<String>,
+    /// In the module's order, without their functions.
+    imports: Vec<Import>,
     exports: Vec<String>,
     is_snapshot: bool,
+    /// Whether each type of a core module is that of AssemblyScript's `abort`.
+    aborts: Vec<bool>,
 }
 
 impl Wants {
@@ -37,37 +42,51 @@ impl Wants {
                 Err(_) => break,
             }
         }
-        if wants.is_component && wants.cannot_be_had().is_some() {
-            wants.keep_what_must_be_given(bytes);
+        let is_unknown = |import: &Import| import.kind == ImportKind::Functions;
+        if wants.is_component && wants.imports.iter().any(is_unknown) {
+            wants.look_at_types(bytes);
         }
         wants
     }
 
-    /// Leaves those imports that somebody must give: one of types alone needs nobody.
-    fn keep_what_must_be_given(&mut self, bytes: &[u8]) {
+    /// Finds out what unknown imports of a component are made of: one of types alone needs
+    /// nobody who gives it.
+    fn look_at_types(&mut self, bytes: &[u8]) {
         let Some(types) = types_of(bytes) else {
             // The validator will say why.
             self.imports.clear();
             return;
         };
-        self.imports.retain(|name| {
-            let item = types.component_item_for_import(name);
-            item.is_none_or(|item| must_be_given(&types, &item.ty))
-        });
+        for import in &mut self.imports {
+            if import.kind == ImportKind::Functions
+                && let Some(item) = types.component_item_for_import(&import.name)
+            {
+                import.kind = kind_of(&types, &item.ty);
+            }
+        }
     }
 
     fn take(&mut self, payload: Payload<'_>) {
         match payload {
+            Payload::TypeSection(section) => {
+                let types = section.into_iter().flatten();
+                let types = types.flat_map(|group| group.into_types());
+                self.aborts.extend(types.map(|ty| is_abort(&ty)));
+            }
             Payload::ImportSection(section) => {
-                let imports = section.into_imports().flatten();
-                self.imports
-                    .extend(imports.map(|import| format!("{}#{}", import.module, import.name)));
+                for import in section.into_imports().flatten() {
+                    let name = format!("{}#{}", import.module, import.name);
+                    let kind = self.kind_of_core(&name, import.ty);
+                    self.push(name, kind);
+                }
             }
             Payload::ComponentImportSection(section) => {
                 self.is_component = true;
-                let imports = section.into_iter().flatten();
-                self.imports
-                    .extend(imports.map(|import| import.name.name.to_owned()));
+                for import in section.into_iter().flatten() {
+                    let name = import.name.name;
+                    let kind = imports::known_to_component(name);
+                    self.push(name.to_owned(), kind.unwrap_or(ImportKind::Functions));
+                }
             }
             Payload::ComponentExportSection(section) => {
                 self.is_component = true;
@@ -86,55 +105,63 @@ impl Wants {
         }
     }
 
+    fn push(&mut self, name: String, kind: ImportKind) {
+        self.imports.push(Import {
+            name,
+            kind,
+            granted_by: None,
+            functions: Vec::new(),
+        });
+    }
+
+    fn kind_of_core(&self, name: &str, ty: TypeRef) -> ImportKind {
+        let other = |kind: &str| ImportKind::Other(kind.to_owned());
+        match ty {
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                let is_abort = self.aborts.get(ty as usize).copied();
+                match imports::is_given_to_core(name, is_abort.unwrap_or(false)) {
+                    true => ImportKind::Provided,
+                    false => ImportKind::Functions,
+                }
+            }
+            TypeRef::Table(_) => other("table"),
+            TypeRef::Memory(_) => other("memory"),
+            TypeRef::Global(_) => other("global"),
+            TypeRef::Tag(_) => other("tag"),
+        }
+    }
+
     /// Returns whether it is a snapshot of an interpreter with its program loaded: what
     /// componentize-py and componentize-js make.
     pub(super) fn is_snapshot(&self) -> bool {
         self.is_snapshot
     }
 
-    /// Why the module cannot run here, whatever is in it, if that is so.
-    pub(super) fn cannot_be_had(&self) -> Option<String> {
-        let all = || self.imports.iter().chain(&self.exports);
-        if let Some(name) = all().find(|name| is_of_wasi_0_3(name)) {
-            return Some(format!(
-                "it is built for WASI 0.3 (`{name}`), which sandpool does not have; build it for \
-                 WASI 0.2 (target `wasm32-wasip2` for Rust)"
-            ));
+    /// Returns the imports in the module's order. Their functions are not read here.
+    pub(super) fn imports(&self) -> &[Import] {
+        &self.imports
+    }
+
+    /// Returns the reason why the module cannot run here, whatever is in it, if that is so.
+    pub(super) fn cannot_be_had(&self, links: &Links) -> Option<String> {
+        let refused = links.refusal(&self.imports);
+        refused.or_else(|| self.is_for_another_wasi())
+    }
+
+    /// Returns the reason why the module cannot run here, whatever the host gives: what it
+    /// exports is of another WASI.
+    pub(super) fn is_for_another_wasi(&self) -> Option<String> {
+        built_for_another_wasi(self.exports.iter().map(String::as_str))
+    }
+}
+
+/// Returns `true` for the type of AssemblyScript's `abort`.
+fn is_abort(ty: &SubType) -> bool {
+    match &ty.composite_type.inner {
+        CompositeInnerType::Func(func) => {
+            func.params() == [ValType::I32; 4] && func.results().is_empty()
         }
-        if self.imports.iter().any(|name| is_preview_0(name)) {
-            return Some(
-                "it is built for WASI preview 0 (`wasi_unstable`), which sandpool does not have; \
-                 build it for preview 1 or WASI 0.2 (target `wasm32-wasip1` or `wasm32-wasip2` \
-                 for Rust)"
-                    .into(),
-            );
-        }
-        if let Some(name) = all().find(|name| is_draft_of_wasi_0_2(name)) {
-            return Some(format!(
-                "it is built for a draft of WASI 0.2 (`{name}`), which sandpool does not have; \
-                 build it with a current toolchain (target `wasm32-wasip2` for Rust)"
-            ));
-        }
-        let given = match self.is_component {
-            true => imports::is_given_to_component,
-            false => imports::is_given_to_core,
-        };
-        let missing: Vec<_> = self.imports.iter().filter(|name| !given(name)).collect();
-        if missing.is_empty() {
-            return None;
-        }
-        let named = missing
-            .iter()
-            .take(MAX_NAMED)
-            .map(|name| format!("`{name}`"));
-        let named = named.collect::<Vec<_>>().join(", ");
-        let more = match missing.len().saturating_sub(MAX_NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        Some(format!(
-            "it imports functions that sandpool does not provide: {named}{more}"
-        ))
+        _ => false,
     }
 }
 
@@ -153,32 +180,26 @@ fn types_of(bytes: &[u8]) -> Option<Types> {
     outermost
 }
 
-fn must_be_given(types: &Types, ty: &ComponentEntityType) -> bool {
+/// Returns the kind of an unknown import of a component by its type.
+fn kind_of(types: &Types, ty: &ComponentEntityType) -> ImportKind {
+    let other = |kind: &str| ImportKind::Other(kind.to_owned());
     match ty {
-        ComponentEntityType::Type { .. } => false,
-        ComponentEntityType::Instance(instance) => types[*instance]
-            .exports
-            .values()
-            .any(|item| must_be_given(types, &item.ty)),
-        _ => true,
+        ComponentEntityType::Type { .. } => ImportKind::Types,
+        ComponentEntityType::Func(_) => ImportKind::Functions,
+        ComponentEntityType::Module(_) => other("module"),
+        ComponentEntityType::Component(_) => other("component"),
+        ComponentEntityType::Value(_) => other("value"),
+        ComponentEntityType::Instance(instance) => {
+            let exports = types[*instance].exports.values();
+            let kinds: Vec<_> = exports.map(|item| kind_of(types, &item.ty)).collect();
+            let is_other = |kind: &&ImportKind| matches!(kind, ImportKind::Other(_));
+            match kinds.iter().find(is_other) {
+                Some(other) => other.clone(),
+                None if kinds.contains(&ImportKind::Functions) => ImportKind::Functions,
+                None => ImportKind::Types,
+            }
+        }
     }
-}
-
-fn version(name: &str) -> Option<&str> {
-    let wasi = name.strip_prefix("wasi:")?;
-    Some(wasi.split_once('@')?.1)
-}
-
-fn is_of_wasi_0_3(name: &str) -> bool {
-    version(name).is_some_and(|version| version.starts_with("0.3."))
-}
-
-fn is_draft_of_wasi_0_2(name: &str) -> bool {
-    version(name).is_some_and(|version| version.starts_with("0.2.") && version.contains('-'))
-}
-
-fn is_preview_0(name: &str) -> bool {
-    name.starts_with("wasi_unstable#")
 }
 
 #[cfg(test)]
@@ -186,7 +207,8 @@ mod tests {
     use super::*;
 
     fn cannot(text: &str) -> Option<String> {
-        Wants::of(&wat::parse_str(text).expect("a module")).cannot_be_had()
+        let wants = Wants::of(&wat::parse_str(text).expect("a module"));
+        wants.cannot_be_had(&Links::default())
     }
 
     #[test]
@@ -197,13 +219,17 @@ mod tests {
             r#"(component (import "wasi:io/poll@0.2.3" (instance)))"#,
             r#"(component (import "sandpool:task/log@0.1.0" (instance)))"#,
             // Types alone need nobody who gives them.
-            r#"(component (import "wasi:http/types@0.2.0" (instance
+            r#"(component (import "acme:http/types@0.2.0" (instance
               (type $m (enum "get" "put")) (export "method" (type (eq $m))))))"#,
+            // What was not granted is refused when it is called.
+            r#"(component (import "wasi:http/types@0.2.0" (instance (export "f" (func)))))"#,
             r#"(component (type $r (record (field "index" u64)))
               (import "identity" (type (eq $r))))"#,
             // Its own affair.
             r#"(component (core module (import "env" "f" (func))))"#,
-            r#"(component (component (import "wasi:http/types@0.2.0" (instance))))"#,
+            r#"(component (component (import "acme:http/types@0.2.0" (instance))))"#,
+            // AssemblyScript's own.
+            r#"(module (import "env" "abort" (func (param i32 i32 i32 i32))))"#,
         ];
         for text in can {
             assert_eq!(cannot(text), None, "{text}");
@@ -214,8 +240,16 @@ mod tests {
                 "it imports functions that sandpool does not provide: `env#f`, `env#g`",
             ),
             (
-                r#"(component (import "wasi:http/types@0.2.0" (instance (export "f" (func)))))"#,
-                "`wasi:http/types@0.2.0`",
+                r#"(component (import "acme:http/types@0.2.0" (instance (export "f" (func)))))"#,
+                "`acme:http/types@0.2.0`",
+            ),
+            (
+                r#"(module (import "env" "abort" (func)))"#,
+                "it imports functions that sandpool does not provide: `env#abort`",
+            ),
+            (
+                r#"(module (import "wasi_snapshot_preview1" "fd_paint" (func)))"#,
+                "`wasi_snapshot_preview1#fd_paint`",
             ),
             (
                 r#"(component (import "sandpool:task/log@0.9.0" (instance (export "f" (func)))))"#,
@@ -256,14 +290,49 @@ mod tests {
     }
 
     #[test]
-    fn of_many_imports_a_few_are_named() {
-        let imports: String = (0..100)
-            .map(|n| format!(r#"(import "env" "f{n}" (func))"#))
-            .collect();
-        let said = cannot(&format!("(module {imports})")).expect("why");
-        assert!(
-            said.ends_with("`env#f0`, `env#f1`, `env#f2` and 97 more"),
-            "{said}"
+    fn the_kind_of_each_import_is_read() {
+        let kinds = |text: &str| {
+            let wants = Wants::of(&wat::parse_str(text).expect("a module"));
+            let kinds: Vec<_> = wants.imports.into_iter().map(|it| it.kind).collect();
+            kinds
+        };
+        let other = |kind: &str| ImportKind::Other(kind.into());
+        assert_eq!(
+            kinds(
+                r#"(module (import "env" "f" (func)) (import "env" "m" (memory 1))
+                  (import "env" "t" (table 1 funcref)) (import "env" "g" (global i32))
+                  (import "env" "e" (tag)) (import "wasi_snapshot_preview1" "fd_write" (func)))"#
+            ),
+            [
+                ImportKind::Functions,
+                other("memory"),
+                other("table"),
+                other("global"),
+                other("tag"),
+                ImportKind::Provided,
+            ]
+        );
+        assert_eq!(
+            kinds(
+                r#"(component (import "a" (func)) (import "b" (core module))
+                  (import "c" (component)) (import "d" (instance (export "f" (func))))
+                  (import "e" (instance (export "r" (type (sub resource)))))
+                  (import "f" (instance (export "f" (func)) (export "m" (core module))))
+                  (import "wasi:http/types@0.2.0" (instance (export "f" (func))))
+                  (import "wasi:sockets/tcp@0.2.0" (instance))
+                  (import "wasi:io/poll@0.2.0" (instance)))"#
+            ),
+            [
+                ImportKind::Functions,
+                other("module"),
+                other("component"),
+                ImportKind::Functions,
+                ImportKind::Types,
+                other("module"),
+                ImportKind::Withheld,
+                ImportKind::Withheld,
+                ImportKind::Provided,
+            ]
         );
     }
 
@@ -274,7 +343,7 @@ mod tests {
             b"\0asm",
             b"\0asm\x01\0\0\0\x02\xff\xff\xff\xff\x0f",
         ] {
-            assert_eq!(Wants::of(bytes).cannot_be_had(), None);
+            assert_eq!(Wants::of(bytes).cannot_be_had(&Links::default()), None);
         }
     }
 }

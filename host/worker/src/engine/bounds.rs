@@ -15,6 +15,12 @@ pub struct OutputLimitReached {
     pub limit: LimitName,
 }
 
+/// The guest called what was not granted, by a call that has no way to fail, which ends the
+/// task. The last refusal says what it was.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the call was not granted")]
+pub struct NotGranted;
+
 /// The smallest share of a host call in bytes: a page.
 pub(super) const LEAST_SHARE: u64 = 4096;
 

@@ -1,10 +1,14 @@
 //! The imports of guests: WASI, and the interfaces in `wit/`.
 //!
-//! The compiler uses the same linkers to find out whether a module imports
-//! anything else, so that the caller learns it before a worker is started.
+//! All other functions that a module imports are linked too, and refused when they are
+//! called: those of worlds that sandpool knows and did not grant, and unknown ones where the
+//! pool denies them. The compiler uses the same linkers to find out whether a module imports
+//! a function by another type than it has.
+
+mod refused;
 
 use wasmtime::component::{Component, HasData, Linker as ComponentLinker, Resource, ResourceTable};
-use wasmtime::{Engine, Linker as CoreLinker, Module, StoreContextMut};
+use wasmtime::{Engine, ExternType, FuncType, Linker as CoreLinker, Module, StoreContextMut};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::ResolveAddressStream;
@@ -15,6 +19,9 @@ use wasmtime_wasi::{I32Exit, WasiView, p1, p2};
 
 use super::bindings::sandpool::task::{log, manager, pipe, progress, queue, shared, task};
 use super::guest::Guest;
+use refused::Refuse;
+use sandpool_protocol::description::ImportKind;
+use sandpool_protocol::imports::Links;
 use sandpool_protocol::settings::LogLevel;
 
 struct HasTable;
@@ -29,13 +36,66 @@ impl HasData for HasGuest {
     type Data<'a> = &'a mut Guest;
 }
 
+/// The package of interfaces that are never granted.
+const SOCKETS: &str = "wasi:sockets/";
+
+/// The functions of WASI preview 1.
+const PREVIEW_1: [&str; 46] = [
+    "args_get",
+    "args_sizes_get",
+    "clock_res_get",
+    "clock_time_get",
+    "environ_get",
+    "environ_sizes_get",
+    "fd_advise",
+    "fd_allocate",
+    "fd_close",
+    "fd_datasync",
+    "fd_fdstat_get",
+    "fd_fdstat_set_flags",
+    "fd_fdstat_set_rights",
+    "fd_filestat_get",
+    "fd_filestat_set_size",
+    "fd_filestat_set_times",
+    "fd_pread",
+    "fd_prestat_dir_name",
+    "fd_prestat_get",
+    "fd_pwrite",
+    "fd_read",
+    "fd_readdir",
+    "fd_renumber",
+    "fd_seek",
+    "fd_sync",
+    "fd_tell",
+    "fd_write",
+    "path_create_directory",
+    "path_filestat_get",
+    "path_filestat_set_times",
+    "path_link",
+    "path_open",
+    "path_readlink",
+    "path_remove_directory",
+    "path_rename",
+    "path_symlink",
+    "path_unlink_file",
+    "poll_oneoff",
+    "proc_exit",
+    "proc_raise",
+    "random_get",
+    "sched_yield",
+    "sock_accept",
+    "sock_recv",
+    "sock_send",
+    "sock_shutdown",
+];
+
 /// The function that gives a component one interface.
 type Give = fn(&mut ComponentLinker<Guest>) -> wasmtime::Result<()>;
 
 /// The interfaces that a component may import, by the interface's name without its version,
 /// or by that of a package. An interface that replaces WASI's own comes after it.
 const INTERFACES: &[(&str, Give)] = &[
-    ("wasi:sockets/", sockets),
+    (SOCKETS, sockets),
     ("wasi:cli/environment", |l| {
         cli::environment::add_to_linker::<_, WasiCli>(l, Guest::cli)
     }),
@@ -116,11 +176,23 @@ const INTERFACES: &[(&str, Give)] = &[
     }),
 ];
 
-/// Makes the linker for a component's imports, as far as they are available. Linking all
-/// available imports takes longer than loading a small component.
+/// The interfaces of known worlds that are not given: the name of an interface, or of a
+/// package, and the beginning of the versions that are known. Their calls are refused.
+const WITHHELD: &[(&str, &str)] = &[
+    ("wasi:http/", "0.2."),
+    ("wasi:keyvalue/", "0.2."),
+    ("wasi:config/", "0.2."),
+    ("sandpool:task/host", "0.2."),
+];
+
+/// Makes the linker for a component's imports, but for those that the host gives. Imports
+/// that nobody gives are linked as well, and refused when they are called; a module that may
+/// not have them is refused before it gets here. Linking all available imports takes longer
+/// than loading a small component.
 pub fn component_linker(
     engine: &Engine,
     component: &Component,
+    links: &Links,
 ) -> wasmtime::Result<ComponentLinker<Guest>> {
     let ty = component.component_type();
     let wanted: Vec<&str> = ty.imports(engine).map(|(name, _)| name).collect();
@@ -129,6 +201,17 @@ pub fn component_linker(
     for (name, give) in INTERFACES {
         if wanted.iter().any(|wanted| is_part(wanted, name)) {
             give(&mut linker)?;
+        }
+    }
+    let is_given = |name: &&str| links.gives(name) || is_given_to_component(name);
+    if wanted.iter().all(is_given) {
+        return Ok(linker);
+    }
+    let mut refuse = Refuse::new(engine);
+    for (name, import) in ty.imports(engine) {
+        match is_given(&name) {
+            true => refuse.pass(&import.ty),
+            false => refuse.link(&mut linker.root(), name, &import.ty)?,
         }
     }
     Ok(linker)
@@ -157,12 +240,51 @@ pub fn is_given_to_component(import: &str) -> bool {
         && INTERFACES.iter().any(|(name, _)| is_part(import, name))
 }
 
+/// Returns the kind of an import of a component, by its name and version, if sandpool knows
+/// it.
+pub fn known_to_component(import: &str) -> Option<ImportKind> {
+    let withheld = |(name, versions): &(&str, &str)| {
+        let version = import.split_once('@').map(|(_, version)| version);
+        is_part(import, name) && version.is_some_and(|version| version.starts_with(versions))
+    };
+    if is_given_to_component(import) {
+        return Some(match is_part(import, SOCKETS) {
+            true => ImportKind::Withheld,
+            false => ImportKind::Provided,
+        });
+    }
+    WITHHELD
+        .iter()
+        .any(withheld)
+        .then_some(ImportKind::Withheld)
+}
+
+/// Returns `true` for the import of a component that is refused, and that no host would give
+/// in its place.
+pub fn is_of_sockets(import: &str) -> bool {
+    is_part(import, SOCKETS)
+}
+
 /// The import of AssemblyScript's modules.
 const ABORT: &str = "env#abort";
 
-/// Returns `true` if a core module finds this import here, by its module's name.
-pub fn is_given_to_core(import: &str) -> bool {
-    import.starts_with("wasi_snapshot_preview1#") || import == ABORT
+/// Returns `true` if a core module finds a function of this name here. `is_abort` tells
+/// whether it has the type of AssemblyScript's own: other languages have another function by
+/// that name.
+pub fn is_given_to_core(import: &str, is_abort: bool) -> bool {
+    match import.strip_prefix("wasi_snapshot_preview1#") {
+        Some(name) => PREVIEW_1.contains(&name),
+        None => import == ABORT && is_abort,
+    }
+}
+
+/// Returns `true` if a core module finds this import here.
+fn finds(module: &str, name: &str, ty: &FuncType) -> bool {
+    is_given_to_core(&format!("{module}#{name}"), is_abort(ty))
+}
+
+fn is_abort(ty: &FuncType) -> bool {
+    ty.params().len() == 4 && ty.params().all(|ty| ty.is_i32()) && ty.results().len() == 0
 }
 
 /// Refuses sockets and host names, which are never granted. WASI's own functions would
@@ -204,8 +326,14 @@ fn sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// Makes the linker for a core module's imports, which may include WASI preview 1.
-pub fn core_linker(engine: &Engine, module: &Module) -> wasmtime::Result<CoreLinker<Guest>> {
+/// Makes the linker for a core module's imports, which may include WASI preview 1, but for
+/// those that the host gives. Functions that nobody gives are linked as well, and refused
+/// when they are called.
+pub fn core_linker(
+    engine: &Engine,
+    module: &Module,
+    links: &Links,
+) -> wasmtime::Result<CoreLinker<Guest>> {
     let mut linker = CoreLinker::new(engine);
     if module.imports().len() == 0 {
         return Ok(linker);
@@ -217,6 +345,15 @@ pub fn core_linker(engine: &Engine, module: &Module) -> wasmtime::Result<CoreLin
     let exit = |code: i32| -> wasmtime::Result<()> { Err(I32Exit(code).into()) };
     linker.func_wrap("wasi_snapshot_preview1", "proc_exit", exit)?;
     super::assembly_script::add_to_linker(&mut linker)?;
+    for import in module.imports() {
+        let (from, name) = (import.module(), import.name());
+        if let ExternType::Func(ty) = import.ty()
+            && !links.gives(&format!("{from}#{name}"))
+            && !finds(from, name, &ty)
+        {
+            refused::core_func(&mut linker, from, name, ty)?;
+        }
+    }
     Ok(linker)
 }
 
@@ -325,5 +462,42 @@ mod tests {
         assert_eq!(granted_by("wasi:io/poll@0.3.0"), None);
         assert_eq!(granted_by("wasi:io/poll@0.2.0-rc-2023-12-05"), None);
         assert_eq!(granted_by("sandpool:task/log@0.2.0"), None);
+    }
+
+    #[test]
+    fn known_worlds_are_told_from_unknown_ones() {
+        let withheld = [
+            "wasi:http/types@0.2.4",
+            "wasi:http/outgoing-handler@0.2.0",
+            "wasi:keyvalue/store@0.2.0-draft",
+            "wasi:keyvalue/atomics@0.2.0-draft2",
+            "wasi:config/store@0.2.0-rc.1",
+            "wasi:config/runtime@0.2.0-draft",
+            "wasi:sockets/tcp@0.2.0",
+            "sandpool:task/host@0.2.0",
+        ];
+        for name in withheld {
+            assert_eq!(
+                known_to_component(name),
+                Some(ImportKind::Withheld),
+                "{name}"
+            );
+        }
+        let provided = Some(ImportKind::Provided);
+        assert_eq!(known_to_component("wasi:io/poll@0.2.6"), provided);
+        for name in [
+            "wasi:http/types@0.3.0",
+            "wasi:http/types",
+            "wasi:logging/logging",
+            "sandpool:task/host@0.1.0",
+            "sandpool:task/hosts@0.2.0",
+            "acme:kv/store",
+        ] {
+            assert_eq!(known_to_component(name), None, "{name}");
+        }
+        assert!(is_given_to_core("wasi_snapshot_preview1#fd_write", false));
+        assert!(!is_given_to_core("wasi_snapshot_preview1#fd_paint", false));
+        assert!(is_given_to_core("env#abort", true));
+        assert!(!is_given_to_core("env#abort", false));
     }
 }

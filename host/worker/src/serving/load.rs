@@ -29,12 +29,14 @@ impl Loaded {
         cage: &Cage,
         bounds: &Bounds,
     ) -> Result<Self, StartError> {
+        let load =
+            |artifact: Artifact<'_>| Code::load(engine, artifact, setup.component, &setup.links);
         let code = match cage.path_of(artifact) {
-            Some(path) => Code::load(engine, Artifact::File(&path), setup.component),
+            Some(path) => load(Artifact::File(&path)),
             None => {
                 let file = File::from(artifact.try_clone()?);
                 let mapped = SealedMapping::new(&file, file.metadata()?.len())?;
-                Code::load(engine, Artifact::Bytes(mapped.bytes()), setup.component)
+                load(Artifact::Bytes(mapped.bytes()))
             }
         };
         let code = code.map_err(|unloadable| match unloadable {

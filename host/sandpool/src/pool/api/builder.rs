@@ -19,11 +19,14 @@ use crate::pool::threads;
 use crate::pool::worker::binary;
 use crate::shared::{Share, Shares};
 use sandpool_protocol::control::WorkerGrants;
+use sandpool_protocol::imports::Links;
 use sandpool_protocol::layers::{Layer, SandboxReport};
 use sandpool_protocol::limits::{Limit, Origin, PoolLimits, TaskLimits};
 use sandpool_protocol::ring::INLINE;
 use sandpool_protocol::roles::WORKER_ROLE;
-use sandpool_protocol::settings::{DirGrant, Interrupt, Isolation, Sandbox, Stdio, WasmFeature};
+use sandpool_protocol::settings::{
+    DirGrant, Interrupt, Isolation, Sandbox, Stdio, UnknownImports, WasmFeature,
+};
 use sandpool_sys::{Attempt, Program};
 use sandpool_value::{Args, ToArgs};
 
@@ -82,6 +85,7 @@ const WORKER_MEMORY: u64 = 512 * sandpool_protocol::limits::MIB;
 /// | `measure_cpu_time` | off |
 /// | `spin` | on, if there are two cores or more |
 /// | `start_timeout` | no limit |
+/// | `unknown_imports` | [`UnknownImports::Refuse`] |
 /// | capabilities (`env`, `dir`), shared objects (`share`) | none |
 ///
 /// [`TaskLimits`] and [`PoolLimits`] say what each limit covers, and what it does not.
@@ -101,6 +105,7 @@ pub struct PoolBuilder {
     task_limits: TaskLimits,
     limits: PoolLimits,
     features: Vec<WasmFeature>,
+    links: Links,
     grants: WorkerGrants,
     tenant: Option<String>,
     initializer: Option<(String, Args)>,
@@ -292,6 +297,13 @@ impl PoolBuilder {
         if let Err(place) = self.features.binary_search(&feature) {
             self.features.insert(place, feature);
         }
+        self
+    }
+
+    /// Sets the reaction to functions that a module imports and that nobody gives
+    /// \[[`UnknownImports::Refuse`]\].
+    pub fn unknown_imports(mut self, reaction: UnknownImports) -> Self {
+        self.links.unknown = reaction;
         self
     }
 

@@ -372,8 +372,13 @@ impl Call {
     pub(super) fn template(self) -> Result<Template, Error> {
         let module = self.module;
         let pool_settings = &self.shared.loader.settings;
-        if module.settings() != pool_settings {
+        if !module.is_for(&self.shared.loader) {
             return Err(Error::ForeignModule {
+                module: module.name().to_owned(),
+            });
+        }
+        if !module.is_compiled() {
+            return Err(Error::NotCompiled {
                 module: module.name().to_owned(),
             });
         }

@@ -89,13 +89,16 @@ impl Pool {
         self.shared().loader.load_runnable(path.as_ref(), None)
     }
 
-    /// Loads a module as [`Pool::load`] does, to look at it. Also loads a module with
-    /// imports that sandpool does not provide, so that they can be shown; the functions of
-    /// such a module cannot be called.
+    /// Reads a module from a file to look at it: its functions with their types, its
+    /// imports, and whether this pool could run it ([`Module::unlinked`]). The module is
+    /// validated in a process of its own, and nothing of it is compiled, so this takes
+    /// milliseconds where [`Pool::load`] takes seconds. No function of the module can be
+    /// called; load it for that.
     ///
     /// # Errors
     ///
-    /// Returns an error as [`Pool::load`] does, but not for imports.
+    /// Returns an error as [`Pool::load`] does, but not for imports that nobody provides,
+    /// nor for a limit that compiling the module would run past.
     pub fn inspect(&self, path: impl AsRef<Path>) -> Result<Module, LoadError> {
         self.shared().loader.load_file(path.as_ref(), None)
     }

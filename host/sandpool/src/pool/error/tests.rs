@@ -121,6 +121,10 @@ fn errors() -> Vec<(Error, &'static str)> {
             "module `m` was loaded by a pool with other settings; load it with this one",
         ),
         (
+            Error::NotCompiled { module: "m".into() },
+            "module `m` was inspected, and not compiled; load it to call it",
+        ),
+        (
             Error::Unlinked {
                 module: "m".into(),
                 why: "it imports `env#f`".into(),
@@ -210,13 +214,14 @@ fn place(error: &Error) -> usize {
         Error::Timeout => 24,
         Error::Failed(_) => 25,
         Error::Convert(_) => 26,
+        Error::NotCompiled { .. } => 27,
     }
 }
 
 #[test]
 fn each_error_says_what_is_wrong_and_its_cause_once() {
     let places: BTreeSet<_> = errors().iter().map(|(error, _)| place(error)).collect();
-    assert!(places.into_iter().eq(0..=26), "a variant is not listed");
+    assert!(places.into_iter().eq(0..=27), "a variant is not listed");
     check(errors());
 }
 

@@ -13,7 +13,7 @@ use sandpool_protocol::Violation;
 use sandpool_protocol::frame::{AnswerHeader, TaskEnd, memory_for_value};
 use sandpool_protocol::limits::{LimitHit, LimitName, PoolLimits, TaskLimits};
 use sandpool_protocol::settings::Stdio;
-use sandpool_protocol::verdict::trapped_then;
+use sandpool_protocol::verdict::{denied_by, trapped_then};
 use sandpool_sys::in_force::InForce;
 use sandpool_sys::{ABORTED, ChildExit, OUT_OF_CPU, signal_name};
 use sandpool_value::{
@@ -227,15 +227,7 @@ fn full(
         }
         TaskEnd::OutputLimit(name) => limit(&mut outcome, task, pool, name, Verdict::OutputLimit),
         TaskEnd::Denied => {
-            let asked = outcome.refusals.last();
-            outcome.error = Some(match asked {
-                Some(refusal) => Printable(&format!(
-                    "{} was not granted: {}",
-                    refusal.what, refusal.detail
-                ))
-                .to_string(),
-                None => "a capability was not granted".into(),
-            });
+            outcome.error = Some(denied_by(&outcome.refusals));
             Verdict::Denied
         }
         TaskEnd::Initializer => {

@@ -13,6 +13,7 @@ use crate::pool::scheduler::{Blame, Fault};
 use sandpool_protocol::control::{Initializer, ToChild, WorkerSetup, encode};
 use sandpool_protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use sandpool_protocol::host_end::HostEnd;
+use sandpool_protocol::imports::Links;
 use sandpool_protocol::ring::{RING_SIZE, Ring};
 use sandpool_protocol::settings::Stdio;
 use sandpool_sys::in_force::{Scarce, with_limit};
@@ -110,6 +111,7 @@ pub(crate) fn start_worker(
         engine: module.settings().clone(),
         component: module.is_component(),
         grants: key.grants.clone(),
+        links: Links::clone(&loader.links),
         shares: exchange_file.is_some(),
         is_interpreter: module.is_interpreter(),
         pid: child.pid(),
@@ -123,8 +125,8 @@ pub(crate) fn start_worker(
         process_memory: config.limits.process_memory.value,
         file_size: config.limits.file_size.value,
     });
-    let mut fds: Vec<BorrowedFd<'_>> =
-        vec![ring_file.as_fd(), bell.as_fd(), module.artifact().as_fd()];
+    let artifact = module.artifact().map_err(unfit)?;
+    let mut fds: Vec<BorrowedFd<'_>> = vec![ring_file.as_fd(), bell.as_fd(), artifact.as_fd()];
     fds.extend(exchange_file.as_ref().map(AsFd::as_fd));
     fds.extend(ends.iter().map(AsFd::as_fd));
     for dir in &key.grants.dirs {

@@ -1,6 +1,7 @@
 //! The parts of a builder that need no pool: the loader of modules, and the settings that
 //! the isolation level in this process keeps.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::PoolBuilder;
@@ -47,6 +48,7 @@ impl PoolBuilder {
                 role: WORKER_ROLE.into(),
             },
             settings,
+            links: Arc::new(std::mem::take(&mut self.links)),
             limits: self.limits.clone(),
             max_retry_time: self
                 .start_timeout
