@@ -32,7 +32,7 @@ const KEYVALUE: &str = r#"
   (alias export $store "open" (func $open))
   (alias export $store "default" (func $default))
   (core func $open' (canon lower (func $open)
-    (memory $libc "memory") (realloc (func $libc "realloc"))))
+    (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
   (core func $default' (canon lower (func $default)))
   (core module $m
     (import "libc" "memory" (memory 1))
@@ -137,7 +137,7 @@ fn calls_unknown(types: &str, ty: &str) -> String {
           (core instance $libc (instantiate $libc))
           (alias export $i "f" (func $f))
           (core func $f' (canon lower (func $f)
-            (memory $libc "memory") (realloc (func $libc "realloc"))))
+            (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
           (core module $m
             (import "libc" "memory" (memory 1))
             (import "i" "f" (func $f (param i32)))
@@ -150,7 +150,7 @@ fn calls_unknown(types: &str, ty: &str) -> String {
             (with "libc" (instance $libc))
             (with "i" (instance (export "f" (func $f'))))))
           (func (export "f") (result (list u8))
-            (canon lift (core func $m "f") (memory $libc "memory"))))"#
+            (canon lift (core func $m "f") (memory (core memory $libc "memory")))))"#
     )
 }
 
@@ -449,7 +449,7 @@ fn imports_tell_their_functions_with_their_types() {
     assert_eq!(kinds, [&ImportKind::Functions; 4]);
     assert_eq!(
         signatures(&module.imports()[0]),
-        ["f(p0: s32, p1: f64) -> s64"]
+        ["f: func(p0: i32, p1: f64) -> i64"]
     );
     assert!(module.unlinked().is_some());
     let error = pool

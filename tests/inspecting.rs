@@ -63,7 +63,7 @@ fn a_module_is_described_by_inspection_as_by_compilation() {
           (type $unused (func (param f32)))
           (memory (export "memory") 1 4) (memory 2) (data (i32.const 1) "data") (data "passive")
           (table $t (export "t") 3 5 funcref) (elem (table $t) (i32.const 0) func $a $exit $b)
-          (table externref (item (ref.null extern)))
+          (table 1 externref)
           (global (export "g") (mut i64) (i64.const 7))
           (global $f (export "h") funcref (ref.func $b))
           (func $a (param i32) (memory.init 1 (i32.const 0) (i32.const 0) (i32.const 1)))

@@ -298,9 +298,15 @@ impl Source<'_> {
             Ok(()) => outline::of(self.bytes, is_component(self.bytes)),
             // As wasmtime says it, which finds it before it compiles anything.
             Err(Invalid::Outside) => None,
-            Err(Invalid::Body(error)) => {
+            Err(Invalid::Body {
+                module,
+                function,
+                error,
+            }) => {
+                // As wasmtime says it.
                 return Err(self.invalid_text(format!(
-                    "WebAssembly translation error: Invalid input WebAssembly code at offset {}: {}",
+                    "failed to compile: wasm[{module}]::function[{function}]: WebAssembly \
+                     translation error: Invalid input WebAssembly code at offset {}: {}",
                     error.offset(),
                     error.message()
                 )));

@@ -12,13 +12,19 @@ use wasm_encoder::{
     CodeSection, Component, ExportSection, Function, FunctionSection, GlobalSection, ImportSection,
     MemorySection, Module, ModuleSection, TableSection, TagSection, TypeSection,
 };
-use wasmparser::{Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures};
+use wasmparser::{Encoding, Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures};
 
 /// A module that is not valid.
 #[derive(Debug)]
 pub(super) enum Invalid {
     /// The body of a function is not.
-    Body(wasmparser::Error),
+    Body {
+        /// The place of its core module among all in a component.
+        module: usize,
+        /// The index of the function in that module.
+        function: u32,
+        error: wasmparser::Error,
+    },
     /// Something else is not, which wasmtime finds before it compiles anything.
     Outside,
 }
@@ -28,23 +34,36 @@ pub(super) fn validate(bytes: &[u8], features: WasmFeatures) -> Result<(), Inval
     let mut validator = Validator::new_with_features(features);
     let mut parser = Parser::new(0);
     parser.set_features(features);
-    let mut bodies = Vec::new();
+    let (mut modules, mut bodies) = (0, Vec::new());
     for payload in parser.parse_all(bytes) {
         let payload = payload.map_err(|_| Invalid::Outside)?;
+        if let Payload::Version {
+            encoding: Encoding::Module,
+            ..
+        } = payload
+        {
+            modules += 1;
+        }
         match validator.payload(&payload) {
-            Ok(ValidPayload::Func(function, body)) => bodies.push((function, body)),
+            // Core modules do not nest.
+            Ok(ValidPayload::Func(function, body)) => bodies.push((modules - 1, function, body)),
             Ok(_) => {}
             Err(_) => return Err(Invalid::Outside),
         }
     }
-    let error = bodies.into_par_iter().find_map_first(|(function, body)| {
-        let mut validator = function.into_validator(Default::default());
-        validator.validate(&body).err()
-    });
-    match error {
-        None => Ok(()),
-        Some(error) => Err(Invalid::Body(error)),
-    }
+    let invalid = bodies
+        .into_par_iter()
+        .find_map_first(|(module, function, body)| {
+            let index = function.index;
+            let mut validator = function.into_validator(Default::default());
+            let error = validator.validate(&body).err()?;
+            Some(Invalid::Body {
+                module,
+                function: index,
+                error,
+            })
+        });
+    invalid.map_or(Ok(()), Err)
 }
 
 /// Returns the outline of a valid module. `None` if it has something that cannot be written
@@ -280,8 +299,8 @@ mod tests {
               (instance $inner (instantiate $inner))
               (export "g" (func $inner "g"))
               (func (export "f") (param "text" string) (result string)
-                (canon lift (core func $i "f") (memory $libc "memory")
-                  (realloc (func $libc "realloc")))))"#,
+                (canon lift (core func $i "f") (memory (core memory $libc "memory"))
+                  (realloc (core func $libc "realloc")))))"#,
         );
         assert_eq!(bodies(&outline), 3);
     }
@@ -292,11 +311,25 @@ mod tests {
             let bytes = wat::parse_str(text).expect("a module");
             validate(&bytes, WasmFeatures::all())
         };
-        let body = check("(module (func) (func i32.add) (func i64.add))");
-        let Err(Invalid::Body(error)) = body else {
-            panic!("{body:?}");
-        };
-        assert!(error.message().contains("i32"), "{error}");
+        for (text, place) in [
+            ("(module (func) (func i32.add) (func i64.add))", (0, 1)),
+            (
+                r#"(component (component (core module (func)))
+                  (core module (import "a" "b" (func)) (func) (func i32.add)))"#,
+                (1, 2),
+            ),
+        ] {
+            let Err(Invalid::Body {
+                module,
+                function,
+                error,
+            }) = check(text)
+            else {
+                panic!("{text}");
+            };
+            assert_eq!((module, function), place);
+            assert!(error.message().contains("i32"), "{error}");
+        }
         assert!(matches!(
             check(r#"(module (export "f" (func 1)))"#),
             Err(Invalid::Outside)
