@@ -109,17 +109,21 @@ impl PoolState {
 
     /// Sends a task to as many idle workers as there are free places.
     fn feed_places(&mut self, now: Instant) -> bool {
-        let replaced = self.next_to_replace(now).map(|(slot, _)| slot);
         let mut free = self.free_places();
+        if free == 0 || self.queue.is_empty() {
+            return false;
+        }
+        // No worker is replaced for a call of a session.
+        let replaced = match self.queue.waits_outside_sessions() {
+            true => self.next_to_replace(now).map(|(slot, _)| slot),
+            false => None,
+        };
         let PoolState {
             slots,
             queue,
             turns,
             ..
         } = self;
-        if free == 0 || queue.is_empty() {
-            return false;
-        }
         let candidates = slots.numbered_mut().filter_map(|(slot, worker)| {
             let may = replaced != Some(slot) && worker.takes_tasks();
             may.then_some(Candidate {

@@ -272,6 +272,12 @@ impl Queue {
         last.is_some_and(|(key, _)| is_session(*key))
     }
 
+    /// Returns `true` if a task waits that is no call of a session.
+    pub(crate) fn waits_outside_sessions(&self) -> bool {
+        let first = self.by_key.first_key_value();
+        first.is_some_and(|(key, _)| !is_session(*key))
+    }
+
     /// Returns the keys of the sessions that have waiting calls.
     pub(crate) fn sessions(&self) -> impl Iterator<Item = &Arc<WorkerKey>> {
         let sessions = self.by_key.iter().rev();
