@@ -44,6 +44,7 @@ mod retries;
 mod runtimes;
 mod scheduling;
 mod scripts;
+mod sessions;
 mod shared;
 mod streams;
 mod timeouts;

@@ -22,6 +22,7 @@ const FIGURES: [&str; 34] = [
     "apply/process/fresh/empty",
     "apply/process/fresh/no-spin/empty",
     "apply/process/reused/sleep",
+    "apply/session/empty",
     "apply/process-per-task/empty",
     "map/native/spin",
     "map/threads/empty",

@@ -16,7 +16,9 @@ use super::figure::{
 };
 use super::peers::Peers;
 use super::plan::Plan;
-use super::pools::{BenchPool, Inside, Tasks, Work, builder, kept, pythons_chunksize};
+use super::pools::{
+    BenchPool, BenchSessions, Inside, Tasks, Work, builder, kept, pythons_chunksize,
+};
 
 /// Tasks of one map: their outcomes are kept in memory, all of them.
 const MAX_TASKS: usize = 300_000;
@@ -30,6 +32,8 @@ struct Fixtures {
     sleepy: BenchPool,
     reused: BenchPool,
     for_each: BenchPool,
+    /// Sessions in the pool `fresh`.
+    sessions: BenchSessions,
 }
 
 /// The name of a latency, and what it is.
@@ -54,13 +58,15 @@ pub fn measure(plan: &Plan, tasks: &Tasks, peers: &Peers, report: &mut Report) -
     if !plan.wants_any(&["apply/", "map/", "start/", "floor/"]) {
         return Ok(());
     }
+    let fresh = BenchPool::new(builder(plan), tasks)?;
     let fixtures = Fixtures {
+        sessions: BenchSessions::open(&fresh)?,
         native_steps: native_steps(),
         threads: ThreadPoolBuilder::new()
             .num_threads(plan.processes)
             .build()
             .error_line()?,
-        fresh: BenchPool::new(builder(plan), tasks)?,
+        fresh,
         sleepy: BenchPool::new(builder(plan).spin(false), tasks)?,
         reused: BenchPool::new(builder(plan).isolation(kept()), tasks)?,
         for_each: BenchPool::new(builder(plan).isolation(Isolation::ProcessPerTask), tasks)?,
@@ -155,6 +161,10 @@ fn applies<'a>(
         );
         pooled.insert(1, sleepy);
     }
+    subjects.push(Subject::new(
+        apply("session", "session", work),
+        move |slice| latencies(slice, || fixtures.sessions.apply(work)),
+    ));
     subjects.extend(pooled.into_iter().map(|(name, label, bench)| {
         Subject::new(apply(name, label, work), move |slice| {
             latencies(slice, || bench.apply(work))
@@ -230,6 +240,10 @@ fn maps<'a>(
             &fixtures.for_each,
         ),
     ];
+    subjects.push(Subject::new(
+        apply("session", "session", work),
+        move |slice| latencies(slice, || fixtures.sessions.apply(work)),
+    ));
     subjects.extend(pooled.into_iter().map(|(name, label, bench)| {
         let mut count = 2 * threads;
         Subject::new(map(name, label, work), move |slice| {

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use sandpool::in_process::InProcess;
-use sandpool::{Isolation, Module, Pool, PoolBuilder};
+use sandpool::{Isolation, Module, Pool, PoolBuilder, Session};
 
 use super::figure::{ErrorLine, Measured};
 use super::guests;
@@ -105,6 +105,37 @@ impl Tasks {
 pub struct BenchPool {
     pub pool: Pool,
     tasks: Tasks,
+}
+
+/// A session of each module, in a pool that does other things meanwhile.
+pub struct BenchSessions {
+    work: Session,
+    sleep: Session,
+    spin_steps: u32,
+}
+
+impl BenchSessions {
+    pub fn open(bench: &BenchPool) -> Measured<Self> {
+        let BenchPool { pool, tasks } = bench;
+        Ok(BenchSessions {
+            work: pool.session(&tasks.work).open().error_line()?,
+            sleep: pool.session(&tasks.sleep).open().error_line()?,
+            spin_steps: tasks.spin_steps,
+        })
+    }
+
+    /// One blocking call.
+    pub fn apply(&self, work: Work) -> Measured<()> {
+        let (function, argument) = work.call(self.spin_steps);
+        let session = match work {
+            Work::Sleep => &self.sleep,
+            Work::Empty | Work::Spin | Work::Guest => &self.work,
+        };
+        session
+            .call::<u32>(function, (argument,))
+            .map(drop)
+            .error_line()
+    }
 }
 
 impl BenchPool {

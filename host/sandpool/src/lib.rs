@@ -136,8 +136,8 @@ pub use module::{AsyncLoad, CacheTrouble, LoadError, Module};
 pub use outcome::{Outcome, Refusal, Verdict};
 pub use pool::{
     AsyncResult, Call, Error, GrantError, Grants, IMap, Input, LogRecord, MapResult, Pool,
-    PoolBuilder, ProgressReport, Retries, RunningTask, SettingError, StartTrouble, Stdin, Steering,
-    ToInput,
+    PoolBuilder, ProgressReport, Retries, RunningTask, Session, SessionBuilder, SessionCall,
+    SessionEnd, SettingError, StartTrouble, Stdin, Steering, ToInput,
 };
 pub use process::{ModuleSource, Process, ProcessBuilder, ProcessError, active_children};
 pub use sandpool_protocol::description::{ExportedResource, Import, ImportKind, ModuleKind};

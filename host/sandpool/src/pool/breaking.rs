@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::keys::WorkerKey;
+use super::keys::{SessionEnd, WorkerKey};
 use super::life::PoolPhase;
 use super::scheduler::{Breaks, Fault};
 use super::state::PoolState;
@@ -58,6 +58,13 @@ impl PoolState {
             for task in tasks {
                 let ended = outcome::never_ran(task, Verdict::InternalError, why.to_owned());
                 self.out.finish(None, ended);
+            }
+            if worker_key.session.is_some() {
+                let end = SessionEnd::Failed {
+                    verdict: Verdict::InternalError,
+                    reason: why.to_owned(),
+                };
+                self.end_session(&worker_key, end);
             }
         }
         ended_any

@@ -147,9 +147,9 @@ impl Shared {
             }
         }
         let mut ring = state.give_out(now);
-        // It may have been the last task of a pool that was closed meanwhile, and the
-        // dispatcher ends pools.
-        ring |= !state.life.is_open();
+        // It may have been the last task of a pool or of a session that was closed meanwhile,
+        // and the dispatcher ends both.
+        ring |= !state.life.is_open() || state.sessions.any_closing();
         let mut ended = Vec::new();
         // Delivered here in the order in which tasks ended, or else by the dispatcher.
         let simple =

@@ -34,6 +34,10 @@ pub(super) struct Config {
     pub(super) cores: usize,
     /// The time that the pool may be without workers, though tasks wait.
     pub(super) start_timeout: Option<Duration>,
+    /// The highest number of sessions at once.
+    pub(super) sessions: Option<usize>,
+    /// The time that a session may be without a call.
+    pub(super) session_idle: Option<Duration>,
     /// The path of the worker binary, for errors.
     pub(super) worker_binary: PathBuf,
     pub(super) grants: WorkerGrants,

@@ -76,6 +76,7 @@ impl Dispatcher {
             state.wake_up();
             self.process_events(&mut state, now);
             look_at_starts(&mut state, now);
+            state.look_at_sessions(shared.config.session_idle, now);
             shared.changed.notify();
             let finished = self.wind_up(&mut state);
             let start = if finished {
@@ -139,7 +140,7 @@ impl Dispatcher {
                 let exit = worker.exit();
                 let next_key = worker.next_key();
                 state.out.gone.push((serial, exit));
-                state.slots.vacate(slot, next_key);
+                state.worker_left(slot, next_key);
             }
         }
         state.queue.put_back_due(now);
@@ -311,6 +312,9 @@ impl Dispatcher {
             }
             Err(error) => {
                 state.slots.fill_reserved(slot, None);
+                if let Some(session) = &worker_key.session {
+                    session.set_has_worker(false);
+                }
                 let why = error.text.clone();
                 state.start_failed(&worker_key, error);
                 drop(state);
@@ -353,6 +357,7 @@ impl Dispatcher {
             .chain(replacement_due(&state, now))
             .chain(state.queue.next_due())
             .chain(state.restarts.due(ready, now))
+            .chain(state.sessions.due())
             .min();
         let until = due.unwrap_or_else(|| PoolState::latest_wake(now));
         let until = state.plan_to_draw(until);
@@ -418,6 +423,9 @@ fn look_at_starts(state: &mut PoolState, now: Instant) {
 fn reserve(state: &mut PoolState, now: Instant) -> Option<(usize, Arc<WorkerKey>)> {
     if !state.starts_workers() || !state.restarts.may_start(now) {
         return None;
+    }
+    if let Some(start) = state.reserve_for_session() {
+        return Some(start);
     }
     let start = state.next_start();
     if let Some((slot, worker_key)) = &start {

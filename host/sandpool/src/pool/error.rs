@@ -7,6 +7,7 @@ mod tests;
 
 use std::path::PathBuf;
 
+use super::keys::SessionEnd;
 use crate::outcome::Outcome;
 use sandpool_protocol::description::ModuleKind;
 use sandpool_protocol::limits::LimitHit;
@@ -63,6 +64,19 @@ pub enum Error {
     QueueFull {
         /// The limit.
         limit: u64,
+    },
+    /// A pool that has as many sessions as it may; see
+    /// [`PoolBuilder::sessions`](crate::PoolBuilder::sessions).
+    #[error("the pool has {limit} sessions already; close some, or raise the limit of sessions")]
+    SessionsFull {
+        /// The limit.
+        limit: usize,
+    },
+    /// A call in a session that is over.
+    #[error("{reason}")]
+    SessionEnded {
+        /// The reason why it is over.
+        reason: SessionEnd,
     },
     /// A setting that makes no sense.
     #[error(transparent)]

@@ -30,7 +30,9 @@ impl PoolState {
         }
         // The dispatcher delivers their outcomes.
         ring |= self.end_broken();
-        if !self.life.is_paused() {
+        if !self.life.is_paused() && self.is_crowded() {
+            ring |= self.give_out_places(now);
+        } else if !self.life.is_paused() {
             self.level(now);
             ring |= self.feed_idle(now);
             if !self.queue.is_empty() {
@@ -100,7 +102,7 @@ impl PoolState {
     /// Takes back the tasks that were sent ahead to busy workers while others of their key
     /// are idle: the oldest task goes first, wherever it is. A worker that has only just
     /// begun its task keeps the others, as long as there are tasks for all.
-    fn level(&mut self, now: Instant) {
+    pub(super) fn level(&mut self, now: Instant) {
         let PoolState { slots, queue, .. } = self;
         let takes = |worker: &&WorkerHandle| worker.takes_tasks();
         let idle: Vec<KeyId> = slots
@@ -126,7 +128,7 @@ impl PoolState {
 
     /// Fills the windows of busy workers, evenly, unless a worker that could take the tasks
     /// is idle or may be started.
-    fn feed_ahead(&mut self, now: Instant) -> bool {
+    pub(super) fn feed_ahead(&mut self, now: Instant) -> bool {
         // While no further worker can be started, those that work get all tasks.
         if self.slots.any_vacant() && self.restarts.may_start(now) {
             return false;
@@ -176,9 +178,21 @@ impl PoolState {
     }
 
     /// Returns `true` if the dispatcher should start a worker, or make room for one.
-    fn wants_workers(&self, now: Instant) -> bool {
+    pub(super) fn wants_workers(&self, now: Instant) -> bool {
         self.restarts.may_start(now)
-            && (self.next_start().is_some() || self.next_to_replace(now).is_some())
+            && (self.next_start().is_some()
+                || self.next_session_start().is_some()
+                || self.next_to_replace(now).is_some())
+    }
+
+    /// Returns the key of a session whose calls wait for its worker to be started.
+    pub(super) fn next_session_start(&self) -> Option<Arc<WorkerKey>> {
+        if !self.queue.waits_in_session() {
+            return None;
+        }
+        let lacks =
+            |key: &&Arc<WorkerKey>| key.session.as_ref().is_some_and(|it| it.lacks_worker());
+        self.queue.sessions().find(lacks).cloned()
     }
 
     /// Returns a slot to start a worker in, and its key; see [`Placement::next_start`].
@@ -199,7 +213,7 @@ impl PoolState {
 }
 
 /// Lets a worker take the tasks that were sent; returns `true` if the worker is killed.
-fn offer(worker: &mut WorkerHandle) -> bool {
+pub(super) fn offer(worker: &mut WorkerHandle) -> bool {
     match worker.offer() {
         Ok(()) => false,
         Err(violation) => refuse(worker, SendError::Violation(violation)),
@@ -209,7 +223,7 @@ fn offer(worker: &mut WorkerHandle) -> bool {
 /// Reacts to a task that a worker's channel refused; returns `true` if the worker is
 /// killed. A full channel is harmless, a violation kills the worker. So do unread messages
 /// while the worker is idle: no task that is sent by message would ever run.
-fn refuse(worker: &mut WorkerHandle, error: SendError) -> bool {
+pub(super) fn refuse(worker: &mut WorkerHandle, error: SendError) -> bool {
     match error {
         SendError::Unread if worker.is_idle() => {
             worker.kill_for("it does not read its messages");

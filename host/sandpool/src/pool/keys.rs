@@ -3,12 +3,17 @@
 //!
 //! Tasks of one key may run in each other's workers, tasks of two keys never.
 
+mod session;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use crate::module::{Module, WeakModule};
 use sandpool_protocol::control::WorkerGrants;
+
+pub use session::SessionEnd;
+pub(super) use session::{SessionLife, is_session};
 
 /// The number of a worker key in its pool.
 pub(super) type KeyId = u64;
@@ -31,6 +36,8 @@ pub(super) struct WorkerKey {
     pub(super) key: KeyParts,
     pub(super) module: Module,
     pub(super) health: Health,
+    /// The life of the session whose key this is, if it is one's.
+    pub(super) session: Option<SessionLife>,
 }
 
 /// The failures of one key's workers, and the reason why the key is broken.
@@ -117,10 +124,23 @@ impl KeyTable {
             key: key.clone(),
             module: module.clone(),
             health: self.health_of(&key, module),
+            session: None,
         });
         self.next += 1;
         self.known.insert(key, Arc::downgrade(&worker_key));
         worker_key
+    }
+
+    /// Returns the key of a new session, which nobody else can be bound to.
+    pub(super) fn bind_session(&mut self, key: KeyParts, module: &Module) -> Arc<WorkerKey> {
+        self.next += 1;
+        Arc::new(WorkerKey {
+            id: session::session_key(self.next),
+            key,
+            module: module.clone(),
+            health: Health::default(),
+            session: Some(SessionLife::default()),
+        })
     }
 
     fn health_of(&self, key: &KeyParts, module: &Module) -> Health {
@@ -133,7 +153,9 @@ impl KeyTable {
     /// Breaks a key for this reason, now and in future: the pool is to end its tasks and
     /// its streams.
     pub(super) fn break_key(&mut self, worker_key: &Arc<WorkerKey>, why: String) {
-        self.remember_broken(worker_key, &why);
+        if worker_key.session.is_none() {
+            self.remember_broken(worker_key, &why);
+        }
         worker_key.health.breaks(why);
         self.note_if_broken(worker_key);
     }

@@ -31,8 +31,10 @@ mod hand_out;
 mod keys;
 mod life;
 mod output;
+mod place_turns;
 mod process_events;
 mod scheduler;
+mod sessions;
 mod slots;
 mod state;
 mod stream;
@@ -44,9 +46,11 @@ mod worker;
 #[cfg(feature = "in-process")]
 pub(crate) use api::PoolSettings;
 pub use api::{
-    AsyncResult, Call, Grants, IMap, MapResult, Pool, PoolBuilder, RunningTask, Stdin, Steering,
+    AsyncResult, Call, Grants, IMap, MapResult, Pool, PoolBuilder, RunningTask, Session,
+    SessionBuilder, SessionCall, Stdin, Steering,
 };
 pub use error::{Error, GrantError, SettingError};
+pub use keys::SessionEnd;
 pub use output::{LogRecord, ProgressReport};
 pub use scheduler::StartTrouble;
 pub use stream::{Input, ToInput};

@@ -48,16 +48,26 @@ impl PoolState {
         if worker.has_worked() {
             restarts.has_worked();
         }
-        if findings.fault.is_some() || findings.breaks_key.is_some() {
+        let Findings {
+            fault,
+            breaks_key,
+            session_end,
+            broken,
+            ..
+        } = findings;
+        if fault.is_some() || breaks_key.is_some() || session_end.is_some() {
             let worker_key = Arc::clone(worker.worker_key());
-            if let Some(fault) = findings.fault {
+            if let Some(fault) = fault {
                 self.start_failed(&worker_key, fault);
             }
-            if let Some(why) = findings.breaks_key {
+            if let Some(why) = breaks_key {
                 self.keys.break_key(&worker_key, why);
             }
+            if let Some(end) = session_end {
+                self.end_session(&worker_key, end);
+            }
         }
-        if let Some(reason) = findings.broken {
+        if let Some(reason) = broken {
             self.break_with(reason);
         }
         gone

@@ -10,7 +10,8 @@ use super::error::Error;
 use super::keys::KeyTable;
 use super::life::{PoolLife, PoolPhase};
 use super::output::{CallbackSender, Outbox, Trouble};
-use super::scheduler::{Entry, Queue, Restarts, Sources};
+use super::scheduler::{Entry, Queue, Restarts, Sources, Turns};
+use super::sessions::Sessions;
 use super::slots::Slots;
 use super::tasks::TaskCount;
 use super::trace::PoolSpan;
@@ -49,6 +50,9 @@ pub(super) struct PoolState {
     /// The kernel's kills for lack of memory.
     pub(super) oom_kills: OomKills,
     pub(super) sources: Sources,
+    pub(super) sessions: Sessions,
+    /// The turns in which ordinary tasks and calls of sessions get places.
+    pub(super) turns: Turns,
     pub(super) buffers: Buffers,
     /// The jobs and findings that the dispatcher passes on once the lock is released.
     pub(super) out: Outbox,
@@ -87,6 +91,8 @@ impl Shared {
                 restarts,
                 oom_kills: OomKills::from_now(),
                 sources: Sources::default(),
+                sessions: Sessions::default(),
+                turns: Turns::default(),
                 buffers: Buffers::default(),
                 out: Outbox::default(),
                 poll_turn,
@@ -113,10 +119,11 @@ impl Shared {
     ///
     /// # Errors
     ///
-    /// Returns an error if the pool takes no more tasks, or its queue is full.
+    /// Returns an error if the pool or the session takes no more tasks, or the queue is full.
     pub(super) fn submit(&self, entry: Entry) -> Result<u64, Error> {
-        let state = self.lock();
+        let mut state = self.lock();
         state.life.accepts_tasks()?;
+        state.sessions.take_call(entry.worker_key())?;
         match self.config.limits.queue_length.value {
             Some(limit) if entry.len() > self.room(&state) => Err(Error::QueueFull { limit }),
             _ => Ok(self.enqueue(state, std::iter::once(entry))),

@@ -1,5 +1,6 @@
 //! The settings of a pool, and their defaults.
 
+mod sessions;
 mod settings;
 
 use std::num::NonZeroU64;
@@ -30,6 +31,7 @@ use sandpool_protocol::settings::{
 use sandpool_sys::{Attempt, Program};
 use sandpool_value::{Args, ToArgs};
 
+use sessions::SessionSettings;
 #[cfg(feature = "in-process")]
 pub(crate) use settings::PoolSettings;
 
@@ -86,6 +88,7 @@ const WORKER_MEMORY: u64 = 512 * sandpool_protocol::limits::MIB;
 /// | `spin` | on, if there are two cores or more |
 /// | `start_timeout` | no limit |
 /// | `unknown_imports` | [`UnknownImports::Refuse`] |
+/// | `sessions`, `session_idle` | 64 at once; 10 min without a call |
 /// | capabilities (`env`, `dir`), shared objects (`share`) | none |
 ///
 /// [`TaskLimits`] and [`PoolLimits`] say what each limit covers, and what it does not.
@@ -117,6 +120,7 @@ pub struct PoolBuilder {
     worker_binary: Option<PathBuf>,
     shares: Shares,
     start_timeout: Option<Duration>,
+    sessions: SessionSettings,
     handlers: Handlers,
 }
 
@@ -508,6 +512,8 @@ impl PoolBuilder {
             wants_log: self.handlers.log.is_some(),
             wants_progress: self.handlers.progress.is_some(),
             start_timeout: self.start_timeout,
+            sessions: self.sessions.most,
+            session_idle: self.sessions.idle,
             worker_binary: loader.program.path.clone(),
         };
         let raw = config.processes == 1 && self.byte_for_byte;

@@ -10,7 +10,7 @@ use super::map::MapOptions;
 use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::pool::error::{Error, SettingError};
-use crate::pool::keys::KeyParts;
+use crate::pool::keys::{KeyParts, WorkerKey};
 use crate::pool::scheduler::Entry;
 use crate::pool::state::Shared;
 use crate::pool::tasks::{
@@ -58,6 +58,8 @@ pub struct Call {
     grants: Option<Grants>,
     shares: Shares,
     tenant: Option<String>,
+    /// The key of the session that the call belongs to.
+    session: Option<Arc<WorkerKey>>,
     name: Option<String>,
     callback: Option<Callback>,
     error_callback: Option<Callback>,
@@ -77,11 +79,21 @@ impl Call {
             grants: None,
             shares: Shares::default(),
             tenant: shared.config.tenant.clone(),
+            session: None,
             name: None,
             callback: None,
             error_callback: None,
             map_options: MapOptions::default(),
             shared,
+        }
+    }
+
+    /// Makes this a call in a session, whose limits it has unless it sets its own.
+    pub(super) fn in_session(self, session: &Arc<WorkerKey>, limits: &TaskLimits) -> Self {
+        Call {
+            session: Some(Arc::clone(session)),
+            limits: limits.clone(),
+            ..self
         }
     }
 
@@ -371,45 +383,27 @@ impl Call {
     /// Finds the function and gathers the part that all tasks of this call have in common.
     pub(super) fn template(self) -> Result<Template, Error> {
         let module = self.module;
-        let pool_settings = &self.shared.loader.settings;
-        if !module.is_for(&self.shared.loader) {
-            return Err(Error::ForeignModule {
-                module: module.name().to_owned(),
-            });
-        }
-        if !module.is_compiled() {
-            return Err(Error::NotCompiled {
-                module: module.name().to_owned(),
-            });
-        }
-        if let Some(why) = module.unlinked() {
-            return Err(Error::Unlinked {
-                module: module.name().to_owned(),
-                why: why.to_owned(),
-            });
-        }
+        self.shared.check_module(&module)?;
         let function = match &self.function {
             Some(name) => Some(callable(&module, name)?),
             None if module.is_command() => None,
             None => return Err(wrong_kind(&module)),
         };
-        if self.limits.fuel.value.is_some() && !pool_settings.count_fuel {
+        if self.limits.fuel.value.is_some() && !self.shared.loader.settings.count_fuel {
             return Err(SettingError::FuelNotCounted.into());
         }
         if let Some((initializer, args)) = &self.shared.config.initializer {
             let function = callable(&module, initializer)?.function;
             args.clone().bind(&function)?;
         }
-        let granted = &self.shared.config.grants;
-        let key = KeyParts {
-            module: module.hash().to_owned(),
-            grants: match &self.grants {
-                Some(part) => part.of(granted)?,
-                None => granted.clone(),
-            },
-            tenant: self.tenant,
+        let worker_key = match self.session {
+            Some(session) => session,
+            None => {
+                let grants = self.grants.as_ref();
+                let key = self.shared.key_parts(&module, grants, self.tenant)?;
+                self.shared.lock().keys.bind(key, &module)
+            }
         };
-        let worker_key = self.shared.lock().keys.bind(key, &module);
         let shown = function.as_ref().map_or_else(
             || module.name().to_owned(),
             |function| function.function.name.clone(),
@@ -435,6 +429,48 @@ impl Call {
             steers: None,
             shares: self.shares,
             caller: self.shared.trace.caller(),
+        })
+    }
+}
+
+impl Shared {
+    /// Refuses a module that this pool cannot run.
+    pub(super) fn check_module(&self, module: &Module) -> Result<(), Error> {
+        if !module.is_for(&self.loader) {
+            return Err(Error::ForeignModule {
+                module: module.name().to_owned(),
+            });
+        }
+        if !module.is_compiled() {
+            return Err(Error::NotCompiled {
+                module: module.name().to_owned(),
+            });
+        }
+        match module.unlinked() {
+            Some(why) => Err(Error::Unlinked {
+                module: module.name().to_owned(),
+                why: why.to_owned(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the parts of the key of a call's, or a session's, workers. `grants` are a
+    /// part of the pool's.
+    pub(super) fn key_parts(
+        &self,
+        module: &Module,
+        grants: Option<&Grants>,
+        tenant: Option<String>,
+    ) -> Result<KeyParts, Error> {
+        let granted = &self.config.grants;
+        Ok(KeyParts {
+            module: module.hash().to_owned(),
+            grants: match grants {
+                Some(part) => part.of(granted)?,
+                None => granted.clone(),
+            },
+            tenant,
         })
     }
 }

@@ -12,6 +12,8 @@ mod handle;
 mod imap;
 mod map;
 mod pool;
+mod session;
+mod session_call;
 mod steering;
 
 pub use builder::PoolBuilder;
@@ -23,4 +25,6 @@ pub use handle::AsyncResult;
 pub use imap::IMap;
 pub use map::MapResult;
 pub use pool::Pool;
+pub use session::{Session, SessionBuilder};
+pub use session_call::SessionCall;
 pub use steering::{RunningTask, Steering};

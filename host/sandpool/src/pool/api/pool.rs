@@ -8,6 +8,7 @@ use super::call::Call;
 use super::handle::AsyncResult;
 use super::imap::IMap;
 use super::map::MapResult;
+use super::session::SessionBuilder;
 use crate::module::{AsyncLoad, LoadError, Loader, Module};
 use crate::outcome::Outcome;
 use crate::pool::ending;
@@ -72,8 +73,9 @@ impl Pool {
         self.shared().config.processes
     }
 
-    /// Returns the ids of the worker processes that live now. Workers are started as they
-    /// are needed, so there may be fewer than [`Pool::processes`].
+    /// Returns the ids of the worker processes that live now, those of sessions included.
+    /// Workers are started as they are needed, so there may be fewer than
+    /// [`Pool::processes`].
     pub fn worker_pids(&self) -> Vec<u32> {
         let state = self.shared().lock();
         state.slots.workers().map(|worker| worker.pid()).collect()
@@ -165,6 +167,12 @@ impl Pool {
     /// Returns a run of a module that is a command, to be completed and sent.
     pub fn command(&self, module: &Module) -> Call {
         Call::new(Arc::clone(self.shared()), module, None)
+    }
+
+    /// Returns a session of a module, to be completed and opened: one live instance whose
+    /// state is kept from call to call; see [`Session`](crate::Session).
+    pub fn session(&self, module: &Module) -> SessionBuilder {
+        SessionBuilder::new(Arc::clone(self.shared()), module)
     }
 
     /// Calls a function and waits for its value.

@@ -47,6 +47,16 @@ fn errors() -> Vec<(Error, &'static str)> {
     let limit = limits.hit(LimitName::Arguments).expect("a task's");
     vec![
         (Error::Closed, "the pool is closed"),
+        (
+            Error::SessionsFull { limit: 64 },
+            "the pool has 64 sessions already; close some, or raise the limit of sessions",
+        ),
+        (
+            Error::SessionEnded {
+                reason: SessionEnd::Closed,
+            },
+            "session ended: it was closed",
+        ),
         (Error::Terminated, "the pool was terminated"),
         (
             Error::NotClosed,

@@ -4,11 +4,13 @@
 //! channel, so all of it is tested without a worker. Knows tasks; a worker is to it the
 //! occupant of a slot.
 
+mod places;
 mod queue;
 mod restarts;
 mod rules;
 mod source;
 
+pub(super) use places::{Candidate, Turns};
 pub(super) use queue::{Entry, Queue};
 pub use restarts::StartTrouble;
 pub(super) use restarts::{Blame, Breaks, Fault, Restarts, StartStep};

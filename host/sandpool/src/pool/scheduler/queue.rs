@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::pool::keys::{KeyId, WorkerKey};
+use crate::pool::keys::{KeyId, WorkerKey, is_session};
 use crate::pool::tasks::{Batch, Rest, Task};
 
 /// The waiting tasks of a pool.
@@ -257,6 +257,42 @@ impl Queue {
     pub(crate) fn worker_key(&self, key: KeyId) -> Option<Arc<WorkerKey>> {
         let oldest = self.by_key.get(&key)?.entries.front()?;
         Some(Arc::clone(oldest.worker_key()))
+    }
+
+    /// Returns the number of the oldest waiting task of `key`. Numbers grow with age.
+    pub(crate) fn oldest(&self, key: KeyId) -> Option<u64> {
+        self.by_key.get(&key)?.front()
+    }
+
+    /// Returns `true` if a call of any session waits.
+    #[inline]
+    pub(crate) fn waits_in_session(&self) -> bool {
+        // The numbers of sessions' keys are the highest.
+        let last = self.by_key.last_key_value();
+        last.is_some_and(|(key, _)| is_session(*key))
+    }
+
+    /// Returns `true` if a task waits that is no call of a session.
+    pub(crate) fn waits_outside_sessions(&self) -> bool {
+        let first = self.by_key.first_key_value();
+        first.is_some_and(|(key, _)| !is_session(*key))
+    }
+
+    /// Returns the keys of the sessions that have waiting calls.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = &Arc<WorkerKey>> {
+        let sessions = self.by_key.iter().rev();
+        let sessions = sessions.take_while(|(key, _)| is_session(**key));
+        sessions.filter_map(|(_, queue)| Some(queue.entries.front()?.worker_key()))
+    }
+
+    /// Takes out all waiting tasks of `key`, oldest first.
+    pub(crate) fn remove_key(&mut self, key: KeyId) -> Vec<Task> {
+        let Some(queue) = self.by_key.remove(&key) else {
+            return Vec::new();
+        };
+        self.len -= queue.len;
+        self.front_moves(key, queue.front(), None);
+        queue.entries.into_iter().flatten().collect()
     }
 
     /// Returns `true` if a task of `key` waits or is to be run again later.

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::queue::Queue;
-use crate::pool::keys::KeyId;
+use crate::pool::keys::{KeyId, is_session};
 
 /// The time that a task waits before a worker of another key is replaced for it. A worker
 /// is not replaced before it has lived that long either, or two keys with long queues would
@@ -29,6 +29,8 @@ pub(crate) enum Occupancy {
     Reserved(KeyId),
     /// A worker of this key lives in it.
     Worker(KeyId, WorkerLife),
+    /// A session's worker, or nobody may live in it: no concern of ordinary tasks.
+    Apart,
 }
 
 /// The phases of a worker's life, as the rules know them.
@@ -129,7 +131,7 @@ impl<'a, D: Demand, S: Occupied> Placement<'a, D, S> {
     /// Returns the number of workers of `key`, present and coming.
     fn workers_of(&self, key: KeyId) -> usize {
         let of_key = |occupancy: &Occupancy| match *occupancy {
-            Occupancy::Free | Occupancy::Worker(_, WorkerLife::Dying) => false,
+            Occupancy::Free | Occupancy::Apart | Occupancy::Worker(_, WorkerLife::Dying) => false,
             Occupancy::Promised(other)
             | Occupancy::Reserved(other)
             | Occupancy::Worker(other, _) => other == key,
@@ -169,7 +171,9 @@ impl<'a, D: Demand, S: Occupied> Placement<'a, D, S> {
     /// Returns the keys that could use a further worker, the key with the oldest task
     /// first; no more than are worth looking at.
     fn lacking(&self) -> impl Iterator<Item = (KeyId, Instant)> {
-        let keys = self.demand.keys().take(MAX_CONTENDERS);
+        // A session's calls run in its own worker alone.
+        let keys = self.demand.keys().filter(|(key, _)| !is_session(*key));
+        let keys = keys.take(MAX_CONTENDERS);
         keys.filter(|(key, _)| self.demand.waiting(*key) > self.coming(*key))
     }
 
@@ -329,6 +333,19 @@ mod tests {
         assert_eq!(placement.next_to_replace(early), None);
         let late = then + REPLACE_AFTER;
         assert_eq!(placement.next_to_replace(late), Some((0, B)));
+    }
+
+    #[test]
+    fn calls_of_sessions_get_no_ordinary_slot_however_many_there_are() {
+        let now = Instant::now();
+        let sessions = (0..100).map(|n| (KeyId::MAX - n, now, 1));
+        let waiting = Waiting(sessions.chain([(B, now, 1)]).collect());
+        let slots = [ready(A, now, true), Occupancy::Apart];
+        let placement = Placement::new(&waiting, &slots);
+        assert_eq!(placement.next_start(), None);
+        assert_eq!(placement.next_to_replace(now), Some((0, B)));
+        let slots = [Occupancy::Free, Occupancy::Apart];
+        assert_eq!(Placement::new(&waiting, &slots).next_start(), Some((0, B)));
     }
 
     #[test]

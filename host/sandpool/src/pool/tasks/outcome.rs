@@ -348,26 +348,14 @@ pub(crate) fn lost(
             Verdict::MemoryLimit,
         ),
         Lost::Died(ended, why) => {
-            outcome.error = Some(match ended {
+            match ended {
                 ChildExit::Crashed(signal) | ChildExit::Killed(signal) => {
                     outcome.signal = Some(*signal);
-                    let name = signal_name(*signal);
-                    let why = why.as_ref().map(|why| format!(": {why}"));
-                    format!(
-                        "the worker was killed by signal {signal} ({name}){}",
-                        why.unwrap_or_default()
-                    )
                 }
-                ChildExit::Exited(OUT_OF_CPU) => {
-                    outcome.exit_code = Some(OUT_OF_CPU);
-                    "the worker used up the CPU time that `ulimit -t` allows a process".into()
-                }
-                ChildExit::Exited(code) => {
-                    outcome.exit_code = Some(*code);
-                    format!("the worker left with exit code {code}")
-                }
-                ChildExit::Unknown => "the worker ended in an unknown way".into(),
-            });
+                ChildExit::Exited(code) => outcome.exit_code = Some(*code),
+                ChildExit::Unknown => {}
+            }
+            outcome.error = Some(why_died(*ended, why.as_deref()));
             Verdict::WorkerLost
         }
         Lost::Violation(violation) => {
@@ -380,6 +368,23 @@ pub(crate) fn lost(
         outcome.error = Some(hit.to_string());
     }
     outcome
+}
+
+/// Returns a line about the way in which a worker ended by itself; `why` is the system's
+/// reason for a kill, if it gives one.
+pub(crate) fn why_died(ended: ChildExit, why: Option<&str>) -> String {
+    match ended {
+        ChildExit::Crashed(signal) | ChildExit::Killed(signal) => {
+            let name = signal_name(signal);
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            format!("the worker was killed by signal {signal} ({name}){why}")
+        }
+        ChildExit::Exited(OUT_OF_CPU) => {
+            "the worker used up the CPU time that `ulimit -t` allows a process".into()
+        }
+        ChildExit::Exited(code) => format!("the worker left with exit code {code}"),
+        ChildExit::Unknown => "the worker ended in an unknown way".into(),
+    }
 }
 
 /// Returns the limit that refused memory to a worker that ended in this way. An allocation

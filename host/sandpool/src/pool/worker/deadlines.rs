@@ -78,6 +78,9 @@ impl WorkerCheck<'_> {
                 let back = worker.take_back()?;
                 self.queue.put_back(back.into_iter());
                 if worker.window.is_empty() {
+                    if worker.is_in_session() && worker.has_worked() {
+                        self.session_is_lost("its worker took no task in time".into());
+                    }
                     if !worker.has_worked() {
                         let fault = worker.why_not_claimed();
                         worker.start_up.complain(fault);

@@ -14,7 +14,7 @@ use super::start_up::StartUp;
 use super::window::Window;
 use crate::pool::broker::Requests;
 use crate::pool::config::Config;
-use crate::pool::keys::{KeyId, WorkerKey};
+use crate::pool::keys::{KeyId, WorkerKey, is_session};
 use crate::pool::scheduler::{STRANDED_AFTER, WorkerLife};
 use crate::pool::tasks::{Lost, Observed, Task};
 use crate::pool::trace::{KillNote, WorkerExit};
@@ -109,6 +109,11 @@ impl WorkerHandle {
         // The worker's setup, which may be long, is sent already. If the size of the buffer
         // cannot be set, the socket works as before.
         let _ = set_socket_send_buffer_size(&control, UNREAD);
+        // A session's worker lives as long as its session.
+        let max_tasks = match is_session(worker_key.id) {
+            true => u64::MAX,
+            false => config.max_tasks,
+        };
         WorkerHandle {
             serial,
             worker_key,
@@ -116,7 +121,7 @@ impl WorkerHandle {
             control,
             bell,
             phase: Phase::Starting { since: now },
-            window: Window::new(ring, config, now),
+            window: Window::new(ring, config, max_tasks, now),
             clock: TaskClock::new(now),
             allowance: Allowance::default(),
             start_up: StartUp::new(oom_kills, now),
@@ -156,6 +161,25 @@ impl WorkerHandle {
     pub(crate) fn make_room_for(&mut self, key: KeyId) {
         self.next_key = Some(key);
         self.kill(None);
+    }
+
+    /// Returns `true` if this is a session's worker.
+    #[inline]
+    pub(crate) fn is_in_session(&self) -> bool {
+        is_session(self.worker_key.id)
+    }
+
+    /// Returns `true` if the worker's task waits for a function of the host, and lends its
+    /// place to another task meanwhile.
+    #[inline]
+    pub(crate) fn lends_place(&self) -> bool {
+        // No task waits for the host yet.
+        false
+    }
+
+    /// Returns the time at which answers were last taken.
+    pub(crate) fn last_answer(&self) -> Instant {
+        self.pace.last_answer()
     }
 
     /// Returns the number of the key that the worker is bound to.
@@ -275,7 +299,8 @@ impl WorkerHandle {
             .window
             .oldest()
             .is_some_and(|task| task.template().measure_cpu);
-        if !self.is_ready() || strands || measured {
+        // A session may end with any of its calls, and the next is only sent if it does not.
+        if !self.is_ready() || strands || measured || self.is_in_session() {
             return 0;
         }
         self.window.room(self.pace.tasks_ahead())

@@ -14,6 +14,7 @@ mod deadlines;
 mod handle;
 mod pace;
 mod read_messages;
+mod session_end;
 mod start;
 mod start_up;
 mod window;

@@ -118,7 +118,11 @@ pub(crate) fn start_worker(
         stdout: config.stdio,
         stderr: config.stdio,
         nice: config.nice,
-        reuse: config.reuse,
+        // A session's instance is kept as long as its worker.
+        reuse: match worker_key.session {
+            Some(_) => u64::MAX,
+            None => config.reuse,
+        },
         spin: config.spin,
         most_in_ring: config.most_in_ring,
         initializer: initializer(config, module).map_err(unfit)?,

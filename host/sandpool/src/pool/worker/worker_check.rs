@@ -7,8 +7,10 @@ use std::time::Instant;
 use super::answer_check::{self, Circumstances};
 use super::blame;
 use super::handle::{Phase, WorkerHandle};
+use super::session_end;
 use crate::pool::broker::{Requests, RequestsRead};
 use crate::pool::config::Config;
+use crate::pool::keys::SessionEnd;
 use crate::pool::output::Outbox;
 use crate::pool::scheduler::{Blame, Fault, Queue};
 use crate::pool::tasks::{Lost, Observed, Raw, Task, TaskCount, TaskResult, outcome};
@@ -75,6 +77,8 @@ pub(crate) struct Findings {
     pub(crate) breaks_key: Option<String>,
     /// The reason why the pool is broken.
     pub(crate) broken: Option<String>,
+    /// The reason why the worker's session is over.
+    pub(crate) session_end: Option<SessionEnd>,
 }
 
 impl WorkerCheck<'_> {
@@ -280,6 +284,9 @@ impl WorkerCheck<'_> {
             worker.becomes_ready(now);
         }
         worker.end_requests(!ended.is_ok());
+        if worker.is_in_session() && !session_end::leaves_instance(end) {
+            self.session_ends_with(&ended);
+        }
         if let Some(task) = worker.window.pop() {
             self.finish(worker.serial(), task, ended);
         }
@@ -345,6 +352,10 @@ impl WorkerCheck<'_> {
         // Includes a violation that was found in its last messages.
         let verdict = worker.verdict();
         self.end_running_task(worker, verdict, ended, now);
+        if worker.is_in_session() && worker.has_worked() {
+            let why = self.why_killed(worker, ended);
+            self.session_is_lost(outcome::why_died(ended, why.as_deref()));
+        }
         self.queue.put_back(worker.window.drain().into_iter());
         if was_starting
             || worker.start_up.complaint().is_some()
@@ -410,7 +421,11 @@ impl WorkerCheck<'_> {
                 ..worker.observed(&task, None, now)
             };
             let outcome = outcome::lost(&task, &verdict, observed, &self.config.limits, None);
-            self.finish(worker.serial(), task, TaskResult::full(outcome));
+            let ended = TaskResult::full(outcome);
+            if worker.is_in_session() {
+                self.session_ends_with(&ended);
+            }
+            self.finish(worker.serial(), task, ended);
         }
     }
 }
