@@ -110,6 +110,9 @@ mod entry;
 #[path = "../../value/src/error_texts.rs"]
 mod error_texts;
 mod guard;
+#[cfg(feature = "http")]
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "pools do not send requests yet"))]
+pub mod http;
 #[cfg(feature = "in-process")]
 pub mod in_process;
 mod last_words;
@@ -121,7 +124,7 @@ mod pool;
 mod process;
 mod shared;
 #[cfg(test)]
-#[expect(dead_code, reason = "the tests here take one of them")]
+#[expect(dead_code, unused_imports, reason = "the tests here take one of them")]
 #[path = "../../value/src/strategies.rs"]
 mod strategies;
 mod wakers;
@@ -132,6 +135,8 @@ pub use confinement::{Escape, Probed};
 pub use entry::__worker_entry_before_main;
 #[cfg(feature = "worker")]
 pub use entry::worker_entry;
+#[cfg(feature = "http")]
+pub use self::http::{HttpRule, HttpRuleError};
 pub use module::{AsyncLoad, CacheTrouble, LoadError, Module};
 pub use outcome::{Outcome, Refusal, Verdict};
 pub use pool::{
