@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use sandpool_sys::thread_error;
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::mpsc::{Receiver, UnboundedReceiver, channel};
+use tokio::sync::mpsc::{Receiver, channel};
 
 use super::access::CheckedRequest;
 use super::message::{BodyPart, HttpFailure, ResponsePart};
@@ -46,7 +46,7 @@ impl HttpClient {
     pub(crate) fn start(
         &self,
         request: CheckedRequest,
-        body: UnboundedReceiver<BodyPart>,
+        body: Receiver<BodyPart>,
     ) -> Running {
         let _ = (request, body);
         let (sender, parts) = channel(2);

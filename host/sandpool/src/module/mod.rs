@@ -150,6 +150,12 @@ impl Module {
         })
     }
 
+    /// Returns `true` if the module may make HTTP requests.
+    pub(crate) fn requests_http(&self) -> bool {
+        const HANDLER: &str = "wasi:http/outgoing-handler";
+        self.imports().iter().any(|import| import.name.starts_with(HANDLER))
+    }
+
     /// Returns the reason why the module cannot be instantiated, if it cannot: it imports
     /// functions that sandpool does not provide.
     pub fn unlinked(&self) -> Option<&str> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::batch::Batch;
 use super::constants::Constants;
+use super::http_record::HttpRecord;
 use super::retry::Retries;
 use super::steers::Steers;
 use super::task_result::TaskResult;
@@ -95,6 +96,8 @@ pub(crate) struct Task {
     pub(crate) batch: Arc<Batch>,
     pub(crate) place: usize,
     pub(crate) callback: Option<Callback>,
+    /// The HTTP requests of its last run, once that has ended.
+    pub(crate) http: Option<Box<HttpRecord>>,
 }
 
 impl Task {
@@ -110,6 +113,7 @@ impl Task {
             batch,
             place,
             callback: None,
+            http: None,
         }
     }
 
