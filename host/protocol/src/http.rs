@@ -105,18 +105,16 @@ pub enum ToWorker {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HttpError {
     RequestDenied,
-    RequestUriInvalid,
     RequestHeaderSectionSize,
+    RequestTrailerSectionSize,
     /// The bodies of the task's requests are longer than this many bytes.
     RequestBodySize(u64),
     DnsError,
     DnsTimeout,
     DestinationProhibited,
-    DestinationUnavailable,
     ConnectionRefused,
     ConnectionTimeout,
     ConnectionTerminated,
-    ConnectionReadTimeout,
     /// The task made more requests than it may.
     ConnectionLimitReached,
     TlsProtocolError,

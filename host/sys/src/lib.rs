@@ -29,6 +29,7 @@ mod large_pages;
 mod mapping;
 mod memfd;
 mod namespaces;
+mod own_addresses;
 mod poller;
 mod process;
 mod refused;
@@ -53,6 +54,7 @@ pub use memfd::{
     SealedMemory, memfd_growable, memfd_of, memfd_read_at, memfd_sized, seal_contents,
 };
 pub use namespaces::{UnshareFlags, leave_namespaces, tame_mount};
+pub use own_addresses::own_addresses;
 pub use poller::Poller;
 pub use process::{ChildExit, ChildProcess, Program};
 pub use refused::{is_explained, thread_error};

@@ -1,23 +1,42 @@
-//! The client, one for the process.
+//! The client, one for the process: a thread whose event loop sends the requests of all
+//! pools.
 
+use std::fmt;
+use std::future::pending;
 use std::io;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sandpool_sys::thread_error;
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::mpsc::{Receiver, channel};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, channel};
+use tokio::sync::watch;
 
 use super::access::CheckedRequest;
-use super::message::{BodyPart, HttpFailure, ResponsePart};
+use super::connection::{AbortOnDrop, Connections};
+use super::exchange::Exchange;
+use super::message::{BodyPart, ResponsePart};
 
-/// The client: a thread that sends the requests of all pools.
-#[derive(Debug)]
+/// The highest number of threads that wait for names at once.
+const RESOLVING: usize = 32;
+
+/// The number of parts of a response that wait for their task. Beyond it nothing more is
+/// read from the server.
+const WAITING_PARTS: usize = 2;
+
+/// The client of this process.
 pub(crate) struct HttpClient {
     runtime: Handle,
+    connections: Arc<Connections>,
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").finish_non_exhaustive()
+    }
 }
 
 impl HttpClient {
-    /// Returns the client of this process, started if it was not yet.
+    /// Returns the client of this process. The first call starts its thread.
     ///
     /// # Errors
     ///
@@ -29,30 +48,46 @@ impl HttpClient {
         if let Some(client) = CLIENT.get() {
             return Ok(client);
         }
-        let client = Self::start_thread()?;
+        let client = Self::with(Connections::default())?;
         Ok(CLIENT.get_or_init(|| client))
     }
 
-    fn start_thread() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+    fn with(connections: Connections) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .thread_name("sandpool-resolve")
+            .max_blocking_threads(RESOLVING)
+            .build()?;
         let handle = runtime.handle().clone();
         let thread = std::thread::Builder::new().name("sandpool-http".to_owned());
-        let spawned = thread.spawn(move || runtime.block_on(std::future::pending::<()>()));
+        let spawned = thread.spawn(move || runtime.block_on(pending::<()>()));
         spawned.map_err(thread_error)?;
-        Ok(HttpClient { runtime: handle })
+        Ok(HttpClient {
+            runtime: handle,
+            connections: Arc::new(connections),
+        })
     }
 
     /// Sends a request, and returns its response as it comes.
     pub(crate) fn start(
         &self,
         request: CheckedRequest,
-        body: Receiver<BodyPart>,
+        body: UnboundedReceiver<BodyPart>,
     ) -> Running {
-        let _ = (request, body);
-        let (sender, parts) = channel(2);
-        let failed = ResponsePart::Failed(HttpFailure::InternalError("not yet".to_owned()));
-        let _ = sender.try_send(failed);
-        Running { parts }
+        let (sender, parts) = channel(WAITING_PARTS);
+        let (taken_sender, taken) = watch::channel(0);
+        let exchange = Exchange {
+            request,
+            body,
+            taken: taken_sender,
+            parts: sender,
+        };
+        let task = self.runtime.spawn(exchange.run(self.connections.clone()));
+        Running {
+            parts,
+            taken,
+            _task: AbortOnDrop::new(&task),
+        }
     }
 
     /// Returns the runtime of the client's thread. Tasks on it must not block.
@@ -64,5 +99,13 @@ impl HttpClient {
 /// A request under way. Dropping it closes its connection at once.
 #[derive(Debug)]
 pub(crate) struct Running {
+    /// The response.
     pub(crate) parts: Receiver<ResponsePart>,
+    /// The number of bytes of the request's body that are on their way to the server, so
+    /// that the task may send as many more. Closed when the body has ended.
+    pub(crate) taken: watch::Receiver<u64>,
+    _task: AbortOnDrop,
 }
+
+#[cfg(test)]
+mod tests;

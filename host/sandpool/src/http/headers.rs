@@ -73,7 +73,8 @@ pub(super) fn secret(name: &str, value: &str) -> Result<(HeaderName, HeaderValue
     Ok((name, value))
 }
 
-/// The headers of a request, and the length of its body if one of them tells it.
+/// The headers of a request, without the length of its body, and that length if it was
+/// among them.
 #[derive(Debug)]
 pub(super) struct RequestHeaders {
     pub(super) map: HeaderMap,
@@ -113,8 +114,8 @@ pub(super) fn check<'a>(
         }
         map.append(name, value);
     }
-    let content_length = match map.get(CONTENT_LENGTH) {
-        Some(value) => Some(length(value).ok_or("its `content-length` is no number")?),
+    let content_length = match map.remove(CONTENT_LENGTH) {
+        Some(value) => Some(length(&value).ok_or("its `content-length` is no number")?),
         None => None,
     };
     Ok(RequestHeaders {

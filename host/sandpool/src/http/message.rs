@@ -34,7 +34,8 @@ pub(crate) enum BodyPart {
 }
 
 /// A part of a response, in this order: a head, data, trailers if there are any, the end;
-/// or a failure, at any place, after which nothing comes.
+/// or a failure, at any place, after which nothing comes. A receiver that gets neither an
+/// end nor a failure tells of an error of the client itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ResponsePart {
     Head {
@@ -77,6 +78,8 @@ pub(crate) enum HttpFailure {
     /// A body that is not as long as its `content-length` says.
     #[error("the body is not as long as its `content-length`")]
     HttpRequestBodySize,
+    #[error("the client sends no trailers")]
+    HttpRequestTrailerSectionSize,
     /// The task ended the body before its end.
     #[error("the body of the request was not finished")]
     HttpRequestAborted,

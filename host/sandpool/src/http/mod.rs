@@ -8,12 +8,19 @@
 //! those. It follows no redirect, asks no proxy, keeps no cookie and decompresses nothing.
 
 mod access;
+mod address;
+mod body;
 mod client;
+mod connection;
+mod exchange;
+mod guard;
 mod headers;
 mod message;
 mod rule;
+mod tls;
 mod url;
 
+pub use guard::{AddressGuard, ConnectError, Resolve};
 pub use rule::{HttpRule, HttpRuleError};
 
 pub(crate) use access::{Access, CheckedRequest, Refused};

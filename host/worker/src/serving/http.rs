@@ -405,8 +405,8 @@ pub(super) fn map(fields: Fields) -> HeaderMap {
 pub(super) fn to_wasi(error: HttpError) -> Error {
     match error {
         HttpError::RequestDenied => Error::HttpRequestDenied,
-        HttpError::RequestUriInvalid => Error::HttpRequestUriInvalid,
         HttpError::RequestHeaderSectionSize => Error::HttpRequestHeaderSectionSize(None),
+        HttpError::RequestTrailerSectionSize => Error::HttpRequestTrailerSectionSize(None),
         HttpError::RequestBodySize(most) => Error::HttpRequestBodySize(Some(most)),
         HttpError::DnsError => Error::DnsError {
             rcode: None,
@@ -414,11 +414,9 @@ pub(super) fn to_wasi(error: HttpError) -> Error {
         },
         HttpError::DnsTimeout => Error::DnsTimeout,
         HttpError::DestinationProhibited => Error::DestinationIpProhibited,
-        HttpError::DestinationUnavailable => Error::DestinationUnavailable,
         HttpError::ConnectionRefused => Error::ConnectionRefused,
         HttpError::ConnectionTimeout => Error::ConnectionTimeout,
         HttpError::ConnectionTerminated => Error::ConnectionTerminated,
-        HttpError::ConnectionReadTimeout => Error::ConnectionReadTimeout,
         HttpError::ConnectionLimitReached => Error::ConnectionLimitReached,
         HttpError::TlsProtocolError => Error::TlsProtocolError,
         HttpError::TlsCertificateError => Error::TlsCertificateError,

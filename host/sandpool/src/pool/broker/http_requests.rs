@@ -5,13 +5,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::HttpRead;
 use super::http_books::{Entry, TaskBooks};
 use super::http_channel::HttpChannel;
-use super::http_responses::{Response, Upload};
-use crate::http::{Access, HttpClient, RequestHead};
+use super::http_responses::Response;
+use crate::http::{Access, BodyPart, HttpClient, RequestHead};
 use crate::pool::tasks::{HttpRecord, Task};
 use sandpool_protocol::Violation;
 use sandpool_protocol::exchange::Exchange;
@@ -45,7 +46,8 @@ pub(crate) struct HttpRequests {
 }
 
 struct UnderWay {
-    upload: Arc<Upload>,
+    /// The way of its body to the client. The worker's credit bounds what waits there.
+    body: mpsc::UnboundedSender<BodyPart>,
     entry: Arc<Entry>,
     response: AbortHandle,
 }
@@ -115,7 +117,12 @@ impl HttpRequests {
                 HttpEvent::Data { id, bytes } => self.upload(id, bytes),
                 HttpEvent::End { id, trailers } => {
                     if let Some(request) = self.under_way.get(&id) {
-                        request.upload.end(trailers);
+                        let last = match trailers.is_empty() {
+                            true => BodyPart::Finished,
+                            false => BodyPart::Trailers(fields_of_wire(trailers)),
+                        };
+                        // A client that has its response already may want no more.
+                        let _ = request.body.send(last);
                     }
                 }
                 HttpEvent::Cancelled { id } => {
@@ -153,7 +160,7 @@ impl HttpRequests {
                 return self.channel.fail(id, HttpError::InternalError(text));
             }
         };
-        let upload = Arc::new(Upload::default());
+        let (body, parts) = mpsc::unbounded_channel();
         let entry = books.enter(&request);
         let response = Response {
             id,
@@ -162,9 +169,9 @@ impl HttpRequests {
             entry: Arc::clone(&entry),
             most_bytes: self.most_bytes,
         };
-        let running = response.run(client, request, Arc::clone(&upload));
+        let running = response.run(client, request, parts);
         let request = UnderWay {
-            upload,
+            body,
             entry,
             response: client.handle().spawn(running).abort_handle(),
         };
@@ -187,7 +194,7 @@ impl HttpRequests {
             }
             _ => {
                 request.entry.sent(bytes.len());
-                request.upload.push(bytes);
+                let _ = request.body.send(BodyPart::Data(bytes));
             }
         }
     }
@@ -210,13 +217,12 @@ impl HttpRequests {
 
 /// Turns a head that a worker sent into one that nobody has checked yet.
 fn of_wire(head: http::RequestHead) -> RequestHead {
-    let fields = head.fields.into_iter();
     RequestHead {
         method: head.method,
         scheme: head.scheme,
         authority: head.authority,
         path_with_query: head.path_with_query,
-        headers: fields.map(|(name, value)| (name, value.into_vec())).collect(),
+        headers: fields_of_wire(head.fields),
         connect_timeout: head.connect_timeout,
         first_byte_timeout: head.first_byte_timeout,
         between_bytes_timeout: head.between_bytes_timeout,
@@ -224,7 +230,7 @@ fn of_wire(head: http::RequestHead) -> RequestHead {
 }
 
 /// Turns fields of the wire into those of the client.
-pub(super) fn fields_of_wire(fields: Fields) -> Vec<(String, Vec<u8>)> {
+fn fields_of_wire(fields: Fields) -> Vec<(String, Vec<u8>)> {
     let fields = fields.into_iter();
     fields.map(|(name, value)| (name, value.into_vec())).collect()
 }

@@ -1,72 +1,15 @@
-//! One request under way: feeds its body to the client, and writes the response to the
-//! worker as far as there is room. Runs on the client's thread.
+//! One request under way: has the client send it, and writes the response to the worker as
+//! far as there is room. Runs on the client's thread.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{mpsc, watch};
 
 use super::http_books::{Entry, TaskBooks};
 use super::http_channel::HttpChannel;
-use super::http_requests::fields_of_wire;
-use crate::http::{
-    BodyPart, CheckedRequest, HttpClient, HttpFailure, MAX_DATA, ResponsePart, Running,
-};
+use crate::http::{BodyPart, CheckedRequest, HttpClient, HttpFailure, ResponsePart};
 use sandpool_protocol::http::{Fields, HttpError};
 use sandpool_protocol::limits::show_bytes;
-
-/// The part of a request's body that has come and was not passed on: the worker's credit
-/// bounds it.
-#[derive(Default)]
-pub(super) struct Upload {
-    come: Mutex<Come>,
-    changed: Notify,
-}
-
-#[derive(Default)]
-struct Come {
-    bytes: Vec<u8>,
-    /// The trailers, once the body has ended.
-    end: Option<Fields>,
-}
-
-impl Upload {
-    fn lock(&self) -> MutexGuard<'_, Come> {
-        self.come.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn push(&self, bytes: Vec<u8>) {
-        self.lock().bytes.extend(bytes);
-        self.changed.notify_one();
-    }
-
-    pub(super) fn end(&self, trailers: Fields) {
-        self.lock().end = Some(trailers);
-        self.changed.notify_one();
-    }
-
-    /// Passes the body on, and gives credit for what the client took.
-    async fn feed(&self, id: u32, channel: &HttpChannel, body: &mpsc::Sender<BodyPart>) {
-        loop {
-            let Come { bytes, end } = std::mem::take(&mut *self.lock());
-            for part in bytes.chunks(MAX_DATA) {
-                if body.send(BodyPart::Data(part.to_vec())).await.is_err() {
-                    return;
-                }
-                // `MAX_DATA` fits.
-                channel.give_credit(id, part.len() as u32);
-            }
-            if let Some(trailers) = end {
-                let last = match trailers.is_empty() {
-                    true => BodyPart::Finished,
-                    false => BodyPart::Trailers(fields_of_wire(trailers)),
-                };
-                let _ = body.send(last).await;
-                return;
-            }
-            self.changed.notified().await;
-        }
-    }
-}
 
 /// The response to one request, on its way to the worker.
 pub(super) struct Response {
@@ -85,25 +28,33 @@ impl Response {
         self,
         client: &'static HttpClient,
         request: CheckedRequest,
-        upload: Arc<Upload>,
+        body: mpsc::UnboundedReceiver<BodyPart>,
     ) {
-        let (sender, body) = mpsc::channel(1);
-        let running = client.start(request, body);
-        let feed = async {
-            upload.feed(self.id, &self.channel, &sender).await;
-            // The sender stays: what was sent may not be read yet.
-            std::future::pending::<()>().await;
-        };
+        // Dropping it closes the connection.
+        let mut running = client.start(request, body);
         tokio::select! {
-            () = feed => {}
-            () = self.pass_on(running) => {}
+            () = self.give_credit(&mut running.taken) => {}
+            () = self.pass_on(&mut running.parts) => {}
         }
     }
 
-    async fn pass_on(&self, mut running: Running) {
+    /// Gives credit for the bytes of the request's body that the client took; never ends.
+    async fn give_credit(&self, taken: &mut watch::Receiver<u64>) {
+        let mut given = 0;
+        while taken.changed().await.is_ok() {
+            let taken = *taken.borrow_and_update();
+            // No more can be on its way than the credit was.
+            let bytes = u32::try_from(taken - given).unwrap_or(u32::MAX);
+            self.channel.give_credit(self.id, bytes);
+            given = taken;
+        }
+        std::future::pending().await
+    }
+
+    async fn pass_on(&self, parts: &mut mpsc::Receiver<ResponsePart>) {
         let mut trailers = Fields::new();
         loop {
-            match running.parts.recv().await {
+            match parts.recv().await {
                 Some(ResponsePart::Head { status, headers }) => {
                     self.entry.has_status(status);
                     self.channel.send_head(self.id, status, to_wire(headers));
@@ -170,6 +121,7 @@ fn error_of(failure: &HttpFailure) -> HttpError {
         HttpFailure::HttpRequestBodySize | HttpFailure::HttpRequestAborted => {
             HttpError::ProtocolError
         }
+        HttpFailure::HttpRequestTrailerSectionSize => HttpError::RequestTrailerSectionSize,
         HttpFailure::HttpResponseTimeout => HttpError::ResponseTimeout,
         HttpFailure::HttpResponseHeaderSectionSize => HttpError::ResponseHeaderSectionSize,
         HttpFailure::HttpResponseTrailerSectionSize => HttpError::ResponseTrailerSectionSize,
