@@ -258,11 +258,11 @@ impl Completion {
     #[cold]
     fn report(&self) {
         let template = &self.batch.template;
-        let (verdict, error, refusals) = match &self.ended {
-            TaskResult::Value(_) => (Verdict::Ok, None, &[][..]),
+        let (verdict, error, refusals, http) = match &self.ended {
+            TaskResult::Value(_) => (Verdict::Ok, None, &[][..], &[][..]),
             TaskResult::Full(outcome) => {
-                let refusals = outcome.refusals.as_slice();
-                (outcome.verdict, outcome.error.as_deref(), refusals)
+                let (refusals, http) = (outcome.refusals.as_slice(), outcome.http.as_slice());
+                (outcome.verdict, outcome.error.as_deref(), refusals, http)
             }
         };
         let (worker_pid, queue_wait, run_time) = match &self.ended {
@@ -281,6 +281,7 @@ impl Completion {
             verdict,
             error,
             refusals,
+            http,
             worker_pid,
             queue_wait,
             run_time,
