@@ -25,9 +25,12 @@ mod granted_files;
 mod granted_preview1;
 mod guides;
 #[cfg(debug_assertions)]
+mod hostile_http;
+#[cfg(debug_assertions)]
 mod hostile_sharing;
 #[cfg(debug_assertions)]
 mod hostile_workers;
+mod http;
 mod imports;
 mod in_process;
 mod inspecting;

@@ -16,6 +16,7 @@ mod destinations;
 mod dry_run;
 mod failing;
 mod help;
+mod http;
 mod inherited;
 mod inputs;
 mod inspect;

@@ -3,6 +3,7 @@
 
 #[cfg(debug_assertions)]
 pub mod hostile;
+pub mod http_server;
 pub mod process;
 pub mod terminal;
 pub mod wat;

@@ -204,6 +204,7 @@ fn granted_by(import: &Import) -> Option<&str> {
     import.granted_by.as_deref().map(|grant| match grant {
         "PoolBuilder::dir" => "--dir",
         "PoolBuilder::env" => "--env",
+        "PoolBuilder::http" => "--http",
         other => other,
     })
 }

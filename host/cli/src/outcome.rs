@@ -146,7 +146,10 @@ pub fn put_outcome(
     }
     put_stored(&mut object, stored);
     match detail {
-        Detail::Short => put_refusals(&mut object, outcome),
+        Detail::Short => {
+            put_http(&mut object, outcome);
+            put_refusals(&mut object, outcome);
+        }
         Detail::Full => put_details(&mut object, outcome),
     }
     object.close();
@@ -180,6 +183,7 @@ pub fn put_command_outcome(
                     object.output(key, bytes);
                 }
             }
+            put_http(&mut object, outcome);
             put_refusals(&mut object, outcome);
         }
         Detail::Full => put_details(&mut object, outcome),
@@ -250,6 +254,7 @@ fn put_facts(object: &mut Object<'_>, outcome: &Outcome<Value>) {
     if let Some(signal) = outcome.signal {
         object.number("signal", signal);
     }
+    put_http(object, outcome);
     put_refusals(object, outcome);
     if let Some(limit) = &outcome.limit {
         let mut inner = Object::open(object.key("limit"));
@@ -261,6 +266,27 @@ fn put_facts(object: &mut Object<'_>, outcome: &Outcome<Value>) {
         inner.text("origin", origin(limit.origin));
         inner.close();
     }
+}
+
+/// Appends the HTTP requests of the task, if there are any.
+fn put_http(object: &mut Object<'_>, outcome: &Outcome<Value>) {
+    if outcome.http.is_empty() {
+        return;
+    }
+    let out = object.key("http");
+    for (index, exchange) in outcome.http.iter().enumerate() {
+        out.push(if index == 0 { b'[' } else { b',' });
+        let mut inner = Object::open(out);
+        inner.text("method", &exchange.method);
+        inner.text("origin", &exchange.origin);
+        if let Some(status) = exchange.status {
+            inner.number("status", status);
+        }
+        inner.number("sent", exchange.sent);
+        inner.number("bytes", exchange.received);
+        inner.close();
+    }
+    out.push(b']');
 }
 
 /// Appends the refusals of the task, if there are any.

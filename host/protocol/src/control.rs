@@ -20,8 +20,9 @@ use sandpool_sys::{Attempt, Namespaces};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ToChild {
     /// Be a worker. With it come, in this order, the ring, the host's bell,
-    /// the artifact, the exchange where there is one, the pipes for stdout and
-    /// stderr where they are passed through, and the granted directories.
+    /// the artifact, the exchange where there is one, that of HTTP where there is
+    /// one, the pipes for stdout and stderr where they are passed through, and the
+    /// granted directories.
     Work(WorkerSetup),
     /// Be a compiler. With it come the module and two empty memory files: for
     /// the artifact and for the description.
@@ -36,6 +37,8 @@ pub enum ToChild {
     Stdin,
     /// End the running task at the next epoch check.
     Interrupt { task: u64 },
+    /// Look into the exchange of HTTP.
+    Http,
 }
 
 /// The plan by which a child locks itself in.
@@ -72,6 +75,9 @@ pub struct WorkerSetup {
     pub links: Links,
     /// `true` if the module imports shared objects, for which the worker gets an exchange.
     pub shares: bool,
+    /// `true` if the guests may make HTTP requests, for which the worker gets another
+    /// exchange. The rules stay with the host.
+    pub http: bool,
     /// `true` if the module is an interpreter: see [`Description`](super::description).
     pub is_interpreter: bool,
     pub pid: u32,

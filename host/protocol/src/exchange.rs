@@ -29,6 +29,8 @@ const HOST_SLEEPS: usize = 256;
 const WORKER_SLEEPS: usize = 320;
 const CLAIM: usize = 384;
 const CREDIT: usize = 448;
+const HOST_WAITS: usize = 512;
+const WORKER_WAITS: usize = 576;
 const BYTES: usize = 4096;
 
 /// The size of the whole memory in bytes.
@@ -60,6 +62,16 @@ impl Exchange {
     /// 1 while the worker sleeps, or is about to; it sleeps on this word.
     pub fn worker_sleeps(&self) -> &AtomicU32 {
         self.memory.word32(WORKER_SLEEPS)
+    }
+
+    /// 1 while the host has bytes that found no room; for HTTP.
+    pub fn host_waits(&self) -> &AtomicU32 {
+        self.memory.word32(HOST_WAITS)
+    }
+
+    /// 1 while the worker has bytes that found no room; for HTTP.
+    pub fn worker_waits(&self) -> &AtomicU32 {
+        self.memory.word32(WORKER_WAITS)
     }
 
     fn written(&self, way: Way) -> &AtomicU32 {
@@ -257,6 +269,8 @@ impl StreamWriter {
 #[derive(Debug)]
 pub struct StreamReader {
     way: Way,
+    /// The size in bytes of the longest message that is taken.
+    most: usize,
     read: u32,
     /// The bytes of messages that are not whole yet.
     begun: Vec<u8>,
@@ -269,8 +283,14 @@ const LENGTH: usize = 4;
 
 impl StreamReader {
     pub fn new(way: Way) -> Self {
+        Self::bounded(way, MAX_REQUEST)
+    }
+
+    /// Makes a reader that takes no message of more than `most` bytes.
+    pub fn bounded(way: Way, most: usize) -> Self {
         StreamReader {
             way,
+            most,
             read: 0,
             begun: Vec::new(),
             next: 0,
@@ -329,7 +349,7 @@ impl StreamReader {
             return Ok(None);
         };
         let length = u32::from_le_bytes(*length) as usize;
-        if length > MAX_REQUEST {
+        if length > self.most {
             return Err(Violation("it asks with more bytes than a request may have"));
         }
         if rest.len() < length {

@@ -21,9 +21,12 @@ use sandpool_sys::{EventFd, Mapping, memfd_sized};
 use sandpool_value::{Type, decode_result_within, encode_args, raw, to_json};
 
 mod exchange;
+mod http;
 
 #[cfg(fuzzing)]
 pub use exchange::{exchange, request};
+#[cfg(fuzzing)]
+pub use http::http;
 
 /// The result type of a function, then a payload from the ring.
 pub fn frames(mut bytes: &[u8]) {

@@ -33,6 +33,8 @@ pub mod fuzzing;
 mod fuzzing;
 pub mod handshake;
 pub mod host_end;
+pub mod http;
+pub mod http_end;
 pub mod imports;
 pub mod layers;
 pub mod limits;

@@ -99,6 +99,14 @@ pub struct TaskLimits {
     /// Units of fuel \[not counted\]. A pool that counts fuel compiles its modules for it,
     /// which costs a loop 25 to 35 % of its speed. Does not cover host calls.
     pub fuel: Limit<u64>,
+    /// Number of HTTP requests \[100\]. A request beyond it fails
+    /// (`connection-limit-reached`) and is a refusal. Eight at once are under way, others
+    /// wait, whatever this limit is.
+    pub http_requests: Limit<u64>,
+    /// Bytes of the bodies of all HTTP requests, and of those of all responses
+    /// \[16 MiB each\]. A request that runs past it fails (`HTTP-request-body-size`,
+    /// `HTTP-response-body-size`), which is a refusal. Does not cover headers.
+    pub http_bytes: Limit<u64>,
 }
 
 impl Default for TaskLimits {
@@ -114,6 +122,8 @@ impl Default for TaskLimits {
             log: Limit::by_default(Some(MIB)),
             host_calls: Limit::by_default(Some(256 * MIB)),
             fuel: Limit::by_default(None),
+            http_requests: Limit::by_default(Some(100)),
+            http_bytes: Limit::by_default(Some(16 * MIB)),
         }
     }
 }

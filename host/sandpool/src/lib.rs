@@ -111,7 +111,6 @@ mod entry;
 mod error_texts;
 mod guard;
 #[cfg(feature = "http")]
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "pools do not send requests yet"))]
 pub mod http;
 #[cfg(feature = "in-process")]
 pub mod in_process;
@@ -138,7 +137,7 @@ pub use entry::worker_entry;
 #[cfg(feature = "http")]
 pub use self::http::{HttpRule, HttpRuleError};
 pub use module::{AsyncLoad, CacheTrouble, LoadError, Module};
-pub use outcome::{Outcome, Refusal, Verdict};
+pub use outcome::{HttpExchange, Outcome, Refusal, Verdict};
 pub use pool::{
     AsyncResult, Call, Error, GrantError, Grants, IMap, Input, LogRecord, MapResult, Pool,
     PoolBuilder, ProgressReport, Retries, RunningTask, Session, SessionBuilder, SessionCall,

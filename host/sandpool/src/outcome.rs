@@ -65,8 +65,32 @@ pub struct Outcome<T = Value> {
     /// The requests of the task that were refused, even if it survived the refusal: each
     /// one once, the latest last, 64 at most.
     pub refusals: Vec<Refusal>,
+    /// The HTTP requests that the host sent for the task, by the host's own books: the
+    /// first hundred, in the order in which they began. Those that were refused are among
+    /// the [refusals](Self::refusals).
+    pub http: Vec<HttpExchange>,
     /// The limit that ended the task, if one did.
     pub limit: Option<LimitHit>,
+}
+
+/// The highest number of HTTP requests that an outcome lists.
+#[cfg(feature = "http")]
+pub(crate) const MAX_HTTP_EXCHANGES: usize = 100;
+
+/// An HTTP request that the host sent for a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HttpExchange {
+    /// The method, such as `GET`.
+    pub method: String,
+    /// Scheme, host and port, as `https://api.example.com`.
+    pub origin: String,
+    /// The status of the response, if there was one.
+    pub status: Option<u16>,
+    /// The number of bytes of the request's body that came from the task.
+    pub sent: u64,
+    /// The number of bytes of the response's body that came from the server.
+    pub received: u64,
 }
 
 impl<T> Outcome<T> {
@@ -112,6 +136,7 @@ impl<T> Outcome<T> {
             stdout: self.stdout,
             stderr: self.stderr,
             refusals: self.refusals,
+            http: self.http,
             limit: self.limit,
         }
     }

@@ -1,6 +1,7 @@
 //! The flags that several subcommands share, and the pool that they make.
 
 mod dir;
+mod http;
 mod module;
 pub mod settings;
 mod start;

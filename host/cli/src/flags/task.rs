@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use sandpool::{DirGrant, Interrupt, Isolation, PoolBuilder};
 
+use super::http::HttpFlags;
 use crate::parse::{self, OrNone, Timeout, Variable};
 use crate::report::Failure;
 
@@ -54,6 +55,8 @@ pub struct TaskFlags {
     /// Give the guest an environment variable; without VALUE, its value here
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = parse::variable, help_heading = "Grants")]
     env: Vec<Variable>,
+    #[command(flatten)]
+    http: HttpFlags,
     /// Isolation of tasks: process, process-reuse=N (keep an instance for N tasks), or
     /// process-per-task [default: process]
     #[arg(long, value_name = "LEVEL", value_parser = parse::isolation, help_heading = "Isolation")]
@@ -110,7 +113,8 @@ impl TaskFlags {
             amount("--arguments-limit", self.arguments_limit),
             amount("--result-limit", self.result_limit),
         ];
-        let limits: Vec<String> = limits.into_iter().flatten().collect();
+        let limits = limits.into_iter().chain(self.http.limits());
+        let limits: Vec<String> = limits.flatten().collect();
         match limits.is_empty() {
             true => "default".into(),
             false => limits.join(" "),
@@ -125,7 +129,7 @@ impl TaskFlags {
             format!("--dir {host}::{}{rw}", dir.guest)
         });
         let variables = self.env.iter().map(|env| format!("--env {}", env.name));
-        let grants: Vec<String> = dirs.chain(variables).collect();
+        let grants: Vec<String> = dirs.chain(variables).chain(self.http.grants()).collect();
         match grants.is_empty() {
             true => "none".into(),
             false => grants.join(" "),
@@ -203,22 +207,24 @@ impl TaskFlags {
         for variable in &self.env {
             let value = match &variable.value {
                 Some(value) => value.clone(),
-                None => own_variable(&variable.name)?,
+                None => own_variable(&variable.name, "--env").map_err(|failure| {
+                    let name = &variable.name;
+                    failure.hint(format!("`--env {name}=VALUE` gives it a value"))
+                })?,
             };
             builder = builder.env(variable.name.clone(), value);
         }
-        Ok(builder)
+        self.http.apply(builder)
     }
 }
 
-/// A variable of our own environment that the guest is to have.
-fn own_variable(name: &str) -> Result<String, Failure> {
+/// Returns the value of a variable of our own environment, which a flag names.
+pub(super) fn own_variable(name: &str, flag: &str) -> Result<String, Failure> {
     std::env::var(name).map_err(|error| {
         let why = match error {
             std::env::VarError::NotPresent => "is not set here",
             std::env::VarError::NotUnicode(_) => "is not UTF-8; variables of a guest are UTF-8",
         };
-        Failure::usage(format!("the variable `{name}`, named with `--env`, {why}"))
-            .hint(format!("`--env {name}=VALUE` gives it a value"))
+        Failure::usage(format!("the variable `{name}`, named with `{flag}`, {why}"))
     })
 }

@@ -22,6 +22,7 @@ use sandpool_worker::engine::code::{Artifact, Code, Live, Unloadable};
 use sandpool_worker::engine::config;
 use sandpool_worker::engine::files::{Files, Granted};
 use sandpool_worker::engine::guest::{Guest, Messages, TaskInfo};
+use sandpool_worker::engine::http::GuestHttp;
 use sandpool_worker::engine::output::Output;
 use sandpool_worker::engine::wasi::{GuestOptions, GuestWasi, WasiParts};
 
@@ -233,6 +234,7 @@ impl InProcess {
             bounds: Bounds::new(self.module.settings()),
             messages: Arc::new(Unheard),
             broker: None,
+            http: GuestHttp::new(None),
             log_left: None,
         };
         guest.into_store(&self.engine)

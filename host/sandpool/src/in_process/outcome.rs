@@ -57,6 +57,7 @@ impl Ran<'_> {
             stdout: self.stdout,
             stderr: self.stderr,
             refusals: bounds.refusals.clone(),
+            http: Vec::new(),
             limit: None,
         };
         let hit = |name| self.limits.hit(name).or_else(|| self.pool.hit(name));

@@ -156,6 +156,14 @@ impl Module {
         })
     }
 
+    /// Returns `true` if the module may make HTTP requests.
+    pub(crate) fn requests_http(&self) -> bool {
+        const HANDLER: &str = "wasi:http/outgoing-handler";
+        self.imports()
+            .iter()
+            .any(|import| import.name.starts_with(HANDLER))
+    }
+
     /// Returns the reason why the module cannot be run by the pool that loaded it, if it
     /// cannot: it imports functions that neither sandpool nor the pool provides, and that
     /// the pool does not [deny](crate::PoolBuilder::unknown_imports).

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::http_grants::HttpGrants;
 use crate::confinement::OpenGrant;
 use crate::shared::Shares;
 use sandpool_protocol::control::WorkerGrants;
@@ -43,6 +44,7 @@ pub(super) struct Config {
     pub(super) grants: WorkerGrants,
     /// The granted directories, opened when the pool was built.
     pub(super) directories: Vec<OpenGrant>,
+    pub(super) http: HttpGrants,
     pub(super) tenant: Option<String>,
     /// The shared objects that every task may open.
     pub(super) shares: Shares,

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use super::http_grants::HttpGrants;
 use crate::module::{Module, WeakModule};
 use sandpool_protocol::control::WorkerGrants;
 
@@ -27,6 +28,8 @@ pub(super) struct KeyParts {
     /// The hash of the module; its settings are the pool's.
     pub(super) module: String,
     pub(super) grants: WorkerGrants,
+    /// The rules of HTTP, which the worker never sees.
+    pub(super) http: HttpGrants,
     pub(super) tenant: Option<String>,
 }
 

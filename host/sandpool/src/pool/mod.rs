@@ -12,7 +12,7 @@
 //! and the threads that work on it.
 //!
 //! Between rooms the arrows point one way. Each uses only rooms that stand before it:
-//! `error`, `trace`, `keys` and `config`; `tasks/`; `scheduler/`; `output/` and `broker/`;
+//! `error`, `trace`, `http_grants`, `keys` and `config`; `tasks/`; `scheduler/`; `output/` and `broker/`;
 //! `worker/`; the shared state and the dispatcher; `stream/`; `api/`.
 //!
 //! In the files of a room `pub(super)` is for that room, `pub(crate)` for the others. Its
@@ -28,6 +28,7 @@ mod dispatcher;
 mod ending;
 mod error;
 mod hand_out;
+mod http_grants;
 mod keys;
 mod life;
 mod output;

@@ -9,6 +9,7 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 use super::bounds::{Bounds, OutputLimitReached};
 use super::broker::Broker;
 use super::files::Files;
+use super::http::GuestHttp;
 use super::wasi::GuestWasi;
 use sandpool_protocol::limits::{LimitName, MAX_HANDLES};
 use sandpool_protocol::settings::LogLevel;
@@ -47,6 +48,7 @@ pub struct Guest {
     pub messages: Arc<dyn Messages>,
     /// The way to shared objects, if the module imports any.
     pub broker: Option<Arc<dyn Broker>>,
+    pub http: GuestHttp,
     /// The number of bytes of log and progress that are still allowed.
     pub log_left: Option<u64>,
 }

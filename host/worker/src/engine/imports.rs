@@ -153,6 +153,8 @@ const INTERFACES: &[(&str, Give)] = &[
     ("wasi:random/insecure-seed", |l| {
         random::insecure_seed::add_to_linker::<_, WasiRandom>(l, |guest| guest.ctx().ctx.random())
     }),
+    ("wasi:http/types", super::http::add_types),
+    ("wasi:http/outgoing-handler", super::http::add_handler),
     ("sandpool:task/task", |l| {
         task::add_to_linker::<_, HasGuest>(l, |guest| guest)
     }),
@@ -409,10 +411,12 @@ impl progress::Host for Guest {
 /// Returns the grant for an import: `given` if every guest has it, a method of the library if
 /// it needs a grant, `None` if it is not available.
 pub fn granted_by(import: &str) -> Option<&'static str> {
-    const GIVEN: [&str; 14] = [
+    const GIVEN: [&str; 16] = [
         "wasi:cli/",
         "wasi:clocks/",
         "wasi:filesystem/",
+        "wasi:http/types",
+        "wasi:http/outgoing-handler",
         "wasi:io/",
         "wasi:random/",
         "sandpool:task/manager",
@@ -439,6 +443,7 @@ pub fn granted_by(import: &str) -> Option<&'static str> {
         "sandpool:task/queue" | "sandpool:task/pipe" | "sandpool:task/manager" => {
             Some("Call::share")
         }
+        "wasi:http/outgoing-handler" => Some("PoolBuilder::http"),
         "wasi:cli/environment"
         | "wasi_snapshot_preview1#environ_get"
         | "wasi_snapshot_preview1#environ_sizes_get" => Some("PoolBuilder::env"),
@@ -457,6 +462,10 @@ mod tests {
         assert_eq!(granted_by("wasi:filesystem/types@0.2.0"), dir);
         assert_eq!(granted_by("wasi_snapshot_preview1#path_open"), dir);
         assert_eq!(granted_by("sandpool:task/queue@0.1.0"), Some("Call::share"));
+        let http = Some("PoolBuilder::http");
+        assert_eq!(granted_by("wasi:http/outgoing-handler@0.2.3"), http);
+        assert_eq!(granted_by("wasi:http/types@0.2.3"), Some("given"));
+        assert_eq!(granted_by("wasi:http/incoming-handler@0.2.3"), None);
         assert_eq!(granted_by("wasi:sockets/tcp@0.2.0"), None);
         assert_eq!(granted_by("env#f"), None);
         assert_eq!(granted_by("wasi:io/poll@0.3.0"), None);

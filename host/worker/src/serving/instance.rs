@@ -7,6 +7,7 @@ use wasmtime::{Engine, Store};
 use wasmtime_wasi::cli::StdinStream;
 
 use super::broker::BrokerClient;
+use super::http::LinkSender;
 use super::link::HostLink;
 use super::serve::Order;
 use crate::engine::bounds::Bounds;
@@ -14,6 +15,7 @@ use crate::engine::clock::GuestClock;
 use crate::engine::code::Code;
 use crate::engine::files::{Files, Granted};
 use crate::engine::guest::{Guest, TaskInfo};
+use crate::engine::http::GuestHttp;
 use crate::engine::wasi::{GuestOptions, GuestWasi, WasiParts};
 use sandpool_protocol::control::WorkerSetup;
 use sandpool_protocol::frame::{Callee, TaskHeader, WireLimits};
@@ -56,6 +58,11 @@ impl WorkerContext {
             bounds: Bounds::new(&self.setup.engine),
             messages: Arc::clone(&self.link) as _,
             broker: self.broker.as_ref().map(|broker| Arc::clone(broker) as _),
+            http: GuestHttp::new(
+                self.link
+                    .http()
+                    .map(|link| Arc::new(LinkSender(Arc::clone(link))) as _),
+            ),
             log_left: None,
         };
         guest.into_store(&self.engine)

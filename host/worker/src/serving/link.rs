@@ -17,6 +17,7 @@ use tokio::net::UnixDatagram;
 use tokio::runtime::{Builder, Handle, Runtime};
 use wasmtime::Engine;
 
+use super::http::HttpLink;
 use crate::engine::guest::Messages;
 use sandpool_protocol::control::{FromChild, Says, ToChild, decode, encode};
 use sandpool_protocol::settings::LogLevel;
@@ -38,6 +39,8 @@ pub(super) struct HostLink {
     interrupts: Mutex<()>,
     is_interruptible: bool,
     runtime: Handle,
+    /// Outgoing HTTP, if it was granted.
+    http: Option<Arc<HttpLink>>,
 }
 
 #[derive(Default)]
@@ -69,6 +72,7 @@ impl HostLink {
         control: Arc<ControlSocket>,
         engine: Engine,
         is_interruptible: bool,
+        http: Option<Arc<HttpLink>>,
     ) -> io::Result<Arc<Self>> {
         let link = Arc::new(HostLink {
             control,
@@ -78,6 +82,7 @@ impl HostLink {
             interrupts: Mutex::default(),
             is_interruptible,
             runtime: runtime.handle().clone(),
+            http,
         });
         let listener = Arc::clone(&link);
         let (listens, started) = mpsc::sync_channel(1);
@@ -94,6 +99,10 @@ impl HostLink {
     /// The runtime that guests' sleeps wait in.
     pub(super) fn runtime(&self) -> &Handle {
         &self.runtime
+    }
+
+    pub(super) fn http(&self) -> Option<&Arc<HttpLink>> {
+        self.http.as_ref()
     }
 
     async fn listen(&self, engine: &Engine, listens: mpsc::SyncSender<()>) -> io::Result<()> {
@@ -117,6 +126,10 @@ impl HostLink {
             let message = decode(&buffer[..len])
                 .map_err(|_| io::Error::other("unreadable message from the host"))?;
             self.take_in(message, fds, engine);
+            // The host may have had no room to ring between its other messages.
+            if let Some(http) = &self.http {
+                http.look();
+            }
         }
     }
 

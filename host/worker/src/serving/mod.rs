@@ -7,6 +7,8 @@
 mod broker;
 #[cfg(debug_assertions)]
 mod hostile;
+mod http;
+mod http_body;
 mod instance;
 mod link;
 mod load;

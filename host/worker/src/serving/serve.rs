@@ -174,8 +174,14 @@ impl Server {
         if let Some(broker) = &self.context.broker {
             broker.begin(task);
         }
+        if let Some(http) = self.context.link.http() {
+            http.begin_task();
+        }
         let answer = self.run(order, raw);
         self.context.link.set_running(None);
+        if let Some(http) = self.context.link.http() {
+            http.end_task();
+        }
         let at_once = answer.publish(&mut self.ring);
         self.spare = answer.payload;
         if self.retired.take().is_some() || !at_once {

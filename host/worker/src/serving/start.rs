@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use super::broker::BrokerClient;
+use super::http::HttpLink;
 use super::instance::WorkerContext;
 use super::link::{EventLoop, HostLink};
 use super::load::Loaded;
@@ -170,6 +171,7 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     room_for_stack(setup.engine.wasm_stack)?;
     let (ring, bell, artifact) = (next()?, next()?, next()?);
     let exchange = setup.shares.then(&mut next).transpose()?;
+    let http = setup.http.then(&mut next).transpose()?;
     let stdout = output(setup.stdout, &mut next)?;
     let stderr = output(setup.stderr, &mut next)?;
     let granted = granted(&setup, &mut next)?;
@@ -184,6 +186,13 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
                 Arc::clone(&bell),
                 spin,
             )))
+        }
+        None => None,
+    };
+    let http = match http {
+        Some(memory) => {
+            let exchange = Exchange::new(Mapping::new(&memory, EXCHANGE_SIZE)?);
+            Some(Arc::new(HttpLink::new(exchange, Arc::clone(&bell))))
         }
         None => None,
     };
@@ -219,6 +228,7 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
         Arc::clone(control),
         engine.clone(),
         setup.engine.check_epochs,
+        http,
     )
     .map_err(|error| bounds.no_thread(error))?;
     if !has_room(FIRST_CALL) {

@@ -14,6 +14,7 @@ use crate::confinement::{self, Confinement, GapHandler, OpenGrant, Probed};
 use crate::module::{CacheTrouble, Loader, TroubleHandler, probe_cache};
 use crate::pool::config::Config;
 use crate::pool::error::{Error, GrantError, SettingError};
+use crate::pool::http_grants::HttpGrants;
 use crate::pool::output::{Handlers, LogRecord, ProgressReport};
 use crate::pool::scheduler::StartTrouble;
 use crate::pool::threads;
@@ -77,6 +78,7 @@ const WORKER_MEMORY: u64 = 512 * sandpool_protocol::limits::MIB;
 /// | `result_limit`, `arguments_limit` | 64 MiB each |
 /// | `stdout_limit`, `stderr_limit`, `log_limit` | 1 MiB each |
 /// | `host_call_memory` | 256 MiB |
+/// | `http_requests`, `http_bytes` | 100; 16 MiB each way |
 /// | `process_memory` | `memory` and 512 MiB; no limit if `memory` has none |
 /// | `file_size` | 1 GiB |
 /// | `module_size` | 256 MiB |
@@ -89,7 +91,7 @@ const WORKER_MEMORY: u64 = 512 * sandpool_protocol::limits::MIB;
 /// | `start_timeout` | no limit |
 /// | `unknown_imports` | [`UnknownImports::Refuse`] |
 /// | `sessions`, `session_idle` | 64 at once; 10 min without a call |
-/// | capabilities (`env`, `dir`), shared objects (`share`) | none |
+/// | capabilities (`env`, `dir`, `http`), shared objects (`share`) | none |
 ///
 /// [`TaskLimits`] and [`PoolLimits`] say what each limit covers, and what it does not.
 #[must_use = "a builder does nothing until it is built"]
@@ -110,6 +112,8 @@ pub struct PoolBuilder {
     features: Vec<WasmFeature>,
     links: Links,
     grants: WorkerGrants,
+    #[cfg(feature = "http")]
+    http: Vec<crate::http::HttpRule>,
     tenant: Option<String>,
     initializer: Option<(String, Args)>,
     no_cache: bool,
@@ -176,6 +180,11 @@ impl PoolBuilder {
         /// fuel, and compiles its modules for it, which slows loops down; see
         /// [`TaskLimits::fuel`].
         fuel: fuel, u64;
+        /// Limits the number of HTTP requests of a task \[100\].
+        http_requests: http_requests, u64;
+        /// Limits the bytes of the bodies of all HTTP requests of a task, and of those of
+        /// all responses \[16 MiB each\].
+        http_bytes: http_bytes, u64;
     }
 
     pool_limits! {
@@ -322,6 +331,15 @@ impl PoolBuilder {
     /// Grants a directory and all that is in it, hard links included.
     pub fn dir(mut self, grant: DirGrant) -> Self {
         self.grants.dirs.push(grant);
+        self
+    }
+
+    /// Grants HTTP requests that this rule allows; of several rules, the first one that
+    /// allows a request counts. The host sends them, after it has looked at the address that
+    /// the name stands for.
+    #[cfg(feature = "http")]
+    pub fn http(mut self, rule: crate::http::HttpRule) -> Self {
+        self.http.push(rule);
         self
     }
 
@@ -478,6 +496,12 @@ impl PoolBuilder {
             process_memory.value = memory.and_then(|memory| memory.checked_add(WORKER_MEMORY));
         }
         grants::check(&self.grants)?;
+        #[cfg(feature = "http")]
+        let http = HttpGrants::new(std::mem::take(&mut self.http));
+        #[cfg(feature = "http")]
+        http.check()?;
+        #[cfg(not(feature = "http"))]
+        let http = HttpGrants::default();
         let directories = open_grants(&self.grants.dirs)?;
         let loader = self.loader()?;
         let (max_tasks, reuse) = match self.isolation {
@@ -506,6 +530,7 @@ impl PoolBuilder {
                 ..self.grants
             },
             directories,
+            http,
             tenant: self.tenant,
             initializer: self.initializer,
             shares: self.shares,

@@ -197,6 +197,18 @@ impl Call {
         self
     }
 
+    /// Limits the number of HTTP requests.
+    pub fn http_requests(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.http_requests = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Limits the bytes of the bodies of all HTTP requests, and of those of all responses.
+    pub fn http_bytes(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.http_bytes = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
     /// Grants only a part of the pool's grants \[all of them\]. Workers are bound to their
     /// grants for life, so a call with fewer grants than the pool's runs in a process of
     /// its own.
@@ -469,6 +481,11 @@ impl Shared {
             grants: match grants {
                 Some(part) => part.of(granted)?,
                 None => granted.clone(),
+            },
+            #[cfg(feature = "http")]
+            http: match grants {
+                Some(part) => part.of_http(&self.config.http)?,
+                None => self.config.http.clone(),
             },
             tenant,
         })

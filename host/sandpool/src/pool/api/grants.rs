@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::pool::error::GrantError;
+use crate::pool::http_grants::HttpGrants;
 use sandpool_protocol::control::{WorkerGrants, encode};
 use sandpool_protocol::settings::{DirGrant, guest_path};
 use sandpool_sys::{MAX_DESCRIPTORS, MAX_MESSAGE};
@@ -19,7 +20,8 @@ const MAX_GRANT_BYTES: usize = MAX_MESSAGE - 16 * 1024;
 
 /// A part of a pool's grants, for one call: see [`Call::grants`](crate::Call::grants).
 ///
-/// Directories are named by the path that guests see, variables by their names. The part
+/// Directories are named by the path that guests see, variables by their names, HTTP rules
+/// by their patterns. The part
 /// can only be less than the whole: naming something that the pool does not grant is an
 /// error when the call is made, and a directory that the pool grants for reading stays
 /// read-only.
@@ -35,6 +37,9 @@ pub struct Grants {
     /// The paths that guests see, each with `true` if it is read-only here.
     dirs: Vec<(String, bool)>,
     env: Vec<String>,
+    /// The patterns of HTTP rules.
+    #[cfg(feature = "http")]
+    http: Vec<String>,
 }
 
 impl Grants {
@@ -59,6 +64,26 @@ impl Grants {
     pub fn env(mut self, name: impl Into<String>) -> Self {
         self.env.push(name.into());
         self
+    }
+
+    /// Adds the HTTP rules of the pool that have this pattern, as it was written there, with
+    /// their methods and headers.
+    #[cfg(feature = "http")]
+    pub fn http(mut self, pattern: impl Into<String>) -> Self {
+        self.http.push(pattern.into());
+        self
+    }
+
+    /// Returns this part of the pool's HTTP rules, in the pool's order.
+    #[cfg(feature = "http")]
+    pub(super) fn of_http(&self, pool: &HttpGrants) -> Result<HttpGrants, GrantError> {
+        pool.part(&self.http)
+    }
+
+    /// Returns no HTTP rules: the feature is off.
+    #[cfg(not(feature = "http"))]
+    pub(super) fn of_http(&self, pool: &HttpGrants) -> Result<HttpGrants, GrantError> {
+        Ok(pool.clone())
     }
 
     /// Returns this part of the pool's grants, in the pool's order: two calls with equal

@@ -1,10 +1,30 @@
-//! Shared objects for guests: requests of a worker's task in, replies out.
+//! Shared objects and outgoing HTTP for guests: requests of a worker's task in, replies
+//! out.
 //!
-//! Knows the exchange of one worker and the objects of `crate::shared`. Runs no task
-//! and ends no worker: a broken rule is returned as a `Violation`, and `worker/`
-//! decides what follows from it.
+//! Knows the exchanges of one worker, the objects of `crate::shared` and the client of
+//! `crate::http`. Runs no task and ends no worker: a broken rule is returned as a
+//! `Violation`, and `worker/` decides what follows from it.
 
 mod answers;
+#[cfg(feature = "http")]
+mod http_books;
+#[cfg(feature = "http")]
+mod http_channel;
+#[cfg_attr(not(feature = "http"), path = "http_off.rs")]
+mod http_requests;
+#[cfg(feature = "http")]
+mod http_responses;
 mod requests;
 
+pub(super) use http_requests::HttpRequests;
 pub(super) use requests::{Requests, RequestsRead};
+
+/// The progress of reading HTTP requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HttpRead {
+    All,
+    /// More frames wait, and are read after others had their turn.
+    More,
+    /// A request of the next task waits.
+    Next,
+}

@@ -1,12 +1,14 @@
-//! Directories and variables that a pool cannot grant, or does not.
+//! Directories, variables and HTTP rules that a pool cannot grant, or does not.
 
 use std::io;
 use std::path::PathBuf;
 
+#[cfg(feature = "http")]
+use crate::http::HttpRuleError;
 use sandpool_protocol::limits::show_bytes;
 
-/// A directory or a variable that a pool cannot grant its guests, or that a call asks
-/// for and its pool does not grant.
+/// A directory, a variable or an HTTP rule that a pool cannot grant its guests, or that a
+/// call asks for and its pool does not grant.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GrantError {
@@ -32,6 +34,22 @@ pub enum GrantError {
         /// The names that the pool grants.
         granted: Vec<String>,
     },
+    /// A pattern of HTTP that a call asks for and its pool does not grant.
+    #[cfg(feature = "http")]
+    #[error(
+        "this pool does not grant HTTP to `{asked}`, so a call cannot have it; it grants {}",
+        listed(granted)
+    )]
+    HttpNotGranted {
+        /// The pattern that was asked for.
+        asked: String,
+        /// The patterns that the pool grants.
+        granted: Vec<String>,
+    },
+    /// A rule of HTTP that makes no sense.
+    #[cfg(feature = "http")]
+    #[error("HTTP cannot be granted by this rule")]
+    HttpRule(#[source] HttpRuleError),
     /// More directories than a worker can be sent.
     #[error(
         "{count} directories are granted, and the most is {most}; a directory is granted with \

@@ -34,6 +34,7 @@ fn failed(error: Option<&str>) -> Error {
         stdout: None,
         stderr: None,
         refusals: Vec::new(),
+        http: Vec::new(),
         limit: None,
     }))
 }

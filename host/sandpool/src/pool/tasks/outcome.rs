@@ -13,7 +13,7 @@ use sandpool_protocol::Violation;
 use sandpool_protocol::frame::{AnswerHeader, TaskEnd, memory_for_value};
 use sandpool_protocol::limits::{LimitHit, LimitName, PoolLimits, TaskLimits};
 use sandpool_protocol::settings::Stdio;
-use sandpool_protocol::verdict::{denied_by, trapped_then};
+use sandpool_protocol::verdict::{MAX_REFUSALS, denied_by, trapped_then};
 use sandpool_sys::in_force::InForce;
 use sandpool_sys::{ABORTED, ChildExit, OUT_OF_CPU, signal_name};
 use sandpool_value::{
@@ -100,7 +100,8 @@ pub(super) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome
         signal: None,
         stdout: None,
         stderr: None,
-        refusals: Vec::new(),
+        refusals: task.http.as_ref().map_or_else(Vec::new, |http| http.refusals.clone()),
+        http: task.http.as_ref().map_or_else(Vec::new, |http| http.exchanges.clone()),
         limit: None,
     }
 }
@@ -124,7 +125,8 @@ pub(crate) fn answered(
     // No task can have run for longer than it has existed.
     let most = observed.queue_wait + observed.run_time.unwrap_or_default();
     let run_time = header.run_time.min(most);
-    if !header.is_plain() || task.is_command() || observed.cpu_time.is_some() {
+    let is_plain = header.is_plain() && task.http.is_none();
+    if !is_plain || task.is_command() || observed.cpu_time.is_some() {
         let observed = Observed {
             run_time: Some(run_time),
             ..observed
@@ -165,7 +167,11 @@ fn full(
     let mut outcome = bare(task, Verdict::Ok, observed);
     outcome.peak_memory = Some(header.peak_memory);
     outcome.fuel = header.fuel;
-    outcome.refusals = header.refusals;
+    // The worker's own account comes last: a verdict names its last refusal.
+    let room = MAX_REFUSALS.saturating_sub(outcome.refusals.len());
+    let passed_over = header.refusals.len().saturating_sub(room);
+    let latest = header.refusals.into_iter().skip(passed_over);
+    outcome.refusals.extend(latest);
     outcome.stdout = (stdio == Stdio::Capture).then(|| stdout.to_vec());
     outcome.stderr = (stdio == Stdio::Capture).then(|| stderr.to_vec());
     let value_len = usize::try_from(header.value_len).unwrap_or(usize::MAX);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::batch::Batch;
 use super::constants::Constants;
+use super::http_record::HttpRecord;
 use super::retry::Retries;
 use super::steers::Steers;
 use super::task_result::TaskResult;
@@ -95,6 +96,8 @@ pub(crate) struct Task {
     pub(crate) batch: Arc<Batch>,
     pub(crate) place: usize,
     pub(crate) callback: Option<Callback>,
+    /// The HTTP requests of its last run, once that has ended.
+    pub(crate) http: Option<Box<HttpRecord>>,
 }
 
 impl Task {
@@ -110,6 +113,7 @@ impl Task {
             batch,
             place,
             callback: None,
+            http: None,
         }
     }
 
@@ -254,11 +258,11 @@ impl Completion {
     #[cold]
     fn report(&self) {
         let template = &self.batch.template;
-        let (verdict, error, refusals) = match &self.ended {
-            TaskResult::Value(_) => (Verdict::Ok, None, &[][..]),
+        let (verdict, error, refusals, http) = match &self.ended {
+            TaskResult::Value(_) => (Verdict::Ok, None, &[][..], &[][..]),
             TaskResult::Full(outcome) => {
-                let refusals = outcome.refusals.as_slice();
-                (outcome.verdict, outcome.error.as_deref(), refusals)
+                let (refusals, http) = (outcome.refusals.as_slice(), outcome.http.as_slice());
+                (outcome.verdict, outcome.error.as_deref(), refusals, http)
             }
         };
         let (worker_pid, queue_wait, run_time) = match &self.ended {
@@ -277,6 +281,7 @@ impl Completion {
             verdict,
             error,
             refusals,
+            http,
             worker_pid,
             queue_wait,
             run_time,

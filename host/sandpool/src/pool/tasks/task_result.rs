@@ -137,6 +137,7 @@ impl Returned {
             stdout: nothing(),
             stderr: nothing(),
             refusals: Vec::new(),
+            http: Vec::new(),
             limit: None,
         }
     }
@@ -150,7 +151,9 @@ fn weight_of_outcome(outcome: &Outcome<Value>) -> u64 {
     let refusals: usize = refusals.map(|r| r.what.len() + r.detail.len()).sum();
     let values = [&outcome.value, &outcome.error_value];
     let values: u64 = values.into_iter().flatten().map(weight_of_value).sum();
-    (size_of::<Outcome>() + streams + error + refusals) as u64 + values
+    let http = outcome.http.iter();
+    let http: usize = http.map(|exchange| exchange.method.len() + exchange.origin.len()).sum();
+    (size_of::<Outcome>() + streams + error + refusals + http) as u64 + values
 }
 
 fn weight_of_value(value: &Value) -> u64 {

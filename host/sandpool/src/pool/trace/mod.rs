@@ -12,7 +12,7 @@ mod reports;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::outcome::{Refusal, Verdict};
+use crate::outcome::{HttpExchange, Refusal, Verdict};
 
 pub(super) use reports::{Caller, KillNote, PoolSpan, TaskSpans, WorkerSpans};
 
@@ -29,6 +29,7 @@ pub(super) struct TaskReport<'a> {
     pub(super) verdict: Verdict,
     pub(super) error: Option<&'a str>,
     pub(super) refusals: &'a [Refusal],
+    pub(super) http: &'a [HttpExchange],
     pub(super) worker_pid: Option<u32>,
     pub(super) queue_wait: Duration,
     pub(super) run_time: Option<Duration>,

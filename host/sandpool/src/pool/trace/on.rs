@@ -15,7 +15,7 @@ use tracing::{Level, Span, debug, debug_span, event, info, info_span, warn};
 
 use super::{TaskReport, WorkerExit};
 use crate::guard::guard;
-use crate::outcome::Verdict;
+use crate::outcome::{HttpExchange, Verdict};
 use sandpool_value::Printable;
 
 /// A span whose end is reported safely: a panic of the subscriber ends nothing.
@@ -211,7 +211,7 @@ fn record(span: &Span, task: &TaskReport<'_>) {
     }
 }
 
-/// Tells what a task was refused, and its verdict. Texts may be the guest's, so control
+/// Tells what a task was refused and what it asked of others, and its verdict. Texts may be the guest's, so control
 /// characters are escaped.
 fn tell(parent: &Span, task: &TaskReport<'_>) {
     let TaskReport {
@@ -222,6 +222,21 @@ fn tell(parent: &Span, task: &TaskReport<'_>) {
     } = *task;
     for refusal in task.refusals {
         warn!(parent: parent, module, function, index, %refusal, "task was refused something");
+    }
+    for HttpExchange {
+        method,
+        origin,
+        status,
+        sent,
+        received,
+    } in task.http
+    {
+        // Both texts are the host's own, of what a rule allows.
+        let (method, origin, status) = (method.as_str(), origin.as_str(), *status);
+        debug!(
+            parent: parent, module, function, index, method, origin, status, sent, received,
+            "task made an HTTP request"
+        );
     }
     macro_rules! verdict {
         ($level:expr) => {

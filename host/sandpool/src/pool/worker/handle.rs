@@ -12,7 +12,7 @@ use super::clock::TaskClock;
 use super::pace::Pace;
 use super::start_up::StartUp;
 use super::window::Window;
-use crate::pool::broker::Requests;
+use crate::pool::broker::{HttpRead, HttpRequests, Requests};
 use crate::pool::config::Config;
 use crate::pool::keys::{KeyId, WorkerKey, is_session};
 use crate::pool::scheduler::{STRANDED_AFTER, WorkerLife};
@@ -41,7 +41,7 @@ pub(crate) struct WorkerHandle {
     serial: u64,
     worker_key: Arc<WorkerKey>,
     pub(super) child: ChildProcess,
-    pub(super) control: ControlSocket,
+    pub(super) control: Arc<ControlSocket>,
     pub(super) bell: EventFd,
     phase: Phase,
     /// The tasks that were sent and are not answered yet.
@@ -54,6 +54,8 @@ pub(crate) struct WorkerHandle {
     pub(super) pace: Pace,
     /// The worker's requests for shared objects, if its module imports any.
     pub(super) requests: Option<Requests>,
+    /// The worker's outgoing HTTP, if its module imports it and its key grants it.
+    pub(super) http: Option<HttpRequests>,
     /// `true` while a caller naps until this worker answers. Until then the worker wakes
     /// the caller instead of the dispatcher.
     is_napped_on: bool,
@@ -84,10 +86,11 @@ pub(super) enum Phase {
 /// The host's ends of a worker that was just started.
 pub(crate) struct Started {
     pub(crate) child: ChildProcess,
-    pub(crate) control: ControlSocket,
+    pub(crate) control: Arc<ControlSocket>,
     pub(crate) bell: EventFd,
     pub(super) ring: HostEnd,
     pub(super) requests: Option<Requests>,
+    pub(super) http: Option<HttpRequests>,
 }
 
 impl WorkerHandle {
@@ -105,6 +108,7 @@ impl WorkerHandle {
             bell,
             ring,
             requests,
+            http,
         } = started;
         // The worker's setup, which may be long, is sent already. If the size of the buffer
         // cannot be set, the socket works as before.
@@ -127,6 +131,7 @@ impl WorkerHandle {
             start_up: StartUp::new(oom_kills, now),
             pace: Pace::new(now),
             requests,
+            http,
             is_napped_on: false,
             next_key: None,
             kill_note: KillNote::default(),
@@ -359,7 +364,7 @@ impl WorkerHandle {
     /// Returns `true` if so many answers or requests wait in shared memory that the host
     /// must not sleep.
     pub(crate) fn keeps_awake(&mut self) -> bool {
-        self.window.has_enough_answers() || self.requests.as_ref().is_some_and(Requests::has_news)
+        self.window.has_enough_answers() || self.has_requests()
     }
 
     /// Announces that the host is about to sleep and wants to be woken.
@@ -370,6 +375,9 @@ impl WorkerHandle {
         self.window.announce_sleep();
         if let Some(requests) = &self.requests {
             requests.announce_sleep();
+        }
+        if let Some(http) = &self.http {
+            http.announce_sleep();
         }
     }
 
@@ -382,6 +390,9 @@ impl WorkerHandle {
         if let Some(requests) = &self.requests {
             requests.announce_awake();
         }
+        if let Some(http) = &self.http {
+            http.announce_awake();
+        }
     }
 
     /// Returns `true` if a caller may nap until the worker answers `task`: the worker has
@@ -392,6 +403,7 @@ impl WorkerHandle {
             && self.window.oldest().is_some_and(|sent| sent.id == task)
             && !self.is_napped_on
             && self.requests.is_none()
+            && self.http.is_none()
             && !self.worker_key.module.sends_messages()
     }
 
@@ -409,7 +421,32 @@ impl WorkerHandle {
 
     /// Returns `true` if an answer or a request waits in shared memory.
     pub(crate) fn has_news(&mut self) -> bool {
-        self.window.has_answer() || self.requests.as_ref().is_some_and(Requests::has_news)
+        self.window.has_answer() || self.has_requests()
+    }
+
+    /// Returns `true` if a request waits in shared memory.
+    fn has_requests(&self) -> bool {
+        self.requests.as_ref().is_some_and(Requests::has_news)
+            || self.http.as_ref().is_some_and(HttpRequests::has_news)
+    }
+
+    /// Reads the HTTP requests of the running task.
+    pub(super) fn read_http(&mut self) -> Result<HttpRead, Violation> {
+        let Some(http) = &mut self.http else {
+            return Ok(HttpRead::All);
+        };
+        let outstanding = self.window.outstanding()?;
+        let is_claimed = outstanding.running || outstanding.answered > 0;
+        http.read(self.window.oldest().filter(|_| is_claimed))
+    }
+
+    /// Ends the HTTP requests of the oldest sent task, and hands it what the host knows of
+    /// them.
+    pub(super) fn end_http(&mut self) {
+        let record = self.http.as_mut().and_then(HttpRequests::end);
+        if let Some(task) = self.window.oldest_mut() {
+            task.http = record.map(Box::new);
+        }
     }
 
     /// Ends the requests of the worker's task, which has ended, or has `died`.

@@ -2,10 +2,11 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use super::handle::Started;
 use crate::module::{Loader, Module};
-use crate::pool::broker::Requests;
+use crate::pool::broker::{HttpRequests, Requests};
 use crate::pool::config::Config;
 use crate::pool::keys::WorkerKey;
 use crate::pool::output::OutputPipes;
@@ -48,9 +49,11 @@ struct Mapped {
     ring: HostEnd,
     exchange_file: Option<OwnedFd>,
     requests: Option<Requests>,
+    http_file: Option<OwnedFd>,
 }
 
-fn map(module: &Module) -> io::Result<Mapped> {
+fn map(worker_key: &WorkerKey) -> io::Result<Mapped> {
+    let module = &worker_key.module;
     let ring_file = memfd_sized("sandpool-ring", RING_SIZE as u64)?;
     let ring = HostEnd::new(Ring::new(Mapping::new(&ring_file, RING_SIZE)?));
     let exchange_file = match module.shares_objects() {
@@ -64,12 +67,39 @@ fn map(module: &Module) -> io::Result<Mapped> {
         )?))),
         None => None,
     };
+    let makes_requests = module.requests_http() && !worker_key.key.http.is_empty();
+    let http_file = match makes_requests {
+        true => Some(memfd_sized("sandpool-http", EXCHANGE_SIZE as u64)?),
+        false => None,
+    };
     Ok(Mapped {
         ring_file,
         ring,
         exchange_file,
         requests,
+        http_file,
     })
+}
+
+/// Makes the host's end of a worker's outgoing HTTP.
+#[cfg(feature = "http")]
+fn http(
+    file: Option<&OwnedFd>,
+    control: &Arc<ControlSocket>,
+    worker_key: &WorkerKey,
+) -> io::Result<Option<HttpRequests>> {
+    let Some(file) = file else {
+        return Ok(None);
+    };
+    let exchange = Exchange::new(Mapping::new(file, EXCHANGE_SIZE)?);
+    let access = worker_key.key.http.access(worker_key.key.tenant.as_deref());
+    Ok(Some(HttpRequests::new(exchange, Arc::clone(control), access)))
+}
+
+/// Makes nothing: the feature is off.
+#[cfg(not(feature = "http"))]
+fn http(_: Option<&OwnedFd>, _: &Arc<ControlSocket>, _: &WorkerKey) -> io::Result<Option<HttpRequests>> {
+    Ok(None)
 }
 
 /// Starts a worker for a key. Must be called on the dispatcher's thread: the worker dies
@@ -85,9 +115,13 @@ pub(crate) fn start_worker(
         ring,
         exchange_file,
         requests,
-    } = map(module).map_err(refused("give memory for its tasks"))?;
+        http_file,
+    } = map(worker_key).map_err(refused("give memory for its tasks"))?;
     let bell = EventFd::new().map_err(refused("give an eventfd"))?;
     let (control, theirs) = ControlSocket::pair().map_err(refused("give a socket pair"))?;
+    let control = Arc::new(control);
+    let http = http(http_file.as_ref(), &control, worker_key);
+    let http = http.map_err(refused("give memory for its requests"))?;
     let (pipes, ends) = match config.stdio {
         Stdio::Inherit => {
             let (stdout, stdout_end) = pipe().map_err(refused("give a pipe"))?;
@@ -113,6 +147,7 @@ pub(crate) fn start_worker(
         grants: key.grants.clone(),
         links: Links::clone(&loader.links),
         shares: exchange_file.is_some(),
+        http: http_file.is_some(),
         is_interpreter: module.is_interpreter(),
         pid: child.pid(),
         stdout: config.stdio,
@@ -132,6 +167,7 @@ pub(crate) fn start_worker(
     let artifact = module.artifact().map_err(unfit)?;
     let mut fds: Vec<BorrowedFd<'_>> = vec![ring_file.as_fd(), bell.as_fd(), artifact.as_fd()];
     fds.extend(exchange_file.as_ref().map(AsFd::as_fd));
+    fds.extend(http_file.as_ref().map(AsFd::as_fd));
     fds.extend(ends.iter().map(AsFd::as_fd));
     for dir in &key.grants.dirs {
         fds.push(config.directory(dir).map_err(unfit)?);
@@ -153,6 +189,7 @@ pub(crate) fn start_worker(
             bell,
             ring,
             requests,
+            http,
         },
         pipes,
     ))

@@ -8,7 +8,7 @@ use super::answer_check::{self, Circumstances};
 use super::blame;
 use super::handle::{Phase, WorkerHandle};
 use super::session_end;
-use crate::pool::broker::{Requests, RequestsRead};
+use crate::pool::broker::{HttpRead, HttpRequests, Requests, RequestsRead};
 use crate::pool::config::Config;
 use crate::pool::keys::SessionEnd;
 use crate::pool::output::Outbox;
@@ -97,7 +97,7 @@ impl WorkerCheck<'_> {
             if events.spoke {
                 self.read_messages(worker, now);
             }
-            let asked = self.process_requests(worker, now);
+            let asked = self.process_requests(worker, now) | self.process_http(worker, now);
             self.take_answers(worker, now);
             if let Err(violation) = worker.pace.count_ring(events.rang, asked) {
                 worker.kill(Some(Lost::Violation(violation)));
@@ -121,6 +121,41 @@ impl WorkerCheck<'_> {
                 false
             }
         }
+    }
+
+    /// Processes the HTTP requests of the worker's tasks; returns `true` if there was
+    /// anything to do.
+    fn process_http(&mut self, worker: &mut WorkerHandle, now: Instant) -> bool {
+        if worker.http.is_none() {
+            return false;
+        }
+        match self.process_http_by_task(worker, now) {
+            Ok(asked) => asked,
+            Err(violation) => {
+                worker.kill(Some(Lost::Violation(violation)));
+                false
+            }
+        }
+    }
+
+    fn process_http_by_task(
+        &mut self,
+        worker: &mut WorkerHandle,
+        now: Instant,
+    ) -> Result<bool, Violation> {
+        let mut asked = false;
+        while worker.http.as_ref().is_some_and(HttpRequests::has_news) {
+            asked = true;
+            match worker.read_http()? {
+                HttpRead::All | HttpRead::More => break,
+                // The worker has answered the task before, and gone on to this one.
+                HttpRead::Next if self.take_answer(worker, now)? => {}
+                HttpRead::Next => {
+                    return Err(Violation("it asks for a task that it does not run"));
+                }
+            }
+        }
+        Ok(asked)
     }
 
     fn process_requests_by_task(
@@ -197,6 +232,8 @@ impl WorkerCheck<'_> {
                 .next()
                 .ok_or(Violation("it asks on after it has answered"))?;
         }
+        // Of its HTTP requests those that are there, so that its refusals are complete.
+        worker.read_http()?;
         // All answers but large ones share one buffer.
         let mut payload = std::mem::take(&mut self.buffers.answer);
         payload.clear();
@@ -259,6 +296,7 @@ impl WorkerCheck<'_> {
             stdio: self.config.stdio,
         };
         answer_check::check(task, &header, &known)?;
+        worker.end_http();
         worker.is_running(now);
         let Some(task) = worker.window.oldest() else {
             return Ok(false);
@@ -414,6 +452,7 @@ impl WorkerCheck<'_> {
             while matches!(self.read_running_requests(worker), Ok(RequestsRead::More)) {}
         }
         worker.end_requests(true);
+        worker.end_http();
         worker.is_running(now);
         if let Some(task) = worker.window.pop() {
             let observed = Observed {

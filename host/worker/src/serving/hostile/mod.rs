@@ -11,6 +11,7 @@
 mod answers;
 mod compiler;
 mod exchange;
+mod http;
 mod messages;
 mod start;
 mod words;
@@ -53,6 +54,7 @@ pub fn misbehave(mut args: impl Iterator<Item = OsString>) -> ! {
         answers::find,
         messages::find,
         exchange::find,
+        http::find,
         compiler::find,
     ]
     .iter()
@@ -91,7 +93,7 @@ struct WorkerParts {
     /// The same memory again, for a second thread.
     other_ring: Option<Ring>,
     bell: EventFd,
-    /// Where it asks for shared objects, if its module may.
+    /// Where it asks for shared objects, if its module may, or else for HTTP.
     exchange: Option<Exchange>,
 }
 
@@ -110,12 +112,15 @@ impl WorkerParts {
             return Err(io::ErrorKind::UnexpectedEof.into());
         };
         let setup = decode_message::<ToChild>(&buffer[..len]);
-        let shares = matches!(setup, Ok(ToChild::Work(setup)) if setup.shares);
+        let (shares, http) = match setup {
+            Ok(ToChild::Work(setup)) => (setup.shares, setup.http),
+            _ => (false, false),
+        };
         let mut fds = fds.into_iter();
         let mut next = || fds.next().ok_or(io::ErrorKind::UnexpectedEof);
         let (memory, bell) = (next()?, next()?);
         let ring = || Ok::<_, io::Error>(Ring::new(Mapping::new(&memory, RING_SIZE)?));
-        let exchange = match shares {
+        let exchange = match shares || http {
             true => {
                 let (_artifact, memory) = (next()?, next()?);
                 Some(Exchange::new(Mapping::new(&memory, EXCHANGE_SIZE)?))
