@@ -482,7 +482,6 @@ impl Shared {
                 Some(part) => part.of(granted)?,
                 None => granted.clone(),
             },
-            #[cfg(feature = "http")]
             http: match grants {
                 Some(part) => part.of_http(&self.config.http)?,
                 None => self.config.http.clone(),
