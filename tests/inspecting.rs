@@ -63,7 +63,6 @@ fn a_module_is_described_by_inspection_as_by_compilation() {
           (type $unused (func (param f32)))
           (memory (export "memory") 1 4) (memory 2) (data (i32.const 1) "data") (data "passive")
           (table $t (export "t") 3 5 funcref) (elem (table $t) (i32.const 0) func $a $exit $b)
-          (table 1 externref)
           (global (export "g") (mut i64) (i64.const 7))
           (global $f (export "h") funcref (ref.func $b))
           (func $a (param i32) (memory.init 1 (i32.const 0) (i32.const 0) (i32.const 1)))
@@ -101,6 +100,7 @@ fn a_bad_module_gets_the_line_that_loading_it_gives() {
         r#"(component (core module (func (result i32) (f64.const 1))))"#,
         r#"(module (export "f" (func 3)))"#,
         r#"(module (func (export "f") (local exnref)))"#,
+        r#"(module (func (export "f") (local externref)))"#,
         r#"(module (memory i64 1) (func (export "f") (drop (i32.load (i64.const 0)))))"#,
         "(module (memory 1 1 shared))",
         "(component (type (list u8 4)))",

@@ -25,7 +25,7 @@ pub struct ModuleFlags {
     /// (refuse), or load it and refuse their calls (deny) [default: refuse]
     #[arg(
         long,
-        value_name = "REACTION",
+        value_name = "MODE",
         value_enum,
         hide_possible_values = false,
         help_heading = "Modules"

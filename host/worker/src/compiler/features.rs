@@ -160,9 +160,15 @@ pub(super) fn on(on: &[WasmFeature]) -> WasmFeatures {
         Instead(_) => false,
     };
     let off = OFF.iter().filter(|(_, _, remedy)| !is_on(*remedy));
-    off.fold(WasmFeatures::all(), |all, (_, bits, _)| {
+    let features = off.fold(WasmFeatures::all(), |all, (_, bits, _)| {
         all.difference(*bits)
-    })
+    });
+    // References to what is collected, as `engine/config.rs` turns them on.
+    let collects = [WasmFeature::Exceptions, WasmFeature::FunctionReferences];
+    match gc || collects.iter().any(|feature| on.contains(feature)) {
+        true => features,
+        false => features.difference(WasmFeatures::GC_TYPES),
+    }
 }
 
 /// Names the features that a module needs and that are off, and the setting that turns
