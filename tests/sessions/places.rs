@@ -121,7 +121,7 @@ fn ordinary_tasks_and_sessions_take_turns_while_both_wait() {
             .iter()
             .position(|in_session| *in_session)
             .expect("one");
-        let both_wait = &order[first..first + 40.min(2 * (60 - first))];
+        let both_wait = &order[first..first + 40_usize.min(2 * (60 - first))];
         let in_session = both_wait.iter().filter(|in_session| **in_session).count();
         let half = both_wait.len() / 2;
         assert!(in_session.abs_diff(half) <= 4, "{ms} ms: {both_wait:?}");
