@@ -123,19 +123,19 @@ mod pool;
 mod process;
 mod shared;
 #[cfg(test)]
-#[expect(dead_code, unused_imports, reason = "the tests here take one of them")]
+#[expect(dead_code, reason = "the tests here take one of them")]
 #[path = "../../value/src/strategies.rs"]
 mod strategies;
 mod wakers;
 
+#[cfg(feature = "http")]
+pub use self::http::{HttpRule, HttpRuleError};
 pub use confinement::{Escape, Probed};
 #[cfg(feature = "worker")]
 #[doc(hidden)]
 pub use entry::__worker_entry_before_main;
 #[cfg(feature = "worker")]
 pub use entry::worker_entry;
-#[cfg(feature = "http")]
-pub use self::http::{HttpRule, HttpRuleError};
 pub use module::{AsyncLoad, CacheTrouble, LoadError, Module};
 pub use outcome::{HttpExchange, Outcome, Refusal, Verdict};
 pub use pool::{
