@@ -344,7 +344,7 @@ fn a_rule_that_makes_no_sense_is_an_error_of_the_pool() {
     let _test = test();
     for pattern in ["example.com", "https://example.com", "https://*/x", "ftp://a.b/"] {
         let built = pool().http(HttpRule::new(pattern)).build();
-        let error = built.err().expect(pattern);
+        let error = built.expect_err(pattern);
         assert!(matches!(error, Error::Grant(_)), "{pattern}: {error}");
     }
 }

@@ -123,7 +123,7 @@ mod pool;
 mod process;
 mod shared;
 #[cfg(test)]
-#[expect(dead_code, unused_imports, reason = "the tests here take one of them")]
+#[expect(dead_code, reason = "the tests here take one of them")]
 #[path = "../../value/src/strategies.rs"]
 mod strategies;
 mod wakers;
