@@ -105,8 +105,9 @@ fn a_request_that_no_rule_allows_is_refused_by_the_host() {
     let rule = HttpRule::new(server.url("/hello")).allow_private();
     let pool = open(pool().processes(1).http(rule));
     assert_eq!(response(&fetch(&pool, "get", (server.url("/hello"),))).status, 200);
+    let other_path = server.url("/redirect");
     let other_port = "http://127.0.0.1:1/hello";
-    for url in [&server.url("/redirect"), other_port, "https://example.com/hello"] {
+    for url in [other_path.as_str(), other_port, "https://example.com/hello"] {
         let outcome = fetch(&pool, "get", (url,));
         assert!(error(&outcome).contains("HttpRequestDenied"), "{url}: {outcome}");
         let refused = refusals(&outcome);
@@ -219,9 +220,9 @@ fn the_end_of_a_task_closes_its_connections_at_once() {
         assert_eq!(outcome.http.len(), 1, "the host knows what was asked");
         assert_eq!(outcome.http[0].status, None);
         eventually("the connection is closed", || server.closed() == before + 1);
-        let task = get().apply_async::<sandpool::Value>().expect("sent");
         let asked = server.requests();
-        eventually("it has asked", || server.requests() > asked || server.requests() >= 2);
+        let task = get().apply_async::<sandpool::Value>().expect("sent");
+        eventually("it has asked", || server.requests() > asked);
         task.cancel();
         let outcome = task.outcome(Some(SOON)).expect("it ends");
         assert_eq!(outcome.verdict, Verdict::Cancelled, "{outcome}");
@@ -236,14 +237,17 @@ fn requests_that_nobody_waits_for_end_with_their_task() {
     let reuse = Isolation::ProcessReuse(10.try_into().expect("not 0"));
     for isolation in [Isolation::Process, reuse] {
         let pool = open(granted(&server).isolation(isolation));
+        let mut workers = Vec::new();
         for _ in 0..5 {
             let outcome = fetch(&pool, "begin", (server.url("/never"), 12u32));
             assert_eq!(outcome.verdict, Verdict::Ok, "{outcome}");
             let outcome = fetch(&pool, "get", (server.url("/hello"),));
             assert_eq!(response(&outcome).status, 200);
             assert_eq!(outcome.http.len(), 1, "none of the task before: {:?}", outcome.http);
+            workers.push(outcome.worker_pid);
         }
-        assert_eq!(pool.worker_pids().len(), 1, "no worker was lost");
+        workers.dedup();
+        assert_eq!(workers.len(), 1, "no worker was lost");
     }
 }
 
@@ -280,7 +284,7 @@ fn a_redirect_is_the_guests_to_follow() {
 fn a_header_that_the_host_adds_is_not_the_guests_to_set() {
     let _test = test();
     let rule = HttpRule::new("https://127.0.0.1:1/*").allow_private();
-    let pool = open(pool().processes(1).http(rule.header("authorization", "Bearer 42")));
+    let pool = open(pool().processes(1).http(rule.header("authorization", "Bearer s3cr3t")));
     let url = "https://127.0.0.1:1/";
     let with = |name: &str| {
         let headers = vec![(name.to_owned(), "guessed".to_owned())];
@@ -288,7 +292,7 @@ fn a_header_that_the_host_adds_is_not_the_guests_to_set() {
     };
     let outcome = with("authorization");
     assert!(error(&outcome).contains("HttpRequestDenied"), "{outcome}");
-    assert!(!format!("{outcome:?}").contains("42"), "{outcome:?}");
+    assert!(!format!("{outcome:?}").contains("s3cr3t"), "{outcome:?}");
     let outcome = with("accept");
     assert!(error(&outcome).contains("ConnectionRefused"), "{outcome}");
 }
@@ -339,7 +343,8 @@ fn a_call_has_a_part_of_the_pools_rules_in_a_worker_of_its_own() {
 fn a_rule_that_makes_no_sense_is_an_error_of_the_pool() {
     let _test = test();
     for pattern in ["example.com", "https://example.com", "https://*/x", "ftp://a.b/"] {
-        let error = pool().http(HttpRule::new(pattern)).build().expect_err(pattern);
+        let built = pool().http(HttpRule::new(pattern)).build();
+        let error = built.expect_err(pattern);
         assert!(matches!(error, Error::Grant(_)), "{pattern}: {error}");
     }
 }

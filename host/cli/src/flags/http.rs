@@ -61,7 +61,8 @@ fn count(text: &str) -> Result<OrNone<u64>, String> {
 }
 
 fn rule(text: &str) -> Result<HttpRule, String> {
-    text.parse().map_err(|error| with_causes(&error))
+    text.parse::<HttpRule>()
+        .map_err(|error| with_causes(&error))
 }
 
 fn header(text: &str) -> Result<Header, String> {

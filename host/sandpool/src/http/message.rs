@@ -73,8 +73,6 @@ pub(crate) enum HttpFailure {
     TlsProtocolError,
     #[error("the host's certificate is not valid")]
     TlsCertificateError,
-    #[error("the request is not allowed")]
-    HttpRequestDenied,
     /// A body that is not as long as its `content-length` says.
     #[error("the body is not as long as its `content-length`")]
     HttpRequestBodySize,

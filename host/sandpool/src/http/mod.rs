@@ -26,5 +26,5 @@ pub use guard::{AddressGuard, ConnectError, Resolve};
 pub use rule::{HttpRule, HttpRuleError};
 
 pub(crate) use access::{Access, CheckedRequest, Refused};
-pub(crate) use client::{HttpClient, Running};
-pub(crate) use message::{BodyPart, Fields, HttpFailure, MAX_DATA, RequestHead, ResponsePart};
+pub(crate) use client::HttpClient;
+pub(crate) use message::{BodyPart, HttpFailure, RequestHead, ResponsePart};

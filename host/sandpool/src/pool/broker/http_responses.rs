@@ -94,7 +94,7 @@ impl Response {
     }
 
     fn fail(&self, failure: &HttpFailure) {
-        if let HttpFailure::DestinationIpProhibited(_) | HttpFailure::HttpRequestDenied = failure {
+        if let HttpFailure::DestinationIpProhibited(_) = failure {
             self.books.refuse(&self.entry.line(), &failure.to_string());
         }
         self.channel.fail(self.id, error_of(failure));
@@ -116,7 +116,6 @@ fn error_of(failure: &HttpFailure) -> HttpError {
         HttpFailure::ConnectionTerminated => HttpError::ConnectionTerminated,
         HttpFailure::TlsProtocolError => HttpError::TlsProtocolError,
         HttpFailure::TlsCertificateError => HttpError::TlsCertificateError,
-        HttpFailure::HttpRequestDenied => HttpError::RequestDenied,
         // The guest broke its own promise, or the body off.
         HttpFailure::HttpRequestBodySize | HttpFailure::HttpRequestAborted => {
             HttpError::ProtocolError
