@@ -67,8 +67,11 @@ pub struct WorkerSetup {
     /// `true` if the artifact is a component (else a core module).
     pub component: bool,
     pub grants: WorkerGrants,
-    /// `true` if the module imports shared objects, for which the worker gets an exchange.
+    /// `true` if the module imports shared objects, functions or tools of the host, for which
+    /// the worker gets an exchange.
     pub shares: bool,
+    /// The names of the imports whose functions the host gives.
+    pub given: Vec<String>,
     /// `true` if the module is an interpreter: see [`Description`](super::description).
     pub is_interpreter: bool,
     pub pid: u32,
@@ -113,6 +116,9 @@ pub struct CompilerSetup {
     /// `true` if the module is compiled to be run, and not only to be described: a module
     /// with imports that nobody can give is then refused before it is compiled.
     pub to_run: bool,
+    /// The names of the imports whose functions the pool gives, with or without a version;
+    /// `env#f` for the function of a core module.
+    pub given: Vec<String>,
     pub memory: Option<u64>,
     pub cpu_time: Option<Duration>,
 }

@@ -71,6 +71,15 @@ pub struct Import {
     pub functions: Vec<Function>,
 }
 
+/// Returns `true` if an import is among the names of those whose functions somebody gives: by
+/// its full name, or by that without its version.
+pub fn is_among(import: &str, names: &[String]) -> bool {
+    let unversioned = import.split('@').next().unwrap_or(import);
+    names
+        .iter()
+        .any(|name| name == import || name == unversioned)
+}
+
 /// The host's knowledge of a module.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Description {
@@ -252,6 +261,16 @@ mod tests {
         for asked in ["next", "other#counter", "counter.last", ""] {
             assert!(!counter.is_meant_by(asked), "{asked}");
         }
+    }
+
+    #[test]
+    fn an_import_is_given_by_its_name_with_or_without_the_version() {
+        let names = ["acme:kv/store".to_owned(), "acme:log/sink@1.0.0".to_owned()];
+        assert!(is_among("acme:kv/store@0.1.0", &names));
+        assert!(is_among("acme:kv/store", &names));
+        assert!(is_among("acme:log/sink@1.0.0", &names));
+        assert!(!is_among("acme:log/sink@1.1.0", &names));
+        assert!(!is_among("acme:log/sink", &names));
     }
 
     #[test]

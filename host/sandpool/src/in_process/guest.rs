@@ -21,6 +21,7 @@ use sandpool_worker::engine::code::{Artifact, Code, Live, Unloadable};
 use sandpool_worker::engine::config;
 use sandpool_worker::engine::files::{Files, Granted};
 use sandpool_worker::engine::guest::{Guest, Messages, TaskInfo};
+use sandpool_worker::engine::imports::Links;
 use sandpool_worker::engine::output::Output;
 use sandpool_worker::engine::wasi::{GuestOptions, GuestWasi, WasiParts};
 
@@ -64,7 +65,12 @@ impl InProcess {
         let engine = config::engine(engine_settings).map_err(refused)?;
         let path = artifact_path(&module);
         let code = match std::fs::exists(&path) {
-            Ok(true) => Code::load(&engine, Artifact::File(&path), module.is_component()),
+            Ok(true) => Code::load(
+                &engine,
+                Artifact::File(&path),
+                module.is_component(),
+                &Links::default(),
+            ),
             // There is no `/proc`.
             _ => {
                 let bytes = module.artifact().read();
@@ -72,7 +78,12 @@ impl InProcess {
                     module: name(),
                     source,
                 })?;
-                Code::load(&engine, Artifact::Bytes(&bytes), module.is_component())
+                Code::load(
+                    &engine,
+                    Artifact::Bytes(&bytes),
+                    module.is_component(),
+                    &Links::default(),
+                )
             }
         };
         let code = code.map_err(|unloadable| match unloadable {
@@ -230,6 +241,7 @@ impl InProcess {
             bounds: Bounds::new(self.module.settings()),
             messages: Arc::new(Unheard),
             broker: None,
+            host_call_arguments: None,
             log_left: None,
         };
         guest.into_store(&self.engine)

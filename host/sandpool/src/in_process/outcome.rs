@@ -99,6 +99,7 @@ impl Ran<'_> {
                     | TaskEnd::Error
                     | TaskEnd::Denied
                     | TaskEnd::Trap
+                    | TaskEnd::HostFunction
                     | TaskEnd::Initializer => {
                         outcome.verdict = Verdict::Trap;
                         outcome.error = Some(message.unwrap_or_else(|| "trapped".into()));

@@ -115,6 +115,7 @@ fn compile_once(
         sandbox_plan: loader.confinement.sandbox_plan(child.namespaces()),
         engine: loader.settings.clone(),
         to_run: purpose == Purpose::Run,
+        given: loader.given.clone(),
         memory: loader.limits.compile_memory.value,
         cpu_time: loader.limits.compile_cpu_time.value,
     });

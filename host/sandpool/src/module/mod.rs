@@ -8,6 +8,7 @@ mod artifact_store;
 mod cache;
 mod compile;
 mod error;
+mod import_error;
 mod source;
 mod waiting;
 
@@ -17,13 +18,15 @@ use std::time::Duration;
 
 pub use cache::CacheTrouble;
 pub use error::LoadError;
+pub use import_error::ImportError;
+pub(crate) use import_error::{type_of, type_of_parts};
 pub use waiting::AsyncLoad;
 
 pub(crate) use artifact_store::{ArtifactStore, TroubleHandler, probe as probe_cache};
 
 use crate::confinement::Confinement;
 use crate::outcome::Verdict;
-use sandpool_protocol::description::{Description, ExportedResource, Import, ModuleKind};
+use sandpool_protocol::description::{Description, ExportedResource, Import, ModuleKind, is_among};
 use sandpool_protocol::limits::{LimitName, PoolLimits};
 use sandpool_protocol::settings::EngineSettings;
 use sandpool_sys::{EventFd, Program, SealedMemory, writes_to_a_limit};
@@ -140,10 +143,10 @@ impl Module {
             .any(|import| import.name.starts_with("sandpool:task/"))
     }
 
-    /// Returns `true` if the module imports queues, pipes or managed objects, which take an
-    /// exchange.
+    /// Returns `true` if the module imports queues, pipes, managed objects or tools, which take
+    /// an exchange.
     pub(crate) fn shares_objects(&self) -> bool {
-        const INTERFACES: [&str; 3] = ["queue", "pipe", "manager"];
+        const INTERFACES: [&str; 4] = ["queue", "pipe", "manager", "host"];
         self.imports().iter().any(|import| {
             let interface = import.name.strip_prefix("sandpool:task/");
             interface.is_some_and(|rest| INTERFACES.iter().any(|name| rest.starts_with(name)))
@@ -156,16 +159,47 @@ impl Module {
         self.inner.description.unlinked.as_deref()
     }
 
-    fn runnable(self, path: &str) -> Result<Self, LoadError> {
-        match self.unlinked() {
-            None => Ok(self),
-            Some(why) => {
-                let problem = error::Problem::Invalid {
-                    reason: why.to_owned(),
-                };
-                Err(LoadError::new(path.to_owned(), problem))
-            }
+    /// Returns the reason why the module cannot be instantiated in a pool that gives functions
+    /// for the imports with these names, if it cannot.
+    pub(crate) fn unlinked_with(&self, given: &[String]) -> Option<String> {
+        let described = self.unlinked();
+        // Sockets are linked, and refused at the call.
+        let is_open = |import: &&Import| {
+            import.granted_by.is_none() && !import.name.starts_with("wasi:sockets/")
+        };
+        let mut open = self.imports().iter().filter(is_open);
+        let missing = open.find(|import| match self.is_component() {
+            // An import of types alone needs nobody.
+            true => !import.functions.is_empty() && !is_among(&import.name, given),
+            false => import.functions.is_empty() || !is_among(&import.name, given),
+        });
+        match (missing, described) {
+            (None, Some(why)) if !self.gets_any(given) => Some(why.to_owned()),
+            (None, _) => None,
+            (Some(_), Some(why)) => Some(why.to_owned()),
+            // It was compiled for a pool that gives more.
+            (Some(import), None) => Some(format!(
+                "it imports functions that sandpool does not provide: `{}`",
+                import.name
+            )),
         }
+    }
+
+    /// Returns `true` if any import is given.
+    fn gets_any(&self, given: &[String]) -> bool {
+        let mut imports = self.imports().iter();
+        imports.any(|import| !import.functions.is_empty() && is_among(&import.name, given))
+    }
+
+    fn runnable(self, path: &str, loader: &Loader) -> Result<Self, LoadError> {
+        let problem = match loader.import_check.of(&self) {
+            Err(error) => error::Problem::Import(error),
+            Ok(()) => match self.unlinked_with(&loader.given) {
+                None => return Ok(self),
+                Some(reason) => error::Problem::Invalid { reason },
+            },
+        };
+        Err(LoadError::new(path.to_owned(), problem))
     }
 
     /// Returns `true` if both are handles of one loaded module.
@@ -223,6 +257,34 @@ pub(crate) struct Loader {
     pub(crate) stop: EventFd,
     /// The confinement of compilers and workers.
     pub(crate) confinement: Confinement,
+    /// The names of the imports that the pool gives functions for; see
+    /// [`is_among`](sandpool_protocol::description::is_among).
+    pub(crate) given: Vec<String>,
+    pub(crate) import_check: ImportCheck,
+}
+
+/// The check of a module's imports against the functions that a pool gives.
+#[derive(Default)]
+pub(crate) struct ImportCheck(Option<Box<CheckImports>>);
+
+type CheckImports = dyn Fn(&Module) -> Result<(), ImportError> + Send + Sync;
+
+impl ImportCheck {
+    pub(crate) fn new(
+        check: impl Fn(&Module) -> Result<(), ImportError> + Send + Sync + 'static,
+    ) -> Self {
+        ImportCheck(Some(Box::new(check)))
+    }
+
+    fn of(&self, module: &Module) -> Result<(), ImportError> {
+        self.0.as_ref().map_or(Ok(()), |check| check(module))
+    }
+}
+
+impl std::fmt::Debug for ImportCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ImportCheck")
+    }
 }
 
 impl Loader {
@@ -258,7 +320,7 @@ impl Loader {
         given_up: Option<&EventFd>,
     ) -> Result<Module, LoadError> {
         let module = self.load_file_for(path, Purpose::Run, given_up)?;
-        module.runnable(&path.display().to_string())
+        module.runnable(&path.display().to_string(), self)
     }
 
     pub(crate) fn load_bytes(
@@ -271,7 +333,7 @@ impl Loader {
             .map_err(|problem| LoadError::new(name.clone(), problem))?;
         self.load(name.clone(), &source, Purpose::Run, given_up)
             .map_err(|problem| LoadError::new(name.clone(), problem))?
-            .runnable(&name)
+            .runnable(&name, self)
     }
 
     /// Throws a module's artifact out of the cache: a worker could not load it.

@@ -159,9 +159,13 @@ impl Shared {
         } else {
             ring = true;
         }
+        let calls = std::mem::take(&mut state.out.host_calls);
         drop(state);
         if ring {
             self.wake.ring();
+        }
+        for call in calls {
+            self.call_threads.run(call);
         }
         for (_, job) in ended {
             if let CallbackJob::Finish(completion) = job {

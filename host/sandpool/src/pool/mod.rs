@@ -12,7 +12,7 @@
 //! and the threads that work on it.
 //!
 //! Between rooms the arrows point one way. Each uses only rooms that stand before it:
-//! `error`, `trace`, `keys` and `config`; `tasks/`; `scheduler/`; `output/` and `broker/`;
+//! `host_calls/`; `error`, `trace`, `keys` and `config`; `tasks/`; `scheduler/`; `output/` and `broker/`;
 //! `worker/`; the shared state and the dispatcher; `stream/`; `api/`.
 //!
 //! In the files of a room `pub(super)` is for that room, `pub(crate)` for the others. Its
@@ -28,6 +28,7 @@ mod dispatcher;
 mod ending;
 mod error;
 mod hand_out;
+mod host_calls;
 mod keys;
 mod life;
 mod output;
@@ -47,6 +48,7 @@ pub use api::{
     AsyncResult, Call, Grants, IMap, MapResult, Pool, PoolBuilder, RunningTask, Stdin, Steering,
 };
 pub use error::{Error, GrantError, SettingError};
+pub use host_calls::{AsyncHostFunction, CallContext, HostFunction, Imports, Tool};
 pub use output::{LogRecord, ProgressReport};
 pub use scheduler::StartTrouble;
 pub use stream::{Input, ToInput};

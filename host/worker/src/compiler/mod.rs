@@ -130,7 +130,7 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
     let report = cage.seal_threads()?;
     // 5. Now the stranger's bytes.
     let bytes = to_binary(read_all(module)?)?;
-    let wants = Wants::of(&bytes);
+    let wants = Wants::of(&bytes, &setup.given);
     if setup.to_run
         && let Some(why) = wants.cannot_be_had()
     {
@@ -142,6 +142,7 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
         bytes: &bytes,
         wants: &wants,
         settings: &setup.engine,
+        given: &setup.given,
     };
     let compiled = match is_component(&bytes) {
         true => component(&engine, &source),
@@ -264,12 +265,15 @@ struct Source<'a> {
     bytes: &'a [u8],
     wants: &'a Wants,
     settings: &'a EngineSettings,
+    /// The names of the imports whose functions the pool gives.
+    given: &'a [String],
 }
 
 fn component(engine: &Engine, source: &Source<'_>) -> Result<(Vec<u8>, Description), Failed> {
     let component = Component::from_binary(engine, source.bytes);
     let component = component.map_err(|error| source.invalid(&error))?;
-    let linker = imports::component_linker(engine, &component).map_err(|error| system(&error))?;
+    let linker = imports::component_linker(engine, &component, &source.links())
+        .map_err(|error| system(&error))?;
     let linked = linker.instantiate_pre(&component);
     let exports = describe::component_exports(engine, &component).map_err(Failed::module)?;
     let is_known = |name: &str| imports::granted_by(name).is_some();
@@ -298,7 +302,8 @@ fn component(engine: &Engine, source: &Source<'_>) -> Result<(Vec<u8>, Descripti
 fn core_module(engine: &Engine, source: &Source<'_>) -> Result<(Vec<u8>, Description), Failed> {
     let module = Module::from_binary(engine, source.bytes);
     let module = module.map_err(|error| source.invalid(&error))?;
-    let linker = imports::core_linker(engine, &module).map_err(|error| system(&error))?;
+    let linker =
+        imports::core_linker(engine, &module, &source.links()).map_err(|error| system(&error))?;
     let linked = linker.instantiate_pre(&module);
     let description = Description {
         component: false,
@@ -366,6 +371,10 @@ fn system(error: &wasmtime::Error) -> Failed {
 }
 
 impl Source<'_> {
+    fn links(&self) -> imports::Links<'_> {
+        imports::Links { given: self.given }
+    }
+
     /// Why a module cannot be instantiated. It is described all the same, so that
     /// its imports can be shown.
     fn unlinked<T>(&self, linked: wasmtime::Result<T>) -> Option<String> {

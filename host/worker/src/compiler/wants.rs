@@ -6,6 +6,7 @@ use wasmparser::types::Types;
 use wasmparser::{KnownCustom, Parser, Payload, ValidPayload, Validator, WasmFeatures};
 
 use crate::engine::imports;
+use sandpool_protocol::description::is_among;
 
 /// The tool with which componentize-py and componentize-js make their snapshots.
 const SNAPSHOT_TOOL: &str = "component-init-transform";
@@ -20,12 +21,17 @@ pub(super) struct Wants {
     imports: Vec<String>,
     exports: Vec<String>,
     is_snapshot: bool,
+    /// The names of the imports whose functions the pool gives.
+    given: Vec<String>,
 }
 
 impl Wants {
     /// Reads them. Where the module cannot be read on, the validator will say why.
-    pub(super) fn of(bytes: &[u8]) -> Self {
-        let mut wants = Wants::default();
+    pub(super) fn of(bytes: &[u8], given: &[String]) -> Self {
+        let mut wants = Wants {
+            given: given.to_vec(),
+            ..Wants::default()
+        };
         // The number of nested modules and components around the parser.
         let mut depth = 0usize;
         for payload in Parser::new(0).parse_all(bytes) {
@@ -119,6 +125,7 @@ impl Wants {
             true => imports::is_given_to_component,
             false => imports::is_given_to_core,
         };
+        let given = |name: &str| given(name) || is_among(name, &self.given);
         let missing: Vec<_> = self.imports.iter().filter(|name| !given(name)).collect();
         if missing.is_empty() {
             return None;
@@ -186,7 +193,7 @@ mod tests {
     use super::*;
 
     fn cannot(text: &str) -> Option<String> {
-        Wants::of(&wat::parse_str(text).expect("a module")).cannot_be_had()
+        Wants::of(&wat::parse_str(text).expect("a module"), &[]).cannot_be_had()
     }
 
     #[test]
@@ -249,7 +256,7 @@ mod tests {
                 r#"(component (@custom "producers" "\01\0cprocessed-by\01\{:02x}{tool}\050.2.0"))"#,
                 tool.len()
             );
-            Wants::of(&wat::parse_str(text).expect("a component")).is_snapshot()
+            Wants::of(&wat::parse_str(text).expect("a component"), &[]).is_snapshot()
         };
         assert!(made_by("component-init-transform"));
         assert!(!made_by("wit-component"));
@@ -274,7 +281,7 @@ mod tests {
             b"\0asm",
             b"\0asm\x01\0\0\0\x02\xff\xff\xff\xff\x0f",
         ] {
-            assert_eq!(Wants::of(bytes).cannot_be_had(), None);
+            assert_eq!(Wants::of(bytes, &[]).cannot_be_had(), None);
         }
     }
 }

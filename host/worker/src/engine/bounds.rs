@@ -15,6 +15,17 @@ pub struct OutputLimitReached {
     pub limit: LimitName,
 }
 
+/// A function or a tool of the host failed, which ends the task.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("a function of the host failed")]
+pub struct HostFunctionFailed;
+
+/// The guest called something that it was not granted, by a call that has no way to fail.
+/// The last refusal says what.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("it was not granted")]
+pub struct NotGranted;
+
 /// The smallest share of a host call in bytes: a page.
 pub(super) const LEAST_SHARE: u64 = 4096;
 

@@ -7,6 +7,7 @@ use wasmtime::{Engine, Module, Store, ValRaw};
 
 use super::convert::{from_core, is_core, take_core};
 use super::guest::Guest;
+use super::imports::Links;
 use super::typed::{FastCall, fast_call};
 use super::{describe, imports};
 use sandpool_value::{Function, Type, Value};
@@ -142,10 +143,11 @@ impl Code {
         engine: &Engine,
         artifact: Artifact<'_>,
         component: bool,
+        links: &Links<'_>,
     ) -> Result<Self, Unloadable> {
         if component {
             let component = deserialize_component(engine, artifact)?;
-            let linker = imports::component_linker(engine, &component)?;
+            let linker = imports::component_linker(engine, &component, links)?;
             let pre = linker.instantiate_pre(&component)?;
             let exports = describe::component_exports(engine, &component);
             let exports = exports.map_err(Unloadable::Module)?;
@@ -161,7 +163,7 @@ impl Code {
             });
         }
         let module = deserialize_module(engine, artifact)?;
-        let linker = imports::core_linker(engine, &module)?;
+        let linker = imports::core_linker(engine, &module, links)?;
         let pre = linker.instantiate_pre(&module)?;
         Ok(Code::Core {
             pre,

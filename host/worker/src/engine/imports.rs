@@ -14,8 +14,18 @@ use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{I32Exit, WasiView, p1, p2};
 
 use super::bindings::sandpool::task::{log, manager, pipe, progress, queue, shared, task};
+use super::bindings::v0_2::sandpool::task::host;
+use super::given;
 use super::guest::Guest;
 use sandpool_protocol::settings::LogLevel;
+
+/// The choices about imports that sandpool itself has nothing for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Links<'a> {
+    /// The names of the imports whose functions the host gives; see
+    /// [`is_among`](sandpool_protocol::description::is_among).
+    pub given: &'a [String],
+}
 
 struct HasTable;
 
@@ -114,6 +124,9 @@ const INTERFACES: &[(&str, Give)] = &[
     ("sandpool:task/manager", |l| {
         manager::add_to_linker::<_, HasGuest>(l, |guest| guest)
     }),
+    ("sandpool:task/host", |l| {
+        host::add_to_linker::<_, HasGuest>(l, |guest| guest)
+    }),
 ];
 
 /// Makes the linker for a component's imports, as far as they are available. Linking all
@@ -121,6 +134,7 @@ const INTERFACES: &[(&str, Give)] = &[
 pub fn component_linker(
     engine: &Engine,
     component: &Component,
+    links: &Links<'_>,
 ) -> wasmtime::Result<ComponentLinker<Guest>> {
     let ty = component.component_type();
     let wanted: Vec<&str> = ty.imports(engine).map(|(name, _)| name).collect();
@@ -130,6 +144,10 @@ pub fn component_linker(
         if wanted.iter().any(|wanted| is_part(wanted, name)) {
             give(&mut linker)?;
         }
+    }
+    if !links.given.is_empty() {
+        let is_known = |name: &str| granted_by(name).is_some();
+        given::add_to_component(&mut linker, engine, component, links.given, is_known)?;
     }
     Ok(linker)
 }
@@ -147,15 +165,17 @@ pub fn is_given_to_component(import: &str) -> bool {
     };
     // Versions of one minor number before 1.0 stand for each other; a draft stands only for
     // itself.
-    let minor = if import.starts_with("wasi:") {
-        "0.2."
-    } else {
-        "0.1."
+    let minor = match import.starts_with("wasi:") || import.starts_with(HOST) {
+        true => "0.2.",
+        false => "0.1.",
     };
     version.starts_with(minor)
         && !version.contains('-')
         && INTERFACES.iter().any(|(name, _)| is_part(import, name))
 }
+
+/// The interface for tools.
+const HOST: &str = "sandpool:task/host";
 
 /// The import of AssemblyScript's modules.
 const ABORT: &str = "env#abort";
@@ -205,7 +225,11 @@ fn sockets(linker: &mut ComponentLinker<Guest>) -> wasmtime::Result<()> {
 }
 
 /// Makes the linker for a core module's imports, which may include WASI preview 1.
-pub fn core_linker(engine: &Engine, module: &Module) -> wasmtime::Result<CoreLinker<Guest>> {
+pub fn core_linker(
+    engine: &Engine,
+    module: &Module,
+    links: &Links<'_>,
+) -> wasmtime::Result<CoreLinker<Guest>> {
     let mut linker = CoreLinker::new(engine);
     if module.imports().len() == 0 {
         return Ok(linker);
@@ -217,6 +241,10 @@ pub fn core_linker(engine: &Engine, module: &Module) -> wasmtime::Result<CoreLin
     let exit = |code: i32| -> wasmtime::Result<()> { Err(I32Exit(code).into()) };
     linker.func_wrap("wasi_snapshot_preview1", "proc_exit", exit)?;
     super::assembly_script::add_to_linker(&mut linker)?;
+    if !links.given.is_empty() {
+        let is_known = |name: &str| granted_by(name).is_some();
+        given::add_to_core(&mut linker, module, links.given, is_known)?;
+    }
     Ok(linker)
 }
 
@@ -272,12 +300,13 @@ impl progress::Host for Guest {
 /// Returns the grant for an import: `given` if every guest has it, a method of the library if
 /// it needs a grant, `None` if it is not available.
 pub fn granted_by(import: &str) -> Option<&'static str> {
-    const GIVEN: [&str; 14] = [
+    const GIVEN: [&str; 15] = [
         "wasi:cli/",
         "wasi:clocks/",
         "wasi:filesystem/",
         "wasi:io/",
         "wasi:random/",
+        HOST,
         "sandpool:task/manager",
         "sandpool:task/pipe",
         "sandpool:task/queue",
@@ -302,6 +331,7 @@ pub fn granted_by(import: &str) -> Option<&'static str> {
         "sandpool:task/queue" | "sandpool:task/pipe" | "sandpool:task/manager" => {
             Some("Call::share")
         }
+        HOST => Some("PoolBuilder::tool"),
         "wasi:cli/environment"
         | "wasi_snapshot_preview1#environ_get"
         | "wasi_snapshot_preview1#environ_sizes_get" => Some("PoolBuilder::env"),
@@ -325,5 +355,8 @@ mod tests {
         assert_eq!(granted_by("wasi:io/poll@0.3.0"), None);
         assert_eq!(granted_by("wasi:io/poll@0.2.0-rc-2023-12-05"), None);
         assert_eq!(granted_by("sandpool:task/log@0.2.0"), None);
+        let tool = Some("PoolBuilder::tool");
+        assert_eq!(granted_by("sandpool:task/host@0.2.0"), tool);
+        assert_eq!(granted_by("sandpool:task/host@0.1.0"), None);
     }
 }

@@ -56,6 +56,7 @@ impl WorkerContext {
             bounds: Bounds::new(&self.setup.engine),
             messages: Arc::clone(&self.link) as _,
             broker: self.broker.as_ref().map(|broker| Arc::clone(broker) as _),
+            host_call_arguments: None,
             log_left: None,
         };
         guest.into_store(&self.engine)
@@ -91,6 +92,7 @@ impl WorkerContext {
                 .and_then(|timeout| started.checked_add(timeout)),
         };
         guest.log_left = limits.log;
+        guest.host_call_arguments = limits.host_call_arguments;
         guest.bounds.begin(limits.memory, host_calls);
         Ok(())
     }

@@ -8,6 +8,7 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder, filesystem::WasiFilesystemCtx};
 
 use super::start::{Bounds, StartError};
 use crate::engine::code::{Artifact, Code, Unloadable};
+use crate::engine::imports::Links;
 use crate::sandbox::{Cage, Directory};
 use sandpool_protocol::control::{ChildFailure, WorkerSetup};
 use sandpool_sys::SealedMapping;
@@ -29,12 +30,20 @@ impl Loaded {
         cage: &Cage,
         bounds: &Bounds,
     ) -> Result<Self, StartError> {
+        let links = Links {
+            given: &setup.given,
+        };
         let code = match cage.path_of(artifact) {
-            Some(path) => Code::load(engine, Artifact::File(&path), setup.component),
+            Some(path) => Code::load(engine, Artifact::File(&path), setup.component, &links),
             None => {
                 let file = File::from(artifact.try_clone()?);
                 let mapped = SealedMapping::new(&file, file.metadata()?.len())?;
-                Code::load(engine, Artifact::Bytes(mapped.bytes()), setup.component)
+                Code::load(
+                    engine,
+                    Artifact::Bytes(mapped.bytes()),
+                    setup.component,
+                    &links,
+                )
             }
         };
         let code = code.map_err(|unloadable| match unloadable {

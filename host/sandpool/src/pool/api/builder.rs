@@ -4,6 +4,7 @@ mod settings;
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::confinement::{self, Confinement, GapHandler, OpenGrant, Probed};
 use crate::module::{CacheTrouble, Loader, TroubleHandler, probe_cache};
 use crate::pool::config::Config;
 use crate::pool::error::{Error, GrantError, SettingError};
+use crate::pool::host_calls::{Imports, MAX_CALL_THREADS, PoolImports, Tool, Tools};
 use crate::pool::output::{Handlers, LogRecord, ProgressReport};
 use crate::pool::scheduler::StartTrouble;
 use crate::pool::threads;
@@ -72,6 +74,8 @@ const WORKER_MEMORY: u64 = 512 * sandpool_protocol::limits::MIB;
 /// | `result_limit`, `arguments_limit` | 64 MiB each |
 /// | `stdout_limit`, `stderr_limit`, `log_limit` | 1 MiB each |
 /// | `host_call_memory` | 256 MiB |
+/// | `host_call_arguments`, `host_call_results` | 1 MiB, 16 MiB |
+/// | `host_call_threads` | 256 |
 /// | `process_memory` | `memory` and 512 MiB; no limit if `memory` has none |
 /// | `file_size` | 1 GiB |
 /// | `module_size` | 256 MiB |
@@ -83,6 +87,7 @@ const WORKER_MEMORY: u64 = 512 * sandpool_protocol::limits::MIB;
 /// | `spin` | on, if there are two cores or more |
 /// | `start_timeout` | no limit |
 /// | capabilities (`env`, `dir`), shared objects (`share`) | none |
+/// | functions and tools of the host (`import`, `tool`) | none |
 ///
 /// [`TaskLimits`] and [`PoolLimits`] say what each limit covers, and what it does not.
 #[must_use = "a builder does nothing until it is built"]
@@ -111,6 +116,9 @@ pub struct PoolBuilder {
     most_in_ring: Option<usize>,
     worker_binary: Option<PathBuf>,
     shares: Shares,
+    imports: Arc<PoolImports>,
+    tools: Tools,
+    host_call_threads: Option<usize>,
     start_timeout: Option<Duration>,
     handlers: Handlers,
 }
@@ -163,6 +171,12 @@ impl PoolBuilder {
         /// Limits the memory that one host call of a task, or its result, may make its
         /// worker allocate, in bytes \[256 MiB\].
         host_call_memory: host_calls, u64;
+        /// Limits the encoded arguments of one call of a function or tool of the host, in
+        /// bytes \[1 MiB\].
+        host_call_arguments: host_call_arguments, u64;
+        /// Limits the encoded result of one call of a function or tool of the host, in bytes
+        /// \[16 MiB\].
+        host_call_results: host_call_results, u64;
         /// Limits the units of fuel that a task uses \[not counted\]. The pool then counts
         /// fuel, and compiles its modules for it, which slows loops down; see
         /// [`TaskLimits::fuel`].
@@ -394,6 +408,48 @@ impl PoolBuilder {
         self
     }
 
+    /// Gives functions for an import of modules: for an interface of a component, with or
+    /// without its version (`acme:kv/store`), for the functions that a component imports by
+    /// themselves (`$root`), or for a module that core modules import (`env`). They run in this
+    /// process, on threads of the pool; see [`Imports`] and `docs/embedding.md`.
+    ///
+    /// Each module is checked when it is loaded: every function that it imports by this name
+    /// must be there and of its type. Given again for one import, functions are added.
+    ///
+    /// A closure may call this pool; its own task's place in the pool is taken meanwhile. Do
+    /// not keep the pool's last handle in one: the pool would never end.
+    pub fn import(mut self, name: &str, imports: Imports) -> Self {
+        Arc::make_mut(&mut self.imports).add(name, imports);
+        self
+    }
+
+    /// Gives a tool without a description: a function that guests call by name, with JSON, by
+    /// `sandpool:task/host@0.2.0`. See [`Tool`].
+    pub fn tool(
+        self,
+        name: &str,
+        function: impl Fn(serde_json::Value) -> Result<serde_json::Value, String>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.tools([Tool::new(name, function)])
+    }
+
+    /// Gives tools to every task. Of several with one name the last counts.
+    pub fn tools(mut self, tools: impl IntoIterator<Item = Tool>) -> Self {
+        tools.into_iter().for_each(|tool| self.tools.add(tool));
+        self
+    }
+
+    /// Sets the highest number of calls of functions and tools of the host at once, each on a
+    /// thread of its own \[256\]. A task that makes a further call ends with the verdict
+    /// [`Error`](crate::Verdict::Error). A thread that has had nothing to do for 10 s ends.
+    pub fn host_call_threads(mut self, threads: usize) -> Self {
+        self.host_call_threads = Some(threads);
+        self
+    }
+
     /// Sets a handler that is called with each line that a guest logs, on the callback
     /// thread.
     pub fn on_log(mut self, handler: impl FnMut(LogRecord) + Send + 'static) -> Self {
@@ -456,6 +512,9 @@ impl PoolBuilder {
         if self.limits.queue_length.value == Some(0) {
             return Err(SettingError::QueueLength.into());
         }
+        if self.host_call_threads == Some(0) {
+            return Err(SettingError::HostCallThreads.into());
+        }
         let process_memory = &mut self.limits.process_memory;
         if process_memory.origin == Origin::Default {
             let memory = self.task_limits.memory.value;
@@ -493,6 +552,9 @@ impl PoolBuilder {
             tenant: self.tenant,
             initializer: self.initializer,
             shares: self.shares,
+            imports: self.imports,
+            tools: Arc::new(self.tools),
+            host_call_threads: self.host_call_threads.unwrap_or(MAX_CALL_THREADS),
             wants_log: self.handlers.log.is_some(),
             wants_progress: self.handlers.progress.is_some(),
             start_timeout: self.start_timeout,

@@ -238,6 +238,11 @@ fn full(
             });
             Verdict::Denied
         }
+        TaskEnd::HostFunction => {
+            // The host's own words, in which names and texts are printable.
+            outcome.error = header.message;
+            Verdict::Error
+        }
         TaskEnd::Initializer => {
             let text = header.message.unwrap_or_default();
             outcome.error = Some(format!("the initializer failed: {}", Printable(&text)));

@@ -394,6 +394,13 @@ impl WorkerHandle {
         }
     }
 
+    /// Returns `true` if the worker lends its place in the pool: its task waits for a function
+    /// of the host, which may itself call this pool.
+    #[expect(dead_code, reason = "the scheduler has no places to lend yet")]
+    pub(crate) fn lends_place(&self) -> bool {
+        self.requests.as_ref().is_some_and(Requests::waits_for_host)
+    }
+
     /// Hands over the read end of a pipe as standard input.
     pub(crate) fn hand_over_stdin(&self, pipe: &impl AsFd) {
         let _ = self

@@ -49,10 +49,10 @@ struct Mapped {
     requests: Option<Requests>,
 }
 
-fn map(module: &Module) -> io::Result<Mapped> {
+fn map(with_exchange: bool) -> io::Result<Mapped> {
     let ring_file = memfd_sized("sandpool-ring", RING_SIZE as u64)?;
     let ring = HostEnd::new(Ring::new(Mapping::new(&ring_file, RING_SIZE)?));
-    let exchange_file = match module.shares_objects() {
+    let exchange_file = match with_exchange {
         true => Some(memfd_sized("sandpool-exchange", EXCHANGE_SIZE as u64)?),
         false => None,
     };
@@ -79,12 +79,14 @@ pub(crate) fn start_worker(
     worker_key: &WorkerKey,
 ) -> Result<(Started, Option<OutputPipes>), Fault> {
     let WorkerKey { key, module, .. } = worker_key;
+    let given = config.imports.names_in(module);
     let Mapped {
         ring_file,
         ring,
         exchange_file,
         requests,
-    } = map(module).map_err(refused("give memory for its tasks"))?;
+    } = map(module.shares_objects() || !given.is_empty())
+        .map_err(refused("give memory for its tasks"))?;
     let bell = EventFd::new().map_err(refused("give an eventfd"))?;
     let (control, theirs) = ControlSocket::pair().map_err(refused("give a socket pair"))?;
     let (pipes, ends) = match config.stdio {
@@ -111,6 +113,7 @@ pub(crate) fn start_worker(
         component: module.is_component(),
         grants: key.grants.clone(),
         shares: exchange_file.is_some(),
+        given,
         is_interpreter: module.is_interpreter(),
         pid: child.pid(),
         stdout: config.stdio,

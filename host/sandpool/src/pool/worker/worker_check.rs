@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::answer_check::{self, Circumstances};
 use super::blame;
 use super::handle::{Phase, WorkerHandle};
-use crate::pool::broker::{Requests, RequestsRead};
+use crate::pool::broker::{Grantor, Requests, RequestsRead};
 use crate::pool::config::Config;
 use crate::pool::output::Outbox;
 use crate::pool::scheduler::{Blame, Fault, Queue};
@@ -151,8 +151,13 @@ impl WorkerCheck<'_> {
         &mut self,
         worker: &mut WorkerHandle,
     ) -> Result<RequestsRead, Violation> {
+        let mut granted = Grantor {
+            shares: &self.config.shares,
+            worker_pid: worker.pid(),
+            calls: &mut self.out.host_calls,
+        };
         match (&mut worker.requests, worker.window.oldest()) {
-            (Some(requests), Some(task)) => requests.read(task, &self.config.shares),
+            (Some(requests), Some(task)) => requests.read(task, &mut granted),
             _ => Ok(RequestsRead::All),
         }
     }
@@ -235,11 +240,17 @@ impl WorkerCheck<'_> {
     fn take_read(
         &mut self,
         worker: &mut WorkerHandle,
-        header: AnswerHeader,
+        mut header: AnswerHeader,
         raw: Raw<'_>,
         now: Instant,
     ) -> Result<bool, Violation> {
         header.parts(raw.bytes())?;
+        if header.end == TaskEnd::HostFunction {
+            // The host knows better than any worker.
+            let failure = worker.requests.as_ref().and_then(Requests::take_failure);
+            let failure = failure.ok_or(Violation("no call of the host failed"))?;
+            header.message = Some(failure);
+        }
         let interrupted = matches!(worker.phase(), Phase::Interrupted { .. });
         let task = worker
             .window

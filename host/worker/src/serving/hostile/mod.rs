@@ -11,6 +11,7 @@
 mod answers;
 mod compiler;
 mod exchange;
+mod host_calls;
 mod messages;
 mod start;
 mod words;
@@ -53,6 +54,7 @@ pub fn misbehave(mut args: impl Iterator<Item = OsString>) -> ! {
         answers::find,
         messages::find,
         exchange::find,
+        host_calls::find,
         compiler::find,
     ]
     .iter()

@@ -1,11 +1,12 @@
 //! The parts of a builder that need no pool: the loader of modules, and the settings that
 //! the isolation level in this process keeps.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::PoolBuilder;
 use crate::confinement::Confinement;
-use crate::module::{ArtifactStore, Loader};
+use crate::module::{ArtifactStore, ImportCheck, Loader};
 use crate::pool::error::{Error, SettingError};
 use crate::pool::worker::binary;
 #[cfg(feature = "in-process")]
@@ -41,7 +42,10 @@ impl PoolBuilder {
             features: std::mem::take(&mut self.features),
             ..EngineSettings::new(&self.limits)
         };
+        let imports = Arc::clone(&self.imports);
         Ok(Loader {
+            given: imports.names(),
+            import_check: ImportCheck::new(move |module| imports.bind(module).map(drop)),
             program: Program {
                 path: binary::find(self.worker_binary.as_deref())?,
                 role: WORKER_ROLE.into(),
@@ -66,6 +70,7 @@ impl PoolBuilder {
     /// process.
     #[cfg(feature = "in-process")]
     pub(crate) fn into_settings(mut self) -> Result<PoolSettings, Error> {
+        let has_imports = !self.imports.is_empty();
         let loader = self.loader()?;
         Ok(PoolSettings {
             loader,
@@ -79,6 +84,7 @@ impl PoolBuilder {
             grants: self.grants,
             has_initializer: self.initializer.is_some(),
             has_shares: !self.shares.is_empty(),
+            has_imports,
         })
     }
 }
@@ -94,4 +100,5 @@ pub(crate) struct PoolSettings {
     pub(crate) grants: WorkerGrants,
     pub(crate) has_initializer: bool,
     pub(crate) has_shares: bool,
+    pub(crate) has_imports: bool,
 }
