@@ -1,6 +1,6 @@
 //! Workers that were taken over, and call functions of the host as no honest one does.
 
-use sandpool::{Imports, Verdict};
+use sandpool::{CallContext, Imports, Verdict};
 
 use crate::support::hostile::{Troupe, beside_honest_work};
 use crate::support::{SOON, open, test};
@@ -30,9 +30,9 @@ fn calls_out_of_bounds_out_of_turn_or_of_other_types_cost_the_task_and_nothing_e
             ("claims-a-failed-call", "no call of the host failed"),
         ] {
             let troupe = Troupe::new(behaviour, 1);
-            let env = Imports::new().func("twice", |n: i64| {
-                // Longer than the second question takes.
-                std::thread::park_timeout(std::time::Duration::from_millis(50));
+            // Keeps the question open until the worker is gone.
+            let env = Imports::new().func("twice", |context: CallContext, n: i64| {
+                let _ = context.wait_cancelled(SOON);
                 n * 2
             });
             let pool = open(troupe.pool().import("env", env));

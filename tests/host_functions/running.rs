@@ -28,7 +28,8 @@ fn core(add: impl Fn(i32, i32) -> i32 + Send + Sync + 'static) -> Imports {
 fn a_panic_and_an_err_end_the_task_with_error_and_nothing_else() {
     let _test = test();
     let failing = Imports::new().func("poke", || -> Result<(), String> { Err("no".into()) });
-    let (pool, module) = poking(Imports::new().func("poke", || panic!("oh\u{1b}[31m")));
+    let (pool, module) =
+        poking(Imports::new().func("poke", || -> Result<(), String> { panic!("oh\u{1b}[31m") }));
     let outcome = pool.call(&module, "poke").outcome().expect("sent");
     assert_eq!(outcome.verdict, Verdict::Error, "{outcome}");
     let text = "`acme:kv/store@0.1.0#poke` panicked: oh\\u{1b}[31m";

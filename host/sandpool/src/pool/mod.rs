@@ -21,6 +21,7 @@
 mod api;
 mod breaking;
 mod broker;
+mod call_poll;
 mod caller_poll;
 mod cancelling;
 mod config;

@@ -77,7 +77,9 @@ impl Shared {
         let restarts = Restarts::new(config.start_timeout);
         let wake = Arc::new(wake);
         let dispatcher = Arc::clone(&wake);
-        let call_threads = CallThreads::new(config.host_call_threads, move || dispatcher.ring());
+        let call_threads = CallThreads::new(config.host_call_threads, config.spin, move || {
+            dispatcher.ring();
+        });
         Shared {
             trace: PoolSpan::new(config.processes),
             config,

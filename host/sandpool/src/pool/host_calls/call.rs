@@ -35,6 +35,30 @@ pub(crate) struct HostCall {
     pub(crate) to: Arc<dyn CallReply>,
 }
 
+/// A call that has returned.
+pub(super) struct Returned {
+    question: u64,
+    to: Arc<dyn CallReply>,
+    reply: Result<Reply, Violation>,
+}
+
+impl Returned {
+    /// Sends the reply. Returns `true` if the worker broke a rule, which the dispatcher has to
+    /// see.
+    pub(super) fn send(self) -> bool {
+        match self.reply {
+            Ok(reply) => {
+                self.to.reply(self.question, reply);
+                false
+            }
+            Err(violation) => {
+                self.to.violated(self.question, violation);
+                true
+            }
+        }
+    }
+}
+
 /// The function or the tool that is called, with the arguments as the worker sent them.
 pub(crate) enum Callee {
     Function(Arc<BoundFunction>, Item),
@@ -53,30 +77,37 @@ const MEMORY_PER_BYTE: usize = 256;
 const LEAST_MEMORY: usize = 1024 * 1024;
 
 impl HostCall {
-    /// Runs the closure and sends the reply. Returns `true` if the worker broke a rule, which
-    /// the dispatcher has to see.
-    pub(super) fn run(self) -> bool {
+    /// Runs the closure; returns the reply.
+    pub(super) fn run(self) -> Returned {
         if self.facts.has_ended() {
             // Nobody waits for it any more, and it has not begun.
-            return false;
+            return self.returned(Ok(Reply::CallFailed));
         }
         let returned = match &self.callee {
             Callee::Function(function, arguments) => self.run_function(function, arguments),
             Callee::Tool(tool, arguments) => self.run_tool(tool, arguments),
         };
-        match returned {
-            Ok(reply) => self.to.reply(self.question, reply),
-            Err(NotReturned::Failed(text)) => self.fail(text),
-            Err(NotReturned::Violation(violation)) => {
-                self.to.violated(self.question, violation);
-                return true;
+        let reply = match returned {
+            Ok(reply) => Ok(reply),
+            Err(NotReturned::Failed(text)) => {
+                self.facts.fail(text);
+                Ok(Reply::CallFailed)
             }
+            Err(NotReturned::Violation(violation)) => Err(violation),
+        };
+        self.returned(reply)
+    }
+
+    fn returned(self, reply: Result<Reply, Violation>) -> Returned {
+        Returned {
+            question: self.question,
+            to: self.to,
+            reply,
         }
-        false
     }
 
     /// Ends the call, and with it its task, with this text.
-    pub(super) fn fail(&self, text: String) {
+    pub(super) fn fail(self, text: String) {
         self.facts.fail(text);
         self.to.reply(self.question, Reply::CallFailed);
     }

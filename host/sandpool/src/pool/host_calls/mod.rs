@@ -21,6 +21,6 @@ pub use context::CallContext;
 pub(crate) use context::{Progress, TaskFacts};
 pub use function::{AsyncHostFunction, HostFunction};
 pub use imports::Imports;
-pub(crate) use threads::{CallThreads, MAX_CALL_THREADS};
+pub(crate) use threads::{CallPoller, CallThreads, MAX_CALL_THREADS};
 pub use tool::Tool;
 pub(crate) use tool::Tools;

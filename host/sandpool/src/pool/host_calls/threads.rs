@@ -2,11 +2,12 @@
 //! number, and each ends when it has had nothing to do for a while.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::call::HostCall;
+use sandpool_protocol::sleep::Spin;
 use sandpool_sys::thread_error;
 
 /// The time after which a thread without a call ends.
@@ -21,8 +22,20 @@ pub(crate) struct CallThreads {
     inner: Arc<Inner>,
 }
 
+/// The pool, for a thread that looks for the next call itself.
+pub(crate) trait CallPoller: Send + Sync {
+    /// Takes the turn to look, if it is free and looking makes sense; returns whether it did.
+    fn begin(&self) -> bool;
+
+    /// Looks for a moment for a call, and gives the turn back.
+    fn look(&self, spin: &mut Spin) -> Option<HostCall>;
+}
+
 struct Inner {
     most: usize,
+    spin: bool,
+    /// The pool, once it is there.
+    poller: OnceLock<Weak<dyn CallPoller>>,
     /// Called when a worker broke a rule in a question.
     on_violation: Box<dyn Fn() + Send + Sync>,
     state: Mutex<State>,
@@ -39,15 +52,29 @@ struct State {
 }
 
 impl CallThreads {
-    pub(crate) fn new(most: usize, on_violation: impl Fn() + Send + Sync + 'static) -> Self {
+    /// `most` is the highest number of threads. With `spin` they look for a moment for the next
+    /// call before they sleep.
+    pub(crate) fn new(
+        most: usize,
+        spin: bool,
+        on_violation: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
         CallThreads {
             inner: Arc::new(Inner {
                 most,
+                spin,
+                poller: OnceLock::new(),
                 on_violation: Box::new(on_violation),
                 state: Mutex::default(),
                 come: Condvar::new(),
             }),
         }
+    }
+
+    /// Lets threads look for calls themselves.
+    pub(crate) fn poll(&self, poller: Weak<dyn CallPoller>) {
+        // A pool says this once.
+        let _ = self.inner.poller.set(poller);
     }
 
     /// Runs a call on a thread that is free, or on a new one. Without either the call fails.
@@ -106,11 +133,34 @@ impl Inner {
 
     /// Runs calls until none has come for a while.
     fn work(&self) {
-        while let Some(call) = self.next() {
-            if call.run() {
+        let mut spin = Spin::new(self.spin);
+        let mut next = self.next();
+        while let Some(call) = next.take() {
+            let returned = call.run();
+            // Before the reply, after which the guest may be back at once.
+            let poller = self.poller(&spin);
+            let since = Instant::now();
+            let broke_a_rule = returned.send();
+            if let Some(poller) = poller {
+                next = poller.look(&mut spin);
+            }
+            if broke_a_rule {
                 (self.on_violation)();
             }
+            if next.is_none() {
+                next = self.next();
+            }
+            spin.learn(since.elapsed());
         }
+    }
+
+    /// Returns the pool, if this thread polls for it from now on.
+    fn poller(&self, spin: &Spin) -> Option<Arc<dyn CallPoller>> {
+        if !spin.pays() {
+            return None;
+        }
+        let poller = self.poller.get()?.upgrade()?;
+        poller.begin().then_some(poller)
     }
 
     fn next(&self) -> Option<HostCall> {
