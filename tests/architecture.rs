@@ -140,7 +140,8 @@ fn imports_below(src: &str, folder: &str) -> Vec<(PathBuf, Vec<String>, Vec<Impo
 
 /// The rooms of `pool/`, in the order in which ARCHITECTURE.md has them. Files that stand
 /// beside the rooms are in the room `files`, unless they are named here.
-const ROOMS: [&[&str]; 9] = [
+const ROOMS: [&[&str]; 10] = [
+    &["host_calls"],
     &["config", "error", "http_grants", "keys", "trace"],
     &["tasks"],
     &["scheduler"],

@@ -33,7 +33,11 @@ fn fate(behaviour: &str, build: impl FnOnce(PoolBuilder) -> PoolBuilder) -> Outc
     let task = call.apply_async::<i32>().expect("sent");
     let outcome = task.outcome(Some(SOON));
     let outcome = outcome.unwrap_or_else(|error| panic!("{behaviour}: no outcome: {error}"));
-    assert_eq!(troupe.started(), 1, "{behaviour}: a hostile worker was there");
+    assert_eq!(
+        troupe.started(),
+        1,
+        "{behaviour}: a hostile worker was there"
+    );
     // The next task may still meet the same worker, the one after it not.
     let mut again = (0..2).map(|_| pool.apply::<i32>(&module, "add", (1, 2)));
     assert!(
@@ -72,7 +76,10 @@ fn frames_that_break_a_rule_cost_the_task_and_nothing_else() {
             ("http-long-head", "too long"),
             ("http-endless-frame", "more bytes than a request may have"),
             ("http-garbage", "cannot be read"),
-            ("http-writes-too-far", "more into a stream than there is room"),
+            (
+                "http-writes-too-far",
+                "more into a stream than there is room",
+            ),
         ] {
             assert_broken_rule(behaviour, rule);
         }
@@ -90,7 +97,9 @@ fn a_worker_that_dies_in_the_middle_of_a_frame_costs_its_task() {
 #[test]
 fn frames_of_a_task_that_was_answered_are_passed_over() {
     let _test = test();
-    let outcome = fate("http-after-its-answer", |pool| pool.timeout(Duration::from_secs(1)));
+    let outcome = fate("http-after-its-answer", |pool| {
+        pool.timeout(Duration::from_secs(1))
+    });
     assert_eq!(outcome.value, Some(42), "{outcome}");
     assert_eq!(outcome.http, [], "no rule allowed it");
 }

@@ -59,7 +59,11 @@ fn refusals(outcome: &Outcome) -> Vec<String> {
 }
 
 /// A request with a body of so many bytes.
-fn post(server: &HttpServer, path: &str, size: u64) -> (String, String, Vec<(String, String)>, u64) {
+fn post(
+    server: &HttpServer,
+    path: &str,
+    size: u64,
+) -> (String, String, Vec<(String, String)>, u64) {
     ("POST".into(), server.url(path), Vec::new(), size)
 }
 
@@ -104,15 +108,24 @@ fn a_request_that_no_rule_allows_is_refused_by_the_host() {
     let server = HttpServer::start();
     let rule = HttpRule::new(server.url("/hello")).allow_private();
     let pool = open(pool().processes(1).http(rule));
-    assert_eq!(response(&fetch(&pool, "get", (server.url("/hello"),))).status, 200);
+    assert_eq!(
+        response(&fetch(&pool, "get", (server.url("/hello"),))).status,
+        200
+    );
     let other_path = server.url("/redirect");
     let other_port = "http://127.0.0.1:1/hello";
     for url in [other_path.as_str(), other_port, "https://example.com/hello"] {
         let outcome = fetch(&pool, "get", (url,));
-        assert!(error(&outcome).contains("HttpRequestDenied"), "{url}: {outcome}");
+        assert!(
+            error(&outcome).contains("HttpRequestDenied"),
+            "{url}: {outcome}"
+        );
         let refused = refusals(&outcome);
         assert_eq!(refused.len(), 1, "{url}");
-        assert!(refused[0].starts_with("HTTP request GET http"), "{refused:?}");
+        assert!(
+            refused[0].starts_with("HTTP request GET http"),
+            "{refused:?}"
+        );
         assert_eq!(outcome.http, [], "{url}");
     }
     let outcome = fetch(&pool, "send", post(&server, "/hello", 0));
@@ -128,7 +141,10 @@ fn a_private_address_is_refused_unless_its_rule_allows_it() {
     let rule = HttpRule::new(server.url("/*"));
     let pool = open(pool().processes(1).http(rule));
     let outcome = fetch(&pool, "get", (server.url("/hello"),));
-    assert!(error(&outcome).contains("DestinationIpProhibited"), "{outcome}");
+    assert!(
+        error(&outcome).contains("DestinationIpProhibited"),
+        "{outcome}"
+    );
     assert_eq!(refusals(&outcome).len(), 1, "{outcome}");
     assert_eq!(outcome.http.len(), 1, "a rule allowed it");
     assert_eq!(server.requests(), 0);
@@ -194,11 +210,20 @@ fn bodies_beyond_their_limit_fail_and_are_refusals() {
     let outcome = fetch(&pool, "get", (server.url("/size/100000"),));
     assert_eq!(response(&outcome).size, 100_000);
     let outcome = fetch(&pool, "get", (server.url("/endless"),));
-    assert!(error(&outcome).contains("HttpResponseBodySize"), "{outcome}");
-    assert!(refusals(&outcome)[0].contains("responses of more than"), "{outcome}");
+    assert!(
+        error(&outcome).contains("HttpResponseBodySize"),
+        "{outcome}"
+    );
+    assert!(
+        refusals(&outcome)[0].contains("responses of more than"),
+        "{outcome}"
+    );
     let outcome = fetch(&pool, "send", post(&server, "/echo", 200_000));
     assert!(error(&outcome).contains("HttpRequestBodySize"), "{outcome}");
-    assert!(refusals(&outcome)[0].contains("bodies of more than"), "{outcome}");
+    assert!(
+        refusals(&outcome)[0].contains("bodies of more than"),
+        "{outcome}"
+    );
     // The limit is that of all requests of a task together.
     let outcome = fetch(&pool, "get-all", (vec![server.url("/size/60000"); 2],));
     let told = format!("{:?}", outcome.value);
@@ -243,7 +268,12 @@ fn requests_that_nobody_waits_for_end_with_their_task() {
             assert_eq!(outcome.verdict, Verdict::Ok, "{outcome}");
             let outcome = fetch(&pool, "get", (server.url("/hello"),));
             assert_eq!(response(&outcome).status, 200);
-            assert_eq!(outcome.http.len(), 1, "none of the task before: {:?}", outcome.http);
+            assert_eq!(
+                outcome.http.len(),
+                1,
+                "none of the task before: {:?}",
+                outcome.http
+            );
             workers.push(outcome.worker_pid);
         }
         workers.dedup();
@@ -265,7 +295,10 @@ fn a_killed_worker_loses_its_requests_and_its_successor_makes_new_ones() {
     assert_eq!(outcome.verdict, Verdict::WorkerLost, "{outcome}");
     assert_eq!(outcome.http.len(), 1);
     eventually("the connection is closed", || server.closed() == 1);
-    assert_eq!(response(&fetch(&pool, "get", (server.url("/hello"),))).status, 200);
+    assert_eq!(
+        response(&fetch(&pool, "get", (server.url("/hello"),))).status,
+        200
+    );
 }
 
 #[test]
@@ -284,11 +317,19 @@ fn a_redirect_is_the_guests_to_follow() {
 fn a_header_that_the_host_adds_is_not_the_guests_to_set() {
     let _test = test();
     let rule = HttpRule::new("https://127.0.0.1:1/*").allow_private();
-    let pool = open(pool().processes(1).http(rule.header("authorization", "Bearer s3cr3t")));
+    let pool = open(
+        pool()
+            .processes(1)
+            .http(rule.header("authorization", "Bearer s3cr3t")),
+    );
     let url = "https://127.0.0.1:1/";
     let with = |name: &str| {
         let headers = vec![(name.to_owned(), "guessed".to_owned())];
-        fetch(&pool, "send", ("GET".to_owned(), url.to_owned(), headers, 0u64))
+        fetch(
+            &pool,
+            "send",
+            ("GET".to_owned(), url.to_owned(), headers, 0u64),
+        )
     };
     let outcome = with("authorization");
     assert!(error(&outcome).contains("HttpRequestDenied"), "{outcome}");
@@ -304,7 +345,11 @@ fn the_host_header_is_that_of_the_compared_url() {
     let pool = open(granted(&server));
     let got = response(&fetch(&pool, "get", (server.url("/headers"),)));
     let host = server.origin().replace("http://", "host: ");
-    assert!(got.body.to_ascii_lowercase().contains(&host), "{}", got.body);
+    assert!(
+        got.body.to_ascii_lowercase().contains(&host),
+        "{}",
+        got.body
+    );
     let headers = vec![("host".to_owned(), "example.com".to_owned())];
     let url = server.url("/headers");
     let outcome = fetch(&pool, "send", ("GET".to_owned(), url, headers, 0u64));
@@ -336,13 +381,21 @@ fn a_call_has_a_part_of_the_pools_rules_in_a_worker_of_its_own() {
     let unknown = get("/hello", Grants::none().http("https://example.com/"));
     let error = unknown.expect_err("not granted");
     assert!(matches!(error, Error::Grant(_)), "{error}");
-    assert!(error.to_string().contains("https://example.com/"), "{error}");
+    assert!(
+        error.to_string().contains("https://example.com/"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_rule_that_makes_no_sense_is_an_error_of_the_pool() {
     let _test = test();
-    for pattern in ["example.com", "https://example.com", "https://*/x", "ftp://a.b/"] {
+    for pattern in [
+        "example.com",
+        "https://example.com",
+        "https://*/x",
+        "ftp://a.b/",
+    ] {
         let built = pool().http(HttpRule::new(pattern)).build();
         let error = built.expect_err(pattern);
         assert!(matches!(error, Error::Grant(_)), "{pattern}: {error}");

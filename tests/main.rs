@@ -24,6 +24,7 @@ mod failed_starts;
 mod granted_files;
 mod granted_preview1;
 mod guides;
+mod host_functions;
 #[cfg(debug_assertions)]
 mod hostile_http;
 #[cfg(debug_assertions)]

@@ -18,7 +18,11 @@ fn a_request_that_a_flag_grants_is_sent_and_told() {
     let granted = ["fetch.wasm", "get", "--http", &rule];
     let applied = sandpool(["apply"].iter().chain(&granted).chain(&[url.as_str()])).run();
     assert_eq!((applied.code(), applied.stderr.as_str()), (0, ""));
-    assert!(applied.text().contains(r#""status":200"#), "{}", applied.text());
+    assert!(
+        applied.text().contains(r#""status":200"#),
+        "{}",
+        applied.text()
+    );
     let mapped = sandpool(["map"].iter().chain(&granted)).input(format!("{url}\n{url}\n"));
     let mapped = mapped.run();
     assert_eq!(mapped.code(), 0, "{}", mapped.stderr);
@@ -39,7 +43,11 @@ fn a_request_that_no_flag_grants_is_refused_with_a_hint() {
     assert_eq!(applied.code(), 1);
     let refused = format!("refused: HTTP request GET {}", server.origin());
     assert!(applied.stderr.contains(&refused), "{}", applied.stderr);
-    assert!(applied.stderr.contains("hint: `--http"), "{}", applied.stderr);
+    assert!(
+        applied.stderr.contains("hint: `--http"),
+        "{}",
+        applied.stderr
+    );
     assert_eq!(server.requests(), 0);
 }
 
@@ -76,11 +84,17 @@ fn a_header_comes_from_a_variable_or_a_file_and_is_never_shown() {
         let url = "https://127.0.0.1:1/";
         let run = |command: &str| {
             let line = [command, "fetch.wasm", "get"].into_iter().chain(flags);
-            sandpool(line.chain([url])).env("TOKEN", "Bearer s3cr3t").run()
+            sandpool(line.chain([url]))
+                .env("TOKEN", "Bearer s3cr3t")
+                .run()
         };
         let applied = run("apply");
         assert_eq!(applied.code(), 1);
-        assert!(applied.stderr.contains("ConnectionRefused"), "{}", applied.stderr);
+        assert!(
+            applied.stderr.contains("ConnectionRefused"),
+            "{}",
+            applied.stderr
+        );
         assert!(!applied.stderr.contains("s3cr3t"), "{}", applied.stderr);
     }
 }
@@ -94,7 +108,12 @@ fn flags_that_make_no_sense_are_told_in_one_line() {
         assert_eq!(ended.code(), 2, "{flags:?}: {}", ended.stderr);
         ended.stderr
     };
-    for rule in ["", "https://a.example/", "GET a.example", "TRACE https://a.example/"] {
+    for rule in [
+        "",
+        "https://a.example/",
+        "GET a.example",
+        "TRACE https://a.example/",
+    ] {
         line(&["--http", rule]);
     }
     let unset = "GET https://a.example/";
@@ -103,7 +122,12 @@ fn flags_that_make_no_sense_are_told_in_one_line() {
     assert!(told.contains("`SURELY_NOT_SET`"), "{told}");
     let told = line(&["--http-header", "https://b.example/: x=file:/dev/null"]);
     assert!(told.contains("no `--http` allows"), "{told}");
-    let told = line(&["--http", unset, "--http-header", "https://a.example/: x=secret"]);
+    let told = line(&[
+        "--http",
+        unset,
+        "--http-header",
+        "https://a.example/: x=secret",
+    ]);
     assert!(told.contains("cannot stand there"), "{told}");
 }
 
@@ -112,6 +136,9 @@ fn inspect_tells_the_flag_that_a_module_needs_for_its_requests() {
     let _test = test();
     let shown = sandpool(["inspect", "fetch.wasm"]).run();
     assert_eq!(shown.code(), 0, "{}", shown.stderr);
-    let handler = shown.lines().into_iter().find(|line| line.contains("outgoing-handler"));
+    let handler = shown
+        .lines()
+        .into_iter()
+        .find(|line| line.contains("outgoing-handler"));
     assert!(handler.is_some_and(|line| line.ends_with("only with `--http`")));
 }

@@ -102,7 +102,10 @@ impl State {
             let Some(body) = body(&mut reader, &headers) else {
                 return;
             };
-            if self.answer(&mut stream, &mut reader, &path, &headers, &body).is_none() {
+            if self
+                .answer(&mut stream, &mut reader, &path, &headers, &body)
+                .is_none()
+            {
                 return;
             }
         }

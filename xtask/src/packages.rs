@@ -17,7 +17,12 @@ pub const PUBLISHED: [(&str, &[&str]); 8] = [
     ("sandpool-protocol", &["build.rs"]),
     (
         "sandpool-worker",
-        &["build.rs", "wit/task.wit", "wit/world.wit"],
+        &[
+            "build.rs",
+            "wit/host/host.wit",
+            "wit/task.wit",
+            "wit/world.wit",
+        ],
     ),
     ("sandpool", &[]),
     (

@@ -15,6 +15,7 @@ mod child;
 mod figure;
 mod floors;
 mod guests;
+mod host_calls;
 mod html;
 mod idle;
 mod isolation_levels;
@@ -169,6 +170,9 @@ fn measure(plan: Plan) -> Measured<Report> {
         false => Peers::default(),
     };
     report.peers = peers.found.clone();
+    report.step("calls of the host");
+    let host_calls = host_calls::measure(&plan, &mut report);
+    report.or_note("calls of the host", host_calls);
     report.step("payloads");
     payloads::measure(&plan, &peers, &mut report)?;
     report.step("calls, floors and starts");

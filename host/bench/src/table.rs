@@ -42,6 +42,11 @@ pub fn of(report: &Report) -> String {
     );
     section(
         &mut text,
+        "one call that a task makes of its host",
+        list(report, &["host-call/"]),
+    );
+    section(
+        &mut text,
         "workers that do nothing, and `sandpool map`",
         list(report, &["idle/", "lines/"]),
     );

@@ -73,7 +73,8 @@ pub struct WorkerSetup {
     pub grants: WorkerGrants,
     /// The imports that the host gives.
     pub links: Links,
-    /// `true` if the module imports shared objects, for which the worker gets an exchange.
+    /// `true` if the module imports shared objects, functions or tools of the host, for which
+    /// the worker gets an exchange.
     pub shares: bool,
     /// `true` if the guests may make HTTP requests, for which the worker gets another
     /// exchange. The rules stay with the host.

@@ -48,6 +48,7 @@ pub struct WireLimits {
     pub stderr: Option<u64>,
     pub log: Option<u64>,
     pub host_calls: Option<u64>,
+    pub host_call_arguments: Option<u64>,
     pub fuel: Option<u64>,
 }
 
@@ -82,6 +83,8 @@ pub enum TaskEnd {
     Denied,
     /// The initializer failed, which breaks the pool.
     Initializer,
+    /// A function or a tool of the host failed.
+    HostFunction,
 }
 
 impl TaskEnd {

@@ -39,7 +39,10 @@ pub enum ToHost {
         head: RequestHead,
     },
     /// A part of the request's body.
-    Data { id: u32, bytes: serde_bytes::ByteBuf },
+    Data {
+        id: u32,
+        bytes: serde_bytes::ByteBuf,
+    },
     /// The end of the request's body.
     End { id: u32, trailers: Fields },
     /// So many bytes of the response were passed on to the guest.
@@ -92,7 +95,10 @@ pub enum ToWorker {
         fields: Fields,
     },
     /// A part of the response's body.
-    Data { id: u32, bytes: serde_bytes::ByteBuf },
+    Data {
+        id: u32,
+        bytes: serde_bytes::ByteBuf,
+    },
     /// The end of the response, and of the request.
     End { id: u32, trailers: Fields },
     /// The end of a request that failed, before or after the head of its response.

@@ -166,7 +166,9 @@ impl HttpEnd {
             }
             ToHost::Data { id, bytes } => {
                 if bytes.is_empty() || bytes.len() > MAX_DATA {
-                    return Err(Violation("a part of its HTTP request is too short or too long"));
+                    return Err(Violation(
+                        "a part of its HTTP request is too short or too long",
+                    ));
                 }
                 let Some(live) = self.find(id)? else {
                     return Ok(None);

@@ -96,6 +96,13 @@ pub struct TaskLimits {
     /// value in it: six million numbers pass. Does not cover memory that many calls leave
     /// behind; see [`PoolLimits::process_memory`].
     pub host_calls: Limit<u64>,
+    /// Bytes of the arguments of one call of a function or tool of the host, as they are
+    /// encoded on the channel \[1 MiB; at most 64 MiB\]. A call beyond it ends the task.
+    pub host_call_arguments: Limit<u64>,
+    /// Bytes of the result of one call of a function or tool of the host, as it is encoded on
+    /// the channel \[16 MiB; at most 64 MiB\]. A result beyond it is the host's fault, and
+    /// ends the task with the verdict `error`.
+    pub host_call_results: Limit<u64>,
     /// Units of fuel \[not counted\]. A pool that counts fuel compiles its modules for it,
     /// which costs a loop 25 to 35 % of its speed. Does not cover host calls.
     pub fuel: Limit<u64>,
@@ -121,6 +128,8 @@ impl Default for TaskLimits {
             stderr: Limit::by_default(Some(MIB)),
             log: Limit::by_default(Some(MIB)),
             host_calls: Limit::by_default(Some(256 * MIB)),
+            host_call_arguments: Limit::by_default(Some(MIB)),
+            host_call_results: Limit::by_default(Some(16 * MIB)),
             fuel: Limit::by_default(None),
             http_requests: Limit::by_default(Some(100)),
             http_bytes: Limit::by_default(Some(16 * MIB)),
@@ -216,6 +225,8 @@ impl TaskLimits {
             LimitName::CpuTime => time(self.cpu_time),
             LimitName::Memory => bytes(self.memory),
             LimitName::HostCalls => bytes(self.host_calls),
+            LimitName::HostCallArguments => bytes(self.host_call_arguments),
+            LimitName::HostCallResults => bytes(self.host_call_results),
             LimitName::Arguments => bytes(self.arguments),
             LimitName::Result => bytes(self.result),
             LimitName::Stdout => bytes(self.stdout),
@@ -274,6 +285,10 @@ pub enum LimitName {
     CompileCpuTime,
     /// [`PoolLimits::compile_memory`].
     CompileMemory,
+    /// [`TaskLimits::host_call_arguments`].
+    HostCallArguments,
+    /// [`TaskLimits::host_call_results`].
+    HostCallResults,
 }
 
 impl LimitName {
@@ -300,6 +315,8 @@ impl LimitName {
             LimitName::CompileTimeout => "compile_timeout",
             LimitName::CompileCpuTime => "compile_cpu_time",
             LimitName::CompileMemory => "compile_memory",
+            LimitName::HostCallArguments => "host_call_arguments",
+            LimitName::HostCallResults => "host_call_results",
         }
     }
 
@@ -322,6 +339,8 @@ impl LimitName {
             LimitName::CompileTimeout => "compile_timeout",
             LimitName::CompileCpuTime => "compile_cpu_time",
             LimitName::CompileMemory => "compile_memory",
+            LimitName::HostCallArguments => "host_call_arguments",
+            LimitName::HostCallResults => "host_call_results",
             LimitName::Memories
             | LimitName::Tables
             | LimitName::TableElements
@@ -388,6 +407,8 @@ impl LimitHit {
             LimitName::CompileTimeout => "compiling it ran past",
             LimitName::CompileCpuTime => "compiling it used more CPU time than",
             LimitName::CompileMemory => "compiling it asked for more memory than",
+            LimitName::HostCallArguments => "called a function of the host with more than",
+            LimitName::HostCallResults => "a function of the host returned more than",
         };
         let mut line = format!("{what} {} ({origin})", self.value);
         if let Some(place) = &self.place {

@@ -1,5 +1,5 @@
-//! Requests of guests to the objects that they share, and the replies. Both travel
-//! through an [`exchange`](super::exchange).
+//! Requests of guests: to the objects that they share, and for functions and tools of the
+//! host. They and the replies travel through an [`exchange`](super::exchange).
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,18 @@ pub enum Asks {
     Post { item: Item },
     /// Ends the wait of the waiting call. It is answered even so.
     GiveUp,
+    /// Calls a function of the host.
+    Function {
+        /// The place of the function among those of all imports in the module's description,
+        /// one after the other.
+        function: u32,
+        /// The encoded arguments.
+        arguments: Item,
+    },
+    /// Calls a tool of the host. The arguments are JSON.
+    Tool { name: String, arguments: String },
+    /// Asks for the list of the tools that were granted.
+    Tools,
 }
 
 /// The kinds of objects.
@@ -201,6 +213,23 @@ pub enum Reply {
         abandoned: bool,
     },
     Failed(SharedError),
+    /// The function or the tool of the host failed, which ends the task. The host keeps the
+    /// text to itself until then.
+    CallFailed,
+    /// The function of the host was not granted to this call.
+    CallDenied,
+    /// A tool's own answer, JSON or an error text; `None` if the tool was not granted.
+    Tool(Option<Result<String, String>>),
+    Tools(Vec<ToolEntry>),
+}
+
+/// A tool of the host, as guests see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolEntry {
+    pub name: String,
+    pub description: Option<String>,
+    /// A JSON schema of the arguments.
+    pub schema: Option<String>,
 }
 
 /// A message to the worker.

@@ -136,12 +136,13 @@ pub use confinement::{Escape, Probed};
 pub use entry::__worker_entry_before_main;
 #[cfg(feature = "worker")]
 pub use entry::worker_entry;
-pub use module::{AsyncLoad, CacheTrouble, LoadError, Module};
+pub use module::{AsyncLoad, CacheTrouble, ImportError, LoadError, Module};
 pub use outcome::{HttpExchange, Outcome, Refusal, Verdict};
 pub use pool::{
-    AsyncResult, Call, Error, GrantError, Grants, IMap, Input, LogRecord, MapResult, Pool,
-    PoolBuilder, ProgressReport, Retries, RunningTask, Session, SessionBuilder, SessionCall,
-    SessionEnd, SettingError, StartTrouble, Stdin, Steering, ToInput,
+    AsyncHostFunction, AsyncResult, Call, CallContext, Error, GrantError, Grants, HostFunction,
+    IMap, Imports, Input, LogRecord, MapResult, Pool, PoolBuilder, ProgressReport, Retries,
+    RunningTask, Session, SessionBuilder, SessionCall, SessionEnd, SettingError, StartTrouble,
+    Stdin, Steering, ToInput, Tool,
 };
 pub use process::{ModuleSource, Process, ProcessBuilder, ProcessError, active_children};
 pub use sandpool_protocol::description::{ExportedResource, Import, ImportKind, ModuleKind};

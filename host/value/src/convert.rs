@@ -2,7 +2,8 @@
 //! other values are in `convert_compound`.
 
 use super::attachment::Attachment;
-use super::{ConvertError, Value};
+use super::shape::{unit_type, unknown_type};
+use super::{ConvertError, Type, Value};
 
 /// A type that can be an argument: integers, floats, `bool`, `char`, text, `Vec`,
 /// slices, arrays, `Option`, `Result`, tuples, `Box`, maps with text as keys, and
@@ -16,6 +17,17 @@ use super::{ConvertError, Value};
 pub trait ToValue {
     /// Returns this as a value.
     fn into_value(self) -> Value;
+
+    /// Returns the type of the values, as far as it is known without one; see
+    /// [`unknown_type`].
+    #[doc(hidden)]
+    #[must_use]
+    fn static_type() -> Type
+    where
+        Self: Sized,
+    {
+        unknown_type::<Self>()
+    }
 
     /// Adds the attachments of the value: the objects that it, or a part of it, only names.
     #[doc(hidden)]
@@ -55,6 +67,14 @@ pub trait FromValue: Sized {
     /// Returns an error if the value is of another type.
     fn from_value(value: Value) -> Result<Self, ConvertError>;
 
+    /// Returns the type of the values, as far as it is known without one; see
+    /// [`unknown_type`].
+    #[doc(hidden)]
+    #[must_use]
+    fn static_type() -> Type {
+        unknown_type::<Self>()
+    }
+
     /// Returns the value of a missing field of a record, if the field is optional.
     #[doc(hidden)]
     fn from_missing() -> Option<Self> {
@@ -85,12 +105,20 @@ pub trait FromValue: Sized {
 macro_rules! integers {
     ($($rust:ident $variant:ident),*) => {$(
         impl ToValue for $rust {
+            fn static_type() -> Type {
+                Type::$variant
+            }
+
             fn into_value(self) -> Value {
                 Value::$variant(self)
             }
         }
 
         impl FromValue for $rust {
+            fn static_type() -> Type {
+                Type::$variant
+            }
+
             fn from_value(value: Value) -> Result<Self, ConvertError> {
                 match value {
                     Value::$variant(n) => Ok(n),
@@ -107,6 +135,10 @@ macro_rules! integers {
 integers!(i8 S8, i16 S16, u16 U16, i32 S32, u32 U32, i64 S64, u64 U64);
 
 impl ToValue for u8 {
+    fn static_type() -> Type {
+        Type::U8
+    }
+
     fn into_value(self) -> Value {
         Value::U8(self)
     }
@@ -121,6 +153,10 @@ impl ToValue for u8 {
 }
 
 impl FromValue for u8 {
+    fn static_type() -> Type {
+        Type::U8
+    }
+
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         value
             .as_integer()
@@ -143,12 +179,20 @@ impl FromValue for u8 {
 
 /// The sizes of this machine are 64 bits: the crate builds nowhere else.
 impl ToValue for usize {
+    fn static_type() -> Type {
+        Type::U64
+    }
+
     fn into_value(self) -> Value {
         Value::U64(self as u64)
     }
 }
 
 impl FromValue for usize {
+    fn static_type() -> Type {
+        Type::U64
+    }
+
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         value
             .as_integer()
@@ -158,12 +202,20 @@ impl FromValue for usize {
 }
 
 impl ToValue for f32 {
+    fn static_type() -> Type {
+        Type::F32
+    }
+
     fn into_value(self) -> Value {
         Value::F32(self)
     }
 }
 
 impl FromValue for f32 {
+    fn static_type() -> Type {
+        Type::F32
+    }
+
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         match value {
             Value::F32(x) => Ok(x),
@@ -175,12 +227,20 @@ impl FromValue for f32 {
 }
 
 impl ToValue for f64 {
+    fn static_type() -> Type {
+        Type::F64
+    }
+
     fn into_value(self) -> Value {
         Value::F64(self)
     }
 }
 
 impl FromValue for f64 {
+    fn static_type() -> Type {
+        Type::F64
+    }
+
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         match value {
             Value::F64(x) => Ok(x),
@@ -191,12 +251,20 @@ impl FromValue for f64 {
 }
 
 impl ToValue for bool {
+    fn static_type() -> Type {
+        Type::Bool
+    }
+
     fn into_value(self) -> Value {
         Value::Bool(self)
     }
 }
 
 impl FromValue for bool {
+    fn static_type() -> Type {
+        Type::Bool
+    }
+
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         match value {
             Value::Bool(b) => Ok(b),
@@ -206,12 +274,20 @@ impl FromValue for bool {
 }
 
 impl ToValue for char {
+    fn static_type() -> Type {
+        Type::Char
+    }
+
     fn into_value(self) -> Value {
         Value::Char(self)
     }
 }
 
 impl FromValue for char {
+    fn static_type() -> Type {
+        Type::Char
+    }
+
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         match value {
             Value::Char(c) => Ok(c),
@@ -221,12 +297,20 @@ impl FromValue for char {
 }
 
 impl ToValue for String {
+    fn static_type() -> Type {
+        Type::String
+    }
+
     fn into_value(self) -> Value {
         Value::String(self)
     }
 }
 
 impl ToValue for &str {
+    fn static_type() -> Type {
+        Type::String
+    }
+
     fn into_value(self) -> Value {
         Value::String(self.to_owned())
     }
@@ -234,6 +318,10 @@ impl ToValue for &str {
 
 /// Reads text, the case of an enum, or the case of a variant without a payload.
 impl FromValue for String {
+    fn static_type() -> Type {
+        Type::String
+    }
+
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         match value {
             Value::String(text) | Value::Enum(text) | Value::Variant(text, None) => Ok(text),
@@ -255,12 +343,20 @@ impl FromValue for Value {
 }
 
 impl ToValue for () {
+    fn static_type() -> Type {
+        unit_type()
+    }
+
     fn into_value(self) -> Value {
         Value::unit()
     }
 }
 
 impl FromValue for () {
+    fn static_type() -> Type {
+        unit_type()
+    }
+
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         if value.is_unit() {
             Ok(())

@@ -4,9 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 
 use super::attachment::Attachment;
-use super::{ConvertError, FromValue, ToValue, Value};
+use super::shape::payload_type;
+use super::{ConvertError, FromValue, ToValue, Type, Value};
 
 impl<T: ToValue + Clone> ToValue for &T {
+    fn static_type() -> Type {
+        T::static_type()
+    }
+
     fn into_value(self) -> Value {
         self.clone().into_value()
     }
@@ -17,6 +22,10 @@ impl<T: ToValue + Clone> ToValue for &T {
 }
 
 impl<T: ToValue> ToValue for Box<T> {
+    fn static_type() -> Type {
+        T::static_type()
+    }
+
     fn into_value(self) -> Value {
         (*self).into_value()
     }
@@ -27,12 +36,20 @@ impl<T: ToValue> ToValue for Box<T> {
 }
 
 impl<T: FromValue> FromValue for Box<T> {
+    fn static_type() -> Type {
+        T::static_type()
+    }
+
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         T::from_value(value).map(Box::new)
     }
 }
 
 impl<T: ToValue> ToValue for Vec<T> {
+    fn static_type() -> Type {
+        Type::list(T::static_type())
+    }
+
     fn into_value(self) -> Value {
         T::vec_into_value(self)
     }
@@ -43,12 +60,20 @@ impl<T: ToValue> ToValue for Vec<T> {
 }
 
 impl<T: FromValue> FromValue for Vec<T> {
+    fn static_type() -> Type {
+        Type::list(T::static_type())
+    }
+
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         T::vec_from_value(value)
     }
 }
 
 impl<T: ToValue + Clone> ToValue for &[T] {
+    fn static_type() -> Type {
+        Type::list(T::static_type())
+    }
+
     fn into_value(self) -> Value {
         T::slice_into_value(self)
     }
@@ -59,6 +84,10 @@ impl<T: ToValue + Clone> ToValue for &[T] {
 }
 
 impl<T: ToValue, const COUNT: usize> ToValue for [T; COUNT] {
+    fn static_type() -> Type {
+        Type::list(T::static_type())
+    }
+
     fn into_value(self) -> Value {
         T::vec_into_value(self.into())
     }
@@ -69,6 +98,10 @@ impl<T: ToValue, const COUNT: usize> ToValue for [T; COUNT] {
 }
 
 impl<T: ToValue> ToValue for Option<T> {
+    fn static_type() -> Type {
+        Type::option(T::static_type())
+    }
+
     fn into_value(self) -> Value {
         Value::Option(self.map(|value| Box::new(value.into_value())))
     }
@@ -79,6 +112,10 @@ impl<T: ToValue> ToValue for Option<T> {
 }
 
 impl<T: FromValue> FromValue for Option<T> {
+    fn static_type() -> Type {
+        Type::option(T::static_type())
+    }
+
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         match value {
             Value::Option(None) => Ok(None),
@@ -98,6 +135,13 @@ pub(super) fn payload(value: Value) -> Option<Box<Value>> {
 }
 
 impl<T: ToValue, E: ToValue> ToValue for Result<T, E> {
+    fn static_type() -> Type {
+        Type::result(
+            payload_type(T::static_type()),
+            payload_type(E::static_type()),
+        )
+    }
+
     fn into_value(self) -> Value {
         Value::Result(match self {
             Ok(ok) => Ok(payload(ok.into_value())),
@@ -114,6 +158,13 @@ impl<T: ToValue, E: ToValue> ToValue for Result<T, E> {
 }
 
 impl<T: FromValue, E: FromValue> FromValue for Result<T, E> {
+    fn static_type() -> Type {
+        Type::result(
+            payload_type(T::static_type()),
+            payload_type(E::static_type()),
+        )
+    }
+
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         let unboxed = |payload: Option<Box<Value>>| payload.map_or(Value::unit(), |value| *value);
         match value {
@@ -132,6 +183,10 @@ impl<T: FromValue, E: FromValue> FromValue for Result<T, E> {
 
 /// As a list of pairs: WIT has no maps.
 impl<T: ToValue, S: BuildHasher> ToValue for HashMap<String, T, S> {
+    fn static_type() -> Type {
+        Type::list(Type::tuple([Type::String, T::static_type()]))
+    }
+
     fn into_value(self) -> Value {
         Value::List(self.into_iter().map(ToValue::into_value).collect())
     }
@@ -143,6 +198,10 @@ impl<T: ToValue, S: BuildHasher> ToValue for HashMap<String, T, S> {
 
 /// As a list of pairs: WIT has no maps.
 impl<T: ToValue> ToValue for BTreeMap<String, T> {
+    fn static_type() -> Type {
+        Type::list(Type::tuple([Type::String, T::static_type()]))
+    }
+
     fn into_value(self) -> Value {
         Value::List(self.into_iter().map(ToValue::into_value).collect())
     }
@@ -155,6 +214,10 @@ impl<T: ToValue> ToValue for BTreeMap<String, T> {
 /// From a list of pairs, of which the last of a key counts, or from a record
 /// whose fields are all alike.
 impl<T: FromValue, S: BuildHasher + Default> FromValue for HashMap<String, T, S> {
+    fn static_type() -> Type {
+        Type::list(Type::tuple([Type::String, T::static_type()]))
+    }
+
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         pairs(value)
     }
@@ -163,6 +226,10 @@ impl<T: FromValue, S: BuildHasher + Default> FromValue for HashMap<String, T, S>
 /// From a list of pairs, of which the last of a key counts, or from a record
 /// whose fields are all alike.
 impl<T: FromValue> FromValue for BTreeMap<String, T> {
+    fn static_type() -> Type {
+        Type::list(Type::tuple([Type::String, T::static_type()]))
+    }
+
     fn from_value(value: Value) -> Result<Self, ConvertError> {
         pairs(value)
     }
@@ -197,6 +264,10 @@ fn attach_all<'a, T: ToValue + 'a>(
 macro_rules! tuples {
     ($count:literal $($name:ident)+) => {
         impl<$($name: ToValue),+> ToValue for ($($name,)+) {
+            fn static_type() -> Type {
+                Type::tuple([$($name::static_type()),+])
+            }
+
             fn into_value(self) -> Value {
                 #[expect(non_snake_case, reason = "types and values share their names")]
                 let ($($name,)+) = self;
@@ -212,6 +283,10 @@ macro_rules! tuples {
 
         /// From a tuple, or from a record by the order of its fields.
         impl<$($name: FromValue),+> FromValue for ($($name,)+) {
+            fn static_type() -> Type {
+                Type::tuple([$($name::static_type()),+])
+            }
+
             fn from_value(value: Value) -> Result<Self, ConvertError> {
                 const WANTED: &str = concat!("tuple of ", $count);
                 let items = match value {

@@ -41,6 +41,7 @@ mod number;
 mod output;
 mod parse_error;
 mod partial;
+mod shape;
 #[cfg(test)]
 mod strategies;
 mod text;
@@ -74,6 +75,8 @@ pub use parse_error::{Mismatch, ParseError};
 pub use partial::Partial;
 #[cfg(feature = "derive")]
 pub use sandpool_derive::{FromValue, ToValue};
+#[doc(hidden)]
+pub use shape::{may_fit, unknown_type};
 pub use text::{Printable, quoted};
 pub use type_codec::{MAX_TYPE_DEPTH, MAX_TYPE_PARTS, TypeDecodeError};
 pub use types::Type;

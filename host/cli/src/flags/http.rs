@@ -89,9 +89,8 @@ fn header(text: &str) -> Result<Header, String> {
 impl HttpFlags {
     /// Returns the limits that were set, as flags.
     pub(super) fn limits(&self) -> [Option<String>; 2] {
-        let told = |flag: &str, value: Option<OrNone<u64>>| {
-            value.map(|value| format!("{flag} {value}"))
-        };
+        let told =
+            |flag: &str, value: Option<OrNone<u64>>| value.map(|value| format!("{flag} {value}"));
         [
             told("--http-requests", self.http_requests),
             told("--http-bytes", self.http_bytes),
@@ -119,7 +118,9 @@ impl HttpFlags {
         for header in &self.http_header {
             let value = header.value()?;
             let mut is_used = false;
-            let of_rule = rules.iter_mut().filter(|rule| rule.pattern() == header.pattern);
+            let of_rule = rules
+                .iter_mut()
+                .filter(|rule| rule.pattern() == header.pattern);
             for rule in of_rule {
                 *rule = rule.clone().header(&header.name, value.clone());
                 is_used = true;

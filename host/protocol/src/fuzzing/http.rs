@@ -69,7 +69,11 @@ impl Fixture {
             8 => {
                 let head = RequestHead::default();
                 self.begun = self.begun.max(id);
-                self.say(&ToHost::Begin { task: word, id, head });
+                self.say(&ToHost::Begin {
+                    task: word,
+                    id,
+                    head,
+                });
             }
             9 | 10 => {
                 let bytes = vec![1; length].into();

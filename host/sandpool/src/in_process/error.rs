@@ -29,6 +29,9 @@ pub enum InProcessError {
     /// A queue, a pipe or a managed object that was granted.
     #[error("a guest in this process can be granted no queues, pipes or managed objects")]
     SharedObjects,
+    /// Functions of the host.
+    #[error("a guest in this process can be given no functions of the host")]
+    HostFunctions,
     /// An initializer.
     #[error("a guest in this process has no initializer; call the function first")]
     Initializer,
@@ -96,6 +99,10 @@ mod tests {
             (
                 InProcessError::SharedObjects,
                 "a guest in this process can be granted no queues, pipes or managed objects",
+            ),
+            (
+                InProcessError::HostFunctions,
+                "a guest in this process can be given no functions of the host",
             ),
             (
                 InProcessError::Initializer,

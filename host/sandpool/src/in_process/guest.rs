@@ -235,6 +235,7 @@ impl InProcess {
             messages: Arc::new(Unheard),
             broker: None,
             http: GuestHttp::new(None),
+            host_call_arguments: None,
             log_left: None,
         };
         guest.into_store(&self.engine)

@@ -68,6 +68,9 @@ fn refuse(settings: &PoolSettings) -> Result<(), InProcessError> {
     if settings.has_shares {
         return Err(InProcessError::SharedObjects);
     }
+    if settings.has_imports {
+        return Err(InProcessError::HostFunctions);
+    }
     if settings.has_initializer {
         return Err(InProcessError::Initializer);
     }

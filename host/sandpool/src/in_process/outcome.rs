@@ -100,7 +100,11 @@ impl Ran<'_> {
                         outcome.verdict = Verdict::Denied;
                         outcome.error = Some(denied_by(&outcome.refusals));
                     }
-                    TaskEnd::Ok | TaskEnd::Error | TaskEnd::Trap | TaskEnd::Initializer => {
+                    TaskEnd::Ok
+                    | TaskEnd::Error
+                    | TaskEnd::Trap
+                    | TaskEnd::HostFunction
+                    | TaskEnd::Initializer => {
                         outcome.verdict = Verdict::Trap;
                         outcome.error = Some(message.unwrap_or_else(|| "trapped".into()));
                     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::import_error::ImportError;
 use sandpool_protocol::limits::{LimitHit, LimitName, PoolLimits};
 use sandpool_protocol::settings::WasmFeature;
 use sandpool_sys::in_force::{Scarce, naming_limit};
@@ -67,6 +68,9 @@ pub(crate) enum Problem {
         /// The compiler's words, which hold names that the module chose.
         reason: String,
     },
+    /// An import that does not fit the functions that the pool gives for it.
+    #[error("{0}")]
+    Import(ImportError),
     /// A limit that the module, or compiling it, ran past.
     #[error("{hit}")]
     Limit {
@@ -238,6 +242,7 @@ impl Problem {
             Problem::NotFound
             | Problem::NotRegular { .. }
             | Problem::Invalid { .. }
+            | Problem::Import(_)
             | Problem::Limit { .. }
             | Problem::Slow { .. }
             | Problem::Wants { .. }

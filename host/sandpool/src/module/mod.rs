@@ -8,6 +8,7 @@ mod artifact_store;
 mod cache;
 mod compile;
 mod error;
+mod import_error;
 mod source;
 mod waiting;
 
@@ -18,6 +19,8 @@ use std::time::Duration;
 
 pub use cache::CacheTrouble;
 pub use error::LoadError;
+pub use import_error::ImportError;
+pub(crate) use import_error::{type_of, type_of_parts};
 pub use waiting::AsyncLoad;
 
 pub(crate) use artifact_store::{ArtifactStore, TroubleHandler, probe as probe_cache};
@@ -146,10 +149,10 @@ impl Module {
             .any(|import| import.name.starts_with("sandpool:task/"))
     }
 
-    /// Returns `true` if the module imports queues, pipes or managed objects, which take an
-    /// exchange.
+    /// Returns `true` if the module imports queues, pipes, managed objects or tools, which take
+    /// an exchange.
     pub(crate) fn shares_objects(&self) -> bool {
-        const INTERFACES: [&str; 3] = ["queue", "pipe", "manager"];
+        const INTERFACES: [&str; 4] = ["queue", "pipe", "manager", "host"];
         self.imports().iter().any(|import| {
             let interface = import.name.strip_prefix("sandpool:task/");
             interface.is_some_and(|rest| INTERFACES.iter().any(|name| rest.starts_with(name)))
@@ -177,16 +180,17 @@ impl Module {
         self.inner.artifact.is_some()
     }
 
-    fn runnable(self, path: &str) -> Result<Self, LoadError> {
-        match self.unlinked() {
-            None => Ok(self),
-            Some(why) => {
-                let problem = error::Problem::Invalid {
+    fn runnable(self, path: &str, loader: &Loader) -> Result<Self, LoadError> {
+        let problem = match loader.import_check.of(&self) {
+            Err(error) => error::Problem::Import(error),
+            Ok(()) => match self.unlinked() {
+                None => return Ok(self),
+                Some(why) => error::Problem::Invalid {
                     reason: why.to_owned(),
-                };
-                Err(LoadError::new(path.to_owned(), problem))
-            }
-        }
+                },
+            },
+        };
+        Err(LoadError::new(path.to_owned(), problem))
     }
 
     /// Returns `true` if both are handles of one loaded module.
@@ -259,6 +263,31 @@ pub(crate) struct Loader {
     pub(crate) stop: EventFd,
     /// The confinement of compilers and workers.
     pub(crate) confinement: Confinement,
+    pub(crate) import_check: ImportCheck,
+}
+
+/// The check of a module's imports against the functions that a pool gives.
+#[derive(Default)]
+pub(crate) struct ImportCheck(Option<Box<CheckImports>>);
+
+type CheckImports = dyn Fn(&Module) -> Result<(), ImportError> + Send + Sync;
+
+impl ImportCheck {
+    pub(crate) fn new(
+        check: impl Fn(&Module) -> Result<(), ImportError> + Send + Sync + 'static,
+    ) -> Self {
+        ImportCheck(Some(Box::new(check)))
+    }
+
+    fn of(&self, module: &Module) -> Result<(), ImportError> {
+        self.0.as_ref().map_or(Ok(()), |check| check(module))
+    }
+}
+
+impl std::fmt::Debug for ImportCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ImportCheck")
+    }
 }
 
 impl Loader {
@@ -294,7 +323,7 @@ impl Loader {
         given_up: Option<&EventFd>,
     ) -> Result<Module, LoadError> {
         let module = self.load_file_for(path, Purpose::Run, given_up)?;
-        module.runnable(&path.display().to_string())
+        module.runnable(&path.display().to_string(), self)
     }
 
     pub(crate) fn load_bytes(
@@ -307,7 +336,7 @@ impl Loader {
             .map_err(|problem| LoadError::new(name.clone(), problem))?;
         self.load(name.clone(), &source, Purpose::Run, given_up)
             .map_err(|problem| LoadError::new(name.clone(), problem))?
-            .runnable(&name)
+            .runnable(&name, self)
     }
 
     /// Throws a module's artifact out of the cache: a worker could not load it.

@@ -9,6 +9,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::host_calls::HostCall;
 use super::output::CallbackJob;
 use super::state::{PoolState, Shared};
 use super::worker::{PollEvents, WorkerHandle};
@@ -18,36 +19,56 @@ use sandpool_protocol::sleep::Spin;
 /// The longest nap.
 const NAP: Duration = Duration::from_millis(2);
 
-/// The turn to poll, which one caller at a time may take.
-pub(super) struct PollTurn(Option<Spin>);
+/// The turn to poll, which one caller, or one thread for calls of the host, may take at a time.
+pub(super) struct PollTurn {
+    /// The callers' experience; `None` while one of them polls.
+    spin: Option<Spin>,
+    /// `true` while a thread for calls of the host polls.
+    is_lent: bool,
+}
 
 impl PollTurn {
     pub(super) fn new(may_spin: bool) -> Self {
-        PollTurn(Some(Spin::new(may_spin)))
+        PollTurn {
+            spin: Some(Spin::new(may_spin)),
+            is_lent: false,
+        }
     }
 
-    /// Returns `true` if no caller polls.
+    /// Returns `true` if nobody polls.
     #[inline]
     pub(super) fn is_free(&self) -> bool {
-        self.0.is_some()
+        self.spin.is_some() && !self.is_lent
     }
 
-    /// Returns `true` if no caller polls, and it would pay to.
+    /// Returns `true` if nobody polls, and it would pay a caller to.
     fn pays(&self) -> bool {
-        self.0.as_ref().is_some_and(Spin::pays)
+        self.is_free() && self.spin.as_ref().is_some_and(Spin::pays)
     }
 
     fn take(&mut self) -> Option<Spin> {
-        self.0.take()
+        self.spin.take()
     }
 
     fn give_back(&mut self, spin: Spin) {
-        self.0 = Some(spin);
+        self.spin = Some(spin);
+    }
+
+    /// Lends the turn to a thread for calls of the host; returns whether it was free.
+    pub(super) fn lend(&mut self) -> bool {
+        let is_free = self.is_free();
+        self.is_lent |= is_free;
+        is_free
+    }
+
+    /// Takes back the turn that was lent.
+    pub(super) fn end_loan(&mut self) {
+        self.is_lent = false;
     }
 
     /// Takes into account how long a caller has waited, unless another one polls.
     fn learn(&mut self, waited: Duration) {
-        if let Some(spin) = &mut self.0 {
+        if let Some(spin) = &mut self.spin {
             spin.learn(waited);
         }
     }
@@ -133,11 +154,18 @@ impl Shared {
             && state.leaves_a_core(&self.config)
     }
 
-    /// Takes the answers that are there.
+    /// Takes the answers that are there, and runs the calls of the host that are asked for.
     fn take_answers(&self) {
+        for call in self.take_answers_and_calls() {
+            self.call_threads.run(call);
+        }
+    }
+
+    /// Takes the answers that are there; returns the calls of the host that are asked for.
+    pub(super) fn take_answers_and_calls(&self) -> Vec<HostCall> {
         let mut state = self.lock();
         if !state.has_news() {
-            return;
+            return Vec::new();
         }
         let now = Instant::now();
         for slot in 0..state.slots.len() {
@@ -159,6 +187,7 @@ impl Shared {
         } else {
             ring = true;
         }
+        let calls = std::mem::take(&mut state.out.host_calls);
         drop(state);
         if ring {
             self.wake.ring();
@@ -169,6 +198,7 @@ impl Shared {
             }
         }
         self.changed.notify();
+        calls
     }
 }
 
@@ -192,6 +222,10 @@ mod tests {
         assert!(turn.take().is_none());
         assert!(!turn.is_free() && !turn.pays());
         turn.give_back(spin);
+        assert!(turn.is_free());
+        assert!(turn.lend() && !turn.lend());
+        assert!(!turn.is_free() && !turn.pays());
+        turn.end_loan();
         assert!(turn.is_free());
     }
 }

@@ -3,8 +3,10 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::host_calls::{PoolImports, Tools};
 use super::http_grants::HttpGrants;
 use crate::confinement::OpenGrant;
 use crate::shared::Shares;
@@ -48,6 +50,11 @@ pub(super) struct Config {
     pub(super) tenant: Option<String>,
     /// The shared objects that every task may open.
     pub(super) shares: Shares,
+    /// The functions and tools of the host that tasks may call.
+    pub(super) imports: Arc<PoolImports>,
+    pub(super) tools: Arc<Tools>,
+    /// The highest number of calls of the host at once.
+    pub(super) host_call_threads: usize,
     pub(super) initializer: Option<(String, Args)>,
     pub(super) wants_log: bool,
     pub(super) wants_progress: bool,

@@ -219,6 +219,9 @@ impl Dispatcher {
 
     fn deliver(&mut self) {
         let out = &mut self.out;
+        for call in out.host_calls.drain(..) {
+            self.shared.call_threads.run(call);
+        }
         for (stream, verdict, reason) in out.stopped.drain(..) {
             stream.refuse_rest(verdict, &reason);
         }

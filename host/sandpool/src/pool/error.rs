@@ -8,6 +8,7 @@ mod tests;
 use std::path::PathBuf;
 
 use super::keys::SessionEnd;
+use crate::module::ImportError;
 use crate::outcome::Outcome;
 use sandpool_protocol::description::ModuleKind;
 use sandpool_protocol::limits::LimitHit;
@@ -165,6 +166,14 @@ pub enum Error {
     /// A function that was not found.
     #[error(transparent)]
     Function(#[from] LookupError),
+    /// A module whose imports do not fit the functions that the pool, or the call, gives.
+    #[error("module `{module}` cannot be run")]
+    Import {
+        /// The module's name.
+        module: String,
+        /// The import.
+        source: ImportError,
+    },
     /// Arguments that do not fit the function.
     #[error(transparent)]
     Arguments(#[from] ArgumentError),

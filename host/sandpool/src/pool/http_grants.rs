@@ -45,7 +45,11 @@ impl HttpGrants {
         if let Some(asked) = unknown {
             return Err(GrantError::HttpNotGranted {
                 asked: asked.clone(),
-                granted: self.rules.iter().map(|rule| rule.pattern().to_owned()).collect(),
+                granted: self
+                    .rules
+                    .iter()
+                    .map(|rule| rule.pattern().to_owned())
+                    .collect(),
             });
         }
         let is_asked = |rule: &&HttpRule| patterns.iter().any(|asked| asked == rule.pattern());

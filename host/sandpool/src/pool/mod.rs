@@ -12,7 +12,8 @@
 //! and the threads that work on it.
 //!
 //! Between rooms the arrows point one way. Each uses only rooms that stand before it:
-//! `error`, `trace`, `http_grants`, `keys` and `config`; `tasks/`; `scheduler/`; `output/` and `broker/`;
+//! `host_calls/`; `error`, `trace`, `http_grants`, `keys` and `config`; `tasks/`;
+//! `scheduler/`; `output/` and `broker/`;
 //! `worker/`; the shared state and the dispatcher; `stream/`; `api/`.
 //!
 //! In the files of a room `pub(super)` is for that room, `pub(crate)` for the others. Its
@@ -21,6 +22,7 @@
 mod api;
 mod breaking;
 mod broker;
+mod call_poll;
 mod caller_poll;
 mod cancelling;
 mod config;
@@ -28,6 +30,7 @@ mod dispatcher;
 mod ending;
 mod error;
 mod hand_out;
+mod host_calls;
 mod http_grants;
 mod keys;
 mod life;
@@ -51,6 +54,7 @@ pub use api::{
     SessionBuilder, SessionCall, Stdin, Steering,
 };
 pub use error::{Error, GrantError, SettingError};
+pub use host_calls::{AsyncHostFunction, CallContext, HostFunction, Imports, Tool};
 pub use keys::SessionEnd;
 pub use output::{LogRecord, ProgressReport};
 pub use scheduler::StartTrouble;

@@ -7,6 +7,7 @@ use super::caller_poll::PollTurn;
 use super::config::Config;
 use super::ending::EndWaiters;
 use super::error::Error;
+use super::host_calls::CallThreads;
 use super::keys::KeyTable;
 use super::life::{PoolLife, PoolPhase};
 use super::output::{CallbackSender, Outbox, Trouble};
@@ -30,7 +31,9 @@ pub(super) struct Shared {
     pub(super) trouble: Arc<Trouble>,
     state: Mutex<PoolState>,
     /// The bell that wakes the dispatcher.
-    pub(super) wake: EventFd,
+    pub(super) wake: Arc<EventFd>,
+    /// The threads on which functions of the host run.
+    pub(super) call_threads: CallThreads,
     /// Notified when something changed that a waiting thread may want to know: a task left
     /// a full queue, or the pool ended.
     pub(super) changed: Notify,
@@ -76,6 +79,11 @@ impl Shared {
         let slots = Slots::new(config.processes);
         let poll_turn = PollTurn::new(config.spin);
         let restarts = Restarts::new(config.start_timeout);
+        let wake = Arc::new(wake);
+        let dispatcher = Arc::clone(&wake);
+        let call_threads = CallThreads::new(config.host_call_threads, config.spin, move || {
+            dispatcher.ring();
+        });
         Shared {
             trace: PoolSpan::new(config.processes),
             config,
@@ -99,6 +107,7 @@ impl Shared {
                 asleep_until: None,
             }),
             wake,
+            call_threads,
             changed: Notify::default(),
             ending: EndWaiters::default(),
         }

@@ -42,6 +42,7 @@ pub(super) fn start(
         trouble,
         EventFd::new()?,
     ));
+    shared.call_threads.poll(Arc::downgrade(&shared) as _);
     shared.lock().life.add_own_thread(callbacks.thread_id());
     let dispatcher = Dispatcher::new(Arc::clone(&shared), callbacks, relay)?;
     let spawned = thread::Builder::new()

@@ -1,5 +1,14 @@
 //! The interfaces in `wit/`, as bindgen writes them in Rust.
 
+/// The interfaces of version 0.2.0.
+pub mod v0_2 {
+    wasmtime::component::bindgen!({
+        path: "wit/host",
+        world: "host-caller",
+        imports: { default: trappable },
+    });
+}
+
 wasmtime::component::bindgen!({
     path: "wit",
     world: "task-module",

@@ -15,6 +15,11 @@ pub struct OutputLimitReached {
     pub limit: LimitName,
 }
 
+/// A function or a tool of the host failed, which ends the task.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("a function of the host failed")]
+pub struct HostFunctionFailed;
+
 /// The guest called what was not granted, by a call that has no way to fail, which ends the
 /// task. The last refusal says what it was.
 #[derive(Clone, Copy, Debug, thiserror::Error)]

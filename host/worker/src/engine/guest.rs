@@ -46,8 +46,10 @@ pub struct Guest {
     pub task: TaskInfo,
     pub bounds: Bounds,
     pub messages: Arc<dyn Messages>,
-    /// The way to shared objects, if the module imports any.
+    /// The way to shared objects and to functions of the host, if the module imports any.
     pub broker: Option<Arc<dyn Broker>>,
+    /// The highest number of bytes of the arguments of one call of the host.
+    pub host_call_arguments: Option<u64>,
     pub http: GuestHttp,
     /// The number of bytes of log and progress that are still allowed.
     pub log_left: Option<u64>,

@@ -18,6 +18,8 @@ use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{I32Exit, WasiView, p1, p2};
 
 use super::bindings::sandpool::task::{log, manager, pipe, progress, queue, shared, task};
+use super::bindings::v0_2::sandpool::task::host;
+use super::given;
 use super::guest::Guest;
 use refused::Refuse;
 use sandpool_protocol::description::ImportKind;
@@ -176,6 +178,9 @@ const INTERFACES: &[(&str, Give)] = &[
     ("sandpool:task/manager", |l| {
         manager::add_to_linker::<_, HasGuest>(l, |guest| guest)
     }),
+    ("sandpool:task/host", |l| {
+        host::add_to_linker::<_, HasGuest>(l, |guest| guest)
+    }),
 ];
 
 /// The interfaces of known worlds that are not given: the name of an interface, or of a
@@ -184,7 +189,6 @@ const WITHHELD: &[(&str, &str)] = &[
     ("wasi:http/", "0.2."),
     ("wasi:keyvalue/", "0.2."),
     ("wasi:config/", "0.2."),
-    ("sandpool:task/host", "0.2."),
 ];
 
 /// Makes the linker for a component's imports, but for those that the host gives. Imports
@@ -206,15 +210,17 @@ pub fn component_linker(
         }
     }
     let is_given = |name: &&str| links.gives(name) || is_given_to_component(name);
-    if wanted.iter().all(is_given) {
-        return Ok(linker);
-    }
-    let mut refuse = Refuse::new(engine);
-    for (name, import) in ty.imports(engine) {
-        match is_given(&name) {
-            true => refuse.pass(&import.ty),
-            false => refuse.link(&mut linker.root(), name, &import.ty)?,
+    if !wanted.iter().all(is_given) {
+        let mut refuse = Refuse::new(engine);
+        for (name, import) in ty.imports(engine) {
+            match is_given(&name) {
+                true => refuse.pass(&import.ty),
+                false => refuse.link(&mut linker.root(), name, &import.ty)?,
+            }
         }
+    }
+    if !links.given.is_empty() {
+        given::add_to_component(&mut linker, engine, component, links, is_known)?;
     }
     Ok(linker)
 }
@@ -232,14 +238,19 @@ pub fn is_given_to_component(import: &str) -> bool {
     };
     // Versions of one minor number before 1.0 stand for each other; a draft stands only for
     // itself.
-    let minor = if import.starts_with("wasi:") {
-        "0.2."
-    } else {
-        "0.1."
+    let minor = match import.starts_with("wasi:") || import.starts_with(HOST) {
+        true => "0.2.",
+        false => "0.1.",
     };
     version.starts_with(minor)
         && !version.contains('-')
         && INTERFACES.iter().any(|(name, _)| is_part(import, name))
+}
+
+/// Returns `true` for the import of a component whose functions nobody but sandpool gives:
+/// they are not described, and a host does not count them.
+pub fn is_known(import: &str) -> bool {
+    granted_by(import).is_some() || is_part(import, SOCKETS)
 }
 
 /// Returns the kind of an import of a component, by its name and version, if sandpool knows
@@ -261,11 +272,8 @@ pub fn known_to_component(import: &str) -> Option<ImportKind> {
         .then_some(ImportKind::Withheld)
 }
 
-/// Returns `true` for the import of a component that is refused, and that no host would give
-/// in its place.
-pub fn is_of_sockets(import: &str) -> bool {
-    is_part(import, SOCKETS)
-}
+/// The interface for tools.
+const HOST: &str = "sandpool:task/host";
 
 /// The import of AssemblyScript's modules.
 const ABORT: &str = "env#abort";
@@ -356,6 +364,9 @@ pub fn core_linker(
             refused::core_func(&mut linker, from, name, ty)?;
         }
     }
+    if !links.given.is_empty() {
+        given::add_to_core(&mut linker, module, links, finds)?;
+    }
     Ok(linker)
 }
 
@@ -411,7 +422,7 @@ impl progress::Host for Guest {
 /// Returns the grant for an import: `given` if every guest has it, a method of the library if
 /// it needs a grant, `None` if it is not available.
 pub fn granted_by(import: &str) -> Option<&'static str> {
-    const GIVEN: [&str; 16] = [
+    const GIVEN: [&str; 17] = [
         "wasi:cli/",
         "wasi:clocks/",
         "wasi:filesystem/",
@@ -419,6 +430,7 @@ pub fn granted_by(import: &str) -> Option<&'static str> {
         "wasi:http/outgoing-handler",
         "wasi:io/",
         "wasi:random/",
+        HOST,
         "sandpool:task/manager",
         "sandpool:task/pipe",
         "sandpool:task/queue",
@@ -444,6 +456,7 @@ pub fn granted_by(import: &str) -> Option<&'static str> {
             Some("Call::share")
         }
         "wasi:http/outgoing-handler" => Some("PoolBuilder::http"),
+        HOST => Some("PoolBuilder::tool"),
         "wasi:cli/environment"
         | "wasi_snapshot_preview1#environ_get"
         | "wasi_snapshot_preview1#environ_sizes_get" => Some("PoolBuilder::env"),
@@ -471,19 +484,20 @@ mod tests {
         assert_eq!(granted_by("wasi:io/poll@0.3.0"), None);
         assert_eq!(granted_by("wasi:io/poll@0.2.0-rc-2023-12-05"), None);
         assert_eq!(granted_by("sandpool:task/log@0.2.0"), None);
+        let tool = Some("PoolBuilder::tool");
+        assert_eq!(granted_by("sandpool:task/host@0.2.0"), tool);
+        assert_eq!(granted_by("sandpool:task/host@0.1.0"), None);
     }
 
     #[test]
     fn known_worlds_are_told_from_unknown_ones() {
         let withheld = [
-            "wasi:http/types@0.2.4",
-            "wasi:http/outgoing-handler@0.2.0",
+            "wasi:http/incoming-handler@0.2.0",
             "wasi:keyvalue/store@0.2.0-draft",
             "wasi:keyvalue/atomics@0.2.0-draft2",
             "wasi:config/store@0.2.0-rc.1",
             "wasi:config/runtime@0.2.0-draft",
             "wasi:sockets/tcp@0.2.0",
-            "sandpool:task/host@0.2.0",
         ];
         for name in withheld {
             assert_eq!(
@@ -493,7 +507,14 @@ mod tests {
             );
         }
         let provided = Some(ImportKind::Provided);
-        assert_eq!(known_to_component("wasi:io/poll@0.2.6"), provided);
+        for name in [
+            "wasi:io/poll@0.2.6",
+            "wasi:http/types@0.2.4",
+            "wasi:http/outgoing-handler@0.2.0",
+            "sandpool:task/host@0.2.0",
+        ] {
+            assert_eq!(known_to_component(name), provided, "{name}");
+        }
         for name in [
             "wasi:http/types@0.3.0",
             "wasi:http/types",

@@ -3,7 +3,7 @@
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-use super::bounds::{Bounds, NotGranted, OutputLimitReached};
+use super::bounds::{Bounds, HostFunctionFailed, NotGranted, OutputLimitReached};
 use sandpool_protocol::frame::TaskEnd;
 use sandpool_protocol::limits::LimitName;
 
@@ -17,6 +17,9 @@ const MAX_NAME: usize = 200;
 pub fn of_error(error: &wasmtime::Error, bounds: &Bounds) -> (TaskEnd, Option<String>) {
     if let Some(OutputLimitReached { limit }) = error.downcast_ref() {
         return (TaskEnd::OutputLimit(*limit), None);
+    }
+    if error.is::<HostFunctionFailed>() {
+        return (TaskEnd::HostFunction, None);
     }
     if error.is::<NotGranted>() {
         return (TaskEnd::Denied, None);

@@ -1,5 +1,5 @@
 //! The worker's end of its exchange: asks the host for what guests ask of
-//! shared objects.
+//! shared objects, and for its functions and tools.
 //!
 //! Most calls are a question and an answer. Two are spared the wait: an item
 //! that was handed ahead is claimed, and an item is put on credit; see
@@ -147,6 +147,18 @@ impl BrokerClient {
     }
 }
 
+impl BrokerClient {
+    /// Asks the host itself, and waits for its reply as long as that takes.
+    fn ask_host(&self, asks: Asks) -> Reply {
+        let mut state = self.lock();
+        self.send(&mut state, asks);
+        match self.receive(&mut state, None) {
+            Some(Answer::Reply { reply, .. }) => reply,
+            _ => leave(),
+        }
+    }
+}
+
 /// The end of a wait.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Until {
@@ -236,6 +248,22 @@ impl Broker for BrokerClient {
         let rest = items.split_off(owed);
         state.ahead = Some((object, rest));
         Reply::Items(items.into())
+    }
+
+    fn function(&self, function: u32, arguments: Vec<u8>) -> Reply {
+        let arguments = Item::from(arguments);
+        self.ask_host(Asks::Function {
+            function,
+            arguments,
+        })
+    }
+
+    fn tool(&self, name: String, arguments: String) -> Reply {
+        self.ask_host(Asks::Tool { name, arguments })
+    }
+
+    fn tools(&self) -> Reply {
+        self.ask_host(Asks::Tools)
     }
 }
 

@@ -123,7 +123,10 @@ impl HttpLink {
     }
 
     fn read(&self, state: &mut State) {
-        let read = state.reader.fill(&self.exchange).unwrap_or_else(|_| leave());
+        let read = state
+            .reader
+            .fill(&self.exchange)
+            .unwrap_or_else(|_| leave());
         if read > 0 && has_to_be_woken(self.exchange.host_waits()) {
             self.bell.ring();
         }
@@ -349,8 +352,7 @@ async fn respond(
     let permit = permit.map_err(|_| Error::ConnectionTerminated)?;
     let begun = link.begin(task, head, permit);
     let (live, mut received, room) = begun.ok_or(Error::ConnectionTerminated)?;
-    let upload: AbortOnDropJoinHandle<()> =
-        spawn(Arc::clone(&link).upload(live.id, room, body));
+    let upload: AbortOnDropJoinHandle<()> = spawn(Arc::clone(&link).upload(live.id, room, body));
     let (status, fields) = match received.recv().await {
         Some(Part::Head { status, fields }) => (status, fields),
         Some(Part::Failed(error)) => return Err(to_wasi(error)),
@@ -379,7 +381,9 @@ fn head(parts: &http::request::Parts, options: RequestOptions) -> Result<Request
     };
     match head.size() {
         ..=MAX_HEAD => Ok(head),
-        size => Err(Error::HttpRequestHeaderSectionSize(u32::try_from(size).ok())),
+        size => Err(Error::HttpRequestHeaderSectionSize(
+            u32::try_from(size).ok(),
+        )),
     }
 }
 

@@ -63,6 +63,7 @@ impl WorkerContext {
                     .http()
                     .map(|link| Arc::new(LinkSender(Arc::clone(link))) as _),
             ),
+            host_call_arguments: None,
             log_left: None,
         };
         guest.into_store(&self.engine)
@@ -98,6 +99,7 @@ impl WorkerContext {
                 .and_then(|timeout| started.checked_add(timeout)),
         };
         guest.log_left = limits.log;
+        guest.host_call_arguments = limits.host_call_arguments;
         guest.bounds.begin(limits.memory, host_calls);
         Ok(())
     }

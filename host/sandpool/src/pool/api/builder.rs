@@ -1,10 +1,12 @@
 //! The settings of a pool, and their defaults.
 
+mod host_calls;
 mod sessions;
 mod settings;
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use crate::confinement::{self, Confinement, GapHandler, OpenGrant, Probed};
 use crate::module::{CacheTrouble, Loader, TroubleHandler, probe_cache};
 use crate::pool::config::Config;
 use crate::pool::error::{Error, GrantError, SettingError};
+use crate::pool::host_calls::{MAX_CALL_THREADS, PoolImports, Tools};
 use crate::pool::http_grants::HttpGrants;
 use crate::pool::output::{Handlers, LogRecord, ProgressReport};
 use crate::pool::scheduler::StartTrouble;
@@ -21,7 +24,6 @@ use crate::pool::threads;
 use crate::pool::worker::binary;
 use crate::shared::{Share, Shares};
 use sandpool_protocol::control::WorkerGrants;
-use sandpool_protocol::imports::Links;
 use sandpool_protocol::layers::{Layer, SandboxReport};
 use sandpool_protocol::limits::{Limit, Origin, PoolLimits, TaskLimits};
 use sandpool_protocol::ring::INLINE;
@@ -79,6 +81,8 @@ const WORKER_MEMORY: u64 = 512 * sandpool_protocol::limits::MIB;
 /// | `stdout_limit`, `stderr_limit`, `log_limit` | 1 MiB each |
 /// | `host_call_memory` | 256 MiB |
 /// | `http_requests`, `http_bytes` | 100; 16 MiB each way |
+/// | `host_call_arguments`, `host_call_results` | 1 MiB, 16 MiB |
+/// | `host_call_threads` | 256 |
 /// | `process_memory` | `memory` and 512 MiB; no limit if `memory` has none |
 /// | `file_size` | 1 GiB |
 /// | `module_size` | 256 MiB |
@@ -92,6 +96,7 @@ const WORKER_MEMORY: u64 = 512 * sandpool_protocol::limits::MIB;
 /// | `unknown_imports` | [`UnknownImports::Refuse`] |
 /// | `sessions`, `session_idle` | 64 at once; 10 min without a call |
 /// | capabilities (`env`, `dir`, `http`), shared objects (`share`) | none |
+/// | functions and tools of the host (`import`, `tool`) | none |
 ///
 /// [`TaskLimits`] and [`PoolLimits`] say what each limit covers, and what it does not.
 #[must_use = "a builder does nothing until it is built"]
@@ -110,7 +115,7 @@ pub struct PoolBuilder {
     task_limits: TaskLimits,
     limits: PoolLimits,
     features: Vec<WasmFeature>,
-    links: Links,
+    unknown_imports: UnknownImports,
     grants: WorkerGrants,
     #[cfg(feature = "http")]
     http: Vec<crate::http::HttpRule>,
@@ -123,6 +128,9 @@ pub struct PoolBuilder {
     most_in_ring: Option<usize>,
     worker_binary: Option<PathBuf>,
     shares: Shares,
+    imports: Arc<PoolImports>,
+    tools: Tools,
+    host_call_threads: Option<usize>,
     start_timeout: Option<Duration>,
     sessions: SessionSettings,
     handlers: Handlers,
@@ -176,6 +184,12 @@ impl PoolBuilder {
         /// Limits the memory that one host call of a task, or its result, may make its
         /// worker allocate, in bytes \[256 MiB\].
         host_call_memory: host_calls, u64;
+        /// Limits the encoded arguments of one call of a function or tool of the host, in
+        /// bytes \[1 MiB\].
+        host_call_arguments: host_call_arguments, u64;
+        /// Limits the encoded result of one call of a function or tool of the host, in bytes
+        /// \[16 MiB\].
+        host_call_results: host_call_results, u64;
         /// Limits the units of fuel that a task uses \[not counted\]. The pool then counts
         /// fuel, and compiles its modules for it, which slows loops down; see
         /// [`TaskLimits::fuel`].
@@ -316,7 +330,7 @@ impl PoolBuilder {
     /// Sets the reaction to functions that a module imports and that nobody gives
     /// \[[`UnknownImports::Refuse`]\].
     pub fn unknown_imports(mut self, reaction: UnknownImports) -> Self {
-        self.links.unknown = reaction;
+        self.unknown_imports = reaction;
         self
     }
 
@@ -490,6 +504,9 @@ impl PoolBuilder {
         if self.limits.queue_length.value == Some(0) {
             return Err(SettingError::QueueLength.into());
         }
+        if self.host_call_threads == Some(0) {
+            return Err(SettingError::HostCallThreads.into());
+        }
         let process_memory = &mut self.limits.process_memory;
         if process_memory.origin == Origin::Default {
             let memory = self.task_limits.memory.value;
@@ -534,6 +551,9 @@ impl PoolBuilder {
             tenant: self.tenant,
             initializer: self.initializer,
             shares: self.shares,
+            imports: self.imports,
+            tools: Arc::new(self.tools),
+            host_call_threads: self.host_call_threads.unwrap_or(MAX_CALL_THREADS),
             wants_log: self.handlers.log.is_some(),
             wants_progress: self.handlers.progress.is_some(),
             start_timeout: self.start_timeout,

@@ -10,6 +10,7 @@ use super::map::MapOptions;
 use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::pool::error::{Error, SettingError};
+use crate::pool::host_calls::{Bound, Imports, Tool, Tools};
 use crate::pool::keys::{KeyParts, WorkerKey};
 use crate::pool::scheduler::Entry;
 use crate::pool::state::Shared;
@@ -57,6 +58,8 @@ pub struct Call {
     retries: Option<Retries>,
     grants: Option<Grants>,
     shares: Shares,
+    imports: Vec<(String, Imports)>,
+    tools: Option<Tools>,
     tenant: Option<String>,
     /// The key of the session that the call belongs to.
     session: Option<Arc<WorkerKey>>,
@@ -78,6 +81,8 @@ impl Call {
             retries: None,
             grants: None,
             shares: Shares::default(),
+            imports: Vec::new(),
+            tools: None,
             tenant: shared.config.tenant.clone(),
             session: None,
             name: None,
@@ -190,6 +195,18 @@ impl Call {
         self
     }
 
+    /// Limits the encoded arguments of one call of a function or tool of the host, in bytes.
+    pub fn host_call_arguments(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.host_call_arguments = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
+    /// Limits the encoded result of one call of a function or tool of the host, in bytes.
+    pub fn host_call_results(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.limits.host_call_results = Limit::set(limit.into(), Origin::Call);
+        self
+    }
+
     /// Limits the units of fuel. The pool must count fuel: see
     /// [`PoolBuilder::fuel`](crate::PoolBuilder::fuel).
     pub fn fuel(mut self, limit: impl Into<Option<u64>>) -> Self {
@@ -225,6 +242,35 @@ impl Call {
     pub fn share(mut self, name: impl Into<String>, object: &impl Share) -> Self {
         self.shares.add(name.into(), object.handle());
         self
+    }
+
+    /// Replaces functions that the pool gives for an import ([`PoolBuilder::import`], by the
+    /// same name), or denies some ([`Imports::deny`], [`Imports::denied`]), for this call.
+    /// Functions that are not named stay those of the pool. Workers are shared with other calls.
+    ///
+    /// [`PoolBuilder::import`]: crate::PoolBuilder::import
+    pub fn import(mut self, name: &str, imports: Imports) -> Self {
+        self.imports.push((name.to_owned(), imports));
+        self
+    }
+
+    /// Gives a tool to this call's tasks, beside those of the pool or in place of the one with
+    /// its name.
+    pub fn tool(mut self, tool: Tool) -> Self {
+        self.own_tools().add(tool);
+        self
+    }
+
+    /// Leaves this call's tasks only those of the tools so far that have these names.
+    pub fn only_tools<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        self.own_tools().keep(&names);
+        self
+    }
+
+    fn own_tools(&mut self) -> &mut Tools {
+        let of_pool = &self.shared.config.tools;
+        self.tools.get_or_insert_with(|| Tools::clone(of_pool))
     }
 
     /// Keeps this call's tasks away from the workers of every other tenant.
@@ -396,6 +442,7 @@ impl Call {
     pub(super) fn template(self) -> Result<Template, Error> {
         let module = self.module;
         self.shared.check_module(&module)?;
+        let imports = bound(&self.shared, &module, &self.imports)?;
         let function = match &self.function {
             Some(name) => Some(callable(&module, name)?),
             None if module.is_command() => None,
@@ -440,6 +487,11 @@ impl Call {
             retries: self.retries,
             steers: None,
             shares: self.shares,
+            imports,
+            tools: match self.tools {
+                Some(tools) => Arc::new(tools),
+                None => Arc::clone(&self.shared.config.tools),
+            },
             caller: self.shared.trace.caller(),
         })
     }
@@ -489,6 +541,23 @@ impl Shared {
             tenant,
         })
     }
+}
+
+/// Binds the module's imports to the functions of the pool and of the call.
+fn bound(
+    shared: &Shared,
+    module: &Module,
+    of_call: &[(String, Imports)],
+) -> Result<Arc<Bound>, Error> {
+    let of_pool = &shared.config.imports;
+    let bound = match of_call {
+        [] => of_pool.bind(module),
+        of_call => of_pool.narrowed(of_call).and_then(|all| all.bind(module)),
+    };
+    bound.map(Arc::new).map_err(|source| Error::Import {
+        module: module.name().to_owned(),
+        source,
+    })
 }
 
 fn callable(module: &Module, name: &str) -> Result<Callable, Error> {

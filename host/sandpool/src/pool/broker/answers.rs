@@ -1,8 +1,10 @@
-//! Writes the replies of shared objects to a worker, on whichever thread has the reply.
+//! Writes the replies of shared objects, and of functions of the host, to a worker, on
+//! whichever thread has the reply.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::pool::host_calls::CallReply;
 use crate::shared::object::{Ahead, ReplySink};
 use sandpool_protocol::Violation;
 use sandpool_protocol::exchange::{Exchange, Offer, StreamWriter, Way, Word, framed};
@@ -153,6 +155,19 @@ impl ReplySink for Answers {
 
     fn ahead(&self) -> Option<&dyn Ahead> {
         Some(self)
+    }
+}
+
+impl CallReply for Answers {
+    fn reply(&self, question: u64, reply: Reply) {
+        self.answer(question, reply);
+    }
+
+    fn violated(&self, question: u64, violation: Violation) {
+        let mut state = self.lock();
+        if state.asked == Some(question) {
+            state.violation = Some(violation);
+        }
     }
 }
 

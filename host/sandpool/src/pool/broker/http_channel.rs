@@ -66,7 +66,10 @@ impl HttpChannel {
             (was_full, end.next_event(), end.is_full())
         });
         let event = event?;
-        let has_room = matches!(event, Some(HttpEvent::Room { .. } | HttpEvent::Cancelled { .. }));
+        let has_room = matches!(
+            event,
+            Some(HttpEvent::Room { .. } | HttpEvent::Cancelled { .. })
+        );
         if has_room || was_full && !is_full {
             self.room.notify_waiters();
         }

@@ -103,7 +103,8 @@ impl HttpRequests {
             };
             match event {
                 HttpEvent::Begin { task: of, id, head } if of == self.ended => {
-                    let task = task.ok_or(Violation("it asks for a task that it has not claimed"))?;
+                    let task =
+                        task.ok_or(Violation("it asks for a task that it has not claimed"))?;
                     self.begin(task, id, head);
                 }
                 // Of a task that ended meanwhile.
@@ -232,5 +233,7 @@ fn of_wire(head: http::RequestHead) -> RequestHead {
 /// Turns fields of the wire into those of the client.
 fn fields_of_wire(fields: Fields) -> Vec<(String, Vec<u8>)> {
     let fields = fields.into_iter();
-    fields.map(|(name, value)| (name, value.into_vec())).collect()
+    fields
+        .map(|(name, value)| (name, value.into_vec()))
+        .collect()
 }

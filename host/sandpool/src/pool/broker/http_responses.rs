@@ -74,11 +74,15 @@ impl Response {
 
     /// Returns `false` if the request has ended.
     async fn pass_on_data(&self, bytes: &[u8]) -> bool {
-        if !self.books.receive(&self.entry, bytes.len(), self.most_bytes) {
+        if !self
+            .books
+            .receive(&self.entry, bytes.len(), self.most_bytes)
+        {
             let most = self.most_bytes.unwrap_or_default();
             let why = format!("responses of more than {}", show_bytes(most));
             self.books.refuse(&self.entry.line(), &why);
-            self.channel.fail(self.id, HttpError::ResponseBodySize(most));
+            self.channel
+                .fail(self.id, HttpError::ResponseBodySize(most));
             return false;
         }
         let mut rest = bytes;

@@ -1,9 +1,10 @@
-//! Shared objects and outgoing HTTP for guests: requests of a worker's task in, replies
-//! out.
+//! Shared objects, functions of the host and outgoing HTTP for guests: requests of a
+//! worker's task in, replies out.
 //!
-//! Knows the exchanges of one worker, the objects of `crate::shared` and the client of
-//! `crate::http`. Runs no task and ends no worker: a broken rule is returned as a
-//! `Violation`, and `worker/` decides what follows from it.
+//! Knows the exchanges of one worker, the objects of `crate::shared`, the calls of
+//! `host_calls/`, which it makes and does not run, and the client of `crate::http`. Runs no
+//! task and ends no worker: a broken rule is returned as a `Violation`, and `worker/`
+//! decides what follows from it.
 
 mod answers;
 #[cfg(feature = "http")]
@@ -17,7 +18,7 @@ mod http_responses;
 mod requests;
 
 pub(super) use http_requests::HttpRequests;
-pub(super) use requests::{Requests, RequestsRead};
+pub(super) use requests::{Grantor, Requests, RequestsRead};
 
 /// The progress of reading HTTP requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

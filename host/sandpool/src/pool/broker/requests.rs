@@ -1,11 +1,14 @@
-//! Reads the requests of a worker's task to shared objects. Runs under the pool's lock.
+//! Reads the requests of a worker's task: to shared objects, and for functions and tools of
+//! the host. Runs under the pool's lock.
 //!
 //! Everything is checked: a task reaches only objects that it or its pool was granted, asks
 //! one question at a time, and puts on credit only as much as it was allowed.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::answers::Answers;
+use crate::pool::host_calls::{Callee, HostCall, Progress, TaskFacts};
 use crate::pool::tasks::Task;
 use crate::shared::object::{Object, Owner, ReplySink, Requester};
 use crate::shared::{SharedError, Shares};
@@ -33,6 +36,10 @@ pub(crate) struct Requests {
     first: u32,
     /// The last call, which may be given up.
     question: Question,
+    /// The facts for the running task's calls of the host, if it has made any.
+    facts: Option<Arc<TaskFacts>>,
+    /// The time of the last question, if that was a call of the host.
+    calls_host: Option<Instant>,
     /// The queue that hands the task items before it asks. The next field is the queue into
     /// which the task may put on credit.
     ahead_of: Option<Arc<dyn Object>>,
@@ -46,6 +53,15 @@ enum Question {
     /// The call was answered at once, which the worker may learn too late.
     Answered,
     Asked(u64, Arc<dyn Object>),
+}
+
+/// The objects and calls around a worker's requests.
+pub(crate) struct Grantor<'a> {
+    /// The objects that the pool grants to all tasks.
+    pub(crate) shares: &'a Shares,
+    pub(crate) worker_pid: u32,
+    /// The calls of the host that were asked for, to be run once the lock is released.
+    pub(crate) calls: &'a mut Vec<HostCall>,
 }
 
 /// The progress of reading.
@@ -68,6 +84,8 @@ impl Requests {
             opened: Vec::new(),
             first: 0,
             question: Question::None,
+            facts: None,
+            calls_host: None,
             ahead_of: None,
             credit_of: None,
         }
@@ -97,12 +115,12 @@ impl Requests {
         self.answers.write_on()
     }
 
-    /// Reads the requests of this task, and has each answered by its object. `granted`
-    /// holds the objects that the pool grants to all tasks.
+    /// Reads the requests of this task, and has each answered by its object or by a call of
+    /// the host.
     pub(crate) fn read(
         &mut self,
         task: &Task,
-        granted: &Shares,
+        granted: &mut Grantor<'_>,
     ) -> Result<RequestsRead, Violation> {
         let mut posted = Vec::new();
         let mut bytes = 0;
@@ -172,11 +190,17 @@ impl Requests {
         Arc::clone(&self.answers) as _
     }
 
-    fn understand(&mut self, asks: Asks, task: &Task, granted: &Shares) -> Result<(), Violation> {
+    fn understand(
+        &mut self,
+        asks: Asks,
+        task: &Task,
+        granted: &mut Grantor<'_>,
+    ) -> Result<(), Violation> {
+        self.calls_host = None;
         match asks {
             Asks::Open { kind, name } => {
                 self.check_its_turn()?;
-                let reply = self.open(kind, &name, task, granted);
+                let reply = self.open(kind, &name, task, granted.shares);
                 self.answers.reply(reply);
             }
             Asks::Call { object, op, wait } => {
@@ -190,8 +214,88 @@ impl Requests {
             },
             // The caller collects these.
             Asks::Post { .. } => {}
+            Asks::Function {
+                function,
+                arguments,
+            } => {
+                self.check_call(arguments.len(), task)?;
+                let function = task.template().imports.function(function);
+                let function =
+                    function.ok_or(Violation("it calls a function that it was not given"))?;
+                if function.is_denied() {
+                    self.answers.reply(Reply::CallDenied);
+                    return Ok(());
+                }
+                let callee = Callee::Function(Arc::clone(function), arguments);
+                self.call_host(callee, task, granted);
+            }
+            Asks::Tool { name, arguments } => {
+                self.check_call(name.len().saturating_add(arguments.len()), task)?;
+                match task.template().tools.find(&name) {
+                    None => self.answers.reply(Reply::Tool(None)),
+                    Some(tool) => {
+                        let callee = Callee::Tool(Arc::clone(tool), arguments);
+                        self.call_host(callee, task, granted);
+                    }
+                }
+            }
+            Asks::Tools => {
+                self.check_its_turn()?;
+                let tools = task.template().tools.entries();
+                self.answers.reply(Reply::Tools(tools));
+            }
         }
         Ok(())
+    }
+
+    /// Checks a call of the host whose arguments take this many bytes.
+    fn check_call(&mut self, bytes: usize, task: &Task) -> Result<(), Violation> {
+        self.check_its_turn()?;
+        // A call cannot be given up.
+        self.question = Question::None;
+        let most = task.template().limits.host_call_arguments.value;
+        match most.is_some_and(|most| bytes as u64 > most) {
+            true => Err(Violation("it calls with longer arguments than it may")),
+            false => Ok(()),
+        }
+    }
+
+    /// Hands over a call of the host, whose reply will come from another thread.
+    fn call_host(&mut self, callee: Callee, task: &Task, granted: &mut Grantor<'_>) {
+        let facts = Arc::clone(self.facts.get_or_insert_with(|| {
+            let template = task.template();
+            let name = template.name.clone();
+            Arc::new(TaskFacts {
+                task: task.id,
+                index: task.index,
+                name: name.unwrap_or_else(|| template.function.to_string()),
+                tenant: template.worker_key.key.tenant.clone(),
+                module: template.worker_key.module.clone(),
+                worker_pid: granted.worker_pid,
+                progress: Progress::default(),
+            })
+        }));
+        let requester = Requester::new(self.party, self.reply_sink());
+        self.answers.expect(Some(requester.id));
+        self.calls_host = Some(Instant::now());
+        granted.calls.push(HostCall {
+            question: requester.id,
+            facts,
+            callee,
+            results: task.template().limits.host_call_results,
+            to: Arc::clone(&self.answers) as _,
+        });
+    }
+
+    /// Returns the time since when the running task waits for a call of the host, if it
+    /// does.
+    pub(crate) fn waits_for_host(&self) -> Option<Instant> {
+        self.calls_host.filter(|_| self.answers.is_awaited())
+    }
+
+    /// Takes the text of the call of the host that failed, if one did.
+    pub(crate) fn take_failure(&self) -> Option<String> {
+        self.facts.as_ref()?.take_failure()
     }
 
     fn check_its_turn(&self) -> Result<(), Violation> {
@@ -264,6 +368,10 @@ impl Requests {
     pub(crate) fn end(&mut self, died: bool) {
         self.answers.expect(None);
         self.question = Question::None;
+        self.calls_host = None;
+        if let Some(facts) = self.facts.take() {
+            facts.end();
+        }
         let sink = self.reply_sink();
         if let Some(before) = self.ahead_of.take()
             && let Some(queue) = before.queue()

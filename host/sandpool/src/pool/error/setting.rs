@@ -26,6 +26,9 @@ pub enum SettingError {
         /// The greatest niceness.
         most: u8,
     },
+    /// A pool without a thread for the functions of its host.
+    #[error("calls of the host need at least 1 thread, not `0`")]
+    HostCallThreads,
     /// A queue without room for a task.
     #[error("a queue needs room for at least 1 task, not `0`")]
     QueueLength,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::callbacks::CallbackJob;
 use crate::module::Module;
 use crate::outcome::Verdict;
+use crate::pool::host_calls::HostCall;
 use crate::pool::scheduler::TaskSource;
 use crate::pool::tasks::Completion;
 use crate::pool::trace::WorkerExit;
@@ -22,6 +23,8 @@ pub(crate) struct Outbox {
     pub(crate) stopped: Vec<(Arc<dyn TaskSource>, Verdict, String)>,
     /// The reports of workers about their sandbox.
     pub(crate) reports: Vec<SandboxReport>,
+    /// The calls of the host that tasks have asked for.
+    pub(crate) host_calls: Vec<HostCall>,
     /// The modules whose artifacts workers cannot load.
     pub(crate) bad_artifacts: Vec<Module>,
 }
@@ -35,6 +38,8 @@ impl Outbox {
             want_stdin,
             stopped,
             reports,
+            // Whoever releases the lock runs these.
+            host_calls: _,
             bad_artifacts,
         } = self;
         jobs.iter().all(|(_, job)| fits(job))

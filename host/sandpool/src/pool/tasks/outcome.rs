@@ -100,8 +100,14 @@ pub(super) fn bare(task: &Task, verdict: Verdict, observed: Observed) -> Outcome
         signal: None,
         stdout: None,
         stderr: None,
-        refusals: task.http.as_ref().map_or_else(Vec::new, |http| http.refusals.clone()),
-        http: task.http.as_ref().map_or_else(Vec::new, |http| http.exchanges.clone()),
+        refusals: task
+            .http
+            .as_ref()
+            .map_or_else(Vec::new, |http| http.refusals.clone()),
+        http: task
+            .http
+            .as_ref()
+            .map_or_else(Vec::new, |http| http.exchanges.clone()),
         limit: None,
     }
 }
@@ -235,6 +241,11 @@ fn full(
         TaskEnd::Denied => {
             outcome.error = Some(denied_by(&outcome.refusals));
             Verdict::Denied
+        }
+        TaskEnd::HostFunction => {
+            // The host's own words, in which names and texts are printable.
+            outcome.error = header.message;
+            Verdict::Error
         }
         TaskEnd::Initializer => {
             let text = header.message.unwrap_or_default();

@@ -12,6 +12,7 @@ use super::task_result::TaskResult;
 use crate::module::Module;
 use crate::outcome::{Outcome, Verdict};
 use crate::pool::error::Error;
+use crate::pool::host_calls::{Bound, Tools};
 use crate::pool::keys::{KeyId, WorkerKey};
 use crate::pool::trace::{Caller, TaskReport};
 use crate::shared::Shares;
@@ -56,6 +57,9 @@ pub(crate) struct Template {
     pub(crate) measure_cpu: bool,
     /// The shared objects that the call grants beyond those of the pool.
     pub(crate) shares: Shares,
+    /// The functions of the host that the module's imports are bound to, and the tools.
+    pub(crate) imports: Arc<Bound>,
+    pub(crate) tools: Arc<Tools>,
     /// The span that their spans belong to.
     pub(crate) caller: Caller,
 }
@@ -183,6 +187,7 @@ impl Task {
                 stderr: limits.stderr.value,
                 log: limits.log.value,
                 host_calls: limits.host_calls.value,
+                host_call_arguments: limits.host_call_arguments.value,
                 fuel: limits.fuel.value,
             },
         };

@@ -152,7 +152,9 @@ fn weight_of_outcome(outcome: &Outcome<Value>) -> u64 {
     let values = [&outcome.value, &outcome.error_value];
     let values: u64 = values.into_iter().flatten().map(weight_of_value).sum();
     let http = outcome.http.iter();
-    let http: usize = http.map(|exchange| exchange.method.len() + exchange.origin.len()).sum();
+    let http: usize = http
+        .map(|exchange| exchange.method.len() + exchange.origin.len())
+        .sum();
     (size_of::<Outcome>() + streams + error + refusals + http) as u64 + values
 }
 

@@ -30,6 +30,8 @@ pub(super) fn check(
     let limits = &task.template().limits;
     let may_end_so = match header.end {
         TaskEnd::Ok | TaskEnd::Exit(_) | TaskEnd::Trap | TaskEnd::Denied => true,
+        // The caller has found the call that failed.
+        TaskEnd::HostFunction => true,
         TaskEnd::Error => task.is_command() || task.template().fails,
         TaskEnd::Interrupted => known.interrupted,
         TaskEnd::OutOfFuel => limits.fuel.value.is_some(),
@@ -46,7 +48,11 @@ pub(super) fn check(
         ),
         TaskEnd::OutputLimit(name) => matches!(
             name,
-            LimitName::Result | LimitName::Stdout | LimitName::Stderr | LimitName::Log
+            LimitName::Result
+                | LimitName::Stdout
+                | LimitName::Stderr
+                | LimitName::Log
+                | LimitName::HostCallArguments
         ),
         TaskEnd::Initializer => known.initializer,
     };

@@ -198,7 +198,8 @@ impl WorkerHandle {
                     let left = limit.saturating_sub(self.cpu_time().unwrap_or_default());
                     Instant::now() + left.clamp(MIN_CPU_INTERVAL, CPU_INTERVAL)
                 });
-                [deadline, stranded, cpu].into_iter().flatten().min()
+                let lends = self.lends_from().filter(|from| *from > Instant::now());
+                [deadline, stranded, cpu, lends].into_iter().flatten().min()
             }
         }
     }

@@ -52,11 +52,11 @@ struct Mapped {
     http_file: Option<OwnedFd>,
 }
 
-fn map(worker_key: &WorkerKey) -> io::Result<Mapped> {
+fn map(worker_key: &WorkerKey, with_exchange: bool) -> io::Result<Mapped> {
     let module = &worker_key.module;
     let ring_file = memfd_sized("sandpool-ring", RING_SIZE as u64)?;
     let ring = HostEnd::new(Ring::new(Mapping::new(&ring_file, RING_SIZE)?));
-    let exchange_file = match module.shares_objects() {
+    let exchange_file = match with_exchange {
         true => Some(memfd_sized("sandpool-exchange", EXCHANGE_SIZE as u64)?),
         false => None,
     };
@@ -93,12 +93,20 @@ fn http(
     };
     let exchange = Exchange::new(Mapping::new(file, EXCHANGE_SIZE)?);
     let access = worker_key.key.http.access(worker_key.key.tenant.as_deref());
-    Ok(Some(HttpRequests::new(exchange, Arc::clone(control), access)))
+    Ok(Some(HttpRequests::new(
+        exchange,
+        Arc::clone(control),
+        access,
+    )))
 }
 
 /// Makes nothing: the feature is off.
 #[cfg(not(feature = "http"))]
-fn http(_: Option<&OwnedFd>, _: &Arc<ControlSocket>, _: &WorkerKey) -> io::Result<Option<HttpRequests>> {
+fn http(
+    _: Option<&OwnedFd>,
+    _: &Arc<ControlSocket>,
+    _: &WorkerKey,
+) -> io::Result<Option<HttpRequests>> {
     Ok(None)
 }
 
@@ -110,13 +118,15 @@ pub(crate) fn start_worker(
     worker_key: &WorkerKey,
 ) -> Result<(Started, Option<OutputPipes>), Fault> {
     let WorkerKey { key, module, .. } = worker_key;
+    let given = config.imports.names_in(module);
+    let with_exchange = module.shares_objects() || !given.is_empty();
     let Mapped {
         ring_file,
         ring,
         exchange_file,
         requests,
         http_file,
-    } = map(worker_key).map_err(refused("give memory for its tasks"))?;
+    } = map(worker_key, with_exchange).map_err(refused("give memory for its tasks"))?;
     let bell = EventFd::new().map_err(refused("give an eventfd"))?;
     let (control, theirs) = ControlSocket::pair().map_err(refused("give a socket pair"))?;
     let control = Arc::new(control);
@@ -145,7 +155,10 @@ pub(crate) fn start_worker(
         engine: module.settings().clone(),
         component: module.is_component(),
         grants: key.grants.clone(),
-        links: Links::clone(&loader.links),
+        links: Links {
+            given,
+            unknown: loader.links.unknown,
+        },
         shares: exchange_file.is_some(),
         http: http_file.is_some(),
         is_interpreter: module.is_interpreter(),

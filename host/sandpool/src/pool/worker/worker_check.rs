@@ -8,7 +8,7 @@ use super::answer_check::{self, Circumstances};
 use super::blame;
 use super::handle::{Phase, WorkerHandle};
 use super::session_end;
-use crate::pool::broker::{HttpRead, HttpRequests, Requests, RequestsRead};
+use crate::pool::broker::{Grantor, HttpRead, HttpRequests, Requests, RequestsRead};
 use crate::pool::config::Config;
 use crate::pool::keys::SessionEnd;
 use crate::pool::output::Outbox;
@@ -190,8 +190,13 @@ impl WorkerCheck<'_> {
         &mut self,
         worker: &mut WorkerHandle,
     ) -> Result<RequestsRead, Violation> {
+        let mut granted = Grantor {
+            shares: &self.config.shares,
+            worker_pid: worker.pid(),
+            calls: &mut self.out.host_calls,
+        };
         match (&mut worker.requests, worker.window.oldest()) {
-            (Some(requests), Some(task)) => requests.read(task, &self.config.shares),
+            (Some(requests), Some(task)) => requests.read(task, &mut granted),
             _ => Ok(RequestsRead::All),
         }
     }
@@ -276,11 +281,17 @@ impl WorkerCheck<'_> {
     fn take_read(
         &mut self,
         worker: &mut WorkerHandle,
-        header: AnswerHeader,
+        mut header: AnswerHeader,
         raw: Raw<'_>,
         now: Instant,
     ) -> Result<bool, Violation> {
         header.parts(raw.bytes())?;
+        if header.end == TaskEnd::HostFunction {
+            // The host knows better than any worker.
+            let failure = worker.requests.as_ref().and_then(Requests::take_failure);
+            let failure = failure.ok_or(Violation("no call of the host failed"))?;
+            header.message = Some(failure);
+        }
         let interrupted = matches!(worker.phase(), Phase::Interrupted { .. });
         let task = worker
             .window

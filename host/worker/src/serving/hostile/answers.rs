@@ -79,7 +79,7 @@ fn value(worker: WorkerParts, bytes: &[u8]) -> io::Result<()> {
     answer(worker, |_| {}, &[bytes])
 }
 
-fn end(worker: WorkerParts, end: TaskEnd) -> io::Result<()> {
+pub(super) fn end(worker: WorkerParts, end: TaskEnd) -> io::Result<()> {
     answer(worker, |header| header.end = end, &[])
 }
 

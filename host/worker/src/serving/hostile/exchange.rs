@@ -42,7 +42,7 @@ pub(super) fn find(name: &str) -> Option<Play> {
 }
 
 /// A worker that runs a task and may ask.
-struct Sharer {
+pub(super) struct Sharer {
     worker: WorkerParts,
     exchange: Exchange,
     task: Task,
@@ -51,7 +51,7 @@ struct Sharer {
 }
 
 impl Sharer {
-    fn new(worker: WorkerParts) -> io::Result<Self> {
+    pub(super) fn new(worker: WorkerParts) -> io::Result<Self> {
         let task = worker.claim();
         Self::of(worker, task)
     }
@@ -84,7 +84,7 @@ impl Sharer {
     }
 
     /// Sends these, and lives on until it is killed.
-    fn then(mut self, all: &[Asks]) -> io::Result<()> {
+    pub(super) fn then(mut self, all: &[Asks]) -> io::Result<()> {
         for asks in all {
             self.send(asks.clone())?;
         }

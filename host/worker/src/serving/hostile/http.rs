@@ -133,7 +133,12 @@ fn after_its_answer(worker: WorkerParts) -> io::Result<()> {
     requester.send(&begin(0, 1))?;
     requester.worker.answer_honestly(&requester.task);
     let trailers = Fields::new();
-    for frame in [begin(0, 2), data(1, 5), data(2, 5), ToHost::End { id: 1, trailers }] {
+    for frame in [
+        begin(0, 2),
+        data(1, 5),
+        data(2, 5),
+        ToHost::End { id: 1, trailers },
+    ] {
         requester.send(&frame)?;
     }
     stand_still()

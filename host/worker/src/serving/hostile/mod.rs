@@ -11,6 +11,7 @@
 mod answers;
 mod compiler;
 mod exchange;
+mod host_calls;
 mod http;
 mod messages;
 mod start;
@@ -55,6 +56,7 @@ pub fn misbehave(mut args: impl Iterator<Item = OsString>) -> ! {
         messages::find,
         exchange::find,
         http::find,
+        host_calls::find,
         compiler::find,
     ]
     .iter()

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::PoolBuilder;
 use crate::confinement::Confinement;
-use crate::module::{ArtifactStore, Loader};
+use crate::module::{ArtifactStore, ImportCheck, Loader};
 use crate::pool::error::{Error, SettingError};
 use crate::pool::worker::binary;
 #[cfg(feature = "in-process")]
 use sandpool_protocol::control::WorkerGrants;
+use sandpool_protocol::imports::Links;
 #[cfg(feature = "in-process")]
 use sandpool_protocol::limits::TaskLimits;
 use sandpool_protocol::roles::WORKER_ROLE;
@@ -42,13 +43,18 @@ impl PoolBuilder {
             features: std::mem::take(&mut self.features),
             ..EngineSettings::new(&self.limits)
         };
+        let imports = Arc::clone(&self.imports);
         Ok(Loader {
+            import_check: ImportCheck::new(move |module| imports.bind(module).map(drop)),
             program: Program {
                 path: binary::find(self.worker_binary.as_deref())?,
                 role: WORKER_ROLE.into(),
             },
             settings,
-            links: Arc::new(std::mem::take(&mut self.links)),
+            links: Arc::new(Links {
+                given: self.imports.names(),
+                unknown: self.unknown_imports,
+            }),
             limits: self.limits.clone(),
             max_retry_time: self
                 .start_timeout
@@ -68,6 +74,7 @@ impl PoolBuilder {
     /// process.
     #[cfg(feature = "in-process")]
     pub(crate) fn into_settings(mut self) -> Result<PoolSettings, Error> {
+        let has_imports = !self.imports.is_empty();
         let loader = self.loader()?;
         Ok(PoolSettings {
             loader,
@@ -81,6 +88,7 @@ impl PoolBuilder {
             grants: self.grants,
             has_initializer: self.initializer.is_some(),
             has_shares: !self.shares.is_empty(),
+            has_imports,
         })
     }
 }
@@ -96,4 +104,5 @@ pub(crate) struct PoolSettings {
     pub(crate) grants: WorkerGrants,
     pub(crate) has_initializer: bool,
     pub(crate) has_shares: bool,
+    pub(crate) has_imports: bool,
 }

@@ -1,0 +1,240 @@
+//! One call of a function or tool of the host, from the worker's question to the reply.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::bound::BoundFunction;
+use super::context::{CallContext, TaskFacts};
+use super::imports::Run;
+use super::tool::Tool;
+use crate::guard::panic_text;
+use sandpool_protocol::Violation;
+use sandpool_protocol::limits::{Limit, LimitHit, LimitName, TaskLimits, show_bytes};
+use sandpool_protocol::request::{Item, MAX_ITEM, Reply};
+use sandpool_sys::stdio;
+use sandpool_value::{
+    DecodeError, Function, Param, Printable, Type, Value, decode_within, encode, raw as raw_of,
+};
+
+/// The receiver of the reply to a question. It passes over the reply to a question that is no
+/// longer asked.
+pub(crate) trait CallReply: Send + Sync {
+    fn reply(&self, question: u64, reply: Reply);
+
+    /// Takes the violation that was found in the question.
+    fn violated(&self, question: u64, violation: Violation);
+}
+
+/// A call, ready to run on any thread.
+pub(crate) struct HostCall {
+    pub(crate) question: u64,
+    pub(crate) facts: Arc<TaskFacts>,
+    pub(crate) callee: Callee,
+    /// The limit of the result.
+    pub(crate) results: Limit<u64>,
+    pub(crate) to: Arc<dyn CallReply>,
+}
+
+/// A call that has returned.
+pub(super) struct Returned {
+    question: u64,
+    to: Arc<dyn CallReply>,
+    reply: Result<Reply, Violation>,
+}
+
+impl Returned {
+    /// Sends the reply. Returns `true` if the worker broke a rule, which the dispatcher has to
+    /// see.
+    pub(super) fn send(self) -> bool {
+        match self.reply {
+            Ok(reply) => {
+                self.to.reply(self.question, reply);
+                false
+            }
+            Err(violation) => {
+                self.to.violated(self.question, violation);
+                true
+            }
+        }
+    }
+}
+
+/// The function or the tool that is called, with the arguments as the worker sent them.
+pub(crate) enum Callee {
+    Function(Arc<BoundFunction>, Item),
+    Tool(Arc<Tool>, String),
+}
+
+/// The way in which a call did not return.
+enum NotReturned {
+    Violation(Violation),
+    /// The closure failed, which ends the task with this text.
+    Failed(String),
+}
+
+/// The memory that the decoded arguments may take for each of their bytes, and in any case.
+const MEMORY_PER_BYTE: usize = 256;
+const LEAST_MEMORY: usize = 1024 * 1024;
+
+impl HostCall {
+    /// Runs the closure; returns the reply.
+    pub(super) fn run(self) -> Returned {
+        if self.facts.has_ended() {
+            // Nobody waits for it any more, and it has not begun.
+            return self.returned(Ok(Reply::CallFailed));
+        }
+        let returned = match &self.callee {
+            Callee::Function(function, arguments) => self.run_function(function, arguments),
+            Callee::Tool(tool, arguments) => self.run_tool(tool, arguments),
+        };
+        let reply = match returned {
+            Ok(reply) => Ok(reply),
+            Err(NotReturned::Failed(text)) => {
+                self.facts.fail(text);
+                Ok(Reply::CallFailed)
+            }
+            Err(NotReturned::Violation(violation)) => Err(violation),
+        };
+        self.returned(reply)
+    }
+
+    fn returned(self, reply: Result<Reply, Violation>) -> Returned {
+        Returned {
+            question: self.question,
+            to: self.to,
+            reply,
+        }
+    }
+
+    /// Ends the call, and with it its task, with this text.
+    pub(super) fn fail(self, text: String) {
+        self.facts.fail(text);
+        self.to.reply(self.question, Reply::CallFailed);
+    }
+
+    /// Returns the name of the callee, for messages.
+    fn name(&self) -> String {
+        match &self.callee {
+            Callee::Function(function, _) => Printable(&function.function.full_name()).to_string(),
+            Callee::Tool(tool, _) => format!("tool {}", Printable(tool.name())),
+        }
+    }
+
+    fn failed(&self, text: impl std::fmt::Display) -> NotReturned {
+        NotReturned::Failed(format!("`{}` {text}", self.name()))
+    }
+
+    fn run_function(&self, bound: &BoundFunction, arguments: &Item) -> Result<Reply, NotReturned> {
+        let Some(run) = &bound.run else {
+            return Ok(Reply::CallDenied);
+        };
+        let arguments = decode(&bound.function.params, arguments)
+            .map_err(|_| NotReturned::Violation(Violation("it calls a function wrongly")))?;
+        let value = self.guarded(|context| call(&**run, context, arguments))?;
+        let value = value.map_err(|error| self.failed(format!("cannot be called: {error}")))?;
+        let value = result(value, &bound.function).map_err(|text| self.failed(text))?;
+        let mut bytes = Vec::new();
+        encode(&value, &mut bytes);
+        self.check_size(bytes.len())?;
+        Ok(Reply::Item(bytes.into()))
+    }
+
+    fn run_tool(&self, tool: &Tool, arguments: &str) -> Result<Reply, NotReturned> {
+        let arguments = match serde_json::from_str(arguments) {
+            Ok(arguments) => arguments,
+            Err(error) => {
+                let text = format!(
+                    "the arguments of tool `{}` are no JSON: {error}",
+                    tool.name()
+                );
+                return Ok(Reply::Tool(Some(Err(text))));
+            }
+        };
+        let answer = self.guarded(|context| (tool.run)(context, arguments))?;
+        let answer = answer.map(|json| json.to_string());
+        self.check_size(answer.as_ref().map_or_else(String::len, String::len))?;
+        Ok(Reply::Tool(Some(answer)))
+    }
+
+    /// Runs a closure. Its panic is reported, and ends the task.
+    fn guarded<T>(&self, run: impl FnOnce(CallContext) -> T) -> Result<T, NotReturned> {
+        let context = CallContext::new(Arc::clone(&self.facts));
+        catch_unwind(AssertUnwindSafe(|| run(context))).map_err(|panic| {
+            let text = panic_text(panic.as_ref());
+            let line = format!("sandpool: `{}` panicked: {text}\n", self.name());
+            // When stderr is gone there is nobody left to tell.
+            let _ = stdio::write_stderr(line.as_bytes());
+            self.failed(format!("panicked: {}", Printable(&text)))
+        })
+    }
+
+    fn check_size(&self, bytes: usize) -> Result<(), NotReturned> {
+        let name = LimitName::HostCallResults;
+        if self.results.value.is_some_and(|most| bytes as u64 > most) {
+            let limits = TaskLimits {
+                host_call_results: self.results,
+                ..TaskLimits::default()
+            };
+            let hit = limits.hit(name).as_ref().map(LimitHit::to_string);
+            return Err(self.failed(format!("failed: {}", hit.unwrap_or_default())));
+        }
+        match bytes > MAX_ITEM {
+            true => Err(self.failed(format!(
+                "returned more than {}",
+                show_bytes(MAX_ITEM as u64)
+            ))),
+            false => Ok(()),
+        }
+    }
+}
+
+fn call(run: &Run, context: CallContext, arguments: Vec<Value>) -> Result<Value, String> {
+    run(context, arguments)
+}
+
+/// Decodes the arguments, which are the whole input.
+fn decode(params: &[Param], mut input: &[u8]) -> Result<Vec<Value>, DecodeError> {
+    let memory = input.len().saturating_mul(MEMORY_PER_BYTE);
+    let mut memory = memory.saturating_add(LEAST_MEMORY);
+    let mut arguments = Vec::with_capacity(params.len());
+    for param in params {
+        arguments.push(decode_within(&param.ty, &mut input, &mut memory)?);
+    }
+    match input.len() {
+        0 => Ok(arguments),
+        count => Err(DecodeError::LeftOver { count }),
+    }
+}
+
+/// Makes the closure's value one of the function's result.
+///
+/// # Errors
+///
+/// Returns the text of the closure's error, if the function has no way to fail, or the reason
+/// why the value does not fit.
+fn result(value: Value, function: &Function) -> Result<Value, String> {
+    let misfit = |wanted: &str, why: String| format!("returned what is no `{wanted}`: {why}");
+    let value = match (value, &function.result) {
+        (value @ Value::Result(_), Some(Type::Result { .. })) => value,
+        (Value::Result(Err(error)), _) => {
+            let text = error.map_or_else(
+                || "an error".to_owned(),
+                |error| String::from_utf8_lossy(&raw_of(&error)).into_owned(),
+            );
+            return Err(format!("failed: {}", Printable(&text)));
+        }
+        (Value::Result(Ok(value)), _) => value.map_or_else(Value::unit, |value| *value),
+        (value, Some(Type::Result { .. })) => {
+            let payload = (!value.is_unit()).then(|| Box::new(value));
+            Value::Result(Ok(payload))
+        }
+        (value, _) => value,
+    };
+    match &function.result {
+        None if value.is_unit() => Ok(value),
+        None => Err("returned a value, and has no result".to_owned()),
+        Some(ty) => value
+            .coerce(ty)
+            .map_err(|error| misfit(&ty.to_string(), error.to_string())),
+    }
+}

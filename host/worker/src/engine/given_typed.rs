@@ -1,0 +1,277 @@
+//! Functions of the host whose signatures are made of bytes, strings and a few numbers,
+//! without a value per byte: a table of the signatures that people write, as in `typed`. A
+//! signature that is not in it takes the dynamic way.
+
+use std::sync::Arc;
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower};
+
+use super::given::GivenFunction;
+use super::guest::Guest;
+use sandpool_value::{ToValue, Type, encode, take_bytes, take_string, take_u32, take_u64};
+
+/// The type of a parameter.
+#[derive(Clone, Copy, PartialEq)]
+enum In {
+    Bytes,
+    Text,
+    U32,
+    U64,
+}
+
+/// The type of a result.
+#[derive(Clone, Copy, PartialEq)]
+enum Out {
+    Nothing,
+    Bool,
+    U32,
+    U64,
+    Bytes,
+    Text,
+    MaybeBytes,
+    MaybeText,
+    BytesOrText,
+    TextOrText,
+    NothingOrText,
+}
+
+impl In {
+    fn of(ty: &Type) -> Option<Self> {
+        match ty {
+            Type::String => Some(In::Text),
+            Type::U32 => Some(In::U32),
+            Type::U64 => Some(In::U64),
+            ty if ty.is_bytes() => Some(In::Bytes),
+            _ => None,
+        }
+    }
+}
+
+impl Out {
+    fn of(ty: Option<&Type>) -> Option<Self> {
+        Some(match ty {
+            None => Out::Nothing,
+            Some(Type::Bool) => Out::Bool,
+            Some(Type::U32) => Out::U32,
+            Some(Type::U64) => Out::U64,
+            Some(Type::String) => Out::Text,
+            Some(ty) if ty.is_bytes() => Out::Bytes,
+            Some(Type::Option(some)) if **some == Type::String => Out::MaybeText,
+            Some(Type::Option(some)) if some.is_bytes() => Out::MaybeBytes,
+            Some(Type::Result { ok, err: Some(err) }) if **err == Type::String => {
+                match ok.as_deref() {
+                    None => Out::NothingOrText,
+                    Some(Type::String) => Out::TextOrText,
+                    Some(ok) if ok.is_bytes() => Out::BytesOrText,
+                    Some(_) => return None,
+                }
+            }
+            Some(_) => return None,
+        })
+    }
+}
+
+/// Picks a result type for fixed parameter types.
+macro_rules! with_result {
+    ($out:expr, $instance:expr, $given:expr, ($($param:ty),*)) => {
+        match $out {
+            Out::Nothing => wrap::<($($param,)*), ()>($instance, $given),
+            Out::Bool => wrap::<($($param,)*), (bool,)>($instance, $given),
+            Out::U32 => wrap::<($($param,)*), (u32,)>($instance, $given),
+            Out::U64 => wrap::<($($param,)*), (u64,)>($instance, $given),
+            Out::Bytes => wrap::<($($param,)*), (Vec<u8>,)>($instance, $given),
+            Out::Text => wrap::<($($param,)*), (String,)>($instance, $given),
+            Out::MaybeBytes => wrap::<($($param,)*), (Option<Vec<u8>>,)>($instance, $given),
+            Out::MaybeText => wrap::<($($param,)*), (Option<String>,)>($instance, $given),
+            Out::BytesOrText => wrap::<($($param,)*), (Result<Vec<u8>, String>,)>($instance, $given),
+            Out::TextOrText => wrap::<($($param,)*), (Result<String, String>,)>($instance, $given),
+            Out::NothingOrText => wrap::<($($param,)*), (Result<(), String>,)>($instance, $given),
+        }
+    };
+}
+
+/// Links the function by its types, if its signature is in the table; returns whether it is.
+pub(super) fn add(
+    instance: &mut LinkerInstance<'_, Guest>,
+    given: &Arc<GivenFunction>,
+) -> wasmtime::Result<bool> {
+    let function = given.function();
+    let params: Option<Vec<In>> = function.params.iter().map(|p| In::of(&p.ty)).collect();
+    let (Some(params), Some(out)) = (params, Out::of(function.result.as_ref())) else {
+        return Ok(false);
+    };
+    match params.as_slice() {
+        [] => with_result!(out, instance, given, ()),
+        [In::Bytes] => with_result!(out, instance, given, (Vec<u8>)),
+        [In::Text] => with_result!(out, instance, given, (String)),
+        [In::U32] => with_result!(out, instance, given, (u32)),
+        [In::U64] => with_result!(out, instance, given, (u64)),
+        [In::Text, In::Text] => with_result!(out, instance, given, (String, String)),
+        [In::Text, In::Bytes] => with_result!(out, instance, given, (String, Vec<u8>)),
+        [In::Bytes, In::Bytes] => with_result!(out, instance, given, (Vec<u8>, Vec<u8>)),
+        _ => return Ok(false),
+    }?;
+    Ok(true)
+}
+
+fn wrap<P, R>(
+    instance: &mut LinkerInstance<'_, Guest>,
+    given: &Arc<GivenFunction>,
+) -> wasmtime::Result<()>
+where
+    P: Arguments + ComponentNamedList + Lift + 'static,
+    R: Answer + ComponentNamedList + Lower + 'static,
+{
+    let given = Arc::clone(given);
+    let name = given.function().name.clone();
+    instance.func_wrap(
+        &name,
+        move |mut store: StoreContextMut<'_, Guest>, arguments: P| {
+            let mut bytes = Vec::new();
+            arguments.put(&mut bytes);
+            let reply = given.call(&mut store, bytes)?;
+            let mut rest = reply.as_slice();
+            R::take(&mut rest).ok_or_else(|| {
+                wasmtime::format_err!("the result does not fit `{}`", given.function().name)
+            })
+        },
+    )
+}
+
+/// The parameters of a function, as the host decodes them.
+trait Arguments {
+    fn put(self, out: &mut Vec<u8>);
+}
+
+macro_rules! arguments {
+    ($($name:ident)*) => {
+        impl<$($name: ToValue),*> Arguments for ($($name,)*) {
+            #[expect(non_snake_case, reason = "types and values share their names")]
+            fn put(self, _out: &mut Vec<u8>) {
+                let ($($name,)*) = self;
+                $(encode(&$name.into_value(), _out);)*
+            }
+        }
+    };
+}
+
+impl Arguments for () {
+    fn put(self, _: &mut Vec<u8>) {}
+}
+
+arguments!(A);
+arguments!(A B);
+
+/// The result of a function, read from the bytes that the host has encoded.
+trait Answer: Sized {
+    fn take(bytes: &mut &[u8]) -> Option<Self>;
+}
+
+impl Answer for () {
+    fn take(_: &mut &[u8]) -> Option<Self> {
+        Some(())
+    }
+}
+
+impl<T: Part> Answer for (T,) {
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        let value = T::take(bytes)?;
+        bytes.is_empty().then_some((value,))
+    }
+}
+
+/// A part of a result.
+trait Part: ComponentType + Sized {
+    fn take(bytes: &mut &[u8]) -> Option<Self>;
+}
+
+impl Part for bool {
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        bytes.split_off_first().map(|byte| *byte != 0)
+    }
+}
+
+impl Part for u32 {
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        take_u32(bytes)
+    }
+}
+
+impl Part for u64 {
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        take_u64(bytes)
+    }
+}
+
+impl Part for Vec<u8> {
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        take_bytes(bytes).map(<[u8]>::to_vec)
+    }
+}
+
+impl Part for String {
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        take_string(bytes).map(str::to_owned)
+    }
+}
+
+impl Part for () {
+    fn take(_: &mut &[u8]) -> Option<Self> {
+        Some(())
+    }
+}
+
+impl<T: Part> Part for Option<T> {
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        match bytes.split_off_first()? {
+            0 => Some(None),
+            _ => T::take(bytes).map(Some),
+        }
+    }
+}
+
+impl<T: Part> Part for Result<T, String> {
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        match bytes.split_off_first()? {
+            0 => T::take(bytes).map(Ok),
+            _ => String::take(bytes).map(Err),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sandpool_value::Value;
+
+    fn there_and_back<T: Part + ToValue + Clone + PartialEq + std::fmt::Debug>(value: T) {
+        let mut bytes = Vec::new();
+        encode(&value.clone().into_value(), &mut bytes);
+        assert_eq!(<(T,)>::take(&mut bytes.as_slice()), Some((value,)));
+        bytes.push(0);
+        assert_eq!(<(T,)>::take(&mut bytes.as_slice()), None, "a byte is left");
+    }
+
+    #[test]
+    fn results_are_read_as_the_host_encodes_them() {
+        there_and_back(true);
+        there_and_back(7u32);
+        there_and_back(u64::MAX);
+        there_and_back(vec![1u8, 2]);
+        there_and_back("grün".to_owned());
+        there_and_back(Some("x".to_owned()));
+        there_and_back(None::<Vec<u8>>);
+        there_and_back(Ok::<_, String>(vec![3u8]));
+        there_and_back(Err::<String, _>("no".to_owned()));
+        there_and_back(Ok::<(), String>(()));
+    }
+
+    #[test]
+    fn arguments_are_written_one_after_the_other() {
+        let mut bytes = Vec::new();
+        ("a".to_owned(), 1u32).put(&mut bytes);
+        let values = [Value::String("a".into()), Value::U32(1)];
+        assert_eq!(bytes, sandpool_value::encode_args(&values));
+    }
+}

@@ -1,0 +1,9 @@
+//! Functions of the host that guests import: their types, their failures, their limits, and
+//! the tasks around them.
+
+mod binding;
+mod guests;
+#[cfg(debug_assertions)]
+mod hostile;
+mod running;
+mod tools;
