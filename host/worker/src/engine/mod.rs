@@ -17,6 +17,7 @@ pub mod files;
 mod filesystem;
 pub mod guest;
 pub mod http;
+mod http_imports;
 pub mod imports;
 pub mod memory;
 pub mod output;
