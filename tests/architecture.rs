@@ -113,6 +113,13 @@ fn the_library_names_the_worker_in_its_entry_and_in_process_alone() {
         assert_absent(&format!("sandpool/src/{folder}"), &["crate::in_process"]);
     }
     assert_absent("sandpool/src/shared", &["crate::pool"]);
+    for room in ["module", "outcome", "pool", "process", "shared"] {
+        assert_absent("sandpool/src/http", &[&format!("crate::{room}")]);
+    }
+    assert_absent(
+        "sandpool/src/http",
+        &["sandpool_protocol", "sandpool_worker"],
+    );
     let children = ["crate::serving", "crate::compiler"];
     assert_absent("worker/src/engine", &children);
 }
@@ -308,12 +315,13 @@ fn prose_and_first_block(page: &str) -> (String, &str) {
 }
 
 /// The folders at which the sections of ARCHITECTURE.md let their paths begin.
-const BASES: [&str; 7] = [
+const BASES: [&str; 8] = [
     "",
     "host",
     "host/protocol/src",
     "host/worker/src",
     "host/sandpool/src",
+    "host/sandpool/src/http",
     "host/sandpool/src/pool",
     "host/cli/src/map",
 ];

@@ -128,14 +128,14 @@ mod shared;
 mod strategies;
 mod wakers;
 
+#[cfg(feature = "http")]
+pub use self::http::{HttpRule, HttpRuleError};
 pub use confinement::{Escape, Probed};
 #[cfg(feature = "worker")]
 #[doc(hidden)]
 pub use entry::__worker_entry_before_main;
 #[cfg(feature = "worker")]
 pub use entry::worker_entry;
-#[cfg(feature = "http")]
-pub use self::http::{HttpRule, HttpRuleError};
 pub use module::{AsyncLoad, CacheTrouble, LoadError, Module};
 pub use outcome::{HttpExchange, Outcome, Refusal, Verdict};
 pub use pool::{

@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use hyper::client::conn::http1::{self, SendRequest};
@@ -25,6 +26,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
 /// The time for which a connection is kept that nobody uses.
 const IDLE: Duration = Duration::from_secs(30);
+
+/// The time between two looks for old connections.
+const SWEEP: Duration = Duration::from_secs(5);
 
 /// The highest number of connections that are kept for one peer, and for all.
 const MAX_IDLE_OF_PEER: usize = 8;
@@ -61,7 +65,15 @@ pub(super) struct Connection {
 pub(super) struct Connections {
     resolver: Arc<dyn Resolve>,
     tls: Tls,
-    idle: Mutex<HashMap<Peer, Vec<IdleConnection>>>,
+    idle: Mutex<Idle>,
+}
+
+/// The connections that are kept.
+#[derive(Default)]
+struct Idle {
+    by_peer: HashMap<Peer, Vec<IdleConnection>>,
+    /// True while a task of the runtime closes old ones, which it does until none is left.
+    is_swept: bool,
 }
 
 struct IdleConnection {
@@ -113,11 +125,11 @@ impl Connections {
     /// Takes a connection to a peer that was kept and is open, as far as is known.
     pub(super) fn take(&self, peer: &Peer) -> Option<Connection> {
         let mut idle = self.lock();
-        let kept = idle.get_mut(peer)?;
+        let kept = idle.by_peer.get_mut(peer)?;
         let found = std::iter::from_fn(|| kept.pop())
             .find(|kept| kept.since.elapsed() < IDLE && kept.connection.sender.is_ready());
         if kept.is_empty() {
-            idle.remove(peer);
+            idle.by_peer.remove(peer);
         }
         found.map(|kept| kept.connection)
     }
@@ -125,10 +137,10 @@ impl Connections {
     /// Keeps a connection for the next request of its peer, for a while.
     pub(super) fn keep(self: &Arc<Self>, peer: Peer, connection: Connection) {
         let mut idle = self.lock();
-        if idle.values().map(Vec::len).sum::<usize>() >= MAX_IDLE {
+        if idle.by_peer.values().map(Vec::len).sum::<usize>() >= MAX_IDLE {
             return;
         }
-        let kept = idle.entry(peer).or_default();
+        let kept = idle.by_peer.entry(peer).or_default();
         if kept.len() >= MAX_IDLE_OF_PEER {
             kept.remove(0);
         }
@@ -136,24 +148,35 @@ impl Connections {
             connection,
             since: Instant::now(),
         });
-        let connections = Arc::downgrade(self);
-        tokio::spawn(async move {
-            tokio::time::sleep(IDLE).await;
-            if let Some(connections) = connections.upgrade() {
-                connections.close_old();
-            }
-        });
+        if !mem::replace(&mut idle.is_swept, true) {
+            tokio::spawn(sweep(Arc::downgrade(self)));
+        }
     }
 
-    fn close_old(&self) {
-        self.lock().retain(|_, kept| {
+    /// Closes old connections, and returns true if some are left.
+    fn close_old(&self) -> bool {
+        let mut idle = self.lock();
+        idle.by_peer.retain(|_, kept| {
             kept.retain(|kept| kept.since.elapsed() < IDLE && !kept.connection.sender.is_closed());
             !kept.is_empty()
         });
+        idle.is_swept = !idle.by_peer.is_empty();
+        idle.is_swept
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Peer, Vec<IdleConnection>>> {
+    fn lock(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes old connections now and then, until none is left.
+async fn sweep(connections: Weak<Connections>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let is_over = connections.upgrade().is_none_or(|it| !it.close_old());
+        if is_over {
+            return;
+        }
     }
 }
 

@@ -70,12 +70,13 @@ impl Exchange {
             None => connections.open(&peer, limit).await?,
         };
         let first = match request.content_length {
-            Some(_) => None,
-            None => first_part(&mut body).await?,
+            Some(1..) => None,
+            None | Some(0) => first_part(&mut body).await?,
         };
-        let length = match first {
-            Some(BodyPart::Finished) => Some(0),
-            _ => request.content_length,
+        let length = match (&first, request.content_length) {
+            (Some(BodyPart::Finished), _) => Some(0),
+            (Some(_), Some(0)) => return Err(HttpFailure::HttpRequestBodySize),
+            (_, length) => length,
         };
         let body = RequestBody::new(first, body, length, taken);
         let end = body.end();

@@ -276,3 +276,6 @@ pub enum ConnectError {
     #[error("the host did not answer in time")]
     TimedOut,
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,8 @@ mod guard;
 mod headers;
 mod message;
 mod rule;
+#[cfg(test)]
+mod test_requests;
 mod tls;
 mod url;
 

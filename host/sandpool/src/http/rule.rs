@@ -31,7 +31,9 @@ use super::url::{Host, Origin, Scheme, UrlProblem, check_path, parse_port, split
 /// let rule = HttpRule::new("http://127.0.0.1:8080/v1/*")
 ///     .methods(["GET", "POST"])
 ///     .allow_private();
-/// assert_eq!("GET,POST http://127.0.0.1:8080/v1/* private".parse(), Ok(rule));
+/// let text = "GET,POST http://127.0.0.1:8080/v1/* private";
+/// assert_eq!(text.parse::<HttpRule>()?, rule);
+/// # Ok::<(), sandpool::http::HttpRuleError>(())
 /// ```
 ///
 /// # What a rule does not cover
@@ -351,3 +353,6 @@ impl From<UrlProblem> for Problem {
         Problem::Url(problem)
     }
 }
+
+#[cfg(test)]
+mod tests;
