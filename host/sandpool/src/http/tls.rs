@@ -24,7 +24,6 @@ pub(super) struct Tls {
 impl Tls {
     /// Returns TLS that trusts these certificates alone.
     #[cfg(test)]
-    #[expect(dead_code, reason = "its test is on its way")]
     pub(super) fn trusting(certificates: Vec<CertificateDer<'static>>) -> Self {
         Tls {
             config: OnceCell::new_with(config(certificates).ok()),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use super::bounds::{Bounds, OutputLimitReached};
 use super::broker::Broker;
@@ -93,6 +94,12 @@ impl Guest {
                 })?;
         }
         Ok(())
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.http.view(self.wasi.get().ctx().table)
     }
 }
 

@@ -3,23 +3,12 @@
 
 use std::sync::Arc;
 
-use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, Resource};
-use wasmtime_wasi::WasiView;
-use wasmtime_wasi_http::p2::bindings::http::outgoing_handler::Host as _;
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Method, Scheme};
-use wasmtime_wasi_http::p2::bindings::{LinkOptions, sync};
-use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
+use wasmtime::component::ResourceTable;
 use wasmtime_wasi_http::{
-    Error, RequestOptions, WasiBody, WasiHttp, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
-    WasiHttpView,
+    Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
 };
 
-use super::guest::Guest;
 use sandpool_protocol::http::{MAX_DATA, MAX_HEAD};
-
-/// The kind of refused requests in outcomes.
-const REFUSED: &str = "HTTP request";
 
 /// A response, and the future that drives its body; the body here drives itself.
 pub type Sent = Result<
@@ -58,6 +47,20 @@ impl GuestHttp {
             hooks: Hooks { sender },
         }
     }
+
+    /// Returns `true` if requests go anywhere.
+    pub(super) fn is_granted(&self) -> bool {
+        self.hooks.sender.is_some()
+    }
+
+    /// Returns the view of the functions of `wasi:http`, with the guest's table.
+    pub(super) fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> WasiHttpCtxView<'a> {
+        WasiHttpCtxView {
+            hooks: &mut self.hooks,
+            table,
+            ctx: &mut self.context,
+        }
+    }
 }
 
 struct Hooks {
@@ -85,62 +88,4 @@ impl WasiHttpHooks for Hooks {
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
         MAX_DATA
     }
-}
-
-impl WasiHttpView for Guest {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        let GuestHttp { context, hooks } = &mut self.http;
-        WasiHttpCtxView {
-            hooks,
-            table: self.wasi.get().ctx().table,
-            ctx: context,
-        }
-    }
-}
-
-/// Gives a component `wasi:http/types`.
-pub(super) fn add_types(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    let options = LinkOptions::default();
-    sync::http::types::add_to_linker::<_, WasiHttp>(linker, &options.into(), Guest::http)
-}
-
-/// Gives a component `wasi:http/outgoing-handler`. A request without a grant is refused at
-/// once, and noted.
-pub(super) fn add_handler(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    let mut handler = linker.instance("wasi:http/outgoing-handler@0.2.12")?;
-    handler.func_wrap(
-        "handle",
-        |mut store: StoreContextMut<'_, Guest>,
-         (request, options): (
-            Resource<HostOutgoingRequest>,
-            Option<Resource<RequestOptions>>,
-        )|
-         -> wasmtime::Result<(Result<Resource<HostFutureIncomingResponse>, ErrorCode>,)> {
-            let guest = store.data_mut();
-            if guest.http.hooks.sender.is_none() {
-                let request = guest.ctx().table.delete(request)?;
-                guest.bounds.deny(REFUSED, line(&request));
-                return Ok((Err(ErrorCode::HttpRequestDenied),));
-            }
-            Ok((match guest.http().handle(request, options) {
-                Ok(response) => Ok(response),
-                Err(error) => Err(error.downcast()?),
-            },))
-        },
-    )
-}
-
-/// Returns the method and the origin of a request, in one line.
-fn line(request: &HostOutgoingRequest) -> String {
-    let method = match &request.method {
-        Method::Other(method) => method.clone(),
-        known => format!("{known:?}").to_uppercase().replace("METHOD::", ""),
-    };
-    let scheme = match &request.scheme {
-        Some(Scheme::Http) => "http",
-        Some(Scheme::Https) | None => "https",
-        Some(Scheme::Other(scheme)) => scheme,
-    };
-    let authority = request.authority.as_deref().unwrap_or_default();
-    format!("{method} {scheme}://{authority}")
 }

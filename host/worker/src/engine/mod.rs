@@ -19,6 +19,7 @@ mod given;
 mod given_typed;
 pub mod guest;
 pub mod http;
+mod http_imports;
 pub mod imports;
 pub mod memory;
 pub mod output;
