@@ -270,9 +270,8 @@ mod tests {
         fn occupancy(&self) -> Occupancy {
             match self {
                 Slot::Free => Occupancy::Free,
-                Slot::Taken(key) | Slot::Reserved(key) if !is_session(*key) => {
-                    Occupancy::Reserved(*key)
-                }
+                Slot::Taken(key) if !is_session(**key) => Occupancy::Reserved(**key),
+                Slot::Reserved(key) if !is_session(*key) => Occupancy::Reserved(*key),
                 _ => Occupancy::Apart,
             }
         }

@@ -29,11 +29,8 @@ pub(super) struct Wants {
 
 impl Wants {
     /// Reads them. Where the module cannot be read on, the validator will say why.
-    pub(super) fn of(bytes: &[u8], given: &[String]) -> Self {
-        let mut wants = Wants {
-            given: given.to_vec(),
-            ..Wants::default()
-        };
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let mut wants = Wants::default();
         // The number of nested modules and components around the parser.
         let mut depth = 0usize;
         for payload in Parser::new(0).parse_all(bytes) {
@@ -286,7 +283,7 @@ mod tests {
                 r#"(component (@custom "producers" "\01\0cprocessed-by\01\{:02x}{tool}\050.2.0"))"#,
                 tool.len()
             );
-            Wants::of(&wat::parse_str(text).expect("a component"), &[]).is_snapshot()
+            Wants::of(&wat::parse_str(text).expect("a component")).is_snapshot()
         };
         assert!(made_by("component-init-transform"));
         assert!(!made_by("wit-component"));

@@ -20,17 +20,15 @@ pub(super) fn add_types(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let options = LinkOptions::default();
     sync::http::types::add_to_linker::<_, WasiHttp>(linker, &options.into(), Guest::http)?;
     // wasmtime-wasi-http's own knows the errors of requests, and not those of bodies.
-    linker
-        .instance("wasi:http/types@0.2.12")?
-        .func_wrap(
-            "http-error-code",
-            |mut store: StoreContextMut<'_, Guest>, (error,): (Resource<IoError>,)| {
-                let error = store.data_mut().ctx().table.get(&error)?;
-                let of_request = error.downcast_ref::<ErrorCode>().cloned();
-                let code = of_request.or_else(|| error.downcast_ref().map(code_of));
-                Ok((code,))
-            },
-        )
+    linker.instance("wasi:http/types@0.2.12")?.func_wrap(
+        "http-error-code",
+        |mut store: StoreContextMut<'_, Guest>, (error,): (Resource<IoError>,)| {
+            let error = store.data_mut().ctx().table.get(&error)?;
+            let of_request = error.downcast_ref::<ErrorCode>().cloned();
+            let code = of_request.or_else(|| error.downcast_ref().map(code_of));
+            Ok((code,))
+        },
+    )
 }
 
 /// Returns the code for the error of a response's body.

@@ -156,7 +156,10 @@ const INTERFACES: &[(&str, Give)] = &[
         random::insecure_seed::add_to_linker::<_, WasiRandom>(l, |guest| guest.ctx().ctx.random())
     }),
     ("wasi:http/types", super::http_imports::add_types),
-    ("wasi:http/outgoing-handler", super::http_imports::add_handler),
+    (
+        "wasi:http/outgoing-handler",
+        super::http_imports::add_handler,
+    ),
     ("sandpool:task/task", |l| {
         task::add_to_linker::<_, HasGuest>(l, |guest| guest)
     }),

@@ -180,6 +180,16 @@ fn errors() -> Vec<(Error, &'static str)> {
             },
             "`f` cannot be called: no call can carry `x`",
         ),
+        (
+            Error::Import {
+                module: "m".into(),
+                source: ImportError::NotOfPool {
+                    import: "acme:kv/store".into(),
+                },
+            },
+            "module `m` cannot be run <- import `acme:kv/store`: the pool gives no functions for it, \
+             so a call cannot change them",
+        ),
         (Error::NotReady, "the result is not there yet"),
         (
             Error::Timeout,
@@ -226,13 +236,16 @@ fn place(error: &Error) -> usize {
         Error::Failed(_) => 25,
         Error::Convert(_) => 26,
         Error::NotCompiled { .. } => 27,
+        Error::SessionsFull { .. } => 28,
+        Error::SessionEnded { .. } => 29,
+        Error::Import { .. } => 30,
     }
 }
 
 #[test]
 fn each_error_says_what_is_wrong_and_its_cause_once() {
     let places: BTreeSet<_> = errors().iter().map(|(error, _)| place(error)).collect();
-    assert!(places.into_iter().eq(0..=27), "a variant is not listed");
+    assert!(places.into_iter().eq(0..=30), "a variant is not listed");
     check(errors());
 }
 
