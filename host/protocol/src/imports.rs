@@ -8,6 +8,9 @@ use crate::settings::UnknownImports;
 /// The highest number of imports that a refusal names.
 const MAX_NAMED: usize = 3;
 
+/// The number of bytes of a name that a refusal shows: a module may choose names of 100,000.
+const MAX_NAME: usize = 500;
+
 /// The imports that the host gives, and its reaction to those that nobody gives.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Links {
@@ -42,8 +45,10 @@ impl Links {
                 _ => None,
             })?;
             return Some(format!(
-                "it imports the {kind} `{name}`, which sandpool does not provide; only functions \
-                 can be denied at the call"
+                "it imports the {} `{}`, which sandpool does not provide; only functions can be \
+                 denied at the call",
+                cut(kind),
+                cut(name)
             ));
         }
         built_for_another_wasi(missing.iter().map(|import| import.name.as_str()))
@@ -59,12 +64,21 @@ impl Links {
     }
 }
 
+fn cut(name: &str) -> String {
+    match name.len() {
+        0..=MAX_NAME => name.to_owned(),
+        _ => format!("{}…", &name[..name.floor_char_boundary(MAX_NAME)]),
+    }
+}
+
 fn unknown(missing: &[&Import]) -> Option<String> {
     if missing.is_empty() {
         return None;
     }
     let named = missing.iter().take(MAX_NAMED);
-    let named: Vec<_> = named.map(|import| format!("`{}`", import.name)).collect();
+    let named: Vec<_> = named
+        .map(|import| format!("`{}`", cut(&import.name)))
+        .collect();
     let more = match missing.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -81,8 +95,9 @@ pub fn built_for_another_wasi<'a>(names: impl Iterator<Item = &'a str> + Clone) 
     let first = |is: fn(&str) -> bool| names.clone().find(|name| is(name));
     if let Some(name) = first(is_of_wasi_0_3) {
         return Some(format!(
-            "it is built for WASI 0.3 (`{name}`), which sandpool does not have; build it for \
-             WASI 0.2 (target `wasm32-wasip2` for Rust)"
+            "it is built for WASI 0.3 (`{}`), which sandpool does not have; build it for \
+             WASI 0.2 (target `wasm32-wasip2` for Rust)",
+            cut(name)
         ));
     }
     if first(is_preview_0).is_some() {
@@ -95,8 +110,9 @@ pub fn built_for_another_wasi<'a>(names: impl Iterator<Item = &'a str> + Clone) 
     }
     first(is_draft_of_wasi_0_2).map(|name| {
         format!(
-            "it is built for a draft of WASI 0.2 (`{name}`), which sandpool does not have; \
-             build it with a current toolchain (target `wasm32-wasip2` for Rust)"
+            "it is built for a draft of WASI 0.2 (`{}`), which sandpool does not have; \
+             build it with a current toolchain (target `wasm32-wasip2` for Rust)",
+            cut(name)
         )
     })
 }
@@ -193,6 +209,17 @@ mod tests {
             said.ends_with("`env#f0`, `env#f1`, `env#f2` and 97 more"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn a_name_that_goes_on_and_on_is_cut() {
+        let long = "é".repeat(50_000);
+        for kind in [ImportKind::Functions, ImportKind::Other("memory".into())] {
+            for unknown in [UnknownImports::Refuse, UnknownImports::Deny] {
+                let said = links(&[], unknown).refusal(&[import(&long, kind.clone())]);
+                assert!(said.is_none_or(|said| said.len() < 700));
+            }
+        }
     }
 
     #[test]
