@@ -151,7 +151,9 @@ fn a_call_has_limits_keywords_and_callbacks_of_its_own() {
     next(&session);
     let (sender, outcomes) = std::sync::mpsc::channel();
     let call = session.run("grow").kwarg("pages", 1u32).name("growth");
-    let call = call.callback(move |outcome| _ = sender.send(outcome.peak_memory));
+    let call = call.callback(move |outcome| {
+        let _ = sender.send(outcome.peak_memory);
+    });
     let outcome = call.timeout(SOON).outcome().expect("sent");
     assert_eq!(outcome.verdict, Verdict::Ok, "{outcome}");
     assert_eq!(outcome.peak_memory, Some(2 * 65536));

@@ -92,14 +92,18 @@ fn order(count: usize, ms: u32) -> Vec<bool> {
     for _ in 0..count {
         let sender = sender.clone();
         let call = pool.call(&sleeper, "sleep-ms").arg(ms);
-        let call = call.callback(move |_| _ = sender.send(false));
+        let call = call.callback(move |_| {
+            let _ = sender.send(false);
+        });
         calls.push(call.apply_async::<()>().expect("sent"));
     }
     for session in &sessions {
         for _ in 0..count {
             let sender = sender.clone();
             let call = session.run("sleep-ms").arg(ms);
-            let call = call.callback(move |_| _ = sender.send(true));
+            let call = call.callback(move |_| {
+                let _ = sender.send(true);
+            });
             calls.push(call.apply_async::<()>().expect("sent"));
         }
     }

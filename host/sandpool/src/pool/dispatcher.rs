@@ -179,7 +179,7 @@ impl Dispatcher {
                 }
                 for worker in state.slots.workers_mut() {
                     if !worker.is_dying() {
-                        worker.kill(None);
+                        worker.end_with_pool(None);
                     }
                 }
             }
@@ -207,7 +207,7 @@ impl Dispatcher {
                 }
                 for worker in state.slots.workers_mut() {
                     if !worker.is_dying() {
-                        worker.kill(Some(lost.clone()));
+                        worker.end_with_pool(Some(lost.clone()));
                     }
                 }
             }

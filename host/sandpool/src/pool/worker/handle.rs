@@ -14,7 +14,7 @@ use super::start_up::StartUp;
 use super::window::Window;
 use crate::pool::broker::{HttpRead, HttpRequests, Requests};
 use crate::pool::config::Config;
-use crate::pool::keys::{KeyId, WorkerKey, is_session};
+use crate::pool::keys::{KeyId, SessionEnd, WorkerKey, is_session};
 use crate::pool::scheduler::{STRANDED_AFTER, WorkerLife};
 use crate::pool::tasks::{Lost, Observed, Task};
 use crate::pool::trace::{KillNote, WorkerExit};
@@ -517,6 +517,14 @@ impl WorkerHandle {
     /// Returns how the worker ended.
     pub(crate) fn exit(&self) -> WorkerExit {
         self.kill_note.exit()
+    }
+
+    /// Kills the worker of a pool that ends. `why` is the verdict of its task.
+    pub(crate) fn end_with_pool(&mut self, why: Option<Lost>) {
+        if let Some(session) = &self.worker_key.session {
+            session.end(SessionEnd::PoolEnded);
+        }
+        self.kill(why);
     }
 
     /// Kills the worker. `why` is the verdict of its task.
