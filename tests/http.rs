@@ -197,6 +197,7 @@ fn a_task_has_so_many_requests_and_further_ones_fail() {
         assert_eq!(told.matches("ConnectionLimitReached").count(), 2, "{told}");
         assert_eq!(outcome.http.len(), 3);
         let refused = refusals(&outcome);
+        assert!(refused[0].starts_with("HTTP limit GET http"), "{refused:?}");
         assert!(refused[0].ends_with("more than 3 requests"), "{refused:?}");
     }
     assert_eq!(server.requests(), 6);

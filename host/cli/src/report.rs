@@ -223,6 +223,7 @@ fn grant_hint<T>(outcome: &Outcome<T>) -> Option<&'static str> {
     let hint = |refusal: &Refusal| match refusal.what.as_str() {
         "file" => Some("`--dir HOST::GUEST` lets the task read the directory HOST, as GUEST"),
         "HTTP request" => Some("`--http 'METHODS URL'` lets the task make requests"),
+        "HTTP limit" => Some("`--http-requests N` and `--http-bytes SIZE` raise the limits"),
         "write access" => Some("`--dir HOST::GUEST:rw` lets the task write to the directory"),
         // Such a verdict says it already.
         "memory" if outcome.verdict != Verdict::MemoryLimit => {

@@ -9,8 +9,11 @@ use crate::outcome::{HttpExchange, MAX_HTTP_EXCHANGES, Refusal};
 use crate::pool::tasks::HttpRecord;
 use sandpool_protocol::verdict::{MAX_DETAIL, MAX_REFUSALS};
 
-/// The kind of refused requests in outcomes.
-const REFUSED: &str = "HTTP request";
+/// The kind of requests in outcomes that are refused.
+pub(super) const REQUEST: &str = "HTTP request";
+
+/// The kind of requests in outcomes that run past a limit.
+pub(super) const LIMIT: &str = "HTTP limit";
 
 /// The books of one task. The thread of the client writes in them too.
 #[derive(Default)]
@@ -87,21 +90,21 @@ impl TaskBooks {
             origin,
             why,
         } = refused;
-        self.refuse(&format!("{method} {origin}"), why);
+        self.refuse(REQUEST, &format!("{method} {origin}"), why);
     }
 
-    /// Notes a refusal: of which request, and why.
-    pub(super) fn refuse(&self, request: &str, why: &str) {
+    /// Notes a refusal of this kind: of which request, and why.
+    pub(super) fn refuse(&self, kind: &str, request: &str, why: &str) {
         let mut detail = format!("{request}: {why}");
         if detail.len() > MAX_DETAIL {
             detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
             detail.push('…');
         }
         let refusals = &mut self.lock().refusals;
-        refusals.retain(|known| known.detail != detail);
+        refusals.retain(|known| known.what != kind || known.detail != detail);
         refusals.truncate(MAX_REFUSALS - 1);
         refusals.push(Refusal {
-            what: REFUSED.to_owned(),
+            what: kind.to_owned(),
             detail,
         });
     }

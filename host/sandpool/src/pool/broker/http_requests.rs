@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::HttpRead;
-use super::http_books::{Entry, TaskBooks};
+use super::http_books::{Entry, LIMIT, TaskBooks};
 use super::http_channel::HttpChannel;
 use super::http_responses::Response;
 use crate::http::{Access, BodyPart, HttpClient, RequestHead};
@@ -151,7 +151,7 @@ impl HttpRequests {
             && self.begun > most
         {
             let line = format!("{} {}", request.method(), request.origin());
-            books.refuse(&line, &format!("more than {most} requests"));
+            books.refuse(LIMIT, &line, &format!("more than {most} requests"));
             return self.channel.fail(id, HttpError::ConnectionLimitReached);
         }
         let client = match HttpClient::shared() {
@@ -188,7 +188,7 @@ impl HttpRequests {
             Some(most) if self.uploaded > most => {
                 if let Some(books) = &self.books {
                     let why = format!("bodies of more than {}", show_bytes(most));
-                    books.refuse(&request.entry.line(), &why);
+                    books.refuse(LIMIT, &request.entry.line(), &why);
                 }
                 self.under_way.remove(&id);
                 self.channel.fail(id, HttpError::RequestBodySize(most));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use super::http_books::{Entry, TaskBooks};
+use super::http_books::{Entry, LIMIT, REQUEST, TaskBooks};
 use super::http_channel::HttpChannel;
 use crate::http::{BodyPart, CheckedRequest, HttpClient, HttpFailure, ResponsePart};
 use sandpool_protocol::http::{Fields, HttpError};
@@ -80,7 +80,7 @@ impl Response {
         {
             let most = self.most_bytes.unwrap_or_default();
             let why = format!("responses of more than {}", show_bytes(most));
-            self.books.refuse(&self.entry.line(), &why);
+            self.books.refuse(LIMIT, &self.entry.line(), &why);
             self.channel
                 .fail(self.id, HttpError::ResponseBodySize(most));
             return false;
@@ -99,7 +99,8 @@ impl Response {
 
     fn fail(&self, failure: &HttpFailure) {
         if let HttpFailure::DestinationIpProhibited(_) = failure {
-            self.books.refuse(&self.entry.line(), &failure.to_string());
+            let why = failure.to_string();
+            self.books.refuse(REQUEST, &self.entry.line(), &why);
         }
         self.channel.fail(self.id, error_of(failure));
     }
