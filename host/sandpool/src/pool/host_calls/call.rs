@@ -238,3 +238,61 @@ fn result(value: Value, function: &Function) -> Result<Value, String> {
             .map_err(|error| misfit(&ty.to_string(), error.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn returning(result: Option<Type>) -> Function {
+        Function {
+            name: "f".into(),
+            interface: None,
+            params: Vec::new(),
+            result,
+        }
+    }
+
+    fn text(text: &str) -> Option<Box<Value>> {
+        Some(Box::new(Value::String(text.into())))
+    }
+
+    #[test]
+    fn a_closures_result_is_that_of_wit_or_its_ok_alone() {
+        let fails = returning(Some(Type::result(Some(Type::U8), Some(Type::String))));
+        let ok = Value::Result(Ok(Some(Box::new(Value::U8(7)))));
+        assert_eq!(result(ok.clone(), &fails), Ok(ok.clone()));
+        assert_eq!(
+            result(Value::U8(7), &fails),
+            Ok(ok.clone()),
+            "it cannot fail"
+        );
+        let error = Value::Result(Err(text("no")));
+        assert_eq!(result(error.clone(), &fails), Ok(error.clone()));
+        let number = returning(Some(Type::U8));
+        assert_eq!(result(ok, &number), Ok(Value::U8(7)));
+        assert_eq!(result(error.clone(), &number), Err("failed: no".into()));
+        let nothing = returning(None);
+        assert_eq!(result(Value::Result(Ok(None)), &nothing), Ok(Value::unit()));
+        assert_eq!(result(error, &nothing), Err("failed: no".into()));
+        assert!(result(Value::U8(1), &nothing).is_err());
+        assert!(result(Value::U32(300), &number).is_err(), "it does not fit");
+    }
+
+    #[test]
+    fn arguments_are_the_whole_input_and_take_bounded_memory() {
+        let param = |ty| Param {
+            name: "p".into(),
+            ty,
+        };
+        let two = [param(Type::U32), param(Type::Bool)];
+        let values = vec![Value::U32(7), Value::Bool(true)];
+        assert_eq!(decode(&two, &[7, 0, 0, 0, 1]), Ok(values));
+        assert!(decode(&two, &[7, 0, 0, 0]).is_err());
+        assert!(decode(&two, &[7, 0, 0, 0, 1, 1]).is_err());
+        let deep = (0..40).fold(Type::Bool, |ty, _| Type::tuple([ty]));
+        let mut bomb = 60_000u32.to_le_bytes().to_vec();
+        bomb.resize(4 + 60_000, 1);
+        let bombed = decode(&[param(Type::list(deep))], &bomb);
+        assert_eq!(bombed, Err(DecodeError::TooLarge));
+    }
+}
