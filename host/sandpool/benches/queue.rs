@@ -37,7 +37,7 @@ fn main() {
         .timeout(None)
         .build()
         .expect("a pool");
-    let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/guests/sharing.wasm");
+    let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/guests/sharing.wasm");
     let sharing = match pool.load(&guest) {
         Ok(sharing) => sharing,
         Err(error) => {

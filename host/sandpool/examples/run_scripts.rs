@@ -10,8 +10,8 @@
 //! ```
 #![expect(clippy::print_stdout, reason = "an example prints what it does")]
 
-use std::env;
-use std::path::PathBuf;
+mod common;
+
 use std::time::Duration;
 
 use sandpool::{MIB, Pool};
@@ -40,9 +40,7 @@ fn main() -> anyhow::Result<()> {
         .timeout(Duration::from_secs(1))
         .memory(32 * MIB)
         .build()?;
-    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/guests/script.wasm");
-    let path = env::args_os().nth(1).map_or(built.into(), PathBuf::from);
-    let interpreter = pool.load(path)?;
+    let interpreter = pool.load(common::guest("script"))?;
 
     let calls = SCRIPTS.map(|(_, source)| (source, INPUT));
     let outcomes = pool.starmap::<String>(&interpreter, "eval", calls)?;
