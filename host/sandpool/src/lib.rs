@@ -135,8 +135,8 @@ pub use entry::worker_entry;
 pub use module::{AsyncLoad, CacheTrouble, LoadError, Module};
 pub use outcome::{Outcome, Refusal, Verdict};
 pub use pool::{
-    AsyncResult, Call, Error, GrantError, Grants, IMap, Input, LogRecord, MapResult, Pool,
-    PoolBuilder, ProgressReport, Retries, RunningTask, Session, SessionBuilder, SessionCall,
+    AsyncResult, Call, Error, GrantError, Grants, HandleError, IMap, Input, LogRecord, MapResult,
+    Pool, PoolBuilder, ProgressReport, Retries, RunningTask, Session, SessionBuilder, SessionCall,
     SessionEnd, SettingError, StartTrouble, Stdin, Steering, ToInput,
 };
 pub use process::{ModuleSource, Process, ProcessBuilder, ProcessError, active_children};
@@ -159,4 +159,4 @@ pub use shared::{
     Acquired, Barrier, Condition, Connection, Dict, Event, Handle, JoinableQueue, List, Lock,
     LockGuard, Manager, Queue, Semaphore, Share, SharedError, SharedValue, SimpleQueue, pipe,
 };
-pub use value::{ConvertError, FromValue, Function, Param, ToValue, Type, Value};
+pub use value::{ConvertError, FromValue, Function, Param, Resource, ToValue, Type, Value};

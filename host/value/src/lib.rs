@@ -41,6 +41,7 @@ mod number;
 mod output;
 mod parse_error;
 mod partial;
+mod resource;
 #[cfg(test)]
 mod strategies;
 mod text;
@@ -72,6 +73,7 @@ pub use lookup::{LookupError, find_function};
 pub use output::{raw, unwrap_result};
 pub use parse_error::{Mismatch, ParseError};
 pub use partial::Partial;
+pub use resource::Resource;
 #[cfg(feature = "derive")]
 pub use sandpool_derive::{FromValue, ToValue};
 pub use text::{Printable, quoted};

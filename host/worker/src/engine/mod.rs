@@ -16,6 +16,7 @@ mod file_stream;
 pub mod files;
 mod filesystem;
 pub mod guest;
+mod handles;
 pub mod imports;
 pub mod memory;
 pub mod output;

@@ -6,6 +6,7 @@
 
 mod batch;
 mod constants;
+mod handles;
 pub(super) mod outcome;
 mod retry;
 mod steers;
@@ -15,6 +16,7 @@ mod task_result;
 
 pub(super) use batch::{Batch, Inputs, Rest, check_size};
 pub(super) use constants::Constants;
+pub(super) use handles::GivenHandles;
 pub(super) use outcome::{Lost, Observed, Raw};
 pub use retry::Retries;
 pub(super) use steers::Steers;
