@@ -3,6 +3,7 @@
 
 mod ends;
 mod places;
+mod resources;
 
 use std::sync::Arc;
 use std::thread;

@@ -116,9 +116,9 @@ fn push_exports(path: &str, module: &Module, lines: &mut Vec<String>) {
     }
 }
 
-/// Why nothing of a resource can be called.
+/// Why the command calls nothing that takes or returns a resource.
 const NEEDS_A_SESSION: &str =
-    "needs a session (a live instance that keeps it), and sandpool has no sessions yet";
+    "lives in a session (a live instance that keeps it), which the library has: `Pool::session`";
 
 fn push_resources(resources: &[ExportedResource], lines: &mut Vec<String>) {
     if resources.is_empty() {
@@ -131,7 +131,7 @@ fn push_resources(resources: &[ExportedResource], lines: &mut Vec<String>) {
             None => String::new(),
         };
         lines.push(format!("  {interface}{}", sanitize::line(&resource.name)));
-        lines.push(format!("    cannot be used: it {NEEDS_A_SESSION}"));
+        lines.push(format!("    it {NEEDS_A_SESSION}"));
         let functions = resource.functions.iter();
         lines.extend(functions.map(|function| format!("    {}", function.signature())));
     }

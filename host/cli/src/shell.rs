@@ -159,7 +159,7 @@ fn sample_json(ty: &Type, depth: u8) -> String {
         Type::Result { ok, .. } => {
             format!("{{\"ok\":{}}}", ok.as_deref().map_or("null".into(), json))
         }
-        Type::Unsupported(_) => "...".into(),
+        Type::Own(_) | Type::Borrow(_) | Type::Unsupported(_) => "...".into(),
         // Integers of every width.
         _ => "7".into(),
     }

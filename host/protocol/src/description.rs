@@ -3,7 +3,7 @@
 //! The compiler has parsed a stranger's module, so the host reads its
 //! description as hostile bytes: at most 1 MiB, types at most 64 deep.
 
-use sandpool_value::Function;
+use sandpool_value::{Function, Param, Type};
 
 /// The largest size of an encoded description in bytes.
 pub const MAX_DESCRIPTION: u64 = 1024 * 1024;
@@ -20,8 +20,9 @@ pub enum ModuleKind {
     Core,
 }
 
-/// A resource that a module exports, with its functions. None of them can be called: a
-/// resource lives as long as its instance, and a task's instance ends with the task.
+/// A resource that a module exports, with its functions. Those that take or return it are
+/// called in sessions: a resource lives as long as its instance, and a task's instance ends
+/// with the task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportedResource {
     /// The name within its interface.
@@ -34,6 +35,28 @@ pub struct ExportedResource {
 }
 
 impl ExportedResource {
+    /// Returns the name that no other resource of the module has.
+    pub fn full_name(&self) -> String {
+        match &self.interface {
+            Some(interface) => format!("{interface}#{}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// Returns the function by which a session drops a handle of the resource.
+    #[doc(hidden)]
+    pub fn drop_function(&self) -> Function {
+        Function {
+            name: format!("[resource-drop]{}", self.name),
+            interface: self.interface.clone(),
+            params: vec![Param {
+                name: "self".into(),
+                ty: Type::Own(self.full_name().into()),
+            }],
+            result: None,
+        }
+    }
+
     /// Returns `true` if `asked` means the resource or a function of it: `counter`,
     /// `counter.next`, `[method]counter.next`, each with or without the interface.
     #[doc(hidden)]
@@ -111,6 +134,15 @@ pub struct Description {
 }
 
 impl Description {
+    /// Returns all functions that a task can call, in the order of their numbers: those of
+    /// the module, those of its resources, and those that drop resources.
+    pub fn callables(&self) -> Vec<Function> {
+        let of_resources = self.resources.iter().flat_map(|one| &one.functions);
+        let functions = self.functions.iter().chain(of_resources).cloned();
+        let drops = self.resources.iter().map(ExportedResource::drop_function);
+        functions.chain(drops).collect()
+    }
+
     pub fn kind(&self) -> ModuleKind {
         match (self.command, self.component) {
             (true, _) => ModuleKind::Command,

@@ -139,10 +139,10 @@ pub use entry::worker_entry;
 pub use module::{AsyncLoad, CacheTrouble, ImportError, LoadError, Module};
 pub use outcome::{HttpExchange, Outcome, Refusal, Verdict};
 pub use pool::{
-    AsyncHostFunction, AsyncResult, Call, CallContext, Error, GrantError, Grants, HostFunction,
-    IMap, Imports, Input, LogRecord, MapResult, Pool, PoolBuilder, ProgressReport, Retries,
-    RunningTask, Session, SessionBuilder, SessionCall, SessionEnd, SettingError, StartTrouble,
-    Stdin, Steering, ToInput, Tool,
+    AsyncHostFunction, AsyncResult, Call, CallContext, Error, GrantError, Grants, HandleError,
+    HostFunction, IMap, Imports, Input, LogRecord, MapResult, Pool, PoolBuilder, ProgressReport,
+    Retries, RunningTask, Session, SessionBuilder, SessionCall, SessionEnd, SettingError,
+    StartTrouble, Stdin, Steering, ToInput, Tool,
 };
 pub use process::{ModuleSource, Process, ProcessBuilder, ProcessError, active_children};
 pub use sandpool_protocol::description::{ExportedResource, Import, ImportKind, ModuleKind};
@@ -165,4 +165,4 @@ pub use shared::{
     Acquired, Barrier, Condition, Connection, Dict, Event, Handle, JoinableQueue, List, Lock,
     LockGuard, Manager, Queue, Semaphore, Share, SharedError, SharedValue, SimpleQueue, pipe,
 };
-pub use value::{ConvertError, FromValue, Function, Param, ToValue, Type, Value};
+pub use value::{ConvertError, FromValue, Function, Param, Resource, ToValue, Type, Value};

@@ -33,6 +33,7 @@ pub fn encode(value: &Value, out: &mut Vec<u8>) {
             out.extend_from_slice(bytes);
         }
         Value::Enum(case) => put_text(case, out),
+        Value::Handle(handle) => out.extend_from_slice(&handle.number().to_le_bytes()),
         Value::List(_)
         | Value::Record(_)
         | Value::Tuple(_)

@@ -6,7 +6,7 @@
 //! have very many.
 
 use super::wire::{WireError, take, take_array, take_byte, take_count, take_text};
-use super::{Type, Value};
+use super::{Resource, Type, Value};
 
 /// The memory that [`decode`] lets a value take beyond its input, in bytes. A value of
 /// bytes or text takes as much as its input; one of small numbers up to 32 times as
@@ -174,6 +174,11 @@ pub fn decode_within(
                 });
             }
         }),
+        Type::Own(name) | Type::Borrow(name) => {
+            charge(memory, 3 * ALLOCATION)?;
+            let number = u32::from_le_bytes(take_array(input)?);
+            Value::Handle(Resource::new(None, number, name))
+        }
         Type::Unsupported(_) => return Err(DecodeError::Unsupported),
     })
 }

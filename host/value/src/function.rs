@@ -84,23 +84,41 @@ impl Function {
             .find_map(Type::unsupported)
     }
 
-    /// Returns the reason why it cannot be called, if it cannot: ``it takes or returns the
-    /// resource `counter`, which needs a session, and sandpool has no sessions yet``.
+    /// Returns the name of the first resource of the module's own that it takes or returns.
+    /// Only a session can call such a function.
+    pub fn resource(&self) -> Option<&str> {
+        let params = self.params.iter().map(|param| &param.ty);
+        params.chain(&self.result).find_map(Type::resource)
+    }
+
+    /// Returns the reason why a call cannot call it, if it cannot: ``it takes or returns
+    /// the resource `counter`; use a session``.
     pub fn uncallable(&self) -> Option<String> {
+        self.uncallable_in_session().or_else(|| {
+            let resource = quoted(self.resource()?);
+            Some(format!(
+                "it takes or returns the resource {resource}; use a session"
+            ))
+        })
+    }
+
+    /// Returns the reason why not even a session can call it, if it cannot.
+    pub fn uncallable_in_session(&self) -> Option<String> {
         let what = self.unsupported()?;
-        let resource = ["own<", "borrow<"]
-            .iter()
-            .find_map(|handle| what.strip_prefix(handle)?.strip_suffix('>'));
-        Some(match (resource, what) {
-            (Some(name), _) => format!(
-                "it takes or returns the resource {}, which needs a session, and sandpool has no sessions yet",
-                quoted(name)
-            ),
-            (None, "async function") => {
+        Some(match what {
+            "async function" => {
                 "it is async, which belongs to WASI 0.3: sandpool does not have it".to_owned()
             }
-            (None, what) => format!("no call can carry {}", quoted(what)),
+            what => format!("no call can carry {}", quoted(what)),
         })
+    }
+
+    /// Returns the name without the mark that WIT puts before functions of resources:
+    /// `counter.next` for `[method]counter.next`.
+    pub fn short_name(&self) -> &str {
+        let marks = ["[constructor]", "[method]", "[static]"];
+        let plain = marks.iter().find_map(|mark| self.name.strip_prefix(mark));
+        plain.unwrap_or(&self.name)
     }
 
     /// Appends the encoding of this function.

@@ -2,6 +2,8 @@
 //! `json_write`'s table; also read are arrays for `list<u8>`, integers for floats, records
 //! without their options, and bare values for nested options.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -9,8 +11,9 @@ use serde_json::{Map, Value as Json};
 
 use super::coerce::{flags, missing_field, no_such_case, unknown_field, variant};
 use super::number::{integer_of_double, is_number, read_number};
+use super::resource::short_name;
 use super::text::quoted;
-use super::{Mismatch, ParseError, Type, Value};
+use super::{Mismatch, ParseError, Resource, Type, Value};
 
 /// Base64 with or without padding: both are common.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -76,6 +79,9 @@ fn read(json: &Json, ty: &Type) -> Result<Value, Mismatch> {
             .collect::<Result<_, _>>()
             .map(Value::List),
         (Type::Record(types), Json::Object(fields)) => read_record(fields, types, ty),
+        (Type::Own(name) | Type::Borrow(name), json) => {
+            read_handle(json, name).ok_or_else(|| mismatch().because(HANDLE))
+        }
         (Type::Tuple(types), Json::Null) if types.is_empty() => Ok(Value::unit()),
         (Type::Tuple(types), Json::Array(items)) => {
             if items.len() != types.len() {
@@ -222,6 +228,21 @@ pub(super) fn one_char(text: &str) -> Option<char> {
 
 fn only_entry(object: &Map<String, Json>) -> Option<(&String, &Json)> {
     object.iter().next().filter(|_| object.len() == 1)
+}
+
+/// The form of a handle.
+const HANDLE: &str = r#"a handle is written as `{"$handle":["RESOURCE",NUMBER]}`"#;
+
+fn read_handle(json: &Json, name: &Arc<str>) -> Option<Value> {
+    let (key, Json::Array(parts)) = only_entry(json.as_object()?)? else {
+        return None;
+    };
+    let [Json::String(resource), number] = &parts[..] else {
+        return None;
+    };
+    let number = u32::try_from(number.as_u64()?).ok()?;
+    let fits = key == "$handle" && resource == short_name(name);
+    fits.then(|| Value::Handle(Resource::new(None, number, name)))
 }
 
 fn read_bytes(json: &Json, ty: &Type) -> Result<Value, Mismatch> {

@@ -10,6 +10,7 @@
 //! | enum, flags, char | string, array of strings, string |
 //! | option | `null` or the value; where that is an option too, `{"some":value}` |
 //! | result | `{"ok":payload}`, `{"err":payload}`; `null` for no payload |
+//! | handle of a resource | `{"$handle":[resource,number]}` |
 //! | no result | `null` |
 //!
 //! A value alone shows if an option holds an option, so writing needs no type, and the
@@ -24,6 +25,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::ser::Formatter;
 
 use super::Value;
+use super::resource::short_name;
 
 /// Serializes by the module's table, into any format that JSON's shapes fit.
 impl Serialize for Value {
@@ -59,6 +61,10 @@ impl Serialize for Value {
             Value::Result(Err(Some(payload))) => entry(to, "err", payload),
             Value::Result(Ok(None)) => entry(to, "ok", &()),
             Value::Result(Err(None)) => entry(to, "err", &()),
+            Value::Handle(handle) => {
+                let name = short_name(handle.name());
+                entry(to, "$handle", &(name, handle.number()))
+            }
         }
     }
 }

@@ -41,6 +41,7 @@ mod number;
 mod output;
 mod parse_error;
 mod partial;
+mod resource;
 mod shape;
 #[cfg(test)]
 mod strategies;
@@ -73,6 +74,7 @@ pub use lookup::{LookupError, find_function};
 pub use output::{raw, unwrap_result};
 pub use parse_error::{Mismatch, ParseError};
 pub use partial::Partial;
+pub use resource::Resource;
 #[cfg(feature = "derive")]
 pub use sandpool_derive::{FromValue, ToValue};
 #[doc(hidden)]

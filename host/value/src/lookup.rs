@@ -35,9 +35,9 @@ pub enum LookupError {
         /// The full names of the functions that it may mean.
         candidates: Vec<String>,
     },
-    /// The name means a resource, or a function of one.
+    /// The name means a resource that has no constructor.
     #[error(
-        "{} belongs to the resource {}, which needs a session: there are none yet",
+        "{} is the resource {}, which has no constructor",
         quoted(asked),
         quoted(resource)
     )]
@@ -64,15 +64,15 @@ impl LookupError {
                 format!("it has {}", listed(available.iter().map(String::as_str)))
             }
             Self::Ambiguous { .. } => "name its interface too: INTERFACE#FUNCTION".to_owned(),
-            Self::OfResource { .. } => {
-                "export a function that makes the resource, uses it and returns a value".to_owned()
-            }
+            Self::OfResource { .. } => "call the function that returns it, in a session".to_owned(),
         }
     }
 }
 
 /// Finds the function that is meant by `fib`, `arith#fib`, `math/arith#fib`,
-/// `demo:math/arith#fib` or `demo:math/arith@1.0.0#fib`, and returns its index.
+/// `demo:math/arith#fib` or `demo:math/arith@1.0.0#fib`, and returns its index. Functions of
+/// resources are also found by their short names: `counter.next`, and `counter` for its
+/// constructor.
 ///
 /// The more exact match wins: the full name, then the name as written, then `word_count`
 /// for `word-count`. An export of the module itself comes before an equal name in an
@@ -117,8 +117,9 @@ fn closeness(function: &Function, asked: &str) -> u8 {
         Some((interface, name)) => (Some(interface), name),
         None => (None, asked),
     };
-    let exactly = function.name == name;
-    if !exactly && !same_name(&function.name, name) {
+    let short = function.short_name();
+    let exactly = function.name == name || short == name;
+    if !exactly && !same_name(&function.name, name) && !same_name(short, name) {
         return 0;
     }
     let Some(interface) = interface else {
@@ -160,23 +161,26 @@ fn is_suffix(interface: &str, asked: &str) -> bool {
 }
 
 fn unknown(functions: &[Function], asked: &str) -> LookupError {
+    // What drops a resource is called by a method of its own.
+    let is_drop = |function: &&Function| function.name.starts_with("[resource-drop]");
+    let functions: Vec<&Function> = functions.iter().filter(|it| !is_drop(it)).collect();
     let mut bearers: HashMap<&str, usize> = HashMap::new();
-    for function in functions {
-        *bearers.entry(&function.name).or_default() += 1;
+    for function in &functions {
+        *bearers.entry(function.short_name()).or_default() += 1;
     }
     let available: Vec<String> = functions
         .iter()
         .map(|function| {
-            if bearers.get(function.name.as_str()) == Some(&1) {
-                function.name.clone()
+            if bearers.get(function.short_name()) == Some(&1) {
+                function.short_name().to_owned()
             } else {
                 function.full_name()
             }
         })
         .collect();
     let name = asked.rsplit_once('#').map_or(asked, |(_, name)| name);
-    let suggestion = nearest(name, functions.iter().map(|f| f.name.as_str()))
-        .and_then(|near| functions.iter().position(|f| f.name == near))
+    let suggestion = nearest(name, functions.iter().map(|f| f.short_name()))
+        .and_then(|near| functions.iter().position(|f| f.short_name() == near))
         .map(|index| available[index].clone());
     LookupError::Unknown {
         asked: asked.to_owned(),
@@ -213,7 +217,7 @@ mod tests {
                     asked: "f".into(),
                     resource: "r".into(),
                 },
-                "`f` belongs to the resource `r`, which needs a session: there are none yet",
+                "`f` is the resource `r`, which has no constructor",
             ),
         ]);
     }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Function, Param, Type, Value};
+use super::{Function, Param, Resource, Type, Value};
 
 /// A name as WIT has them, often one that is a word of JSON's or WAVE's.
 fn name() -> impl Strategy<Value = String> {
@@ -114,6 +114,11 @@ pub fn value_of(ty: &Type) -> BoxedStrategy<Value> {
             payload_of(err.as_deref()).prop_map(|err| Value::Result(Err(err))),
         ]
         .boxed(),
+        Type::Own(name) | Type::Borrow(name) => {
+            let name = std::sync::Arc::clone(name);
+            let handle = move |number| Value::Handle(Resource::new(None, number, &name));
+            any::<u32>().prop_map(handle).boxed()
+        }
         Type::Unsupported(what) => panic!("there is no value of `{what}`"),
     }
 }

@@ -94,6 +94,8 @@ mod tag {
     pub const UNSUPPORTED: u8 = 22;
     pub const I32: u8 = 23;
     pub const I64: u8 = 24;
+    pub const OWN: u8 = 25;
+    pub const BORROW: u8 = 26;
 }
 
 impl Type {
@@ -158,6 +160,14 @@ impl Type {
                 out.push(tag::RESULT);
                 encode_optional(ok.as_deref(), out);
                 encode_optional(err.as_deref(), out);
+            }
+            Type::Own(name) => {
+                out.push(tag::OWN);
+                put_text(name, out);
+            }
+            Type::Borrow(name) => {
+                out.push(tag::BORROW);
+                put_text(name, out);
             }
             Type::Unsupported(what) => {
                 out.push(tag::UNSUPPORTED);
@@ -242,6 +252,8 @@ fn decode_at(input: &mut &[u8], levels: usize) -> Result<Type, TypeDecodeError> 
             ok: decode_optional_at(input, levels)?.map(Arc::new),
             err: decode_optional_at(input, levels)?.map(Arc::new),
         },
+        tag::OWN => Type::Own(decode_name(input)?.into()),
+        tag::BORROW => Type::Borrow(decode_name(input)?.into()),
         tag::UNSUPPORTED => Type::Unsupported(decode_name(input)?),
         tag => return Err(TypeDecodeError::UnknownTag { tag }),
     })

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use wasm_wave::wasm::{WasmType, WasmTypeKind};
 
 use super::Printable;
+use super::resource::short_name;
 
 /// The type of a parameter or a result. Cloning is cheap: parts are shared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -67,8 +68,13 @@ pub enum Type {
         /// The type of the payload of `err`.
         err: Option<Arc<Type>>,
     },
-    /// A type that no call can carry (a resource, stream or future), with its name. A
-    /// function that names one cannot be called.
+    /// `own<resource>`, of a resource that the module itself exports: the name, with its
+    /// interface if it is in one
+    Own(Arc<str>),
+    /// `borrow<resource>`, of a resource that the module itself exports
+    Borrow(Arc<str>),
+    /// A type that no call can carry (a stream, a future, a resource of others), with its
+    /// name. A function that names one cannot be called.
     Unsupported(String),
 }
 
@@ -220,6 +226,8 @@ impl fmt::Display for Type {
                 (None, Some(err)) => write!(f, "result<_, {err}>"),
                 (Some(ok), Some(err)) => write!(f, "result<{ok}, {err}>"),
             },
+            Type::Own(name) => write!(f, "own<{}>", Printable(short_name(name))),
+            Type::Borrow(name) => write!(f, "borrow<{}>", Printable(short_name(name))),
             Type::Unsupported(what) => write!(f, "{}", Printable(what)),
         }
     }
@@ -277,7 +285,7 @@ impl WasmType for Type {
             Type::Flags(_) => WasmTypeKind::Flags,
             Type::Option(_) => WasmTypeKind::Option,
             Type::Result { .. } => WasmTypeKind::Result,
-            Type::Unsupported(_) => WasmTypeKind::Unsupported,
+            Type::Own(_) | Type::Borrow(_) | Type::Unsupported(_) => WasmTypeKind::Unsupported,
         }
     }
 

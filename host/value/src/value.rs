@@ -5,7 +5,7 @@
 //! merely close.
 
 use super::text::{quoted, quoted_value};
-use super::{Mismatch, Type};
+use super::{Mismatch, Resource, Type};
 
 /// A value of the component model.
 ///
@@ -57,6 +57,8 @@ pub enum Value {
     Option(Option<Box<Value>>),
     /// `result`, with payloads where its type has them
     Result(Result<Option<Box<Value>>, Option<Box<Value>>>),
+    /// `own` or `borrow`: a handle of a resource
+    Handle(Resource),
 }
 
 impl Value {
@@ -161,6 +163,11 @@ impl Value {
             (Value::Char(_), Type::Char)
             | (Value::String(_), Type::String)
             | (Value::Option(None), Type::Option(_)) => Ok(()),
+            (Value::Handle(handle), Type::Own(name) | Type::Borrow(name))
+                if handle.name() == &**name =>
+            {
+                Ok(())
+            }
             (Value::Bytes(_), ty) if ty.is_bytes() => Ok(()),
             (Value::List(items), Type::List(element)) if **element != Type::U8 => {
                 for (index, item) in items.iter().enumerate() {

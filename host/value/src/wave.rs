@@ -54,6 +54,8 @@ impl WasmValue for Value {
             Value::Flags(_) => WasmTypeKind::Flags,
             Value::Option(_) => WasmTypeKind::Option,
             Value::Result(_) => WasmTypeKind::Result,
+            // WAVE has no handles.
+            Value::Handle(_) => WasmTypeKind::String,
         }
     }
 
@@ -74,6 +76,7 @@ impl WasmValue for Value {
 
     fn unwrap_string(&self) -> Cow<'_, str> {
         match self {
+            Value::Handle(_) => self.to_string().into(),
             Value::String(text) => Cow::Borrowed(text),
             _ => Cow::Borrowed(""),
         }

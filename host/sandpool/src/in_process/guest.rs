@@ -139,7 +139,7 @@ impl InProcess {
     /// fit it.
     pub fn outcome(&mut self, function: &str, args: impl ToArgs) -> Result<Outcome<Value>, Error> {
         let index = self.module.find_index(function)?;
-        let found = &self.module.functions()[index];
+        let found = &self.module.callables()[index];
         if let Some(why) = found.uncallable() {
             return Err(Error::Unsupported {
                 function: found.name.clone(),
@@ -211,12 +211,7 @@ impl InProcess {
             .begin(&mut store, function, deadline)
             .and_then(|()| self.code.instantiate(&mut store));
         match made {
-            Ok(instance) => Ok(Live {
-                store,
-                instance,
-                found: None,
-                used: 0,
-            }),
+            Ok(instance) => Ok(Live::new(store, instance)),
             Err(error) => Err((store, error)),
         }
     }

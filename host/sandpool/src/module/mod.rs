@@ -43,6 +43,8 @@ pub struct Module {
 
 #[derive(Debug)]
 struct Inner {
+    /// All functions that a task can call, in the order of their numbers.
+    callables: Vec<Function>,
     name: String,
     hash: Arc<str>,
     size: u64,
@@ -91,9 +93,15 @@ impl Module {
         &self.inner.description.functions
     }
 
-    /// Returns the resources that the module exports. Using a resource needs a session, a
-    /// live instance that keeps it; there are no sessions yet, so no function of a resource
-    /// can be called.
+    /// Returns all functions that a task can call, in the order of their numbers: those of
+    /// the module, and those of its resources.
+    pub(crate) fn callables(&self) -> &[Function] {
+        &self.inner.callables
+    }
+
+    /// Returns the resources that the module exports. They live in a
+    /// [`Session`](crate::Session), where their functions are called by their own names and
+    /// by short ones: `counter` for its constructor, `counter.next`.
     pub fn resources(&self) -> &[ExportedResource] {
         &self.inner.description.resources
     }
@@ -116,11 +124,11 @@ impl Module {
     ///
     /// Returns an error if the module has no function of this name, or more than one.
     pub fn find(&self, name: &str) -> Result<&Function, LookupError> {
-        Ok(&self.functions()[self.find_index(name)?])
+        Ok(&self.callables()[self.find_index(name)?])
     }
 
     pub(crate) fn find_index(&self, name: &str) -> Result<usize, LookupError> {
-        find_function(self.functions(), name).map_err(|error| {
+        find_function(self.callables(), name).map_err(|error| {
             let resource = self.resources().iter().find(|one| one.is_meant_by(name));
             match (&error, resource) {
                 (LookupError::Unknown { .. }, Some(resource)) => LookupError::OfResource {
@@ -373,6 +381,7 @@ impl Loader {
         let unlinked = self.links.refusal(&description.imports);
         Ok(Module {
             inner: Arc::new(Inner {
+                callables: description.callables(),
                 name,
                 hash: source.hash.as_str().into(),
                 size: source.memory.len(),

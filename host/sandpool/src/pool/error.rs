@@ -1,6 +1,7 @@
 //! The errors of a pool, and of a call before it is sent.
 
 mod grant;
+mod handle;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use sandpool_sys::in_force::naming_limit;
 use sandpool_value::{ArgumentError, ConvertError, LookupError, Value};
 
 pub use grant::GrantError;
+pub use handle::HandleError;
 pub use setting::SettingError;
 
 /// An error of the pool, or of a call that was never sent. What becomes of a
@@ -79,6 +81,9 @@ pub enum Error {
         /// The reason why it is over.
         reason: SessionEnd,
     },
+    /// A handle of a resource that the session does not have.
+    #[error(transparent)]
+    Handle(#[from] HandleError),
     /// A setting that makes no sense.
     #[error(transparent)]
     Setting(#[from] SettingError),

@@ -14,7 +14,7 @@ use crate::module::{Module, WeakModule};
 use sandpool_protocol::control::WorkerGrants;
 
 pub use session::SessionEnd;
-pub(super) use session::{SessionLife, is_session};
+pub(super) use session::{KnownHandles, SessionLife, is_session};
 
 /// The number of a worker key in its pool.
 pub(super) type KeyId = u64;

@@ -53,7 +53,7 @@ pub use api::{
     AsyncResult, Call, Grants, IMap, MapResult, Pool, PoolBuilder, RunningTask, Session,
     SessionBuilder, SessionCall, Stdin, Steering,
 };
-pub use error::{Error, GrantError, SettingError};
+pub use error::{Error, GrantError, HandleError, SettingError};
 pub use host_calls::{AsyncHostFunction, CallContext, HostFunction, Imports, Tool};
 pub use keys::SessionEnd;
 pub use output::{LogRecord, ProgressReport};

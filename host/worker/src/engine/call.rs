@@ -6,6 +6,7 @@ use wasmtime_wasi::I32Exit;
 use super::code::{Code, CoreFunc, Found, Instance, Live};
 use super::convert::{from_val, to_val};
 use super::guest::Guest;
+use super::handles::Handles;
 use sandpool_value::{Function, Type, Value, decode_args};
 
 /// The result of a call.
@@ -37,6 +38,9 @@ impl Code {
         arguments: &[u8],
     ) -> wasmtime::Result<Returned> {
         let function = self.function(index)?;
+        if self.drops(index) {
+            return drop_handle(live, function, arguments);
+        }
         let found = match live.found {
             Some((last, found)) if last == index => found,
             _ => self.find(&mut live.store, live.instance, index)?,
@@ -47,13 +51,24 @@ impl Code {
             (Code::Component { functions, .. }, Found::Component(func)) => {
                 match functions[index as usize].fast {
                     Some(fast) => fast(store, func, arguments)?,
-                    None => call_dynamic(store, func, function, decode(function, arguments)?)?,
+                    None => {
+                        let arguments = decode(function, arguments)?;
+                        call_dynamic(store, func, function, arguments, &live.handles)?
+                    }
                 }
             }
             (Code::Core { .. }, Found::Core(func)) => func.call(store, function, arguments)?,
             _ => return Err(wasmtime::format_err!("the instance is of another kind")),
         };
         Ok(unwrap_result(value, function.result.as_ref()))
+    }
+
+    /// Returns `true` if the function with this index drops a handle of a resource.
+    fn drops(&self, index: u32) -> bool {
+        match self {
+            Code::Component { functions, .. } => functions[index as usize].export.is_none(),
+            Code::Core { .. } => false,
+        }
     }
 
     /// Finds the function with this index in an instance.
@@ -64,9 +79,11 @@ impl Code {
         index: u32,
     ) -> wasmtime::Result<Found> {
         let found = match (self, instance) {
-            (Code::Component { functions, .. }, Instance::Component(instance)) => instance
-                .get_func(store, functions[index as usize].export)
-                .map(Found::Component),
+            (Code::Component { functions, .. }, Instance::Component(instance)) => {
+                let export = functions[index as usize].export;
+                let func = export.and_then(|export| instance.get_func(store, export));
+                func.map(Found::Component)
+            }
             (Code::Core { functions, .. }, Instance::Core(instance)) => instance
                 .get_func(store, &functions[index as usize].name)
                 .map(|func| Found::Core(CoreFunc::new(func))),
@@ -113,13 +130,39 @@ fn decode(function: &Function, arguments: &[u8]) -> wasmtime::Result<Vec<Value>>
         .map_err(|error| wasmtime::format_err!("the arguments cannot be read: {error}"))
 }
 
+/// Drops the handle that is the only argument.
+fn drop_handle(
+    live: &mut Live,
+    function: &Function,
+    arguments: &[u8],
+) -> wasmtime::Result<Returned> {
+    let resource = match decode(function, arguments)?.as_slice() {
+        [Value::Handle(handle)] => live.handles.remove(handle.number()),
+        _ => None,
+    };
+    let resource = resource.ok_or_else(|| wasmtime::format_err!("there is no such handle"))?;
+    resource.resource_drop(&mut live.store)?;
+    Ok(Returned::Value(Value::unit()))
+}
+
 fn call_dynamic(
     store: &mut Store<Guest>,
     func: wasmtime::component::Func,
     function: &Function,
     arguments: Vec<Value>,
+    handles: &Handles,
 ) -> wasmtime::Result<Value> {
-    let params: Vec<_> = arguments.into_iter().map(to_val).collect();
+    let mut given = Vec::new();
+    for (value, param) in arguments.iter().zip(&function.params) {
+        value.visit_handles(&param.ty, &mut |handle, is_given| {
+            given.extend(is_given.then(|| handle.number()));
+        });
+    }
+    let params = arguments.into_iter().map(|value| to_val(value, handles));
+    let params: Vec<_> = params.collect();
+    for number in given {
+        handles.remove(number);
+    }
     let Some(ty) = &function.result else {
         func.call(store, &params, &mut [])?;
         return Ok(Value::unit());
@@ -127,7 +170,11 @@ fn call_dynamic(
     let mut results = [wasmtime::component::Val::Bool(false)];
     func.call(store, &params, &mut results)?;
     let [result] = results;
-    from_val(result, ty).ok_or_else(|| wasmtime::format_err!("the result cannot leave the worker"))
+    from_val(result, ty, handles).ok_or_else(|| match handles.is_full() {
+        // The words that wasmtime has for it.
+        true => wasmtime::format_err!("store handle limit exceeded"),
+        false => wasmtime::format_err!("the result cannot leave the worker"),
+    })
 }
 
 /// Unwraps a function's result: its own top-level `ok` is the value, its `err` an error.

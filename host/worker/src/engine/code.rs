@@ -7,6 +7,7 @@ use wasmtime::{Engine, Module, Store, ValRaw};
 
 use super::convert::{from_core, is_core, take_core};
 use super::guest::Guest;
+use super::handles::Handles;
 use super::typed::{FastCall, fast_call};
 use super::{describe, imports};
 use sandpool_protocol::imports::Links;
@@ -29,7 +30,8 @@ pub enum Code {
 /// A function of a component, looked up once.
 pub struct LoadedFunction {
     pub function: Function,
-    pub export: ComponentExportIndex,
+    /// `None` for a function that drops a handle of a resource.
+    pub export: Option<ComponentExportIndex>,
     /// The call that makes no value of each byte, for signatures of bytes and strings.
     pub fast: Option<FastCall>,
 }
@@ -112,6 +114,21 @@ pub struct Live {
     pub found: Option<(u32, Found)>,
     /// The number of tasks that it has been used for.
     pub used: u64,
+    /// The handles of its resources that the host has.
+    pub(super) handles: Handles,
+}
+
+impl Live {
+    /// Returns a guest that was just instantiated.
+    pub fn new(store: Store<Guest>, instance: Instance) -> Self {
+        Live {
+            store,
+            instance,
+            found: None,
+            used: 0,
+            handles: Handles::default(),
+        }
+    }
 }
 
 /// The reason why code cannot be loaded.
@@ -151,7 +168,7 @@ impl Code {
             let pre = linker.instantiate_pre(&component)?;
             let exports = describe::component_exports(engine, &component);
             let exports = exports.map_err(Unloadable::Module)?;
-            let functions = exports.functions.into_iter().map(|found| LoadedFunction {
+            let functions = exports.callables().into_iter().map(|found| LoadedFunction {
                 fast: fast_call(&found.function),
                 function: found.function,
                 export: found.export,

@@ -3,11 +3,19 @@
 use wasmtime::ValRaw;
 use wasmtime::component::Val;
 
-use sandpool_value::{Type, Value, take_u32, take_u64};
+use super::handles::Handles;
+use sandpool_value::{Resource, Type, Value, take_u32, take_u64};
 
 /// Converts a value for wasmtime. The host has checked it against its type.
-pub fn to_val(value: Value) -> Val {
+pub fn to_val(value: Value, handles: &Handles) -> Val {
+    let to_val = |value| to_val(value, handles);
+    let boxed = |value: Box<Value>| Box::new(to_val(*value));
     match value {
+        // wasmtime refuses what is no handle.
+        Value::Handle(handle) => match handles.get(handle.number()) {
+            Some(resource) => Val::Resource(resource),
+            None => Val::Bool(false),
+        },
         Value::Bool(v) => Val::Bool(v),
         Value::S8(v) => Val::S8(v),
         Value::U8(v) => Val::U8(v),
@@ -39,16 +47,16 @@ pub fn to_val(value: Value) -> Val {
     }
 }
 
-#[expect(clippy::boxed_local, reason = "both kinds of value box their payloads")]
-fn boxed(value: Box<Value>) -> Box<Val> {
-    Box::new(to_val(*value))
-}
-
-/// Converts a result of wasmtime's; `None` for a value that cannot leave a worker
-/// (resources and the like, which no callable function returns).
-pub fn from_val(val: Val, ty: &Type) -> Option<Value> {
+/// Converts a result of wasmtime's, and gives each resource in it a number. Returns `None`
+/// for a value that cannot leave a worker: one that no callable function returns, or a
+/// resource too many.
+pub fn from_val(val: Val, ty: &Type, handles: &Handles) -> Option<Value> {
+    let from_val = |val, ty: &Type| from_val(val, ty, handles);
     let one = |val: Box<Val>, ty: &Type| from_val(*val, ty).map(Box::new);
     Some(match (val, ty) {
+        (Val::Resource(resource), Type::Own(name)) => {
+            Value::Handle(Resource::new(None, handles.add(resource)?, name))
+        }
         (Val::Bool(v), _) => Value::Bool(v),
         (Val::S8(v), _) => Value::S8(v),
         (Val::U8(v), _) => Value::U8(v),

@@ -1,6 +1,8 @@
 //! Reads the exports of a module into the host's own types. The compiler does it for the
 //! host; a worker does it again to know how to call them.
 
+use std::sync::Arc;
+
 use wasmtime::component::types::{ComponentFunc, ComponentItem, Type as ComponentType};
 use wasmtime::component::{Component, ComponentExportIndex, ResourceType};
 use wasmtime::{Engine, ExternType, FuncType, Module, ValType};
@@ -13,10 +15,11 @@ use sandpool_value::{Function, MAX_TYPE_DEPTH, Param, Type};
 /// level, so a short module can describe an endless one.
 const MAX_TYPE_NODES: u32 = 100_000;
 
-/// A function, and the index by which wasmtime finds it.
+/// A function, and the index by which wasmtime finds it; `None` for one that drops a
+/// handle of a resource.
 pub struct ComponentFunction {
     pub function: Function,
-    pub export: ComponentExportIndex,
+    pub export: Option<ComponentExportIndex>,
 }
 
 /// The exports of a component.
@@ -26,10 +29,32 @@ pub struct ComponentExports {
     pub functions: Vec<ComponentFunction>,
     /// The resources, with the functions that need one or make one.
     pub resources: Vec<ExportedResource>,
+    /// The exports of the resources' functions, a list for each resource.
+    resource_exports: Vec<Vec<ComponentExportIndex>>,
     /// The names of all other exports but types.
     pub others: Vec<String>,
     /// `true` if it runs programs that are a text, as `sandpool:script` defines it.
     pub is_script: bool,
+}
+
+impl ComponentExports {
+    /// Returns all functions that a task can call, in the order of their numbers: that of
+    /// `Description::callables`.
+    pub fn callables(self) -> Vec<ComponentFunction> {
+        let mut all = self.functions;
+        for (resource, exports) in self.resources.iter().zip(self.resource_exports) {
+            let functions = resource.functions.iter().cloned().zip(exports);
+            all.extend(functions.map(|(function, export)| ComponentFunction {
+                function,
+                export: Some(export),
+            }));
+        }
+        all.extend(self.resources.iter().map(|resource| ComponentFunction {
+            function: resource.drop_function(),
+            export: None,
+        }));
+        all
+    }
 }
 
 /// Returns the exports of a component, in a fixed order.
@@ -103,27 +128,44 @@ pub fn component_imports(
     Ok(imports)
 }
 
-/// Returns the resources of all interfaces that a component imports or exports, by name.
-fn named_resources(engine: &Engine, component: &Component) -> Vec<(ResourceType, String)> {
+/// A resource of an interface that a component imports or exports.
+struct NamedResource {
+    ty: ResourceType,
+    /// The name, with its interface if it is in one.
+    name: String,
+    /// `true` if the component itself makes it.
+    is_own: bool,
+}
+
+/// Returns the resources of all interfaces that a component imports or exports.
+fn named_resources(engine: &Engine, component: &Component) -> Vec<NamedResource> {
     let ty = component.component_type();
-    let mut named = Vec::new();
-    let mut add = |name: &str, item: ComponentItem| match item {
-        ComponentItem::Resource(resource) => named.push((resource, name.to_owned())),
-        ComponentItem::ComponentInstance(instance) => {
-            for (name, item) in instance.exports(engine) {
-                if let ComponentItem::Resource(resource) = item.ty {
-                    named.push((resource, name.to_owned()));
+    let mut named: Vec<NamedResource> = Vec::new();
+    let mut add = |name: &str, item: ComponentItem, is_own: bool| {
+        let mut found = Vec::new();
+        match item {
+            ComponentItem::Resource(resource) => found.push((resource, name.to_owned())),
+            ComponentItem::ComponentInstance(instance) => {
+                for (inner, item) in instance.exports(engine) {
+                    if let ComponentItem::Resource(resource) = item.ty {
+                        found.push((resource, format!("{name}#{inner}")));
+                    }
                 }
             }
+            _ => {}
         }
-        _ => {}
+        for (ty, name) in found {
+            // One that is imported and exported is the importer's.
+            if !named.iter().any(|known| known.ty == ty) {
+                named.push(NamedResource { ty, name, is_own });
+            }
+        }
     };
-    // The component's own names come first.
-    for (name, item) in ty.exports(engine) {
-        add(name, item.ty);
-    }
     for (name, item) in ty.imports(engine) {
-        add(name, item.ty);
+        add(name, item.ty, false);
+    }
+    for (name, item) in ty.exports(engine) {
+        add(name, item.ty, true);
     }
     named
 }
@@ -145,12 +187,14 @@ impl Reading {
         match item {
             ComponentItem::ComponentFunc(func) => {
                 let function = self.budget.function(interface, name, func)?;
+                let export = export();
+                let export = export.ok_or_else(|| format!("export `{name}` cannot be found"))?;
                 if let Some(resource) = resource_of(name) {
-                    self.resource(interface, resource).functions.push(function);
+                    let place = self.resource(interface, resource);
+                    self.exports.resources[place].functions.push(function);
+                    self.exports.resource_exports[place].push(export);
                 } else {
-                    let export = export();
-                    let export =
-                        export.ok_or_else(|| format!("export `{name}` cannot be found"))?;
+                    let export = Some(export);
                     let found = ComponentFunction { function, export };
                     self.exports.functions.push(found);
                 }
@@ -167,20 +211,21 @@ impl Reading {
         Ok(())
     }
 
-    fn resource(&mut self, interface: Option<&str>, name: &str) -> &mut ExportedResource {
+    /// Returns the place of a resource, which is new there if it is not known yet.
+    fn resource(&mut self, interface: Option<&str>, name: &str) -> usize {
         let resources = &mut self.exports.resources;
         let known = resources
             .iter()
             .position(|one| one.name == name && one.interface.as_deref() == interface);
-        let place = known.unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             resources.push(ExportedResource {
                 name: name.to_owned(),
                 interface: interface.map(str::to_owned),
                 functions: Vec::new(),
             });
+            self.exports.resource_exports.push(Vec::new());
             resources.len() - 1
-        });
-        &mut resources[place]
+        })
     }
 }
 
@@ -280,8 +325,7 @@ fn core_type(ty: ValType) -> Type {
 /// Counts the nodes of all types that were read.
 struct Budget {
     nodes: u32,
-    /// The names of resources.
-    resources: Vec<(ResourceType, String)>,
+    resources: Vec<NamedResource>,
 }
 
 impl Budget {
@@ -324,9 +368,20 @@ impl Budget {
         })
     }
 
-    fn resource(&self, ty: &ResourceType) -> &str {
-        let named = self.resources.iter().find(|(known, _)| known == ty);
-        named.map_or("resource", |(_, name)| name)
+    /// Returns the type of a handle: of the kind that `own` makes of the name of a resource
+    /// of the component's own.
+    fn handle(&self, ty: &ResourceType, kind: &str, own: fn(Arc<str>) -> Type) -> Type {
+        match self.resources.iter().find(|known| known.ty == *ty) {
+            Some(known) if known.is_own => own(known.name.as_str().into()),
+            Some(known) => {
+                let name = known
+                    .name
+                    .rsplit_once('#')
+                    .map_or(&*known.name, |(_, name)| name);
+                Type::Unsupported(format!("{kind}<{name}>"))
+            }
+            None => Type::Unsupported(format!("{kind}<resource>")),
+        }
     }
 
     fn read(&mut self, ty: &ComponentType, depth: usize) -> Result<Type, String> {
@@ -382,12 +437,8 @@ impl Budget {
             ),
             ComponentType::Enum(names) => Type::Enum(names.names().map(str::to_owned).collect()),
             ComponentType::Flags(names) => Type::Flags(names.names().map(str::to_owned).collect()),
-            ComponentType::Own(resource) => {
-                Type::Unsupported(format!("own<{}>", self.resource(resource)))
-            }
-            ComponentType::Borrow(resource) => {
-                Type::Unsupported(format!("borrow<{}>", self.resource(resource)))
-            }
+            ComponentType::Own(resource) => self.handle(resource, "own", Type::Own),
+            ComponentType::Borrow(resource) => self.handle(resource, "borrow", Type::Borrow),
             ComponentType::Future(_) => Type::Unsupported("future".into()),
             ComponentType::Stream(_) => Type::Unsupported("stream".into()),
             ComponentType::ErrorContext => Type::Unsupported("error-context".into()),

@@ -18,6 +18,7 @@ mod filesystem;
 mod given;
 mod given_typed;
 pub mod guest;
+mod handles;
 pub mod http;
 mod http_imports;
 pub mod imports;

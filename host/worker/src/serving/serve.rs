@@ -253,12 +253,7 @@ impl Server {
             .begin(&mut store, order, started)
             .and_then(|()| self.context.code.instantiate(&mut store));
         let mut live = match made {
-            Ok(instance) => Live {
-                store,
-                instance,
-                found: None,
-                used: 0,
-            },
+            Ok(instance) => Live::new(store, instance),
             Err(error) => {
                 let (end, message) = verdict::of_error(&error, &store.data().bounds);
                 return Err((store, CallResult::new(end, message)));

@@ -15,8 +15,8 @@ use crate::pool::keys::{KeyParts, WorkerKey};
 use crate::pool::scheduler::Entry;
 use crate::pool::state::Shared;
 use crate::pool::tasks::{
-    Batch, Callable, Callback, Constants, Inputs, Retries, Task, Template, check_size, value_of,
-    wrong_kind,
+    Batch, Callable, Callback, Constants, GivenHandles, Inputs, Retries, Task, Template,
+    check_size, value_of, wrong_kind,
 };
 use crate::shared::{Share, Shares};
 use sandpool_protocol::frame::Callee;
@@ -384,6 +384,7 @@ impl Call {
         let stdin = std::mem::take(&mut self.stdin);
         let shared = Arc::clone(&self.shared);
         let template = self.template()?;
+        let handles = GivenHandles::take(&template, &args)?;
         let inputs = match &template.callable {
             Some(_) => Inputs::function(&template, args)?,
             None => {
@@ -408,6 +409,7 @@ impl Call {
             ..Task::new(batch, 0, 0)
         };
         let id = shared.submit(Entry::One(task))?;
+        handles.are_sent();
         let pool = Arc::downgrade(&shared);
         Ok(AsyncResult::new(
             cell,
@@ -444,7 +446,7 @@ impl Call {
         self.shared.check_module(&module)?;
         let imports = bound(&self.shared, &module, &self.imports)?;
         let function = match &self.function {
-            Some(name) => Some(callable(&module, name)?),
+            Some(name) => Some(callable(&module, name, self.session.is_some())?),
             None if module.is_command() => None,
             None => return Err(wrong_kind(&module)),
         };
@@ -452,7 +454,7 @@ impl Call {
             return Err(SettingError::FuelNotCounted.into());
         }
         if let Some((initializer, args)) = &self.shared.config.initializer {
-            let function = callable(&module, initializer)?.function;
+            let function = callable(&module, initializer, false)?.function;
             args.clone().bind(&function)?;
         }
         let worker_key = match self.session {
@@ -560,13 +562,17 @@ fn bound(
     })
 }
 
-fn callable(module: &Module, name: &str) -> Result<Callable, Error> {
+fn callable(module: &Module, name: &str, in_session: bool) -> Result<Callable, Error> {
     if module.functions().is_empty() && module.resources().is_empty() {
         return Err(wrong_kind(module));
     }
     let index = module.find_index(name)?;
-    let function = &module.functions()[index];
-    if let Some(why) = function.uncallable() {
+    let function = &module.callables()[index];
+    let why = match in_session {
+        true => function.uncallable_in_session(),
+        false => function.uncallable(),
+    };
+    if let Some(why) = why {
         return Err(Error::Unsupported {
             function: function.name.clone(),
             why,

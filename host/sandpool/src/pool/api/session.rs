@@ -15,7 +15,7 @@ use crate::pool::state::Shared;
 use crate::pool::tasks::wrong_kind;
 use crate::pool::worker::WorkerHandle;
 use sandpool_protocol::limits::{Limit, Origin, TaskLimits};
-use sandpool_value::{FromValue, ToArgs};
+use sandpool_value::{FromValue, Resource, ToArgs};
 
 /// Builds a [`Session`]; made by [`Pool::session`](crate::Pool::session).
 ///
@@ -150,6 +150,26 @@ impl SessionBuilder {
 /// [`PoolBuilder::session_idle`](crate::PoolBuilder::session_idle) without a call, and with
 /// its pool. A closed pool lets sessions finish the calls that they took.
 ///
+/// # Resources
+///
+/// The resources that a module exports live in its sessions. Their functions have the names
+/// that WIT gives them (`[method]counter.next`) and short ones:
+///
+/// ```no_run
+/// # fn example(session: &sandpool::Session) -> Result<(), sandpool::Error> {
+/// use sandpool::Resource;
+///
+/// let counter: Resource = session.call("counter", (5u32,))?; // its constructor
+/// let next: u32 = session.call("counter.next", (&counter,))?;
+/// session.drop_resource(&counter)?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A [`Resource`] is checked before it is sent: one of another session, or one that was
+/// dropped or given away (as an argument of type `own`, from the moment the call is sent),
+/// is [`Error::Handle`]. A session has 10,000 handles at most.
+///
 /// # Limits
 ///
 /// The memory limit is that of all calls together, since their memory is kept; the other
@@ -205,6 +225,21 @@ impl Session {
         let module = &self.worker_key.module;
         let call = Call::new(Arc::clone(&self.shared), module, Some(function));
         SessionCall::new(call.in_session(&self.worker_key, &self.limits))
+    }
+
+    /// Drops a resource of the session, and waits until the guest has done so. Clones of the
+    /// handle are of no use then. The end of the session drops all that are left.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Handle`] if the session does not have the handle, and errors as
+    /// [`Session::call`] does.
+    pub fn drop_resource(&self, handle: &Resource) -> Result<(), Error> {
+        let (interface, name) = match handle.name().rsplit_once('#') {
+            Some((interface, name)) => (format!("{interface}#"), name),
+            None => (String::new(), handle.name()),
+        };
+        self.call(&format!("{interface}[resource-drop]{name}"), (handle,))
     }
 
     /// Returns the id of the session's process. `None` before the first call, and when the

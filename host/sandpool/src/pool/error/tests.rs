@@ -49,6 +49,13 @@ fn errors() -> Vec<(Error, &'static str)> {
     vec![
         (Error::Closed, "the pool is closed"),
         (
+            Error::Handle(HandleError {
+                handle: "7".into(),
+                why: "belongs to another session",
+            }),
+            "the handle `7` belongs to another session",
+        ),
+        (
             Error::SessionsFull { limit: 64 },
             "the pool has 64 sessions already; close some, or raise the limit of sessions",
         ),

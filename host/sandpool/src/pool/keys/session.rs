@@ -1,14 +1,15 @@
 //! The keys of sessions. A session's worker has a key that no other worker has, so nothing
 //! but the session's own calls ever runs in it.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::KeyId;
 use crate::outcome::Verdict;
-use sandpool_protocol::limits::show_duration;
+use sandpool_protocol::limits::{MAX_HANDLES, show_duration};
 
 /// Set in the number of a session's key, so that the rules know it without looking it up.
 const IN_SESSION: KeyId = 1 << 63;
@@ -62,6 +63,38 @@ impl fmt::Display for SessionEnd {
 pub(crate) struct SessionLife {
     ended: OnceLock<SessionEnd>,
     has_worker: AtomicBool,
+    handles: Mutex<KnownHandles>,
+}
+
+/// The handles of resources that the caller of a session has, by number.
+#[derive(Debug, Default)]
+pub(crate) struct KnownHandles {
+    alive: HashSet<u32>,
+    /// The highest number that the session's worker gave.
+    last: u32,
+}
+
+impl KnownHandles {
+    /// Adds a handle that the worker gave. Returns `false` if no honest worker gives it:
+    /// numbers grow, and there are no more handles than there may be.
+    pub(crate) fn add(&mut self, number: u32) -> bool {
+        let fits = number > self.last && self.alive.len() < MAX_HANDLES as usize;
+        self.last = self.last.max(number);
+        fits && self.alive.insert(number)
+    }
+
+    pub(crate) fn contains(&self, number: &u32) -> bool {
+        self.alive.contains(number)
+    }
+
+    pub(crate) fn remove(&mut self, number: &u32) {
+        self.alive.remove(number);
+    }
+
+    /// Gives back handles that were taken out.
+    pub(crate) fn extend(&mut self, numbers: impl Iterator<Item = u32>) {
+        self.alive.extend(numbers);
+    }
 }
 
 impl SessionLife {
@@ -79,6 +112,11 @@ impl SessionLife {
     /// Returns `true` if the session has a worker, or one is being started for it.
     pub(crate) fn has_worker(&self) -> bool {
         self.has_worker.load(Ordering::Relaxed)
+    }
+
+    /// Returns the handles of resources that the session's caller has.
+    pub(crate) fn handles(&self) -> MutexGuard<'_, KnownHandles> {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn set_has_worker(&self, has_worker: bool) {

@@ -6,6 +6,7 @@
 
 mod batch;
 mod constants;
+mod handles;
 mod http_record;
 pub(super) mod outcome;
 mod retry;
@@ -16,6 +17,7 @@ mod task_result;
 
 pub(super) use batch::{Batch, Inputs, Rest, check_size};
 pub(super) use constants::Constants;
+pub(super) use handles::GivenHandles;
 pub(crate) use http_record::HttpRecord;
 pub(super) use outcome::{Lost, Observed, Raw};
 pub use retry::Retries;

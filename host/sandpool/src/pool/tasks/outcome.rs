@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::handles;
 use super::task::{Completion, Task};
 use super::task_result::{Returned, TaskResult};
 use crate::last_words;
@@ -140,7 +141,7 @@ pub(crate) fn answered(
         return full(task, header, raw, observed, stdio, pool).map(TaskResult::full);
     }
     let value_len = usize::try_from(header.value_len).unwrap_or(usize::MAX);
-    let Some(value) = read_value(&task.template().ok, raw, value_len)? else {
+    let Some(value) = read_value(task, &task.template().ok, raw, value_len)? else {
         let outcome = too_large(bare(task, Verdict::Ok, observed), task, pool);
         return Ok(TaskResult::full(outcome));
     };
@@ -181,7 +182,7 @@ fn full(
     outcome.stdout = (stdio == Stdio::Capture).then(|| stdout.to_vec());
     outcome.stderr = (stdio == Stdio::Capture).then(|| stderr.to_vec());
     let value_len = usize::try_from(header.value_len).unwrap_or(usize::MAX);
-    let read = |ty: &Option<Type>| read_value(ty, raw, value_len);
+    let read = |ty: &Option<Type>| read_value(task, ty, raw, value_len);
     let template = task.template();
     outcome.verdict = match header.end {
         TaskEnd::Ok => {
@@ -262,7 +263,12 @@ fn full(
 /// Reads a value. Returns `None` if the value would take too much of the host's memory,
 /// which is no lie of the worker's: a guest may well return a list of very many small
 /// things.
-fn read_value(ty: &Option<Type>, raw: Raw<'_>, len: usize) -> Result<Option<Value>, Violation> {
+fn read_value(
+    task: &Task,
+    ty: &Option<Type>,
+    raw: Raw<'_>,
+    len: usize,
+) -> Result<Option<Value>, Violation> {
     let memory = memory_for_value(len);
     let read = match raw {
         Raw::Owned { mut frame, start } => {
@@ -272,7 +278,10 @@ fn read_value(ty: &Option<Type>, raw: Raw<'_>, len: usize) -> Result<Option<Valu
         Raw::Shared(bytes) => decode_result_within(ty, &bytes[..len], memory),
     };
     match read {
-        Ok(value) => Ok(Some(value)),
+        Ok(mut value) => {
+            handles::adopt(task, ty, &mut value)?;
+            Ok(Some(value))
+        }
         Err(DecodeError::TooLarge) => Ok(None),
         Err(_) => Err(Violation("a result is not of its function's type")),
     }

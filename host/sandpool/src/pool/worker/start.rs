@@ -223,7 +223,7 @@ fn initializer(config: &Config, module: &Module) -> io::Result<Option<Initialize
     let index = module.find_index(name).map_err(io::Error::other)?;
     let values = args
         .clone()
-        .bind(&module.functions()[index])
+        .bind(&module.callables()[index])
         .map_err(io::Error::other)?;
     Ok(Some(Initializer {
         function: u32::try_from(index).map_err(io::Error::other)?,
