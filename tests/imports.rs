@@ -103,11 +103,6 @@ fn a_component_as_componentize_js_makes_it_runs_without_http() {
               (result (own $request))))
             (export "[method]incoming-body.stream" (func (param "self" (borrow $body))
               (result (result (own $input-stream)))))))
-          (alias export $types "outgoing-request" (type $request))
-          (import "wasi:http/outgoing-handler@0.2.3" (instance
-            (alias outer 1 $request (type $request))
-            (export "outgoing-request" (type $r (eq $request)))
-            (export "handle" (func (param "request" (own $r)) (result (result))))))
           (import "wasi:config/store@0.2.0-rc.1" (instance
             (export "get" (func (param "key" string) (result (option string))))))
           (core module $m (func (export "f") (result i32) (i32.const 7)))
@@ -119,7 +114,7 @@ fn a_component_as_componentize_js_makes_it_runs_without_http() {
         .imports()
         .iter()
         .filter(|import| import.kind == ImportKind::Withheld);
-    assert_eq!(withheld.count(), 3);
+    assert_eq!(withheld.count(), 1);
     assert_eq!(module.unlinked(), None);
 }
 

@@ -126,7 +126,7 @@ fn a_component_shows_what_it_wants_of_the_program_and_what_is_never_granted() {
               (param "key" string) (result (option (list u8)))))))
           (import "acme:kv/types@0.1.0" (instance (type $m (enum "a" "b"))
             (export "mode" (type (eq $m)))))
-          (import "wasi:http/types@0.2.0" (instance (export "f" (func))))
+          (import "wasi:keyvalue/store@0.2.0-draft" (instance (export "f" (func))))
           (core module $m (func (export "g")))
           (core instance $i (instantiate $m))
           (func (export "g") (canon lift (core func $i "g"))))"#,

@@ -169,11 +169,12 @@ impl Outline {
             .section(&imports)
             .section(&functions)
             .section(&tables)
-            .section(&memories)
-            .section(&tags)
-            .section(&globals)
-            .section(&exports)
-            .section(&code);
+            .section(&memories);
+        // Even an empty section of tags is an error where exceptions are off.
+        if !tags.is_empty() {
+            module.section(&tags);
+        }
+        module.section(&globals).section(&exports).section(&code);
         Ok(module)
     }
 

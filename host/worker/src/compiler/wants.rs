@@ -318,7 +318,7 @@ mod tests {
                   (import "c" (component)) (import "d" (instance (export "f" (func))))
                   (import "e" (instance (export "r" (type (sub resource)))))
                   (import "f" (instance (export "f" (func)) (export "m" (core module))))
-                  (import "wasi:http/types@0.2.0" (instance (export "f" (func))))
+                  (import "wasi:keyvalue/store@0.2.0-draft" (instance (export "f" (func))))
                   (import "wasi:sockets/tcp@0.2.0" (instance))
                   (import "wasi:io/poll@0.2.0" (instance)))"#
             ),

@@ -1,6 +1,8 @@
 //! Imports whose functions the host gives: each call is encoded, asked of the host, and its
 //! reply decoded. The types are the import's own, so a guest cannot send anything else.
 
+mod typed;
+
 use std::sync::Arc;
 
 use wasmtime::component::{Component, Linker as ComponentLinker};
@@ -12,7 +14,6 @@ use wasmtime::{
 use super::bounds::{HostFunctionFailed, NotGranted, OutputLimitReached};
 use super::convert::{from_val, to_val};
 use super::describe::{ComponentImport, component_imports, core_function};
-use super::given_typed;
 use super::guest::Guest;
 use sandpool_protocol::imports::Links;
 use sandpool_protocol::limits::LimitName;
@@ -56,7 +57,7 @@ fn add_function(linker: &mut ComponentLinker<Guest>, given: GivenFunction) -> wa
         Some(interface) => linker.instance(interface)?,
         None => linker.root(),
     };
-    if given_typed::add(&mut instance, &given)? {
+    if typed::add(&mut instance, &given)? {
         return Ok(());
     }
     let given = Arc::clone(&given);

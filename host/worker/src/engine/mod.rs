@@ -16,7 +16,6 @@ mod file_stream;
 pub mod files;
 mod filesystem;
 mod given;
-mod given_typed;
 pub mod guest;
 mod handles;
 pub mod http;

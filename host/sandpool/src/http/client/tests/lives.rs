@@ -10,12 +10,14 @@ use std::time::Instant;
 use super::server::{read_body, read_head, read_request};
 use super::*;
 
-/// A server that begins an answer, and reports when the client has closed the connection.
+/// A server that begins an answer, and reports when it has begun, and when the client has
+/// closed the connection.
 fn unfinished(begin: &'static str) -> (Server, std::sync::mpsc::Receiver<()>) {
     let (closed, is_closed) = channel();
     let server = Server::scripted(1, move |mut stream: TcpStream| {
         read_request(&mut stream).expect("a request");
         stream.write_all(begin.as_bytes()).expect("it is read");
+        let _ = closed.send(());
         until_end(&mut stream);
         // The test may have ended.
         let _ = closed.send(());
@@ -36,6 +38,7 @@ fn a_request_that_is_dropped_closes_its_connection() {
         for _ in 0..parts {
             client.run(running.parts.recv()).expect("a part");
         }
+        is_closed.recv_timeout(SOON).expect("the server has begun");
         assert!(is_closed.try_recv().is_err());
         drop(running);
         is_closed.recv_timeout(SOON).expect("it is closed");
@@ -61,6 +64,7 @@ fn a_server_that_stops_in_the_middle_is_given_up() {
         let client = client();
         let failed = client.send(&access(&[rule(&server)]), &head, &[BodyPart::Finished]);
         assert_eq!(failed, Err(HttpFailure::HttpResponseTimeout), "{begin}");
+        is_closed.recv_timeout(SOON).expect("the server has begun");
         is_closed.recv_timeout(SOON).expect("it is closed");
     }
 }

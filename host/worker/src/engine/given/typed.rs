@@ -7,8 +7,8 @@ use std::sync::Arc;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower};
 
-use super::given::GivenFunction;
-use super::guest::Guest;
+use super::GivenFunction;
+use crate::engine::guest::Guest;
 use sandpool_value::{ToValue, Type, encode, take_bytes, take_string, take_u32, take_u64};
 
 /// The type of a parameter.
