@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use sandpool::{Module, WasmFeature};
+use sandpool::{Module, UnknownImports, WasmFeature};
 
 use crate::module_features::slow_to_compile;
 use crate::support::{TestPool, guest, open, pool, test, test_alone};
@@ -12,6 +12,12 @@ use crate::support::{TestPool, guest, open, pool, test, test_alone};
 /// A pool that takes no description from the cache.
 fn afresh() -> TestPool {
     open(pool().processes(1).cache(false))
+}
+
+/// As [`afresh`], for modules whose imports nobody gives.
+fn afresh_denying() -> TestPool {
+    let builder = pool().processes(1).cache(false);
+    open(builder.unknown_imports(UnknownImports::Deny))
 }
 
 /// Files of modules that a test wrote.
@@ -42,7 +48,7 @@ fn assert_alike(looked_at: &Module, loaded: &Module) {
 #[test]
 fn a_module_is_described_by_inspection_as_by_compilation() {
     let _test = test();
-    let (afresh, files) = (afresh(), Files::new());
+    let (afresh, files) = (afresh_denying(), Files::new());
     let mut paths: Vec<PathBuf> = fs::read_dir(guest("math").parent().expect("a folder"))
         .expect("guests")
         .map(|entry| entry.expect("a guest").path())

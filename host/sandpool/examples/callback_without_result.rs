@@ -28,7 +28,7 @@ fn main() -> anyhow::Result<()> {
     sandpool::worker_entry();
     println!("parent (process {})", process::id());
     let pool = Pool::builder().processes(2).stdio(Stdio::Inherit).build()?;
-    let module = pool.load(common::tutorials())?;
+    let module = pool.load(common::guest("tutorials"))?;
     for n in 0..4 {
         let call = pool.call(&module, "show").arg(format!("message {n}"));
         let _handle = call.callback(done).apply_async::<()>()?;

@@ -35,7 +35,7 @@ fn main() -> anyhow::Result<()> {
         });
     }
     let pool = builder.build()?;
-    let module = pool.load(common::tutorials())?;
+    let module = pool.load(common::guest("tutorials"))?;
 
     // A task may read `granted`, and counts the files of `asked`.
     let count = |granted: &str, asked: &str| {

@@ -22,7 +22,7 @@ use sandpool::{Pool, Process, Stdio};
 fn main() -> anyhow::Result<()> {
     sandpool::worker_entry();
     let pool = Pool::builder().processes(3).stdio(Stdio::Inherit).build()?;
-    let module = pool.load(common::tutorials())?;
+    let module = pool.load(common::guest("tutorials"))?;
     for n in 0..4 {
         let _handle =
             pool.apply_async::<String>(&module, "serve", (format!("hello {n}"), 60_000u32))?;

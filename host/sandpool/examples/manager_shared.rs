@@ -29,7 +29,7 @@ fn main() -> anyhow::Result<()> {
     let signatures: List<u32> = manager.list();
     let names: Dict<u32> = manager.dict();
 
-    let module = common::tutorials();
+    let module = common::guest("tutorials");
     let start = |_| {
         let process = Process::call(&module, "sign");
         process.args((&signatures, &names)).start()

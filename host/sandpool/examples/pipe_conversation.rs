@@ -27,7 +27,7 @@ fn main() -> anyhow::Result<()> {
     let (ours, theirs) = pipe();
     // `theirs` is given away: the child alone has that side now. Should the child end too
     // early, we are told so, instead of waiting for ever.
-    let child = Process::call(common::tutorials(), "talk")
+    let child = Process::call(common::guest("tutorials"), "talk")
         .args((theirs,))
         .start()?;
 

@@ -28,7 +28,7 @@ use sandpool::{Process, SharedError, pipe};
 fn main() -> anyhow::Result<()> {
     sandpool::worker_entry();
     let (ours, theirs) = pipe();
-    let child = Process::call(common::tutorials(), "count")
+    let child = Process::call(common::guest("tutorials"), "count")
         .args((&theirs, 3u32))
         .start()?;
     for _ in 0..3 {

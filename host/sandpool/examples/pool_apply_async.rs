@@ -20,7 +20,7 @@ use sandpool::{Pool, Stdio};
 fn main() -> anyhow::Result<()> {
     sandpool::worker_entry();
     let pool = Pool::builder().processes(3).stdio(Stdio::Inherit).build()?;
-    let module = pool.load(common::tutorials())?;
+    let module = pool.load(common::guest("tutorials"))?;
     for n in 0..4 {
         let message = format!("hello {n}");
         println!("parent sends {message}");

@@ -30,7 +30,7 @@ fn main() -> anyhow::Result<()> {
     sandpool::worker_entry();
     println!("parent (process {})", process::id());
     let pool = Pool::builder().processes(5).stdio(Stdio::Inherit).build()?;
-    let module = pool.load(common::tutorials())?;
+    let module = pool.load(common::guest("tutorials"))?;
     for n in 0..10u32 {
         let call = pool.call(&module, "add-hundred").arg(n).callback(done);
         // The callback takes the result; nobody needs the handle.

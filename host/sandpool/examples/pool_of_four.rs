@@ -18,7 +18,7 @@ use sandpool::{Pool, Stdio};
 fn main() -> anyhow::Result<()> {
     sandpool::worker_entry();
     let pool = Pool::builder().processes(4).stdio(Stdio::Inherit).build()?;
-    let module = pool.load(common::tutorials())?;
+    let module = pool.load(common::guest("tutorials"))?;
     let begin = Instant::now();
     let tasks = (0..12).map(|n| (format!("task {n}"), 200u32));
     for outcome in pool.starmap::<String>(&module, "serve", tasks)? {

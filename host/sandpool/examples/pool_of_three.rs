@@ -23,7 +23,7 @@ use sandpool::{Pool, Stdio};
 fn main() -> anyhow::Result<()> {
     sandpool::worker_entry();
     let pool = Pool::builder().processes(3).stdio(Stdio::Inherit).build()?;
-    let module = pool.load(common::tutorials())?;
+    let module = pool.load(common::guest("tutorials"))?;
     let begin = Instant::now();
     for n in 0..10u32 {
         let _handle = pool.apply_async::<()>(&module, "nap", (n,))?;

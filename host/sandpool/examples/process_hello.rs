@@ -19,7 +19,7 @@ fn main() -> anyhow::Result<()> {
     sandpool::worker_entry();
     println!("parent (process {})", process::id());
 
-    let child = Process::call(common::tutorials(), "greet")
+    let child = Process::call(common::guest("tutorials"), "greet")
         .args(("小明",))
         .build();
     println!("{} is alive: {}", child.name(), child.is_alive());

@@ -23,7 +23,7 @@ use sandpool::{Process, Queue};
 
 fn main() -> anyhow::Result<()> {
     sandpool::worker_entry();
-    let module = common::tutorials();
+    let module = common::guest("tutorials");
     // Three numbers fit into each; whoever puts a fourth one waits.
     let (evens, odds) = (Queue::<u32>::new(3), Queue::<u32>::new(3));
 

@@ -24,7 +24,7 @@ fn main() -> anyhow::Result<()> {
 
     // Its items are JSON: guests in any language can read and write it.
     let queue: Queue<(u32, String)> = Queue::new(0);
-    let child = Process::call(common::tutorials(), "put-some")
+    let child = Process::call(common::guest("tutorials"), "put-some")
         .args((&queue,))
         .start()?;
 

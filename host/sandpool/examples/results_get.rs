@@ -18,7 +18,7 @@ use sandpool::{AsyncResult, Pool, Stdio};
 fn main() -> anyhow::Result<()> {
     sandpool::worker_entry();
     let pool = Pool::builder().processes(3).stdio(Stdio::Inherit).build()?;
-    let module = pool.load(common::tutorials())?;
+    let module = pool.load(common::guest("tutorials"))?;
     let mut results: Vec<AsyncResult<String>> = Vec::new();
     for n in 0..3 {
         results.push(pool.apply_async(&module, "serve", (format!("hello {n}"), 200u32))?);

@@ -23,7 +23,7 @@ fn main() -> anyhow::Result<()> {
     sandpool::worker_entry();
     println!("parent (process {})", process::id());
     let pool = Pool::builder().processes(4).stdio(Stdio::Inherit).build()?;
-    let module = pool.load(common::tutorials())?;
+    let module = pool.load(common::guest("tutorials"))?;
     for function in ["lee", "marlon", "allen", "frank"] {
         let _handle = pool.apply_async::<()>(&module, function, ())?;
     }

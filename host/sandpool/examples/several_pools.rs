@@ -20,7 +20,7 @@ fn main() -> anyhow::Result<()> {
     let two = || Pool::builder().processes(2).stdio(Stdio::Inherit).build();
     let (left, right) = (two()?, two()?);
     // A module that one pool has loaded works in all pools with the same settings.
-    let module = left.load(common::tutorials())?;
+    let module = left.load(common::guest("tutorials"))?;
     for n in 0..4 {
         for (pool, name) in [(&left, "left"), (&right, "right")] {
             let call = pool

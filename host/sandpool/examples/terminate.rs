@@ -22,7 +22,7 @@ use sandpool::{Error, Pool, Process, Stdio};
 fn main() -> anyhow::Result<()> {
     sandpool::worker_entry();
     let pool = Pool::builder().processes(2).stdio(Stdio::Inherit).build()?;
-    let module = pool.load(common::tutorials())?;
+    let module = pool.load(common::guest("tutorials"))?;
     let send = |name: &str, ms: u32| pool.apply_async::<String>(&module, "serve", (name, ms));
     let quick = send("quick", 0)?;
     let slow = ["slow 1", "slow 2", "slow 3", "slow 4"].map(|name| send(name, 60_000));

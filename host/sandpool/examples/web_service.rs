@@ -23,7 +23,7 @@ fn main() -> anyhow::Result<()> {
 /// Serves as long as there are clients.
 async fn serve_some() -> anyhow::Result<()> {
     let pool = Pool::builder().processes(2).build()?;
-    let module = pool.load_async(common::tutorials()).await?;
+    let module = pool.load_async(common::guest("tutorials")).await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let service = Service {

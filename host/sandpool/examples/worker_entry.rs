@@ -28,7 +28,7 @@ fn main() -> anyhow::Result<()> {
     println!("its workers are `{name}` again");
 
     let pool = Pool::builder().processes(3).stdio(Stdio::Inherit).build()?;
-    let module = pool.load(common::tutorials())?;
+    let module = pool.load(common::guest("tutorials"))?;
     for outcome in pool.map::<()>(&module, "show", ["one", "two", "three"])? {
         let worker = outcome.worker_pid.unwrap_or_default();
         println!("a task was run by a worker (process {worker})");

@@ -4,12 +4,6 @@ use std::env;
 use std::path::PathBuf;
 use std::process;
 
-/// The module of the tutorials: see [`guest`].
-#[allow(dead_code, reason = "not every example wants it")]
-pub fn tutorials() -> PathBuf {
-    guest("tutorials")
-}
-
 /// A guest: the program's first argument, else what `cargo xtask guests` leaves. Ends the
 /// program if it is not there.
 pub fn guest(name: &str) -> PathBuf {

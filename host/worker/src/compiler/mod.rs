@@ -146,6 +146,7 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
         wants: &wants,
         settings: &setup.engine,
         links: &setup.links,
+        threads,
     };
     let done = match setup.to_run {
         true => source.compile(&engine),
@@ -271,6 +272,8 @@ struct Source<'a> {
     wants: &'a Wants,
     settings: &'a EngineSettings,
     links: &'a Links,
+    /// `true` if there are threads to work on.
+    threads: bool,
 }
 
 /// A module that wasmtime has compiled.
@@ -293,7 +296,11 @@ impl Source<'_> {
 
     /// Describes the module, whose code is validated and not compiled.
     fn describe(&self, engine: &Engine) -> Result<Description, Failed> {
-        let valid = outline::validate(self.bytes, features::on(&self.settings.features));
+        let valid = outline::validate(
+            self.bytes,
+            features::on(&self.settings.features),
+            self.threads,
+        );
         let outline = match valid {
             Ok(()) => outline::of(self.bytes, is_component(self.bytes)),
             // As wasmtime says it, which finds it before it compiles anything.

@@ -12,7 +12,10 @@ use wasm_encoder::{
     CodeSection, Component, ExportSection, Function, FunctionSection, GlobalSection, ImportSection,
     MemorySection, Module, ModuleSection, TableSection, TagSection, TypeSection,
 };
-use wasmparser::{Encoding, Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures};
+use wasmparser::{
+    Encoding, FuncToValidate, FunctionBody, Parser, Payload, TypeRef, ValidPayload, Validator,
+    ValidatorResources, WasmFeatures,
+};
 
 /// A module that is not valid.
 #[derive(Debug)]
@@ -29,8 +32,12 @@ pub(super) enum Invalid {
     Outside,
 }
 
-/// Checks a whole module, function bodies included, on all threads that there are.
-pub(super) fn validate(bytes: &[u8], features: WasmFeatures) -> Result<(), Invalid> {
+/// A function's body, with the place of its core module among all in a component.
+type Body<'a> = (usize, FuncToValidate<ValidatorResources>, FunctionBody<'a>);
+
+/// Checks a whole module, function bodies included: on all cores with `threads`, which have
+/// been started then, else on this thread.
+pub(super) fn validate(bytes: &[u8], features: WasmFeatures, threads: bool) -> Result<(), Invalid> {
     let mut validator = Validator::new_with_features(features);
     let mut parser = Parser::new(0);
     parser.set_features(features);
@@ -51,18 +58,20 @@ pub(super) fn validate(bytes: &[u8], features: WasmFeatures) -> Result<(), Inval
             Err(_) => return Err(Invalid::Outside),
         }
     }
-    let invalid = bodies
-        .into_par_iter()
-        .find_map_first(|(module, function, body)| {
-            let index = function.index;
-            let mut validator = function.into_validator(Default::default());
-            let error = validator.validate(&body).err()?;
-            Some(Invalid::Body {
-                module,
-                function: index,
-                error,
-            })
-        });
+    let check = |(module, function, body): Body<'_>| {
+        let index = function.index;
+        let mut validator = function.into_validator(Default::default());
+        let error = validator.validate(&body).err()?;
+        Some(Invalid::Body {
+            module,
+            function: index,
+            error,
+        })
+    };
+    let invalid = match threads {
+        true => bodies.into_par_iter().find_map_first(check),
+        false => bodies.into_iter().find_map(check),
+    };
     invalid.map_or(Ok(()), Err)
 }
 
@@ -244,10 +253,10 @@ mod tests {
 
     fn outline(text: &str) -> Vec<u8> {
         let bytes = wat::parse_str(text).expect("a module");
-        validate(&bytes, WasmFeatures::all()).expect("valid");
+        validate(&bytes, WasmFeatures::all(), true).expect("valid");
         let is_component = super::super::is_component(&bytes);
         let outline = of(&bytes, is_component).expect("an outline");
-        validate(&outline, WasmFeatures::all()).expect("its outline is valid");
+        validate(&outline, WasmFeatures::all(), true).expect("its outline is valid");
         outline
     }
 
@@ -310,7 +319,7 @@ mod tests {
     fn a_bad_body_is_told_from_what_is_bad_elsewhere() {
         let check = |text: &str| {
             let bytes = wat::parse_str(text).expect("a module");
-            validate(&bytes, WasmFeatures::all())
+            validate(&bytes, WasmFeatures::all(), true)
         };
         for (text, place) in [
             ("(module (func) (func i32.add) (func i64.add))", (0, 1)),
@@ -336,7 +345,7 @@ mod tests {
             Err(Invalid::Outside)
         ));
         assert!(matches!(
-            validate(b"\0asm", WasmFeatures::all()),
+            validate(b"\0asm", WasmFeatures::all(), false),
             Err(Invalid::Outside)
         ));
     }
