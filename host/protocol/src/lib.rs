@@ -51,7 +51,7 @@ pub mod verdict;
 pub mod worker_end;
 
 #[cfg(test)]
-use sandpool_value::{Function, Param, Type, Value};
+use sandpool_value::{Function, Param, Resource, Type, Value};
 
 /// A worker broke a rule of the channel.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -15,6 +15,7 @@ use super::bounds::{HostFunctionFailed, NotGranted, OutputLimitReached};
 use super::convert::{from_val, to_val};
 use super::describe::{ComponentImport, component_imports, core_function};
 use super::guest::Guest;
+use super::handles::Handles;
 use sandpool_protocol::imports::Links;
 use sandpool_protocol::limits::LimitName;
 use sandpool_protocol::request::{MAX_ITEM, Reply};
@@ -65,14 +66,17 @@ fn add_function(linker: &mut ComponentLinker<Guest>, given: GivenFunction) -> wa
     instance.func_new(&name, move |mut store, _, params, results| {
         let mut arguments = Vec::new();
         for (val, param) in params.iter().zip(&given.function.params) {
-            let value = from_val(val.clone(), &param.ty);
+            let value = from_val(val.clone(), &param.ty, &Handles::default());
             let value = value.ok_or_else(|| given.misfit("an argument cannot leave the worker"))?;
             encode(&value, &mut arguments);
         }
         let reply = given.call(&mut store, arguments)?;
         if let Some(result) = results.first_mut() {
             let value = decode_result(&given.function.result, &reply);
-            *result = to_val(value.map_err(|error| given.misfit(error))?);
+            *result = to_val(
+                value.map_err(|error| given.misfit(error))?,
+                &Handles::default(),
+            );
         }
         Ok(())
     })
