@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::support::process::{Host, is_alive, program};
-use crate::support::{eventually, eventually_within, guest, repository, test};
+use crate::support::{SOON, eventually, eventually_within, guest, repository, test};
 
 /// The output of an example, and who it was.
 struct Printed {
@@ -548,4 +549,48 @@ fn run_scripts_tells_what_became_of_each() {
     }
     let mistake = &printed.lines[printed.place("the one that is mistaken")];
     assert!(mistake.contains("(script:2:"), "with its line: {mistake}");
+}
+
+/// Sends a GET request, and returns the body of the answer.
+fn get(server: &str, path: &str) -> String {
+    let address = server.strip_prefix("http://").expect("an address");
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(SOON)).expect("a time");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it is read");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    body.to_owned()
+}
+
+#[test]
+fn plugin_server_has_a_session_for_each_user_one_origin_and_a_counter_of_refusals() {
+    let _test = test();
+    let example = Path::new(env!("CARGO_BIN_EXE_sandpool")).with_file_name("examples");
+    let example = example.join("plugin_server");
+    let mut command = program(example.to_str().expect("its path is text"));
+    command.arg(guest("plugin")).env_remove("SANDPOOL_WORKER");
+    let mut host = Host::of(&mut command);
+    let mut lines = BufReader::new(host.child().stdout.take().expect("piped")).lines();
+    let mut line = || lines.next().expect("a line").expect("text");
+    let server = line();
+    for (path, answer) in [
+        ("/ada/add/apple", "50"),
+        ("/ada/add/apple", "100"),
+        ("/bob/add/apple", "50"),
+        ("/ada/add/pear", "nobody sells `pear`"),
+        ("/ada/add/plum", "plums are out of season"),
+        ("/ada/add/apple", "150"),
+        ("/bob/fetch/rates/eur", r#"(200, "1.07")"#),
+    ] {
+        assert_eq!(get(&server, path), answer, "{path}");
+    }
+    for count in 1..=2 {
+        let answer = get(&server, "/bob/fetch/secret");
+        assert!(answer.contains("HttpRequestDenied"), "{answer}");
+        let said = line();
+        assert!(said.starts_with(&format!("refusal {count}: ")), "{said}");
+        assert!(said.contains("GET http://127.0.0.1"), "{said}");
+    }
 }

@@ -28,7 +28,7 @@ const COUNTERS: &str = r#"
     (func (export "dropped") (result i32) (global.get $dropped)))
   (core instance $state (instantiate $state))
   (alias core export $state "drop" (core func $drop))
-  (type $counter' (resource (rep i32) (dtor (func $drop))))
+  (type $counter' (resource (rep i32) (dtor (core func $drop))))
   (export $counter "counter" (type $counter'))
   (core func $new (canon resource.new $counter'))
   (core func $rep (canon resource.rep $counter'))
