@@ -159,7 +159,7 @@ fn every_example_is_run_by_a_test() {
         let name = entry.expect("an entry").file_name();
         // The demo has a folder, and is run by `cargo xtask test`.
         if let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".rs")) {
-            let runs = ["run", "run_with"].map(|run| format!("{run}(\"{name}\""));
+            let runs = ["run", "run_with", "serve"].map(|run| format!("{run}(\"{name}\""));
             assert!(runs.iter().any(|run| tests.contains(run)), "`{name}`");
             count += 1;
         }
@@ -551,6 +551,15 @@ fn run_scripts_tells_what_became_of_each() {
     assert!(mistake.contains("(script:2:"), "with its line: {mistake}");
 }
 
+/// Starts an example that serves until it is killed.
+fn serve(name: &str, module: &str) -> Host {
+    let example = Path::new(env!("CARGO_BIN_EXE_sandpool")).with_file_name("examples");
+    let example = example.join(name);
+    let mut command = program(example.to_str().expect("its path is text"));
+    command.arg(guest(module)).env_remove("SANDPOOL_WORKER");
+    Host::of(&mut command)
+}
+
 /// Sends a GET request, and returns the body of the answer.
 fn get(server: &str, path: &str) -> String {
     let address = server.strip_prefix("http://").expect("an address");
@@ -567,11 +576,7 @@ fn get(server: &str, path: &str) -> String {
 #[test]
 fn plugin_server_has_a_session_for_each_user_one_origin_and_a_counter_of_refusals() {
     let _test = test();
-    let example = Path::new(env!("CARGO_BIN_EXE_sandpool")).with_file_name("examples");
-    let example = example.join("plugin_server");
-    let mut command = program(example.to_str().expect("its path is text"));
-    command.arg(guest("plugin")).env_remove("SANDPOOL_WORKER");
-    let mut host = Host::of(&mut command);
+    let mut host = serve("plugin_server", "plugin");
     let mut lines = BufReader::new(host.child().stdout.take().expect("piped")).lines();
     let mut line = || lines.next().expect("a line").expect("text");
     let server = line();
@@ -582,7 +587,7 @@ fn plugin_server_has_a_session_for_each_user_one_origin_and_a_counter_of_refusal
         ("/ada/add/pear", "nobody sells `pear`"),
         ("/ada/add/plum", "plums are out of season"),
         ("/ada/add/apple", "150"),
-        ("/bob/fetch/rates/eur", r#"(200, "1.07")"#),
+        ("/bob/fetch/rates/eur", r#"[200,"1.07"]"#),
     ] {
         assert_eq!(get(&server, path), answer, "{path}");
     }

@@ -181,7 +181,7 @@ mod tests {
             Ok(without.clone())
         );
         let json = r#"[{"$handle":["counter",7]}]"#;
-        assert_eq!(to_json(&value), json);
+        assert_eq!(to_json(&value).to_string(), json);
         assert_eq!(from_json_str(json, &ty).expect("read"), without);
         for wrong in [
             r#"[{"$handle":["other",7]}]"#,
