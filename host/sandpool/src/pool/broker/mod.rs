@@ -22,6 +22,10 @@ pub(super) use requests::{Grantor, Requests, RequestsRead};
 
 /// The progress of reading HTTP requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "http"),
+    expect(dead_code, reason = "without the feature there is nothing to read")
+)]
 pub(super) enum HttpRead {
     All,
     /// More frames wait, and are read after others had their turn.
