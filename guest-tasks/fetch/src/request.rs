@@ -123,7 +123,9 @@ fn read(response: &IncomingResponse) -> Result<(String, u64), String> {
             Err(StreamError::Closed) => break,
             Err(StreamError::LastOperationFailed(error)) => {
                 let code = wasip2::http::types::http_error_code(&error);
-                return Err(code.map_or_else(|| error.to_debug_string(), |code| format!("{code:?}")));
+                return Err(
+                    code.map_or_else(|| error.to_debug_string(), |code| format!("{code:?}"))
+                );
             }
         }
     }
