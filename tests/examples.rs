@@ -24,8 +24,8 @@ fn run(name: &str) -> Printed {
     run_with(name, "tutorials")
 }
 
-/// As [`run`], with another guest than most have.
-fn run_with(name: &str, module: &str) -> Printed {
+/// Starts an example.
+fn serve(name: &str, module: &str) -> Host {
     let binary = Path::new(env!("CARGO_BIN_EXE_sandpool"));
     let binary = binary.with_file_name("examples").join(name);
     let path = binary.to_str().expect("its path is text");
@@ -35,7 +35,12 @@ fn run_with(name: &str, module: &str) -> Printed {
     );
     let mut command = program(path);
     command.arg(guest(module)).env_remove("SANDPOOL_WORKER");
-    let mut host = Host::of(&mut command);
+    Host::of(&mut command)
+}
+
+/// As [`run`], with another guest than most have.
+fn run_with(name: &str, module: &str) -> Printed {
+    let mut host = serve(name, module);
     let pid = host.pid();
     // Both at once: a full pipe must not stop it.
     let stdout = read(host.child().stdout.take());
@@ -549,15 +554,6 @@ fn run_scripts_tells_what_became_of_each() {
     }
     let mistake = &printed.lines[printed.place("the one that is mistaken")];
     assert!(mistake.contains("(script:2:"), "with its line: {mistake}");
-}
-
-/// Starts an example that serves until it is killed.
-fn serve(name: &str, module: &str) -> Host {
-    let example = Path::new(env!("CARGO_BIN_EXE_sandpool")).with_file_name("examples");
-    let example = example.join(name);
-    let mut command = program(example.to_str().expect("its path is text"));
-    command.arg(guest(module)).env_remove("SANDPOOL_WORKER");
-    Host::of(&mut command)
 }
 
 /// Sends a GET request, and returns the body of the answer.

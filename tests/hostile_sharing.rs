@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sandpool::{MIB, Outcome, PoolBuilder, Queue, Verdict};
 
-use crate::support::hostile::{Troupe, beside_honest_work, growth};
+use crate::support::hostile::{Troupe, assert_lost_to_broken_rule, beside_honest_work, growth};
 use crate::support::{SOON, open, test, test_alone};
 
 /// `add`, in a module that may ask for queues.
@@ -54,14 +54,7 @@ fn fate(behaviour: &str, build: impl FnOnce(PoolBuilder) -> PoolBuilder) -> Outc
 
 fn assert_broken_rule(behaviour: &str, rule: &str) {
     let outcome = fate(behaviour, |pool| pool);
-    let said = outcome.error.as_deref().unwrap_or_default();
-    assert_eq!(
-        outcome.verdict,
-        Verdict::WorkerLost,
-        "{behaviour}: {outcome}"
-    );
-    assert!(said.starts_with("protocol: "), "{behaviour}: {said}");
-    assert!(said.contains(rule), "{behaviour}: {said}");
+    assert_lost_to_broken_rule(behaviour, &outcome, rule);
 }
 
 #[test]

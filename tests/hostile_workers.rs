@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use sandpool::{Error, Interrupt, MIB, Outcome, PoolBuilder, Value, Verdict};
 
-use crate::support::hostile::{ALL, Troupe, beside_honest_work, growth};
+use crate::support::hostile::{
+    ALL, Troupe, assert_lost_to_broken_rule, beside_honest_work, growth,
+};
 use crate::support::process::{children, cpu_ticks};
 use crate::support::{SOON, TestPool, eventually, open, test, test_alone, wat};
 
@@ -41,14 +43,7 @@ fn fate(behaviour: &str, build: impl FnOnce(PoolBuilder) -> PoolBuilder) -> Outc
 /// The task is lost to a broken rule, and the outcome says which.
 fn assert_broken_rule(behaviour: &str, rule: &str) {
     let outcome = fate(behaviour, |pool| pool);
-    let said = outcome.error.as_deref().unwrap_or_default();
-    assert_eq!(
-        outcome.verdict,
-        Verdict::WorkerLost,
-        "{behaviour}: {outcome}"
-    );
-    assert!(said.starts_with("protocol: "), "{behaviour}: {said}");
-    assert!(said.contains(rule), "{behaviour}: {said}");
+    assert_lost_to_broken_rule(behaviour, &outcome, rule);
     assert_eq!(outcome.value, None, "{behaviour}");
 }
 

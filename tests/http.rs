@@ -15,7 +15,7 @@ use crate::support::http_server::HttpServer;
 use crate::support::process::kill;
 use crate::support::{SOON, TestPool, eventually, open, pool, test};
 
-/// What the guest tells of a response.
+/// The guest's report of a response.
 #[derive(Debug, FromValue)]
 struct Response {
     status: u16,

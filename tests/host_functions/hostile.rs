@@ -1,8 +1,8 @@
 //! Workers that were taken over, and call functions of the host as no honest one does.
 
-use sandpool::{CallContext, Imports, Verdict};
+use sandpool::{CallContext, Imports};
 
-use crate::support::hostile::{Troupe, beside_honest_work};
+use crate::support::hostile::{Troupe, assert_lost_to_broken_rule, beside_honest_work};
 use crate::support::{SOON, open, test};
 
 /// `add`, in a module that imports a function.
@@ -42,14 +42,7 @@ fn calls_out_of_bounds_out_of_turn_or_of_other_types_cost_the_task_and_nothing_e
                 .expect("sent");
             let outcome = task.outcome(Some(SOON));
             let outcome = outcome.unwrap_or_else(|error| panic!("{behaviour}: {error}"));
-            let said = outcome.error.as_deref().unwrap_or_default();
-            assert_eq!(
-                outcome.verdict,
-                Verdict::WorkerLost,
-                "{behaviour}: {outcome}"
-            );
-            assert!(said.starts_with("protocol: "), "{behaviour}: {said}");
-            assert!(said.contains(rule), "{behaviour}: {said}");
+            assert_lost_to_broken_rule(behaviour, &outcome, rule);
             assert_eq!(troupe.started(), 1, "{behaviour}");
             pool.assert_whole();
         }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use sandpool::{Pool, PoolBuilder};
+use sandpool::{Outcome, Pool, PoolBuilder, Verdict};
 
 use super::{one_worker, wat};
 
@@ -67,6 +67,18 @@ impl Troupe {
             .filter(|name| name.to_string_lossy().starts_with("started-"))
             .count()
     }
+}
+
+/// Checks that a task was lost to a worker that broke this rule of the protocol.
+pub fn assert_lost_to_broken_rule(behaviour: &str, outcome: &Outcome<i32>, rule: &str) {
+    let said = outcome.error.as_deref().unwrap_or_default();
+    assert_eq!(
+        outcome.verdict,
+        Verdict::WorkerLost,
+        "{behaviour}: {outcome}"
+    );
+    assert!(said.starts_with("protocol: "), "{behaviour}: {said}");
+    assert!(said.contains(rule), "{behaviour}: {said}");
 }
 
 /// Runs something while another pool of the same process works: its results

@@ -145,7 +145,7 @@ fn push_others(names: &[String], lines: &mut Vec<String>) {
     }
 }
 
-/// What can be done about imported functions that nobody gives.
+/// The remedies for imported functions that nobody gives.
 const GIVES_FUNCTIONS: &str = "a program may give them (`PoolBuilder::import`); \
     `--unknown-imports deny` runs it all the same, and refuses their calls";
 

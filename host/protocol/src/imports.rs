@@ -1,4 +1,4 @@
-//! What a pool does about the imports of its modules that sandpool itself does not give.
+//! The reaction of a pool to imports of its modules that sandpool itself does not give.
 
 use serde::{Deserialize, Serialize};
 

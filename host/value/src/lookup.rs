@@ -161,7 +161,7 @@ fn is_suffix(interface: &str, asked: &str) -> bool {
 }
 
 fn unknown(functions: &[Function], asked: &str) -> LookupError {
-    // What drops a resource is called by a method of its own.
+    // A method of its own calls the function that drops a resource.
     let is_drop = |function: &&Function| function.name.starts_with("[resource-drop]");
     let functions: Vec<&Function> = functions.iter().filter(|it| !is_drop(it)).collect();
     let mut bearers: HashMap<&str, usize> = HashMap::new();

@@ -100,7 +100,7 @@ impl Fixture {
     }
 
     fn say(&mut self, frame: &ToHost) {
-        // What finds no room is a frame that was cut short.
+        // A frame that finds no room was cut short.
         let _ = self.writer.write(&self.worker, &framed(frame));
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What an address is for, if it is not that of a server on the Internet.
+/// The purpose of an address that is not that of a server on the Internet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Special {
     /// Servers may have it that this machine or its network means for itself alone.

@@ -61,7 +61,7 @@ pub(super) struct Connection {
     _driver: AbortOnDrop,
 }
 
-/// How connections are made, and those that are kept.
+/// The way to make connections, and those that are kept.
 pub(super) struct Connections {
     resolver: Arc<dyn Resolve>,
     tls: Tls,

@@ -387,7 +387,7 @@ impl Loader {
                 size: source.memory.len(),
                 unlinked: unlinked.or_else(|| description.unlinked.clone()),
                 description,
-                // Whether it can be called must not depend on the cache.
+                // A module that was only looked at cannot be called, cached or not.
                 artifact: artifact.filter(|_| purpose == Purpose::Run),
                 settings: self.settings.clone(),
                 links: Arc::clone(&self.links),

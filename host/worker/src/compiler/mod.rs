@@ -450,7 +450,7 @@ impl Source<'_> {
         let why = self.wants.is_for_another_wasi().or_else(|| {
             let error = linked.err()?;
             let is_other = |import: &Import| matches!(import.kind, ImportKind::Other(_));
-            // Who asks whether all imports are given learns of those.
+            // `Links::refusal` tells of those.
             if self.wants.imports().iter().any(is_other) {
                 return None;
             }

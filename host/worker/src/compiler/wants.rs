@@ -23,7 +23,7 @@ pub(super) struct Wants {
     imports: Vec<Import>,
     exports: Vec<String>,
     is_snapshot: bool,
-    /// Whether each type of a core module is that of AssemblyScript's `abort`.
+    /// For each type of a core module, `true` if it is that of AssemblyScript's `abort`.
     aborts: Vec<bool>,
 }
 
@@ -221,7 +221,7 @@ mod tests {
             // Types alone need nobody who gives them.
             r#"(component (import "acme:http/types@0.2.0" (instance
               (type $m (enum "get" "put")) (export "method" (type (eq $m))))))"#,
-            // What was not granted is refused when it is called.
+            // A function that was not granted is refused when it is called.
             r#"(component (import "wasi:http/types@0.2.0" (instance (export "f" (func)))))"#,
             r#"(component (type $r (record (field "index" u64)))
               (import "identity" (type (eq $r))))"#,

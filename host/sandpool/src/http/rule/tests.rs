@@ -1,4 +1,4 @@
-//! What rules say, and what they allow.
+//! The texts of rules, and the requests that they allow.
 
 use super::*;
 use crate::error_texts;

@@ -1,4 +1,4 @@
-//! What servers answer, honest and hostile ones.
+//! The answers of servers, honest and hostile ones.
 
 use std::io::Write;
 

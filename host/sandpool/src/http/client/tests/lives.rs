@@ -1,4 +1,4 @@
-//! How long requests and connections live.
+//! The lives of requests and connections.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -106,6 +106,7 @@ fn a_body_that_never_ends_takes_bounded_memory() {
     while before == 0 || before != written.load(Ordering::Relaxed) {
         assert!(Instant::now() < end, "it goes on writing");
         before = written.load(Ordering::Relaxed);
+        // The quiet time after which the server counts as stopped.
         thread::sleep(Duration::from_millis(100));
     }
     assert!(before < 32 << 20, "{before} bytes");
