@@ -43,6 +43,7 @@ mod runtimes;
 mod scheduling;
 mod scripts;
 mod shared;
+mod snapshots;
 mod streams;
 mod timeouts;
 mod verdicts;

@@ -28,6 +28,7 @@ struct Fixtures {
     threads: ThreadPool,
     fresh: BenchPool,
     sleepy: BenchPool,
+    snapshot: BenchPool,
     reused: BenchPool,
     for_each: BenchPool,
 }
@@ -62,6 +63,7 @@ pub fn measure(plan: &Plan, tasks: &Tasks, peers: &Peers, report: &mut Report) -
             .error_line()?,
         fresh: BenchPool::new(builder(plan), tasks)?,
         sleepy: BenchPool::new(builder(plan).spin(false), tasks)?,
+        snapshot: BenchPool::new(builder(plan).initializer_snapshot("empty", (7u32,)), tasks)?,
         reused: BenchPool::new(builder(plan).isolation(kept()), tasks)?,
         for_each: BenchPool::new(builder(plan).isolation(Isolation::ProcessPerTask), tasks)?,
     };
@@ -76,6 +78,10 @@ pub fn measure(plan: &Plan, tasks: &Tasks, peers: &Peers, report: &mut Report) -
                 work
             })?;
             bench.map(work, plan.processes * 10)?;
+        }
+        if work == Work::Empty {
+            fixtures.snapshot.warm(Work::Spin)?;
+            fixtures.snapshot.map(work, plan.processes * 10)?;
         }
         let mut subjects = applies(&fixtures, work, (&inside_fresh, &inside_reused))?;
         subjects.extend(maps(
@@ -154,6 +160,12 @@ fn applies<'a>(
             &fixtures.sleepy,
         );
         pooled.insert(1, sleepy);
+        let snapshot = (
+            "process/fresh/snapshot",
+            "pooled process, fresh instance of a snapshot",
+            &fixtures.snapshot,
+        );
+        pooled.insert(2, snapshot);
     }
     subjects.extend(pooled.into_iter().map(|(name, label, bench)| {
         Subject::new(apply(name, label, work), move |slice| {

@@ -114,7 +114,8 @@ fn compile_once(
     let setup = ToChild::Compile(CompilerSetup {
         sandbox_plan: loader.confinement.sandbox_plan(child.namespaces()),
         engine: loader.settings.clone(),
-        to_run: purpose == Purpose::Run,
+        to_run: purpose != Purpose::Inspect,
+        instruments: purpose == Purpose::Snapshot,
         memory: loader.limits.compile_memory.value,
         cpu_time: loader.limits.compile_cpu_time.value,
     });

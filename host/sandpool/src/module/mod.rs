@@ -8,6 +8,7 @@ mod artifact_store;
 mod cache;
 mod compile;
 mod error;
+mod snapshot;
 mod source;
 mod waiting;
 
@@ -20,6 +21,8 @@ pub use error::LoadError;
 pub use waiting::AsyncLoad;
 
 pub(crate) use artifact_store::{ArtifactStore, TroubleHandler, probe as probe_cache};
+pub(crate) use error::Problem;
+pub(crate) use snapshot::SnapshotKey;
 
 use crate::confinement::Confinement;
 use crate::outcome::Verdict;
@@ -40,10 +43,14 @@ pub struct Module {
 struct Inner {
     name: String,
     hash: Arc<str>,
-    size: u64,
+    /// The bytes of the module; if it is instrumented, of its original.
+    source: Arc<Source>,
     description: Description,
     artifact: SealedMemory,
     settings: EngineSettings,
+    /// `true` if the module is there to take a snapshot of an instance, and for nothing
+    /// else.
+    is_instrumented: bool,
 }
 
 impl Module {
@@ -64,7 +71,7 @@ impl Module {
 
     /// Returns the size of the module in bytes.
     pub fn size(&self) -> u64 {
-        self.inner.size
+        self.inner.source.memory.len()
     }
 
     /// Returns the kind of the module.
@@ -141,8 +148,11 @@ impl Module {
     }
 
     /// Returns `true` if the module imports queues, pipes or managed objects, which take an
-    /// exchange.
+    /// exchange. A snapshot is taken without them.
     pub(crate) fn shares_objects(&self) -> bool {
+        if self.is_instrumented() {
+            return false;
+        }
         const INTERFACES: [&str; 3] = ["queue", "pipe", "manager"];
         self.imports().iter().any(|import| {
             let interface = import.name.strip_prefix("sandpool:task/");
@@ -181,6 +191,15 @@ impl Module {
         &self.inner.artifact
     }
 
+    pub(crate) fn source(&self) -> &SealedMemory {
+        &self.inner.source.memory
+    }
+
+    /// Returns `true` if the calls of the module return a snapshot.
+    pub(crate) fn is_instrumented(&self) -> bool {
+        self.inner.is_instrumented
+    }
+
     pub(crate) fn settings(&self) -> &EngineSettings {
         &self.inner.settings
     }
@@ -208,6 +227,8 @@ enum Purpose {
     Run,
     /// To describe it.
     Inspect,
+    /// To take a snapshot of an instance, for which it is instrumented.
+    Snapshot,
 }
 
 /// The settings with which a pool loads its modules.
@@ -247,7 +268,7 @@ impl Loader {
         let shown = path.display().to_string();
         let source = writes_to_a_limit(|| Source::from_file(path, self.limits.module_size))
             .map_err(|problem| LoadError::new(shown.clone(), problem))?;
-        self.load(name, &source, purpose, given_up)
+        self.load(name, source, purpose, given_up)
             .map_err(|problem| LoadError::new(shown, problem))
     }
 
@@ -269,7 +290,7 @@ impl Loader {
         let name = "module".to_owned();
         let source = writes_to_a_limit(|| Source::from_bytes(bytes, self.limits.module_size))
             .map_err(|problem| LoadError::new(name.clone(), problem))?;
-        self.load(name.clone(), &source, Purpose::Run, given_up)
+        self.load(name.clone(), source, Purpose::Run, given_up)
             .map_err(|problem| LoadError::new(name.clone(), problem))?
             .runnable(&name)
     }
@@ -284,7 +305,7 @@ impl Loader {
     fn load(
         &self,
         name: String,
-        source: &Source,
+        source: Source,
         purpose: Purpose,
         given_up: Option<&EventFd>,
     ) -> Result<Module, error::Problem> {
@@ -295,7 +316,7 @@ impl Loader {
         let (artifact, description) = match cached {
             Some(found) => found,
             None => {
-                let compiled = compile::compile(self, source, purpose, given_up)
+                let compiled = compile::compile(self, &source, purpose, given_up)
                     .map_err(|problem| problem.sorted(&self.limits))?;
                 if let Some(cache) = &self.cache {
                     let (artifact, description) = &compiled;
@@ -310,10 +331,11 @@ impl Loader {
             inner: Arc::new(Inner {
                 name,
                 hash: source.hash.as_str().into(),
-                size: source.memory.len(),
+                source: Arc::new(source),
                 description,
                 artifact,
                 settings: self.settings.clone(),
+                is_instrumented: false,
             }),
         })
     }
@@ -324,8 +346,11 @@ impl LoadError {
     /// Returns the verdict of a task whose module cannot be loaded: `invalid_module`;
     /// `compile_limit` if compiling it ran past a limit; `memory_limit` if it wants more
     /// tables, memories or instances than are allowed; `internal_error` if the module is
-    /// not to blame.
+    /// not to blame. Of a function that left no snapshot, the verdict is that of its call.
     pub fn verdict(&self) -> Verdict {
+        if let Some(verdict) = self.verdict_of_snapshot() {
+            return verdict;
+        }
         match self.limit().map(|limit| limit.name) {
             // It was never compiled.
             Some(LimitName::ModuleSize) => Verdict::InvalidModule,

@@ -43,6 +43,8 @@ pub(super) struct Config {
     /// The shared objects that every task may open.
     pub(super) shares: Shares,
     pub(super) initializer: Option<(String, Args)>,
+    /// The function that runs once in an instance of each module, and leaves its snapshot.
+    pub(super) initializer_snapshot: Option<(String, Args)>,
     pub(super) wants_log: bool,
     pub(super) wants_progress: bool,
 }

@@ -7,6 +7,7 @@ mod tests;
 
 use std::path::PathBuf;
 
+use crate::module::LoadError;
 use crate::outcome::Outcome;
 use sandpool_protocol::description::ModuleKind;
 use sandpool_protocol::limits::LimitHit;
@@ -141,6 +142,10 @@ pub enum Error {
         /// The imports.
         why: String,
     },
+    /// A module of which the pool's
+    /// [`initializer_snapshot`](crate::PoolBuilder::initializer_snapshot) cannot be taken.
+    #[error(transparent)]
+    Snapshot(Box<LoadError>),
     /// A function that was not found.
     #[error(transparent)]
     Function(#[from] LookupError),

@@ -31,6 +31,7 @@ mod hand_out;
 mod keys;
 mod life;
 mod output;
+mod prepared;
 mod process_events;
 mod scheduler;
 mod slots;

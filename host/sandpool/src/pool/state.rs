@@ -10,6 +10,7 @@ use super::error::Error;
 use super::keys::KeyTable;
 use super::life::{PoolLife, PoolPhase};
 use super::output::{CallbackSender, Outbox, Trouble};
+use super::prepared::Prepared;
 use super::scheduler::{Entry, Queue, Restarts, Sources};
 use super::slots::Slots;
 use super::tasks::TaskCount;
@@ -35,6 +36,8 @@ pub(super) struct Shared {
     pub(super) changed: Notify,
     /// The futures that wait for the pool's end.
     pub(super) ending: EndWaiters,
+    /// The snapshots by the pool's `initializer_snapshot`.
+    pub(super) prepared: Prepared,
 }
 
 /// The changing part.
@@ -95,6 +98,7 @@ impl Shared {
             wake,
             changed: Notify::default(),
             ending: EndWaiters::default(),
+            prepared: Prepared::default(),
         }
     }
 

@@ -23,6 +23,7 @@ mod preview1;
 mod preview1_call;
 mod shared;
 mod sleep;
+pub mod snapshot;
 mod typed;
 pub mod verdict;
 pub mod wasi;

@@ -1,6 +1,7 @@
 //! The settings of a pool, and their defaults.
 
 mod settings;
+mod snapshot;
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -82,6 +83,7 @@ const WORKER_MEMORY: u64 = 512 * sandpool_protocol::limits::MIB;
 /// | `measure_cpu_time` | off |
 /// | `spin` | on, if there are two cores or more |
 /// | `start_timeout` | no limit |
+/// | `initializer`, `initializer_snapshot` | none |
 /// | capabilities (`env`, `dir`), shared objects (`share`) | none |
 ///
 /// [`TaskLimits`] and [`PoolLimits`] say what each limit covers, and what it does not.
@@ -104,6 +106,7 @@ pub struct PoolBuilder {
     grants: WorkerGrants,
     tenant: Option<String>,
     initializer: Option<(String, Args)>,
+    initializer_snapshot: Option<(String, Args)>,
     no_cache: bool,
     measure_cpu: bool,
     nice: u8,
@@ -461,6 +464,7 @@ impl PoolBuilder {
             let memory = self.task_limits.memory.value;
             process_memory.value = memory.and_then(|memory| memory.checked_add(WORKER_MEMORY));
         }
+        self.check_initializers()?;
         grants::check(&self.grants)?;
         let directories = open_grants(&self.grants.dirs)?;
         let loader = self.loader()?;
@@ -492,6 +496,7 @@ impl PoolBuilder {
             directories,
             tenant: self.tenant,
             initializer: self.initializer,
+            initializer_snapshot: self.initializer_snapshot,
             shares: self.shares,
             wants_log: self.handlers.log.is_some(),
             wants_progress: self.handlers.progress.is_some(),

@@ -1,5 +1,7 @@
 //! One call, built step by step and checked before it is sent.
 
+mod snapshot;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -21,6 +23,7 @@ use crate::shared::{Share, Shares};
 use sandpool_protocol::frame::Callee;
 use sandpool_protocol::limits::{Limit, Origin, TaskLimits};
 use sandpool_value::{Args, FromValue, ToArgs, ToValue, Type, Value};
+pub(super) use snapshot::prepare;
 
 /// The standard input of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -368,21 +371,29 @@ impl Call {
         Ok((template, before))
     }
 
-    /// Finds the function and gathers the part that all tasks of this call have in common.
-    pub(super) fn template(self) -> Result<Template, Error> {
-        let module = self.module;
-        let pool_settings = &self.shared.loader.settings;
-        if module.settings() != pool_settings {
+    /// Refuses a module that this pool cannot run.
+    fn check_module(&self) -> Result<(), Error> {
+        let module = &self.module;
+        if module.settings() != &self.shared.loader.settings {
             return Err(Error::ForeignModule {
                 module: module.name().to_owned(),
             });
         }
-        if let Some(why) = module.unlinked() {
-            return Err(Error::Unlinked {
+        match module.unlinked() {
+            Some(why) => Err(Error::Unlinked {
                 module: module.name().to_owned(),
                 why: why.to_owned(),
-            });
+            }),
+            None => Ok(()),
         }
+    }
+
+    /// Finds the function and gathers the part that all tasks of this call have in common.
+    pub(super) fn template(self) -> Result<Template, Error> {
+        self.check_module()?;
+        let pool_settings = &self.shared.loader.settings;
+        let module = prepare(&self.shared, self.module, None)
+            .map_err(|error| Error::Snapshot(Box::new(error)))?;
         let function = match &self.function {
             Some(name) => Some(callable(&module, name)?),
             None if module.is_command() => None,
@@ -391,7 +402,9 @@ impl Call {
         if self.limits.fuel.value.is_some() && !pool_settings.count_fuel {
             return Err(SettingError::FuelNotCounted.into());
         }
-        if let Some((initializer, args)) = &self.shared.config.initializer {
+        if let Some((initializer, args)) = &self.shared.config.initializer
+            && !module.is_instrumented()
+        {
             let function = callable(&module, initializer)?.function;
             args.clone().bind(&function)?;
         }
@@ -414,6 +427,11 @@ impl Call {
         let (ok, err) = match result {
             Some(Type::Result { ok, err }) => (ok.as_deref().cloned(), err.as_deref().cloned()),
             other => (other.cloned(), None),
+        };
+        let ok = match module.is_instrumented() {
+            // A snapshot: the bytes of a module.
+            true => Some(Type::list(Type::U8)),
+            false => ok,
         };
         Ok(Template {
             worker_key,

@@ -109,6 +109,11 @@ impl WorkerHandle {
         // The worker's setup, which may be long, is sent already. If the size of the buffer
         // cannot be set, the socket works as before.
         let _ = set_socket_send_buffer_size(&control, UNREAD);
+        // An instrumented module is there for one call.
+        let tasks_left = match worker_key.module.is_instrumented() {
+            true => 1,
+            false => config.max_tasks,
+        };
         WorkerHandle {
             serial,
             worker_key,
@@ -116,7 +121,7 @@ impl WorkerHandle {
             control,
             bell,
             phase: Phase::Starting { since: now },
-            window: Window::new(ring, config, now),
+            window: Window::new(ring, config, tasks_left, now),
             clock: TaskClock::new(now),
             allowance: Allowance::default(),
             start_up: StartUp::new(oom_kills, now),

@@ -47,14 +47,15 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn new(ring: HostEnd, config: &Config, now: Instant) -> Self {
+    /// Returns the window of a worker that runs `tasks_left` tasks at most.
+    pub(super) fn new(ring: HostEnd, config: &Config, tasks_left: u64, now: Instant) -> Self {
         Window {
             ring,
             tasks: VecDeque::new(),
             header_of: None,
             most_in_ring: config.most_in_ring,
             payload: Vec::new(),
-            tasks_left: config.max_tasks,
+            tasks_left,
             gave_back: now,
         }
     }
