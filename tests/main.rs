@@ -50,6 +50,7 @@ mod scheduling;
 mod scripts;
 mod sessions;
 mod shared;
+mod snapshots;
 mod streams;
 mod timeouts;
 mod verdicts;

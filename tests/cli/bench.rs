@@ -14,13 +14,14 @@ use crate::support::{test, test_alone};
 const DEADLINE: Duration = Duration::from_secs(55);
 
 /// One of each kind, for a machine with nothing but sandpool on it.
-const FIGURES: [&str; 35] = [
+const FIGURES: [&str; 36] = [
     "apply/native/empty",
     "apply/threads/sleep",
     "apply/in-process/fresh/empty",
     "apply/in-process/reused/spin",
     "apply/process/fresh/empty",
     "apply/process/fresh/no-spin/empty",
+    "apply/process/fresh/snapshot/empty",
     "apply/process/reused/sleep",
     "apply/session/empty",
     "apply/process-per-task/empty",

@@ -30,6 +30,7 @@ struct Fixtures {
     threads: ThreadPool,
     fresh: BenchPool,
     sleepy: BenchPool,
+    snapshot: BenchPool,
     reused: BenchPool,
     for_each: BenchPool,
     /// Sessions in the pool `fresh`.
@@ -68,6 +69,7 @@ pub fn measure(plan: &Plan, tasks: &Tasks, peers: &Peers, report: &mut Report) -
             .error_line()?,
         fresh,
         sleepy: BenchPool::new(builder(plan).spin(false), tasks)?,
+        snapshot: BenchPool::new(builder(plan).initializer_snapshot("empty", (7u32,)), tasks)?,
         reused: BenchPool::new(builder(plan).isolation(kept()), tasks)?,
         for_each: BenchPool::new(builder(plan).isolation(Isolation::ProcessPerTask), tasks)?,
     };
@@ -82,6 +84,10 @@ pub fn measure(plan: &Plan, tasks: &Tasks, peers: &Peers, report: &mut Report) -
                 work
             })?;
             bench.map(work, plan.processes * 10)?;
+        }
+        if work == Work::Empty {
+            fixtures.snapshot.warm(Work::Spin)?;
+            fixtures.snapshot.map(work, plan.processes * 10)?;
         }
         let mut subjects = applies(&fixtures, work, (&inside_fresh, &inside_reused))?;
         subjects.extend(maps(
@@ -160,6 +166,12 @@ fn applies<'a>(
             &fixtures.sleepy,
         );
         pooled.insert(1, sleepy);
+        let snapshot = (
+            "process/fresh/snapshot",
+            "pooled process, fresh instance of a snapshot",
+            &fixtures.snapshot,
+        );
+        pooled.insert(2, snapshot);
     }
     subjects.push(Subject::new(
         apply("session", "session", work),

@@ -21,8 +21,8 @@ use sandpool_sys::{Attempt, Namespaces};
 pub enum ToChild {
     /// Be a worker. With it come, in this order, the ring, the host's bell,
     /// the artifact, the exchange where there is one, that of HTTP where there is
-    /// one, the pipes for stdout and stderr where they are passed through, and the
-    /// granted directories.
+    /// one, the pipes for stdout and stderr where they are passed through, the
+    /// granted directories, and the original of an instrumented module.
     Work(WorkerSetup),
     /// Be a compiler. With it come the module and two empty memory files: for
     /// the artifact and for the description.
@@ -92,6 +92,9 @@ pub struct WorkerSetup {
     pub spin: bool,
     /// The size in bytes above which an answer has a memory file of its own.
     pub most_in_ring: usize,
+    /// `true` if the module is instrumented: the value of a call is a snapshot of its
+    /// instance, not what the function returned.
+    pub snapshots: bool,
     /// A function to call in each new instance, with its encoded arguments.
     pub initializer: Option<Initializer>,
     /// `RLIMIT_DATA` in bytes.
@@ -126,6 +129,9 @@ pub struct CompilerSetup {
     pub to_run: bool,
     /// The imports that the host gives.
     pub links: Links,
+    /// `true` if the module is instrumented first, so that a worker can take a snapshot of
+    /// an instance.
+    pub instruments: bool,
     pub memory: Option<u64>,
     pub cpu_time: Option<Duration>,
 }

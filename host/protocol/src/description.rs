@@ -115,7 +115,7 @@ pub struct Import {
 }
 
 /// The host's knowledge of a module.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Description {
     pub component: bool,
     pub command: bool,

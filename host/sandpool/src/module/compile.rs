@@ -118,7 +118,8 @@ fn compile_once(
     let setup = ToChild::Compile(CompilerSetup {
         sandbox_plan: loader.confinement.sandbox_plan(child.namespaces()),
         engine: loader.settings.clone(),
-        to_run: purpose == Purpose::Run,
+        to_run: purpose != Purpose::Inspect,
+        instruments: purpose == Purpose::Snapshot,
         links: Links::clone(&loader.links),
         memory: loader.limits.compile_memory.value,
         cpu_time: loader.limits.compile_cpu_time.value,
@@ -167,7 +168,7 @@ fn compile_once(
     }
     // The compiler is gone, so nobody has these mapped and they can be sealed.
     let artifact = match purpose {
-        Purpose::Run => Some(seal_contents(artifact).map_err(refused)?),
+        Purpose::Run | Purpose::Snapshot => Some(seal_contents(artifact).map_err(refused)?),
         Purpose::Inspect => None,
     };
     let description = seal_contents(description).map_err(refused)?;

@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::import_error::ImportError;
+use crate::outcome::Verdict;
 use sandpool_protocol::limits::{LimitHit, LimitName, PoolLimits};
 use sandpool_protocol::settings::WasmFeature;
 use sandpool_sys::in_force::{Scarce, naming_limit};
@@ -193,6 +194,29 @@ pub(crate) enum Problem {
     /// The end of the pool.
     #[error("the compiler process cannot be used: the pool was terminated")]
     Terminated,
+    /// A function, to be called for a snapshot, that did not end well.
+    #[error(
+        "no snapshot can be taken of it: `{function}` ended with {verdict}{}",
+        behind(error)
+    )]
+    Snapshot {
+        /// The function.
+        function: String,
+        /// The verdict of its call.
+        verdict: Verdict,
+        /// The error of its outcome.
+        error: Option<String>,
+        /// The limit that ended it.
+        hit: Option<Box<LimitHit>>,
+    },
+    /// A function that cannot be called for a snapshot.
+    #[error("no snapshot can be taken of it: `{function}` cannot be called")]
+    SnapshotNotSent {
+        /// The function.
+        function: String,
+        /// The pool's error.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// A refusal of the thread that waits for an asynchronous load.
     #[error("the compiler process cannot be used: the thread that waits for it cannot be started")]
     NoWaiter {
@@ -206,6 +230,12 @@ pub(crate) enum Problem {
 
 fn printable(path: &std::path::Path) -> String {
     Printable(&path.to_string_lossy()).to_string()
+}
+
+/// Returns the error of an outcome, to stand behind its verdict.
+fn behind(error: &Option<String>) -> String {
+    let printable = |error: &String| format!(": {}", Printable(error));
+    error.as_ref().map_or_else(String::new, printable)
 }
 
 impl Problem {
@@ -246,7 +276,9 @@ impl Problem {
             | Problem::Limit { .. }
             | Problem::Slow { .. }
             | Problem::Wants { .. }
-            | Problem::CompilerDied { .. } => false,
+            | Problem::CompilerDied { .. }
+            | Problem::SnapshotNotSent { .. } => false,
+            Problem::Snapshot { verdict, .. } => *verdict == Verdict::InternalError,
             Problem::Read { is_internal, .. } => *is_internal,
             Problem::System { .. }
             | Problem::CompilerKilled { .. }
@@ -314,6 +346,16 @@ impl LoadError {
     pub fn limit(&self) -> Option<&LimitHit> {
         match &self.problem {
             Problem::Limit { hit } | Problem::Slow { hit } | Problem::Wants { hit } => Some(hit),
+            Problem::Snapshot { hit, .. } => hit.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Returns the verdict of the call that was to leave a snapshot.
+    pub(super) fn verdict_of_snapshot(&self) -> Option<Verdict> {
+        match &self.problem {
+            Problem::Snapshot { verdict, .. } => Some(*verdict),
+            Problem::SnapshotNotSent { .. } => Some(Verdict::InvalidArguments),
             _ => None,
         }
     }
@@ -501,6 +543,22 @@ mod tests {
                 },
                 "the compiler process cannot be used: the thread that waits for it cannot be started \
                  <- entity not found",
+            ),
+            (
+                Problem::Snapshot {
+                    function: "init".into(),
+                    verdict: Verdict::Trap,
+                    error: Some("unreachable".into()),
+                    hit: None,
+                },
+                "no snapshot can be taken of it: `init` ended with trap: unreachable",
+            ),
+            (
+                Problem::SnapshotNotSent {
+                    function: "init".into(),
+                    source: not_found().into(),
+                },
+                "no snapshot can be taken of it: `init` cannot be called <- entity not found",
             ),
             (
                 Problem::WaiterPanicked,

@@ -9,6 +9,7 @@ mod cache;
 mod compile;
 mod error;
 mod import_error;
+mod snapshot;
 mod source;
 mod waiting;
 
@@ -24,6 +25,8 @@ pub(crate) use import_error::{type_of, type_of_parts};
 pub use waiting::AsyncLoad;
 
 pub(crate) use artifact_store::{ArtifactStore, TroubleHandler, probe as probe_cache};
+pub(crate) use error::Problem;
+pub(crate) use snapshot::SnapshotKey;
 
 use crate::confinement::Confinement;
 use crate::outcome::Verdict;
@@ -47,7 +50,8 @@ struct Inner {
     callables: Vec<Function>,
     name: String,
     hash: Arc<str>,
-    size: u64,
+    /// The bytes of the module; if it is instrumented, of its original.
+    source: Arc<Source>,
     description: Description,
     /// `None` if the module was only looked at.
     artifact: Option<SealedMemory>,
@@ -55,6 +59,9 @@ struct Inner {
     links: Arc<Links>,
     /// The reason why the module cannot be run with these links.
     unlinked: Option<String>,
+    /// `true` if the module is there to take a snapshot of an instance, and for nothing
+    /// else.
+    is_instrumented: bool,
 }
 
 impl Module {
@@ -75,7 +82,7 @@ impl Module {
 
     /// Returns the size of the module in bytes.
     pub fn size(&self) -> u64 {
-        self.inner.size
+        self.inner.source.memory.len()
     }
 
     /// Returns the kind of the module.
@@ -220,6 +227,15 @@ impl Module {
         artifact.ok_or_else(|| io::Error::other("the module was not compiled"))
     }
 
+    pub(crate) fn source(&self) -> &SealedMemory {
+        &self.inner.source.memory
+    }
+
+    /// Returns `true` if the calls of the module return a snapshot.
+    pub(crate) fn is_instrumented(&self) -> bool {
+        self.inner.is_instrumented
+    }
+
     pub(crate) fn settings(&self) -> &EngineSettings {
         &self.inner.settings
     }
@@ -254,6 +270,8 @@ enum Purpose {
     Run,
     /// To look at it: it is described, and nothing of it is compiled.
     Inspect,
+    /// To take a snapshot of an instance, for which it is instrumented.
+    Snapshot,
 }
 
 /// The settings with which a pool loads its modules.
@@ -320,7 +338,7 @@ impl Loader {
         let shown = path.display().to_string();
         let source = writes_to_a_limit(|| Source::from_file(path, self.limits.module_size))
             .map_err(|problem| LoadError::new(shown.clone(), problem))?;
-        self.load(name, &source, purpose, given_up)
+        self.load(name, source, purpose, given_up)
             .map_err(|problem| LoadError::new(shown, problem))
     }
 
@@ -342,7 +360,7 @@ impl Loader {
         let name = "module".to_owned();
         let source = writes_to_a_limit(|| Source::from_bytes(bytes, self.limits.module_size))
             .map_err(|problem| LoadError::new(name.clone(), problem))?;
-        self.load(name.clone(), &source, Purpose::Run, given_up)
+        self.load(name.clone(), source, Purpose::Run, given_up)
             .map_err(|problem| LoadError::new(name.clone(), problem))?
             .runnable(&name, self)
     }
@@ -357,7 +375,7 @@ impl Loader {
     fn load(
         &self,
         name: String,
-        source: &Source,
+        source: Source,
         purpose: Purpose,
         given_up: Option<&EventFd>,
     ) -> Result<Module, error::Problem> {
@@ -368,7 +386,7 @@ impl Loader {
         let (artifact, description) = match cached {
             Some((artifact, description)) => (Some(artifact), description),
             None => {
-                let compiled = compile::compile(self, source, purpose, given_up)
+                let compiled = compile::compile(self, &source, purpose, given_up)
                     .map_err(|problem| problem.sorted(&self.limits))?;
                 if let (Some(cache), (Some(artifact), description)) = (&self.cache, &compiled) {
                     writes_to_a_limit(|| {
@@ -384,13 +402,14 @@ impl Loader {
                 callables: description.callables(),
                 name,
                 hash: source.hash.as_str().into(),
-                size: source.memory.len(),
                 unlinked: unlinked.or_else(|| description.unlinked.clone()),
+                source: Arc::new(source),
                 description,
                 // A module that was only looked at cannot be called, cached or not.
-                artifact: artifact.filter(|_| purpose == Purpose::Run),
+                artifact: artifact.filter(|_| purpose != Purpose::Inspect),
                 settings: self.settings.clone(),
                 links: Arc::clone(&self.links),
+                is_instrumented: false,
             }),
         })
     }
@@ -401,8 +420,11 @@ impl LoadError {
     /// Returns the verdict of a task whose module cannot be loaded: `invalid_module`;
     /// `compile_limit` if compiling it ran past a limit; `memory_limit` if it wants more
     /// tables, memories or instances than are allowed; `internal_error` if the module is
-    /// not to blame.
+    /// not to blame. Of a function that left no snapshot, the verdict is that of its call.
     pub fn verdict(&self) -> Verdict {
+        if let Some(verdict) = self.verdict_of_snapshot() {
+            return verdict;
+        }
         match self.limit().map(|limit| limit.name) {
             // It was never compiled.
             Some(LimitName::ModuleSize) => Verdict::InvalidModule,

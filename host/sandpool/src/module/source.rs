@@ -55,6 +55,13 @@ impl Source {
         Source::new(memfd_of("sandpool-module", &[bytes]).map_err(Problem::of_reading)?)
     }
 
+    pub(super) fn from_memory(memory: SealedMemory, limit: Limit<u64>) -> Result<Self, Problem> {
+        match limit.value.is_some_and(|limit| memory.len() > limit) {
+            true => Err(too_large(limit)),
+            false => Source::new(memory),
+        }
+    }
+
     fn new(memory: SealedMemory) -> Result<Self, Problem> {
         if memory.len() == 0 {
             return Err(Problem::Invalid {

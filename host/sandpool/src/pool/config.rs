@@ -56,6 +56,8 @@ pub(super) struct Config {
     /// The highest number of calls of the host at once.
     pub(super) host_call_threads: usize,
     pub(super) initializer: Option<(String, Args)>,
+    /// The function that runs once in an instance of each module, and leaves its snapshot.
+    pub(super) initializer_snapshot: Option<(String, Args)>,
     pub(super) wants_log: bool,
     pub(super) wants_progress: bool,
 }

@@ -9,7 +9,7 @@ mod tests;
 use std::path::PathBuf;
 
 use super::keys::SessionEnd;
-use crate::module::ImportError;
+use crate::module::{ImportError, LoadError};
 use crate::outcome::Outcome;
 use sandpool_protocol::description::ModuleKind;
 use sandpool_protocol::limits::LimitHit;
@@ -168,6 +168,10 @@ pub enum Error {
         /// The imports.
         why: String,
     },
+    /// A module of which the pool's
+    /// [`initializer_snapshot`](crate::PoolBuilder::initializer_snapshot) cannot be taken.
+    #[error(transparent)]
+    Snapshot(Box<LoadError>),
     /// A function that was not found.
     #[error(transparent)]
     Function(#[from] LookupError),

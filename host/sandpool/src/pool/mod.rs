@@ -36,6 +36,7 @@ mod keys;
 mod life;
 mod output;
 mod place_turns;
+mod prepared;
 mod process_events;
 mod scheduler;
 mod sessions;

@@ -11,6 +11,7 @@ use super::host_calls::CallThreads;
 use super::keys::KeyTable;
 use super::life::{PoolLife, PoolPhase};
 use super::output::{CallbackSender, Outbox, Trouble};
+use super::prepared::Prepared;
 use super::scheduler::{Entry, Queue, Restarts, Sources, Turns};
 use super::sessions::Sessions;
 use super::slots::Slots;
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     pub(super) changed: Notify,
     /// The futures that wait for the pool's end.
     pub(super) ending: EndWaiters,
+    /// The snapshots by the pool's `initializer_snapshot`.
+    pub(super) prepared: Prepared,
 }
 
 /// The changing part.
@@ -110,6 +113,7 @@ impl Shared {
             call_threads,
             changed: Notify::default(),
             ending: EndWaiters::default(),
+            prepared: Prepared::default(),
         }
     }
 

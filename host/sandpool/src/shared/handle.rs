@@ -88,7 +88,6 @@ arguments!(Event, Condition, Barrier);
 pub(crate) struct Shares(Vec<(String, Handle)>);
 
 impl Shares {
-    #[cfg(feature = "in-process")]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

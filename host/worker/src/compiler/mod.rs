@@ -20,7 +20,7 @@ use wasmtime::{Engine, ExternType, ImportType, Module};
 
 use crate::engine::describe::ComponentImport;
 use crate::engine::memory::{Refused, who_refused};
-use crate::engine::{config, describe, imports, out_of_memory};
+use crate::engine::{config, describe, imports, out_of_memory, snapshot};
 use crate::sandbox::{Cage, CageError, ChildKind, ResourceLimits};
 use outline::Invalid;
 use sandpool_protocol::control::{ChildFailure, CompilerSetup, FromChild, ToChild, decode, encode};
@@ -132,7 +132,10 @@ fn compile(control: &ControlSocket) -> Result<(), Failed> {
     let threads = start_threads();
     let report = cage.seal_threads()?;
     // 5. Now the stranger's bytes.
-    let bytes = to_binary(read_all(module)?)?;
+    let mut bytes = to_binary(read_all(module)?)?;
+    if setup.instruments {
+        bytes = snapshot::instrument(&bytes).map_err(|why| Failed::module(one_line(&why)))?;
+    }
     let wants = Wants::of(&bytes);
     if setup.to_run
         && let Some(why) = wants.cannot_be_had(&setup.links)

@@ -15,6 +15,10 @@ use sandpool_value::{Function, MAX_TYPE_DEPTH, Param, Type};
 /// level, so a short module can describe an endless one.
 const MAX_TYPE_NODES: u32 = 100_000;
 
+/// The interface of an instrumented component by which its state is read. It is not for
+/// callers.
+pub const STATE: &str = "wasmtime:wizer/access";
+
 /// A function, and the index by which wasmtime finds it; `None` for one that drops a
 /// handle of a resource.
 pub struct ComponentFunction {
@@ -68,7 +72,7 @@ pub fn component_exports(
     };
     for (name, item) in component.component_type().exports(engine) {
         match item.ty {
-            ComponentItem::ComponentInstance(instance) if !is_wasi(name) => {
+            ComponentItem::ComponentInstance(instance) if !is_wasi(name) && name != STATE => {
                 let parent = component.get_export_index(None, name);
                 reading.exports.is_script |= name.starts_with("sandpool:script/");
                 for (inner, item) in instance.exports(engine) {
@@ -79,7 +83,7 @@ pub fn component_exports(
                     reading.take(Some(name), inner, &item.ty, export)?;
                 }
             }
-            ComponentItem::ComponentInstance(_) if is_run(name) => {}
+            ComponentItem::ComponentInstance(_) if is_run(name) || name == STATE => {}
             item => {
                 let export = || component.get_export_index(None, name);
                 reading.take(None, name, &item, export)?;

@@ -27,6 +27,7 @@ mod preview1;
 mod preview1_call;
 mod shared;
 mod sleep;
+pub mod snapshot;
 mod tools;
 mod typed;
 pub mod verdict;

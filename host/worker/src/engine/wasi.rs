@@ -59,6 +59,13 @@ impl GuestWasi {
         &self.clock
     }
 
+    /// Returns `true` if the guest holds a resource of its host: an open stream, a file, a
+    /// shared object.
+    pub fn holds_resources(&mut self) -> bool {
+        let made = self.made.as_mut();
+        made.is_some_and(|made| !made.ctx().table.is_empty())
+    }
+
     /// Returns the state of WASI's own functions.
     pub(super) fn get(&mut self) -> &mut WasiP1Ctx {
         let GuestWasi {

@@ -19,6 +19,7 @@ use crate::engine::http::GuestHttp;
 use crate::engine::wasi::{GuestOptions, GuestWasi, WasiParts};
 use sandpool_protocol::control::WorkerSetup;
 use sandpool_protocol::frame::{Callee, TaskHeader, WireLimits};
+use sandpool_sys::SealedMapping;
 
 /// No allocation is larger than this, whatever the limits say: what cannot be
 /// addressed would be a panic.
@@ -28,6 +29,8 @@ const MAX_ALLOCATION: u64 = 1 << 40;
 pub(super) struct WorkerContext {
     pub(super) engine: Engine,
     pub(super) code: Code,
+    /// The original of an instrumented module.
+    pub(super) original: Option<SealedMapping>,
     pub(super) granted: Granted,
     pub(super) setup: WorkerSetup,
     pub(super) link: Arc<HostLink>,

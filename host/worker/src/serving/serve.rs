@@ -10,6 +10,7 @@ use super::stdin::GuestInput;
 use crate::engine::call::Returned;
 use crate::engine::code::Live;
 use crate::engine::guest::Guest;
+use crate::engine::snapshot;
 use crate::engine::verdict;
 use sandpool_protocol::Violation;
 use sandpool_protocol::compact::{CompactTask, put_answer};
@@ -217,6 +218,7 @@ impl Server {
                 .code
                 .run_command(&mut live.store, live.instance),
         };
+        let called = self.snapshot(&mut live, called);
         let sound = called.is_ok();
         let result = self.end(header, &live.store, called);
         let answer = self.answer(header, started, &live.store, result);
@@ -228,6 +230,22 @@ impl Server {
             self.retired = Some(live);
         }
         answer
+    }
+
+    /// Where the module is instrumented, puts a snapshot of the instance in place of the
+    /// value that the function returned.
+    fn snapshot(
+        &self,
+        live: &mut Live,
+        called: wasmtime::Result<Returned>,
+    ) -> wasmtime::Result<Returned> {
+        match (&self.context.original, called) {
+            (Some(original), Ok(Returned::Value(_))) => {
+                let wasm = snapshot::take(&self.context.code, live, original.bytes())?;
+                Ok(Returned::Value(Value::Bytes(wasm)))
+            }
+            (_, called) => called,
+        }
     }
 
     /// A new instance, with the pool's initializer called in it.

@@ -1,6 +1,7 @@
 //! The start of a worker, from the first message to the first task: one linear
 //! function, in which the order is the point.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -27,7 +28,8 @@ use sandpool_protocol::sleep::Spin;
 use sandpool_protocol::worker_end::WorkerEnd;
 use sandpool_sys::in_force::{InForce, Scarce, processes};
 use sandpool_sys::{
-    ControlSocket, EventFd, MAX_MESSAGE, Mapping, Received, is_explained, thread_error,
+    ControlSocket, EventFd, MAX_MESSAGE, Mapping, Received, SealedMapping, is_explained,
+    thread_error,
 };
 use sandpool_value::with_causes;
 
@@ -175,6 +177,10 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     let stdout = output(setup.stdout, &mut next)?;
     let stderr = output(setup.stderr, &mut next)?;
     let granted = granted(&setup, &mut next)?;
+    let original = match setup.snapshots {
+        true => Some(original(&next()?)?),
+        false => None,
+    };
     let ring = Ring::new(Mapping::new(&ring, RING_SIZE)?);
     let bell = Arc::new(EventFd::from_fd(bell));
     let broker = match exchange {
@@ -241,6 +247,7 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
     let context = WorkerContext {
         engine,
         code: loaded.code,
+        original,
         granted: GrantedFiles::new(&setup.grants.dirs),
         setup,
         link,
@@ -275,6 +282,12 @@ fn granted(
         Ok(Granted { grant, opened })
     })
     .collect()
+}
+
+/// The bytes of the module that a snapshot is made of, which are not looked at yet.
+fn original(file: &OwnedFd) -> io::Result<SealedMapping> {
+    let file = File::from(file.try_clone()?);
+    SealedMapping::new(&file, file.metadata()?.len())
 }
 
 /// Bytes of stack that Rust gives a thread.

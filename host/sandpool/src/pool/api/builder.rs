@@ -4,6 +4,7 @@ mod capabilities;
 mod host_calls;
 mod sessions;
 mod settings;
+mod snapshot;
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -94,6 +95,7 @@ const WORKER_MEMORY: u64 = 512 * sandpool_protocol::limits::MIB;
 /// | `measure_cpu_time` | off |
 /// | `spin` | on, if there are two cores or more |
 /// | `start_timeout` | no limit |
+/// | `initializer`, `initializer_snapshot` | none |
 /// | `unknown_imports` | [`UnknownImports::Refuse`] |
 /// | `sessions`, `session_idle` | 64 at once; 10 min without a call |
 /// | capabilities (`env`, `dir`, `http`), shared objects (`share`) | none |
@@ -122,6 +124,7 @@ pub struct PoolBuilder {
     http: Vec<crate::http::HttpRule>,
     tenant: Option<String>,
     initializer: Option<(String, Args)>,
+    initializer_snapshot: Option<(String, Args)>,
     no_cache: bool,
     measure_cpu: bool,
     nice: u8,
@@ -483,6 +486,7 @@ impl PoolBuilder {
             let memory = self.task_limits.memory.value;
             process_memory.value = memory.and_then(|memory| memory.checked_add(WORKER_MEMORY));
         }
+        self.check_initializers()?;
         grants::check(&self.grants)?;
         #[cfg(feature = "http")]
         let http = HttpGrants::new(std::mem::take(&mut self.http));
@@ -521,6 +525,7 @@ impl PoolBuilder {
             http,
             tenant: self.tenant,
             initializer: self.initializer,
+            initializer_snapshot: self.initializer_snapshot,
             shares: self.shares,
             imports: self.imports,
             tools: Arc::new(self.tools),

@@ -1,5 +1,7 @@
 //! One call, built step by step and checked before it is sent.
 
+mod snapshot;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -22,6 +24,7 @@ use crate::shared::{Share, Shares};
 use sandpool_protocol::frame::Callee;
 use sandpool_protocol::limits::{Limit, Origin, TaskLimits};
 use sandpool_value::{Args, FromValue, ToArgs, ToValue, Type, Value};
+pub(super) use snapshot::prepare;
 
 /// The standard input of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -442,8 +445,9 @@ impl Call {
 
     /// Finds the function and gathers the part that all tasks of this call have in common.
     pub(super) fn template(self) -> Result<Template, Error> {
-        let module = self.module;
-        self.shared.check_module(&module)?;
+        self.shared.check_module(&self.module)?;
+        let module = prepare(&self.shared, self.module, None)
+            .map_err(|error| Error::Snapshot(Box::new(error)))?;
         let imports = bound(&self.shared, &module, &self.imports)?;
         let function = match &self.function {
             Some(name) => Some(callable(&module, name, self.session.is_some())?),
@@ -453,7 +457,9 @@ impl Call {
         if self.limits.fuel.value.is_some() && !self.shared.loader.settings.count_fuel {
             return Err(SettingError::FuelNotCounted.into());
         }
-        if let Some((initializer, args)) = &self.shared.config.initializer {
+        if let Some((initializer, args)) = &self.shared.config.initializer
+            && !module.is_instrumented()
+        {
             let function = callable(&module, initializer, false)?.function;
             args.clone().bind(&function)?;
         }
@@ -474,6 +480,11 @@ impl Call {
         let (ok, err) = match result {
             Some(Type::Result { ok, err }) => (ok.as_deref().cloned(), err.as_deref().cloned()),
             other => (other.cloned(), None),
+        };
+        let ok = match module.is_instrumented() {
+            // A snapshot: the bytes of a module.
+            true => Some(Type::list(Type::U8)),
+            false => ok,
         };
         Ok(Template {
             worker_key,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::builder::PoolBuilder;
-use super::call::Call;
+use super::call::{Call, prepare};
 use super::handle::AsyncResult;
 use super::imap::IMap;
 use super::map::MapResult;
@@ -88,7 +88,7 @@ impl Pool {
     ///
     /// Returns an error if the file is no module that can be run here; the error says why.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Module, LoadError> {
-        self.shared().loader.load_runnable(path.as_ref(), None)
+        self.prepared(|loader| loader.load_runnable(path.as_ref(), None))
     }
 
     /// Reads a module from a file to look at it: its functions with their types, its
@@ -111,7 +111,7 @@ impl Pool {
     ///
     /// Returns an error as [`Pool::load`] does.
     pub fn load_bytes(&self, bytes: impl AsRef<[u8]>) -> Result<Module, LoadError> {
-        self.shared().loader.load_bytes(bytes.as_ref(), None)
+        self.prepared(|loader| loader.load_bytes(bytes.as_ref(), None))
     }
 
     /// Loads a module as [`Pool::load`] does, and is awaited: all blocking work is done on
@@ -128,34 +128,46 @@ impl Pool {
     /// ```
     pub fn load_async(&self, path: impl AsRef<Path>) -> AsyncLoad {
         let path = path.as_ref().to_owned();
-        self.load_apart(path.display().to_string(), move |loader, given_up| {
-            loader.load_runnable(&path, Some(given_up))
+        self.load_apart(path.display().to_string(), move |shared, given_up| {
+            let module = shared.loader.load_runnable(&path, Some(given_up))?;
+            prepare(shared, module.clone(), Some(given_up)).map(|_| module)
         })
     }
 
     /// Loads a module as [`Pool::inspect`] does, and is awaited; see [`Pool::load_async`].
     pub fn inspect_async(&self, path: impl AsRef<Path>) -> AsyncLoad {
         let path = path.as_ref().to_owned();
-        self.load_apart(path.display().to_string(), move |loader, given_up| {
-            loader.load_file(&path, Some(given_up))
+        self.load_apart(path.display().to_string(), move |shared, given_up| {
+            shared.loader.load_file(&path, Some(given_up))
         })
     }
 
     /// Loads a module as [`Pool::load_bytes`] does, and is awaited; see
     /// [`Pool::load_async`].
     pub fn load_bytes_async(&self, bytes: impl AsRef<[u8]> + Send + 'static) -> AsyncLoad {
-        self.load_apart("module".into(), move |loader, given_up| {
-            loader.load_bytes(bytes.as_ref(), Some(given_up))
+        self.load_apart("module".into(), move |shared, given_up| {
+            let loader = &shared.loader;
+            let module = loader.load_bytes(bytes.as_ref(), Some(given_up))?;
+            prepare(shared, module.clone(), Some(given_up)).map(|_| module)
         })
     }
 
     fn load_apart(
         &self,
         shown: String,
-        load: impl FnOnce(&Loader, &EventFd) -> Result<Module, LoadError> + Send + 'static,
+        load: impl FnOnce(&Arc<Shared>, &EventFd) -> Result<Module, LoadError> + Send + 'static,
     ) -> AsyncLoad {
         let shared = Arc::clone(self.shared());
-        AsyncLoad::new(shown, move |given_up| load(&shared.loader, given_up))
+        AsyncLoad::new(shown, move |given_up| load(&shared, given_up))
+    }
+
+    /// Loads a module, and has its snapshot taken if this pool's modules have one.
+    fn prepared(
+        &self,
+        load: impl FnOnce(&Loader) -> Result<Module, LoadError>,
+    ) -> Result<Module, LoadError> {
+        let module = load(&self.shared().loader)?;
+        prepare(self.shared(), module.clone(), None).map(|_| module)
     }
 
     /// Returns a call of a function, to be completed and sent. The function is found by its

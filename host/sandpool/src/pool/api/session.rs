@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::call::Call;
+use super::call::{Call, prepare};
 use super::grants::Grants;
 use super::handle::AsyncResult;
 use super::session_call::SessionCall;
@@ -89,6 +89,8 @@ impl SessionBuilder {
             limits,
         } = self;
         shared.check_module(&module)?;
+        let module =
+            prepare(&shared, module, None).map_err(|error| Error::Snapshot(Box::new(error)))?;
         if module.functions().is_empty() && module.resources().is_empty() {
             return Err(wrong_kind(&module));
         }

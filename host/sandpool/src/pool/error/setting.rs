@@ -52,6 +52,15 @@ pub enum SettingError {
          `imap` the loop that takes the outcomes"
     )]
     CallbackOfOneTask,
+    /// A callback of a task, set for a call that leaves a snapshot.
+    #[error("a callback of a task was set for a snapshot, which has none")]
+    CallbackOfSnapshot,
+    /// A shared object, granted to a call that leaves a snapshot.
+    #[error("a shared object was granted to a call for a snapshot, which cannot keep one")]
+    SharesOfSnapshot,
+    /// Two initializers of one pool.
+    #[error("a pool has an `initializer` or an `initializer_snapshot`, not both")]
+    TwoInitializers,
     /// A callback of a map, set for a call that is not one.
     #[error(
         "a callback of a map was set for a call that is not a map; use `callback` with \

@@ -5,6 +5,7 @@ use std::io;
 
 use super::*;
 use crate::error_texts::check;
+use crate::module::Problem;
 use crate::outcome::Verdict;
 use sandpool_protocol::limits::{LimitName, MIB, TaskLimits};
 
@@ -197,6 +198,10 @@ fn errors() -> Vec<(Error, &'static str)> {
             "module `m` cannot be run <- import `acme:kv/store`: the pool gives no functions for it, \
              so a call cannot change them",
         ),
+        (
+            Error::Snapshot(Box::new(LoadError::new("m".into(), Problem::NotFound))),
+            "cannot load `m`: the file does not exist",
+        ),
         (Error::NotReady, "the result is not there yet"),
         (
             Error::Timeout,
@@ -247,13 +252,14 @@ fn place(error: &Error) -> usize {
         Error::SessionEnded { .. } => 29,
         Error::Import { .. } => 30,
         Error::Handle(_) => 31,
+        Error::Snapshot(_) => 32,
     }
 }
 
 #[test]
 fn each_error_says_what_is_wrong_and_its_cause_once() {
     let places: BTreeSet<_> = errors().iter().map(|(error, _)| place(error)).collect();
-    assert!(places.into_iter().eq(0..=31), "a variant is not listed");
+    assert!(places.into_iter().eq(0..=32), "a variant is not listed");
     check(errors());
 }
 
@@ -301,6 +307,18 @@ fn each_setting_that_makes_no_sense_says_what_would() {
             SettingError::CallbackOfOneTask,
             "a callback of one task was set for many; use `map_callback` with `map_async`, and \
              with `imap` the loop that takes the outcomes",
+        ),
+        (
+            SettingError::CallbackOfSnapshot,
+            "a callback of a task was set for a snapshot, which has none",
+        ),
+        (
+            SettingError::SharesOfSnapshot,
+            "a shared object was granted to a call for a snapshot, which cannot keep one",
+        ),
+        (
+            SettingError::TwoInitializers,
+            "a pool has an `initializer` or an `initializer_snapshot`, not both",
         ),
         (
             SettingError::CallbackOfMap,

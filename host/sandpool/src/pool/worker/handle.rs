@@ -117,9 +117,11 @@ impl WorkerHandle {
         // The worker's setup, which may be long, is sent already. If the size of the buffer
         // cannot be set, the socket works as before.
         let _ = set_socket_send_buffer_size(&control, UNREAD);
-        // A session's worker lives as long as its session.
-        let max_tasks = match is_session(worker_key.id) {
-            true => u64::MAX,
+        // A session's worker lives as long as its session; an instrumented module is there for
+        // one call.
+        let tasks_left = match worker_key.module.is_instrumented() {
+            true => 1,
+            false if is_session(worker_key.id) => u64::MAX,
             false => config.max_tasks,
         };
         WorkerHandle {
@@ -129,7 +131,7 @@ impl WorkerHandle {
             control,
             bell,
             phase: Phase::Starting { since: now },
-            window: Window::new(ring, config, max_tasks, now),
+            window: Window::new(ring, config, tasks_left, now),
             clock: TaskClock::new(now),
             allowance: Allowance::default(),
             start_up: StartUp::new(oom_kills, now),

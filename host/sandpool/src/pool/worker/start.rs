@@ -119,7 +119,9 @@ pub(crate) fn start_worker(
 ) -> Result<(Started, Option<OutputPipes>), Fault> {
     let WorkerKey { key, module, .. } = worker_key;
     let given = config.imports.names_in(module);
-    let with_exchange = module.shares_objects() || !given.is_empty();
+    // A snapshot is taken without the host: what is asked of it is refused.
+    let asks = module.shares_objects() || !given.is_empty();
+    let with_exchange = asks && !module.is_instrumented();
     let Mapped {
         ring_file,
         ring,
@@ -166,15 +168,18 @@ pub(crate) fn start_worker(
         stdout: config.stdio,
         stderr: config.stdio,
         nice: config.nice,
-        // A session's instance is kept as long as its worker.
+        // A session's instance is kept as long as its worker; no call sees an instance of
+        // which a snapshot was taken.
         reuse: match worker_key.session {
+            _ if module.is_instrumented() => 1,
             Some(_) => u64::MAX,
             None => config.reuse,
         },
         spin: config.spin,
         most_in_ring: config.most_in_ring,
+        snapshots: module.is_instrumented(),
         initializer: initializer(config, module).map_err(unfit)?,
-        process_memory: config.limits.process_memory.value,
+        process_memory: process_memory(config, module),
         file_size: config.limits.file_size.value,
     });
     let artifact = module.artifact().map_err(unfit)?;
@@ -185,6 +190,7 @@ pub(crate) fn start_worker(
     for dir in &key.grants.dirs {
         fds.push(config.directory(dir).map_err(unfit)?);
     }
+    fds.extend(module.is_instrumented().then(|| module.source().as_fd()));
     let setup = encode(&setup);
     if setup.len() > MAX_MESSAGE {
         let text = "the grants and the initializer's arguments take more than 64KiB";
@@ -208,6 +214,22 @@ pub(crate) fn start_worker(
     ))
 }
 
+/// The number of times that a worker holds the memory of an instance, at most, while it
+/// writes a snapshot of it.
+const COPIES: u64 = 6;
+
+/// Returns the limit on the private memory of a worker of this module.
+fn process_memory(config: &Config, module: &Module) -> Option<u64> {
+    let limit = config.limits.process_memory.value?;
+    match module.is_instrumented() {
+        true => {
+            let memory = config.task_limits.memory.value?;
+            Some(limit.saturating_add(memory.saturating_mul(COPIES)))
+        }
+        false => Some(limit),
+    }
+}
+
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&read, true)?;
@@ -216,7 +238,9 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// Returns the initializer's number in this module and its encoded arguments.
 fn initializer(config: &Config, module: &Module) -> io::Result<Option<Initializer>> {
-    let Some((name, args)) = &config.initializer else {
+    // A snapshot holds what its own function did; each instance of it is initialized later.
+    let initializer = config.initializer.as_ref();
+    let Some((name, args)) = initializer.filter(|_| !module.is_instrumented()) else {
         return Ok(None);
     };
     // `Call::template` checked both when the call was made.

@@ -47,15 +47,15 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Returns the window of a worker that runs up to `max_tasks` tasks.
-    pub(super) fn new(ring: HostEnd, config: &Config, max_tasks: u64, now: Instant) -> Self {
+    /// Returns the window of a worker that runs `tasks_left` tasks at most.
+    pub(super) fn new(ring: HostEnd, config: &Config, tasks_left: u64, now: Instant) -> Self {
         Window {
             ring,
             tasks: VecDeque::new(),
             header_of: None,
             most_in_ring: config.most_in_ring,
             payload: Vec::new(),
-            tasks_left: max_tasks,
+            tasks_left,
             gave_back: now,
         }
     }

@@ -33,6 +33,8 @@ pub(super) fn find(name: &str) -> Option<Play> {
         "changes-file" => changes_file,
         "sends-descriptors" => sends_descriptors,
         "too-much-stdout" => too_much_stdout,
+        "garbage-snapshot" => |worker| bytes(worker, vec![0xff; 999]),
+        "too-large-a-snapshot" => |worker| bytes(worker, vec![0; 65 * 1024]),
         "too-large-a-result" => |worker| value(worker, &[0; 4096]),
         "runs-for-ever" => runs_for_ever,
         "blames-initializer" => |worker| end(worker, TaskEnd::Initializer),
@@ -77,6 +79,10 @@ fn answer(
 
 fn value(worker: WorkerParts, bytes: &[u8]) -> io::Result<()> {
     answer(worker, |_| {}, &[bytes])
+}
+
+fn bytes(worker: WorkerParts, bytes: Vec<u8>) -> io::Result<()> {
+    value(worker, &encode_args(&[Value::Bytes(bytes)]))
 }
 
 pub(super) fn end(worker: WorkerParts, end: TaskEnd) -> io::Result<()> {

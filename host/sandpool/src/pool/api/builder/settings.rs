@@ -86,7 +86,7 @@ impl PoolBuilder {
             },
             stdio: self.stdio,
             grants: self.grants,
-            has_initializer: self.initializer.is_some(),
+            has_initializer: self.initializer.is_some() || self.initializer_snapshot.is_some(),
             has_shares: !self.shares.is_empty(),
             has_imports,
         })
