@@ -4,14 +4,15 @@
 //! `cargo xtask soak` runs this for a minute with a million tasks at a time.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sandpool::{Outcome, Verdict};
+use sandpool::{Imports, Outcome, Retries, Verdict};
 
 use crate::support::process::{Host, children, command, kill};
-use crate::support::{eventually_within, random, test_alone_for, two_workers, wat};
+use crate::support::{eventually_within, open, pool, random, test_alone_for, two_workers, wat};
 
 /// The pause between two kills.
 const PAUSE: Duration = Duration::from_millis(4);
@@ -91,6 +92,46 @@ fn in_a_storm_of_kills_each_costs_one_task_at_most_and_the_pool_lives() {
     assert!(kills > 10, "{kills} kills are no storm");
     assert!(all_lost <= kills, "{all_lost} lost by {kills} kills");
     assert_eq!(pool.broken(), None);
+    pool.assert_whole();
+}
+
+/// `count` adds 1 as often as it is told, each time by a function of the host.
+const COUNTING: &str = r#"(module
+  (import "env" "add" (func $add (param i32 i32) (result i32)))
+  (func (export "count") (param $times i32) (result i32) (local $sum i32)
+    (loop $next
+      (local.set $sum (call $add (local.get $sum) (i32.const 1)))
+      (br_if $next (local.tee $times (i32.sub (local.get $times) (i32.const 1)))))
+    (local.get $sum)))"#;
+
+#[test]
+fn in_a_storm_of_kills_no_call_of_the_host_is_lost_or_answered_wrongly() {
+    const TASKS: usize = 1000;
+    const CALLS: i32 = 100;
+    let _test = test_alone_for(CALM);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let add = Imports::new().func("add", move |a: i32, b: i32| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        a + b
+    });
+    let pool = open(pool().processes(2).import("env", add));
+    let module = pool.wat(COUNTING);
+    let over = AtomicBool::new(false);
+    let kills = thread::scope(|scope| {
+        let storm = scope.spawn(|| storm(&over, || pool.worker_pids()));
+        let call = pool.call(&module, "count").retries(Retries::new(1000));
+        let counts = call.map::<i32>((0..TASKS).map(|_| (CALLS,)));
+        over.store(true, Ordering::Relaxed);
+        for outcome in counts.expect("sent") {
+            assert_eq!(outcome.value, Some(CALLS), "{outcome}");
+        }
+        storm.join().expect("it kills")
+    });
+    let calls = calls.load(Ordering::Relaxed);
+    println!("{calls} calls, {kills} kills");
+    assert!(calls >= TASKS * CALLS as usize, "{calls} calls");
+    assert!(kills > 10, "{kills} kills are no storm");
     pool.assert_whole();
 }
 

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use sandpool::{KIB, LimitName, LoadError, MIB, Module, Pool, Queue, Verdict};
+use sandpool::{Imports, KIB, LimitName, LoadError, MIB, Module, Pool, Queue, Verdict};
 
 #[cfg(debug_assertions)]
 use crate::support::hostile::Troupe;
@@ -446,5 +446,59 @@ fn a_hostile_worker_answers_something_else_than_a_snapshot_and_there_is_an_error
         assert_eq!(troupe.started(), 1, "{behaviour}");
         pool.assert_whole();
         taken(&pool, &module, 1);
+    }
+}
+
+/// `init` asks the host if it may, and keeps the answer; `ask` returns what the host says.
+const ASKING: &str = r#"(module
+  (import "env" "price" (func $price (result i32)))
+  (memory (export "memory") 1)
+  (global $n (mut i32) (i32.const 0))
+  (func (export "init") (param $n i32) (global.set $n (local.get $n)))
+  (func (export "init-and-ask") (global.set $n (call $price)))
+  (func (export "ask") (result i32) (i32.add (global.get $n) (call $price))))"#;
+
+#[test]
+fn the_host_is_refused_to_the_function_and_there_for_the_tasks() {
+    let _test = test();
+    let prices = Imports::new().func("price", || 5_i32);
+    let pool = open(pool().processes(1).import("env", prices));
+    let module = pool.wat(ASKING);
+    let snapshot = pool
+        .snapshot(&module, "init", (10,))
+        .unwrap_or_else(|error| panic!("{}", line(&error)));
+    assert_eq!(pool.apply::<i32>(&snapshot, "ask", ()).ok(), Some(15));
+    let error = pool.snapshot(&module, "init-and-ask", ());
+    let error = error.expect_err("the function may not ask");
+    assert_eq!(error.verdict(), Verdict::Error, "{}", line(&error));
+    assert!(line(&error).contains("not granted"), "{}", line(&error));
+    // A function of a component is told so, and may go on.
+    let catalog = Imports::new().func_dynamic("lookup", |_| panic!("nobody asks"));
+    let pool = open(
+        self::pool()
+            .processes(1)
+            .import("acme:shop/catalog", catalog),
+    );
+    let plugin = pool.guest("plugin");
+    let said = pool.snapshot(&plugin, "fetch", ("http://127.0.0.1/",));
+    let said = said
+        .map(|_| String::new())
+        .unwrap_or_else(|error| line(&error));
+    assert!(said.is_empty() || said.contains("denied"), "{said}");
+}
+
+#[test]
+fn a_session_begins_where_the_initializer_left_its_module() {
+    let _test = test();
+    for (kind, text) in kinds() {
+        let pool = open(pool().processes(1).initializer_snapshot("init", (7u32,)));
+        let module = pool.wat(&text);
+        let session = pool.session(&module).open().expect("opened");
+        for sum in [17, 19, 21] {
+            let bumped = session.call::<u32>("bump", ());
+            assert_eq!(bumped.expect("it goes on"), sum, "{kind}");
+        }
+        let other = pool.session(&module).open().expect("opened");
+        assert_eq!(other.call::<u32>("bump", ()).ok(), Some(17), "{kind}");
     }
 }

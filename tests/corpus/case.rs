@@ -1,19 +1,26 @@
 //! A case: a task or a module, and what must become of it.
 
+use std::panic::{self, AssertUnwindSafe};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use sandpool::value::{Args, ToArgs};
-use sandpool::{Call, LimitName, Module, Outcome, Pool, Stdin, Verdict};
+use sandpool::{AsyncResult, Call, LimitName, Module, Outcome, Pool, Stdin, Verdict};
 
 /// The wall time of tasks that never end by themselves. All others have as much
 /// as a slow machine may take.
 pub const SHORT: Duration = Duration::from_millis(100);
+
+/// Nothing takes so long, on whatever machine: what does hangs.
+pub const PATIENT: Duration = Duration::from_secs(120);
 
 /// A module that a case needs. Cases with the same text share it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// WebAssembly text, or bytes that pretend to be WebAssembly.
     Bytes(Vec<u8>),
+    /// WebAssembly text for the pool that denies unknown imports at the call.
+    Denied(Vec<u8>),
     /// One of `guest-tasks/`.
     Guest(&'static str),
 }
@@ -24,6 +31,15 @@ enum Does {
     Load,
     Call(String, Args),
     Run(Vec<String>),
+    Scenario(fn(&Pool, &Module)),
+}
+
+/// A case that was begun.
+pub enum Begun {
+    /// It was about loading, and is over.
+    Loaded(Result<(), String>),
+    Task(AsyncResult),
+    Scenario(JoinHandle<()>),
 }
 
 /// One attempt at mischief.
@@ -46,6 +62,11 @@ pub fn wat(name: &'static str, text: impl Into<String>) -> Case {
 /// A case with bytes that need not be a module.
 pub fn bytes(name: &'static str, bytes: impl Into<Vec<u8>>) -> Case {
     Case::new(name, Source::Bytes(bytes.into()))
+}
+
+/// A case with a module in text whose unknown imports are denied at the call.
+pub fn denied(name: &'static str, text: impl Into<String>) -> Case {
+    Case::new(name, Source::Denied(text.into().into_bytes()))
 }
 
 /// A case with a guest of `guest-tasks/`.
@@ -79,6 +100,13 @@ impl Case {
         self
     }
 
+    /// Takes several steps that depend on each other, on a thread of its own. They panic
+    /// if they go wrong.
+    pub fn plays(mut self, scenario: fn(&Pool, &Module)) -> Self {
+        self.does = Does::Scenario(scenario);
+        self
+    }
+
     /// Sets limits of the call.
     pub fn with(mut self, tune: fn(Call) -> Call) -> Self {
         self.tune = tune;
@@ -109,6 +137,12 @@ impl Case {
         self.ends(Verdict::Trap)
     }
 
+    /// A function of the host fails it, and the text says how.
+    pub fn fails(mut self, says: &'static str) -> Self {
+        self.says = says;
+        self.ends(Verdict::Error)
+    }
+
     /// The module cannot be loaded, and the text says why.
     pub fn refused(mut self, says: &'static str) -> Self {
         self.says = says;
@@ -121,23 +155,46 @@ impl Case {
         self
     }
 
-    /// Returns whether it is about a task, and needs its module loaded before.
+    /// Returns whether its module is to be loaded before it begins.
     pub fn needs_module(&self) -> bool {
         !matches!(self.does, Does::Load)
     }
 
-    /// The call, with the case's limits.
-    pub fn call(&self, pool: &Pool, module: &Module) -> Call {
+    /// Begins it; `module` is there if it needs one.
+    pub fn begin(&self, pool: &Pool, module: Option<&Module>) -> Begun {
+        let Some(module) = module else {
+            return Begun::Loaded(self.load(pool));
+        };
         let call = match &self.does {
             Does::Call(function, args) => pool.call(module, function).args(args.clone()),
             Does::Run(argv) => pool.command(module).argv(argv).stdin(Stdin::Empty),
-            Does::Load => unreachable!("`{}` is about loading", self.name),
+            Does::Load => return Begun::Loaded(self.load(pool)),
+            Does::Scenario(scenario) => {
+                let (scenario, pool, module) = (*scenario, pool.clone(), module.clone());
+                let thread = thread::Builder::new().name(self.name.to_owned());
+                let spawned = thread.spawn(move || scenario(&pool, &module));
+                return Begun::Scenario(spawned.expect("a thread"));
+            }
         };
-        (self.tune)(call)
+        let sent = (self.tune)(call).apply_async();
+        Begun::Task(sent.unwrap_or_else(|error| panic!("{}: {error}", self.name)))
+    }
+
+    /// Waits for its end, and returns whether that is what it must be.
+    pub fn end(&self, begun: Begun) -> Result<(), String> {
+        match begun {
+            Begun::Loaded(judged) => judged,
+            Begun::Task(result) => self.judge(&end(self.name, &result)),
+            // The text of the panic was printed, with the name of its thread.
+            Begun::Scenario(thread) => {
+                let ended = thread.join();
+                ended.map_err(|_| format!("{}: see its panic above", self.name))
+            }
+        }
     }
 
     /// Loads the module, which must fail as it should.
-    pub fn load(&self, pool: &Pool) -> Result<(), String> {
+    fn load(&self, pool: &Pool) -> Result<(), String> {
         let Source::Bytes(bytes) = &self.source else {
             unreachable!("a guest can be loaded");
         };
@@ -151,9 +208,10 @@ impl Case {
     }
 
     /// Returns whether the outcome is what it must be.
-    pub fn judge(&self, outcome: &Outcome) -> Result<(), String> {
+    fn judge(&self, outcome: &Outcome) -> Result<(), String> {
         let limit = outcome.limit.as_ref().map(|hit| hit.name);
-        let own_words = outcome.verdict == Verdict::Error;
+        // The words of the guest's own error are its own.
+        let own_words = outcome.error_value.is_some();
         let error = outcome.error.as_deref().filter(|_| !own_words);
         self.compare(outcome.verdict, limit, error)?;
         let shown = outcome.to_string();
@@ -163,8 +221,8 @@ impl Case {
                 self.name
             ));
         }
-        (self.check)(outcome);
-        Ok(())
+        let checked = panic::catch_unwind(AssertUnwindSafe(|| (self.check)(outcome)));
+        checked.map_err(|_| format!("{}: see its panic above: {shown}", self.name))
     }
 
     fn compare(
@@ -186,6 +244,12 @@ impl Case {
         }
         harmless(error).map_err(|why| format!("{name}: {why}"))
     }
+}
+
+/// Waits for the end of a task.
+pub fn end(name: &str, result: &AsyncResult) -> Outcome {
+    let outcome = result.outcome(Some(PATIENT));
+    outcome.unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 fn steers(c: char) -> bool {

@@ -1,14 +1,10 @@
 //! Tasks that do no harm, between those that do. Each knows its own answer.
 
-use std::time::Duration;
-
 use sandpool::{AsyncResult, Call, Error, Module, Outcome, Pool, Stdin, Value};
 
-use crate::case::Source;
+use crate::case::{PATIENT, Source};
+use crate::host::{self, Host};
 use crate::support::wat::{ADD, COMMAND};
-
-/// Far beyond what any of them takes on a machine that does other things too.
-const PATIENT: Duration = Duration::from_secs(60);
 
 /// The kinds of honest tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,14 +13,18 @@ pub enum Honest {
     Computes,
     Capitals,
     Echoes,
+    CallsTheHost,
+    AsksTheServer,
 }
 
 impl Honest {
-    pub const ALL: [Honest; 4] = [
+    pub const ALL: [Honest; 6] = [
         Honest::Adds,
         Honest::Computes,
         Honest::Capitals,
         Honest::Echoes,
+        Honest::CallsTheHost,
+        Honest::AsksTheServer,
     ];
 
     pub fn source(self) -> Source {
@@ -33,11 +33,19 @@ impl Honest {
             Honest::Computes => Source::Guest("math"),
             Honest::Capitals => Source::Guest("text"),
             Honest::Echoes => Source::Bytes(COMMAND.into()),
+            Honest::CallsTheHost => Source::Bytes(host::NUMBERS.into()),
+            Honest::AsksTheServer => Source::Guest("fetch"),
         }
     }
 
     /// Sends the task; `n` makes each its own.
-    pub fn send(self, pool: &Pool, module: &Module, n: i32) -> Result<AsyncResult, Error> {
+    pub fn send(
+        self,
+        host: &Host,
+        pool: &Pool,
+        module: &Module,
+        n: i32,
+    ) -> Result<AsyncResult, Error> {
         let call: Call = match self {
             Honest::Adds => pool.call(module, "add").args((n, 1)),
             Honest::Computes => pool.call(module, "fib").arg(n.rem_euclid(30)),
@@ -48,6 +56,8 @@ impl Honest {
                 .command(module)
                 .argv([n.to_string()])
                 .stdin(Stdin::Bytes(b"and this".to_vec())),
+            Honest::CallsTheHost => pool.call(module, "i64").arg(i64::from(n)),
+            Honest::AsksTheServer => pool.call(module, "get").arg(host.server.url("/open/hello")),
         };
         call.timeout(PATIENT).apply_async()
     }
@@ -62,6 +72,12 @@ impl Honest {
             Honest::Echoes => {
                 let said = format!("module\n{n}\nand this");
                 outcome.exit_code == Some(2) && outcome.stdout.as_deref() == Some(said.as_bytes())
+            }
+            Honest::CallsTheHost => outcome.value == Some(Value::S64(i64::from(n))),
+            Honest::AsksTheServer => {
+                let mut sent = outcome.http.iter();
+                let hello = sent.all(|sent| (sent.status, sent.received) == (Some(200), 5));
+                hello && outcome.is_ok() && outcome.http.len() == 1
             }
         };
         match right {

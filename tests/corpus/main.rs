@@ -2,26 +2,38 @@
 //! with the verdict that it must get.
 //!
 //! All cases run in one pool of two workers, in a random order, with honest
-//! tasks between them whose answers must all be right. It is a test binary of
-//! its own because it counts what is left behind afterwards: no process, no
-//! descriptor, no temporary file.
+//! tasks between them whose answers must all be right; only those whose modules
+//! have unknown imports that are denied at the call run in a pool beside it. It
+//! is a test binary of its own because it counts what is left behind afterwards:
+//! no process, no descriptor, no temporary file.
 //!
 //! `$SANDPOOL_CORPUS_SEEDS` is how many orders are tried \[3\];
 //! `$SANDPOOL_CORPUS_SEED` is one to try again.
 
 mod case;
 mod endless;
+#[path = "../host_functions/guests.rs"]
+#[expect(dead_code, reason = "the corpus calls some of the functions")]
+mod guests;
 mod honest;
+mod host;
+mod host_calls;
+mod http;
+mod imports;
 mod memory;
 mod modules;
 mod output;
 mod reach;
+mod server;
+mod sessions;
+mod snapshots;
 #[path = "../support/mod.rs"]
 #[expect(
     dead_code,
     reason = "the other test binary uses what this one does not"
 )]
 mod support;
+mod tools;
 mod traps;
 
 use std::collections::{HashMap, HashSet};
@@ -30,25 +42,61 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use sandpool::{AsyncResult, Module, Pool, PoolBuilder};
+use sandpool::{AsyncResult, Module, Pool, PoolBuilder, UnknownImports};
 
-use case::{Case, Source};
+use case::{Begun, Case, Source, end};
 use honest::Honest;
+use host::Host;
 use support::{eventually, process};
 
 /// Set in the process that runs the corpus, whose folders are its own.
 const INSIDE: &str = "SANDPOOL_CORPUS_INSIDE";
 
-/// Nothing takes so long, on whatever machine: what does hangs.
-const PATIENT: Duration = Duration::from_secs(120);
+/// More workers than there ever are at once: two, one for each session that is open, and
+/// one for each call of the host, whose task lends its place.
+const MOST_WORKERS: usize = 40;
 
 /// Two workers, with room for the largest copy, and little for compilers.
-fn builder() -> PoolBuilder {
-    Pool::builder()
+fn builder(host: &Host) -> PoolBuilder {
+    let builder = Pool::builder()
         .worker_binary(env!("CARGO_BIN_EXE_sandpool"))
         .processes(2)
         .timeout(Duration::from_secs(60))
-        .process_memory(2 * sandpool::GIB)
+        .process_memory(2 * sandpool::GIB);
+    host.give(builder)
+}
+
+/// The pools, which differ in what they do about unknown imports.
+struct Pools {
+    refusing: Pool,
+    denying: Pool,
+}
+
+impl Pools {
+    fn new(build: impl Fn() -> PoolBuilder) -> Self {
+        let open = |builder: PoolBuilder| builder.build().expect("the pool is built");
+        Pools {
+            refusing: open(build()),
+            denying: open(build().unknown_imports(UnknownImports::Deny)),
+        }
+    }
+
+    fn of(&self, source: &Source) -> &Pool {
+        match source {
+            Source::Denied(_) => &self.denying,
+            Source::Bytes(_) | Source::Guest(_) => &self.refusing,
+        }
+    }
+
+    fn end(self) {
+        for pool in [self.refusing, self.denying] {
+            let few = || pool.worker_pids().len() <= pool.processes();
+            eventually("no more workers than processes", few);
+            assert_eq!(pool.broken(), None);
+            pool.close();
+            pool.join().expect("whole to the end");
+        }
+    }
 }
 
 #[test]
@@ -91,9 +139,10 @@ fn entries(folder: &Path) -> Vec<String> {
 }
 
 fn inside() {
-    let cases = all_cases();
+    let host = Host::start();
+    let cases = all_cases(&host);
     let begun = Instant::now();
-    let modules = load_all(&cases);
+    let modules = load_all(&host, &cases);
     eprintln!(
         "{} cases, {} modules, loaded in {:?}",
         cases.len(),
@@ -103,41 +152,57 @@ fn inside() {
     for seed in seeds() {
         let begun = Instant::now();
         let named = NamedSeed(seed);
-        try_seed(seed, &cases, &modules);
+        try_seed(seed, &host, &cases, &modules);
         drop(named);
         eprintln!("seed {seed}: passed in {:?}", begun.elapsed());
     }
 }
 
-fn all_cases() -> Vec<Case> {
+fn all_cases(host: &Host) -> Vec<Case> {
     let mut cases = endless::cases();
     cases.extend(memory::cases());
     cases.extend(traps::cases());
     cases.extend(output::cases());
     cases.extend(reach::cases());
     cases.extend(modules::cases());
+    cases.extend(imports::cases());
+    cases.extend(host_calls::cases());
+    cases.extend(tools::cases());
+    cases.extend(http::cases(&host.server));
+    cases.extend(sessions::cases());
+    cases.extend(snapshots::cases());
     let names: HashSet<_> = cases.iter().map(|case| case.name).collect();
     assert_eq!(names.len(), cases.len(), "two cases have one name");
-    assert!(cases.len() >= 60);
+    assert!(cases.len() >= 60, "{} cases", cases.len());
     cases
 }
 
 /// Every module that is to run, loaded once and for all seeds.
-fn load_all(cases: &[Case]) -> HashMap<Source, Module> {
-    let pool = builder().build().expect("the pool is built");
+fn load_all(host: &Host, cases: &[Case]) -> HashMap<Source, Module> {
+    let pools = Pools::new(|| builder(host));
     let to_run = cases.iter().filter(|case| case.needs_module());
     let sources = to_run.map(|case| case.source.clone());
     let honest = Honest::ALL.into_iter().map(Honest::source);
     let mut modules = HashMap::new();
     for source in sources.chain(honest) {
         modules.entry(source).or_insert_with_key(|source| {
+            let pool = pools.of(source);
             let loaded = match source {
-                Source::Bytes(bytes) => pool.load_bytes(bytes),
+                Source::Bytes(bytes) | Source::Denied(bytes) => pool.load_bytes(bytes),
                 Source::Guest(name) => pool.load(support::guest(name)),
             };
             loaded.unwrap_or_else(|error| panic!("{error} in {source:?}"))
         });
     }
+    // The parts of the library that are there once for a process are there before the first
+    // seed counts descriptors.
+    for honest in Honest::ALL {
+        let module = &modules[&honest.source()];
+        let sent = honest.send(host, &pools.refusing, module, 7).expect("sent");
+        let judged = honest.judge(7, &end("an honest task", &sent));
+        judged.unwrap_or_else(|wrong| panic!("{wrong}"));
+    }
+    pools.end();
     modules
 }
 
@@ -173,64 +238,53 @@ impl Drop for NamedSeed {
     }
 }
 
-/// A sent task or module, with its judge.
+/// A case or an honest task under way, with its judge.
 enum Sent<'a> {
-    Hostile(&'a Case, AsyncResult),
+    Hostile(&'a Case, Begun),
     Honest(Honest, i32, AsyncResult),
 }
 
-fn try_seed(seed: u64, cases: &[Case], modules: &HashMap<Source, Module>) {
+impl Sent<'_> {
+    fn end(self) -> Result<(), String> {
+        match self {
+            Sent::Hostile(case, begun) => case.end(begun),
+            Sent::Honest(honest, n, result) => honest.judge(n, &end("an honest task", &result)),
+        }
+    }
+}
+
+fn try_seed(seed: u64, host: &Host, cases: &[Case], modules: &HashMap<Source, Module>) {
     let before = descriptors();
     let mut dice = Dice(seed);
-    let pool = builder()
-        .compile_cpu_time(Duration::from_secs(1))
-        .build()
-        .expect("the pool is built");
-    let mut wrong = Vec::new();
+    let pools = Pools::new(|| builder(host).compile_cpu_time(Duration::from_secs(1)));
+    host.open(&pools.refusing);
     let mut sent = Vec::new();
     for (n, case) in (0..).zip(dice.shuffled(cases)) {
-        match case.needs_module() {
-            // Compiles while the workers work.
-            false => wrong.extend(case.load(&pool).err()),
-            true => {
-                let call = case.call(&pool, &modules[&case.source]);
-                let result = call.apply_async();
-                let result = result.unwrap_or_else(|error| panic!("{}: {error}", case.name));
-                sent.push(Sent::Hostile(case, result));
-            }
-        }
+        let module = case.needs_module().then(|| &modules[&case.source]);
+        // What is only to be loaded is, while the workers work.
+        let begun = case.begin(pools.of(&case.source), module);
+        sent.push(Sent::Hostile(case, begun));
         for _ in 0..dice.below(3) {
             let honest = Honest::ALL[dice.below(Honest::ALL.len())];
-            let result = honest.send(&pool, &modules[&honest.source()], n);
+            let module = &modules[&honest.source()];
+            let result = honest.send(host, &pools.refusing, module, n);
             sent.push(Sent::Honest(honest, n, result.expect("sent")));
         }
-        assert!(pool.worker_pids().len() <= 2, "more workers than processes");
+        let workers = pools.refusing.worker_pids().len();
+        assert!(workers <= MOST_WORKERS, "{workers} workers");
     }
-    for sent in sent {
-        let judged = match &sent {
-            Sent::Hostile(case, result) => case.judge(&end(case.name, result)),
-            Sent::Honest(honest, n, result) => honest.judge(*n, &end("an honest task", result)),
-        };
-        wrong.extend(judged.err());
-    }
+    let wrong: Vec<String> = sent.into_iter().filter_map(|it| it.end().err()).collect();
     assert!(
         wrong.is_empty(),
         "{} went wrong:\n{}",
         wrong.len(),
         wrong.join("\n")
     );
-    assert_eq!(pool.broken(), None);
-    pool.close();
-    pool.join().expect("whole to the end");
-    drop(pool);
+    host.close();
+    pools.end();
     let own = std::process::id();
     eventually("no child is left", || process::children(own).is_empty());
     eventually("no descriptor is left", || descriptors() <= before);
-}
-
-fn end(name: &str, result: &AsyncResult) -> sandpool::Outcome {
-    let outcome = result.outcome(Some(PATIENT));
-    outcome.unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 fn descriptors() -> usize {

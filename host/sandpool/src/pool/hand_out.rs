@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::keys::{KeyId, WorkerKey};
-use super::scheduler::{Placement, Queue, STRANDED_AFTER};
+use super::scheduler::{Placement, Queue};
 use super::slots::Slot;
 use super::state::PoolState;
 use super::tasks::Lost;
@@ -40,15 +40,17 @@ impl PoolState {
                 ring |= self.feed_ahead(now);
             }
         }
-        let mut workers = self.slots.workers();
-        // The pool may have nothing else to wait for than a task that is to be run again,
-        // or the memory that an idle worker is to give back.
-        let idle = self.slots.workers().filter(|worker| worker.is_idle());
-        let due = idle
-            .filter_map(WorkerHandle::due)
-            .chain(self.queue.next_due());
-        ring || due.min().is_some_and(|due| self.sleeps_past(due))
-            || self.sleeps_past(now + STRANDED_AFTER) && workers.any(WorkerHandle::is_busy)
+        ring || self.dispatcher_sleeps_too_long()
+    }
+
+    /// Returns `true` if the dispatcher sleeps past the time at which a worker or a task that
+    /// is to be run again must be looked at.
+    fn dispatcher_sleeps_too_long(&self) -> bool {
+        let Some(until) = self.asleep_until() else {
+            return false;
+        };
+        let mut due = self.slots.workers().filter_map(WorkerHandle::due);
+        due.any(|due| due < until) || self.queue.next_due().is_some_and(|due| due < until)
     }
 
     /// Takes over the inputs that streams have gathered.

@@ -212,6 +212,11 @@ impl PoolState {
         self.asleep_until = None;
     }
 
+    /// Returns the time until which the dispatcher sleeps; `None` if it is awake.
+    pub(super) fn asleep_until(&self) -> Option<Instant> {
+        self.asleep_until
+    }
+
     /// Returns `true` if the dispatcher sleeps past `when`.
     pub(super) fn sleeps_past(&self, when: Instant) -> bool {
         self.asleep_until.is_some_and(|until| until > when)
