@@ -9,9 +9,9 @@ use sandpool::value::ToValue;
 use sandpool::{CallContext, HttpRule, Imports, MIB, Module, Pool, PoolBuilder, Value};
 use serde_json::{Value as Json, json};
 
+use crate::addresses::{INSIDE, SPELLINGS};
 use crate::case::PATIENT;
 use crate::guests::{self, LIBC, Passed};
-use crate::http::{INSIDE, SPELLINGS};
 use crate::server::Server;
 use crate::support::{eventually, process};
 

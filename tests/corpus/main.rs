@@ -10,6 +10,7 @@
 //! `$SANDPOOL_CORPUS_SEEDS` is how many orders are tried \[3\];
 //! `$SANDPOOL_CORPUS_SEED` is one to try again.
 
+mod addresses;
 mod case;
 mod endless;
 #[path = "../host_functions/guests.rs"]
@@ -168,12 +169,13 @@ fn all_cases(host: &Host) -> Vec<Case> {
     cases.extend(imports::cases());
     cases.extend(host_calls::cases());
     cases.extend(tools::cases());
+    cases.extend(addresses::cases(&host.server));
     cases.extend(http::cases(&host.server));
     cases.extend(sessions::cases());
     cases.extend(snapshots::cases());
     let names: HashSet<_> = cases.iter().map(|case| case.name).collect();
     assert_eq!(names.len(), cases.len(), "two cases have one name");
-    assert!(cases.len() >= 60, "{} cases", cases.len());
+    assert!(cases.len() >= 260, "{} cases", cases.len());
     cases
 }
 

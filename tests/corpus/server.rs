@@ -10,7 +10,7 @@ use std::thread;
 const MAX_HEAD: usize = 64 * 1024;
 
 /// A header that guests try to smuggle in.
-pub const SMUGGLED: &str = "x-smuggled";
+const SMUGGLED: &str = "x-smuggled";
 
 /// A server that runs as long as the process. It closes each connection after one answer.
 pub struct Server {

@@ -213,11 +213,9 @@ fn handles_that_are_none(pool: &Pool, module: &Module) {
         "belongs to another session",
     );
     // As a caller would write one down that guesses.
-    let method = module
-        .functions()
-        .iter()
-        .find(|it| it.name.ends_with("door.number"));
-    let ty = &method.expect("the method").params[0].ty;
+    let mut methods = module.resources().iter().flat_map(|it| &it.functions);
+    let number_of = methods.find(|it| it.name == "[method]door.number");
+    let ty = &number_of.expect("the method").params[0].ty;
     for forged in [0, 1, 77, u32::MAX] {
         let text = format!(r#"{{"$handle":["door",{forged}]}}"#);
         let forged = from_json_str(&text, ty).expect("a handle");
