@@ -252,6 +252,7 @@ fn the_end_of_a_task_closes_its_connections_at_once() {
         task.cancel();
         let outcome = task.outcome(Some(SOON)).expect("it ends");
         assert_eq!(outcome.verdict, Verdict::Cancelled, "{outcome}");
+        eventually("the connection is closed", || server.closed() == before + 2);
         pool.assert_whole();
     }
 }
@@ -315,7 +316,7 @@ fn a_redirect_is_the_guests_to_follow() {
 }
 
 #[test]
-fn a_header_that_the_host_adds_is_not_the_guests_to_set() {
+fn a_header_that_the_host_adds_is_refused_from_the_guest_and_not_in_the_outcome() {
     let _test = test();
     let rule = HttpRule::new("https://127.0.0.1:1/*").allow_private();
     let pool = open(

@@ -71,7 +71,7 @@ fn limits_of_requests_are_flags() {
 }
 
 #[test]
-fn a_header_comes_from_a_variable_or_a_file_and_is_never_shown() {
+fn a_header_comes_from_a_variable_or_a_file_and_is_not_in_errors() {
     let _test = test();
     let folder = Folder::new();
     folder.file("token", "Bearer s3cr3t\n");

@@ -17,6 +17,7 @@ mod dry_run;
 mod failing;
 mod help;
 mod http;
+mod https;
 mod inherited;
 mod inputs;
 mod inspect;

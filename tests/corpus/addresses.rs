@@ -96,8 +96,9 @@ const WAYS_OUT: [&str; 20] = [
     "/secret?x=/../open/hello",
 ];
 
-/// Makes a name resolve to a public address and to a private one, by turns, and asserts
-/// that it is asked once, and refused for whatever it says.
+/// Connects to a name that stands for a public address and for a private one at first, and
+/// for the public one alone when it is asked again. Asserts that it is asked once, and
+/// refused.
 fn two_faces(_: &Pool, _: &Module) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

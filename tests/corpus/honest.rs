@@ -2,8 +2,9 @@
 
 use sandpool::{AsyncResult, Call, Error, Module, Outcome, Pool, Stdin, Value};
 
+use crate::callers::NUMBERS;
 use crate::case::{PATIENT, Source};
-use crate::host::{self, Host};
+use crate::host::Host;
 use crate::support::wat::{ADD, COMMAND};
 
 /// The kinds of honest tasks.
@@ -33,7 +34,7 @@ impl Honest {
             Honest::Computes => Source::Guest("math"),
             Honest::Capitals => Source::Guest("text"),
             Honest::Echoes => Source::Bytes(COMMAND.into()),
-            Honest::CallsTheHost => Source::Bytes(host::NUMBERS.into()),
+            Honest::CallsTheHost => Source::Bytes(NUMBERS.into()),
             Honest::AsksTheServer => Source::Guest("fetch"),
         }
     }

@@ -5,8 +5,9 @@ use std::sync::mpsc;
 
 use sandpool::{CallContext, Imports, LimitName, MIB, Module, Pool, Value, Verdict};
 
-use crate::case::{Case, PATIENT, SHORT, end, wat};
-use crate::host::{NUMBERS, passing, texts};
+use crate::callers::{INTERFACE, NUMBERS, passing, texts};
+use crate::case::{Case, PATIENT, end, wat};
+use crate::host::Functions;
 use crate::support::eventually;
 
 /// Bits of floats at the edges: NaN quiet, signalling, negative and full of payload; zero
@@ -75,7 +76,7 @@ fn cancel_while_the_host_works(pool: &Pool, module: &Module) {
         vec![1u8]
     });
     let call = pool.call(module, "wait").timeout(None);
-    let call = call.import("corpus:host/functions@0.1.0", imports);
+    let call = call.import(INTERFACE, imports);
     let task = call.apply_async::<Value>().expect("sent");
     begun.recv_timeout(PATIENT).expect("the call has begun");
     task.cancel();
@@ -83,6 +84,29 @@ fn cancel_while_the_host_works(pool: &Pool, module: &Module) {
     assert_eq!(outcome.verdict, Verdict::Cancelled, "{outcome}");
     let told = || begun.try_recv() == Err(mpsc::TryRecvError::Disconnected);
     eventually("nothing of the call is left", told);
+}
+
+/// Lets a function of the host enter its own pool until that has no thread left for it. The
+/// pool is one of its own, since meanwhile no other call of the host is taken.
+fn enters_without_end() {
+    const MOST: u32 = 6;
+    let functions = Functions::default();
+    let pool = Pool::builder()
+        .worker_binary(env!("CARGO_BIN_EXE_sandpool"))
+        .processes(1)
+        .host_call_threads(MOST as usize);
+    let pool = functions.give(pool).build().expect("the pool is built");
+    functions.open(&pool);
+    let module = pool.load_bytes(passing()).expect("loaded");
+    for _ in 0..2 {
+        let call = pool.call(&module, "again").arg(u32::MAX).timeout(PATIENT);
+        let sent = call.apply_async().expect("sent");
+        let outcome = end("again", &sent);
+        assert_eq!(outcome.value, Some(Value::U32(MOST - 1)), "{outcome}");
+    }
+    functions.close();
+    pool.close();
+    pool.join().expect("whole to the end");
 }
 
 pub fn cases() -> Vec<Case> {
@@ -94,7 +118,7 @@ pub fn cases() -> Vec<Case> {
     let lie = |name, function: &str, at: u32, len: u32| {
         wat(name, LYING_LISTS)
             .calls(function, (at, len))
-            .ends(Verdict::Trap)
+            .traps("list pointer")
     };
     let i64s = |name, number: i64, check| wat(name, NUMBERS).calls("i64", (number,)).and(check);
     vec![
@@ -144,17 +168,18 @@ pub fn cases() -> Vec<Case> {
             8,
             0x2000_0001,
         ),
-        text("a lone surrogate to the host", "utf8", 256, 3).ends(Verdict::Trap),
-        text("an overlong text to the host", "utf8", 264, 2).ends(Verdict::Trap),
-        text("a text to the host beyond its memory", "utf8", 131_070, 99).ends(Verdict::Trap),
-        text("half of a pair to the host", "utf16", 272, 2).ends(Verdict::Trap),
+        text("a lone surrogate to the host", "utf8", 256, 3).traps("invalid utf-8"),
+        text("an overlong text to the host", "utf8", 264, 2).traps("invalid utf-8"),
+        text("a text to the host beyond its memory", "utf8", 131_070, 99)
+            .traps("out of bounds of memory"),
+        text("half of a pair to the host", "utf16", 272, 2).traps("unpaired surrogate"),
         text(
             "half of a pair that says what it is",
             "either",
             272,
             0x8000_0002,
         )
-        .ends(Verdict::Trap),
+        .traps("unpaired surrogate"),
         text("a text of control codes and a zero", "utf8", 280, 10)
             .and(|outcome| assert_eq!(outcome.value, Some(Value::U32(10)))),
         wat("an answer of the host that just fits", passing())
@@ -182,7 +207,6 @@ pub fn cases() -> Vec<Case> {
             .and(|outcome| assert_eq!(outcome.signal, Some(9))),
         wat("calls of the host, for ever", NUMBERS)
             .calls("for ever", ())
-            .with(|call| call.timeout(SHORT))
             .never_ends(),
         wat(
             "a function of the host that enters its own full pool",
@@ -191,5 +215,10 @@ pub fn cases() -> Vec<Case> {
         .calls("again", (4u32,))
         .with(|call| call.timeout(PATIENT))
         .and(|outcome| assert_eq!(outcome.value, Some(Value::U32(4)))),
+        wat(
+            "a function of the host that enters its own pool without end",
+            passing(),
+        )
+        .plays(|_, _| enters_without_end()),
     ]
 }

@@ -1,7 +1,7 @@
 //! Tasks that send headers which are not theirs, and tasks that speak with a server which
 //! answers as no decent one would.
 
-use sandpool::{Outcome, Verdict};
+use sandpool::{LimitName, Outcome, Verdict};
 
 use crate::case::{Case, guest};
 use crate::server::Server;
@@ -41,26 +41,6 @@ const HEADERS: [(&str, &str, &str); 12] = [
     ("a word to a proxy", "Proxy-Authorization", "Basic eA=="),
     ("a length that is negative", "Content-Length", "-5"),
     ("a length in words of two readers", "Content_Length", "5"),
-];
-
-/// Answers of the server that are none, with the check that the guest is told so.
-const ANSWERS: [(&str, &str, fn(&Outcome)); 4] = [
-    (
-        "an answer whose head has no end",
-        "/open/endless-head",
-        |outcome| {
-            told(outcome, "HttpResponseHeaderSectionSize");
-        },
-    ),
-    ("an answer that is no HTTP", "/open/garbage", |outcome| {
-        told(outcome, "HttpProtocolError");
-    }),
-    ("an answer that ends too early", "/open/short", |outcome| {
-        told(outcome, "HttpResponseIncomplete");
-    }),
-    ("an answer of two lengths", "/open/two-lengths", |outcome| {
-        told(outcome, "HttpProtocolError");
-    }),
 ];
 
 /// The guest was told this error.
@@ -132,8 +112,8 @@ fn requests(server: &Server) -> Vec<Case> {
 /// Requests that are sent, to a server that is no better than the guest.
 fn answers(server: &Server) -> Vec<Case> {
     let get = |name, path: &str| guest(name, "fetch").calls("get", (server.url(path),));
-    let failing =
-        ANSWERS.map(|(name, path, check)| get(name, path).ends(Verdict::Error).and(check));
+    let fails =
+        |name, path: &str, check: fn(&Outcome)| get(name, path).ends(Verdict::Error).and(check);
     let body = (
         "POST",
         server.url("/open/swallow"),
@@ -141,8 +121,23 @@ fn answers(server: &Server) -> Vec<Case> {
         1u64 << 40,
     );
     let many = vec![server.url("/open/hello"); 130];
-    let mut cases = Vec::from(failing);
-    cases.extend([
+    vec![
+        fails(
+            "an answer whose head has no end",
+            "/open/endless-head",
+            |outcome| {
+                told(outcome, "HttpResponseHeaderSectionSize");
+            },
+        ),
+        fails("an answer that is no HTTP", "/open/garbage", |outcome| {
+            told(outcome, "HttpProtocolError");
+        }),
+        fails("an answer that ends too early", "/open/short", |outcome| {
+            told(outcome, "HttpResponseIncomplete");
+        }),
+        fails("an answer of two lengths", "/open/two-lengths", |outcome| {
+            told(outcome, "HttpProtocolError");
+        }),
         get("an answer without end", "/open/endless")
             .with(|call| call.http_bytes(100_000))
             .ends(Verdict::Error)
@@ -173,8 +168,13 @@ fn answers(server: &Server) -> Vec<Case> {
                 assert_eq!(told.matches("ConnectionLimitReached").count(), 30, "{told}");
                 assert_eq!(outcome.http.len(), 100);
             }),
+        guest("lists of headers without end", "fetch")
+            .calls("make-fields", (20_000u32, 40_000u32))
+            .hits(Verdict::MemoryLimit, LimitName::Handles),
+        guest("a list of headers that is too long", "fetch")
+            .calls("make-fields", (1u32, 100_000u32))
+            .traps("total size of fields exceeds limit"),
         guest("requests that nobody waits for", "fetch")
             .calls("begin", (server.url("/open/swallow"), 20u32)),
-    ]);
-    cases
+    ]
 }

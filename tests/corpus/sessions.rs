@@ -4,8 +4,8 @@
 use sandpool::value::{ToArgs, from_json_str};
 use sandpool::{Error, LimitName, MIB, Module, Outcome, Pool, Resource, Session, Value, Verdict};
 
+use crate::callers::passing;
 use crate::case::{Case, PATIENT, SHORT, end, guest, wat};
-use crate::host::passing;
 use crate::support::{eventually, process};
 
 /// A component that keeps a number, and has every way to lose it.

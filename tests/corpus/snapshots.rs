@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sandpool::{Call, LimitName, LoadError, MIB, Module, Pool, Verdict};
 
+use crate::callers::passing;
 use crate::case::{Case, PATIENT, wat};
-use crate::host::passing;
 
 /// Ways in which the function of a snapshot goes wrong.
 const INITIALIZERS: &str = r#"

@@ -3,9 +3,33 @@
 
 use sandpool::{LimitName, MIB, Outcome, Value, Verdict};
 
+use serde_json::json;
+
 use crate::case::{Case, wat};
 use crate::guests;
-use crate::host::{edges, nested, text};
+
+/// Text that is JSON, or pretends to be.
+fn nested(depth: usize, closed: bool) -> String {
+    let open = "[".repeat(depth);
+    match closed {
+        true => open + &"]".repeat(depth),
+        false => open,
+    }
+}
+
+/// Arguments whose numbers and keys stand at the edges of JSON.
+fn edges() -> String {
+    json!({ "": [i64::MIN, u64::MAX, -0.0, f64::MIN_POSITIVE], "\u{0}": { "__proto__": [] } })
+        .to_string()
+}
+
+/// The value of a task that returned a text.
+fn text(value: Option<&Value>) -> Option<&str> {
+    match value {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    }
+}
 
 /// The call failed, and the guest was told why.
 fn told(outcome: &Outcome, says: &str) {

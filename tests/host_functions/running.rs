@@ -76,22 +76,25 @@ fn a_closure_that_blocks_costs_a_timeout_and_one_thread_and_is_told() {
     let (sender, told) = mpsc::channel();
     let sender = Mutex::new(sender);
     let (pool, module) = poking(Imports::new().func("poke", move |context: CallContext| {
-        let cancelled = context.wait_cancelled(SOON);
-        let _ = sender.lock().expect("not poisoned").send(cancelled);
+        let sender = sender.lock().expect("not poisoned");
+        let _ = sender.send(false);
+        let _ = sender.send(context.wait_cancelled(SOON));
     }));
     let call = pool
         .call(&module, "poke")
         .timeout(Duration::from_millis(200));
     let outcome = call.outcome().expect("sent");
     assert_eq!(outcome.verdict, Verdict::Timeout, "{outcome}");
+    assert_eq!(told.recv_timeout(SOON), Ok(false), "it began");
     assert_eq!(told.recv_timeout(SOON), Ok(true), "after a timeout");
 
     let task = pool.call(&module, "poke").timeout(None).apply_async::<()>();
     let task = task.expect("sent");
-    eventually("it runs", || !pool.worker_pids().is_empty());
+    assert_eq!(told.recv_timeout(SOON), Ok(false), "it began");
     task.cancel();
     let outcome = task.outcome(Some(SOON)).expect("it ends");
     assert_eq!(outcome.verdict, Verdict::Cancelled, "{outcome}");
+    assert_eq!(told.recv_timeout(SOON), Ok(true), "after a cancel");
     pool.assert_whole();
 }
 
@@ -196,7 +199,7 @@ fn many_calls_from_two_workers_are_all_answered() {
 }
 
 #[test]
-fn workers_that_are_killed_at_random_lose_no_call_of_others() {
+fn workers_that_are_killed_within_a_call_lose_no_call_of_others() {
     let _test = test();
     let count = AtomicUsize::new(0);
     let add = Imports::new()

@@ -240,7 +240,9 @@ fn sixty_four_sessions_live_at_once_and_use_no_processor_while_they_are_idle() {
     // The workers share the pages of their binary, which Pss divides among them.
     let pss: u64 = pids.iter().map(|pid| pss(*pid)).sum();
     println!("64 idle sessions: {} KiB each", pss / 64);
-    assert!(pss / 64 < 8 * 1024, "{} KiB each", pss / 64);
+    // Code that is not optimised is larger, and relocated page by page.
+    let most = if cfg!(debug_assertions) { 8 } else { 4 };
+    assert!(pss / 64 < most * 1024, "{} KiB each", pss / 64);
     let ticks = || pids.iter().filter_map(|pid| cpu_ticks(*pid)).sum::<u64>();
     let before = ticks();
     // Meanwhile the pool works for others.

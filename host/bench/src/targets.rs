@@ -75,7 +75,7 @@ const MILLI: f64 = 1e-3;
 /// Name, words, figures, what is wanted.
 type Row = (&'static str, &'static str, RatioKind, Bound);
 
-const TARGETS: [Row; 25] = [
+const TARGETS: [Row; 28] = [
     (
         "apply-vs-multiprocessing",
         "blocking apply, fresh instance: times faster than multiprocessing.Pool.apply",
@@ -132,6 +132,24 @@ const TARGETS: [Row; 25] = [
         "reused instances in chunks as Python's map chooses them: tasks a second",
         Alone("map/process/reused/chunks/empty", 1.0),
         AtLeast(3_000_000.0),
+    ),
+    (
+        "session-vs-reused",
+        "a call in a session, over one with a kept instance",
+        Dearer("apply/session/empty", "apply/process/reused/empty"),
+        AtMost(1.1),
+    ),
+    (
+        "host-call-vs-dict",
+        "a task's call of a function of the host, over a get of a shared dictionary",
+        Dearer("host-call/function", "host-call/dict"),
+        AtMost(1.5),
+    ),
+    (
+        "host-call-1KiB-vs-dict",
+        "a task's call of a function of the host with 1 KiB in and out, over a get of a shared dictionary",
+        Dearer("host-call/function/1KiB", "host-call/dict"),
+        AtMost(2.0),
     ),
     (
         "cold-start",

@@ -85,9 +85,9 @@ impl ExportedResource {
 pub enum ImportKind {
     /// sandpool gives it; some of it works only with a grant.
     Provided,
-    /// It belongs to a world that sandpool knows and never grants as it is: `wasi:sockets`,
-    /// `wasi:http`, `wasi:keyvalue`, `wasi:config`, `sandpool:task/host`. The module runs,
-    /// and its calls are refused.
+    /// It belongs to a world that sandpool knows and never grants: `wasi:sockets`,
+    /// `wasi:keyvalue`, `wasi:config`, and what of `wasi:http` is not outgoing
+    /// (`incoming-handler`). The module runs, and its calls are refused.
     Withheld,
     /// It has nothing but types, which nobody has to give.
     Types,

@@ -111,7 +111,6 @@ pub enum ToWorker {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HttpError {
     RequestDenied,
-    RequestHeaderSectionSize,
     RequestTrailerSectionSize,
     /// The bodies of the task's requests are longer than this many bytes.
     RequestBodySize(u64),

@@ -97,7 +97,8 @@ pub struct TaskLimits {
     /// behind; see [`PoolLimits::process_memory`].
     pub host_calls: Limit<u64>,
     /// Bytes of the arguments of one call of a function or tool of the host, as they are
-    /// encoded on the channel \[1 MiB; at most 64 MiB\]. A call beyond it ends the task.
+    /// encoded on the channel \[1 MiB; at most 64 MiB\]. A call beyond it ends the task with
+    /// the verdict `output_limit`.
     pub host_call_arguments: Limit<u64>,
     /// Bytes of the result of one call of a function or tool of the host, as it is encoded on
     /// the channel \[16 MiB; at most 64 MiB\]. A result beyond it is the host's fault, and
@@ -106,8 +107,8 @@ pub struct TaskLimits {
     /// Units of fuel \[not counted\]. A pool that counts fuel compiles its modules for it,
     /// which costs a loop 25 to 35 % of its speed. Does not cover host calls.
     pub fuel: Limit<u64>,
-    /// Number of HTTP requests \[100\]. A request beyond it fails
-    /// (`connection-limit-reached`) and is a refusal. Eight at once are under way, others
+    /// Number of HTTP requests \[100\]; those that no rule allows count too. A request beyond
+    /// it fails (`connection-limit-reached`) and is a refusal. Eight at once are under way, others
     /// wait, whatever this limit is.
     pub http_requests: Limit<u64>,
     /// Bytes of the bodies of all HTTP requests, and of those of all responses

@@ -72,8 +72,12 @@
 //! - A task that crashes, loops, eats memory or attacks the host harms only itself, and the
 //!   caller always gets an [`Outcome`] for it, with a [`Verdict`]. An [`Error`] is the
 //!   pool's own.
-//! - A task has clocks and random numbers; directories and variables are granted to it
-//!   ([`PoolBuilder::dir`], [`PoolBuilder::env`]).
+//! - A task has clocks and random numbers; directories, variables, HTTP requests and
+//!   functions of your program are granted to it ([`PoolBuilder::dir`],
+//!   [`PoolBuilder::env`], `PoolBuilder::http` with the feature `http`, on by default,
+//!   [`PoolBuilder::import`], [`PoolBuilder::tool`]).
+//! - A [`Session`] keeps one instance and its state from call to call; [`Pool::snapshot`]
+//!   makes a module whose instances begin where a function left the first one.
 //! - Every limit has a default, such as 10 s of wall time and 128 MiB of memory: see
 //!   [`TaskLimits`] and [`PoolLimits`].
 //! - Structs and enums are arguments and results by the derive macros

@@ -117,12 +117,12 @@ pub(super) struct Peer {
 }
 
 impl CheckedRequest {
-    /// The method, for the list of a task's requests.
+    /// Returns the method, for the list of a task's requests.
     pub(crate) fn method(&self) -> &str {
         self.method.as_str()
     }
 
-    /// Scheme, host and port, normalised, such as `https://api.example.com`.
+    /// Returns scheme, host and port, normalised, such as `https://api.example.com`.
     pub(crate) fn origin(&self) -> &str {
         &self.shown_origin
     }

@@ -62,9 +62,7 @@ fn special_v6(address: Ipv6Addr) -> Option<Special> {
         [0, 0, 0, 0, 0, 0, ..] => Never("an IPv4-compatible address"),
         // The prefix by which networks without IPv4 reach servers that have nothing else.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
-            let [a, b] = high.to_be_bytes();
-            let [c, d] = low.to_be_bytes();
-            special_v4(Ipv4Addr::new(a, b, c, d))?;
+            special_v4(embedded(high, low))?;
             Never("a NAT64 address of one that is not global")
         }
         [0x64, 0xff9b, ..] => Never("a NAT64 address"),
@@ -80,6 +78,22 @@ fn special_v6(address: Ipv6Addr) -> Option<Special> {
         [0xff00..=0xffff, ..] => Never("a multicast address"),
         _ => Never("a reserved address"),
     })
+}
+
+/// Returns the IPv4 address that a NAT64 address stands for, else the address itself.
+pub(super) fn translated(address: IpAddr) -> IpAddr {
+    if let IpAddr::V6(v6) = address
+        && let [0x64, 0xff9b, 0, 0, 0, 0, high, low] = v6.segments()
+    {
+        return embedded(high, low).into();
+    }
+    address
+}
+
+/// Returns the IPv4 address in the last two segments of one of IPv6.
+fn embedded(high: u16, low: u16) -> Ipv4Addr {
+    let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+    Ipv4Addr::new(a, b, c, d)
 }
 
 #[cfg(test)]

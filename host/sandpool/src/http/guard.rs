@@ -12,7 +12,7 @@ use sandpool_sys::own_addresses;
 use tokio::net::TcpStream;
 use tokio::time::{timeout, timeout_at};
 
-use super::address::{Special, special};
+use super::address::{Special, special, translated};
 use super::url::Host;
 
 /// The most addresses of one name that are tried.
@@ -143,9 +143,10 @@ impl AddressGuard {
             Some(Special::Never(kind)) => Some(kind),
             Some(Special::Private(kind)) => (!self.private).then_some(kind),
             None if self.private => None,
-            None => own
-                .contains(&address)
-                .then_some("an address of this machine"),
+            None => {
+                let is_own = own.contains(&address) || own.contains(&translated(address));
+                is_own.then_some("an address of this machine")
+            }
         }
     }
 

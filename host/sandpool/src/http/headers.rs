@@ -46,7 +46,7 @@ pub(super) fn is_allowed_method(method: &str) -> bool {
     is_plain && !["CONNECT", "TRACE", "TRACK"].contains(&method)
 }
 
-/// The name as servers may see it that make variables of headers: CGI and what follows it
+/// Returns the name as servers may see it that make variables of headers: CGI and what follows it
 /// have one letter for `-` and `_`.
 fn canonical(name: &str) -> String {
     name.to_ascii_lowercase().replace('_', "-")

@@ -27,4 +27,4 @@ pub use rule::{HttpRule, HttpRuleError};
 
 pub(crate) use access::{Access, CheckedRequest, Refused};
 pub(crate) use client::HttpClient;
-pub(crate) use message::{BodyPart, HttpFailure, RequestHead, ResponsePart};
+pub(crate) use message::{BodyPart, HttpFailure, MAX_DATA, RequestHead, ResponsePart};

@@ -162,7 +162,7 @@ impl HttpRule {
         })
     }
 
-    /// The part of a request that the rule does not allow, the first one in this order:
+    /// Returns the part of a request that the rule does not allow, the first one in this order:
     /// origin, method, path. `None` if it allows the request.
     pub(super) fn mismatch(&self, method: &str, origin: &Origin, path: &str) -> Option<Mismatch> {
         let Ok(url) = &self.url else {
@@ -185,7 +185,7 @@ impl HttpRule {
         self.private
     }
 
-    /// The headers that the host adds.
+    /// Returns the headers that the host adds.
     pub(super) fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
         let headers = self.headers.iter();
         headers.map(|(name, value)| (name.as_str(), value.0.as_str()))

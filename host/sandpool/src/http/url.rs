@@ -106,7 +106,7 @@ impl Host {
         }
     }
 
-    /// The address, if this is one.
+    /// Returns the address, if this is one.
     pub(super) fn address(&self) -> Option<IpAddr> {
         match self {
             Host::Name(_) => None,
@@ -151,7 +151,7 @@ impl Origin {
         })
     }
 
-    /// The value of the header `host`.
+    /// Returns the value of the header `host`.
     pub(super) fn authority(&self) -> String {
         if self.port == self.scheme.default_port() {
             self.host.to_string()
@@ -258,7 +258,7 @@ fn check_escapes(path: &str) -> Result<(), UrlProblem> {
     Ok(())
 }
 
-/// The bytes that a path has in percent encoding; `None` for a `%` without two digits.
+/// Returns the bytes that a path has in percent encoding; `None` for a `%` without two digits.
 fn escapes(path: &str) -> impl Iterator<Item = Option<u8>> {
     path.split('%').skip(1).map(|rest| {
         let digits = rest.get(..2)?;
@@ -269,7 +269,7 @@ fn escapes(path: &str) -> impl Iterator<Item = Option<u8>> {
     })
 }
 
-/// True for bytes that change the meaning of a path, and for 0xc0 and 0xc1, which stand in
+/// Returns `true` for bytes that change the meaning of a path, and for 0xc0 and 0xc1, which stand in
 /// no text but in the overlong spellings of these.
 fn is_separator(byte: u8) -> bool {
     matches!(byte, b'.' | b'/' | b'\\' | 0..=0x1f | 0x7f | 0xc0 | 0xc1)

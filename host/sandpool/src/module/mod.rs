@@ -258,7 +258,7 @@ impl WeakModule {
         self.0.as_ptr() == Arc::as_ptr(&module.inner)
     }
 
-    pub(crate) fn is_about(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         self.0.strong_count() > 0
     }
 }

@@ -76,7 +76,7 @@ impl Dispatcher {
             state.wake_up();
             self.process_events(&mut state, now);
             look_at_starts(&mut state, now);
-            state.look_at_sessions(shared.config.session_idle, now);
+            state.end_due_sessions(shared.config.session_idle, now);
             shared.changed.notify();
             let finished = self.wind_up(&mut state);
             let start = if finished {

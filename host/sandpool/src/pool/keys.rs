@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use super::host_calls::BoundImports;
 use super::http_grants::HttpGrants;
 use crate::module::{Module, WeakModule};
 use sandpool_protocol::control::WorkerGrants;
@@ -38,6 +39,8 @@ pub(super) struct WorkerKey {
     pub(super) id: KeyId,
     pub(super) key: KeyParts,
     pub(super) module: Module,
+    /// The functions of the host that the pool gives the module, once a call needed them.
+    pub(super) imports: OnceLock<Arc<BoundImports>>,
     pub(super) health: Health,
     /// The life of the session whose key this is, if it is one's.
     pub(super) session: Option<SessionLife>,
@@ -126,6 +129,7 @@ impl KeyTable {
             id: self.next,
             key: key.clone(),
             module: module.clone(),
+            imports: OnceLock::new(),
             health: self.health_of(&key, module),
             session: None,
         });
@@ -141,6 +145,7 @@ impl KeyTable {
             id: session::session_key(self.next),
             key,
             module: module.clone(),
+            imports: OnceLock::new(),
             health: Health::default(),
             session: Some(SessionLife::default()),
         })
@@ -187,7 +192,7 @@ impl KeyTable {
     /// Remembers that a key is broken, when no task or worker of it is left.
     fn remember_broken(&mut self, worker_key: &WorkerKey, why: &str) {
         if self.broken.len() >= MAX_BROKEN {
-            self.broken.retain(|_, (module, _)| module.is_about());
+            self.broken.retain(|_, (module, _)| module.is_alive());
             if self.broken.len() >= MAX_BROKEN {
                 self.broken.clear();
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::error::Error;
-use super::keys::{KeyId, KeyParts, SessionEnd, WorkerKey};
+use super::keys::{KeyId, KeyParts, SessionEnd, SessionLife, WorkerKey};
 use super::state::{PoolState, Shared};
 use super::tasks::{Lost, outcome};
 use super::worker::WorkerHandle;
@@ -138,8 +138,7 @@ impl Shared {
     /// Waits until no process of a session that was closed is left, unless this is a thread
     /// that the pool itself waits for.
     pub(super) fn wait_for_session(&self, worker_key: &WorkerKey) {
-        let is_over =
-            |life: &super::keys::SessionLife| life.ended().is_some() && !life.has_worker();
+        let is_over = |life: &SessionLife| life.ended().is_some() && !life.has_worker();
         let mut state = self.lock();
         while !worker_key.session.as_ref().is_none_or(is_over)
             && !state.life.is_at_end()
@@ -210,7 +209,7 @@ impl PoolState {
 
     /// Ends the sessions that were without a call for `idle`, and those that were closed
     /// and have no call left.
-    pub(super) fn look_at_sessions(&mut self, idle: Option<Duration>, now: Instant) {
+    pub(super) fn end_due_sessions(&mut self, idle: Option<Duration>, now: Instant) {
         let is_due = self.sessions.look_at.is_some_and(|due| due <= now);
         if !is_due && !self.sessions.any_closing() {
             return;

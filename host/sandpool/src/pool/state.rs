@@ -8,10 +8,10 @@ use super::config::Config;
 use super::ending::EndWaiters;
 use super::error::Error;
 use super::host_calls::CallThreads;
+use super::initializer_snapshots::InitializerSnapshots;
 use super::keys::KeyTable;
 use super::life::{PoolLife, PoolPhase};
 use super::output::{CallbackSender, Outbox, Trouble};
-use super::prepared::Prepared;
 use super::scheduler::{Entry, Queue, Restarts, Sources, Turns};
 use super::sessions::Sessions;
 use super::slots::Slots;
@@ -41,7 +41,7 @@ pub(super) struct Shared {
     /// The futures that wait for the pool's end.
     pub(super) ending: EndWaiters,
     /// The snapshots by the pool's `initializer_snapshot`.
-    pub(super) prepared: Prepared,
+    pub(super) initializer_snapshots: InitializerSnapshots,
 }
 
 /// The changing part.
@@ -113,7 +113,7 @@ impl Shared {
             call_threads,
             changed: Notify::default(),
             ending: EndWaiters::default(),
-            prepared: Prepared::default(),
+            initializer_snapshots: InitializerSnapshots::default(),
         }
     }
 

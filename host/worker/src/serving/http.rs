@@ -249,7 +249,7 @@ impl HttpLink {
 
     fn end_upload(&self, id: u32, trailers: Fields) {
         if size_of_fields(&trailers) > MAX_HEAD {
-            return self.fail(id, HttpError::RequestHeaderSectionSize);
+            return self.fail(id, HttpError::RequestTrailerSectionSize);
         }
         let mut state = self.lock();
         if state.live.contains_key(&id) {
@@ -409,7 +409,6 @@ pub(super) fn map(fields: Fields) -> HeaderMap {
 pub(super) fn to_wasi(error: HttpError) -> Error {
     match error {
         HttpError::RequestDenied => Error::HttpRequestDenied,
-        HttpError::RequestHeaderSectionSize => Error::HttpRequestHeaderSectionSize(None),
         HttpError::RequestTrailerSectionSize => Error::HttpRequestTrailerSectionSize(None),
         HttpError::RequestBodySize(most) => Error::HttpRequestBodySize(Some(most)),
         HttpError::DnsError => Error::DnsError {

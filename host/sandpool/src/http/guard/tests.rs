@@ -162,6 +162,9 @@ fn an_address_of_this_machines_own_interfaces_is_refused_though_it_is_global() {
     assert_eq!(guard.refuses_with(address, &[]), None);
     let refused = guard.refuses_with(address, &[address]);
     assert_eq!(refused, Some("an address of this machine"));
+    let translated = "64:ff9b::1.1.1.1".parse().expect("an address");
+    assert_eq!(guard.refuses_with(translated, &[]), None);
+    assert!(guard.refuses_with(translated, &[address]).is_some());
     assert_eq!(
         guard.allow_private().refuses_with(address, &[address]),
         None

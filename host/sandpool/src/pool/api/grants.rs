@@ -21,10 +21,9 @@ const MAX_GRANT_BYTES: usize = MAX_MESSAGE - 16 * 1024;
 /// A part of a pool's grants, for one call: see [`Call::grants`](crate::Call::grants).
 ///
 /// Directories are named by the path that guests see, variables by their names, HTTP rules
-/// by their patterns. The part
-/// can only be less than the whole: naming something that the pool does not grant is an
-/// error when the call is made, and a directory that the pool grants for reading stays
-/// read-only.
+/// by their patterns. The part can only be less than the whole: naming something that the
+/// pool does not grant is an error when the call is made, and a directory that the pool
+/// grants for reading stays read-only.
 ///
 /// ```
 /// # use sandpool::Grants;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::builder::PoolBuilder;
-use super::call::{Call, prepare};
+use super::call::{Call, snapshot_for_pool};
 use super::handle::AsyncResult;
 use super::imap::IMap;
 use super::map::MapResult;
@@ -88,7 +88,7 @@ impl Pool {
     ///
     /// Returns an error if the file is no module that can be run here; the error says why.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Module, LoadError> {
-        self.prepared(|loader| loader.load_runnable(path.as_ref(), None))
+        self.with_initializer(|loader| loader.load_runnable(path.as_ref(), None))
     }
 
     /// Reads a module from a file to look at it: its functions with their types, its
@@ -111,7 +111,7 @@ impl Pool {
     ///
     /// Returns an error as [`Pool::load`] does.
     pub fn load_bytes(&self, bytes: impl AsRef<[u8]>) -> Result<Module, LoadError> {
-        self.prepared(|loader| loader.load_bytes(bytes.as_ref(), None))
+        self.with_initializer(|loader| loader.load_bytes(bytes.as_ref(), None))
     }
 
     /// Loads a module as [`Pool::load`] does, and is awaited: all blocking work is done on
@@ -130,7 +130,7 @@ impl Pool {
         let path = path.as_ref().to_owned();
         self.load_apart(path.display().to_string(), move |shared, given_up| {
             let module = shared.loader.load_runnable(&path, Some(given_up))?;
-            prepare(shared, module.clone(), Some(given_up)).map(|_| module)
+            snapshot_for_pool(shared, module.clone(), Some(given_up)).map(|_| module)
         })
     }
 
@@ -148,7 +148,7 @@ impl Pool {
         self.load_apart("module".into(), move |shared, given_up| {
             let loader = &shared.loader;
             let module = loader.load_bytes(bytes.as_ref(), Some(given_up))?;
-            prepare(shared, module.clone(), Some(given_up)).map(|_| module)
+            snapshot_for_pool(shared, module.clone(), Some(given_up)).map(|_| module)
         })
     }
 
@@ -162,12 +162,12 @@ impl Pool {
     }
 
     /// Loads a module, and has its snapshot taken if this pool's modules have one.
-    fn prepared(
+    fn with_initializer(
         &self,
         load: impl FnOnce(&Loader) -> Result<Module, LoadError>,
     ) -> Result<Module, LoadError> {
         let module = load(&self.shared().loader)?;
-        prepare(self.shared(), module.clone(), None).map(|_| module)
+        snapshot_for_pool(self.shared(), module.clone(), None).map(|_| module)
     }
 
     /// Returns a call of a function, to be completed and sent. The function is found by its

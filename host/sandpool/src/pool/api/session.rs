@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::call::{Call, prepare};
+use super::call::{Call, snapshot_for_pool};
 use super::grants::Grants;
 use super::handle::AsyncResult;
 use super::session_call::SessionCall;
@@ -72,14 +72,17 @@ impl SessionBuilder {
     }
 
     /// Opens the session. Its worker process is started by its first call; if it cannot be
-    /// started, that call has the error.
+    /// started, that call has the error. Returns at once, unless the pool has an
+    /// `initializer_snapshot` and another pool loaded the module: then the snapshot is taken
+    /// first.
     ///
     /// # Errors
     ///
     /// Returns [`Error::SessionsFull`] if the pool has as many sessions as it may (see
     /// [`PoolBuilder::sessions`](crate::PoolBuilder::sessions)), [`Error::WrongKind`] if the
-    /// module is only a command, and other errors if the pool takes no tasks, or the module
-    /// or the grants are not the pool's.
+    /// module is only a command, [`Error::Snapshot`] if the pool's `initializer_snapshot`
+    /// fails, and other errors if the pool takes no tasks, or the module or the grants are
+    /// not the pool's.
     pub fn open(self) -> Result<Session, Error> {
         let SessionBuilder {
             shared,
@@ -89,8 +92,8 @@ impl SessionBuilder {
             limits,
         } = self;
         shared.check_module(&module)?;
-        let module =
-            prepare(&shared, module, None).map_err(|error| Error::Snapshot(Box::new(error)))?;
+        let module = snapshot_for_pool(&shared, module, None)
+            .map_err(|error| Error::Snapshot(Box::new(error)))?;
         if module.functions().is_empty() && module.resources().is_empty() {
             return Err(wrong_kind(&module));
         }
@@ -150,7 +153,8 @@ impl SessionBuilder {
 ///
 /// A session also ends by [`close`](Session::close), when its handle is dropped, after
 /// [`PoolBuilder::session_idle`](crate::PoolBuilder::session_idle) without a call, and with
-/// its pool. A closed pool lets sessions finish the calls that they took.
+/// its pool. A closed pool lets sessions finish the calls that they took; further calls fail
+/// with [`Error::Closed`] or [`Error::Terminated`].
 ///
 /// # Resources
 ///

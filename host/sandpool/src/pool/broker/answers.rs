@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::pool::host_calls::CallReply;
+use crate::pool::host_calls::CallReplySink;
 use crate::shared::object::{Ahead, ReplySink};
 use sandpool_protocol::Violation;
 use sandpool_protocol::exchange::{Exchange, Offer, StreamWriter, Way, Word, framed};
@@ -106,23 +106,37 @@ impl Answers {
     }
 
     fn send(&self, state: &mut ReplyState, answer: &Answer) {
-        state.backlog.extend(framed(answer));
+        let bytes = framed(answer);
+        // Most replies fit, and are written without a copy in the backlog.
+        let written = match state.backlog.is_empty() {
+            true => self.write_some(state, &bytes),
+            false => 0,
+        };
+        state.backlog.extend(&bytes[written..]);
         self.write(state);
     }
 
     fn write(&self, state: &mut ReplyState) {
-        while !state.backlog.is_empty() {
-            let (next, _) = state.backlog.as_slices();
-            match state.writer.write(&self.exchange, next) {
-                Ok(0) => break,
-                Ok(written) => drop(state.backlog.drain(..written)),
-                Err(violation) => {
-                    state.violation = Some(violation);
-                    state.backlog.clear();
-                }
+        let mut backlog = std::mem::take(&mut state.backlog);
+        while !backlog.is_empty() {
+            match self.write_some(state, backlog.as_slices().0) {
+                // Nobody reads on in a stream whose other end broke a rule.
+                _ if state.violation.is_some() => backlog.clear(),
+                0 => break,
+                written => drop(backlog.drain(..written)),
             }
         }
+        state.backlog = backlog;
         self.wake();
+    }
+
+    /// Writes as many of these bytes as there is room for, and returns their number.
+    fn write_some(&self, state: &mut ReplyState, bytes: &[u8]) -> usize {
+        let written = state.writer.write(&self.exchange, bytes);
+        written.unwrap_or_else(|violation| {
+            state.violation = Some(violation);
+            0
+        })
     }
 }
 
@@ -158,7 +172,7 @@ impl ReplySink for Answers {
     }
 }
 
-impl CallReply for Answers {
+impl CallReplySink for Answers {
     fn reply(&self, question: u64, reply: Reply) {
         self.answer(question, reply);
     }

@@ -45,11 +45,11 @@ impl Entry {
         format!("{} {}", self.method, self.origin)
     }
 
-    pub(super) fn has_status(&self, status: u16) {
+    pub(super) fn set_status(&self, status: u16) {
         self.status.store(status, Ordering::Relaxed);
     }
 
-    pub(super) fn sent(&self, bytes: usize) {
+    pub(super) fn add_sent(&self, bytes: usize) {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
@@ -76,7 +76,7 @@ impl TaskBooks {
     }
 
     /// Counts bytes of a response; returns `true` if all are no more than `most`.
-    pub(super) fn receive(&self, entry: &Entry, bytes: usize, most: Option<u64>) -> bool {
+    pub(super) fn count_received(&self, entry: &Entry, bytes: usize, most: Option<u64>) -> bool {
         let bytes = bytes as u64;
         entry.received.fetch_add(bytes, Ordering::Relaxed);
         let before = self.received.fetch_add(bytes, Ordering::Relaxed);

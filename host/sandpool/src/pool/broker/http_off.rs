@@ -1,6 +1,6 @@
 //! Outgoing HTTP without the feature `http`: no worker has any.
 
-use crate::pool::broker::HttpRead;
+use crate::pool::broker::ReadProgress;
 use crate::pool::tasks::{HttpRecord, Task};
 use sandpool_protocol::Violation;
 
@@ -20,7 +20,7 @@ impl HttpRequests {
         match *self {}
     }
 
-    pub(crate) fn read(&mut self, _task: Option<&Task>) -> Result<HttpRead, Violation> {
+    pub(crate) fn read(&mut self, _task: Option<&Task>) -> Result<ReadProgress, Violation> {
         match *self {}
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use super::HttpRead;
+use super::ReadProgress;
 use super::http_books::{Entry, LIMIT, TaskBooks};
 use super::http_channel::HttpChannel;
 use super::http_responses::Response;
@@ -92,13 +92,13 @@ impl HttpRequests {
     /// # Errors
     ///
     /// Returns a violation if a frame breaks a rule.
-    pub(crate) fn read(&mut self, task: Option<&Task>) -> Result<HttpRead, Violation> {
+    pub(crate) fn read(&mut self, task: Option<&Task>) -> Result<ReadProgress, Violation> {
         for _ in 0..AT_ONCE {
             let event = match self.held.take() {
                 Some(event) => event,
                 None => match self.channel.next_event()? {
                     Some(event) => event,
-                    None => return Ok(HttpRead::All),
+                    None => return Ok(ReadProgress::All),
                 },
             };
             match event {
@@ -113,7 +113,7 @@ impl HttpRequests {
                 }
                 HttpEvent::Begin { .. } => {
                     self.held = Some(event);
-                    return Ok(HttpRead::Next);
+                    return Ok(ReadProgress::Next);
                 }
                 HttpEvent::Data { id, bytes } => self.upload(id, bytes),
                 HttpEvent::End { id, trailers } => {
@@ -132,7 +132,7 @@ impl HttpRequests {
                 HttpEvent::Room { .. } => {}
             }
         }
-        Ok(HttpRead::More)
+        Ok(ReadProgress::More)
     }
 
     fn begin(&mut self, task: &Task, id: u32, head: http::RequestHead) {
@@ -194,7 +194,7 @@ impl HttpRequests {
                 self.channel.fail(id, HttpError::RequestBodySize(most));
             }
             _ => {
-                request.entry.sent(bytes.len());
+                request.entry.add_sent(bytes.len());
                 let _ = request.body.send(BodyPart::Data(bytes));
             }
         }

@@ -11,6 +11,9 @@ use crate::http::{BodyPart, CheckedRequest, HttpClient, HttpFailure, ResponsePar
 use sandpool_protocol::http::{Fields, HttpError};
 use sandpool_protocol::limits::show_bytes;
 
+// A part of a body is sent as one frame.
+const _: () = assert!(crate::http::MAX_DATA <= sandpool_protocol::http::MAX_DATA);
+
 /// The response to one request, on its way to the worker.
 pub(super) struct Response {
     pub(super) id: u32,
@@ -56,7 +59,7 @@ impl Response {
         loop {
             match parts.recv().await {
                 Some(ResponsePart::Head { status, headers }) => {
-                    self.entry.has_status(status);
+                    self.entry.set_status(status);
                     self.channel.send_head(self.id, status, to_wire(headers));
                 }
                 Some(ResponsePart::Data(bytes)) => {
@@ -76,7 +79,7 @@ impl Response {
     async fn pass_on_data(&self, bytes: &[u8]) -> bool {
         if !self
             .books
-            .receive(&self.entry, bytes.len(), self.most_bytes)
+            .count_received(&self.entry, bytes.len(), self.most_bytes)
         {
             let most = self.most_bytes.unwrap_or_default();
             let why = format!("responses of more than {}", show_bytes(most));

@@ -16,19 +16,16 @@ mod http_requests;
 #[cfg(feature = "http")]
 mod http_responses;
 mod requests;
+mod task_calls;
 
 pub(super) use http_requests::HttpRequests;
-pub(super) use requests::{Grantor, Requests, RequestsRead};
+pub(super) use requests::{Grantor, Requests};
 
-/// The progress of reading HTTP requests.
+/// The progress of reading a worker's requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    not(feature = "http"),
-    expect(dead_code, reason = "without the feature there is nothing to read")
-)]
-pub(super) enum HttpRead {
+pub(super) enum ReadProgress {
     All,
-    /// More frames wait, and are read after others had their turn.
+    /// More requests wait, and are read after others had their turn.
     More,
     /// A request of the next task waits.
     Next,

@@ -7,8 +7,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::ReadProgress;
 use super::answers::Answers;
-use crate::pool::host_calls::{Callee, HostCall, Progress, TaskFacts};
+use super::task_calls::TaskCalls;
+use crate::pool::host_calls::{CallTarget, HostCall};
 use crate::pool::tasks::Task;
 use crate::shared::object::{Object, Owner, ReplySink, Requester};
 use crate::shared::{SharedError, Shares};
@@ -36,10 +38,7 @@ pub(crate) struct Requests {
     first: u32,
     /// The last call, which may be given up.
     question: Question,
-    /// The facts for the running task's calls of the host, if it has made any.
-    facts: Option<Arc<TaskFacts>>,
-    /// The time of the last question, if that was a call of the host.
-    calls_host: Option<Instant>,
+    calls: TaskCalls,
     /// The queue that hands the task items before it asks. The next field is the queue into
     /// which the task may put on credit.
     ahead_of: Option<Arc<dyn Object>>,
@@ -64,16 +63,6 @@ pub(crate) struct Grantor<'a> {
     pub(crate) calls: &'a mut Vec<HostCall>,
 }
 
-/// The progress of reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RequestsRead {
-    All,
-    /// More requests wait, and are read after others had their turn.
-    More,
-    /// A request of the next task waits.
-    Next,
-}
-
 impl Requests {
     pub(crate) fn new(exchange: Exchange) -> Self {
         Requests {
@@ -84,8 +73,7 @@ impl Requests {
             opened: Vec::new(),
             first: 0,
             question: Question::None,
-            facts: None,
-            calls_host: None,
+            calls: TaskCalls::default(),
             ahead_of: None,
             credit_of: None,
         }
@@ -121,21 +109,21 @@ impl Requests {
         &mut self,
         task: &Task,
         granted: &mut Grantor<'_>,
-    ) -> Result<RequestsRead, Violation> {
+    ) -> Result<ReadProgress, Violation> {
         let mut posted = Vec::new();
         let mut bytes = 0;
         for _ in 0..AT_ONCE {
             let Some(request) = self.next(&mut bytes)? else {
                 self.post(&mut posted)?;
                 return Ok(match self.has_more() {
-                    true => RequestsRead::More,
-                    false => RequestsRead::All,
+                    true => ReadProgress::More,
+                    false => ReadProgress::All,
                 });
             };
             if request.task != task.id {
                 self.post(&mut posted)?;
                 self.held = Some(request);
-                return Ok(RequestsRead::Next);
+                return Ok(ReadProgress::Next);
             }
             match request.asks {
                 // Checked before many of them are collected.
@@ -145,12 +133,12 @@ impl Requests {
                 Asks::Post { item } => posted.push(item),
                 asks => {
                     self.post(&mut posted)?;
-                    self.understand(asks, task, granted)?;
+                    self.dispatch(asks, task, granted)?;
                 }
             }
         }
         self.post(&mut posted)?;
-        Ok(RequestsRead::More)
+        Ok(ReadProgress::More)
     }
 
     /// Returns the next request, if it is there as a whole and others need not have their
@@ -190,13 +178,13 @@ impl Requests {
         Arc::clone(&self.answers) as _
     }
 
-    fn understand(
+    fn dispatch(
         &mut self,
         asks: Asks,
         task: &Task,
         granted: &mut Grantor<'_>,
     ) -> Result<(), Violation> {
-        self.calls_host = None;
+        self.calls.were_answered();
         match asks {
             Asks::Open { kind, name } => {
                 self.check_its_turn()?;
@@ -226,16 +214,16 @@ impl Requests {
                     self.answers.reply(Reply::CallDenied);
                     return Ok(());
                 }
-                let callee = Callee::Function(Arc::clone(function), arguments);
-                self.call_host(callee, task, granted);
+                let target = CallTarget::Function(Arc::clone(function), arguments);
+                self.call_host(target, task, granted);
             }
             Asks::Tool { name, arguments } => {
                 self.check_call(name.len().saturating_add(arguments.len()), task)?;
                 match task.template().tools.find(&name) {
                     None => self.answers.reply(Reply::Tool(None)),
                     Some(tool) => {
-                        let callee = Callee::Tool(Arc::clone(tool), arguments);
-                        self.call_host(callee, task, granted);
+                        let target = CallTarget::Tool(Arc::clone(tool), arguments);
+                        self.call_host(target, task, granted);
                     }
                 }
             }
@@ -261,41 +249,28 @@ impl Requests {
     }
 
     /// Hands over a call of the host, whose reply will come from another thread.
-    fn call_host(&mut self, callee: Callee, task: &Task, granted: &mut Grantor<'_>) {
-        let facts = Arc::clone(self.facts.get_or_insert_with(|| {
-            let template = task.template();
-            let name = template.name.clone();
-            Arc::new(TaskFacts {
-                task: task.id,
-                index: task.index,
-                name: name.unwrap_or_else(|| template.function.to_string()),
-                tenant: template.worker_key.key.tenant.clone(),
-                module: template.worker_key.module.clone(),
-                worker_pid: granted.worker_pid,
-                progress: Progress::default(),
-            })
-        }));
+    fn call_host(&mut self, target: CallTarget, task: &Task, granted: &mut Grantor<'_>) {
+        let facts = self.calls.begin(task, granted.worker_pid);
         let requester = Requester::new(self.party, self.reply_sink());
         self.answers.expect(Some(requester.id));
-        self.calls_host = Some(Instant::now());
         granted.calls.push(HostCall {
             question: requester.id,
             facts,
-            callee,
+            target,
             results: task.template().limits.host_call_results,
-            to: Arc::clone(&self.answers) as _,
+            sink: Arc::clone(&self.answers) as _,
         });
     }
 
     /// Returns the time since when the running task waits for a call of the host, if it
     /// does.
     pub(crate) fn waits_for_host(&self) -> Option<Instant> {
-        self.calls_host.filter(|_| self.answers.is_awaited())
+        self.calls.since().filter(|_| self.answers.is_awaited())
     }
 
     /// Takes the text of the call of the host that failed, if one did.
     pub(crate) fn take_failure(&self) -> Option<String> {
-        self.facts.as_ref()?.take_failure()
+        self.calls.take_failure()
     }
 
     fn check_its_turn(&self) -> Result<(), Violation> {
@@ -368,10 +343,7 @@ impl Requests {
     pub(crate) fn end(&mut self, died: bool) {
         self.answers.expect(None);
         self.question = Question::None;
-        self.calls_host = None;
-        if let Some(facts) = self.facts.take() {
-            facts.end();
-        }
+        self.calls.end();
         let sink = self.reply_sink();
         if let Some(before) = self.ahead_of.take()
             && let Some(queue) = before.queue()

@@ -19,7 +19,7 @@ pub(crate) struct PoolImports {
 }
 
 /// The functions of all imports of a module, in the order in which workers count them.
-pub(crate) struct Bound {
+pub(crate) struct BoundImports {
     functions: Vec<Option<Arc<BoundFunction>>>,
 }
 
@@ -46,7 +46,7 @@ impl PoolImports {
     }
 
     /// Returns the names by which a compiler knows the imports that somebody gives; see
-    /// [`is_among`](sandpool_protocol::description::is_among).
+    /// [`Links::gives`](sandpool_protocol::imports::Links::gives).
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         for (name, imports) in &self.named {
@@ -87,7 +87,7 @@ impl PoolImports {
     /// # Errors
     ///
     /// Returns an error if a function is missing, superfluous, or of another type.
-    pub(crate) fn bind(&self, module: &Module) -> Result<Bound, ImportError> {
+    pub(crate) fn bind(&self, module: &Module) -> Result<BoundImports, ImportError> {
         let mut functions = Vec::new();
         // The names that the module imports, by those of the host's imports.
         let mut imported: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -117,7 +117,7 @@ impl PoolImports {
                 refuse_superfluous(name, imports, &names)?;
             }
         }
-        Ok(Bound { functions })
+        Ok(BoundImports { functions })
     }
 
     /// Returns these functions with those of a call in their place.
@@ -138,7 +138,7 @@ impl PoolImports {
     }
 }
 
-impl Bound {
+impl BoundImports {
     /// Returns the bound function at a place among those of all imports.
     pub(crate) fn function(&self, place: u32) -> Option<&Arc<BoundFunction>> {
         self.functions.get(place as usize)?.as_ref()

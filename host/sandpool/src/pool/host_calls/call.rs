@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::bound::BoundFunction;
 use super::context::{CallContext, TaskFacts};
-use super::imports::Run;
 use super::tool::Tool;
 use crate::guard::panic_text;
 use sandpool_protocol::Violation;
@@ -18,7 +17,7 @@ use sandpool_value::{
 
 /// The receiver of the reply to a question. It passes over the reply to a question that is no
 /// longer asked.
-pub(crate) trait CallReply: Send + Sync {
+pub(crate) trait CallReplySink: Send + Sync {
     fn reply(&self, question: u64, reply: Reply);
 
     /// Takes the violation that was found in the question.
@@ -29,16 +28,16 @@ pub(crate) trait CallReply: Send + Sync {
 pub(crate) struct HostCall {
     pub(crate) question: u64,
     pub(crate) facts: Arc<TaskFacts>,
-    pub(crate) callee: Callee,
+    pub(crate) target: CallTarget,
     /// The limit of the result.
     pub(crate) results: Limit<u64>,
-    pub(crate) to: Arc<dyn CallReply>,
+    pub(crate) sink: Arc<dyn CallReplySink>,
 }
 
 /// A call that has returned.
 pub(super) struct Returned {
     question: u64,
-    to: Arc<dyn CallReply>,
+    sink: Arc<dyn CallReplySink>,
     reply: Result<Reply, Violation>,
 }
 
@@ -48,11 +47,11 @@ impl Returned {
     pub(super) fn send(self) -> bool {
         match self.reply {
             Ok(reply) => {
-                self.to.reply(self.question, reply);
+                self.sink.reply(self.question, reply);
                 false
             }
             Err(violation) => {
-                self.to.violated(self.question, violation);
+                self.sink.violated(self.question, violation);
                 true
             }
         }
@@ -60,13 +59,13 @@ impl Returned {
 }
 
 /// The function or the tool that is called, with the arguments as the worker sent them.
-pub(crate) enum Callee {
+pub(crate) enum CallTarget {
     Function(Arc<BoundFunction>, Item),
     Tool(Arc<Tool>, String),
 }
 
-/// The way in which a call did not return.
-enum NotReturned {
+/// The reason why a call has no reply of its own.
+enum CallFailure {
     Violation(Violation),
     /// The closure failed, which ends the task with this text.
     Failed(String),
@@ -83,17 +82,17 @@ impl HostCall {
             // Nobody waits for it any more, and it has not begun.
             return self.returned(Ok(Reply::CallFailed));
         }
-        let returned = match &self.callee {
-            Callee::Function(function, arguments) => self.run_function(function, arguments),
-            Callee::Tool(tool, arguments) => self.run_tool(tool, arguments),
+        let returned = match &self.target {
+            CallTarget::Function(function, arguments) => self.run_function(function, arguments),
+            CallTarget::Tool(tool, arguments) => self.run_tool(tool, arguments),
         };
         let reply = match returned {
             Ok(reply) => Ok(reply),
-            Err(NotReturned::Failed(text)) => {
+            Err(CallFailure::Failed(text)) => {
                 self.facts.fail(text);
                 Ok(Reply::CallFailed)
             }
-            Err(NotReturned::Violation(violation)) => Err(violation),
+            Err(CallFailure::Violation(violation)) => Err(violation),
         };
         self.returned(reply)
     }
@@ -101,7 +100,7 @@ impl HostCall {
     fn returned(self, reply: Result<Reply, Violation>) -> Returned {
         Returned {
             question: self.question,
-            to: self.to,
+            sink: self.sink,
             reply,
         }
     }
@@ -109,28 +108,30 @@ impl HostCall {
     /// Ends the call, and with it its task, with this text.
     pub(super) fn fail(self, text: String) {
         self.facts.fail(text);
-        self.to.reply(self.question, Reply::CallFailed);
+        self.sink.reply(self.question, Reply::CallFailed);
     }
 
-    /// Returns the name of the callee, for messages.
+    /// Returns the name of the target, for messages.
     fn name(&self) -> String {
-        match &self.callee {
-            Callee::Function(function, _) => Printable(&function.function.full_name()).to_string(),
-            Callee::Tool(tool, _) => format!("tool {}", Printable(tool.name())),
+        match &self.target {
+            CallTarget::Function(function, _) => {
+                Printable(&function.function.full_name()).to_string()
+            }
+            CallTarget::Tool(tool, _) => format!("tool {}", Printable(tool.name())),
         }
     }
 
-    fn failed(&self, text: impl std::fmt::Display) -> NotReturned {
-        NotReturned::Failed(format!("`{}` {text}", self.name()))
+    fn failed(&self, text: impl std::fmt::Display) -> CallFailure {
+        CallFailure::Failed(format!("`{}` {text}", self.name()))
     }
 
-    fn run_function(&self, bound: &BoundFunction, arguments: &Item) -> Result<Reply, NotReturned> {
+    fn run_function(&self, bound: &BoundFunction, arguments: &Item) -> Result<Reply, CallFailure> {
         let Some(run) = &bound.run else {
             return Ok(Reply::CallDenied);
         };
         let arguments = decode(&bound.function.params, arguments)
-            .map_err(|_| NotReturned::Violation(Violation("it calls a function wrongly")))?;
-        let value = self.guarded(|context| call(&**run, context, arguments))?;
+            .map_err(|_| CallFailure::Violation(Violation("it calls a function wrongly")))?;
+        let value = self.guarded(|context| (**run)(context, arguments))?;
         let value = value.map_err(|error| self.failed(format!("cannot be called: {error}")))?;
         let value = result(value, &bound.function).map_err(|text| self.failed(text))?;
         let mut bytes = Vec::new();
@@ -139,7 +140,7 @@ impl HostCall {
         Ok(Reply::Item(bytes.into()))
     }
 
-    fn run_tool(&self, tool: &Tool, arguments: &str) -> Result<Reply, NotReturned> {
+    fn run_tool(&self, tool: &Tool, arguments: &str) -> Result<Reply, CallFailure> {
         let arguments = match serde_json::from_str(arguments) {
             Ok(arguments) => arguments,
             Err(error) => {
@@ -157,7 +158,7 @@ impl HostCall {
     }
 
     /// Runs a closure. Its panic is reported, and ends the task.
-    fn guarded<T>(&self, run: impl FnOnce(CallContext) -> T) -> Result<T, NotReturned> {
+    fn guarded<T>(&self, run: impl FnOnce(CallContext) -> T) -> Result<T, CallFailure> {
         let context = CallContext::new(Arc::clone(&self.facts));
         catch_unwind(AssertUnwindSafe(|| run(context))).map_err(|panic| {
             let text = panic_text(panic.as_ref());
@@ -168,7 +169,7 @@ impl HostCall {
         })
     }
 
-    fn check_size(&self, bytes: usize) -> Result<(), NotReturned> {
+    fn check_size(&self, bytes: usize) -> Result<(), CallFailure> {
         let name = LimitName::HostCallResults;
         if self.results.value.is_some_and(|most| bytes as u64 > most) {
             let limits = TaskLimits {
@@ -186,10 +187,6 @@ impl HostCall {
             false => Ok(()),
         }
     }
-}
-
-fn call(run: &Run, context: CallContext, arguments: Vec<Value>) -> Result<Value, String> {
-    run(context, arguments)
 }
 
 /// Decodes the arguments, which are the whole input.

@@ -23,12 +23,12 @@ pub(crate) struct TaskFacts {
     pub(crate) tenant: Option<String>,
     pub(crate) module: Module,
     pub(crate) worker_pid: u32,
-    pub(crate) progress: Progress,
+    pub(crate) run: RunState,
 }
 
-/// The changing part of the facts.
+/// The part of the facts that changes while the task runs.
 #[derive(Debug, Default)]
-pub(crate) struct Progress {
+pub(crate) struct RunState {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -44,7 +44,7 @@ impl TaskFacts {
     /// Notes that the task has ended, however that came, and tells the calls under way.
     pub(crate) fn end(&self) {
         self.lock().has_ended = true;
-        self.progress.changed.notify_all();
+        self.run.changed.notify_all();
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -62,7 +62,7 @@ impl TaskFacts {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        let state = self.progress.state.lock();
+        let state = self.run.state.lock();
         state.unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -121,8 +121,8 @@ impl CallContext {
     /// `true` if that is so: a sleep that ends early with its task.
     #[must_use]
     pub fn wait_cancelled(&self, at_most: Duration) -> bool {
-        let progress = &self.facts.progress;
-        let waited = progress
+        let state = &self.facts.run;
+        let waited = state
             .changed
             .wait_timeout_while(self.facts.lock(), at_most, |state| !state.has_ended);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);

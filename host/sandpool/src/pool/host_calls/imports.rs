@@ -171,7 +171,7 @@ impl Imports {
         Imports {
             functions,
             denies_rest: self.denies_rest || other.denies_rest,
-            is_exact: self.is_exact,
+            is_exact: self.is_exact || other.is_exact,
         }
     }
 

@@ -40,8 +40,8 @@ impl GivenHandles {
         Ok(GivenHandles(Some((Arc::clone(worker_key), given))))
     }
 
-    /// Notes that the call is sent.
-    pub(crate) fn are_sent(mut self) {
+    /// Leaves the handles given away: the call was sent.
+    pub(crate) fn keep_given(mut self) {
         self.0 = None;
     }
 }

@@ -12,7 +12,7 @@ use super::task_result::TaskResult;
 use crate::module::Module;
 use crate::outcome::{Outcome, Verdict};
 use crate::pool::error::Error;
-use crate::pool::host_calls::{Bound, Tools};
+use crate::pool::host_calls::{BoundImports, Tools};
 use crate::pool::keys::{KeyId, WorkerKey};
 use crate::pool::trace::{Caller, TaskReport};
 use crate::shared::Shares;
@@ -58,7 +58,7 @@ pub(crate) struct Template {
     /// The shared objects that the call grants beyond those of the pool.
     pub(crate) shares: Shares,
     /// The functions of the host that the module's imports are bound to, and the tools.
-    pub(crate) imports: Arc<Bound>,
+    pub(crate) imports: Arc<BoundImports>,
     pub(crate) tools: Arc<Tools>,
     /// The span that their spans belong to.
     pub(crate) caller: Caller,

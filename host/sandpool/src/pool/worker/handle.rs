@@ -12,7 +12,7 @@ use super::clock::TaskClock;
 use super::pace::Pace;
 use super::start_up::StartUp;
 use super::window::Window;
-use crate::pool::broker::{HttpRead, HttpRequests, Requests};
+use crate::pool::broker::{HttpRequests, ReadProgress, Requests};
 use crate::pool::config::Config;
 use crate::pool::keys::{KeyId, SessionEnd, WorkerKey, is_session};
 use crate::pool::scheduler::{STRANDED_AFTER, WorkerLife};
@@ -444,9 +444,9 @@ impl WorkerHandle {
     }
 
     /// Reads the HTTP requests of the running task.
-    pub(super) fn read_http(&mut self) -> Result<HttpRead, Violation> {
+    pub(super) fn read_http(&mut self) -> Result<ReadProgress, Violation> {
         let Some(http) = &mut self.http else {
-            return Ok(HttpRead::All);
+            return Ok(ReadProgress::All);
         };
         let outstanding = self.window.outstanding()?;
         let is_claimed = outstanding.running || outstanding.answered > 0;

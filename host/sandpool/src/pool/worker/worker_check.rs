@@ -8,7 +8,7 @@ use super::answer_check::{self, Circumstances};
 use super::blame;
 use super::handle::{Phase, WorkerHandle};
 use super::session_end;
-use crate::pool::broker::{Grantor, HttpRead, HttpRequests, Requests, RequestsRead};
+use crate::pool::broker::{Grantor, HttpRequests, ReadProgress, Requests};
 use crate::pool::config::Config;
 use crate::pool::keys::SessionEnd;
 use crate::pool::output::Outbox;
@@ -147,10 +147,10 @@ impl WorkerCheck<'_> {
         while worker.http.as_ref().is_some_and(HttpRequests::has_news) {
             asked = true;
             match worker.read_http()? {
-                HttpRead::All | HttpRead::More => break,
+                ReadProgress::All | ReadProgress::More => break,
                 // The worker has answered the task before, and gone on to this one.
-                HttpRead::Next if self.take_answer(worker, now)? => {}
-                HttpRead::Next => {
+                ReadProgress::Next if self.take_answer(worker, now)? => {}
+                ReadProgress::Next => {
                     return Err(Violation("it asks for a task that it does not run"));
                 }
             }
@@ -171,10 +171,10 @@ impl WorkerCheck<'_> {
                 return Err(Violation("it asks for a task that it has not claimed"));
             }
             match self.read_running_requests(worker)? {
-                RequestsRead::All | RequestsRead::More => break,
+                ReadProgress::All | ReadProgress::More => break,
                 // The worker has answered the task before, and gone on to this one.
-                RequestsRead::Next if self.take_answer(worker, now)? => {}
-                RequestsRead::Next => {
+                ReadProgress::Next if self.take_answer(worker, now)? => {}
+                ReadProgress::Next => {
                     return Err(Violation("it asks for a task that it does not run"));
                 }
             }
@@ -189,7 +189,7 @@ impl WorkerCheck<'_> {
     fn read_running_requests(
         &mut self,
         worker: &mut WorkerHandle,
-    ) -> Result<RequestsRead, Violation> {
+    ) -> Result<ReadProgress, Violation> {
         let mut granted = Grantor {
             shares: &self.config.shares,
             worker_pid: worker.pid(),
@@ -197,7 +197,7 @@ impl WorkerCheck<'_> {
         };
         match (&mut worker.requests, worker.window.oldest()) {
             (Some(requests), Some(task)) => requests.read(task, &mut granted),
-            _ => Ok(RequestsRead::All),
+            _ => Ok(ReadProgress::All),
         }
     }
 
@@ -232,7 +232,7 @@ impl WorkerCheck<'_> {
         // The requests that the task made before it answered come first. There are no more
         // than the exchange has room for.
         let mut rounds = 0..LAST_ROUNDS;
-        while self.read_running_requests(worker)? == RequestsRead::More {
+        while self.read_running_requests(worker)? == ReadProgress::More {
             rounds
                 .next()
                 .ok_or(Violation("it asks on after it has answered"))?;
@@ -460,7 +460,7 @@ impl WorkerCheck<'_> {
         }
         if !matches!(verdict, Lost::Violation(_)) {
             // The items that the guest has put are kept.
-            while matches!(self.read_running_requests(worker), Ok(RequestsRead::More)) {}
+            while matches!(self.read_running_requests(worker), Ok(ReadProgress::More)) {}
         }
         worker.end_requests(true);
         worker.end_http();

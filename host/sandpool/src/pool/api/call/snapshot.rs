@@ -9,7 +9,8 @@ use std::task::{Context, Wake, Waker};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::{Call, callable};
+use super::Call;
+use super::template::callable;
 use crate::module::{AsyncLoad, LoadError, Module, Problem, SnapshotKey};
 use crate::outcome::{Outcome, Verdict};
 use crate::pool::api::handle::AsyncResult;
@@ -66,7 +67,8 @@ impl Call {
     ///
     /// The new module has the name and the functions of the old one, and a hash of its own.
     /// Its bytes are held to the limit of modules (`module_size`), not to that of results.
-    /// It is kept in the cache: to take the snapshot again, of a module with this hash by
+    /// It is kept in the cache, with all that the arguments left in memory, so give it no
+    /// secret: to take the snapshot again, of a module with this hash by
     /// this function with these arguments, starts no process.
     ///
     /// **What the function found out is frozen**: random numbers that it drew, and the time
@@ -216,14 +218,14 @@ impl Wake for Bell {
 
 /// Returns the module that the tasks of a call of `module` run: itself, or its snapshot if
 /// the pool has an [`initializer_snapshot`](crate::PoolBuilder::initializer_snapshot).
-pub(in crate::pool::api) fn prepare(
+pub(in crate::pool::api) fn snapshot_for_pool(
     shared: &Arc<Shared>,
     module: Module,
     given_up: Option<&EventFd>,
 ) -> Result<Module, LoadError> {
     match &shared.config.initializer_snapshot {
         Some((function, args)) if !module.is_instrumented() => {
-            shared.prepared.get_or_take(&module, || {
+            shared.initializer_snapshots.get_or_take(&module, || {
                 let call = Call::new(Arc::clone(shared), &module, Some(function));
                 call.args(args.clone()).take_snapshot(given_up)
             })

@@ -11,17 +11,17 @@ const CLEAN_AT: usize = 64;
 
 /// The snapshots of a pool, by the hashes of their modules.
 #[derive(Default)]
-pub(super) struct Prepared {
-    slots: Mutex<HashMap<String, Slot>>,
+pub(super) struct InitializerSnapshots {
+    entries: Mutex<HashMap<String, Entry>>,
 }
 
-struct Slot {
+struct Entry {
     /// The module; the snapshot is dropped some time after it.
     of: WeakModule,
     snapshot: Arc<Mutex<Option<Module>>>,
 }
 
-impl Prepared {
+impl InitializerSnapshots {
     /// Returns the snapshot of a module; `take` takes it if there is none yet. Who asks for
     /// it meanwhile waits. One that failed is tried anew by the next who asks.
     pub(super) fn get_or_take(
@@ -29,7 +29,7 @@ impl Prepared {
         module: &Module,
         take: impl FnOnce() -> Result<Module, LoadError>,
     ) -> Result<Module, LoadError> {
-        let snapshot = self.slot(module);
+        let snapshot = self.entry(module);
         let mut snapshot = snapshot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(snapshot) = &*snapshot {
             return Ok(snapshot.clone());
@@ -38,23 +38,23 @@ impl Prepared {
         Ok(snapshot.insert(taken).clone())
     }
 
-    fn slot(&self, module: &Module) -> Arc<Mutex<Option<Module>>> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = slots.get_mut(module.hash()) {
-            if !slot.of.is_about() {
-                slot.of = module.downgrade();
+    fn entry(&self, module: &Module) -> Arc<Mutex<Option<Module>>> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get_mut(module.hash()) {
+            if !entry.of.is_alive() {
+                entry.of = module.downgrade();
             }
-            return Arc::clone(&slot.snapshot);
+            return Arc::clone(&entry.snapshot);
         }
-        if slots.len() >= CLEAN_AT {
-            slots.retain(|_, slot| slot.of.is_about());
+        if entries.len() >= CLEAN_AT {
+            entries.retain(|_, entry| entry.of.is_alive());
         }
-        let slot = Slot {
+        let entry = Entry {
             of: module.downgrade(),
             snapshot: Arc::default(),
         };
-        let snapshot = Arc::clone(&slot.snapshot);
-        slots.insert(module.hash().to_owned(), slot);
+        let snapshot = Arc::clone(&entry.snapshot);
+        entries.insert(module.hash().to_owned(), entry);
         snapshot
     }
 }
