@@ -26,6 +26,7 @@ pub mod output;
 mod preview1;
 mod preview1_call;
 mod shared;
+mod signature;
 mod sleep;
 pub mod snapshot;
 mod tools;
