@@ -7,6 +7,7 @@
 
 mod features;
 mod outline;
+mod validate;
 mod wants;
 
 use std::fs::File;
@@ -22,7 +23,6 @@ use crate::engine::describe::ComponentImport;
 use crate::engine::memory::{Refused, who_refused};
 use crate::engine::{config, describe, imports, out_of_memory, snapshot};
 use crate::sandbox::{Cage, CageError, ChildKind, ResourceLimits};
-use outline::Invalid;
 use sandpool_protocol::control::{ChildFailure, CompilerSetup, FromChild, ToChild, decode, encode};
 use sandpool_protocol::description::{Description, Import, ImportKind, MAX_DESCRIPTION};
 use sandpool_protocol::handshake::Hello;
@@ -32,6 +32,7 @@ use sandpool_protocol::settings::EngineSettings;
 use sandpool_sys::in_force::{InForce, Scarce};
 use sandpool_sys::{ControlSocket, MAX_MESSAGE, Received};
 use sandpool_value::{Function, with_causes};
+use validate::{Invalid, validate};
 use wants::Wants;
 
 /// Compiles one module and returns the exit code of the process.
@@ -299,7 +300,7 @@ impl Source<'_> {
 
     /// Describes the module, whose code is validated and not compiled.
     fn describe(&self, engine: &Engine) -> Result<Description, Failed> {
-        let valid = outline::validate(
+        let valid = validate(
             self.bytes,
             features::on(&self.settings.features),
             self.threads,
