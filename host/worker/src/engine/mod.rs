@@ -29,6 +29,7 @@ mod shared;
 mod signature;
 mod sleep;
 pub mod snapshot;
+mod task_interfaces;
 mod tools;
 mod typed;
 pub mod verdict;
