@@ -353,7 +353,7 @@ impl Source<'_> {
         let linked = linker.map_err(|error| system(&error))?;
         let linked = linked.instantiate_pre(component);
         let exports = describe::component_exports(engine, component).map_err(Failed::module)?;
-        let imported = describe::component_imports(engine, component, imports::is_known);
+        let imported = describe::component_imports(engine, component, imports::is_reserved);
         let imported = imported.map_err(Failed::module)?;
         Ok(Description {
             component: true,

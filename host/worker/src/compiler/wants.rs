@@ -119,7 +119,7 @@ impl Wants {
         match ty {
             TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
                 let is_abort = self.aborts.get(ty as usize).copied();
-                match imports::is_given_to_core(name, is_abort.unwrap_or(false)) {
+                match imports::is_provided_to_core(name, is_abort.unwrap_or(false)) {
                     true => ImportKind::Provided,
                     false => ImportKind::Functions,
                 }

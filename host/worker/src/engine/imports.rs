@@ -13,10 +13,10 @@ use wasmtime::component::{Component, Linker as ComponentLinker};
 use wasmtime::{Engine, ExternType, Linker as CoreLinker, Module};
 use wasmtime_wasi::{I32Exit, p1};
 
-use super::given;
 use super::guest::Guest;
-use known::{finds, is_given_to_component};
-pub use known::{granted_by, is_given_to_core, is_known, known_to_component};
+use super::host_functions;
+pub use known::{granted_by, is_provided_to_core, is_reserved, known_to_component};
+use known::{is_provided, is_provided_to_component};
 use refused::Refuse;
 use sandpool_protocol::imports::Links;
 
@@ -33,18 +33,18 @@ pub fn component_linker(
     let mut linker = ComponentLinker::new(engine);
     linker.allow_shadowing(true);
     known::add_to_linker(&mut linker, &wanted)?;
-    let is_given = |name: &&str| links.gives(name) || is_given_to_component(name);
-    if !wanted.iter().all(is_given) {
+    let is_available = |name: &&str| links.gives(name) || is_provided_to_component(name);
+    if !wanted.iter().all(is_available) {
         let mut refuse = Refuse::new(engine);
         for (name, import) in ty.imports(engine) {
-            match is_given(&name) {
+            match is_available(&name) {
                 true => refuse.pass(&import.ty),
                 false => refuse.link(&mut linker.root(), name, &import.ty)?,
             }
         }
     }
     if !links.given.is_empty() {
-        given::add_to_component(&mut linker, engine, component, links, is_known)?;
+        host_functions::add_to_component(&mut linker, engine, component, links, is_reserved)?;
     }
     Ok(linker)
 }
@@ -72,13 +72,13 @@ pub fn core_linker(
         let (from, name) = (import.module(), import.name());
         if let ExternType::Func(ty) = import.ty()
             && !links.gives(&format!("{from}#{name}"))
-            && !finds(from, name, &ty)
+            && !is_provided(from, name, &ty)
         {
             refused::core_func(&mut linker, from, name, ty)?;
         }
     }
     if !links.given.is_empty() {
-        given::add_to_core(&mut linker, module, links, finds)?;
+        host_functions::add_to_core(&mut linker, module, links, is_provided)?;
     }
     Ok(linker)
 }

@@ -200,7 +200,7 @@ const INTERFACES: &[(&str, Grant, Link)] = &[
     }),
 ];
 
-/// The interfaces of known worlds that are not given: the name of an interface, or of a
+/// The interfaces of known worlds that sandpool withholds: the name of an interface, or of a
 /// package, and the beginning of the versions that are known. Their calls are refused.
 const WITHHELD: &[(&str, &str)] = &[
     ("wasi:http/", "0.2."),
@@ -225,8 +225,8 @@ fn is_part(import: &str, name: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('@') || name.ends_with('/'))
 }
 
-/// Returns `true` if a component finds this import here, by its name and version.
-pub(super) fn is_given_to_component(import: &str) -> bool {
+/// Returns `true` if sandpool provides this import to components, by its name and version.
+pub(super) fn is_provided_to_component(import: &str) -> bool {
     let Some((_, version)) = import.split_once('@') else {
         return false;
     };
@@ -241,9 +241,9 @@ pub(super) fn is_given_to_component(import: &str) -> bool {
         && INTERFACES.iter().any(|(name, ..)| is_part(import, name))
 }
 
-/// Returns `true` for the import of a component whose functions nobody but sandpool gives:
-/// they are not described, and a host does not count them.
-pub fn is_known(import: &str) -> bool {
+/// Returns `true` if an import of components is reserved to sandpool, so that no host can give
+/// its functions: they are not described, and the host does not count them.
+pub fn is_reserved(import: &str) -> bool {
     granted_by(import).is_some() || is_part(import, SOCKETS)
 }
 
@@ -254,7 +254,7 @@ pub fn known_to_component(import: &str) -> Option<ImportKind> {
         let version = import.split_once('@').map(|(_, version)| version);
         is_part(import, name) && version.is_some_and(|version| version.starts_with(versions))
     };
-    if is_given_to_component(import) {
+    if is_provided_to_component(import) {
         return Some(match granted_by(import) {
             Some(_) => ImportKind::Provided,
             None => ImportKind::Withheld,
@@ -266,19 +266,19 @@ pub fn known_to_component(import: &str) -> Option<ImportKind> {
         .then_some(ImportKind::Withheld)
 }
 
-/// Returns `true` if a core module finds a function of this name here. `is_abort` tells
-/// whether it has the type of AssemblyScript's own: other languages have another function by
-/// that name.
-pub fn is_given_to_core(import: &str, is_abort: bool) -> bool {
+/// Returns `true` if sandpool provides a function of this name to core modules. `is_abort`
+/// tells whether it has the type of AssemblyScript's own: other languages have another function
+/// by that name.
+pub fn is_provided_to_core(import: &str, is_abort: bool) -> bool {
     match import.strip_prefix(PREVIEW_1_MODULE) {
         Some(name) => PREVIEW_1.contains(&name),
         None => import == ABORT && is_abort,
     }
 }
 
-/// Returns `true` if a core module finds this import here.
-pub(super) fn finds(module: &str, name: &str, ty: &FuncType) -> bool {
-    is_given_to_core(&format!("{module}#{name}"), is_abort(ty))
+/// Returns `true` if sandpool provides this import to core modules.
+pub(super) fn is_provided(module: &str, name: &str, ty: &FuncType) -> bool {
+    is_provided_to_core(&format!("{module}#{name}"), is_abort(ty))
 }
 
 fn is_abort(ty: &FuncType) -> bool {
@@ -298,7 +298,7 @@ pub fn granted_by(import: &str) -> Option<&'static str> {
     if import == ABORT {
         return EVERY_GUEST;
     }
-    if import.contains('@') && !is_given_to_component(import) {
+    if import.contains('@') && !is_provided_to_component(import) {
         return None;
     }
     let mut interfaces = INTERFACES.iter();
@@ -367,9 +367,15 @@ mod tests {
         ] {
             assert_eq!(known_to_component(name), None, "{name}");
         }
-        assert!(is_given_to_core("wasi_snapshot_preview1#fd_write", false));
-        assert!(!is_given_to_core("wasi_snapshot_preview1#fd_paint", false));
-        assert!(is_given_to_core("env#abort", true));
-        assert!(!is_given_to_core("env#abort", false));
+        assert!(is_provided_to_core(
+            "wasi_snapshot_preview1#fd_write",
+            false
+        ));
+        assert!(!is_provided_to_core(
+            "wasi_snapshot_preview1#fd_paint",
+            false
+        ));
+        assert!(is_provided_to_core("env#abort", true));
+        assert!(!is_provided_to_core("env#abort", false));
     }
 }

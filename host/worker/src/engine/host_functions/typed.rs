@@ -9,26 +9,26 @@ use std::sync::Arc;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower};
 
-use super::GivenFunction;
+use super::HostFunction;
 use crate::engine::guest::Guest;
 use crate::engine::signature::{ParamKind, ResultKind, Signature};
 use sandpool_value::{ToValue, encode, take_bytes, take_string, take_u32, take_u64};
 
 /// Picks a result type for fixed parameter types.
 macro_rules! with_result {
-    ($result:expr, $instance:expr, $given:expr, ($($param:ty),*)) => {
+    ($result:expr, $instance:expr, $function:expr, ($($param:ty),*)) => {
         match $result {
-            ResultKind::Nothing => wrap::<($($param,)*), ()>($instance, $given),
-            ResultKind::Bool => wrap::<($($param,)*), (bool,)>($instance, $given),
-            ResultKind::U32 => wrap::<($($param,)*), (u32,)>($instance, $given),
-            ResultKind::U64 => wrap::<($($param,)*), (u64,)>($instance, $given),
-            ResultKind::Bytes => wrap::<($($param,)*), (Vec<u8>,)>($instance, $given),
-            ResultKind::Text => wrap::<($($param,)*), (String,)>($instance, $given),
-            ResultKind::MaybeBytes => wrap::<($($param,)*), (Option<Vec<u8>>,)>($instance, $given),
-            ResultKind::MaybeText => wrap::<($($param,)*), (Option<String>,)>($instance, $given),
-            ResultKind::BytesOrText => wrap::<($($param,)*), (Result<Vec<u8>, String>,)>($instance, $given),
-            ResultKind::TextOrText => wrap::<($($param,)*), (Result<String, String>,)>($instance, $given),
-            ResultKind::NothingOrText => wrap::<($($param,)*), (Result<(), String>,)>($instance, $given),
+            ResultKind::Nothing => wrap::<($($param,)*), ()>($instance, $function),
+            ResultKind::Bool => wrap::<($($param,)*), (bool,)>($instance, $function),
+            ResultKind::U32 => wrap::<($($param,)*), (u32,)>($instance, $function),
+            ResultKind::U64 => wrap::<($($param,)*), (u64,)>($instance, $function),
+            ResultKind::Bytes => wrap::<($($param,)*), (Vec<u8>,)>($instance, $function),
+            ResultKind::Text => wrap::<($($param,)*), (String,)>($instance, $function),
+            ResultKind::MaybeBytes => wrap::<($($param,)*), (Option<Vec<u8>>,)>($instance, $function),
+            ResultKind::MaybeText => wrap::<($($param,)*), (Option<String>,)>($instance, $function),
+            ResultKind::BytesOrText => wrap::<($($param,)*), (Result<Vec<u8>, String>,)>($instance, $function),
+            ResultKind::TextOrText => wrap::<($($param,)*), (Result<String, String>,)>($instance, $function),
+            ResultKind::NothingOrText => wrap::<($($param,)*), (Result<(), String>,)>($instance, $function),
         }
     };
 }
@@ -36,25 +36,25 @@ macro_rules! with_result {
 /// Links the function by its types, if its signature is in the table; returns whether it is.
 pub(super) fn add(
     instance: &mut LinkerInstance<'_, Guest>,
-    given: &Arc<GivenFunction>,
+    host_function: &Arc<HostFunction>,
 ) -> wasmtime::Result<bool> {
-    let Some(Signature { params, result }) = Signature::of(given.function()) else {
+    let Some(Signature { params, result }) = Signature::of(host_function.function()) else {
         return Ok(false);
     };
     match params.as_slice() {
-        [] => with_result!(result, instance, given, ()),
-        [ParamKind::Bytes] => with_result!(result, instance, given, (Vec<u8>)),
-        [ParamKind::Text] => with_result!(result, instance, given, (String)),
-        [ParamKind::U32] => with_result!(result, instance, given, (u32)),
-        [ParamKind::U64] => with_result!(result, instance, given, (u64)),
+        [] => with_result!(result, instance, host_function, ()),
+        [ParamKind::Bytes] => with_result!(result, instance, host_function, (Vec<u8>)),
+        [ParamKind::Text] => with_result!(result, instance, host_function, (String)),
+        [ParamKind::U32] => with_result!(result, instance, host_function, (u32)),
+        [ParamKind::U64] => with_result!(result, instance, host_function, (u64)),
         [ParamKind::Text, ParamKind::Text] => {
-            with_result!(result, instance, given, (String, String))
+            with_result!(result, instance, host_function, (String, String))
         }
         [ParamKind::Text, ParamKind::Bytes] => {
-            with_result!(result, instance, given, (String, Vec<u8>))
+            with_result!(result, instance, host_function, (String, Vec<u8>))
         }
         [ParamKind::Bytes, ParamKind::Bytes] => {
-            with_result!(result, instance, given, (Vec<u8>, Vec<u8>))
+            with_result!(result, instance, host_function, (Vec<u8>, Vec<u8>))
         }
         _ => return Ok(false),
     }?;
@@ -63,23 +63,22 @@ pub(super) fn add(
 
 fn wrap<P, R>(
     instance: &mut LinkerInstance<'_, Guest>,
-    given: &Arc<GivenFunction>,
+    host_function: &Arc<HostFunction>,
 ) -> wasmtime::Result<()>
 where
     P: Arguments + ComponentNamedList + Lift + 'static,
     R: Answer + ComponentNamedList + Lower + 'static,
 {
-    let given = Arc::clone(given);
-    let name = given.function().name.clone();
+    let called = Arc::clone(host_function);
     instance.func_wrap(
-        &name,
+        &host_function.function().name,
         move |mut store: StoreContextMut<'_, Guest>, arguments: P| {
             let mut bytes = Vec::new();
             arguments.put(&mut bytes);
-            let reply = given.call(&mut store, bytes)?;
+            let reply = called.call(&mut store, bytes)?;
             let mut rest = reply.as_slice();
             R::take(&mut rest).ok_or_else(|| {
-                wasmtime::format_err!("the result does not fit `{}`", given.function().name)
+                wasmtime::format_err!("the result does not fit `{}`", called.function().name)
             })
         },
     )
