@@ -6,11 +6,12 @@
 //! its own: `__sandpool-hostile BEHAVIOUR __sandpool-worker DESCRIPTOR`. It runs
 //! no guest, so it does not lock itself in. [`WorkerParts`] is what every behaviour
 //! needs; the behaviours are in the other files of this folder, by what they
-//! attack.
+//! attack; `frames` writes for those that attack an exchange.
 
 mod answers;
 mod compiler;
 mod exchange;
+mod frames;
 mod host_calls;
 mod http;
 mod messages;
