@@ -61,8 +61,8 @@ impl Failed {
         }
     }
 
-    /// The same, with the name of who refused memory, if somebody did: the limit of
-    /// compilations, unless another is tighter. Without `made` there is no engine yet.
+    /// Names who refused memory, if somebody did: the limit of compilations, unless another
+    /// is tighter. Without `made` there is no engine yet.
     fn named(self, setup: &CompilerSetup, inherited: &InForce, made: bool) -> Self {
         if self.reason != ChildFailure::Limit(LimitName::CompileMemory) {
             return self;
@@ -103,7 +103,7 @@ impl From<CageError> for Failed {
     }
 }
 
-/// The life of a compiler, from the first message to the last.
+/// Runs the compiler, from the first message to the last.
 fn compile(control: &ControlSocket) -> Result<(), Failed> {
     // 1. Who we are, before anything can go wrong that the host would have to
     //    understand.
@@ -221,7 +221,7 @@ fn read_all(file: OwnedFd) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// WebAssembly text becomes binary; binary stays what it is.
+/// Turns WebAssembly text into binary, and leaves binary as it is.
 fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>, Failed> {
     if bytes.is_empty() {
         return Err(Failed::module("it is empty"));
@@ -247,7 +247,7 @@ fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>, Failed> {
     })
 }
 
-/// Text that starts, after white space and comments, with a parenthesis.
+/// Returns `true` for text that starts, after white space and comments, with a parenthesis.
 fn looks_like_wat(text: &str) -> bool {
     let mut rest = text.trim_start_matches('\u{feff}').trim_start();
     loop {
@@ -465,8 +465,8 @@ impl Source<'_> {
         why.map(|why| one_line(&why))
     }
 
-    /// The validator's complaint, behind the feature that the module needs, if it is
-    /// only off, and the setting that allows it.
+    /// Returns the validator's complaint. The feature that the module needs, if it is only
+    /// off, and the setting that allows it stand before the complaint.
     fn invalid(&self, error: &wasmtime::Error) -> Failed {
         match out_of_memory(error) {
             true => system(error),
@@ -486,7 +486,8 @@ impl Source<'_> {
     }
 }
 
-/// Messages of parsers run over several lines; ours do not.
+/// Puts a message into one line, and cuts it after 2,000 bytes. Messages of parsers run over
+/// several lines; ours do not.
 fn one_line(text: &str) -> String {
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.len() > 2000 {

@@ -13,8 +13,8 @@ use wasm_encoder::{
 };
 use wasmparser::{Parser, Payload, TypeRef};
 
-/// Returns the outline of a valid module. `None` if it has something that cannot be written
-/// again.
+/// Returns the outline of a valid module, or `None` if the module has something that cannot be
+/// written again.
 pub(super) fn of(bytes: &[u8], is_component: bool) -> Option<Vec<u8>> {
     let mut outline = Outline::default();
     let parser = Parser::new(0);

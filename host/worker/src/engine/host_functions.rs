@@ -126,7 +126,7 @@ impl HostFunction {
         wasmtime::format_err!("`{}`: {why}", self.function.full_name())
     }
 
-    /// Calls the function with encoded arguments; returns the encoded result.
+    /// Calls the function with encoded arguments, and returns the encoded result.
     pub(super) fn call(
         &self,
         store: &mut StoreContextMut<'_, Guest>,

@@ -33,7 +33,7 @@ macro_rules! with_result {
     };
 }
 
-/// Links the function by its types, if its signature is in the table; returns whether it is.
+/// Links the function by its types, if its signature is in the table. Returns `true` if it is.
 pub(super) fn add(
     instance: &mut LinkerInstance<'_, Guest>,
     host_function: &Arc<HostFunction>,

@@ -24,7 +24,8 @@ pub fn instrument(wasm: &[u8]) -> Result<Vec<u8>, String> {
     instrumented.map_err(|error| no_snapshot(explain(&error)))
 }
 
-/// The function that was run stays an export, so a snapshot exports what its original does.
+/// Returns wizer with our settings. The function that was run stays an export, so a snapshot
+/// exports what its original does.
 pub(super) fn wizer() -> Wizer {
     let mut wizer = Wizer::new();
     wizer.keep_init_func(true);
