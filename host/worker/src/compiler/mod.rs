@@ -19,7 +19,7 @@ use std::thread;
 use wasmtime::component::Component;
 use wasmtime::{Engine, ExternType, ImportType, Module};
 
-use crate::engine::describe::ComponentImport;
+use crate::engine::describe::{ComponentImport, is_component};
 use crate::engine::memory::{Refused, who_refused};
 use crate::engine::{config, describe, imports, out_of_memory, snapshot};
 use crate::sandbox::{Cage, CageError, ChildKind, ResourceLimits};
@@ -263,11 +263,6 @@ fn looks_like_wat(text: &str) -> bool {
             return rest.starts_with('(');
         }
     }
-}
-
-/// The binary format's fifth to eighth byte tell components from core modules.
-fn is_component(bytes: &[u8]) -> bool {
-    bytes.get(6).is_some_and(|layer| *layer == 1)
 }
 
 /// A module that is to be compiled, or described.

@@ -189,13 +189,13 @@ impl ReencodeComponent for Outline {
 mod tests {
     use super::*;
     use crate::compiler::validate::validate;
+    use crate::engine::describe::is_component;
     use wasmparser::WasmFeatures;
 
     fn outline(text: &str) -> Vec<u8> {
         let bytes = wat::parse_str(text).expect("a module");
         validate(&bytes, WasmFeatures::all(), true).expect("valid");
-        let is_component = super::super::is_component(&bytes);
-        let outline = of(&bytes, is_component).expect("an outline");
+        let outline = of(&bytes, is_component(&bytes)).expect("an outline");
         validate(&outline, WasmFeatures::all(), true).expect("its outline is valid");
         outline
     }

@@ -19,6 +19,12 @@ const MAX_TYPE_NODES: u32 = 100_000;
 /// callers.
 pub const STATE: &str = "wasmtime:wizer/access";
 
+/// Returns `true` for the bytes of a component: the binary format's fifth to eighth byte tell
+/// components from core modules.
+pub fn is_component(bytes: &[u8]) -> bool {
+    bytes.get(6).is_some_and(|layer| *layer == 1)
+}
+
 /// A function, and the index by which wasmtime finds it; `None` for one that drops a
 /// handle of a resource.
 pub struct ComponentFunction {
