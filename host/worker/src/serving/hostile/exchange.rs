@@ -185,7 +185,7 @@ fn posts_too_long(worker: WorkerParts) -> io::Result<()> {
     sharer.then(&[post(CREDIT_ITEM + 1)])
 }
 
-/// Is handed items, changes what it claims, and has the queue look.
+/// Takes items that are handed to it, changes what it claims, and has the queue look.
 fn handed(worker: WorkerParts, change: fn(&mut Claim)) -> io::Result<()> {
     let mut sharer = Sharer::new(worker)?;
     for _ in 0..3 {
