@@ -38,7 +38,7 @@ pub fn play_role(words: impl Iterator<Item = OsString>) {
     std::process::exit(code);
 }
 
-/// The words of the command line. Rust knows them before `main` where the GNU C
+/// Returns the words of the command line. Rust knows them before `main` where the GNU C
 /// library hands them to constructors.
 pub fn words_before_main() -> Vec<OsString> {
     if cfg!(target_env = "gnu") {

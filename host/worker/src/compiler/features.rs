@@ -172,7 +172,7 @@ pub(super) fn on(on: &[WasmFeature]) -> WasmFeatures {
 }
 
 /// Names the features that a module needs and that are off, and the setting that turns
-/// them on (the command puts its flag there), or what to do instead. `None` if the
+/// them on (the command puts its flag there), or what to do instead. Returns `None` if the
 /// module is not valid with any features.
 pub(super) fn explain(bytes: &[u8], on: &[WasmFeature]) -> Option<String> {
     let all = WasmFeatures::all();

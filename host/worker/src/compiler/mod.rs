@@ -7,6 +7,7 @@
 
 mod features;
 mod outline;
+mod validate;
 mod wants;
 
 use std::fs::File;
@@ -18,11 +19,10 @@ use std::thread;
 use wasmtime::component::Component;
 use wasmtime::{Engine, ExternType, ImportType, Module};
 
-use crate::engine::describe::ComponentImport;
+use crate::engine::describe::{ComponentImport, is_component};
 use crate::engine::memory::{Refused, who_refused};
 use crate::engine::{config, describe, imports, out_of_memory, snapshot};
 use crate::sandbox::{Cage, CageError, ChildKind, ResourceLimits};
-use outline::Invalid;
 use sandpool_protocol::control::{ChildFailure, CompilerSetup, FromChild, ToChild, decode, encode};
 use sandpool_protocol::description::{Description, Import, ImportKind, MAX_DESCRIPTION};
 use sandpool_protocol::handshake::Hello;
@@ -32,6 +32,7 @@ use sandpool_protocol::settings::EngineSettings;
 use sandpool_sys::in_force::{InForce, Scarce};
 use sandpool_sys::{ControlSocket, MAX_MESSAGE, Received};
 use sandpool_value::{Function, with_causes};
+use validate::{Invalid, validate};
 use wants::Wants;
 
 /// Compiles one module and returns the exit code of the process.
@@ -60,8 +61,8 @@ impl Failed {
         }
     }
 
-    /// The same, with the name of who refused memory, if somebody did: the limit of
-    /// compilations, unless another is tighter. Without `made` there is no engine yet.
+    /// Names who refused memory, if somebody did: the limit of compilations, unless another
+    /// is tighter. Without `made` there is no engine yet.
     fn named(self, setup: &CompilerSetup, inherited: &InForce, made: bool) -> Self {
         if self.reason != ChildFailure::Limit(LimitName::CompileMemory) {
             return self;
@@ -102,7 +103,7 @@ impl From<CageError> for Failed {
     }
 }
 
-/// The life of a compiler, from the first message to the last.
+/// Runs the compiler, from the first message to the last.
 fn compile(control: &ControlSocket) -> Result<(), Failed> {
     // 1. Who we are, before anything can go wrong that the host would have to
     //    understand.
@@ -220,7 +221,7 @@ fn read_all(file: OwnedFd) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// WebAssembly text becomes binary; binary stays what it is.
+/// Turns WebAssembly text into binary, and leaves binary as it is.
 fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>, Failed> {
     if bytes.is_empty() {
         return Err(Failed::module("it is empty"));
@@ -246,7 +247,7 @@ fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>, Failed> {
     })
 }
 
-/// Text that starts, after white space and comments, with a parenthesis.
+/// Returns `true` for text that starts, after white space and comments, with a parenthesis.
 fn looks_like_wat(text: &str) -> bool {
     let mut rest = text.trim_start_matches('\u{feff}').trim_start();
     loop {
@@ -262,11 +263,6 @@ fn looks_like_wat(text: &str) -> bool {
             return rest.starts_with('(');
         }
     }
-}
-
-/// The binary format's fifth to eighth byte tell components from core modules.
-fn is_component(bytes: &[u8]) -> bool {
-    bytes.get(6).is_some_and(|layer| *layer == 1)
 }
 
 /// A module that is to be compiled, or described.
@@ -299,7 +295,7 @@ impl Source<'_> {
 
     /// Describes the module, whose code is validated and not compiled.
     fn describe(&self, engine: &Engine) -> Result<Description, Failed> {
-        let valid = outline::validate(
+        let valid = validate(
             self.bytes,
             features::on(&self.settings.features),
             self.threads,
@@ -352,7 +348,7 @@ impl Source<'_> {
         let linked = linker.map_err(|error| system(&error))?;
         let linked = linked.instantiate_pre(component);
         let exports = describe::component_exports(engine, component).map_err(Failed::module)?;
-        let imported = describe::component_imports(engine, component, imports::is_known);
+        let imported = describe::component_imports(engine, component, imports::is_reserved);
         let imported = imported.map_err(Failed::module)?;
         Ok(Description {
             component: true,
@@ -464,8 +460,8 @@ impl Source<'_> {
         why.map(|why| one_line(&why))
     }
 
-    /// The validator's complaint, behind the feature that the module needs, if it is
-    /// only off, and the setting that allows it.
+    /// Returns the validator's complaint. The feature that the module needs, if it is only
+    /// off, and the setting that allows it stand before the complaint.
     fn invalid(&self, error: &wasmtime::Error) -> Failed {
         match out_of_memory(error) {
             true => system(error),
@@ -485,7 +481,8 @@ impl Source<'_> {
     }
 }
 
-/// Messages of parsers run over several lines; ours do not.
+/// Puts a message into one line, and cuts it after 2,000 bytes. Messages of parsers run over
+/// several lines; ours do not.
 fn one_line(text: &str) -> String {
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.len() > 2000 {

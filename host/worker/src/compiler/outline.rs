@@ -6,77 +6,15 @@
 //! component it keeps everything but what is left out of its core modules. Data, elements,
 //! start functions and custom sections are gone. It describes the module, and is never run.
 
-use rayon::prelude::*;
 use wasm_encoder::reencode::{Error, Reencode, ReencodeComponent, component_utils, utils};
 use wasm_encoder::{
     CodeSection, Component, ExportSection, Function, FunctionSection, GlobalSection, ImportSection,
     MemorySection, Module, ModuleSection, TableSection, TagSection, TypeSection,
 };
-use wasmparser::{
-    Encoding, FuncToValidate, FunctionBody, Parser, Payload, TypeRef, ValidPayload, Validator,
-    ValidatorResources, WasmFeatures,
-};
+use wasmparser::{Parser, Payload, TypeRef};
 
-/// A module that is not valid.
-#[derive(Debug)]
-pub(super) enum Invalid {
-    /// The body of a function is not.
-    Body {
-        /// The place of its core module among all in a component.
-        module: usize,
-        /// The index of the function in that module.
-        function: u32,
-        error: wasmparser::Error,
-    },
-    /// Something else is not, which wasmtime finds before it compiles anything.
-    Outside,
-}
-
-/// A function's body, with the place of its core module among all in a component.
-type Body<'a> = (usize, FuncToValidate<ValidatorResources>, FunctionBody<'a>);
-
-/// Checks a whole module, function bodies included: on all cores with `threads`, which have
-/// been started then, else on this thread.
-pub(super) fn validate(bytes: &[u8], features: WasmFeatures, threads: bool) -> Result<(), Invalid> {
-    let mut validator = Validator::new_with_features(features);
-    let mut parser = Parser::new(0);
-    parser.set_features(features);
-    let (mut modules, mut bodies) = (0, Vec::new());
-    for payload in parser.parse_all(bytes) {
-        let payload = payload.map_err(|_| Invalid::Outside)?;
-        if let Payload::Version {
-            encoding: Encoding::Module,
-            ..
-        } = payload
-        {
-            modules += 1;
-        }
-        match validator.payload(&payload) {
-            // Core modules do not nest.
-            Ok(ValidPayload::Func(function, body)) => bodies.push((modules - 1, function, body)),
-            Ok(_) => {}
-            Err(_) => return Err(Invalid::Outside),
-        }
-    }
-    let check = |(module, function, body): Body<'_>| {
-        let index = function.index;
-        let mut validator = function.into_validator(Default::default());
-        let error = validator.validate(&body).err()?;
-        Some(Invalid::Body {
-            module,
-            function: index,
-            error,
-        })
-    };
-    let invalid = match threads {
-        true => bodies.into_par_iter().find_map_first(check),
-        false => bodies.into_iter().find_map(check),
-    };
-    invalid.map_or(Ok(()), Err)
-}
-
-/// Returns the outline of a valid module. `None` if it has something that cannot be written
-/// again.
+/// Returns the outline of a valid module, or `None` if the module has something that cannot be
+/// written again.
 pub(super) fn of(bytes: &[u8], is_component: bool) -> Option<Vec<u8>> {
     let mut outline = Outline::default();
     let parser = Parser::new(0);
@@ -250,12 +188,14 @@ impl ReencodeComponent for Outline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compiler::validate::validate;
+    use crate::engine::describe::is_component;
+    use wasmparser::WasmFeatures;
 
     fn outline(text: &str) -> Vec<u8> {
         let bytes = wat::parse_str(text).expect("a module");
         validate(&bytes, WasmFeatures::all(), true).expect("valid");
-        let is_component = super::super::is_component(&bytes);
-        let outline = of(&bytes, is_component).expect("an outline");
+        let outline = of(&bytes, is_component(&bytes)).expect("an outline");
         validate(&outline, WasmFeatures::all(), true).expect("its outline is valid");
         outline
     }
@@ -313,40 +253,5 @@ mod tests {
                   (realloc (core func $libc "realloc")))))"#,
         );
         assert_eq!(bodies(&outline), 3);
-    }
-
-    #[test]
-    fn a_bad_body_is_told_from_what_is_bad_elsewhere() {
-        let check = |text: &str| {
-            let bytes = wat::parse_str(text).expect("a module");
-            validate(&bytes, WasmFeatures::all(), true)
-        };
-        for (text, place) in [
-            ("(module (func) (func i32.add) (func i64.add))", (0, 1)),
-            (
-                r#"(component (component (core module (func)))
-                  (core module (import "a" "b" (func)) (func) (func i32.add)))"#,
-                (1, 2),
-            ),
-        ] {
-            let Err(Invalid::Body {
-                module,
-                function,
-                error,
-            }) = check(text)
-            else {
-                panic!("{text}");
-            };
-            assert_eq!((module, function), place);
-            assert!(error.message().contains("i32"), "{error}");
-        }
-        assert!(matches!(
-            check(r#"(module (export "f" (func 1)))"#),
-            Err(Invalid::Outside)
-        ));
-        assert!(matches!(
-            validate(b"\0asm", WasmFeatures::all(), false),
-            Err(Invalid::Outside)
-        ));
     }
 }

@@ -28,7 +28,8 @@ pub(super) struct Wants {
 }
 
 impl Wants {
-    /// Reads them. Where the module cannot be read on, the validator will say why.
+    /// Reads the imports and exports of a module. Where it cannot be read on, the validator
+    /// will say why.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let mut wants = Wants::default();
         // The number of nested modules and components around the parser.
@@ -119,7 +120,7 @@ impl Wants {
         match ty {
             TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
                 let is_abort = self.aborts.get(ty as usize).copied();
-                match imports::is_given_to_core(name, is_abort.unwrap_or(false)) {
+                match imports::is_provided_to_core(name, is_abort.unwrap_or(false)) {
                     true => ImportKind::Provided,
                     false => ImportKind::Functions,
                 }
@@ -131,8 +132,8 @@ impl Wants {
         }
     }
 
-    /// Returns whether it is a snapshot of an interpreter with its program loaded: what
-    /// componentize-py and componentize-js make.
+    /// Returns `true` if the module is a snapshot of an interpreter with its program loaded, as
+    /// componentize-py and componentize-js make it.
     pub(super) fn is_snapshot(&self) -> bool {
         self.is_snapshot
     }
@@ -165,7 +166,7 @@ fn is_abort(ty: &SubType) -> bool {
     }
 }
 
-/// The types of a module, without a look at its code.
+/// Returns the types of a module, without a look at its code.
 fn types_of(bytes: &[u8]) -> Option<Types> {
     let features = WasmFeatures::all();
     let mut validator = Validator::new_with_features(features);

@@ -19,6 +19,12 @@ const MAX_TYPE_NODES: u32 = 100_000;
 /// callers.
 pub const STATE: &str = "wasmtime:wizer/access";
 
+/// Returns `true` for the bytes of a component: the binary format's fifth to eighth byte tell
+/// components from core modules.
+pub fn is_component(bytes: &[u8]) -> bool {
+    bytes.get(6).is_some_and(|layer| *layer == 1)
+}
+
 /// A function, and the index by which wasmtime finds it; `None` for one that drops a
 /// handle of a resource.
 pub struct ComponentFunction {
@@ -100,18 +106,18 @@ pub struct ComponentImport {
 }
 
 /// Returns the imports of a component, in a fixed order. The functions of those that
-/// `is_known` accepts are left out.
+/// `is_reserved` accepts are left out.
 pub fn component_imports(
     engine: &Engine,
     component: &Component,
-    is_known: impl Fn(&str) -> bool,
+    is_reserved: impl Fn(&str) -> bool,
 ) -> Result<Vec<ComponentImport>, String> {
     let mut budget = Budget::new(engine, component);
     let mut imports = Vec::new();
     for (name, item) in component.component_type().imports(engine) {
         let mut functions = Vec::new();
         match item.ty {
-            _ if is_known(name) => {}
+            _ if is_reserved(name) => {}
             ComponentItem::ComponentFunc(func) => {
                 functions.push(budget.function(None, name, &func)?);
             }

@@ -80,7 +80,7 @@ impl WasiHttpHooks for Hooks {
         }
     }
 
-    /// The host writes that header, from the URL that it compared.
+    /// Returns `false`: the host writes that header, from the URL that it compared.
     fn set_host_header(&mut self) -> bool {
         false
     }

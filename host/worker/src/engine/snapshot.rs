@@ -71,8 +71,8 @@ fn lift_limits(store: &mut Store<Guest>) {
     let _ = store.set_fuel(u64::MAX);
 }
 
-/// Returns the binary form of a module that may be text. The compiler has read the same
-/// bytes as a module.
+/// Returns the binary form of a module that may be text. The compiler has read these bytes as
+/// a module before.
 fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
     if bytes.starts_with(b"\0asm") {
         return Ok(Cow::Borrowed(bytes));

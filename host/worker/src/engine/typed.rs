@@ -1,103 +1,51 @@
 //! Calls whose signatures are made of bytes and strings (and small numbers
 //! beside them), without a value per byte.
 //!
-//! wasmtime's dynamic values cost 32 bytes a byte of a `list<u8>`. Its typed
-//! calls copy them, but their types are fixed when this program is compiled. So
-//! this is a table of the signatures that people write; whatever is not in it
-//! takes the dynamic way.
+//! This is a table of the signatures that people write (`signature` says why there
+//! is one). A function whose signature is not in it is called by dynamic values.
 
 use wasmtime::Store;
 use wasmtime::component::{ComponentNamedList, ComponentType, Func, Lift, Lower};
 
 use super::guest::Guest;
-use sandpool_value::{Function, ToValue, Type, Value, take_bytes, take_string, take_u32};
+use super::signature::{ParamKind, ResultKind, Signature};
+use sandpool_value::{Function, ToValue, Value, take_bytes, take_string, take_u32};
 
 /// Calls a function by its typed signature, with its encoded arguments.
 pub type FastCall = fn(&mut Store<Guest>, Func, &[u8]) -> wasmtime::Result<Value>;
 
-/// The type of a parameter.
-#[derive(Clone, Copy, PartialEq)]
-enum In {
-    Bytes,
-    Text,
-    U32,
-}
-
-/// The type of a result.
-#[derive(Clone, Copy, PartialEq)]
-enum Out {
-    Nothing,
-    Bool,
-    U32,
-    U64,
-    Bytes,
-    Text,
-    BytesOrText,
-    TextOrText,
-}
-
-impl In {
-    fn of(ty: &Type) -> Option<Self> {
-        match ty {
-            Type::String => Some(In::Text),
-            Type::U32 => Some(In::U32),
-            ty if ty.is_bytes() => Some(In::Bytes),
-            _ => None,
-        }
-    }
-}
-
-impl Out {
-    fn of(ty: Option<&Type>) -> Option<Self> {
-        Some(match ty {
-            None => Out::Nothing,
-            Some(Type::Bool) => Out::Bool,
-            Some(Type::U32) => Out::U32,
-            Some(Type::U64) => Out::U64,
-            Some(Type::String) => Out::Text,
-            Some(ty) if ty.is_bytes() => Out::Bytes,
-            Some(Type::Result {
-                ok: Some(ok),
-                err: Some(err),
-            }) if **err == Type::String => match &**ok {
-                Type::String => Out::TextOrText,
-                ok if ok.is_bytes() => Out::BytesOrText,
-                _ => return None,
-            },
-            Some(_) => return None,
-        })
-    }
-}
-
-/// Picks a result type for fixed parameter types.
+/// Picks a result type for fixed parameter types. Returns `None` from the function around it
+/// for the kinds of results that the table lacks.
 macro_rules! with_result {
-    ($out:expr, $($param:ty),+) => {
-        match $out {
-            Out::Nothing => call::<($($param,)+), ()>,
-            Out::Bool => call::<($($param,)+), (bool,)>,
-            Out::U32 => call::<($($param,)+), (u32,)>,
-            Out::U64 => call::<($($param,)+), (u64,)>,
-            Out::Bytes => call::<($($param,)+), (Vec<u8>,)>,
-            Out::Text => call::<($($param,)+), (String,)>,
-            Out::BytesOrText => call::<($($param,)+), (Result<Vec<u8>, String>,)>,
-            Out::TextOrText => call::<($($param,)+), (Result<String, String>,)>,
+    ($result:expr, $($param:ty),+) => {
+        match $result {
+            ResultKind::Nothing => call::<($($param,)+), ()>,
+            ResultKind::Bool => call::<($($param,)+), (bool,)>,
+            ResultKind::U32 => call::<($($param,)+), (u32,)>,
+            ResultKind::U64 => call::<($($param,)+), (u64,)>,
+            ResultKind::Bytes => call::<($($param,)+), (Vec<u8>,)>,
+            ResultKind::Text => call::<($($param,)+), (String,)>,
+            ResultKind::BytesOrText => call::<($($param,)+), (Result<Vec<u8>, String>,)>,
+            ResultKind::TextOrText => call::<($($param,)+), (Result<String, String>,)>,
+            ResultKind::MaybeBytes | ResultKind::MaybeText | ResultKind::NothingOrText => {
+                return None;
+            }
         }
     };
 }
 
 /// Returns the way to call `function`, if its signature is in the table.
 pub fn fast_call(function: &Function) -> Option<FastCall> {
-    let params: Option<Vec<In>> = function.params.iter().map(|p| In::of(&p.ty)).collect();
-    let out = Out::of(function.result.as_ref())?;
-    Some(match params?.as_slice() {
-        [In::Bytes] => with_result!(out, Bytes),
-        [In::Text] => with_result!(out, Text),
-        [In::U32] => with_result!(out, u32),
-        [In::Bytes, In::U32] => with_result!(out, Bytes, u32),
-        [In::Text, In::Text] => with_result!(out, Text, Text),
-        [In::Bytes, In::Bytes] => with_result!(out, Bytes, Bytes),
-        [In::Text, In::Bytes] => with_result!(out, Text, Bytes),
-        [In::Bytes, In::Text] => with_result!(out, Bytes, Text),
+    let Signature { params, result } = Signature::of(function)?;
+    Some(match params.as_slice() {
+        [ParamKind::Bytes] => with_result!(result, Bytes),
+        [ParamKind::Text] => with_result!(result, Text),
+        [ParamKind::U32] => with_result!(result, u32),
+        [ParamKind::Bytes, ParamKind::U32] => with_result!(result, Bytes, u32),
+        [ParamKind::Text, ParamKind::Text] => with_result!(result, Text, Text),
+        [ParamKind::Bytes, ParamKind::Bytes] => with_result!(result, Bytes, Bytes),
+        [ParamKind::Text, ParamKind::Bytes] => with_result!(result, Text, Bytes),
+        [ParamKind::Bytes, ParamKind::Text] => with_result!(result, Bytes, Text),
         _ => return None,
     })
 }

@@ -52,8 +52,8 @@ const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 const KILL: sock_filter = statement(RETURN, libc::SECCOMP_RET_KILL_PROCESS);
 const ALLOW: sock_filter = statement(RETURN, libc::SECCOMP_RET_ALLOW);
 
-/// The program for rules in the order of their numbers. A call that none of them
-/// is about kills the process, as does one of another architecture.
+/// Returns the program for rules in the order of their numbers. A call that none of
+/// them is about kills the process, as does one of another architecture.
 pub(super) fn program(rules: &[(u32, Rule)]) -> BpfProgram {
     let mut program = vec![
         statement(LOAD, ARCHITECTURE_OF_CALL),
@@ -137,7 +137,7 @@ const fn statement(code: u16, k: u32) -> sock_filter {
     if_else(code, k, 0, 0)
 }
 
-/// A jump over so many instructions if it is so, over so many if not.
+/// Returns a jump over `jt` instructions if the comparison holds, over `jf` if not.
 const fn if_else(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }

@@ -246,13 +246,13 @@ impl Cage {
         })
     }
 
-    /// The path of an open file, until the cage is sealed; none where there was no
-    /// `/proc`.
+    /// Returns the path of an open file, until the cage is sealed; `None` where there
+    /// was no `/proc`.
     pub fn path_of(&self, file: &OwnedFd) -> Option<String> {
         self.finds_descriptors.then(|| file.as_raw_fd().to_string())
     }
 
-    /// The granted directories, until the cage is sealed.
+    /// Returns the granted directories, until the cage is sealed.
     pub fn directories(&self) -> &[Directory] {
         &self.directories
     }
@@ -321,8 +321,8 @@ impl<'a> Steps<'a> {
         !self.without.contains(&layer)
     }
 
-    /// The last report on a layer is the one that counts, unless an earlier one
-    /// was worse.
+    /// Notes a report on a layer. The last one counts, unless an earlier one was
+    /// worse.
     fn report(&mut self, layer: Layer, result: io::Result<LayerState>) {
         let state = result.unwrap_or_else(|error| LayerState::Missing(error.to_string()));
         match self.taken.iter_mut().find(|taken| taken.layer == layer) {
@@ -345,7 +345,7 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// Every layer in order; an error if one is missing that has to be there.
+    /// Reports on every layer in order, or fails if one is missing that has to be there.
     fn finish(mut self, sandbox_plan: &SandboxPlan) -> Result<SandboxReport, CageError> {
         for layer in Layer::ALL {
             if !self.taken.iter().any(|taken| taken.layer == layer) {
@@ -432,8 +432,8 @@ impl Lists {
 }
 
 impl Directory {
-    /// Under its number in a root of our own, if it is mounted there, else by
-    /// the descriptor that the host opened.
+    /// Finds it under its number in a root of our own, if it is mounted there, else
+    /// by the descriptor that the host opened.
     fn of(granted: &Granted, number: Option<usize>) -> Self {
         Directory {
             path: match number {

@@ -41,17 +41,18 @@ fn leave_groups_and_user(keeps_user: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// A root who needs a user namespace to make the others is himself in there, and
-/// there is nobody else that he could become. Whatever is root's on the machine
-/// is open to him, capabilities or not, so nothing of this layer holds.
+/// Returns the error of a root who needs a user namespace to make the others: he is
+/// himself in there, and there is nobody else that he could become. Whatever is
+/// root's on the machine is open to him, capabilities or not, so nothing of this
+/// layer holds.
 pub(super) fn still_root() -> io::Error {
     io::Error::other(
         "it stays root, without capabilities: becoming nobody takes CAP_SYS_ADMIN to make namespaces",
     )
 }
 
-/// An ordinary user cannot leave groups, not even in a user namespace: a group
-/// may be what denies something.
+/// Returns the state of the layer for an ordinary user, who cannot leave groups, not
+/// even in a user namespace: a group may be what denies something.
 pub(super) fn own_groups_only() -> LayerState {
     let own = rustix::process::getegid();
     match rustix::process::getgroups() {
@@ -99,7 +100,7 @@ pub(super) fn drop_capabilities() -> io::Result<LayerState> {
     })
 }
 
-/// Every capability that there can be, one at a time.
+/// Returns every capability that there can be, one at a time.
 fn capabilities() -> impl Iterator<Item = CapabilitySet> {
     (0..64).map(|bit| CapabilitySet::from_bits_retain(1 << bit))
 }

@@ -45,8 +45,8 @@ impl ResourceLimits {
     }
 }
 
-/// From now on this process starts neither threads nor processes. It does not
-/// bind root, whom the filter binds.
+/// Keeps this process from starting threads and processes from now on. The limit does
+/// not bind root, whom the filter binds.
 pub(super) fn no_more_threads() -> io::Result<()> {
     set(Resource::Nproc, 0)
 }

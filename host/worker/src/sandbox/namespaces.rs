@@ -129,8 +129,7 @@ fn fill_and_enter(trees: &[io::Result<OwnedFd>]) -> io::Result<()> {
     seal_root()
 }
 
-/// The root itself is not to be written to; what is mounted in it has been
-/// dealt with.
+/// Makes the root itself read-only. The mounts in it have been dealt with.
 fn seal_root() -> io::Result<()> {
     rustix::mount::mount_remount(
         "/",
@@ -145,7 +144,7 @@ fn seal_root() -> io::Result<()> {
     Ok(())
 }
 
-/// A granted directory as a mount of this namespace. It is found by its path,
+/// Returns a granted directory as a mount of this namespace. It is found by its path,
 /// and must be what the host opened when it was granted: in between, a guest
 /// that may write to a directory above could have put something else there.
 fn find_again(granted: &Granted) -> io::Result<OwnedFd> {
@@ -168,7 +167,7 @@ fn find_again(granted: &Granted) -> io::Result<OwnedFd> {
     Ok(tree)
 }
 
-/// A host name that tells nothing.
+/// Sets a host name that tells nothing.
 pub(super) fn hide_host_name() -> io::Result<()> {
     Ok(rustix::system::sethostname(b"sandpool")?)
 }

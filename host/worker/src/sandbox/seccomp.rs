@@ -9,8 +9,8 @@ use seccompiler::{
 use super::bpf::{self, Case, Condition, Rule};
 use super::calls::{AllowedCall, Only, TRIED};
 
-/// A filter that allows what is in these lists, but answers some of it, and what
-/// allocators try, with an error, and kills the process for anything else.
+/// Returns a filter that allows what is in these lists, but answers some of it, and
+/// what allocators try, with an error, and kills the process for anything else.
 pub(super) fn allow(lists: &[&[AllowedCall]], refused: &[(i64, i32)]) -> BpfProgram {
     let mut rules: BTreeMap<u32, Rule> = BTreeMap::new();
     for call in lists.iter().copied().flatten() {
@@ -43,7 +43,7 @@ pub(super) fn allow(lists: &[&[AllowedCall]], refused: &[(i64, i32)]) -> BpfProg
     bpf::program(&rules.into_iter().collect::<Vec<_>>())
 }
 
-/// A filter that answers one call with an error and allows all others.
+/// Returns a filter that answers one call with an error and allows all others.
 pub(super) fn answer(call: i64, errno: i32) -> Result<BpfProgram, Error> {
     let rules = [(call, Vec::new())].into_iter().collect();
     let errno = SeccompAction::Errno(errno.cast_unsigned());
@@ -62,13 +62,13 @@ pub(super) fn put_on_all_threads(program: &BpfProgram) -> Result<(), Error> {
     apply_filter_all_threads(program)
 }
 
-/// As filters have it; all numbers of calls are small.
+/// Returns the number of a call as filters have it; all numbers of calls are small.
 fn number(call: i64) -> u32 {
     call as u32
 }
 
-/// The cases in which a call is allowed, each with the conditions that have all
-/// to hold; none for a call that is always allowed.
+/// Returns the cases in which a call is allowed, each with the conditions that have
+/// all to hold; none for a call that is always allowed.
 fn cases(only: Only) -> Vec<Case> {
     let masked = |argument, mask: libc::c_int, wanted: libc::c_int| Condition {
         argument,

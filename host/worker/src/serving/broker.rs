@@ -19,7 +19,8 @@ use sandpool_protocol::shared_error::SharedError;
 use sandpool_protocol::sleep::{self, Spin, has_to_be_woken};
 use sandpool_sys::EventFd;
 
-/// One for each worker whose module imports shared objects.
+/// The client of the host's broker, one for each worker whose module imports shared objects
+/// or functions of the host.
 pub(super) struct BrokerClient {
     exchange: Exchange,
     bell: Arc<EventFd>,
@@ -58,7 +59,7 @@ impl BrokerClient {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A task begins. What the last one had been given is not its own.
+    /// Notes that a task begins, and forgets the credit and the items of the last one.
     pub(super) fn begin(&self, task: u64) {
         let mut state = self.lock();
         state.task = task;
@@ -87,7 +88,7 @@ impl BrokerClient {
         }
     }
 
-    /// The next answer; `None` if it has not come by `deadline`.
+    /// Returns the next answer, or `None` if it has not come by `deadline`.
     fn receive(&self, state: &mut BrokerState, deadline: Option<Instant>) -> Option<Answer> {
         let BrokerState { answers, spin, .. } = state;
         loop {
@@ -128,7 +129,7 @@ impl BrokerClient {
             return answer;
         }
         self.send(state, Asks::GiveUp);
-        // It comes either way.
+        // An answer comes, whether the request was given up or had been answered.
         let last = self.receive(state, None);
         last.unwrap_or_else(|| leave())
     }
@@ -180,7 +181,7 @@ impl Until {
     }
 }
 
-/// The host's own bytes make no sense: there is no host to work for.
+/// Ends this process: the host's own bytes make no sense, so there is no host to work for.
 fn leave() -> ! {
     std::process::exit(1)
 }
@@ -267,12 +268,12 @@ impl Broker for BrokerClient {
     }
 }
 
-/// Returns whether the host takes as much in one request.
+/// Returns `true` if the host takes an operation of this size in one request.
 fn fits(op: &Op) -> bool {
     size(op) <= MAX_ITEM
 }
 
-/// Bytes of a step, about.
+/// Returns the number of bytes of an operation, about.
 fn size(op: &Op) -> usize {
     let of_items = |items: &[Item]| items.iter().map(|item| item.len() + 8).sum();
     match op {

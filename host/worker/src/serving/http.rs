@@ -24,7 +24,7 @@ use sandpool_protocol::http::{
 use sandpool_protocol::sleep::{announce, announce_awake, has_to_be_woken};
 use sandpool_sys::EventFd;
 
-/// One for each worker whose guests were granted HTTP.
+/// The link for outgoing HTTP, one for each worker whose guests were granted it.
 pub(super) struct HttpLink {
     exchange: Exchange,
     bell: Arc<EventFd>,
@@ -90,13 +90,13 @@ impl HttpLink {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A task begins.
+    /// Notes that a task begins.
     pub(super) fn begin_task(&self) {
         self.lock().runs = true;
     }
 
-    /// The running task ends, and its requests with it: the host ends them when it takes
-    /// the answer, which is not published yet.
+    /// Notes that the running task ends, and ends its requests here: the host ends them when
+    /// it takes the answer, which is not published yet.
     pub(super) fn end_task(&self) {
         let mut state = self.lock();
         state.runs = false;
@@ -172,8 +172,8 @@ impl HttpLink {
         }
     }
 
-    /// Begins a request of the task that runs while so many were answered, unless it has
-    /// ended.
+    /// Begins a request of a task, unless that has ended. `task` is the number of tasks that
+    /// had been answered when it began.
     fn begin(
         self: &Arc<Self>,
         task: u64,
@@ -231,8 +231,8 @@ impl HttpLink {
         }
     }
 
-    /// Sends as many bytes as one frame and the credit allow; `Some(false)` if there is no
-    /// credit, `None` if the request has ended.
+    /// Sends as many bytes as one frame and the credit allow. Returns `Some(false)` if there is
+    /// no credit, `None` if the request has ended.
     fn send_some(&self, id: u32, bytes: &mut Bytes) -> Option<bool> {
         let mut state = self.lock();
         let live = state.live.get_mut(&id)?;
@@ -266,7 +266,7 @@ impl HttpLink {
         }
     }
 
-    /// Tells the host that so many bytes of a response were passed on.
+    /// Tells the host that this many bytes of a response were passed on.
     pub(super) fn give_credit(&self, id: u32, bytes: u32) {
         let mut state = self.lock();
         if state.live.contains_key(&id) {
@@ -307,7 +307,7 @@ impl Live {
     }
 }
 
-/// The host's own bytes make no sense: there is no host to work for.
+/// Ends this process: the host's own bytes make no sense, so there is no host to work for.
 fn leave() -> ! {
     std::process::exit(1)
 }
@@ -393,7 +393,8 @@ fn fields(map: &HeaderMap) -> Fields {
         .collect()
 }
 
-/// Fields that make no header are left out: the host has checked them.
+/// Returns the headers that fields make. Fields that make none are left out: the host has
+/// checked them.
 pub(super) fn map(fields: Fields) -> HeaderMap {
     let each = fields.into_iter().filter_map(|(name, value)| {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;

@@ -39,7 +39,7 @@ pub(super) struct WorkerContext {
 }
 
 impl WorkerContext {
-    /// A store for a task, with nothing in it yet.
+    /// Makes a store for a task, with nothing in it yet.
     pub(super) fn store(
         &self,
         header: &TaskHeader,

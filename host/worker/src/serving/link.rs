@@ -54,7 +54,7 @@ struct Inbox {
 pub(super) struct EventLoop(Runtime);
 
 impl EventLoop {
-    /// Makes it, which is to be done before this process locks itself in: which
+    /// Makes the event loop, which is to be done before this process locks itself in: which
     /// system calls that takes depends on the features of tokio that the final
     /// program has turned on (`signal` makes a pair of sockets, for instance).
     /// To run it takes the same few calls with all of them.
@@ -96,7 +96,7 @@ impl HostLink {
         Ok(link)
     }
 
-    /// The runtime that guests' sleeps wait in.
+    /// Returns the runtime that guests' sleeps wait in.
     pub(super) fn runtime(&self) -> &Handle {
         &self.runtime
     }
@@ -180,8 +180,8 @@ impl HostLink {
         interrupts.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The frame that the host sent in a memory file. Files of tasks that were
-    /// taken back are dropped on the way.
+    /// Returns the frame that the host sent in a memory file. Files of tasks that
+    /// were taken back are dropped on the way.
     pub(super) fn payload(&self, id: u64) -> io::Result<SealedMapping> {
         let (file, len) = self.wait_for(|inbox| {
             while let Some((found, file, len)) = inbox.payloads.pop_front() {
@@ -194,13 +194,13 @@ impl HostLink {
         SealedMapping::new(file, len)
     }
 
-    /// A memory file of `len` bytes for an answer.
+    /// Returns a memory file of `len` bytes for an answer.
     pub(super) fn room(&self, len: u64) -> io::Result<File> {
         self.say(Says::WantRoom { len })?;
         Ok(File::from(self.wait_for(|inbox| inbox.room.take())))
     }
 
-    /// The host's standard input, or what stands for it.
+    /// Returns the host's standard input, or what stands for it.
     pub(super) fn stdin(&self) -> io::Result<OwnedFd> {
         self.say(Says::WantStdin)?;
         Ok(self.wait_for(|inbox| inbox.stdin.take()))

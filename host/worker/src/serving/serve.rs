@@ -232,8 +232,8 @@ impl Server {
         answer
     }
 
-    /// Where the module is instrumented, puts a snapshot of the instance in place of the
-    /// value that the function returned.
+    /// Puts a snapshot of the instance in place of the value that the function returned, if
+    /// the module is instrumented.
     fn snapshot(
         &self,
         live: &mut Live,
@@ -248,7 +248,7 @@ impl Server {
         }
     }
 
-    /// A new instance, with the pool's initializer called in it.
+    /// Makes a new instance, and calls the pool's initializer in it.
     fn instantiate(
         &self,
         order: &Order,

@@ -66,7 +66,7 @@ impl Bounds {
         }
     }
 
-    /// Why there is no engine: no fault of any module.
+    /// Explains why there is no engine, which is no fault of any module.
     fn no_engine(&self, error: &wasmtime::Error, engine: &EngineSettings) -> StartError {
         match out_of_memory(error) {
             true => self.no_memory(Some(engine)),
@@ -100,7 +100,7 @@ impl Bounds {
         StartError { reason, message }
     }
 
-    /// Why there is no second thread. The C library says only to try again
+    /// Explains why there is no second thread. The C library says only to try again
     /// later, also when it found no memory for its stack.
     fn no_thread(&self, error: io::Error) -> StartError {
         if !has_room(THREAD_STACK) {
@@ -126,7 +126,7 @@ impl Bounds {
         }
     }
 
-    /// Why a descriptor that was sent did not come.
+    /// Explains why a descriptor that was sent did not come.
     fn no_descriptor(&self) -> StartError {
         let limit = self.inherited.named(Scarce::Descriptors);
         StartError {
@@ -271,7 +271,7 @@ impl From<CageError> for StartError {
     }
 }
 
-/// The granted directories, each with the descriptor that came with it.
+/// Returns the granted directories, each with the descriptor that came with it.
 fn granted(
     setup: &WorkerSetup,
     next: &mut impl FnMut() -> Result<OwnedFd, StartError>,
@@ -284,7 +284,7 @@ fn granted(
     .collect()
 }
 
-/// The bytes of the module that a snapshot is made of, which are not looked at yet.
+/// Returns the bytes of the module that a snapshot is made of, which are not looked at yet.
 fn original(file: &OwnedFd) -> io::Result<SealedMapping> {
     let file = File::from(file.try_clone()?);
     SealedMapping::new(&file, file.metadata()?.len())
@@ -297,7 +297,7 @@ const THREAD_STACK: usize = 2 * 1024 * 1024;
 /// does not get them.
 const FIRST_CALL: usize = 1024 * 1024;
 
-/// Returns whether the limit on memory leaves room for so many bytes.
+/// Returns `true` if the limit on memory leaves room for this many bytes.
 fn has_room(bytes: usize) -> bool {
     let mut room = Vec::<u8>::new();
     let reserved = room.try_reserve_exact(bytes);
@@ -309,7 +309,7 @@ fn has_room(bytes: usize) -> bool {
 /// Bytes of stack that host functions need beyond the guest's.
 const HOST_STACK: u64 = 512 * KIB;
 
-/// A guest that may use more stack than there is would crash its worker instead
+/// Fails if there is less stack than the guest may use: it would crash its worker instead
 /// of trapping.
 fn room_for_stack(guest: u64) -> io::Result<()> {
     let stack = rustix::process::getrlimit(rustix::process::Resource::Stack);

@@ -30,7 +30,7 @@ const DENIED: [&str; 10] = [
     "unsupported",
 ];
 
-/// The payload of an error whose payload is a text.
+/// Returns the payload of an error whose payload is a text.
 fn reason(import: &str) -> String {
     format!("`{import}` was not granted")
 }
@@ -69,7 +69,7 @@ impl<'a> Refuse<'a> {
         }
     }
 
-    /// Links one import. Leaves out what can be no function's part: modules, components.
+    /// Links one import. Leaves out modules and components, which are part of no function.
     pub(super) fn link(
         &mut self,
         linker: &mut LinkerInstance<'_, Guest>,

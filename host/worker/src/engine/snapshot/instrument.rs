@@ -4,7 +4,7 @@
 use wasmparser::{Encoding, Parser, Payload, TypeRef};
 use wasmtime_wizer::Wizer;
 
-use crate::engine::describe::STATE;
+use crate::engine::describe::{STATE, is_component};
 
 /// Returns the instrumented form of a module: with exports by which the state of an
 /// instance can be read.
@@ -24,16 +24,12 @@ pub fn instrument(wasm: &[u8]) -> Result<Vec<u8>, String> {
     instrumented.map_err(|error| no_snapshot(explain(&error)))
 }
 
-/// The function that was run stays an export, so a snapshot exports what its original does.
+/// Returns wizer with our settings. The function that was run stays an export, so a snapshot
+/// exports what its original does.
 pub(super) fn wizer() -> Wizer {
     let mut wizer = Wizer::new();
     wizer.keep_init_func(true);
     wizer
-}
-
-/// The binary format's fifth to eighth byte tell components from core modules.
-fn is_component(bytes: &[u8]) -> bool {
-    bytes.get(6).is_some_and(|layer| *layer == 1)
 }
 
 /// A module, or a component, while it is read.

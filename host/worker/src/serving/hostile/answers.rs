@@ -106,8 +106,8 @@ fn answers_another(worker: WorkerParts) -> io::Result<()> {
     answer(worker, |header| header.task += 1, &[&value])
 }
 
-/// A list of as many things as there are bytes, each of which its type makes
-/// large.
+/// Answers with a list of as many items as there are bytes, each of which its type
+/// makes large.
 fn bomb(worker: WorkerParts) -> io::Result<()> {
     let mut list = 60_000u32.to_le_bytes().to_vec();
     list.resize(4 + 60_000, 1);
@@ -144,7 +144,7 @@ fn ask_for_room(
     }
 }
 
-/// Honest sums, in files, and descriptors of its own with each message.
+/// Answers with honest sums, in files, and sends descriptors of its own with each message.
 fn sends_descriptors(worker: WorkerParts) -> io::Result<()> {
     loop {
         let task = worker.claim();
@@ -198,7 +198,7 @@ fn too_much_stdout(worker: WorkerParts) -> io::Result<()> {
     )
 }
 
-/// An honest sum, and a run time that no clock can show.
+/// Answers with an honest sum, and a run time that no clock can show.
 fn runs_for_ever(worker: WorkerParts) -> io::Result<()> {
     let task = worker.claim();
     let value = encode_args(&[Value::S32(super::sum(&task.raw))]);

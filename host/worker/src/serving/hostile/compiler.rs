@@ -29,7 +29,7 @@ pub(super) fn find(name: &str) -> Option<Play> {
     }))
 }
 
-/// The handshake, and the files for artifact and description.
+/// Makes the handshake, and returns the files for artifact and description.
 fn set(control: &ControlSocket) -> io::Result<(File, File)> {
     control.send(&Hello::of_this_build().encode(), &[], true)?;
     let mut buffer = vec![0; MAX_MESSAGE];
@@ -88,7 +88,7 @@ fn with_colours(control: ControlSocket) -> io::Result<()> {
     say(&control, &failed)
 }
 
-/// A description that could be true, of machine code that is none.
+/// Writes a description that could be true, of machine code that is none.
 fn with_a_lie(control: ControlSocket) -> io::Result<()> {
     let (mut artifact, mut description) = set(&control)?;
     let param = |name: &str| Param {

@@ -4,8 +4,9 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
-use super::{Play, Task, WorkerParts, stand_still};
-use sandpool_protocol::exchange::{Exchange, StreamReader, StreamWriter, Way, Word, framed};
+use super::frames::{FrameWriter, broken, raw, writes_too_far};
+use super::{Play, WorkerParts, stand_still};
+use sandpool_protocol::exchange::{StreamReader, Way, Word, framed};
 use sandpool_protocol::request::{
     Answer, Asks, CREDIT_ITEM, Item, Kind, LockOp, MAX_ITEM, Op, QueueOp, Request,
 };
@@ -43,44 +44,31 @@ pub(super) fn find(name: &str) -> Option<Play> {
 
 /// A worker that runs a task and may ask.
 pub(super) struct Sharer {
-    worker: WorkerParts,
-    exchange: Exchange,
-    task: Task,
-    writer: StreamWriter,
+    frames: FrameWriter,
     reader: StreamReader,
 }
 
 impl Sharer {
     pub(super) fn new(worker: WorkerParts) -> io::Result<Self> {
-        let task = worker.claim();
-        Self::of(worker, task)
+        Ok(Self::of(FrameWriter::new(worker)?))
     }
 
-    fn of(mut worker: WorkerParts, task: Task) -> io::Result<Self> {
-        let exchange = worker.exchange.take();
-        let exchange = exchange.ok_or_else(|| io::Error::other("its module shares nothing"))?;
-        Ok(Sharer {
-            worker,
-            exchange,
-            task,
-            writer: StreamWriter::new(Way::ToHost),
+    fn of(frames: FrameWriter) -> Self {
+        Sharer {
+            frames,
             reader: StreamReader::new(Way::ToWorker),
-        })
-    }
-
-    fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let written = self.writer.write(&self.exchange, bytes);
-            let written = written.map_err(|_| io::Error::other("the host broke a rule"))?;
-            bytes = &bytes[written..];
-            self.worker.bell.ring();
         }
-        Ok(())
     }
 
     fn send(&mut self, asks: Asks) -> io::Result<()> {
-        let task = self.task.id;
-        self.write(&framed(&Request { task, asks }))
+        let request = self.request(asks);
+        self.frames.write(&request)
+    }
+
+    /// Returns the frame of a request of its task.
+    fn request(&self, asks: Asks) -> Vec<u8> {
+        let task = self.frames.task();
+        framed(&Request { task, asks })
     }
 
     /// Sends these, and lives on until it is killed.
@@ -93,9 +81,9 @@ impl Sharer {
 
     fn answer(&mut self) -> io::Result<Answer> {
         loop {
-            let broken = |_| io::Error::other("the host broke a rule");
-            self.reader.fill(&self.exchange).map_err(broken)?;
-            if let Some(message) = self.reader.message().map_err(broken)? {
+            let filled = self.reader.fill(self.frames.exchange());
+            filled.map_err(|_| broken())?;
+            if let Some(message) = self.reader.message().map_err(|_| broken())? {
                 return postcard::from_bytes(message).map_err(io::Error::other);
             }
             std::thread::yield_now();
@@ -146,24 +134,26 @@ fn asks_twice(worker: WorkerParts) -> io::Result<()> {
 }
 
 fn asks_for_another(worker: WorkerParts) -> io::Result<()> {
-    let mut sharer = Sharer::new(worker)?;
-    sharer.task.id += 1;
-    sharer.then(&[open()])
+    let mut frames = FrameWriter::new(worker)?;
+    let (task, asks) = (frames.task() + 1, open());
+    frames.write(&framed(&Request { task, asks }))?;
+    stand_still()
 }
 
 fn asks_unclaimed(worker: WorkerParts) -> io::Result<()> {
     let task = worker.peek();
-    Sharer::of(worker, task)?.then(&[open()])
+    let frames = FrameWriter::of(worker, task)?;
+    Sharer::of(frames).then(&[open()])
 }
 
-/// As an instance may that is kept, and holds handles of an earlier task.
+/// Asks as an instance may that is kept, and holds handles of an earlier task.
 fn asks_what_it_never_opened(worker: WorkerParts) -> io::Result<()> {
     let mut sharer = Sharer::new(worker)?;
     // The timeout may have passed before the answer was there.
     sharer.send(call(QueueOp::Get(1), true))?;
     sharer.send(Asks::GiveUp)?;
     sharer.answer()?;
-    sharer.worker.answer_honestly(&sharer.task);
+    sharer.frames.answer_honestly();
     stand_still()
 }
 
@@ -195,14 +185,14 @@ fn posts_too_long(worker: WorkerParts) -> io::Result<()> {
     sharer.then(&[post(CREDIT_ITEM + 1)])
 }
 
-/// Is handed items, changes what it claims, and has the queue look.
+/// Takes items that are handed to it, changes what it claims, and has the queue look.
 fn handed(worker: WorkerParts, change: fn(&mut Claim)) -> io::Result<()> {
     let mut sharer = Sharer::new(worker)?;
     for _ in 0..3 {
         sharer.put()?;
     }
     sharer.ask_queue(QueueOp::Get(1))?;
-    let word = sharer.exchange.bare_word(Word::Handed);
+    let word = sharer.frames.exchange().bare_word(Word::Handed);
     let mut claim = Claim::from_word(word.load(Ordering::Acquire));
     change(&mut claim);
     word.store(claim.word(), Ordering::Release);
@@ -212,32 +202,17 @@ fn handed(worker: WorkerParts, change: fn(&mut Claim)) -> io::Result<()> {
 fn unclaims_credit(worker: WorkerParts) -> io::Result<()> {
     let mut sharer = Sharer::new(worker)?;
     sharer.put()?;
-    let word = sharer.exchange.bare_word(Word::Credit);
+    let word = sharer.frames.exchange().bare_word(Word::Credit);
     let claim = Claim::from_word(word.load(Ordering::Acquire));
     let head = claim.head.wrapping_sub(1);
     word.store(Claim { head, ..claim }.word(), Ordering::Release);
     sharer.then(&[call(QueueOp::Close, false)])
 }
 
-fn raw(worker: WorkerParts, bytes: &[u8]) -> io::Result<()> {
-    Sharer::new(worker)?.write(bytes)?;
-    stand_still()
-}
-
-fn writes_too_far(worker: WorkerParts) -> io::Result<()> {
-    let sharer = Sharer::new(worker)?;
-    let [written, _] = sharer.exchange.bare_counts(Way::ToHost);
-    written.store(1 << 30, Ordering::Release);
-    sharer.worker.bell.ring();
-    stand_still()
-}
-
 fn dies_in_a_request(worker: WorkerParts) -> io::Result<()> {
     let mut sharer = Sharer::new(worker)?;
-    let task = sharer.task.id;
-    let asks = post(100);
-    let bytes = framed(&Request { task, asks });
-    sharer.write(&bytes[..50])?;
+    let bytes = sharer.request(post(100));
+    sharer.frames.write(&bytes[..50])?;
     // At once: whoever closes its socket first has hung up.
     std::process::exit(0);
 }
@@ -254,11 +229,9 @@ fn floods_unread(worker: WorkerParts) -> io::Result<()> {
 fn floods_posts(worker: WorkerParts) -> io::Result<()> {
     let mut sharer = Sharer::new(worker)?;
     sharer.put()?;
-    let task = sharer.task.id;
-    let asks = post(MAX_ITEM / 4);
-    let bytes = framed(&Request { task, asks });
+    let bytes = sharer.request(post(MAX_ITEM / 4));
     loop {
-        sharer.write(&bytes)?;
+        sharer.frames.write(&bytes)?;
     }
 }
 
@@ -266,24 +239,22 @@ fn floods_posts(worker: WorkerParts) -> io::Result<()> {
 /// after it has answered its task.
 fn floods_requests(worker: WorkerParts, answered: bool) -> io::Result<()> {
     let mut sharer = Sharer::new(worker)?;
-    let task = sharer.task.id;
     // Longer than its answer, or there would be no room for that.
     let (kind, name) = (Kind::Queue, "denied".repeat(20));
-    let asks = Asks::Open { kind, name };
-    let one = framed(&Request { task, asks });
+    let one = sharer.request(Asks::Open { kind, name });
     let many = one.repeat(1000);
-    sharer.write(&many[..one.len()])?;
+    let frames = &mut sharer.frames;
+    frames.write(&many[..one.len()])?;
     if answered {
-        sharer.worker.answer_honestly(&sharer.task);
+        frames.answer_honestly();
     }
     loop {
         let mut left = &many[..];
         while !left.is_empty() {
-            let [written, read] = sharer.exchange.bare_counts(Way::ToWorker);
+            let [written, read] = frames.exchange().bare_counts(Way::ToWorker);
             read.store(written.load(Ordering::Acquire), Ordering::Release);
-            let written = sharer.writer.write(&sharer.exchange, left);
+            let written = frames.write_some(left);
             left = &left[written.unwrap_or(0)..];
-            sharer.worker.bell.ring();
         }
     }
 }

@@ -28,7 +28,7 @@ fn asks(worker: WorkerParts, all: &[Asks]) -> io::Result<()> {
     Sharer::new(worker)?.then(all)
 }
 
-/// A call with so many bytes of arguments.
+/// Returns a call with this many bytes of arguments.
 fn call(function: u32, bytes: usize) -> Asks {
     Asks::Function {
         function,

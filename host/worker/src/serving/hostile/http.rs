@@ -3,8 +3,9 @@
 
 use std::io;
 
-use super::{Play, Task, WorkerParts, stand_still};
-use sandpool_protocol::exchange::{Exchange, StreamWriter, Way, framed};
+use super::frames::{FrameWriter, raw, writes_too_far};
+use super::{Play, WorkerParts, stand_still};
+use sandpool_protocol::exchange::framed;
 use sandpool_protocol::http::{Fields, MAX_DATA, MAX_HEAD, RequestHead, ToHost};
 
 pub(super) fn find(name: &str) -> Option<Play> {
@@ -28,46 +29,6 @@ pub(super) fn find(name: &str) -> Option<Play> {
     }))
 }
 
-/// A worker that runs a task and may make requests.
-struct Requester {
-    worker: WorkerParts,
-    exchange: Exchange,
-    task: Task,
-    writer: StreamWriter,
-}
-
-impl Requester {
-    fn new(worker: WorkerParts) -> io::Result<Self> {
-        let task = worker.claim();
-        Self::of(worker, task)
-    }
-
-    fn of(mut worker: WorkerParts, task: Task) -> io::Result<Self> {
-        let exchange = worker.exchange.take();
-        let exchange = exchange.ok_or_else(|| io::Error::other("it was granted no HTTP"))?;
-        Ok(Requester {
-            worker,
-            exchange,
-            task,
-            writer: StreamWriter::new(Way::ToHost),
-        })
-    }
-
-    fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let written = self.writer.write(&self.exchange, bytes);
-            let written = written.map_err(|_| io::Error::other("the host broke a rule"))?;
-            bytes = &bytes[written..];
-            self.worker.bell.ring();
-        }
-        Ok(())
-    }
-
-    fn send(&mut self, frame: &ToHost) -> io::Result<()> {
-        self.write(&framed(frame))
-    }
-}
-
 fn begin(task: u64, id: u32) -> ToHost {
     let head = RequestHead {
         method: "GET".into(),
@@ -86,16 +47,16 @@ fn data(id: u32, length: usize) -> ToHost {
 
 /// Sends these, and lives on until it is killed.
 fn play(worker: WorkerParts, frames: &[ToHost]) -> io::Result<()> {
-    let mut requester = Requester::new(worker)?;
+    let mut writer = FrameWriter::new(worker)?;
     for frame in frames {
-        requester.send(frame)?;
+        writer.write(&framed(frame))?;
     }
     stand_still()
 }
 
 fn unclaimed(worker: WorkerParts) -> io::Result<()> {
     let task = worker.peek();
-    Requester::of(worker, task)?.send(&begin(0, 1))?;
+    FrameWriter::of(worker, task)?.write(&framed(&begin(0, 1)))?;
     stand_still()
 }
 
@@ -107,31 +68,18 @@ fn long_head(worker: WorkerParts) -> io::Result<()> {
     play(worker, &[ToHost::Begin { task, id, head }])
 }
 
-fn raw(worker: WorkerParts, bytes: &[u8]) -> io::Result<()> {
-    Requester::new(worker)?.write(bytes)?;
-    stand_still()
-}
-
-fn writes_too_far(worker: WorkerParts) -> io::Result<()> {
-    let requester = Requester::new(worker)?;
-    let [written, _] = requester.exchange.bare_counts(Way::ToHost);
-    written.store(1 << 30, std::sync::atomic::Ordering::Release);
-    requester.worker.bell.ring();
-    stand_still()
-}
-
 fn dies_in_a_frame(worker: WorkerParts) -> io::Result<()> {
-    let mut requester = Requester::new(worker)?;
+    let mut writer = FrameWriter::new(worker)?;
     let bytes = framed(&begin(0, 1));
-    requester.write(&bytes[..bytes.len() / 2])?;
+    writer.write(&bytes[..bytes.len() / 2])?;
     std::process::exit(0);
 }
 
 /// Sends what an honest worker may: its task was answered before the host read it.
 fn after_its_answer(worker: WorkerParts) -> io::Result<()> {
-    let mut requester = Requester::new(worker)?;
-    requester.send(&begin(0, 1))?;
-    requester.worker.answer_honestly(&requester.task);
+    let mut writer = FrameWriter::new(worker)?;
+    writer.write(&framed(&begin(0, 1)))?;
+    writer.answer_honestly();
     let trailers = Fields::new();
     for frame in [
         begin(0, 2),
@@ -139,16 +87,16 @@ fn after_its_answer(worker: WorkerParts) -> io::Result<()> {
         data(2, 5),
         ToHost::End { id: 1, trailers },
     ] {
-        requester.send(&frame)?;
+        writer.write(&framed(&frame))?;
     }
     stand_still()
 }
 
 /// Makes requests on and on, and reads none of the answers: they must not pile up.
 fn floods_unread(worker: WorkerParts) -> io::Result<()> {
-    let mut requester = Requester::new(worker)?;
+    let mut writer = FrameWriter::new(worker)?;
     for id in 1.. {
-        requester.send(&begin(0, id))?;
+        writer.write(&framed(&begin(0, id)))?;
     }
     stand_still()
 }

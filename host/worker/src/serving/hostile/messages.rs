@@ -65,7 +65,7 @@ fn message_with_more(worker: WorkerParts) -> io::Result<()> {
     worker.linger()
 }
 
-/// A message whose text is said to be longer than the message.
+/// Sends a message whose text is said to be longer than the message.
 fn log_of_a_lie(worker: WorkerParts) -> io::Result<()> {
     let task = worker.claim();
     let says = log(&"x".repeat(1000));

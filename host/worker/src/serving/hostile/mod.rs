@@ -6,11 +6,12 @@
 //! its own: `__sandpool-hostile BEHAVIOUR __sandpool-worker DESCRIPTOR`. It runs
 //! no guest, so it does not lock itself in. [`WorkerParts`] is what every behaviour
 //! needs; the behaviours are in the other files of this folder, by what they
-//! attack.
+//! attack; `frames` writes for those that attack an exchange.
 
 mod answers;
 mod compiler;
 mod exchange;
+mod frames;
 mod host_calls;
 mod http;
 mod messages;
@@ -106,7 +107,7 @@ struct Task {
 }
 
 impl WorkerParts {
-    /// The handshake of an honest worker, all but its last word.
+    /// Makes the handshake of an honest worker, all but its last word.
     fn set(control: ControlSocket) -> io::Result<Self> {
         control.send(&Hello::of_this_build().encode(), &[], true)?;
         let mut buffer = vec![0; MAX_MESSAGE];
@@ -150,7 +151,7 @@ impl WorkerParts {
         Claim::from_word(self.ring.claim().load(Ordering::Acquire))
     }
 
-    /// Waits until so many tasks are there to be claimed.
+    /// Waits until this many tasks are there to be claimed.
     fn wait_for(&self, count: u32) -> Claim {
         loop {
             let claim = self.claim_word();
@@ -161,7 +162,7 @@ impl WorkerParts {
         }
     }
 
-    /// The next task, which stays unclaimed.
+    /// Returns the next task, which stays unclaimed.
     fn peek(&self) -> Task {
         let claim = self.wait_for(1);
         self.read_task(claim.head)
@@ -227,7 +228,7 @@ impl WorkerParts {
         self.ring.fill(Lane::Answers, next, offset, &[payload]);
     }
 
-    /// Says that so many further answers are there, and rings.
+    /// Says that this many further answers are there, and rings.
     fn publish(&self, count: u32) {
         self.ring.published().fetch_add(count, Ordering::Release);
         self.bell.ring();
@@ -239,7 +240,7 @@ impl WorkerParts {
         self.publish(1);
     }
 
-    /// Returns an honest worker's answer: the sum of two numbers.
+    /// Answers as an honest worker does, with the sum of two numbers.
     fn answer_honestly(&self, task: &Task) {
         let value = encode_args(&[Value::S32(sum(&task.raw))]);
         let header = header(task, TaskEnd::Ok, value.len());
@@ -259,7 +260,7 @@ fn stand_still() -> io::Result<()> {
     }
 }
 
-/// The sum of a task's two arguments.
+/// Returns the sum of a task's two arguments.
 fn sum(mut raw: &[u8]) -> i32 {
     let mut next = || match decode(&Type::S32, &mut raw) {
         Ok(Value::S32(number)) => number,

@@ -86,7 +86,7 @@ fn failed_after_ready(worker: WorkerParts) -> io::Result<()> {
     worker.linger()
 }
 
-/// Late with everything, and nothing worse.
+/// Does everything late, and nothing worse.
 fn slow_and_honest(control: ControlSocket) -> io::Result<()> {
     thread::sleep(Duration::from_millis(300));
     let worker = WorkerParts::set(control)?;

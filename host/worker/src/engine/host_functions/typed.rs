@@ -1,115 +1,61 @@
 //! Functions of the host whose signatures are made of bytes, strings and a few numbers,
-//! without a value per byte: a table of the signatures that people write, as in `typed`. A
-//! signature that is not in it takes the dynamic way.
+//! without a value per byte.
+//!
+//! This is a table of the signatures that people write (`engine/signature.rs` says why there
+//! is one). A function whose signature is not in it is linked by dynamic values.
 
 use std::sync::Arc;
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower};
 
-use super::GivenFunction;
+use super::HostFunction;
 use crate::engine::guest::Guest;
-use sandpool_value::{ToValue, Type, encode, take_bytes, take_string, take_u32, take_u64};
-
-/// The type of a parameter.
-#[derive(Clone, Copy, PartialEq)]
-enum In {
-    Bytes,
-    Text,
-    U32,
-    U64,
-}
-
-/// The type of a result.
-#[derive(Clone, Copy, PartialEq)]
-enum Out {
-    Nothing,
-    Bool,
-    U32,
-    U64,
-    Bytes,
-    Text,
-    MaybeBytes,
-    MaybeText,
-    BytesOrText,
-    TextOrText,
-    NothingOrText,
-}
-
-impl In {
-    fn of(ty: &Type) -> Option<Self> {
-        match ty {
-            Type::String => Some(In::Text),
-            Type::U32 => Some(In::U32),
-            Type::U64 => Some(In::U64),
-            ty if ty.is_bytes() => Some(In::Bytes),
-            _ => None,
-        }
-    }
-}
-
-impl Out {
-    fn of(ty: Option<&Type>) -> Option<Self> {
-        Some(match ty {
-            None => Out::Nothing,
-            Some(Type::Bool) => Out::Bool,
-            Some(Type::U32) => Out::U32,
-            Some(Type::U64) => Out::U64,
-            Some(Type::String) => Out::Text,
-            Some(ty) if ty.is_bytes() => Out::Bytes,
-            Some(Type::Option(some)) if **some == Type::String => Out::MaybeText,
-            Some(Type::Option(some)) if some.is_bytes() => Out::MaybeBytes,
-            Some(Type::Result { ok, err: Some(err) }) if **err == Type::String => {
-                match ok.as_deref() {
-                    None => Out::NothingOrText,
-                    Some(Type::String) => Out::TextOrText,
-                    Some(ok) if ok.is_bytes() => Out::BytesOrText,
-                    Some(_) => return None,
-                }
-            }
-            Some(_) => return None,
-        })
-    }
-}
+use crate::engine::signature::{ParamKind, ResultKind, Signature};
+use sandpool_value::{ToValue, encode, take_bytes, take_string, take_u32, take_u64};
 
 /// Picks a result type for fixed parameter types.
 macro_rules! with_result {
-    ($out:expr, $instance:expr, $given:expr, ($($param:ty),*)) => {
-        match $out {
-            Out::Nothing => wrap::<($($param,)*), ()>($instance, $given),
-            Out::Bool => wrap::<($($param,)*), (bool,)>($instance, $given),
-            Out::U32 => wrap::<($($param,)*), (u32,)>($instance, $given),
-            Out::U64 => wrap::<($($param,)*), (u64,)>($instance, $given),
-            Out::Bytes => wrap::<($($param,)*), (Vec<u8>,)>($instance, $given),
-            Out::Text => wrap::<($($param,)*), (String,)>($instance, $given),
-            Out::MaybeBytes => wrap::<($($param,)*), (Option<Vec<u8>>,)>($instance, $given),
-            Out::MaybeText => wrap::<($($param,)*), (Option<String>,)>($instance, $given),
-            Out::BytesOrText => wrap::<($($param,)*), (Result<Vec<u8>, String>,)>($instance, $given),
-            Out::TextOrText => wrap::<($($param,)*), (Result<String, String>,)>($instance, $given),
-            Out::NothingOrText => wrap::<($($param,)*), (Result<(), String>,)>($instance, $given),
+    ($result:expr, $instance:expr, $function:expr, ($($param:ty),*)) => {
+        match $result {
+            ResultKind::Nothing => wrap::<($($param,)*), ()>($instance, $function),
+            ResultKind::Bool => wrap::<($($param,)*), (bool,)>($instance, $function),
+            ResultKind::U32 => wrap::<($($param,)*), (u32,)>($instance, $function),
+            ResultKind::U64 => wrap::<($($param,)*), (u64,)>($instance, $function),
+            ResultKind::Bytes => wrap::<($($param,)*), (Vec<u8>,)>($instance, $function),
+            ResultKind::Text => wrap::<($($param,)*), (String,)>($instance, $function),
+            ResultKind::MaybeBytes => wrap::<($($param,)*), (Option<Vec<u8>>,)>($instance, $function),
+            ResultKind::MaybeText => wrap::<($($param,)*), (Option<String>,)>($instance, $function),
+            ResultKind::BytesOrText => wrap::<($($param,)*), (Result<Vec<u8>, String>,)>($instance, $function),
+            ResultKind::TextOrText => wrap::<($($param,)*), (Result<String, String>,)>($instance, $function),
+            ResultKind::NothingOrText => wrap::<($($param,)*), (Result<(), String>,)>($instance, $function),
         }
     };
 }
 
-/// Links the function by its types, if its signature is in the table; returns whether it is.
+/// Links the function by its types, if its signature is in the table. Returns `true` if it is.
 pub(super) fn add(
     instance: &mut LinkerInstance<'_, Guest>,
-    given: &Arc<GivenFunction>,
+    host_function: &Arc<HostFunction>,
 ) -> wasmtime::Result<bool> {
-    let function = given.function();
-    let params: Option<Vec<In>> = function.params.iter().map(|p| In::of(&p.ty)).collect();
-    let (Some(params), Some(out)) = (params, Out::of(function.result.as_ref())) else {
+    let Some(Signature { params, result }) = Signature::of(host_function.function()) else {
         return Ok(false);
     };
     match params.as_slice() {
-        [] => with_result!(out, instance, given, ()),
-        [In::Bytes] => with_result!(out, instance, given, (Vec<u8>)),
-        [In::Text] => with_result!(out, instance, given, (String)),
-        [In::U32] => with_result!(out, instance, given, (u32)),
-        [In::U64] => with_result!(out, instance, given, (u64)),
-        [In::Text, In::Text] => with_result!(out, instance, given, (String, String)),
-        [In::Text, In::Bytes] => with_result!(out, instance, given, (String, Vec<u8>)),
-        [In::Bytes, In::Bytes] => with_result!(out, instance, given, (Vec<u8>, Vec<u8>)),
+        [] => with_result!(result, instance, host_function, ()),
+        [ParamKind::Bytes] => with_result!(result, instance, host_function, (Vec<u8>)),
+        [ParamKind::Text] => with_result!(result, instance, host_function, (String)),
+        [ParamKind::U32] => with_result!(result, instance, host_function, (u32)),
+        [ParamKind::U64] => with_result!(result, instance, host_function, (u64)),
+        [ParamKind::Text, ParamKind::Text] => {
+            with_result!(result, instance, host_function, (String, String))
+        }
+        [ParamKind::Text, ParamKind::Bytes] => {
+            with_result!(result, instance, host_function, (String, Vec<u8>))
+        }
+        [ParamKind::Bytes, ParamKind::Bytes] => {
+            with_result!(result, instance, host_function, (Vec<u8>, Vec<u8>))
+        }
         _ => return Ok(false),
     }?;
     Ok(true)
@@ -117,23 +63,22 @@ pub(super) fn add(
 
 fn wrap<P, R>(
     instance: &mut LinkerInstance<'_, Guest>,
-    given: &Arc<GivenFunction>,
+    host_function: &Arc<HostFunction>,
 ) -> wasmtime::Result<()>
 where
     P: Arguments + ComponentNamedList + Lift + 'static,
     R: Answer + ComponentNamedList + Lower + 'static,
 {
-    let given = Arc::clone(given);
-    let name = given.function().name.clone();
+    let called = Arc::clone(host_function);
     instance.func_wrap(
-        &name,
+        &host_function.function().name,
         move |mut store: StoreContextMut<'_, Guest>, arguments: P| {
             let mut bytes = Vec::new();
             arguments.put(&mut bytes);
-            let reply = given.call(&mut store, bytes)?;
+            let reply = called.call(&mut store, bytes)?;
             let mut rest = reply.as_slice();
             R::take(&mut rest).ok_or_else(|| {
-                wasmtime::format_err!("the result does not fit `{}`", given.function().name)
+                wasmtime::format_err!("the result does not fit `{}`", called.function().name)
             })
         },
     )
@@ -145,12 +90,12 @@ trait Arguments {
 }
 
 macro_rules! arguments {
-    ($($name:ident)*) => {
-        impl<$($name: ToValue),*> Arguments for ($($name,)*) {
+    ($($name:ident)+) => {
+        impl<$($name: ToValue),+> Arguments for ($($name,)+) {
             #[expect(non_snake_case, reason = "types and values share their names")]
-            fn put(self, _out: &mut Vec<u8>) {
-                let ($($name,)*) = self;
-                $(encode(&$name.into_value(), _out);)*
+            fn put(self, out: &mut Vec<u8>) {
+                let ($($name,)+) = self;
+                $(encode(&$name.into_value(), out);)+
             }
         }
     };

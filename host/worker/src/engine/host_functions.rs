@@ -1,5 +1,6 @@
-//! Imports whose functions the host gives: each call is encoded, asked of the host, and its
-//! reply decoded. The types are the import's own, so a guest cannot send anything else.
+//! Links the imports whose functions the host gives: each call is encoded and sent to the
+//! host, and its reply is decoded. The types are the import's own, so a guest cannot send
+//! anything else.
 
 mod typed;
 
@@ -22,7 +23,7 @@ use sandpool_protocol::request::{MAX_ITEM, Reply};
 use sandpool_value::{Function, Type, Value, decode_result, encode, take_u32, take_u64};
 
 /// A function that the host gives.
-pub(super) struct GivenFunction {
+pub(super) struct HostFunction {
     /// The place of the function among those of all imports, which the host counts too.
     number: u32,
     function: Function,
@@ -34,16 +35,16 @@ pub(super) fn add_to_component(
     engine: &Engine,
     component: &Component,
     links: &Links,
-    is_known: impl Fn(&str) -> bool,
+    is_reserved: impl Fn(&str) -> bool,
 ) -> wasmtime::Result<()> {
-    let imports = component_imports(engine, component, is_known);
+    let imports = component_imports(engine, component, is_reserved);
     let imports = imports.map_err(|why| wasmtime::format_err!("{why}"))?;
     let mut number = 0;
     for ComponentImport { name, functions } in imports {
         let is_given = links.gives(&name);
         for function in functions {
             if is_given {
-                add_function(linker, GivenFunction { number, function })?;
+                add_function(linker, HostFunction { number, function })?;
             }
             number += 1;
         }
@@ -51,30 +52,35 @@ pub(super) fn add_to_component(
     Ok(())
 }
 
-fn add_function(linker: &mut ComponentLinker<Guest>, given: GivenFunction) -> wasmtime::Result<()> {
-    let given = Arc::new(given);
-    let function = &given.function;
-    let mut instance = match &function.interface {
+fn add_function(
+    linker: &mut ComponentLinker<Guest>,
+    host_function: HostFunction,
+) -> wasmtime::Result<()> {
+    let host_function = Arc::new(host_function);
+    let Function {
+        interface, name, ..
+    } = &host_function.function;
+    let mut instance = match interface {
         Some(interface) => linker.instance(interface)?,
         None => linker.root(),
     };
-    if typed::add(&mut instance, &given)? {
+    if typed::add(&mut instance, &host_function)? {
         return Ok(());
     }
-    let given = Arc::clone(&given);
-    let name = given.function.name.clone();
-    instance.func_new(&name, move |mut store, _, params, results| {
+    let called = Arc::clone(&host_function);
+    instance.func_new(name, move |mut store, _, params, results| {
         let mut arguments = Vec::new();
-        for (val, param) in params.iter().zip(&given.function.params) {
+        for (val, param) in params.iter().zip(&called.function.params) {
             let value = from_val(val.clone(), &param.ty, &Handles::default());
-            let value = value.ok_or_else(|| given.misfit("an argument cannot leave the worker"))?;
+            let value =
+                value.ok_or_else(|| called.misfit("an argument cannot leave the worker"))?;
             encode(&value, &mut arguments);
         }
-        let reply = given.call(&mut store, arguments)?;
+        let reply = called.call(&mut store, arguments)?;
         if let Some(result) = results.first_mut() {
-            let value = decode_result(&given.function.result, &reply);
+            let value = decode_result(&called.function.result, &reply);
             *result = to_val(
-                value.map_err(|error| given.misfit(error))?,
+                value.map_err(|error| called.misfit(error))?,
                 &Handles::default(),
             );
         }
@@ -87,7 +93,7 @@ pub(super) fn add_to_core(
     linker: &mut CoreLinker<Guest>,
     module: &Module,
     links: &Links,
-    is_known: impl Fn(&str, &str, &FuncType) -> bool,
+    is_provided: impl Fn(&str, &str, &FuncType) -> bool,
 ) -> wasmtime::Result<()> {
     let mut number = 0;
     for import in module.imports() {
@@ -96,14 +102,14 @@ pub(super) fn add_to_core(
         let ExternType::Func(ty) = import.ty() else {
             continue;
         };
-        if is_known(of, name, &ty) {
+        if is_provided(of, name, &ty) {
             continue;
         }
         if links.gives(&full_name) {
             let function = core_function(Some(of), name, &ty);
-            let given = GivenFunction { number, function };
+            let host_function = HostFunction { number, function };
             linker.func_new(of, name, ty, move |mut caller, params, results| {
-                given.call_core(&mut caller.as_context_mut(), params, results)
+                host_function.call_core(&mut caller.as_context_mut(), params, results)
             })?;
         }
         number += 1;
@@ -111,7 +117,7 @@ pub(super) fn add_to_core(
     Ok(())
 }
 
-impl GivenFunction {
+impl HostFunction {
     pub(super) fn function(&self) -> &Function {
         &self.function
     }
@@ -120,7 +126,7 @@ impl GivenFunction {
         wasmtime::format_err!("`{}`: {why}", self.function.full_name())
     }
 
-    /// Calls the function with encoded arguments; returns the encoded result.
+    /// Calls the function with encoded arguments, and returns the encoded result.
     pub(super) fn call(
         &self,
         store: &mut StoreContextMut<'_, Guest>,
