@@ -1,11 +1,9 @@
 //! Snapshots whose function does not end well, or leaves more than a snapshot can keep.
 
-use std::time::Duration;
-
 use sandpool::{Call, LimitName, LoadError, MIB, Module, Pool, Verdict};
 
 use crate::callers::passing;
-use crate::case::{Case, PATIENT, wat};
+use crate::case::{Case, PATIENT, SHORT, wat};
 
 /// Ways in which the function of a snapshot goes wrong.
 const INITIALIZERS: &str = r#"
@@ -51,7 +49,10 @@ fn refused(call: Call) -> LoadError {
 /// Asserts that the function leaves no snapshot, and the module as it was.
 fn leaves_none(pool: &Pool, module: &Module, function: &str, ends: (Verdict, Option<LimitName>)) {
     let call = pool.call(module, function).memory(4 * MIB);
-    let error = refused(call.timeout(Duration::from_millis(300)));
+    let error = refused(call.timeout(match ends.0 {
+        Verdict::Timeout => SHORT,
+        _ => PATIENT,
+    }));
     let limit = error.limit().map(|limit| limit.name);
     assert_eq!((error.verdict(), limit), ends, "{error}");
     let count = pool.call(module, "count").timeout(PATIENT).apply::<i32>();
