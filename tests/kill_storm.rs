@@ -4,12 +4,12 @@
 //! `cargo xtask soak` runs this for a minute with a million tasks at a time.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sandpool::{Imports, Outcome, Verdict};
+use sandpool::{CallContext, Imports, Outcome, Verdict};
 
 use crate::support::process::{Host, children, command, kill};
 use crate::support::{eventually_within, open, pool, random, test_alone_for, two_workers, wat};
@@ -105,43 +105,58 @@ const COUNTING: &str = r#"(module
     (local.get $sum)))"#;
 
 #[test]
-fn in_a_storm_of_kills_no_call_of_the_host_is_lost_or_answered_wrongly() {
+fn workers_that_are_killed_while_they_call_the_host_lose_no_call_of_others() {
     const TASKS: usize = 1000;
     const CALLS: i32 = 100;
     let _test = test_alone_for(CALM);
     let calls = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&calls);
-    let add = Imports::new().func("add", move |a: i32, b: i32| {
+    let kills = Arc::new(AtomicUsize::new(0));
+    let (victims, next_victim) = mpsc::channel();
+    let (counted, killed) = (Arc::clone(&calls), Arc::clone(&kills));
+    let (_, dice) = random();
+    let dice = Mutex::new((dice, victims));
+    // One call of a thousand loses its worker: at once, or a moment later.
+    let add = move |context: CallContext, a: i32, b: i32| {
         counted.fetch_add(1, Ordering::Relaxed);
+        let mut dice = dice.lock().expect("no panic");
+        let (random, victims) = &mut *dice;
+        if random(1000) == 0 {
+            killed.fetch_add(1, Ordering::Relaxed);
+            match random(2) {
+                0 => kill(context.worker_pid()),
+                _ => victims.send(context.worker_pid()).expect("somebody kills"),
+            }
+        }
         a + b
-    });
-    let pool = open(pool().processes(2).import("env", add));
+    };
+    let pool = open(
+        pool()
+            .processes(2)
+            .import("env", Imports::new().func("add", add)),
+    );
+    let killer = thread::spawn(move || next_victim.into_iter().for_each(kill));
     let module = pool.wat(COUNTING);
-    let over = AtomicBool::new(false);
-    let kills = thread::scope(|scope| {
-        let storm = scope.spawn(|| storm(&over, || pool.worker_pids()));
-        let (mut left, mut lost, mut wrong) = (TASKS, 0, None);
-        // Tasks that a kill has hit are sent again, until all have their counts.
-        while left > 0 && wrong.is_none() {
-            let counts = pool.map::<i32>(&module, "count", (0..left).map(|_| (CALLS,)));
-            for outcome in counts.expect("the pool takes tasks") {
-                match outcome.verdict {
-                    Verdict::Ok if outcome.value == Some(CALLS) => left -= 1,
-                    Verdict::WorkerLost => lost += 1,
-                    _ => wrong = Some(outcome),
+    let (mut left, mut lost) = (TASKS, 0);
+    // Tasks whose workers were killed are sent again, until all have their counts.
+    while left > 0 {
+        let counts = pool.map::<i32>(&module, "count", (0..left).map(|_| (CALLS,)));
+        for outcome in counts.expect("sent") {
+            match outcome.verdict {
+                Verdict::WorkerLost => lost += 1,
+                _ => {
+                    assert_eq!(outcome.value, Some(CALLS), "{outcome}");
+                    left -= 1;
                 }
             }
         }
-        over.store(true, Ordering::Relaxed);
-        let kills = storm.join().expect("it kills");
-        assert!(wrong.is_none(), "{wrong:?}");
-        assert!(lost <= kills, "{lost} lost by {kills} kills");
-        kills
-    });
-    let calls = calls.load(Ordering::Relaxed);
+    }
+    let (calls, kills) = (calls.load(Ordering::Relaxed), kills.load(Ordering::Relaxed));
     assert!(calls >= TASKS * CALLS as usize, "{calls} calls");
     assert!(kills > 10, "{kills} kills are no storm");
+    assert!(lost <= kills, "{lost} lost by {kills} kills");
     pool.assert_whole();
+    drop((module, pool));
+    killer.join().expect("no panic");
 }
 
 #[test]

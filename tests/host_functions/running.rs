@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use sandpool::{CallContext, Imports, LimitName, Pool, Retries, Verdict};
+use sandpool::{CallContext, Imports, LimitName, Pool, Verdict};
 
 use super::guests::{self, CORE, LOOKUP, POKE, REVERSE};
 use crate::support::{SOON, TestPool, eventually, open, pool, process, test};
@@ -196,29 +196,6 @@ fn many_calls_from_two_workers_are_all_answered() {
         assert_eq!(outcome.value, Some(500), "{outcome}");
     }
     assert_eq!(calls.load(Ordering::Relaxed), 10_000);
-}
-
-#[test]
-fn workers_that_are_killed_within_a_call_lose_no_call_of_others() {
-    let _test = test();
-    let count = AtomicUsize::new(0);
-    let add = Imports::new()
-        .func("add", move |context: CallContext, a: i32, b: i32| {
-            // Every thousandth call loses its worker.
-            if count.fetch_add(1, Ordering::Relaxed) % 1000 == 999 {
-                process::kill(context.worker_pid());
-            }
-            a + b
-        })
-        .func("mix", |_: i64, _: f32, c: f64| c);
-    let pool = open(pool().processes(2).import("env", add));
-    let module = pool.wat(CORE);
-    let call = pool.call(&module, "count").retries(Retries::new(20));
-    let sums = call.map::<i32>((0..50).map(|_| (200,))).expect("sent");
-    for outcome in sums {
-        assert_eq!(outcome.value, Some(200), "{outcome}");
-    }
-    pool.assert_whole();
 }
 
 #[test]
