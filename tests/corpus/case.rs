@@ -1,6 +1,7 @@
 //! A case: a task or a module, and what must become of it.
 
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -26,12 +27,11 @@ pub enum Source {
 }
 
 /// The use of the case's module.
-#[derive(Clone, Debug)]
 enum Does {
     Load,
     Call(String, Args),
     Run(Vec<String>),
-    Scenario(fn(&Pool, &Module)),
+    Scenario(Arc<dyn Fn(&Pool, &Module) + Send + Sync>),
 }
 
 /// A case that was begun.
@@ -102,8 +102,8 @@ impl Case {
 
     /// Takes several steps that depend on each other, on a thread of its own. They panic
     /// if they go wrong.
-    pub fn plays(mut self, scenario: fn(&Pool, &Module)) -> Self {
-        self.does = Does::Scenario(scenario);
+    pub fn plays(mut self, scenario: impl Fn(&Pool, &Module) + Send + Sync + 'static) -> Self {
+        self.does = Does::Scenario(Arc::new(scenario));
         self
     }
 
@@ -170,7 +170,7 @@ impl Case {
             Does::Run(argv) => pool.command(module).argv(argv).stdin(Stdin::Empty),
             Does::Load => return Begun::Loaded(self.load(pool)),
             Does::Scenario(scenario) => {
-                let (scenario, pool, module) = (*scenario, pool.clone(), module.clone());
+                let (scenario, pool, module) = (Arc::clone(scenario), pool.clone(), module.clone());
                 let thread = thread::Builder::new().name(self.name.to_owned());
                 let spawned = thread.spawn(move || scenario(&pool, &module));
                 return Begun::Scenario(spawned.expect("a thread"));

@@ -1,9 +1,9 @@
 //! Tasks that send headers which are not theirs, and tasks that speak with a server which
 //! answers as no decent one would.
 
-use sandpool::{LimitName, Outcome, Verdict};
+use sandpool::{LimitName, Module, Outcome, Pool, Verdict};
 
-use crate::case::{Case, guest};
+use crate::case::{Case, PATIENT, guest};
 use crate::server::Server;
 
 /// Methods that are never sent.
@@ -109,6 +109,17 @@ fn requests(server: &Server) -> Vec<Case> {
     cases
 }
 
+/// Leaves requests behind in one task after the other, each time while the next task is on
+/// its way to the worker.
+fn leave_requests_behind(pool: &Pool, module: &Module, url: &str) {
+    let items = (0..40).map(|_| (url.to_owned(), 12u32));
+    let call = pool.call(module, "begin").timeout(PATIENT);
+    let outcomes = call.map_async::<u32>(items).expect("sent");
+    for outcome in outcomes.get(Some(PATIENT)).expect("they end") {
+        assert_eq!(outcome.value, Some(12), "{outcome}");
+    }
+}
+
 /// Requests that are sent, to a server that is no better than the guest.
 fn answers(server: &Server) -> Vec<Case> {
     let get = |name, path: &str| guest(name, "fetch").calls("get", (server.url(path),));
@@ -120,6 +131,7 @@ fn answers(server: &Server) -> Vec<Case> {
         Vec::<(String, String)>::new(),
         1u64 << 40,
     );
+    let silent = server.url("/open/swallow");
     let many = vec![server.url("/open/hello"); 130];
     vec![
         fails(
@@ -174,6 +186,8 @@ fn answers(server: &Server) -> Vec<Case> {
         guest("a list of headers that is too long", "fetch")
             .calls("make-fields", (1u32, 100_000u32))
             .traps("total size of fields exceeds limit"),
+        guest("requests left behind by one task after the other", "fetch")
+            .plays(move |pool, module| leave_requests_behind(pool, module, &silent)),
         guest("requests that nobody waits for", "fetch")
             .calls("begin", (server.url("/open/swallow"), 20u32)),
     ]

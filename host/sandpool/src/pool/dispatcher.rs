@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::iter::Peekable;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::vec::Drain;
@@ -20,6 +21,7 @@ use super::state::{PoolState, Shared};
 use super::tasks::{Completion, Lost, outcome};
 use super::trace::WorkerSpans;
 use super::worker::{PollEvents, WorkerHandle, refused, start_worker};
+use crate::guard::panic_text;
 use crate::outcome::Verdict;
 use sandpool_protocol::sleep::Spin;
 use sandpool_sys::Poller;
@@ -42,6 +44,9 @@ const BELL: u64 = 0;
 const CONTROL: u64 = 1;
 const END: u64 = 2;
 const KINDS: u64 = 3;
+
+/// The number of panics after which the dispatcher gives up: it cannot even end its pool.
+const MAX_PANICS: u32 = 100;
 
 /// The token of the bell that callers ring.
 const WAKE: u64 = u64::MAX;
@@ -67,36 +72,24 @@ impl Dispatcher {
         })
     }
 
-    /// Runs until the pool has ended and no process is left.
+    /// Runs until the pool has ended and no process is left. A panic, which is a bug of this
+    /// crate, breaks the pool: its tasks end with `internal_error`, and nobody waits for ever.
     pub(super) fn run(mut self) {
         let shared = Arc::clone(&self.shared);
+        let mut panics = 0;
         loop {
-            let now = Instant::now();
-            let mut state = shared.lock();
-            state.wake_up();
-            self.process_events(&mut state, now);
-            look_at_starts(&mut state, now);
-            state.end_due_sessions(shared.config.session_idle, now);
-            shared.changed.notify();
-            let finished = self.wind_up(&mut state);
-            let start = if finished {
-                None
-            } else {
-                reserve(&mut state, now)
-            };
-            std::mem::swap(&mut state.out, &mut self.out);
-            drop(state);
-            self.deliver();
-            if finished {
-                break;
-            }
-            match start {
-                // One at a time: a start takes a moment, and deadlines must be kept.
-                Some((slot, worker_key)) => {
-                    self.start(slot, worker_key);
-                    self.sleep(Some(Duration::ZERO));
+            match catch_unwind(AssertUnwindSafe(|| self.turn())) {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(panic) => {
+                    panics += 1;
+                    if panics > MAX_PANICS {
+                        break;
+                    }
+                    let text = panic_text(panic.as_ref());
+                    let reason = format!("its dispatcher panicked, a bug of sandpool: {text}");
+                    shared.lock().break_with(reason);
                 }
-                None => self.wait(),
             }
         }
         if let Some(relay) = self.relay.take() {
@@ -107,6 +100,40 @@ impl Dispatcher {
         state.life.end();
         drop(state);
         shared.changed.notify();
+    }
+
+    /// Looks at the workers, hands out tasks, delivers what has ended, and starts a worker or
+    /// waits. Returns `true` if the pool has ended and no process is left.
+    fn turn(&mut self) -> bool {
+        let shared = Arc::clone(&self.shared);
+        let now = Instant::now();
+        let mut state = shared.lock();
+        state.wake_up();
+        #[cfg(test)]
+        assert!(!std::mem::take(&mut state.dispatcher_panics), "as told");
+        self.process_events(&mut state, now);
+        look_at_starts(&mut state, now);
+        state.end_due_sessions(shared.config.session_idle, now);
+        shared.changed.notify();
+        let finished = self.wind_up(&mut state);
+        let start = if finished {
+            None
+        } else {
+            reserve(&mut state, now)
+        };
+        std::mem::swap(&mut state.out, &mut self.out);
+        drop(state);
+        self.deliver();
+        match start {
+            _ if finished => {}
+            // One at a time: a start takes a moment, and deadlines must be kept.
+            Some((slot, worker_key)) => {
+                self.start(slot, worker_key);
+                self.sleep(Some(Duration::ZERO));
+            }
+            None => self.wait(),
+        }
+        finished
     }
 
     /// Looks at every worker that has an event or whose time has come, or at all of them if
@@ -440,4 +467,34 @@ fn reserve(state: &mut PoolState, now: Instant) -> Option<(usize, Arc<WorkerKey>
         worker.make_room_for(next_key);
     }
     start
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::{Error, Pool};
+
+    #[test]
+    fn a_panic_of_the_dispatcher_breaks_the_pool_and_nobody_waits_for_ever() {
+        let pool = Pool::builder().worker_binary("/bin/false").build();
+        let pool = pool.expect("nothing is started yet");
+        pool.shared().lock().dispatcher_panics = true;
+        pool.shared().wake.ring();
+        let begun = std::time::Instant::now();
+        while pool.broken().is_none() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "it is not broken"
+            );
+            std::thread::yield_now();
+        }
+        let why = pool.broken().unwrap_or_default();
+        assert!(why.contains("dispatcher panicked"), "{why}");
+        assert!(why.contains("as told"), "{why}");
+        let refused = pool.load("no-such-file.wasm");
+        assert!(refused.is_err());
+        pool.close();
+        assert!(matches!(pool.join(), Err(Error::Broken { .. })));
+    }
 }

@@ -66,6 +66,9 @@ pub(super) struct PoolState {
     /// The time until which the dispatcher sleeps, unless it is rung; `None` while it is
     /// awake.
     asleep_until: Option<Instant>,
+    /// Makes the dispatcher panic in its next turn.
+    #[cfg(test)]
+    pub(super) dispatcher_panics: bool,
 }
 
 /// The time that the dispatcher sleeps when nothing is planned.
@@ -108,6 +111,8 @@ impl Shared {
                 out: Outbox::default(),
                 poll_turn,
                 asleep_until: None,
+                #[cfg(test)]
+                dispatcher_panics: false,
             }),
             wake,
             call_threads,

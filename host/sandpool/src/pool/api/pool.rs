@@ -64,7 +64,7 @@ impl Pool {
         PoolBuilder::default()
     }
 
-    pub(super) fn shared(&self) -> &Arc<Shared> {
+    pub(in crate::pool) fn shared(&self) -> &Arc<Shared> {
         &self.handle.shared
     }
 
