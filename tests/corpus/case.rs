@@ -31,8 +31,11 @@ enum Does {
     Load,
     Call(String, Args),
     Run(Vec<String>),
-    Scenario(Arc<dyn Fn(&Pool, &Module) + Send + Sync>),
+    Scenario(Arc<Steps>),
 }
+
+/// The steps of a scenario.
+type Steps = dyn Fn(&Pool, &Module) + Send + Sync;
 
 /// A case that was begun.
 pub enum Begun {
