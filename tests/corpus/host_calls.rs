@@ -197,7 +197,7 @@ pub fn cases() -> Vec<Case> {
             "a function of the host that panics with the guest's text",
             passing(),
         )
-        .calls("panic", ("\u{1b}]0;owned\u{7}\nhint: x".repeat(100),))
+        .calls("panic", ("\u{1b}]0;owned\u{7}\nhint: x".repeat(1000),))
         .fails("panicked: "),
         host("a call of the host that outlasts its task", "wait").never_ends(),
         wat("a task that is cancelled while the host works", passing())

@@ -37,6 +37,8 @@ pub enum HttpEvent {
 #[derive(Debug)]
 struct Live {
     id: u32,
+    /// The worker's number of the task that began it.
+    task: u64,
     /// The number of bytes that the worker may still send.
     upload: u32,
     /// `true` once the worker has sent the end of the body.
@@ -149,7 +151,9 @@ impl HttpEnd {
                 if id <= self.last {
                     return Err(Violation("the ids of its HTTP requests do not grow"));
                 }
-                if self.live.len() >= MAX_LIVE {
+                // A task may begin while the host still knows the requests of the last one.
+                let of_task = self.live.iter().filter(|live| live.task == task);
+                if of_task.count() >= MAX_LIVE || self.live.len() >= 2 * MAX_LIVE {
                     return Err(Violation("it has more HTTP requests under way than it may"));
                 }
                 if head.size() > MAX_HEAD {
@@ -158,6 +162,7 @@ impl HttpEnd {
                 self.last = id;
                 self.live.push(Live {
                     id,
+                    task,
                     upload: CREDIT,
                     is_uploaded: false,
                     download: CREDIT,

@@ -1,18 +1,19 @@
 //! Foreign code on our threads: callbacks, handlers, subscribers of `tracing`, and the
-//! wakers of any executor. A
-//! panic in it is reported and ends nothing.
+//! wakers of any executor. A panic in it is reported and ends nothing.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 use sandpool_sys::stdio;
+use sandpool_value::Printable;
 
 /// Runs a function; its panic ends here.
 pub(crate) fn guard(what: &str, run: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
         let text = panic_text(panic.as_ref());
-        let line = format!("sandpool: a {what} panicked: {text}\n");
+        // A callback's panic may repeat words of a guest.
+        let line = format!("sandpool: a {what} panicked: {}\n", Printable(&text));
         // When stderr is gone there is nobody left to tell.
         let _ = stdio::write_stderr(line.as_bytes());
     }

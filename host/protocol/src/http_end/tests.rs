@@ -17,8 +17,12 @@ impl Worker {
     }
 
     fn begin(&mut self, id: u32) {
+        self.begin_of(0, id);
+    }
+
+    fn begin_of(&mut self, task: u64, id: u32) {
         let head = RequestHead::default();
-        self.say(&ToHost::Begin { task: 0, id, head });
+        self.say(&ToHost::Begin { task, id, head });
     }
 
     fn data(&mut self, id: u32, len: usize) {
@@ -138,6 +142,24 @@ fn frames_that_break_a_rule_are_violations() {
         };
         assert!(broken(credit).contains("credit for no bytes"));
     }
+}
+
+#[test]
+fn the_requests_of_each_task_are_counted_by_themselves() {
+    let (mut host, mut worker) = ends();
+    (1..=8).for_each(|id| worker.begin_of(0, id));
+    // The task has ended, which the host does not know yet.
+    (9..=16).for_each(|id| worker.begin_of(1, id));
+    assert_eq!(all(&mut host).map(|events| events.len()), Ok(16));
+    let ninth = |worker: &mut Worker| {
+        worker.begin_of(0, 1);
+        (2..=10).for_each(|id| worker.begin_of(1, id));
+    };
+    assert!(broken(ninth).contains("more HTTP requests under way"));
+    let all_new = |worker: &mut Worker| {
+        (1..=17).for_each(|id| worker.begin_of(id.into(), id));
+    };
+    assert!(broken(all_new).contains("more HTTP requests under way"));
 }
 
 #[test]

@@ -75,6 +75,10 @@ enum CallFailure {
 const MEMORY_PER_BYTE: usize = 256;
 const LEAST_MEMORY: usize = 1024 * 1024;
 
+/// The largest size in bytes of the text of a call that failed: it may repeat words of the
+/// guest.
+const MAX_FAILURE: usize = 1024;
+
 impl HostCall {
     /// Runs the closure; returns the reply.
     pub(super) fn run(self) -> Returned {
@@ -122,7 +126,12 @@ impl HostCall {
     }
 
     fn failed(&self, text: impl std::fmt::Display) -> CallFailure {
-        CallFailure::Failed(format!("`{}` {text}", self.name()))
+        let mut text = format!("`{}` {text}", self.name());
+        if text.len() > MAX_FAILURE {
+            text.truncate(text.floor_char_boundary(MAX_FAILURE));
+            text.push('…');
+        }
+        CallFailure::Failed(text)
     }
 
     fn run_function(&self, bound: &BoundFunction, arguments: &Item) -> Result<Reply, CallFailure> {
@@ -162,10 +171,13 @@ impl HostCall {
         let context = CallContext::new(Arc::clone(&self.facts));
         catch_unwind(AssertUnwindSafe(|| run(context))).map_err(|panic| {
             let text = panic_text(panic.as_ref());
-            let line = format!("sandpool: `{}` panicked: {text}\n", self.name());
-            // When stderr is gone there is nobody left to tell.
-            let _ = stdio::write_stderr(line.as_bytes());
-            self.failed(format!("panicked: {}", Printable(&text)))
+            // It may repeat words of the guest.
+            let failed = self.failed(format!("panicked: {}", Printable(&text)));
+            if let CallFailure::Failed(line) = &failed {
+                // When stderr is gone there is nobody left to tell.
+                let _ = stdio::write_stderr(format!("sandpool: {line}\n").as_bytes());
+            }
+            failed
         })
     }
 
