@@ -14,7 +14,7 @@ use crate::support::{test, test_alone};
 const DEADLINE: Duration = Duration::from_secs(55);
 
 /// One of each kind, for a machine with nothing but sandpool on it.
-const FIGURES: [&str; 36] = [
+const FIGURES: [&str; 37] = [
     "apply/native/empty",
     "apply/threads/sleep",
     "apply/in-process/fresh/empty",
@@ -48,6 +48,7 @@ const FIGURES: [&str; 36] = [
     "checks/epoch",
     "checks/fuel",
     "idle/memory",
+    "idle/sessions",
     "lines/rate",
     "scale/workers/rate/64",
     "scale/queue/host/100000",

@@ -10,10 +10,13 @@ use super::Report;
 use super::child::{cpu_time, proportional_memory};
 use super::figure::{Figure, Measured, Unit};
 use super::plan::Plan;
-use super::pools::{BenchPool, Tasks, Work, builder};
+use super::pools::{BenchPool, BenchSessions, Tasks, Work, builder};
 
 /// Workers whose memory is looked at.
 const WORKERS: usize = 4;
+
+/// Sessions whose memory is looked at.
+const SESSIONS: usize = 64;
 
 /// CPU time of this process so far, in seconds.
 pub fn own_cpu() -> f64 {
@@ -27,6 +30,7 @@ pub fn measure(plan: &Plan, tasks: &Tasks, report: &mut Report) -> Measured<()> 
     }
     let bench = up(plan, tasks, Sandbox::Auto)?;
     memory(plan, tasks, &bench, report)?;
+    sessions(plan, tasks, report)?;
     let workers = bench.pool.worker_pids();
     let used = || own_cpu() + workers.iter().filter_map(|pid| cpu_time(*pid)).sum::<f64>();
     // The workers have finished by now.
@@ -47,6 +51,41 @@ pub fn measure(plan: &Plan, tasks: &Tasks, report: &mut Report) -> Measured<()> 
     Ok(())
 }
 
+/// Measures the memory of idle sessions.
+fn sessions(plan: &Plan, tasks: &Tasks, report: &mut Report) -> Measured<()> {
+    let look = |sandbox: Sandbox| -> Measured<Vec<f64>> {
+        let bench = BenchPool::new(builder(plan).sandbox(sandbox), tasks)?;
+        let open = || BenchSessions::open(&bench);
+        // Each of these is two sessions.
+        let sessions = (0..SESSIONS / 2)
+            .map(|_| open())
+            .collect::<Measured<Vec<_>>>()?;
+        for session in &sessions {
+            session.apply(Work::Empty)?;
+            session.apply(Work::Sleep)?;
+        }
+        let pids = sessions.iter().flat_map(BenchSessions::worker_pids);
+        Ok(mebibytes(pids))
+    };
+    let mut label = format!("memory of an idle session (PSS), {SESSIONS} open");
+    let mut seen = look(Sandbox::Auto)?;
+    if seen.is_empty() {
+        seen = look(Sandbox::Off)?;
+        label.push_str(", sandbox off: locked in they do not show it");
+    }
+    let figure = Figure::of("idle/sessions", &label, Unit::Mebibytes, seen);
+    report.figures.push(figure);
+    Ok(())
+}
+
+/// Returns the memory of processes, as far as it can be read.
+fn mebibytes(pids: impl IntoIterator<Item = u32>) -> Vec<f64> {
+    let bytes = pids.into_iter().filter_map(proportional_memory);
+    bytes
+        .map(|bytes| bytes as f64 / f64::from(1 << 20))
+        .collect()
+}
+
 /// A pool of which every worker is up.
 fn up(plan: &Plan, tasks: &Tasks, sandbox: Sandbox) -> Measured<BenchPool> {
     let builder = builder(plan).processes(WORKERS).sandbox(sandbox);
@@ -57,13 +96,7 @@ fn up(plan: &Plan, tasks: &Tasks, sandbox: Sandbox) -> Measured<BenchPool> {
 }
 
 fn memory(plan: &Plan, tasks: &Tasks, bench: &BenchPool, report: &mut Report) -> Measured<()> {
-    let look = |bench: &BenchPool| -> Vec<f64> {
-        let pids = bench.pool.worker_pids();
-        let bytes = pids.into_iter().filter_map(proportional_memory);
-        bytes
-            .map(|bytes| bytes as f64 / f64::from(1 << 20))
-            .collect()
-    };
+    let look = |bench: &BenchPool| mebibytes(bench.pool.worker_pids());
     let mut label = format!("memory of an idle worker (PSS), {WORKERS} up");
     let mut seen = look(bench);
     if seen.is_empty() {

@@ -124,6 +124,13 @@ impl BenchSessions {
         })
     }
 
+    /// Returns the process ids of the sessions' workers.
+    pub fn worker_pids(&self) -> impl Iterator<Item = u32> {
+        [&self.work, &self.sleep]
+            .into_iter()
+            .filter_map(Session::pid)
+    }
+
     /// One blocking call.
     pub fn apply(&self, work: Work) -> Measured<()> {
         let (function, argument) = work.call(self.spin_steps);

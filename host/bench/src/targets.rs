@@ -75,7 +75,7 @@ const MILLI: f64 = 1e-3;
 /// Name, words, figures, what is wanted.
 type Row = (&'static str, &'static str, RatioKind, Bound);
 
-const TARGETS: [Row; 28] = [
+const TARGETS: [Row; 29] = [
     (
         "apply-vs-multiprocessing",
         "blocking apply, fresh instance: times faster than multiprocessing.Pool.apply",
@@ -216,6 +216,12 @@ const TARGETS: [Row; 28] = [
         "memory of an idle worker, four up: MiB",
         Alone("idle/memory", 1.0),
         AtMost(8.0),
+    ),
+    (
+        "session-memory",
+        "memory of an idle session, 64 open: MiB",
+        Alone("idle/sessions", 1.0),
+        AtMost(4.0),
     ),
     (
         "map-lines",
