@@ -21,12 +21,17 @@ struct Killer {
 
 impl Killer {
     fn of(pool: &Pool) -> Self {
+        Self::of_all_but(pool, None)
+    }
+
+    fn of_all_but(pool: &Pool, spared: Option<u32>) -> Self {
         let pool = pool.clone();
         let over = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&over);
         let thread = thread::spawn(move || {
             while !stop.load(Ordering::Relaxed) {
-                pool.worker_pids().into_iter().for_each(kill);
+                let pids = pool.worker_pids().into_iter();
+                pids.filter(|pid| Some(*pid) != spared).for_each(kill);
                 thread::sleep(Duration::from_millis(1));
             }
         });
@@ -255,4 +260,47 @@ fn an_artifact_that_does_not_load_breaks_its_key_until_it_is_loaded_anew() {
     );
     assert_eq!(pool.broken(), None);
     pool.assert_whole();
+}
+
+#[test]
+fn a_session_whose_worker_cannot_be_started_ends_with_its_calls_and_says_why() {
+    let _test = test();
+    let pool = open(pool().processes(1));
+    let module = pool.wat(wat::ADD);
+    let session = pool.session(&module).open().expect("opened");
+    let killer = Killer::of(&pool);
+    let run = session.run("add").args((20, 22));
+    let outcome = run.outcome().expect("it does not hang");
+    assert_eq!(outcome.verdict, Verdict::InternalError, "{outcome}");
+    let said = outcome.error.unwrap_or_default();
+    assert!(said.contains("a worker cannot start"), "{said}");
+    let later = session.call::<i32>("add", (1, 1));
+    assert!(
+        matches!(later, Err(Error::SessionEnded { .. })),
+        "{later:?}"
+    );
+    drop(killer);
+    let other = pool.session(&module).open().expect("opened");
+    assert_eq!(other.call::<i32>("add", (20, 22)).ok(), Some(42));
+}
+
+#[test]
+fn an_idle_session_does_not_hide_that_no_other_worker_can_be_started() {
+    let _test = test();
+    let (said, heard) = channel::<StartTrouble>();
+    let builder = pool().processes(1).on_start_trouble(move |trouble| {
+        let _ = said.send(trouble);
+    });
+    let pool = open(builder);
+    let module = pool.wat(wat::ADD);
+    let session = pool.session(&module).open().expect("opened");
+    assert_eq!(session.call::<i32>("add", (20, 22)).ok(), Some(42));
+    let killer = Killer::of_all_but(&pool, session.pid());
+    let task = pool.apply_async::<i32>(&module, "add", (20, 22));
+    let task = task.expect("sent");
+    let trouble = heard.recv_timeout(SOON).expect("the pool says so");
+    assert_eq!(trouble.waiting, 1, "{trouble}");
+    drop(killer);
+    assert_eq!(task.get(Some(SOON)).expect("it ends"), 42);
+    assert_eq!(session.call::<i32>("add", (1, 1)).ok(), Some(2));
 }

@@ -5,5 +5,6 @@ mod binding;
 mod guests;
 #[cfg(debug_assertions)]
 mod hostile;
+mod own_pool;
 mod running;
 mod tools;

@@ -1,10 +1,13 @@
 //! Snapshots: modules that begin where a function of theirs left an instance.
 
 use std::pin::pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use sandpool::{Imports, KIB, LimitName, LoadError, MIB, Module, Pool, Queue, Value, Verdict};
+use sandpool::{
+    CallContext, Imports, KIB, LimitName, LoadError, MIB, Module, Pool, Queue, Value, Verdict,
+};
 
 #[cfg(debug_assertions)]
 use crate::support::hostile::Troupe;
@@ -506,4 +509,51 @@ fn a_session_begins_where_the_initializer_left_its_module() {
         let other = pool.session(&module).open().expect("opened");
         assert_eq!(other.call::<u32>("bump", ()).ok(), Some(17), "{kind}");
     }
+}
+
+#[test]
+fn the_initializer_runs_once_however_its_module_comes_back_to_the_pool() {
+    let _test = test();
+    // A second `init` in one memory traps.
+    const ONCE: &str = r#"(module
+      (import "env" "again" (func $again (result i32)))
+      (global $n (mut i32) (i32.const 0))
+      (func (export "init")
+        (if (global.get $n) (then unreachable))
+        (global.set $n (i32.const 1)))
+      (func (export "next") (result i32)
+        (global.set $n (i32.add (global.get $n) (i32.const 1)))
+        (global.get $n))
+      (func (export "ask") (result i32) (call $again)))"#;
+    let own: Arc<OnceLock<Pool>> = Arc::default();
+    let known = Arc::clone(&own);
+    let again = move |context: CallContext| match known.get() {
+        Some(pool) => pool
+            .apply::<i32>(context.module(), "next", ())
+            .unwrap_or(-1),
+        None => -2,
+    };
+    let builder = pool()
+        .processes(1)
+        .import("env", Imports::new().func("again", again));
+    let pool = open(builder.initializer_snapshot("init", ()));
+    let module = pool.wat(ONCE);
+    assert!(own.set(Pool::clone(&pool)).is_ok());
+    assert_eq!(pool.apply::<i32>(&module, "next", ()).ok(), Some(2));
+    assert_eq!(
+        pool.apply::<i32>(&module, "ask", ()).ok(),
+        Some(2),
+        "by the context's module"
+    );
+    let session = pool.session(&module).open().expect("opened");
+    assert_eq!(session.call::<i32>("next", ()).ok(), Some(2));
+    assert_eq!(session.call::<i32>("next", ()).ok(), Some(3));
+    let later = pool.snapshot(&module, "next", ());
+    let later = later.unwrap_or_else(|error| panic!("{}", line(&error)));
+    assert_eq!(
+        pool.apply::<i32>(&later, "next", ()).ok(),
+        Some(3),
+        "on top of the initializer"
+    );
+    pool.terminate();
 }

@@ -199,33 +199,16 @@ fn many_calls_from_two_workers_are_all_answered() {
 }
 
 #[test]
-fn a_closure_calls_another_pool() {
+fn no_call_is_left_waiting_when_the_host_stops_looking() {
     let _test = test();
-    let other = open(pool().processes(1));
-    let inner = other.wat(crate::support::wat::ADD);
-    let handle: Pool = Pool::clone(&other);
-    let add = core(move |a, b| handle.apply(&inner, "add", (a, b)).unwrap_or(-1));
-    let pool = open(pool().processes(1).import("env", add));
+    let pool = open(pool().processes(1).import("env", core(|a, b| a + b)));
     let module = pool.wat(CORE);
-    assert_eq!(
-        pool.apply::<i32>(&module, "count", (10,)).expect("called"),
-        10
-    );
-}
-
-#[test]
-fn a_closure_that_calls_its_own_full_pool_gets_an_answer() {
-    let _test = test();
-    let own: Arc<std::sync::OnceLock<(Pool, sandpool::Module)>> = Arc::default();
-    let known = Arc::clone(&own);
-    let add = core(move |a, b| match known.get() {
-        Some((pool, module)) if b == 1 => pool.apply(module, "add", (a, 2)).unwrap_or(-1),
-        _ => a + b,
-    });
-    let pool = open(pool().processes(1).import("env", add));
-    let module = pool.wat(CORE);
-    let _ = own.set((Pool::clone(&pool), module.clone()));
-    let sum: i32 = pool.apply(&module, "add", (40, 1)).expect("called");
-    assert_eq!(sum, 42);
-    pool.terminate();
+    // Each task is sent when the last has ended, so the host sleeps and wakes many times.
+    for _ in 0..40 {
+        let call = pool.call(&module, "count").args((1000,));
+        let outcome = call.timeout(SOON).outcome().expect("sent");
+        assert_eq!(outcome.value, Some(sandpool::Value::I32(1000)), "{outcome}");
+        let took = outcome.run_time;
+        assert!(took < Some(SOON / 2), "a call waited: {took:?}");
+    }
 }

@@ -71,7 +71,7 @@ pub use json::{from_json, from_json_str};
 pub use json_write::{to_json, write_json};
 pub use lines::{LineFormat, parse_line};
 pub use lookup::{LookupError, find_function};
-pub use output::{raw, unwrap_result};
+pub use output::{error_text, raw, unwrap_result};
 pub use parse_error::{Mismatch, ParseError};
 pub use partial::Partial;
 pub use resource::Resource;

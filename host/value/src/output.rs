@@ -34,9 +34,55 @@ pub fn raw(value: &Value) -> Vec<u8> {
     }
 }
 
+/// Returns the text of the error that a function returned: of the failure of a script
+/// (`sandpool:script`), its type and its message; of anything else, the value as [`raw`]
+/// shows it.
+pub fn error_text(value: &Value) -> String {
+    match failure(value) {
+        Some(("", message)) => message.to_owned(),
+        Some((ty, "")) => ty.to_owned(),
+        Some((ty, message)) => format!("{ty}: {message}"),
+        None => String::from_utf8_lossy(&raw(value)).into_owned(),
+    }
+}
+
+/// Returns the type and the message of a script's failure, if the value is one.
+fn failure(value: &Value) -> Option<(&str, &str)> {
+    let Value::Record(fields) = value else {
+        return None;
+    };
+    let fields = fields.iter().map(|(name, value)| (name.as_str(), value));
+    match fields.collect::<Vec<_>>().as_slice() {
+        [
+            ("type", Value::String(ty)),
+            ("message", Value::String(message)),
+            ("traceback", Value::String(_)),
+        ] => Some((ty, message)),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_failure_of_a_script_is_told_by_its_type_and_its_message() {
+        let failure = |ty: &str, message: &str| {
+            let field = |name: &str, text: &str| (name.to_owned(), Value::String(text.into()));
+            error_text(&Value::Record(vec![
+                field("type", ty),
+                field("message", message),
+                field("traceback", "Traceback ..."),
+            ]))
+        };
+        assert_eq!(failure("ValueError", "no"), "ValueError: no");
+        assert_eq!(failure("KeyboardInterrupt", ""), "KeyboardInterrupt");
+        assert_eq!(failure("", "no"), "no");
+        assert_eq!(error_text(&Value::String("plain".into())), "plain");
+        let other = Value::Record(vec![("type".into(), Value::U8(1))]);
+        assert_eq!(error_text(&other), r#"{"type":1}"#);
+    }
 
     #[test]
     fn only_the_functions_own_result_is_unwrapped() {

@@ -10,7 +10,7 @@ use crate::outcome::{Outcome, Verdict};
 use sandpool_protocol::frame::TaskEnd;
 use sandpool_protocol::limits::{LimitHit, LimitName, PoolLimits, TaskLimits};
 use sandpool_protocol::verdict::{denied_by, trapped_then};
-use sandpool_value::{Function, Printable, Value, raw};
+use sandpool_value::{Function, Printable, Value, error_text};
 use sandpool_worker::engine::call::Returned;
 use sandpool_worker::engine::guest::Guest;
 use sandpool_worker::engine::verdict;
@@ -65,10 +65,11 @@ impl Ran<'_> {
             Ok(Returned::Value(value)) => outcome.value = Some(value),
             Ok(Returned::Error(payload)) => {
                 outcome.verdict = Verdict::Error;
-                outcome.error = Some(payload.as_ref().map_or_else(
-                    || "the function returned an error".to_owned(),
-                    |value| String::from_utf8_lossy(&raw(value)).into_owned(),
-                ));
+                outcome.error = Some(
+                    payload
+                        .as_ref()
+                        .map_or_else(|| "the function returned an error".to_owned(), error_text),
+                );
                 outcome.error_value = payload;
             }
             Ok(Returned::Exit(code)) => exited(&mut outcome, code),

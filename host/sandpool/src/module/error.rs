@@ -194,6 +194,18 @@ pub(crate) enum Problem {
     /// The end of the pool.
     #[error("the compiler process cannot be used: the pool was terminated")]
     Terminated,
+    /// A name that is no file's, of a module that is in none of the folders.
+    #[error(
+        "no module of this name is installed: it is in none of {}; `cargo xtask guests` makes \
+         those of sandpool, and a file in the working directory is `./{name}`",
+        quoted(folders)
+    )]
+    NoBuiltIn {
+        /// The name.
+        name: String,
+        /// The folders.
+        folders: Vec<PathBuf>,
+    },
     /// A function, to be called for a snapshot, that did not end well.
     #[error(
         "no snapshot can be taken of it: `{function}` ended with {verdict}{}",
@@ -230,6 +242,15 @@ pub(crate) enum Problem {
 
 fn printable(path: &std::path::Path) -> String {
     Printable(&path.to_string_lossy()).to_string()
+}
+
+/// Returns paths in a sentence.
+fn quoted(paths: &[PathBuf]) -> String {
+    let quoted: Vec<_> = paths
+        .iter()
+        .map(|path| format!("`{}`", printable(path)))
+        .collect();
+    quoted.join(", ")
 }
 
 /// Returns the error of an outcome, to stand behind its verdict.
@@ -277,6 +298,7 @@ impl Problem {
             | Problem::Slow { .. }
             | Problem::Wants { .. }
             | Problem::CompilerDied { .. }
+            | Problem::NoBuiltIn { .. }
             | Problem::SnapshotNotSent { .. } => false,
             Problem::Snapshot { verdict, .. } => *verdict == Verdict::InternalError,
             Problem::Read { is_internal, .. } => *is_internal,

@@ -5,6 +5,7 @@
 //! parses, compiles or loads one.
 
 mod artifact_store;
+mod built_in;
 mod cache;
 mod compile;
 mod error;
@@ -336,8 +337,14 @@ impl Loader {
             .file_stem()
             .map_or_else(String::new, |stem| stem.to_string_lossy().into());
         let shown = path.display().to_string();
-        let source = writes_to_a_limit(|| Source::from_file(path, self.limits.module_size))
-            .map_err(|problem| LoadError::new(shown.clone(), problem))?;
+        let failed = |problem| LoadError::new(shown.clone(), problem);
+        let found = match built_in::name_of(path) {
+            Some(name) => Some(built_in::find(name, &self.program.path).map_err(failed)?),
+            None => None,
+        };
+        let file = found.as_deref().unwrap_or(path);
+        let source = writes_to_a_limit(|| Source::from_file(file, self.limits.module_size))
+            .map_err(failed)?;
         self.load(name, source, purpose, given_up)
             .map_err(|problem| LoadError::new(shown, problem))
     }

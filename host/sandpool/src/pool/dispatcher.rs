@@ -86,7 +86,7 @@ impl Dispatcher {
                     if panics > MAX_PANICS {
                         break;
                     }
-                    let text = panic_text(panic.as_ref());
+                    let text = panic_text(panic);
                     let reason = format!("its dispatcher panicked, a bug of sandpool: {text}");
                     shared.lock().break_with(reason);
                 }
@@ -144,10 +144,12 @@ impl Dispatcher {
             let Some(worker) = state.slots.worker_mut(slot) else {
                 continue;
             };
+            // This thread looks once more before it sleeps. Callers that take answers say
+            // by themselves whether they look on.
+            worker.announce_awake();
             let serial = worker.serial();
             let events = events.get(&serial).copied().unwrap_or_default();
             if !called && !events.any() && !worker.has_news() && !worker.is_due(now) {
-                worker.announce_awake();
                 continue;
             }
             let gone = state.process_events(&self.shared.config, slot, events, now);
@@ -380,7 +382,7 @@ impl Dispatcher {
     fn sleep(&mut self, at_most: Option<Duration>) {
         let now = Instant::now();
         let mut state = self.shared.lock();
-        let ready = state.workers().any(WorkerHandle::listens);
+        let ready = state.has_ready_worker();
         let due = state
             .workers()
             .filter_map(WorkerHandle::due)
@@ -431,10 +433,12 @@ fn replacement_due(state: &PoolState, now: Instant) -> Option<Instant> {
 
 /// Reports that the pool is without workers, or gives the pool up.
 fn look_at_starts(state: &mut PoolState, now: Instant) {
-    let ready = state.workers().any(WorkerHandle::listens);
+    let ready = state.has_ready_worker();
     // A paused pool starts no worker, so no task waits for one: its time without workers is
-    // over, and does not go on when the pool is resumed.
-    let waiting = match state.starts_workers() {
+    // over, and does not go on when the pool is resumed. A call of a session waits for its
+    // own worker, and ends by itself if that cannot be started.
+    let starts = state.starts_workers() && state.queue.waits_outside_sessions();
+    let waiting = match starts {
         true => state.queue.len(),
         false => 0,
     };
@@ -467,34 +471,4 @@ fn reserve(state: &mut PoolState, now: Instant) -> Option<(usize, Arc<WorkerKey>
         worker.make_room_for(next_key);
     }
     start
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use crate::{Error, Pool};
-
-    #[test]
-    fn a_panic_of_the_dispatcher_breaks_the_pool_and_nobody_waits_for_ever() {
-        let pool = Pool::builder().worker_binary("/bin/false").build();
-        let pool = pool.expect("nothing is started yet");
-        pool.shared().lock().dispatcher_panics = true;
-        pool.shared().wake.ring();
-        let begun = std::time::Instant::now();
-        while pool.broken().is_none() {
-            assert!(
-                begun.elapsed() < Duration::from_secs(20),
-                "it is not broken"
-            );
-            std::thread::yield_now();
-        }
-        let why = pool.broken().unwrap_or_default();
-        assert!(why.contains("dispatcher panicked"), "{why}");
-        assert!(why.contains("as told"), "{why}");
-        let refused = pool.load("no-such-file.wasm");
-        assert!(refused.is_err());
-        pool.close();
-        assert!(matches!(pool.join(), Err(Error::Broken { .. })));
-    }
 }

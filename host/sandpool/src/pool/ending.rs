@@ -38,7 +38,7 @@ impl Shared {
         if state.life.is_open() {
             return Err(Error::NotClosed);
         }
-        if state.life.is_own_thread() {
+        if state.life.is_own_thread() || self.call_threads.running_here().is_some() {
             return Err(Error::WouldDeadlock);
         }
         // Joining before reading must not dead-lock: streams no longer wait for their

@@ -49,9 +49,10 @@ pub enum Error {
     /// A [`Pool::join`](crate::Pool::join) before `close` or `terminate`.
     #[error("the pool still takes tasks; call `close` or `terminate` before `join`")]
     NotClosed,
-    /// A callback that waited for its own pool to end, or for a result that is
-    /// handed over by another callback.
-    #[error("a callback cannot wait for its own pool, nor for another callback")]
+    /// A callback that waited for its own pool to end, or for a result that is handed over by
+    /// another callback; or a function of the host that waited for its own pool to end, or for
+    /// the session whose call it serves.
+    #[error("a callback or a function of the host cannot wait for what waits for it")]
     WouldDeadlock,
     /// A pool that cannot run tasks any more.
     #[error("the pool is broken: {reason}")]

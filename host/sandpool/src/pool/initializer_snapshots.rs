@@ -1,8 +1,8 @@
 //! The snapshots that a pool's `initializer_snapshot` puts in place of the modules that its
-//! calls name.
+//! calls name, and the knowledge of which modules have such a snapshot behind them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::module::{LoadError, Module, WeakModule};
 
@@ -13,6 +13,8 @@ const CLEAN_AT: usize = 64;
 #[derive(Default)]
 pub(super) struct InitializerSnapshots {
     entries: Mutex<HashMap<String, Entry>>,
+    /// The modules that begin where the initializer left them, by hash.
+    initialized: Mutex<HashMap<String, WeakModule>>,
 }
 
 struct Entry {
@@ -35,7 +37,27 @@ impl InitializerSnapshots {
             return Ok(snapshot.clone());
         }
         let taken = take()?;
+        self.note(&taken);
         Ok(snapshot.insert(taken).clone())
+    }
+
+    /// Returns `true` if a module begins where the initializer left it, or later.
+    pub(super) fn is_initialized(&self, module: &Module) -> bool {
+        self.initialized().contains_key(module.hash())
+    }
+
+    /// Notes a module that begins where the initializer left it, or later.
+    pub(super) fn note(&self, module: &Module) {
+        let mut initialized = self.initialized();
+        if initialized.len() >= CLEAN_AT {
+            initialized.retain(|_, module| module.is_alive());
+        }
+        initialized.insert(module.hash().to_owned(), module.downgrade());
+    }
+
+    fn initialized(&self) -> MutexGuard<'_, HashMap<String, WeakModule>> {
+        let initialized = self.initialized.lock();
+        initialized.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn entry(&self, module: &Module) -> Arc<Mutex<Option<Module>>> {

@@ -124,8 +124,14 @@ impl Shared {
     }
 
     /// Lets a session take no more calls, and end when those that it took have ended.
-    pub(super) fn close_session(&self, worker_key: &WorkerKey) {
-        self.lock().sessions.close(worker_key.id);
+    pub(super) fn close_session(&self, worker_key: &Arc<WorkerKey>) {
+        let mut state = self.lock();
+        match state.is_session_busy(worker_key.id) {
+            // It makes room for another at once.
+            false => state.end_session(worker_key, SessionEnd::Closed),
+            true => state.sessions.close(worker_key.id),
+        }
+        drop(state);
         self.wake.ring();
     }
 
@@ -135,14 +141,15 @@ impl Shared {
         self.wake.ring();
     }
 
-    /// Waits until no process of a session that was closed is left, unless this is a thread
-    /// that the pool itself waits for.
+    /// Waits until no process of a session that was closed is left, unless the pool or a task
+    /// waits for this very thread.
     pub(super) fn wait_for_session(&self, worker_key: &WorkerKey) {
         let is_over = |life: &SessionLife| life.ended().is_some() && !life.has_worker();
         let mut state = self.lock();
         while !worker_key.session.as_ref().is_none_or(is_over)
             && !state.life.is_at_end()
             && !state.life.is_own_thread()
+            && self.call_threads.running_here().is_none()
         {
             state = self.wait(state);
         }
@@ -150,6 +157,13 @@ impl Shared {
 }
 
 impl PoolState {
+    /// Returns `true` if a call of a session runs or waits.
+    fn is_session_busy(&self, key: KeyId) -> bool {
+        let of_session = |worker: &&WorkerHandle| worker.key() == key;
+        let worker = self.slots.workers().find(of_session);
+        self.queue.waits(key) || worker.is_some_and(WorkerHandle::is_busy)
+    }
+
     /// Ends a session for this reason, with the calls that wait. A call that runs ends
     /// `cancelled`.
     pub(super) fn end_session(&mut self, worker_key: &Arc<WorkerKey>, why: SessionEnd) {
@@ -219,7 +233,7 @@ impl PoolState {
         for session in self.sessions.open.values() {
             let key = session.worker_key.id;
             let worker = self.slots.workers().find(|worker| worker.key() == key);
-            let is_busy = self.queue.waits(key) || worker.is_some_and(WorkerHandle::is_busy);
+            let is_busy = self.is_session_busy(key);
             let since = match worker.map(WorkerHandle::last_answer) {
                 _ if is_busy => now,
                 Some(answer) => answer.max(session.called),

@@ -139,12 +139,21 @@ impl Shared {
     ///
     /// Returns an error if the pool or the session takes no more tasks, or the queue is full.
     pub(super) fn submit(&self, entry: Entry) -> Result<u64, Error> {
+        self.lend_own_place();
         let mut state = self.lock();
         state.life.accepts_tasks()?;
         state.sessions.take_call(entry.worker_key())?;
         match self.config.limits.queue_length.value {
             Some(limit) if entry.len() > self.room(&state) => Err(Error::QueueFull { limit }),
             _ => Ok(self.enqueue(state, std::iter::once(entry))),
+        }
+    }
+
+    /// Lets the task whose call of the host this thread runs, if it runs one, lend its place:
+    /// the closure may wait for what it submits now.
+    pub(super) fn lend_own_place(&self) {
+        if let Some(caller) = self.call_threads.running_here() {
+            caller.wait_for_pool();
         }
     }
 

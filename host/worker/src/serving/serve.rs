@@ -294,7 +294,10 @@ impl Server {
                         // reason to break the pool.
                         return Err((live.store, CallResult::new(end, message)));
                     }
-                    Some(message.unwrap_or_else(|| format!("{end:?}")))
+                    Some(message.unwrap_or_else(|| match end {
+                        TaskEnd::Denied => "it called what was not granted".to_owned(),
+                        end => format!("it ended with {end:?}"),
+                    }))
                 }
             };
             if let Some(message) = failed {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::notify::{Notify, deadline};
 use crate::outcome::Outcome;
 use crate::pool::error::Error;
-use crate::pool::keys::KeyId;
+use crate::pool::keys::{KeyId, is_session};
 use crate::pool::state::Shared;
 use crate::pool::tasks::{Completion, Sink, value_of};
 use crate::wakers::{WakerId, Wakers};
@@ -62,7 +62,15 @@ impl TaskRef {
 
     /// Returns `true` if this thread would wait for itself.
     fn waits_for_itself(&self) -> bool {
-        self.by_callback && self.pool.upgrade().is_some_and(|pool| pool.is_own_thread())
+        let Some(pool) = self.pool.upgrade() else {
+            return false;
+        };
+        // Calls of a session run one after the other.
+        let of_own_session = || {
+            let caller = pool.call_threads.running_here();
+            is_session(self.key) && caller.is_some_and(|it| it.worker_key == self.key)
+        };
+        self.by_callback && pool.is_own_thread() || of_own_session()
     }
 }
 

@@ -416,3 +416,33 @@ impl Pool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_dispatcher_breaks_the_pool_and_nobody_waits_for_ever() {
+        let pool = Pool::builder().worker_binary("/bin/false").build();
+        let pool = pool.expect("nothing is started yet");
+        pool.shared().lock().dispatcher_panics = true;
+        pool.shared().wake.ring();
+        let begun = Instant::now();
+        while pool.broken().is_none() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "it is not broken"
+            );
+            std::thread::yield_now();
+        }
+        let why = pool.broken().unwrap_or_default();
+        assert!(why.contains("dispatcher panicked"), "{why}");
+        assert!(why.contains("as told"), "{why}");
+        let refused = pool.load("no-such-file.wasm");
+        assert!(refused.is_err());
+        pool.close();
+        assert!(matches!(pool.join(), Err(Error::Broken { .. })));
+    }
+}

@@ -71,8 +71,8 @@ impl SessionBuilder {
         self
     }
 
-    /// Opens the session. Its worker process is started by its first call; if it cannot be
-    /// started, that call has the error. Returns at once, unless the pool has an
+    /// Opens the session. Its worker process is started by its first call; if something
+    /// outside prevents that for 5 s, the session ends, and that call has the error. Returns at once, unless the pool has an
     /// `initializer_snapshot` and another pool loaded the module: then the snapshot is taken
     /// first.
     ///

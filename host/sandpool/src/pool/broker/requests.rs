@@ -5,7 +5,6 @@
 //! one question at a time, and puts on credit only as much as it was allowed.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::ReadProgress;
 use super::answers::Answers;
@@ -262,10 +261,10 @@ impl Requests {
         });
     }
 
-    /// Returns the time since when the running task waits for a call of the host, if it
-    /// does.
-    pub(crate) fn waits_for_host(&self) -> Option<Instant> {
-        self.calls.since().filter(|_| self.answers.is_awaited())
+    /// Returns `true` if the running task waits for a call of the host that waits for a task
+    /// of this pool.
+    pub(crate) fn waits_for_pool(&self) -> bool {
+        self.calls.wait_for_pool() && self.answers.is_awaited()
     }
 
     /// Takes the text of the call of the host that failed, if one did.

@@ -73,7 +73,7 @@ fn errors() -> Vec<(Error, &'static str)> {
         ),
         (
             Error::WouldDeadlock,
-            "a callback cannot wait for its own pool, nor for another callback",
+            "a callback or a function of the host cannot wait for what waits for it",
         ),
         (
             Error::Broken {

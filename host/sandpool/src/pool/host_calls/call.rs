@@ -170,7 +170,7 @@ impl HostCall {
     fn guarded<T>(&self, run: impl FnOnce(CallContext) -> T) -> Result<T, CallFailure> {
         let context = CallContext::new(Arc::clone(&self.facts));
         catch_unwind(AssertUnwindSafe(|| run(context))).map_err(|panic| {
-            let text = panic_text(panic.as_ref());
+            let text = panic_text(panic);
             // It may repeat words of the guest.
             let failed = self.failed(format!("panicked: {}", Printable(&text)));
             if let CallFailure::Failed(line) = &failed {

@@ -1,5 +1,6 @@
 //! The circumstances of a call of a function of the host.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub(crate) struct TaskFacts {
     pub(crate) tenant: Option<String>,
     pub(crate) module: Module,
     pub(crate) worker_pid: u32,
+    /// The number of the task's worker key.
+    pub(crate) worker_key: u64,
     pub(crate) run: RunState,
 }
 
@@ -31,6 +34,8 @@ pub(crate) struct TaskFacts {
 pub(crate) struct RunState {
     state: Mutex<State>,
     changed: Condvar,
+    /// `true` once the call under way has made a task of its own pool.
+    waits_for_pool: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +50,20 @@ impl TaskFacts {
     pub(crate) fn end(&self) {
         self.lock().has_ended = true;
         self.run.changed.notify_all();
+    }
+
+    /// Notes that a call begins.
+    pub(crate) fn begin_call(&self) {
+        self.run.waits_for_pool.store(false, Ordering::Relaxed);
+    }
+
+    /// Notes that the call under way makes a task of its own pool, for which it may wait.
+    pub(crate) fn wait_for_pool(&self) {
+        self.run.waits_for_pool.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn waits_for_pool(&self) -> bool {
+        self.run.waits_for_pool.load(Ordering::Relaxed)
     }
 
     pub(super) fn has_ended(&self) -> bool {

@@ -12,6 +12,7 @@ mod call;
 mod context;
 mod function;
 mod imports;
+mod running;
 mod threads;
 mod tool;
 

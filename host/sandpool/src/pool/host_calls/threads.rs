@@ -7,6 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::call::HostCall;
+use super::context::TaskFacts;
+use super::running::{run_for, running_for};
 use sandpool_protocol::sleep::Spin;
 use sandpool_sys::thread_error;
 
@@ -77,6 +79,11 @@ impl CallThreads {
         let _ = self.inner.poller.set(poller);
     }
 
+    /// Returns the facts of the task whose call this very thread runs, if it is one of these.
+    pub(crate) fn running_here(&self) -> Option<Arc<TaskFacts>> {
+        running_for(self.inner.number())
+    }
+
     /// Runs a call on a thread that is free, or on a new one. Without either the call fails.
     pub(crate) fn run(&self, call: HostCall) {
         let mut state = self.inner.lock();
@@ -131,12 +138,18 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns the number by which these threads are told from those of other pools.
+    fn number(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     /// Runs calls until none has come for a while.
     fn work(&self) {
         let mut spin = Spin::new(self.spin);
         let mut next = self.next();
         while let Some(call) = next.take() {
-            let returned = call.run();
+            let facts = Arc::clone(&call.facts);
+            let returned = run_for(self.number(), facts, || call.run());
             // Before the reply, after which the guest may be back at once.
             let poller = self.poller(&spin);
             let since = Instant::now();

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::KeyId;
 use crate::outcome::Verdict;
@@ -63,6 +63,8 @@ impl fmt::Display for SessionEnd {
 pub(crate) struct SessionLife {
     ended: OnceLock<SessionEnd>,
     has_worker: AtomicBool,
+    /// The time of the first start of its worker that failed.
+    failed_first: OnceLock<Instant>,
     handles: Mutex<KnownHandles>,
 }
 
@@ -107,6 +109,12 @@ impl SessionLife {
     pub(crate) fn end(&self, why: SessionEnd) {
         // The first reason stands.
         let _ = self.ended.set(why);
+    }
+
+    /// Notes a start of its worker that failed, and returns the time for which they do.
+    pub(crate) fn start_fails_for(&self, now: Instant) -> Duration {
+        let first = *self.failed_first.get_or_init(|| now);
+        now.saturating_duration_since(first)
     }
 
     /// Returns `true` if the session has a worker, or one is being started for it.

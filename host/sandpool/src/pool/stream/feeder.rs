@@ -29,6 +29,7 @@ pub(crate) fn start_feeder(
     before: Args,
     inputs: impl Iterator<Item = Input> + Send + 'static,
 ) -> Result<(), Error> {
+    pool.lend_own_place();
     let mut state = pool.lock();
     state.life.accepts_tasks()?;
     let source: Arc<dyn TaskSource> = Arc::clone(stream) as _;
@@ -74,7 +75,7 @@ impl Feeder {
             }
         }));
         if let Err(panic) = fed {
-            let text = panic_text(panic.as_ref());
+            let text = panic_text(panic);
             self.take(Input::Invalid(format!("the inputs panicked: {text}")));
         }
         hand_over(&self.stream);

@@ -18,7 +18,7 @@ use sandpool_protocol::verdict::{MAX_REFUSALS, denied_by, trapped_then};
 use sandpool_sys::in_force::InForce;
 use sandpool_sys::{ABORTED, ChildExit, OUT_OF_CPU, signal_name};
 use sandpool_value::{
-    DecodeError, Printable, Type, Value, decode_owned_result, decode_result_within, raw as raw_of,
+    DecodeError, Printable, Type, Value, decode_owned_result, decode_result_within, error_text,
 };
 
 /// The facts about a task's run that the host observed itself.
@@ -203,10 +203,11 @@ fn full(
                     None => return Ok(too_large(outcome, task, pool)),
                 },
             };
-            outcome.error = Some(payload.as_ref().map_or_else(
-                || "the function returned an error".to_owned(),
-                |value| String::from_utf8_lossy(&raw_of(value)).into_owned(),
-            ));
+            outcome.error = Some(
+                payload
+                    .as_ref()
+                    .map_or_else(|| "the function returned an error".to_owned(), error_text),
+            );
             outcome.error_value = payload;
             Verdict::Error
         }

@@ -65,6 +65,14 @@ pub(crate) struct Template {
 }
 
 impl Template {
+    /// Returns `true` if the call has functions or tools of the host in place of those of its
+    /// pool.
+    pub(crate) fn narrows_host_calls(&self, of_pool: &Arc<Tools>) -> bool {
+        let own = self.worker_key.imports.get();
+        let has_own = own.is_some_and(|own| Arc::ptr_eq(own, &self.imports));
+        !has_own || !Arc::ptr_eq(of_pool, &self.tools)
+    }
+
     /// Returns the long argument of all tasks, which is put between those of each when it
     /// is sent.
     pub(super) fn long(&self) -> &[u8] {

@@ -198,8 +198,7 @@ impl WorkerHandle {
                     let left = limit.saturating_sub(self.cpu_time().unwrap_or_default());
                     Instant::now() + left.clamp(MIN_CPU_INTERVAL, CPU_INTERVAL)
                 });
-                let lends = self.lends_from().filter(|from| *from > Instant::now());
-                [deadline, stranded, cpu, lends].into_iter().flatten().min()
+                [deadline, stranded, cpu].into_iter().flatten().min()
             }
         }
     }

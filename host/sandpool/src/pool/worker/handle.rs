@@ -24,10 +24,6 @@ use sandpool_protocol::host_end::{HostEnd, Nap, SendError};
 use sandpool_sys::stdio;
 use sandpool_sys::{ChildProcess, ControlSocket, EventFd, process_cpu_time};
 
-/// The time for which a task waits for a function of the host before it lends its place:
-/// longer than it takes to start a worker in the place, which ends with the loan.
-const LEND_AFTER: Duration = Duration::from_millis(10);
-
 /// The number of bytes of messages that a worker may leave unread. The kernel doubles it
 /// and counts about 1,000 bytes for a small message. A message may keep a memory file
 /// alive, so a worker that reads none must not be sent many.
@@ -180,19 +176,11 @@ impl WorkerHandle {
         is_session(self.worker_key.id)
     }
 
-    /// Returns the time from which the worker lends its place to another task, if its task
-    /// waits for a function of the host.
-    #[inline]
-    pub(super) fn lends_from(&self) -> Option<Instant> {
-        let since = self.requests.as_ref()?.waits_for_host()?;
-        Some(since + LEND_AFTER)
-    }
-
-    /// Returns `true` if the worker's task waits for a function of the host, and lends its
-    /// place to another task meanwhile.
+    /// Returns `true` if the worker's task waits for a function of the host that waits for a
+    /// task of this pool, and lends its place to another task meanwhile.
     #[inline]
     pub(crate) fn lends_place(&self) -> bool {
-        self.lends_from().is_some_and(|from| from <= Instant::now())
+        self.requests.as_ref().is_some_and(Requests::waits_for_pool)
     }
 
     /// Returns the time at which answers were last taken.

@@ -89,7 +89,6 @@ impl WorkerCheck<'_> {
         events: PollEvents,
         now: Instant,
     ) -> bool {
-        worker.announce_awake();
         if events.rang {
             worker.bell.clear();
         }
@@ -312,6 +311,8 @@ impl WorkerCheck<'_> {
         let Some(task) = worker.window.oldest() else {
             return Ok(false);
         };
+        // What a call denies to its own task says nothing about the key.
+        let is_narrowed = task.template().narrows_host_calls(&self.config.tools);
         let observed = worker.observed(task, Some(header.run_time), now);
         let was_interrupted = match (worker.phase(), end) {
             (Phase::Interrupted { why, .. }, TaskEnd::Interrupted) => Some(why.clone()),
@@ -325,7 +326,7 @@ impl WorkerCheck<'_> {
             }
             None => outcome::answered(task, header, raw, observed, self.config.stdio, limits)?,
         };
-        if self.config.initializer.is_some() {
+        if self.config.initializer.is_some() && !is_narrowed {
             self.count_initializer(worker, end, &ended);
         }
         if interrupted {

@@ -16,10 +16,12 @@ impl PoolBuilder {
     /// Each module is checked when it is loaded: every function that it imports by this name
     /// must be there and of its type. Given again for one import, functions are added.
     ///
-    /// A closure may call this pool: a task that has waited for the host for 10 ms lends its
-    /// place to another task, so a full pool goes on. A closure that calls the session whose
-    /// call it serves waits until that call ends, by its timeout at the latest. Keep no last
-    /// handle of the pool in a closure: the pool would never end.
+    /// A closure may call this pool, from the thread that it runs on: its own task then lends
+    /// its place until the closure returns, so a full pool goes on. (The pool cannot know of a
+    /// closure that waits for another thread which calls the pool.) To wait for the end of the
+    /// pool, or for the session whose call it serves, is
+    /// [`Error::WouldDeadlock`](crate::Error::WouldDeadlock). Keep no last handle of the pool
+    /// in a closure: the pool would never end.
     pub fn import(mut self, name: &str, imports: Imports) -> Self {
         Arc::make_mut(&mut self.imports).add(name, imports);
         self

@@ -88,8 +88,13 @@ impl Call {
     ///   a mutable global that is a reference, are refused, whether or not the function gets
     ///   there. So are components that instantiate a module twice or nest a component with
     ///   modules.
+    /// - A component's handles of its own resources are not kept. A guest that printed may
+    ///   hold its standard output, which is a resource of its host: do not print.
     /// - Interpreters with a program in them (componentize-py, componentize-js) were saved
     ///   in this way when they were built, and may not survive it a second time.
+    ///
+    /// In a pool with an `initializer_snapshot`, the function finds what that has left. A pool's
+    /// `initializer` runs later, in each instance of the snapshot.
     ///
     /// The limit on process memory is raised for the worker by six times the pool's limit on
     /// `memory`, for the bytes that it writes.
@@ -110,8 +115,23 @@ impl Call {
         AsyncLoad::new(shown, move |given_up| self.take_snapshot(Some(given_up)))
     }
 
-    fn take_snapshot(mut self, given_up: Option<&EventFd>) -> Result<Module, LoadError> {
-        let module = self.module.clone();
+    fn take_snapshot(self, given_up: Option<&EventFd>) -> Result<Module, LoadError> {
+        let shared = Arc::clone(&self.shared);
+        // As any call: the function finds what the pool's initializer has left.
+        let module = snapshot_for_pool(&shared, self.module.clone(), given_up)?;
+        let snapshot = self.take_snapshot_of(module, given_up)?;
+        if shared.config.initializer_snapshot.is_some() {
+            shared.initializer_snapshots.note(&snapshot);
+        }
+        Ok(snapshot)
+    }
+
+    fn take_snapshot_of(
+        mut self,
+        module: Module,
+        given_up: Option<&EventFd>,
+    ) -> Result<Module, LoadError> {
+        self.module = module.clone();
         let asked = self.function.clone().unwrap_or_default();
         let failed = |problem| LoadError::new(module.name().to_owned(), problem);
         let not_sent = |error: Error| {
@@ -217,19 +237,23 @@ impl Wake for Bell {
 }
 
 /// Returns the module that the tasks of a call of `module` run: itself, or its snapshot if
-/// the pool has an [`initializer_snapshot`](crate::PoolBuilder::initializer_snapshot).
+/// the pool has an [`initializer_snapshot`](crate::PoolBuilder::initializer_snapshot) that
+/// has not run in it yet.
 pub(in crate::pool::api) fn snapshot_for_pool(
     shared: &Arc<Shared>,
     module: Module,
     given_up: Option<&EventFd>,
 ) -> Result<Module, LoadError> {
-    match &shared.config.initializer_snapshot {
-        Some((function, args)) if !module.is_instrumented() => {
-            shared.initializer_snapshots.get_or_take(&module, || {
-                let call = Call::new(Arc::clone(shared), &module, Some(function));
-                call.args(args.clone()).take_snapshot(given_up)
-            })
-        }
-        _ => Ok(module),
+    let Some((function, args)) = &shared.config.initializer_snapshot else {
+        return Ok(module);
+    };
+    let snapshots = &shared.initializer_snapshots;
+    if module.is_instrumented() || snapshots.is_initialized(&module) {
+        return Ok(module);
     }
+    snapshots.get_or_take(&module, || {
+        let call = Call::new(Arc::clone(shared), &module, Some(function));
+        call.args(args.clone())
+            .take_snapshot_of(module.clone(), given_up)
+    })
 }

@@ -34,8 +34,12 @@ impl Call {
     /// Finds the function and gathers the part that all tasks of this call have in common.
     pub(in crate::pool::api) fn template(self) -> Result<Template, Error> {
         self.shared.check_module(&self.module)?;
-        let module = snapshot_for_pool(&self.shared, self.module, None)
-            .map_err(|error| Error::Snapshot(Box::new(error)))?;
+        let module = match self.session {
+            // It has the pool's snapshot since it was opened.
+            Some(_) => self.module,
+            None => snapshot_for_pool(&self.shared, self.module, None)
+                .map_err(|error| Error::Snapshot(Box::new(error)))?,
+        };
         let function = match &self.function {
             Some(name) => Some(callable(&module, name, self.session.is_some())?),
             None if module.is_command() => None,
