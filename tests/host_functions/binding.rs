@@ -244,6 +244,20 @@ fn a_function_that_is_missing_or_of_another_type_is_one_line_with_both_types() {
 }
 
 #[test]
+fn an_import_whose_name_is_evil_is_refused_in_one_plain_line() {
+    let _test = test();
+    let evil = r#"(module (import "env" "a\n\1b[2J\1b[31mFAKE: ok" (func)) (func (export "f")))"#;
+    let said = refused(one().import("env", Imports::new()), evil);
+    let line = "cannot load `module`: import `env#a\\n\\u{1b}[2J\\u{1b}[31mFAKE: ok`: the module \
+                wants `func()`, the host gives no function of this name";
+    assert_eq!(said, line);
+    let long = "x".repeat(50_000);
+    let long = format!(r#"(module (import "env" "{long}" (func)) (func (export "f")))"#);
+    let said = refused(one().import("env", Imports::new()), &long);
+    assert!(said.len() < 400, "{}", said.len());
+}
+
+#[test]
 fn an_import_with_a_resource_and_one_that_nobody_gives_are_refused_in_one_line() {
     let _test = test();
     let files = Imports::new().func("open", |_: String| 7u32);
