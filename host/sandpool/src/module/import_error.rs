@@ -57,6 +57,15 @@ pub enum ImportError {
         /// The host's type of the function.
         given: String,
     },
+    /// A function that a call gives or denies, or that [`exact`](crate::Imports::exact) imports
+    /// deny, and that the module does not import.
+    #[error("import {}: the module imports {}", name(import), instead(imported))]
+    NotImported {
+        /// The full name of the function.
+        import: String,
+        /// The names of the functions that the module imports from there.
+        imported: Vec<String>,
+    },
     /// A function that takes or returns a type that no call of the host can carry.
     #[error(
         "import {}: no call of the host can carry {}, in {}",
@@ -134,7 +143,7 @@ mod tests {
     use super::*;
     use sandpool_value::Param;
 
-    fn errors(text: &str) -> [ImportError; 6] {
+    fn errors(text: &str) -> [ImportError; 7] {
         let text = || text.to_owned();
         [
             ImportError::Missing {
@@ -155,6 +164,10 @@ mod tests {
                 import: text(),
                 what: text(),
                 wanted: text(),
+            },
+            ImportError::NotImported {
+                import: text(),
+                imported: vec![text(); 100],
             },
             ImportError::NotOfPool { import: text() },
             ImportError::Missing {

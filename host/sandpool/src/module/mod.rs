@@ -196,7 +196,7 @@ impl Module {
     }
 
     fn runnable(self, path: &str, loader: &Loader) -> Result<Self, LoadError> {
-        let problem = match loader.import_check.of(&self) {
+        let problem = match loader.import_check.of(self.imports()) {
             Err(error) => error::Problem::Import(error),
             Ok(()) => match self.unlinked() {
                 None => return Ok(self),
@@ -296,17 +296,17 @@ pub(crate) struct Loader {
 #[derive(Default)]
 pub(crate) struct ImportCheck(Option<Box<CheckImports>>);
 
-type CheckImports = dyn Fn(&Module) -> Result<(), ImportError> + Send + Sync;
+type CheckImports = dyn Fn(&[Import]) -> Result<(), ImportError> + Send + Sync;
 
 impl ImportCheck {
     pub(crate) fn new(
-        check: impl Fn(&Module) -> Result<(), ImportError> + Send + Sync + 'static,
+        check: impl Fn(&[Import]) -> Result<(), ImportError> + Send + Sync + 'static,
     ) -> Self {
         ImportCheck(Some(Box::new(check)))
     }
 
-    fn of(&self, module: &Module) -> Result<(), ImportError> {
-        self.0.as_ref().map_or(Ok(()), |check| check(module))
+    fn of(&self, imports: &[Import]) -> Result<(), ImportError> {
+        self.0.as_ref().map_or(Ok(()), |check| check(imports))
     }
 }
 

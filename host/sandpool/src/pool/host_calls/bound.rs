@@ -87,20 +87,10 @@ impl PoolImports {
     /// # Errors
     ///
     /// Returns an error if a function is missing, superfluous, or of another type.
-    pub(crate) fn bind(&self, module: &Module) -> Result<BoundImports, ImportError> {
+    pub(crate) fn bind(&self, imports: &[Import]) -> Result<BoundImports, ImportError> {
         let mut functions = Vec::new();
-        // The names that the module imports, by those of the host's imports.
-        let mut imported: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for import in module.imports() {
-            if let Some((name, _)) = self.find(import) {
-                let names = import
-                    .functions
-                    .iter()
-                    .map(|function| function.name.as_str());
-                imported.entry(name).or_default().extend(names);
-            }
-        }
-        for import in module.imports() {
+        let imported = self.imported(imports);
+        for import in imports {
             let given = self.find(import);
             for function in &import.functions {
                 functions.push(match given {
@@ -120,19 +110,46 @@ impl PoolImports {
         Ok(BoundImports { functions })
     }
 
-    /// Returns these functions with those of a call in their place.
+    /// Returns the names of the functions that a module imports, by the names of the imports
+    /// that the host gives them by.
+    fn imported<'a>(&'a self, imports: &'a [Import]) -> BTreeMap<&'a str, Vec<&'a str>> {
+        let mut imported: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for import in imports {
+            if let Some((name, _)) = self.find(import) {
+                let functions = import.functions.iter();
+                let names = functions.map(|function| function.name.as_str());
+                imported.entry(name).or_default().extend(names);
+            }
+        }
+        imported
+    }
+
+    /// Returns these functions with those of a call of a module in their place.
     ///
     /// # Errors
     ///
-    /// Returns an error if the call has functions for an import that the pool does not give.
-    pub(crate) fn narrowed(&self, call: &[(String, Imports)]) -> Result<Self, ImportError> {
+    /// Returns an error if the call has functions for an import that the pool does not give,
+    /// or gives or denies a function that the module does not import: a denial with a
+    /// misspelt name would grant the function that it means.
+    pub(crate) fn narrowed(
+        &self,
+        call: &[(String, Imports)],
+        imports: &[Import],
+    ) -> Result<Self, ImportError> {
+        let imported = self.imported(imports);
         let mut named = self.named.clone();
-        for (name, imports) in call {
+        for (name, of_call) in call {
             let Some(of_pool) = named.get_mut(name) else {
                 let import = name.clone();
                 return Err(ImportError::NotOfPool { import });
             };
-            *of_pool = of_pool.overlaid(imports);
+            let imported = imported.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+            for function in of_call.functions.keys() {
+                if !imported.contains(&function.as_str()) {
+                    return Err(not_imported(name, function, imported));
+                }
+            }
+            *of_pool = of_pool.overlaid(of_call);
         }
         Ok(PoolImports { named })
     }
@@ -230,18 +247,106 @@ fn shown_result(result: &Type) -> Option<&Type> {
 
 fn refuse_superfluous(name: &str, imports: &Imports, imported: &[&str]) -> Result<(), ImportError> {
     for (function, entry) in &imports.functions {
-        let Entry::Given { signature, .. } = entry else {
+        if imported.contains(&function.as_str()) {
             continue;
-        };
-        if !imported.contains(&function.as_str()) {
-            return Err(ImportError::Superfluous {
+        }
+        return Err(match entry {
+            Entry::Denied => not_imported(name, function, imported),
+            Entry::Given { signature, .. } => ImportError::Superfluous {
                 import: format!("{name}#{function}"),
                 given: signature.as_ref().map_or_else(
                     || "func(..)".to_owned(),
                     |given| type_of_parts(&given.params, shown_result(&given.result)),
                 ),
-            });
-        }
+            },
+        });
     }
     Ok(())
+}
+
+fn not_imported(name: &str, function: &str, imported: &[&str]) -> ImportError {
+    ImportError::NotImported {
+        import: format!("{name}#{function}"),
+        imported: imported.iter().map(|&name| name.to_owned()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sandpool_protocol::description::ImportKind;
+    use sandpool_value::Param;
+
+    /// The imports of a core module: functions of `env` that take and return a number.
+    fn core(names: &[&str]) -> Vec<Import> {
+        let import = |name: &&str| Import {
+            name: format!("env#{name}"),
+            kind: ImportKind::Functions,
+            granted_by: None,
+            functions: vec![Function {
+                name: (*name).to_owned(),
+                interface: Some("env".into()),
+                params: vec![Param {
+                    name: "p0".into(),
+                    ty: Type::I32,
+                }],
+                result: Some(Type::I32),
+            }],
+        };
+        names.iter().map(import).collect()
+    }
+
+    fn giving(imports: Imports) -> PoolImports {
+        let mut given = PoolImports::default();
+        given.add("env", imports);
+        given
+    }
+
+    fn identity(n: i32) -> i32 {
+        n
+    }
+
+    #[test]
+    fn a_call_that_names_a_function_that_the_module_does_not_import_is_an_error() {
+        let pool = giving(Imports::new().func("f", identity).func("g", identity));
+        let narrowed = |imports: Imports, module: &[Import]| {
+            let narrowed = pool.narrowed(&[("env".to_owned(), imports)], module);
+            narrowed.and_then(|all| all.bind(module))
+        };
+        let both = core(&["f", "g"]);
+        let bound = narrowed(Imports::new().deny("f"), &both).expect("imported");
+        assert!(bound.function(0).is_some_and(|f| f.is_denied()));
+        assert!(bound.function(1).is_some_and(|g| !g.is_denied()));
+        for misspelt in [
+            Imports::new().deny("F"),
+            Imports::denied().deny("F"),
+            Imports::new().func("F", identity),
+        ] {
+            let said = narrowed(misspelt, &both).err().expect("misspelt");
+            assert_eq!(
+                said.to_string(),
+                "import `env#F`: the module imports no function of this name, but `f`, `g`"
+            );
+        }
+        let said = narrowed(Imports::new().deny("f"), &[]).err();
+        assert_eq!(
+            said.expect("nothing is imported").to_string(),
+            "import `env#f`: the module imports no function of this name"
+        );
+        assert!(narrowed(Imports::denied(), &[]).is_ok(), "it names none");
+    }
+
+    #[test]
+    fn a_pool_may_name_functions_that_a_module_does_not_import_unless_it_is_exact() {
+        let module = core(&["f"]);
+        for more in [
+            Imports::new().func("f", identity).deny("F"),
+            Imports::new().func("f", identity).func("F", identity),
+        ] {
+            assert!(giving(more.clone()).bind(&module).is_ok());
+            let error = giving(more.exact()).bind(&module).err().expect("refused");
+            let said = error.to_string();
+            assert!(said.starts_with("import `env#F`: the module "), "{said}");
+        }
+    }
 }

@@ -148,8 +148,8 @@ impl Imports {
         self.with(name, Entry::Denied)
     }
 
-    /// Makes it an error if a function here is not imported by a module that imports others of
-    /// these \[no error\]. Toolchains leave out the functions that a module does not call, so
+    /// Makes it an error if a function that is given or denied here is not imported by a module
+    /// that imports others of these \[no error\]. Toolchains leave out the functions that a module does not call, so
     /// this suits only modules that call all of them.
     pub fn exact(mut self) -> Self {
         self.is_exact = true;

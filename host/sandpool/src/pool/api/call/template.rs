@@ -158,14 +158,14 @@ fn imports(
         source,
     };
     if !of_call.is_empty() {
-        let narrowed = of_pool.narrowed(of_call);
-        let bound = narrowed.and_then(|all| all.bind(module));
+        let narrowed = of_pool.narrowed(of_call, module.imports());
+        let bound = narrowed.and_then(|all| all.bind(module.imports()));
         return bound.map(Arc::new).map_err(failed);
     }
     if let Some(bound) = worker_key.imports.get() {
         return Ok(Arc::clone(bound));
     }
-    let bound = of_pool.bind(module).map_err(failed)?;
+    let bound = of_pool.bind(module.imports()).map_err(failed)?;
     Ok(Arc::clone(
         worker_key.imports.get_or_init(|| Arc::new(bound)),
     ))
