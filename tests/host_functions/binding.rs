@@ -244,6 +244,32 @@ fn a_function_that_is_missing_or_of_another_type_is_one_line_with_both_types() {
 }
 
 #[test]
+fn a_module_that_is_looked_at_says_why_its_imports_do_not_fit() {
+    let _test = test();
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("core.wat");
+    std::fs::write(&path, CORE).expect("written");
+    for (env, why) in [
+        (
+            Imports::new().func("add", |a: i32, b: i32| a + b),
+            "import `env#mix`: the module wants `func(p0: i64, p1: f32, p2: f64) -> f64`, the \
+             host gives no function of this name",
+        ),
+        (
+            Imports::new().func("add", |a: i64, b: i64| a + b),
+            "import `env#add`: the module wants `func(p0: i32, p1: i32) -> i32`, the host gives \
+             `func(s64, s64) -> s64`",
+        ),
+    ] {
+        let pool = open(one().import("env", env));
+        let module = pool.inspect(&path).expect("a module");
+        assert_eq!(module.unlinked(), Some(why));
+        let error = pool.load(&path).expect_err("refused").to_string();
+        assert!(error.ends_with(why), "{error}");
+    }
+}
+
+#[test]
 fn an_import_whose_name_is_evil_is_refused_in_one_plain_line() {
     let _test = test();
     let evil = r#"(module (import "env" "a\n\1b[2J\1b[31mFAKE: ok" (func)) (func (export "f")))"#;
@@ -312,6 +338,12 @@ fn a_call_replaces_functions_or_is_denied_some() {
     let call = pool.call(&module, "poke").import("acme:other/api", store());
     let error = call.outcome().expect_err("not of the pool");
     assert!(matches!(error, Error::Import { .. }), "{error}");
+    let misspelt = Imports::new().deny("Poke");
+    let call = pool.call(&module, "poke").import("acme:kv/store", misspelt);
+    let error = sandpool::value::with_causes(&call.outcome().expect_err("misspelt"));
+    let line = "module `module` cannot be run: import `acme:kv/store#Poke`: the module imports no \
+                function of this name, but `lookup`, `divide`, `poke`";
+    assert_eq!(error, line);
     let wrong = Imports::new().func("poke", |n: u32| n);
     let call = pool.call(&module, "poke").import("acme:kv/store", wrong);
     let error = sandpool::value::with_causes(&call.outcome().expect_err("of another type"));

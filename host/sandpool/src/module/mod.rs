@@ -184,7 +184,8 @@ impl Module {
 
     /// Returns the reason why the module cannot be run by the pool that loaded it, if it
     /// cannot: it imports functions that neither sandpool nor the pool provides, and that
-    /// the pool does not [deny](crate::PoolBuilder::unknown_imports).
+    /// the pool does not [deny](crate::PoolBuilder::unknown_imports), or that the pool gives
+    /// with another type.
     pub fn unlinked(&self) -> Option<&str> {
         self.inner.unlinked.as_deref()
     }
@@ -396,7 +397,13 @@ impl Loader {
                 compiled
             }
         };
-        let unlinked = self.links.refusal(&description.imports);
+        // Of a module that is to run, the check is an error of its own.
+        let misfit = match purpose {
+            Purpose::Inspect => self.import_check.of(&description.imports).err(),
+            Purpose::Run | Purpose::Snapshot => None,
+        };
+        let unlinked = misfit.map(|error| error.to_string());
+        let unlinked = unlinked.or_else(|| self.links.refusal(&description.imports));
         Ok(Module {
             inner: Arc::new(Inner {
                 callables: description.callables(),
