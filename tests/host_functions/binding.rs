@@ -186,6 +186,34 @@ fn core_modules_import_numeric_functions() {
 }
 
 #[test]
+fn integers_of_core_modules_are_unsigned_where_the_closure_takes_them_so() {
+    let _test = test();
+    let env = Imports::new()
+        .func("add", |a: u32, b: u32| -> u32 { a.saturating_sub(b) })
+        .func("mix", |a: u64, _: f32, _: f64| a as f64);
+    let pool = open(one().import("env", env));
+    let module = pool.wat(CORE);
+    for n in [0, 1, 1 << 31, u32::MAX] {
+        let back: i32 = pool.apply(&module, "add", (n, 0u32)).expect("called");
+        assert_eq!(back.cast_unsigned(), n);
+    }
+    let mixed: f64 = pool
+        .apply(&module, "mix", (-1i64, 0f32, 0f64))
+        .expect("called");
+    assert_eq!(mixed, u64::MAX as f64);
+    // What comes is signed where nothing says otherwise.
+    let dynamic = Imports::new().func_dynamic("add", |_, arguments| match arguments.as_slice() {
+        [Value::S32(a), _] => Ok(Value::S32(*a)),
+        other => Err(format!("{other:?}")),
+    });
+    let call = pool
+        .call(&module, "add")
+        .args((-7, 0))
+        .import("env", dynamic);
+    assert_eq!(call.apply::<i32>().expect("called"), -7);
+}
+
+#[test]
 fn a_function_that_a_component_imports_by_itself_is_given_under_root() {
     let _test = test();
     let pool = open(one().import("$root", Imports::new().func("twice", |n: u32| n * 2)));

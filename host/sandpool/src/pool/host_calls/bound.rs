@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::fit::{decoded, fits, shown_result};
 use super::imports::{Entry, Imports, Run};
 use crate::module::{ImportError, Module, type_of, type_of_parts};
 use sandpool_protocol::description::Import;
-use sandpool_value::{Function, Type, may_fit};
+use sandpool_value::{Function, Type};
 
 /// The name under which the functions are given that a component imports by themselves, and
 /// not as part of an interface.
@@ -26,6 +27,8 @@ pub(crate) struct BoundImports {
 /// A function of the host, with the module's types for it.
 pub(crate) struct BoundFunction {
     pub(super) function: Function,
+    /// The types by which the arguments are decoded.
+    pub(super) params: Vec<Type>,
     /// The closure; `None` if the function is denied.
     pub(super) run: Option<Arc<Run>>,
 }
@@ -182,6 +185,11 @@ fn bind(
             wanted,
         });
     }
+    let mut params = function
+        .params
+        .iter()
+        .map(|param| param.ty.clone())
+        .collect();
     let run = match imports.entry(&function.name) {
         None => {
             let others = imports.functions.keys();
@@ -194,55 +202,24 @@ fn bind(
         }
         Some(Entry::Denied) => None,
         Some(Entry::Given { signature, run }) => {
-            if let Some(given) = signature
-                && !fits(&given.params, &given.result, function)
-            {
-                return Err(ImportError::Type {
-                    import,
-                    wanted,
-                    given: type_of_parts(&given.params, shown_result(&given.result)),
-                });
+            if let Some(given) = signature {
+                if !fits(&given.params, &given.result, function) {
+                    return Err(ImportError::Type {
+                        import,
+                        wanted,
+                        given: type_of_parts(&given.params, shown_result(&given.result)),
+                    });
+                }
+                params = decoded(&given.params, &function.params);
             }
             Some(Arc::clone(run))
         }
     };
     Ok(BoundFunction {
         function: function.clone(),
+        params,
         run,
     })
-}
-
-/// Returns `true` if a closure of these types may be called as the module's function.
-fn fits(params: &[Type], result: &Type, wanted: &Function) -> bool {
-    let all = params.iter().zip(&wanted.params);
-    params.len() == wanted.params.len()
-        && { all }.all(|(given, wanted)| may_fit(given, &wanted.ty))
-        && result_fits(result, wanted.result.as_ref())
-}
-
-/// A closure's `Result` is WIT's where the function returns one; elsewhere only its `Ok` is.
-fn result_fits(given: &Type, wanted: Option<&Type>) -> bool {
-    match (given, wanted) {
-        (Type::Unsupported(_), _) => true,
-        (Type::Result { .. }, Some(wanted @ Type::Result { .. })) => may_fit(given, wanted),
-        (Type::Result { ok, .. }, wanted) => match (ok.as_deref(), wanted) {
-            (None, None) => true,
-            (Some(ok), wanted) => result_fits(ok, wanted),
-            _ => false,
-        },
-        // A closure that cannot fail may be a function that can.
-        (given, Some(Type::Result { ok, .. })) => result_fits(given, ok.as_deref()),
-        (given, None) => shown_result(given).is_none(),
-        (given, Some(wanted)) => may_fit(given, wanted),
-    }
-}
-
-/// Returns the result as a signature shows it: `()` is none.
-fn shown_result(result: &Type) -> Option<&Type> {
-    match result {
-        Type::Tuple(parts) if parts.is_empty() => None,
-        other => Some(other),
-    }
 }
 
 fn refuse_superfluous(name: &str, imports: &Imports, imported: &[&str]) -> Result<(), ImportError> {

@@ -12,7 +12,7 @@ use sandpool_protocol::limits::{Limit, LimitHit, LimitName, TaskLimits, show_byt
 use sandpool_protocol::request::{Item, MAX_ITEM, Reply};
 use sandpool_sys::stdio;
 use sandpool_value::{
-    DecodeError, Function, Param, Printable, Type, Value, decode_within, encode, raw as raw_of,
+    DecodeError, Function, Printable, Type, Value, decode_within, encode, raw as raw_of,
 };
 
 /// The receiver of the reply to a question. It passes over the reply to a question that is no
@@ -138,7 +138,7 @@ impl HostCall {
         let Some(run) = &bound.run else {
             return Ok(Reply::CallDenied);
         };
-        let arguments = decode(&bound.function.params, arguments)
+        let arguments = decode(&bound.params, arguments)
             .map_err(|_| CallFailure::Violation(Violation("it calls a function wrongly")))?;
         let value = self.guarded(|context| (**run)(context, arguments))?;
         let value = value.map_err(|error| self.failed(format!("cannot be called: {error}")))?;
@@ -202,12 +202,12 @@ impl HostCall {
 }
 
 /// Decodes the arguments, which are the whole input.
-fn decode(params: &[Param], mut input: &[u8]) -> Result<Vec<Value>, DecodeError> {
+fn decode(params: &[Type], mut input: &[u8]) -> Result<Vec<Value>, DecodeError> {
     let memory = input.len().saturating_mul(MEMORY_PER_BYTE);
     let mut memory = memory.saturating_add(LEAST_MEMORY);
     let mut arguments = Vec::with_capacity(params.len());
-    for param in params {
-        arguments.push(decode_within(&param.ty, &mut input, &mut memory)?);
+    for ty in params {
+        arguments.push(decode_within(ty, &mut input, &mut memory)?);
     }
     match input.len() {
         0 => Ok(arguments),
@@ -289,11 +289,7 @@ mod tests {
 
     #[test]
     fn arguments_are_the_whole_input_and_take_bounded_memory() {
-        let param = |ty| Param {
-            name: "p".into(),
-            ty,
-        };
-        let two = [param(Type::U32), param(Type::Bool)];
+        let two = [Type::U32, Type::Bool];
         let values = vec![Value::U32(7), Value::Bool(true)];
         assert_eq!(decode(&two, &[7, 0, 0, 0, 1]), Ok(values));
         assert!(decode(&two, &[7, 0, 0, 0]).is_err());
@@ -301,7 +297,7 @@ mod tests {
         let deep = (0..40).fold(Type::Bool, |ty, _| Type::tuple([ty]));
         let mut bomb = 60_000u32.to_le_bytes().to_vec();
         bomb.resize(4 + 60_000, 1);
-        let bombed = decode(&[param(Type::list(deep))], &bomb);
+        let bombed = decode(&[Type::list(deep)], &bomb);
         assert_eq!(bombed, Err(DecodeError::TooLarge));
     }
 }

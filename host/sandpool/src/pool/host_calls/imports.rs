@@ -36,7 +36,7 @@ pub(super) type Run = dyn Fn(CallContext, Vec<Value>) -> Result<Value, String> +
 /// which is also reported on stderr.
 ///
 /// Types are checked when a module is loaded, as far as Rust's types tell them: integers by
-/// their width, and the parts of lists, options, results and tuples. Structs and enums by the
+/// their width (an `i32` of a core module is an `i32` or a `u32`, an `i64` likewise), and the parts of lists, options, results and tuples. Structs and enums by the
 /// derive macros, and [`Value`], are looked at in each call; what does not fit then ends the
 /// task with `error`.
 ///
