@@ -298,6 +298,21 @@ fn a_module_that_is_looked_at_says_why_its_imports_do_not_fit() {
 }
 
 #[test]
+fn a_module_with_more_imports_than_a_worker_can_be_told_of_is_refused() {
+    let _test = test();
+    let (mut imports, mut module) = (Imports::new(), String::new());
+    for n in 0..6000 {
+        imports = imports.func(&format!("f{n}"), || {});
+        module.push_str(&format!(r#"(import "env" "f{n}" (func))"#));
+    }
+    let module = format!(r#"(module {module} (func (export "f")))"#);
+    let said = refused(one().import("env", imports), &module);
+    let line = "cannot load `module`: the names of the 6000 imports that the host gives take 58892 \
+                bytes, and the most is 49152";
+    assert_eq!(said, line);
+}
+
+#[test]
 fn an_import_whose_name_is_evil_is_refused_in_one_plain_line() {
     let _test = test();
     let evil = r#"(module (import "env" "a\n\1b[2J\1b[31mFAKE: ok" (func)) (func (export "f")))"#;

@@ -81,6 +81,19 @@ pub enum ImportError {
         /// The module's type of the function.
         wanted: String,
     },
+    /// Imports whose names together are longer than a worker can be told.
+    #[error(
+        "the names of the {count} imports that the host gives take {bytes} bytes, and the most \
+         is {most}"
+    )]
+    NamesTooLong {
+        /// The number of the module's imports that the host gives.
+        count: usize,
+        /// The number of bytes that their names take.
+        bytes: usize,
+        /// The highest number of bytes.
+        most: usize,
+    },
     /// Functions of a call for an import that the pool gives no functions for.
     #[error(
         "import {}: the pool gives no functions for it, so a call cannot change them",

@@ -5,13 +5,19 @@ use std::sync::Arc;
 
 use super::fit::{decoded, fits, shown_result};
 use super::imports::{Entry, Imports, Run};
-use crate::module::{ImportError, Module, type_of, type_of_parts};
+use crate::module::{ImportError, type_of, type_of_parts};
+use sandpool_protocol::control::encode;
 use sandpool_protocol::description::Import;
+use sandpool_sys::MAX_MESSAGE;
 use sandpool_value::{Function, Type};
 
 /// The name under which the functions are given that a component imports by themselves, and
 /// not as part of an interface.
 const ROOT: &str = "$root";
+
+/// The highest number of bytes of the names of the imports of one module that the host gives.
+/// The rest of the message that brings them to a worker is left for its other fields.
+const MAX_NAMES_BYTES: usize = MAX_MESSAGE - 16 * 1024;
 
 /// The functions that a pool gives, by the names of imports.
 #[derive(Clone, Debug, Default)]
@@ -53,22 +59,19 @@ impl PoolImports {
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         for (name, imports) in &self.named {
-            for function in imports.functions.keys() {
-                names.push(match name.as_str() {
-                    ROOT => function.clone(),
-                    _ => format!("{name}#{function}"),
-                });
+            match name.as_str() {
+                ROOT => names.extend(imports.functions.keys().cloned()),
+                // It stands for all its functions, whose names may be too many for a message.
+                _ => names.push(name.clone()),
             }
-            names.push(name.clone());
         }
         names
     }
 
     /// Returns the names of the imports of a module that this pool gives functions for, as
-    /// the module has them.
-    pub(crate) fn names_in(&self, module: &Module) -> Vec<String> {
-        let given = module
-            .imports()
+    /// the module has them: a part of the message that its workers are set up with.
+    pub(crate) fn names_in(&self, imports: &[Import]) -> Vec<String> {
+        let given = imports
             .iter()
             .filter(|import| !import.functions.is_empty() && self.find(import).is_some());
         given.map(|import| import.name.clone()).collect()
@@ -111,6 +114,25 @@ impl PoolImports {
             }
         }
         Ok(BoundImports { functions })
+    }
+
+    /// Checks that a module's imports can be bound, and that its workers can be told of them.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error as [`PoolImports::bind`] does, or if the names are too long.
+    pub(crate) fn check(&self, imports: &[Import]) -> Result<(), ImportError> {
+        self.bind(imports)?;
+        let names = self.names_in(imports);
+        let bytes = encode(&names).len();
+        match bytes > MAX_NAMES_BYTES {
+            true => Err(ImportError::NamesTooLong {
+                count: names.len(),
+                bytes,
+                most: MAX_NAMES_BYTES,
+            }),
+            false => Ok(()),
+        }
     }
 
     /// Returns the names of the functions that a module imports, by the names of the imports
@@ -311,6 +333,23 @@ mod tests {
             "import `env#f`: the module imports no function of this name"
         );
         assert!(narrowed(Imports::denied(), &[]).is_ok(), "it names none");
+    }
+
+    #[test]
+    fn imports_whose_names_no_worker_can_be_told_are_refused_in_one_line() {
+        let names: Vec<String> = (0..6000).map(|n| format!("f{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let all = names
+            .iter()
+            .fold(Imports::new(), |all, name| all.func(name, identity));
+        let pool = giving(all);
+        assert_eq!(pool.check(&core(&names[..4000])), Ok(()));
+        let error = pool.check(&core(&names)).expect_err("too long");
+        assert_eq!(
+            error.to_string(),
+            "the names of the 6000 imports that the host gives take 58892 bytes, and the most is \
+             49152"
+        );
     }
 
     #[test]
