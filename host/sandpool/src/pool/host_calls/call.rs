@@ -154,8 +154,9 @@ impl HostCall {
             Ok(arguments) => arguments,
             Err(error) => {
                 let text = format!(
-                    "the arguments of tool `{}` are no JSON: {error}",
-                    tool.name()
+                    "the arguments of tool `{}` are {}",
+                    tool.name(),
+                    fault(&error)
                 );
                 return Ok(Reply::Tool(Some(Err(text))));
             }
@@ -198,6 +199,17 @@ impl HostCall {
             ))),
             false => Ok(()),
         }
+    }
+}
+
+/// Returns the fault in a text that was to be JSON. serde_json tells the kinds apart by its
+/// words alone.
+fn fault(error: &serde_json::Error) -> String {
+    match error.to_string() {
+        text if text.starts_with("recursion limit exceeded") => {
+            "nested more than 127 levels deep".into()
+        }
+        text => format!("no JSON: {text}"),
     }
 }
 
@@ -285,6 +297,19 @@ mod tests {
         assert_eq!(result(error, &nothing), Err("failed: no".into()));
         assert!(result(Value::U8(1), &nothing).is_err());
         assert!(result(Value::U32(300), &number).is_err(), "it does not fit");
+    }
+
+    #[test]
+    fn json_that_is_nested_too_deeply_is_not_called_no_json() {
+        let read = |levels| {
+            let text = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+            serde_json::from_str::<serde_json::Value>(&text)
+        };
+        assert!(read(127).is_ok());
+        let error = read(128).expect_err("too deep");
+        assert_eq!(fault(&error), "nested more than 127 levels deep");
+        let error = serde_json::from_str::<serde_json::Value>("{").expect_err("cut");
+        assert!(fault(&error).starts_with("no JSON: "), "{error}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Call, snapshot_for_pool};
 use crate::module::Module;
+use crate::pool::api::builder::check_tools;
 use crate::pool::api::grants::Grants;
 use crate::pool::error::{Error, SettingError};
 use crate::pool::host_calls::{BoundImports, Imports};
@@ -43,6 +44,9 @@ impl Call {
         };
         if self.limits.fuel.value.is_some() && !self.shared.loader.settings.count_fuel {
             return Err(SettingError::FuelNotCounted.into());
+        }
+        if let Some(tools) = &self.tools {
+            check_tools(tools)?;
         }
         if let Some((initializer, args)) = &self.shared.config.initializer
             && !module.is_instrumented()
