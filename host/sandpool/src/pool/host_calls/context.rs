@@ -1,8 +1,10 @@
 //! The circumstances of a call of a function of the host.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
+use super::block_on::Cancellation;
 use crate::module::Module;
 
 /// The task that calls a function of the host, as the host knows it. Cheap to clone.
@@ -38,13 +40,19 @@ struct State {
     has_ended: bool,
     /// The text of the call that failed, which ends the task.
     failure: Option<String>,
+    /// Wakes the thread that drives the future of the call under way.
+    waker: Option<Waker>,
 }
 
 impl TaskFacts {
     /// Notes that the task has ended, however that came, and tells the calls under way.
     pub(crate) fn end(&self) {
-        self.lock().has_ended = true;
+        let mut state = self.lock();
+        state.has_ended = true;
+        let waker = state.waker.take();
+        drop(state);
         self.run.changed.notify_all();
+        waker.into_iter().for_each(Waker::wake);
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -64,6 +72,16 @@ impl TaskFacts {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         let state = self.run.state.lock();
         state.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cancellation for CallContext {
+    fn wake_when_cancelled(&self, waker: Waker) {
+        self.facts.lock().waker = Some(waker);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.facts.has_ended()
     }
 }
 

@@ -107,8 +107,9 @@ impl Imports {
     }
 
     /// Adds a function that returns a future, which is driven on a thread of the pool until it
-    /// is ready. If this method is called within a tokio runtime, the future runs within that
-    /// one: its timers and sockets work as long as the runtime lives.
+    /// is ready, or dropped there when its task has ended. If this method is called within a
+    /// tokio runtime, the future runs within that one: its timers and sockets work as long as
+    /// the runtime is driven, a current-thread runtime only while somebody is in `block_on`.
     pub fn func_async<Args>(self, name: &str, function: impl AsyncHostFunction<Args>) -> Self {
         fn signature<Args, F: AsyncHostFunction<Args>>(_: &F) -> Signature {
             F::signature()
@@ -116,12 +117,15 @@ impl Imports {
         let signature = Some(signature(&function));
         let runtime = Runtime::current();
         let run = move |context: CallContext, arguments: Vec<Value>| {
-            runtime.block_on(|| async {
+            let cancellation = context.clone();
+            let driven = runtime.block_on(&cancellation, || async {
                 match function.begin(context, arguments) {
                     Ok(begun) => Ok(begun.await),
                     Err(error) => Err(error.to_string()),
                 }
-            })
+            });
+            // Nobody waits for the reply then.
+            driven.unwrap_or_else(|| Err("its task has ended".to_owned()))
         };
         let run = Arc::new(run);
         self.with(name, Entry::Given { signature, run })
