@@ -186,6 +186,34 @@ fn core_modules_import_numeric_functions() {
 }
 
 #[test]
+fn integers_of_core_modules_are_unsigned_where_the_closure_takes_them_so() {
+    let _test = test();
+    let env = Imports::new()
+        .func("add", |a: u32, b: u32| -> u32 { a.saturating_sub(b) })
+        .func("mix", |a: u64, _: f32, _: f64| a as f64);
+    let pool = open(one().import("env", env));
+    let module = pool.wat(CORE);
+    for n in [0, 1, 1 << 31, u32::MAX] {
+        let back: i32 = pool.apply(&module, "add", (n, 0u32)).expect("called");
+        assert_eq!(back.cast_unsigned(), n);
+    }
+    let mixed: f64 = pool
+        .apply(&module, "mix", (-1i64, 0f32, 0f64))
+        .expect("called");
+    assert_eq!(mixed, u64::MAX as f64);
+    // What comes is signed where nothing says otherwise.
+    let dynamic = Imports::new().func_dynamic("add", |_, arguments| match arguments.as_slice() {
+        [Value::S32(a), _] => Ok(Value::S32(*a)),
+        other => Err(format!("{other:?}")),
+    });
+    let call = pool
+        .call(&module, "add")
+        .args((-7, 0))
+        .import("env", dynamic);
+    assert_eq!(call.apply::<i32>().expect("called"), -7);
+}
+
+#[test]
 fn a_function_that_a_component_imports_by_itself_is_given_under_root() {
     let _test = test();
     let pool = open(one().import("$root", Imports::new().func("twice", |n: u32| n * 2)));
@@ -244,6 +272,61 @@ fn a_function_that_is_missing_or_of_another_type_is_one_line_with_both_types() {
 }
 
 #[test]
+fn a_module_that_is_looked_at_says_why_its_imports_do_not_fit() {
+    let _test = test();
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("core.wat");
+    std::fs::write(&path, CORE).expect("written");
+    for (env, why) in [
+        (
+            Imports::new().func("add", |a: i32, b: i32| a + b),
+            "import `env#mix`: the module wants `func(p0: i64, p1: f32, p2: f64) -> f64`, the \
+             host gives no function of this name",
+        ),
+        (
+            Imports::new().func("add", |a: i64, b: i64| a + b),
+            "import `env#add`: the module wants `func(p0: i32, p1: i32) -> i32`, the host gives \
+             `func(s64, s64) -> s64`",
+        ),
+    ] {
+        let pool = open(one().import("env", env));
+        let module = pool.inspect(&path).expect("a module");
+        assert_eq!(module.unlinked(), Some(why));
+        let error = pool.load(&path).expect_err("refused").to_string();
+        assert!(error.ends_with(why), "{error}");
+    }
+}
+
+#[test]
+fn a_module_with_more_imports_than_a_worker_can_be_told_of_is_refused() {
+    let _test = test();
+    let (mut imports, mut module) = (Imports::new(), String::new());
+    for n in 0..6000 {
+        imports = imports.func(&format!("f{n}"), || {});
+        module.push_str(&format!(r#"(import "env" "f{n}" (func))"#));
+    }
+    let module = format!(r#"(module {module} (func (export "f")))"#);
+    let said = refused(one().import("env", imports), &module);
+    let line = "cannot load `module`: the names of the 6000 imports that the host gives take 58892 \
+                bytes, and the most is 49152";
+    assert_eq!(said, line);
+}
+
+#[test]
+fn an_import_whose_name_is_evil_is_refused_in_one_plain_line() {
+    let _test = test();
+    let evil = r#"(module (import "env" "a\n\1b[2J\1b[31mFAKE: ok" (func)) (func (export "f")))"#;
+    let said = refused(one().import("env", Imports::new()), evil);
+    let line = "cannot load `module`: import `env#a\\n\\u{1b}[2J\\u{1b}[31mFAKE: ok`: the module \
+                wants `func()`, the host gives no function of this name";
+    assert_eq!(said, line);
+    let long = "x".repeat(50_000);
+    let long = format!(r#"(module (import "env" "{long}" (func)) (func (export "f")))"#);
+    let said = refused(one().import("env", Imports::new()), &long);
+    assert!(said.len() < 400, "{}", said.len());
+}
+
+#[test]
 fn an_import_with_a_resource_and_one_that_nobody_gives_are_refused_in_one_line() {
     let _test = test();
     let files = Imports::new().func("open", |_: String| 7u32);
@@ -298,6 +381,12 @@ fn a_call_replaces_functions_or_is_denied_some() {
     let call = pool.call(&module, "poke").import("acme:other/api", store());
     let error = call.outcome().expect_err("not of the pool");
     assert!(matches!(error, Error::Import { .. }), "{error}");
+    let misspelt = Imports::new().deny("Poke");
+    let call = pool.call(&module, "poke").import("acme:kv/store", misspelt);
+    let error = sandpool::value::with_causes(&call.outcome().expect_err("misspelt"));
+    let line = "module `module` cannot be run: import `acme:kv/store#Poke`: the module imports no \
+                function of this name, but `lookup`, `divide`, `poke`";
+    assert_eq!(error, line);
     let wrong = Imports::new().func("poke", |n: u32| n);
     let call = pool.call(&module, "poke").import("acme:kv/store", wrong);
     let error = sandpool::value::with_causes(&call.outcome().expect_err("of another type"));

@@ -99,6 +99,28 @@ fn a_closure_that_blocks_costs_a_timeout_and_one_thread_and_is_told() {
 }
 
 #[test]
+fn a_future_is_dropped_when_its_task_ends() {
+    let _test = test();
+    let (sender, told) = mpsc::channel::<()>();
+    let sender = Arc::new(Mutex::new(Some(sender)));
+    let imports = Imports::new().func_async("poke", move || {
+        let held = sender.lock().expect("not poisoned").take();
+        async move {
+            std::future::pending::<()>().await;
+            drop(held);
+        }
+    });
+    let (pool, module) = poking(imports);
+    let call = pool.call(&module, "poke");
+    let outcome = call.timeout(Duration::from_millis(200)).outcome();
+    let outcome = outcome.expect("sent");
+    assert_eq!(outcome.verdict, Verdict::Timeout, "{outcome}");
+    let dropped = told.recv_timeout(SOON);
+    assert_eq!(dropped, Err(mpsc::RecvTimeoutError::Disconnected));
+    pool.assert_whole();
+}
+
+#[test]
 fn a_closure_is_told_that_its_worker_was_killed() {
     let _test = test();
     let (sender, told) = mpsc::channel();

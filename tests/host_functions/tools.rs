@@ -1,6 +1,6 @@
 //! Tools: functions of the host that a guest calls by name, with JSON.
 
-use sandpool::{Tool, Verdict};
+use sandpool::{Error, SettingError, Tool, Verdict};
 use serde_json::{Value as Json, json};
 
 use super::guests;
@@ -89,4 +89,42 @@ fn a_guest_learns_which_tools_there_are() {
         call.apply::<String>().expect("called"),
         "a tool of this call"
     );
+}
+
+#[test]
+fn tools_whose_texts_take_more_than_a_mebibyte_are_refused() {
+    let _test = test();
+    let large = || Tool::new("large", |_| Ok(Json::Null)).description(&"x".repeat(1 << 20));
+    let refused = |error: Error| {
+        let is_too_large = matches!(error, Error::Setting(SettingError::ToolsTooLarge { .. }));
+        assert!(is_too_large, "{error}");
+    };
+    refused(
+        pool()
+            .processes(1)
+            .tools([large()])
+            .build()
+            .expect_err("refused"),
+    );
+    let (pool, module) = with_tools();
+    let call = pool.call(&module, "count").tool(large());
+    refused(call.outcome().expect_err("refused"));
+}
+
+#[test]
+fn arguments_that_are_nested_too_deeply_are_an_err_that_says_so() {
+    let _test = test();
+    let (pool, module) = with_tools();
+    for (levels, error) in [
+        (127, "`query` is missing"),
+        (
+            128,
+            "the arguments of tool `search` are nested more than 127 levels deep",
+        ),
+    ] {
+        let json = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        let call = pool.call(&module, "call").args(("search", json));
+        let outcome = call.outcome().expect("sent");
+        assert_eq!(outcome.error.as_deref(), Some(error), "{levels}");
+    }
 }

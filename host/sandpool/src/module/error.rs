@@ -11,7 +11,7 @@ use sandpool_protocol::limits::{LimitHit, LimitName, PoolLimits};
 use sandpool_protocol::settings::WasmFeature;
 use sandpool_sys::in_force::{Scarce, naming_limit};
 use sandpool_sys::is_explained;
-use sandpool_value::Printable;
+use sandpool_value::{Printable, quoted};
 
 /// The error of a module that cannot be loaded.
 ///
@@ -208,7 +208,8 @@ pub(crate) enum Problem {
     },
     /// A function, to be called for a snapshot, that did not end well.
     #[error(
-        "no snapshot can be taken of it: `{function}` ended with {verdict}{}",
+        "no snapshot can be taken of it: {} ended with {verdict}{}",
+        quoted(function),
         behind(error)
     )]
     Snapshot {
@@ -222,7 +223,10 @@ pub(crate) enum Problem {
         hit: Option<Box<LimitHit>>,
     },
     /// A function that cannot be called for a snapshot.
-    #[error("no snapshot can be taken of it: `{function}` cannot be called")]
+    #[error(
+        "no snapshot can be taken of it: {} cannot be called",
+        quoted(function)
+    )]
     SnapshotNotSent {
         /// The function.
         function: String,
@@ -598,6 +602,24 @@ mod tests {
             let error = LoadError::new("a.wasm".into(), problem);
             assert_eq!(error.to_string(), format!("cannot load `a.wasm`: {text}"));
             assert_eq!(error.source().map(ToString::to_string), cause);
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_function_is_printed_without_control_codes_and_cut() {
+        for function in ["a\n\x1b[2J".to_owned(), "é".repeat(50_000)] {
+            let ended = Problem::Snapshot {
+                function: function.clone(),
+                verdict: Verdict::Trap,
+                error: None,
+                hit: None,
+            };
+            let source = not_found().into();
+            let not_sent = Problem::SnapshotNotSent { function, source };
+            for said in [ended.to_string(), not_sent.to_string()] {
+                assert!(!said.contains(['\n', '\x1b']), "{said:?}");
+                assert!(said.chars().count() < 200, "{}", said.len());
+            }
         }
     }
 

@@ -185,7 +185,8 @@ impl Module {
 
     /// Returns the reason why the module cannot be run by the pool that loaded it, if it
     /// cannot: it imports functions that neither sandpool nor the pool provides, and that
-    /// the pool does not [deny](crate::PoolBuilder::unknown_imports).
+    /// the pool does not [deny](crate::PoolBuilder::unknown_imports), or that the pool gives
+    /// with another type.
     pub fn unlinked(&self) -> Option<&str> {
         self.inner.unlinked.as_deref()
     }
@@ -197,7 +198,7 @@ impl Module {
     }
 
     fn runnable(self, path: &str, loader: &Loader) -> Result<Self, LoadError> {
-        let problem = match loader.import_check.of(&self) {
+        let problem = match loader.import_check.of(self.imports()) {
             Err(error) => error::Problem::Import(error),
             Ok(()) => match self.unlinked() {
                 None => return Ok(self),
@@ -297,17 +298,17 @@ pub(crate) struct Loader {
 #[derive(Default)]
 pub(crate) struct ImportCheck(Option<Box<CheckImports>>);
 
-type CheckImports = dyn Fn(&Module) -> Result<(), ImportError> + Send + Sync;
+type CheckImports = dyn Fn(&[Import]) -> Result<(), ImportError> + Send + Sync;
 
 impl ImportCheck {
     pub(crate) fn new(
-        check: impl Fn(&Module) -> Result<(), ImportError> + Send + Sync + 'static,
+        check: impl Fn(&[Import]) -> Result<(), ImportError> + Send + Sync + 'static,
     ) -> Self {
         ImportCheck(Some(Box::new(check)))
     }
 
-    fn of(&self, module: &Module) -> Result<(), ImportError> {
-        self.0.as_ref().map_or(Ok(()), |check| check(module))
+    fn of(&self, imports: &[Import]) -> Result<(), ImportError> {
+        self.0.as_ref().map_or(Ok(()), |check| check(imports))
     }
 }
 
@@ -403,7 +404,13 @@ impl Loader {
                 compiled
             }
         };
-        let unlinked = self.links.refusal(&description.imports);
+        // Of a module that is to run, the check is an error of its own.
+        let misfit = match purpose {
+            Purpose::Inspect => self.import_check.of(&description.imports).err(),
+            Purpose::Run | Purpose::Snapshot => None,
+        };
+        let unlinked = misfit.map(|error| error.to_string());
+        let unlinked = unlinked.or_else(|| self.links.refusal(&description.imports));
         Ok(Module {
             inner: Arc::new(Inner {
                 callables: description.callables(),

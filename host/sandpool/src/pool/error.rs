@@ -14,7 +14,7 @@ use crate::outcome::Outcome;
 use sandpool_protocol::description::ModuleKind;
 use sandpool_protocol::limits::LimitHit;
 use sandpool_sys::in_force::naming_limit;
-use sandpool_value::{ArgumentError, ConvertError, LookupError, Value};
+use sandpool_value::{ArgumentError, ConvertError, LookupError, Printable, Value, quoted};
 
 pub use grant::GrantError;
 pub use handle::HandleError;
@@ -92,7 +92,10 @@ pub enum Error {
     #[error(transparent)]
     Grant(#[from] GrantError),
     /// Words for a command among the inputs of a function.
-    #[error("the input is words for a command, and `{function}` is a function")]
+    #[error(
+        "the input is words for a command, and {} is a function",
+        quoted(function)
+    )]
     CommandInput {
         /// The function.
         function: String,
@@ -162,7 +165,7 @@ pub enum Error {
         module: String,
     },
     /// A module that imports functions that sandpool does not provide.
-    #[error("module `{module}` cannot be run: {why}")]
+    #[error("module `{module}` cannot be run: {}", Printable(why))]
     Unlinked {
         /// The module's name.
         module: String,
@@ -204,7 +207,7 @@ pub enum Error {
         kind: ModuleKind,
     },
     /// A function that takes or returns what no call can carry, such as a resource.
-    #[error("`{function}` cannot be called: {why}")]
+    #[error("{} cannot be called: {why}", quoted(function))]
     Unsupported {
         /// The function.
         function: String,

@@ -36,6 +36,7 @@ use sandpool_protocol::settings::{
 use sandpool_sys::{Attempt, Program};
 use sandpool_value::{Args, ToArgs};
 
+pub(in crate::pool::api) use host_calls::check_tools;
 use sessions::SessionSettings;
 #[cfg(feature = "in-process")]
 pub(crate) use settings::PoolSettings;
@@ -481,6 +482,7 @@ impl PoolBuilder {
         if self.host_call_threads == Some(0) {
             return Err(SettingError::HostCallThreads.into());
         }
+        check_tools(&self.tools)?;
         let process_memory = &mut self.limits.process_memory;
         if process_memory.origin == Origin::Default {
             let memory = self.task_limits.memory.value;

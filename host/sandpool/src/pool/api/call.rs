@@ -247,7 +247,8 @@ impl Call {
 
     /// Replaces functions that the pool gives for an import ([`PoolBuilder::import`], by the
     /// same name), or denies some ([`Imports::deny`], [`Imports::denied`]), for this call.
-    /// Functions that are not named stay those of the pool. Workers are shared with other calls.
+    /// Functions that are not named stay those of the pool; naming one that the module does not
+    /// import is an error of the call. Workers are shared with other calls.
     ///
     /// [`PoolBuilder::import`]: crate::PoolBuilder::import
     pub fn import(mut self, name: &str, imports: Imports) -> Self {

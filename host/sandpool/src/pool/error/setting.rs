@@ -29,6 +29,17 @@ pub enum SettingError {
     /// A pool without a thread for the functions of its host.
     #[error("calls of the host need at least 1 thread, not `0`")]
     HostCallThreads,
+    /// Tools whose names, descriptions and schemas together are too long.
+    #[error(
+        "the names, descriptions and schemas of the tools take {bytes} bytes, and the most is {}",
+        show_bytes(*most)
+    )]
+    ToolsTooLarge {
+        /// The number of bytes that they take.
+        bytes: u64,
+        /// The highest number of bytes.
+        most: u64,
+    },
     /// A queue without room for a task.
     #[error("a queue needs room for at least 1 task, not `0`")]
     QueueLength,

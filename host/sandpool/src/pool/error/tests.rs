@@ -289,6 +289,18 @@ fn each_setting_that_makes_no_sense_says_what_would() {
             "a queue needs room for at least 1 task, not `0`",
         ),
         (
+            SettingError::HostCallThreads,
+            "calls of the host need at least 1 thread, not `0`",
+        ),
+        (
+            SettingError::ToolsTooLarge {
+                bytes: 2_000_000,
+                most: MIB,
+            },
+            "the names, descriptions and schemas of the tools take 2000000 bytes, and the most is \
+             1MiB",
+        ),
+        (
             SettingError::WasmStack {
                 asked: 0,
                 most: 4 * MIB,

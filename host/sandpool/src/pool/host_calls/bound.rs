@@ -3,14 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::fit::{decoded, fits, shown_result};
 use super::imports::{Entry, Imports, Run};
-use crate::module::{ImportError, Module, type_of, type_of_parts};
+use crate::module::{ImportError, type_of, type_of_parts};
+use sandpool_protocol::control::encode;
 use sandpool_protocol::description::Import;
-use sandpool_value::{Function, Type, may_fit};
+use sandpool_sys::MAX_MESSAGE;
+use sandpool_value::{Function, Type};
 
 /// The name under which the functions are given that a component imports by themselves, and
 /// not as part of an interface.
 const ROOT: &str = "$root";
+
+/// The highest number of bytes of the names of the imports of one module that the host gives.
+/// The rest of the message that brings them to a worker is left for its other fields.
+const MAX_NAMES_BYTES: usize = MAX_MESSAGE - 16 * 1024;
 
 /// The functions that a pool gives, by the names of imports.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +33,8 @@ pub(crate) struct BoundImports {
 /// A function of the host, with the module's types for it.
 pub(crate) struct BoundFunction {
     pub(super) function: Function,
+    /// The types by which the arguments are decoded.
+    pub(super) params: Vec<Type>,
     /// The closure; `None` if the function is denied.
     pub(super) run: Option<Arc<Run>>,
 }
@@ -50,22 +59,19 @@ impl PoolImports {
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         for (name, imports) in &self.named {
-            for function in imports.functions.keys() {
-                names.push(match name.as_str() {
-                    ROOT => function.clone(),
-                    _ => format!("{name}#{function}"),
-                });
+            match name.as_str() {
+                ROOT => names.extend(imports.functions.keys().cloned()),
+                // It stands for all its functions, whose names may be too many for a message.
+                _ => names.push(name.clone()),
             }
-            names.push(name.clone());
         }
         names
     }
 
     /// Returns the names of the imports of a module that this pool gives functions for, as
-    /// the module has them.
-    pub(crate) fn names_in(&self, module: &Module) -> Vec<String> {
-        let given = module
-            .imports()
+    /// the module has them: a part of the message that its workers are set up with.
+    pub(crate) fn names_in(&self, imports: &[Import]) -> Vec<String> {
+        let given = imports
             .iter()
             .filter(|import| !import.functions.is_empty() && self.find(import).is_some());
         given.map(|import| import.name.clone()).collect()
@@ -87,20 +93,10 @@ impl PoolImports {
     /// # Errors
     ///
     /// Returns an error if a function is missing, superfluous, or of another type.
-    pub(crate) fn bind(&self, module: &Module) -> Result<BoundImports, ImportError> {
+    pub(crate) fn bind(&self, imports: &[Import]) -> Result<BoundImports, ImportError> {
         let mut functions = Vec::new();
-        // The names that the module imports, by those of the host's imports.
-        let mut imported: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for import in module.imports() {
-            if let Some((name, _)) = self.find(import) {
-                let names = import
-                    .functions
-                    .iter()
-                    .map(|function| function.name.as_str());
-                imported.entry(name).or_default().extend(names);
-            }
-        }
-        for import in module.imports() {
+        let imported = self.imported(imports);
+        for import in imports {
             let given = self.find(import);
             for function in &import.functions {
                 functions.push(match given {
@@ -120,19 +116,65 @@ impl PoolImports {
         Ok(BoundImports { functions })
     }
 
-    /// Returns these functions with those of a call in their place.
+    /// Checks that a module's imports can be bound, and that its workers can be told of them.
     ///
     /// # Errors
     ///
-    /// Returns an error if the call has functions for an import that the pool does not give.
-    pub(crate) fn narrowed(&self, call: &[(String, Imports)]) -> Result<Self, ImportError> {
+    /// Returns an error as [`PoolImports::bind`] does, or if the names are too long.
+    pub(crate) fn check(&self, imports: &[Import]) -> Result<(), ImportError> {
+        self.bind(imports)?;
+        let names = self.names_in(imports);
+        let bytes = encode(&names).len();
+        match bytes > MAX_NAMES_BYTES {
+            true => Err(ImportError::NamesTooLong {
+                count: names.len(),
+                bytes,
+                most: MAX_NAMES_BYTES,
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// Returns the names of the functions that a module imports, by the names of the imports
+    /// that the host gives them by.
+    fn imported<'a>(&'a self, imports: &'a [Import]) -> BTreeMap<&'a str, Vec<&'a str>> {
+        let mut imported: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for import in imports {
+            if let Some((name, _)) = self.find(import) {
+                let functions = import.functions.iter();
+                let names = functions.map(|function| function.name.as_str());
+                imported.entry(name).or_default().extend(names);
+            }
+        }
+        imported
+    }
+
+    /// Returns these functions with those of a call of a module in their place.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the call has functions for an import that the pool does not give,
+    /// or gives or denies a function that the module does not import: a denial with a
+    /// misspelt name would grant the function that it means.
+    pub(crate) fn narrowed(
+        &self,
+        call: &[(String, Imports)],
+        imports: &[Import],
+    ) -> Result<Self, ImportError> {
+        let imported = self.imported(imports);
         let mut named = self.named.clone();
-        for (name, imports) in call {
+        for (name, of_call) in call {
             let Some(of_pool) = named.get_mut(name) else {
                 let import = name.clone();
                 return Err(ImportError::NotOfPool { import });
             };
-            *of_pool = of_pool.overlaid(imports);
+            let imported = imported.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+            for function in of_call.functions.keys() {
+                if !imported.contains(&function.as_str()) {
+                    return Err(not_imported(name, function, imported));
+                }
+            }
+            *of_pool = of_pool.overlaid(of_call);
         }
         Ok(PoolImports { named })
     }
@@ -165,6 +207,11 @@ fn bind(
             wanted,
         });
     }
+    let mut params = function
+        .params
+        .iter()
+        .map(|param| param.ty.clone())
+        .collect();
     let run = match imports.entry(&function.name) {
         None => {
             let others = imports.functions.keys();
@@ -177,71 +224,145 @@ fn bind(
         }
         Some(Entry::Denied) => None,
         Some(Entry::Given { signature, run }) => {
-            if let Some(given) = signature
-                && !fits(&given.params, &given.result, function)
-            {
-                return Err(ImportError::Type {
-                    import,
-                    wanted,
-                    given: type_of_parts(&given.params, shown_result(&given.result)),
-                });
+            if let Some(given) = signature {
+                if !fits(&given.params, &given.result, function) {
+                    return Err(ImportError::Type {
+                        import,
+                        wanted,
+                        given: type_of_parts(&given.params, shown_result(&given.result)),
+                    });
+                }
+                params = decoded(&given.params, &function.params);
             }
             Some(Arc::clone(run))
         }
     };
     Ok(BoundFunction {
         function: function.clone(),
+        params,
         run,
     })
 }
 
-/// Returns `true` if a closure of these types may be called as the module's function.
-fn fits(params: &[Type], result: &Type, wanted: &Function) -> bool {
-    let all = params.iter().zip(&wanted.params);
-    params.len() == wanted.params.len()
-        && { all }.all(|(given, wanted)| may_fit(given, &wanted.ty))
-        && result_fits(result, wanted.result.as_ref())
-}
-
-/// A closure's `Result` is WIT's where the function returns one; elsewhere only its `Ok` is.
-fn result_fits(given: &Type, wanted: Option<&Type>) -> bool {
-    match (given, wanted) {
-        (Type::Unsupported(_), _) => true,
-        (Type::Result { .. }, Some(wanted @ Type::Result { .. })) => may_fit(given, wanted),
-        (Type::Result { ok, .. }, wanted) => match (ok.as_deref(), wanted) {
-            (None, None) => true,
-            (Some(ok), wanted) => result_fits(ok, wanted),
-            _ => false,
-        },
-        // A closure that cannot fail may be a function that can.
-        (given, Some(Type::Result { ok, .. })) => result_fits(given, ok.as_deref()),
-        (given, None) => shown_result(given).is_none(),
-        (given, Some(wanted)) => may_fit(given, wanted),
-    }
-}
-
-/// Returns the result as a signature shows it: `()` is none.
-fn shown_result(result: &Type) -> Option<&Type> {
-    match result {
-        Type::Tuple(parts) if parts.is_empty() => None,
-        other => Some(other),
-    }
-}
-
 fn refuse_superfluous(name: &str, imports: &Imports, imported: &[&str]) -> Result<(), ImportError> {
     for (function, entry) in &imports.functions {
-        let Entry::Given { signature, .. } = entry else {
+        if imported.contains(&function.as_str()) {
             continue;
-        };
-        if !imported.contains(&function.as_str()) {
-            return Err(ImportError::Superfluous {
+        }
+        return Err(match entry {
+            Entry::Denied => not_imported(name, function, imported),
+            Entry::Given { signature, .. } => ImportError::Superfluous {
                 import: format!("{name}#{function}"),
                 given: signature.as_ref().map_or_else(
                     || "func(..)".to_owned(),
                     |given| type_of_parts(&given.params, shown_result(&given.result)),
                 ),
-            });
-        }
+            },
+        });
     }
     Ok(())
+}
+
+fn not_imported(name: &str, function: &str, imported: &[&str]) -> ImportError {
+    ImportError::NotImported {
+        import: format!("{name}#{function}"),
+        imported: imported.iter().map(|&name| name.to_owned()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sandpool_protocol::description::ImportKind;
+    use sandpool_value::Param;
+
+    /// The imports of a core module: functions of `env` that take and return a number.
+    fn core(names: &[&str]) -> Vec<Import> {
+        let import = |name: &&str| Import {
+            name: format!("env#{name}"),
+            kind: ImportKind::Functions,
+            granted_by: None,
+            functions: vec![Function {
+                name: (*name).to_owned(),
+                interface: Some("env".into()),
+                params: vec![Param {
+                    name: "p0".into(),
+                    ty: Type::I32,
+                }],
+                result: Some(Type::I32),
+            }],
+        };
+        names.iter().map(import).collect()
+    }
+
+    fn giving(imports: Imports) -> PoolImports {
+        let mut given = PoolImports::default();
+        given.add("env", imports);
+        given
+    }
+
+    fn identity(n: i32) -> i32 {
+        n
+    }
+
+    #[test]
+    fn a_call_that_names_a_function_that_the_module_does_not_import_is_an_error() {
+        let pool = giving(Imports::new().func("f", identity).func("g", identity));
+        let narrowed = |imports: Imports, module: &[Import]| {
+            let narrowed = pool.narrowed(&[("env".to_owned(), imports)], module);
+            narrowed.and_then(|all| all.bind(module))
+        };
+        let both = core(&["f", "g"]);
+        let bound = narrowed(Imports::new().deny("f"), &both).expect("imported");
+        assert!(bound.function(0).is_some_and(|f| f.is_denied()));
+        assert!(bound.function(1).is_some_and(|g| !g.is_denied()));
+        for misspelt in [
+            Imports::new().deny("F"),
+            Imports::denied().deny("F"),
+            Imports::new().func("F", identity),
+        ] {
+            let said = narrowed(misspelt, &both).err().expect("misspelt");
+            assert_eq!(
+                said.to_string(),
+                "import `env#F`: the module imports no function of this name, but `f`, `g`"
+            );
+        }
+        let said = narrowed(Imports::new().deny("f"), &[]).err();
+        assert_eq!(
+            said.expect("nothing is imported").to_string(),
+            "import `env#f`: the module imports no function of this name"
+        );
+        assert!(narrowed(Imports::denied(), &[]).is_ok(), "it names none");
+    }
+
+    #[test]
+    fn imports_whose_names_no_worker_can_be_told_are_refused_in_one_line() {
+        let names: Vec<String> = (0..6000).map(|n| format!("f{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let all = names
+            .iter()
+            .fold(Imports::new(), |all, name| all.func(name, identity));
+        let pool = giving(all);
+        assert_eq!(pool.check(&core(&names[..4000])), Ok(()));
+        let error = pool.check(&core(&names)).expect_err("too long");
+        assert_eq!(
+            error.to_string(),
+            "the names of the 6000 imports that the host gives take 58892 bytes, and the most is \
+             49152"
+        );
+    }
+
+    #[test]
+    fn a_pool_may_name_functions_that_a_module_does_not_import_unless_it_is_exact() {
+        let module = core(&["f"]);
+        for more in [
+            Imports::new().func("f", identity).deny("F"),
+            Imports::new().func("f", identity).func("F", identity),
+        ] {
+            assert!(giving(more.clone()).bind(&module).is_ok());
+            let error = giving(more.exact()).bind(&module).err().expect("refused");
+            let said = error.to_string();
+            assert!(said.starts_with("import `env#F`: the module "), "{said}");
+        }
+    }
 }

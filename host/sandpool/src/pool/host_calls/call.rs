@@ -12,7 +12,7 @@ use sandpool_protocol::limits::{Limit, LimitHit, LimitName, TaskLimits, show_byt
 use sandpool_protocol::request::{Item, MAX_ITEM, Reply};
 use sandpool_sys::stdio;
 use sandpool_value::{
-    DecodeError, Function, Param, Printable, Type, Value, decode_within, encode, raw as raw_of,
+    DecodeError, Function, Printable, Type, Value, decode_within, encode, raw as raw_of,
 };
 
 /// The receiver of the reply to a question. It passes over the reply to a question that is no
@@ -138,7 +138,7 @@ impl HostCall {
         let Some(run) = &bound.run else {
             return Ok(Reply::CallDenied);
         };
-        let arguments = decode(&bound.function.params, arguments)
+        let arguments = decode(&bound.params, arguments)
             .map_err(|_| CallFailure::Violation(Violation("it calls a function wrongly")))?;
         let value = self.guarded(|context| (**run)(context, arguments))?;
         let value = value.map_err(|error| self.failed(format!("cannot be called: {error}")))?;
@@ -154,8 +154,9 @@ impl HostCall {
             Ok(arguments) => arguments,
             Err(error) => {
                 let text = format!(
-                    "the arguments of tool `{}` are no JSON: {error}",
-                    tool.name()
+                    "the arguments of tool `{}` are {}",
+                    tool.name(),
+                    fault(&error)
                 );
                 return Ok(Reply::Tool(Some(Err(text))));
             }
@@ -201,13 +202,24 @@ impl HostCall {
     }
 }
 
+/// Returns the fault in a text that was to be JSON. serde_json tells the kinds apart by its
+/// words alone.
+fn fault(error: &serde_json::Error) -> String {
+    match error.to_string() {
+        text if text.starts_with("recursion limit exceeded") => {
+            "nested more than 127 levels deep".into()
+        }
+        text => format!("no JSON: {text}"),
+    }
+}
+
 /// Decodes the arguments, which are the whole input.
-fn decode(params: &[Param], mut input: &[u8]) -> Result<Vec<Value>, DecodeError> {
+fn decode(params: &[Type], mut input: &[u8]) -> Result<Vec<Value>, DecodeError> {
     let memory = input.len().saturating_mul(MEMORY_PER_BYTE);
     let mut memory = memory.saturating_add(LEAST_MEMORY);
     let mut arguments = Vec::with_capacity(params.len());
-    for param in params {
-        arguments.push(decode_within(&param.ty, &mut input, &mut memory)?);
+    for ty in params {
+        arguments.push(decode_within(ty, &mut input, &mut memory)?);
     }
     match input.len() {
         0 => Ok(arguments),
@@ -288,12 +300,21 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_the_whole_input_and_take_bounded_memory() {
-        let param = |ty| Param {
-            name: "p".into(),
-            ty,
+    fn json_that_is_nested_too_deeply_is_not_called_no_json() {
+        let read = |levels| {
+            let text = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+            serde_json::from_str::<serde_json::Value>(&text)
         };
-        let two = [param(Type::U32), param(Type::Bool)];
+        assert!(read(127).is_ok());
+        let error = read(128).expect_err("too deep");
+        assert_eq!(fault(&error), "nested more than 127 levels deep");
+        let error = serde_json::from_str::<serde_json::Value>("{").expect_err("cut");
+        assert!(fault(&error).starts_with("no JSON: "), "{error}");
+    }
+
+    #[test]
+    fn arguments_are_the_whole_input_and_take_bounded_memory() {
+        let two = [Type::U32, Type::Bool];
         let values = vec![Value::U32(7), Value::Bool(true)];
         assert_eq!(decode(&two, &[7, 0, 0, 0, 1]), Ok(values));
         assert!(decode(&two, &[7, 0, 0, 0]).is_err());
@@ -301,7 +322,7 @@ mod tests {
         let deep = (0..40).fold(Type::Bool, |ty, _| Type::tuple([ty]));
         let mut bomb = 60_000u32.to_le_bytes().to_vec();
         bomb.resize(4 + 60_000, 1);
-        let bombed = decode(&[param(Type::list(deep))], &bomb);
+        let bombed = decode(&[Type::list(deep)], &bomb);
         assert_eq!(bombed, Err(DecodeError::TooLarge));
     }
 }

@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
+use super::block_on::Cancellation;
 use crate::module::Module;
 
 /// The task that calls a function of the host, as the host knows it. Cheap to clone.
@@ -43,13 +45,19 @@ struct State {
     has_ended: bool,
     /// The text of the call that failed, which ends the task.
     failure: Option<String>,
+    /// Wakes the thread that drives the future of the call under way.
+    waker: Option<Waker>,
 }
 
 impl TaskFacts {
     /// Notes that the task has ended, however that came, and tells the calls under way.
     pub(crate) fn end(&self) {
-        self.lock().has_ended = true;
+        let mut state = self.lock();
+        state.has_ended = true;
+        let waker = state.waker.take();
+        drop(state);
         self.run.changed.notify_all();
+        waker.into_iter().for_each(Waker::wake);
     }
 
     /// Notes that a call begins.
@@ -83,6 +91,16 @@ impl TaskFacts {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         let state = self.run.state.lock();
         state.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cancellation for CallContext {
+    fn wake_when_cancelled(&self, waker: Waker) {
+        self.facts.lock().waker = Some(waker);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.facts.has_ended()
     }
 }
 

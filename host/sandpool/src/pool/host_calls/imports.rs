@@ -36,7 +36,7 @@ pub(super) type Run = dyn Fn(CallContext, Vec<Value>) -> Result<Value, String> +
 /// which is also reported on stderr.
 ///
 /// Types are checked when a module is loaded, as far as Rust's types tell them: integers by
-/// their width, and the parts of lists, options, results and tuples. Structs and enums by the
+/// their width (an `i32` of a core module is an `i32` or a `u32`, an `i64` likewise), and the parts of lists, options, results and tuples. Structs and enums by the
 /// derive macros, and [`Value`], are looked at in each call; what does not fit then ends the
 /// task with `error`.
 ///
@@ -107,8 +107,9 @@ impl Imports {
     }
 
     /// Adds a function that returns a future, which is driven on a thread of the pool until it
-    /// is ready. If this method is called within a tokio runtime, the future runs within that
-    /// one: its timers and sockets work as long as the runtime lives.
+    /// is ready, or dropped there when its task has ended. If this method is called within a
+    /// tokio runtime, the future runs within that one: its timers and sockets work as long as
+    /// the runtime is driven, a current-thread runtime only while somebody is in `block_on`.
     pub fn func_async<Args>(self, name: &str, function: impl AsyncHostFunction<Args>) -> Self {
         fn signature<Args, F: AsyncHostFunction<Args>>(_: &F) -> Signature {
             F::signature()
@@ -116,12 +117,15 @@ impl Imports {
         let signature = Some(signature(&function));
         let runtime = Runtime::current();
         let run = move |context: CallContext, arguments: Vec<Value>| {
-            runtime.block_on(|| async {
+            let cancellation = context.clone();
+            let driven = runtime.block_on(&cancellation, || async {
                 match function.begin(context, arguments) {
                     Ok(begun) => Ok(begun.await),
                     Err(error) => Err(error.to_string()),
                 }
-            })
+            });
+            // Nobody waits for the reply then.
+            driven.unwrap_or_else(|| Err("its task has ended".to_owned()))
         };
         let run = Arc::new(run);
         self.with(name, Entry::Given { signature, run })
@@ -148,8 +152,8 @@ impl Imports {
         self.with(name, Entry::Denied)
     }
 
-    /// Makes it an error if a function here is not imported by a module that imports others of
-    /// these \[no error\]. Toolchains leave out the functions that a module does not call, so
+    /// Makes it an error if a function that is given or denied here is not imported by a module
+    /// that imports others of these \[no error\]. Toolchains leave out the functions that a module does not call, so
     /// this suits only modules that call all of them.
     pub fn exact(mut self) -> Self {
         self.is_exact = true;

@@ -10,6 +10,7 @@ mod block_on;
 mod bound;
 mod call;
 mod context;
+mod fit;
 mod function;
 mod imports;
 mod running;

@@ -26,8 +26,11 @@ use sandpool_protocol::request::ToolEntry;
 /// ```
 ///
 /// Its `Err` goes to the guest. A panic ends the task with the verdict
-/// [`Error`](crate::Verdict::Error). Arguments that are no JSON never reach the closure: the
-/// guest gets an `err` that says so.
+/// [`Error`](crate::Verdict::Error). Arguments that are no JSON, or are nested more than 127
+/// levels deep, never reach the closure: the guest gets an `err` that says so.
+///
+/// The names, descriptions and schemas of all tools of a pool, or of a call, take 1 MiB at
+/// most: more is a [`SettingError`](crate::SettingError).
 #[derive(Clone)]
 #[must_use = "a tool does nothing until it is given to a pool or a call"]
 pub struct Tool {
@@ -85,6 +88,21 @@ impl Tool {
     pub fn name(&self) -> &str {
         &self.entry.name
     }
+
+    /// Returns the bytes of the name, the description and the schema.
+    fn bytes(&self) -> u64 {
+        let ToolEntry {
+            name,
+            description,
+            schema,
+        } = &self.entry;
+        let texts = [Some(name), description.as_ref(), schema.as_ref()];
+        texts
+            .into_iter()
+            .flatten()
+            .map(|text| text.len() as u64)
+            .sum()
+    }
 }
 
 /// The tools of a pool or of a call, by name.
@@ -101,6 +119,12 @@ impl Tools {
     /// Leaves only the tools with these names.
     pub(crate) fn keep(&mut self, names: &[String]) {
         self.named.retain(|name, _| names.contains(name));
+    }
+
+    /// Returns the bytes of the texts that each guest can ask for: names, descriptions and
+    /// schemas.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.named.values().map(|tool| tool.bytes()).sum()
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<Tool>> {

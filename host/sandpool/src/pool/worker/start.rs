@@ -118,7 +118,7 @@ pub(crate) fn start_worker(
     worker_key: &WorkerKey,
 ) -> Result<(Started, Option<OutputPipes>), Fault> {
     let WorkerKey { key, module, .. } = worker_key;
-    let given = config.imports.names_in(module);
+    let given = config.imports.names_in(module.imports());
     // A snapshot is taken without the host: what is asked of it is refused.
     let asks = module.shares_objects() || !given.is_empty();
     let with_exchange = asks && !module.is_instrumented();
@@ -193,7 +193,8 @@ pub(crate) fn start_worker(
     fds.extend(module.is_instrumented().then(|| module.source().as_fd()));
     let setup = encode(&setup);
     if setup.len() > MAX_MESSAGE {
-        let text = "the grants and the initializer's arguments take more than 64KiB";
+        let text = "the grants, the names of the imports that the host gives and the \
+                    initializer's arguments take more than 64KiB";
         return Err(unfit(text));
     }
     match control.send(&setup, &fds, false) {

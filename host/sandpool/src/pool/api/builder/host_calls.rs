@@ -5,7 +5,12 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::PoolBuilder;
-use crate::pool::host_calls::{Imports, Tool};
+use crate::pool::error::SettingError;
+use crate::pool::host_calls::{Imports, Tool, Tools};
+use sandpool_protocol::limits::MIB;
+
+/// The highest number of bytes of the names, descriptions and schemas of all tools.
+const MAX_TOOLS_BYTES: u64 = MIB;
 
 impl PoolBuilder {
     /// Gives functions for an import of modules: for an interface of a component, with or
@@ -49,5 +54,37 @@ impl PoolBuilder {
     pub fn host_call_threads(mut self, threads: usize) -> Self {
         self.host_call_threads = Some(threads);
         self
+    }
+}
+
+/// Refuses tools whose texts are too long for the answer to a guest that asks for them.
+pub(in crate::pool::api) fn check_tools(tools: &Tools) -> Result<(), SettingError> {
+    let bytes = tools.bytes();
+    match bytes > MAX_TOOLS_BYTES {
+        true => Err(SettingError::ToolsTooLarge {
+            bytes,
+            most: MAX_TOOLS_BYTES,
+        }),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_texts_of_all_tools_together_are_bounded() {
+        let tool = |name: &str| Tool::new(name, |_| Ok(Json::Null));
+        let mut tools = Tools::default();
+        tools.add(tool("a").description(&"x".repeat(MAX_TOOLS_BYTES as usize - 2)));
+        tools.add(tool("b"));
+        assert_eq!(check_tools(&tools), Ok(()));
+        tools.add(tool("b").schema(Json::Bool(true)));
+        let error = SettingError::ToolsTooLarge {
+            bytes: MAX_TOOLS_BYTES + 4,
+            most: MAX_TOOLS_BYTES,
+        };
+        assert_eq!(check_tools(&tools), Err(error));
     }
 }

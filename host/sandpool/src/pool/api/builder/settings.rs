@@ -45,7 +45,7 @@ impl PoolBuilder {
         };
         let imports = Arc::clone(&self.imports);
         Ok(Loader {
-            import_check: ImportCheck::new(move |module| imports.bind(module).map(drop)),
+            import_check: ImportCheck::new(move |of_module| imports.check(of_module)),
             program: Program {
                 path: binary::find(self.worker_binary.as_deref())?,
                 role: WORKER_ROLE.into(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Call, snapshot_for_pool};
 use crate::module::Module;
+use crate::pool::api::builder::check_tools;
 use crate::pool::api::grants::Grants;
 use crate::pool::error::{Error, SettingError};
 use crate::pool::host_calls::{BoundImports, Imports};
@@ -47,6 +48,9 @@ impl Call {
         };
         if self.limits.fuel.value.is_some() && !self.shared.loader.settings.count_fuel {
             return Err(SettingError::FuelNotCounted.into());
+        }
+        if let Some(tools) = &self.tools {
+            check_tools(tools)?;
         }
         if let Some((initializer, args)) = &self.shared.config.initializer
             && !module.is_instrumented()
@@ -162,14 +166,14 @@ fn imports(
         source,
     };
     if !of_call.is_empty() {
-        let narrowed = of_pool.narrowed(of_call);
-        let bound = narrowed.and_then(|all| all.bind(module));
+        let narrowed = of_pool.narrowed(of_call, module.imports());
+        let bound = narrowed.and_then(|all| all.bind(module.imports()));
         return bound.map(Arc::new).map_err(failed);
     }
     if let Some(bound) = worker_key.imports.get() {
         return Ok(Arc::clone(bound));
     }
-    let bound = of_pool.bind(module).map_err(failed)?;
+    let bound = of_pool.bind(module.imports()).map_err(failed)?;
     Ok(Arc::clone(
         worker_key.imports.get_or_init(|| Arc::new(bound)),
     ))
