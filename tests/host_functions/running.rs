@@ -229,7 +229,7 @@ fn no_call_is_left_waiting_when_the_host_stops_looking() {
     for _ in 0..40 {
         let call = pool.call(&module, "count").args((1000,));
         let outcome = call.timeout(SOON).outcome().expect("sent");
-        assert_eq!(outcome.value, Some(sandpool::Value::I32(1000)), "{outcome}");
+        assert_eq!(outcome.value, Some(sandpool::Value::S32(1000)), "{outcome}");
         let took = outcome.run_time;
         assert!(took < Some(SOON / 2), "a call waited: {took:?}");
     }

@@ -198,7 +198,7 @@ pub(crate) enum Problem {
     #[error(
         "no module of this name is installed: it is in none of {}; `cargo xtask guests` makes \
          those of sandpool, and a file in the working directory is `./{name}`",
-        quoted(folders)
+        in_list(folders)
     )]
     NoBuiltIn {
         /// The name.
@@ -249,7 +249,7 @@ fn printable(path: &std::path::Path) -> String {
 }
 
 /// Returns paths in a sentence.
-fn quoted(paths: &[PathBuf]) -> String {
+fn in_list(paths: &[PathBuf]) -> String {
     let quoted: Vec<_> = paths
         .iter()
         .map(|path| format!("`{}`", printable(path)))
