@@ -28,6 +28,7 @@ mod kwarg;
 mod last_results;
 mod map;
 mod million;
+mod module_names;
 mod new;
 mod opened;
 mod outputs;

@@ -9,7 +9,7 @@ use super::ending::EndWaiters;
 use super::error::Error;
 use super::host_calls::CallThreads;
 use super::initializer_snapshots::InitializerSnapshots;
-use super::keys::KeyTable;
+use super::keys::{KeyId, KeyTable};
 use super::life::{PoolLife, PoolPhase};
 use super::output::{CallbackSender, Outbox, Trouble};
 use super::scheduler::{Entry, Queue, Restarts, Sources, Turns};
@@ -147,6 +147,12 @@ impl Shared {
             Some(limit) if entry.len() > self.room(&state) => Err(Error::QueueFull { limit }),
             _ => Ok(self.enqueue(state, std::iter::once(entry))),
         }
+    }
+
+    /// Returns `true` if this thread runs a call of the host for a task of this worker key.
+    pub(super) fn serves(&self, key: KeyId) -> bool {
+        let caller = self.call_threads.running_here();
+        caller.is_some_and(|caller| caller.worker_key == key)
     }
 
     /// Lets the task whose call of the host this thread runs, if it runs one, lend its place:

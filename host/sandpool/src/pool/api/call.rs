@@ -369,6 +369,12 @@ impl Call {
     ///
     /// Returns an error if the task cannot be sent. A task that fails is no error here.
     pub fn outcome(self) -> Result<Outcome<Value>, Error> {
+        if let Some(session) = &self.session
+            && self.shared.serves(session.id)
+        {
+            // It would run after the call that this thread serves, and is not sent.
+            return Err(Error::WouldDeadlock);
+        }
         self.apply_async::<Value>()?.into_outcome()
     }
 

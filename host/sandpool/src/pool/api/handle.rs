@@ -66,11 +66,8 @@ impl TaskRef {
             return false;
         };
         // Calls of a session run one after the other.
-        let of_own_session = || {
-            let caller = pool.call_threads.running_here();
-            is_session(self.key) && caller.is_some_and(|it| it.worker_key == self.key)
-        };
-        self.by_callback && pool.is_own_thread() || of_own_session()
+        let of_own_session = is_session(self.key) && pool.serves(self.key);
+        self.by_callback && pool.is_own_thread() || of_own_session
     }
 }
 

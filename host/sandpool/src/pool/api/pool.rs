@@ -84,6 +84,12 @@ impl Pool {
     /// Loads a module from a file: WebAssembly or its text format. It is compiled in a
     /// process of its own, or taken from the cache. Blocks until that is done.
     ///
+    /// A word without `/` and `.` is the name of a module that is installed: `python` is the
+    /// file `python.wasm` in one of the folders of `$SANDPOOL_MODULES` (separated as in
+    /// `$PATH`), beside this program or its worker's, in `../share/sandpool` from there, or,
+    /// for a program in cargo's `target` folder, in `target/guests`. A file in the working
+    /// directory is `./python`.
+    ///
     /// # Errors
     ///
     /// Returns an error if the file is no module that can be run here; the error says why.
