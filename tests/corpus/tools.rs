@@ -53,6 +53,11 @@ pub fn cases() -> Vec<Case> {
             .ends(Verdict::Error)
             .and(|outcome| told(outcome, "are no JSON"))
     };
+    let too_deep = |name, arguments: String| {
+        tool(name, "echo", arguments)
+            .ends(Verdict::Error)
+            .and(|outcome| told(outcome, "nested more than 127 levels deep"))
+    };
     let nobody = |name, called: String| {
         tool(name, &called, "{}".to_owned())
             .ends(Verdict::Error)
@@ -75,8 +80,8 @@ pub fn cases() -> Vec<Case> {
         no_json("a number that is none of JSON's", "NaN".to_owned()),
         no_json("a number beyond all measure", "1e999999".to_owned()),
         no_json("half of a pair in JSON", r#""\ud800""#.to_owned()),
-        no_json("ten thousand open brackets", nested(10_000, false)),
-        no_json("ten thousand lists in each other", nested(10_000, true)),
+        too_deep("ten thousand open brackets", nested(10_000, false)),
+        too_deep("ten thousand lists in each other", nested(10_000, true)),
         tool("numbers and keys at the edges of JSON", "echo", edges())
             .and(|outcome| assert_eq!(text(outcome.value.as_ref()), Some(edges().as_str()))),
         tool(
