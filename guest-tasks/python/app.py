@@ -1,0 +1,81 @@
+"""CPython as a task module: the exports of `wit/script/script.wit`.
+
+Importing this file makes the snapshot that every instance starts from: the library is
+loaded, code has run once, and the garbage collector no longer looks at any of it.
+"""
+
+import gc
+import linecache
+import sys
+
+import wit_world
+from componentize_py_types import Err
+from sandpool_guest import library
+
+missing = library.load()
+
+from sandpool_guest import (
+    event_loop,
+    failures,
+    files,
+    modules,
+    output,
+    refusals,
+    requests,
+    snippets,
+    tools,
+    warm_up,
+)
+from wit_world.exports.script import Failure
+
+
+def answer(function, *args):
+    """Calls a function of `snippets`; an exception becomes the failure that the host
+    receives, or the end of the task."""
+    try:
+        return function(*args)
+    except SystemExit as e:
+        code = e.code
+        if code is not None and not isinstance(code, int):
+            print(code, file=sys.stderr)
+            code = 1
+        output.flush()
+        refusals.leave(code or 0)
+    except BaseException as e:
+        failure = Failure(*failures.describe(e))
+    finally:
+        output.flush()
+    raise Err(failure)
+
+
+class Script:
+    """The interface `script`."""
+
+    def prepare(self):
+        """There is nothing left to do: the module is a snapshot already."""
+
+    def eval(self, source, input):
+        return answer(snippets.evaluate, source, input)
+
+    def define(self, name, source):
+        return answer(snippets.define, name, source)
+
+    def call(self, function, arguments):
+        return answer(snippets.call, function, arguments)
+
+
+for part in (output, failures, files, event_loop, requests, refusals, tools, modules, snippets):
+    part.install()
+
+sys.path[:] = []
+sys.path_importer_cache.clear()
+if missing:
+    print("not in this Python:", ", ".join(missing))
+
+
+warm_up.run(answer, snippets, Err)
+modules.forget()
+snippets.install()
+linecache.clearcache()
+gc.collect()
+gc.freeze()
