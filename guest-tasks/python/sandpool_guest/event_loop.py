@@ -50,11 +50,15 @@ class EventLoop(asyncio.base_events.BaseEventLoop):
         return future
 
 
-def run(coroutine):
-    """Runs a coroutine to its end."""
+def run(awaitable):
+    """Runs a coroutine, or what else can be awaited, to its end."""
     # Debug is given, so that no environment variable is looked up; SIGINT does not exist.
     with asyncio.Runner(debug=False, loop_factory=EventLoop) as runner:
-        return runner.run(coroutine)
+        return runner.run(_wait(awaitable))
+
+
+async def _wait(awaitable):
+    return await awaitable
 
 
 def install():

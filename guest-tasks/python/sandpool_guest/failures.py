@@ -5,6 +5,7 @@ import builtins
 
 __builtins__ = dict(vars(builtins))
 
+import ast
 import linecache
 import os.path
 import re
@@ -94,6 +95,21 @@ def _no_source_of_library(look_up):
     return updatecache
 
 
+def _no_file_read(find_anchors):
+    # CPython looks for the text of what it cannot parse in a file, unless it is an
+    # expression; and only expressions have anchors.
+    def extract(segment):
+        try:
+            compile(f"(\n{segment}\n)", "<expression>", "eval", ast.PyCF_ONLY_AST)
+        except (SyntaxError, ValueError):
+            return None
+        return find_anchors(segment)
+
+    return extract
+
+
 def install():
+    name = "_extract_caret_anchors_from_line_segment"
+    setattr(traceback, name, _no_file_read(getattr(traceback, name)))
     linecache.updatecache = _no_source_of_library(linecache.updatecache)
     linecache.lazycache = lambda filename, module_globals: False

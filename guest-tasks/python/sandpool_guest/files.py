@@ -8,6 +8,8 @@ import errno
 import io
 import os
 
+from wit_world.imports import preopens
+
 _plain_open = io.open
 _NOT_THERE = {
     getattr(errno, name)
@@ -17,13 +19,9 @@ _NOT_THERE = {
 _PREFIX = "not available in this sandbox: "
 
 
-def _any_granted():
-    """Returns whether the host granted a directory: the first one is descriptor 3."""
-    try:
-        os.fstat(3)
-    except OSError:
-        return False
-    return True
+def _granted():
+    """Returns the directories that the host granted to this task."""
+    return [path for _, path in preopens.get_directories() if path != "/"]
 
 
 def explain(error):
@@ -35,16 +33,17 @@ def explain(error):
         path = os.fsdecode(path)
     if not isinstance(path, str) or _PREFIX in str(error.strerror):
         return
-    if not _any_granted():
-        error.strerror = (
-            f"{error.strerror} ({_PREFIX}files; no directory was granted, "
-            "the host can grant one with `--dir`)"
-        )
+    directories = _granted()
+    absolute = os.path.normpath(os.path.join("/", path))
+    if not directories:
+        why = "files; no directory was granted, the host can grant one with `--dir`"
+    elif not any(f"{absolute}/".startswith(f"{directory.rstrip('/')}/") for directory in directories):
+        why = f"this file; only {' and '.join(f'`{d}`' for d in directories)} was granted"
     elif error.errno != errno.ENOENT:
-        error.strerror = (
-            f"{error.strerror} ({_PREFIX}this file, or writing to it; "
-            "the host can grant that with `--dir HOST::GUEST:rw`)"
-        )
+        why = "writing there; the host can grant it with `--dir HOST::GUEST:rw`"
+    else:
+        return
+    error.strerror = f"{error.strerror} ({_PREFIX}{why})"
 
 
 def open(*args, **kwargs):

@@ -14,7 +14,8 @@ import urllib.request
 import urllib.response
 
 from componentize_py_types import Err
-from wit_world.imports import outgoing_handler, streams, types
+from wit_world.imports import outgoing_handler, streams
+from wit_world.imports import wasi_http_types as types
 
 from . import output
 
