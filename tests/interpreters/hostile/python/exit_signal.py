@@ -1,0 +1,4 @@
+# verdict: error
+import signal
+
+signal.raise_signal(signal.SIGSEGV)
