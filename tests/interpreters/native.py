@@ -14,6 +14,7 @@ GUEST = pathlib.Path(__file__).resolve().parents[2] / "guest-tasks/python"
 
 def run(file):
     sys.path.insert(0, str(GUEST))
+    sys.dont_write_bytecode = True
     from sandpool_guest import code, values
 
     async def wait(awaitable):

@@ -27,7 +27,7 @@ def run(source, file, names, run_awaitable):
         value = _run_as_function(tree, scope, file, names)
     else:
         value = _run_as_module(tree, file, names)
-    if inspect.isawaitable(value):
+    if hasattr(type(value), "__await__"):
         value = run_awaitable(value)
     if value is None and "result" in scope.names:
         value = names.get("result")

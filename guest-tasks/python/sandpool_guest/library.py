@@ -15,7 +15,7 @@ import zoneinfo
 import zoneinfo._common
 
 MODULES = """
-__future__ _aix_support _strptime _pydatetime _pydecimal abc argparse array ast asyncio
+__future__ _ast_unparse _colorize _pylong _strptime _suggestions _sysconfig _threading_local abc argparse array ast asyncio
 atexit base64 bdb binascii bisect bz2 calendar cmath cmd code codecs codeop collections
 collections.abc colorsys compileall concurrent.futures concurrent.futures.thread configparser
 contextlib contextvars copy copyreg csv dataclasses datetime decimal difflib dis doctest
@@ -36,7 +36,9 @@ threading time timeit token tokenize tomllib trace traceback tracemalloc types t
 unicodedata unittest unittest.mock urllib.error urllib.parse urllib.request urllib.response
 urllib.robotparser uuid warnings wave weakref wsgiref.util xml.dom.minidom xml.etree.ElementTree
 xml.parsers.expat xml.sax xml.sax.saxutils xmlrpc.client zipapp zipfile zlib zoneinfo cProfile
-compression.zlib compression.gzip compression.bz2 compression.lzma dbm
+compression.zlib compression.gzip compression.bz2 compression.lzma dbm netrc
+unittest.async_case unittest._log xml.dom.expatbuilder xml.dom.pulldom xml.sax.expatreader
+zoneinfo._zoneinfo importlib.metadata._adapters tomllib._types pydoc
 """.split()
 
 
@@ -50,7 +52,37 @@ def load():
             missing.append(f"{name} ({e})")
     _load_encodings()
     _load_time_zones()
+    _fill_gaps()
     return missing
+
+
+def _fill_gaps():
+    """Adds what this build of Python lacks only because it has no OpenSSL."""
+    import hashlib
+    import hmac
+
+    def pbkdf2_hmac(hash_name, password, salt, iterations, dklen=None):
+        inner = hmac.new(password, digestmod=hash_name)
+        size = inner.digest_size
+        length = size if dklen is None else dklen
+        if iterations < 1 or length < 1:
+            raise ValueError("iterations and dklen must be greater than 0")
+        derived = b""
+        for block in range(1, -(-length // size) + 1):
+            mac = inner.copy()
+            mac.update(salt + block.to_bytes(4, "big"))
+            digest = mac.digest()
+            total = int.from_bytes(digest, "big")
+            for _ in range(iterations - 1):
+                mac = inner.copy()
+                mac.update(digest)
+                digest = mac.digest()
+                total ^= int.from_bytes(digest, "big")
+            derived += total.to_bytes(size, "big")
+        return derived[:length]
+
+    if not hasattr(hashlib, "pbkdf2_hmac"):
+        hashlib.pbkdf2_hmac = pbkdf2_hmac
 
 
 def _load_encodings():

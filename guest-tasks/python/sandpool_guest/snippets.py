@@ -5,7 +5,6 @@ import builtins
 
 __builtins__ = dict(vars(builtins))
 
-import inspect
 import random
 import sys
 
@@ -15,13 +14,6 @@ _FILE = "<snippet>"
 _names = sys.modules["__main__"].__dict__
 _count = 0
 _fresh = True
-
-
-class Leave(BaseException):
-    """The snippet asked for the end of the task, with this exit code."""
-
-    def __init__(self, code):
-        self.code = code
 
 
 def evaluate(source, input_text):
@@ -93,7 +85,7 @@ def _find(name):
 
 
 def _awaited(value):
-    return event_loop.run(value) if inspect.isawaitable(value) else value
+    return event_loop.run(value) if hasattr(type(value), "__await__") else value
 
 
 def _run(source):

@@ -22,6 +22,7 @@ import fractions
 import json.encoder
 import math
 import pathlib
+import re
 import sys
 import types
 import uuid
@@ -31,6 +32,7 @@ MAX_DEPTH = 200
 
 _MAX_EXACT = 2**53
 _SCALARS = frozenset({bool, type(None), str})
+_MAKE_ENCODER = json.encoder.c_make_encoder
 _QUOTE = json.encoder.encode_basestring
 _QUOTE_ASCII = json.encoder.encode_basestring_ascii
 
@@ -68,11 +70,8 @@ def _no_default(value):
 def _write(tree, quote):
     if type(tree) is str:
         return quote(tree)
-    make = json.encoder.c_make_encoder
-    if make is None:
-        return json.dumps(tree, separators=(",", ":"), ensure_ascii=quote is _QUOTE_ASCII)
     # markers, default, quote, indent, key and item separator, sort, skip, NaN
-    encoder = make(None, _no_default, quote, None, ":", ",", False, False, False)
+    encoder = _MAKE_ENCODER(None, _no_default, quote, None, ":", ",", False, False, False)
     return "".join(encoder(tree, 0))
 
 
@@ -238,12 +237,11 @@ def decode(text, find_class=None):
 
     `find_class` returns the class of a name for `$object` and `$enum`, or None.
     """
+    _check_brackets(text)
     digits = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(0)
     try:
         tree = _DECODER.decode(text)
-    except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
     finally:
         sys.set_int_max_str_digits(digits)
     if '"$' in text or "\\u0024" in text:
@@ -260,6 +258,34 @@ def _no_constant(name):
 
 
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+# A `$dict` has three brackets for a level.
+_MAX_BRACKETS = 3 * MAX_DEPTH
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def _check_brackets(text):
+    """Refuses a text that a parser's own recursion may not be ready for."""
+    if text.count("[") + text.count("{") <= _MAX_BRACKETS or _nests(text):
+        return
+    # Brackets within strings may be the reason.
+    if not _nests(_STRINGS.sub("", text)):
+        raise ValueError(_TOO_DEEP)
+
+
+def _nests(text):
+    brackets = text.encode("ascii", "replace").translate(None, _NO_BRACKETS)
+    for _ in range(_MAX_BRACKETS):
+        fewer = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not fewer:
+            return True
+        if len(fewer) == len(brackets):
+            # Not balanced: no JSON, or brackets within strings.
+            return False
+        brackets = fewer
+    return False
 
 
 def _check_depth(tree):

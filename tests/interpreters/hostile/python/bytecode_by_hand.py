@@ -1,7 +1,6 @@
 # verdict: trap
-def f():
-    pass
+import types
 
-
-f.__code__ = f.__code__.replace(co_code=bytes([83, 255] * 200), co_stacksize=0)
-f()
+code = (lambda: 0).__code__.replace(co_code=b"\x00\x00" + b"\x1e\x00" * 100000, co_stacksize=1)
+for _ in range(100):
+    types.FunctionType(code, {})()

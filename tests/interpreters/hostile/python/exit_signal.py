@@ -1,4 +1,4 @@
-# verdict: error
+# verdict: trap
 import signal
 
 signal.raise_signal(signal.SIGSEGV)

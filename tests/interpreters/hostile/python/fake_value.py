@@ -1,5 +1,5 @@
 # verdict: error
-# error: no value
+# error: Liar
 class Liar:
     __class__ = dict
 

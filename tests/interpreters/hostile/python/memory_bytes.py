@@ -1,3 +1,3 @@
 # verdict: error
 # error: MemoryError
-bytes(2**31 - 1)
+bytes(10**9)

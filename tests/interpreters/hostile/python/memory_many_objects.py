@@ -2,4 +2,4 @@
 # error: MemoryError
 kept = []
 while True:
-    kept.append([len(kept)])
+    kept.append([len(kept)] * 50)

@@ -1,4 +1,4 @@
-# verdict: error
+# verdict: trap
 import sandpool_guest.snippets as s
 import sandpool_guest.values as v
 
