@@ -86,13 +86,32 @@ def _belongs_ahead(statement):
     )
 
 
-class _Scope(ast.NodeVisitor):
+def _children(node):
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if isinstance(value, ast.AST):
+            yield value
+        elif isinstance(value, list):
+            for item in value:
+                if isinstance(item, ast.AST):
+                    yield item
+
+
+class _Scope:
     """What a snippet does at its outermost level: names that it binds, and whether it
     returns or awaits there."""
 
     def __init__(self):
         self.names = set()
         self.returns = self.awaits = False
+
+    # As in `ast.NodeVisitor`, which looks its builtins up where snippets may patch them.
+    def visit(self, node):
+        getattr(self, f"visit_{type(node).__name__}", self.generic_visit)(node)
+
+    def generic_visit(self, node):
+        for child in _children(node):
+            self.visit(child)
 
     def visit_Name(self, node):
         if not isinstance(node.ctx, ast.Load):

@@ -20,10 +20,7 @@ def evaluate(source, input_text):
     """Runs a snippet and returns its value as text."""
     _begin()
     if input_text is not None:
-        try:
-            _names["input"] = values.decode(input_text, _names.get)
-        except ValueError as e:
-            raise ValueError(f"`input` cannot be read: {e}") from None
+        _names["input"] = _decoded(input_text, "input")
     else:
         _names.setdefault("input", None)
     value = _run(source)
@@ -36,7 +33,7 @@ def evaluate(source, input_text):
 def call(name, arguments_text):
     """Calls a function that earlier code defined, and returns its value as text."""
     _begin()
-    arguments = values.decode(arguments_text, _names.get)
+    arguments = _decoded(arguments_text, "arguments")
     function = _find(name)
     if isinstance(arguments, dict):
         value = function(**arguments)
@@ -51,6 +48,14 @@ def define(name, source):
     """Defines a module of text."""
     _begin()
     modules.define(name, source)
+
+
+def _decoded(text, what):
+    try:
+        return values.decode(text, _names.get)
+    except ValueError as e:
+        why = f"`{what}` cannot be read: {e}"
+    raise ValueError(why)
 
 
 def _encoded(value):
@@ -78,7 +83,7 @@ def _find(name):
     elif rest:
         found = __import__(first)
     else:
-        raise NameError(f"no function `{name}` is defined", name=name)
+        raise NameError(f"no function `{name}` is defined")
     for part in rest:
         found = getattr(found, part)
     return found

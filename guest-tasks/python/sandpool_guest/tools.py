@@ -88,7 +88,11 @@ def _function(tool):
     names = required + [n for n in properties if n not in required]
 
     def function(*args, **kwargs):
-        return _call(tool.name, _arguments(function.__name__, names, properties, args, kwargs))
+        arguments = _arguments(function.__name__, names, properties, args, kwargs)
+        for name in required:
+            if name not in arguments:
+                raise TypeError(f"{function.__name__}() missing the argument '{name}'")
+        return _call(tool.name, arguments)
 
     function.__name__ = function.__qualname__ = _identifier(tool.name)
     function.__module__ = "tools"
