@@ -19,6 +19,19 @@ _FUNCTION = "__snippet__"
 def run(source, file, names, run_awaitable):
     """Runs a snippet whose global names are `names`, and returns its value: that of its
     last expression or `return`, or else that of the variable `result`, if it sets one."""
+    try:
+        expression = compile(source, file, "eval", dont_inherit=True)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        # Not from here, where it would be the context of the snippet's own exceptions.
+        expression = None
+    if expression is None:
+        return _run_statements(source, file, names, run_awaitable)
+    # Most cheap snippets are only an expression, which needs no syntax tree of ours.
+    value = eval(expression, names)
+    return run_awaitable(value) if hasattr(type(value), "__await__") else value
+
+
+def _run_statements(source, file, names, run_awaitable):
     tree = compile(source, file, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
     scope = _Scope()
     for statement in tree.body:

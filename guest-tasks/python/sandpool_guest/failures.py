@@ -18,15 +18,32 @@ _OWN_FILES = (os.path.dirname(__file__) + "/", os.path.dirname(os.path.dirname(_
 _MAX_TEXT = 64 * 1024
 _ORDINAL = re.compile(r"<snippet \d+>")
 _KEPT_SOURCES = 256
-_sources = []
+_sources = {}
 
 
 def remember(name, source):
     """Keeps the text of a snippet or module, for the lines of tracebacks."""
-    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    _sources.append(name)
+    _sources[name] = source
     if len(_sources) > _KEPT_SOURCES:
-        linecache.cache.pop(_sources.pop(0), None)
+        oldest = next(iter(_sources))
+        del _sources[oldest]
+        linecache.cache.pop(oldest, None)
+
+
+def _lines_of_snippet(look_up):
+    def updatecache(filename, module_globals=None):
+        source = _sources.get(filename)
+        if source is not None:
+            lines = source.splitlines(keepends=True)
+            linecache.cache[filename] = (len(source), None, lines, filename)
+            return lines
+        # The library's text is not in the sandbox, and looking for it is a refusal that
+        # the host would list.
+        if filename.startswith(("/python/", "/bundled/", "/world/", "/0/", "/1/", "<")):
+            return []
+        return look_up(filename, module_globals)
+
+    return updatecache
 
 
 def describe(error):
@@ -84,17 +101,6 @@ def _clean(text):
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _no_source_of_library(look_up):
-    # The library's text is not in the sandbox, and looking for it is a refusal that the
-    # host would list.
-    def updatecache(filename, module_globals=None):
-        if filename.startswith(("/python/", "/bundled/", "/world/", "/0/", "/1/", "<")):
-            return []
-        return look_up(filename, module_globals)
-
-    return updatecache
-
-
 def _no_file_read(find_anchors):
     # CPython looks for the text of what it cannot parse in a file, unless it is an
     # expression; and only expressions have anchors.
@@ -111,5 +117,5 @@ def _no_file_read(find_anchors):
 def install():
     name = "_extract_caret_anchors_from_line_segment"
     setattr(traceback, name, _no_file_read(getattr(traceback, name)))
-    linecache.updatecache = _no_source_of_library(linecache.updatecache)
+    linecache.updatecache = _lines_of_snippet(linecache.updatecache)
     linecache.lazycache = lambda filename, module_globals: False

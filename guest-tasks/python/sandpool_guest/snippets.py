@@ -13,7 +13,10 @@ from . import code, event_loop, failures, modules, output, tools, values
 _FILE = "<snippet>"
 _names = sys.modules["__main__"].__dict__
 _count = 0
-_fresh = True
+# The host may have made a snapshot of its own, after `prepare`, which froze the state of the
+# generator for all instances alike. (That of the build needs nothing: componentize-py
+# seeds the generator at the first call.)
+_frozen = False
 
 
 def evaluate(source, input_text):
@@ -44,6 +47,12 @@ def call(name, arguments_text):
     return _encoded(_awaited(value))
 
 
+def prepare():
+    """Expects a snapshot by the host."""
+    global _frozen
+    _frozen = True
+
+
 def define(name, source):
     """Defines a module of text."""
     _begin()
@@ -68,11 +77,10 @@ def _encoded(value):
 
 def _begin():
     """What each call does first."""
-    global _fresh
-    if _fresh:
-        # The snapshot froze the state of the generator, for all instances alike.
+    global _frozen
+    if _frozen:
         random.seed()
-        _fresh = False
+        _frozen = False
     tools.forget()
 
 
@@ -103,11 +111,10 @@ def _run(source):
 
 def install():
     """Makes `__main__` the snippets' own module, with nothing in it."""
-    global _count, _fresh
+    global _count
     for name in [n for n in _names if not n.startswith("__")]:
         del _names[name]
     _names.update(__name__="__main__", __builtins__=builtins, __doc__=None)
     _names.pop("__file__", None)
     vars(builtins).pop("_", None)
     _count = 0
-    _fresh = True
