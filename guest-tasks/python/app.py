@@ -17,7 +17,7 @@ import wit_world
 from componentize_py_types import Err
 from sandpool_guest import library
 
-missing = library.load()
+library.load()
 
 from sandpool_guest import (
     event_loop,
@@ -32,7 +32,6 @@ from sandpool_guest import (
     warm_up,
 )
 from wit_world.exports.script import Failure
-
 
 # Let go when there is no memory left, so that there is some to say so.
 ballast = bytearray(4 * 1024 * 1024)
@@ -81,9 +80,6 @@ for part in (output, failures, files, event_loop, requests, refusals, tools, mod
 
 sys.path[:] = []
 sys.path_importer_cache.clear()
-if missing:
-    print("not in this Python:", ", ".join(missing))
-
 
 warm_up.run(answer, snippets, Err)
 modules.forget()

@@ -6,6 +6,8 @@ import builtins
 __builtins__ = dict(vars(builtins))
 
 import encodings
+import hashlib
+import hmac
 import importlib
 import importlib.resources
 import io
@@ -15,52 +17,44 @@ import zoneinfo
 import zoneinfo._common
 
 MODULES = """
-__future__ _ast_unparse _colorize _pylong _strptime _suggestions _sysconfig _threading_local abc argparse array ast asyncio
-atexit base64 bdb binascii bisect bz2 calendar cmath cmd code codecs codeop collections
-collections.abc colorsys compileall concurrent.futures concurrent.futures.thread configparser
-contextlib contextvars copy copyreg csv dataclasses datetime decimal difflib dis doctest
-email email.charset email.contentmanager email.encoders email.generator email.header
-email.headerregistry email.message email.mime.application email.mime.audio email.mime.base
-email.mime.image email.mime.multipart email.mime.text email.parser email.policy
-email.quoprimime email.base64mime email.utils enum errno faulthandler filecmp fileinput
-fnmatch fractions ftplib functools gc getopt getpass gettext glob graphlib gzip hashlib heapq
-hmac html html.entities html.parser http http.client http.cookies http.cookiejar http.server
-importlib importlib.abc importlib.metadata importlib.resources importlib.util inspect io
-ipaddress itertools json json.tool keyword linecache locale logging logging.config
-logging.handlers lzma marshal math mimetypes numbers opcode operator optparse os os.path
-pathlib pickle pickletools pkgutil platform plistlib posixpath ntpath pprint profile pstats
-queue quopri random re reprlib rlcompleter runpy sched secrets select selectors shelve shlex
-shutil signal site smtplib socket socketserver sqlite3 stat statistics string stringprep
-string.templatelib struct subprocess symtable sys sysconfig tabnanny tarfile tempfile textwrap
-threading time timeit token tokenize tomllib trace traceback tracemalloc types typing
-unicodedata unittest unittest.mock urllib.error urllib.parse urllib.request urllib.response
-urllib.robotparser uuid warnings wave weakref wsgiref.util xml.dom.minidom xml.etree.ElementTree
-xml.parsers.expat xml.sax xml.sax.saxutils xmlrpc.client zipapp zipfile zlib zoneinfo cProfile
-compression.zlib compression.gzip compression.bz2 compression.lzma dbm netrc
-unittest.async_case unittest._log xml.dom.expatbuilder xml.dom.pulldom xml.sax.expatreader
-zoneinfo._zoneinfo importlib.metadata._adapters tomllib._types pydoc
+__future__ _ast_unparse _colorize _pylong _strptime _suggestions _sysconfig _threading_local
+abc argparse array ast asyncio atexit base64 bdb binascii bisect calendar cmath cmd code
+codecs codeop collections collections.abc colorsys compileall compression.gzip
+compression.zlib concurrent.futures concurrent.futures.thread configparser contextlib
+contextvars copy copyreg cProfile csv dataclasses datetime dbm decimal difflib dis doctest
+email email.base64mime email.charset email.contentmanager email.encoders email.generator
+email.header email.headerregistry email.message email.mime.application email.mime.audio
+email.mime.base email.mime.image email.mime.multipart email.mime.text email.parser
+email.policy email.quoprimime email.utils enum errno faulthandler filecmp fileinput fnmatch
+fractions ftplib functools gc getopt getpass gettext glob graphlib gzip hashlib heapq hmac
+html html.entities html.parser http http.client http.cookiejar http.cookies http.server
+importlib importlib.abc importlib.metadata importlib.metadata._adapters importlib.resources
+importlib.util inspect io ipaddress itertools json json.tool keyword linecache locale logging
+logging.config logging.handlers marshal math mimetypes netrc ntpath numbers opcode operator
+optparse os os.path pathlib pickle pickletools pkgutil platform plistlib posixpath pprint
+profile pstats pydoc queue quopri random re reprlib rlcompleter runpy sched secrets select
+selectors shelve shlex shutil signal site smtplib socket socketserver sqlite3 stat statistics
+string string.templatelib stringprep struct subprocess symtable sys sysconfig tabnanny tarfile
+tempfile textwrap threading time timeit token tokenize tomllib tomllib._types trace traceback
+tracemalloc types typing unicodedata unittest unittest._log unittest.async_case unittest.mock
+urllib.error urllib.parse urllib.request urllib.response urllib.robotparser uuid warnings wave
+weakref wsgiref.util xml.dom.expatbuilder xml.dom.minidom xml.dom.pulldom
+xml.etree.ElementTree xml.parsers.expat xml.sax xml.sax.expatreader xml.sax.saxutils
+xmlrpc.client zipapp zipfile zlib zoneinfo zoneinfo._zoneinfo
 """.split()
 
 
 def load():
-    """Imports the library. Returns the modules that this Python does not have."""
-    missing = []
+    """Imports the library. Fails if a module is not in this Python: the build should."""
     for name in MODULES:
-        try:
-            importlib.import_module(name)
-        except ImportError as e:
-            missing.append(f"{name} ({e})")
+        importlib.import_module(name)
     _load_encodings()
     _load_time_zones()
     _fill_gaps()
-    return missing
 
 
 def _fill_gaps():
     """Adds what this build of Python lacks only because it has no OpenSSL."""
-    import hashlib
-    import hmac
-
     def pbkdf2_hmac(hash_name, password, salt, iterations, dklen=None):
         inner = hmac.new(password, digestmod=hash_name)
         size = inner.digest_size
@@ -81,8 +75,7 @@ def _fill_gaps():
             derived += total.to_bytes(size, "big")
         return derived[:length]
 
-    if not hasattr(hashlib, "pbkdf2_hmac"):
-        hashlib.pbkdf2_hmac = pbkdf2_hmac
+    hashlib.pbkdf2_hmac = pbkdf2_hmac
 
 
 def _load_encodings():

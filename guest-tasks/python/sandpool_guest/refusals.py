@@ -27,7 +27,12 @@ _OF_PROCESSES = (
     "kill killpg wait waitpid setuid setgid chroot nice getppid pipe"
 ).split()
 
+_NO_CODEC = "this Python was built without it; there are zlib, gzip and zipfile"
 _HINTS = {
+    "bz2": _NO_CODEC,
+    "_bz2": _NO_CODEC,
+    "lzma": _NO_CODEC,
+    "_lzma": _NO_CODEC,
     "aiohttp": _SOCKETS,
     "ctypes": "there is no foreign code",
     "_ctypes": "there is no foreign code",
@@ -63,9 +68,7 @@ class _MissingModules:
     def find_spec(name, path=None, target=None):
         top = name.partition(".")[0]
         if name != top and top in sys.modules:
-            if name.startswith("tools."):
-                return None
-            # Some modules try for parts of themselves; the plain error is what they expect.
+            # A part of a module that is there: the plain error says enough.
             return None
         why = _HINTS.get(top, _NO_MODULE)
         raise ModuleNotFoundError(f"No module named '{name}' ({PREFIX}{name}; {why})", name=name)
