@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::command::{root, run};
+use crate::python;
 use crate::toolchain::{TARGET, Toolchain};
 
-/// Builds every guest. The finished modules, by name.
+/// Builds every guest, except for what this machine has no tools for. The finished modules.
 pub fn build(toolchain: &Toolchain) -> Result<Vec<PathBuf>> {
     run(&mut toolchain.cargo(&source(), &target_folder(), "build"))?;
 
@@ -23,6 +24,11 @@ pub fn build(toolchain: &Toolchain) -> Result<Vec<PathBuf>> {
     for name in names()? {
         let module = finished.join(format!("{name}.wasm"));
         copy_if_changed(&built_module(&built, &name)?, &module)?;
+        modules.push(module);
+    }
+    if let Some(python) = python::build(&target_folder())? {
+        let module = finished.join("python.wasm");
+        copy_if_changed(&python, &module)?;
         modules.push(module);
     }
     Ok(modules)

@@ -19,6 +19,7 @@ mod guests;
 mod install;
 mod packages;
 mod project;
+mod python;
 mod release;
 mod surroundings;
 mod toolchain;
