@@ -13,13 +13,7 @@ use rquickjs::{Context, Ctx, Error, Function, Object, Persistent, Promise, Runti
 use crate::exports::sandpool::script::script::Failure;
 use crate::modules::Modules;
 use crate::text::Text;
-use crate::{failure, interrupt, natives, snippet};
-
-/// The stack that the engine may use, in bytes of linear memory, where its calls keep their
-/// variables. A call takes more of the wasm stack than of this one; the ratio was measured
-/// for every way to recurse, and this limit is met first where a host gives a wasm stack of
-/// at least 4 MiB.
-const STACK: usize = 1 << 20;
+use crate::{failure, interrupt, natives, snippet, stack};
 
 /// The name of a snippet's file in tracebacks.
 pub const SNIPPET: &str = "<snippet>";
@@ -73,7 +67,6 @@ unsafe extern "C" {
 impl Engine {
     fn new() -> Self {
         let runtime = Runtime::new().expect("memory for a runtime");
-        runtime.set_max_stack_size(STACK);
         runtime.set_interrupt_handler(Some(Box::new(interrupt::wanted)));
         let rejections = Rejections::default();
         let tracked = Rc::clone(&rejections);
@@ -161,6 +154,8 @@ impl Engine {
                     natives::start_clock();
                     let seed = wasip2::random::random::get_random_u64();
                     sandpool_start(ctx.as_raw().as_ptr(), seed);
+                    let runtime = qjs::JS_GetRuntime(ctx.as_raw().as_ptr());
+                    qjs::JS_SetMaxStackSize(runtime, stack::limit() as qjs::size_t);
                 }
             }
             self.rejections.borrow_mut().clear();

@@ -11,6 +11,7 @@ mod interrupt;
 mod modules;
 mod natives;
 mod snippet;
+mod stack;
 mod text;
 mod urls;
 
