@@ -348,3 +348,78 @@ static int expand_fast_array(JSContext *ctx, JSObject *p, uint32_t new_len)
 """,
     ),
 ]
+
+# The engine can measure the stack of linear memory only. Where a function that recurses
+# takes much of the wasm stack and hardly any of that one, it gets so many bytes of it that
+# their ratio is as everywhere (`src/stack.rs`): the signature, the bytes.
+FRAMES = [
+    ("""static __exception int js_parse_unary(JSParseState *s, int parse_flags)""", 64),
+    ("""static __exception int js_parse_postfix_expr(JSParseState *s, int parse_flags)""", 400),
+    ("""static __exception int js_parse_assign_expr2(JSParseState *s, int parse_flags)""", 128),
+    ("""static JSValue json_parse_value(JSParseState *s, JSONParseRecord *pr)""", 64),
+    ("""static int js_json_to_str(JSContext *ctx, JSONStringifyContext *jsc,
+                          JSValueConst holder, JSValue val,
+                          JSValueConst indent)""", 96),
+    ("""static int64_t JS_FlattenIntoArray(JSContext *ctx, JSValueConst target,
+                                   JSValueConst source, int64_t sourceLen,
+                                   int64_t targetIndex, int depth,
+                                   JSValueConst mapperFunction,
+                                   JSValueConst thisArg)""", 64),
+    ("""static int js_proxy_has(JSContext *ctx, JSValueConst obj, JSAtom atom)""", 96),
+    ("""static int js_proxy_get_own_property_names(JSContext *ctx,
+                                           JSPropertyEnum **ptab,
+                                           uint32_t *plen,
+                                           JSValueConst obj)""", 208),
+    ("""static int js_proxy_delete_property(JSContext *ctx, JSValueConst obj,
+                                    JSAtom atom)""", 96),
+    ("""static int js_proxy_define_own_property(JSContext *ctx, JSValueConst obj,
+                                        JSAtom prop, JSValueConst val,
+                                        JSValueConst getter,
+                                        JSValueConst setter, int flags)""", 160),
+    ("""static int js_proxy_setPrototypeOf(JSContext *ctx, JSValueConst obj,
+                                   JSValueConst proto_val, bool throw_flag)""", 96),
+    ("""static JSValue js_proxy_getPrototypeOf(JSContext *ctx, JSValueConst obj)""", 64),
+    ("""static JSValue js_call_bound_function(JSContext *ctx, JSValueConst func_obj,
+                                      JSValueConst this_obj,
+                                      int argc, JSValueConst *argv, int flags)""", 192),
+    ("""static JSValue js_proxy_get(JSContext *ctx, JSValueConst obj, JSAtom atom,
+                            JSValueConst receiver)""", 96),
+    ("""int JS_IsInstanceOf(JSContext *ctx, JSValueConst val, JSValueConst obj)""", 256),
+]
+
+for signature, size in FRAMES:
+    CHANGES.append((
+        f"the frame of `{signature.splitlines()[0]}`",
+        f"{signature}\n{{\n",
+        f"{signature}\n{{\n    SANDPOOL_FRAME({size});\n",
+    ))
+
+CHANGES.append((
+    # The engine calls it directly, past its own check.
+    "the frame of an iterator's helper",
+    """static JSValue js_iterator_helper_next(JSContext *ctx, JSValueConst this_val,
+                                      int argc, JSValueConst *argv,
+                                      int *pdone, int magic)
+{
+""",
+    """static JSValue js_iterator_helper_next(JSContext *ctx, JSValueConst this_val,
+                                      int argc, JSValueConst *argv,
+                                      int *pdone, int magic)
+{
+    SANDPOOL_FRAME(208);
+    if (js_check_stack_overflow(ctx->rt, 0))
+        return JS_ThrowStackOverflow(ctx);
+""",
+))
+
+# `libregexp.c` has one such function.
+REGEXP_CHANGES = [(
+    "the frame of a class in a class",
+    """static int re_parse_nested_class(REParseState *s, REStringList *cr, const uint8_t **pp)
+{
+""",
+    """static int re_parse_nested_class(REParseState *s, REStringList *cr, const uint8_t **pp)
+{
+    SANDPOOL_FRAME(128);
+""",
+)]

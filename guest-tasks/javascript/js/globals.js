@@ -399,7 +399,7 @@ class URL {
   #query = new URLSearchParams();
   constructor(url, base) {
     const href = native.parseUrl(`${url}`, base === undefined ? undefined : `${base}`);
-    if (href === null) {
+    if (href === undefined) {
       const error = new TypeErrorHere("Invalid URL");
       error.code = "ERR_INVALID_URL";
       error.input = `${url}`;
@@ -414,7 +414,7 @@ class URL {
     });
   }
   static canParse(url, base) {
-    return native.parseUrl(`${url}`, base === undefined ? undefined : `${base}`) !== null;
+    return native.parseUrl(`${url}`, base === undefined ? undefined : `${base}`) !== undefined;
   }
   static parse(url, base) {
     return URL.canParse(url, base) ? new URL(url, base) : null;
@@ -424,7 +424,7 @@ class URL {
   }
   set href(value) {
     const href = native.parseUrl(`${value}`, undefined);
-    if (href === null) throw new TypeErrorHere("Invalid URL");
+    if (href === undefined) throw new TypeErrorHere("Invalid URL");
     this.#set(href);
   }
   get origin() {

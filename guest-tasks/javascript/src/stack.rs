@@ -12,7 +12,7 @@ const DEFAULT: usize = 512 << 10;
 
 /// Bytes of wasm stack for each byte of the measured one, in the worst way to recurse that
 /// was found.
-const RATIO: usize = 4;
+const RATIO: usize = 3;
 
 /// Returns the limit of the measured stack. Asks the host, so it is no part of a snapshot.
 pub fn limit() -> usize {
