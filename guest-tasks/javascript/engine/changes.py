@@ -82,6 +82,30 @@ JSValue JS_ThrowOutOfMemory(JSContext *ctx)
         2,
     ),
     (
+        # `{...text}` has the text's characters.
+        "spreading a string",
+        """    if (JS_VALUE_GET_TAG(source) != JS_TAG_OBJECT)
+        return 0;
+
+    if (JS_VALUE_GET_TAG(excluded) == JS_TAG_OBJECT)
+        pexcl = JS_VALUE_GET_OBJ(excluded);
+""",
+        """    if (JS_IsString(source)) {
+        JSValue object = JS_ToObject(ctx, source);
+        if (JS_IsException(object))
+            return -1;
+        ret = JS_CopyDataProperties(ctx, target, object, excluded, setprop);
+        JS_FreeValue(ctx, object);
+        return ret;
+    }
+    if (JS_VALUE_GET_TAG(source) != JS_TAG_OBJECT)
+        return 0;
+
+    if (JS_VALUE_GET_TAG(excluded) == JS_TAG_OBJECT)
+        pexcl = JS_VALUE_GET_OBJ(excluded);
+""",
+    ),
+    (
         # WASI has a stack that ends as well.
         "the limit of the stack",
         """#if defined(__wasi__)

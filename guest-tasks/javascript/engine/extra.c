@@ -100,5 +100,6 @@ static bool sandpool_is_json_at(JSContext *ctx, JSValueConst value, int levels)
 
 int sandpool_is_json(JSContext *ctx, JSValueConst value, int levels)
 {
-    return sandpool_is_json_at(ctx, value, levels);
+    /* `JSON.stringify` itself uses an array, which setters of its prototype would see. */
+    return ctx->std_array_prototype && sandpool_is_json_at(ctx, value, levels);
 }

@@ -16,9 +16,12 @@ const ReferenceErrorHere = ReferenceError;
 const Exception = DOMException;
 const Bytes = Uint8Array;
 
+const root = globalThis;
+const objectPrototype = Object.prototype;
+
 /// Defines a global as the platform's own are: writable, configurable, not enumerable.
 function global(name, value) {
-  defineProperty(globalThis, name, {
+  defineProperty(root, name, {
     __proto__: null, value, writable: true, enumerable: false, configurable: true,
   });
 }
@@ -565,7 +568,7 @@ function hostTools() {
   tools = new Proxy(named, {
     __proto__: null,
     get(target, key) {
-      if (key in target || typeof key === "symbol" || key === "then" || key === "toJSON" || key in Object.prototype) return target[key];
+      if (key in target || typeof key === "symbol" || key === "then" || key === "toJSON" || key in objectPrototype) return target[key];
       const there = names.length === 0 ? "there are none here" : `there are ${join(names, ", ")}`;
       throw new ReferenceErrorHere(`no tool \`${key}\` is granted: ${there}`);
     },
@@ -594,7 +597,7 @@ function parameters(schema) {
 }
 
 const isPlain = (word) => typeof word === "object" && word !== null
-  && (getPrototypeOf(word) === Object.prototype || getPrototypeOf(word) === null);
+  && (getPrototypeOf(word) === objectPrototype || getPrototypeOf(word) === null);
 
 /// One object is the arguments by name. Others are positional: by the schema's names, as
 /// far as there are some, where an object at the end adds arguments by name.
@@ -610,7 +613,7 @@ function toolArguments(words, properties) {
   return named;
 }
 
-defineProperty(globalThis, "tools", {
+defineProperty(root, "tools", {
   __proto__: null,
   get: hostTools,
   set(value) {
@@ -636,7 +639,7 @@ for (const [names, advice] of [
 const match = uncurry(RegExp.prototype.exec);
 const split = uncurry(String.prototype.split);
 const trim = uncurry(String.prototype.trim);
-const test = uncurry(RegExp.prototype.test);
+const test = (pattern, text) => match(pattern, text) !== null;
 const startsWith = uncurry(String.prototype.startsWith);
 
 /// Returns type, message and traceback of whatever was thrown.

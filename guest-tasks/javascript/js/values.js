@@ -15,11 +15,14 @@ const stringify = JSON.stringify;
 const { isArray } = Array;
 const { is, create, keys: enumerableKeys } = Object;
 const objectPrototype = Object.prototype;
+const arrayPrototype = Array.prototype;
 const includes = uncurry(String.prototype.includes);
 const codeAt = uncurry(String.prototype.charCodeAt);
 const charAt = uncurry(String.prototype.charAt);
 const startsWith = uncurry(String.prototype.startsWith);
-const test = uncurry(RegExp.prototype.test);
+// Not `test`, which calls whatever `exec` is by then.
+const exec = uncurry(RegExp.prototype.exec);
+const test = (pattern, text) => exec(pattern, text) !== null;
 const bigText = uncurry(BigInt.prototype.toString);
 const dateTime = uncurry(Date.prototype.getTime);
 const dateISO = uncurry(Date.prototype.toISOString);
@@ -69,7 +72,7 @@ for (const form of ["$complex", "$decimal", "$fraction", "$date", "$time", "$tim
 /// Returns the value as JSON text. What is no value is a TypeError that says where it is.
 function encode(value, native) {
   if (native !== undefined && native.isJson(value, MAX_DEPTH)
-    && objectPrototype.toJSON === undefined && Array.prototype.toJSON === undefined) {
+    && objectPrototype.toJSON === undefined && arrayPrototype.toJSON === undefined) {
     return stringify(value);
   }
   return write(value, "", 0, undefined);

@@ -165,7 +165,7 @@ impl Engine {
                 let failure = failure::of(&ctx, error, describe);
                 // SAFETY: reads a flag.
                 let ended = unsafe { sandpool_out_of_memory() } != 0;
-                if ended && failure.message == "out of memory" {
+                if ended && failure::is_of_memory(&failure) {
                     // The host tells by the growth that it refused.
                     std::process::abort();
                 }

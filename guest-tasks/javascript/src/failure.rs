@@ -5,6 +5,14 @@ use rquickjs::{Ctx, Error, Exception, Function};
 use crate::exports::sandpool::script::script::Failure;
 use crate::text::Text;
 
+/// The message where the error itself could not be asked; `js/globals.js` has it too.
+const NOT_DESCRIBED: &str = "an error that cannot be described was thrown";
+
+/// Returns whether the error may be that memory ran out, if it did.
+pub fn is_of_memory(failure: &Failure) -> bool {
+    failure.message == "out of memory" || failure.message == NOT_DESCRIBED
+}
+
 /// Throws an error of our own.
 pub fn throw(ctx: &Ctx<'_>, message: &str) -> Error {
     Exception::throw_message(ctx, message)
@@ -30,7 +38,7 @@ pub fn of<'js>(
         _ => {
             // The stack or the memory ended just here.
             ctx.catch();
-            plain("InternalError", "the snippet failed, and so did the description of its error")
+            plain("InternalError", NOT_DESCRIBED)
         }
     }
 }

@@ -1,0 +1,2 @@
+// verdict: memory_limit
+(function f() { Promise.resolve().then(f); Promise.resolve().then(f); })();
