@@ -409,6 +409,9 @@ FRAMES = [
     ("""static JSValue js_proxy_get(JSContext *ctx, JSValueConst obj, JSAtom atom,
                             JSValueConst receiver)""", 96),
     ("""int JS_IsInstanceOf(JSContext *ctx, JSValueConst val, JSValueConst obj)""", 256),
+    ("""static JSValue js_proxy_call(JSContext *ctx, JSValueConst func_obj,
+                             JSValueConst this_obj,
+                             int argc, JSValueConst *argv, int flags)""", 128),
 ]
 
 for signature, size in FRAMES:

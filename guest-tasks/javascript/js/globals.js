@@ -659,26 +659,26 @@ function text(value, otherwise) {
 function describeChain(thrown, depth) {
   if (!isError(thrown)) {
     const message = inspecting.inspect(thrown);
-    return ["Uncaught", message, `Uncaught: ${message}`];
+    return ["Uncaught", message, "Uncaught: " + message];
   }
   const type = text(thrown.name, "Error");
   let message = text(thrown.message, "");
   const missing = match(/^'?([A-Za-z_$][\w$]*)'? is not defined$/, message);
   if (missing !== null && ABSENT[missing[1]] !== undefined) {
-    message += ` (not available in this sandbox: ${ABSENT[missing[1]]})`;
+    message += " (not available in this sandbox: " + (ABSENT[missing[1]]) + ")";
   }
   let traceback = frames(thrown.stack);
-  traceback += message === "" ? type : `${type}: ${message}`;
+  traceback += message === "" ? type : type + ": " + message;
   if (isArray(thrown.errors)) {
     for (let i = 0; i < thrown.errors.length && i < 8; i++) {
       const [kind, what] = depth < 8 ? describeChain(thrown.errors[i], depth + 1) : ["Error", "..."];
-      message += `\n  ${kind}: ${what}`;
+      message += "\n  " + kind + ": " + what;
     }
   }
   const cause = getOwnPropertyDescriptor(thrown, "cause");
   if (cause !== undefined && cause.value !== undefined && depth < 8) {
     const inner = describeChain(cause.value, depth + 1);
-    traceback = `${inner[2]}\n\nThis was the cause of:\n\n${traceback}`;
+    traceback = inner[2] + "\n\nThis was the cause of:\n\n" + traceback;
   }
   return [type, message, traceback];
 }
@@ -696,9 +696,9 @@ function frames(stack) {
     const call = trim(calls[i]);
     if (!startsWith(call, "at ") || test(/<sandpool>|\(native\)|\(<null>/, call)) continue;
     const outermost = match(/^at <eval> \((.*)\)$/, call);
-    shown = `  ${outermost === null ? call : `at ${outermost[1]}`}\n${shown}`;
+    shown = "  " + (outermost === null ? call : "at " + outermost[1]) + "\n" + shown;
   }
-  return shown === "" ? "" : `Traceback (innermost call last):\n${shown}`;
+  return shown === "" ? "" : "Traceback (innermost call last):\n" + shown;
 }
 
 /* ---- what the host asks for ---- */

@@ -6,6 +6,8 @@
 // two things faster: whether JSON has a value's own form, and how deep a text nests.
 "use strict";
 
+// No templates below: the engine makes them by calling `String.prototype.concat`.
+
 const MAX_DEPTH = 200;
 
 const { apply, getPrototypeOf, ownKeys, defineProperty } = Reflect;
@@ -79,8 +81,8 @@ function encode(value, native) {
 }
 
 function refuse(path, what) {
-  const where = path === "" ? "the value" : `\`${path}\` of the value`;
-  throw new TypeErrorHere(`${where} is ${what}`);
+  const where = path === "" ? "the value" : "`" + path + "` of the value";
+  throw new TypeErrorHere(where + " is " + what);
 }
 
 const brand = (check, value) => {
@@ -94,7 +96,7 @@ const brand = (check, value) => {
 
 const PLAIN_NAME = /^[A-Za-z_$][\w$]*$/;
 const below = (path, key) =>
-  test(PLAIN_NAME, key) ? (path === "" ? key : `${path}.${key}`) : `${path}[${stringify(key)}]`;
+  test(PLAIN_NAME, key) ? (path === "" ? key : path + "." + key) : path + "[" + stringify(key) + "]";
 
 function write(value, path, depth, outer) {
   switch (typeof value) {
@@ -108,11 +110,11 @@ function write(value, path, depth, outer) {
       if (value !== value) return '{"$float":"NaN"}';
       if (value === Infinity) return '{"$float":"Infinity"}';
       if (value === -Infinity) return '{"$float":"-Infinity"}';
-      return is(value, -0) ? "-0.0" : `${value}`;
+      return is(value, -0) ? "-0.0" : "" + value;
     case "bigint":
-      return `{"$int":"${bigText(value)}"}`;
+      return '{"$int":"' + bigText(value) + '"}';
     case "symbol":
-      return refuse(path, `a symbol (${symbolText(value)}), which cannot leave the sandbox`);
+      return refuse(path, "a symbol (" + symbolText(value) + "), which cannot leave the sandbox");
     case "function":
       return refuse(path, describeFunction(value));
   }
@@ -120,11 +122,11 @@ function write(value, path, depth, outer) {
   for (let up = outer; up !== undefined; up = up.outer) {
     if (up.value === value) return refuse(path, "cyclic object value: it contains itself");
   }
-  if (depth >= MAX_DEPTH) return refuse(path, `nested deeper than ${MAX_DEPTH} levels`);
+  if (depth >= MAX_DEPTH) return refuse(path, "nested deeper than " + MAX_DEPTH + " levels");
   const here = { value, outer };
   if (isArray(value)) return writeArray(value, value.length, path, depth, here);
   if (value instanceof Foreign) {
-    return `{${stringify(value.form)}:${write(value.content, path, depth + 1, here)}}`;
+    return "{" + stringify(value.form) + ":" + (write(value.content, path, depth + 1, here)) + "}";
   }
   const tag = typedTag(value);
   if (tag === "Uint8Array" || tag === "Uint8ClampedArray") return writeBytes(value);
@@ -142,10 +144,10 @@ function describeFunction(value) {
     if (typeof value.name === "string") name = value.name;
   } catch {}
   const isClass = startsWith(functionText(value), "class");
-  const named = name === "" ? "" : ` (\`${name}\`)`;
+  const named = name === "" ? "" : " (`" + name + "`)";
   return isClass
-    ? `a class${named}, which cannot leave the sandbox: return an instance of it`
-    : `a function${named}, which cannot leave the sandbox: call it, and return what it returns`;
+    ? "a class" + named + ", which cannot leave the sandbox: return an instance of it"
+    : "a function" + named + ", which cannot leave the sandbox: call it, and return what it returns";
 }
 const functionText = uncurry(Function.prototype.toString);
 
@@ -153,33 +155,33 @@ function writeArray(value, length, path, depth, here) {
   let text = "[";
   for (let i = 0; i < length; i++) {
     if (i > 0) text += ",";
-    text += write(value[i], `${path}[${i}]`, depth + 1, here);
+    text += write(value[i], path + "[" + i + "]", depth + 1, here);
   }
   return text + "]";
 }
 
 function writeDate(value, path) {
   if (dateTime(value) !== dateTime(value)) return refuse(path, "an invalid Date");
-  return `{"$datetime":"${dateISO(value)}"}`;
+  return '{"$datetime":"' + dateISO(value) + '"}';
 }
 
 function writeMap(value, path, depth, here) {
   let text = "";
   mapForEach(value, (item, key) => {
     if (text !== "") text += ",";
-    const inside = `${path}<${typeof key === "string" ? stringify(key) : typeof key}>`;
-    text += `[${write(key, inside, depth + 3, here)},${write(item, inside, depth + 3, here)}]`;
+    const inside = path + "<" + (typeof key === "string" ? stringify(key) : typeof key) + ">";
+    text += "[" + (write(key, inside, depth + 3, here)) + "," + (write(item, inside, depth + 3, here)) + "]";
   });
-  return `{"$dict":[${text}]}`;
+  return '{"$dict":[' + text + "]}";
 }
 
 function writeSet(value, path, depth, here) {
   let text = "";
   setForEach(value, (item) => {
     if (text !== "") text += ",";
-    text += write(item, `${path}<>`, depth + 2, here);
+    text += write(item, path + "<>", depth + 2, here);
   });
-  return `{"$set":[${text}]}`;
+  return '{"$set":[' + text + "]}";
 }
 
 /// What has no form although it is an object, by the name of its class.
@@ -203,8 +205,8 @@ function writeObject(value, path, depth, here) {
     const tag = slice(objectTag(value), 8, -1);
     const advice = NO_VALUES[tag];
     if (advice !== undefined) {
-      const hint = advice === "" ? "" : `: ${advice}`;
-      return refuse(path, `a ${tag}, which cannot leave the sandbox${hint}`);
+      const hint = advice === "" ? "" : ": " + advice;
+      return refuse(path, "a " + tag + ", which cannot leave the sandbox" + hint);
     }
     if (tag === "Number" || tag === "String" || tag === "Boolean" || tag === "BigInt") {
       const bare = value.valueOf();
@@ -217,7 +219,7 @@ function writeObject(value, path, depth, here) {
   let text = "";
   const keys = enumerableKeys(value);
   if (name !== "" && value instanceof ErrorHere) {
-    text = `"message":${stringify(`${value.message}`)}`;
+    text = '"message":' + (stringify("" + value.message));
   }
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i];
@@ -226,20 +228,20 @@ function writeObject(value, path, depth, here) {
       break;
     }
     if (text !== "") text += ",";
-    text += `${stringify(key)}:${write(value[key], below(path, key), inner + 1, here)}`;
+    text += stringify(key) + ":" + (write(value[key], below(path, key), inner + 1, here));
   }
   if (dollar) {
     text = "";
     for (let i = 0; i < keys.length; i++) {
       if (text !== "") text += ",";
       const key = keys[i];
-      text += `[${stringify(key)},${write(value[key], below(path, key), inner + 3, here)}]`;
+      text += "[" + stringify(key) + "," + (write(value[key], below(path, key), inner + 3, here)) + "]";
     }
-    text = `{"$dict":[${text}]}`;
+    text = '{"$dict":[' + text + "]}";
   } else {
-    text = `{${text}}`;
+    text = "{" + text + "}";
   }
-  return name === "" ? text : `{"$object":[${stringify(name)},${text}]}`;
+  return name === "" ? text : '{"$object":[' + stringify(name) + "," + text + "]}";
 }
 
 function className(value) {
@@ -252,7 +254,7 @@ function className(value) {
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 function writeBytes(bytes) {
-  return `{"$bytes":"${base64(bytes)}"}`;
+  return '{"$bytes":"' + base64(bytes) + '"}';
 }
 
 function base64(bytes) {
@@ -273,7 +275,7 @@ function base64(bytes) {
 function decode(text, native) {
   const depth = native !== undefined ? native.depth(text) : depthOf(text);
   if (depth > MAX_DEPTH) {
-    throw new TypeErrorHere(`the JSON is nested deeper than ${MAX_DEPTH} levels`);
+    throw new TypeErrorHere("the JSON is nested deeper than " + MAX_DEPTH + " levels");
   }
   const value = parse(text);
   return includes(text, '"$') || includes(text, '"\\u0024') ? read(value) : value;
@@ -319,7 +321,7 @@ function put(holder, key, value) {
 function readForm(form, holder) {
   const content = holder[form];
   const bad = () => {
-    throw new SyntaxErrorHere(`the JSON has a \`${form}\` of a form that is not defined`);
+    throw new SyntaxErrorHere("the JSON has a `" + form + "` of a form that is not defined");
   };
   const list = () => (isArray(content) ? read(content) : bad());
   switch (form) {
@@ -362,7 +364,7 @@ function readForm(form, holder) {
 /// A time without a zone is UTC, as all of the sandbox is.
 function readDate(text, bad) {
   const zoned = test(/(?:[zZ]|[+-]\d\d(?::?\d\d)?)$/, text) && test(/[T ]/, text);
-  const date = new DateHere(DateParse(zoned ? text : `${text}Z`));
+  const date = new DateHere(DateParse(zoned ? text : text + "Z"));
   return dateTime(date) === dateTime(date) ? date : bad();
 }
 
