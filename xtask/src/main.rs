@@ -22,6 +22,7 @@ mod project;
 mod release;
 mod surroundings;
 mod toolchain;
+mod zig;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -20,11 +20,7 @@ pub fn throw(ctx: &Ctx<'_>, message: &str) -> Error {
 }
 
 /// Describes an error by `describe` of `js/globals.js`.
-pub fn of<'js>(
-    ctx: &Ctx<'js>,
-    error: Error,
-    describe: rquickjs::Result<Function<'js>>,
-) -> Failure {
+pub fn of<'js>(ctx: &Ctx<'js>, error: Error, describe: rquickjs::Result<Function<'js>>) -> Failure {
     if !matches!(error, Error::Exception) {
         return plain("Error", &error.to_string());
     }

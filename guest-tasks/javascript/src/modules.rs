@@ -53,13 +53,17 @@ impl Modules {
         checked?;
         let mut state = self.0.borrow_mut();
         let version = state.texts.get(name).map_or(1, |text| text.version + 1);
-        state.texts.insert(name.to_owned(), Text { source, version });
+        state
+            .texts
+            .insert(name.to_owned(), Text { source, version });
         Ok(())
     }
 
     fn tools<'js>(&self, ctx: &Ctx<'js>, name: &str) -> Result<Module<'js, Declared>> {
         let function = self.0.borrow().tools.clone();
-        let function = function.expect("set before the first snippet").restore(ctx)?;
+        let function = function
+            .expect("set before the first snippet")
+            .restore(ctx)?;
         let tools: Object = function.call(())?;
         let mut source = "const tools = import.meta.tools;\nexport default tools;\n".to_owned();
         for (number, name) in tools.keys::<String>().enumerate() {
@@ -126,7 +130,12 @@ impl Loader for Modules {
             TOOLS => self.tools(ctx, name),
             _ => {
                 let bare = name.split('?').next().unwrap_or(name);
-                let source = self.0.borrow().texts.get(bare).map(|text| text.source.clone());
+                let source = self
+                    .0
+                    .borrow()
+                    .texts
+                    .get(bare)
+                    .map(|text| text.source.clone());
                 Module::declare(ctx.clone(), name, source.unwrap_or_default())
             }
         }

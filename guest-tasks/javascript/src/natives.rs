@@ -38,14 +38,20 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     native.set("decodeText", Func::from(decode_text))?;
     native.set("wholeCharacters", Func::from(whole_characters))?;
     native.set("parseUrl", Func::from(parse_url))?;
-    native.set("urlPart", Func::from(|href: Text, name: Text| urls::part(&href.0, &name.0)))?;
+    native.set(
+        "urlPart",
+        Func::from(|href: Text, name: Text| urls::part(&href.0, &name.0)),
+    )?;
     native.set(
         "setUrlPart",
         Func::from(|href: Text, name: Text, value: Text| {
             urls::with_part(&href.0, &name.0, &value.0)
         }),
     )?;
-    native.set("parseQuery", Func::from(|text: Text| urls::parse_query(&text.0)))?;
+    native.set(
+        "parseQuery",
+        Func::from(|text: Text| urls::parse_query(&text.0)),
+    )?;
     native.set(
         "formatQuery",
         Func::from(|flat: Vec<Text>| {
@@ -61,17 +67,24 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
 /// Writes a whole line at once; what cannot be written is no concern of a snippet's.
 fn write(stream: i32, line: Text) {
     let _ = match stream {
-        1 => io::stdout().write_all(line.0.as_bytes()).and_then(|()| io::stdout().flush()),
+        1 => io::stdout()
+            .write_all(line.0.as_bytes())
+            .and_then(|()| io::stdout().flush()),
         _ => io::stderr().write_all(line.0.as_bytes()),
     };
 }
 
 fn now() -> f64 {
-    START.get().map_or(0.0, |start| start.elapsed().as_secs_f64() * 1000.0)
+    START
+        .get()
+        .map_or(0.0, |start| start.elapsed().as_secs_f64() * 1000.0)
 }
 
 fn random<'js>(ctx: Ctx<'js>, length: u32) -> Result<TypedArray<'js, u8>> {
-    TypedArray::new(ctx, wasip2::random::random::get_random_bytes(u64::from(length)))
+    TypedArray::new(
+        ctx,
+        wasip2::random::random::get_random_bytes(u64::from(length)),
+    )
 }
 
 fn is_json<'js>(ctx: Ctx<'js>, value: Value<'js>, levels: i32) -> bool {
@@ -134,7 +147,9 @@ fn decode_text(
             let text: std::result::Result<String, _> = if fatal {
                 characters.collect()
             } else {
-                Ok(characters.map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+                Ok(characters
+                    .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+                    .collect())
             };
             text.map_err(|_| invalid())?
         }

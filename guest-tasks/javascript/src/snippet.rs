@@ -89,7 +89,8 @@ impl<'a> Scanner<'a> {
                 }
                 b'.' => {
                     self.operand = false;
-                    self.member = self.peek() != Some(b'.') && !self.source[..start].ends_with(b".");
+                    self.member =
+                        self.peek() != Some(b'.') && !self.source[..start].ends_with(b".");
                     continue;
                 }
                 _ if is_word(byte) => {
@@ -179,8 +180,20 @@ fn is_word(byte: u8) -> bool {
 /// Returns whether an operand follows the word, so that a `/` begins a regular expression.
 fn before_operand(word: &[u8]) -> bool {
     let words: [&[u8]; 14] = [
-        b"return", b"typeof", b"case", b"in", b"of", b"delete", b"void", b"throw", b"new",
-        b"instanceof", b"else", b"do", b"yield", b"await",
+        b"return",
+        b"typeof",
+        b"case",
+        b"in",
+        b"of",
+        b"delete",
+        b"void",
+        b"throw",
+        b"new",
+        b"instanceof",
+        b"else",
+        b"do",
+        b"yield",
+        b"await",
     ];
     words.contains(&word)
 }
@@ -208,7 +221,10 @@ fn import(source: &str, start: usize) -> Option<(usize, String)> {
         return None;
     }
     let (default, others) = match clause.find(['{', '*']) {
-        Some(at) => (clause[..at].trim().trim_end_matches(',').trim(), &clause[at..]),
+        Some(at) => (
+            clause[..at].trim().trim_end_matches(',').trim(),
+            &clause[at..],
+        ),
         None => (clause, ""),
     };
     if let Some(namespace) = others.strip_prefix('*') {
@@ -225,13 +241,20 @@ fn import(source: &str, start: usize) -> Option<(usize, String)> {
     }
     if !others.is_empty() {
         let others = others.strip_prefix('{')?.strip_suffix('}')?;
-        for name in others.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        for name in others
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+        {
             let (exported, local) = name.split_once(" as ").unwrap_or((name, name));
             names.push(binding(exported.trim(), local.trim(), module));
         }
     }
     let names = names.join(", ");
-    Some((end, format!("const {{{names}}} = {lines}await import({module})")))
+    Some((
+        end,
+        format!("const {{{names}}} = {lines}await import({module})"),
+    ))
 }
 
 /// Returns the part of a pattern that takes one export, which has to be there.

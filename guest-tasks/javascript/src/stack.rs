@@ -17,8 +17,9 @@ const RATIO: usize = 3;
 /// Returns the limit of the measured stack. Asks the host, so it is no part of a snapshot.
 pub fn limit() -> usize {
     let variables = get_environment();
-    if let Some((_, v)) = variables.iter().find(|(n, _)| n == "JS_STACK") { return v.parse().unwrap(); }
     let given = variables.iter().find(|(name, _)| name == VARIABLE);
-    let size = given.and_then(|(_, size)| size.parse().ok()).unwrap_or(DEFAULT);
+    let size = given
+        .and_then(|(_, size)| size.parse().ok())
+        .unwrap_or(DEFAULT);
     size / RATIO
 }

@@ -1,2 +1,2 @@
 // verdict: memory_limit
-(function f() { Promise.resolve().then(f); Promise.resolve().then(f); })();
+(function f() { const data = new Array(100).fill(0); Promise.resolve(data).then(f); Promise.resolve(data).then(() => (f(), data)); })();
