@@ -11,7 +11,7 @@ use rquickjs::promise::PromiseState;
 use rquickjs::{Context, Ctx, Error, Function, Object, Persistent, Promise, Runtime, Value, qjs};
 
 use crate::exports::sandpool::script::script::Failure;
-use crate::modules::Modules;
+use crate::modules::{self, Modules};
 use crate::text::Text;
 use crate::{failure, interrupt, natives, snippet, stack};
 
@@ -131,7 +131,11 @@ impl Engine {
 
     /// Keeps a module of text for those who import it.
     pub fn define(&self, name: &str, source: String) -> Result<(), Failure> {
-        self.run(|ctx| self.modules.define(ctx, name, source))
+        let defined = self.run(|ctx| self.modules.define(ctx, name, source));
+        defined.map_err(|failure| Failure {
+            traceback: failure.traceback.replace(modules::CHECKED, ""),
+            ..failure
+        })
     }
 
     /// Calls a function by its name.

@@ -15,7 +15,7 @@ const TOOLS: &str = "tools";
 const EMPTY: &str = "<empty>";
 
 /// What is added to the name of a text that is only checked.
-const CHECKED: &str = "?check";
+pub const CHECKED: &str = "?check";
 
 /// The modules that can be imported. Clones share them.
 #[derive(Clone, Default)]
