@@ -4,6 +4,11 @@
 //! that a host may take a snapshot then, and in which names live from one call to the next.
 //! What a snippet finds there is the language, `input`, and what `js/globals.js` adds; a
 //! snippet reaches the host by `tools` alone.
+//!
+//! Timers run in real time: the interpreter sleeps until the next one is due, and a snippet
+//! has ended when there is none left. What fails leaves none behind.
+//!
+//! `engine/` holds what is changed in QuickJS, and the C compiler that changes it.
 
 mod engine;
 mod failure;
