@@ -20,7 +20,7 @@ const WITH_C: &str = "javascript";
 /// The finished modules, by name.
 pub fn build(toolchain: &Toolchain) -> Result<Vec<PathBuf>> {
     run(&mut toolchain.cargo(&source(), &target_folder(), "build"))?;
-    let zig = with_zig(toolchain, "build", |cargo| run(cargo))?;
+    let zig = with_zig(toolchain, "build", run)?;
 
     let built = target_folder().join(TARGET).join("release");
     let finished = root().join("target/guests");

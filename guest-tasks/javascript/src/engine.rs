@@ -121,7 +121,7 @@ impl Engine {
             if value.is_undefined() && source.contains("result") {
                 value = self.variable(ctx, "result")?;
             }
-            if !value.is_undefined() {
+            if !value.is_undefined() && !value.is_null() {
                 let set = self.ours(ctx, &self.functions.set_global)?;
                 set.call::<_, ()>(("_", value.clone()))?;
             }
