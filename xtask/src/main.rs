@@ -23,6 +23,7 @@ mod python;
 mod release;
 mod surroundings;
 mod toolchain;
+mod zig;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
