@@ -35,6 +35,7 @@ mod http;
 mod imports;
 mod in_process;
 mod inspecting;
+mod interpreters;
 mod kill_storm;
 mod large_payloads;
 mod lifecycle;

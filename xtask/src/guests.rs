@@ -5,15 +5,23 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::command::{root, run};
+use crate::python;
 use crate::toolchain::{TARGET, Toolchain};
+use crate::zig::Zig;
 
-/// Builds every guest. The finished modules, by name.
+/// The guest that has C code. It is no default member of the guests' workspace.
+const WITH_C: &str = "javascript";
+
+/// Builds every guest, except for those that this machine has no tools for, which is said.
+/// Returns the finished modules.
 pub fn build(toolchain: &Toolchain) -> Result<Vec<PathBuf>> {
     run(&mut toolchain.cargo(&source(), &target_folder(), "build"))?;
+    let zig = with_zig(toolchain, "build", run)?;
 
     let built = target_folder().join(TARGET).join("release");
     let finished = root().join("target/guests");
@@ -21,8 +29,16 @@ pub fn build(toolchain: &Toolchain) -> Result<Vec<PathBuf>> {
         .with_context(|| format!("cannot make `{}`", finished.display()))?;
     let mut modules = Vec::new();
     for name in names()? {
+        if name == WITH_C && !zig {
+            continue;
+        }
         let module = finished.join(format!("{name}.wasm"));
         copy_if_changed(&built_module(&built, &name)?, &module)?;
+        modules.push(module);
+    }
+    if let Some(python) = python::build(&target_folder())? {
+        let module = finished.join("python.wasm");
+        copy_if_changed(&python, &module)?;
         modules.push(module);
     }
     Ok(modules)
@@ -37,6 +53,30 @@ pub fn clippy(toolchain: &Toolchain) -> Result<bool> {
     }
     let mut clippy = toolchain.cargo(&source(), &target_folder(), "clippy");
     run(clippy.args(["--", "-D", "warnings"]))?;
+    with_zig(toolchain, "clippy", |clippy| {
+        run(clippy.args(["--", "-D", "warnings"]))
+    })?;
+    Ok(true)
+}
+
+/// Runs a command of cargo for the guest that has C code; or says in one line why it
+/// cannot, and returns false.
+fn with_zig(
+    toolchain: &Toolchain,
+    subcommand: &str,
+    run: impl FnOnce(&mut Command) -> Result<()>,
+) -> Result<bool> {
+    let zig = match Zig::ensure() {
+        Ok(zig) => zig,
+        Err(reason) => {
+            println!("leaving out the guest `{WITH_C}`: {reason}");
+            return Ok(false);
+        }
+    };
+    let mut cargo = toolchain.cargo(&source(), &target_folder(), subcommand);
+    cargo.args(["--package", &format!("{WITH_C}-task")]);
+    zig.compile_with(&mut cargo, TARGET);
+    run(&mut cargo)?;
     Ok(true)
 }
 

@@ -19,9 +19,11 @@ mod guests;
 mod install;
 mod packages;
 mod project;
+mod python;
 mod release;
 mod surroundings;
 mod toolchain;
+mod zig;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

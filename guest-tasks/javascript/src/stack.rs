@@ -1,0 +1,25 @@
+//! How deep code may recurse. A call takes two stacks: that of linear memory, which the
+//! engine can measure, and the host's wasm stack, whose end is a trap that nobody catches.
+//! So the first one is limited to what surely ends before the second.
+
+use wasip2::cli::environment::get_environment;
+
+/// The variable by which a host says how large its wasm stack is, in bytes.
+const VARIABLE: &str = "SANDPOOL_WASM_STACK";
+
+/// What hosts give that say nothing.
+const DEFAULT: usize = 512 << 10;
+
+/// Bytes of wasm stack for each byte of the measured one, in the worst way to recurse that
+/// was found.
+const RATIO: usize = 3;
+
+/// Returns the limit of the measured stack. Asks the host, so it is no part of a snapshot.
+pub fn limit() -> usize {
+    let variables = get_environment();
+    let given = variables.iter().find(|(name, _)| name == VARIABLE);
+    let size = given
+        .and_then(|(_, size)| size.parse().ok())
+        .unwrap_or(DEFAULT);
+    size / RATIO
+}

@@ -1,0 +1,3 @@
+// verdict: error
+// error: RangeError
+new Array(-1);

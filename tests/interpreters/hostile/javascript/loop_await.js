@@ -1,0 +1,2 @@
+// verdict: timeout
+while (true) await null;

@@ -1,0 +1,2 @@
+// verdict: timeout
+do { try { throw 1; } catch {} finally { continue; } } while (true);

@@ -1,0 +1,3 @@
+// verdict: timeout
+function f() { for (;;) { try { return 1; } finally { continue; } } }
+f();

@@ -1,0 +1,3 @@
+// verdict: timeout
+const o = { get x() { for (;;); } };
+JSON.stringify(o);

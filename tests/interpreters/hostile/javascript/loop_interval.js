@@ -1,0 +1,2 @@
+// verdict: timeout
+setInterval(() => {}, 1);

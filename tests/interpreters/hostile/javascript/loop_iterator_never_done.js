@@ -1,0 +1,2 @@
+// verdict: timeout
+for (const x of { [Symbol.iterator]: () => ({ next: () => ({ done: false }) }) });

@@ -1,0 +1,2 @@
+// verdict: timeout
+again: while (1) { for (;;) continue again; }

@@ -1,0 +1,2 @@
+// verdict: timeout
+(function f() { Promise.resolve().then(f); })();

@@ -1,0 +1,3 @@
+// verdict: timeout
+const p = new Proxy({}, { ownKeys() { for (;;); } });
+p

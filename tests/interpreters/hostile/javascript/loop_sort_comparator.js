@@ -1,0 +1,2 @@
+// verdict: timeout
+[3, 2, 1].sort(() => { for (;;); });

@@ -1,0 +1,3 @@
+// verdict: timeout
+(function f() { setTimeout(f, 0); })();
+"never seen"

@@ -1,0 +1,3 @@
+// verdict: timeout
+let n = 0;
+while (true) n++;

@@ -1,0 +1,3 @@
+// verdict: memory_limit
+const all = [];
+for (;;) all.push(new ArrayBuffer(16 << 20));

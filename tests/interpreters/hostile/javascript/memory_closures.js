@@ -1,0 +1,3 @@
+// verdict: memory_limit
+let f = (x) => x;
+for (;;) f = f.bind(null);

@@ -1,0 +1,3 @@
+// verdict: memory_limit
+let v = [1];
+for (;;) v = [JSON.stringify(v), JSON.stringify(v)];

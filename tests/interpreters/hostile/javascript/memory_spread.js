@@ -1,0 +1,3 @@
+// verdict: memory_limit
+let a = [1];
+for (;;) a = [...a, ...a];

@@ -1,0 +1,3 @@
+// verdict: memory_limit
+const all = [];
+for (;;) all.push("x".repeat(1e6) + all.length);

@@ -1,0 +1,2 @@
+// verdict: memory_limit
+new Float64Array(1 << 25);

@@ -1,0 +1,3 @@
+// verdict: memory_limit
+const a = [];
+for (;;) a.unshift(1, 2, 3);

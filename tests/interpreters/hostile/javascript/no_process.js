@@ -1,0 +1,3 @@
+// verdict: error
+// error: not available in this sandbox
+process.exit(0);

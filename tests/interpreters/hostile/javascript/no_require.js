@@ -1,0 +1,3 @@
+// verdict: error
+// error: not available in this sandbox: modules of node
+const fs = require("fs");

@@ -1,0 +1,3 @@
+// verdict: error
+// error: SyntaxError
+eval("1 \0 2");

@@ -1,0 +1,2 @@
+// verdict: output_limit
+for (;;) console.log("x".repeat(10000));

@@ -1,0 +1,2 @@
+// verdict: output_limit
+for (;;) console.error("x".repeat(10000));

@@ -1,0 +1,4 @@
+// verdict: ok
+// value: ["forged",["forged"]]
+Object.prototype.toJSON = () => "forged";
+[{}, [{}]].map((x) => x) && [{ a: 1 }, [{}]];

@@ -1,0 +1,3 @@
+// verdict: error
+// error: before its promise was settled
+new Promise(() => {})

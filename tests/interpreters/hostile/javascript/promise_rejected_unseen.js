@@ -1,0 +1,4 @@
+// verdict: error
+// error: Error: unseen
+Promise.reject(new Error("unseen"));
+1

@@ -1,0 +1,3 @@
+// verdict: error
+// error: Error: thenable
+({ then() { throw new Error("thenable"); } })

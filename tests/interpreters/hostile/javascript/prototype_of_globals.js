@@ -1,0 +1,4 @@
+// verdict: ok
+// value: "still"
+Object.setPrototypeOf(globalThis, new Proxy({}, { get() { throw new Error("global"); }, has() { return false; } }));
+"still"

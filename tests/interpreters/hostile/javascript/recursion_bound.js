@@ -1,0 +1,5 @@
+// verdict: error
+// error: Maximum call stack size exceeded
+let f = () => 1;
+for (let i = 0; i < 3000; i++) f = f.bind(null);
+f();

@@ -1,0 +1,2 @@
+// verdict: error
+new RegExp("[".repeat(1e5) + "]".repeat(1e5), "v");

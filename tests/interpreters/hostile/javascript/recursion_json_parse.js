@@ -1,0 +1,3 @@
+// verdict: error
+// error: RangeError
+JSON.parse("[".repeat(1e5));

@@ -1,0 +1,5 @@
+// verdict: error
+// error: Maximum call stack size exceeded
+let p = {};
+for (let i = 0; i < 1e5; i++) p = new Proxy(p, {});
+p.x;

@@ -1,0 +1,2 @@
+// verdict: timeout
+/^(a+)+$/.test("a".repeat(40) + "!");

@@ -1,0 +1,2 @@
+// verdict: timeout
+/(a|a)*b/.test("a".repeat(40));

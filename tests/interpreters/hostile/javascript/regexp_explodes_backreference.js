@@ -1,0 +1,2 @@
+// verdict: timeout
+/^(?:(.*)\1?)*x$/.test("ab".repeat(60));

@@ -1,0 +1,2 @@
+// verdict: timeout
+"x".repeat(200).replace(/(x+x+)+y/g, "");

@@ -1,0 +1,3 @@
+// verdict: error
+// error: RangeError
+"abc".repeat(2 ** 30);

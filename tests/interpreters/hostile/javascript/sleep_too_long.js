@@ -1,0 +1,2 @@
+// verdict: timeout
+await new Promise((r) => setTimeout(r, 60000));

@@ -1,0 +1,4 @@
+// verdict: error
+// error: string too long
+let s = "x";
+for (;;) s += s;

@@ -1,0 +1,5 @@
+// verdict: error
+// error: SyntaxError
+let fine = 1;
+
+let broken = ;

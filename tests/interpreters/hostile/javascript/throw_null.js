@@ -1,0 +1,3 @@
+// verdict: error
+// error: null
+throw null;

@@ -1,0 +1,4 @@
+// verdict: error
+// error: no export `search`
+import { search } from "tools";
+search("x");

@@ -1,0 +1,3 @@
+// verdict: error
+// error: no tool `search` is granted
+tools.search({ q: "x" });

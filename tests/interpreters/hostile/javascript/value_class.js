@@ -1,0 +1,4 @@
+// verdict: error
+// error: a class (`A`)
+class A {}
+A

@@ -1,0 +1,5 @@
+// verdict: error
+// error: cyclic
+const a = { list: [] };
+a.list.push(a);
+a

@@ -1,0 +1,4 @@
+// verdict: error
+// error: a function (`f`)
+function f() {}
+({ deep: [f] })

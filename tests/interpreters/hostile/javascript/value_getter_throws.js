@@ -1,0 +1,3 @@
+// verdict: error
+// error: Error: mine
+({ get x() { throw new Error("mine"); } })

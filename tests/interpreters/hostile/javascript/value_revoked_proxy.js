@@ -1,0 +1,5 @@
+// verdict: error
+// error: TypeError
+const { proxy, revoke } = Proxy.revocable({}, {});
+revoke();
+proxy

@@ -1,0 +1,3 @@
+// verdict: error
+// error: a symbol
+Symbol("s")

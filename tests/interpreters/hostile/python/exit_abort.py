@@ -1,0 +1,5 @@
+# verdict: error
+# error: not available in this sandbox
+import os
+
+os.abort()

@@ -1,0 +1,5 @@
+# verdict: exit
+# error: 9
+import os
+
+os._exit(9)

@@ -1,0 +1,5 @@
+# verdict: exit
+# error: 7
+import sys
+
+sys.exit(7)

@@ -1,0 +1,4 @@
+# verdict: trap
+import signal
+
+signal.raise_signal(signal.SIGSEGV)

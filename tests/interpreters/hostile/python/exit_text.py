@@ -1,0 +1,3 @@
+# verdict: exit
+# error: 1
+raise SystemExit("this is the end")

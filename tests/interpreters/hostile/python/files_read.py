@@ -1,0 +1,3 @@
+# verdict: error
+# error: no directory was granted
+open("/etc/passwd").read()

@@ -1,0 +1,3 @@
+# verdict: ok
+# value: null
+input

@@ -1,0 +1,3 @@
+# verdict: error
+# error: Exceeds the limit
+str(10**5000)

@@ -1,0 +1,6 @@
+# verdict: timeout
+while True:
+    try:
+        raise KeyboardInterrupt
+    except BaseException:
+        continue

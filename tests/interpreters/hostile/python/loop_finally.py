@@ -1,0 +1,10 @@
+# verdict: timeout
+def f():
+    while True:
+        try:
+            return 1
+        finally:
+            continue
+
+
+f()

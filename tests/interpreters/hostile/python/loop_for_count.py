@@ -1,0 +1,5 @@
+# verdict: timeout
+import itertools
+
+for _ in itertools.count():
+    pass

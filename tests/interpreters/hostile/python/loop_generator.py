@@ -1,0 +1,7 @@
+# verdict: timeout
+def forever():
+    while True:
+        yield 1
+
+
+sum(forever())

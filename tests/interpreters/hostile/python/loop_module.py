@@ -1,0 +1,2 @@
+# verdict: timeout
+exec("while 1: pass")

@@ -1,0 +1,8 @@
+# verdict: timeout
+class Bad(Exception):
+    def __str__(self):
+        while True:
+            pass
+
+
+raise Bad

@@ -1,0 +1,3 @@
+# verdict: error
+# error: MemoryError
+bytes(10**9)

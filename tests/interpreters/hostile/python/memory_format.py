@@ -1,0 +1,3 @@
+# verdict: error
+# error: MemoryError
+"%1000000000d" % 1

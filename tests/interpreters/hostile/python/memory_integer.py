@@ -1,0 +1,3 @@
+# verdict: error
+# error: MemoryError
+1 << (10**10)

@@ -1,0 +1,3 @@
+# verdict: error
+# error: MemoryError
+[0] * (10**9)

@@ -1,0 +1,5 @@
+# verdict: error
+# error: MemoryError
+s = "x"
+while True:
+    s += s

@@ -1,0 +1,5 @@
+# verdict: error
+# error: not available in this sandbox
+import multiprocessing
+
+multiprocessing.Pool(2).map(abs, [1])

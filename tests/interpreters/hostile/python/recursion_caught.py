@@ -1,0 +1,10 @@
+# verdict: ok
+# value: "caught"
+def f():
+    f()
+
+
+try:
+    f()
+except RecursionError:
+    result = "caught"

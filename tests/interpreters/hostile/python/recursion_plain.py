@@ -1,0 +1,7 @@
+# verdict: error
+# error: RecursionError
+def f():
+    f()
+
+
+f()

@@ -1,0 +1,4 @@
+# verdict: error
+import re
+
+re.compile("(" * 5000 + ")" * 5000)

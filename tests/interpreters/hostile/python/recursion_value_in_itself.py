@@ -1,0 +1,5 @@
+# verdict: error
+# error: contains itself
+a = []
+a.append(a)
+a

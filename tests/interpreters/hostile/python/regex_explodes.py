@@ -1,0 +1,4 @@
+# verdict: timeout
+import re
+
+re.match(r"(a+)+$", "a" * 40 + "b")

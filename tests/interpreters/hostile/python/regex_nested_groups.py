@@ -1,0 +1,4 @@
+# verdict: timeout
+import re
+
+re.search(r"(x+x+)+y", "x" * 60)

@@ -1,0 +1,4 @@
+# verdict: timeout
+import asyncio
+
+asyncio.run(asyncio.sleep(60))

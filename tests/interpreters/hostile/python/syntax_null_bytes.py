@@ -1,0 +1,2 @@
+# verdict: error
+exec("x = 1\0")

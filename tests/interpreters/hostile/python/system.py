@@ -1,0 +1,5 @@
+# verdict: error
+# error: not available in this sandbox: os.system
+import os
+
+os.system("id")

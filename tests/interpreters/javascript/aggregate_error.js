@@ -1,0 +1,3 @@
+let r;
+Promise.any([Promise.reject(new Error("a")), Promise.reject(new TypeError("b"))])
+  .catch((e) => [e.name, e.errors.map((x) => `${x.name}:${x.message}`)]);

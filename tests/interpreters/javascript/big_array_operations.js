@@ -1,0 +1,13 @@
+const n = 100000;
+const a = Array.from({ length: n }, (_, i) => i);
+let sum = 0;
+while (a.length) sum += a.shift();
+const m = new Map(Array.from({ length: n }, (_, i) => [i, i]));
+for (let i = 0; i < n; i += 2) m.delete(i);
+const o = {};
+for (let i = 0; i < n; i++) o["k" + i] = i;
+for (let i = 0; i < n; i += 3) delete o["k" + i];
+const b = Array.from({ length: n }, (_, i) => i);
+for (let i = 0; i < 1000; i++) b.splice(50000, 1);
+for (let i = 0; i < 1000; i++) b.unshift(-i);
+[sum, m.size, Object.keys(o).length, b.length, b[0], b[60000], "a,".repeat(n).split(",").length, "ab".repeat(n).replace(/a/g, "").length];

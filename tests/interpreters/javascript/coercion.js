@@ -1,0 +1,1 @@
+[[] + [], [] + {}, 1 + "2", "3" * "4", true + 1, null + 1, undefined + 1, [1, 2] == "1,2", null == undefined, null == 0, "b" + "a" + +"a" + "a", [10, 1, 3].map(parseInt), ["1", "2", "3"].map(Number), !!"0", !!NaN, typeof null, typeof [], 0 == "", "1" === 1, [0] == false, 5 + +"5", `${[1, [2, 3]]}`, String(null), String([null]), String({}), "5" - 2];

@@ -1,0 +1,2 @@
+const eq = (a, b) => Object.is(a, b) || (typeof a === "object" && typeof b === "object" && a && b && Object.getPrototypeOf(a) === Object.getPrototypeOf(b) && (a instanceof Date ? +a === +b : a instanceof Map || a instanceof Set ? eq([...a], [...b]) : Object.keys(a).length === Object.keys(b).length && Object.keys(a).every((k) => eq(a[k], b[k]))));
+[eq({ a: [1, { b: NaN }] }, { a: [1, { b: NaN }] }), eq([1, 2], [1, 3]), eq(new Map([[1, { x: 1 }]]), new Map([[1, { x: 1 }]])), eq(new Date(1), new Date(1)), eq(null, {}), eq([], {})];

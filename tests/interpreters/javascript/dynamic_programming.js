@@ -1,0 +1,4 @@
+const lcs = (a, b) => { const t = Array.from({ length: a.length + 1 }, () => Array(b.length + 1).fill("")); for (let i = 1; i <= a.length; i++) for (let j = 1; j <= b.length; j++) t[i][j] = a[i - 1] === b[j - 1] ? t[i - 1][j - 1] + a[i - 1] : t[i - 1][j].length >= t[i][j - 1].length ? t[i - 1][j] : t[i][j - 1]; return t[a.length][b.length]; };
+const edit = (a, b) => { let p = [...Array(b.length + 1).keys()]; for (let i = 1; i <= a.length; i++) { const c = [i]; for (let j = 1; j <= b.length; j++) c[j] = Math.min(p[j] + 1, c[j - 1] + 1, p[j - 1] + (a[i - 1] !== b[j - 1])); p = c; } return p[b.length]; };
+const knap = (w, items) => items.reduce((d, [iw, v]) => { for (let c = w; c >= iw; c--) d[c] = Math.max(d[c], d[c - iw] + v); return d; }, Array(w + 1).fill(0))[w];
+[lcs("AGGTAB", "GXTXAYB"), edit("kitten", "sitting"), knap(50, [[10, 60], [20, 100], [30, 120]])];

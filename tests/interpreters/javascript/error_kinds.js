@@ -1,0 +1,2 @@
+const kinds = [() => null.x, () => undefined(), () => x.y, () => new Array(-1), () => decodeURIComponent("%"), () => "x".repeat(-1), () => BigInt(1.5), () => 1n + 1, () => Symbol() + "", () => JSON.parse("{"), () => new (class { constructor() { this.#p; } #p = 1; static t() { return {}.p; } })(), () => eval("let a; let a"), () => [].reduce((a) => a), () => Object.defineProperty(1, "x", {}), () => new Proxy({}, null), () => structuredClone(() => 1)];
+kinds.map((f) => { try { return typeof f(); } catch (e) { return e.name; } });

@@ -1,0 +1,1 @@
+[Number.isInteger(5.0), Number.isSafeInteger(2 ** 53), Number.EPSILON > 0, Number.MAX_SAFE_INTEGER, isNaN("x"), Number.isNaN("x"), Object.is(-0, 0), Math.sign(-3), Math.trunc(-4.7), Math.cbrt(27), Math.hypot(3, 4), Math.clz32(1), Math.fround(5.5), Math.log2(8), Math.round(-0.5), Math.round(2.5), Math.max(), Math.min(1, NaN), Math.imul(0xffffffff, 5)];

@@ -1,0 +1,5 @@
+const n = 12;
+if (n % 2 === 0) {
+  return { even: n / 2 };
+}
+return "odd";
