@@ -1,5 +1,5 @@
 # verdict: ok
-# value: {"a": 1}
+# value: {"a":1}
 import json
 
 json.dumps = json.loads = json.JSONEncoder = json.JSONDecoder = lambda *a, **k: "owned"
