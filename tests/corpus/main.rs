@@ -264,7 +264,7 @@ fn try_seed(seed: u64, host: &Host, cases: &[Case], modules: &HashMap<Source, Mo
     let mut sent = Vec::new();
     for (n, case) in (0..).zip(dice.shuffled(cases)) {
         let module = case.needs_module().then(|| &modules[&case.source]);
-        // What is only to be loaded is, while the workers work.
+        // A case that is only loaded is loaded here, while the workers work.
         let begun = case.begin(pools.of(&case.source), module);
         sent.push(Sent::Hostile(case, begun));
         for _ in 0..dice.below(3) {

@@ -21,8 +21,8 @@ FRAME = """#define SANDPOOL_FRAME(size) \\
     __asm__ volatile("" :: "r"(sandpool_frame) : "memory")
 """
 HERE = pathlib.Path(__file__).resolve().parent
-# What zig adds for debug builds, and instructions that a module with a snapshot may not
-# have, stay out.
+# Flags that keep out zig's additions to debug builds, and the instructions that a module
+# with a snapshot may not have.
 FLAGS = ["-target", "wasm32-wasi", "-fno-sanitize=all"]
 
 

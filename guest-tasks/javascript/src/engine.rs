@@ -40,7 +40,7 @@ pub struct Engine {
     context: Context,
     modules: Modules,
     rejections: Rejections,
-    /// Whether clock and random numbers have been drawn, which a snapshot must not freeze.
+    /// `true` once clock and random numbers were drawn, which a snapshot must not freeze.
     started: Cell<bool>,
     functions: Functions,
 }

@@ -1,4 +1,4 @@
-//! What went wrong, as `sandpool:script` wants it told.
+//! The failure of a snippet, in the form of `sandpool:script`.
 
 use rquickjs::{Ctx, Error, Exception, Function};
 

@@ -2,8 +2,8 @@
 //!
 //! Implements `sandpool:script`. The instance has one context, which `prepare` makes, so
 //! that a host may take a snapshot then, and in which names live from one call to the next.
-//! What a snippet finds there is the language, `input`, and what `js/globals.js` adds; a
-//! snippet reaches the host by `tools` alone.
+//! A snippet finds the language there, `input`, and the globals of `js/globals.js`; it
+//! reaches the host by `tools` alone.
 //!
 //! Timers run in real time: the interpreter sleeps until the next one is due, and a snippet
 //! has ended when there is none left. What fails leaves none behind.

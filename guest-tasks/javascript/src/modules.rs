@@ -14,7 +14,7 @@ const TOOLS: &str = "tools";
 /// An empty module, which stands for every import while a text is only checked.
 const EMPTY: &str = "<empty>";
 
-/// What is added to the name of a text that is only checked.
+/// The addition to the name of a text that is only checked.
 pub const CHECKED: &str = "?check";
 
 /// The modules that can be imported. Clones share them.

@@ -39,9 +39,9 @@ struct Scanner<'a> {
     at: usize,
     /// The open brackets; a `$` is the `{` of a template's `${`.
     open: Vec<u8>,
-    /// Whether a `/` would divide here; else it begins a regular expression.
+    /// `true` if a `/` would divide here; else it begins a regular expression.
     operand: bool,
-    /// Whether a dot stands before.
+    /// `true` if a dot stands before.
     member: bool,
 }
 

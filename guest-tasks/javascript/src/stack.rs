@@ -1,4 +1,4 @@
-//! How deep code may recurse. A call takes two stacks: that of linear memory, which the
+//! The limit on recursion. A call takes two stacks: that of linear memory, which the
 //! engine can measure, and the host's wasm stack, whose end is a trap that nobody catches.
 //! So the first one is limited to what surely ends before the second.
 
@@ -7,7 +7,7 @@ use wasip2::cli::environment::get_environment;
 /// The variable by which a host says how large its wasm stack is, in bytes.
 const VARIABLE: &str = "SANDPOOL_WASM_STACK";
 
-/// What hosts give that say nothing.
+/// The wasm stack of a host that says nothing, in bytes.
 const DEFAULT: usize = 512 << 10;
 
 /// Bytes of wasm stack for each byte of the measured one, in the worst way to recurse that

@@ -1,4 +1,5 @@
-//! Whether a closure's types fit those of a module's function, and how its arguments are read.
+//! Compares a closure's types with those of a module's function, and chooses the types by
+//! which its arguments are read.
 
 use sandpool_value::{Function, Param, Type, may_fit};
 

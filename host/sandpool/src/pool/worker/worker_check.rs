@@ -311,7 +311,7 @@ impl WorkerCheck<'_> {
         let Some(task) = worker.window.oldest() else {
             return Ok(false);
         };
-        // What a call denies to its own task says nothing about the key.
+        // A call that denies functions to its own task says nothing about the key.
         let is_narrowed = task.template().narrows_host_calls(&self.config.tools);
         let observed = worker.observed(task, Some(header.run_time), now);
         let was_interrupted = match (worker.phase(), end) {
