@@ -56,11 +56,7 @@ impl Language {
             );
             return None;
         }
-        let builder = pool()
-            .processes(2)
-            .wasm_stack(4 * MIB)
-            .env("SANDPOOL_WASM_STACK", (4 * MIB).to_string())
-            .timeout(Duration::from_secs(20));
+        let builder = pool().processes(2).timeout(Duration::from_secs(20));
         let pool = open(builder);
         let module = pool.load(&file).unwrap_or_else(|error| panic!("{error}"));
         Some((pool, module))

@@ -23,6 +23,7 @@ from sandpool_guest import (
     event_loop,
     failures,
     files,
+    interrupts,
     modules,
     output,
     refusals,
@@ -68,6 +69,9 @@ class Script:
     def eval(self, source, input):
         return answer(snippets.evaluate, source, input)
 
+    def show(self, source):
+        return answer(snippets.show, source)
+
     def define(self, name, source):
         return answer(snippets.define, name, source)
 
@@ -83,6 +87,7 @@ sys.path_importer_cache.clear()
 
 warm_up.run(answer, snippets, Err)
 modules.forget()
+interrupts.forget()
 snippets.install()
 linecache.clearcache()
 gc.collect()

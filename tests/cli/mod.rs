@@ -14,6 +14,7 @@ mod corrected;
 mod cut_short;
 mod destinations;
 mod dry_run;
+mod eval;
 mod failing;
 mod help;
 mod http;
@@ -36,6 +37,7 @@ mod power_cut;
 mod printed;
 mod progress;
 mod refused_calls;
+mod repl;
 mod resources;
 mod results;
 mod resumed;
@@ -95,6 +97,18 @@ fn guests() -> PathBuf {
     let path = guest("math");
     path.parent().expect("it is in a folder").to_owned()
 }
+
+/// Returns `true` if an interpreter is built. Where it is not, says that the test is skipped.
+fn has_interpreter(name: &str) -> bool {
+    let is_built = guests().join(format!("{name}.wasm")).is_file();
+    if !is_built {
+        eprintln!("SKIPPED: `{name}` is not built; see `cargo xtask guests`");
+    }
+    is_built
+}
+
+/// The time for a command that may have to compile an interpreter first.
+const COMPILING: Duration = Duration::from_secs(180);
 
 /// The signals that ask the command to end. These tests may ignore some, under nohup or
 /// behind a shell's `&`, and so would what they start.

@@ -14,6 +14,8 @@ use super::eventually;
 /// The side of a pseudo-terminal that a person would sit at.
 pub struct Terminal {
     other: File,
+    /// The keyboard.
+    keys: File,
     seen: Arc<Mutex<Vec<u8>>>,
     /// The number of marks written behind the programs' output.
     marks: AtomicUsize,
@@ -68,6 +70,7 @@ impl Terminal {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&seen);
         let mut ours = File::from(ours);
+        let keys = ours.try_clone().expect("a descriptor");
         // It ends when the other side is closed everywhere.
         thread::spawn(move || {
             let mut buffer = [0; 4096];
@@ -78,6 +81,7 @@ impl Terminal {
         });
         Terminal {
             other: File::from(other),
+            keys,
             seen,
             marks: AtomicUsize::new(0),
             sizes: Mutex::new(vec![(0, size)]),
@@ -94,6 +98,16 @@ impl Terminal {
         assert_eq!(failed, 0, "it can have another size");
         let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
         sizes.push((seen, size));
+    }
+
+    /// Types these keys.
+    pub fn type_keys(&self, keys: &str) {
+        (&self.keys).write_all(keys.as_bytes()).expect("typed");
+    }
+
+    /// The stdin of a program that is this terminal.
+    pub fn stdin(&self) -> File {
+        self.other.try_clone().expect("a descriptor")
     }
 
     /// A stream of a program that is this terminal.

@@ -126,7 +126,7 @@ fn built_module(folder: &Path, name: &str) -> Result<PathBuf> {
 
 /// Leaves an equal file alone, with its time of change; and never lets anybody
 /// see half a module, so that a pool may be running while guests are built.
-fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
+pub fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
     let new = fs::read(from).with_context(|| format!("cannot read `{}`", from.display()))?;
     if fs::read(to).is_ok_and(|old| old == new) {
         return Ok(());

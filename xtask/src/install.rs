@@ -1,4 +1,5 @@
-//! Builds the command for daily use, and puts it where cargo puts such things.
+//! Builds the command for daily use, and puts it where cargo puts such things; and the
+//! interpreters where the command looks for them.
 //!
 //! Workers are the command itself, started again and again, so what its own start
 //! costs is a good part of what a process costs. Linked statically it has no
@@ -7,12 +8,14 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::command::{ask, cargo, root, run};
+use crate::guests;
+use crate::toolchain::{self, Install};
 
 /// The crate `getrandom` looks for its system call by name in the C library, which
 /// has no names once it is linked statically, and would open a file instead: a
@@ -31,8 +34,16 @@ const DRAW: &str = r#"(module
   (func (export "draw") (result i32) (call $get (i32.const 0) (i32.const 8))))
 "#;
 
-/// Installs the command into `DIR/bin`, by default cargo's own folder.
-pub fn install(into: Option<&Path>) -> Result<()> {
+/// The guests that are installed: the modules that the command finds by name.
+const INTERPRETERS: [&str; 2] = ["python", "javascript"];
+
+/// Installs the command into `DIR/bin`, and the interpreters into `DIR/share/sandpool`. The
+/// folder is cargo's own by default.
+pub fn install(into: Option<&Path>, install: Install) -> Result<()> {
+    // Named to cargo in any case, so that both go to one folder. Cargo is started in another
+    // folder than this program, perhaps.
+    let prefix = std::path::absolute(into.map_or_else(cargos_folder, |it| Ok(it.to_owned()))?)?;
+    let interpreters = interpreters(install)?;
     let target = static_target();
     if target.is_none() {
         println!("there is no static C library for this machine's target: linking dynamically");
@@ -53,11 +64,44 @@ pub fn install(into: Option<&Path>) -> Result<()> {
 
     let mut install = with_flags(target.as_deref());
     install.args(["install", "--locked", "--force", "--path", "host/cli"]);
-    if let Some(into) = into {
-        // Cargo is started in another folder than this program, perhaps.
-        install.arg("--root").arg(std::path::absolute(into)?);
+    run(install.arg("--root").arg(&prefix))?;
+
+    let folder = prefix.join("share/sandpool");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    for module in interpreters {
+        let name = module.file_name().context("a module has a name")?;
+        guests::copy_if_changed(&module, &folder.join(name))?;
+        println!("installed `{}`", folder.join(name).display());
     }
-    run(&mut install)
+    Ok(())
+}
+
+/// Builds the interpreters. Those that this machine has no tools for are left out, which is
+/// said.
+fn interpreters(install: Install) -> Result<Vec<PathBuf>> {
+    let toolchain = match toolchain::ensure(install) {
+        Ok(toolchain) => toolchain,
+        Err(no_target) => {
+            println!("{no_target}\n\nthe command is installed without interpreters");
+            return Ok(Vec::new());
+        }
+    };
+    let mut modules = guests::build(&toolchain)?;
+    modules.retain(|module| {
+        let name = module.file_stem();
+        INTERPRETERS.iter().any(|one| name == Some(one.as_ref()))
+    });
+    Ok(modules)
+}
+
+/// Returns the folder into which cargo installs, unless its configuration names another one.
+fn cargos_folder() -> Result<PathBuf> {
+    let named = ["CARGO_INSTALL_ROOT", "CARGO_HOME"]
+        .into_iter()
+        .find_map(env::var_os);
+    let home = || env::home_dir().map(|home| home.join(".cargo"));
+    let folder = named.map(PathBuf::from).or_else(home);
+    folder.context("neither `CARGO_HOME` nor `HOME` says where to install: `--root DIR` does")
 }
 
 /// Cargo for this workspace, with what linking statically for `target` takes.

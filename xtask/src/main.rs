@@ -60,9 +60,13 @@ enum Task {
         #[command(flatten)]
         installing: Installing,
     },
-    /// Build the command in release, linked statically, and install it
+    /// Build the command in release, linked statically, and install it with the
+    /// interpreters `python` and `javascript`
     Install {
-        /// Put it into DIR/bin [default: cargo's own folder]
+        #[command(flatten)]
+        installing: Installing,
+        /// Put it into DIR/bin, and the interpreters into DIR/share/sandpool [default: cargo's
+        /// own folder]
         #[arg(long, value_name = "DIR")]
         root: Option<PathBuf>,
     },
@@ -174,7 +178,7 @@ fn perform(task: Task) -> Result<()> {
         Task::Demo { installing } => demo::demo(installing.into()),
         Task::Guests { installing } => build_guests(installing.into()),
         Task::Project { installing } => project::check(&toolchain::ensure(installing.into())?),
-        Task::Install { root } => install::install(root.as_deref()),
+        Task::Install { root, installing } => install::install(root.as_deref(), installing.into()),
         Task::Lint { installing } => checks::lint(installing.into()),
         Task::Test {
             installing,

@@ -730,6 +730,7 @@ module.exports = {
   untilTimer, runTimer, dropTimers, hostTools, describe, callByName,
   setGlobal: global,
   encode: (value) => values.encode(value, native),
+  show: (value) => inspecting.inspect(value),
   decode: (text) => {
     try {
       return values.decode(text, native);

@@ -3,7 +3,6 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
-use std::thread;
 use std::time::Duration;
 
 use rquickjs::context::EvalOptions;
@@ -48,6 +47,7 @@ pub struct Engine {
 /// What `js/` gives to this crate.
 struct Functions {
     encode: Ours,
+    show: Ours,
     decode: Ours,
     describe: Ours,
     until_timer: Ours,
@@ -111,22 +111,40 @@ impl Engine {
                 let set = self.ours(ctx, &self.functions.set_global)?;
                 set.call::<_, ()>(("input", input))?;
             }
-            let mut options = EvalOptions::default();
-            options.strict = false;
-            options.backtrace_barrier = true;
-            options.promise = true;
-            options.filename = Some(SNIPPET.to_owned());
-            let promise: Promise = ctx.eval_with_options(&*snippet::script(source), options)?;
-            let mut value = self.settle(ctx, &promise)?;
-            if value.is_undefined() && source.contains("result") {
-                value = self.variable(ctx, "result")?;
-            }
-            if !value.is_undefined() && !value.is_null() {
-                let set = self.ours(ctx, &self.functions.set_global)?;
-                set.call::<_, ()>(("_", value.clone()))?;
-            }
+            let value = self.value(ctx, source)?;
             self.encoded(ctx, value)
         })
+    }
+
+    /// Runs a snippet, and returns its value as a prompt shows it.
+    pub fn show(&self, source: &str) -> Result<String, Failure> {
+        self.run(|ctx| {
+            let value = self.value(ctx, source)?;
+            if value.is_undefined() {
+                return Ok(String::new());
+            }
+            let text: Text = self.ours(ctx, &self.functions.show)?.call((value,))?;
+            Ok(text.0)
+        })
+    }
+
+    /// Runs a snippet until nothing of it is left to do, and returns its value.
+    fn value<'js>(&self, ctx: &Ctx<'js>, source: &str) -> rquickjs::Result<Value<'js>> {
+        let mut options = EvalOptions::default();
+        options.strict = false;
+        options.backtrace_barrier = true;
+        options.promise = true;
+        options.filename = Some(SNIPPET.to_owned());
+        let promise: Promise = ctx.eval_with_options(&*snippet::script(source), options)?;
+        let mut value = self.settle(ctx, &promise)?;
+        if value.is_undefined() && source.contains("result") {
+            value = self.variable(ctx, "result")?;
+        }
+        if !value.is_undefined() && !value.is_null() {
+            let set = self.ours(ctx, &self.functions.set_global)?;
+            set.call::<_, ()>(("_", value.clone()))?;
+        }
+        Ok(value)
     }
 
     /// Keeps a module of text for those who import it.
@@ -162,6 +180,7 @@ impl Engine {
                     qjs::JS_SetMaxStackSize(runtime, stack::limit() as qjs::size_t);
                 }
             }
+            interrupt::begin();
             self.rejections.borrow_mut().clear();
             let result = f(&ctx);
             let result = result.map_err(|error| {
@@ -199,7 +218,10 @@ impl Engine {
                 break;
             }
             if wait > 0.0 {
-                thread::sleep(Duration::from_secs_f64(wait / 1000.0));
+                interrupt::sleep(Duration::from_secs_f64(wait / 1000.0));
+                if interrupt::wanted() {
+                    return Err(failure::throw(ctx, "interrupted"));
+                }
                 continue;
             }
             run_timer.call::<_, ()>(())?;
@@ -288,6 +310,7 @@ impl Functions {
         modules.set_tools(get("hostTools")?);
         Ok(Functions {
             encode: get("encode")?,
+            show: get("show")?,
             decode: get("decode")?,
             describe: get("describe")?,
             until_timer: get("untilTimer")?,

@@ -1,7 +1,38 @@
-//! The place where somebody may ask the interpreter to stop.
+//! The place where the host may ask the interpreter to stop.
 
-/// Returns whether the running code is to end now. The engine asks this every few thousand
-/// steps. Nobody can ask yet: the host ends a task from outside.
+use std::cell::Cell;
+use std::thread;
+use std::time::Duration;
+
+use crate::sandpool::task::interrupt;
+
+/// The longest sleep in which nobody looks.
+const SLEEP: Duration = Duration::from_millis(50);
+
+thread_local! {
+    /// `true` once the call was stopped: what describes its error is not to be stopped too.
+    static STOPPED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Begins a call.
+pub fn begin() {
+    STOPPED.set(false);
+}
+
+/// Returns `true`, once in a call, if the running code is to end now. The engine asks this
+/// every few thousand steps.
 pub fn wanted() -> bool {
-    false
+    let wanted = !STOPPED.get() && interrupt::is_requested();
+    if wanted {
+        STOPPED.set(true);
+    }
+    wanted
+}
+
+/// Sleeps for this time, or less where the host may ask for a stop meanwhile.
+pub fn sleep(time: Duration) {
+    thread::sleep(match interrupt::is_possible() {
+        true => time.min(SLEEP),
+        false => time,
+    });
 }

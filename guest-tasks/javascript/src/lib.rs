@@ -39,6 +39,10 @@ impl Guest for JavaScript {
         engine::with(|engine| engine.eval(&source, input.as_deref()))
     }
 
+    fn show(source: String) -> Result<String, Failure> {
+        engine::with(|engine| engine.show(&source))
+    }
+
     fn define(name: String, source: String) -> Result<(), Failure> {
         engine::with(|engine| engine.define(&name, source))
     }

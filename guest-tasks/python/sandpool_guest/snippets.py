@@ -8,7 +8,7 @@ __builtins__ = dict(vars(builtins))
 import random
 import sys
 
-from . import code, event_loop, failures, modules, output, tools, values
+from . import code, event_loop, failures, interrupts, modules, output, tools, values
 
 _FILE = "<snippet>"
 _names = sys.modules["__main__"].__dict__
@@ -31,6 +31,17 @@ def evaluate(source, input_text):
     if value is not None:
         builtins._ = value
     return text
+
+
+def show(source):
+    """Runs a snippet and returns its value as a prompt shows it."""
+    _begin()
+    _names.setdefault("input", None)
+    value = _run(source)
+    if value is None:
+        return ""
+    builtins._ = value
+    return repr(value)
 
 
 def call(name, arguments_text):
@@ -82,6 +93,7 @@ def _begin():
         random.seed()
         _frozen = False
     tools.forget()
+    interrupts.watch()
 
 
 def _find(name):

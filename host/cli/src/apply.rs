@@ -12,6 +12,7 @@ use sandpool::{Module, Outcome, Pool, Value, Verdict, stdio};
 
 use super::flags::{self, ModuleFlags, StartFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
+use super::loading;
 use super::outcome::{self, LineWriter};
 use super::parse::{self, Keyword};
 use super::replay_command::{Given, ReplayCommand};
@@ -117,7 +118,7 @@ impl Apply {
     }
 
     fn call(&self, pool: &Pool) -> Result<Outcome<Value>, Failure> {
-        let module = pool.load(&self.module)?;
+        let module = loading::load(pool, &self.module, self.modules.quiet)?;
         let function = find(&module, &self.module, &self.function)?;
         Ok(pool
             .call(&module, &function.full_name())
@@ -186,7 +187,7 @@ impl Apply {
 
     /// The line that makes this call, once it is known that it can be made.
     fn line(&self, pool: &Pool, given: &Given) -> Result<String, Failure> {
-        let module = pool.load(&self.module)?;
+        let module = loading::load(pool, &self.module, self.modules.quiet)?;
         let function = find(&module, &self.module, &self.function)?;
         self.values(function)?;
         Ok(ReplayCommand::apply(given, &self.module, function).with_words(&self.words))

@@ -3,7 +3,7 @@
 //!
 //! Nothing is looked up: a process locks itself in as a worker does and tells
 //! how it went, and others, locked in the same way, try to get out. Whether compiled
-//! modules can be kept is told as well.
+//! modules can be kept and where the interpreters are is told as well.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,10 +11,12 @@ use std::process::ExitCode;
 use clap::Args;
 use sandpool::value::with_causes;
 use sandpool::{
-    Attempt, CacheTrouble, Escape, LayerReport, LayerState, Pool, PoolBuilder, SandboxReport,
+    Attempt, CacheTrouble, Escape, LayerReport, LayerState, LoadError, Pool, PoolBuilder,
+    SandboxReport,
 };
 use serde_json::{Value as Json, json};
 
+use super::language::Language;
 use super::report::{self, Failure, TASK_FAILED};
 use super::sanitize;
 
@@ -44,6 +46,8 @@ struct DoctorReport {
     escapes: Vec<(Attempt, Escape)>,
     /// The folder of compiled modules.
     cache: Result<PathBuf, CacheTrouble>,
+    /// The interpreters, each with its file.
+    interpreters: Vec<(&'static str, Result<PathBuf, LoadError>)>,
 }
 
 impl Doctor {
@@ -67,6 +71,9 @@ impl DoctorReport {
             report,
             escapes: escapes.collect::<Result<_, Failure>>()?,
             cache: builder.probe_cache(),
+            interpreters: Language::ALL
+                .map(|language| (language.module(), builder.find_module(language.module())))
+                .into(),
         })
     }
 
@@ -110,6 +117,14 @@ impl DoctorReport {
                 text.push_str(&format!("  {line}\n  to get it: {}\n", trouble.remedy()));
             }
         }
+        text.push_str("\ninterpreters\n\n");
+        for (name, file) in &self.interpreters {
+            let line = match file {
+                Ok(file) => format!("installed  {}", file.display()),
+                Err(error) => format!("missing    {}", with_causes(error)),
+            };
+            text.push_str(&format!("  {name:10}  {}\n", sanitize::line(&line)));
+        }
         text
     }
 
@@ -137,7 +152,20 @@ impl DoctorReport {
             "layers": layers.collect::<Vec<_>>(),
             "attempts": attempts.collect::<Vec<_>>(),
             "cache": self.cache_as_json(),
+            "interpreters": self.interpreters_as_json(),
         })
+    }
+
+    fn interpreters_as_json(&self) -> Vec<Json> {
+        let of_one = |(name, file): &(&str, Result<PathBuf, LoadError>)| {
+            let missing = file.as_ref().err();
+            json!({
+                "name": name,
+                "file": file.as_ref().ok().map(|file| file.display().to_string()),
+                "why": missing.map(|error| with_causes(error)),
+            })
+        };
+        self.interpreters.iter().map(of_one).collect()
     }
 
     fn cache_as_json(&self) -> Json {
@@ -197,6 +225,7 @@ mod tests {
             },
             escapes: vec![(Attempt::Fork, escape)],
             cache: Ok("/cache".into()),
+            interpreters: vec![("python", Ok("/python.wasm".into()))],
         }
     }
 

@@ -74,8 +74,15 @@ fn as_text(path: &Path, module: &Module, denies: bool) -> String {
         format!("  kind    {}", kind_name(module.kind())),
         format!("  size    {}", show_size(module.size())),
         format!("  sha256  {}", module.hash()),
-        String::new(),
     ];
+    // A path that was given says it already.
+    if let Some(file) = module.file().filter(|file| *file != Path::new(&path)) {
+        lines.push(format!(
+            "  file    {}",
+            sanitize::line(&file.display().to_string())
+        ));
+    }
+    lines.push(String::new());
     push_exports(&path, module, &mut lines);
     push_resources(module.resources(), &mut lines);
     push_others(module.other_exports(), &mut lines);
@@ -310,6 +317,7 @@ fn as_json(path: &Path, module: &Module) -> String {
     let imports: Vec<_> = module.imports().iter().map(import_json).collect();
     let all = json!({
         "path": path,
+        "file": module.file().map(|file| file.display().to_string()),
         "kind": match module.kind() {
             ModuleKind::Component => "component",
             ModuleKind::Command => "command",

@@ -8,7 +8,8 @@
 //! then die with it.
 //!
 //! Where many tasks run, a signal comes first that does less: see
-//! [`Interruption::gently`].
+//! [`Interruption::gently`]. At a prompt, Ctrl-C ends what runs there alone: see
+//! [`Interruption::each_time`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,9 +44,12 @@ struct InterruptState {
     happened: AtomicBool,
     /// The action of the first signal, in place of ending the command.
     gently: Mutex<Option<Gently>>,
+    /// The action of every SIGINT, in place of ending the command.
+    each_time: Mutex<Option<EachTime>>,
 }
 
 type Gently = Box<dyn FnOnce() + Send>;
+type EachTime = Box<dyn Fn() + Send>;
 
 impl Interruption {
     /// From now on, Ctrl-C, SIGTERM and SIGHUP terminate this pool.
@@ -53,6 +57,7 @@ impl Interruption {
         let interruption = Interruption(Arc::new(InterruptState {
             happened: AtomicBool::new(false),
             gently: Mutex::new(None),
+            each_time: Mutex::new(None),
         }));
         let start = || {
             let heard = SIGNALS.into_iter().filter(|signal| !is_ignored(*signal));
@@ -75,6 +80,11 @@ impl Interruption {
         *self.0.gently() = Some(Box::new(stop));
     }
 
+    /// From now on every SIGINT does this, and ends nothing by itself.
+    pub fn each_time(&self, interrupt: impl Fn() + Send + 'static) {
+        *self.0.each_time() = Some(Box::new(interrupt));
+    }
+
     /// Returns whether a signal has come.
     pub fn happened(&self) -> bool {
         self.0.happened.load(Ordering::Acquire)
@@ -94,13 +104,22 @@ impl InterruptState {
     fn gently(&self) -> MutexGuard<'_, Option<Gently>> {
         self.gently.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn each_time(&self) -> MutexGuard<'_, Option<EachTime>> {
+        let each_time = self.each_time.lock();
+        each_time.unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn wait(mut signals: Signals, pool: Pool, state: &InterruptState) {
     unblock(&SIGNALS);
     let mut signals = signals.forever();
-    if signals.next().is_none() {
-        return;
+    loop {
+        match (signals.next(), &*state.each_time()) {
+            (Some(SIGINT), Some(interrupt)) => interrupt(),
+            (Some(_), _) => break,
+            (None, _) => return,
+        }
     }
     let mut since = Instant::now();
     state.happened.store(true, Ordering::Release);

@@ -9,15 +9,19 @@ mod apply;
 mod bench;
 mod completions;
 mod doctor;
+mod eval;
 mod flags;
 mod inspect;
 mod interrupt;
+mod language;
+mod loading;
 mod man;
 mod map;
 mod misread;
 mod new;
 mod outcome;
 mod parse;
+mod repl;
 mod replay_command;
 mod report;
 mod run;
@@ -27,6 +31,7 @@ mod shell;
 mod show;
 mod ulimit;
 mod usage;
+mod warm;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -41,6 +46,7 @@ parallel, each task in an isolated process";
 
 const EXAMPLES: &str = "\
 Examples:
+  sandpool eval 'sum(range(10))'                  Python text; --lang javascript too
   sandpool apply math.wasm fib 30                 one call
   seq 1 30 | sandpool map math.wasm fib -j 4      a call for each line
   sandpool run wc.wasm -l < README.md             a command, as if it were a program
@@ -60,9 +66,12 @@ struct CommandLine {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Eval(eval::Eval),
+    Repl(repl::Repl),
     Run(run::Run),
     Apply(apply::Apply),
     Map(Box<map::Map>),
+    Warm(warm::Warm),
     Inspect(inspect::Inspect),
     Doctor(doctor::Doctor),
     Bench(sandpool_bench::Bench),
@@ -124,9 +133,12 @@ fn run_command() -> ExitCode {
         }
     };
     let ended = match command {
+        Command::Eval(eval) => eval.run(),
+        Command::Repl(repl) => repl.run(),
         Command::Run(run) => run.run(),
         Command::Apply(apply) => apply.run(&given),
         Command::Map(map) => values.and_then(|values| map.run(values, &given)),
+        Command::Warm(warm) => warm.run(),
         Command::Inspect(inspect) => inspect.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Bench(command) => bench::run(command),

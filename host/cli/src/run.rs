@@ -16,6 +16,7 @@ use sandpool::{Module, Outcome, Pool, Stdin, Stdio, Value, Verdict};
 
 use super::flags::{self, ModuleFlags, StartFlags, TaskFlags};
 use super::interrupt::Interruption;
+use super::loading;
 use super::outcome::{self, Detail, LineWriter};
 use super::report::{self, Failure, Kind};
 use super::shell;
@@ -75,7 +76,7 @@ impl Run {
         let builder = self.task.apply(self.module.apply(builder))?;
         let pool = flags::build(flags::show_logs(builder, self.module.quiet))?;
         let interruption = Interruption::watch(&pool)?;
-        let outcome = run(&pool, Path::new(path), arguments);
+        let outcome = run(&pool, Path::new(path), arguments, self.module.quiet);
         // All that the guest wrote has been passed on when its outcome is
         // there; nothing of it is left running.
         pool.terminate();
@@ -102,8 +103,13 @@ impl Run {
     }
 }
 
-fn run(pool: &Pool, path: &Path, arguments: Vec<String>) -> Result<Outcome<Value>, Failure> {
-    let module = pool.load(path)?;
+fn run(
+    pool: &Pool,
+    path: &Path,
+    arguments: Vec<String>,
+    quiet: bool,
+) -> Result<Outcome<Value>, Failure> {
+    let module = loading::load(pool, path, quiet)?;
     if !module.is_command() {
         return Err(no_command(path, &module));
     }

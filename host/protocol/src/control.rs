@@ -39,6 +39,8 @@ pub enum ToChild {
     Interrupt { task: u64 },
     /// Look into the exchange of HTTP.
     Http,
+    /// Let the running task know that it is asked to stop.
+    AskToStop { task: u64 },
 }
 
 /// The plan by which a child locks itself in.
@@ -90,6 +92,8 @@ pub struct WorkerSetup {
     pub reuse: u64,
     /// `true` if the worker looks for a moment before it sleeps.
     pub spin: bool,
+    /// `true` if the host may ask a task to stop.
+    pub may_ask_to_stop: bool,
     /// The size in bytes above which an answer has a memory file of its own.
     pub most_in_ring: usize,
     /// `true` if the module is instrumented: the value of a call is a snapshot of its

@@ -45,7 +45,7 @@ pub struct ModuleFlags {
     pub(super) compile_memory: Option<OrNone<u64>>,
     /// Neither read nor write the cache of compiled modules
     #[arg(long, help_heading = "Modules")]
-    no_cache: bool,
+    pub no_cache: bool,
     /// If a layer of the sandbox is missing on this machine: refuse to run (strict), or
     /// use the other layers and say so (auto); `off` uses no layer [default: auto]
     #[arg(

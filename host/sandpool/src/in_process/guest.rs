@@ -53,6 +53,14 @@ struct Unheard;
 impl Messages for Unheard {
     fn log(&self, _: LogLevel, _: String) {}
     fn progress(&self, _: u64, _: Option<u64>, _: Option<String>) {}
+
+    fn may_ask_to_stop(&self) -> bool {
+        false
+    }
+
+    fn asks_to_stop(&self) -> bool {
+        false
+    }
 }
 
 impl InProcess {

@@ -15,7 +15,7 @@ mod source;
 mod waiting;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -33,11 +33,15 @@ use crate::confinement::Confinement;
 use crate::outcome::Verdict;
 use sandpool_protocol::description::{Description, ExportedResource, Import, ModuleKind};
 use sandpool_protocol::imports::Links;
-use sandpool_protocol::limits::{LimitName, PoolLimits};
+use sandpool_protocol::limits::{LimitName, MIB, PoolLimits};
 use sandpool_protocol::settings::EngineSettings;
 use sandpool_sys::{EventFd, Program, SealedMemory, writes_to_a_limit};
 use sandpool_value::{Function, LookupError, find_function};
 use source::Source;
+
+/// The wasm stack of an interpreter in bytes, where the pool's is smaller. Code that recurses
+/// is usual there, and each of its calls is several of the interpreter's.
+const SCRIPT_STACK: u64 = 4 * MIB;
 
 /// A task module that a pool has loaded. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -50,6 +54,8 @@ struct Inner {
     /// All functions that a task can call, in the order of their numbers.
     callables: Vec<Function>,
     name: String,
+    /// The file that the module was read from.
+    file: Option<PathBuf>,
     hash: Arc<str>,
     /// The bytes of the module; if it is instrumented, of its original.
     source: Arc<Source>,
@@ -69,6 +75,12 @@ impl Module {
     /// Returns the name of the file without its ending, or `module` for bytes.
     pub fn name(&self) -> &str {
         &self.inner.name
+    }
+
+    /// Returns the file that the module was read from; nothing for bytes. Of a module by name,
+    /// it is the file that was found.
+    pub fn file(&self) -> Option<&Path> {
+        self.inner.file.as_deref()
     }
 
     /// Returns the SHA-256 of the module's bytes, in lowercase hex.
@@ -155,6 +167,23 @@ impl Module {
     /// Returns `true` if the module is an interpreter with a program in it.
     pub(crate) fn is_interpreter(&self) -> bool {
         self.inner.description.is_interpreter
+    }
+
+    /// Returns `true` if the module runs text as code: it exports `sandpool:script`.
+    pub(crate) fn runs_scripts(&self) -> bool {
+        let of_scripts = |interface: &str| interface.starts_with("sandpool:script/");
+        let mut functions = self.functions().iter();
+        functions.any(|function| function.interface.as_deref().is_some_and(of_scripts))
+    }
+
+    /// Returns the settings of the engine that runs the module. They differ from those that
+    /// it was compiled with in the wasm stack alone, of which compiled code knows nothing.
+    pub(crate) fn engine_settings(&self) -> EngineSettings {
+        let mut settings = self.inner.settings.clone();
+        if self.runs_scripts() {
+            settings.wasm_stack = settings.wasm_stack.max(SCRIPT_STACK);
+        }
+        settings
     }
 
     /// Returns `true` if the module imports log or progress, whose messages have to be
@@ -265,6 +294,11 @@ impl WeakModule {
     }
 }
 
+/// Finds the file of a module by name. `worker` is the program that workers are.
+pub(crate) fn find_by_name(name: &str, worker: &Path) -> Result<PathBuf, LoadError> {
+    built_in::find(name, worker).map_err(|problem| LoadError::new(name.to_owned(), problem))
+}
+
 /// The purpose for which a module is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
@@ -274,6 +308,12 @@ enum Purpose {
     Inspect,
     /// To take a snapshot of an instance, for which it is instrumented.
     Snapshot,
+}
+
+/// The name of a module, and the file that it was read from.
+struct Named {
+    name: String,
+    file: Option<PathBuf>,
 }
 
 /// The settings with which a pool loads its modules.
@@ -343,10 +383,14 @@ impl Loader {
             Some(name) => Some(built_in::find(name, &self.program.path).map_err(failed)?),
             None => None,
         };
-        let file = found.as_deref().unwrap_or(path);
-        let source = writes_to_a_limit(|| Source::from_file(file, self.limits.module_size))
+        let file = found.unwrap_or_else(|| path.to_owned());
+        let source = writes_to_a_limit(|| Source::from_file(&file, self.limits.module_size))
             .map_err(failed)?;
-        self.load(name, source, purpose, given_up)
+        let named = Named {
+            name,
+            file: Some(file),
+        };
+        self.load(named, source, purpose, given_up)
             .map_err(|problem| LoadError::new(shown, problem))
     }
 
@@ -368,7 +412,11 @@ impl Loader {
         let name = "module".to_owned();
         let source = writes_to_a_limit(|| Source::from_bytes(bytes, self.limits.module_size))
             .map_err(|problem| LoadError::new(name.clone(), problem))?;
-        self.load(name.clone(), source, Purpose::Run, given_up)
+        let named = Named {
+            name: name.clone(),
+            file: None,
+        };
+        self.load(named, source, Purpose::Run, given_up)
             .map_err(|problem| LoadError::new(name.clone(), problem))?
             .runnable(&name, self)
     }
@@ -382,7 +430,7 @@ impl Loader {
 
     fn load(
         &self,
-        name: String,
+        named: Named,
         source: Source,
         purpose: Purpose,
         given_up: Option<&EventFd>,
@@ -414,7 +462,8 @@ impl Loader {
         Ok(Module {
             inner: Arc::new(Inner {
                 callables: description.callables(),
-                name,
+                name: named.name,
+                file: named.file,
                 hash: source.hash.as_str().into(),
                 unlinked: unlinked.or_else(|| description.unlinked.clone()),
                 source: Arc::new(source),

@@ -1,13 +1,14 @@
 //! Snapshots of modules: their place in the cache, and the steps that compilers take. A
 //! worker takes the step between, as the task of a pool.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::error::Problem;
 use super::source::Source;
-use super::{Inner, LoadError, Loader, Module, Purpose, compile};
+use super::{Inner, LoadError, Loader, Module, Named, Purpose, compile};
 use sandpool_protocol::description::Description;
 use sandpool_sys::{EventFd, writes_to_a_limit};
 use sandpool_value::Function;
@@ -49,6 +50,7 @@ impl Loader {
             inner: Arc::new(Inner {
                 callables: description.callables(),
                 name: module.name().to_owned(),
+                file: module.file().map(Path::to_owned),
                 hash: Arc::clone(&key.0),
                 source,
                 description,
@@ -74,7 +76,7 @@ impl Loader {
             return Ok(None);
         };
         let source = Source::from_memory(wasm, self.limits.module_size);
-        self.load_source(module.name(), source, given_up).map(Some)
+        self.load_source(module, source, given_up).map(Some)
     }
 
     /// Loads a snapshot that a worker made of a module: the bytes of a stranger's module.
@@ -86,7 +88,7 @@ impl Loader {
         given_up: Option<&EventFd>,
     ) -> Result<Module, LoadError> {
         let source = writes_to_a_limit(|| Source::from_bytes(wasm, self.limits.module_size));
-        let loaded = self.load_source(module.name(), source, given_up)?;
+        let loaded = self.load_source(module, source, given_up)?;
         if let Some(cache) = &self.cache {
             let wasm = &loaded.inner.source.memory;
             let nothing = Description::default();
@@ -97,12 +99,17 @@ impl Loader {
 
     fn load_source(
         &self,
-        name: &str,
+        of: &Module,
         source: Result<Source, Problem>,
         given_up: Option<&EventFd>,
     ) -> Result<Module, LoadError> {
+        let name = of.name();
+        let named = Named {
+            name: name.to_owned(),
+            file: of.file().map(Path::to_owned),
+        };
         source
-            .and_then(|source| self.load(name.to_owned(), source, Purpose::Run, given_up))
+            .and_then(|source| self.load(named, source, Purpose::Run, given_up))
             .map_err(|problem| LoadError::new(name.to_owned(), problem))?
             .runnable(name, self)
     }

@@ -139,7 +139,12 @@ impl KeyTable {
     }
 
     /// Returns the key of a new session, which nobody else can be bound to.
-    pub(super) fn bind_session(&mut self, key: KeyParts, module: &Module) -> Arc<WorkerKey> {
+    pub(super) fn bind_session(
+        &mut self,
+        key: KeyParts,
+        module: &Module,
+        life: SessionLife,
+    ) -> Arc<WorkerKey> {
         self.next += 1;
         Arc::new(WorkerKey {
             id: session::session_key(self.next),
@@ -147,7 +152,7 @@ impl KeyTable {
             module: module.clone(),
             imports: OnceLock::new(),
             health: Health::default(),
-            session: Some(SessionLife::default()),
+            session: Some(life),
         })
     }
 

@@ -99,6 +99,7 @@ impl Shared {
         &self,
         key: KeyParts,
         module: &Module,
+        life: SessionLife,
     ) -> Result<Arc<WorkerKey>, Error> {
         let now = Instant::now();
         let mut state = self.lock();
@@ -108,7 +109,7 @@ impl Shared {
         {
             return Err(Error::SessionsFull { limit });
         }
-        let worker_key = state.keys.bind_session(key, module);
+        let worker_key = state.keys.bind_session(key, module, life);
         let sleeps = match self.config.session_idle {
             Some(idle) => now
                 .checked_add(idle)
@@ -139,6 +140,15 @@ impl Shared {
     pub(super) fn terminate_session(&self, worker_key: &Arc<WorkerKey>) {
         self.lock().end_session(worker_key, SessionEnd::Closed);
         self.wake.ring();
+    }
+
+    /// Asks the running call of a session to stop. Does nothing if none runs.
+    pub(super) fn ask_session_to_stop(&self, worker_key: &WorkerKey) {
+        let state = self.lock();
+        let mut workers = state.slots.workers();
+        if let Some(worker) = workers.find(|worker| worker.key() == worker_key.id) {
+            worker.ask_to_stop();
+        }
     }
 
     /// Waits until no process of a session that was closed is left, unless the pool or a task

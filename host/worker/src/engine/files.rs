@@ -128,9 +128,12 @@ impl Files {
     /// nobody would grant it: the refusal is not worth reporting.
     pub(super) fn is_look_for_a_source(&self, path: &str, wish: Wish) -> bool {
         const ENDINGS: [&str; 6] = [".py", ".pyc", ".js", ".mjs", ".cjs", ".ts"];
+        // `<snippet>` and the like: names of texts that came from no file.
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let is_text = name.starts_with('<') && name.ends_with('>');
         self.is_interpreter
             && wish == Wish::Look
-            && ENDINGS.iter().any(|ending| path.ends_with(ending))
+            && (is_text || ENDINGS.iter().any(|ending| path.ends_with(ending)))
     }
 
     /// Remembers the name that a descriptor was opened by.

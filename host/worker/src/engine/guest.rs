@@ -32,12 +32,17 @@ impl TaskInfo {
     }
 }
 
-/// The receiver of a guest's log lines and progress.
+/// The receiver of a guest's log lines and progress, and the sender of the host's wish that
+/// the guest stops.
 pub trait Messages: Send + Sync {
     /// Passes on a line that the running task logged.
     fn log(&self, level: LogLevel, message: String);
     /// Passes on the progress of the running task.
     fn progress(&self, done: u64, total: Option<u64>, message: Option<String>);
+    /// Returns `true` if the host may ask the running task to stop.
+    fn may_ask_to_stop(&self) -> bool;
+    /// Returns `true` if the host has asked the running task to stop.
+    fn asks_to_stop(&self) -> bool;
 }
 
 /// The state of one store.

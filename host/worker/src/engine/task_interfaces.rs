@@ -1,7 +1,8 @@
-//! The interfaces `task`, `log` and `progress`: what a guest may know of its task, and what it
-//! reports while that runs.
+//! The interfaces `task`, `log`, `progress` and `interrupt`: what a guest may know of its task,
+//! and what it reports while that runs.
 
 use super::bindings::sandpool::task::{log, progress, task};
+use super::bindings::v0_2::sandpool::task::interrupt;
 use super::guest::Guest;
 use sandpool_protocol::settings::LogLevel;
 
@@ -27,6 +28,16 @@ impl task::Host for Guest {
             .task
             .time_left()
             .map(|left| u64::try_from(left.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl interrupt::Host for Guest {
+    fn is_possible(&mut self) -> wasmtime::Result<bool> {
+        Ok(self.messages.may_ask_to_stop())
+    }
+
+    fn is_requested(&mut self) -> wasmtime::Result<bool> {
+        Ok(self.messages.asks_to_stop())
     }
 }
 

@@ -19,7 +19,7 @@ use wasmtime::Engine;
 
 use super::http::HttpLink;
 use crate::engine::guest::Messages;
-use sandpool_protocol::control::{FromChild, Says, ToChild, decode, encode};
+use sandpool_protocol::control::{FromChild, Says, ToChild, WorkerSetup, decode, encode};
 use sandpool_protocol::settings::LogLevel;
 use sandpool_sys::{ControlSocket, MAX_MESSAGE, Received, SealedMapping};
 
@@ -38,6 +38,9 @@ pub(super) struct HostLink {
     /// that runs, so that an interrupt that comes too late never meets it.
     interrupts: Mutex<()>,
     is_interruptible: bool,
+    may_ask_to_stop: bool,
+    /// The task that is asked to stop, and one; 0 for none.
+    asked_to_stop: AtomicU64,
     runtime: Handle,
     /// Outgoing HTTP, if it was granted.
     http: Option<Arc<HttpLink>>,
@@ -71,7 +74,7 @@ impl HostLink {
         EventLoop(runtime): EventLoop,
         control: Arc<ControlSocket>,
         engine: Engine,
-        is_interruptible: bool,
+        setup: &WorkerSetup,
         http: Option<Arc<HttpLink>>,
     ) -> io::Result<Arc<Self>> {
         let link = Arc::new(HostLink {
@@ -80,7 +83,9 @@ impl HostLink {
             arrived: Condvar::new(),
             running: AtomicU64::new(0),
             interrupts: Mutex::default(),
-            is_interruptible,
+            is_interruptible: setup.engine.check_epochs,
+            may_ask_to_stop: setup.may_ask_to_stop,
+            asked_to_stop: AtomicU64::new(0),
             runtime: runtime.handle().clone(),
             http,
         });
@@ -140,6 +145,9 @@ impl HostLink {
             (ToChild::Payload { id, len }, Some(fd)) => inbox.payloads.push_back((id, fd, len)),
             (ToChild::Room { .. }, Some(fd)) => inbox.room = Some(fd),
             (ToChild::Stdin, Some(fd)) => inbox.stdin = Some(fd),
+            (ToChild::AskToStop { task }, _) => {
+                self.asked_to_stop.store(task + 1, Ordering::Release);
+            }
             (ToChild::Interrupt { task }, _) => {
                 let _others_wait = self.interrupts();
                 if self.running() == Some(task) {
@@ -229,6 +237,15 @@ impl Messages for HostLink {
             total,
             message,
         });
+    }
+
+    fn may_ask_to_stop(&self) -> bool {
+        self.may_ask_to_stop
+    }
+
+    fn asks_to_stop(&self) -> bool {
+        let asked = self.asked_to_stop.load(Ordering::Acquire);
+        asked != 0 && asked == self.running.load(Ordering::Acquire)
     }
 }
 

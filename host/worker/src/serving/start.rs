@@ -233,7 +233,7 @@ fn start(control: &Arc<ControlSocket>) -> Result<Server, StartError> {
         event_loop,
         Arc::clone(control),
         engine.clone(),
-        setup.engine.check_epochs,
+        &setup,
         http,
     )
     .map_err(|error| bounds.no_thread(error))?;

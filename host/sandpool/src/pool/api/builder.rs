@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::grants;
 use super::pool::Pool;
 use crate::confinement::{self, Confinement, GapHandler, OpenGrant, Probed};
-use crate::module::{CacheTrouble, Loader, TroubleHandler, probe_cache};
+use crate::module::{CacheTrouble, LoadError, Loader, TroubleHandler, find_by_name, probe_cache};
 use crate::pool::config::Config;
 use crate::pool::error::{Error, GrantError, SettingError};
 use crate::pool::host_calls::{MAX_CALL_THREADS, PoolImports, Tools};
@@ -249,7 +249,8 @@ impl PoolBuilder {
         self
     }
 
-    /// Sets the size of the wasm stack in bytes, at most 4 MiB \[512 KiB\].
+    /// Sets the size of the wasm stack in bytes, at most 4 MiB \[512 KiB\]. Modules that
+    /// export `sandpool:script`, such as `python`, always have 4 MiB in a worker.
     pub fn wasm_stack(mut self, bytes: u64) -> Self {
         self.limits.wasm_stack = bytes;
         self
@@ -368,6 +369,17 @@ impl PoolBuilder {
     #[doc(hidden)]
     pub fn probe_cache(&self) -> Result<PathBuf, CacheTrouble> {
         probe_cache()
+    }
+
+    /// Returns the file of a module by name, such as `python`, as [`Pool::load`] finds it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the folders if the module is in none of them.
+    pub fn find_module(&self, name: &str) -> Result<PathBuf, LoadError> {
+        // Without a worker's program, its folder is one place less.
+        let worker = binary::find(self.worker_binary.as_deref()).unwrap_or_default();
+        find_by_name(name, &worker)
     }
 
     /// Sets the niceness of the workers, from 1 (a little less CPU time than others get) to

@@ -10,7 +10,7 @@ use super::session_call::SessionCall;
 use crate::module::Module;
 use crate::off_thread::off_thread;
 use crate::pool::error::Error;
-use crate::pool::keys::{SessionEnd, WorkerKey};
+use crate::pool::keys::{SessionEnd, SessionLife, WorkerKey};
 use crate::pool::state::Shared;
 use crate::pool::tasks::wrong_kind;
 use crate::pool::worker::WorkerHandle;
@@ -23,6 +23,7 @@ use sandpool_value::{FromValue, Resource, ToArgs};
 /// |---|---|
 /// | `tenant`, `grants` | those of the pool |
 /// | `timeout`, `memory` | those of the pool |
+/// | `interruptible` | no |
 #[must_use = "a session does nothing until it is opened"]
 pub struct SessionBuilder {
     shared: Arc<Shared>,
@@ -30,6 +31,7 @@ pub struct SessionBuilder {
     grants: Option<Grants>,
     tenant: Option<String>,
     limits: TaskLimits,
+    interruptible: bool,
 }
 
 impl SessionBuilder {
@@ -37,6 +39,7 @@ impl SessionBuilder {
         SessionBuilder {
             module: module.clone(),
             grants: None,
+            interruptible: false,
             tenant: shared.config.tenant.clone(),
             limits: shared.config.task_limits.clone(),
             shared,
@@ -71,6 +74,13 @@ impl SessionBuilder {
         self
     }
 
+    /// Lets [`Session::interrupt`] ask a running call to stop \[no\]. `python` runs slower then,
+    /// since it has to look whether it is asked.
+    pub fn interruptible(mut self, on: bool) -> Self {
+        self.interruptible = on;
+        self
+    }
+
     /// Opens the session. Its worker process is started by its first call; if something
     /// outside prevents that for 5 s, the session ends, and that call has the error. Returns at once, unless the pool has an
     /// `initializer_snapshot` and another pool loaded the module: then the snapshot is taken
@@ -90,6 +100,7 @@ impl SessionBuilder {
             grants,
             tenant,
             limits,
+            interruptible,
         } = self;
         shared.check_module(&module)?;
         let module = snapshot_for_pool(&shared, module, None)
@@ -98,7 +109,7 @@ impl SessionBuilder {
             return Err(wrong_kind(&module));
         }
         let key = shared.key_parts(&module, grants.as_ref(), tenant)?;
-        let worker_key = shared.open_session(key, &module)?;
+        let worker_key = shared.open_session(key, &module, SessionLife::new(interruptible))?;
         Ok(Session {
             shared,
             worker_key,
@@ -279,6 +290,17 @@ impl Session {
     pub async fn close_async(&self) {
         self.shared.close_session(&self.worker_key);
         self.wait_async().await;
+    }
+
+    /// Asks the running call to stop, and returns at once. The call ends with an error of its
+    /// own, and the session and its state stay. Does nothing if no call runs.
+    ///
+    /// This works for sessions that are [`interruptible`](SessionBuilder::interruptible) and
+    /// for guests that look (they import `sandpool:task/interrupt`), such as `python` and
+    /// `javascript`; not while those wait for the host or are in one long operation, and code
+    /// may go on all the same. [`Session::terminate`] ends everything.
+    pub fn interrupt(&self) {
+        self.shared.ask_session_to_stop(&self.worker_key);
     }
 
     /// Ends the session at once: a running call ends `cancelled`, and so do those that

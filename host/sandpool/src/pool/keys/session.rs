@@ -63,6 +63,7 @@ impl fmt::Display for SessionEnd {
 pub(crate) struct SessionLife {
     ended: OnceLock<SessionEnd>,
     has_worker: AtomicBool,
+    is_interruptible: bool,
     /// The time of the first start of its worker that failed.
     failed_first: OnceLock<Instant>,
     handles: Mutex<KnownHandles>,
@@ -100,6 +101,20 @@ impl KnownHandles {
 }
 
 impl SessionLife {
+    /// Returns the life of a session that begins. `is_interruptible` tells whether its calls
+    /// may be asked to stop.
+    pub(crate) fn new(is_interruptible: bool) -> Self {
+        SessionLife {
+            is_interruptible,
+            ..SessionLife::default()
+        }
+    }
+
+    /// Returns `true` if the session's calls may be asked to stop.
+    pub(crate) fn is_interruptible(&self) -> bool {
+        self.is_interruptible
+    }
+
     /// Returns the reason why the session is over, if it is.
     pub(crate) fn ended(&self) -> Option<&SessionEnd> {
         self.ended.get()

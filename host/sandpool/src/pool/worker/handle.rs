@@ -149,6 +149,18 @@ impl WorkerHandle {
         &self.worker_key
     }
 
+    /// Asks the running task to stop.
+    pub(crate) fn ask_to_stop(&self) {
+        let Some(task) = self.window.oldest() else {
+            return;
+        };
+        // A worker that is gone is noticed elsewhere. One that is full of messages does not
+        // look into them, so another would be of no use.
+        let _ = self
+            .control
+            .send(&encode(&ToChild::AskToStop { task: task.id }), &[], false);
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.pid()
     }

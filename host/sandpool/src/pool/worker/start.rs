@@ -8,10 +8,10 @@ use super::handle::Started;
 use crate::module::{Loader, Module};
 use crate::pool::broker::{HttpRequests, Requests};
 use crate::pool::config::Config;
-use crate::pool::keys::WorkerKey;
+use crate::pool::keys::{SessionLife, WorkerKey};
 use crate::pool::output::OutputPipes;
 use crate::pool::scheduler::{Blame, Fault};
-use sandpool_protocol::control::{Initializer, ToChild, WorkerSetup, encode};
+use sandpool_protocol::control::{Initializer, ToChild, WorkerGrants, WorkerSetup, encode};
 use sandpool_protocol::exchange::{EXCHANGE_SIZE, Exchange};
 use sandpool_protocol::host_end::HostEnd;
 use sandpool_protocol::imports::Links;
@@ -152,11 +152,12 @@ pub(crate) fn start_worker(
         let fault = refused("start a process")(error);
         Fault::new(fault.blame, format!("{} (`{path}`)", fault.text))
     })?;
+    let engine = module.engine_settings();
     let setup = ToChild::Work(WorkerSetup {
         sandbox_plan: confinement.sandbox_plan(child.namespaces()),
-        engine: module.settings().clone(),
         component: module.is_component(),
-        grants: key.grants.clone(),
+        grants: grants(&key.grants, module, engine.wasm_stack),
+        engine,
         links: Links {
             given,
             unknown: loader.links.unknown,
@@ -176,6 +177,7 @@ pub(crate) fn start_worker(
             None => config.reuse,
         },
         spin: config.spin,
+        may_ask_to_stop: (worker_key.session.as_ref()).is_some_and(SessionLife::is_interruptible),
         most_in_ring: config.most_in_ring,
         snapshots: module.is_instrumented(),
         initializer: initializer(config, module).map_err(unfit)?,
@@ -235,6 +237,19 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&read, true)?;
     Ok((read, write))
+}
+
+/// The variable by which an interpreter learns the size of its wasm stack in bytes, so that
+/// it can stop recursion before the stack ends.
+const WASM_STACK: &str = "SANDPOOL_WASM_STACK";
+
+/// Returns the grants of a worker: those of its key, and an interpreter's stack.
+fn grants(of_key: &WorkerGrants, module: &Module, wasm_stack: u64) -> WorkerGrants {
+    let mut grants = of_key.clone();
+    if module.runs_scripts() && !grants.env.iter().any(|(name, _)| name == WASM_STACK) {
+        grants.env.push((WASM_STACK.into(), wasm_stack.to_string()));
+    }
+    grants
 }
 
 /// Returns the initializer's number in this module and its encoded arguments.

@@ -12,7 +12,7 @@ use wasmtime_wasi::random::WasiRandom;
 
 use super::sockets;
 use crate::engine::bindings::sandpool::task::{log, manager, pipe, progress, queue, shared, task};
-use crate::engine::bindings::v0_2::sandpool::task::host;
+use crate::engine::bindings::v0_2::sandpool::task::{host, interrupt};
 use crate::engine::guest::Guest;
 use crate::engine::{filesystem, http_imports, sleep};
 use sandpool_protocol::description::ImportKind;
@@ -34,6 +34,12 @@ const SOCKETS: &str = "wasi:sockets/";
 
 /// The interface for tools.
 const HOST: &str = "sandpool:task/host";
+
+/// The interface by which a guest learns that it is asked to stop.
+const INTERRUPT: &str = "sandpool:task/interrupt";
+
+/// The interfaces that came with version 0.2.0 of `sandpool:task`.
+const SINCE_0_2: [&str; 2] = [HOST, INTERRUPT];
 
 /// The import of AssemblyScript's modules.
 const ABORT: &str = "env#abort";
@@ -198,6 +204,9 @@ const INTERFACES: &[(&str, Grant, Link)] = &[
     (HOST, TOOL, |l| {
         host::add_to_linker::<_, HasGuest>(l, |guest| guest)
     }),
+    (INTERRUPT, EVERY_GUEST, |l| {
+        interrupt::add_to_linker::<_, HasGuest>(l, |guest| guest)
+    }),
 ];
 
 /// The interfaces of known worlds that sandpool withholds: the name of an interface, or of a
@@ -232,7 +241,8 @@ pub(super) fn is_provided_to_component(import: &str) -> bool {
     };
     // Versions of one minor number before 1.0 stand for each other; a draft stands only for
     // itself.
-    let minor = match import.starts_with("wasi:") || import.starts_with(HOST) {
+    let is_newer = SINCE_0_2.iter().any(|name| is_part(import, name));
+    let minor = match import.starts_with("wasi:") || is_newer {
         true => "0.2.",
         false => "0.1.",
     };

@@ -1,0 +1,147 @@
+//! `sandpool repl`: names that live from one input to the next, at a terminal and from a pipe.
+
+use super::{COMPILING, Folder, has_interpreter, sandpool};
+use crate::support::terminal::Terminal;
+use crate::support::{eventually_within, test_alone_for};
+
+fn piped(words: &[&str], input: &str) -> (i32, String, String) {
+    let ended = sandpool([&["repl"], words].concat())
+        .deadline(COMPILING)
+        .input(input)
+        .run();
+    let text = ended.text().to_owned();
+    (ended.code(), text, ended.stderr)
+}
+
+#[test]
+fn names_live_from_one_input_to_the_next_and_values_are_shown_as_the_language_does() {
+    let _test = test_alone_for(COMPILING);
+    if !has_interpreter("python") || !has_interpreter("javascript") {
+        return;
+    }
+    let input = "x = 3\nx * 2\ndef f(n):\n    return n + 1\n\nf(_)\nlen\n'é'\n1 / 0\nx";
+    let (code, text, stderr) = piped(&[], input);
+    assert_eq!(
+        (code, &*text),
+        (0, "6\n7\n<built-in function len>\n'é'\n3\n"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.ends_with("ZeroDivisionError: division by zero\n"),
+        "{stderr}"
+    );
+    let input = "let x = 3\nfunction f(n) {\n  return n + x\n}\nf(1)\nf\n({a: [1]})\nawait 5\n";
+    let (code, text, stderr) = piped(&["--lang", "js"], input);
+    let expected = "4\n[Function: f]\n{ a: [ 1 ] }\n5\n";
+    assert_eq!((code, &*text), (0, expected), "{stderr}");
+}
+
+#[test]
+fn a_limit_ends_the_session_and_the_prompt_goes_on() {
+    let _test = test_alone_for(COMPILING);
+    if !has_interpreter("python") {
+        return;
+    }
+    let input = "x = 1\nwhile True: pass\n'x' in globals()\nexit(3)\n'not reached'\n";
+    let (code, text, stderr) = piped(&["--timeout", "1s"], input);
+    assert_eq!((code, &*text), (1, "False\n"), "{stderr}");
+    assert!(stderr.contains("timeout: ran past 1s"), "{stderr}");
+    assert!(stderr.contains("the session has ended"), "{stderr}");
+}
+
+/// Types at a prompt, and waits until the screen shows a line.
+fn session_at_a_terminal(lang: &str, inputs: &[(&str, &str)], history: &Folder) -> Vec<String> {
+    let terminal = Terminal::open();
+    let mut started = sandpool(["repl", "--lang", lang])
+        .deadline(COMPILING)
+        .env("XDG_STATE_HOME", history.path())
+        .stdin(terminal.stdin())
+        .output_on(&terminal)
+        .start();
+    let prompt = if lang == "python" { ">>>" } else { ">" };
+    let shows = |line: &str| {
+        eventually_within(COMPILING, line, || {
+            terminal.screen().iter().any(|row| row.trim_end() == line)
+        });
+    };
+    shows(prompt);
+    for (keys, line) in inputs {
+        terminal.type_keys(keys);
+        shows(line);
+    }
+    let screen = terminal.screen();
+    terminal.type_keys("\u{4}");
+    assert_eq!(started.wait().code(), Some(0));
+    screen
+}
+
+#[test]
+fn ctrl_c_interrupts_what_runs_and_keeps_the_session() {
+    let _test = test_alone_for(COMPILING);
+    if !has_interpreter("python") || !has_interpreter("javascript") {
+        return;
+    }
+    let folder = Folder::new();
+    let endless = [
+        (
+            "python",
+            "x = 'kept'; print('ru' + 'ns', flush=True); exec('while 1: pass')\r",
+        ),
+        (
+            "javascript",
+            "x = 'kept'; console.log('ru' + 'ns'); for (;;) {}\r",
+        ),
+    ];
+    for (lang, endless) in endless {
+        let terminal = Terminal::open();
+        let mut started = sandpool(["repl", "--lang", lang])
+            .deadline(COMPILING)
+            .env("XDG_STATE_HOME", folder.path())
+            .stdin(terminal.stdin())
+            .output_on(&terminal)
+            .start();
+        let shows = |what: &str| {
+            eventually_within(COMPILING, what, || terminal.seen().contains(what));
+        };
+        terminal.type_keys(endless);
+        shows("runs");
+        started.ctrl_c();
+        let ended = if lang == "python" {
+            "KeyboardInterrupt"
+        } else {
+            "interrupted"
+        };
+        shows(ended);
+        terminal.type_keys("x\r");
+        eventually_within(COMPILING, "the name lives", || {
+            terminal.screen().iter().any(|row| row == "'kept'")
+        });
+        assert!(
+            !terminal.seen().contains("the session has ended"),
+            "{}",
+            terminal.seen()
+        );
+        terminal.type_keys("\u{4}");
+        assert_eq!(started.wait().code(), Some(0));
+    }
+}
+
+#[test]
+fn lines_are_edited_go_on_while_they_are_incomplete_and_are_kept_as_history() {
+    let _test = test_alone_for(COMPILING);
+    if !has_interpreter("python") {
+        return;
+    }
+    let folder = Folder::new();
+    let first = [
+        ("2 + (\r3)\r", "5"),
+        // Left, and a digit before the last.
+        ("12\u{1b}[D7\r", "172"),
+        // Ctrl-C gives up a line.
+        ("raise\u{3}'next'\r", "'next'"),
+    ];
+    session_at_a_terminal("python", &first, &folder);
+    // Up: the last input of the session before.
+    let screen = session_at_a_terminal("python", &[("\u{1b}[A\r", "'next'")], &folder);
+    assert!(screen.contains(&">>> 'next'".to_owned()), "{screen:?}");
+}
