@@ -42,6 +42,7 @@ mod output;
 mod parse_error;
 mod partial;
 mod resource;
+pub mod script;
 mod shape;
 #[cfg(test)]
 mod strategies;
