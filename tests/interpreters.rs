@@ -4,11 +4,15 @@
 //! The snippets are files in `interpreters/`. The guests are built by `cargo xtask guests`
 //! where Python 3 is; without it these tests say that they are skipped. CI has it.
 
+#[path = "interpreters/library.rs"]
+mod library;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use sandpool::value::FromValue;
 use sandpool::{AsyncResult, MIB, Module, Outcome, Pool, Value, Verdict};
 
 use crate::support::{TestPool, open, pool, test_alone_for};
@@ -46,19 +50,28 @@ fn repository() -> PathBuf {
 }
 
 impl Language {
-    /// Returns a pool and the guest; nothing, aloud, where it is not built.
+    fn file(&self) -> PathBuf {
+        repository().join(format!("target/guests/{}.wasm", self.name))
+    }
+
+    /// Returns `true` if the guest is built. Where it is not, says that the test is skipped.
+    fn is_built(&self) -> bool {
+        let is_built = self.file().is_file();
+        if !is_built {
+            let name = self.name;
+            eprintln!("SKIPPED: `{name}` is not built; see `cargo xtask guests`");
+        }
+        is_built
+    }
+
+    /// Returns a pool and the guest; nothing where it is not built.
     fn guest(&self) -> Option<(TestPool, Module)> {
-        let file = repository().join(format!("target/guests/{}.wasm", self.name));
-        if !file.is_file() {
-            eprintln!(
-                "SKIPPED: `{}` is not built; see `cargo xtask guests`",
-                self.name
-            );
+        if !self.is_built() {
             return None;
         }
         let builder = pool().processes(2).timeout(Duration::from_secs(20));
         let pool = open(builder);
-        let module = pool.load(&file).unwrap_or_else(|error| panic!("{error}"));
+        let module = pool.load(self.file()).unwrap_or_else(|error| panic!("{error}"));
         Some((pool, module))
     }
 
@@ -127,7 +140,7 @@ fn program(name: &str) -> Command {
     program
 }
 
-fn ended(sent: &AsyncResult<Value>) -> Outcome {
+fn ended<T: FromValue>(sent: &AsyncResult<T>) -> Outcome<T> {
     sent.outcome(Some(PATIENT)).expect("it ends")
 }
 

@@ -7,6 +7,9 @@ use crate::support::test;
 fn help_of_every_command() {
     let _test = test();
     for command in [
+        "eval",
+        "repl",
+        "warm",
         "run",
         "apply",
         "map",

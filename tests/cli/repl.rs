@@ -85,14 +85,16 @@ fn ctrl_c_interrupts_what_runs_and_keeps_the_session() {
     let endless = [
         (
             "python",
+            ">>> ",
             "x = 'kept'; print('ru' + 'ns', flush=True); exec('while 1: pass')\r",
         ),
         (
             "javascript",
+            "> ",
             "x = 'kept'; console.log('ru' + 'ns'); for (;;) {}\r",
         ),
     ];
-    for (lang, endless) in endless {
+    for (lang, prompt, endless) in endless {
         let terminal = Terminal::open();
         let mut started = sandpool(["repl", "--lang", lang])
             .deadline(COMPILING)
@@ -103,6 +105,8 @@ fn ctrl_c_interrupts_what_runs_and_keeps_the_session() {
         let shows = |what: &str| {
             eventually_within(COMPILING, what, || terminal.seen().contains(what));
         };
+        // Keys that come before the prompt are lost.
+        shows(prompt);
         terminal.type_keys(endless);
         shows("runs");
         started.ctrl_c();
