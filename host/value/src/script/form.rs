@@ -170,15 +170,13 @@ fn read_complex(content: ScriptValue) -> Option<ScriptValue> {
 }
 
 fn read_fraction(content: ScriptValue) -> Option<ScriptValue> {
-    big_ints(content)
-        .filter(|parts: &Box<[BigInt; 2]>| !parts[1].is_zero())
-        .map(ScriptValue::Fraction)
+    let parts: Box<[BigInt; 2]> = big_ints(content)?;
+    (!parts[1].is_zero()).then_some(ScriptValue::Fraction(parts))
 }
 
 fn read_range(content: ScriptValue) -> Option<ScriptValue> {
-    big_ints(content)
-        .filter(|parts: &Box<[BigInt; 3]>| !parts[2].is_zero())
-        .map(ScriptValue::Range)
+    let parts: Box<[BigInt; 3]> = big_ints(content)?;
+    (!parts[2].is_zero()).then_some(ScriptValue::Range(parts))
 }
 
 fn read_time_delta(content: ScriptValue) -> Option<ScriptValue> {

@@ -6,19 +6,7 @@
 //! JSON lacks, such as `{"$tuple":[1,2]}`. [`ScriptValue`] has the table. Each guest has the
 //! form in its own language.
 //!
-//! ```
-//! use sandpool::value::script::{FromScript, ScriptValue};
-//!
-//! let input = ScriptValue::from(vec![("a", 1), ("b", 2)]).to_string();
-//! assert_eq!(input, r#"[{"$tuple":["a",1]},{"$tuple":["b",2]}]"#);
-//!
-//! let value = ScriptValue::from_json(r#"{"n":3,"raw":{"$bytes":"aGk="}}"#)?;
-//! assert_eq!(value.get("n").and_then(ScriptValue::as_i64), Some(3));
-//! assert_eq!(value.get("raw").and_then(ScriptValue::as_bytes), Some(&b"hi"[..]));
-//! let numbers = Vec::<u64>::from_script(ScriptValue::from_json("[1,2,3]")?)?;
-//! assert_eq!(numbers, [1, 2, 3]);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+#![doc = include_str!("../../docs/script.md")]
 //!
 //! Texts come from a guest, which may write anything. Reading takes time linear in the length
 //! of the text and refuses one that is too deep; its length is for the caller to limit.
@@ -28,6 +16,7 @@ mod compact;
 mod error;
 mod form;
 mod from_rust;
+mod nesting;
 mod notation;
 mod read;
 mod scan;

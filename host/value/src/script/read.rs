@@ -4,16 +4,19 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::form::read_form;
-use super::scan::{Bracket, Visitor, scan};
+use super::nesting::Bracket;
+use super::scan::{Visitor, scan};
 use super::{BigInt, ScriptValue, ScriptValueError, Text};
 
 impl ScriptValue {
     /// Reads a value from its text, in the form of [the table](Self).
     ///
     /// The text may have white space, and [`MAX_DEPTH`](super::MAX_DEPTH) brackets within each
-    /// other. Its length is for the caller to limit: a value takes up to 96 bytes of memory
-    /// while it is read, so a text of many short items takes fifty times its length. A number
-    /// without point and exponent is an integer, however large, as in Python.
+    /// other. A number without point and exponent is an integer, however large, as in Python.
+    ///
+    /// The length of the text is for the caller to limit. A value takes 32 bytes of memory
+    /// beside its text or bytes, and up to 128 while it is read: a text of nothing but short
+    /// items takes up to 64 times its length.
     ///
     /// # Errors
     ///

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod round_trips;
+mod to_rust;
 
 use proptest::prelude::*;
 

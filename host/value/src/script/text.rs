@@ -76,10 +76,10 @@ impl Text {
             text.push_str(plain);
             let mut units = [0; 2];
             let (decoded, after) = read_escape(escape, &mut units);
-            match String::from_utf16(decoded) {
-                Ok(character) => text.push_str(&character),
+            match char::decode_utf16(decoded.iter().copied()).next() {
+                Some(Ok(c)) => text.push(c),
                 // From here on, only UTF-16 can hold it.
-                Err(_) => return Self::unescaped_utf16(text, decoded, after),
+                _ => return Self::unescaped_utf16(text, decoded, after),
             }
             rest = after;
         }
