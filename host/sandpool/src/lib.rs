@@ -106,6 +106,7 @@
 #[doc = include_str!("../../derive/docs/to_value.md")]
 #[doc = include_str!("../../derive/docs/from_value.md")]
 #[doc = include_str!("../../value/docs/convert_error.md")]
+#[doc = include_str!("../../value/docs/script.md")]
 struct Guide;
 
 mod confinement;

@@ -16,7 +16,7 @@ use super::text::quoted;
 use super::{Mismatch, ParseError, Resource, Type, Value};
 
 /// Base64 with or without padding: both are common.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );

@@ -113,7 +113,7 @@ impl Serialize for Base64<'_> {
 
 /// Escapes characters that JSON allows in a string but a terminal acts upon: DEL and the
 /// control codes from 0x80 to 0x9f.
-struct TerminalSafe;
+pub(super) struct TerminalSafe;
 
 impl Formatter for TerminalSafe {
     fn write_string_fragment<W: ?Sized + io::Write>(

@@ -14,6 +14,7 @@
 //! | JSON | [`Value`] and back | [`from_json`], [`from_json_str`], [`to_json`], [`write_json`] |
 //! | WAVE | [`Value`] and back | [`from_wave`], [`to_wave`] |
 //! | words, lines, texts from data, files | arguments | [`parse_words`], [`parse_line`], [`parse_texts`], [`parse_contents`] |
+//! | JSON of a script | [`ScriptValue`](script::ScriptValue) and back | [`script`] |
 //! | Rust arguments | arguments checked against a function | [`Args::bind`] |
 
 mod args;

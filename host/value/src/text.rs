@@ -63,9 +63,14 @@ pub(super) fn cut(text: &str, chars: usize) -> String {
 
 /// Returns a value as JSON in backticks. No more of it is written than is shown.
 pub(super) fn quoted_value(value: &Value) -> String {
+    quoted_start(|start| write_json(value, start))
+}
+
+/// Returns in backticks what is written, or as much of it as is shown.
+pub(super) fn quoted_start(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> String {
     let mut start = Start(Vec::new());
     // The error is the full writer: the rest would be cut anyway.
-    let _ = write_json(value, &mut start);
+    let _ = write(&mut start);
     quoted(&String::from_utf8_lossy(&start.0))
 }
 

@@ -73,6 +73,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::script::ScriptValue;
 
     fn compacted(text: &str) -> Result<String, ScriptValueError> {
         let mut out = b"before ".to_vec();
@@ -286,15 +287,29 @@ mod tests {
             let parts = vec![part.as_str(); 32_000_000 / (part.len() + 1)];
             let text = format!("[{}]", parts.join(","));
             let mut out = Vec::new();
-            let mut best = f64::MAX;
-            for _ in 0..5 {
+            let compacted = fastest(|| {
                 out.clear();
-                let start = std::time::Instant::now();
                 compact(&text, &mut out).unwrap();
-                best = best.min(start.elapsed().as_secs_f64());
-            }
-            println!("{name}: {:.0} MB/s", text.len() as f64 / 1e6 / best);
+            });
+            let read = fastest(|| drop(ScriptValue::from_json(&text)));
+            let speed = |seconds| text.len() as f64 / 1e6 / seconds;
+            println!(
+                "{name}: compacts {:.0} MB/s, reads {:.0} MB/s",
+                speed(compacted),
+                speed(read)
+            );
         }
+    }
+
+    /// Returns the seconds of the fastest of a few runs.
+    fn fastest(mut run: impl FnMut()) -> f64 {
+        let mut best = f64::MAX;
+        for _ in 0..5 {
+            let start = std::time::Instant::now();
+            run();
+            best = best.min(start.elapsed().as_secs_f64());
+        }
+        best
     }
 
     proptest! {

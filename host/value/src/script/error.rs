@@ -38,6 +38,17 @@ pub enum ScriptValueError {
         /// The place of the bracket that is one too many.
         at: usize,
     },
+    /// An object with one key, such as `$int`, has a content that is not of the form which the
+    /// key promises.
+    #[error("`{form}` at byte {at} does not hold {wanted}")]
+    Form {
+        /// The place of the object's bracket.
+        at: usize,
+        /// The key.
+        form: &'static str,
+        /// What the form holds.
+        wanted: &'static str,
+    },
 }
 
 fn shown(found: Option<char>) -> String {
@@ -82,6 +93,14 @@ mod tests {
             (
                 ScriptValueError::TooDeep { at: 200 },
                 "the value is more than 200 levels deep at byte 200",
+            ),
+            (
+                ScriptValueError::Form {
+                    at: 7,
+                    form: "$bytes",
+                    wanted: "base64",
+                },
+                "`$bytes` at byte 7 does not hold base64",
             ),
         ]);
     }

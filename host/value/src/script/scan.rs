@@ -4,7 +4,8 @@
 
 use std::ops::Range;
 
-use super::{MAX_DEPTH, ScriptValueError};
+use super::ScriptValueError;
+use super::nesting::{Bracket, Nesting};
 
 /// What is told of the parts of a text, in their order. Ranges and places are bytes of it.
 pub(super) trait Visitor {
@@ -36,14 +37,8 @@ pub(super) trait Visitor {
     fn word(&mut self, _value: Option<bool>) {}
 }
 
-/// The kind of a container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bracket {
-    Array,
-    Object,
-}
-
-/// Checks that the text is exactly one JSON value of at most [`MAX_DEPTH`] levels, and tells
+/// Checks that the text is exactly one JSON value of at most
+/// [`MAX_DEPTH`](super::MAX_DEPTH) levels, and tells
 /// the visitor of its parts. It has been told of the start of a text that is refused.
 pub(super) fn scan(text: &str, visitor: &mut impl Visitor) -> Result<(), ScriptValueError> {
     let mut scanner = Scanner {
@@ -322,41 +317,6 @@ fn not_plain(word: u64) -> u64 {
     let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & HIGH;
     let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
     below(word, 0x20) | equal(b'"') | equal(b'\\') | equal(DELETE) | equal(LATIN_LEAD)
-}
-
-/// The brackets that are open, a bit for each.
-#[derive(Default)]
-struct Nesting {
-    objects: [u64; MAX_DEPTH.div_ceil(64)],
-    depth: usize,
-}
-
-impl Nesting {
-    /// Returns `false` if no more may be open.
-    fn push(&mut self, bracket: Bracket) -> bool {
-        if self.depth == MAX_DEPTH {
-            return false;
-        }
-        let bit = 1 << (self.depth % 64);
-        match bracket {
-            Bracket::Array => self.objects[self.depth / 64] &= !bit,
-            Bracket::Object => self.objects[self.depth / 64] |= bit,
-        }
-        self.depth += 1;
-        true
-    }
-
-    fn pop(&mut self) {
-        self.depth = self.depth.saturating_sub(1);
-    }
-
-    fn innermost(&self) -> Option<Bracket> {
-        let index = self.depth.checked_sub(1)?;
-        Some(match self.objects[index / 64] >> (index % 64) & 1 {
-            0 => Bracket::Array,
-            _ => Bracket::Object,
-        })
-    }
 }
 
 #[cfg(test)]
