@@ -68,6 +68,9 @@ class Script:
     def eval(self, source, input):
         return answer(snippets.evaluate, source, input)
 
+    def run(self, source, input):
+        return answer(snippets.run, source, input)
+
     def define(self, name, source):
         return answer(snippets.define, name, source)
 
