@@ -39,6 +39,10 @@ impl Guest for JavaScript {
         engine::with(|engine| engine.eval(&source, input.as_deref()))
     }
 
+    fn run(source: String, input: String) -> Result<String, Failure> {
+        engine::with(|engine| engine.run_script(&source, &input))
+    }
+
     fn define(name: String, source: String) -> Result<(), Failure> {
         engine::with(|engine| engine.define(&name, source))
     }
