@@ -71,6 +71,9 @@ class Script:
     def run(self, source, input):
         return answer(snippets.run, source, input)
 
+    def check(self, source):
+        return answer(snippets.check, source)
+
     def define(self, name, source):
         return answer(snippets.define, name, source)
 

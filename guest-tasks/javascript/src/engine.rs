@@ -168,6 +168,11 @@ impl Engine {
         })
     }
 
+    /// Compiles a script.
+    pub fn check(&self, source: &str) -> Result<(), Failure> {
+        self.run(|ctx| self.script(ctx, source).map(drop))
+    }
+
     /// Returns the script of this text, which is compiled unless it was the last one.
     fn script(&self, ctx: &Ctx<'_>, source: &str) -> rquickjs::Result<Script> {
         let mut kept = self.script.borrow_mut();

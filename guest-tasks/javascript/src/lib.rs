@@ -43,6 +43,10 @@ impl Guest for JavaScript {
         engine::with(|engine| engine.run_script(&source, &input))
     }
 
+    fn check(source: String) -> Result<(), Failure> {
+        engine::with(|engine| engine.check(&source))
+    }
+
     fn define(name: String, source: String) -> Result<(), Failure> {
         engine::with(|engine| engine.define(&name, source))
     }

@@ -47,6 +47,12 @@ def run(source, input_text):
     return _encoded(_script.run(input_text))
 
 
+def check(source):
+    """Compiles a script."""
+    _begin()
+    _Script(source)
+
+
 class _Script:
     """A script that is compiled, and its function `main` once the rest has run."""
 
