@@ -40,6 +40,7 @@ mod resources;
 mod results;
 mod resumed;
 mod run;
+mod scripts;
 mod shells;
 mod standard_streams;
 mod stream;

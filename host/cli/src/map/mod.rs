@@ -325,20 +325,20 @@ impl Map {
         };
         let refused = |what: &str| {
             let path = path.display();
-            Err(Failure::usage(format!("{what} beside `--script {path}`")))
+            Failure::usage(format!("{what}, but `--script {path}` runs a script"))
         };
         if let Some(module) = &self.module {
             let module = module.display();
-            return refused(&format!("a script has no MODULE, but `{module}` stands"))
-                .map_err(|failure| {
-                    failure.hint("inputs stand after `:::`, or are read from `--input FILE`")
-                });
+            return Err(
+                refused(&format!("`{module}` stands in the place of MODULE"))
+                    .hint("inputs stand after `:::`, or are read from `--input FILE`"),
+            );
         }
         if !self.template.is_empty() {
-            return refused("a TEMPLATE is for commands, but one stands");
+            return Err(refused("a TEMPLATE is for commands"));
         }
         if !self.kwarg.is_empty() {
-            return refused("`--kwarg` is for functions, but it stands");
+            return Err(refused("`--kwarg` is for functions"));
         }
         self.inputs.check_for_script()?;
         self.script.read(self.task.longest_arguments())

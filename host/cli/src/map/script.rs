@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use sandpool::value::{ArgumentError, Utf8, quoted, with_causes};
+use sandpool::value::{ArgumentError, Function, Utf8, quoted};
 use sandpool::{Call, Input, Module, Pool, ToInput, Value, Verdict, stdio};
 use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
@@ -183,8 +183,9 @@ impl Script {
 
     /// Returns the call that each input completes.
     pub fn call(&self, pool: &Pool, module: &Module) -> Call {
-        // The constant argument comes by name, since inputs are positional.
-        let call = pool.call(module, RUN);
+        let name = module.find(RUN).map(Function::full_name);
+        let call = pool.call(module, name.as_deref().unwrap_or(RUN));
+        // By name: an input is the only positional argument.
         call.kwarg("source", Value::String(self.text.clone()))
     }
 
@@ -196,26 +197,21 @@ impl Script {
 
     /// Returns the task for text that is JSON.
     pub fn json(&self, text: &str) -> Input {
-        match serde_json::from_str::<IgnoredAny>(text) {
-            Ok(_) => input(text.to_owned()),
-            Err(error) => Input::Invalid(with_causes(&ArgumentError::NotJson {
-                line: quoted(text),
-                reason: error.to_string(),
-            })),
+        match not_json(text) {
+            None => input(text.to_owned()),
+            Some(why) => Input::Invalid(format!("{why} (`--from lines` takes it as text)")),
         }
     }
 
     /// Returns the task for words of the command line, each of which is JSON; several are a
     /// list.
     pub fn words(&self, words: &[&str]) -> Input {
-        for word in words {
-            if let Input::Invalid(why) = self.json(word) {
-                return Input::Invalid(format!("{why} ({AS_TEXT})"));
-            }
+        if let [word] = words {
+            return self.json(word);
         }
-        match words {
-            [word] => input((*word).to_owned()),
-            words => input(format!("[{}]", words.join(","))),
+        match words.iter().find_map(|word| not_json(word)) {
+            None => input(format!("[{}]", words.join(","))),
+            Some(why) => Input::Invalid(why),
         }
     }
 
@@ -261,7 +257,15 @@ fn traceback(failure: &Value) -> Option<&str> {
     }
 }
 
-const AS_TEXT: &str = "`--from lines` takes it as text";
+/// Returns the reason why text is not JSON, if it is not.
+fn not_json(text: &str) -> Option<String> {
+    let error = serde_json::from_str::<IgnoredAny>(text).err()?;
+    let error = ArgumentError::NotJson {
+        line: quoted(text),
+        reason: error.to_string(),
+    };
+    Some(error.to_string())
+}
 
 fn input(json: String) -> Input {
     vec![Value::String(json)].into_input()

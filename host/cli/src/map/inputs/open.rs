@@ -223,8 +223,13 @@ impl InputFlags {
     pub fn check_for_script(&self) -> Result<(), Failure> {
         let flag = match self {
             InputFlags { spread: true, .. } => "`--spread`",
-            InputFlags { ignore_columns: true, .. } => "`--ignore-columns`",
-            InputFlags { stdin_each: true, .. } => "`--stdin-each`",
+            InputFlags {
+                ignore_columns: true,
+                ..
+            } => "`--ignore-columns`",
+            InputFlags {
+                stdin_each: true, ..
+            } => "`--stdin-each`",
             _ => return Ok(()),
         };
         Err(Failure::usage(format!(

@@ -62,8 +62,13 @@ impl<'a> Opened<'a> {
         }
     }
 
-    pub fn is_object(self) -> bool {
-        self.0.starts_with('{')
+    /// Returns whether it is an object of keys. A script's values of other types, such as
+    /// bytes, are objects with one key that begins with `$`.
+    pub fn has_keys(self, form: ResultForm) -> bool {
+        let Some(rest) = self.0.strip_prefix('{') else {
+            return false;
+        };
+        form != ResultForm::Json || !rest.trim_start().starts_with("\"$")
     }
 
     /// Returns the value of a key of an object; the last, where it is there several

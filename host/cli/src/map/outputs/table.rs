@@ -260,7 +260,7 @@ impl Output for TableOutput {
             false => Opened::read(text),
         });
         let result = TableResult {
-            keyed: opened.filter(|opened| self.opens && opened.is_object()),
+            keyed: opened.filter(|opened| self.opens && opened.has_keys(self.form)),
             opened: opened.filter(|_| is_script),
         };
         for (index, column) in self.columns.iter().enumerate() {

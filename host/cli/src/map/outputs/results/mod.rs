@@ -200,7 +200,10 @@ impl How {
             return;
         }
         let is_taken = match self.is_command() {
-            true => outcome.stdout.as_ref().is_some_and(|stdout| !is_text(stdout)),
+            true => outcome
+                .stdout
+                .as_ref()
+                .is_some_and(|stdout| !is_text(stdout)),
             false => self.value(outcome).is_some_and(|value| is_bytes(&value)),
         };
         if is_taken {
