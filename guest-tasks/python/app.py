@@ -72,6 +72,12 @@ class Script:
     def show(self, source):
         return answer(snippets.show, source)
 
+    def run(self, source, input):
+        return answer(snippets.run, source, input)
+
+    def check(self, source):
+        return answer(snippets.check, source)
+
     def define(self, name, source):
         return answer(snippets.define, name, source)
 

@@ -168,7 +168,7 @@ fn names_of_results_that_are_taken_are_foretold() {
 }
 
 /// Runs a printed line in a shell in this folder, and returns its output.
-fn pasted(line: &str, folder: &Path) -> String {
+pub(super) fn pasted(line: &str, folder: &Path) -> String {
     let sandpool = Path::new(env!("CARGO_BIN_EXE_sandpool"));
     let bin = sandpool.parent().expect("it is in a folder").display();
     let path = std::env::var("PATH").unwrap_or_default();

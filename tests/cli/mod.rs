@@ -42,6 +42,7 @@ mod resources;
 mod results;
 mod resumed;
 mod run;
+mod scripts;
 mod shells;
 mod standard_streams;
 mod stream;

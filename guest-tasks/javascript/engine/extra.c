@@ -16,6 +16,71 @@ void sandpool_forget(JSContext *ctx, const char *name)
     }
 }
 
+/* The properties of the global object before the first snippet. */
+static JSPropertyEnum *sandpool_first_names;
+static uint32_t sandpool_first_name_count;
+
+/* Remembers the names that `sandpool_forget_names` is to leave. Returns -1 if there is no
+   memory. */
+int sandpool_keep_names(JSContext *ctx)
+{
+    return JS_GetOwnPropertyNames(ctx, &sandpool_first_names, &sandpool_first_name_count,
+                                  ctx->global_obj, JS_GPN_STRING_MASK | JS_GPN_SYMBOL_MASK);
+}
+
+static bool sandpool_is_first_name(JSAtom atom, uint32_t *next)
+{
+    uint32_t i;
+    /* Most are in the order in which they were. */
+    if (*next < sandpool_first_name_count && sandpool_first_names[*next].atom == atom) {
+        ++*next;
+        return true;
+    }
+    for (i = 0; i < sandpool_first_name_count; i++) {
+        if (sandpool_first_names[i].atom == atom) {
+            *next = i + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int sandpool_forget_names_of(JSContext *ctx, JSValueConst object, bool all)
+{
+    JSPropertyEnum *names;
+    uint32_t i, count, next = 0;
+    int result = 0;
+    JSObject *p = JS_VALUE_GET_OBJ(object);
+    if (JS_GetOwnPropertyNames(ctx, &names, &count, object,
+                               JS_GPN_STRING_MASK | JS_GPN_SYMBOL_MASK))
+        return -1;
+    for (i = 0; i < count && result == 0; i++) {
+        JSShapeProperty *property;
+        if (!all && sandpool_is_first_name(names[i].atom, &next))
+            continue;
+        property = find_own_property1(p, names[i].atom);
+        /* What `var` and `function` declare cannot be deleted by the language's means. */
+        if (property && !(property->flags & JS_PROP_CONFIGURABLE)) {
+            result = js_shape_prepare_update(ctx, p, &property);
+            if (result == 0)
+                property->flags |= JS_PROP_CONFIGURABLE;
+        }
+        if (result == 0 && delete_property(ctx, p, names[i].atom) < 0)
+            result = -1;
+    }
+    JS_FreePropertyEnum(ctx, names, count);
+    return result;
+}
+
+/* Removes all names that were declared outside of functions, and all properties of the
+   global object that snippets have added. Returns -1 if there is no memory. */
+int sandpool_forget_names(JSContext *ctx)
+{
+    if (sandpool_forget_names_of(ctx, ctx->global_var_obj, true))
+        return -1;
+    return sandpool_forget_names_of(ctx, ctx->global_obj, false);
+}
+
 /* Returns whether memory ran out since the last time that this was asked. */
 int sandpool_out_of_memory(void)
 {

@@ -724,10 +724,49 @@ async function callByName(name, text) {
   return apply(found, self, isArray(words) ? words : [words]);
 }
 
+/* ---- scripts, which run for many inputs ---- */
+
+const sourceOf = uncurry(Function.prototype.toString);
+const NO_PARAMETER = /^(async\b\s*)?(function\b\s*\*?\s*[\w$]*)?\s*\(\s*\)/;
+let inputIsUsed = false;
+
+/// Gives a script its input, and notes whether it is used before `main` is called.
+function offerInput(value) {
+  inputIsUsed = false;
+  defineProperty(root, "input", {
+    __proto__: null,
+    get() {
+      inputIsUsed = true;
+      return value;
+    },
+    set(other) {
+      global("input", other);
+    },
+    enumerable: false,
+    configurable: true,
+  });
+}
+
+/// Returns the function `main` that the script has defined, if it has a parameter and the
+/// script has not used its input.
+function mainOfScript() {
+  const main = inputIsUsed ? undefined : indirectEval("typeof main === 'function' ? main : undefined");
+  if (main === undefined) return undefined;
+  const source = sourceOf(main);
+  if (test(/^class\b/, source)) return undefined;
+  return main.length > 0 || !test(NO_PARAMETER, source) ? main : undefined;
+}
+
+async function callMain(main, input) {
+  global("input", input);
+  return main(input);
+}
+
 global("input", null);
 
 module.exports = {
   untilTimer, runTimer, dropTimers, hostTools, describe, callByName,
+  offerInput, mainOfScript, callMain,
   setGlobal: global,
   encode: (value) => values.encode(value, native),
   show: (value) => inspecting.inspect(value),

@@ -2,12 +2,13 @@
 //! is left to do.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::ffi::CString;
 use std::rc::Rc;
 use std::time::Duration;
 
 use rquickjs::context::EvalOptions;
 use rquickjs::promise::PromiseState;
-use rquickjs::{Context, Ctx, Error, Function, Object, Persistent, Promise, Runtime, Value, qjs};
+use rquickjs::{Context, Ctx, Error, FromJs, Function, Object, Persistent, Promise, Runtime, Value, qjs};
 
 use crate::exports::sandpool::script::script::Failure;
 use crate::modules::{self, Modules};
@@ -41,6 +42,8 @@ pub struct Engine {
     rejections: Rejections,
     /// `true` once clock and random numbers were drawn, which a snapshot must not freeze.
     started: Cell<bool>,
+    /// The script that `run` has compiled.
+    script: RefCell<Option<Script>>,
     functions: Functions,
 }
 
@@ -55,12 +58,17 @@ struct Functions {
     drop_timers: Ours,
     call_by_name: Ours,
     set_global: Ours,
+    offer_input: Ours,
+    main_of_script: Ours,
+    call_main: Ours,
 }
 
 unsafe extern "C" {
     // These are in `engine/extra.c`.
     fn sandpool_start(ctx: *mut qjs::JSContext, seed: u64);
     fn sandpool_forget(ctx: *mut qjs::JSContext, name: *const std::ffi::c_char);
+    fn sandpool_keep_names(ctx: *mut qjs::JSContext) -> i32;
+    fn sandpool_forget_names(ctx: *mut qjs::JSContext) -> i32;
     fn sandpool_out_of_memory() -> i32;
 }
 
@@ -91,11 +99,15 @@ impl Engine {
             Ok(functions) => functions,
             Err(error) => panic!("{error}: {:?}", ctx.catch()),
         });
+        // SAFETY: the context is alive.
+        let kept = context.with(|ctx| unsafe { sandpool_keep_names(ctx.as_raw().as_ptr()) });
+        assert_eq!(kept, 0, "memory for the names of a context");
         Engine {
             context,
             modules,
             rejections,
             started: Cell::new(false),
+            script: RefCell::default(),
             functions,
         }
     }
@@ -145,6 +157,75 @@ impl Engine {
             set.call::<_, ()>(("_", value.clone()))?;
         }
         Ok(value)
+    }
+
+    /// Runs a script for an input, as `sandpool:script` says.
+    pub fn run_script(&self, source: &str, input: &str) -> Result<String, Failure> {
+        self.run(|ctx| {
+            let Script { code, main, .. } = self.script(ctx, source)?;
+            let input: Value = self.ours(ctx, &self.functions.decode)?.call((input,))?;
+            let main = match main {
+                Some(main) => main,
+                None => {
+                    let value = self.run_from_its_beginning(ctx, source, code, &input)?;
+                    let find_main = self.ours(ctx, &self.functions.main_of_script)?;
+                    let Some(main) = find_main.call::<_, Option<Function>>(())? else {
+                        return self.encoded(ctx, value);
+                    };
+                    let main = Persistent::save(ctx, main);
+                    if let Some(script) = &mut *self.script.borrow_mut() {
+                        script.main = Some(main.clone());
+                    }
+                    main
+                }
+            };
+            let call = self.ours(ctx, &self.functions.call_main)?;
+            let promise: Promise = call.call((main.restore(ctx)?, input))?;
+            let value = self.settle(ctx, &promise)?;
+            self.encoded(ctx, value)
+        })
+    }
+
+    /// Compiles a script.
+    pub fn check(&self, source: &str) -> Result<(), Failure> {
+        self.run(|ctx| self.script(ctx, source).map(drop))
+    }
+
+    /// Returns the script of this text, which is compiled unless it was the last one.
+    fn script(&self, ctx: &Ctx<'_>, source: &str) -> rquickjs::Result<Script> {
+        let mut kept = self.script.borrow_mut();
+        if let Some(script) = kept.as_ref().filter(|script| &*script.source == source) {
+            return Ok(script.clone());
+        }
+        *kept = None;
+        let script = Script {
+            source: source.into(),
+            code: Persistent::save(ctx, compiled(ctx, &snippet::script(source))?),
+            main: None,
+        };
+        Ok(kept.insert(script).clone())
+    }
+
+    /// Runs a script with no names but its input, and returns its value.
+    fn run_from_its_beginning<'js>(
+        &self,
+        ctx: &Ctx<'js>,
+        source: &str,
+        code: Persistent<Value<'static>>,
+        input: &Value<'js>,
+    ) -> rquickjs::Result<Value<'js>> {
+        // SAFETY: the context is alive.
+        if unsafe { sandpool_forget_names(ctx.as_raw().as_ptr()) } != 0 {
+            return Err(Error::Exception);
+        }
+        let offer = self.ours(ctx, &self.functions.offer_input)?;
+        offer.call::<_, ()>((input.clone(),))?;
+        let promise = evaluated(ctx, &code.restore(ctx)?)?;
+        let value = self.settle(ctx, &promise)?;
+        match value.is_undefined() && source.contains("result") {
+            true => self.variable(ctx, "result"),
+            false => Ok(value),
+        }
     }
 
     /// Keeps a module of text for those who import it.
@@ -269,6 +350,51 @@ impl Engine {
     }
 }
 
+/// A script that was compiled.
+#[derive(Clone)]
+struct Script {
+    source: Rc<str>,
+    code: Persistent<Value<'static>>,
+    /// Its function `main`, once the rest of it has run.
+    main: Option<Ours>,
+}
+
+/// Compiles a script, which may then run any number of times.
+fn compiled<'js>(ctx: &Ctx<'js>, source: &str) -> rquickjs::Result<Value<'js>> {
+    let text = CString::new(source)?;
+    let name = CString::new(SNIPPET)?;
+    let flags = qjs::JS_EVAL_TYPE_GLOBAL
+        | qjs::JS_EVAL_FLAG_ASYNC
+        | qjs::JS_EVAL_FLAG_BACKTRACE_BARRIER
+        | qjs::JS_EVAL_FLAG_COMPILE_ONLY;
+    // SAFETY: the context is alive, the text ends with a zero behind its length, and the
+    // value that is returned is owned here.
+    unsafe {
+        let length = source.len() as qjs::size_t;
+        let raw = ctx.as_raw().as_ptr();
+        let value = qjs::JS_Eval(raw, text.as_ptr(), length, name.as_ptr(), flags as i32);
+        match qjs::JS_IsException(value) {
+            true => Err(Error::Exception),
+            false => Ok(Value::from_raw(ctx.clone(), value)),
+        }
+    }
+}
+
+/// Runs a compiled script, and returns the promise of its value.
+fn evaluated<'js>(ctx: &Ctx<'js>, code: &Value<'js>) -> rquickjs::Result<Promise<'js>> {
+    let raw = ctx.as_raw().as_ptr();
+    // SAFETY: the code belongs to the context; the call takes the reference that is added
+    // here, and the value that is returned is owned here.
+    let value = unsafe {
+        let value = qjs::JS_EvalFunction(raw, qjs::JS_DupValue(raw, code.as_raw()));
+        if qjs::JS_IsException(value) {
+            return Err(Error::Exception);
+        }
+        Value::from_raw(ctx.clone(), value)
+    };
+    Promise::from_js(ctx, value)
+}
+
 /// Runs the job that is first in the queue; false if there is none.
 fn run_job(ctx: &Ctx<'_>) -> rquickjs::Result<bool> {
     let raw = ctx.as_raw().as_ptr();
@@ -318,6 +444,9 @@ impl Functions {
             drop_timers: get("dropTimers")?,
             call_by_name: get("callByName")?,
             set_global: get("setGlobal")?,
+            offer_input: get("offerInput")?,
+            main_of_script: get("mainOfScript")?,
+            call_main: get("callMain")?,
         })
     }
 }

@@ -43,6 +43,14 @@ impl Guest for JavaScript {
         engine::with(|engine| engine.show(&source))
     }
 
+    fn run(source: String, input: String) -> Result<String, Failure> {
+        engine::with(|engine| engine.run_script(&source, &input))
+    }
+
+    fn check(source: String) -> Result<(), Failure> {
+        engine::with(|engine| engine.check(&source))
+    }
+
     fn define(name: String, source: String) -> Result<(), Failure> {
         engine::with(|engine| engine.define(&name, source))
     }

@@ -19,39 +19,84 @@ _FUNCTION = "__snippet__"
 def run(source, file, names, run_awaitable):
     """Runs a snippet whose global names are `names`, and returns its value: that of its
     last expression or `return`, or else that of the variable `result`, if it sets one."""
+    return compiled(source, file).run(names, run_awaitable)
+
+
+def compiled(source, file):
+    """Compiles a snippet, which may then run any number of times."""
     try:
         expression = compile(source, file, "eval", dont_inherit=True)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         # Not from here, where it would be the context of the snippet's own exceptions.
         expression = None
-    if expression is None:
-        return _run_statements(source, file, names, run_awaitable)
-    # Most cheap snippets are only an expression, which needs no syntax tree of ours.
-    value = eval(expression, names)
-    return run_awaitable(value) if hasattr(type(value), "__await__") else value
-
-
-def _run_statements(source, file, names, run_awaitable):
+    if expression is not None:
+        # Most cheap snippets are only an expression, which needs no syntax tree of ours.
+        return _Snippet(None, expression)
     tree = compile(source, file, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
     scope = _Scope()
     for statement in tree.body:
         scope.visit(statement)
+    snippet = _Snippet(None, None)
+    snippet.has_result = "result" in scope.names
+    snippet.has_main = _defines_main(tree) and not _uses(tree, "input")
     if scope.returns or scope.awaits:
-        value = _run_as_function(tree, scope, file, names)
+        snippet.statements, snippet.value = _as_function(tree, scope, file)
     else:
-        value = _run_as_module(tree, file, names)
-    if hasattr(type(value), "__await__"):
-        value = run_awaitable(value)
-    if value is None and "result" in scope.names:
-        value = names.get("result")
-    return value
+        snippet.statements, snippet.value = _as_module(tree, file)
+    return snippet
 
 
-def _run_as_module(tree, file, names):
+class _Snippet:
+    """The code of a snippet: statements, and an expression or a function of no arguments
+    that has the value, each where it is there."""
+
+    def __init__(self, statements, value):
+        self.statements = statements
+        self.value = value
+        self.has_result = False
+        # True if it defines a function `main` that has a parameter, and does not use
+        # `input` outside of functions.
+        self.has_main = False
+
+    def run(self, names, run_awaitable):
+        if self.statements is not None:
+            exec(self.statements, names)
+        value = None
+        if self.value is not None and self.value.co_flags & inspect.CO_OPTIMIZED:
+            names.pop(_FUNCTION, None)
+            value = types.FunctionType(self.value, names)()
+        elif self.value is not None:
+            value = eval(self.value, names)
+        if hasattr(type(value), "__await__"):
+            value = run_awaitable(value)
+        if value is None and self.has_result:
+            value = names.get("result")
+        return value
+
+
+def _defines_main(tree):
+    functions = (s for s in tree.body if isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    mains = [f.args for f in functions if f.name == "main"]
+    return any(args.posonlyargs or args.args or args.vararg for args in mains[-1:])
+
+
+def _uses(node, name):
+    """Returns whether code uses a name outside of the bodies of functions."""
+    if isinstance(node, ast.Name):
+        return node.id == name
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        inner = [*node.decorator_list, *node.args.defaults, *node.args.kw_defaults]
+    elif isinstance(node, ast.Lambda):
+        inner = [*node.args.defaults, *node.args.kw_defaults]
+    else:
+        inner = _children(node)
+    return any(each is not None and _uses(each, name) for each in inner)
+
+
+def _as_module(tree, file):
     *_, last = tree.body or [None]
     if not isinstance(last, ast.Expr):
-        exec(compile(tree, file, "exec", dont_inherit=True), names)
-        return None
+        return compile(tree, file, "exec", dont_inherit=True), None
     tree.body.pop()
     code = compile(tree, file, "exec", dont_inherit=True)
     expression = compile(
@@ -61,17 +106,15 @@ def _run_as_module(tree, file, names):
         flags=code.co_flags & _FUTURES,
         dont_inherit=True,
     )
-    if tree.body:
-        exec(code, names)
-    return eval(expression, names)
+    return code if tree.body else None, expression
 
 
 _FUTURES = __future__.annotations.compiler_flag
 
 
-def _run_as_function(tree, scope, file, names):
-    """Runs a snippet that returns or awaits at its outermost level: as a function all of
-    whose names are global."""
+def _as_function(tree, scope, file):
+    """Compiles a snippet that returns or awaits at its outermost level: as a function all
+    of whose names are global."""
     ahead, body = [], []
     for statement in tree.body:
         (ahead if _belongs_ahead(statement) else body).append(statement)
@@ -87,10 +130,7 @@ def _run_as_function(tree, scope, file, names):
     tree.body = [*ahead, function]
     code = compile(ast.fix_missing_locations(tree), file, "exec", dont_inherit=True)
     inner = next(c for c in code.co_consts if inspect.iscode(c) and c.co_name == _FUNCTION)
-    inner = inner.replace(co_name="<module>", co_qualname="<module>")
-    exec(code, names)
-    names.pop(_FUNCTION, None)
-    return types.FunctionType(inner, names)()
+    return code, inner.replace(co_name="<module>", co_qualname="<module>")
 
 
 def _belongs_ahead(statement):

@@ -24,6 +24,7 @@ _sources = {}
 def remember(name, source):
     """Keeps the text of a snippet or module, for the lines of tracebacks."""
     _sources[name] = source
+    linecache.cache.pop(name, None)
     if len(_sources) > _KEPT_SOURCES:
         oldest = next(iter(_sources))
         del _sources[oldest]

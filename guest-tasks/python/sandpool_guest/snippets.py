@@ -13,6 +13,10 @@ from . import code, event_loop, failures, interrupts, modules, output, tools, va
 _FILE = "<snippet>"
 _names = sys.modules["__main__"].__dict__
 _count = 0
+# What `__main__` holds before the first snippet.
+_first_names = {}
+# The script that `run` has compiled.
+_script = None
 # The host may have made a snapshot of its own, after `prepare`, which froze the state of the
 # generator for all instances alike. (That of the build needs nothing: componentize-py
 # seeds the generator at the first call.)
@@ -42,6 +46,46 @@ def show(source):
         return ""
     builtins._ = value
     return repr(value)
+
+
+def run(source, input_text):
+    """Runs a script for an input, and returns its value as text."""
+    global _script
+    _begin()
+    if _script is None or _script.source != source:
+        _script = None
+        _script = _Script(source)
+    return _encoded(_script.run(input_text))
+
+
+def check(source):
+    """Compiles a script."""
+    _begin()
+    _Script(source)
+
+
+class _Script:
+    """A script that is compiled, and its function `main` once the rest has run."""
+
+    def __init__(self, source):
+        global _count
+        _count = 1
+        failures.remember(_FILE, source)
+        self.source = source
+        self._snippet = code.compiled(source, _FILE)
+        self._main = None
+
+    def run(self, input_text):
+        if self._main is None:
+            _reset_names()
+            if not self._snippet.has_main:
+                _names["input"] = _decoded(input_text, "input")
+                return self._snippet.run(_names, event_loop.run)
+            self._snippet.run(_names, event_loop.run)
+            self._main = _find("main")
+        input = _decoded(input_text, "input")
+        _names["input"] = input
+        return _awaited(self._main(input))
 
 
 def call(name, arguments_text):
@@ -121,12 +165,19 @@ def _run(source):
     return code.run(source, file, _names, event_loop.run)
 
 
+def _reset_names():
+    _names.clear()
+    _names.update(_first_names)
+    vars(builtins).pop("_", None)
+
+
 def install():
     """Makes `__main__` the snippets' own module, with nothing in it."""
-    global _count
-    for name in [n for n in _names if not n.startswith("__")]:
-        del _names[name]
-    _names.update(__name__="__main__", __builtins__=builtins, __doc__=None)
-    _names.pop("__file__", None)
-    vars(builtins).pop("_", None)
+    global _count, _first_names, _script
+    own = {name: value for name, value in _names.items() if name.startswith("__")}
+    own.update(__name__="__main__", __builtins__=builtins, __doc__=None)
+    own.pop("__file__", None)
+    _first_names = own
+    _reset_names()
     _count = 0
+    _script = None

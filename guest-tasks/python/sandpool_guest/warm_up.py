@@ -74,5 +74,8 @@ def run(answer, snippets, failure_type):
             pass
     answer(snippets.call, "fib", "[5]")
     answer(snippets.call, "fib", '{"n": 5}')
+    for script in ("def main(input):\n    return input", "[input]"):
+        answer(snippets.run, script, "1")
+        answer(snippets.run, script, "2")
     answer(snippets.define, "warm", "y = 1")
     answer(snippets.evaluate, "from warm import y\ny", None)

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sandpool::{Origin, Outcome, Value, Verdict, value};
 
 use super::flags::settings;
-use super::map::Stored;
+use super::map::{Opened, Stored};
 use super::report;
 use super::sanitize::put_json_string;
 
@@ -124,9 +124,11 @@ impl LineWriter {
 }
 
 /// Appends an outcome as a JSON object, with its `input` where that is given, and
-/// where its value is, if that is `stored` elsewhere.
+/// where its value is, if that is `stored` elsewhere. A value that is JSON stands there as
+/// that, if it was `opened`.
 pub fn put_outcome(
     outcome: &Outcome<Value>,
+    opened: Option<Opened<'_>>,
     input: Option<&str>,
     stored: Option<&Stored>,
     detail: Detail,
@@ -138,8 +140,10 @@ pub fn put_outcome(
         object.text("input", input);
     }
     object.text("verdict", outcome.verdict.name());
-    if let Some(value) = &outcome.value {
-        object.value("value", value);
+    match (opened, &outcome.value) {
+        (Some(opened), _) => opened.put(object.key("value")),
+        (None, Some(value)) => object.value("value", value),
+        (None, None) => {}
     }
     if outcome.verdict != Verdict::Ok {
         object.text("error", &report::outcome_text(outcome));

@@ -101,12 +101,14 @@ pub struct ReplayCommand {
     start: String,
     /// The word that goes to stdin, because it cannot stand on a command line.
     stdin: Option<Vec<u8>>,
-    /// True if a constant argument (`--kwarg`) was read from stdin.
-    reads_stdin: bool,
+    /// The part of the call that was read from stdin, so that there is no line.
+    read_from_stdin: Option<&'static str>,
     words: Vec<String>,
     /// By the names of their parameters, as flags.
     keywords: Vec<String>,
 }
+
+const CONSTANT_FROM_STDIN: &str = "a constant argument (`--kwarg`) was read from stdin";
 
 /// The longest word that a command line takes, with room for its quotes.
 const LONGEST_WORD: usize = 96 << 10;
@@ -121,7 +123,21 @@ impl ReplayCommand {
         let (module, function) = (shell::quote_os(module.as_os_str()), function.full_name());
         ReplayCommand {
             start: format!("sandpool apply{flags} {module} {}", shell::quote(&function)),
-            reads_stdin: given.reads_stdin(),
+            read_from_stdin: given.reads_stdin().then_some(CONSTANT_FROM_STDIN),
+            ..ReplayCommand::default()
+        }
+    }
+
+    /// A run of a script, which was read from a file or else from stdin.
+    pub fn script(given: &Given, interpreter: &Path, script: Option<&Path>) -> Self {
+        let flags = given.handed_on_to("apply");
+        let interpreter = shell::quote_os(interpreter.as_os_str());
+        let mut file = OsString::from("@");
+        file.push(script.unwrap_or(Path::new("-")));
+        let file = shell::quote_os(&file);
+        ReplayCommand {
+            start: format!("sandpool apply{flags} --raw {interpreter} run {file}"),
+            read_from_stdin: script.is_none().then_some("the script was read from stdin"),
             ..ReplayCommand::default()
         }
     }
@@ -157,8 +173,8 @@ impl ReplayCommand {
         &self,
         values: impl Iterator<Item = (Option<&'a str>, &'a Value)>,
     ) -> Result<String, &'static str> {
-        if self.reads_stdin {
-            return Err("a constant argument (`--kwarg`) was read from stdin");
+        if let Some(why) = self.read_from_stdin {
+            return Err(why);
         }
         let mut line = ReplayCommand {
             start: self.start.clone(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use sandpool::{DirGrant, Interrupt, Isolation, PoolBuilder};
+use sandpool::{DirGrant, Interrupt, Isolation, PoolBuilder, TaskLimits};
 
 use super::http::HttpFlags;
 use crate::parse::{self, OrNone, Timeout, Variable};
@@ -118,6 +118,14 @@ impl TaskFlags {
         match limits.is_empty() {
             true => "default".into(),
             false => limits.join(" "),
+        }
+    }
+
+    /// Returns the limit on the size of the arguments of a task, if there is one.
+    pub fn longest_arguments(&self) -> Option<u64> {
+        match self.arguments_limit {
+            Some(OrNone(limit)) => limit,
+            None => TaskLimits::default().arguments.value,
         }
     }
 

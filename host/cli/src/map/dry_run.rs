@@ -74,6 +74,9 @@ fn replay_command(start: &ReplayCommand, job: &Job, input: &Input) -> Result<Str
             let names = names.map(|(at, param)| (at >= named).then_some(param.name.as_str()));
             start.with_values(names.zip(&args.positional))
         }
+        (Input::Args(args), Job::Script(_)) => {
+            start.with_values(args.positional.iter().map(|value| (None, value)))
+        }
         (Input::Command { argv, stdin }, _) => start.with_stdin(argv, stdin),
         _ => Err("it is not a call"),
     }

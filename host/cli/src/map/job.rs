@@ -11,7 +11,9 @@ use sandpool::{Call, Input, Module, Pool, ToInput, Value};
 
 use super::inputs::{Shape, fingerprint};
 use super::joblog::identity::COMMAND;
+use super::outputs::ResultForm;
 use super::outputs::results::naming::Naming;
+use super::script::Script;
 use super::template::Template;
 use crate::apply;
 use crate::parse::Keyword;
@@ -23,9 +25,14 @@ use crate::shell;
 pub enum Job {
     /// A function, with the arguments that are equal for all inputs.
     Call(Arc<Partial>),
+    /// A script, for the function of an interpreter that runs it.
+    Script(Arc<Script>),
     /// The words after the command's own name.
     Command(Template),
 }
+
+/// The name of the job that runs a script, in a log.
+const SCRIPT: &str = "script";
 
 /// A job whose results may be named after inputs.
 #[derive(Clone)]
@@ -135,6 +142,7 @@ impl Job {
                 let keywords = function.keywords();
                 keywords.fold(call, |call, (name, value)| call.kwarg(name, value.clone()))
             }
+            Job::Script(script) => script.call(pool, module),
             Job::Command(_) => pool.command(module),
         }
     }
@@ -143,6 +151,7 @@ impl Job {
     pub fn describe(&self) -> String {
         match self {
             Job::Call(function) => function.whole().full_name(),
+            Job::Script(_) => SCRIPT.to_owned(),
             Job::Command(template) => template.describe().to_owned(),
         }
     }
@@ -151,7 +160,25 @@ impl Job {
     pub fn kind(&self) -> &'static str {
         match self {
             Job::Call(_) => "function",
+            Job::Script(_) => SCRIPT,
             Job::Command(_) => COMMAND,
+        }
+    }
+
+    /// Returns the script, if the job is one.
+    pub fn script(&self) -> Option<&Script> {
+        match self {
+            Job::Script(script) => Some(script),
+            Job::Call(_) | Job::Command(_) => None,
+        }
+    }
+
+    /// Returns the form of a task's result.
+    pub fn result_form(&self) -> ResultForm {
+        match self {
+            Job::Call(_) => ResultForm::Value,
+            Job::Script(_) => ResultForm::Json,
+            Job::Command(_) => ResultForm::Stdout,
         }
     }
 
@@ -178,7 +205,16 @@ impl Job {
                 let values = value::parse_line(line, function.rest(), format);
                 called(values, function)
             }
+            Job::Script(script) => script.json(line),
             Job::Command(template) => template.command(&[line], number, Vec::new()),
+        }
+    }
+
+    /// Returns the task for text that is the only argument, whatever it says.
+    pub fn text(&self, text: &str, number: u64) -> Input {
+        match self {
+            Job::Script(script) => script.text(text),
+            Job::Call(_) | Job::Command(_) => self.texts(&[text], number),
         }
     }
 
@@ -189,6 +225,7 @@ impl Job {
                 let values = value::parse_texts(texts.iter().copied(), [], function.rest());
                 called(values, function)
             }
+            Job::Script(script) => script.words(texts),
             Job::Command(template) => template.command(texts, number, Vec::new()),
         }
     }
@@ -196,8 +233,10 @@ impl Job {
     /// Returns the task for the cells of a row without a header, in order. Those behind the
     /// last parameter are left out if `ignore` is set.
     pub fn cells(&self, cells: &[&str], number: u64, ignore: bool) -> Input {
-        let Job::Call(function) = self else {
-            return self.texts(cells, number);
+        let function = match self {
+            Job::Call(function) => function,
+            Job::Script(script) => return script.cells(cells),
+            Job::Command(_) => return self.texts(cells, number),
         };
         let params = &function.rest().params;
         let taken = match ignore {
@@ -231,6 +270,7 @@ impl Job {
                 });
                 called(value::parse_texts([].into_iter(), given, rest), function)
             }
+            Job::Script(script) => script.row(header, cells),
             Job::Command(template) => template.command(cells, number, Vec::new()),
         }
     }
@@ -250,6 +290,7 @@ impl Job {
                 let values = value::parse_contents(bytes, name, function.rest(), utf8);
                 called(values, function)
             }
+            Job::Script(script) => script.contents(bytes, name, utf8),
             Job::Command(template) => template.command(values, number, bytes),
         }
     }
@@ -257,7 +298,7 @@ impl Job {
     /// Returns `true` if the input's values stand in the words that a command gets.
     pub fn has_values(&self) -> bool {
         match self {
-            Job::Call(_) => false,
+            Job::Call(_) | Job::Script(_) => false,
             Job::Command(template) => template.has_values(),
         }
     }
@@ -270,7 +311,7 @@ impl Job {
                 .params
                 .first()
                 .is_some_and(|param| param.ty.is_bytes()),
-            Job::Command(_) => false,
+            Job::Script(_) | Job::Command(_) => false,
         }
     }
 
@@ -349,6 +390,9 @@ impl Job {
             Job::Command(_) => Ok(()),
             Job::Call(_) => Err(Failure::usage(
                 "`--stdin-each` is for commands; this module exports functions, which take arguments",
+            )),
+            Job::Script(_) => Err(Failure::usage(
+                "`--stdin-each` is for commands; the input of a script is its variable `input`",
             )),
         }
     }

@@ -19,16 +19,18 @@ mod outputs;
 mod progress;
 mod resume;
 mod run;
+mod script;
 mod stop;
 mod summary;
 mod template;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use sandpool::{IMap, Module, Pool, Value};
+use sandpool::{IMap, Module, Pool, Value, stdio};
 
 use super::flags::{self, ModuleFlags, StartFlags, TaskFlags, WorkerFlags};
 use super::interrupt::Interruption;
@@ -53,11 +55,13 @@ use outputs::flags::OutputFlags;
 use outputs::results::Results;
 use progress::{Prepared, ProgressFlags};
 use run::{LoopEnd, Sinks};
+use script::{Script, ScriptFlags};
 use stop::Stopping;
 use summary::Summary;
 
 pub use inputs::words::split_off;
 pub use ledger::Stored;
+pub use outputs::opened::Opened;
 
 const EXAMPLES: &str = "\
 Each line is read as JSON: an array is spread over the parameters, an object gives the
@@ -98,11 +102,12 @@ Examples:
 #[derive(Args, Debug)]
 #[command(
     after_help = EXAMPLES,
-    override_usage = "sandpool map [OPTIONS] MODULE [FUNCTION] [::: VALUES...]\n       sandpool map [OPTIONS] MODULE -- TEMPLATE... [::: VALUES...]"
+    override_usage = "sandpool map [OPTIONS] MODULE [FUNCTION] [::: VALUES...]\n       sandpool map [OPTIONS] MODULE -- TEMPLATE... [::: VALUES...]\n       sandpool map [OPTIONS] --script FILE [::: VALUES...]"
 )]
 pub struct Map {
     /// The module: a component, a core module, a command, or WAT
-    module: PathBuf,
+    #[arg(required_unless_present = "script")]
+    module: Option<PathBuf>,
     /// The function; may be left out if the module exports only one
     #[arg(conflicts_with = "template")]
     function: Option<String>,
@@ -113,6 +118,8 @@ pub struct Map {
     /// other arguments. `@FILE` stands for the contents of the file
     #[arg(long, value_name = "NAME=WORD", value_parser = parse::keywords())]
     kwarg: Vec<Keyword>,
+    #[command(flatten)]
+    script: ScriptFlags,
     #[command(flatten)]
     inputs: InputFlags,
     #[command(flatten)]
@@ -147,6 +154,7 @@ struct TaskLoop<'a> {
     interruption: &'a Interruption,
     destination: &'a Destination,
     results: Option<Results>,
+    script: Option<Arc<Script>>,
 }
 
 impl Map {
@@ -157,9 +165,11 @@ impl Map {
         // Before a worker is started for nothing.
         self.joblog.check()?;
         self.outputs.check()?;
+        let script = self.script()?;
         let inputs = self.inputs.open(values, quiet)?;
+        self.share_no_stdin(&inputs)?;
         if self.dry_run {
-            return self.dry_run(inputs, given);
+            return self.dry_run(script, inputs, given);
         }
         let goes_on = self.joblog.scope().is_some();
         let results = self.outputs.results(&inputs.shape(), goes_on)?;
@@ -187,6 +197,7 @@ impl Map {
             interruption: &interruption,
             destination: &destination,
             results,
+            script,
         };
         let ended = self.map(task_loop, inputs, &mut summary);
         // Before what is said at the end: of workers that are gone it is known
@@ -267,19 +278,27 @@ impl Map {
     }
 
     /// Prints what it would run.
-    fn dry_run(&self, inputs: Inputs, given: &Given) -> Result<ExitCode, Failure> {
+    fn dry_run(
+        &self,
+        script: Option<Arc<Script>>,
+        inputs: Inputs,
+        given: &Given,
+    ) -> Result<ExitCode, Failure> {
         let quiet = self.modules.quiet;
         let builder = self.modules.apply(Pool::builder().processes(1));
         let pool = flags::build(self.task.apply_to_many(builder)?)?;
-        let module = pool.load(&self.module)?;
+        let module = pool.load(self.module_path())?;
         let goes_on = self.joblog.scope().is_some();
         let results = self.outputs.results_if_there(&inputs.shape(), goes_on)?;
         let naming = self.outputs.naming(&inputs.shape())?;
-        let job = self.job(&module, &inputs)?;
+        let job = self.job(script, &module, &inputs)?;
         let past = self.peek_log(&module, &job, &inputs)?;
         let line = match &job {
-            Job::Call(function) => ReplayCommand::apply(given, &self.module, function.whole()),
-            Job::Command(_) => ReplayCommand::run(given, &self.module),
+            Job::Call(function) => {
+                ReplayCommand::apply(given, self.module_path(), function.whole())
+            }
+            Job::Script(script) => script.replay_command(given),
+            Job::Command(_) => ReplayCommand::run(given, self.module_path()),
         };
         let named = Named {
             job: job.clone(),
@@ -292,11 +311,51 @@ impl Map {
         dry_run::run(&line, &job, feed.named(naming, results), &ledger, quiet)
     }
 
-    fn job(&self, module: &Module, inputs: &Inputs) -> Result<Job, Failure> {
-        self.share_no_stdin(inputs)?;
+    /// Returns the path of the module: that of the interpreter, for a script.
+    fn module_path(&self) -> &Path {
+        let module = self.module.as_deref().or_else(|| self.script.module());
+        // Nothing was loaded yet where there is neither.
+        module.unwrap_or(Path::new(""))
+    }
+
+    /// Reads the script, if one runs in place of a module.
+    fn script(&self) -> Result<Option<Arc<Script>>, Failure> {
+        let Some(path) = self.script.path() else {
+            return Ok(None);
+        };
+        let refused = |what: &str| {
+            let path = path.display();
+            Failure::usage(format!("{what}, but `--script {path}` runs a script"))
+        };
+        if let Some(module) = &self.module {
+            let module = module.display();
+            return Err(
+                refused(&format!("`{module}` stands in the place of MODULE"))
+                    .hint("inputs stand after `:::`, or are read from `--input FILE`"),
+            );
+        }
+        if !self.template.is_empty() {
+            return Err(refused("a TEMPLATE is for commands"));
+        }
+        if !self.kwarg.is_empty() {
+            return Err(refused("`--kwarg` is for functions"));
+        }
+        self.inputs.check_for_script()?;
+        self.script.read(self.task.longest_arguments())
+    }
+
+    fn job(
+        &self,
+        script: Option<Arc<Script>>,
+        module: &Module,
+        inputs: &Inputs,
+    ) -> Result<Job, Failure> {
+        if let Some(script) = script {
+            return Ok(Job::Script(script));
+        }
         Job::find(
             module,
-            &self.module,
+            self.module_path(),
             self.function.as_deref(),
             &self.template,
             Constants {
@@ -307,8 +366,14 @@ impl Map {
         )
     }
 
-    /// Checks that inputs and an argument for all of them are not both read from stdin.
+    /// Checks that inputs and what is one for all of them are not both read from stdin.
     fn share_no_stdin(&self, inputs: &Inputs) -> Result<(), Failure> {
+        if self.script.path().is_some_and(stdio::is_stdin) && inputs.read_stdin() {
+            return Err(
+                Failure::usage("both the script and the inputs are read from stdin")
+                    .hint("give the inputs with `--input FILE` or `:::`"),
+            );
+        }
         let constant = self.kwarg.iter().find(|keyword| keyword.word == "@-");
         match constant {
             Some(Keyword { name, .. }) if inputs.read_stdin() => Err(Failure::usage(format!(
@@ -333,10 +398,14 @@ impl Map {
             interruption,
             destination,
             results,
+            script,
         } = with;
         let quiet = self.modules.quiet;
-        let module = pool.load(&self.module)?;
-        let job = self.job(&module, &inputs)?;
+        let module = pool.load(self.module_path())?;
+        if let Some(script) = &script {
+            script.check(pool, &module)?;
+        }
+        let job = self.job(script, &module, &inputs)?;
         let by_place = self.outputs.by_place();
         let mut place = destination.place();
         let (mut log, past) = self.open_log(&module, &job, &inputs, &mut place)?;

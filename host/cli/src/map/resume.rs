@@ -16,6 +16,7 @@ use super::outputs::append_target::AppendTarget;
 use super::outputs::compact;
 use super::outputs::destination::{Destination, WriteMode, unwritable};
 use super::outputs::results::Results;
+use super::script::Script;
 use crate::parse::Keyword;
 use crate::report::{self, Failure, Kind};
 use crate::show;
@@ -94,10 +95,11 @@ impl Map {
     ) -> Identity {
         Identity {
             module_hash: module.hash().to_owned(),
-            module: self.module.display().to_string(),
+            module: self.module_path().display().to_string(),
             job: job.describe(),
             kind: job.kind().to_owned(),
             constants: self.constants(job),
+            script: job.script().map(Script::describe).unwrap_or_default(),
             columns: self.outputs.header(job).unwrap_or_default(),
             inputs: inputs.describe(),
             limits: self.task.limits(),
@@ -156,7 +158,10 @@ impl Map {
     fn check_place(&self, place: &AppendTarget, inputs: &Inputs) -> Result<(), Failure> {
         let log = self.joblog.path().map(|path| ("the log", path));
         let inputs = inputs.files().map(|path| ("an input", path));
-        let module = ("the module", self.module.as_path());
+        let module = match self.script.path() {
+            Some(script) => ("the script", script),
+            None => ("the module", self.module_path()),
+        };
         let mut others = log.into_iter().chain(inputs).chain([module]);
         if let Some((what, _)) = others.find(|(_, path)| place.is_of(path)) {
             return Err(Failure::usage(format!(

@@ -103,7 +103,7 @@ impl BlockSource {
         utf8: Utf8,
         job: Named,
     ) -> Self {
-        let is_text = matches!(*job, Job::Call(_)) && !job.takes_bytes();
+        let is_text = !matches!(*job, Job::Command(_)) && !job.takes_bytes();
         let blocks = |stream: Stream| {
             let stream = match is_text && ending == LineEnding::Newline {
                 true => stream.decoded(utf8),

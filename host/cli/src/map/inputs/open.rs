@@ -219,6 +219,24 @@ impl InputFlags {
         Ok(())
     }
 
+    /// Refuses flags that mean nothing for a script, whose only argument is its input.
+    pub fn check_for_script(&self) -> Result<(), Failure> {
+        let flag = match self {
+            InputFlags { spread: true, .. } => "`--spread`",
+            InputFlags {
+                ignore_columns: true,
+                ..
+            } => "`--ignore-columns`",
+            InputFlags {
+                stdin_each: true, ..
+            } => "`--stdin-each`",
+            _ => return Ok(()),
+        };
+        Err(Failure::usage(format!(
+            "{flag} has no meaning for a script: all of an input is its variable `input`"
+        )))
+    }
+
     fn separator(&self) -> Option<Separator> {
         match self.from {
             InputFormat::Csv => Some(Separator::Comma),

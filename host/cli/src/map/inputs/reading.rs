@@ -44,7 +44,8 @@ impl Reading {
         let hash = || fingerprint([text.as_bytes()]);
         match self {
             Reading::Line(format) => (job.line(text, number, format), hash()),
-            Reading::Word | Reading::Text => (job.texts(&[text], number), hash()),
+            Reading::Word => (job.texts(&[text], number), hash()),
+            Reading::Text => (job.text(text, number), hash()),
             Reading::Stdin | Reading::File => {
                 self.bytes(text.as_bytes().to_vec(), number, job, utf8)
             }

@@ -7,6 +7,7 @@
 //! # job fib
 //! # kind function
 //! # constants 9a3f5bd0c1e27788 max-side=128
+//! # script <SHA-256> score.py              only where a script runs
 //! # inputs auto
 //! # limits --timeout 1s
 //! # grants none
@@ -61,6 +62,8 @@ pub struct Identity {
     /// The arguments that are the same for all inputs: their fingerprint, and what
     /// they say. Nothing is known of them if this is empty.
     pub constants: String,
+    /// SHA-256 and name of the script that runs; empty if none does.
+    pub script: String,
     /// The columns of a table of results; empty if they are no table.
     pub columns: String,
     /// The form of the inputs.
@@ -76,7 +79,10 @@ pub struct Identity {
 impl Identity {
     /// Returns the text before an input in the `Command` column.
     pub fn command(&self) -> String {
-        sanitize::line(&self.job)
+        sanitize::line(match self.script.split_once(' ') {
+            Some((_, name)) => name,
+            None => &self.job,
+        })
     }
 
     /// The first lines of a log.
@@ -104,14 +110,18 @@ impl Identity {
         lines + &self.of_this_run()
     }
 
-    /// Returns the function or command, and its constants.
-    fn of_the_call(&self) -> [String; 4] {
+    /// Returns the function, command or script, and its constants.
+    fn of_the_call(&self) -> [String; 5] {
         let line = |what, says: &str| format!("# {what} {}\n", sanitize::line(says));
         [
             line("module", &format!("{} {}", self.module_hash, self.module)),
             line("job", &self.job),
             line("kind", &self.kind),
             line("constants", &self.constants),
+            match self.script.as_str() {
+                "" => String::new(),
+                script => line("script", script),
+            },
         ]
     }
 
@@ -134,6 +144,7 @@ impl Identity {
             "job" => self.job = says.to_owned(),
             "kind" => self.kind = says.to_owned(),
             "constants" => self.constants = says.to_owned(),
+            "script" => self.script = says.to_owned(),
             "columns" => self.columns = says.to_owned(),
             "inputs" => self.inputs = says.to_owned(),
             "limits" => self.limits = says.to_owned(),
@@ -187,6 +198,17 @@ impl Identity {
                 format!("{hash} {}", of.module)
             };
             changed.push(("module", short(self), short(now)));
+        }
+        let hash = |script: &str| script.split(' ').next().map(str::to_owned);
+        if hash(&self.script) != hash(&now.script) {
+            let short = |of: &Identity| match of.script.split_once(' ') {
+                Some((hash, name)) => {
+                    let hash: String = hash.chars().take(12).collect();
+                    format!("{hash} {}", sanitize::line(name))
+                }
+                None => "none".to_owned(),
+            };
+            changed.push(("script", short(self), short(now)));
         }
         let job = sanitize::line(&now.job);
         if self.job != job {
@@ -250,6 +272,7 @@ mod tests {
             job: "fib".into(),
             kind: "function".into(),
             constants: "none".into(),
+            script: String::new(),
             columns: String::new(),
             inputs: "auto".into(),
             limits: "default".into(),

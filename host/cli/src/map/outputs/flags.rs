@@ -199,15 +199,16 @@ impl OutputFlags {
         };
         let output: Box<dyn Output> = match (self.to, job) {
             (To::Jsonl, Job::Call(_)) => lines(sink, LineContent::Calls(detail)),
+            (To::Jsonl, Job::Script(_)) => lines(sink, LineContent::Scripts(detail)),
             (To::Jsonl, Job::Command(_)) => lines(sink, LineContent::Commands(detail)),
             (To::Values, Job::Call(_)) => lines(sink, LineContent::Values),
             (To::Values, Job::Command(_)) => lines(sink, LineContent::Outputs),
+            (To::Values | To::JsonValues, Job::Script(_)) => lines(sink, LineContent::ScriptValues),
             (To::JsonValues, Job::Call(_)) => lines(sink, LineContent::OpenedValues),
             (To::JsonValues, Job::Command(_)) => lines(sink, LineContent::OpenedOutputs),
             (To::Csv, job) => {
                 let columns = table::of_job(job, self.tag, &self.columns);
-                let is_command = matches!(job, Job::Command(_));
-                Box::new(TableOutput::new(sink, columns, is_command, terminal))
+                Box::new(TableOutput::new(sink, columns, job.result_form(), terminal))
             }
             (To::Printed, _) => Box::new(Printed::new(sink, self.tag, terminal, quiet)),
         };
@@ -219,7 +220,7 @@ impl OutputFlags {
     /// for by its name, and has the values as well, but for bytes.
     pub fn how(&self, job: &Job, begun: Marks) -> How {
         How {
-            is_command: matches!(job, Job::Command(_)),
+            form: job.result_form(),
             left_out: match self.to {
                 To::Jsonl => LeftOut::All,
                 To::Values | To::JsonValues | To::Csv => LeftOut::Bytes,

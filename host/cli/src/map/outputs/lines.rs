@@ -4,9 +4,9 @@ use std::io;
 
 use sandpool::{Outcome, Value};
 
-use super::Output;
 use super::opened::{self, Opened};
 use super::sink::Sink;
+use super::{Output, ResultForm};
 use crate::map::ledger::Finished;
 use crate::outcome::{self, Detail, LineWriter};
 use crate::{sanitize, show};
@@ -16,6 +16,8 @@ use crate::{sanitize, show};
 pub enum LineContent {
     /// An object for each call.
     Calls(Detail),
+    /// An object for each run of a script.
+    Scripts(Detail),
     /// An object for each run of a command.
     Commands(Detail),
     /// The value of each call.
@@ -24,6 +26,8 @@ pub enum LineContent {
     Outputs,
     /// The value of each call, as the JSON that its text is.
     OpenedValues,
+    /// The value of each run of a script.
+    ScriptValues,
     /// The standard output of each command, as the JSON that it is.
     OpenedOutputs,
 }
@@ -70,17 +74,23 @@ impl Output for LineOutput {
         let (content, outcome) = (self.content, &task.outcome);
         let tag = self.tag.then_some(task.note.label.as_str());
         let stored = task.stored.as_ref();
-        let is_command = content == LineContent::OpenedOutputs;
         let text = match content {
-            LineContent::OpenedValues | LineContent::OpenedOutputs => {
-                opened::text_of(task, is_command)
+            LineContent::OpenedValues => opened::text_of(task, ResultForm::Value),
+            LineContent::Scripts(_) | LineContent::ScriptValues => {
+                opened::text_of(task, ResultForm::Json)
             }
+            LineContent::OpenedOutputs => opened::text_of(task, ResultForm::Stdout),
             _ => None,
         };
-        let opened = text.as_deref().and_then(Opened::read);
+        let opened = text.as_deref().and_then(|text| match content {
+            LineContent::Scripts(_) | LineContent::ScriptValues => Opened::of_script(text),
+            _ => Opened::read(text),
+        });
         self.unopened += u64::from(text.is_some() && opened.is_none());
         let line = self.line.line(|json| match content {
-            LineContent::Calls(detail) => outcome::put_outcome(outcome, tag, stored, detail, json),
+            LineContent::Calls(detail) | LineContent::Scripts(detail) => {
+                outcome::put_outcome(outcome, opened, tag, stored, detail, json);
+            }
             LineContent::Commands(detail) => {
                 outcome::put_command_outcome(outcome, tag, stored, detail, json);
             }

@@ -6,7 +6,7 @@ pub mod destination;
 pub mod flags;
 mod in_place;
 mod lines;
-mod opened;
+pub mod opened;
 mod printed;
 pub mod results;
 mod sink;
@@ -15,6 +15,17 @@ mod table;
 use std::io;
 
 use super::ledger::Finished;
+
+/// The form of a task's result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultForm {
+    /// The value that a function returns.
+    Value,
+    /// The value of a script, which is text that is JSON.
+    Json,
+    /// What a command writes to stdout.
+    Stdout,
+}
 
 /// Files that a task leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,13 +6,19 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use sandpool::Value;
 use serde::de::IgnoredAny;
 
+use super::ResultForm;
 use crate::map::ledger::Finished;
 
 /// JSON that is nested deeper is left as text: what reads our lines need not bear it.
 const DEEPEST: usize = 120;
+
+/// A script's value is at most so deep, and is always JSON.
+const DEEPEST_OF_SCRIPTS: usize = 200;
 
 /// JSON text that was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +27,18 @@ pub struct Opened<'a>(&'a str);
 impl<'a> Opened<'a> {
     /// The text of a value or an output, if it is JSON.
     pub fn read(text: &'a str) -> Option<Self> {
+        Opened::read_within(text, DEEPEST)
+    }
+
+    /// The text of a script's value, if it is JSON: the interpreter may be another than ours.
+    pub fn of_script(text: &'a str) -> Option<Self> {
+        Opened::read_within(text, DEEPEST_OF_SCRIPTS)
+    }
+
+    fn read_within(text: &'a str, deepest: usize) -> Option<Self> {
         let text = text.trim_matches([' ', '\t', '\r', '\n']);
         let valid = serde_json::from_str::<IgnoredAny>(text).is_ok();
-        (valid && depth(text) <= DEEPEST).then_some(Opened(text))
+        (valid && depth(text) <= deepest).then_some(Opened(text))
     }
 
     /// Appends it as one line.
@@ -47,8 +62,13 @@ impl<'a> Opened<'a> {
         }
     }
 
-    pub fn is_object(self) -> bool {
-        self.0.starts_with('{')
+    /// Returns whether it is an object of keys. A script's values of other types, such as
+    /// bytes, are objects with one key that begins with `$`.
+    pub fn has_keys(self, form: ResultForm) -> bool {
+        let Some(rest) = self.0.strip_prefix('{') else {
+            return false;
+        };
+        form != ResultForm::Json || !rest.trim_start().starts_with("\"$")
     }
 
     /// Returns the value of a key of an object; the last, where it is there several
@@ -67,6 +87,18 @@ impl<'a> Opened<'a> {
             rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
         }
         found
+    }
+
+    /// Returns the value that a script's JSON stands for, if that is nothing, text or bytes.
+    pub fn as_value(self) -> Option<Value> {
+        if self.0 == "null" {
+            return Some(Value::none());
+        }
+        if let Some(text) = unquoted(self.0) {
+            return Some(Value::String(text));
+        }
+        let bytes = self.get("$bytes")?;
+        BASE64.decode(unquoted(bytes.0)?).ok().map(Value::Bytes)
     }
 
     /// Appends it as a cell: text as it is, nothing for null, all else as JSON.
@@ -129,12 +161,12 @@ fn token(json: &str) -> usize {
 }
 
 /// The text that a task's result is, or what a command printed.
-pub fn text_of(task: &Finished, is_command: bool) -> Option<Cow<'_, str>> {
+pub fn text_of(task: &Finished, form: ResultForm) -> Option<Cow<'_, str>> {
     let outcome = &task.outcome;
     if !outcome.is_ok() || task.stored.is_some() {
         return None;
     }
-    if is_command {
+    if form == ResultForm::Stdout {
         let stdout = outcome.stdout.as_deref().unwrap_or_default();
         return std::str::from_utf8(stdout).ok().map(Cow::from);
     }

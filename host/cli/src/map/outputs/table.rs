@@ -10,9 +10,9 @@ use std::io;
 use sandpool::value::Type;
 use sandpool::{Outcome, Value};
 
-use super::Output;
 use super::opened::{self, Opened};
 use super::sink::Sink;
+use super::{Output, ResultForm};
 use crate::map::job::Job;
 use crate::map::ledger::Finished;
 use crate::{outcome, report, sanitize};
@@ -39,7 +39,7 @@ pub struct TableOutput {
     columns: Vec<Column>,
     /// True if results are opened for their keys.
     opens: bool,
-    is_command: bool,
+    form: ResultForm,
     /// True if a terminal shows it, which no cell may steer.
     terminal: bool,
     begun: bool,
@@ -48,7 +48,7 @@ pub struct TableOutput {
 }
 
 impl TableOutput {
-    pub fn new(sink: Sink, columns: Vec<Column>, is_command: bool, terminal: bool) -> Self {
+    pub fn new(sink: Sink, columns: Vec<Column>, form: ResultForm, terminal: bool) -> Self {
         TableOutput {
             // One that is gone on with has its header.
             begun: sink.offset().is_some_and(|offset| offset > 0),
@@ -57,7 +57,7 @@ impl TableOutput {
                 .iter()
                 .any(|column| matches!(column, Column::Key(_))),
             columns,
-            is_command,
+            form,
             terminal,
             row: Vec::new(),
             cell: Vec::new(),
@@ -82,6 +82,7 @@ pub fn of_job(job: &Job, tag: bool, keys: &[String]) -> Vec<Column> {
         Job::Command(_) => {
             columns.extend([Column::ExitCode, Column::Stdout, Column::Stderr]);
         }
+        Job::Script(_) => columns.push(Column::Value),
         Job::Call(_) if !keys.is_empty() => columns.push(Column::Value),
         Job::Call(function) => columns.extend(of_result(function.whole().result.as_ref())),
     }
@@ -121,9 +122,11 @@ impl Column {
         }
     }
 
-    /// Appends the cell of a task. Of an `opened` result the keys are columns of their
-    /// own, so it does not stand in that of values as well.
-    fn put(&self, task: &Finished, opened: Option<Opened<'_>>, cell: &mut Vec<u8>) {
+    /// Appends the cell of a task. Of a result that is `keyed` the keys are columns of their
+    /// own, so it does not stand in that of values as well; one that is only `opened` does,
+    /// as the JSON that it is.
+    fn put(&self, task: &Finished, result: TableResult<'_>, cell: &mut Vec<u8>) {
+        let TableResult { keyed, opened } = result;
         let outcome: &Outcome<Value> = &task.outcome;
         let text = match self {
             Column::Index => outcome.index.to_string(),
@@ -137,19 +140,22 @@ impl Column {
             Column::Error if outcome.is_ok() || outcome.exit_code.is_some() => String::new(),
             Column::Error => report::outcome_text(outcome),
             Column::Key(key) => {
-                if let Some(value) = opened.and_then(|opened| opened.get(key)) {
+                if let Some(value) = keyed.and_then(|keyed| keyed.get(key)) {
                     value.put_cell(cell);
                 }
                 return;
             }
-            Column::Value | Column::Stdout if opened.is_some() => return,
+            Column::Value | Column::Stdout if keyed.is_some() => return,
             Column::Value | Column::Stdout if task.stored.is_some() => {
                 let stored = task.stored.iter();
                 return stored.for_each(|stored| outcome::put_place(stored, cell));
             }
             Column::Stdout => return put_bytes(outcome.stdout.as_deref(), cell),
             Column::Stderr => return put_bytes(outcome.stderr.as_deref(), cell),
-            Column::Value => return put_value(outcome.value.as_ref(), cell),
+            Column::Value => match opened {
+                Some(opened) => return opened.put_cell(cell),
+                None => return put_value(outcome.value.as_ref(), cell),
+            },
             Column::Field(name) => {
                 let value = match &outcome.value {
                     Some(Value::Record(fields)) => fields.iter().find(|(field, _)| field == name),
@@ -162,14 +168,23 @@ impl Column {
     }
 }
 
+/// A task's result, as far as it is opened.
+#[derive(Clone, Copy)]
+struct TableResult<'a> {
+    /// An object whose keys are columns.
+    keyed: Option<Opened<'a>>,
+    /// The value of a script.
+    opened: Option<Opened<'a>>,
+}
+
 /// Returns a task's result, as text: its own, or JSON that we make of a record.
-fn result_text(task: &Finished, is_command: bool) -> Option<Cow<'_, str>> {
+fn result_text(task: &Finished, form: ResultForm) -> Option<Cow<'_, str>> {
     if let Some(record @ Value::Record(_)) = &task.outcome.value {
         let mut json = Vec::new();
         outcome::put_value(record, &mut json);
         return String::from_utf8(json).ok().map(Cow::from);
     }
-    opened::text_of(task, is_command)
+    opened::text_of(task, form)
 }
 
 fn put_value(value: Option<&Value>, cell: &mut Vec<u8>) {
@@ -235,18 +250,25 @@ impl Output for TableOutput {
     fn write(&mut self, task: &mut Finished) -> io::Result<()> {
         self.begin()?;
         self.row.clear();
-        let text = match self.opens {
-            true => result_text(task, self.is_command),
+        let is_script = self.form == ResultForm::Json;
+        let text = match self.opens || is_script {
+            true => result_text(task, self.form),
             false => None,
         };
-        let opened = text.as_deref().and_then(Opened::read);
-        let opened = opened.filter(|opened| opened.is_object());
+        let opened = text.as_deref().and_then(|text| match is_script {
+            true => Opened::of_script(text),
+            false => Opened::read(text),
+        });
+        let result = TableResult {
+            keyed: opened.filter(|opened| self.opens && opened.has_keys(self.form)),
+            opened: opened.filter(|_| is_script),
+        };
         for (index, column) in self.columns.iter().enumerate() {
             if index > 0 {
                 self.row.push(b',');
             }
             self.cell.clear();
-            column.put(task, opened, &mut self.cell);
+            column.put(task, result, &mut self.cell);
             put_cell(&self.cell, self.terminal, &mut self.row);
         }
         self.row.extend_from_slice(b"\r\n");

@@ -30,12 +30,12 @@ impl FileOutput {
     /// Returns the contents of a task's file.
     fn bytes(&self, task: &Finished) -> Option<Vec<u8>> {
         let outcome = &task.outcome;
-        match &outcome.value {
+        match self.how.value(outcome).as_deref() {
             _ if !outcome.is_ok() => None,
-            _ if self.how.is_command => Some(outcome.stdout.clone().unwrap_or_default()),
+            _ if self.how.is_command() => Some(outcome.stdout.clone().unwrap_or_default()),
             // Nothing is not the same as nothing in it.
             Some(Value::Option(None)) => None,
-            value => Some(value.as_ref().map(contents).unwrap_or_default()),
+            value => Some(value.map(contents).unwrap_or_default()),
         }
     }
 
@@ -62,10 +62,10 @@ impl Output for FileOutput {
         if task.note.name.is_none() || !outcome.is_ok() {
             return None;
         }
-        let bytes = match (&outcome.value, self.how.is_command) {
+        let bytes = match (self.how.value(outcome).as_deref(), self.how.is_command()) {
             (_, true) => Some(outcome.stdout.as_ref().map_or(0, Vec::len) as u64),
             (Some(Value::Option(None)), false) => None,
-            (value, false) => Some(value.as_ref().map_or(0, length)),
+            (value, false) => Some(value.map_or(0, length)),
         };
         Some(LeftFiles {
             bytes,
@@ -86,7 +86,7 @@ impl Output for FileOutput {
                 self.failed = Some(shown.clone());
             }
             if put? {
-                match (self.how.left_out, self.how.is_command) {
+                match (self.how.left_out, self.how.is_command()) {
                     (LeftOut::All, true) => task.outcome.stdout = None,
                     (LeftOut::All, false) => task.outcome.value = None,
                     _ => self.how.take_bytes(task, || shown.clone()),

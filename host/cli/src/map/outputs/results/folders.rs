@@ -72,8 +72,8 @@ impl Folders {
         absent(fs::remove_dir_all(&unfinished))?;
         fs::create_dir(&unfinished)?;
         let outcome = &task.outcome;
-        if let Some(value) = &outcome.value {
-            fs::write(unfinished.join(VALUE), contents(value))?;
+        if let Some(value) = self.how.value(outcome) {
+            fs::write(unfinished.join(VALUE), contents(&value))?;
         }
         for (name, bytes) in [(STDOUT, &outcome.stdout), (STDERR, &outcome.stderr)] {
             if let Some(bytes) = bytes {
@@ -112,7 +112,7 @@ impl Output for Folders {
     fn leaves_files(&self, task: &Finished) -> Option<LeftFiles> {
         self.name_of(task)?;
         let outcome = &task.outcome;
-        let mut bytes = outcome.value.as_ref().map_or(0, length);
+        let mut bytes = self.how.value(outcome).map_or(0, |value| length(&value));
         for printed in [&outcome.stdout, &outcome.stderr].into_iter().flatten() {
             bytes += printed.len() as u64;
         }
@@ -139,7 +139,7 @@ impl Output for Folders {
                 task.outcome.stderr = None;
                 task.stored = Some(Stored::Folder(shown()));
             }
-            let of_result = if self.how.is_command { STDOUT } else { VALUE };
+            let of_result = if self.how.is_command() { STDOUT } else { VALUE };
             self.how
                 .take_bytes(task, || format!("{}/{of_result}", shown()));
         }

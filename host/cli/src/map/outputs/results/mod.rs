@@ -17,14 +17,16 @@ pub mod naming;
 mod tree;
 pub mod used_names;
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sandpool::{Value, value};
+use sandpool::{Outcome, Value, value};
 
-use super::Output;
+use super::opened::Opened;
+use super::{Output, ResultForm};
 use crate::map::inputs::Shape;
 use crate::map::joblog::past::Marks;
 use crate::map::ledger::{Finished, Stored};
@@ -153,8 +155,7 @@ fn read(asked: &Path, shape: &Shape) -> Result<(Option<Pattern>, PathBuf), Failu
 
 /// The way in which results are written into files.
 pub struct How {
-    /// True if what a command writes to stdout is its result.
-    pub is_command: bool,
+    pub form: ResultForm,
     /// Of which results the other output says where they are, instead of what they are.
     pub left_out: LeftOut,
     /// The tasks that may have left files in an earlier run.
@@ -171,6 +172,25 @@ pub enum LeftOut {
 }
 
 impl How {
+    /// Returns whether what a command writes to stdout is its result.
+    fn is_command(&self) -> bool {
+        self.form == ResultForm::Stdout
+    }
+
+    /// Returns the value of a task, as its file is to have it. Of a script, text and bytes
+    /// are themselves and not the JSON that they came as.
+    fn value<'a>(&self, outcome: &'a Outcome<Value>) -> Option<Cow<'a, Value>> {
+        let value = outcome.value.as_ref()?;
+        let opened = match (self.form, value) {
+            (ResultForm::Json, Value::String(json)) => Opened::of_script(json),
+            _ => None,
+        };
+        Some(match opened.and_then(Opened::as_value) {
+            Some(value) => Cow::Owned(value),
+            None => Cow::Borrowed(value),
+        })
+    }
+
     /// Takes a result out of a task whose file it is in, if it is bytes and those are
     /// left out.
     fn take_bytes(&self, task: &mut Finished, file: impl FnOnce() -> String) {
@@ -179,11 +199,18 @@ impl How {
         if self.left_out != LeftOut::Bytes || !outcome.is_ok() {
             return;
         }
-        let is_taken = match self.is_command {
-            true => outcome.stdout.take_if(|stdout| !is_text(stdout)).is_some(),
-            false => outcome.value.take_if(|value| is_bytes(value)).is_some(),
+        let is_taken = match self.is_command() {
+            true => outcome
+                .stdout
+                .as_ref()
+                .is_some_and(|stdout| !is_text(stdout)),
+            false => self.value(outcome).is_some_and(|value| is_bytes(&value)),
         };
         if is_taken {
+            match self.is_command() {
+                true => outcome.stdout = None,
+                false => outcome.value = None,
+            }
             task.stored = Some(Stored::File(file()));
         }
     }
