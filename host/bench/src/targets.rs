@@ -2,6 +2,7 @@
 //! is compared with in the same run.
 
 use super::amount::number;
+use super::interpreters;
 use super::report::Report;
 
 /// The demand on a number.
@@ -255,9 +256,80 @@ const TARGETS: [Row; 29] = [
     ),
 ];
 
+/// Those of interpreters, which only a run that asks for interpreters has. `boa` is a module
+/// that `--also` names: the guest for JavaScript that came before.
+const INTERPRETERS: [Row; 7] = [
+    (
+        "python-session-vs-monty",
+        "Python, a call in a session, over one in a session of pydantic-monty",
+        Dearer(
+            "interpreters/python/session/sandpool",
+            "interpreters/python/session/monty",
+        ),
+        AtMost(0.5),
+    ),
+    (
+        "python-fib-vs-cpython",
+        "Python, `fib(24)`, over native CPython",
+        Dearer(
+            "interpreters/python/fib24/sandpool",
+            "interpreters/python/fib24/cpython",
+        ),
+        AtMost(2.0),
+    ),
+    (
+        "javascript-fresh-vs-boa",
+        "JavaScript, a fresh interpreter, over the module `boa`",
+        Dearer(
+            "interpreters/javascript/fresh/sandpool",
+            "interpreters/javascript/fresh/boa",
+        ),
+        AtMost(0.15),
+    ),
+    (
+        "javascript-fib-vs-boa",
+        "JavaScript, `fib(24)`, over the module `boa`",
+        Dearer(
+            "interpreters/javascript/fib24/sandpool",
+            "interpreters/javascript/fib24/boa",
+        ),
+        AtMost(0.25),
+    ),
+    (
+        "javascript-loop-vs-boa",
+        "JavaScript, a loop of 10^6, over the module `boa`",
+        Dearer(
+            "interpreters/javascript/loop/sandpool",
+            "interpreters/javascript/loop/boa",
+        ),
+        AtMost(0.25),
+    ),
+    (
+        "javascript-json-vs-boa",
+        "JavaScript, 1 MB of JSON, transformed, over the module `boa`",
+        Dearer(
+            "interpreters/javascript/json/sandpool",
+            "interpreters/javascript/json/boa",
+        ),
+        AtMost(0.25),
+    ),
+    (
+        "javascript-sort-vs-boa",
+        "JavaScript, 10^5 numbers, made and sorted, over the module `boa`",
+        Dearer(
+            "interpreters/javascript/sort/sandpool",
+            "interpreters/javascript/sort/boa",
+        ),
+        AtMost(0.25),
+    ),
+];
+
 /// All targets, with what was measured of them.
 pub fn of(report: &Report) -> Vec<Target> {
-    let rows = TARGETS.iter();
+    let has_interpreters = report.plan.asks_for(interpreters::PREFIX);
+    let rows = TARGETS
+        .iter()
+        .chain(INTERPRETERS.iter().filter(|_| has_interpreters));
     rows.map(|(name, what, of, wanted)| {
         let (ours, other) = sides(report, of);
         let ratio = match (of, ours, other) {
@@ -345,10 +417,22 @@ mod tests {
     }
 
     #[test]
+    fn targets_of_interpreters_are_those_of_a_run_that_asks_for_them() {
+        let name = "python-session-vs-monty";
+        let has = |only: Vec<String>| {
+            let report = Report::new(Plan::new(true, 1, only));
+            of(&report).iter().any(|target| target.name == name)
+        };
+        assert!(has(vec!["interpreters/".into()]));
+        assert!(!has(vec![]) && !has(vec!["apply/".into()]));
+    }
+
+    #[test]
     fn every_target_has_a_name_of_its_own() {
-        let mut names: Vec<_> = TARGETS.iter().map(|row| row.0).collect();
+        let rows = TARGETS.iter().chain(&INTERPRETERS);
+        let mut names: Vec<_> = rows.map(|row| row.0).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), TARGETS.len());
+        assert_eq!(names.len(), TARGETS.len() + INTERPRETERS.len());
     }
 }

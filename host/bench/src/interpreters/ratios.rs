@@ -1,0 +1,46 @@
+//! The ratios of sandpool's times to those of the others, from the rounds in which each ran
+//! once: a machine that is slow for a while is so for both.
+
+use super::OURS;
+use crate::figure::Figure;
+use crate::report::Report;
+use crate::stats::{interval, median};
+
+/// What a snippet costs in sandpool, as a multiple of what it costs elsewhere.
+#[derive(Clone, Debug)]
+pub struct Ratio {
+    /// The name of the other's figure.
+    pub name: String,
+    /// Its label.
+    pub label: String,
+    /// The median of the rounds.
+    pub median: f64,
+    /// The interval of that median, with 95 % and more; of few rounds, all of them.
+    pub low: f64,
+    pub high: f64,
+}
+
+/// All of them, in the order of the figures.
+pub fn of(report: &Report) -> Vec<Ratio> {
+    let figures = report.named(super::PREFIX);
+    figures
+        .filter_map(|other| {
+            let (case, contender) = other.name.rsplit_once('/')?;
+            let ours = report.figure(&format!("{case}/{OURS}"))?;
+            (contender != OURS).then(|| ratio(ours, other))
+        })
+        .collect()
+}
+
+fn ratio(ours: &Figure, other: &Figure) -> Ratio {
+    let rounds = ours.rounds.iter().zip(&other.rounds);
+    let ratios: Vec<f64> = rounds.map(|(ours, other)| ours / other).collect();
+    let (low, high) = interval(&ratios);
+    Ratio {
+        name: other.name.clone(),
+        label: other.label.clone(),
+        median: median(&ratios),
+        low,
+        high,
+    }
+}
