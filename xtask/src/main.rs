@@ -95,8 +95,8 @@ enum Task {
         /// `interpreters` is `sandpool bench --only interpreters/` in release, in five
         /// minutes or so, with `--quick` in one: the guests `python` and `javascript` beside
         /// CPython, node, pydantic-monty and quickjs, which come from PyPI into a virtual
-        /// environment below target/. `--also NAME=FILE` measures one more module,
-        /// `--only interpreters/python` one language; the last lines are a table in Markdown.
+        /// environment below target/. It prints a table in Markdown, too. `--also NAME=FILE`
+        /// measures one more module, `--only interpreters/python` one language.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },

@@ -80,13 +80,13 @@ pub fn of(report: &Report) -> String {
     if !report.peers.is_empty() {
         section(&mut text, "peers", Some(peers(report)));
     }
-    for note in &report.notes {
-        text.push_str(&format!("\n{}", line(note)));
-    }
     if let Some(markdown) = interpreters::markdown(report) {
         text.push_str(&format!(
             "\ninterpreters, in Markdown: median (sandpool's time over it)\n\n{markdown}"
         ));
+    }
+    for note in &report.notes {
+        text.push_str(&format!("\n{}", line(note)));
     }
     text.push_str(&format!("\nmeasured in {:.0} s\n", report.seconds));
     text

@@ -60,6 +60,8 @@ enum RatioKind {
     Theirs(&'static str, &'static str),
     /// Ours is a time; ours over theirs.
     Dearer(&'static str, &'static str),
+    /// The same, by the median of the ratios that the rounds had.
+    DearerInRounds(&'static str, &'static str),
     /// Ours is a time, over the sum of two.
     DearerThanBoth(&'static str, [&'static str; 2]),
     /// A figure by itself, in so many of its units.
@@ -69,7 +71,7 @@ enum RatioKind {
 }
 
 use Bound::{AtLeast, AtMost};
-use RatioKind::{Alone, Dearer, DearerThanBoth, Ours, Quantile, Theirs};
+use RatioKind::{Alone, Dearer, DearerInRounds, DearerThanBoth, Ours, Quantile, Theirs};
 
 const MILLI: f64 = 1e-3;
 
@@ -260,18 +262,18 @@ const TARGETS: [Row; 29] = [
 /// that `--also` names: the guest for JavaScript that came before.
 const INTERPRETERS: [Row; 7] = [
     (
-        "python-session-vs-monty",
-        "Python, a call in a session, over one in a session of pydantic-monty",
-        Dearer(
-            "interpreters/python/session/sandpool",
-            "interpreters/python/session/monty",
+        "python-call-vs-monty",
+        "Python, a call in a session, over `add(1, 2)` in a session of pydantic-monty",
+        DearerInRounds(
+            "interpreters/python/call/sandpool",
+            "interpreters/python/call/monty",
         ),
         AtMost(0.5),
     ),
     (
         "python-fib-vs-cpython",
         "Python, `fib(24)`, over native CPython",
-        Dearer(
+        DearerInRounds(
             "interpreters/python/fib24/sandpool",
             "interpreters/python/fib24/cpython",
         ),
@@ -280,7 +282,7 @@ const INTERPRETERS: [Row; 7] = [
     (
         "javascript-fresh-vs-boa",
         "JavaScript, a fresh interpreter, over the module `boa`",
-        Dearer(
+        DearerInRounds(
             "interpreters/javascript/fresh/sandpool",
             "interpreters/javascript/fresh/boa",
         ),
@@ -289,7 +291,7 @@ const INTERPRETERS: [Row; 7] = [
     (
         "javascript-fib-vs-boa",
         "JavaScript, `fib(24)`, over the module `boa`",
-        Dearer(
+        DearerInRounds(
             "interpreters/javascript/fib24/sandpool",
             "interpreters/javascript/fib24/boa",
         ),
@@ -298,7 +300,7 @@ const INTERPRETERS: [Row; 7] = [
     (
         "javascript-loop-vs-boa",
         "JavaScript, a loop of 10^6, over the module `boa`",
-        Dearer(
+        DearerInRounds(
             "interpreters/javascript/loop/sandpool",
             "interpreters/javascript/loop/boa",
         ),
@@ -307,7 +309,7 @@ const INTERPRETERS: [Row; 7] = [
     (
         "javascript-json-vs-boa",
         "JavaScript, 1 MB of JSON, transformed, over the module `boa`",
-        Dearer(
+        DearerInRounds(
             "interpreters/javascript/json/sandpool",
             "interpreters/javascript/json/boa",
         ),
@@ -316,7 +318,7 @@ const INTERPRETERS: [Row; 7] = [
     (
         "javascript-sort-vs-boa",
         "JavaScript, 10^5 numbers, made and sorted, over the module `boa`",
-        Dearer(
+        DearerInRounds(
             "interpreters/javascript/sort/sandpool",
             "interpreters/javascript/sort/boa",
         ),
@@ -335,6 +337,10 @@ pub fn of(report: &Report) -> Vec<Target> {
         let ratio = match (of, ours, other) {
             (Alone(..) | Quantile(..), ours, _) => ours,
             (Theirs(..), Some(ours), Some(theirs)) => Some(theirs / ours),
+            (DearerInRounds(ours, theirs), ..) => report
+                .figure(ours)
+                .zip(report.figure(theirs))
+                .map(|(ours, theirs)| interpreters::over(ours, theirs)),
             (_, Some(ours), Some(theirs)) => Some(ours / theirs),
             _ => None,
         };
@@ -359,9 +365,10 @@ fn sides(report: &Report, of: &RatioKind) -> (Option<f64>, Option<f64>) {
         name => report.value(name),
     };
     match of {
-        Ours(ours, theirs) | Theirs(ours, theirs) | Dearer(ours, theirs) => {
-            (value(ours), value(theirs))
-        }
+        Ours(ours, theirs)
+        | Theirs(ours, theirs)
+        | Dearer(ours, theirs)
+        | DearerInRounds(ours, theirs) => (value(ours), value(theirs)),
         DearerThanBoth(ours, [a, b]) => {
             let both = value(a).zip(value(b)).map(|(a, b)| a + b);
             (value(ours), both)
@@ -418,7 +425,7 @@ mod tests {
 
     #[test]
     fn targets_of_interpreters_are_those_of_a_run_that_asks_for_them() {
-        let name = "python-session-vs-monty";
+        let name = "python-call-vs-monty";
         let has = |only: Vec<String>| {
             let report = Report::new(Plan::new(true, 1, only));
             of(&report).iter().any(|target| target.name == name)

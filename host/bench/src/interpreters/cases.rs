@@ -60,6 +60,7 @@ pub enum Case {
     Fresh,
     Kept,
     Session,
+    Call,
     Fib,
     Loop,
     Json,
@@ -67,10 +68,11 @@ pub enum Case {
 }
 
 impl Case {
-    pub const ALL: [Case; 7] = [
+    pub const ALL: [Case; 8] = [
         Case::Fresh,
         Case::Kept,
         Case::Session,
+        Case::Call,
         Case::Fib,
         Case::Loop,
         Case::Json,
@@ -83,6 +85,7 @@ impl Case {
             Case::Fresh => "fresh",
             Case::Kept => "kept",
             Case::Session => "session",
+            Case::Call => "call",
             Case::Fib => "fib24",
             Case::Loop => "loop",
             Case::Json => "json",
@@ -94,7 +97,8 @@ impl Case {
         match self {
             Case::Fresh => "`1 + 1` in a fresh interpreter",
             Case::Kept => "`1 + 1` in a kept interpreter",
-            Case::Session => "a call in a session",
+            Case::Session => "`add(1, 2)` in a session",
+            Case::Call => "a call of `add` in a session",
             Case::Fib => "`fib(24)`",
             Case::Loop => "a loop of 10^6",
             Case::Json => "1 MB of JSON, transformed",
@@ -102,12 +106,12 @@ impl Case {
         }
     }
 
-    /// All cases but two run in a kept interpreter, so that a figure has either the price
+    /// The cases that compute run in a kept interpreter, so that a figure has either the price
     /// of a fresh interpreter or that of running code.
     pub fn keeping(self) -> Keeping {
         match self {
             Case::Fresh => Keeping::Fresh,
-            Case::Session => Keeping::Session,
+            Case::Session | Case::Call => Keeping::Session,
             Case::Kept | Case::Fib | Case::Loop | Case::Json | Case::Sort => Keeping::Kept,
         }
     }
@@ -118,13 +122,18 @@ impl Case {
             Language::JavaScript => self.javascript(),
         };
         let setup = match (self, language) {
-            (Case::Session, Language::Python) => Some("def add(a, b):\n    return a + b\n"),
-            (Case::Session, Language::JavaScript) => Some("function add(a, b) { return a + b }\n"),
+            (Case::Session | Case::Call, Language::Python) => {
+                Some("def add(a, b):\n    return a + b\n")
+            }
+            (Case::Session | Case::Call, Language::JavaScript) => {
+                Some("function add(a, b) { return a + b }\n")
+            }
             _ => None,
         };
         Snippet {
             setup,
             source,
+            call: (self == Case::Call).then_some(["add", "[1, 2]"]),
             input: (self == Case::Json).then(records),
             expected: self.expected(),
         }
@@ -133,7 +142,7 @@ impl Case {
     fn python(self) -> &'static str {
         match self {
             Case::Fresh | Case::Kept => "1 + 1",
-            Case::Session => "add(1, 2)",
+            Case::Session | Case::Call => "add(1, 2)",
             Case::Fib => {
                 "\
 def fib(n):
@@ -182,7 +191,7 @@ run(100000)
     fn javascript(self) -> &'static str {
         match self {
             Case::Fresh | Case::Kept => "1 + 1",
-            Case::Session => "add(1, 2)",
+            Case::Session | Case::Call => "add(1, 2)",
             Case::Fib => {
                 "\
 function fib(n) {
@@ -234,7 +243,7 @@ run(100000)
     fn expected(self) -> Json {
         match self {
             Case::Fresh | Case::Kept => json!(2),
-            Case::Session => json!(3),
+            Case::Session | Case::Call => json!(3),
             Case::Fib => json!(46_368),
             Case::Loop => {
                 let total = (0..1_000_000_u64).fold(0, |total, i| (total + i * i) % 1_000_003);
@@ -267,6 +276,9 @@ pub struct Snippet {
     /// Run once, before anything is measured.
     pub setup: Option<&'static str>,
     pub source: &'static str,
+    /// A function that earlier code has defined, and its arguments as JSON, for those who can
+    /// call one without a snippet.
+    pub call: Option<[&'static str; 2]>,
     /// The value of the variable `input`, as JSON.
     pub input: Option<String>,
     expected: Json,

@@ -24,7 +24,7 @@ use super::report::Report;
 
 pub use self::markdown::of as markdown;
 pub use self::modules::Also;
-pub use self::ratios::{Ratio, of as ratios};
+pub use self::ratios::{Ratio, of as ratios, over};
 
 /// With what the names of these figures begin.
 pub const PREFIX: &str = "interpreters/";
@@ -32,17 +32,17 @@ pub const PREFIX: &str = "interpreters/";
 /// The last part of the names of sandpool's own figures.
 const OURS: &str = "sandpool";
 
+/// With what the names end of those that are a process for each snippet.
+const ALONE: &str = "-process";
+
 /// Measures them if they are asked for by name: they need modules that are built apart, and
 /// more time than all else together.
 pub fn measure(plan: &Plan, report: &mut Report) {
     if !plan.asks_for(PREFIX) {
         return;
     }
-    let (seconds, rounds, millis) = plan.either((60, 3, 25), (400, 9, 100));
-    let plan = Plan {
-        late: Instant::now() + Duration::from_secs(seconds),
-        ..plan.with(rounds, Duration::from_millis(millis))
-    };
+    let (rounds, millis) = plan.either((3, 25), (9, 100));
+    let plan = plan.with(rounds, Duration::from_millis(millis));
     let mut also = also(&plan, report);
     for language in Language::ALL {
         let is_wanted = |case: Case| plan.wants_any(&[&name(language, case, "")]);
@@ -82,6 +82,12 @@ enum Runner {
     Alone(Alone),
 }
 
+/// Returns whether a contender is called so in the figures' names.
+fn is_taken(name: &str) -> bool {
+    let name = name.strip_suffix(ALONE).unwrap_or(name);
+    name == OURS || native::ALL.iter().any(|native| native.key == name)
+}
+
 /// The name of a figure.
 fn name(language: Language, case: Case, contender: &str) -> String {
     let (language, case) = (language.key(), case.key());
@@ -117,14 +123,21 @@ fn compare(
                 None => {}
                 Some(Ok(subject)) => subjects.push(subject),
                 Some(Err(why)) => report.notes.push(format!(
-                    "{}, {}: {called} is left out: {why}",
+                    "{}, {}: {called} is left out: {}",
                     language.label(),
-                    case.label()
+                    case.label(),
+                    why.lines().next().unwrap_or_default()
                 )),
             }
         }
     }
-    report.measure(plan, subjects);
+    // From now on: the first use of a module has compiled it.
+    let seconds = plan.either(30, 240);
+    let plan = Plan {
+        late: Instant::now() + Duration::from_secs(seconds),
+        ..plan.clone()
+    };
+    report.measure(&plan, subjects);
 }
 
 impl Contender {
@@ -156,10 +169,9 @@ fn module<'a>(
     let keeping = case.keeping();
     let expected = evaluator.prepare(keeping, snippet)?;
     snippet.check(&expected)?;
-    let input = snippet.input.as_deref();
     Ok(Subject::new(figure, move |slice| {
         latencies(slice, || {
-            match evaluator.eval(keeping, snippet.source, input)? == expected {
+            match evaluator.run(keeping, snippet)? == expected {
                 true => Ok(()),
                 false => Err("it answers otherwise than at first".into()),
             }
@@ -218,7 +230,7 @@ fn natives(language: Language, report: &mut Report) -> Vec<Contender> {
                     runner: Runner::Kept(Box::new(RefCell::new(script))),
                 });
                 contenders.extend(alone.map(|alone| Contender {
-                    key: format!("{}-process", native.key),
+                    key: format!("{}{ALONE}", native.key),
                     called: format!("{called}, a process for each snippet"),
                     runner: Runner::Alone(alone),
                 }));

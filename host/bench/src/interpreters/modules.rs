@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use sandpool::{Isolation, Module, Pool, Session, Type, Value};
+use sandpool::value::ToArgs;
+use sandpool::{Isolation, Module, Pool, Session, Type};
 
 use super::cases::{Keeping, Language, Snippet};
 use crate::figure::{ErrorLine, Measured};
@@ -27,6 +28,9 @@ impl Also {
             return Err(format!(
                 "the name `{name}` is not made of letters, digits and dashes"
             ));
+        }
+        if super::is_taken(name) {
+            return Err(format!("the name `{name}` is that of another contender"));
         }
         if file.is_empty() {
             return Err("there is no file after `=`".into());
@@ -97,28 +101,36 @@ impl Evaluator {
         if let Some(setup) = snippet.setup {
             self.eval(keeping, setup, None)?;
         }
-        self.eval(keeping, snippet.source, snippet.input.as_deref())
+        self.run(keeping, snippet)
     }
 
-    /// Evaluates text by one blocking call. Returns the value as JSON.
-    pub fn eval(&self, keeping: Keeping, source: &str, input: Option<&str>) -> Measured<String> {
-        let input = input.map(|input| Value::String(input.into()));
-        let input = match self.is_input_optional {
-            true => Value::Option(input.map(Box::new)),
-            false => input.unwrap_or_else(|| Value::String(String::new())),
-        };
-        let args = vec![Value::String(source.into()), input];
+    /// Runs a snippet by one blocking call. Returns its value as JSON.
+    pub fn run(&self, keeping: Keeping, snippet: &Snippet) -> Measured<String> {
+        match snippet.call {
+            Some([function, arguments]) => self.call(keeping, "call", (function, arguments)),
+            None => self.eval(keeping, snippet.source, snippet.input.as_deref()),
+        }
+    }
+
+    fn eval(&self, keeping: Keeping, source: &str, input: Option<&str>) -> Measured<String> {
+        match self.is_input_optional {
+            true => self.call(keeping, "eval", (source, input)),
+            false => self.call(keeping, "eval", (source, input.unwrap_or_default())),
+        }
+    }
+
+    fn call(&self, keeping: Keeping, function: &str, args: impl ToArgs) -> Measured<String> {
         match keeping {
-            Keeping::Fresh => self.fresh.eval(args),
-            Keeping::Kept => self.kept.eval(args),
-            Keeping::Session => self.session.call("eval", args).error_line(),
+            Keeping::Fresh => self.fresh.call(function, args),
+            Keeping::Kept => self.kept.call(function, args),
+            Keeping::Session => self.session.call(function, args).error_line(),
         }
     }
 }
 
 impl Place {
-    fn eval(&self, args: Vec<Value>) -> Measured<String> {
-        self.pool.apply(&self.module, "eval", args).error_line()
+    fn call(&self, function: &str, args: impl ToArgs) -> Measured<String> {
+        self.pool.apply(&self.module, function, args).error_line()
     }
 }
 
@@ -131,7 +143,15 @@ mod tests {
         let also = Also::parse("boa=old/script=1.wasm").expect("a name and a file");
         assert_eq!(also.name, "boa");
         assert_eq!(also.file, Path::new("old/script=1.wasm"));
-        for wrong in ["boa", "=boa.wasm", "boa=", "a/b=boa.wasm", "a b=boa.wasm"] {
+        for wrong in [
+            "boa",
+            "=boa.wasm",
+            "boa=",
+            "a/b=boa.wasm",
+            "a b=boa.wasm",
+            "sandpool=boa.wasm",
+            "node-process=boa.wasm",
+        ] {
             assert!(Also::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -16,12 +16,19 @@
     return JSON.stringify(vm.runInThisContext(source, { filename })) ?? 'null';
   }
 
-  function measure([keeping, source, text, expected], seconds) {
+  function prepared(keeping, setup, source, call, text) {
+    if (setup !== null) run(keeping, setup, null);
+    if (call === null) return () => run(keeping, source, text);
+    const [name, args] = call;
+    return () => JSON.stringify(globalThis[name](...JSON.parse(args))) ?? 'null';
+  }
+
+  function measure({ run, expected }, seconds) {
     const taken = [];
     const until = now() + seconds * 1e6;
     while (taken.length < 2 || (now() < until && taken.length < 20000)) {
       const begin = now();
-      const value = run(keeping, source, text);
+      const value = run();
       taken.push(now() - begin);
       if (value !== expected) throw new Error('it answers otherwise than at first');
     }
@@ -37,11 +44,10 @@
       let answer;
       try {
         if (what === 'prepare') {
-          const [keeping, setup, source, text] = rest;
-          if (setup !== null) run(keeping, setup, null);
-          const value = run(keeping, source, text);
-          cases.set(name, [keeping, source, text, value]);
-          answer = { text: value };
+          const run = prepared(...rest);
+          const expected = run();
+          cases.set(name, { run, expected });
+          answer = { text: expected };
         } else {
           answer = measure(cases.get(name), ...rest);
         }

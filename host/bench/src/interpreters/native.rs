@@ -108,11 +108,12 @@ impl Kept {
         let Snippet {
             setup,
             source,
+            call,
             input,
             ..
         } = snippet;
         let keeping = case.keeping().key();
-        let request = json!(["prepare", case.key(), keeping, setup, source, input]);
+        let request = json!(["prepare", case.key(), keeping, setup, source, call, input]);
         let answer = self.ask(&request, Duration::ZERO)?;
         match answer["text"].as_str() {
             Some(text) => Ok(text.to_owned()),

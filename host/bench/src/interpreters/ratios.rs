@@ -27,20 +27,25 @@ pub fn of(report: &Report) -> Vec<Ratio> {
         .filter_map(|other| {
             let (case, contender) = other.name.rsplit_once('/')?;
             let ours = report.figure(&format!("{case}/{OURS}"))?;
-            (contender != OURS).then(|| ratio(ours, other))
+            let ratios = rounds(ours, other);
+            let (low, high) = interval(&ratios);
+            (contender != OURS).then(|| Ratio {
+                name: other.name.clone(),
+                label: other.label.clone(),
+                median: median(&ratios),
+                low,
+                high,
+            })
         })
         .collect()
 }
 
-fn ratio(ours: &Figure, other: &Figure) -> Ratio {
+/// The median of the ratios of two figures that were measured in the same rounds.
+pub fn over(ours: &Figure, other: &Figure) -> f64 {
+    median(&rounds(ours, other))
+}
+
+fn rounds(ours: &Figure, other: &Figure) -> Vec<f64> {
     let rounds = ours.rounds.iter().zip(&other.rounds);
-    let ratios: Vec<f64> = rounds.map(|(ours, other)| ours / other).collect();
-    let (low, high) = interval(&ratios);
-    Ratio {
-        name: other.name.clone(),
-        label: other.label.clone(),
-        median: median(&ratios),
-        low,
-        high,
-    }
+    rounds.map(|(ours, other)| ours / other).collect()
 }
