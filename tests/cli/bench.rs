@@ -179,7 +179,12 @@ fn an_interpreter_that_answers_wrongly_is_left_out_of_that_case() {
     let _test = test_alone();
     let folder = Folder::new();
     std::fs::write(folder.path().join("python.wasm"), KNOWS_TWO).expect("a module");
-    let chosen = ["--only", "interpreters/python", "--also", "older=python.wasm"];
+    let chosen = [
+        "--only",
+        "interpreters/python",
+        "--also",
+        "older=python.wasm",
+    ];
     let ended = folder
         .sandpool([&["bench", "--quick", "--json"][..], &chosen].concat())
         .env("SANDPOOL_MODULES", folder.path())
