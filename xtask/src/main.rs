@@ -92,11 +92,11 @@ enum Task {
         /// and later `--baseline before`. What users are promised is measured by
         /// `sandpool bench`.
         ///
-        /// `interpreters` is `sandpool bench --only interpreters/` in release, in five
-        /// minutes or so, with `--quick` in one: the guests `python` and `javascript` beside
-        /// CPython, node, pydantic-monty and quickjs, which come from PyPI into a virtual
-        /// environment below target/. It prints a table in Markdown, too. `--also NAME=FILE`
-        /// measures one more module, `--only interpreters/python` one language.
+        /// `interpreters` is `sandpool bench --only interpreters/` in release: the guests
+        /// `python` and `javascript` beside CPython, node, pydantic-monty and quickjs, of
+        /// which PyPI's come into a virtual environment below target/. It prints a table in
+        /// Markdown, too. `--also NAME=FILE` measures one more module, `--only
+        /// interpreters/python` one language.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },

@@ -45,21 +45,25 @@ pub fn measure(plan: &Plan, report: &mut Report) {
     let plan = plan.with(rounds, Duration::from_millis(millis));
     let mut also = also(&plan, report);
     for language in Language::ALL {
-        let is_wanted = |case: Case| plan.wants_any(&[&name(language, case, "")]);
-        let cases: Vec<_> = Case::ALL
-            .into_iter()
-            .filter(|case| is_wanted(*case))
+        let cases = Case::ALL.into_iter();
+        let cases: Vec<_> = cases
+            .filter(|case| plan.wants_any(&[&name(language, *case, "")]))
             .collect();
         if cases.is_empty() {
             continue;
         }
         report.step(&format!("interpreters of {}", language.label()));
-        let mut contenders = ours(language, report);
-        contenders.extend(natives(language, report));
-        let (these, others) = also.into_iter().partition(|(of, _)| *of == language);
-        also = others;
-        let these: Vec<(Language, Contender)> = these;
-        contenders.extend(these.into_iter().map(|(_, contender)| contender));
+        let is_wanted = |key: &str| {
+            let mut names = cases.iter().map(|case| name(language, *case, key));
+            names.any(|name| plan.wants(&name))
+        };
+        let mut contenders = Vec::new();
+        if is_wanted(OURS) {
+            contenders.extend(ours(language, report));
+        }
+        contenders.extend(natives(language, is_wanted, report));
+        let these = also.extract_if(.., |(of, _)| *of == language);
+        contenders.extend(these.map(|(_, contender)| contender));
         compare(&plan, language, &cases, &contenders, report);
     }
 }
@@ -212,10 +216,15 @@ fn ours(language: Language, report: &mut Report) -> Vec<Contender> {
 }
 
 /// The native interpreters and the packages for a language, as far as they are installed.
-fn natives(language: Language, report: &mut Report) -> Vec<Contender> {
+fn natives(
+    language: Language,
+    is_wanted: impl Fn(&str) -> bool,
+    report: &mut Report,
+) -> Vec<Contender> {
     let mut contenders = Vec::new();
     for native in native::ALL {
-        if native.language != language {
+        let alone = format!("{}{ALONE}", native.key);
+        if native.language != language || !(is_wanted(native.key) || is_wanted(&alone)) {
             continue;
         }
         let state = match native.start() {
@@ -223,16 +232,16 @@ fn natives(language: Language, report: &mut Report) -> Vec<Contender> {
             Ok(script) => {
                 let called = format!("{} {}", native.name, script.version);
                 let state = PeerState::Measured(script.version.clone());
-                let alone = script.alone.clone();
+                let program = script.alone.clone();
                 contenders.push(Contender {
                     key: native.key.to_owned(),
                     called: called.clone(),
                     runner: Runner::Kept(Box::new(RefCell::new(script))),
                 });
-                contenders.extend(alone.map(|alone| Contender {
-                    key: format!("{}{ALONE}", native.key),
+                contenders.extend(program.map(|program| Contender {
+                    key: alone,
                     called: format!("{called}, a process for each snippet"),
-                    runner: Runner::Alone(alone),
+                    runner: Runner::Alone(program),
                 }));
                 state
             }
