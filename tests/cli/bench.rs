@@ -156,6 +156,61 @@ fn peers_are_measured_in_the_same_rounds_where_they_are_installed() {
     assert!(!figures.contains(&"apply/process/fresh/empty"));
 }
 
+/// A module that knows one answer.
+const KNOWS_TWO: &str = r#"
+(component
+  (core module $m
+    (memory (export "memory") 2)
+    ;; The case `ok`, with a text of one byte at 32.
+    (data (i32.const 16) "\00\00\00\00\20\00\00\00\01\00\00\00")
+    (data (i32.const 32) "2")
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+    (func (export "eval") (param i32 i32 i32 i32) (result i32) (i32.const 16)))
+  (core instance $i (instantiate $m))
+  (alias core export $i "memory" (core memory $memory))
+  (alias core export $i "realloc" (core func $realloc))
+  (func (export "eval") (param "source" string) (param "input" string)
+    (result (result string (error string)))
+    (canon lift (core func $i "eval") (memory $memory) (realloc $realloc))))
+"#;
+
+#[test]
+fn an_interpreter_that_answers_wrongly_is_left_out_of_that_case() {
+    let _test = test_alone();
+    let folder = Folder::new();
+    std::fs::write(folder.path().join("python.wasm"), KNOWS_TWO).expect("a module");
+    let chosen = [
+        "--only",
+        "interpreters/python",
+        "--also",
+        "older=python.wasm",
+    ];
+    let ended = folder
+        .sandpool([&["bench", "--quick", "--json"][..], &chosen].concat())
+        .env("SANDPOOL_MODULES", folder.path())
+        .env("PATH", folder.path())
+        .deadline(DEADLINE)
+        .run();
+    assert_eq!(ended.code(), 0, "{}", ended.stderr);
+    let report: Value = serde_json::from_slice(&ended.stdout).expect("JSON");
+    let measured = ["fresh", "kept"].map(|case| {
+        ["sandpool", "older"].map(|contender| format!("interpreters/python/{case}/{contender}"))
+    });
+    assert_eq!(names(&report, "figures"), measured.concat());
+    let notes = report["notes"].as_array().expect("a list");
+    let wrong = "Python, `fib(24)`: sandpool is left out: it answers wrongly: 2";
+    assert!(notes.iter().any(|note| note == wrong), "{notes:#?}");
+    assert_eq!(notes.len(), 12, "six cases, two modules");
+    let ratios = report["ratios"].as_array().expect("a list");
+    assert_eq!(ratios.len(), 2);
+    assert_eq!(ratios[0]["over"], "interpreters/python/fresh/older");
+    let peers = report["peers"].as_array().expect("a list");
+    assert_eq!(names(&report, "peers"), ["CPython", "pydantic-monty"]);
+    assert!(peers.iter().all(|peer| peer["state"] == "not installed"));
+    let targets = names(&report, "targets");
+    assert!(targets.contains(&"python-call-vs-monty"));
+}
+
 #[test]
 fn a_page_that_cannot_be_written_is_known_before_anything_is_measured() {
     let _test = test();

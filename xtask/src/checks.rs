@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::command::{ask, cargo, root, run};
 use crate::toolchain::{Install, OtherMachine, Toolchain};
-use crate::{demo, guests, packages, project, surroundings, toolchain};
+use crate::{demo, guests, interpreters, packages, project, surroundings, toolchain};
 
 /// The packages that are built, linted and tested together.
 const OURS: [&str; 9] = [
@@ -71,8 +71,13 @@ pub fn test(arguments: &[OsString], install: Install) -> Result<()> {
 }
 
 /// The benches, which build in release; criterion keeps the last results and
-/// says what changed.
+/// says what changed. That of interpreters is one of the command's.
 pub fn bench(arguments: &[OsString]) -> Result<()> {
+    if let Some((name, arguments)) = arguments.split_first()
+        && name == "interpreters"
+    {
+        return interpreters::bench(arguments);
+    }
     let mut command = cargo(root());
     command.args(["bench", "--package", "sandpool"]);
     // A bench by its name is run alone; anything else is for all of them.

@@ -17,6 +17,7 @@ mod compare;
 mod demo;
 mod guests;
 mod install;
+mod interpreters;
 mod packages;
 mod project;
 mod python;
@@ -87,13 +88,19 @@ enum Task {
     /// Measure what a task costs, in release; keeps the last results to compare with
     Bench {
         /// A bench by its name (channel, dispatch, instantiate, values; queue,
-        /// sandbox), and what is handed to it: a part of a name, `--quick`, ...
+        /// sandbox; interpreters), and what is handed to it: a part of a name, `--quick`, ...
         ///
         /// The first four are criterion's: each run says what changed since the
         /// last one, whose results are in target/criterion. To compare with one
         /// moment for longer, `cargo xtask bench dispatch --save-baseline before`,
         /// and later `--baseline before`. What users are promised is measured by
         /// `sandpool bench`.
+        ///
+        /// `interpreters` is `sandpool bench --only interpreters/` in release: the guests
+        /// `python` and `javascript` beside CPython, node, pydantic-monty and quickjs, of
+        /// which PyPI's come into a virtual environment below target/. It prints a table in
+        /// Markdown, too. `--also NAME=FILE` measures one more module, `--only
+        /// interpreters/python` one language.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },

@@ -73,15 +73,8 @@ fn environment(folder: &Path) -> Result<Result<PathBuf, String>> {
     if fs::read_to_string(&record).is_ok_and(|installed| installed == wanted) {
         return Ok(Ok(environment));
     }
-    let Some(python) = on_path("python3") else {
-        return Ok(Err("there is no `python3` on PATH".into()));
-    };
-    let mut venv = Command::new(python);
-    venv.args(["-m", "venv", "--clear"]).arg(&environment);
-    if run(&mut venv).is_err() {
-        return Ok(Err(
-            "`python3 -m venv` failed; on Debian, `apt-get install python3-venv`".into(),
-        ));
+    if let Err(why) = make_environment(&environment) {
+        return Ok(Err(why));
     }
     let mut pip = Command::new(environment.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet"])
@@ -94,6 +87,16 @@ fn environment(folder: &Path) -> Result<Result<PathBuf, String>> {
     }
     fs::write(&record, wanted).with_context(|| format!("cannot write `{}`", record.display()))?;
     Ok(Ok(environment))
+}
+
+/// Makes an empty virtual environment; or returns the reason why there can be none.
+pub fn make_environment(environment: &Path) -> Result<(), String> {
+    let python = on_path("python3").ok_or("there is no `python3` on PATH")?;
+    let mut venv = Command::new(python);
+    venv.args(["-m", "venv", "--clear"]).arg(environment);
+    run(&mut venv).map_err(|_| {
+        "`python3 -m venv` failed; on Debian, `apt-get install python3-venv`".to_owned()
+    })
 }
 
 /// Returns the texts of all files that the module is made of, one after the other.

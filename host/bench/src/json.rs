@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::figure::Figure;
+use super::interpreters::{self, Ratio};
 use super::peers::{Peer, PeerState};
 use super::report::Report;
 use super::say::line;
@@ -25,6 +26,7 @@ pub fn of(report: &Report) -> Json {
         "slice_ms": plan.slice.as_secs_f64() * 1e3,
         "seconds": report.seconds,
         "figures": report.figures.iter().map(figure).collect::<Vec<_>>(),
+        "ratios": interpreters::ratios(report).iter().map(ratio).collect::<Vec<_>>(),
         "targets": report.targets.iter().map(target).collect::<Vec<_>>(),
         "peers": report.peers.iter().map(peer).collect::<Vec<_>>(),
         "notes": report.notes.iter().map(|note| line(note)).collect::<Vec<_>>(),
@@ -52,6 +54,16 @@ fn figure(figure: &Figure) -> Json {
         }
     }
     json
+}
+
+/// Sandpool's time as a multiple of the one that is named.
+fn ratio(ratio: &Ratio) -> Json {
+    json!({
+        "over": ratio.name,
+        "median": ratio.median,
+        "low": ratio.low,
+        "high": ratio.high,
+    })
 }
 
 fn target(target: &Target) -> Json {

@@ -18,6 +18,7 @@ mod guests;
 mod host_calls;
 mod html;
 mod idle;
+mod interpreters;
 mod isolation_levels;
 mod json;
 mod layers;
@@ -45,6 +46,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use figure::Measured;
+use interpreters::Also;
 use peers::Peers;
 use plan::Plan;
 use pools::Tasks;
@@ -60,13 +62,18 @@ parallel, xargs, bubblewrap and `wasmtime run`, if they are installed. Rounds al
 figure is the median of its rounds, with their range. A run takes under two minutes. On a
 busy machine the ratios are still meaningful, the times are not.
 
+`--only interpreters/` measures Python and JavaScript as text, in the modules `python` and
+`javascript`, in CPython, node, pydantic-monty and quickjs. It takes some minutes and is not
+part of a whole run.
+
 Exit codes: 0 measured; 2 usage; 4 the pool failed.
 
 Examples:
   sandpool bench --quick
   sandpool bench --html prices.html
   sandpool bench --json | jq '.targets[] | select(.held == false)'
-  sandpool bench --only apply/,floor/ -j 4";
+  sandpool bench --only apply/,floor/ -j 4
+  sandpool bench --only interpreters/python";
 
 /// Measure what isolation costs on this machine
 #[derive(Args, Debug)]
@@ -94,6 +101,11 @@ pub struct Bench {
     /// Measure only figures whose names contain one of these
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     only: Vec<String>,
+    /// With `--only interpreters/`, also measure an interpreter of your own that exports
+    /// `eval: func(source: string, input: string) -> result<string, string>`, such as an
+    /// older one
+    #[arg(long, value_name = "NAME=FILE", value_parser = Also::parse, requires = "only")]
+    also: Vec<Also>,
 }
 
 /// Why there is no price list.
@@ -114,6 +126,7 @@ impl Bench {
         let processes = self.processes.map_or(2, NonZeroUsize::get);
         let plan = Plan {
             guest: self.guest,
+            also: self.also,
             ..Plan::new(self.quick, processes, self.only)
         };
         // Not at the end of two minutes: that it cannot be written is known now.
@@ -178,6 +191,7 @@ fn measure(plan: Plan) -> Measured<Report> {
     report.step("calls, floors and starts");
     isolation_levels::measure(&plan, &tasks, &peers, &mut report)?;
     drop(peers);
+    interpreters::measure(&plan, &mut report);
     report.targets = targets::of(&report);
     report.seconds = begin.elapsed().as_secs_f64();
     Ok(report)

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::interpreters::Also;
+
 /// Settings of a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -19,6 +21,8 @@ pub struct Plan {
     pub only: Vec<String>,
     /// A module of the user's own, with a function `empty: func(n: u32) -> u32`.
     pub guest: Option<PathBuf>,
+    /// Interpreters of the user's own.
+    pub also: Vec<Also>,
 }
 
 impl Plan {
@@ -32,6 +36,7 @@ impl Plan {
             late: Instant::now() + Duration::from_secs(seconds),
             only,
             guest: None,
+            also: Vec::new(),
         }
     }
 
@@ -77,6 +82,12 @@ impl Plan {
         };
         self.only.is_empty() || self.only.iter().any(may)
     }
+
+    /// Returns whether the user asked for figures whose names begin so. A run of everything
+    /// asks for none by name.
+    pub fn asks_for(&self, prefix: &str) -> bool {
+        !self.only.is_empty() && self.wants_any(&[prefix])
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +101,8 @@ mod tests {
         assert!(!plan.wants("echo/mp/1MiB"));
         assert!(plan.wants_any(&["echo/"]) && plan.wants_any(&["cold"]));
         assert!(!plan.wants_any(&["floor/"]));
-        assert!(Plan::new(true, 2, vec![]).wants("anything"));
+        assert!(plan.asks_for("echo/") && !plan.asks_for("floor/"));
+        let all = Plan::new(true, 2, vec![]);
+        assert!(all.wants("anything") && !all.asks_for("anything"));
     }
 }

@@ -30,6 +30,28 @@ pub fn range(values: &[f64]) -> (f64, f64) {
     }
 }
 
+/// The interval of the median, with 95 % and more, by the order of the values alone: nothing
+/// is assumed of how they are spread. Of fewer than six values, the least and the greatest;
+/// zeros of none.
+pub fn interval(values: &[f64]) -> (f64, f64) {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let count = sorted.len();
+    // The chance that at most `below` of the values lie below the median they come from.
+    let mut tail = 0.0;
+    let mut chance = 0.5_f64.powf(count as f64);
+    let mut cut = 0;
+    for below in 0..count / 2 {
+        tail += chance;
+        if 2.0 * tail > 0.05 {
+            break;
+        }
+        cut = below;
+        chance *= (count - below) as f64 / (below + 1) as f64;
+    }
+    range(sorted.get(cut..count - cut).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,6 +64,14 @@ mod tests {
         assert_eq!(quantile(&sorted, 1.0), 100.0);
         assert_eq!(quantile(&[7.0], 0.99), 7.0);
         assert_eq!(quantile(&[], 0.5), 0.0);
+    }
+
+    #[test]
+    fn the_interval_of_nine_is_from_the_second_to_the_eighth() {
+        let values = [5.0, 1.0, 9.0, 2.0, 8.0, 3.0, 7.0, 4.0, 6.0];
+        assert_eq!(interval(&values), (2.0, 8.0));
+        assert_eq!(interval(&values[..5]), (1.0, 9.0), "too few for 95 %");
+        assert_eq!(interval(&[]), (0.0, 0.0));
     }
 
     #[test]

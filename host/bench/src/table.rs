@@ -4,6 +4,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::amount::{number, show};
 use super::figure::Figure;
+use super::interpreters;
 use super::peers::PeerState;
 use super::report::Report;
 use super::say::line;
@@ -65,9 +66,24 @@ pub fn of(report: &Report) -> String {
         ),
     );
     section(&mut text, "how cost grows", list(report, &["scale/"]));
+    section(
+        &mut text,
+        "interpreters",
+        list(report, &[interpreters::PREFIX]),
+    );
+    section(
+        &mut text,
+        "interpreters: sandpool's time over the time of",
+        ratios(report),
+    );
     section(&mut text, "targets", targets(report));
     if !report.peers.is_empty() {
         section(&mut text, "peers", Some(peers(report)));
+    }
+    if let Some(markdown) = interpreters::markdown(report) {
+        text.push_str(&format!(
+            "\ninterpreters, in Markdown: median (sandpool's time over it)\n\n{markdown}"
+        ));
     }
     for note in &report.notes {
         text.push_str(&format!("\n{}", line(note)));
@@ -158,6 +174,19 @@ fn list(report: &Report, prefixes: &[&str]) -> Option<Table> {
         ]);
     }
     Some(aligned(table, 1..=3))
+}
+
+fn ratios(report: &Report) -> Option<Table> {
+    let ratios = interpreters::ratios(report);
+    if ratios.is_empty() {
+        return None;
+    }
+    let mut table = table(&["", "ratio", "interval"]);
+    for ratio in ratios {
+        let interval = format!("{} to {}", number(ratio.low), number(ratio.high));
+        table.add_row([ratio.label, number(ratio.median), interval]);
+    }
+    Some(aligned(table, 1..=2))
 }
 
 fn targets(report: &Report) -> Option<Table> {

@@ -2,6 +2,7 @@
 //! is compared with in the same run.
 
 use super::amount::number;
+use super::interpreters;
 use super::report::Report;
 
 /// The demand on a number.
@@ -59,6 +60,8 @@ enum RatioKind {
     Theirs(&'static str, &'static str),
     /// Ours is a time; ours over theirs.
     Dearer(&'static str, &'static str),
+    /// The same, by the median of the ratios that the rounds had.
+    DearerInRounds(&'static str, &'static str),
     /// Ours is a time, over the sum of two.
     DearerThanBoth(&'static str, [&'static str; 2]),
     /// A figure by itself, in so many of its units.
@@ -68,7 +71,7 @@ enum RatioKind {
 }
 
 use Bound::{AtLeast, AtMost};
-use RatioKind::{Alone, Dearer, DearerThanBoth, Ours, Quantile, Theirs};
+use RatioKind::{Alone, Dearer, DearerInRounds, DearerThanBoth, Ours, Quantile, Theirs};
 
 const MILLI: f64 = 1e-3;
 
@@ -255,14 +258,89 @@ const TARGETS: [Row; 29] = [
     ),
 ];
 
+/// Those of interpreters, which only a run that asks for interpreters has. `boa` is a module
+/// that `--also` names: the guest for JavaScript that came before.
+const INTERPRETERS: [Row; 7] = [
+    (
+        "python-call-vs-monty",
+        "Python, a call in a session, over `add(1, 2)` in a session of pydantic-monty",
+        DearerInRounds(
+            "interpreters/python/call/sandpool",
+            "interpreters/python/call/monty",
+        ),
+        AtMost(0.5),
+    ),
+    (
+        "python-fib-vs-cpython",
+        "Python, `fib(24)`, over native CPython",
+        DearerInRounds(
+            "interpreters/python/fib24/sandpool",
+            "interpreters/python/fib24/cpython",
+        ),
+        AtMost(2.0),
+    ),
+    (
+        "javascript-fresh-vs-boa",
+        "JavaScript, a fresh interpreter, over the module `boa`",
+        DearerInRounds(
+            "interpreters/javascript/fresh/sandpool",
+            "interpreters/javascript/fresh/boa",
+        ),
+        AtMost(0.15),
+    ),
+    (
+        "javascript-fib-vs-boa",
+        "JavaScript, `fib(24)`, over the module `boa`",
+        DearerInRounds(
+            "interpreters/javascript/fib24/sandpool",
+            "interpreters/javascript/fib24/boa",
+        ),
+        AtMost(0.25),
+    ),
+    (
+        "javascript-loop-vs-boa",
+        "JavaScript, a loop of 10^6, over the module `boa`",
+        DearerInRounds(
+            "interpreters/javascript/loop/sandpool",
+            "interpreters/javascript/loop/boa",
+        ),
+        AtMost(0.25),
+    ),
+    (
+        "javascript-json-vs-boa",
+        "JavaScript, 1 MB of JSON, transformed, over the module `boa`",
+        DearerInRounds(
+            "interpreters/javascript/json/sandpool",
+            "interpreters/javascript/json/boa",
+        ),
+        AtMost(0.25),
+    ),
+    (
+        "javascript-sort-vs-boa",
+        "JavaScript, 10^5 numbers, made and sorted, over the module `boa`",
+        DearerInRounds(
+            "interpreters/javascript/sort/sandpool",
+            "interpreters/javascript/sort/boa",
+        ),
+        AtMost(0.25),
+    ),
+];
+
 /// All targets, with what was measured of them.
 pub fn of(report: &Report) -> Vec<Target> {
-    let rows = TARGETS.iter();
+    let has_interpreters = report.plan.asks_for(interpreters::PREFIX);
+    let rows = TARGETS
+        .iter()
+        .chain(INTERPRETERS.iter().filter(|_| has_interpreters));
     rows.map(|(name, what, of, wanted)| {
         let (ours, other) = sides(report, of);
         let ratio = match (of, ours, other) {
             (Alone(..) | Quantile(..), ours, _) => ours,
             (Theirs(..), Some(ours), Some(theirs)) => Some(theirs / ours),
+            (DearerInRounds(ours, theirs), ..) => report
+                .figure(ours)
+                .zip(report.figure(theirs))
+                .map(|(ours, theirs)| interpreters::over(ours, theirs)),
             (_, Some(ours), Some(theirs)) => Some(ours / theirs),
             _ => None,
         };
@@ -287,9 +365,10 @@ fn sides(report: &Report, of: &RatioKind) -> (Option<f64>, Option<f64>) {
         name => report.value(name),
     };
     match of {
-        Ours(ours, theirs) | Theirs(ours, theirs) | Dearer(ours, theirs) => {
-            (value(ours), value(theirs))
-        }
+        Ours(ours, theirs)
+        | Theirs(ours, theirs)
+        | Dearer(ours, theirs)
+        | DearerInRounds(ours, theirs) => (value(ours), value(theirs)),
         DearerThanBoth(ours, [a, b]) => {
             let both = value(a).zip(value(b)).map(|(a, b)| a + b);
             (value(ours), both)
@@ -345,10 +424,22 @@ mod tests {
     }
 
     #[test]
+    fn targets_of_interpreters_are_those_of_a_run_that_asks_for_them() {
+        let name = "python-call-vs-monty";
+        let has = |only: Vec<String>| {
+            let report = Report::new(Plan::new(true, 1, only));
+            of(&report).iter().any(|target| target.name == name)
+        };
+        assert!(has(vec!["interpreters/".into()]));
+        assert!(!has(vec![]) && !has(vec!["apply/".into()]));
+    }
+
+    #[test]
     fn every_target_has_a_name_of_its_own() {
-        let mut names: Vec<_> = TARGETS.iter().map(|row| row.0).collect();
+        let rows = TARGETS.iter().chain(&INTERPRETERS);
+        let mut names: Vec<_> = rows.map(|row| row.0).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), TARGETS.len());
+        assert_eq!(names.len(), TARGETS.len() + INTERPRETERS.len());
     }
 }

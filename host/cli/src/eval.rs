@@ -213,8 +213,7 @@ fn line(value: &Value, raw: bool) -> Result<Vec<u8>, Failure> {
 
 /// Says on stderr why a snippet has no value: its traceback where it has one.
 pub fn say_failure(outcome: &Outcome<Value>) {
-    let traceback = outcome.error_value.as_ref().and_then(traceback);
-    match traceback {
+    match traceback(outcome) {
         Some(traceback) if outcome.verdict == Verdict::Error => {
             // When stderr is gone there is nobody left to tell.
             let _ = report::show_guest_output(traceback.trim_end().as_bytes());
@@ -224,13 +223,13 @@ pub fn say_failure(outcome: &Outcome<Value>) {
     }
 }
 
-fn traceback(error: &Value) -> Option<&str> {
-    let Value::Record(fields) = error else {
+/// Returns the traceback of a snippet's failure.
+pub fn traceback(outcome: &Outcome<Value>) -> Option<&str> {
+    let Some(Value::Record(fields)) = &outcome.error_value else {
         return None;
     };
-    let (_, value) = fields.iter().find(|(name, _)| name == "traceback")?;
-    match value {
-        Value::String(text) if !text.is_empty() => Some(text),
+    match fields.iter().find(|(name, _)| name == "traceback")? {
+        (_, Value::String(text)) if !text.is_empty() => Some(text),
         _ => None,
     }
 }

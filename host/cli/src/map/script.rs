@@ -9,13 +9,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
-use sandpool::value::{ArgumentError, Function, Utf8, quoted};
+use clap::Args;
+use sandpool::value::{self, ArgumentError, Function, Utf8, quoted};
 use sandpool::{Call, Input, Module, Pool, ToInput, Value, Verdict, stdio};
-use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
 use crate::apply::{self, NOT_TEXT};
+use crate::eval;
+use crate::language::Language;
 use crate::replay_command::{Given, ReplayCommand};
 use crate::report::{self, Failure, Kind};
 
@@ -36,31 +37,6 @@ pub struct ScriptFlags {
         help_heading = "Scripts"
     )]
     lang: Option<Language>,
-}
-
-/// The language of a script.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Language {
-    Python,
-    Javascript,
-}
-
-impl Language {
-    /// Returns the name of the built-in module that runs scripts of this language.
-    fn module(self) -> &'static Path {
-        Path::new(match self {
-            Language::Python => "python",
-            Language::Javascript => "javascript",
-        })
-    }
-
-    fn of(path: &Path) -> Option<Self> {
-        match path.extension()?.to_str()? {
-            "py" => Some(Language::Python),
-            "js" | "mjs" => Some(Language::Javascript),
-            _ => None,
-        }
-    }
 }
 
 /// A script that was read.
@@ -87,8 +63,8 @@ impl ScriptFlags {
 
     /// Returns the path of the interpreter, if a script is given whose language is known.
     pub fn module(&self) -> Option<&'static Path> {
-        let language = self.lang.or_else(|| Language::of(self.path()?))?;
-        self.path().map(|_| language.module())
+        let language = self.lang.or_else(|| Language::of_file(self.path()?))?;
+        self.path().map(|_| Path::new(language.module()))
     }
 
     /// Reads the script, once. One that is larger than `limit` fits into no call.
@@ -96,7 +72,7 @@ impl ScriptFlags {
         let Some(path) = &self.script else {
             return Ok(None);
         };
-        let Some(language) = self.lang.or_else(|| Language::of(path)) else {
+        let Some(language) = self.lang.or_else(|| Language::of_file(path)) else {
             let shown = path.display();
             return Err(Failure::usage(format!(
                 "the language of the script `{shown}` is not known by its ending"
@@ -147,7 +123,7 @@ impl ScriptFlags {
 impl Script {
     /// Returns the path of the interpreter.
     pub fn module(&self) -> &'static Path {
-        self.language.module()
+        Path::new(self.language.module())
     }
 
     /// Returns the hash and the name of the script, for a log.
@@ -171,7 +147,7 @@ impl Script {
             return Ok(());
         }
         let path = self.path.display();
-        let traceback = outcome.error_value.as_ref().and_then(traceback);
+        let traceback = eval::traceback(&outcome);
         let why = match traceback {
             Some(traceback) => traceback.to_owned(),
             None => report::outcome_text(&outcome),
@@ -245,21 +221,9 @@ impl Script {
     }
 }
 
-/// Returns the traceback of a script's failure.
-fn traceback(failure: &Value) -> Option<&str> {
-    let Value::Record(fields) = failure else {
-        return None;
-    };
-    let field = fields.iter().find(|(name, _)| name == "traceback");
-    match field {
-        Some((_, Value::String(text))) => Some(text),
-        _ => None,
-    }
-}
-
 /// Returns the reason why text is not JSON, if it is not.
 fn not_json(text: &str) -> Option<String> {
-    let error = serde_json::from_str::<IgnoredAny>(text).err()?;
+    let error = value::script::compact(text, &mut Vec::new()).err()?;
     let error = ArgumentError::NotJson {
         line: quoted(text),
         reason: error.to_string(),
