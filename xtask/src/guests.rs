@@ -14,7 +14,8 @@ use crate::python;
 use crate::toolchain::{TARGET, Toolchain};
 use crate::zig::Zig;
 
-/// The guest that has C code. It is no default member of the guests' workspace.
+/// The guest that has C code, and begins with a snapshot. It is no default member of the
+/// guests' workspace.
 const WITH_C: &str = "javascript";
 
 /// Builds every guest, except for those that this machine has no tools for, which is said.
@@ -29,11 +30,16 @@ pub fn build(toolchain: &Toolchain) -> Result<Vec<PathBuf>> {
         .with_context(|| format!("cannot make `{}`", finished.display()))?;
     let mut modules = Vec::new();
     for name in names()? {
-        if name == WITH_C && !zig {
+        let module = finished.join(format!("{name}.wasm"));
+        if name != WITH_C {
+            copy_if_changed(&built_module(&built, &name)?, &module)?;
+        } else if let Some(zig) = &zig {
+            let snapshot = built.join(format!("{name}-snapshot.wasm"));
+            zig.take_snapshot(&built_module(&built, &name)?, &snapshot)?;
+            copy_if_changed(&snapshot, &module)?;
+        } else {
             continue;
         }
-        let module = finished.join(format!("{name}.wasm"));
-        copy_if_changed(&built_module(&built, &name)?, &module)?;
         modules.push(module);
     }
     if let Some(python) = python::build(&target_folder())? {
@@ -59,25 +65,25 @@ pub fn clippy(toolchain: &Toolchain) -> Result<bool> {
     Ok(true)
 }
 
-/// Runs a command of cargo for the guest that has C code; or says in one line why it
-/// cannot, and returns false.
+/// Runs a command of cargo for the guest that has C code, and returns the compiler; or says
+/// in one line why it cannot.
 fn with_zig(
     toolchain: &Toolchain,
     subcommand: &str,
     run: impl FnOnce(&mut Command) -> Result<()>,
-) -> Result<bool> {
+) -> Result<Option<Zig>> {
     let zig = match Zig::ensure() {
         Ok(zig) => zig,
         Err(reason) => {
             println!("leaving out the guest `{WITH_C}`: {reason}");
-            return Ok(false);
+            return Ok(None);
         }
     };
     let mut cargo = toolchain.cargo(&source(), &target_folder(), subcommand);
     cargo.args(["--package", &format!("{WITH_C}-task")]);
     zig.compile_with(&mut cargo, TARGET);
     run(&mut cargo)?;
-    Ok(true)
+    Ok(Some(zig))
 }
 
 /// The workspace of the guests.

@@ -1,6 +1,7 @@
-//! A C compiler for wasm: zig's, which PyPI carries as a package of Python's.
+//! What the guest with C code is built by: zig's C compiler, and wasmtime, which runs the
+//! guest once for its snapshot. PyPI carries both as packages of Python's.
 //!
-//! It lives in a virtual environment under `target/`, so nothing is installed on the
+//! They live in a virtual environment under `target/`, so nothing is installed on the
 //! machine. Where there is no Python that can make one, the guest that needs it is left out.
 
 use std::collections::hash_map::DefaultHasher;
@@ -11,15 +12,18 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use anyhow::Result;
+
 use crate::command::{on_path, root, run};
 
-/// Exactly this version, whose results are known.
-const PACKAGE: &str = "ziglang==0.17.1";
+/// Exactly these versions, whose results are known.
+const PACKAGES: [&str; 2] = ["ziglang==0.17.1", "wasmtime==50.0.1"];
 
 /// What Debian's python3 lacks for a virtual environment.
 const DEBIAN_PACKAGE: &str = "python3-venv";
 
-/// The folder of the guest's compiler, which calls zig's: `cc.py` and what it reads.
+/// The folder of the guest's compiler, which calls zig's (`cc.py` and what it reads), and of
+/// `snapshot.py`.
 const ENGINE: &str = "guest-tasks/javascript/engine";
 
 /// The compiler, ready to be used.
@@ -28,6 +32,8 @@ pub struct Zig {
     programs: PathBuf,
     /// Where zig keeps what it compiled of its own.
     cache: PathBuf,
+    /// The Python of the virtual environment.
+    python: PathBuf,
 }
 
 impl Zig {
@@ -36,16 +42,19 @@ impl Zig {
     pub fn ensure() -> Result<Self, String> {
         let folder = root().join("target/zig");
         let environment = folder.join("venv");
-        // Written last, so that an installation that was interrupted begins again.
-        let installed = folder.join(PACKAGE);
-        if !installed.is_file() {
-            install(&environment)?;
-            fs::write(&installed, "").map_err(|e| cannot_write(&installed, &e))?;
+        let python = environment.join("bin/python");
+        for package in PACKAGES {
+            // Written last, so that an installation that was interrupted begins again.
+            let installed = folder.join(package);
+            if !installed.is_file() {
+                install(package, &environment, &python)?;
+                fs::write(&installed, "").map_err(|e| cannot_write(&installed, &e))?;
+            }
         }
-        let programs = programs(&folder, &environment.join("bin/python"))?;
         Ok(Zig {
-            programs,
+            programs: programs(&folder, &python)?,
             cache: folder.join("cache"),
+            python,
         })
     }
 
@@ -59,16 +68,30 @@ impl Zig {
             // Without this, rquickjs downloads a compiler.
             .env("RQUICKJS_SYS_NO_WASI_SDK", "1");
     }
+
+    /// Writes a module that begins where the function `prepare` leaves `module`.
+    pub fn take_snapshot(&self, module: &Path, snapshot: &Path) -> Result<()> {
+        let mut python = Command::new(&self.python);
+        python
+            .args(["-B", "snapshot.py"])
+            .args([module, snapshot])
+            .current_dir(root().join(ENGINE));
+        run(&mut python)
+    }
 }
 
-/// Makes the virtual environment, and gets the package from PyPI.
-fn install(environment: &Path) -> Result<(), String> {
-    let python = on_path("python3").ok_or("its C compiler comes by `python3`, which is missing")?;
-    let mut venv = Command::new(python);
-    run(venv.args(["-m", "venv", "--clear"]).arg(environment))
-        .map_err(|e| format!("{e:#} (on Debian, `apt-get install {DEBIAN_PACKAGE}` helps)"))?;
-    let mut pip = Command::new(environment.join("bin/python"));
-    let pip = pip.args(["-m", "pip", "install", "--quiet", PACKAGE]);
+/// Gets a package from PyPI, into the virtual environment, which is made first where no
+/// package was installed yet.
+fn install(package: &str, environment: &Path, python: &Path) -> Result<(), String> {
+    if package == PACKAGES[0] {
+        let python =
+            on_path("python3").ok_or("its C compiler comes by `python3`, which is missing")?;
+        let mut venv = Command::new(python);
+        run(venv.args(["-m", "venv", "--clear"]).arg(environment))
+            .map_err(|e| format!("{e:#} (on Debian, `apt-get install {DEBIAN_PACKAGE}` helps)"))?;
+    }
+    let mut pip = Command::new(python);
+    let pip = pip.args(["-m", "pip", "install", "--quiet", package]);
     run(pip).map_err(|e| format!("{e:#}"))
 }
 

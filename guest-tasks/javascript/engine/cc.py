@@ -9,11 +9,12 @@ added to its end, where it sees what `quickjs.c` keeps to itself.
 """
 
 import pathlib
+import re
 import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-from changes import CHANGES, REGEXP_CHANGES  # noqa: E402
+from changes import CHANGES, COUNTS, REGEXP_CHANGES  # noqa: E402
 
 # Takes so many bytes of the stack, and does nothing with them.
 FRAME = """#define SANDPOOL_FRAME(size) \\
@@ -35,6 +36,10 @@ def changed(source: pathlib.Path, changes: list) -> pathlib.Path:
         text = text.replace(old, new)
     text = FRAME + text
     if source.name == "quickjs.c":
+        for pattern, new, places in COUNTS:
+            text, count = re.subn(pattern, new, text)
+            if count != places:
+                sys.exit(f"cc.py: `{pattern}` fits {count} places of `{source}`")
         text += "\n" + (HERE / "extra.c").read_text()
     target = source.with_name(f"{source.stem}-changed.c")
     target.write_text(text)

@@ -373,6 +373,192 @@ static int expand_fast_array(JSContext *ctx, JSObject *p, uint32_t new_len)
     ),
 ]
 
+# What is there when the snapshot is taken is old: it stays for good, and nobody counts the
+# references to it, since each page that is written to costs a fresh instance a page fault.
+# `extra.c` says how that begins.
+CHANGES += [
+    (
+        "old memory",
+        """#define JS_GC_MARK(p)   (js_rc(p)->mark)
+""",
+        """#define JS_GC_MARK(p)   (js_rc(p)->mark)
+
+/* The end of the old memory; null while there is none. */
+static uintptr_t sandpool_old_end;
+
+static inline bool sandpool_is_old(const void *p) {
+    return (uintptr_t)p < sandpool_old_end;
+}
+static inline void sandpool_retain(void *p) {
+    if (!sandpool_is_old(p))
+        JS_REF_COUNT(p) += 1;
+}
+/* Returns the number of references that are left. */
+static inline int sandpool_release(void *p) {
+    return sandpool_is_old(p) ? 1 : (JS_REF_COUNT(p) -= 1);
+}
+""",
+    ),
+    (
+        "strings that others refer to as well, ropes",
+        "if (JS_REF_COUNT(r) > 1) {",
+        "if (sandpool_is_old(r) || JS_REF_COUNT(r) > 1) {",
+    ),
+    (
+        "strings that others refer to as well",
+        "if (JS_REF_COUNT(p1) == 1 && p1->is_wide_char",
+        "if (!sandpool_is_old(p1) && JS_REF_COUNT(p1) == 1 && p1->is_wide_char",
+    ),
+    (
+        # A shape that is not hashed has one owner, which changes it in its place.
+        "references to shapes",
+        """static JSShape *js_dup_shape(JSShape *sh)
+{
+    JS_REF_COUNT(sh)++;
+""",
+        """static JSShape *js_dup_shape(JSShape *sh)
+{
+    if (!sandpool_is_old(sh) || !sh->is_hashed)
+        JS_REF_COUNT(sh) += 1;
+""",
+    ),
+    (
+        "references to shapes, given back",
+        """    if (unlikely(--JS_REF_COUNT(sh) <= 0)) {
+        js_free_shape0(rt, sh);
+""",
+        """    if (sandpool_is_old(sh) && sh->is_hashed)
+        return;
+    if (unlikely((JS_REF_COUNT(sh) -= 1) <= 0)) {
+        js_free_shape0(rt, sh);
+""",
+    ),
+    (
+        "the search for cycles counts references to everything",
+        """    assert(JS_REF_COUNT(p) > 0);
+    JS_REF_COUNT(p)--;
+""",
+        """    assert(JS_REF_COUNT(p) > 0);
+    JS_REF_COUNT(p) -= 1;
+""",
+    ),
+    (
+        "the search for cycles counts references to what it keeps",
+        """{
+    JS_REF_COUNT(p)++;
+    if (JS_REF_COUNT(p) == 1) {
+""",
+        """{
+    JS_REF_COUNT(p) += 1;
+    if (JS_REF_COUNT(p) == 1) {
+""",
+    ),
+    (
+        "the search for cycles counts references to what it deletes",
+        """static void gc_scan_incref_child2(JSRuntime *rt, JSGCObjectHeader *p)
+{
+    JS_REF_COUNT(p)++;
+""",
+        """static void gc_scan_incref_child2(JSRuntime *rt, JSGCObjectHeader *p)
+{
+    JS_REF_COUNT(p) += 1;
+""",
+    ),
+    (
+        "old blocks are not given back",
+        """    if (!ptr)
+        return;
+    b = container_of(ptr, JSMallocBlockHeader, user_data);
+""",
+        """    if (!ptr || sandpool_is_old(ptr))
+        return;
+    b = container_of(ptr, JSMallocBlockHeader, user_data);
+""",
+    ),
+    (
+        "new memory is not old",
+        """static void *js_def_malloc(void *opaque, size_t size)
+{
+    return malloc(size);
+}
+""",
+        """static void *js_def_malloc(void *opaque, size_t size)
+{
+    void *p;
+    do
+        p = malloc(size);
+    while (p && sandpool_is_old(p));
+    return p;
+}
+""",
+    ),
+    (
+        "new memory is not old, if it is to be zero",
+        """    return calloc(count, size);
+}
+""",
+        """    void *p;
+    do
+        p = calloc(count, size);
+    while (p && sandpool_is_old(p));
+    return p;
+}
+""",
+    ),
+    (
+        "new memory is not old, if it is to be larger",
+        """static void *js_def_realloc(void *opaque, void *ptr, size_t size)
+{
+    return realloc(ptr, size);
+}
+""",
+        """static void *js_def_realloc(void *opaque, void *ptr, size_t size)
+{
+    size_t old_size;
+    void *p;
+    if (!sandpool_is_old(ptr)) {
+        p = realloc(ptr, size);
+        if (!p || !sandpool_is_old(p))
+            return p;
+        ptr = p;
+    }
+    old_size = malloc_usable_size(ptr);
+    p = js_def_malloc(opaque, size);
+    if (p)
+        memcpy(p, ptr, old_size < size ? old_size : size);
+    return p;
+}
+""",
+    ),
+    (
+        # A few objects of each size are on few pages.
+        "the size of an arena",
+        """    n_blocks = (JS_ARENA_SIZE - sizeof(JSArena)) / block_size;
+""",
+        """    n_blocks = sandpool_arena_blocks(block_size_idx, block_size);
+""",
+    ),
+    (
+        "the size of an arena, the function",
+        """static no_inline JSArena *arena_new(JSRuntime *rt, int block_size_idx)
+{
+""",
+        """static int sandpool_arena_blocks(int block_size_idx, int block_size);
+
+static no_inline JSArena *arena_new(JSRuntime *rt, int block_size_idx)
+{
+""",
+    ),
+]
+
+# Places where a reference is counted, after the changes above: the pattern, what stands
+# there instead, and the number of places.
+COUNTS = [
+    (r"\bJS_REF_COUNT\(([^()]+)\)\+\+", r"sandpool_retain(\1)", 16),
+    (r"--JS_REF_COUNT\(([^()]+)\)", r"sandpool_release(\1)", 6),
+    (r"\bJS_REF_COUNT\(([^()]+)\)--", r"sandpool_release(\1)", 1),
+]
+
 # The engine can measure the stack of linear memory only. Where a function that recurses
 # takes much of the wasm stack and hardly any of that one, it gets so many bytes of it that
 # their ratio is as everywhere (`src/stack.rs`): the signature, the bytes.

@@ -4,6 +4,8 @@
 void sandpool_start(JSContext *ctx, uint64_t seed)
 {
     ctx->random_state = seed ? seed : 1;
+    /* No map has a key yet. */
+    ctx->hash_seed = xorshift64star(&ctx->random_state);
 }
 
 /* Removes a name that was declared by `let`, `const` or `class` outside all functions. */
@@ -167,4 +169,80 @@ int sandpool_is_json(JSContext *ctx, JSValueConst value, int levels)
 {
     /* `JSON.stringify` itself uses an array, which setters of its prototype would see. */
     return ctx->std_array_prototype && sandpool_is_json_at(ctx, value, levels);
+}
+
+/* What follows keeps the writes of a short snippet together: a fresh instance begins with a
+   snapshot, and each page that it writes to costs a page fault. So, when the interpreter is
+   ready, all that it has becomes old, for good: no reference to it is counted, and what a
+   snippet allocates lies behind it, in arenas that are small at first. */
+
+/* The bytes that are allocated before cycles are looked for the first time, which writes to
+   every object. */
+#define SANDPOOL_FIRST_GC (4 << 20)
+
+/* A number of references that no object loses. */
+#define SANDPOOL_OLD_COUNT (1 << 29)
+
+/* The bytes of the next arena of each size; 0 stands for the engine's own. */
+static uint16_t sandpool_arena_size[JS_ARENA_BLOCK_SIZE_COUNT];
+
+static int sandpool_arena_blocks(int block_size_idx, int block_size)
+{
+    uint16_t *next = &sandpool_arena_size[block_size_idx];
+    int size = *next ? *next : JS_ARENA_SIZE;
+    int blocks = (size - (int)sizeof(JSArena)) / block_size;
+    if (*next)
+        *next = size < JS_ARENA_SIZE / 2 ? size * 2 : 0;
+    return blocks > 0 ? blocks : 1;
+}
+
+/* Allocates all free memory below the heap's end, for good. Returns that end. */
+static char *sandpool_close_holes(void)
+{
+    /* No hole is as large as this, which stays behind as room that is there at once. */
+    size_t size = 1 << 20;
+    char *end = malloc(size);
+    if (!end)
+        return NULL;
+    while (size >= 8) {
+        char *hole = malloc(size);
+        if (hole && hole < end)
+            continue;
+        free(hole);
+        size = size > 256 ? size / 2 : size - 8;
+    }
+    free(end);
+    return end;
+}
+
+/* Makes all that there is old. */
+void sandpool_seal(JSContext *ctx)
+{
+    JSRuntime *rt = ctx->rt;
+    struct list_head *el;
+    int i;
+    JSAtom free_atom = 0;
+
+    JS_RunGC(rt);
+    /* The search for cycles counts all references, also those that nobody else does. */
+    list_for_each(el, &rt->gc_obj_list) {
+        JSGCObjectHeader *p = list_entry(el, JSGCObjectHeader, link);
+        if (JS_GC_TYPE(p) != JS_GC_OBJ_TYPE_SHAPE || ((JSShape *)p)->is_hashed)
+            JS_REF_COUNT(p) += SANDPOOL_OLD_COUNT;
+    }
+    /* New atoms get the numbers at the end of the table, in a row. */
+    for (i = rt->atom_size - 1; i > 0 && atom_is_free(rt->atom_array[i]); i--) {
+        rt->atom_array[i] = atom_set_free(free_atom);
+        free_atom = i;
+    }
+    rt->atom_free_index = free_atom;
+    for (i = 0; i < JS_ARENA_BLOCK_SIZE_COUNT; i++) {
+        init_list_head(&rt->arena_state.arena_list[i]);
+        init_list_head(&rt->arena_state.free_arena_list[i]);
+        sandpool_arena_size[i] = 256;
+    }
+    sandpool_old_end = (uintptr_t)sandpool_close_holes();
+    rt->malloc_gc_threshold = rt->malloc_state.malloc_size + SANDPOOL_FIRST_GC;
+    /* The list of objects goes on behind the last one. */
+    JS_NewObject(ctx);
 }

@@ -26,13 +26,14 @@ wit_bindgen::generate!({
     generate_all,
 });
 
+use engine::Engine;
 use exports::sandpool::script::script::{Failure, Guest};
 
 struct JavaScript;
 
 impl Guest for JavaScript {
     fn prepare() {
-        engine::with(|_| ());
+        engine::with(Engine::seal);
     }
 
     fn eval(source: String, input: Option<String>) -> Result<String, Failure> {

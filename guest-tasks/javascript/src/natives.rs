@@ -3,22 +3,23 @@
 
 use std::cell::Cell;
 use std::io::{self, Write};
-use std::time::Instant;
 
 use rquickjs::prelude::{Func, Opt};
 use rquickjs::{Ctx, Exception, Object, Result, TypedArray, Value, qjs};
+use wasip2::clocks::monotonic_clock;
 
 use crate::sandpool::task::host;
 use crate::text::Text;
 use crate::{failure, urls};
 
 thread_local! {
-    static START: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// In nanoseconds.
+    static START: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Starts the clock of `performance`. A snapshot must not hold a time.
 pub fn start_clock() {
-    START.set(Some(Instant::now()));
+    START.set(monotonic_clock::now());
 }
 
 unsafe extern "C" {
@@ -75,9 +76,7 @@ fn write(stream: i32, line: Text) {
 }
 
 fn now() -> f64 {
-    START
-        .get()
-        .map_or(0.0, |start| start.elapsed().as_secs_f64() * 1000.0)
+    (monotonic_clock::now() - START.get()) as f64 / 1e6
 }
 
 fn random<'js>(ctx: Ctx<'js>, length: u32) -> Result<TypedArray<'js, u8>> {
