@@ -17,6 +17,7 @@ mod compare;
 mod demo;
 mod guests;
 mod install;
+mod merge;
 mod packages;
 mod project;
 mod python;
