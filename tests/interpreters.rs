@@ -71,7 +71,9 @@ impl Language {
         }
         let builder = pool().processes(2).timeout(Duration::from_secs(20));
         let pool = open(builder);
-        let module = pool.load(self.file()).unwrap_or_else(|error| panic!("{error}"));
+        let module = pool
+            .load(self.file())
+            .unwrap_or_else(|error| panic!("{error}"));
         Some((pool, module))
     }
 

@@ -15,9 +15,16 @@ import sys
 
 import wit_world
 from componentize_py_types import Err
-from sandpool_guest import library
+from sandpool_guest import heap, library
 
 library.load()
+heap.import_side_by_side(
+    f"sandpool_guest.{name}"
+    for name in (
+        "code event_loop failures files interrupts modules output refusals requests script snippets "
+        "tools values warm_up"
+    ).split()
+)
 
 from sandpool_guest import (
     event_loop,
@@ -32,58 +39,7 @@ from sandpool_guest import (
     tools,
     warm_up,
 )
-from wit_world.exports.script import Failure
-
-# Let go when there is no memory left, so that there is some to say so.
-ballast = bytearray(4 * 1024 * 1024)
-
-
-def answer(function, *args):
-    """Calls a function of `snippets`; an exception becomes the failure that the host
-    receives, or the end of the task."""
-    global ballast
-    try:
-        return function(*args)
-    except SystemExit as e:
-        code = e.code
-        if code is not None and not isinstance(code, int):
-            print(code, file=sys.stderr)
-            code = 1
-        output.flush()
-        refusals.leave(code or 0)
-    except BaseException as e:
-        if isinstance(e, MemoryError):
-            ballast = None
-        failure = Failure(*failures.describe(e))
-    finally:
-        output.flush()
-    raise Err(failure)
-
-
-class Script:
-    """The interface `script`."""
-
-    def prepare(self):
-        snippets.prepare()
-
-    def eval(self, source, input):
-        return answer(snippets.evaluate, source, input)
-
-    def show(self, source):
-        return answer(snippets.show, source)
-
-    def run(self, source, input):
-        return answer(snippets.run, source, input)
-
-    def check(self, source):
-        return answer(snippets.check, source)
-
-    def define(self, name, source):
-        return answer(snippets.define, name, source)
-
-    def call(self, function, arguments):
-        return answer(snippets.call, function, arguments)
-
+from sandpool_guest.script import Script, answer
 
 for part in (output, failures, files, event_loop, requests, refusals, tools, modules, snippets):
     part.install()
@@ -93,10 +49,11 @@ sys.path_importer_cache.clear()
 
 warm_up.run(answer, snippets, Err)
 modules.forget()
-interrupts.forget()
 snippets.install()
 linecache.clearcache()
-gc.collect()
+heap.fill()
+warm_up.run_again(answer, snippets)
+interrupts.forget()
 # No `gc.freeze()`: the incremental collector of CPython 3.14 then looks at everything alive
 # at every step, and 600,000 small lists take 9 s in place of 0.4 s. A high threshold keeps
 # it away from the snapshot's pages while a snippet is small.

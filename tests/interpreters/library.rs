@@ -13,13 +13,19 @@ fn with_tools() -> TestPool {
     let search = Tool::new("search", |arguments: Json| {
         let query = arguments["query"].as_str().ok_or("`query` is missing")?;
         let limit = arguments["limit"].as_u64().unwrap_or(1);
-        Ok(json!((0..limit).map(|n| format!("{query} {n}")).collect::<Vec<_>>()))
+        Ok(json!(
+            (0..limit)
+                .map(|n| format!("{query} {n}"))
+                .collect::<Vec<_>>()
+        ))
     });
-    let search = search.description("Searches the documentation.").schema(json!({
-        "type": "object",
-        "properties": {"query": {"type": "string"}, "limit": {"type": "integer"}},
-        "required": ["query"],
-    }));
+    let search = search
+        .description("Searches the documentation.")
+        .schema(json!({
+            "type": "object",
+            "properties": {"query": {"type": "string"}, "limit": {"type": "integer"}},
+            "required": ["query"],
+        }));
     let fails = Tool::new("fails", |_| Err("the index is being built".to_owned()));
     let echo = Tool::new("echo", Ok);
     let builder = pool().tool(search).tool(fails).tool(echo);
@@ -27,7 +33,9 @@ fn with_tools() -> TestPool {
 }
 
 fn value(pool: &Pool, language: &Language, source: &str) -> String {
-    let module = pool.load(language.file()).unwrap_or_else(|error| panic!("{error}"));
+    let module = pool
+        .load(language.file())
+        .unwrap_or_else(|error| panic!("{error}"));
     let outcome = ended(&language.send(pool, &module, source));
     match outcome.value {
         Some(Value::String(text)) => text,
@@ -43,12 +51,27 @@ fn tools_are_functions_with_the_hosts_errors_and_documentation() {
     }
     let pool = with_tools();
     for (source, expected) in [
-        ("from tools import search\nsearch('x', limit=2)", r#"["x 0","x 1"]"#),
+        (
+            "from tools import search\nsearch('x', limit=2)",
+            r#"["x 0","x 1"]"#,
+        ),
         ("import tools\ntools.search(query='x')", r#"["x 0"]"#),
-        ("import tools\nsorted(n for n in dir(tools) if n[0] != 'T')", r#"["echo","fails","search"]"#),
-        ("import tools\ntools.echo(a=[1, None], b={'c': 'é'})", r#"{"a":[1,null],"b":{"c":"é"}}"#),
-        ("from tools import search\n'Searches' in search.__doc__", "true"),
-        ("import inspect, tools\nlist(inspect.signature(tools.search).parameters)", r#"["query","limit"]"#),
+        (
+            "import tools\nsorted(n for n in dir(tools) if n[0] != 'T')",
+            r#"["echo","fails","search"]"#,
+        ),
+        (
+            "import tools\ntools.echo(a=[1, None], b={'c': 'é'})",
+            r#"{"a":[1,null],"b":{"c":"é"}}"#,
+        ),
+        (
+            "from tools import search\n'Searches' in search.__doc__",
+            "true",
+        ),
+        (
+            "import inspect, tools\nlist(inspect.signature(tools.search).parameters)",
+            r#"["query","limit"]"#,
+        ),
         (
             "import tools\ntry:\n    tools.fails()\nexcept tools.ToolError as e:\n    result = str(e)",
             r#""the index is being built""#,
@@ -62,20 +85,31 @@ fn tools_are_functions_with_the_hosts_errors_and_documentation() {
     }
     for (source, expected) in [
         ("tools.search({query: 'x', limit: 2})", r#"["x 0","x 1"]"#),
-        ("Object.keys(tools).toSorted()", r#"["echo","fails","search"]"#),
-        ("tools.echo({a: [1, null], b: {c: 'é'}})", r#"{"a":[1,null],"b":{"c":"é"}}"#),
+        (
+            "Object.keys(tools).toSorted()",
+            r#"["echo","fails","search"]"#,
+        ),
+        (
+            "tools.echo({a: [1, null], b: {c: 'é'}})",
+            r#"{"a":[1,null],"b":{"c":"é"}}"#,
+        ),
         (
             "try { tools.fails() } catch (e) { e.message }",
             r#""the index is being built""#,
         ),
-        ("try { tools.missing() } catch (e) { e.message.includes('missing') }", "true"),
+        (
+            "try { tools.missing() } catch (e) { e.message.includes('missing') }",
+            "true",
+        ),
     ] {
         assert_eq!(value(&pool, &JAVASCRIPT, source), expected, "{source}");
     }
 }
 
 fn session(pool: &Pool, language: &Language) -> Session {
-    let module = pool.load(language.file()).unwrap_or_else(|error| panic!("{error}"));
+    let module = pool
+        .load(language.file())
+        .unwrap_or_else(|error| panic!("{error}"));
     let session = pool.session(&module).interruptible(true).open();
     session.expect("there is room for one")
 }
@@ -88,8 +122,16 @@ fn eval(session: &Session, source: &str) -> Result<String, Error> {
 fn names_functions_and_modules_live_in_a_session() {
     let _test = test_alone_for(PATIENT);
     for (language, code, module) in [
-        (&PYTHON, "def double(n): return n * 2\nx = 4", "def triple(n): return n * 3"),
-        (&JAVASCRIPT, "function double(n) { return n * 2 }; let x = 4", "export const triple = n => n * 3"),
+        (
+            &PYTHON,
+            "def double(n): return n * 2\nx = 4",
+            "def triple(n): return n * 3",
+        ),
+        (
+            &JAVASCRIPT,
+            "function double(n) { return n * 2 }; let x = 4",
+            "export const triple = n => n * 3",
+        ),
     ] {
         if !language.is_built() {
             return;
@@ -99,9 +141,13 @@ fn names_functions_and_modules_live_in_a_session() {
         assert_eq!(eval(&session, code).expect("it runs"), "null");
         assert_eq!(eval(&session, "double(x)").expect("it runs"), "8");
         assert_eq!(eval(&session, "_ + 1").expect("it runs"), "9");
-        let called: String = session.call("script#call", ("double", "[21]")).expect("it runs");
+        let called: String = session
+            .call("script#call", ("double", "[21]"))
+            .expect("it runs");
         assert_eq!(called, "42");
-        let defined: () = session.call("define", ("mine", module)).expect("it is sound");
+        let defined: () = session
+            .call("define", ("mine", module))
+            .expect("it is sound");
         let () = defined;
         let import = match language.name {
             "python" => "import mine; mine.triple(5)",
@@ -118,8 +164,18 @@ fn names_functions_and_modules_live_in_a_session() {
 fn a_running_call_that_is_interrupted_ends_and_its_session_lives() {
     let _test = test_alone_for(PATIENT);
     for (language, endless, asleep, error) in [
-        (&PYTHON, "while True: pass", "import time; time.sleep(60)", "KeyboardInterrupt"),
-        (&JAVASCRIPT, "for (;;) {}", "await new Promise(r => setTimeout(r, 60000))", "interrupted"),
+        (
+            &PYTHON,
+            "while True: pass",
+            "import time; time.sleep(60)",
+            "KeyboardInterrupt",
+        ),
+        (
+            &JAVASCRIPT,
+            "for (;;) {}",
+            "await new Promise(r => setTimeout(r, 60000))",
+            "interrupted",
+        ),
     ] {
         if !language.is_built() {
             return;
@@ -131,7 +187,9 @@ fn a_running_call_that_is_interrupted_ends_and_its_session_lives() {
         session.interrupt();
         for source in [endless, asleep] {
             let arguments = (source.to_owned(), None::<String>);
-            let running = session.call_async::<String>("eval", arguments).expect("sent");
+            let running = session
+                .call_async::<String>("eval", arguments)
+                .expect("sent");
             let begun = Instant::now();
             // One that comes before the worker has taken the call is for no call.
             eventually("it is interrupted", || {
@@ -154,7 +212,10 @@ fn a_running_call_that_is_interrupted_ends_and_its_session_lives() {
 fn random_numbers_differ_between_instances_that_began_in_one_snapshot() {
     let _test = test_alone_for(PATIENT);
     for (language, source) in [
-        (&PYTHON, "import random, uuid; [random.random(), str(uuid.uuid4())]"),
+        (
+            &PYTHON,
+            "import random, uuid; [random.random(), str(uuid.uuid4())]",
+        ),
         (&JAVASCRIPT, "[Math.random(), Math.random()]"),
     ] {
         if !language.is_built() {

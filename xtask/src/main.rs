@@ -18,6 +18,7 @@ mod demo;
 mod guests;
 mod install;
 mod interpreters;
+mod merge;
 mod packages;
 mod project;
 mod python;

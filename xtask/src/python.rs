@@ -1,7 +1,8 @@
 //! Building the guest `python`: CPython, with its library and our code in a snapshot.
 //!
 //! The tool for that, componentize-py, comes from PyPI and is installed into a virtual
-//! environment below `target/`. A machine without Python builds every other guest.
+//! environment below `target/`. A machine without Python builds every other guest. The tool
+//! links CPython from shared libraries, which are merged afterwards (`merge/`).
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,6 +12,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::command::{on_path, root, run};
+use crate::merge;
 
 /// The files of WIT packages, each before those that use it.
 const WIT: [&str; 7] = [
@@ -51,14 +53,19 @@ pub fn build(target_folder: &Path) -> Result<Option<PathBuf>> {
     for file in WIT {
         componentize.args(["-d", file]);
     }
+    let of_libraries = folder.join("of-libraries.wasm");
     componentize
         .args(["-w", WORLD, "componentize", "app", "-p"])
         .arg(&copy)
         .arg("-o")
-        .arg(&module)
+        .arg(&of_libraries)
         // Where it looks for packages that the snapshot needs.
         .env("VIRTUAL_ENV", &environment);
     run(&mut componentize)?;
+    let linked = fs::read(&of_libraries)
+        .with_context(|| format!("cannot read `{}`", of_libraries.display()))?;
+    let merged = merge::merge(&linked).context("cannot merge the libraries of `python`")?;
+    fs::write(&module, merged).with_context(|| format!("cannot write `{}`", module.display()))?;
     fs::write(&record, inputs).with_context(|| format!("cannot write `{}`", record.display()))?;
     Ok(Some(module))
 }
@@ -108,6 +115,7 @@ fn inputs() -> Result<String> {
     for file in files {
         let _ = writeln!(inputs, "==> {}\n{}", file.display(), read(&file)?);
     }
+    let _ = writeln!(inputs, "==> merge\n{}", merge::SOURCES.concat());
     Ok(inputs)
 }
 

@@ -10,8 +10,9 @@ use crate::sandpool::task::interrupt;
 const SLEEP: Duration = Duration::from_millis(50);
 
 thread_local! {
-    /// `true` once the call was stopped: what describes its error is not to be stopped too.
-    static STOPPED: Cell<bool> = const { Cell::new(false) };
+    /// `true` before the first call, when there is no host to ask, and once a call was stopped:
+    /// what describes its error is not to be stopped too.
+    static STOPPED: Cell<bool> = const { Cell::new(true) };
 }
 
 /// Begins a call.

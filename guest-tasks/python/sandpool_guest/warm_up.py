@@ -79,3 +79,13 @@ def run(answer, snippets, failure_type):
         answer(snippets.run, script, "2")
     answer(snippets.define, "warm", "y = 1")
     answer(snippets.evaluate, "from warm import y\ny", None)
+
+
+def run_again(answer, snippets):
+    """Runs small snippets again and again, in the memory that instances will use: until
+    the interpreter has nothing left to adapt to them."""
+    for _ in range(50):
+        for source in ("1 + 1", "x = 1\nresult = x", "1 + 1"):
+            answer(snippets.evaluate, source, "1")
+            answer(snippets.evaluate, source, None)
+    snippets.install()
