@@ -284,7 +284,7 @@ mod tests {
             ("no ASCII", r#""日本語のテキスト""#.to_owned()),
             ("brackets", "[[[[]]]]".to_owned()),
         ] {
-            let parts = vec![part.as_str(); 32_000_000 / (part.len() + 1)];
+            let parts = vec![part.as_str(); 8_000_000 / (part.len() + 1)];
             let text = format!("[{}]", parts.join(","));
             let mut out = Vec::new();
             let compacted = fastest(|| {
