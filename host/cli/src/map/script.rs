@@ -16,6 +16,7 @@ use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
 use crate::apply::{self, NOT_TEXT};
+use crate::outcome;
 use crate::replay_command::{Given, ReplayCommand};
 use crate::report::{self, Failure, Kind};
 
@@ -165,16 +166,15 @@ impl Script {
         apply::find(module, self.module(), RUN)?;
         apply::find(module, self.module(), CHECK)?;
         let call = pool.call(module, CHECK).args((self.text.clone(),));
-        let outcome = call.outcome()?;
-        if outcome.verdict != Verdict::Error {
+        let checked = call.outcome()?;
+        if checked.verdict != Verdict::Error {
             // What else stops it, stops inputs as well, and is said there.
             return Ok(());
         }
         let path = self.path.display();
-        let traceback = outcome.error_value.as_ref().and_then(traceback);
-        let why = match traceback {
+        let why = match outcome::traceback(&checked) {
             Some(traceback) => traceback.to_owned(),
-            None => report::outcome_text(&outcome),
+            None => report::outcome_text(&checked),
         };
         Err(Failure::unusable(format!(
             "the script `{path}` cannot be parsed\n{why}"
@@ -242,18 +242,6 @@ impl Script {
             Some(text) => self.text(&text),
             None => Input::Invalid(format!("{} is not UTF-8 ({NOT_TEXT})", quoted(name))),
         }
-    }
-}
-
-/// Returns the traceback of a script's failure.
-fn traceback(failure: &Value) -> Option<&str> {
-    let Value::Record(fields) = failure else {
-        return None;
-    };
-    let field = fields.iter().find(|(name, _)| name == "traceback");
-    match field {
-        Some((_, Value::String(text))) => Some(text),
-        _ => None,
     }
 }
 
