@@ -279,7 +279,8 @@ fn what_a_script_raises_is_an_error_with_its_type_and_its_traceback() {
         assert!(has_line && traceback.ends_with(&shown), "{traceback}");
         let words = ["map", "--script", script.file, "--to", "printed"];
         let words = [&words[..], &["--progress", "none"]].concat();
-        let printed = script.folder().sandpool(words).deadline(PATIENT);
+        let folder = script.folder();
+        let printed = folder.sandpool(words).deadline(PATIENT);
         let printed = printed.input("3\n").run();
         let said = &printed.stderr;
         assert!(
