@@ -277,6 +277,17 @@ fn what_a_script_raises_is_an_error_with_its_type_and_its_traceback() {
         let traceback = record["traceback"].as_str().expect("text");
         let has_line = traceback.contains("line 3") || traceback.contains("<snippet>:3");
         assert!(has_line && traceback.ends_with(&shown), "{traceback}");
+        let words = ["map", "--script", script.file, "--to", "printed"];
+        let words = [&words[..], &["--progress", "none"]].concat();
+        let folder = script.folder();
+        let printed = folder.sandpool(words).deadline(PATIENT);
+        let printed = printed.input("3\n").run();
+        let said = &printed.stderr;
+        assert!(
+            said.starts_with("sandpool: [0] error:\n    Traceback "),
+            "{said}"
+        );
+        assert!(said.ends_with(&format!("{shown}\n")), "{said}");
         let halted = script.map(&["--halt", "now,fail=1"], "3\n4\n");
         assert_eq!((halted.code(), halted.lines().len()), (1, 1));
     }
@@ -389,7 +400,7 @@ fn a_script_may_come_from_stdin_and_from_a_file_of_any_name() {
         from_file.assert_prints("[5,1]\n");
         let from_stdin = map(&folder, "-", &words).input("[input, 2]").run();
         from_stdin.assert_prints("[5,2]\n");
-        let dry = map(&folder, "-", &[&words[..], &["--dry-run"]].concat());
+        let dry = map(&folder, "-", &[&["--dry-run"], &words[..]].concat());
         let dry = dry.input("1").run();
         assert_eq!(
             dry.text(),
@@ -523,7 +534,12 @@ fn limits_and_grants_of_a_map_hold_for_scripts() {
         let ended = script.map(&limits, "2\n0\n1\n2\n");
         let results = results(&ended);
         let verdicts: Vec<_> = results.iter().map(|it| it["verdict"].as_str()).collect();
-        let expected = ["ok", "timeout", "memory_limit", "ok"];
+        // Python may catch that there is no memory left, and JavaScript ends there.
+        let no_memory = match script.file {
+            "script.py" => "error",
+            _ => "memory_limit",
+        };
+        let expected = ["ok", "timeout", no_memory, "ok"];
         assert_eq!(verdicts, expected.map(Some), "{results:?}");
         if script.file == "script.py" {
             assert_eq!(results[0]["value"], "x");
@@ -550,16 +566,21 @@ fn twenty_thousand_lines_are_exact_while_workers_and_the_run_itself_are_killed()
         let files = ["--input", "in", "--joblog", "log", "-o", "out", "--resume"];
         let retries = ["--retries", "20", "--delay", "0s"];
         let words = [&words[..], &files, &retries].concat();
+        // The compiler of the interpreter, which nobody is to kill.
+        let warm = script.map(&[], "{\"n\":0}\n");
+        assert_eq!(warm.code(), 0, "{}", warm.stderr);
         let results = || fs::read_to_string(folder.path().join("out")).unwrap_or_default();
-        for goal in [3_000, 9_000] {
+        for goal in [4_000, 10_000] {
             let host = map(&folder, script.file, &words).start();
+            let mut next_kill = 0;
             eventually_within(PATIENT, "it has come so far, or has ended", || {
-                for worker in children(host.pid()) {
-                    if random(8) == 0 {
-                        kill(worker);
-                    }
+                let done = results().lines().count();
+                // None dies three times under one line, which would be set aside then.
+                if done >= next_kill {
+                    next_kill = done + 300 + random(600) as usize;
+                    children(host.pid()).into_iter().take(1).for_each(kill);
                 }
-                results().lines().count() > goal || !is_alive(host.pid())
+                done > goal || !is_alive(host.pid())
             });
             if is_alive(host.pid()) {
                 host.signal(Signal::KILL);

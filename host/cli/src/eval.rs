@@ -16,6 +16,7 @@ use super::flags::{self, ModuleFlags, StartFlags, TaskFlags};
 use super::interrupt::Interruption;
 use super::language::{EVAL, Language};
 use super::loading;
+use super::outcome;
 use super::report::{self, Failure, Kind, POOL_FAILED, TASK_FAILED};
 
 const EXAMPLES: &str = "\
@@ -213,23 +214,12 @@ fn line(value: &Value, raw: bool) -> Result<Vec<u8>, Failure> {
 
 /// Says on stderr why a snippet has no value: its traceback where it has one.
 pub fn say_failure(outcome: &Outcome<Value>) {
-    match traceback(outcome) {
+    match outcome::traceback(outcome) {
         Some(traceback) if outcome.verdict == Verdict::Error => {
             // When stderr is gone there is nobody left to tell.
             let _ = report::show_guest_output(traceback.trim_end().as_bytes());
             report::say_refusals(outcome);
         }
         _ => report::say_outcome(outcome),
-    }
-}
-
-/// Returns the traceback of a snippet's failure.
-pub fn traceback(outcome: &Outcome<Value>) -> Option<&str> {
-    let Some(Value::Record(fields)) = &outcome.error_value else {
-        return None;
-    };
-    match fields.iter().find(|(name, _)| name == "traceback")? {
-        (_, Value::String(text)) if !text.is_empty() => Some(text),
-        _ => None,
     }
 }

@@ -309,6 +309,17 @@ fn put_refusals(object: &mut Object<'_>, outcome: &Outcome<Value>) {
     out.push(b']');
 }
 
+/// Returns the traceback of a script's failure, if the task ended with one.
+pub fn traceback(outcome: &Outcome<Value>) -> Option<&str> {
+    let Some(Value::Record(fields)) = &outcome.error_value else {
+        return None;
+    };
+    match fields.iter().find(|(name, _)| name == "traceback") {
+        Some((_, Value::String(text))) => Some(text),
+        _ => None,
+    }
+}
+
 /// Where a limit came from, as a script reads it.
 fn origin(origin: Origin) -> &'static str {
     match origin {

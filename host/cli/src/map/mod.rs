@@ -1,4 +1,4 @@
-//! `sandpool map`: a call, or a run of a command, for each line of an input.
+//! `sandpool map`: a call, or a run of a command or a script, for each line of an input.
 //!
 //! Input and output are streams. The pool's feeder thread pulls the lines, a
 //! bounded number of them ahead of the results; this thread writes each result
@@ -79,6 +79,12 @@ With a TEMPLATE, the module is run as a command for each input. Its placeholders
   {.}  without extension     {/}  without folders       {1}     the first value or column
   {//} its folder            {/.} without both          {NAME}  the column of that name
 
+With `--script FILE`, a script in Python or JavaScript is run for each input: a line is read as
+JSON and is its variable `input`. The result is that of `main(input)` if the script defines a
+function `main` that has a parameter, else the value of its last expression. A script is
+run from its beginning for each input; where instances are kept (`--isolation
+process-reuse=N`), one with `main` is run once, and what it defines stays.
+
 Ctrl-C, SIGTERM or SIGHUP lets running tasks end, then prints the summary and how many
 inputs were not run. A second signal ends everything at once. With a log, `--resume`
 continues from there.
@@ -96,9 +102,10 @@ Examples:
   sandpool map text.wasm change-case --from csv --input names.csv --dry-run
   ls *.txt | sandpool map --dir . wc.wasm --to printed -- -l {}
   sandpool map wc.wasm --pipe --block 10M --input access.log -- -l
+  sandpool map --script clean.py --input rows.jsonl --isolation process-reuse=1000
   cut -f3 names.tsv | sandpool map text.wasm greet --to values | paste names.tsv -";
 
-/// Call a function, or run a command module, for each of many inputs
+/// Call a function, or run a command module or a script, for each of many inputs
 #[derive(Args, Debug)]
 #[command(
     after_help = EXAMPLES,

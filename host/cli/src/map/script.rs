@@ -15,8 +15,8 @@ use sandpool::{Call, Input, Module, Pool, ToInput, Value, Verdict, stdio};
 use sha2::{Digest, Sha256};
 
 use crate::apply::{self, NOT_TEXT};
-use crate::eval;
 use crate::language::Language;
+use crate::outcome;
 use crate::replay_command::{Given, ReplayCommand};
 use crate::report::{self, Failure, Kind};
 
@@ -141,16 +141,15 @@ impl Script {
         apply::find(module, self.module(), RUN)?;
         apply::find(module, self.module(), CHECK)?;
         let call = pool.call(module, CHECK).args((self.text.clone(),));
-        let outcome = call.outcome()?;
-        if outcome.verdict != Verdict::Error {
+        let checked = call.outcome()?;
+        if checked.verdict != Verdict::Error {
             // What else stops it, stops inputs as well, and is said there.
             return Ok(());
         }
         let path = self.path.display();
-        let traceback = eval::traceback(&outcome);
-        let why = match traceback {
+        let why = match outcome::traceback(&checked) {
             Some(traceback) => traceback.to_owned(),
-            None => report::outcome_text(&outcome),
+            None => report::outcome_text(&checked),
         };
         Err(Failure::unusable(format!(
             "the script `{path}` cannot be parsed\n{why}"

@@ -8,7 +8,7 @@ use std::io;
 use super::Output;
 use super::sink::Sink;
 use crate::map::ledger::Finished;
-use crate::{report, sanitize};
+use crate::{outcome, report, sanitize};
 use sandpool::Verdict;
 
 /// Passes on what each task has printed.
@@ -66,7 +66,15 @@ impl Output for Printed {
             Verdict::Ok => None,
             // Its own words are on stderr.
             Verdict::Exit => outcome.refused().map(|what| format!("refused: {what}")),
-            verdict => Some(format!("{verdict}: {}", report::outcome_line(outcome))),
+            verdict => Some(match outcome::traceback(outcome) {
+                // It ends with the error's own line.
+                Some(traceback) => {
+                    let refused = outcome.refused();
+                    let refused = refused.map(|what| format!("\n(refused: {what})"));
+                    format!("{verdict}:\n{traceback}{}", refused.unwrap_or_default())
+                }
+                None => format!("{verdict}: {}", report::outcome_line(outcome)),
+            }),
         };
         if stderr.is_empty() && words.is_none() {
             return Ok(());
