@@ -1,11 +1,11 @@
 /* Added to the end of quickjs.c: what the guest needs of the engine and its API lacks. */
 
 /* Starts what a snapshot must not freeze: random numbers and the clock of `performance`. */
-void sandpool_start(JSContext *ctx, uint64_t seed)
+void sandpool_start(uint64_t seed)
 {
-    ctx->random_state = seed ? seed : 1;
+    sandpool_random_state = seed ? seed : 1;
     /* No map has a key yet. */
-    ctx->hash_seed = xorshift64star(&ctx->random_state);
+    sandpool_hash_seed = xorshift64star(&sandpool_random_state);
 }
 
 /* Removes a name that was declared by `let`, `const` or `class` outside all functions. */
@@ -100,10 +100,22 @@ static bool sandpool_is_json_at(JSContext *ctx, JSValueConst value, int levels)
     return true;
 }
 
+static bool sandpool_has_own(JSValueConst object, JSAtom name)
+{
+    return find_own_property1(JS_VALUE_GET_OBJ(object), name) != NULL;
+}
+
 int sandpool_is_json(JSContext *ctx, JSValueConst value, int levels)
 {
-    /* `JSON.stringify` itself uses an array, which setters of its prototype would see. */
-    return ctx->std_array_prototype && sandpool_is_json_at(ctx, value, levels);
+    if (!sandpool_is_json_at(ctx, value, levels))
+        return 0;
+    if (JS_VALUE_GET_NORM_TAG(value) != JS_TAG_OBJECT)
+        return 1;
+    /* `JSON.stringify` itself uses an array, which setters of its prototype would see, and
+       calls `toJSON`. */
+    return ctx->std_array_prototype &&
+        !sandpool_has_own(ctx->class_proto[JS_CLASS_OBJECT], JS_ATOM_toJSON) &&
+        !sandpool_has_own(ctx->class_proto[JS_CLASS_ARRAY], JS_ATOM_toJSON);
 }
 
 /* What follows keeps the writes of a short snippet together: a fresh instance begins with a
@@ -136,7 +148,8 @@ static char *sandpool_close_holes(void)
 {
     /* No hole is as large as this, which stays behind as room that is there at once. */
     size_t size = 1 << 20;
-    char *end = malloc(size);
+    /* Where a page begins, so that the first allocations take as few as can be. */
+    char *end = aligned_alloc(4096, size);
     if (!end)
         return NULL;
     while (size >= 8) {
@@ -158,6 +171,10 @@ void sandpool_seal(JSContext *ctx)
     int i;
     JSAtom free_atom = 0;
 
+    if (sandpool_old_end)
+        return;
+    /* The name of each snippet's file. */
+    JS_NewAtom(ctx, "<snippet>");
     JS_RunGC(rt);
     /* The search for cycles counts all references, also those that nobody else does. */
     list_for_each(el, &rt->gc_obj_list) {

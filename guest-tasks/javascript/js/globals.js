@@ -88,6 +88,7 @@ function addTimer(callback, delay, words, repeats) {
   if (!(wait >= 1 && wait <= 0x7fffffff)) wait = 1;
   const timer = { id: ++lastTimer, due: native.now() + wait, wait, callback, words, repeats };
   insert(timer);
+  native.timerIsSet();
   return timer.id;
 }
 
@@ -728,7 +729,6 @@ global("input", null);
 
 module.exports = {
   untilTimer, runTimer, dropTimers, hostTools, describe, callByName,
-  setGlobal: global,
   encode: (value) => values.encode(value, native),
   decode: (text) => {
     try {

@@ -73,10 +73,7 @@ for (const form of ["$complex", "$decimal", "$fraction", "$date", "$time", "$tim
 
 /// Returns the value as JSON text. What is no value is a TypeError that says where it is.
 function encode(value, native) {
-  if (native !== undefined && native.isJson(value, MAX_DEPTH)
-    && objectPrototype.toJSON === undefined && arrayPrototype.toJSON === undefined) {
-    return stringify(value);
-  }
+  if (native !== undefined && native.isJson(value, MAX_DEPTH)) return stringify(value);
   return write(value, "", 0, undefined);
 }
 
