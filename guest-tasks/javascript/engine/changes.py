@@ -536,6 +536,16 @@ static inline int sandpool_release(void *p) {
 """,
     ),
     (
+        # ... nor is old memory written to for nothing.
+        "the trace of the last error",
+        """    if (!rt->current_stack_frame) {
+        JS_FreeValueRT(rt, ctx->error_back_trace);
+""",
+        """    if (!rt->current_stack_frame && !JS_IsUndefined(ctx->error_back_trace)) {
+        JS_FreeValueRT(rt, ctx->error_back_trace);
+""",
+    ),
+    (
         # A few objects of each size are on few pages.
         "the size of an arena",
         """    n_blocks = (JS_ARENA_SIZE - sizeof(JSArena)) / block_size;

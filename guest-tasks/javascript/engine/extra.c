@@ -163,36 +163,58 @@ static char *sandpool_close_holes(void)
     return end;
 }
 
+/* Copies a block to the heap's end. */
+static void *sandpool_copied(JSRuntime *rt, const void *block, size_t size)
+{
+    void *copy = js_malloc_rt(rt, size);
+    return copy ? memcpy(copy, block, size) : (void *)block;
+}
+
+static void sandpool_forget_arenas(JSRuntime *rt, int next_size)
+{
+    int i;
+    for (i = 0; i < JS_ARENA_BLOCK_SIZE_COUNT; i++) {
+        init_list_head(&rt->arena_state.arena_list[i]);
+        init_list_head(&rt->arena_state.free_arena_list[i]);
+        sandpool_arena_size[i] = next_size;
+    }
+}
+
 /* Makes all that there is old. */
 void sandpool_seal(JSContext *ctx)
 {
     JSRuntime *rt = ctx->rt;
     struct list_head *el;
-    int i;
     JSAtom free_atom = 0;
+    int i;
 
     if (sandpool_old_end)
         return;
-    /* The name of each snippet's file. */
-    JS_NewAtom(ctx, "<snippet>");
     JS_RunGC(rt);
-    /* The search for cycles counts all references, also those that nobody else does. */
-    list_for_each(el, &rt->gc_obj_list) {
-        JSGCObjectHeader *p = list_entry(el, JSGCObjectHeader, link);
-        if (JS_GC_TYPE(p) != JS_GC_OBJ_TYPE_SHAPE || ((JSShape *)p)->is_hashed)
-            JS_REF_COUNT(p) += SANDPOOL_OLD_COUNT;
-    }
+    sandpool_close_holes();
+    sandpool_forget_arenas(rt, 256);
+    /* What every snippet reads lies together: the name of its file, and the tables of atoms
+       and shapes, whose first copies are never used again. */
+    JS_NewAtom(ctx, "<snippet>");
+    rt->atom_hash = sandpool_copied(rt, rt->atom_hash,
+                                    sizeof(rt->atom_hash[0]) * rt->atom_hash_size);
+    rt->atom_array = sandpool_copied(rt, rt->atom_array,
+                                     sizeof(rt->atom_array[0]) * rt->atom_size);
+    rt->shape_hash = sandpool_copied(rt, rt->shape_hash,
+                                     sizeof(rt->shape_hash[0]) * rt->shape_hash_size);
     /* New atoms get the numbers at the end of the table, in a row. */
     for (i = rt->atom_size - 1; i > 0 && atom_is_free(rt->atom_array[i]); i--) {
         rt->atom_array[i] = atom_set_free(free_atom);
         free_atom = i;
     }
     rt->atom_free_index = free_atom;
-    for (i = 0; i < JS_ARENA_BLOCK_SIZE_COUNT; i++) {
-        init_list_head(&rt->arena_state.arena_list[i]);
-        init_list_head(&rt->arena_state.free_arena_list[i]);
-        sandpool_arena_size[i] = 256;
+    /* The search for cycles counts all references, also those that nobody else does. */
+    list_for_each(el, &rt->gc_obj_list) {
+        JSGCObjectHeader *p = list_entry(el, JSGCObjectHeader, link);
+        if (JS_GC_TYPE(p) != JS_GC_OBJ_TYPE_SHAPE || ((JSShape *)p)->is_hashed)
+            JS_REF_COUNT(p) += SANDPOOL_OLD_COUNT;
     }
+    sandpool_forget_arenas(rt, 256);
     sandpool_old_end = (uintptr_t)sandpool_close_holes();
     rt->malloc_gc_threshold = rt->malloc_state.malloc_size + SANDPOOL_FIRST_GC;
     /* The list of objects goes on behind the last one. */

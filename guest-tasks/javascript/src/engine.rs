@@ -3,8 +3,8 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{CStr, c_char};
-use std::thread;
 use std::time::Duration;
+use std::thread;
 
 use rquickjs::context::EvalOptions;
 use rquickjs::promise::PromiseState;
@@ -35,6 +35,15 @@ thread_local! {
 pub fn with<T>(f: impl FnOnce(&Engine) -> T) -> T {
     ENGINE.with(|engine| f(engine.get_or_init(Engine::new)))
 }
+
+/// Our own JavaScript: the name by which a file requires another, and its text.
+const FILES: [(&str, &str); 4] = [
+    ("./builtins.js", include_str!("../js/builtins.js")),
+    ("./values.js", include_str!("../js/values.js")),
+    ("./inspect.js", include_str!("../js/inspect.js")),
+    (GLOBALS, include_str!("../js/globals.js")),
+];
+const GLOBALS: &str = "./globals.js";
 
 /// A function of our own JavaScript.
 type Ours = Persistent<Function<'static>>;
@@ -303,27 +312,26 @@ fn run_job(ctx: &Ctx<'_>) -> rquickjs::Result<bool> {
 }
 
 impl Functions {
-    /// Evaluates our own files, each of which is the body of a CommonJS module.
+    /// Evaluates our own files, which are CommonJS modules.
     fn new<'js>(ctx: &Ctx<'js>, modules: &Modules) -> rquickjs::Result<Self> {
-        let native = natives::object(ctx)?;
-        let file = |source: &str, names: &str, values: (Object<'js>, Object<'js>, Object<'js>)| {
+        let evaluate = |source: &str| -> rquickjs::Result<Function<'js>> {
             let mut options = EvalOptions::default();
             options.filename = Some(OURS.to_owned());
-            let source = format!("(function (module, {names}) {{{source}\n}})");
-            let function: Function = ctx.eval_with_options(source, options)?;
-            let module = Object::new(ctx.clone())?;
-            function.call::<_, ()>((module.clone(), values.0, values.1, values.2))?;
-            module.get::<_, Object>("exports")
+            ctx.eval_with_options(source, options)
         };
-        let none = Object::new(ctx.clone())?;
-        let no = || (none.clone(), none.clone(), none.clone());
-        let values = file(include_str!("../js/values.js"), "a, b, c", no())?;
-        let inspecting = file(include_str!("../js/inspect.js"), "a, b, c", no())?;
-        let globals = file(
-            include_str!("../js/globals.js"),
-            "native, values, inspecting",
-            (native, values, inspecting),
-        )?;
+        let native = natives::object(ctx)?;
+        let loaded = Object::new(ctx.clone())?;
+        let require = evaluate("(loaded) => (name) => loaded[name]")?;
+        let require: Function = require.call((loaded.clone(),))?;
+        for (name, source) in FILES {
+            let file = evaluate(&format!(
+                "(function (module, require, native) {{{source}\n}})"
+            ))?;
+            let module = Object::new(ctx.clone())?;
+            file.call::<_, ()>((module.clone(), require.clone(), native.clone()))?;
+            loaded.set(name, module.get::<_, Object>("exports")?)?;
+        }
+        let globals: Object = loaded.get(GLOBALS)?;
         let get = |name: &str| -> rquickjs::Result<Ours> {
             let function: Function = globals.get(name)?;
             Ok(Persistent::save(ctx, function))
