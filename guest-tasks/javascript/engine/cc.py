@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-from changes import CHANGES, COUNTS, REGEXP_CHANGES  # noqa: E402
+from changes import CHANGES, PATTERNS, REGEXP_CHANGES  # noqa: E402
 
 # Takes so many bytes of the stack, and does nothing with them.
 FRAME = """#define SANDPOOL_FRAME(size) \\
@@ -36,7 +36,7 @@ def changed(source: pathlib.Path, changes: list) -> pathlib.Path:
         text = text.replace(old, new)
     text = FRAME + text
     if source.name == "quickjs.c":
-        for pattern, new, places in COUNTS:
+        for pattern, new, places in PATTERNS:
             text, count = re.subn(pattern, new, text)
             if count != places:
                 sys.exit(f"cc.py: `{pattern}` fits {count} places of `{source}`")

@@ -386,6 +386,11 @@ CHANGES += [
 /* The end of the old memory; null while there is none. */
 static uintptr_t sandpool_old_end;
 
+/* Fields of the one context, which is old, that every snippet writes to. */
+static uint64_t sandpool_random_state;
+static uint32_t sandpool_hash_seed;
+static int sandpool_interrupt_counter;
+
 static inline bool sandpool_is_old(const void *p) {
     return (uintptr_t)p < sandpool_old_end;
 }
@@ -531,6 +536,16 @@ static inline int sandpool_release(void *p) {
 """,
     ),
     (
+        # ... nor is old memory written to for nothing.
+        "the trace of the last error",
+        """    if (!rt->current_stack_frame) {
+        JS_FreeValueRT(rt, ctx->error_back_trace);
+""",
+        """    if (!rt->current_stack_frame && !JS_IsUndefined(ctx->error_back_trace)) {
+        JS_FreeValueRT(rt, ctx->error_back_trace);
+""",
+    ),
+    (
         # A few objects of each size are on few pages.
         "the size of an arena",
         """    n_blocks = (JS_ARENA_SIZE - sizeof(JSArena)) / block_size;
@@ -551,12 +566,13 @@ static no_inline JSArena *arena_new(JSRuntime *rt, int block_size_idx)
     ),
 ]
 
-# Places where a reference is counted, after the changes above: the pattern, what stands
-# there instead, and the number of places.
-COUNTS = [
+# Places where a reference is counted, after the changes above, and those of the fields that
+# the context has no more: the pattern, what stands there instead, the number of places.
+PATTERNS = [
     (r"\bJS_REF_COUNT\(([^()]+)\)\+\+", r"sandpool_retain(\1)", 16),
     (r"--JS_REF_COUNT\(([^()]+)\)", r"sandpool_release(\1)", 6),
     (r"\bJS_REF_COUNT\(([^()]+)\)--", r"sandpool_release(\1)", 1),
+    (r"\bctx->(random_state|hash_seed|interrupt_counter)\b", r"sandpool_\1", 9),
 ]
 
 # The engine can measure the stack of linear memory only. Where a function that recurses

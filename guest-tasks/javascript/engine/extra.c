@@ -1,11 +1,11 @@
 /* Added to the end of quickjs.c: what the guest needs of the engine and its API lacks. */
 
 /* Starts what a snapshot must not freeze: random numbers and the clock of `performance`. */
-void sandpool_start(JSContext *ctx, uint64_t seed)
+void sandpool_start(uint64_t seed)
 {
-    ctx->random_state = seed ? seed : 1;
+    sandpool_random_state = seed ? seed : 1;
     /* No map has a key yet. */
-    ctx->hash_seed = xorshift64star(&ctx->random_state);
+    sandpool_hash_seed = xorshift64star(&sandpool_random_state);
 }
 
 /* Removes a name that was declared by `let`, `const` or `class` outside all functions. */
@@ -165,10 +165,22 @@ static bool sandpool_is_json_at(JSContext *ctx, JSValueConst value, int levels)
     return true;
 }
 
+static bool sandpool_has_own(JSValueConst object, JSAtom name)
+{
+    return find_own_property1(JS_VALUE_GET_OBJ(object), name) != NULL;
+}
+
 int sandpool_is_json(JSContext *ctx, JSValueConst value, int levels)
 {
-    /* `JSON.stringify` itself uses an array, which setters of its prototype would see. */
-    return ctx->std_array_prototype && sandpool_is_json_at(ctx, value, levels);
+    if (!sandpool_is_json_at(ctx, value, levels))
+        return 0;
+    if (JS_VALUE_GET_NORM_TAG(value) != JS_TAG_OBJECT)
+        return 1;
+    /* `JSON.stringify` itself uses an array, which setters of its prototype would see, and
+       calls `toJSON`. */
+    return ctx->std_array_prototype &&
+        !sandpool_has_own(ctx->class_proto[JS_CLASS_OBJECT], JS_ATOM_toJSON) &&
+        !sandpool_has_own(ctx->class_proto[JS_CLASS_ARRAY], JS_ATOM_toJSON);
 }
 
 /* What follows keeps the writes of a short snippet together: a fresh instance begins with a
@@ -201,7 +213,8 @@ static char *sandpool_close_holes(void)
 {
     /* No hole is as large as this, which stays behind as room that is there at once. */
     size_t size = 1 << 20;
-    char *end = malloc(size);
+    /* Where a page begins, so that the first allocations take as few as can be. */
+    char *end = aligned_alloc(4096, size);
     if (!end)
         return NULL;
     while (size >= 8) {
@@ -215,32 +228,58 @@ static char *sandpool_close_holes(void)
     return end;
 }
 
+/* Copies a block to the heap's end. */
+static void *sandpool_copied(JSRuntime *rt, const void *block, size_t size)
+{
+    void *copy = js_malloc_rt(rt, size);
+    return copy ? memcpy(copy, block, size) : (void *)block;
+}
+
+static void sandpool_forget_arenas(JSRuntime *rt, int next_size)
+{
+    int i;
+    for (i = 0; i < JS_ARENA_BLOCK_SIZE_COUNT; i++) {
+        init_list_head(&rt->arena_state.arena_list[i]);
+        init_list_head(&rt->arena_state.free_arena_list[i]);
+        sandpool_arena_size[i] = next_size;
+    }
+}
+
 /* Makes all that there is old. */
 void sandpool_seal(JSContext *ctx)
 {
     JSRuntime *rt = ctx->rt;
     struct list_head *el;
-    int i;
     JSAtom free_atom = 0;
+    int i;
 
+    if (sandpool_old_end)
+        return;
     JS_RunGC(rt);
-    /* The search for cycles counts all references, also those that nobody else does. */
-    list_for_each(el, &rt->gc_obj_list) {
-        JSGCObjectHeader *p = list_entry(el, JSGCObjectHeader, link);
-        if (JS_GC_TYPE(p) != JS_GC_OBJ_TYPE_SHAPE || ((JSShape *)p)->is_hashed)
-            JS_REF_COUNT(p) += SANDPOOL_OLD_COUNT;
-    }
+    sandpool_close_holes();
+    sandpool_forget_arenas(rt, 256);
+    /* What every snippet reads lies together: the name of its file, and the tables of atoms
+       and shapes, whose first copies are never used again. */
+    JS_NewAtom(ctx, "<snippet>");
+    rt->atom_hash = sandpool_copied(rt, rt->atom_hash,
+                                    sizeof(rt->atom_hash[0]) * rt->atom_hash_size);
+    rt->atom_array = sandpool_copied(rt, rt->atom_array,
+                                     sizeof(rt->atom_array[0]) * rt->atom_size);
+    rt->shape_hash = sandpool_copied(rt, rt->shape_hash,
+                                     sizeof(rt->shape_hash[0]) * rt->shape_hash_size);
     /* New atoms get the numbers at the end of the table, in a row. */
     for (i = rt->atom_size - 1; i > 0 && atom_is_free(rt->atom_array[i]); i--) {
         rt->atom_array[i] = atom_set_free(free_atom);
         free_atom = i;
     }
     rt->atom_free_index = free_atom;
-    for (i = 0; i < JS_ARENA_BLOCK_SIZE_COUNT; i++) {
-        init_list_head(&rt->arena_state.arena_list[i]);
-        init_list_head(&rt->arena_state.free_arena_list[i]);
-        sandpool_arena_size[i] = 256;
+    /* The search for cycles counts all references, also those that nobody else does. */
+    list_for_each(el, &rt->gc_obj_list) {
+        JSGCObjectHeader *p = list_entry(el, JSGCObjectHeader, link);
+        if (JS_GC_TYPE(p) != JS_GC_OBJ_TYPE_SHAPE || ((JSShape *)p)->is_hashed)
+            JS_REF_COUNT(p) += SANDPOOL_OLD_COUNT;
     }
+    sandpool_forget_arenas(rt, 256);
     sandpool_old_end = (uintptr_t)sandpool_close_holes();
     rt->malloc_gc_threshold = rt->malloc_state.malloc_size + SANDPOOL_FIRST_GC;
     /* The list of objects goes on behind the last one. */

@@ -2,22 +2,15 @@
 // ready; draws neither the time nor random numbers then, since a snapshot would freeze them.
 "use strict";
 
-const { apply, defineProperty, ownKeys, getOwnPropertyDescriptor } = Reflect;
-const uncurry = (method) => (self, ...words) => apply(method, self, words);
-const join = uncurry(Array.prototype.join);
-const splice = uncurry(Array.prototype.splice);
-const { isArray } = Array;
-const { is, create, getPrototypeOf } = Object;
-const ErrorHere = Error;
-const TypeErrorHere = TypeError;
-const RangeErrorHere = RangeError;
-const SyntaxErrorHere = SyntaxError;
-const ReferenceErrorHere = ReferenceError;
-const Exception = DOMException;
-const Bytes = Uint8Array;
+const {
+  DOMException, Error, Number, RangeError, ReferenceError, SyntaxError, TypeError, Uint8Array,
+  apply, create, defineProperty, exec, getOwnPropertyDescriptor, getPrototypeOf, is, isArray,
+  join, objectPrototype, ownKeys, replaceAll, splice, split, startsWith, test, trim, uncurry,
+} = require("./builtins.js");
+const values = require("./values.js");
+const inspecting = require("./inspect.js");
 
 const root = globalThis;
-const objectPrototype = Object.prototype;
 
 /// Defines a global as the platform's own are: writable, configurable, not enumerable.
 function global(name, value) {
@@ -30,7 +23,6 @@ function global(name, value) {
 
 let group = "";
 const lines = (text) => (group === "" ? text : group + replaceAll(text, "\n", `\n${group}`));
-const replaceAll = uncurry(String.prototype.replaceAll);
 const out = (...words) => native.write(1, `${lines(inspecting.line(words))}\n`);
 const err = (...words) => native.write(2, `${lines(inspecting.line(words))}\n`);
 const counts = create(null);
@@ -83,11 +75,12 @@ let timers = [];
 let lastTimer = 0;
 
 function addTimer(callback, delay, words, repeats) {
-  if (typeof callback !== "function") throw new TypeErrorHere("the callback of a timer must be a function");
+  if (typeof callback !== "function") throw new TypeError("the callback of a timer must be a function");
   let wait = +delay;
   if (!(wait >= 1 && wait <= 0x7fffffff)) wait = 1;
   const timer = { id: ++lastTimer, due: native.now() + wait, wait, callback, words, repeats };
   insert(timer);
+  native.timerIsSet();
   return timer.id;
 }
 
@@ -172,9 +165,9 @@ global("performance", {
 const hex = (byte) => (byte < 16 ? "0" : "") + uncurry(Number.prototype.toString)(byte, 16);
 global("crypto", {
   getRandomValues(array) {
-    if (!ArrayBuffer.isView(array)) throw new TypeErrorHere("getRandomValues takes a typed array");
-    if (array.byteLength > 65536) throw new Exception("more than 65536 bytes", "QuotaExceededError");
-    const bytes = new Bytes(array.buffer, array.byteOffset, array.byteLength);
+    if (!ArrayBuffer.isView(array)) throw new TypeError("getRandomValues takes a typed array");
+    if (array.byteLength > 65536) throw new DOMException("more than 65536 bytes", "QuotaExceededError");
+    const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
     bytes.set(native.random(bytes.length));
     return array;
   },
@@ -191,9 +184,9 @@ global("crypto", {
 /* ---- text ---- */
 
 const bytesOf = (source) => {
-  if (source === undefined) return new Bytes(0);
-  if (ArrayBuffer.isView(source)) return new Bytes(source.buffer, source.byteOffset, source.byteLength);
-  return new Bytes(source);
+  if (source === undefined) return new Uint8Array(0);
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  return new Uint8Array(source);
 };
 
 global("TextEncoder", class TextEncoder {
@@ -221,13 +214,13 @@ global("TextDecoder", class TextDecoder {
   #label;
   #fatal;
   #ignoreBOM;
-  #rest = new Bytes(0);
+  #rest = new Uint8Array(0);
   constructor(label = "utf-8", { fatal = false, ignoreBOM = false } = {}) {
     const name = `${label}`.trim().toLowerCase();
     if (name === "utf-8" || name === "utf8" || name === "unicode-1-1-utf-8") this.#label = "utf-8";
     else if (name === "utf-16le" || name === "utf-16") this.#label = "utf-16le";
     else if (name === "latin1" || name === "iso-8859-1" || name === "ascii" || name === "us-ascii" || name === "windows-1252") this.#label = "windows-1252";
-    else throw new RangeErrorHere(`the encoding \`${label}\` is not available in this sandbox: utf-8, utf-16le and latin1 are`);
+    else throw new RangeError(`the encoding \`${label}\` is not available in this sandbox: utf-8, utf-16le and latin1 are`);
     this.#fatal = !!fatal;
     this.#ignoreBOM = !!ignoreBOM;
   }
@@ -243,12 +236,12 @@ global("TextDecoder", class TextDecoder {
   decode(source, { stream = false } = {}) {
     let bytes = bytesOf(source);
     if (this.#rest.length > 0) {
-      const all = new Bytes(this.#rest.length + bytes.length);
+      const all = new Uint8Array(this.#rest.length + bytes.length);
       all.set(this.#rest);
       all.set(bytes, this.#rest.length);
       bytes = all;
     }
-    this.#rest = new Bytes(0);
+    this.#rest = new Uint8Array(0);
     if (stream) {
       const whole = native.wholeCharacters(this.#label, bytes);
       this.#rest = bytes.slice(whole);
@@ -263,7 +256,7 @@ global("TextDecoder", class TextDecoder {
 global("structuredClone", function structuredClone(value) {
   const seen = new Map();
   const refuse = (what) => {
-    throw new Exception(`${what} could not be cloned.`, "DataCloneError");
+    throw new DOMException(`${what} could not be cloned.`, "DataCloneError");
   };
   const clone = (value) => {
     if (typeof value === "function" || typeof value === "symbol") refuse(String(value));
@@ -297,9 +290,9 @@ global("structuredClone", function structuredClone(value) {
       const length = value instanceof DataView ? value.byteLength : value.length;
       return keep(new value.constructor(buffer, value.byteOffset, length));
     }
-    if (value instanceof ErrorHere) {
+    if (value instanceof Error) {
       const kinds = { EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
-      const copy = keep(new (kinds[value.name] ?? ErrorHere)(value.message));
+      const copy = keep(new (kinds[value.name] ?? Error)(value.message));
       if ("cause" in value) copy.cause = clone(value.cause);
       return copy;
     }
@@ -324,7 +317,7 @@ class URLSearchParams {
       const pairs = typeof source[Symbol.iterator] === "function" ? source : Object.entries(source);
       for (const pair of pairs) {
         const [name, value, ...rest] = pair;
-        if (value === undefined || rest.length > 0) throw new TypeErrorHere("each query pair must be an iterable [name, value] tuple");
+        if (value === undefined || rest.length > 0) throw new TypeError("each query pair must be an iterable [name, value] tuple");
         this.#pairs.push([`${name}`, `${value}`]);
       }
     } else {
@@ -403,7 +396,7 @@ class URL {
   constructor(url, base) {
     const href = native.parseUrl(`${url}`, base === undefined ? undefined : `${base}`);
     if (href === undefined) {
-      const error = new TypeErrorHere("Invalid URL");
+      const error = new TypeError("Invalid URL");
       error.code = "ERR_INVALID_URL";
       error.input = `${url}`;
       throw error;
@@ -427,7 +420,7 @@ class URL {
   }
   set href(value) {
     const href = native.parseUrl(`${value}`, undefined);
-    if (href === undefined) throw new TypeErrorHere("Invalid URL");
+    if (href === undefined) throw new TypeError("Invalid URL");
     this.#set(href);
   }
   get origin() {
@@ -466,7 +459,7 @@ global("URL", URL);
 /* ---- locales: there are none, which is an error and no wrong answer ---- */
 
 function noLocales(what) {
-  throw new RangeErrorHere(`not available in this sandbox: locales (\`${what}\` with arguments, \`Intl\`); format the value with plain code, or without arguments`);
+  throw new RangeError(`not available in this sandbox: locales (\`${what}\` with arguments, \`Intl\`); format the value with plain code, or without arguments`);
 }
 
 const english = (locale) => locale === undefined || locale === "en-US" || locale === "en";
@@ -503,7 +496,7 @@ withoutLocales(BigInt.prototype, "toLocaleString", (n) => grouped(`${n}`));
 withoutLocales(Date.prototype, "toLocaleString", (d) => valid(d, `${dateText(d)}, ${timeText(d)}`));
 withoutLocales(Date.prototype, "toLocaleDateString", (d) => valid(d, dateText(d)));
 withoutLocales(Date.prototype, "toLocaleTimeString", (d) => valid(d, timeText(d)));
-for (const prototype of [Array.prototype, getPrototypeOf(Bytes.prototype)]) {
+for (const prototype of [Array.prototype, getPrototypeOf(Uint8Array.prototype)]) {
   const bare = uncurry(prototype.toLocaleString);
   withoutLocales(prototype, "toLocaleString", (list) => bare(list));
 }
@@ -570,7 +563,7 @@ function hostTools() {
     get(target, key) {
       if (key in target || typeof key === "symbol" || key === "then" || key === "toJSON" || key in objectPrototype) return target[key];
       const there = names.length === 0 ? "there are none here" : `there are ${join(names, ", ")}`;
-      throw new ReferenceErrorHere(`no tool \`${key}\` is granted: ${there}`);
+      throw new ReferenceError(`no tool \`${key}\` is granted: ${there}`);
     },
   });
   return tools;
@@ -636,11 +629,6 @@ for (const [names, advice] of [
   [["Intl", "Temporal"], "locales and time zones; format the value with plain code"],
 ]) for (const name of names) ABSENT[name] = advice;
 
-const match = uncurry(RegExp.prototype.exec);
-const split = uncurry(String.prototype.split);
-const trim = uncurry(String.prototype.trim);
-const test = (pattern, text) => match(pattern, text) !== null;
-const startsWith = uncurry(String.prototype.startsWith);
 
 /// Returns type, message and traceback of whatever was thrown.
 function describe(thrown) {
@@ -663,7 +651,7 @@ function describeChain(thrown, depth) {
   }
   const type = text(thrown.name, "Error");
   let message = text(thrown.message, "");
-  const missing = match(/^'?([A-Za-z_$][\w$]*)'? is not defined$/, message);
+  const missing = exec(/^'?([A-Za-z_$][\w$]*)'? is not defined$/, message);
   if (missing !== null && ABSENT[missing[1]] !== undefined) {
     message += " (not available in this sandbox: " + (ABSENT[missing[1]]) + ")";
   }
@@ -684,7 +672,7 @@ function describeChain(thrown, depth) {
 }
 
 function isError(thrown) {
-  return thrown instanceof ErrorHere || thrown instanceof Exception;
+  return thrown instanceof Error || thrown instanceof DOMException;
 }
 
 /// The calls of the snippet that an error came through, innermost last.
@@ -695,7 +683,7 @@ function frames(stack) {
   for (let i = 0; i < calls.length; i++) {
     const call = trim(calls[i]);
     if (!startsWith(call, "at ") || test(/<sandpool>|\(native\)|\(<null>/, call)) continue;
-    const outermost = match(/^at <eval> \((.*)\)$/, call);
+    const outermost = exec(/^at <eval> \((.*)\)$/, call);
     shown = "  " + (outermost === null ? call : "at " + outermost[1]) + "\n" + shown;
   }
   return shown === "" ? "" : "Traceback (innermost call last):\n" + shown;
@@ -710,7 +698,7 @@ const indirectEval = eval;
 async function callByName(name, text) {
   const words = values.decode(text, native);
   if (!test(/^[\p{L}_$][\p{L}\p{N}_$]*(\.[\p{L}_$][\p{L}\p{N}_$]*)*$/u, name)) {
-    throw new TypeErrorHere(`\`${name}\` is not the name of a function`);
+    throw new TypeError(`\`${name}\` is not the name of a function`);
   }
   const parts = split(name, ".");
   let self;
@@ -719,8 +707,8 @@ async function callByName(name, text) {
     self = found;
     found = found[parts[i]];
   }
-  if (found === undefined) throw new ReferenceErrorHere(`function \`${name}\` is not defined`);
-  if (typeof found !== "function") throw new TypeErrorHere(`\`${name}\` is not a function`);
+  if (found === undefined) throw new ReferenceError(`function \`${name}\` is not defined`);
+  if (typeof found !== "function") throw new TypeError(`\`${name}\` is not a function`);
   return apply(found, self, isArray(words) ? words : [words]);
 }
 
@@ -767,15 +755,14 @@ global("input", null);
 module.exports = {
   untilTimer, runTimer, dropTimers, hostTools, describe, callByName,
   offerInput, mainOfScript, callMain,
-  setGlobal: global,
   encode: (value) => values.encode(value, native),
   show: (value) => inspecting.inspect(value),
   decode: (text) => {
     try {
       return values.decode(text, native);
     } catch (error) {
-      throw error instanceof SyntaxErrorHere
-        ? new SyntaxErrorHere(`the input is no JSON: ${error.message}`) : error;
+      throw error instanceof SyntaxError
+        ? new SyntaxError(`the input is no JSON: ${error.message}`) : error;
     }
   },
 };

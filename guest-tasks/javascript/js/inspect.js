@@ -1,46 +1,15 @@
 // The text of a value for `console`, in the style of node.
 "use strict";
 
-const { apply, getPrototypeOf, ownKeys, getOwnPropertyDescriptor } = Reflect;
-const uncurry = (method) => (self, ...words) => apply(method, self, words);
-const { isArray } = Array;
-const { is } = Object;
-const join = uncurry(Array.prototype.join);
-const arrayIncludes = uncurry(Array.prototype.includes);
-const exec = uncurry(RegExp.prototype.exec);
-const test = (pattern, text) => exec(pattern, text) !== null;
-const replace = uncurry(String.prototype.replace);
-const repeat = uncurry(String.prototype.repeat);
-const includes = uncurry(String.prototype.includes);
-const startsWith = uncurry(String.prototype.startsWith);
-const slice = uncurry(String.prototype.slice);
-const symbolText = uncurry(Symbol.prototype.toString);
-const functionText = uncurry(Function.prototype.toString);
-const regexpText = uncurry(RegExp.prototype.toString);
-const objectTag = uncurry(Object.prototype.toString);
-const dateTime = uncurry(Date.prototype.getTime);
-const dateISO = uncurry(Date.prototype.toISOString);
-const mapForEach = uncurry(Map.prototype.forEach);
-const setForEach = uncurry(Set.prototype.forEach);
-const getterOf = (prototype, name) =>
-  uncurry(Object.getOwnPropertyDescriptor(prototype, name).get);
-const mapSize = getterOf(Map.prototype, "size");
-const setSize = getterOf(Set.prototype, "size");
-const typedTag = getterOf(getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag);
-const { stringify } = JSON;
-const ErrorHere = Error;
+const {
+  Error, arrayIncludes, dateISO, dateTime, functionText, getOwnPropertyDescriptor,
+  getPrototypeOf, includes, is, isArray, isDate, isMap, isSet, join, mapForEach, mapSize,
+  objectTag, ownKeys, regexpText, repeat, replace, setForEach, setSize, slice, startsWith,
+  stringify, symbolText, test, typedTag,
+} = require("./builtins.js");
 
 const MAX_ITEMS = 100;
 const LINE = 72;
-
-const brand = (check, value) => {
-  try {
-    check(value);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 function quoted(text) {
   if (!includes(text, "'")) {
@@ -103,9 +72,9 @@ function classOf(value) {
 }
 
 function showObject(value, depth, outer, indent) {
-  if (value instanceof ErrorHere) return showError(value, depth, outer, indent);
+  if (value instanceof Error) return showError(value, depth, outer, indent);
   const name = classOf(value);
-  if (brand(dateTime, value)) {
+  if (isDate(value)) {
     return dateTime(value) === dateTime(value) ? dateISO(value) : "Invalid Date";
   }
   if (objectTag(value) === "[object RegExp]") return regexpText(value);
@@ -114,8 +83,8 @@ function showObject(value, depth, outer, indent) {
   let head = name === null ? "[Object: null prototype] " : name === "Object" ? "" : `${name} `;
   if (isArray(value)) head = name === "Array" ? "" : `${name}(${length}) `;
   else if (list) head = `${name}(${length}) `;
-  const map = brand(mapSize, value);
-  const set = !map && brand(setSize, value);
+  const map = isMap(value);
+  const set = !map && isSet(value);
   if (map) head = `${name}(${mapSize(value)}) `;
   if (set) head = `${name}(${setSize(value)}) `;
   const tag = slice(objectTag(value), 8, -1);

@@ -1,8 +1,7 @@
 // Values of scripts as JSON text, in both directions, as DESIGN.md ("Values of scripts")
 // defines them. Runs in the guest and, for tests, in node: `require("./values.js")`.
 //
-// Whatever a snippet did to the builtins, this works: it uses none that it has not taken
-// when it was loaded, before the first snippet. The guest hands in `native`, which knows
+// Whatever a snippet did to the builtins, this works (`builtins.js`). The guest hands in `native`, which knows
 // two things faster: whether JSON has a value's own form, and how deep a text nests.
 "use strict";
 
@@ -10,47 +9,13 @@
 
 const MAX_DEPTH = 200;
 
-const { apply, getPrototypeOf, ownKeys, defineProperty } = Reflect;
-const uncurry = (method) => (self, ...words) => apply(method, self, words);
-const parse = JSON.parse;
-const stringify = JSON.stringify;
-const { isArray } = Array;
-const { is, create, keys: enumerableKeys } = Object;
-const objectPrototype = Object.prototype;
-const arrayPrototype = Array.prototype;
-const includes = uncurry(String.prototype.includes);
-const codeAt = uncurry(String.prototype.charCodeAt);
-const charAt = uncurry(String.prototype.charAt);
-const startsWith = uncurry(String.prototype.startsWith);
-// Not `test`, which calls whatever `exec` is by then.
-const exec = uncurry(RegExp.prototype.exec);
-const test = (pattern, text) => exec(pattern, text) !== null;
-const bigText = uncurry(BigInt.prototype.toString);
-const dateTime = uncurry(Date.prototype.getTime);
-const dateISO = uncurry(Date.prototype.toISOString);
-const symbolText = uncurry(Symbol.prototype.toString);
-const mapForEach = uncurry(Map.prototype.forEach);
-const mapSet = uncurry(Map.prototype.set);
-const setForEach = uncurry(Set.prototype.forEach);
-const setAdd = uncurry(Set.prototype.add);
-const getterOf = (prototype, name) =>
-  uncurry(Object.getOwnPropertyDescriptor(prototype, name).get);
-const mapSize = getterOf(Map.prototype, "size");
-const setSize = getterOf(Set.prototype, "size");
-const bufferSize = getterOf(ArrayBuffer.prototype, "byteLength");
-const typedPrototype = getPrototypeOf(Uint8Array.prototype);
-const typedTag = getterOf(typedPrototype, Symbol.toStringTag);
-const typedLength = getterOf(typedPrototype, "length");
-const ErrorHere = Error;
-const TypeErrorHere = TypeError;
-const SyntaxErrorHere = SyntaxError;
-const BigIntHere = BigInt;
-const DateHere = Date;
-const MapHere = Map;
-const SetHere = Set;
-const NumberHere = Number;
-const Bytes = Uint8Array;
-const DateParse = Date.parse;
+const {
+  BigInt, Date, Error, Map, Number, Set, SyntaxError, TypeError, Uint8Array,
+  bigText, charAt, codeAt, create, dateISO, dateParse, dateTime, defineProperty,
+  enumerableKeys, functionText, getPrototypeOf, includes, is, isArray, isBuffer, isDate,
+  isMap, isSet, mapForEach, mapSet, objectTag, ownKeys, parse, setAdd, setForEach, slice,
+  startsWith, stringify, symbolText, test, typedLength, typedTag,
+} = require("./builtins.js");
 
 /// A value that another language has and JavaScript has not, such as Python's `Decimal`.
 /// It is kept as it is, and goes back as it came.
@@ -73,26 +38,14 @@ for (const form of ["$complex", "$decimal", "$fraction", "$date", "$time", "$tim
 
 /// Returns the value as JSON text. What is no value is a TypeError that says where it is.
 function encode(value, native) {
-  if (native !== undefined && native.isJson(value, MAX_DEPTH)
-    && objectPrototype.toJSON === undefined && arrayPrototype.toJSON === undefined) {
-    return stringify(value);
-  }
+  if (native !== undefined && native.isJson(value, MAX_DEPTH)) return stringify(value);
   return write(value, "", 0, undefined);
 }
 
 function refuse(path, what) {
   const where = path === "" ? "the value" : "`" + path + "` of the value";
-  throw new TypeErrorHere(where + " is " + what);
+  throw new TypeError(where + " is " + what);
 }
-
-const brand = (check, value) => {
-  try {
-    check(value);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 const PLAIN_NAME = /^[A-Za-z_$][\w$]*$/;
 const below = (path, key) =>
@@ -131,10 +84,10 @@ function write(value, path, depth, outer) {
   const tag = typedTag(value);
   if (tag === "Uint8Array" || tag === "Uint8ClampedArray") return writeBytes(value);
   if (tag !== undefined) return writeArray(value, typedLength(value), path, depth, here);
-  if (brand(dateTime, value)) return writeDate(value, path);
-  if (brand(mapSize, value)) return writeMap(value, path, depth, here);
-  if (brand(setSize, value)) return writeSet(value, path, depth, here);
-  if (brand(bufferSize, value)) return writeBytes(new Bytes(value));
+  if (isDate(value)) return writeDate(value, path);
+  if (isMap(value)) return writeMap(value, path, depth, here);
+  if (isSet(value)) return writeSet(value, path, depth, here);
+  if (isBuffer(value)) return writeBytes(new Uint8Array(value));
   return writeObject(value, path, depth, here);
 }
 
@@ -149,7 +102,6 @@ function describeFunction(value) {
     ? "a class" + named + ", which cannot leave the sandbox: return an instance of it"
     : "a function" + named + ", which cannot leave the sandbox: call it, and return what it returns";
 }
-const functionText = uncurry(Function.prototype.toString);
 
 function writeArray(value, length, path, depth, here) {
   let text = "[";
@@ -194,8 +146,6 @@ for (const [name, advice] of [["Promise", "`await` it"], ["RegExp", "return its 
   ["RegExp String Iterator", "spread it into an array"], ["DataView", "return its bytes"]]) {
   NO_VALUES[name] = advice;
 }
-const objectTag = uncurry(Object.prototype.toString);
-const slice = uncurry(String.prototype.slice);
 
 function writeObject(value, path, depth, here) {
   if (typeof value.toJSON === "function") return write(value.toJSON(""), path, depth, here.outer);
@@ -218,7 +168,7 @@ function writeObject(value, path, depth, here) {
   let dollar = false;
   let text = "";
   const keys = enumerableKeys(value);
-  if (name !== "" && value instanceof ErrorHere) {
+  if (name !== "" && value instanceof Error) {
     text = '"message":' + (stringify("" + value.message));
   }
   for (let i = 0; i < keys.length; i++) {
@@ -245,7 +195,7 @@ function writeObject(value, path, depth, here) {
 }
 
 function className(value) {
-  if (value instanceof ErrorHere && typeof value.name === "string") return value.name;
+  if (value instanceof Error && typeof value.name === "string") return value.name;
   const { constructor } = value;
   const name = typeof constructor === "function" ? constructor.name : undefined;
   return typeof name === "string" && name !== "" ? name : "Object";
@@ -275,7 +225,7 @@ function base64(bytes) {
 function decode(text, native) {
   const depth = native !== undefined ? native.depth(text) : depthOf(text);
   if (depth > MAX_DEPTH) {
-    throw new TypeErrorHere("the JSON is nested deeper than " + MAX_DEPTH + " levels");
+    throw new TypeError("the JSON is nested deeper than " + MAX_DEPTH + " levels");
   }
   const value = parse(text);
   return includes(text, '"$') || includes(text, '"\\u0024') ? read(value) : value;
@@ -321,17 +271,17 @@ function put(holder, key, value) {
 function readForm(form, holder) {
   const content = holder[form];
   const bad = () => {
-    throw new SyntaxErrorHere("the JSON has a `" + form + "` of a form that is not defined");
+    throw new SyntaxError("the JSON has a `" + form + "` of a form that is not defined");
   };
   const list = () => (isArray(content) ? read(content) : bad());
   switch (form) {
     case "$undefined":
       return content === true ? undefined : bad();
     case "$int":
-      return typeof content === "string" && test(/^-?\d+$/, content) ? BigIntHere(content) : bad();
+      return typeof content === "string" && test(/^-?\d+$/, content) ? BigInt(content) : bad();
     case "$float":
       return content === "NaN" || content === "Infinity" || content === "-Infinity"
-        ? NumberHere(content) : bad();
+        ? Number(content) : bad();
     case "$bytes":
       return typeof content === "string" ? readBytes(content, bad) : bad();
     case "$tuple":
@@ -339,13 +289,13 @@ function readForm(form, holder) {
     case "$set":
     case "$frozenset": {
       const items = list();
-      const set = new SetHere();
+      const set = new Set();
       for (let i = 0; i < items.length; i++) setAdd(set, items[i]);
       return set;
     }
     case "$dict": {
       const pairs = list();
-      const map = new MapHere();
+      const map = new Map();
       for (let i = 0; i < pairs.length; i++) {
         const pair = pairs[i];
         if (!isArray(pair) || pair.length !== 2) bad();
@@ -364,7 +314,7 @@ function readForm(form, holder) {
 /// A time without a zone is UTC, as all of the sandbox is.
 function readDate(text, bad) {
   const zoned = test(/(?:[zZ]|[+-]\d\d(?::?\d\d)?)$/, text) && test(/[T ]/, text);
-  const date = new DateHere(DateParse(zoned ? text : text + "Z"));
+  const date = new Date(dateParse(zoned ? text : text + "Z"));
   return dateTime(date) === dateTime(date) ? date : bad();
 }
 
@@ -375,7 +325,7 @@ function readBytes(text, bad) {
   let end = text.length;
   while (end > 0 && codeAt(text, end - 1) === 61) end--;
   if (end % 4 === 1) bad();
-  const bytes = new Bytes(Math.floor((end * 3) / 4));
+  const bytes = new Uint8Array(Math.floor((end * 3) / 4));
   let word = 0;
   let bits = 0;
   let at = 0;

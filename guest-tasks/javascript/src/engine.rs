@@ -2,7 +2,7 @@
 //! is left to do.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::ffi::CString;
+use std::ffi::{CStr, CString, c_char};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -23,6 +23,12 @@ pub const OURS: &str = "<sandpool>";
 
 thread_local! {
     static ENGINE: OnceCell<Engine> = const { OnceCell::new() };
+
+    /// Rejected promises that nobody has looked at, with their reasons.
+    static REJECTIONS: RefCell<Vec<(Kept, Kept)>> = const { RefCell::new(Vec::new()) };
+
+    /// The last value, which is `_` for the next snippet.
+    static LAST: RefCell<Option<Kept>> = const { RefCell::new(None) };
 }
 
 /// Gives the interpreter to `f`; makes it first where nobody has.
@@ -30,16 +36,24 @@ pub fn with<T>(f: impl FnOnce(&Engine) -> T) -> T {
     ENGINE.with(|engine| f(engine.get_or_init(Engine::new)))
 }
 
+/// Our own JavaScript: the name by which a file requires another, and its text.
+const FILES: [(&str, &str); 4] = [
+    ("./builtins.js", include_str!("../js/builtins.js")),
+    ("./values.js", include_str!("../js/values.js")),
+    ("./inspect.js", include_str!("../js/inspect.js")),
+    (GLOBALS, include_str!("../js/globals.js")),
+];
+const GLOBALS: &str = "./globals.js";
+
 /// A function of our own JavaScript.
 type Ours = Persistent<Function<'static>>;
 
-/// Rejected promises that nobody has looked at, with their reasons.
-type Rejections = Rc<RefCell<Vec<(Persistent<Value<'static>>, Persistent<Value<'static>>)>>>;
+/// A value that outlives its call.
+type Kept = Persistent<Value<'static>>;
 
 pub struct Engine {
     context: Context,
     modules: Modules,
-    rejections: Rejections,
     /// `true` once clock and random numbers were drawn, which a snapshot must not freeze.
     started: Cell<bool>,
     /// The script that `run` has compiled.
@@ -57,7 +71,6 @@ struct Functions {
     run_timer: Ours,
     drop_timers: Ours,
     call_by_name: Ours,
-    set_global: Ours,
     offer_input: Ours,
     main_of_script: Ours,
     call_main: Ours,
@@ -65,9 +78,9 @@ struct Functions {
 
 unsafe extern "C" {
     // These are in `engine/extra.c`.
-    fn sandpool_start(ctx: *mut qjs::JSContext, seed: u64);
+    fn sandpool_start(seed: u64);
     fn sandpool_seal(ctx: *mut qjs::JSContext);
-    fn sandpool_forget(ctx: *mut qjs::JSContext, name: *const std::ffi::c_char);
+    fn sandpool_forget(ctx: *mut qjs::JSContext, name: *const c_char);
     fn sandpool_keep_names(ctx: *mut qjs::JSContext) -> i32;
     fn sandpool_forget_names(ctx: *mut qjs::JSContext) -> i32;
     fn sandpool_out_of_memory() -> i32;
@@ -77,22 +90,7 @@ impl Engine {
     fn new() -> Self {
         let runtime = Runtime::new().expect("memory for a runtime");
         runtime.set_interrupt_handler(Some(Box::new(interrupt::wanted)));
-        let rejections = Rejections::default();
-        let tracked = Rc::clone(&rejections);
-        runtime.set_host_promise_rejection_tracker(Some(Box::new(
-            move |ctx, promise, reason, handled| {
-                let mut tracked = tracked.borrow_mut();
-                if handled {
-                    let is_same = |kept: &Persistent<Value<'static>>| {
-                        kept.clone().restore(&ctx).is_ok_and(|kept| kept == promise)
-                    };
-                    tracked.retain(|(kept, _)| !is_same(kept));
-                } else {
-                    let kept = Persistent::save(&ctx, promise);
-                    tracked.push((kept, Persistent::save(&ctx, reason)));
-                }
-            },
-        )));
+        runtime.set_host_promise_rejection_tracker(Some(Box::new(track_rejection)));
         let modules = Modules::default();
         runtime.set_loader(modules.clone(), modules.clone());
         let context = Context::full(&runtime).expect("memory for a context");
@@ -106,7 +104,6 @@ impl Engine {
         Engine {
             context,
             modules,
-            rejections,
             started: Cell::new(false),
             script: RefCell::default(),
             functions,
@@ -115,7 +112,8 @@ impl Engine {
 
     /// Makes a snapshot cheap to begin with: what a snippet writes to lies together.
     pub fn seal(&self) {
-        // SAFETY: the context is alive, and no code of it runs.
+        // SAFETY: the context is alive, and no code of it runs; nothing happens the second
+        // time.
         self.context
             .with(|ctx| unsafe { sandpool_seal(ctx.as_raw().as_ptr()) });
     }
@@ -128,8 +126,7 @@ impl Engine {
                 // A snippet before this one may have declared the name itself.
                 // SAFETY: the context is alive, and the name ends with a zero.
                 unsafe { sandpool_forget(ctx.as_raw().as_ptr(), c"input".as_ptr()) };
-                let set = self.ours(ctx, &self.functions.set_global)?;
-                set.call::<_, ()>(("input", input))?;
+                set_global(ctx, c"input", input)?;
             }
             let value = self.value(ctx, source)?;
             self.encoded(ctx, value)
@@ -161,8 +158,7 @@ impl Engine {
             value = self.variable(ctx, "result")?;
         }
         if !value.is_undefined() && !value.is_null() {
-            let set = self.ours(ctx, &self.functions.set_global)?;
-            set.call::<_, ()>(("_", value.clone()))?;
+            LAST.set(Some(Persistent::save(ctx, value.clone())));
         }
         Ok(value)
     }
@@ -264,14 +260,14 @@ impl Engine {
                 if !self.started.replace(true) {
                     natives::start_clock();
                     let seed = wasip2::random::random::get_random_u64();
-                    sandpool_start(ctx.as_raw().as_ptr(), seed);
+                    sandpool_start(seed);
                     let runtime = qjs::JS_GetRuntime(ctx.as_raw().as_ptr());
                     qjs::JS_SetMaxStackSize(runtime, stack::limit() as qjs::size_t);
                 }
             }
             interrupt::begin();
-            self.rejections.borrow_mut().clear();
-            let result = f(&ctx);
+            REJECTIONS.with_borrow_mut(Vec::clear);
+            let result = set_last(&ctx).and_then(|()| f(&ctx));
             let result = result.map_err(|error| {
                 let describe = self.ours(&ctx, &self.functions.describe);
                 let failure = failure::of(&ctx, error, describe);
@@ -283,7 +279,9 @@ impl Engine {
                 }
                 failure
             });
-            if let Ok(drop) = self.ours(&ctx, &self.functions.drop_timers) {
+            if natives::TIMERS.take()
+                && let Ok(drop) = self.ours(&ctx, &self.functions.drop_timers)
+            {
                 let _ = drop.call::<_, ()>(());
             }
             result
@@ -293,15 +291,17 @@ impl Engine {
     /// Runs jobs and timers until none is left or the promise is rejected, and returns the
     /// promise's value.
     fn settle<'js>(&self, ctx: &Ctx<'js>, promise: &Promise<'js>) -> rquickjs::Result<Value<'js>> {
-        let until = self.ours(ctx, &self.functions.until_timer)?;
-        let run_timer = self.ours(ctx, &self.functions.run_timer)?;
         loop {
             while run_job(ctx)? {}
             match promise.state() {
                 PromiseState::Rejected => return promise.result::<Value>().expect("it is settled"),
                 PromiseState::Resolved | PromiseState::Pending => {}
             }
-            self.unhandled(ctx)?;
+            unhandled(ctx)?;
+            if !natives::TIMERS.get() {
+                break;
+            }
+            let until = self.ours(ctx, &self.functions.until_timer)?;
             let wait: f64 = until.call(())?;
             if wait < 0.0 {
                 break;
@@ -313,6 +313,7 @@ impl Engine {
                 }
                 continue;
             }
+            let run_timer = self.ours(ctx, &self.functions.run_timer)?;
             run_timer.call::<_, ()>(())?;
         }
         promise.result::<Value>().unwrap_or_else(|| {
@@ -321,17 +322,6 @@ impl Engine {
                 "the snippet ended before its promise was settled: nothing is left that could settle it",
             ))
         })
-    }
-
-    /// A rejection that nobody handles is an exception that nobody catches.
-    fn unhandled(&self, ctx: &Ctx<'_>) -> rquickjs::Result<()> {
-        let mut rejections = self.rejections.borrow_mut();
-        if rejections.is_empty() {
-            return Ok(());
-        }
-        let (_, reason) = rejections.remove(0);
-        let reason = reason.restore(ctx)?;
-        Err(ctx.throw(reason))
     }
 
     /// Returns what a variable holds, or undefined.
@@ -349,7 +339,10 @@ impl Engine {
         if value.is_undefined() {
             return Ok("null".to_owned());
         }
-        let text: Text = self.ours(ctx, &self.functions.encode)?.call((value,))?;
+        let text: Text = match natives::json(ctx, &value)? {
+            Some(text) => text,
+            None => self.ours(ctx, &self.functions.encode)?.call((value,))?,
+        };
         Ok(text.0)
     }
 
@@ -403,6 +396,57 @@ fn evaluated<'js>(ctx: &Ctx<'js>, code: &Value<'js>) -> rquickjs::Result<Promise
     Promise::from_js(ctx, value)
 }
 
+/// Keeps a rejected promise, until somebody handles it.
+fn track_rejection<'js>(ctx: Ctx<'js>, promise: Value<'js>, reason: Value<'js>, handled: bool) {
+    REJECTIONS.with_borrow_mut(|rejections| {
+        if handled {
+            let is_same =
+                |kept: &Kept| kept.clone().restore(&ctx).is_ok_and(|kept| kept == promise);
+            rejections.retain(|(kept, _)| !is_same(kept));
+        } else {
+            let kept = Persistent::save(&ctx, promise);
+            rejections.push((kept, Persistent::save(&ctx, reason)));
+        }
+    });
+}
+
+/// A rejection that nobody handles is an exception that nobody catches.
+fn unhandled(ctx: &Ctx<'_>) -> rquickjs::Result<()> {
+    REJECTIONS.with_borrow_mut(|rejections| {
+        if rejections.is_empty() {
+            return Ok(());
+        }
+        let (_, reason) = rejections.remove(0);
+        let reason = reason.restore(ctx)?;
+        Err(ctx.throw(reason))
+    })
+}
+
+/// Gives `_` to code that follows a snippet.
+fn set_last(ctx: &Ctx<'_>) -> rquickjs::Result<()> {
+    match LAST.take() {
+        Some(last) => set_global(ctx, c"_", last.restore(ctx)?),
+        None => Ok(()),
+    }
+}
+
+/// Defines a global as `global` of `js/globals.js` does.
+fn set_global<'js>(ctx: &Ctx<'js>, name: &CStr, value: Value<'js>) -> rquickjs::Result<()> {
+    let raw = ctx.as_raw().as_ptr();
+    let flags = (qjs::JS_PROP_WRITABLE | qjs::JS_PROP_CONFIGURABLE) as i32;
+    // SAFETY: the context is alive, the name ends with a zero, and a reference of the value's
+    // own is given away.
+    let defined = unsafe {
+        let value = qjs::JS_DupValue(raw, value.as_raw());
+        let global = ctx.globals();
+        qjs::JS_DefinePropertyValueStr(raw, global.as_raw(), name.as_ptr(), value, flags)
+    };
+    if defined < 0 {
+        return Err(Error::Exception);
+    }
+    Ok(())
+}
+
 /// Runs the job that is first in the queue; false if there is none.
 fn run_job(ctx: &Ctx<'_>) -> rquickjs::Result<bool> {
     let raw = ctx.as_raw().as_ptr();
@@ -416,27 +460,26 @@ fn run_job(ctx: &Ctx<'_>) -> rquickjs::Result<bool> {
 }
 
 impl Functions {
-    /// Evaluates our own files, each of which is the body of a CommonJS module.
+    /// Evaluates our own files, which are CommonJS modules.
     fn new<'js>(ctx: &Ctx<'js>, modules: &Modules) -> rquickjs::Result<Self> {
-        let native = natives::object(ctx)?;
-        let file = |source: &str, names: &str, values: (Object<'js>, Object<'js>, Object<'js>)| {
+        let evaluate = |source: &str| -> rquickjs::Result<Function<'js>> {
             let mut options = EvalOptions::default();
             options.filename = Some(OURS.to_owned());
-            let source = format!("(function (module, {names}) {{{source}\n}})");
-            let function: Function = ctx.eval_with_options(source, options)?;
-            let module = Object::new(ctx.clone())?;
-            function.call::<_, ()>((module.clone(), values.0, values.1, values.2))?;
-            module.get::<_, Object>("exports")
+            ctx.eval_with_options(source, options)
         };
-        let none = Object::new(ctx.clone())?;
-        let no = || (none.clone(), none.clone(), none.clone());
-        let values = file(include_str!("../js/values.js"), "a, b, c", no())?;
-        let inspecting = file(include_str!("../js/inspect.js"), "a, b, c", no())?;
-        let globals = file(
-            include_str!("../js/globals.js"),
-            "native, values, inspecting",
-            (native, values, inspecting),
-        )?;
+        let native = natives::object(ctx)?;
+        let loaded = Object::new(ctx.clone())?;
+        let require = evaluate("(loaded) => (name) => loaded[name]")?;
+        let require: Function = require.call((loaded.clone(),))?;
+        for (name, source) in FILES {
+            let file = evaluate(&format!(
+                "(function (module, require, native) {{{source}\n}})"
+            ))?;
+            let module = Object::new(ctx.clone())?;
+            file.call::<_, ()>((module.clone(), require.clone(), native.clone()))?;
+            loaded.set(name, module.get::<_, Object>("exports")?)?;
+        }
+        let globals: Object = loaded.get(GLOBALS)?;
         let get = |name: &str| -> rquickjs::Result<Ours> {
             let function: Function = globals.get(name)?;
             Ok(Persistent::save(ctx, function))
@@ -451,7 +494,6 @@ impl Functions {
             run_timer: get("runTimer")?,
             drop_timers: get("dropTimers")?,
             call_by_name: get("callByName")?,
-            set_global: get("setGlobal")?,
             offer_input: get("offerInput")?,
             main_of_script: get("mainOfScript")?,
             call_main: get("callMain")?,

@@ -15,12 +15,18 @@ use crate::{failure, urls};
 thread_local! {
     /// In nanoseconds.
     static START: Cell<u64> = const { Cell::new(0) };
+
+    /// `true` if a timer was set and not dropped.
+    pub static TIMERS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Starts the clock of `performance`. A snapshot must not hold a time.
 pub fn start_clock() {
     START.set(monotonic_clock::now());
 }
+
+/// The number of levels that a value may have, as in `js/values.js`.
+const MAX_DEPTH: i32 = 200;
 
 unsafe extern "C" {
     // This is in `engine/extra.c`.
@@ -33,6 +39,7 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     native.set("write", Func::from(write))?;
     native.set("now", Func::from(now))?;
     native.set("random", Func::from(random))?;
+    native.set("timerIsSet", Func::from(|| TIMERS.set(true)))?;
     native.set("isJson", Func::from(is_json))?;
     native.set("depth", Func::from(depth))?;
     native.set("encodeUtf8", Func::from(encode_utf8))?;
@@ -89,6 +96,16 @@ fn random<'js>(ctx: Ctx<'js>, length: u32) -> Result<TypedArray<'js, u8>> {
 fn is_json<'js>(ctx: Ctx<'js>, value: Value<'js>, levels: i32) -> bool {
     // SAFETY: the value belongs to the context, and is only looked at.
     unsafe { sandpool_is_json(ctx.as_raw().as_ptr(), value.as_raw(), levels) != 0 }
+}
+
+/// Returns the text of a value, if JSON has a form for it that is the value's own.
+pub fn json<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> Result<Option<Text>> {
+    if !is_json(ctx.clone(), value.clone(), MAX_DEPTH) {
+        return Ok(None);
+    }
+    ctx.json_stringify(value.clone())?
+        .map(|text| text.into_value().get())
+        .transpose()
 }
 
 /// Returns how deep the brackets of a JSON text nest.
