@@ -12,7 +12,7 @@ use rquickjs::{Context, Ctx, Error, Function, Object, Persistent, Promise, Runti
 use crate::exports::sandpool::script::script::Failure;
 use crate::modules::{self, Modules};
 use crate::text::Text;
-use crate::{failure, interrupt, natives, snippet, stack};
+use crate::{failure, fetch, interrupt, natives, snippet, stack};
 
 /// The name of a snippet's file in tracebacks.
 pub const SNIPPET: &str = "<snippet>";
@@ -53,6 +53,8 @@ struct Functions {
     until_timer: Ours,
     run_timer: Ours,
     drop_timers: Ours,
+    on_fetch_event: Ours,
+    forget_fetches: Ours,
     call_by_name: Ours,
     set_global: Ours,
 }
@@ -197,12 +199,17 @@ impl Engine {
             if let Ok(drop) = self.ours(&ctx, &self.functions.drop_timers) {
                 let _ = drop.call::<_, ()>(());
             }
+            if fetch::end_all()
+                && let Ok(forget) = self.ours(&ctx, &self.functions.forget_fetches)
+            {
+                let _ = forget.call::<_, ()>(());
+            }
             result
         })
     }
 
-    /// Runs jobs and timers until none is left or the promise is rejected, and returns the
-    /// promise's value.
+    /// Runs jobs, timers and requests until none is left or the promise is rejected, and
+    /// returns the promise's value.
     fn settle<'js>(&self, ctx: &Ctx<'js>, promise: &Promise<'js>) -> rquickjs::Result<Value<'js>> {
         let until = self.ours(ctx, &self.functions.until_timer)?;
         let run_timer = self.ours(ctx, &self.functions.run_timer)?;
@@ -213,12 +220,18 @@ impl Engine {
                 PromiseState::Resolved | PromiseState::Pending => {}
             }
             self.unhandled(ctx)?;
-            let wait: f64 = until.call(())?;
-            if wait < 0.0 {
+            let requests = fetch::is_any_pending();
+            let wait: f64 = until.call((requests,))?;
+            if wait < 0.0 && !requests {
                 break;
             }
-            if wait > 0.0 {
-                interrupt::sleep(Duration::from_secs_f64(wait / 1000.0));
+            if requests {
+                self.fetch(ctx, wait)?;
+            }
+            if wait != 0.0 {
+                if !requests {
+                    interrupt::sleep(Duration::from_secs_f64(wait / 1000.0));
+                }
                 if interrupt::wanted() {
                     return Err(failure::throw(ctx, "interrupted"));
                 }
@@ -232,6 +245,19 @@ impl Engine {
                 "the snippet ended before its promise was settled: nothing is left that could settle it",
             ))
         })
+    }
+
+    /// Waits until something has come of a request, or this time in milliseconds is over
+    /// unless it is negative; and gives it to those who wait for it.
+    fn fetch(&self, ctx: &Ctx<'_>, wait: f64) -> rquickjs::Result<()> {
+        let wait = (wait >= 0.0).then(|| Duration::from_secs_f64(wait / 1000.0));
+        let on_event = self.ours(ctx, &self.functions.on_fetch_event)?;
+        for (id, event) in fetch::wait(interrupt::longest_wait(wait)) {
+            let (status, value) = event.into_arguments(ctx)?;
+            on_event.call::<_, ()>((id, status, value))?;
+            while run_job(ctx)? {}
+        }
+        Ok(())
     }
 
     /// A rejection that nobody handles is an exception that nobody catches.
@@ -301,12 +327,18 @@ impl Functions {
         let globals = file(
             include_str!("../js/globals.js"),
             "native, values, inspecting",
-            (native, values, inspecting),
+            (native.clone(), values, inspecting),
         )?;
-        let get = |name: &str| -> rquickjs::Result<Ours> {
-            let function: Function = globals.get(name)?;
+        let fetching = file(
+            include_str!("../js/fetch.js"),
+            "native, globals, c",
+            (native, globals.clone(), none.clone()),
+        )?;
+        let of = |file: &Object<'js>, name: &str| -> rquickjs::Result<Ours> {
+            let function: Function = file.get(name)?;
             Ok(Persistent::save(ctx, function))
         };
+        let get = |name: &str| of(&globals, name);
         modules.set_tools(get("hostTools")?);
         Ok(Functions {
             encode: get("encode")?,
@@ -316,6 +348,8 @@ impl Functions {
             until_timer: get("untilTimer")?,
             run_timer: get("runTimer")?,
             drop_timers: get("dropTimers")?,
+            on_fetch_event: of(&fetching, "onEvent")?,
+            forget_fetches: of(&fetching, "forget")?,
             call_by_name: get("callByName")?,
             set_global: get("setGlobal")?,
         })
