@@ -93,7 +93,9 @@ pub fn begin<'js>(
     body: Opt<TypedArray<'js, u8>>,
 ) -> Result<Value<'js>> {
     // SAFETY: no JavaScript runs before the bytes are copied.
-    let body = body.0.and_then(|body| unsafe { body.as_bytes() }.map(<[u8]>::to_vec));
+    let body = body
+        .0
+        .and_then(|body| unsafe { body.as_bytes() }.map(<[u8]>::to_vec));
     match Exchange::begin(method.0, &url.0, &headers.0, body.unwrap_or_default()) {
         Ok(exchange) => {
             let id = exchange.id;
@@ -145,9 +147,8 @@ pub fn wait(longest: Option<Duration>) -> Vec<(u32, Event)> {
 
 /// Returns of each exchange whether its upload and its state are ready.
 fn ready_ones(exchanges: &[Exchange], longest: Option<Duration>) -> Vec<(bool, bool)> {
-    let timer = longest.map(|time| {
-        subscribe_duration(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
-    });
+    let timer =
+        longest.map(|time| subscribe_duration(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)));
     let mut asked = Vec::new();
     let mut places = Vec::new();
     for (place, exchange) in exchanges.iter().enumerate() {
@@ -207,7 +208,13 @@ impl Exchange {
         match upload.send() {
             Ok(false) => {}
             Ok(true) => {
-                if let Some(Upload { ready, stream, body, .. }) = self.upload.take() {
+                if let Some(Upload {
+                    ready,
+                    stream,
+                    body,
+                    ..
+                }) = self.upload.take()
+                {
                     drop(ready);
                     drop(stream);
                     let _ = OutgoingBody::finish(body, None);
@@ -253,7 +260,10 @@ impl Exchange {
     }
 
     fn failed(&self, what: &str) -> Event {
-        Event::Failed(format!("fetch failed: {} {}: {what}", self.method, self.url))
+        Event::Failed(format!(
+            "fetch failed: {} {}: {what}",
+            self.method, self.url
+        ))
     }
 }
 
@@ -311,15 +321,14 @@ impl Download {
     }
 }
 
-fn request(
-    method: &str,
-    url: &Url,
-    headers: &str,
-) -> std::result::Result<OutgoingRequest, String> {
+fn request(method: &str, url: &Url, headers: &str) -> std::result::Result<OutgoingRequest, String> {
     let fields = Fields::new();
     let mut lines = headers.lines();
     while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
-        let value: Vec<u8> = value.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect();
+        let value: Vec<u8> = value
+            .chars()
+            .map(|c| u8::try_from(c).unwrap_or(b'?'))
+            .collect();
         let appended = fields.append(name, &value);
         appended.map_err(|_| format!("the header `{name}` cannot be sent"))?;
     }
@@ -340,7 +349,9 @@ fn request(
     };
     let port = url.port().map_or(String::new(), |port| format!(":{port}"));
     let authority = format!("{}{port}", url.host_str().unwrap_or_default());
-    let query = url.query().map_or(String::new(), |query| format!("?{query}"));
+    let query = url
+        .query()
+        .map_or(String::new(), |query| format!("?{query}"));
     let path = format!("{}{query}", url.path());
     let bad = |()| format!("`{url}` cannot be asked for");
     request.set_method(&method).map_err(bad)?;
@@ -374,7 +385,10 @@ fn reason(error: &ErrorCode, method: &str, url: &Url) -> String {
         return format!("not available in this sandbox: {unavailable}");
     }
     let said = match error {
-        ErrorCode::DnsError(_) => format!("no address of `{}` was found", url.host_str().unwrap_or_default()),
+        ErrorCode::DnsError(_) => format!(
+            "no address of `{}` was found",
+            url.host_str().unwrap_or_default()
+        ),
         ErrorCode::InternalError(Some(detail)) => detail.clone(),
         other => in_words(&format!("{other:?}")),
     };
