@@ -1,9 +1,9 @@
 //! `--http` and its flags: requests are granted by them, told in results, and nothing of a
-//! secret is shown.
+//! secret is shown. Python and JavaScript have them too.
 
-use super::{Folder, sandpool};
+use super::{COMPILING, CommandLine, Folder, has_interpreter, sandpool};
 use crate::support::http_server::HttpServer;
-use crate::support::test;
+use crate::support::{test, test_alone_for};
 
 /// The rule that allows everything of a server, as a flag has it.
 fn all_of(server: &HttpServer) -> String {
@@ -141,4 +141,113 @@ fn inspect_tells_the_flag_that_a_module_needs_for_its_requests() {
         .into_iter()
         .find(|line| line.contains("outgoing-handler"));
     assert!(handler.is_some_and(|line| line.ends_with("only with `--http`")));
+}
+
+/// `sandpool eval` of a snippet that asks for a URL: once as Python, once as JavaScript.
+fn asking(url: &str, flags: &[&str]) -> [CommandLine; 2] {
+    let python = format!("import urllib.request\nurllib.request.urlopen('{url}').read().decode()");
+    let javascript = format!("const answer = await fetch('{url}'); await answer.text()");
+    [("python", python), ("javascript", javascript)].map(|(language, code)| {
+        let words = ["eval", "--lang", language]
+            .into_iter()
+            .chain(flags.iter().copied());
+        sandpool(words.chain([code.as_str()])).deadline(COMPILING)
+    })
+}
+
+#[test]
+fn python_and_javascript_ask_a_server_that_a_flag_grants() {
+    let _test = test_alone_for(COMPILING);
+    if !has_interpreter("python") || !has_interpreter("javascript") {
+        return;
+    }
+    let server = HttpServer::start();
+    let rule = all_of(&server);
+    for command in asking(&server.url("/hello"), &["--http", &rule]) {
+        let ended = command.run();
+        assert_eq!(ended.code(), 0, "{}", ended.stderr);
+        assert_eq!(ended.text(), "\"hello\"\n");
+    }
+    assert_eq!(server.requests(), 2);
+}
+
+#[test]
+fn python_and_javascript_are_told_which_flag_grants_a_request() {
+    let _test = test_alone_for(COMPILING);
+    if !has_interpreter("python") || !has_interpreter("javascript") {
+        return;
+    }
+    let server = HttpServer::start();
+    let url = server.url("/hello");
+    let other = format!("GET {} private", server.url("/other"));
+    let told = format!(
+        "not available in this sandbox: GET {url} was not granted (the host can grant it with `--http 'GET {url}'`)"
+    );
+    for flags in [&[][..], &["--http", &other]] {
+        for command in asking(&url, flags) {
+            let ended = command.run();
+            assert_eq!(ended.code(), 1, "{}", ended.stderr);
+            assert!(ended.stderr.contains(&told), "{}", ended.stderr);
+        }
+    }
+    assert_eq!(server.requests(), 0);
+}
+
+/// Runs JavaScript that may do everything with a server, and returns what it prints.
+fn javascript(server: &HttpServer, code: &str) -> String {
+    let words = ["eval", "--lang", "js", "--http", &all_of(server), code];
+    let ended = sandpool(words).deadline(COMPILING).run();
+    assert_eq!(ended.code(), 0, "{code}: {}", ended.stderr);
+    ended.text().to_owned()
+}
+
+#[test]
+fn fetch_sends_bodies_follows_redirects_and_can_be_aborted() {
+    let _test = test_alone_for(COMPILING);
+    if !has_interpreter("javascript") {
+        return;
+    }
+    let server = HttpServer::start();
+    let echo = format!(
+        "await (await fetch('{}', {{ method: 'POST', body: JSON.stringify([1, 'é']) }})).json()",
+        server.url("/echo")
+    );
+    assert_eq!(javascript(&server, &echo), "[1,\"é\"]\n");
+    let url = server.url("/redirect");
+    let followed = format!("const r = await fetch('{url}'); [r.redirected, r.url, await r.text()]");
+    let hello = server.url("/hello");
+    assert_eq!(
+        javascript(&server, &followed),
+        format!("[true,\"{hello}\",\"hello\"]\n")
+    );
+    let manual = format!(
+        "const r = await fetch('{url}', {{ redirect: 'manual' }}); [r.status, r.headers.get('Location')]"
+    );
+    assert_eq!(javascript(&server, &manual), "[302,\"/hello\"]\n");
+    let never = server.url("/never");
+    let aborted = format!(
+        "try {{ await fetch('{never}', {{ signal: AbortSignal.timeout(50) }}) }} catch (e) {{ result = e.name }}\nresult"
+    );
+    assert_eq!(javascript(&server, &aborted), "\"TimeoutError\"\n");
+}
+
+#[test]
+fn fetches_run_at_once_beside_timers_and_the_snippet_ends_after_them() {
+    let _test = test_alone_for(COMPILING);
+    if !has_interpreter("javascript") {
+        return;
+    }
+    let server = HttpServer::start();
+    let meet = server.url("/meet/3");
+    let all = format!(
+        "(await Promise.all([1, 2, 3].map(async () => (await fetch('{meet}')).text()))).join()"
+    );
+    assert_eq!(javascript(&server, &all), "\"met,met,met\"\n");
+    assert_eq!(server.most_at_once(), 3);
+    // Nothing awaits it, and it is there all the same when the snippet has ended.
+    let hello = server.url("/hello");
+    let unawaited = format!(
+        "fetch('{hello}').then(r => r.text()).then(console.log); setTimeout(() => console.log('timer'), 500); 1"
+    );
+    assert_eq!(javascript(&server, &unawaited), "hello\ntimer\n1\n");
 }

@@ -74,11 +74,11 @@ global("console", console);
 let timers = [];
 let lastTimer = 0;
 
-function addTimer(callback, delay, words, repeats) {
+function addTimer(callback, delay, words, repeats, weak = false) {
   if (typeof callback !== "function") throw new TypeError("the callback of a timer must be a function");
   let wait = +delay;
   if (!(wait >= 1 && wait <= 0x7fffffff)) wait = 1;
-  const timer = { id: ++lastTimer, due: native.now() + wait, wait, callback, words, repeats };
+  const timer = { id: ++lastTimer, due: native.now() + wait, wait, callback, words, repeats, weak };
   insert(timer);
   native.timerIsSet();
   return timer.id;
@@ -127,9 +127,12 @@ global("clearImmediate", function clearImmediate(id) {
   clearTimer(id);
 });
 
-/// Returns the milliseconds until the next timer is due; -1 if there is none.
-function untilTimer() {
-  if (timers.length === 0) return -1;
+/// Returns the milliseconds until the next timer is due; -1 if there is none, or none but
+/// weak ones, which run only while something else is waited for.
+function untilTimer(waiting) {
+  let weak = 0;
+  while (!waiting && weak < timers.length && timers[weak].weak) weak++;
+  if (weak === timers.length) return -1;
   const wait = timers[0].due - native.now();
   return wait > 0 ? wait : 0;
 }
@@ -622,7 +625,8 @@ defineProperty(root, "tools", {
 const ABSENT = create(null);
 for (const [names, advice] of [
   [["require", "module", "exports", "__dirname", "__filename"], "modules of node; write the function yourself, or `import` a module that the host has defined"],
-  [["fetch", "XMLHttpRequest", "WebSocket", "EventSource"], "the network; use a function of `tools` if there is one"],
+  [["XMLHttpRequest", "WebSocket", "EventSource"], "the network; use `fetch` where the host grants it, or a function of `tools`"],
+  [["Blob", "File", "FormData", "ReadableStream"], "streams, files and forms; use strings, URLSearchParams and typed arrays"],
   [["process", "Deno", "Bun", "Buffer"], "the interfaces of node and others; `input` is the input, `Uint8Array` and `TextEncoder` handle bytes, `console.log` writes"],
   [["window", "document", "localStorage", "sessionStorage", "navigator", "alert", "prompt"], "the browser; return the value, or write with `console.log`"],
   [["Worker", "SharedWorker", "WebAssembly"], "threads and WebAssembly; run the work in this snippet"],
@@ -753,8 +757,8 @@ async function callMain(main, input) {
 global("input", null);
 
 module.exports = {
-  untilTimer, runTimer, dropTimers, hostTools, describe, callByName,
-  offerInput, mainOfScript, callMain,
+  addTimer, untilTimer, runTimer, dropTimers, hostTools, describe, callByName,
+  offerInput, mainOfScript, callMain, setGlobal: global,
   encode: (value) => values.encode(value, native),
   show: (value) => inspecting.inspect(value),
   decode: (text) => {

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use rquickjs::context::EvalOptions;
 use rquickjs::promise::PromiseState;
-use rquickjs::{Context, Ctx, Error, FromJs, Function, Object, Persistent, Promise, Runtime, Value, qjs};
+use rquickjs::{
+    Context, Ctx, Error, FromJs, Function, Object, Persistent, Promise, Runtime, Value, qjs,
+};
 
 use crate::exports::sandpool::script::script::Failure;
 use crate::modules::{self, Modules};
 use crate::text::Text;
-use crate::{failure, interrupt, natives, snippet, stack};
+use crate::{failure, fetch, interrupt, natives, snippet, stack};
 
 /// The name of a snippet's file in tracebacks.
 pub const SNIPPET: &str = "<snippet>";
@@ -37,13 +39,15 @@ pub fn with<T>(f: impl FnOnce(&Engine) -> T) -> T {
 }
 
 /// Our own JavaScript: the name by which a file requires another, and its text.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("./builtins.js", include_str!("../js/builtins.js")),
     ("./values.js", include_str!("../js/values.js")),
     ("./inspect.js", include_str!("../js/inspect.js")),
     (GLOBALS, include_str!("../js/globals.js")),
+    (FETCH, include_str!("../js/fetch.js")),
 ];
 const GLOBALS: &str = "./globals.js";
+const FETCH: &str = "./fetch.js";
 
 /// A function of our own JavaScript.
 type Ours = Persistent<Function<'static>>;
@@ -70,6 +74,8 @@ struct Functions {
     until_timer: Ours,
     run_timer: Ours,
     drop_timers: Ours,
+    on_fetch_event: Ours,
+    forget_fetches: Ours,
     call_by_name: Ours,
     offer_input: Ours,
     main_of_script: Ours,
@@ -284,12 +290,17 @@ impl Engine {
             {
                 let _ = drop.call::<_, ()>(());
             }
+            if fetch::end_all()
+                && let Ok(forget) = self.ours(&ctx, &self.functions.forget_fetches)
+            {
+                let _ = forget.call::<_, ()>(());
+            }
             result
         })
     }
 
-    /// Runs jobs and timers until none is left or the promise is rejected, and returns the
-    /// promise's value.
+    /// Runs jobs, timers and requests until none is left or the promise is rejected, and
+    /// returns the promise's value.
     fn settle<'js>(&self, ctx: &Ctx<'js>, promise: &Promise<'js>) -> rquickjs::Result<Value<'js>> {
         loop {
             while run_job(ctx)? {}
@@ -298,16 +309,27 @@ impl Engine {
                 PromiseState::Resolved | PromiseState::Pending => {}
             }
             unhandled(ctx)?;
-            if !natives::TIMERS.get() {
+            let requests = fetch::is_any_pending();
+            let timers = natives::TIMERS.get();
+            if !timers && !requests {
                 break;
             }
-            let until = self.ours(ctx, &self.functions.until_timer)?;
-            let wait: f64 = until.call(())?;
-            if wait < 0.0 {
+            let wait: f64 = match timers {
+                true => self
+                    .ours(ctx, &self.functions.until_timer)?
+                    .call((requests,))?,
+                false => -1.0,
+            };
+            if wait < 0.0 && !requests {
                 break;
             }
-            if wait > 0.0 {
-                interrupt::sleep(Duration::from_secs_f64(wait / 1000.0));
+            if requests {
+                self.fetch(ctx, wait)?;
+            }
+            if wait != 0.0 {
+                if !requests {
+                    interrupt::sleep(Duration::from_secs_f64(wait / 1000.0));
+                }
                 if interrupt::wanted() {
                     return Err(failure::throw(ctx, "interrupted"));
                 }
@@ -322,6 +344,19 @@ impl Engine {
                 "the snippet ended before its promise was settled: nothing is left that could settle it",
             ))
         })
+    }
+
+    /// Waits until something has come of a request, or this time in milliseconds is over
+    /// unless it is negative; and gives it to those who wait for it.
+    fn fetch(&self, ctx: &Ctx<'_>, wait: f64) -> rquickjs::Result<()> {
+        let wait = (wait >= 0.0).then(|| Duration::from_secs_f64(wait / 1000.0));
+        let on_event = self.ours(ctx, &self.functions.on_fetch_event)?;
+        for (id, event) in fetch::wait(interrupt::longest_wait(wait)) {
+            let (status, value) = event.into_arguments(ctx)?;
+            on_event.call::<_, ()>((id, status, value))?;
+            while run_job(ctx)? {}
+        }
+        Ok(())
     }
 
     /// Returns what a variable holds, or undefined.
@@ -479,11 +514,12 @@ impl Functions {
             file.call::<_, ()>((module.clone(), require.clone(), native.clone()))?;
             loaded.set(name, module.get::<_, Object>("exports")?)?;
         }
-        let globals: Object = loaded.get(GLOBALS)?;
-        let get = |name: &str| -> rquickjs::Result<Ours> {
-            let function: Function = globals.get(name)?;
+        let of = |file: &str, name: &str| -> rquickjs::Result<Ours> {
+            let file: Object = loaded.get(file)?;
+            let function: Function = file.get(name)?;
             Ok(Persistent::save(ctx, function))
         };
+        let get = |name: &str| of(GLOBALS, name);
         modules.set_tools(get("hostTools")?);
         Ok(Functions {
             encode: get("encode")?,
@@ -493,6 +529,8 @@ impl Functions {
             until_timer: get("untilTimer")?,
             run_timer: get("runTimer")?,
             drop_timers: get("dropTimers")?,
+            on_fetch_event: of(FETCH, "onEvent")?,
+            forget_fetches: of(FETCH, "forget")?,
             call_by_name: get("callByName")?,
             offer_input: get("offerInput")?,
             main_of_script: get("mainOfScript")?,

@@ -32,8 +32,14 @@ pub fn wanted() -> bool {
 
 /// Sleeps for this time, or less where the host may ask for a stop meanwhile.
 pub fn sleep(time: Duration) {
-    thread::sleep(match interrupt::is_possible() {
-        true => time.min(SLEEP),
+    thread::sleep(longest_wait(Some(time)).unwrap_or(time));
+}
+
+/// Returns how long to wait at most where this was wanted, or any time: less where the host
+/// may ask for a stop meanwhile.
+pub fn longest_wait(time: Option<Duration>) -> Option<Duration> {
+    match interrupt::is_possible() {
+        true => Some(time.map_or(SLEEP, |time| time.min(SLEEP))),
         false => time,
-    });
+    }
 }

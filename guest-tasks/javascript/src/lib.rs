@@ -3,15 +3,16 @@
 //! Implements `sandpool:script`. The instance has one context, which `prepare` makes, so
 //! that a host may take a snapshot then, and in which names live from one call to the next.
 //! A snippet finds the language there, `input`, and the globals of `js/globals.js`; it
-//! reaches the host by `tools` alone.
+//! reaches the host by `tools`, and servers that the host grants by `fetch` of `js/fetch.js`.
 //!
 //! Timers run in real time: the interpreter sleeps until the next one is due, and a snippet
-//! has ended when there is none left. What fails leaves none behind.
+//! has ended when there is none left, and no request under way. What fails leaves none behind.
 //!
 //! `engine/` holds what is changed in QuickJS, and the C compiler that changes it.
 
 mod engine;
 mod failure;
+mod fetch;
 mod interrupt;
 mod modules;
 mod natives;

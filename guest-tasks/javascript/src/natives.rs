@@ -1,5 +1,5 @@
 //! What `js/globals.js` cannot do itself: output, the clock, random numbers, bytes and text,
-//! URLs, and the host's tools.
+//! URLs, the host's tools, and HTTP requests.
 
 use std::cell::Cell;
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use wasip2::clocks::monotonic_clock;
 
 use crate::sandpool::task::host;
 use crate::text::Text;
-use crate::{failure, urls};
+use crate::{failure, fetch, urls};
 
 thread_local! {
     /// In nanoseconds.
@@ -69,6 +69,8 @@ pub fn object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     )?;
     native.set("tools", Func::from(tools))?;
     native.set("callTool", Func::from(call_tool))?;
+    native.set("fetch", Func::from(fetch::begin))?;
+    native.set("endFetch", Func::from(fetch::end))?;
     Ok(native)
 }
 

@@ -1,3 +1,3 @@
 // verdict: ok
 // value: []
-["std", "os", "bjson", "load", "print", "scriptArgs", "Worker", "WebAssembly", "require", "process", "Deno", "Bun", "fetch", "native", "module", "values", "sandpool"].filter((n) => n in globalThis);
+["std", "os", "bjson", "load", "print", "scriptArgs", "Worker", "WebAssembly", "require", "process", "Deno", "Bun", "XMLHttpRequest", "WebSocket", "EventSource", "native", "module", "values", "sandpool"].filter((n) => n in globalThis);

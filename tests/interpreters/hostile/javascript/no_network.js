@@ -1,3 +1,3 @@
 // verdict: error
-// error: not available in this sandbox: the network
-fetch("http://example.com");
+// error: not available in this sandbox: GET http://example.com/ was not granted
+await fetch("http://example.com");

@@ -1,0 +1,2 @@
+// verdict: timeout
+for (;;) await fetch("http://example.com").catch(() => 0);
