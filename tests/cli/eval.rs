@@ -4,7 +4,8 @@ use super::{COMPILING, CommandLine, Folder, has_interpreter, sandpool};
 use crate::support::test_alone_for;
 
 fn eval(words: &[&str]) -> CommandLine {
-    sandpool([&["eval"], words].concat()).deadline(COMPILING)
+    // Quiet, since an interpreter that is being compiled is worth a notice.
+    sandpool([&["eval", "-q"], words].concat()).deadline(COMPILING)
 }
 
 /// Returns the exit code and stdout.

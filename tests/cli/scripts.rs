@@ -209,7 +209,7 @@ fn a_line_that_is_no_json_fails_alone() {
     for script in SAME.installed() {
         let ended = script.map(&[], "1\nx y\n\n2\n");
         assert_eq!(ended.code(), 1);
-        let error = "`x y` is not valid JSON: expected value at line 1 column 1 (`--from lines` \
+        let error = "`x y`: not JSON at byte 0: a value is missing before `x` (`--from lines` \
                      takes it as text)";
         assert_eq!(
             results(&ended),

@@ -28,7 +28,7 @@ fn with_tools() -> TestPool {
         }));
     let fails = Tool::new("fails", |_| Err("the index is being built".to_owned()));
     let echo = Tool::new("echo", Ok);
-    let builder = pool().tool(search).tool(fails).tool(echo);
+    let builder = pool().tools([search, fails, echo]);
     open(builder.timeout(Duration::from_secs(20)))
 }
 

@@ -89,14 +89,15 @@ def _plain(value, room):
     if kind is dict:
         return _plain_dict(value, _inner(room))
     if kind is tuple:
-        return {"$tuple": _plain_items(value, _inner(room))}
+        return {"$tuple": _plain_items(value, _inner(room, 2))}
     return _other(value, room)
 
 
-def _inner(room):
-    if room == 0:
+def _inner(room, brackets=1):
+    """Returns the brackets that are left within so many more."""
+    if room < brackets:
         raise NoValue(f"the value is more than {MAX_DEPTH} levels deep, or contains itself")
-    return room - 1
+    return room - brackets
 
 
 def _plain_items(items, room):
@@ -119,17 +120,18 @@ def _plain_dict(value, room):
 
 
 def _pairs(value, room):
-    pairs = []
-    texts = True
-    for key, item in value.items():
-        if isinstance(key, str) and not isinstance(key, enum.Enum):
-            texts = texts and str.__str__(key)[:1] != "$"
-            key = str.__str__(key)
-        else:
-            texts = False
-            key = _plain(key, room)
-        pairs.append([key, _plain(item, room)])
-    return dict(pairs) if texts else {"$dict": pairs}
+    if all(_is_text(key) and str.__str__(key)[:1] != "$" for key in value):
+        return {str.__str__(key): _plain(item, room) for key, item in value.items()}
+    room = _inner(room, 2)
+    pairs = [
+        [str.__str__(key) if _is_text(key) else _plain(key, room), _plain(item, room)]
+        for key, item in value.items()
+    ]
+    return {"$dict": pairs}
+
+
+def _is_text(key):
+    return isinstance(key, str) and not isinstance(key, enum.Enum)
 
 
 def _special_float(value):
@@ -150,19 +152,19 @@ def _other(value, room):
     if isinstance(value, str):
         return str.__str__(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        room = _inner(room)
+        room = _inner(room, 3)
         fields = {f.name: _plain(getattr(value, f.name), room) for f in dataclasses.fields(value)}
         return {"$object": [kind.__name__, fields]}
     if kind is types.SimpleNamespace:
-        return {"$object": ["SimpleNamespace", _plain_items_of(vars(value), _inner(room))]}
+        return {"$object": ["SimpleNamespace", _plain_items_of(vars(value), _inner(room, 3))]}
     for base, name, form in _FORMS:
         if isinstance(value, base):
             return {name: form(value)}
     if isinstance(value, (set, frozenset)):
         name = "$frozenset" if isinstance(value, frozenset) else "$set"
-        return {name: _sorted(_plain_items(list(value), _inner(room)))}
+        return {name: _sorted(_plain_items(list(value), _inner(room, 2)))}
     if isinstance(value, tuple):
-        return {"$tuple": _plain_items(tuple(value), _inner(room))}
+        return {"$tuple": _plain_items(tuple(value), _inner(room, 2))}
     if isinstance(value, (list, collections.deque)):
         return _plain_items(list(value), _inner(room))
     if isinstance(value, (dict, collections.ChainMap, types.MappingProxyType)):
@@ -246,7 +248,6 @@ def decode(text, find_class=None):
         sys.set_int_max_str_digits(digits)
     if '"$' in text or "\\u0024" in text:
         return _revive(tree, MAX_DEPTH, find_class)
-    _check_depth(tree)
     return tree
 
 
@@ -261,14 +262,12 @@ _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-# A `$dict` has three brackets for a level.
-_MAX_BRACKETS = 3 * MAX_DEPTH
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def _check_brackets(text):
-    """Refuses a text that a parser's own recursion may not be ready for."""
-    if text.count("[") + text.count("{") <= _MAX_BRACKETS or _nests(text):
+    """Refuses a text with more brackets within each other than a value may have."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH or _nests(text):
         return
     # Brackets within strings may be the reason.
     if not _nests(_STRINGS.sub("", text)):
@@ -277,7 +276,7 @@ def _check_brackets(text):
 
 def _nests(text):
     brackets = text.encode("ascii", "replace").translate(None, _NO_BRACKETS)
-    for _ in range(_MAX_BRACKETS):
+    for _ in range(MAX_DEPTH):
         fewer = brackets.replace(b"[]", b"").replace(b"{}", b"")
         if not fewer:
             return True
@@ -286,20 +285,6 @@ def _nests(text):
             return False
         brackets = fewer
     return False
-
-
-def _check_depth(tree):
-    level = [tree]
-    for _ in range(MAX_DEPTH + 1):
-        level = [v for v in level if type(v) is list or type(v) is dict]
-        if not level:
-            return
-        level = [
-            item
-            for container in level
-            for item in (container if type(container) is list else container.values())
-        ]
-    raise ValueError(_TOO_DEEP)
 
 
 def _revive(tree, room, find_class):

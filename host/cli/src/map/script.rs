@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use sandpool::value::{self, ArgumentError, Function, Utf8, quoted};
+use sandpool::value::{self, Function, Utf8, quoted};
 use sandpool::{Call, Input, Module, Pool, ToInput, Value, Verdict, stdio};
 use sha2::{Digest, Sha256};
 
@@ -223,11 +223,7 @@ impl Script {
 /// Returns the reason why text is not JSON, if it is not.
 fn not_json(text: &str) -> Option<String> {
     let error = value::script::compact(text, &mut Vec::new()).err()?;
-    let error = ArgumentError::NotJson {
-        line: quoted(text),
-        reason: error.to_string(),
-    };
-    Some(error.to_string())
+    Some(format!("{}: {error}", quoted(text)))
 }
 
 fn input(json: String) -> Input {
