@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use rquickjs::context::EvalOptions;
 use rquickjs::promise::PromiseState;
-use rquickjs::{Context, Ctx, Error, FromJs, Function, Object, Persistent, Promise, Runtime, Value, qjs};
+use rquickjs::{
+    Context, Ctx, Error, FromJs, Function, Object, Persistent, Promise, Runtime, Value, qjs,
+};
 
 use crate::exports::sandpool::script::script::Failure;
 use crate::modules::{self, Modules};
