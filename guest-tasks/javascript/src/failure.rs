@@ -10,8 +10,14 @@ const NOT_DESCRIBED: &str = "an error that cannot be described was thrown";
 
 /// Returns whether the error may be that memory ran out, if it did.
 pub fn is_of_memory(failure: &Failure) -> bool {
-    // There may have been no memory for the error itself, which is then null.
-    ["out of memory", "null", NOT_DESCRIBED].contains(&&*failure.message)
+    // There may have been no memory for the error itself, which is then null, or for its text.
+    [
+        "out of memory",
+        "null",
+        "Invalid error message",
+        NOT_DESCRIBED,
+    ]
+    .contains(&&*failure.message)
 }
 
 /// Throws an error of our own.
