@@ -623,7 +623,7 @@ class Fetch {
     });
     if (!mapHas(headersOf(this.headers), "user-agent")) text += "user-agent\nsandpool\n";
     if (this.body !== undefined && this.body.length > 0) text += `content-length\n${this.body.length}\n`;
-    const started = native.fetch(this.method, this.url, text, this.body);
+    const started = native.fetch(this.method, this.url, text, this.body ?? new Bytes(0));
     if (typeof started === "string") return this.fail(started);
     this.id = started;
     pending[started] = this;

@@ -5,7 +5,6 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use rquickjs::prelude::Opt;
 use rquickjs::{Ctx, IntoJs, Result, TypedArray, Value};
 use url::Url;
 use wasip2::clocks::monotonic_clock::subscribe_duration;
@@ -90,12 +89,10 @@ pub fn begin<'js>(
     method: Text,
     url: Text,
     headers: Text,
-    body: Opt<TypedArray<'js, u8>>,
+    body: TypedArray<'js, u8>,
 ) -> Result<Value<'js>> {
     // SAFETY: no JavaScript runs before the bytes are copied.
-    let body = body
-        .0
-        .and_then(|body| unsafe { body.as_bytes() }.map(<[u8]>::to_vec));
+    let body = unsafe { body.as_bytes() }.map(<[u8]>::to_vec);
     match Exchange::begin(method.0, &url.0, &headers.0, body.unwrap_or_default()) {
         Ok(exchange) => {
             let id = exchange.id;
