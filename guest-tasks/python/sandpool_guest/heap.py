@@ -17,12 +17,13 @@ import importlib.util
 import marshal
 import sys
 
-# This Python has no allocator of its own: objects are blocks of the C library's heap, of
-# sizes in steps of 16.
-_SIZES = [*(1 << bits for bits in range(18, 10, -1)), *range(1024, 16, -16)]
+# This Python has no allocator of its own: objects are blocks of the C library's heap. Such a
+# block has a header of 4 bytes, and its whole size is a multiple of 16.
+_HEADER = 4
+_SIZES = [*(1 << bits for bits in range(18, 10, -1)), *range(1024, 0, -16)]
 _EMPTY = b"".__sizeof__()
-_MOST_BLOCKS = 400_000
-_kept = None
+_MOST_BLOCKS = 300_000
+_kept = ()
 
 
 def fill():
@@ -31,13 +32,19 @@ def fill():
     global _kept
     gc.collect()
     top = max(map(id, gc.get_objects()))
+    taken = [None] * _MOST_BLOCKS
+    count = 0
     # From large to small: what is left of a large block serves smaller ones.
     for size in _SIZES:
-        for _ in range(_MOST_BLOCKS):
-            block = bytes(size - _EMPTY)
+        while count < _MOST_BLOCKS:
+            block = bytes(size - _HEADER - _EMPTY) if size > 16 else object()
             if id(block) > top:
                 break
-            _kept = block, _kept
+            taken[count] = block
+            count += 1
+    _kept = _kept, *taken[:count]
+    # The collector stops looking at a tuple in which there is nothing to collect.
+    gc.collect()
 
 
 class _Loader:

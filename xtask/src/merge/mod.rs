@@ -12,6 +12,8 @@
 mod component;
 mod core;
 mod linked;
+#[cfg(test)]
+mod tests;
 
 pub use component::merge;
 
