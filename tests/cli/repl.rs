@@ -49,30 +49,30 @@ fn a_limit_ends_the_session_and_the_prompt_goes_on() {
     assert!(stderr.contains("the session has ended"), "{stderr}");
 }
 
-/// Types at a prompt, and waits until the screen shows a line.
-fn session_at_a_terminal(lang: &str, inputs: &[(&str, &str)], history: &Folder) -> Vec<String> {
+/// Types keys at a prompt, and waits after each until the screen ends with these lines. The
+/// last one is the next prompt: keys that come before it may be lost.
+fn session_at_a_terminal(inputs: &[(&str, &[&str])], history: &Folder) {
     let terminal = Terminal::open();
-    let mut started = sandpool(["repl", "--lang", lang])
+    let mut started = sandpool(["repl"])
         .deadline(COMPILING)
         .env("XDG_STATE_HOME", history.path())
         .stdin(terminal.stdin())
         .output_on(&terminal)
         .start();
-    let prompt = if lang == "python" { ">>>" } else { ">" };
-    let shows = |line: &str| {
-        eventually_within(COMPILING, line, || {
-            terminal.screen().iter().any(|row| row.trim_end() == line)
-        });
-    };
-    shows(prompt);
-    for (keys, line) in inputs {
+    let first: (&str, &[&str]) = ("", &[">>>"]);
+    for (keys, lines) in [&[first], inputs].concat() {
         terminal.type_keys(keys);
-        shows(line);
+        eventually_within(COMPILING, &lines.join(" / "), || {
+            terminal.screen().ends_with(
+                &lines
+                    .iter()
+                    .map(|line| (*line).to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        });
     }
-    let screen = terminal.screen();
     terminal.type_keys("\u{4}");
     assert_eq!(started.wait().code(), Some(0));
-    screen
 }
 
 #[test]
@@ -137,15 +137,16 @@ fn lines_are_edited_go_on_while_they_are_incomplete_and_are_kept_as_history() {
         return;
     }
     let folder = Folder::new();
-    let first = [
-        ("2 + (\r3)\r", "5"),
+    let first: [(&str, &[&str]); 4] = [
+        ("2 + (\r3)\r", &["5", ">>>"]),
         // Left, and a digit before the last.
-        ("12\u{1b}[D7\r", "172"),
+        ("12\u{1b}[D7\r", &[">>> 172", "172", ">>>"]),
         // Ctrl-C gives up a line.
-        ("raise\u{3}'next'\r", "'next'"),
+        ("raise\u{3}", &[">>> raise", ">>>"]),
+        ("'next'\r", &["'next'", ">>>"]),
     ];
-    session_at_a_terminal("python", &first, &folder);
+    session_at_a_terminal(&first, &folder);
     // Up: the last input of the session before.
-    let screen = session_at_a_terminal("python", &[("\u{1b}[A\r", "'next'")], &folder);
-    assert!(screen.contains(&">>> 'next'".to_owned()), "{screen:?}");
+    let again: (&str, &[&str]) = ("\u{1b}[A\r", &[">>> 'next'", "'next'", ">>>"]);
+    session_at_a_terminal(&[again], &folder);
 }
