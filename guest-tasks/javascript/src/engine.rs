@@ -3,8 +3,8 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{CStr, c_char};
-use std::time::Duration;
 use std::thread;
+use std::time::Duration;
 
 use rquickjs::context::EvalOptions;
 use rquickjs::promise::PromiseState;
