@@ -1,6 +1,6 @@
 /* Added to the end of quickjs.c: what the guest needs of the engine and its API lacks. */
 
-/* Starts what a snapshot must not freeze: random numbers and the clock of `performance`. */
+/* Starts what a snapshot must not freeze. */
 void sandpool_start(uint64_t seed)
 {
     sandpool_random_state = seed ? seed : 1;

@@ -58,7 +58,8 @@ type Kept = Persistent<Value<'static>>;
 pub struct Engine {
     context: Context,
     modules: Modules,
-    /// `true` once clock and random numbers were drawn, which a snapshot must not freeze.
+    /// `true` once the seeds were drawn and the host's stack was asked for, which a snapshot
+    /// must not freeze.
     started: Cell<bool>,
     /// The script that `run` has compiled.
     script: RefCell<Option<Script>>,
@@ -264,7 +265,6 @@ impl Engine {
             unsafe {
                 sandpool_out_of_memory();
                 if !self.started.replace(true) {
-                    natives::start_clock();
                     let seed = wasip2::random::random::get_random_u64();
                     sandpool_start(seed);
                     let runtime = qjs::JS_GetRuntime(ctx.as_raw().as_ptr());

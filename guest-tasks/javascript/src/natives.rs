@@ -13,16 +13,12 @@ use crate::text::Text;
 use crate::{failure, fetch, urls};
 
 thread_local! {
-    /// In nanoseconds.
+    /// The time at which the clock of `performance` was first asked, in nanoseconds; 0
+    /// before that.
     static START: Cell<u64> = const { Cell::new(0) };
 
     /// `true` if a timer was set and not dropped.
     pub static TIMERS: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Starts the clock of `performance`. A snapshot must not hold a time.
-pub fn start_clock() {
-    START.set(monotonic_clock::now());
 }
 
 /// The number of levels that a value may have, as in `js/values.js`.
@@ -84,8 +80,13 @@ fn write(stream: i32, line: Text) {
     };
 }
 
+/// Returns milliseconds since the first call.
 fn now() -> f64 {
-    (monotonic_clock::now() - START.get()) as f64 / 1e6
+    let now = monotonic_clock::now();
+    if START.get() == 0 {
+        START.set(now);
+    }
+    (now - START.get()) as f64 / 1e6
 }
 
 fn random<'js>(ctx: Ctx<'js>, length: u32) -> Result<TypedArray<'js, u8>> {

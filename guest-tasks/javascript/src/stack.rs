@@ -14,6 +14,10 @@ const DEFAULT: usize = 512 << 10;
 /// was found.
 const RATIO: usize = 3;
 
+/// The most that the engine may use of the stack of linear memory, in bytes: that of
+/// `build.rs`, but for what runs below a call that was still within the limit.
+const MOST: usize = (3 << 20) - (256 << 10);
+
 /// Returns the limit of the measured stack. Asks the host, so it is no part of a snapshot.
 pub fn limit() -> usize {
     let variables = get_environment();
@@ -21,5 +25,5 @@ pub fn limit() -> usize {
     let size = given
         .and_then(|(_, size)| size.parse().ok())
         .unwrap_or(DEFAULT);
-    size / RATIO
+    (size / RATIO).min(MOST)
 }
