@@ -401,8 +401,9 @@ class Request extends Body {
     let type;
     let content;
     if (body !== undefined && body !== null) {
-      const [bytes, typeOfBody] = extract(body);
-      [type, content] = [typeOfBody, new Content(bytes)];
+      const sent = extract(body);
+      type = sent[1];
+      content = new Content(sent[0]);
     } else if (source !== undefined) {
       content = takeContent(source);
     }
@@ -540,7 +541,9 @@ class Response extends Body {
       super(init.content, init.shared);
       return;
     }
-    const [bytes, type] = extract(body);
+    const sent = extract(body);
+    const bytes = sent[0];
+    const type = sent[1];
     super(bytes === undefined ? undefined : new Content(bytes), false);
     const { status = 200, statusText = "", headers } = isObject(init) ? init : {};
     if (!(status >= 200 && status <= 599)) throw new RangeErrorHere("the status must be from 200 to 599");

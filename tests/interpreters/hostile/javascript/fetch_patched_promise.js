@@ -11,7 +11,6 @@ Object.defineProperty(Object.prototype, "id", { set: patched });
 Object.defineProperty(Object.prototype, "message", { set: patched });
 Object.defineProperty(Array.prototype, "0", { set: patched });
 Array.prototype[Symbol.iterator] = Map.prototype.get = Map.prototype.forEach = patched;
-Reflect.apply(then, fetch("http://example.com/again", { headers: { a: "b" } }), [null, () => 0]);
-setTimeout(() => {}, 5);
+Reflect.apply(then, fetch("http://example.com/again", { method: "POST", body: "b", headers: { a: "b" } }), [null, () => 0]);
 await 1;
 seen;
