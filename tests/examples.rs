@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::support::process::{Host, is_alive, program};
-use crate::support::{SOON, eventually, eventually_within, guest, repository, test};
+use crate::support::{SOON, eventually, eventually_within, guest, is_built, repository, test};
 
 /// The output of an example, and who it was.
 struct Printed {
@@ -530,30 +530,27 @@ fn web_service_cancels_the_task_of_a_client_that_has_gone() {
 #[test]
 fn run_scripts_tells_what_became_of_each() {
     let _test = test();
-    let printed = run_with("run_scripts", "script");
+    if !is_built("python") {
+        return;
+    }
+    let printed = run_with("run_scripts", "python");
     let expected = [
         ("adds", "2"),
         ("sorts", r#""be be not or to to""#),
-        ("is mistaken", "[2] eval error: TypeError: "),
+        ("is mistaken", "[2] eval error: KeyError: 'b'"),
         ("never ends", "[3] eval timeout: ran past 1s"),
-        (
-            "eats memory",
-            "[4] eval memory_limit: asked for more memory than 32MiB",
-        ),
-        (
-            "calls somebody",
-            "[5] eval error: ReferenceError: fetch is not defined",
-        ),
+        ("eats memory", "[4] eval "),
+        ("calls somebody", "[5] eval error: "),
         ("leaves a trap", r#""done""#),
-        ("looks for it", r#"[null,"undefined"]"#),
+        ("looks for it", "6"),
     ];
     assert_eq!(printed.lines.len(), expected.len(), "{:#?}", printed.lines);
     for (line, (what, end)) in printed.lines.iter().zip(expected) {
         let begin = format!("the one that {what}: {end}");
         assert!(line.starts_with(&begin), "`{line}` for `{begin}`");
     }
-    let mistake = &printed.lines[printed.place("the one that is mistaken")];
-    assert!(mistake.contains("(script:2:"), "with its line: {mistake}");
+    let called = &printed.lines[printed.place("the one that calls somebody")];
+    assert!(called.contains("not available in this sandbox"), "{called}");
 }
 
 /// Sends a GET request, and returns the body of the answer.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use sandpool::value::FromValue;
 use sandpool::{AsyncResult, MIB, Module, Outcome, Pool, Value, Verdict};
 
-use crate::support::{TestPool, open, pool, test_alone_for};
+use crate::support::{TestPool, is_built, open, pool, test_alone_for};
 
 /// The time for a whole corpus.
 const PATIENT: Duration = Duration::from_secs(300);
@@ -56,12 +56,7 @@ impl Language {
 
     /// Returns `true` if the guest is built. Where it is not, says that the test is skipped.
     fn is_built(&self) -> bool {
-        let is_built = self.file().is_file();
-        if !is_built {
-            let name = self.name;
-            eprintln!("SKIPPED: `{name}` is not built; see `cargo xtask guests`");
-        }
-        is_built
+        is_built(self.name)
     }
 
     /// Returns a pool and the guest; nothing where it is not built.

@@ -48,7 +48,6 @@ mod process;
 mod retries;
 mod runtimes;
 mod scheduling;
-mod scripts;
 mod sessions;
 mod shared;
 mod snapshots;

@@ -1,7 +1,7 @@
 //! `sandpool eval`, and what else knows the interpreters: `warm`, `doctor`, `inspect`.
 
-use super::{COMPILING, CommandLine, Folder, has_interpreter, sandpool};
-use crate::support::test_alone_for;
+use super::{COMPILING, CommandLine, Folder, sandpool};
+use crate::support::{is_built, test_alone_for};
 
 fn eval(words: &[&str]) -> CommandLine {
     // Quiet, since an interpreter that is being compiled is worth a notice.
@@ -17,7 +17,7 @@ fn shown(words: &[&str]) -> (i32, String) {
 #[test]
 fn the_value_is_json_and_none_is_not_printed() {
     let _test = test_alone_for(COMPILING);
-    if !has_interpreter("python") || !has_interpreter("javascript") {
+    if !is_built("python") || !is_built("javascript") {
         return;
     }
     for (words, printed) in [
@@ -46,7 +46,7 @@ fn the_value_is_json_and_none_is_not_printed() {
 #[test]
 fn code_and_input_come_from_words_files_and_stdin() {
     let _test = test_alone_for(COMPILING);
-    if !has_interpreter("python") || !has_interpreter("javascript") {
+    if !is_built("python") || !is_built("javascript") {
         return;
     }
     let folder = Folder::new();
@@ -72,7 +72,7 @@ fn code_and_input_come_from_words_files_and_stdin() {
 #[test]
 fn what_cannot_be_used_is_one_line() {
     let _test = test_alone_for(COMPILING);
-    if !has_interpreter("python") {
+    if !is_built("python") {
         return;
     }
     for (words, code, line) in [
@@ -114,7 +114,7 @@ fn what_cannot_be_used_is_one_line() {
 #[test]
 fn a_failure_is_its_traceback_and_a_limit_is_told_with_its_flag() {
     let _test = test_alone_for(COMPILING);
-    if !has_interpreter("python") {
+    if !is_built("python") {
         return;
     }
     let ended = eval(&["def f(n):\n    return 1 / n\nprint('before')\nf(0)"]).run();
@@ -150,7 +150,7 @@ fn a_failure_is_its_traceback_and_a_limit_is_told_with_its_flag() {
 #[test]
 fn limits_and_grants_hold() {
     let _test = test_alone_for(COMPILING);
-    if !has_interpreter("python") {
+    if !is_built("python") {
         return;
     }
     let folder = Folder::new();
@@ -175,7 +175,7 @@ fn limits_and_grants_hold() {
 #[test]
 fn deep_recursion_is_an_error_that_can_be_caught() {
     let _test = test_alone_for(COMPILING);
-    if !has_interpreter("python") || !has_interpreter("javascript") {
+    if !is_built("python") || !is_built("javascript") {
         return;
     }
     let python = "import sys\nsys.setrecursionlimit(5000)\n\
@@ -192,7 +192,7 @@ fn deep_recursion_is_an_error_that_can_be_caught() {
 #[test]
 fn the_interpreters_are_found_inspected_and_compiled_by_name() {
     let _test = test_alone_for(COMPILING);
-    if !has_interpreter("python") || !has_interpreter("javascript") {
+    if !is_built("python") || !is_built("javascript") {
         return;
     }
     let ended = sandpool(["warm"]).deadline(COMPILING).run();

@@ -1,9 +1,9 @@
 //! `--http` and its flags: requests are granted by them, told in results, and nothing of a
 //! secret is shown. Python and JavaScript have them too.
 
-use super::{COMPILING, CommandLine, Folder, has_interpreter, sandpool};
+use super::{COMPILING, CommandLine, Folder, sandpool};
 use crate::support::http_server::HttpServer;
-use crate::support::{test, test_alone_for};
+use crate::support::{is_built, test, test_alone_for};
 
 /// The rule that allows everything of a server, as a flag has it.
 fn all_of(server: &HttpServer) -> String {
@@ -158,7 +158,7 @@ fn asking(url: &str, flags: &[&str]) -> [CommandLine; 2] {
 #[test]
 fn python_and_javascript_ask_a_server_that_a_flag_grants() {
     let _test = test_alone_for(COMPILING);
-    if !has_interpreter("python") || !has_interpreter("javascript") {
+    if !is_built("python") || !is_built("javascript") {
         return;
     }
     let server = HttpServer::start();
@@ -174,7 +174,7 @@ fn python_and_javascript_ask_a_server_that_a_flag_grants() {
 #[test]
 fn python_and_javascript_are_told_which_flag_grants_a_request() {
     let _test = test_alone_for(COMPILING);
-    if !has_interpreter("python") || !has_interpreter("javascript") {
+    if !is_built("python") || !is_built("javascript") {
         return;
     }
     let server = HttpServer::start();
@@ -204,7 +204,7 @@ fn javascript(server: &HttpServer, code: &str) -> String {
 #[test]
 fn fetch_sends_bodies_follows_redirects_and_can_be_aborted() {
     let _test = test_alone_for(COMPILING);
-    if !has_interpreter("javascript") {
+    if !is_built("javascript") {
         return;
     }
     let server = HttpServer::start();
@@ -234,7 +234,7 @@ fn fetch_sends_bodies_follows_redirects_and_can_be_aborted() {
 #[test]
 fn fetches_run_at_once_beside_timers_and_the_snippet_ends_after_them() {
     let _test = test_alone_for(COMPILING);
-    if !has_interpreter("javascript") {
+    if !is_built("javascript") {
         return;
     }
     let server = HttpServer::start();

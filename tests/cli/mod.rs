@@ -61,7 +61,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::process::{children, is_alive};
 use crate::support::terminal::Terminal;
-use crate::support::{eventually, eventually_within, guest, process};
+use crate::support::{eventually, eventually_within, guest, is_built, process};
 
 /// No command may take longer than this, unless its test says otherwise.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -97,15 +97,6 @@ where
 fn guests() -> PathBuf {
     let path = guest("math");
     path.parent().expect("it is in a folder").to_owned()
-}
-
-/// Returns `true` if an interpreter is built. Where it is not, says that the test is skipped.
-fn has_interpreter(name: &str) -> bool {
-    let is_built = guests().join(format!("{name}.wasm")).is_file();
-    if !is_built {
-        eprintln!("SKIPPED: `{name}` is not built; see `cargo xtask guests`");
-    }
-    is_built
 }
 
 /// The time for a command that may have to compile an interpreter first.

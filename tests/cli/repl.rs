@@ -1,8 +1,8 @@
 //! `sandpool repl`: names that live from one input to the next, at a terminal and from a pipe.
 
-use super::{COMPILING, Folder, has_interpreter, sandpool};
+use super::{COMPILING, Folder, sandpool};
 use crate::support::terminal::Terminal;
-use crate::support::{eventually_within, test_alone_for};
+use crate::support::{eventually_within, is_built, test_alone_for};
 
 fn piped(words: &[&str], input: &str) -> (i32, String, String) {
     let ended = sandpool([&["repl"], words].concat())
@@ -16,7 +16,7 @@ fn piped(words: &[&str], input: &str) -> (i32, String, String) {
 #[test]
 fn names_live_from_one_input_to_the_next_and_values_are_shown_as_the_language_does() {
     let _test = test_alone_for(COMPILING);
-    if !has_interpreter("python") || !has_interpreter("javascript") {
+    if !is_built("python") || !is_built("javascript") {
         return;
     }
     let input = "x = 3\nx * 2\ndef f(n):\n    return n + 1\n\nf(_)\nlen\n'é'\n1 / 0\nx";
@@ -39,7 +39,7 @@ fn names_live_from_one_input_to_the_next_and_values_are_shown_as_the_language_do
 #[test]
 fn a_limit_ends_the_session_and_the_prompt_goes_on() {
     let _test = test_alone_for(COMPILING);
-    if !has_interpreter("python") {
+    if !is_built("python") {
         return;
     }
     let input = "x = 1\nwhile True: pass\n'x' in globals()\nexit(3)\n'not reached'\n";
@@ -78,7 +78,7 @@ fn session_at_a_terminal(inputs: &[(&str, &[&str])], history: &Folder) {
 #[test]
 fn ctrl_c_interrupts_what_runs_and_keeps_the_session() {
     let _test = test_alone_for(COMPILING);
-    if !has_interpreter("python") || !has_interpreter("javascript") {
+    if !is_built("python") || !is_built("javascript") {
         return;
     }
     let folder = Folder::new();
@@ -133,7 +133,7 @@ fn ctrl_c_interrupts_what_runs_and_keeps_the_session() {
 #[test]
 fn lines_are_edited_go_on_while_they_are_incomplete_and_are_kept_as_history() {
     let _test = test_alone_for(COMPILING);
-    if !has_interpreter("python") {
+    if !is_built("python") {
         return;
     }
     let folder = Folder::new();

@@ -14,7 +14,7 @@ use super::dry_run::pasted;
 use super::map::results;
 use super::{CommandLine, Finished, Folder, guests};
 use crate::support::process::{children, is_alive, kill};
-use crate::support::{Running, eventually_within, random, test_alone_for};
+use crate::support::{Running, eventually_within, is_built, random, test_alone_for};
 
 /// The time for a test: the first one compiles the interpreters.
 const PATIENT: Duration = Duration::from_secs(240);
@@ -38,14 +38,7 @@ impl Both {
             ("python", "script.py", self.python),
             ("javascript", "script.js", self.javascript),
         ];
-        let is_installed = |name: &str| {
-            let found = guests().join(format!("{name}.wasm")).is_file();
-            if !found {
-                eprintln!("SKIPPED: `{name}` is not built; see `cargo xtask guests`");
-            }
-            found
-        };
-        let installed = all.into_iter().filter(|(name, ..)| is_installed(name));
+        let installed = all.into_iter().filter(|(name, ..)| is_built(name));
         installed
             .map(|(_, file, text)| InLanguage { file, text })
             .collect()

@@ -209,6 +209,61 @@ fn a_running_call_that_is_interrupted_ends_and_its_session_lives() {
 }
 
 #[test]
+fn nothing_of_a_snippet_is_left_for_the_next_one_in_the_same_process() {
+    let _test = test_alone_for(PATIENT);
+    for (language, mark, look, clean) in [
+        (
+            &PYTHON,
+            "import builtins, json, sys\nbuiltins.sum = json.dumps = None\nsys.modules['left'] = 1\nx = 1\n'done'",
+            "import json, sys\n[sum([1]), json.dumps(1), 'left' in sys.modules, 'x' in globals()]",
+            r#"[1,"1",false,false]"#,
+        ),
+        (
+            &JAVASCRIPT,
+            "Object.prototype.left = 2; Array.prototype.push = JSON.stringify = null; globalThis.x = 1; 'done'",
+            "[typeof {}.left, [].push(1), JSON.stringify(1), typeof x]",
+            r#"["undefined",1,"1","undefined"]"#,
+        ),
+    ] {
+        if !language.is_built() {
+            return;
+        }
+        let pool = open(pool().processes(1));
+        let module = pool
+            .load(language.file())
+            .unwrap_or_else(|error| panic!("{error}"));
+        let first = ended(&language.send(&pool, &module, mark));
+        assert_eq!(
+            first.value,
+            Some(Value::String(r#""done""#.into())),
+            "{first}"
+        );
+        let second = ended(&language.send(&pool, &module, look));
+        assert_eq!(second.worker_pid, first.worker_pid);
+        assert_eq!(second.value, Some(Value::String(clean.into())), "{second}");
+    }
+}
+
+#[test]
+fn a_thousand_snippets_are_a_thousand_results() {
+    let _test = test_alone_for(PATIENT);
+    for language in [&PYTHON, &JAVASCRIPT] {
+        if !language.is_built() {
+            return;
+        }
+        let pool = open(pool().processes(2));
+        let module = pool
+            .load(language.file())
+            .unwrap_or_else(|error| panic!("{error}"));
+        let calls = (0..1000).map(|n| (format!("input * {n}"), Some("2")));
+        let outcomes = pool.map::<String>(&module, "eval", calls).expect("sent");
+        for (n, outcome) in outcomes.iter().enumerate() {
+            assert_eq!(outcome.value, Some((2 * n).to_string()), "{outcome}");
+        }
+    }
+}
+
+#[test]
 fn random_numbers_differ_between_instances_that_began_in_one_snapshot() {
     let _test = test_alone_for(PATIENT);
     for (language, source) in [

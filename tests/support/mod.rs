@@ -160,6 +160,18 @@ pub fn guest(name: &str) -> PathBuf {
     path
 }
 
+/// Returns `true` if a guest is built that not every machine can build. Where it is not, says
+/// that the test is skipped.
+pub fn is_built(name: &str) -> bool {
+    let is_built = repository()
+        .join(format!("target/guests/{name}.wasm"))
+        .is_file();
+    if !is_built {
+        eprintln!("SKIPPED: `{name}` is not built; see `cargo xtask guests`");
+    }
+    is_built
+}
+
 /// Arguments that are all strings.
 pub fn texts(texts: &[&str]) -> Vec<Value> {
     texts.iter().map(|text| (*text).into_value()).collect()

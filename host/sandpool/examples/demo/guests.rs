@@ -20,7 +20,8 @@ pub struct Guests {
 
 /// Modules that take and return text and bytes, and one that runs text.
 pub struct Compiled {
-    pub script: Module,
+    /// `None` where it could not be built.
+    pub javascript: Option<Module>,
     pub text: Module,
     pub digest: Module,
     pub image: Module,
@@ -46,7 +47,10 @@ impl Guests {
             sleeper: load("sleeper")?,
             misbehave: load("misbehave")?,
             compiled: Some(Compiled {
-                script: load("script")?,
+                javascript: match folder.join("javascript.wasm").is_file() {
+                    true => Some(load("javascript")?),
+                    false => None,
+                },
                 text: load("text")?,
                 digest: load("digest")?,
                 image: load("image")?,
@@ -88,8 +92,8 @@ impl Guests {
             ("misbehave", &self.misbehave),
         ];
         if let Some(compiled) = &self.compiled {
+            named.extend(compiled.javascript.iter().map(|one| ("javascript", one)));
             named.extend([
-                ("script", &compiled.script),
                 ("text", &compiled.text),
                 ("digest", &compiled.digest),
                 ("image", &compiled.image),

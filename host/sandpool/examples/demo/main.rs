@@ -92,9 +92,10 @@ fn tour(arguments: &Arguments) -> Result<()> {
         seconds(begin.elapsed())
     ));
 
-    if let Some(compiled) = &guests.compiled {
+    let compiled = guests.compiled.as_ref();
+    if let Some(javascript) = compiled.and_then(|compiled| compiled.javascript.as_ref()) {
         heading("Scripts that somebody sent, each in a fresh instance of an interpreter");
-        scripts::run(&pool, &compiled.script, &mut tally)?;
+        scripts::run(&pool, javascript, &mut tally)?;
     }
 
     main_job(&pool, &guests, arguments, &mut tally)?;

@@ -34,7 +34,7 @@ const SCRIPTS: [(&str, Verdict, &str); 6] = [
 /// what should have.
 pub fn run(pool: &Pool, interpreter: &Module, tally: &mut Tally) -> Result<()> {
     let sent = SCRIPTS.map(|(source, ..)| {
-        let call = pool.call(interpreter, "eval").args((source, INPUT));
+        let call = pool.call(interpreter, "eval").args((source, Some(INPUT)));
         call.timeout(Duration::from_secs(2))
             .memory(32 * MIB)
             .apply_async()
