@@ -4,6 +4,8 @@
 //! The snippets are files in `interpreters/`. The guests are built by `cargo xtask guests`
 //! where Python 3 is; without it these tests say that they are skipped. CI has it.
 
+#[path = "interpreters/agreement.rs"]
+mod agreement;
 #[path = "interpreters/library.rs"]
 mod library;
 

@@ -61,7 +61,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::process::{children, is_alive};
 use crate::support::terminal::Terminal;
-use crate::support::{eventually, eventually_within, guest, is_built, process};
+use crate::support::{eventually, eventually_within, guest, process};
 
 /// No command may take longer than this, unless its test says otherwise.
 const DEADLINE: Duration = Duration::from_secs(30);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::dry_run::pasted;
 use super::map::results;
-use super::{CommandLine, Finished, Folder, guests};
+use super::{CommandLine, Finished, Folder};
 use crate::support::process::{children, is_alive, kill};
 use crate::support::{Running, eventually_within, is_built, random, test_alone_for};
 

@@ -7,7 +7,7 @@ use super::{CommandLine, DEADLINE, Finished, Folder, sandpool};
 use crate::support::process::program;
 use crate::support::test;
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 12] = [
     "bench",
     "run",
     "apply",
@@ -17,6 +17,9 @@ const COMMANDS: [&str; 9] = [
     "new",
     "completions",
     "man",
+    "eval",
+    "repl",
+    "warm",
 ];
 
 /// Runs a program of the system, which may not be here.

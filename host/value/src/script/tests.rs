@@ -1,6 +1,5 @@
-//! Every form in both directions, the agreement with the guests, and hostile texts.
+//! Every form in both directions, and hostile texts.
 
-mod agreement;
 mod round_trips;
 mod to_rust;
 

@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use super::*;
+use sandpool::value::script::ScriptValue;
 
 /// Columns with tabs between them: a text; what Rust, Python and JavaScript write, where `=`
 /// is the text and `refused` an error.
@@ -100,7 +100,7 @@ fn check(interpreter: &str, probe: &[&str], words: &[&str], column: usize) {
         .status()
         .is_ok_and(|status| status.success());
     if !usable || !std::path::Path::new(words[2]).exists() {
-        eprintln!("not compared with {interpreter}, which is not installed in a version that fits");
+        eprintln!("SKIPPED: `{interpreter}` is not installed in a version that fits");
         return;
     }
     let mut child = Command::new(interpreter)
@@ -108,15 +108,15 @@ fn check(interpreter: &str, probe: &[&str], words: &[&str], column: usize) {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
+        .expect("it was started before");
+    let mut input = child.stdin.take().expect("piped");
     for (text, _) in expected(column) {
-        writeln!(input, "{text}").unwrap();
+        writeln!(input, "{text}").expect("it reads to its end");
     }
     drop(input);
-    let output = child.wait_with_output().unwrap();
+    let output = child.wait_with_output().expect("it ends");
     assert!(output.status.success());
-    let written = String::from_utf8(output.stdout).unwrap();
+    let written = String::from_utf8(output.stdout).expect("text");
     assert_eq!(written.lines().count(), TEXTS.lines().count());
     compare(column, written.lines());
 }
