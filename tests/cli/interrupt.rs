@@ -112,7 +112,8 @@ fn the_first_ctrl_c_lets_running_tasks_end_and_starts_no_other() {
     host.write(b"[0,1]\n[0,2]\n");
     host.wait_for_lines(2);
     let workers = host.wait_for_children(2);
-    host.write(b"[5000,3]\n[5000,4]\n[0,5]\n");
+    // They end before a line of progress is due.
+    host.write(b"[3000,3]\n[3000,4]\n[0,5]\n");
     wait_until_slow(&host, &[2, 3]);
     host.ctrl_c();
     // Its stdin is still open: it must not wait for the next line.

@@ -261,7 +261,9 @@ impl<'a> Writer<'a, '_> {
     /// Writes an instance of another module.
     fn instance(&mut self, instance: u32) -> Result<()> {
         let module = self.linked.module_of(instance)?;
-        let mut given: Vec<(String, Vec<(String, ExportKind, u32)>)> = Vec::new();
+        /// The items that one other instance gives, each with its name.
+        type Given = Vec<(String, ExportKind, u32)>;
+        let mut given: Vec<(String, Given)> = Vec::new();
         for (from, name, ty) in &self.modules[module as usize].imports {
             let kind = Kind::of_import(ty)?;
             let index = self.index(kind, self.linked.given(instance, from, name)?)?;

@@ -70,6 +70,8 @@ impl Visitor for Compactor<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -293,7 +295,8 @@ mod tests {
             });
             let read = fastest(|| drop(ScriptValue::from_json(&text)));
             let speed = |seconds| text.len() as f64 / 1e6 / seconds;
-            println!(
+            let _ = writeln!(
+                std::io::stderr(),
                 "{name}: compacts {:.0} MB/s, reads {:.0} MB/s",
                 speed(compacted),
                 speed(read)
