@@ -60,6 +60,9 @@ fn code_and_input_come_from_words_files_and_stdin() {
         ended.text().to_owned()
     };
     assert_eq!(run(&["-f", "double.js", "--input", "@n.json"], ""), "42\n");
+    // A byte order mark, and lines that end as on Windows.
+    folder.file("bom.py", "\u{feff}x = 1\r\nx + 1\r\n");
+    assert_eq!(run(&["-f", "bom.py"], ""), "2\n");
     assert_eq!(run(&["-f", "code.txt", "--input", "@-"], "1"), "2\n");
     assert_eq!(run(&["-"], "1 + 1"), "2\n");
     assert_eq!(run(&[], "1 + 2"), "3\n");

@@ -23,7 +23,7 @@ const EXAMPLES: &str = "\
 The value is that of the last expression, or that of the variable `result`; it is printed as
 JSON, and not at all if it is None, null or undefined. Other values than JSON's are objects
 with one key, such as {\"$bytes\":\"..\"} or {\"$tuple\":[..]}. What the code prints goes to
-stdout and stderr as it is.
+stdout and stderr as it is. Code that begins with a dash stands after `--`.
 
 Exit codes: 0 ok, 1 the code failed or was ended, 2 usage, 3 the module or the input cannot be
 used, 4 sandpool failed, 130 interrupted.
@@ -131,8 +131,11 @@ impl Eval {
         let text = text(bytes, "the input")?;
         script::compact(&text, &mut Vec::new()).map_err(|error| {
             let error = anyhow::Error::new(error).context("the input is not JSON");
-            Failure::new(Kind::Unusable, error)
-                .hint("a string is JSON with its quotes: `--input '\"text\"'`")
+            let failure = Failure::new(Kind::Unusable, error);
+            match text.trim_start().starts_with(['[', '{', '"']) {
+                true => failure,
+                false => failure.hint("a string is JSON with its quotes: `--input '\"text\"'`"),
+            }
         })?;
         Ok(Some(text))
     }
@@ -167,7 +170,13 @@ impl Eval {
 }
 
 fn text(bytes: Vec<u8>, what: impl fmt::Display) -> Result<String, Failure> {
-    String::from_utf8(bytes).map_err(|_| Failure::unusable(format!("{what} is not UTF-8")))
+    let not_text = |_| Failure::unusable(format!("{what} is not UTF-8"));
+    let text = String::from_utf8(bytes).map_err(not_text)?;
+    // A byte order mark is no part of a text.
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(text) => text.to_owned(),
+        None => text,
+    })
 }
 
 fn run(

@@ -377,13 +377,12 @@ impl Loader {
         let name = path
             .file_stem()
             .map_or_else(String::new, |stem| stem.to_string_lossy().into());
-        let shown = path.display().to_string();
-        let failed = |problem| LoadError::new(shown.clone(), problem);
-        let found = match built_in::name_of(path) {
-            Some(name) => Some(built_in::find(name, &self.program.path).map_err(failed)?),
-            None => None,
+        let file = match built_in::name_of(path) {
+            Some(name) => find_by_name(name, &self.program.path)?,
+            None => path.to_owned(),
         };
-        let file = found.unwrap_or_else(|| path.to_owned());
+        let shown = file.display().to_string();
+        let failed = |problem| LoadError::new(shown.clone(), problem);
         let source = writes_to_a_limit(|| Source::from_file(&file, self.limits.module_size))
             .map_err(failed)?;
         let named = Named {
