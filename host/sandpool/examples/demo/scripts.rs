@@ -17,7 +17,7 @@ const SCRIPTS: [(&str, Verdict, &str); 6] = [
     ("input.a + 1", Verdict::Ok, "2"),
     ("for (;;) {}", Verdict::Timeout, ""),
     (
-        "let text = 'x'; for (;;) text += text",
+        "for (let all = [];;) all.push([1, 2, 3])",
         Verdict::MemoryLimit,
         "",
     ),
