@@ -373,7 +373,7 @@ static int expand_fast_array(JSContext *ctx, JSObject *p, uint32_t new_len)
     ),
 ]
 
-# What is there when the snapshot is taken is old: it stays for good, and nobody counts the
+# Memory that is there when the snapshot is taken is old: it stays for good, and nobody counts the
 # references to it, since each page that is written to costs a fresh instance a page fault.
 # `extra.c` says how that begins.
 CHANGES += [

@@ -62,7 +62,7 @@ struct Download {
     content: Vec<u8>,
 }
 
-/// What came of a request.
+/// The result of a request.
 pub enum Event {
     /// The head of the response: status and headers. The body follows.
     Head(u16, String),

@@ -9,7 +9,7 @@ use std::{io, str};
 
 use clap::Args;
 use sandpool::value::script;
-use sandpool::{Module, Outcome, Pool, Stdio, Value, Verdict, stdio};
+use sandpool::{Module, Outcome, Pool, Value, Verdict, stdio};
 
 use super::apply::read_file;
 use super::flags::{self, ModuleFlags, StartFlags, TaskFlags};
@@ -68,13 +68,8 @@ impl Eval {
         let language = self.language();
         let input = self.input()?;
         let code = self.code()?;
-        let builder = Pool::builder()
-            .processes(1)
-            .stdio(Stdio::Inherit)
-            .whole_lines(false);
-        let builder = self.start.apply(builder, self.modules.quiet);
-        let builder = self.task.apply(self.modules.apply(builder))?;
-        let pool = flags::build(flags::show_logs(builder, self.modules.quiet))?;
+        let (task, start) = (&self.task, &self.start);
+        let pool = flags::build_passed_through(Pool::builder(), task, start, &self.modules)?;
         let interruption = Interruption::watch(&pool)?;
         let outcome = loading::load(&pool, Path::new(language.module()), self.modules.quiet)
             .map_err(Failure::from)

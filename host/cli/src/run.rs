@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use sandpool::{Module, Outcome, Pool, Stdin, Stdio, Value, Verdict};
+use sandpool::{Module, Outcome, Pool, Stdin, Value, Verdict};
 
 use super::flags::{self, ModuleFlags, StartFlags, TaskFlags};
 use super::interrupt::Interruption;
@@ -67,14 +67,9 @@ impl Run {
         // A guest does not run for an outcome that nobody will see.
         let file = self.outcome.as_deref().map(create_outcome).transpose()?;
         let builder = Pool::builder()
-            .processes(1)
-            .stdio(Stdio::Inherit)
-            .whole_lines(false)
-            .timeout(None::<Duration>);
-        let builder = builder.measure_cpu_time(self.outcome.is_some());
-        let builder = self.start.apply(builder, self.module.quiet);
-        let builder = self.task.apply(self.module.apply(builder))?;
-        let pool = flags::build(flags::show_logs(builder, self.module.quiet))?;
+            .timeout(None::<Duration>)
+            .measure_cpu_time(self.outcome.is_some());
+        let pool = flags::build_passed_through(builder, &self.task, &self.start, &self.module)?;
         let interruption = Interruption::watch(&pool)?;
         let outcome = run(&pool, Path::new(path), arguments, self.module.quiet);
         // All that the guest wrote has been passed on when its outcome is

@@ -54,7 +54,7 @@ impl Keeping {
     }
 }
 
-/// What is measured.
+/// The part of an interpreter's work that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
     Fresh,

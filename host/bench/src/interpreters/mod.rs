@@ -72,7 +72,7 @@ pub fn measure(plan: &Plan, report: &mut Report) {
 struct Contender {
     /// The last part of the figures' names.
     key: String,
-    /// What it is called in a table.
+    /// The contender's name in a table.
     called: String,
     runner: Runner,
 }

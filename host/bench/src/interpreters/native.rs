@@ -82,7 +82,7 @@ impl Native {
         }
         let text = |name: &str| hello[name].as_str().unwrap_or_default().to_owned();
         let alone = self.alone.map(|[flag, source]| Alone {
-            // What lies on PATH may be a script that starts the interpreter.
+            // The file on PATH may be a script that starts the interpreter.
             program: text("program").into(),
             flag,
             source,

@@ -6,7 +6,7 @@ use crate::figure::Figure;
 use crate::report::Report;
 use crate::stats::{interval, median};
 
-/// What a snippet costs in sandpool, as a multiple of what it costs elsewhere.
+/// The cost of a snippet in sandpool, as a multiple of its cost elsewhere.
 #[derive(Clone, Debug)]
 pub struct Ratio {
     /// The name of the other's figure.

@@ -8,7 +8,7 @@ mod start;
 mod task;
 mod workers;
 
-use sandpool::{LogRecord, Pool, PoolBuilder};
+use sandpool::{LogRecord, Pool, PoolBuilder, Stdio};
 
 use super::report::{self, Failure};
 use super::sanitize;
@@ -45,6 +45,23 @@ pub fn show_logs_of(
         // A log is there to be looked at: where nobody can, nothing else fails for it.
         let _ = report::show_guest_output(line.as_bytes());
     })
+}
+
+/// Builds a pool of one process, whose tasks write to our own stdout and stderr, byte for
+/// byte.
+pub fn build_passed_through(
+    builder: PoolBuilder,
+    task: &TaskFlags,
+    start: &StartFlags,
+    modules: &ModuleFlags,
+) -> Result<Pool, Failure> {
+    let builder = builder
+        .processes(1)
+        .stdio(Stdio::Inherit)
+        .whole_lines(false);
+    let builder = start.apply(builder, modules.quiet);
+    let builder = task.apply(modules.apply(builder))?;
+    build(show_logs(builder, modules.quiet))
 }
 
 /// Builds the pool.

@@ -143,7 +143,7 @@ impl Script {
         let call = pool.call(module, CHECK).args((self.text.clone(),));
         let checked = call.outcome()?;
         if checked.verdict != Verdict::Error {
-            // What else stops it, stops inputs as well, and is said there.
+            // Any other end stops the inputs as well, and is told there.
             return Ok(());
         }
         let path = self.path.display();

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use sandpool::{Module, Outcome, Pool, Session, Stdio, Value, Verdict};
+use sandpool::{Module, Outcome, Pool, Session, Value, Verdict};
 
 use super::eval::{say_failure, text_of};
 use super::flags::{self, ModuleFlags, StartFlags, TaskFlags};
@@ -59,15 +59,8 @@ const GRACE: Duration = Duration::from_secs(2);
 
 impl Repl {
     pub fn run(self) -> Result<ExitCode, Failure> {
-        let builder = Pool::builder()
-            .processes(1)
-            .stdio(Stdio::Inherit)
-            .whole_lines(false)
-            .session_idle(None)
-            .timeout(None::<Duration>);
-        let builder = self.start.apply(builder, self.modules.quiet);
-        let builder = self.task.apply(self.modules.apply(builder))?;
-        let pool = flags::build(flags::show_logs(builder, self.modules.quiet))?;
+        let builder = Pool::builder().session_idle(None).timeout(None::<Duration>);
+        let pool = flags::build_passed_through(builder, &self.task, &self.start, &self.modules)?;
         let interruption = Interruption::watch(&pool)?;
         let ended = self.repeat(&pool, &interruption);
         pool.terminate();

@@ -41,7 +41,7 @@ pub fn is_null(text: &str) -> bool {
 
 struct Compactor<'a> {
     text: &'a str,
-    /// What stands before this place has been copied, or left out.
+    /// The text before this place has been copied, or left out.
     kept: usize,
     out: &'a mut Vec<u8>,
 }
@@ -70,12 +70,9 @@ impl Visitor for Compactor<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use proptest::prelude::*;
 
     use super::*;
-    use crate::script::ScriptValue;
 
     fn compacted(text: &str) -> Result<String, ScriptValueError> {
         let mut out = b"before ".to_vec();
@@ -266,53 +263,6 @@ mod tests {
         for text in ["", "0", "[]", "\"null\"", "nulls", "{}"] {
             assert!(!is_null(text), "{text}");
         }
-    }
-
-    /// Prints the speed for texts of several kinds.
-    #[test]
-    #[ignore = "a measurement: run with --release --nocapture --ignored"]
-    fn speed() {
-        let row = r#"{"id":12345,"name":"Ada Lovelace","tags":["a","b"],"score":-12.75,"ok":true}"#;
-        for (name, part) in [
-            ("objects", row.to_owned()),
-            (
-                "objects with white space",
-                row.replace(',', ", ").replace(':', ": "),
-            ),
-            ("integers", "1234567".to_owned()),
-            ("short strings", r#""abc""#.to_owned()),
-            ("long strings", format!("\"{}\"", "x".repeat(1000))),
-            ("escapes", r#""\u00e9\n\u00e9\n""#.to_owned()),
-            ("no ASCII", r#""日本語のテキスト""#.to_owned()),
-            ("brackets", "[[[[]]]]".to_owned()),
-        ] {
-            let parts = vec![part.as_str(); 8_000_000 / (part.len() + 1)];
-            let text = format!("[{}]", parts.join(","));
-            let mut out = Vec::new();
-            let compacted = fastest(|| {
-                out.clear();
-                compact(&text, &mut out).unwrap();
-            });
-            let read = fastest(|| drop(ScriptValue::from_json(&text)));
-            let speed = |seconds| text.len() as f64 / 1e6 / seconds;
-            let _ = writeln!(
-                std::io::stderr(),
-                "{name}: compacts {:.0} MB/s, reads {:.0} MB/s",
-                speed(compacted),
-                speed(read)
-            );
-        }
-    }
-
-    /// Returns the seconds of the fastest of a few runs.
-    fn fastest(mut run: impl FnMut()) -> f64 {
-        let mut best = f64::MAX;
-        for _ in 0..5 {
-            let start = std::time::Instant::now();
-            run();
-            best = best.min(start.elapsed().as_secs_f64());
-        }
-        best
     }
 
     proptest! {

@@ -13,7 +13,7 @@ pub enum ScriptValueError {
     Syntax {
         /// The place of the first character that does not fit.
         at: usize,
-        /// What would fit, such as `` `,` or `]` ``.
+        /// The text that would fit, such as `` `,` or `]` ``.
         expected: &'static str,
         /// The character at the place; none at the end of the text.
         found: Option<char>,

@@ -23,7 +23,7 @@ pub enum ResultForm {
     Value,
     /// The value of a script, which is text that is JSON.
     Json,
-    /// What a command writes to stdout.
+    /// The bytes that a command writes to stdout.
     Stdout,
 }
 
